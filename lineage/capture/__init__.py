@@ -1,0 +1,1 @@
+"""Reading the four components from a git and DVC repository, without running anything of it."""

@@ -1,0 +1,283 @@
+"""The data component: named items, from DVC where it tracks them, otherwise hashed here."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from lineage.capture.dvc import DvcProject, Tracked, is_outside
+from lineage.capture.source import Revision, Source, WorkingTree
+from lineage.components import DataItem, DataVersion, Known
+from lineage.digest import Digest, xxh3
+from lineage.errors import CaptureError, UsageError
+from lineage.hashing import hash_path, unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from lineage.hashing import Follow, Progress
+    from lineage.stat_cache import StatCache
+
+RESOLVERS: Final = "lineage.data_resolvers"
+"""Entry points that turn an outside source into a digest: ``scheme = "module:function"``.
+
+The function takes the URI and the stated version and returns a digest's text.
+"""
+
+_OUTSIDE = re.compile(r"(?P<name>[^=]+)=(?P<uri>[a-z][a-z0-9+.-]*://.+)@(?P<version>[^@/]+)")
+_SECRET = re.compile(r"://[^/@]*:[^/@]*@")
+_LARGEST_BLOB: Final = 1 << 31
+
+
+@dataclass(frozen=True)
+class DataReader:
+    """Reads data items; ``folder`` is the project's, relative to the top of the repository."""
+
+    project: DvcProject
+    folder: str
+    cache: StatCache | None = None
+    progress: Progress | None = None
+
+    def read(self, names: Iterable[str], loose: Iterable[str] = ()) -> DataVersion | None:
+        """The data version of the configured names and of the pipeline's loose inputs.
+
+        Args:
+            names: DVC-tracked paths, plain paths, or ``name=uri@version``; relative to the folder.
+            loose: paths relative to the top, which join under their path.
+
+        Returns:
+            None where there is nothing.
+
+        Raises:
+            CaptureError: an item is missing, or does not match what DVC recorded.
+
+        """
+        items = [self._item(name) for name in names]
+        known = {item.name for item in items}
+        for path in loose:
+            name = _named(path, self.folder)
+            if name not in known and self._is_there(path):
+                items.append(self._path(path, name))
+        _check_names(items)
+        return DataVersion(tuple(sorted(items))) if items else None
+
+    def _item(self, text: str) -> DataItem:
+        if "://" in text:
+            return _outside_item(text)
+        path = posixpath.normpath(posixpath.join(self.folder, text))
+        if is_outside(path):
+            raise CaptureError(
+                f"The data path {text!r} is outside the repository.",
+                remedy="Name it as an outside source: name=uri@version",
+            )
+        return self._path(path, posixpath.normpath(text))
+
+    def _path(self, path: str, name: str) -> DataItem:
+        tracked = self.project.covering(path)
+        if tracked is not None:
+            return self._from_dvc(path, name, tracked)
+        source = self.project.source
+        if isinstance(source, WorkingTree):
+            return self._from_disk(source, path, name)
+        return _from_revision(source, path, name)
+
+    def _is_there(self, path: str) -> bool:
+        source = self.project.source
+        return source.is_file(path) or source.is_dir(path)
+
+    def _from_disk(self, source: WorkingTree, path: str, name: str) -> DataItem:
+        hashed = hash_path(
+            source.top / path,
+            cache=self.cache,
+            progress=self.progress,
+            follow=link_policy(source.top),
+            project=source.top / self.folder,
+        )
+        return DataItem(name, hashed.xxh3, Known.VERIFIED, hashed.size)
+
+    def _from_dvc(self, path: str, name: str, tracked: Tracked) -> DataItem:
+        """What DVC recorded, checked against the workspace where the bytes are here."""
+        source = self.project.source
+        here = isinstance(source, WorkingTree) and (source.top / tracked.path).exists()
+        if tracked.digest is None:
+            if here and isinstance(source, WorkingTree):
+                return self._from_disk(source, path, name)
+            raise CaptureError(
+                f"DVC has recorded no digest of {tracked.path} ({tracked.file}).",
+                remedy="Run the pipeline (dvc repro) or fetch the data (dvc pull).",
+            )
+        if here and tracked.digest.algorithm in ("md5", "md5-dos2unix"):
+            return self._verified(path, name, tracked)
+        if path != tracked.path:
+            raise CaptureError(
+                f"{path} is a part of {tracked.path}, whose bytes are not here.",
+                remedy=f"Fetch it (dvc pull {tracked.path}) or name {tracked.path} as the data.",
+            )
+        return DataItem(name, tracked.digest, Known.ASSERTED, tracked.size)
+
+    def _verified(self, path: str, name: str, tracked: Tracked) -> DataItem:
+        source = self.project.source
+        assert isinstance(source, WorkingTree)  # noqa: S101 - see _from_dvc
+        assert tracked.digest is not None  # noqa: S101 - see _from_dvc
+        hasher = _DvcHasher(source, tracked.digest.algorithm, self.cache, self.progress)
+        actual, size = hasher.digest(tracked.path)
+        if actual != tracked.digest:
+            raise CaptureError(
+                f"{tracked.path} does not match {tracked.file}: the data changed after DVC "
+                "recorded it.",
+                remedy=f"Record it (dvc commit {tracked.path}), restore it (dvc checkout "
+                f"{tracked.path}), or run the pipeline again (dvc repro).",
+            )
+        if path != tracked.path:
+            actual, size = hasher.digest(path)
+        return DataItem(name, actual, Known.VERIFIED, size)
+
+
+class _DvcHasher:
+    """DVC's own hash of files and directories, through DVC's own code."""
+
+    def __init__(
+        self,
+        source: WorkingTree,
+        algorithm: str,
+        cache: StatCache | None,
+        progress: Progress | None,
+    ) -> None:
+        self._source = source
+        self._algorithm = algorithm
+        self._cache = cache
+        self._progress = progress
+        self._follow = link_policy(source.top)
+
+    def digest(self, path: str) -> tuple[Digest, int]:
+        """The digest as DVC writes it, and the size in bytes.
+
+        Raises:
+            CaptureError: the path cannot be read.
+
+        """
+        full = self._source.top / path
+        try:
+            if full.is_dir():
+                value, size = self._directory(full)
+            else:
+                value, size = self._file(full)
+        except OSError as error:
+            raise unreadable(full, error) from None
+        return Digest(f"{self._algorithm}:{value}"), size
+
+    def _file(self, full: Path) -> tuple[str, int]:
+        from dvc_data.hashfile.hash import file_md5
+
+        if full.is_symlink():
+            self._follow(full)
+        status = full.stat()
+        value = self._cache.look_up_dvc(status, self._algorithm) if self._cache else None
+        if value is None:
+            value = file_md5(os.fspath(full), name=self._algorithm)
+            if full.stat() != status:
+                raise CaptureError(
+                    f"{full} changed while it was read.",
+                    remedy="Wait until nothing writes to it and try again.",
+                )
+            if self._cache is not None:
+                self._cache.remember_dvc(status, self._algorithm, value)
+        if self._progress is not None:
+            self._progress(status.st_size)
+        return value, status.st_size
+
+    def _directory(self, folder: Path) -> tuple[str, int]:
+        from dvc.fs import LocalFileSystem
+        from dvc.ignore import DvcIgnoreFilter
+        from dvc_data.hashfile.hash_info import HashInfo
+        from dvc_data.hashfile.tree import Tree
+
+        files = LocalFileSystem()
+        ignore = DvcIgnoreFilter(files, os.fspath(self._source.top))
+        tree = Tree()
+        total = 0
+        for root, _, names in ignore.walk(files, os.fspath(folder)):
+            prefix = os.path.relpath(root, folder)
+            parts = () if prefix == "." else tuple(prefix.split(os.sep))
+            for name in names:
+                value, size = self._file(folder.joinpath(*parts, name))
+                tree.add((*parts, name), None, HashInfo(self._algorithm, value))
+                total += size
+        tree.digest()
+        return str(tree.oid), total
+
+
+def link_policy(top: Path) -> Follow:
+    """Links may lead to what is inside the repository, and to an object of a DVC cache."""
+
+    def follow(link: Path) -> None:
+        real = link.resolve()
+        cached = re.fullmatch(r"[0-9a-f]{30}", real.name) and re.fullmatch(
+            r"[0-9a-f]{2}", real.parent.name
+        )
+        if not real.is_relative_to(top) and not cached:
+            raise CaptureError(
+                f"The symbolic link {link} leads out of the repository.",
+                remedy="Copy the file into the repository, or track it with DVC.",
+            )
+
+    return follow
+
+
+def _from_revision(source: Source, path: str, name: str) -> DataItem:
+    """A file that git itself holds at a revision."""
+    if not isinstance(source, Revision) or not source.is_file(path):
+        raise CaptureError(
+            f"The data {path} is neither in the revision nor tracked by DVC there.",
+            remedy="Name data that the revision holds, or register without --rev.",
+        )
+    data = source.read(path, _LARGEST_BLOB)
+    return DataItem(name, xxh3(data), Known.VERIFIED, len(data))
+
+
+def _outside_item(text: str) -> DataItem:
+    match = _OUTSIDE.fullmatch(text)
+    if match is None:
+        raise UsageError(
+            f"The data source {_hidden(text)!r} cannot be read.",
+            remedy="Write it as name=uri@version, for example events=s3://bucket/events@v42",
+        )
+    if _SECRET.search(match["uri"]):
+        raise UsageError(
+            f"The data source {_hidden(text)!r} holds credentials.",
+            remedy="Leave them out of the address; they belong into the environment.",
+        )
+    return DataItem(match["name"], _resolve(match["uri"], match["version"]), Known.ASSERTED)
+
+
+def _resolve(uri: str, version: str) -> Digest:
+    """The digest of an outside source: an installed resolver's, or as it was said."""
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group=RESOLVERS, name=uri.partition("://")[0]):
+        return Digest(str(point.load()(uri, version)))
+    if re.fullmatch(r"[a-z0-9-]+:[!-~]+", version):
+        return Digest(version)
+    return Digest(f"uri:{uri}@{version}")
+
+
+def _hidden(text: str) -> str:
+    return _SECRET.sub("://…@", text)[:120]
+
+
+def _named(path: str, folder: str) -> str:
+    return posixpath.relpath(path, folder) if folder else path
+
+
+def _check_names(items: list[DataItem]) -> None:
+    seen: set[str] = set()
+    for item in items:
+        if item.name in seen:
+            raise UsageError(
+                f"Two data items are both called {item.name!r}.", remedy="Name each item once."
+            )
+        seen.add(item.name)

@@ -1,0 +1,101 @@
+"""Parsing what a repository brings, within budgets: a hostile file costs a message, no more.
+
+YAML is scanned as a stream of events before anything is built from it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import yaml
+
+from lineage.errors import CaptureError
+
+LARGEST: Final = 8 << 20
+"""Bytes of a configuration file that are read at the most."""
+
+DEEPEST: Final = 100
+MOST_NODES: Final = 500_000
+"""Nodes that a YAML file may have once its aliases are written out."""
+
+
+def decode(data: bytes, path: str) -> str:
+    """UTF-8 text.
+
+    Raises:
+        CaptureError: it is not.
+
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise _invalid(path, "it is not UTF-8 text") from None
+
+
+def check_yaml(text: str, path: str) -> None:
+    """Refuse YAML that is broken, too deep or too large once its aliases are written out.
+
+    Raises:
+        CaptureError: it is.
+
+    """
+    try:
+        _scan(text, path)
+    except yaml.YAMLError as error:
+        raise _invalid(path, _problem(error)) from None
+
+
+def load_strings(text: str, path: str) -> Any:  # noqa: ANN401 - a parsed document
+    """A YAML document with every scalar as the text it is written as.
+
+    What DVC writes itself (``dvc.lock``, ``*.dvc``) is read so: paths and digests need no types.
+
+    Raises:
+        CaptureError: see :func:`check_yaml`; also several documents in one file.
+
+    """
+    check_yaml(text, path)
+    loader = yaml.CBaseLoader(text)
+    try:
+        return loader.get_single_data()
+    except (yaml.YAMLError, ValueError) as error:
+        raise _invalid(path, _problem(error)) from None
+    finally:
+        loader.dispose()
+
+
+def _scan(text: str, path: str) -> None:
+    """Count the nodes below each open collection; an alias counts as all that it stands for."""
+    weights: dict[str, int] = {}
+    open_nodes: list[tuple[str | None, int]] = []
+    total = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            total += weights.get(str(event.anchor), 1)
+        elif isinstance(event, yaml.ScalarEvent):
+            total += 1
+            if event.anchor is not None:
+                weights[event.anchor] = 1
+        elif isinstance(event, yaml.CollectionStartEvent):
+            total += 1
+            open_nodes.append((event.anchor, total))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = open_nodes.pop()
+            if anchor is not None:
+                weights[anchor] = total - before + 1
+        if len(open_nodes) > DEEPEST:
+            raise _invalid(path, f"it is nested deeper than {DEEPEST} levels")
+        if total > MOST_NODES:
+            raise _invalid(
+                path, f"it has more than {MOST_NODES:,} nodes with its aliases written out"
+            )
+
+
+def _problem(error: Exception) -> str:
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    mark = getattr(error, "problem_mark", None)
+    return f"{problem} in line {mark.line + 1}" if mark is not None else str(problem)
+
+
+def _invalid(path: str, reason: str) -> CaptureError:
+    return CaptureError(f"{path} cannot be read: {reason}.", remedy=f"Mend {path}.")

@@ -1,0 +1,383 @@
+"""What DVC knows of a project: its stages as DVC resolves them, and what it tracks.
+
+DVC's own resolver does the templating (``vars``, ``foreach``, ``matrix``) and its own readers read
+parameter files; each is given our :class:`~lineage.capture.source.Source` as its file system, so that a working tree
+and a revision are read alike, and so that nothing else of DVC (its caches, locks, hooks, remotes)
+wakes up. Python parameter files are parsed by DVC as syntax trees, never imported.
+"""
+
+from __future__ import annotations
+
+import io
+import posixpath
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Final
+
+from lineage.capture.documents import LARGEST, check_yaml, decode, load_strings
+from lineage.digest import Digest, hash_object
+from lineage.errors import CaptureError, LineageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from lineage.capture.source import Source
+
+DEFAULT_PARAMS: Final = "params.yaml"
+_HASHES: Final = ("md5", "etag", "checksum", "version_id")
+
+
+@dataclass(frozen=True)
+class DvcStage:
+    """A resolved stage; paths are relative to the top of the repository, others are as written.
+
+    ``name`` is unique within ``file``; ``group`` is the name that a ``foreach`` or ``matrix`` stage
+    has in the file.
+    """
+
+    file: str
+    name: str
+    group: str
+    wdir: str
+    cmd: tuple[str, ...]
+    deps: tuple[str, ...]
+    params: Mapping[str, tuple[str, ...]]
+    outs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """A path that DVC tracks: made by a stage, or added; ``digest`` is what DVC recorded."""
+
+    path: str
+    digest: Digest | None
+    size: int | None
+    file: str
+    made_by_stage: bool
+
+
+class DvcProject:
+    """The DVC project that a folder belongs to: up to the nearest ``.dvc`` folder."""
+
+    def __init__(self, source: Source, folder: str) -> None:
+        self.source = source
+        self.folder = folder
+        self.root = _project_root(source, folder)
+        self._files = _FileSystem(source)
+
+    @cached_property
+    def files(self) -> tuple[str, ...]:
+        """Its DVC files, without those of projects nested in it."""
+        return tuple(_own_files(self.source.dvc_files(), self.root, self._nested))
+
+    @cached_property
+    def stages(self) -> tuple[DvcStage, ...]:
+        """Every stage of the project, in the order of its files and of the stages in them."""
+        return tuple(stage for path in self.files for stage in self._stages_of(path))
+
+    @cached_property
+    def tracked(self) -> Mapping[str, Tracked]:
+        """Every path that DVC tracks."""
+        found = {
+            out: Tracked(out, None, None, stage.file, made_by_stage=True)
+            for stage in self.stages
+            for out in stage.outs
+        }
+        for path in self.files:
+            found.update((item.path, item) for item in self._recorded(path))
+        return found
+
+    def covering(self, path: str) -> Tracked | None:
+        """What DVC tracks at a path, or the tracked folder that the path lies in."""
+        while path:
+            if path in self.tracked:
+                return self.tracked[path]
+            path = posixpath.dirname(path)
+        return None
+
+    def below(self, folder: str) -> list[str]:
+        """What DVC tracks inside a folder."""
+        prefix = f"{folder}/" if folder else ""
+        return sorted(path for path in self.tracked if path.startswith(prefix))
+
+    def parameters(self, file: str, names: tuple[str, ...]) -> dict[str, Any]:
+        """Values of a parameter file (all of it where no names are given), as DVC reads them.
+
+        Raises:
+            CaptureError: the file is missing or unreadable, or a parameter is not in it.
+
+        """
+        from dvc.dependency.param import read_param_file
+
+        if not self.source.is_file(file):
+            raise CaptureError(
+                f"The parameter file {file} does not exist.",
+                remedy=f"Create {file} or remove it from the stage's params.",
+            )
+        values = _guarded(
+            file, lambda: read_param_file(self._files, file, list(names) or None, flatten=True)
+        )
+        if not names:
+            return values if isinstance(values, dict) else {"": values}
+        for name in names:
+            if name not in values:
+                raise CaptureError(
+                    f"The parameter {name} is not in {file}.",
+                    remedy=f"Add it to {file} or remove it from the stage's params.",
+                )
+        return dict(values)
+
+    @cached_property
+    def _nested(self) -> tuple[str, ...]:
+        """Folders of DVC projects inside this one."""
+        roots = {
+            posixpath.dirname(posixpath.dirname(path))
+            for path in self.source.tracked
+            if path.endswith("/.dvc/config")
+        }
+        return tuple(root for root in sorted(roots) if root != self.root)
+
+    def _stages_of(self, path: str) -> Iterator[DvcStage]:
+        if posixpath.basename(path) == "dvc.yaml":
+            yield from self._pipeline_stages(path)
+        elif posixpath.basename(path) != "dvc.lock":
+            document = self._strings(path)
+            if document.get("cmd"):
+                yield _single_stage(path, document)
+
+    def _pipeline_stages(self, path: str) -> Iterator[DvcStage]:
+        folder = posixpath.dirname(path)
+        document = self._definition(path)
+        resolver = _guarded(path, lambda: _resolver(self._files, folder, document))
+        for name in _guarded(path, resolver.get_keys):
+            yield _guarded(path, partial(_stage, path, resolver, name, document))
+
+    def _definition(self, path: str) -> dict[str, Any]:
+        """A ``dvc.yaml`` as DVC reads and validates it."""
+        from dvc.schema import COMPILED_MULTI_STAGE_SCHEMA
+        from dvc.utils.serialize import parse_yaml
+
+        text = self._files.text(path)
+        document = _guarded(path, lambda: parse_yaml(text, path)) or {}
+        checked: dict[str, Any] = _guarded(path, lambda: COMPILED_MULTI_STAGE_SCHEMA(document))
+        return checked
+
+    def _recorded(self, path: str) -> Iterator[Tracked]:
+        """The digests that a lock or a ``.dvc`` file records."""
+        name = posixpath.basename(path)
+        if name == "dvc.yaml":
+            return
+        document = self._strings(path)
+        if name == "dvc.lock":
+            yield from self._locked(path, document)
+            return
+        folder = _join(posixpath.dirname(path), document.get("wdir"))
+        for out in _mappings(document.get("outs")):
+            item = _tracked(folder, out, path, made_by_stage=bool(document.get("cmd")))
+            if item is not None:
+                yield item
+
+    def _locked(self, path: str, document: Mapping[str, Any]) -> Iterator[Tracked]:
+        """The outputs of a lock whose stages ``dvc.yaml`` still has."""
+        pipeline = posixpath.join(posixpath.dirname(path), "dvc.yaml")
+        recorded = document.get("stages") if "schema" in document else document
+        for stage in self.stages:
+            entry = (recorded or {}).get(stage.name) if stage.file == pipeline else None
+            for out in _mappings(entry.get("outs") if isinstance(entry, dict) else None):
+                item = _tracked(stage.wdir, out, path, made_by_stage=True)
+                if item is not None and item.path in stage.outs:
+                    yield item
+
+    def _strings(self, path: str) -> dict[str, Any]:
+        document = load_strings(self._files.text(path), path)
+        if not isinstance(document, dict):
+            if document in (None, ""):
+                return {}
+            raise CaptureError(f"{path} is not a DVC file.", remedy=f"Mend or remove {path}.")
+        return document
+
+
+class _FileSystem:
+    """The part of a DVC file system that its resolver and its parameter readers call."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.join = posixpath.join
+        self.normpath = posixpath.normpath
+        self.relpath = posixpath.relpath
+
+    def exists(self, path: str) -> bool:
+        return self.isdir(path) or self._source.is_file(_clean(path))
+
+    def isdir(self, path: str) -> bool:
+        return self._source.is_dir(_clean(path))
+
+    def suffix(self, path: str) -> str:
+        return posixpath.splitext(path)[1]
+
+    def open(self, path: str, **_: object) -> io.StringIO:
+        return io.StringIO(self.text(_clean(path)))
+
+    def text(self, path: str) -> str:
+        text = decode(self._source.read(path, LARGEST), path)
+        if posixpath.splitext(path)[1].lower() not in (".json", ".toml", ".py"):
+            check_yaml(text, path)
+        return text
+
+
+class _Repo:
+    """The part of a DVC repository that its resolver looks at."""
+
+    def __init__(self, fs: _FileSystem) -> None:
+        self.fs = fs
+        self.config: dict[str, Any] = {}
+
+
+def _resolver(fs: _FileSystem, folder: str, document: dict[str, Any]) -> Any:  # noqa: ANN401 - DVC's
+    from dvc.parsing import DataResolver
+
+    return DataResolver(_Repo(fs), folder, document)
+
+
+def _guarded(path: str, read: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever ``read`` returns
+    """Call into DVC; whatever it raises on odd input becomes one sentence about ``path``."""
+    try:
+        return read()
+    except LineageError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise CaptureError(
+            f"DVC cannot read {path}: {said[:500].rstrip('.')}.",
+            remedy=f"Mend {path}; `dvc stage list` shows the same problem.",
+        ) from None
+
+
+def _stage(path: str, resolver: Any, name: str, document: Mapping[str, Any]) -> DvcStage:  # noqa: ANN401
+    resolved = resolver.resolve_one(name)[name]
+    folder = _join(posixpath.dirname(path), resolved.get("wdir"))
+    cmd = resolved["cmd"]
+    declared = document.get("stages", {})
+    outs = [key for kind in ("outs", "metrics", "plots") for key in _keys(resolved.get(kind))]
+    return DvcStage(
+        file=path,
+        name=name,
+        group=name if name in declared else name.rpartition("@")[0],
+        wdir=folder,
+        cmd=tuple(str(line).strip() for line in (cmd if isinstance(cmd, list) else [cmd])),
+        deps=tuple(_join(folder, str(dep)) for dep in resolved.get("deps") or ()),
+        params=_parameter_files(folder, resolved.get("params") or []),
+        outs=tuple(_join(folder, out) for out in outs),
+    )
+
+
+def _parameter_files(folder: str, declared: list[Any]) -> dict[str, tuple[str, ...]]:
+    """The parameters of each file; a file tracked as a whole has none."""
+    from dvc.dependency import _merge_params
+
+    merged = _merge_params(declared)
+    return {_join(folder, file): tuple(map(str, names)) for file, names in merged.items()}
+
+
+def _single_stage(path: str, document: Mapping[str, Any]) -> DvcStage:
+    """A stage of DVC 0.x: a ``.dvc`` file with a command."""
+    folder = _join(posixpath.dirname(path), document.get("wdir"))
+    deps = list(_mappings(document.get("deps")))
+    params = {
+        _join(folder, dep.get("path") or DEFAULT_PARAMS): tuple(dep["params"])
+        for dep in deps
+        if isinstance(dep.get("params"), (dict, list))
+    }
+    outs = [out["path"] for out in _mappings(document.get("outs")) if "path" in out]
+    return DvcStage(
+        file=path,
+        name=posixpath.basename(path),
+        group=posixpath.basename(path),
+        wdir=folder,
+        cmd=(str(document["cmd"]).strip(),),
+        deps=tuple(
+            _join(folder, dep["path"]) for dep in deps if "path" in dep and "params" not in dep
+        ),
+        params=params,
+        outs=tuple(_join(folder, out) for out in outs),
+    )
+
+
+def _tracked(
+    folder: str, out: Mapping[str, Any], file: str, *, made_by_stage: bool
+) -> Tracked | None:
+    path = out.get("path")
+    if not isinstance(path, str):
+        return None
+    size = str(out.get("size", ""))
+    return Tracked(
+        _join(folder, path),
+        _recorded_digest(out),
+        int(size) if size.isdigit() else None,
+        file,
+        made_by_stage,
+    )
+
+
+def _recorded_digest(out: Mapping[str, Any]) -> Digest | None:
+    """The digest DVC recorded: before DVC 3 an ``md5`` ignored the kind of line ends."""
+    listed = list(_mappings(out.get("files")))
+    if listed:
+        return hash_object("lineage-dvc-files/1", listed)
+    algorithm = out.get("hash")
+    if isinstance(algorithm, str) and isinstance(out.get(algorithm), str):
+        return _digest(algorithm, out[algorithm])
+    for key in _HASHES:
+        if isinstance(out.get(key), str):
+            return _digest("md5-dos2unix" if key == "md5" else key.replace("_", "-"), out[key])
+    return None
+
+
+def _digest(algorithm: str, value: str) -> Digest | None:
+    try:
+        return Digest(f"{algorithm}:{value}")
+    except LineageError:
+        return None
+
+
+def _mappings(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - parsed YAML
+    if isinstance(value, list):
+        yield from (item for item in value if isinstance(item, dict))
+
+
+def _keys(declared: Any) -> Iterator[str]:  # noqa: ANN401 - parsed YAML
+    """The paths of an ``outs`` list, whose entries are a path or a path with its settings."""
+    for item in declared or ():
+        yield from map(str, item) if isinstance(item, dict) else (str(item),)
+
+
+def is_outside(path: str) -> bool:
+    """Whether a path is a URL, absolute, or leaves the repository: never opened here."""
+    return "://" in path or path.startswith(("/", "../")) or path == ".."
+
+
+def _join(folder: str, path: Any) -> str:  # noqa: ANN401 - parsed YAML
+    """``path`` as seen from ``folder``, normalised; ``""`` is the top, URLs stay as they are."""
+    text = str(path) if path else "."
+    return text if "://" in text else _clean(posixpath.join(folder, text))
+
+
+def _clean(path: str) -> str:
+    normal = posixpath.normpath(path)
+    return "" if normal == "." else normal
+
+
+def _project_root(source: Source, folder: str) -> str:
+    here = folder
+    while here and not source.is_dir(posixpath.join(here, ".dvc")):
+        here = posixpath.dirname(here)
+    return here
+
+
+def _own_files(paths: Sequence[str], root: str, nested: Sequence[str]) -> Iterator[str]:
+    for path in paths:
+        inside = not root or path.startswith(f"{root}/")
+        if inside and not any(
+            path.startswith(f"{folder}/") for folder in nested if len(folder) > len(root)
+        ):
+            yield path

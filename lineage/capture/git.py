@@ -1,0 +1,292 @@
+"""Git, read through GitPython with everything neutralised that could run a command.
+
+A repository that was handed over as a folder brings its own ``.git/config``, and git runs commands
+that such a file names: ``core.fsmonitor``, ``filter.*``, hooks, transports of a lazy fetch. Each is
+overridden for every call made here; a submodule's processes inherit the overrides.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # no git at all is reported by the first call
+
+import git
+from git.exc import GitCommandError, GitCommandNotFound
+
+from lineage.errors import CaptureError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_OVERRIDES: Final = {
+    "core.fsmonitor": "false",
+    "core.hooksPath": os.devnull,
+    "core.alternateRefsCommand": "",
+    "protocol.allow": "never",
+}
+_ENVIRONMENT: Final = {
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "LC_ALL": "C",
+}
+_CREDENTIALS: Final = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/@]*@", re.IGNORECASE)
+REGULAR_MODES: Final = ("100644", "100755")
+LINK_MODE: Final = "120000"
+SUBMODULE_MODE: Final = "160000"
+
+
+class Entry(tuple[str, str]):
+    """A tracked path's mode and object id."""
+
+    __slots__ = ()
+
+    @property
+    def mode(self) -> str:
+        """Git's file mode in octal, e.g. ``100644``."""
+        return self[0]
+
+    @property
+    def oid(self) -> str:
+        """The object's id in hex."""
+        return self[1]
+
+
+class GitRepository:
+    """One git working tree; paths are relative to its top, with ``/``."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the repository that ``folder`` lies in.
+
+        Raises:
+            CaptureError: there is none, or git will not read it.
+
+        """
+        try:
+            self._repo = git.Repo(folder, search_parent_directories=True)
+        except (git.InvalidGitRepositoryError, git.NoSuchPathError):
+            raise CaptureError(
+                f"{folder} is not in a git repository.",
+                remedy="Run it inside the repository, or make one: git init",
+            ) from None
+        if self._repo.working_tree_dir is None:
+            raise CaptureError(
+                f"{folder} is a bare git repository.", remedy="Run it in a working tree."
+            )
+        self.top = Path(self._repo.working_tree_dir).resolve()
+        self._repo.git.update_environment(**_environment(self._filters()))
+
+    @property
+    def head(self) -> str | None:
+        """The commit that is checked out; None where there is no commit yet."""
+        try:
+            return self._run("rev-parse", "--verify", "--quiet", "HEAD^{commit}").strip()
+        except CaptureError:
+            return None
+
+    @property
+    def branch(self) -> str | None:
+        """The branch that is checked out; None where the head is detached."""
+        try:
+            return self._run("symbolic-ref", "--quiet", "--short", "HEAD").strip()
+        except CaptureError:
+            return None
+
+    @property
+    def remote(self) -> str | None:
+        """The URL of ``origin`` (or of the only remote) without credentials."""
+        try:
+            names = self._run("remote").split()
+            name = "origin" if "origin" in names else names[0] if len(names) == 1 else None
+            url = self._run("config", "--get", f"remote.{name}.url").strip() if name else None
+        except CaptureError:
+            return None
+        return _CREDENTIALS.sub(r"\1", url) if url else None
+
+    def resolve(self, revision: str) -> str:
+        """The commit that a revision names.
+
+        Raises:
+            CaptureError: there is no such commit here.
+
+        """
+        try:
+            return self._run(
+                "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
+            ).strip()
+        except CaptureError:
+            hint = " This clone is shallow: git fetch --unshallow." if self.shallow else ""
+            raise CaptureError(
+                f"{revision[:80]!r} names no commit in {self.top}.",
+                remedy=f"Name a commit, a branch or a tag that git rev-parse knows.{hint}",
+            ) from None
+
+    @property
+    def shallow(self) -> bool:
+        """Whether the clone holds only a part of the history."""
+        return self._run("rev-parse", "--is-shallow-repository").strip() == "true"
+
+    @cached_property
+    def index(self) -> dict[str, Entry]:
+        """The tracked paths; those in a merge conflict are in :attr:`modified` too."""
+        return dict(_parse_ls_files(self._run("ls-files", "-z", "--stage")))
+
+    def tree(self, commit: str) -> dict[str, Entry]:
+        """The paths of a commit."""
+        return dict(_parse_ls_tree(self._run("ls-tree", "-r", "-z", "--full-tree", commit)))
+
+    @cached_property
+    def modified(self) -> frozenset[str]:
+        """Tracked paths whose bytes, mode or existence differ from the last commit."""
+        return self._status[0] | self._hidden_changes
+
+    @cached_property
+    def untracked(self) -> frozenset[str]:
+        """Paths that git neither tracks nor ignores."""
+        return self._status[1]
+
+    def blob(self, oid: str) -> bytes:
+        """An object's bytes as git stores them.
+
+        Raises:
+            CaptureError: the object is not in this clone.
+
+        """
+        try:
+            return bytes(self._repo.odb.stream(bytes.fromhex(oid)).read())
+        except Exception:
+            raise CaptureError(
+                f"Object {oid} is not in this clone.",
+                remedy="Fetch it (a partial clone leaves objects out): git fetch --refetch",
+            ) from None
+
+    @property
+    def filters_left_out(self) -> tuple[str, ...]:
+        """Content filters that only the repository's own configuration defines: never run here."""
+        return self._filters()
+
+    def identity(self) -> str | None:
+        """The e-mail address of the person whom git would name as author."""
+        try:
+            return self._run("config", "--get", "user.email").strip() or None
+        except CaptureError:
+            return None
+
+    def close(self) -> None:
+        """End git's helper processes."""
+        self._repo.close()
+
+    @cached_property
+    def _status(self) -> tuple[frozenset[str], frozenset[str]]:
+        text = self._run(
+            "status",
+            "--porcelain=v2",
+            "-z",
+            "--untracked-files=all",
+            "--ignore-submodules=dirty",
+            "--no-renames",
+        )
+        changed: set[str] = set()
+        untracked: set[str] = set()
+        for line in text.split("\0"):
+            if line.startswith("? "):
+                untracked.add(line[2:])
+            elif line.startswith("1 "):
+                changed.add(line.split(" ", 8)[8])
+            elif line.startswith("u "):
+                changed.add(line.split(" ", 10)[10])
+        return frozenset(changed), frozenset(untracked)
+
+    @cached_property
+    def _hidden_changes(self) -> frozenset[str]:
+        """Changes that ``assume-unchanged`` and ``skip-worktree`` keep out of git's own status."""
+        flagged = [
+            line[2:]
+            for line in self._run("ls-files", "-z", "-v").split("\0")
+            if line and (line[0].islower() or line[0] == "S")
+        ]
+        present = [
+            path
+            for path in flagged
+            if (entry := self.index.get(path)) is not None
+            and entry.mode in REGULAR_MODES
+            and (self.top / path).is_file()
+        ]
+        return frozenset(path for path in present if self._hash(path) != self.index[path].oid)
+
+    def _hash(self, path: str) -> str:
+        return self._run("hash-object", "--", os.fspath(self.top / path)).strip()
+
+    def _filters(self) -> tuple[str, ...]:
+        """Names of content filters defined in this repository's configuration alone."""
+        names: set[str] = set()
+        for scope in ("--local", "--worktree"):
+            try:
+                listing = self._run("config", scope, "--includes", "-z", "--list", "--name-only")
+            except CaptureError:
+                continue
+            for key in listing.split("\0"):
+                match = re.fullmatch(r"filter\.(.+)\.(clean|smudge|process)", key, re.DOTALL)
+                if match:
+                    names.add(match[1])
+        return tuple(sorted(names))
+
+    def _run(self, *arguments: str) -> str:
+        """Run a git command here; the text it printed (paths as UTF-8 with surrogate escapes).
+
+        Raises:
+            CaptureError: git is missing or says no.
+
+        """
+        try:
+            output: bytes = self._repo.git.execute(
+                ["git", *arguments],
+                with_extended_output=False,
+                stdout_as_string=False,
+                strip_newline_in_stdout=False,
+            )
+        except GitCommandNotFound:
+            raise CaptureError("git is not installed.", remedy="Install git.") from None
+        except GitCommandError as error:
+            said = str(error.stderr).strip().removeprefix("stderr:").strip(" '\n")
+            first = said.splitlines()[0] if said else f"exit status {error.status}"
+            raise CaptureError(
+                f"git {arguments[0]} failed in {self._repo.working_tree_dir}: {first}.",
+                remedy="Run the same git command by hand and mend what it reports.",
+            ) from None
+        return output.decode("utf-8", "surrogateescape")
+
+
+def _environment(filters: Iterable[str]) -> dict[str, str]:
+    """The variables that make git read-only, offline and deaf to the repository's commands."""
+    overrides = list(_OVERRIDES.items())
+    for name in filters:
+        overrides += [(f"filter.{name}.{key}", "") for key in ("clean", "smudge", "process")]
+        overrides.append((f"filter.{name}.required", "false"))
+    variables = {"GIT_CONFIG_COUNT": str(len(overrides))}
+    for number, (key, value) in enumerate(overrides):
+        variables[f"GIT_CONFIG_KEY_{number}"] = key
+        variables[f"GIT_CONFIG_VALUE_{number}"] = value
+    return _ENVIRONMENT | variables
+
+
+def _parse_ls_files(text: str) -> Iterator[tuple[str, Entry]]:
+    for line in text.split("\0"):
+        if line:
+            facts, _, path = line.partition("\t")
+            mode, oid, _stage = facts.split(" ")
+            yield path, Entry((mode, oid))
+
+
+def _parse_ls_tree(text: str) -> Iterator[tuple[str, Entry]]:
+    for line in text.split("\0"):
+        if line:
+            facts, _, path = line.partition("\t")
+            mode, _type, oid = facts.split(" ")
+            yield path, Entry((mode, oid))

@@ -1,0 +1,223 @@
+"""From DVC's stages and the configured files to a pipeline manifest (design §4)."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from lineage.capture.dvc import DvcProject, DvcStage, is_outside
+from lineage.capture.source import WorkingTree, is_dvc_file
+from lineage.errors import CaptureError
+from lineage.pipeline import Manifest, PipelineVersion, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from lineage.capture.source import Source
+    from lineage.digest import Digest
+
+_WILDCARDS: Final = frozenset("*?[")
+
+
+@dataclass(frozen=True)
+class CapturedPipeline:
+    """A pipeline version as captured.
+
+    ``loose`` holds the inputs that neither git nor DVC versions, ``named`` every file whose content
+    the manifest holds; both relative to the top of the repository.
+    """
+
+    version: PipelineVersion
+    loose: tuple[str, ...]
+    named: tuple[str, ...]
+
+
+def capture_pipeline(
+    source: Source, folder: str, stages: list[str] | None, files: list[str]
+) -> CapturedPipeline | None:
+    """Capture a pipeline.
+
+    Args:
+        source: where to read.
+        folder: the project's folder, relative to the top.
+        stages: names of the stages that production runs too; None for all.
+        files: further files (globs, relative to ``folder``) that define the pipeline.
+
+    Returns:
+        None where there are neither stages nor files.
+
+    Raises:
+        CaptureError: a stage, a file or a parameter is missing, or a DVC file cannot be read.
+
+    """
+    project = DvcProject(source, folder)
+    reader = _StageReader(project)
+    chosen = dict(_choose(project, folder, stages))
+    captured = {name: reader.read(stage) for name, stage in chosen.items()}
+    listed = {path: source.code_digest(path) for path in _expand(source, folder, files)}
+    if not captured and not listed:
+        return None
+    manifest = Manifest(captured, {_relative(path, folder): d for path, d in listed.items()})
+    return CapturedPipeline(
+        PipelineVersion(manifest),
+        tuple(sorted(reader.loose)),
+        tuple(sorted({*reader.code, *listed})),
+    )
+
+
+class _StageReader:
+    """Turns DVC's stages into manifest stages, and keeps what it met on the way."""
+
+    def __init__(self, project: DvcProject) -> None:
+        self._project = project
+        self._source = project.source
+        self.code: dict[str, Digest] = {}
+        self.loose: set[str] = set()
+
+    def read(self, stage: DvcStage) -> Stage:
+        folder = self._project.folder
+        code: dict[str, Digest] = {}
+        inputs: set[str] = set()
+        for dep in stage.deps:
+            for path, is_code in self._classify(stage, dep):
+                if is_code:
+                    code[_relative(path, folder)] = self._digest(path)
+                else:
+                    inputs.add(_relative(path, folder))
+        params = {
+            _relative(file, folder): self._project.parameters(file, names)
+            for file, names in stage.params.items()
+        }
+        outputs = tuple(sorted({_relative(out, folder) for out in stage.outs}))
+        return Stage(stage.cmd, code, params, tuple(sorted(inputs)), outputs)
+
+    def _classify(self, stage: DvcStage, dep: str) -> Iterator[tuple[str, bool]]:
+        """The files behind a dependency: (path, whether it is code)."""
+        if is_outside(dep) or self._project.covering(dep) is not None:
+            yield dep, False
+        elif (submodule := self._source.submodule_of(dep)) is not None:
+            yield submodule, True
+        elif self._source.is_tracked(dep):
+            yield dep, True
+        else:
+            yield from self._folder_or_loose(stage, dep)
+
+    def _folder_or_loose(self, stage: DvcStage, dep: str) -> Iterator[tuple[str, bool]]:
+        tracked = [path for path in self._source.tracked_below(dep) if _is_content(path)]
+        made = self._project.below(dep)
+        fresh = self._source.untracked_below(dep)
+        if self._source.is_dir(dep) and (tracked or made):
+            yield from ((path, True) for path in tracked if self._project.covering(path) is None)
+            yield from ((path, False) for path in made)
+            for path in fresh:
+                if self._project.covering(path) is None and _is_content(path):
+                    self.loose.add(path)
+                    yield path, False
+            return
+        if not made:
+            self._check_present(stage, dep)
+            self.loose.add(dep)
+        yield dep, False
+
+    def _check_present(self, stage: DvcStage, dep: str) -> None:
+        here = isinstance(self._source, WorkingTree)
+        if here and not self._source.is_file(dep) and not self._source.is_dir(dep):
+            raise CaptureError(
+                f"Stage {stage.name} of {stage.file} depends on {dep}, which does not exist.",
+                remedy=f"Create {dep}, fetch it (dvc pull), or remove it from the stage's deps.",
+            )
+
+    def _digest(self, path: str) -> Digest:
+        if path not in self.code:
+            self.code[path] = self._source.code_digest(path)
+        return self.code[path]
+
+
+def _choose(
+    project: DvcProject, folder: str, names: list[str] | None
+) -> Iterator[tuple[str, DvcStage]]:
+    """The chosen stages by the names that the manifest gives them."""
+    available = {_address(stage, folder): stage for stage in project.stages}
+    if names is None:
+        here = posixpath.join(folder, "dvc.yaml")
+        own = {name: stage for name, stage in available.items() if stage.file == here}
+        inside = {n: s for n, s in available.items() if not n.startswith("../")}
+        yield from (own or inside).items()
+        return
+    for wanted in names:
+        found = [(n, s) for n, s in available.items() if wanted in (n, _group_address(s, folder))]
+        if not found:
+            known = ", ".join(sorted(available)) or "none"
+            raise CaptureError(
+                f"There is no stage {wanted!r} in the DVC project.",
+                remedy=f"Name one of its stages in lineage.toml: {known[:500]}.",
+            )
+        yield from found
+
+
+def _address(stage: DvcStage, folder: str) -> str:
+    """A stage's name as DVC addresses it from the project's folder."""
+    return _addressed(stage, stage.name, folder)
+
+
+def _group_address(stage: DvcStage, folder: str) -> str:
+    return _addressed(stage, stage.group, folder)
+
+
+def _addressed(stage: DvcStage, name: str, folder: str) -> str:
+    file = _relative(stage.file, folder)
+    if file == "dvc.yaml":
+        return name
+    return f"{file}:{name}" if posixpath.basename(file) == "dvc.yaml" else file
+
+
+def _expand(source: Source, folder: str, patterns: Iterable[str]) -> list[str]:
+    """The files that the configured globs match, relative to the top.
+
+    Raises:
+        CaptureError: a pattern matches nothing, or leaves the repository.
+
+    """
+    found: set[str] = set()
+    for pattern in patterns:
+        path = posixpath.normpath(posixpath.join(folder, pattern))
+        if is_outside(path):
+            raise CaptureError(
+                f"The pipeline file {pattern!r} is outside the repository.",
+                remedy="Name files inside the repository.",
+            )
+        matched = [path] if source.is_file(path) else _glob(source, path)
+        if not matched:
+            raise CaptureError(
+                f"The pipeline file {pattern!r} matches nothing.",
+                remedy="Create the file, or remove it from `files` in lineage.toml.",
+            )
+        found.update(matched)
+    return sorted(found)
+
+
+def _glob(source: Source, pattern: str) -> list[str]:
+    from pathspec import GitIgnoreSpec
+
+    spec = GitIgnoreSpec.from_lines([f"/{pattern}"])
+    parts = pattern.split("/")
+    fixed = "/".join(parts[: _first_wildcard(parts)])
+    candidates = [*source.tracked_below(fixed), *source.untracked_below(fixed)]
+    return [path for path in candidates if spec.match_file(path) and source.is_file(path)]
+
+
+def _first_wildcard(parts: list[str]) -> int:
+    return next((i for i, part in enumerate(parts) if _WILDCARDS & set(part)), len(parts))
+
+
+def _is_content(path: str) -> bool:
+    """Whether a file of a folder counts: DVC's pointers and ignore lists do not."""
+    return not is_dvc_file(path) and posixpath.basename(path) not in (".gitignore", ".dvcignore")
+
+
+def _relative(path: str, folder: str) -> str:
+    """A path relative to the project's folder; what lies outside stays as written."""
+    if is_outside(path) or not folder:
+        return path or "."
+    return posixpath.relpath(path, folder)

@@ -1,0 +1,303 @@
+"""The files of a project, in its working tree or at a git revision, behind one surface.
+
+Paths are relative to the top of the repository, with ``/``; ``""`` is the top itself. A symbolic
+link is followed only inside the repository.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat
+from abc import ABC, abstractmethod
+from contextlib import closing
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from typing_extensions import override
+
+from lineage.capture.git import LINK_MODE, SUBMODULE_MODE, Entry, GitRepository
+from lineage.digest import Digest, blake3_of
+from lineage.errors import CaptureError
+from lineage.hashing import hash_path, unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+MOST_LINKS: Final = 40
+NOT_WALKED: Final = frozenset({".git", ".dvc", ".lineage", ".venv", "node_modules", "__pycache__"})
+
+
+class Source(ABC):
+    """What capture reads a project from."""
+
+    tracked: dict[str, Entry]
+    """The paths that git tracks."""
+
+    @abstractmethod
+    def is_file(self, path: str) -> bool:
+        """Whether a file is there (links inside the repository followed)."""
+
+    @abstractmethod
+    def is_dir(self, path: str) -> bool:
+        """Whether a folder is there."""
+
+    @abstractmethod
+    def read(self, path: str, limit: int) -> bytes:
+        """A file's bytes.
+
+        Raises:
+            CaptureError: it is missing, unreadable, longer than ``limit`` bytes, or leaves the
+                repository.
+
+        """
+
+    @abstractmethod
+    def code_digest(self, path: str) -> Digest:
+        """BLAKE3 of a code file: as git stores it where it is tracked and unmodified.
+
+        A submodule's content is the line that git shows for it, ``Subproject commit <id>``, and
+        the digests of the files in it that differ from that commit.
+        """
+
+    @abstractmethod
+    def untracked_below(self, folder: str) -> list[str]:
+        """Files in a folder that git neither tracks nor ignores."""
+
+    @abstractmethod
+    def dvc_files(self) -> list[str]:
+        """Every ``dvc.yaml``, ``dvc.lock``, ``*.dvc`` and ``Dvcfile``."""
+
+    def is_tracked(self, path: str) -> bool:
+        """Whether git tracks a file."""
+        return path in self.tracked and self.tracked[path].mode != SUBMODULE_MODE
+
+    def tracked_below(self, folder: str) -> list[str]:
+        """The files and submodules that git tracks in a folder."""
+        prefix = f"{folder}/" if folder else ""
+        return [path for path in self._sorted if path.startswith(prefix)]
+
+    def submodule_of(self, path: str) -> str | None:
+        """The submodule that a path lies in, if any."""
+        parts = path.split("/")
+        for end in range(1, len(parts) + 1):
+            entry = self.tracked.get("/".join(parts[:end]))
+            if entry is not None and entry.mode == SUBMODULE_MODE:
+                return "/".join(parts[:end])
+        return None
+
+    @cached_property
+    def _sorted(self) -> list[str]:
+        return sorted(self.tracked)
+
+
+class WorkingTree(Source):
+    """The files on disk; ``git`` is None for a folder outside any repository."""
+
+    def __init__(self, top: Path, git: GitRepository | None) -> None:
+        self.top = top
+        self.git = git
+        self.tracked = git.index if git is not None else {}
+
+    @override
+    def is_file(self, path: str) -> bool:
+        return self._mode(path, stat.S_ISREG)
+
+    @override
+    def is_dir(self, path: str) -> bool:
+        return self._mode(path, stat.S_ISDIR)
+
+    @override
+    def read(self, path: str, limit: int) -> bytes:
+        full = self.locate(path)
+        try:
+            with full.open("rb") as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    raise CaptureError(f"{path} is not a file.", remedy="Name a regular file.")
+                data = file.read(limit + 1)
+        except OSError as error:
+            raise unreadable(path, error) from None
+        return _bounded(data, path, limit)
+
+    @override
+    def code_digest(self, path: str) -> Digest:
+        if path in self.tracked and not self.is_tracked(path):
+            return self._submodule_digest(path)
+        real = self.locate(path).resolve()
+        target = real.relative_to(self.top).as_posix()
+        entry = self.tracked.get(target)
+        if self.git is not None and entry is not None and target not in self.git.modified:
+            return blake3_of(self.git.blob(entry.oid))
+        digest = hash_path(real, secure=True).blake3
+        assert digest is not None  # noqa: S101 - secure=True takes it
+        return digest
+
+    @override
+    def untracked_below(self, folder: str) -> list[str]:
+        if self.git is None:
+            return sorted(_walk(self.top, folder))
+        prefix = f"{folder}/" if folder else ""
+        return sorted(path for path in self.git.untracked if path.startswith(prefix))
+
+    @override
+    def dvc_files(self) -> list[str]:
+        paths = [*self.tracked, *self.git.untracked] if self.git else _walk(self.top, "")
+        return sorted(path for path in paths if is_dvc_file(path) and self.is_file(path))
+
+    def locate(self, path: str) -> Path:
+        """The place on disk that a path leads to.
+
+        Raises:
+            CaptureError: a symbolic link leads out of the repository.
+
+        """
+        full = self.top / path
+        try:
+            real = full.resolve()
+        except (OSError, RuntimeError):
+            raise CaptureError(
+                f"The symbolic link {path} points to itself.", remedy="Repair or remove the link."
+            ) from None
+        if not real.is_relative_to(self.top):
+            raise _outside(path)
+        return full
+
+    def _submodule_digest(self, path: str) -> Digest:
+        if not (self.top / path / ".git").exists():
+            return blake3_of(_submodule_line(self.tracked[path].oid))
+        with closing(GitRepository(self.top / path)) as inner:
+            tree = WorkingTree(inner.top, inner)
+            lines = [_submodule_line(inner.head or "")]
+            for name in sorted(inner.modified):
+                digest = tree.code_digest(name) if tree.is_file(name) else "deleted"
+                lines.append(f"{name} {digest}\n".encode("utf-8", "surrogateescape"))
+        return blake3_of(b"".join(lines))
+
+    def _mode(self, path: str, test: object) -> bool:
+        try:
+            mode = self.locate(path).stat().st_mode
+        except (OSError, CaptureError, ValueError):
+            return False
+        return bool(test(mode))  # type: ignore[operator]
+
+
+class Revision(Source):
+    """The files of a commit, without a checkout."""
+
+    def __init__(self, git: GitRepository, commit: str) -> None:
+        self.git = git
+        self.commit = commit
+        self.tracked = git.tree(commit)
+
+    @override
+    def is_file(self, path: str) -> bool:
+        entry = self.tracked.get(self._follow(path) or "")
+        return entry is not None and entry.mode != SUBMODULE_MODE
+
+    @override
+    def is_dir(self, path: str) -> bool:
+        target = self._follow(path)
+        return target is not None and (target == "" or target in self._folders)
+
+    @override
+    def read(self, path: str, limit: int) -> bytes:
+        return _bounded(self._blob(path), path, limit)
+
+    @override
+    def code_digest(self, path: str) -> Digest:
+        if path in self.tracked and not self.is_tracked(path):
+            return blake3_of(_submodule_line(self.tracked[path].oid))
+        return blake3_of(self._blob(path))
+
+    @override
+    def untracked_below(self, folder: str) -> list[str]:
+        return []
+
+    @override
+    def dvc_files(self) -> list[str]:
+        return sorted(path for path in self.tracked if is_dvc_file(path) and self.is_file(path))
+
+    def _blob(self, path: str) -> bytes:
+        target = self._follow(path)
+        entry = self.tracked.get(target) if target is not None else None
+        if entry is None or entry.mode == SUBMODULE_MODE:
+            raise CaptureError(
+                f"{path} is not in commit {self.commit[:12]}.",
+                remedy="Name a file that the revision holds.",
+            )
+        return self.git.blob(entry.oid)
+
+    def _follow(self, path: str) -> str | None:
+        """The path that links lead to; None where they lead nowhere or in a circle."""
+        done: list[str] = []
+        left = [part for part in path.split("/") if part]
+        for _ in range(MOST_LINKS * 25):
+            if not left:
+                return "/".join(done)
+            here = "/".join([*done, left[0]])
+            entry = self.tracked.get(here)
+            if entry is None or entry.mode != LINK_MODE:
+                done.append(left.pop(0))
+                continue
+            target = self.git.blob(entry.oid).decode("utf-8", "surrogateescape")
+            joined = posixpath.normpath(posixpath.join("/".join(done), target, *left[1:]))
+            if joined.startswith(("/", "../")) or joined == "..":
+                raise _outside(path)
+            done, left = [], [part for part in joined.split("/") if part not in ("", ".")]
+        return None
+
+    @cached_property
+    def _folders(self) -> frozenset[str]:
+        folders: set[str] = set()
+        for path in self.tracked:
+            while (path := posixpath.dirname(path)) and path not in folders:
+                folders.add(path)
+        return frozenset(folders)
+
+
+def is_dvc_file(path: str) -> bool:
+    """Whether DVC reads a file of this name: a pipeline, its lock, a pointer or a 0.x stage."""
+    name = posixpath.basename(path)
+    return name in ("dvc.yaml", "dvc.lock", "Dvcfile") or (name.endswith(".dvc") and name != ".dvc")
+
+
+def _submodule_line(commit: str) -> bytes:
+    return f"Subproject commit {commit}\n".encode()
+
+
+def _bounded(data: bytes, path: str, limit: int) -> bytes:
+    if len(data) > limit:
+        raise CaptureError(
+            f"{path} is larger than {limit:,} bytes.",
+            remedy="A configuration of that size is not read; split it.",
+        )
+    return data
+
+
+def _outside(path: str) -> CaptureError:
+    return CaptureError(
+        f"The symbolic link {path} leads out of the repository.",
+        remedy="Only what is inside the repository is read: copy the file into it.",
+    )
+
+
+def _walk(top: Path, folder: str) -> Iterable[str]:
+    pending = [folder]
+    while pending:
+        here = pending.pop()
+        try:
+            entries = list(os.scandir(top / here))
+        except OSError:
+            continue
+        yield from _files(entries, here, pending)
+
+
+def _files(entries: list[os.DirEntry[str]], here: str, pending: list[str]) -> Iterator[str]:
+    for entry in entries:
+        path = f"{here}/{entry.name}" if here else entry.name
+        if entry.is_dir(follow_symlinks=False):
+            if entry.name not in NOT_WALKED:
+                pending.append(path)
+        elif entry.is_file():
+            yield path

@@ -1,0 +1,136 @@
+"""The four components of a model version, and the tuple they form (design §2 and §3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from lineage.digest import Digest, blake3_of, canonical_bytes, hash_object
+
+if TYPE_CHECKING:
+    from lineage.pipeline import PipelineVersion
+
+
+class Kind(StrEnum):
+    """How much of a model version is tracked, and so where it may go."""
+
+    PRODUCTION = "production"
+    EXPERIMENT = "experiment"
+
+
+class Known(StrEnum):
+    """How a data item's digest is known."""
+
+    VERIFIED = "verified"
+    """The bytes were read here."""
+    ASSERTED = "asserted"
+    """Somebody, or a DVC file, says so."""
+
+
+@dataclass(frozen=True)
+class CodeVersion:
+    """A git commit, and the digest of what differs from it in the working tree.
+
+    ``remote`` is the URL without credentials, ``subfolder`` the project's folder in the
+    repository (``""`` at its top).
+    """
+
+    commit: str
+    difference: Digest | None = None
+    remote: str | None = None
+    branch: str | None = None
+    subfolder: str = ""
+
+    @property
+    def digest(self) -> Digest:
+        """``git:<commit>``, followed by ``+`` and the difference's digest where the tree is dirty."""
+        text = f"git:{self.commit}"
+        return Digest(text if self.difference is None else f"{text}+{self.difference}")
+
+    @property
+    def dirty(self) -> bool:
+        """Whether the tree held changes that the commit does not."""
+        return self.difference is not None
+
+
+@dataclass(frozen=True, order=True)
+class DataItem:
+    """One named data item; ``size`` is in bytes where it is known."""
+
+    name: str
+    digest: Digest
+    known: Known
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class DataVersion:
+    """A manifest of data items, sorted by name."""
+
+    items: tuple[DataItem, ...]
+
+    @property
+    def digest(self) -> Digest:
+        """``H("lineage-data/1", {name: digest, …})``."""
+        return hash_object("lineage-data/1", self._manifest)
+
+    @property
+    def identity(self) -> Digest:
+        """BLAKE3 of the manifest's canonical bytes: what tells two data versions apart."""
+        return blake3_of(canonical_bytes(self._manifest))
+
+    @property
+    def _manifest(self) -> dict[str, Digest]:
+        return {item.name: item.digest for item in self.items}
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A model's weights, a file or a folder; ``size`` in bytes over all its files."""
+
+    digest: Digest
+    blake3: Digest | None
+    path: str
+    size: int
+    files: int = 1
+
+
+@dataclass(frozen=True)
+class Components:
+    """The four components; an experiment may lack any of them."""
+
+    code: CodeVersion | None
+    data: DataVersion | None
+    pipeline: PipelineVersion | None
+    weights: Weights | None
+
+    @property
+    def digests(self) -> dict[str, Digest | None]:
+        """Each component's digest by its name."""
+        return {
+            "code": self.code.digest if self.code else None,
+            "data": self.data.digest if self.data else None,
+            "pipeline": self.pipeline.digest if self.pipeline else None,
+            "weights": self.weights.digest if self.weights else None,
+        }
+
+    @property
+    def tuple_digest(self) -> Digest:
+        """``H("lineage-tuple/1", …)``: a name, not a proof."""
+        return hash_object("lineage-tuple/1", self.digests)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The names of the components that are not there."""
+        return tuple(name for name, digest in self.digests.items() if digest is None)
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """What two equal tuples share, resting on BLAKE3 wherever it is recorded."""
+        return (
+            self.digests["code"],
+            self.data.identity if self.data else None,
+            self.pipeline.identity if self.pipeline else None,
+            (self.weights.digest, self.weights.blake3) if self.weights else None,
+        )

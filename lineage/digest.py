@@ -1,0 +1,171 @@
+"""Digests and the canonical encodings they are taken of (design §3).
+
+Everything here takes values and returns values; reading files is :mod:`lineage.hashing`.
+
+>>> str(hash_object("lineage-data/1", {"data/raw.csv": "md5:d41d8cd98f00b204e9800998ecf8427e"}))
+'xxh3:d76e52e4eebf6f8c7ae40e60ae4df3c5'
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any, Final
+
+import rfc8785
+import xxhash
+from blake3 import blake3
+
+from lineage.errors import UsageError
+
+LARGEST_INTEGER: Final = 2**53 - 1
+"""The largest integer that RFC 8785 can write as a number (IEEE 754 double precision)."""
+
+TREE_HEADER: Final = b"lineage-tree/1\n"
+
+_FORM = re.compile(r"[a-z0-9][a-z0-9.-]{0,31}:[!-~]{1,2000}", re.ASCII)
+_FIXED_HEX: Final = {"xxh3": 32, "blake3": 64}
+
+
+class Digest(str):
+    """A digest written ``algorithm:value``, e.g. ``xxh3:99aa06d3014798d86001c324468d497f``.
+
+    ``xxh3:`` takes 32 lowercase hex digits, ``blake3:`` 64; any other algorithm's value is taken
+    as stated.
+
+    Raises:
+        UsageError: the text is not of that form.
+
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Digest:
+        algorithm, _, value = text.partition(":")
+        length = _FIXED_HEX.get(algorithm)
+        well_formed = _FORM.fullmatch(text) is not None and (
+            length is None or re.fullmatch(f"[0-9a-f]{{{length}}}", value) is not None
+        )
+        if not well_formed:
+            raise UsageError(
+                f"{text[:80]!r} is not a digest.",
+                remedy="Write it as algorithm:value, for example xxh3: and 32 lowercase hex digits.",
+            )
+        return super().__new__(cls, text)
+
+    @property
+    def algorithm(self) -> str:
+        """The part before the colon."""
+        return self.partition(":")[0]
+
+    @property
+    def value(self) -> str:
+        """The part after the colon."""
+        return self.partition(":")[2]
+
+    @property
+    def short(self) -> str:
+        """The digest as a person reads it in a table: the algorithm and 12 digits."""
+        return f"{self.algorithm}:{self.value[:12]}"
+
+
+def normalise(value: Any) -> Any:  # noqa: ANN401 - any parsed YAML, TOML, JSON or Python literal
+    """The JSON value that ``value`` is written as, before RFC 8785.
+
+    Integers beyond ±(2⁵³-1), non-finite numbers and dates become strings; tuples and sets become
+    lists (sets in the order of their canonical bytes); keys become strings as YAML writes them.
+
+    Raises:
+        UsageError: the value has no JSON form, or two of its keys are written alike.
+
+    """
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, int):
+        return int(value) if abs(value) <= LARGEST_INTEGER else str(int(value))
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else _non_finite(value)
+    if isinstance(value, (dt.date, dt.time)):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return _normalise_mapping(value)
+    if isinstance(value, Set):
+        return sorted((normalise(item) for item in value), key=rfc8785.dumps)
+    if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
+        return [normalise(item) for item in value]
+    raise UsageError(
+        f"A value of type {type(value).__name__} cannot be recorded.",
+        remedy="Use text, numbers, booleans, dates, lists and mappings.",
+    )
+
+
+def canonical_bytes(value: Any) -> bytes:  # noqa: ANN401 - see normalise
+    """The RFC 8785 (JCS) bytes of ``value``.
+
+    Raises:
+        UsageError: see :func:`normalise`; also text that is not valid Unicode.
+
+    """
+    try:
+        return rfc8785.dumps(normalise(value))
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
+        raise UsageError(
+            f"A value cannot be written as canonical JSON: {error}.",
+            remedy="Use plain text, numbers, lists and mappings.",
+        ) from None
+
+
+def hash_object(domain: str, value: Any) -> Digest:  # noqa: ANN401 - see normalise
+    """``H(domain, value)`` of the design: XXH3-128 of ``domain``, a newline and the JCS bytes."""
+    return xxh3(domain.encode("ascii") + b"\n" + canonical_bytes(value))
+
+
+def xxh3(data: bytes) -> Digest:
+    """XXH3-128 of bytes, as ``xxhsum -H128`` prints it."""
+    return Digest("xxh3:" + xxhash.xxh3_128_hexdigest(data))
+
+
+def blake3_of(data: bytes) -> Digest:
+    """BLAKE3 of bytes."""
+    return Digest("blake3:" + blake3(data).hexdigest())
+
+
+def tree_bytes(files: Iterable[tuple[str, int, str]]) -> bytes:
+    """The canonical encoding of a directory.
+
+    Args:
+        files: for each file its path relative to the directory (with ``/``), its size in bytes
+            and the hex digits of its digest; in any order.
+
+    """
+    encoded = sorted((path.encode(), size, digits) for path, size, digits in files)
+    lines = [b"%d %s %d %s\n" % (len(p), p, size, digits.encode()) for p, size, digits in encoded]
+    return TREE_HEADER + b"".join(lines)
+
+
+def _normalise_mapping(value: Mapping[Any, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, item in value.items():
+        name = _key(key)
+        if name in result:
+            raise UsageError(
+                f"Two keys of one mapping are both written {name!r}.",
+                remedy="Rename one of them: keys are recorded as text.",
+            )
+        result[name] = normalise(item)
+    return result
+
+
+def _key(key: Any) -> str:  # noqa: ANN401 - YAML keys are any scalar
+    if isinstance(key, str):
+        return key
+    written = normalise(key)
+    return written if isinstance(written, str) else canonical_bytes(written).decode()
+
+
+def _non_finite(value: float) -> str:
+    if math.isnan(value):
+        return ".nan"
+    return ".inf" if value > 0 else "-.inf"

@@ -1,0 +1,116 @@
+"""Every way a command or a request can fail, in one hierarchy.
+
+::
+
+    LineageError             exit 1   HTTP 500   internal-error
+    ├── UsageError           exit 2   HTTP 422   invalid-request
+    ├── GuardRefused         exit 3   HTTP 409   guard-refused
+    ├── NotFound             exit 4   HTTP 404   not-found
+    ├── Conflict             exit 5   HTTP 412   conflict
+    ├── IntegrityFailure     exit 6   HTTP 500   integrity-failure
+    ├── RegistryUnreachable  exit 7   HTTP 503   registry-unreachable
+    ├── NotPermitted         exit 8   HTTP 403   not-permitted
+    └── CaptureError         exit 9   HTTP 422   nothing-to-capture
+        └── DirtyTree        exit 9   HTTP 422   dirty-tree
+
+Each error says in one sentence what is wrong (``str(error)``) and in one what to do
+(``error.remedy``). The command line and the REST interface show exactly these; nothing else maps
+errors.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from lineage.guard import Decision
+
+
+class LineageError(Exception):
+    """The root: something failed that no subclass describes better."""
+
+    code: ClassVar[str] = "internal-error"
+    exit_code: ClassVar[int] = 1
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, message: str, *, remedy: str) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+    def to_json(self) -> dict[str, Any]:
+        """The error as the command line prints it under ``--json``."""
+        return {"error": {"code": self.code, "message": str(self), "remedy": self.remedy}}
+
+
+class UsageError(LineageError):
+    """The request itself is wrong: a name, a flag, a file of the user's."""
+
+    code = "invalid-request"
+    exit_code = 2
+    http_status = 422
+
+
+class GuardRefused(LineageError):
+    """The guard said no; ``decisions`` holds every rule's verdict, one decision per model."""
+
+    code = "guard-refused"
+    exit_code = 3
+    http_status = 409
+
+    def __init__(self, message: str, *, remedy: str, decisions: tuple[Decision, ...]) -> None:
+        super().__init__(message, remedy=remedy)
+        self.decisions = decisions
+
+
+class NotFound(LineageError):
+    """A model, a version, an environment or a digest that the registry does not hold."""
+
+    code = "not-found"
+    exit_code = 4
+    http_status = 404
+
+
+class Conflict(LineageError):
+    """The state moved since the caller looked."""
+
+    code = "conflict"
+    exit_code = 5
+    http_status = 412
+
+
+class IntegrityFailure(LineageError):
+    """Recorded and actual bytes differ: a digest, the audit chain, the database file."""
+
+    code = "integrity-failure"
+    exit_code = 6
+    http_status = 500
+
+
+class RegistryUnreachable(LineageError):
+    """The registry cannot be opened, read or written now."""
+
+    code = "registry-unreachable"
+    exit_code = 7
+    http_status = 503
+
+
+class NotPermitted(LineageError):
+    """The caller may not do this."""
+
+    code = "not-permitted"
+    exit_code = 8
+    http_status = 403
+
+
+class CaptureError(LineageError):
+    """There is nothing valid to capture: a missing file, a bad ``dvc.yaml``."""
+
+    code = "nothing-to-capture"
+    exit_code = 9
+    http_status = 422
+
+
+class DirtyTree(CaptureError):
+    """The git tree has changes that no commit holds."""
+
+    code = "dirty-tree"

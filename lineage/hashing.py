@@ -1,0 +1,368 @@
+"""Hashing files and directories at memory speed, reading each byte once.
+
+>>> from pathlib import Path
+>>> hash_path(Path("model.pkl"), secure=True)          # doctest: +SKIP
+Hashed(xxh3='xxh3:…', blake3='blake3:…', size=81234, files=1)
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import stat
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+import xxhash
+from blake3 import blake3
+
+from lineage.digest import Digest, blake3_of, tree_bytes, xxh3
+from lineage.errors import CaptureError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from lineage.stat_cache import StatCache
+
+    Progress = Callable[[int], None]
+
+ONE_READ: Final = 1 << 20
+"""Files up to this size are read in one call; larger ones by a thread that reads ahead."""
+
+BLOCK: Final = 1 << 20
+BLOCKS: Final = 4
+
+
+class _Hasher(Protocol):
+    def update(self, data: memoryview, /) -> object: ...
+    def hexdigest(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Hashed:
+    """What reading a file or a directory gave.
+
+    ``size`` is the sum of the files' sizes in bytes; ``blake3`` is there where it was asked for.
+    """
+
+    xxh3: Digest
+    blake3: Digest | None
+    size: int
+    files: int
+
+
+class Follow(Protocol):
+    """Raises :class:`CaptureError` unless a symbolic link to a file may be read."""
+
+    def __call__(self, link: Path, /) -> None:
+        """Refuse ``link`` or return."""
+
+
+def follow_any(link: Path) -> None:
+    """Every link to a file may be read: the user named the path."""
+
+
+def hash_path(
+    path: Path,
+    *,
+    secure: bool = False,
+    cache: StatCache | None = None,
+    progress: Progress | None = None,
+    follow: Follow = follow_any,
+    project: Path | None = None,
+) -> Hashed:
+    """Digest a file's bytes, or a directory's tree encoding (design §3).
+
+    Args:
+        path: a regular file or a directory.
+        secure: also take BLAKE3, in the same read.
+        cache: digests of files that have not changed since they were last read.
+        progress: called with the number of bytes just done.
+        follow: asked before a symbolic link is read.
+        project: the project's folder, whose ``.lineageignore`` counts too.
+
+    Raises:
+        CaptureError: missing, unreadable, not a file or directory, or changed while being read.
+
+    """
+    if path.is_symlink():
+        follow(path)
+    status = _stat(path)
+    if stat.S_ISDIR(status.st_mode):
+        files = tree_files(path, follow, project)
+        return _hash_tree(files, secure, cache, progress)
+    return _hash_known_file(os.fspath(path), secure, cache, progress)
+
+
+def total_size(path: Path) -> int:
+    """The bytes that :func:`hash_path` is going to read; 0 where it is going to fail."""
+    try:
+        if path.is_dir():
+            return sum(os.stat(full).st_size for _, full in tree_files(path))
+        return path.stat().st_size
+    except (OSError, CaptureError):
+        return 0
+
+
+def tree_files(
+    top: Path, follow: Follow = follow_any, project: Path | None = None
+) -> Iterator[tuple[str, str]]:
+    """The files of a directory as (path relative to it, path to open).
+
+    Left out are ``.git``, ``.dvc`` and what the ``.lineageignore`` of the directory, or of the
+    project it lies in, matches.
+
+    Raises:
+        CaptureError: a link to a directory, a dangling link, a socket, a device, or a name that
+            is not UTF-8.
+
+    """
+    ignored = _ignored(top, project)
+    pending = [(os.fspath(top), "")]
+    while pending:
+        folder, prefix = pending.pop()
+        for entry in _entries(folder):
+            relative = prefix + entry.name
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if is_folder and entry.name in (".git", ".dvc"):
+                continue
+            if ignored(relative + "/" if is_folder else relative):
+                continue
+            if is_folder:
+                pending.append((entry.path, relative + "/"))
+            else:
+                _check_entry(entry, relative, follow)
+                yield relative, entry.path
+
+
+def read_regular(path: str) -> tuple[int, os.stat_result]:
+    """Open a regular file for reading; a descriptor and its status.
+
+    Raises:
+        CaptureError: it cannot be opened or is no regular file.
+
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise unreadable(path, error) from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise CaptureError(
+            f"{path} is neither a file nor a directory.",
+            remedy="Name a regular file or a directory.",
+        )
+    return descriptor, status
+
+
+def unreadable(path: str | Path, error: OSError) -> CaptureError:
+    """The error for a path that the operating system would not give."""
+    reason = (error.strerror or str(error)).lower()
+    return CaptureError(
+        f"{os.fspath(path)!r} cannot be read: {reason}.",
+        remedy="Check that the path is right and that you may read it.",
+    )
+
+
+def _hash_known_file(
+    path: str, secure: bool, cache: StatCache | None, progress: Progress | None
+) -> Hashed:
+    if cache is not None:
+        known = cache.look_up(_stat(path), secure=secure)
+        if known is not None:
+            if progress is not None:
+                progress(known.size)
+            return known
+    hashed, status = _hash_file(path, secure, progress)
+    if cache is not None:
+        cache.remember(status, hashed)
+    return hashed
+
+
+def _hash_file(path: str, secure: bool, progress: Progress | None) -> tuple[Hashed, os.stat_result]:
+    descriptor, before = read_regular(path)
+    try:
+        if before.st_size <= ONE_READ:
+            data = os.read(descriptor, before.st_size + 1)
+            size = len(data)
+            fast, strong = xxh3(data), blake3_of(data) if secure else None
+            if progress is not None:
+                progress(size)
+        else:
+            fast, strong, size = _hash_large(descriptor, secure, progress)
+        after = os.fstat(descriptor)
+    except OSError as error:
+        raise unreadable(path, error) from None
+    finally:
+        os.close(descriptor)
+    if size != before.st_size or _identity(before) != _identity(after):
+        raise CaptureError(
+            f"{path} changed while it was read.",
+            remedy="Wait until nothing writes to it and try again.",
+        )
+    return Hashed(fast, strong, size, 1), after
+
+
+def _hash_large(
+    descriptor: int, secure: bool, progress: Progress | None
+) -> tuple[Digest, Digest | None, int]:
+    """Hash block by block; a second thread reads ahead, and takes XXH3 beside BLAKE3."""
+    fast = xxhash.xxh3_128()
+    strong = blake3(max_threads=blake3.AUTO) if secure else None
+    ahead, here = (fast, strong) if strong is not None else (None, fast)
+    size = 0
+    for block in _read_ahead(descriptor, ahead):
+        here.update(block)
+        size += len(block)
+        if progress is not None:
+            progress(len(block))
+    digest = Digest("blake3:" + strong.hexdigest()) if strong is not None else None
+    return Digest("xxh3:" + fast.hexdigest()), digest, size
+
+
+def _read_ahead(descriptor: int, hasher: _Hasher | None) -> Iterator[memoryview]:
+    """The file's blocks, read (and given to ``hasher``) by another thread."""
+    free: queue.SimpleQueue[memoryview | None] = queue.SimpleQueue()
+    full: queue.SimpleQueue[tuple[memoryview, int] | Exception] = queue.SimpleQueue()
+    for _ in range(BLOCKS):
+        free.put(memoryview(bytearray(BLOCK)))
+
+    def read() -> None:
+        try:
+            while (block := free.get()) is not None:
+                count = os.readv(descriptor, [block])
+                if hasher is not None:
+                    hasher.update(block[:count])
+                full.put((block, count))
+                if count == 0:
+                    return
+        except OSError as error:
+            full.put(error)
+
+    reader = threading.Thread(target=read, name="lineage-read-ahead", daemon=True)
+    reader.start()
+    try:
+        while True:
+            item = full.get()
+            if isinstance(item, Exception):
+                raise item
+            block, count = item
+            if count == 0:
+                return
+            yield block[:count]
+            free.put(block)
+    finally:
+        free.put(None)
+        reader.join()
+
+
+def _hash_tree(
+    files: Iterator[tuple[str, str]],
+    secure: bool,
+    cache: StatCache | None,
+    progress: Progress | None,
+) -> Hashed:
+    fast: list[tuple[str, int, str]] = []
+    strong: list[tuple[str, int, str]] = []
+    for relative, full in files:
+        hashed = _hash_known_file(full, secure, cache, progress)
+        fast.append((relative, hashed.size, hashed.xxh3.value))
+        if hashed.blake3 is not None:
+            strong.append((relative, hashed.size, hashed.blake3.value))
+    return Hashed(
+        xxh3(tree_bytes(fast)),
+        blake3_of(tree_bytes(strong)) if secure else None,
+        sum(size for _, size, _ in fast),
+        len(fast),
+    )
+
+
+def _identity(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _stat(path: str | Path) -> os.stat_result:
+    try:
+        return os.stat(path)
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError as error:
+        raise unreadable(folder, error) from None
+
+
+def _check_entry(entry: os.DirEntry[str], relative: str, follow: Follow) -> None:
+    if not relative.isascii():
+        try:
+            relative.encode()
+        except UnicodeEncodeError:
+            raise CaptureError(
+                f"The name of {relative!r} is not UTF-8.", remedy="Rename the file."
+            ) from None
+    if entry.is_symlink():
+        _check_link(entry, follow)
+    elif not entry.is_file(follow_symlinks=False):
+        raise CaptureError(
+            f"{entry.path} is a socket, a pipe or a device.",
+            remedy="Remove it from the directory or name it in .lineageignore.",
+        )
+
+
+def _check_link(entry: os.DirEntry[str], follow: Follow) -> None:
+    try:
+        mode = entry.stat().st_mode
+    except OSError as error:
+        reason = "points to itself" if error.errno == 40 else "points to nothing"
+        raise CaptureError(
+            f"The symbolic link {entry.path} {reason}.",
+            remedy="Repair or remove the link, or name it in .lineageignore.",
+        ) from None
+    if not stat.S_ISREG(mode):
+        raise CaptureError(
+            f"The symbolic link {entry.path} does not point to a file.",
+            remedy="Links to directories are not followed: copy the directory, or name the link "
+            "in .lineageignore.",
+        )
+    follow(Path(entry.path))
+
+
+def _ignored(top: Path, project: Path | None) -> Callable[[str], bool]:
+    """The test of whether a path relative to ``top`` (folders end in ``/``) is left out."""
+    tests: list[tuple[str, Callable[[str], bool]]] = []
+    own = _ignore_file(top / ".lineageignore")
+    if own is not None:
+        tests.append(("", own))
+    if project is not None and project != top and top.is_relative_to(project):
+        outer = _ignore_file(project / ".lineageignore")
+        if outer is not None:
+            tests.append((top.relative_to(project).as_posix() + "/", outer))
+    return lambda relative: any(test(prefix + relative) for prefix, test in tests)
+
+
+def _ignore_file(path: Path) -> Callable[[str], bool] | None:
+    """The test of a ``.lineageignore`` file (gitignore syntax), if there is one."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CaptureError(
+            f"{path} cannot be read: {error}.", remedy="Make it a readable UTF-8 text file."
+        ) from None
+    from pathspec import GitIgnoreSpec
+
+    try:
+        return GitIgnoreSpec.from_lines(text.splitlines()).match_file
+    except ValueError as error:
+        raise CaptureError(
+            f"{path} has a pattern that cannot be read: {error}.",
+            remedy="Write its patterns in gitignore syntax.",
+        ) from None

@@ -1,0 +1,245 @@
+"""Pipeline manifests, their digests, and how two of them differ. Pure: no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from lineage.digest import Digest, blake3_of, canonical_bytes, hash_object, normalise
+from lineage.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What one stage of a pipeline is made of; paths are relative to the project's folder.
+
+    ``params`` maps a parameter file to its parameters; ``code`` a file to the BLAKE3 of its bytes.
+    """
+
+    cmd: tuple[str, ...] = ()
+    code: Mapping[str, Digest] = field(default_factory=dict)
+    params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The stage as the manifest holds it: every key there, lists of paths sorted."""
+        return {
+            "cmd": list(self.cmd),
+            "code": {path: str(digest) for path, digest in sorted(self.code.items())},
+            "params": normalise({file: dict(values) for file, values in self.params.items()}),
+            "inputs": sorted(self.inputs),
+            "outputs": sorted(self.outputs),
+        }
+
+    @classmethod
+    def from_json(cls, stage: Mapping[str, Any]) -> Stage:
+        """Read back what :meth:`to_json` wrote."""
+        return cls(
+            cmd=tuple(stage["cmd"]),
+            code={path: Digest(digest) for path, digest in stage["code"].items()},
+            params=stage["params"],
+            inputs=tuple(stage["inputs"]),
+            outputs=tuple(stage["outputs"]),
+        )
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The canonical description of what prepares a model's inputs."""
+
+    stages: Mapping[str, Stage] = field(default_factory=dict)
+    files: Mapping[str, Digest] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The manifest of the design, §3: the value whose canonical bytes are hashed."""
+        return {
+            "stages": {name: stage.to_json() for name, stage in sorted(self.stages.items())},
+            "files": {path: str(digest) for path, digest in sorted(self.files.items())},
+        }
+
+    @classmethod
+    def from_json(cls, manifest: Mapping[str, Any]) -> Manifest:
+        """Read back what :meth:`to_json` wrote.
+
+        Raises:
+            UsageError: it is not of that form.
+
+        """
+        try:
+            return cls(
+                {name: Stage.from_json(stage) for name, stage in manifest["stages"].items()},
+                {path: Digest(digest) for path, digest in manifest["files"].items()},
+            )
+        except (KeyError, TypeError, AttributeError):
+            raise UsageError(
+                "This is not a pipeline manifest.", remedy="See docs/reference/digests.md."
+            ) from None
+
+
+@dataclass(frozen=True)
+class PipelineVersion:
+    """One version of a pipeline: its manifest, or the digest that somebody states for it."""
+
+    manifest: Manifest | None
+    stated: Digest | None = None
+
+    def __post_init__(self) -> None:
+        if (self.manifest is None) == (self.stated is None):
+            raise ValueError("a pipeline version is either described or stated")
+
+    @cached_property
+    def digest(self) -> Digest:
+        """``H("lineage-pipeline/1", manifest)``, or the stated digest."""
+        if self.manifest is None:
+            assert self.stated is not None  # noqa: S101 - see __post_init__
+            return self.stated
+        return hash_object("lineage-pipeline/1", self.manifest.to_json())
+
+    @cached_property
+    def canonical(self) -> bytes:
+        """The bytes that identify it: the manifest's, or the stated digest as a JSON string."""
+        return canonical_bytes(self.manifest.to_json() if self.manifest else str(self.stated))
+
+    @cached_property
+    def identity(self) -> Digest:
+        """BLAKE3 of :attr:`canonical`: what the guard compares."""
+        return blake3_of(self.canonical)
+
+
+class ChangeKind(StrEnum):
+    """What kind of thing differs between two pipeline versions."""
+
+    STAGE = "stage"
+    COMMAND = "command"
+    PARAMETER = "parameter"
+    FILE = "file"
+    INPUT = "input"
+    OUTPUT = "output"
+
+
+ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "absent"})()
+"""Stands for a side of a change that is not there at all (a parameter may be null)."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference; ``stage`` is None for the pipeline's own files."""
+
+    stage: str | None
+    kind: ChangeKind
+    name: str
+    validated: Any
+    deployed: Any
+
+    def to_json(self) -> dict[str, Any]:
+        """The change as ``details.changes`` lists it; an absent side is null."""
+        return {
+            "stage": self.stage,
+            "kind": self.kind.value,
+            "name": self.name,
+            "validated": None if self.validated is ABSENT else self.validated,
+            "deployed": None if self.deployed is ABSENT else self.deployed,
+        }
+
+    def __str__(self) -> str:
+        if self.kind is ChangeKind.STAGE:
+            return f"stage {self.name} {self._verb}"
+        where = f"{self.stage}: " if self.stage is not None else ""
+        return where + _SENTENCES[self.kind](self)
+
+    @property
+    def _verb(self) -> str:
+        if self.validated is ABSENT:
+            return "added"
+        return "removed" if self.deployed is ABSENT else "changed"
+
+
+def differences(validated: Manifest, deployed: Manifest) -> tuple[Change, ...]:
+    """What differs from the validated manifest to the deployed one, stage by stage.
+
+    Empty exactly when the two manifests have the same canonical bytes.
+    """
+    return tuple(_differences(validated.to_json(), deployed.to_json()))
+
+
+def short_value(value: object, limit: int = 60) -> str:
+    """A parameter's value as a person reads it in one line."""
+    if value is ABSENT:
+        return "absent"
+    text = value if isinstance(value, str) else canonical_bytes(value).decode()
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _differences(validated: dict[str, Any], deployed: dict[str, Any]) -> Iterator[Change]:
+    for name, old, new in _paired(validated["stages"], deployed["stages"]):
+        if old is ABSENT or new is ABSENT:
+            yield Change(name, ChangeKind.STAGE, name, old, new)
+        else:
+            yield from _stage_differences(name, old, new)
+    for path, old, new in _paired(validated["files"], deployed["files"]):
+        yield Change(None, ChangeKind.FILE, path, old, new)
+
+
+def _stage_differences(stage: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
+    if old["cmd"] != new["cmd"]:
+        yield Change(stage, ChangeKind.COMMAND, "cmd", old["cmd"], new["cmd"])
+    for name, was, now in _paired(_parameters(old["params"]), _parameters(new["params"])):
+        yield Change(stage, ChangeKind.PARAMETER, name, was, now)
+    for path, was, now in _paired(old["code"], new["code"]):
+        yield Change(stage, ChangeKind.FILE, path, was, now)
+    for kind in (ChangeKind.INPUT, ChangeKind.OUTPUT):
+        key = f"{kind.value}s"
+        for path, was, now in _paired(_same(old[key]), _same(new[key])):
+            yield Change(stage, kind, path, was, now)
+
+
+def _paired(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """The entries that differ as canonical JSON tells them apart (1 and 1.0 are one number)."""
+    for name in sorted({*old, *new}):
+        was, now = old.get(name, ABSENT), new.get(name, ABSENT)
+        one_sided = was is ABSENT or now is ABSENT
+        if one_sided or canonical_bytes(was) != canonical_bytes(now):
+            yield name, was, now
+
+
+def _parameters(params: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Parameters by the name a person uses; the file is named unless it is a ``params.yaml``."""
+    return {
+        name if file == "params.yaml" else f"{file}:{name}": value
+        for file, values in params.items()
+        for name, value in values.items()
+    } | {f"{file}:": {} for file, values in params.items() if not values}
+
+
+def _same(paths: Iterable[str]) -> dict[str, str]:
+    return {path: path for path in paths}
+
+
+def _parameter_sentence(change: Change) -> str:
+    if ABSENT in (change.validated, change.deployed):
+        present = change.deployed if change.validated is ABSENT else change.validated
+        return f"parameter {change.name} {change._verb} ({short_value(present)})"
+    old, new = short_value(change.validated), short_value(change.deployed)
+    return f"parameter {change.name} {old} → {new}"
+
+
+def _file_sentence(change: Change) -> str:
+    if change._verb != "changed":
+        return f"{change.name} {change._verb}"
+    old, new = Digest(change.validated).value[:6], Digest(change.deployed).value[:6]
+    return f"{change.name} changed ({old} → {new})"
+
+
+_SENTENCES: dict[ChangeKind, Callable[[Change], str]] = {
+    ChangeKind.COMMAND: lambda _: "command changed",
+    ChangeKind.PARAMETER: _parameter_sentence,
+    ChangeKind.FILE: _file_sentence,
+    ChangeKind.INPUT: lambda change: f"input {change.name} {change._verb}",
+    ChangeKind.OUTPUT: lambda change: f"output {change.name} {change._verb}",
+}

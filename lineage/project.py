@@ -1,0 +1,445 @@
+"""A project on disk: its configuration, its repository, and the capture of its components."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import posixpath
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from lineage import config as configuration
+from lineage.components import Components, Kind, Weights
+from lineage.config import Config
+from lineage.errors import CaptureError, UsageError
+from lineage.pipeline import PipelineVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from lineage.capture.data import DataReader
+    from lineage.capture.git import GitRepository
+    from lineage.capture.pipeline import CapturedPipeline
+    from lineage.capture.source import Source
+    from lineage.digest import Digest
+    from lineage.hashing import Progress
+    from lineage.stat_cache import StatCache
+
+CACHE: Final = ".lineage/cache/digests.db"
+_LARGEST_METRICS: Final = 16 << 20
+
+
+@dataclass(frozen=True)
+class CapturedPipelineVersion:
+    """A named pipeline's version as captured, and the commit it was captured at.
+
+    ``dirty`` tells whether the working tree had changes then.
+    """
+
+    name: str
+    version: PipelineVersion
+    commit: str | None = None
+    dirty: bool = False
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A model version's components as captured; ``loose`` names inputs that nothing versions."""
+
+    components: Components
+    pipeline_name: str
+    loose: tuple[str, ...] = ()
+
+
+class Project:
+    """The folder of ``lineage.toml`` (or of ``dvc.yaml``) and the repository it lies in."""
+
+    def __init__(self, root: Path, top: Path, config: Config, *, in_git: bool) -> None:
+        self.root = root
+        self.top = top
+        self.config = config
+        self.in_git = in_git
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> Project:
+        """The project that a folder (by default the current one) belongs to.
+
+        Raises:
+            UsageError: its configuration cannot be read.
+
+        """
+        here = (start or Path.cwd()).resolve()
+        top = next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), None)
+        found = configuration.find(here, top)
+        if found is not None:
+            root, config = found
+        else:
+            root, config = _nearest_with("dvc.yaml", here, top) or top or here, Config()
+        return cls(root, top or root, config, in_git=top is not None)
+
+    @property
+    def folder(self) -> str:
+        """The project's folder relative to the top of the repository; ``""`` at the top."""
+        relative = self.root.relative_to(self.top).as_posix()
+        return "" if relative == "." else relative
+
+    @cached_property
+    def git(self) -> GitRepository | None:
+        """The repository, where the project is in one."""
+        if not self.in_git:
+            return None
+        from lineage.capture.git import GitRepository
+
+        return GitRepository(self.root)
+
+    def registry_url(self, flag: str | None = None) -> str:
+        """Where the registry is: see :func:`lineage.config.registry_url`."""
+        return configuration.registry_url(self.config, self.root, flag)
+
+    def source(self, revision: str | None = None) -> Source:
+        """The project's files, in the working tree or at a revision.
+
+        Raises:
+            CaptureError: a revision is named outside git, or is unknown.
+
+        """
+        from lineage.capture.source import Revision, WorkingTree
+
+        if revision is None:
+            return WorkingTree(self.top, self.git)
+        return Revision(self._repository, self._repository.resolve(revision))
+
+    def config_in(self, source: Source) -> Config:
+        """The configuration as a revision holds it; the working tree's where it holds none."""
+        from lineage.capture.source import Revision
+
+        if not isinstance(source, Revision):
+            return self.config
+        for name, table in ((configuration.FILE, ()), ("pyproject.toml", ("tool", "lineage"))):
+            path = posixpath.join(self.folder, name)
+            if source.is_file(path):
+                config = configuration.parse(source.read(path, 1 << 20), where=name, table=table)
+                if config is not None:
+                    return config
+        return self.config
+
+    def capture_pipeline(
+        self, name: str | None = None, revision: str | None = None
+    ) -> CapturedPipelineVersion:
+        """Capture a pipeline as it is here or at a revision.
+
+        Args:
+            name: the pipeline; it may be left out where the configuration describes only one.
+            revision: a git revision; None for the working tree.
+
+        Raises:
+            CaptureError: there is nothing valid to capture.
+
+        """
+        source = self.source(revision)
+        config = self.config_in(source)
+        name = name or self.only_pipeline(config)
+        captured = self._pipeline(source, config, name)
+        if captured is None:
+            raise CaptureError(
+                f"Pipeline {name} has neither a dvc.yaml nor files.",
+                remedy=f"Describe it in dvc.yaml, or list its files under "
+                f"[models.{name}.pipeline] in lineage.toml.",
+            )
+        commit, dirty = self._provenance(source, captured)
+        return CapturedPipelineVersion(name, captured.version, commit, dirty)
+
+    def only_pipeline(self, config: Config | None = None) -> str:
+        """The name of the only pipeline that the configuration describes.
+
+        Raises:
+            UsageError: it describes none or several.
+
+        """
+        names = sorted((config or self.config).pipelines())
+        if len(names) == 1:
+            return names[0]
+        raise UsageError(
+            f"The configuration describes {len(names) or 'no'} pipelines"
+            + (f": {', '.join(names)}." if names else "."),
+            remedy="Name the pipeline."
+            if names
+            else "Name the pipeline, or add [models.NAME] to lineage.toml.",
+        )
+
+    def capture(
+        self,
+        model: str,
+        *,
+        kind: Kind = Kind.PRODUCTION,
+        weights: str | None = None,
+        data: Sequence[str] = (),
+        pipeline_version: Digest | None = None,
+        revision: str | None = None,
+        progress: Progress | None = None,
+    ) -> Captured:
+        """Capture the four components of a model version.
+
+        Args:
+            model: the model's name; its table in ``lineage.toml`` says what it is made of.
+            kind: ``production`` demands all four and a clean tree.
+            weights: the weights, instead of the configured ones; relative to the current folder.
+            data: the data items, instead of the configured ones; relative to the project.
+            pipeline_version: an outside pipeline's digest, instead of capturing one.
+            revision: take code, data and pipeline from a git revision.
+            progress: called with the number of bytes just hashed.
+
+        Raises:
+            CaptureError: something is missing, does not match, or the tree is dirty.
+
+        """
+        strict = kind is Kind.PRODUCTION
+        source = self.source(revision)
+        config = self.config_in(source)
+        name = config.pipeline_of(model)
+        captured = None if pipeline_version else self._pipeline(source, config, name)
+        with self._cache() as cache:
+            found_weights = self._weights(config, model, weights, strict, cache, progress)
+            reader = self._data_reader(source, cache, progress)
+            items = list(data) or config.model(model).data
+            loose = captured.loose if captured else ()
+            if strict:
+                self._refuse_loose(items, loose)
+            found_data = reader.read(items, loose)
+        version = PipelineVersion(None, pipeline_version) if pipeline_version else None
+        if captured is not None:
+            version = captured.version
+        code = self._code(source, captured, items, strict=strict)
+        components = Components(code, found_data, version, found_weights)
+        if strict:
+            _refuse_incomplete(model, components)
+        return Captured(components, name, loose)
+
+    def bytes_to_hash(self, model: str, weights: str | None, data: Sequence[str]) -> int:
+        """About how many bytes :meth:`capture` will read, for a progress bar."""
+        from lineage.hashing import total_size
+
+        table = self.config.model(model)
+        paths = [self.root / item for item in (data or table.data) if "://" not in item]
+        chosen = Path(weights) if weights else self.root / table.weights if table.weights else None
+        return sum(total_size(path) for path in (*paths, *((chosen,) if chosen else ())))
+
+    def read_metrics(self, model: str, path: str | None = None) -> dict[str, Any] | None:
+        """A validation's metrics from a JSON file.
+
+        Args:
+            model: whose configured metrics file to read where ``path`` is not given.
+            path: a file, relative to the current folder.
+
+        Returns:
+            None where no file is named.
+
+        Raises:
+            CaptureError: the file is missing, no JSON object, or holds a number that is not finite.
+
+        """
+        configured = self.config.model(model).metrics
+        if path is None and configured is None:
+            return None
+        full = Path(path) if path is not None else self._inside(configured or "")
+        return read_metrics(full)
+
+    def _provenance(self, source: Source, captured: CapturedPipeline) -> tuple[str | None, bool]:
+        from lineage.capture.source import Revision
+
+        if isinstance(source, Revision):
+            return source.commit, False
+        if self.git is None:
+            return None, False
+        from lineage.capture.code import changed_paths
+
+        return self.git.head, bool(changed_paths(self.git, captured.named))
+
+    def _pipeline(self, source: Source, config: Config, name: str) -> CapturedPipeline | None:
+        from lineage.capture.pipeline import capture_pipeline
+
+        table = config.pipelines().get(name) or configuration.PipelineTable()
+        return capture_pipeline(source, self.folder, table.stages, table.files)
+
+    def _code(
+        self,
+        source: Source,
+        captured: CapturedPipeline | None,
+        data: Sequence[str],
+        *,
+        strict: bool,
+    ) -> Any:  # noqa: ANN401 - CodeVersion | None, imported only when needed
+        from lineage.capture.code import capture_code, code_at
+        from lineage.capture.source import Revision
+
+        if isinstance(source, Revision):
+            return code_at(source.git, self.folder, source.commit)
+        if self.git is None and not strict:
+            return None
+        named = [posixpath.normpath(posixpath.join(self.folder, item)) for item in data]
+        if captured is not None:
+            named += [*captured.named, *captured.loose]
+        return capture_code(self._repository, self.folder, named, clean=strict)
+
+    def _weights(
+        self,
+        config: Config,
+        model: str,
+        flag: str | None,
+        strict: bool,
+        cache: StatCache | None,
+        progress: Progress | None,
+    ) -> Weights | None:
+        configured = config.model(model).weights
+        if flag is None and configured is None:
+            return None
+        from lineage.capture.data import link_policy
+        from lineage.hashing import follow_any, hash_path
+
+        path = Path(flag) if flag is not None else self._inside(configured or "")
+        hashed = hash_path(
+            path,
+            secure=strict,
+            cache=cache,
+            progress=progress,
+            follow=follow_any if flag is not None else link_policy(self.top),
+            project=self.root,
+        )
+        if hashed.size == 0:
+            raise CaptureError(
+                f"The weights {os.fspath(path)} are empty.", remedy="Train the model first."
+            )
+        return Weights(hashed.xxh3, hashed.blake3, self._shown(path), hashed.size, hashed.files)
+
+    def _data_reader(
+        self, source: Source, cache: StatCache | None, progress: Progress | None
+    ) -> DataReader:
+        from lineage.capture.data import DataReader
+        from lineage.capture.dvc import DvcProject
+
+        return DataReader(DvcProject(source, self.folder), self.folder, cache, progress)
+
+    def _refuse_loose(self, items: Sequence[str], loose: Sequence[str]) -> None:
+        """Production data that nothing versions must at least be listed."""
+        listed = {posixpath.normpath(posixpath.join(self.folder, item)) for item in items}
+        stray = [path for path in loose if path not in listed]
+        if stray:
+            raise CaptureError(
+                f"The pipeline reads {', '.join(stray[:5])}, which neither git nor DVC versions.",
+                remedy="Track it with DVC (dvc add), or list it under `data` in lineage.toml.",
+            )
+
+    def _cache(self) -> AbstractContextManager[StatCache | None]:
+        """The digest cache, where ``lineage init`` made its folder."""
+        if not (self.root / ".lineage").is_dir():
+            return nullcontext()
+        from lineage.stat_cache import StatCache
+
+        return StatCache(self.root / CACHE)
+
+    def _inside(self, path: str) -> Path:
+        """A path that the configuration names, which must not leave the repository."""
+        full = self.root / path
+        if not Path(os.path.normpath(full)).is_relative_to(self.top):
+            raise CaptureError(
+                f"{path!r} in the configuration is outside the repository.",
+                remedy="Name a path inside the repository, or give it as a flag.",
+            )
+        return full
+
+    def _shown(self, path: Path) -> str:
+        """A path as it is recorded: relative to the project where it is inside."""
+        full = Path(os.path.normpath(Path.cwd() / path))
+        return (
+            full.relative_to(self.root).as_posix() if full.is_relative_to(self.root) else str(full)
+        )
+
+    @property
+    def _repository(self) -> GitRepository:
+        if self.git is None:
+            raise CaptureError(
+                f"{self.root} is not in a git repository.",
+                remedy="Run it inside the repository, or make one (git init); an experiment "
+                "(--kind experiment) needs none.",
+            )
+        return self.git
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """Strict JSON metrics.
+
+    Raises:
+        CaptureError: see :meth:`Project.read_metrics`.
+
+    """
+    from lineage.hashing import unreadable
+
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_METRICS + 1)
+    except OSError as error:
+        raise unreadable(path, error) from None
+    try:
+        if len(data) > _LARGEST_METRICS:
+            raise ValueError("it is larger than 16 MiB")
+        metrics = json.loads(data, parse_constant=_not_finite, parse_float=_finite)
+        if not isinstance(metrics, dict):
+            raise ValueError("it is not an object")
+    except (ValueError, RecursionError) as error:
+        raise CaptureError(
+            f"The metrics in {path} are not valid JSON: {error}.",
+            remedy='Write one JSON object of finite numbers, for example {"auc": 0.91}.',
+        ) from None
+    return metrics
+
+
+def _not_finite(text: str) -> float:
+    raise ValueError(f"{text} is not a JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is too large a number")
+    return number
+
+
+def _nearest_with(name: str, start: Path, stop: Path | None) -> Path | None:
+    for folder in (start, *start.parents):
+        if (folder / name).is_file():
+            return folder
+        if stop is None or folder == stop:
+            return None
+    return None
+
+
+def _refuse_incomplete(model: str, components: Components) -> None:
+    missing = components.missing
+    if not missing:
+        return
+    how = {
+        "code": "commit the code to git",
+        "data": f"list data under [models.{model}] in lineage.toml or give --data",
+        "pipeline": "describe the pipeline in dvc.yaml, or its files in lineage.toml",
+        "weights": f"name the weights under [models.{model}] in lineage.toml or give --weights",
+    }
+    raise CaptureError(
+        f"A production version of {model} needs its {' and '.join(missing)}.",
+        remedy="To add what is missing, " + "; ".join(how[name] for name in missing) + ".",
+    )
+
+
+@contextmanager
+def opened(start: Path | None = None) -> Iterator[Project]:
+    """A project whose helper processes end with the block."""
+    project = Project.find(start)
+    try:
+        yield project
+    finally:
+        if "git" in project.__dict__ and project.git is not None:
+            project.git.close()

@@ -1,0 +1,1 @@
+"""The tables, the engines and the queries behind the registry."""

@@ -1,0 +1,146 @@
+"""The history: an append-only chain of events, each holding the digest of the one before."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import col, select
+
+from lineage.digest import Digest, blake3_of, canonical_bytes
+from lineage.store.tables import Event, EventSubject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sqlmodel import Session
+
+
+def now() -> str:
+    """The present moment as the registry writes it: ISO 8601, UTC, microseconds."""
+    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def event_digest(event: Event) -> Digest:
+    """BLAKE3 of the canonical bytes of all that an event says, the previous digest among it."""
+    return blake3_of(
+        canonical_bytes(
+            {
+                "seq": event.seq,
+                "at": event.at,
+                "actor": event.actor,
+                "kind": event.kind,
+                "subject": event.subject,
+                "payload": json.loads(event.payload),
+                "previous": event.previous,
+            }
+        )
+    )
+
+
+def append(
+    session: Session,
+    *,
+    at: str,
+    actor: str,
+    kind: str,
+    subject: str,
+    payload: dict[str, Any],
+    also: Iterable[str] = (),
+) -> None:
+    """Append an event in the present transaction.
+
+    Args:
+        session: a write transaction.
+        at: the moment of the change.
+        actor: who made it.
+        kind: what happened, e.g. ``promoted``.
+        subject: what it happened to, e.g. ``churn@production``.
+        payload: the state after it.
+        also: further subjects under which the history lists it.
+
+    """
+    last = session.exec(select(Event).order_by(col(Event.seq).desc()).limit(1)).first()
+    event = Event(
+        seq=last.seq + 1 if last else 1,
+        at=at,
+        actor=actor,
+        kind=kind,
+        subject=subject,
+        payload=canonical_bytes(payload).decode(),
+        previous=last.digest if last else "",
+        digest="",
+    )
+    event.digest = event_digest(event)
+    session.add(event)
+    session.flush()
+    for name in sorted({subject, *also}):
+        session.add(EventSubject(subject=name, seq=event.seq))
+    session.flush()
+
+
+def history(session: Session, subject: str | None, limit: int) -> list[Event]:
+    """The newest events (of a subject), the newest first."""
+    query = select(Event).order_by(col(Event.seq).desc()).limit(limit)
+    if subject is not None:
+        query = query.join(EventSubject, col(EventSubject.seq) == col(Event.seq)).where(
+            EventSubject.subject == subject
+        )
+    return list(session.exec(query))
+
+
+def slot_at(session: Session, subject: str, at: str) -> dict[str, Any] | None:
+    """A slot's state at a past moment, from the newest event that is not after it."""
+    query = (
+        select(Event)
+        .join(EventSubject, col(EventSubject.seq) == col(Event.seq))
+        .where(EventSubject.subject == subject, col(Event.at) <= at)
+        .order_by(col(Event.seq).desc())
+    )
+    for event in session.exec(query):
+        state: dict[str, Any] | None = json.loads(event.payload).get("slots", {}).get(subject)
+        if state is not None:
+            return state
+    return None
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What checking the chain found: its length, the newest digest, and where it is broken."""
+
+    events: int
+    head: str | None
+    problems: tuple[str, ...]
+
+
+def audit(session: Session, slots: dict[str, dict[str, Any]]) -> Audit:
+    """Check every link, and that the newest events tell the present state.
+
+    Args:
+        session: a read transaction.
+        slots: the present state of each slot by its subject, as events write it.
+
+    """
+    problems: list[str] = []
+    told: dict[str, Any] = {}
+    previous, count = "", 0
+    for event in session.exec(select(Event).order_by(col(Event.seq))):
+        count += 1
+        problems += _broken(event, count, previous)
+        previous = event.digest
+        told.update(json.loads(event.payload).get("slots", {}))
+    for subject in sorted({*told, *slots}):
+        if told.get(subject) != slots.get(subject):
+            problems.append(f"{subject} is not what the newest event about it says")
+    return Audit(count, previous or None, tuple(problems))
+
+
+def _broken(event: Event, position: int, previous: str) -> Iterator[str]:
+    if event.seq != position:
+        yield f"event {position} is missing: {event.seq} stands in its place"
+    if event.previous != previous:
+        yield f"event {event.seq} does not follow the one before it"
+    if event.digest != event_digest(event):
+        yield f"event {event.seq} was changed: its digest does not match"

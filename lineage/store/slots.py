@@ -1,0 +1,169 @@
+"""Environments, pipeline deployments and slots: reading them, and moving them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import col, or_, select
+
+from lineage.errors import NotFound
+from lineage.guard import EnvironmentKind
+from lineage.store import tables
+from lineage.store.versions import newest_verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlmodel import Session
+
+SIDES = ("serving", "backup")
+_COLUMNS = (
+    "version_id",
+    "version_kind",
+    "pipeline",
+    "pipeline_digest",
+    "validation_id",
+    "passed",
+    "promoted_at",
+    "promoted_by",
+)
+
+
+@dataclass(frozen=True)
+class Occupant:
+    """One side of a slot: a version, and the proof that it may stand there."""
+
+    version_id: int
+    version_kind: str
+    pipeline: str | None
+    pipeline_digest: str | None
+    validation_id: int | None
+    passed: bool | None
+    promoted_at: str
+    promoted_by: str
+
+
+def require_environment(session: Session, name: str) -> tables.Environment:
+    """The environment's row.
+
+    Raises:
+        NotFound: there is none of this name.
+
+    """
+    row = session.get(tables.Environment, name)
+    if row is None:
+        raise NotFound(
+            f"There is no environment {name!r}.",
+            remedy="See them: lineage env list, or create it: lineage env create",
+        )
+    return row
+
+
+def deployment(
+    session: Session, environment: str, pipeline: str | None
+) -> tables.PipelineDeployment | None:
+    """What runs of a pipeline in an environment."""
+    if pipeline is None:
+        return None
+    return session.get(tables.PipelineDeployment, (environment, pipeline))
+
+
+def occupant(slot: tables.Slot | None, side: str) -> Occupant | None:
+    """What stands on one side of a slot."""
+    if slot is None or getattr(slot, f"{side}_version_id") is None:
+        return None
+    return Occupant(*(getattr(slot, f"{side}_{column}") for column in _COLUMNS))
+
+
+def put(slot: tables.Slot, side: str, occupant: Occupant | None) -> None:
+    """Set one side of a slot."""
+    for column in _COLUMNS:
+        setattr(slot, f"{side}_{column}", getattr(occupant, column) if occupant else None)
+
+
+def riding_on(session: Session, environment: str, pipeline: str) -> list[tables.Slot]:
+    """The slots of an environment whose serving version or backup rides on a pipeline."""
+    table = tables.Slot
+    return list(
+        session.exec(
+            select(table)
+            .where(
+                table.environment == environment,
+                or_(
+                    col(table.serving_pipeline) == pipeline, col(table.backup_pipeline) == pipeline
+                ),
+            )
+            .order_by(table.model)
+        )
+    )
+
+
+def proven(
+    session: Session,
+    version: tables.ModelVersion,
+    deployed: tables.PipelineDeployment | None,
+    at: str,
+    actor: str,
+) -> Occupant:
+    """A version as it would stand in a slot, with its proof where it has one.
+
+    The proof is the newest verdict with the deployed pipeline version, if that is a pass.
+    """
+    assert version.id is not None  # noqa: S101 - it was read from the table
+    newest = newest_verdict(session, version.id, deployed.digest) if deployed is not None else None
+    proof = newest if newest is not None and newest.passed else None
+    return Occupant(
+        version.id,
+        version.kind,
+        deployed.pipeline if proof is not None and deployed is not None else None,
+        proof.pipeline_digest if proof is not None else None,
+        proof.id if proof is not None else None,
+        True if proof is not None else None,
+        at,
+        actor,
+    )
+
+
+def may_stand(occupant: Occupant, kind: str) -> bool:
+    """Whether a version has the proof that an environment of this kind demands."""
+    return occupant.validation_id is not None or kind == EnvironmentKind.EXPERIMENTAL
+
+
+def contradicted(session: Session, occupant: Occupant | None) -> bool:
+    """Whether a newer verdict than the occupant's proof fails it."""
+    if occupant is None or occupant.pipeline_digest is None:
+        return False
+    newest = newest_verdict(session, occupant.version_id, occupant.pipeline_digest)
+    return newest is not None and not newest.passed
+
+
+def event_state(session: Session, slot: tables.Slot) -> dict[str, Any]:
+    """A slot as events write it: enough to tell the state from the history alone."""
+    return {"revision": slot.revision} | {
+        side: _event_side(session, occupant(slot, side)) for side in SIDES
+    }
+
+
+def event_states(session: Session, slots: Iterable[tables.Slot]) -> dict[str, Any]:
+    """The slots of an event by their subject, ``MODEL@ENVIRONMENT``."""
+    return {subject(slot): event_state(session, slot) for slot in slots}
+
+
+def subject(slot: tables.Slot) -> str:
+    """A slot as references and the history name it."""
+    return f"{slot.model}@{slot.environment}"
+
+
+def _event_side(session: Session, occupant: Occupant | None) -> dict[str, Any] | None:
+    if occupant is None:
+        return None
+    version = session.get(tables.ModelVersion, occupant.version_id)
+    return {
+        "version": version.number if version else None,
+        "pipeline": occupant.pipeline,
+        "pipeline_digest": occupant.pipeline_digest,
+        "validation": occupant.validation_id,
+        "promoted_at": occupant.promoted_at,
+        "promoted_by": occupant.promoted_by,
+    }

@@ -1,0 +1,313 @@
+"""Model versions, pipeline versions and validations: from values to rows and back."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, func, select
+
+from lineage.components import Kind, Known
+from lineage.digest import Digest, canonical_bytes
+from lineage.errors import Conflict, NotFound
+from lineage.guard import Verdict
+from lineage.pipeline import Manifest, PipelineVersion
+from lineage.policy import Outcome
+from lineage.store import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlmodel import Session
+
+    from lineage.components import Components, DataVersion
+    from lineage.names import Reference
+
+ROW = tables.ModelVersion
+
+
+def find_version(session: Session, reference: Reference) -> tables.ModelVersion:
+    """The row that a reference names.
+
+    Raises:
+        NotFound: there is no such model, version or environment, or nothing serves there.
+
+    """
+    require_model(session, reference.model)
+    if reference.environment is not None:
+        return _serving_version(session, reference)
+    query = select(ROW).where(ROW.model == reference.model)
+    if reference.number is not None:
+        query = query.where(ROW.number == reference.number)
+    row = session.exec(query.order_by(col(ROW.number).desc()).limit(1)).first()
+    if row is None:
+        raise NotFound(
+            f"{reference} does not exist.",
+            remedy=f"See what is registered: lineage versions {reference.model}",
+        )
+    return row
+
+
+def require_model(session: Session, name: str) -> None:
+    """Raise :class:`NotFound` unless a model of this name is registered."""
+    if session.get(tables.Model, name) is None:
+        raise NotFound(
+            f"There is no model {name!r}.",
+            remedy=f"Register its first version: lineage register {name}",
+        )
+
+
+def same_version(
+    session: Session, model: str, kind: Kind, components: Components, pipeline: str
+) -> tables.ModelVersion | None:
+    """The version that already holds this tuple, compared component by component."""
+    candidates = session.exec(
+        select(ROW).where(
+            ROW.model == model,
+            ROW.kind == kind.value,
+            ROW.tuple_digest == components.tuple_digest,
+        )
+    )
+    wanted = (*components.identity, pipeline if components.pipeline else None)
+    for row in candidates:
+        weights = (row.weights_digest, row.weights_blake3) if row.weights_digest else None
+        held = (row.code_digest, row.data_digest, row.pipeline_digest, weights, row.pipeline)
+        if held == wanted:
+            return row
+    return None
+
+
+def add_version(
+    session: Session,
+    model: str,
+    kind: Kind,
+    components: Components,
+    pipeline: str,
+    parent: int | None,
+    at: str,
+    actor: str,
+) -> tables.ModelVersion:
+    """Record a new version with the next number."""
+    code, weights = components.code, components.weights
+    newest = session.exec(select(func.max(ROW.number)).where(ROW.model == model)).one()
+    row = tables.ModelVersion(
+        model=model,
+        number=(newest or 0) + 1,
+        kind=kind.value,
+        tuple_digest=components.tuple_digest,
+        data_digest=add_data(session, components.data) if components.data else None,
+        data_asserted=_asserted(components.data),
+        pipeline=pipeline if components.pipeline else None,
+        pipeline_digest=components.pipeline.identity if components.pipeline else None,
+        parent_id=parent,
+        registered_at=at,
+        registered_by=actor,
+    )
+    if code is not None:
+        row.code_digest, row.code_dirty = code.digest, code.dirty
+        row.code_remote, row.code_branch, row.code_subfolder = (
+            code.remote,
+            code.branch,
+            code.subfolder,
+        )
+    if weights is not None:
+        row.weights_digest, row.weights_blake3 = weights.digest, weights.blake3
+        row.weights_path, row.weights_size, row.weights_files = (
+            weights.path,
+            weights.size,
+            weights.files,
+        )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def add_data(session: Session, data: DataVersion) -> str:
+    """Record a data version unless it is there; its key."""
+    if session.get(tables.DataVersion, data.identity) is None:
+        session.add(tables.DataVersion(digest=data.identity, public_digest=data.digest))
+        session.flush()
+        for item in data.items:
+            session.add(
+                tables.DataItem(
+                    data_digest=data.identity, name=item.name, digest=item.digest, size=item.size
+                )
+            )
+        session.flush()
+    return data.identity
+
+
+def add_pipeline(
+    session: Session,
+    name: str,
+    version: PipelineVersion,
+    commit: str | None,
+    dirty: bool,
+    at: str,
+    actor: str,
+) -> tables.PipelineVersion:
+    """Record a pipeline version unless it is there."""
+    row = session.get(tables.PipelineVersion, (name, version.identity))
+    if row is None:
+        manifest = version.manifest
+        row = tables.PipelineVersion(
+            pipeline=name,
+            digest=version.identity,
+            public_digest=version.digest,
+            manifest=canonical_bytes(manifest.to_json()).decode() if manifest else None,
+            code_commit=commit,
+            code_dirty=dirty,
+            recorded_at=at,
+            recorded_by=actor,
+        )
+        session.add(row)
+        session.flush()
+    return row
+
+
+def pipeline_version(row: tables.PipelineVersion) -> PipelineVersion:
+    """The value that a row holds."""
+    if row.manifest is None:
+        return PipelineVersion(None, Digest(row.public_digest))
+    return PipelineVersion(Manifest.from_json(json.loads(row.manifest)))
+
+
+def find_pipeline(session: Session, name: str | None, digest: str) -> tables.PipelineVersion:
+    """The recorded pipeline version that a digest (or a unique beginning of one) names.
+
+    Args:
+        session: a transaction.
+        name: the pipeline; None to look in all.
+        digest: the public digest or the BLAKE3.
+
+    Raises:
+        NotFound: none matches.
+        Conflict: several do.
+
+    """
+    table = tables.PipelineVersion
+    query = select(table).where(
+        col(table.public_digest).startswith(digest, autoescape=True)
+        | col(table.digest).startswith(digest, autoescape=True)
+    )
+    if name is not None:
+        query = query.where(table.pipeline == name)
+    rows = session.exec(query.limit(3)).all()
+    whole = [row for row in rows if digest in (row.public_digest, row.digest)]
+    found = whole or list(rows)
+    what = f"pipeline {name}" if name is not None else "any pipeline"
+    if not found:
+        raise NotFound(
+            f"No version {digest} of {what} is recorded.",
+            remedy="Digests are shown by `lineage pipeline show`; registering or validating "
+            "records the captured one.",
+        )
+    if len({row.digest for row in found}) > 1:
+        raise Conflict(
+            f"{digest} names several versions of {what}.",
+            remedy="Write the whole digest, or the BLAKE3 that `lineage pipeline show` prints.",
+        )
+    return found[0]
+
+
+def newest_verdicts(session: Session, version_id: int) -> tuple[Verdict, ...]:
+    """The newest verdict for each pipeline version, the newest last."""
+    table = tables.Validation
+    newest = (
+        select(func.max(table.id))
+        .where(table.version_id == version_id)
+        .group_by(col(table.pipeline_digest))
+    )
+    rows = session.exec(
+        select(table, tables.PipelineVersion)
+        .where(
+            col(table.id).in_(newest),
+            tables.PipelineVersion.pipeline == table.pipeline,
+            tables.PipelineVersion.digest == table.pipeline_digest,
+        )
+        .order_by(col(table.id))
+    )
+    return tuple(verdict(row, pipeline_version(pipeline)) for row, pipeline in rows)
+
+
+def newest_verdict(session: Session, version_id: int, digest: str) -> tables.Validation | None:
+    """The verdict that counts for a version and a pipeline version."""
+    table = tables.Validation
+    return session.exec(
+        select(table)
+        .where(table.version_id == version_id, table.pipeline_digest == digest)
+        .order_by(col(table.id).desc())
+        .limit(1)
+    ).first()
+
+
+def verdict(row: tables.Validation, pipeline: PipelineVersion) -> Verdict:
+    """The value that a row holds."""
+    assert row.id is not None  # noqa: S101 - it was read from the table
+    return Verdict(
+        row.id,
+        pipeline,
+        row.passed,
+        row.validated_at,
+        row.validated_by,
+        tuple(Outcome.from_json(outcome) for outcome in json.loads(row.outcomes)),
+    )
+
+
+def public_digests(session: Session, row: tables.ModelVersion) -> dict[str, str | None]:
+    """The four components as people and JSON see them."""
+    data = session.get(tables.DataVersion, row.data_digest) if row.data_digest else None
+    pipeline = (
+        session.get(tables.PipelineVersion, (row.pipeline, row.pipeline_digest))
+        if row.pipeline_digest
+        else None
+    )
+    return {
+        "code": row.code_digest,
+        "data": data.public_digest if data else None,
+        "pipeline": pipeline.public_digest if pipeline else None,
+        "weights": row.weights_digest,
+    }
+
+
+def missing_components(row: tables.ModelVersion) -> tuple[str, ...]:
+    """The names of the components that a version lacks."""
+    held = {
+        "code": row.code_digest,
+        "data": row.data_digest,
+        "pipeline": row.pipeline_digest,
+        "weights": row.weights_digest,
+    }
+    return tuple(name for name, digest in held.items() if digest is None)
+
+
+def data_items(session: Session, row: tables.ModelVersion) -> Iterable[tables.DataItem]:
+    """The data items of a version, by name."""
+    table = tables.DataItem
+    return session.exec(
+        select(table).where(table.data_digest == row.data_digest).order_by(table.name)
+    )
+
+
+def _asserted(data: DataVersion | None) -> str:
+    items = data.items if data else ()
+    return json.dumps([item.name for item in items if item.known is Known.ASSERTED])
+
+
+def _serving_version(session: Session, reference: Reference) -> tables.ModelVersion:
+    environment = reference.environment or ""
+    slot = session.get(tables.Slot, (environment, reference.model))
+    version_id = None
+    if slot is not None:
+        version_id = slot.backup_version_id if reference.backup else slot.serving_version_id
+    row = session.get(ROW, version_id) if version_id is not None else None
+    if row is None:
+        from lineage.store.slots import require_environment
+
+        require_environment(session, environment)
+        what = "has no backup" if reference.backup else "does not serve"
+        raise NotFound(
+            f"{reference.model} {what} in {environment}.",
+            remedy=f"See what serves: lineage serving {reference.model} --env {environment}",
+        )
+    return row

@@ -1,0 +1,288 @@
+"""What the registry answers, in the JSON shapes of the design (§7)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import col, select
+
+from lineage.names import Reference
+from lineage.store import events, slots, tables, versions
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+    from lineage.guard import Decision
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A model version as `register` answers it; ``created`` is false for one that was there."""
+
+    model: str
+    version: int
+    kind: str
+    created: bool
+    tuple: str
+    code: str | None
+    data: str | None
+    pipeline: str | None
+    weights: str | None
+    registered_at: str
+    registered_by: str
+
+    @property
+    def ref(self) -> str:
+        """The version as a person writes it."""
+        return f"{self.model}@{self.version}"
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON of `register`."""
+        return {
+            "model": self.model,
+            "version": self.version,
+            "ref": self.ref,
+            "kind": self.kind,
+            "created": self.created,
+            "tuple": self.tuple,
+            "code": self.code,
+            "data": self.data,
+            "pipeline": self.pipeline,
+            "weights": self.weights,
+            "registered_at": self.registered_at,
+            "registered_by": self.registered_by,
+        }
+
+
+@dataclass(frozen=True)
+class Occupying:
+    """A version that serves or stands by as the backup."""
+
+    model: str
+    version: int
+    tuple: str
+    code: str | None
+    data: str | None
+    pipeline: str | None
+    weights: str | None
+    promoted_at: str
+    promoted_by: str
+
+    @property
+    def ref(self) -> str:
+        """The version as a person writes it."""
+        return f"{self.model}@{self.version}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The ``serving`` or ``backup`` of `serving`'s JSON."""
+        return {
+            "version": self.version,
+            "ref": self.ref,
+            "tuple": self.tuple,
+            "code": self.code,
+            "data": self.data,
+            "pipeline": self.pipeline,
+            "weights": self.weights,
+            "promoted_at": self.promoted_at,
+            "promoted_by": self.promoted_by,
+        }
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A slot as `serving` answers it.
+
+    ``contradicted`` tells that the newest verdict on what serves has become a failure.
+    """
+
+    environment: str
+    model: str
+    revision: int
+    pipeline: dict[str, str | None]
+    serving: Occupying | None
+    backup: Occupying | None
+    contradicted: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON of `serving`."""
+        return {
+            "environment": self.environment,
+            "model": self.model,
+            "revision": self.revision,
+            "pipeline": self.pipeline,
+            "serving": self.serving.to_json() if self.serving else None,
+            "backup": self.backup.to_json() if self.backup else None,
+            "waiver": None,
+            "contradicted": self.contradicted,
+        }
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What a promotion, rollback, deployment or release did."""
+
+    environment: str
+    changed: bool
+    slots: tuple[Serving, ...]
+    decisions: tuple[Decision, ...]
+    emptied_backups: tuple[str, ...] = ()
+    pipeline: dict[str, str | None] = field(default_factory=dict)
+
+
+def registered(session: Session, row: tables.ModelVersion, *, created: bool) -> Registered:
+    """A version's row as `register` and `versions` answer it."""
+    return Registered(
+        model=row.model,
+        version=row.number,
+        kind=row.kind,
+        created=created,
+        tuple=row.tuple_digest,
+        registered_at=row.registered_at,
+        registered_by=row.registered_by,
+        **versions.public_digests(session, row),
+    )
+
+
+def described(session: Session, row: tables.ModelVersion) -> dict[str, Any]:
+    """All that is recorded of a version: JSON of `show`."""
+    asserted = set(json.loads(row.data_asserted))
+    parent = session.get(tables.ModelVersion, row.parent_id) if row.parent_id else None
+    return registered(session, row, created=False).to_json() | {
+        "components": {
+            "code": {
+                "digest": row.code_digest,
+                "dirty": row.code_dirty,
+                "remote": row.code_remote,
+                "branch": row.code_branch,
+                "subfolder": row.code_subfolder,
+            },
+            "data": [
+                {
+                    "name": item.name,
+                    "digest": item.digest,
+                    "known": "asserted" if item.name in asserted else "verified",
+                    "size": item.size,
+                }
+                for item in versions.data_items(session, row)
+            ],
+            "pipeline": {"name": row.pipeline, "blake3": row.pipeline_digest},
+            "weights": {
+                "path": row.weights_path,
+                "blake3": row.weights_blake3,
+                "size": row.weights_size,
+                "files": row.weights_files,
+            },
+        },
+        "parent": f"{parent.model}@{parent.number}" if parent else None,
+        "validations": validations(session, row),
+    }
+
+
+def validations(session: Session, version: tables.ModelVersion) -> list[dict[str, Any]]:
+    """Every verdict on a version, the newest first."""
+    rows = session.exec(
+        select(tables.Validation, tables.PipelineVersion.public_digest)
+        .where(
+            tables.Validation.version_id == version.id,
+            tables.PipelineVersion.pipeline == tables.Validation.pipeline,
+            tables.PipelineVersion.digest == tables.Validation.pipeline_digest,
+        )
+        .order_by(col(tables.Validation.id).desc())
+    )
+    return [validation(row, public) for row, public in rows]
+
+
+def validation(row: tables.Validation, pipeline: str) -> dict[str, Any]:
+    """JSON of one verdict."""
+    return {
+        "id": row.id,
+        "pipeline": {"name": row.pipeline, "digest": pipeline},
+        "passed": row.passed,
+        "metrics": json.loads(row.metrics) if row.metrics else None,
+        "requirements": json.loads(row.outcomes),
+        "validated_at": row.validated_at,
+        "validated_by": row.validated_by,
+    }
+
+
+def serving(session: Session, environment: str, model: str) -> Serving:
+    """What serves for a model in an environment, and its backup."""
+    slot = session.get(tables.Slot, (environment, model))
+    sides = {side: slots.occupant(slot, side) for side in slots.SIDES}
+    name = _pipeline_name(session, model, sides["serving"])
+    deployed = slots.deployment(session, environment, name)
+    digest = _public(session, deployed) if deployed else None
+    return Serving(
+        environment=environment,
+        model=model,
+        revision=slot.revision if slot else 0,
+        pipeline={"name": name, "digest": digest},
+        serving=occupying(session, sides["serving"]),
+        backup=occupying(session, sides["backup"]),
+        contradicted=slots.contradicted(session, sides["serving"]),
+    )
+
+
+def serving_at(session: Session, environment: str, model: str, at: str) -> Serving:
+    """What served at a past moment, from the history."""
+    state = events.slot_at(session, f"{model}@{environment}", at) or {"revision": 0}
+    sides = {side: _occupying_at(session, model, state.get(side)) for side in slots.SIDES}
+    proof = state.get("serving") or {}
+    key = (proof.get("pipeline"), proof.get("pipeline_digest"))
+    row = session.get(tables.PipelineVersion, key) if all(key) else None
+    return Serving(
+        environment=environment,
+        model=model,
+        revision=state["revision"],
+        pipeline={"name": key[0], "digest": row.public_digest if row else None},
+        serving=sides["serving"],
+        backup=sides["backup"],
+    )
+
+
+def _occupying_at(session: Session, model: str, side: dict[str, Any] | None) -> Occupying | None:
+    if side is None:
+        return None
+    row = versions.find_version(session, Reference(model, number=side["version"]))
+    return _occupying(session, row, side["promoted_at"], side["promoted_by"])
+
+
+def occupying(session: Session, occupant: slots.Occupant | None) -> Occupying | None:
+    """One side of a slot with the digests of its version."""
+    if occupant is None:
+        return None
+    row = session.get(tables.ModelVersion, occupant.version_id)
+    assert row is not None  # noqa: S101 - a foreign key holds it
+    return _occupying(session, row, occupant.promoted_at, occupant.promoted_by)
+
+
+def _occupying(session: Session, row: tables.ModelVersion, at: str, by: str) -> Occupying:
+    return Occupying(
+        model=row.model,
+        version=row.number,
+        tuple=row.tuple_digest,
+        promoted_at=at,
+        promoted_by=by,
+        **versions.public_digests(session, row),
+    )
+
+
+def _pipeline_name(session: Session, model: str, serving: slots.Occupant | None) -> str | None:
+    """The pipeline that the serving version was registered with; else the newest version's."""
+    table = tables.ModelVersion
+    if serving is not None:
+        row = session.get(table, serving.version_id)
+        return row.pipeline if row else None
+    return session.exec(
+        select(table.pipeline)
+        .where(table.model == model, col(table.pipeline).is_not(None))
+        .order_by(col(table.number).desc())
+        .limit(1)
+    ).first()
+
+
+def _public(session: Session, deployed: tables.PipelineDeployment) -> str | None:
+    row = session.get(tables.PipelineVersion, (deployed.pipeline, deployed.digest))
+    return row.public_digest if row else None

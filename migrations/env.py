@@ -1,0 +1,17 @@
+"""Runs the migrations in the transaction that `lineage db upgrade` opened."""
+
+from __future__ import annotations
+
+from alembic import context
+from sqlmodel import SQLModel
+
+from lineage.store import tables
+
+assert tables.Event.metadata is SQLModel.metadata  # noqa: S101 - loading the tables fills it
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=SQLModel.metadata,
+    render_as_batch=True,
+)
+context.run_migrations()
