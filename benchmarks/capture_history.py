@@ -22,8 +22,9 @@ from lineage.errors import LineageError
 
 
 def folders(source: Revision) -> set[str]:
-    """The folders that could be a project: the top, and each with a ``dvc.yaml``."""
-    return {""} | {posixpath.dirname(p) for p in source.dvc_files() if p.endswith("dvc.yaml")}
+    """Folders that could be a project: the top, and the first two with a ``dvc.yaml``."""
+    found = sorted({posixpath.dirname(p) for p in source.dvc_files() if p.endswith("dvc.yaml")})
+    return {"", *found[:2]}
 
 
 def main(repositories: list[str]) -> int:
@@ -59,7 +60,8 @@ def main(repositories: list[str]) -> int:
         spent = time.perf_counter() - began
         print(
             f"{path}: {len(commits)} commits, {dict(seen)}, {len(digests)} pipeline versions, "
-            f"{spent:.1f} s"
+            f"{spent:.1f} s",
+            flush=True,
         )
         for reason, count in reasons.most_common(8):
             print(f"    {count} times: {reason}")

@@ -44,7 +44,7 @@ class CodeVersion:
 
     @property
     def digest(self) -> Digest:
-        """``git:<commit>``, followed by ``+`` and the difference's digest where the tree is dirty."""
+        """``git:<commit>``, and ``+`` the difference's digest where the tree is dirty."""
         text = f"git:{self.commit}"
         return Digest(text if self.difference is None else f"{text}+{self.difference}")
 

@@ -43,6 +43,7 @@ class Digest(str):
     __slots__ = ()
 
     def __new__(cls, text: str) -> Digest:
+        """Check the form."""
         algorithm, _, value = text.partition(":")
         length = _FIXED_HEX.get(algorithm)
         well_formed = _FORM.fullmatch(text) is not None and (
@@ -51,7 +52,7 @@ class Digest(str):
         if not well_formed:
             raise UsageError(
                 f"{text[:80]!r} is not a digest.",
-                remedy="Write it as algorithm:value, for example xxh3: and 32 lowercase hex digits.",
+                remedy="Write it as algorithm:value, e.g. xxh3: and 32 lowercase hex digits.",
             )
         return super().__new__(cls, text)
 

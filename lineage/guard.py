@@ -53,7 +53,8 @@ class Verdict:
 class Facts:
     """All that the rules look at.
 
-    ``deployed`` is the pipeline version that runs (or is about to run) in the environment.
+    ``deployed`` is the pipeline version that runs in the environment, or is about to. ``staying``
+    tells that the version serves there already and the pipeline moves under it.
     ``verdicts`` holds the newest verdict for each pipeline version, the newest of them last.
     """
 
@@ -67,6 +68,7 @@ class Facts:
     pipeline: str | None
     deployed: PipelineVersion | None
     verdicts: tuple[Verdict, ...] = ()
+    staying: bool = False
 
     @property
     def ref(self) -> str:
@@ -111,6 +113,7 @@ class Decision:
     version: int
     environment: str
     checks: tuple[Check, ...]
+    staying: bool = False
 
     @property
     def allowed(self) -> bool:
@@ -136,7 +139,7 @@ class Decision:
 def decide(facts: Facts) -> Decision:
     """Evaluate every rule."""
     checks = tuple(_for_environment(facts, rule(facts)) for rule in RULES)
-    return Decision(facts.model, facts.version, facts.environment, checks)
+    return Decision(facts.model, facts.version, facts.environment, checks, facts.staying)
 
 
 def pipeline_deployed(facts: Facts) -> Check:
@@ -218,15 +221,13 @@ def pipeline_match(facts: Facts) -> Check:
             details={"digest": facts.deployed.digest},
         )
     nearest, changes = _nearest(facts)
+    verb = "would run" if facts.staying else "runs"
     return Check(
         code,
         Status.FAIL,
         f"{facts.ref} was validated with pipeline {nearest.pipeline.digest.short}, but "
-        f"{facts.environment} runs {facts.deployed.digest.short}",
-        f"Validate it with the deployed pipeline (lineage validate {facts.ref} "
-        f"--pipeline {facts.deployed.digest}), or move both together: lineage release "
-        f"--env {facts.environment} --pipeline {facts.pipeline}@{nearest.pipeline.digest} "
-        f"--model {facts.ref}",
+        f"{facts.environment} {verb} {facts.deployed.digest.short}",
+        _match_remedy(facts, nearest, facts.deployed),
         {
             "validated": nearest.pipeline.digest,
             "deployed": facts.deployed.digest,
@@ -324,6 +325,23 @@ def _nearest(facts: Facts) -> tuple[Verdict, tuple[Change, ...]]:
         (verdict, changes_between(verdict.pipeline, facts.deployed)) for verdict in candidates
     ]
     return min(reversed(compared), key=lambda pair: (not pair[1], len(pair[1])))
+
+
+def _match_remedy(facts: Facts, nearest: Verdict, deployed: PipelineVersion) -> str:
+    validate = f"lineage validate {facts.ref} --pipeline {deployed.digest.short}"
+    release = f"lineage release --env {facts.environment} --pipeline {facts.pipeline}"
+    if facts.staying:
+        return (
+            f"Release it together with a version that was validated with it ({release}"
+            f"@{deployed.digest.short} --model {facts.model}@N), or validate the one that serves: "
+            f"{validate}"
+        )
+    if not nearest.passed:
+        return f"Validate it with the deployed pipeline: {validate}"
+    return (
+        f"Move both together ({release}@{nearest.pipeline.digest.short} --model {facts.ref}), or "
+        f"validate it with the deployed pipeline: {validate}"
+    )
 
 
 def changes_between(

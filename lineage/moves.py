@@ -135,6 +135,8 @@ def facts(
     environment: tables.Environment,
     version: tables.ModelVersion,
     deployed: tables.PipelineDeployment | None,
+    *,
+    staying: bool = False,
 ) -> Facts:
     """What the guard looks at for a version, with ``deployed`` as the pipeline that runs."""
     assert version.id is not None  # noqa: S101 - it was read from the table
@@ -152,6 +154,7 @@ def facts(
         pipeline=version.pipeline,
         deployed=versions.pipeline_version(row) if row else None,
         verdicts=versions.newest_verdicts(session, version.id),
+        staying=staying,
     )
 
 
@@ -170,7 +173,10 @@ def _move(
     deployed_anew = target is not None and _deploy(session, request, target)
     affected = _riders(session, environment, target, found) if deployed_anew else []
     staying = _staying(session, affected, target)
-    decisions = _decide(session, environment, (*promoted, *staying))
+    decisions = (
+        *_decide(session, environment, promoted),
+        *_decide(session, environment, staying, staying=True),
+    )
     _refuse_unless_allowed(decisions, _sentence(request, kind, target))
     before = {slots.subject(slot): slots.occupant(slot, "backup") for slot in (*found, *affected)}
     changed = [
@@ -268,7 +274,11 @@ def _staying(
 
 
 def _decide(
-    session: Session, environment: tables.Environment, candidates: Sequence[tables.ModelVersion]
+    session: Session,
+    environment: tables.Environment,
+    candidates: Sequence[tables.ModelVersion],
+    *,
+    staying: bool = False,
 ) -> tuple[Decision, ...]:
     """A decision for each version that is to serve on what is deployed now."""
     return tuple(
@@ -278,6 +288,7 @@ def _decide(
                 environment,
                 version,
                 slots.deployment(session, environment.name, version.pipeline),
+                staying=staying,
             )
         )
         for version in candidates

@@ -123,3 +123,20 @@ def _look_up(metrics: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 - an
         step, dot, rest = rest.partition(".")
         head = f"{head}.{step}"
     return _MISSING
+
+
+def verdict(outcomes: tuple[Outcome, ...], stated: bool | None) -> bool:
+    """The verdict that requirements and a person's word come to.
+
+    Every requirement must hold; a person may fail what holds, never pass what does not.
+
+    Raises:
+        UsageError: there are no requirements and nobody said.
+
+    """
+    if stated is None and not outcomes:
+        raise UsageError(
+            "No requirement is configured, so nothing decides the verdict.",
+            remedy='Say --passed or --failed, or add require = ["auc >= 0.80"] to lineage.toml.',
+        )
+    return all(outcome.holds for outcome in outcomes) and stated is not False

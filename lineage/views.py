@@ -130,6 +130,16 @@ class Moved:
     emptied_backups: tuple[str, ...] = ()
     pipeline: dict[str, str | None] = field(default_factory=dict)
 
+    def to_json(self) -> dict[str, Any]:
+        """JSON of `release` and `pipeline deploy`."""
+        return {
+            "environment": self.environment,
+            "changed": self.changed,
+            "pipeline": self.pipeline,
+            "models": [slot.to_json() for slot in self.slots],
+            "emptied_backups": list(self.emptied_backups),
+        }
+
 
 def registered(session: Session, row: tables.ModelVersion, *, created: bool) -> Registered:
     """A version's row as `register` and `versions` answer it."""

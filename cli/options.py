@@ -1,0 +1,94 @@
+"""The options that several commands share, and what they stand for."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lineage.project import Project
+    from lineage.registry import Registry
+
+
+class State:
+    """What the options before and behind a command said."""
+
+    registry: str | None = None
+    as_json: bool = False
+
+
+def _as_json(value: bool) -> bool:
+    State.as_json = State.as_json or value
+    return value
+
+
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="Print JSON and nothing else on stdout.", callback=_as_json),
+]
+Env = Annotated[
+    str, typer.Option("--env", metavar="ENVIRONMENT", help="The environment.", show_default=False)
+]
+Ref = Annotated[
+    str,
+    typer.Argument(
+        metavar="REF",
+        help="A version: churn@7, churn@latest, churn@production, churn@production/backup.",
+        show_default=False,
+    ),
+]
+Model = Annotated[
+    str, typer.Argument(metavar="MODEL", help="The model's name.", show_default=False)
+]
+Reason = Annotated[str | None, typer.Option("--reason", help="Why; kept in the history.")]
+Expect = Annotated[
+    int | None,
+    typer.Option(
+        "--expect-revision",
+        metavar="N",
+        help="Move only if the slot is still at this revision; else exit 5.",
+    ),
+]
+Revision = Annotated[
+    str | None,
+    typer.Option("--rev", metavar="REVISION", help="A git revision, without a checkout."),
+]
+
+
+@contextmanager
+def registry() -> Iterator[Registry]:
+    """The registry that the flag, the environment or the project's configuration names."""
+    with project_and_registry() as (_, opened):
+        yield opened
+
+
+@contextmanager
+def project_and_registry() -> Iterator[tuple[Project, Registry]]:
+    """The project here, and its registry."""
+    from lineage.project import opened
+    from lineage.registry import connect
+
+    with opened() as project, connect(project.registry_url(State.registry)) as found:
+        yield project, found
+
+
+def actor(project: Project | None = None) -> str:
+    """Who acts: ``LINEAGE_ACTOR``, else git's e-mail address, else the login name."""
+    import getpass
+
+    named = os.environ.get("LINEAGE_ACTOR")
+    if named:
+        return named[:200]
+    if project is not None and project.git is not None:
+        identity: Any = project.git.identity()
+        if identity:
+            return str(identity)[:200]
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"

@@ -1,0 +1,198 @@
+"""Rendering: JSON for machines, tables for people, errors for both."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from .options import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from rich.console import Console
+
+    from lineage.errors import LineageError
+    from lineage.guard import Check, Decision
+    from lineage.views import Moved, Occupying, Serving
+
+_COLOURS: Final = {"pass": "32", "fail": "1;31", "warn": "33", "waived": "33", "skipped": "2"}
+_MOST_CHANGES: Final = 20
+
+
+def emit(value: Any) -> None:  # noqa: ANN401 - any JSON value
+    """Print a JSON document on stdout."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))  # noqa: T201
+
+
+def say(text: str = "") -> None:
+    """Print a line for people on stdout."""
+    print(text)  # noqa: T201
+
+
+def note(text: str) -> None:
+    """Print a line for people on stderr: never in the way of what a program reads."""
+    print(text, file=sys.stderr)  # noqa: T201
+
+
+def bold(text: str) -> str:
+    """The text, bold where stdout is a terminal."""
+    return _paint(text, "1")
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print an aligned table."""
+    lines = [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(headers, *lines, strict=True)]
+    say(_dim(_row([header.upper() for header in headers], widths)))
+    for line in lines:
+        say(_row(line, widths))
+
+
+def short(digest: str | None) -> str:
+    """A digest as a table shows it."""
+    if digest is None:
+        return "-"
+    from lineage.digest import Digest
+
+    return Digest(digest).short
+
+
+def moment(text: str) -> str:
+    """A time as a table shows it."""
+    return text[:19].replace("T", " ")
+
+
+def decision(made: Decision) -> None:
+    """Print the guard's decision: every check, and for those that fail why and what to do."""
+    ref = f"{made.model}@{made.version}"
+    verb = "stay in" if made.staying else "enter"
+    word = f"may {verb}" if made.allowed else f"may not {verb}"
+    say(_paint(f"{ref} {word} {made.environment}", "1;32" if made.allowed else "1;31"))
+    for check in made.checks:
+        _check(check)
+
+
+def serving(slot: Serving) -> None:
+    """Print one slot."""
+    say(_paint(f"{slot.model} in {slot.environment}", "1") + f"  revision {slot.revision}")
+    _occupying("serving", slot.serving)
+    _occupying("backup", slot.backup)
+    if slot.pipeline["name"] is not None:
+        say(f"  pipeline  {slot.pipeline['name']}  {short(slot.pipeline['digest'])}")
+    if slot.contradicted:
+        say(_paint("  contradicted: the newest verdict on what serves is a failure", "1;31"))
+
+
+def moved(what: str, done: Moved) -> None:
+    """Print what a promotion, deployment, release or rollback did."""
+    if State.as_json:
+        return
+    say(what)
+    for slot in done.slots:
+        serving(slot)
+    for name in done.emptied_backups:
+        say(_paint(f"  {name} has no backup now", "33"))
+
+
+def report(error: LineageError) -> int:
+    """Print an error, with the guard's decisions where it carries them; its exit code."""
+    from lineage.errors import GuardRefused
+
+    if isinstance(error, GuardRefused):
+        _refusal(error)
+    elif State.as_json:
+        emit(error.to_json())
+    note(f"{_paint_error('error:')} {error}")
+    note(f"  {error.remedy}")
+    return error.exit_code
+
+
+def report_unexpected(error: Exception) -> int:
+    """Print a failure that nobody foresaw; the traceback only where it was asked for."""
+    if os.environ.get("LINEAGE_DEBUG"):
+        import traceback
+
+        traceback.print_exc()
+    if State.as_json:
+        emit({"error": {"code": "internal-error", "message": str(error), "remedy": None}})
+    note(f"{_paint_error('error:')} {type(error).__name__}: {' '.join(str(error).split())[:300]}")
+    note("  This is a defect of lineage-guard: please report it with LINEAGE_DEBUG=1's output.")
+    return 1
+
+
+@contextmanager
+def hashing(total: int) -> Iterator[Callable[[int], None] | None]:
+    """A progress bar on stderr while bytes are hashed: on a terminal, and for long work only."""
+    if State.as_json or total < 256 << 20 or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+    columns = ("Hashing", BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_console(), transient=True) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda count: progress.update(task, advance=count)
+
+
+def _refusal(error: Any) -> None:  # noqa: ANN401 - GuardRefused, imported where it is raised
+    decisions = [made.to_json() for made in error.decisions]
+    if State.as_json:
+        emit(decisions[0] if len(decisions) == 1 else {"allowed": False, "decisions": decisions})
+        return
+    for made in error.decisions:
+        decision(made)
+    say()
+
+
+def _check(check: Check) -> None:
+    status = check.status.value
+    say(f"  {_paint(status.ljust(7), _COLOURS[status])}  {check.code.ljust(17)}  {check.summary}")
+    if status not in ("fail", "warn"):
+        return
+    changes = check.details.get("explanation", [])
+    for change in changes[:_MOST_CHANGES]:
+        say(f"           {_paint(change, '33')}")
+    if len(changes) > _MOST_CHANGES:
+        say(f"           and {len(changes) - _MOST_CHANGES} more (see --json)")
+    if check.remedy:
+        say(_dim(f"           → {check.remedy}"))
+
+
+def _occupying(side: str, occupying: Occupying | None) -> None:
+    if occupying is None:
+        say(f"  {side.ljust(8)}  -")
+        return
+    say(
+        f"  {side.ljust(8)}  {occupying.ref.ljust(12)}  weights {short(occupying.weights)}  "
+        f"since {moment(occupying.promoted_at)} by {occupying.promoted_by}"
+    )
+
+
+def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def _dim(text: str) -> str:
+    return _paint(text, "2")
+
+
+def _paint(text: str, colour: str) -> str:
+    return f"\033[{colour}m{text}\033[0m" if _coloured(sys.stdout.isatty()) else text
+
+
+def _paint_error(text: str) -> str:
+    return f"\033[1;31m{text}\033[0m" if _coloured(sys.stderr.isatty()) else text
+
+
+def _coloured(terminal: bool) -> bool:
+    return terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True)

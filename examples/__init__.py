@@ -1,0 +1,1 @@
+"""Runnable examples; `lineage demo` plays the first."""

@@ -1,0 +1,124 @@
+"""What `lineage init` makes: a configuration, a registry, and its first environments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from lineage import config as configuration
+from lineage.errors import UsageError
+from lineage.guard import EnvironmentKind
+from lineage.registry import connect
+from lineage.store.schema import upgrade
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lineage.project import Project
+
+ENVIRONMENTS: Final = {
+    "production": EnvironmentKind.PRODUCTION,
+    "staging": EnvironmentKind.EXPERIMENTAL,
+}
+
+TEMPLATE: Final = """\
+# lineage-guard: what each model is made of. See docs/reference/configuration.md.
+
+[registry]
+url = "sqlite:///.lineage/registry.db"
+
+# [models.churn]
+# weights = "models/model.pkl"
+# data = ["data/raw.csv"]
+# metrics = "eval/metrics.json"
+# require = ["auc >= 0.80"]
+#
+# [models.churn.pipeline]
+# stages = ["prepare", "featurize"]     # the dvc.yaml stages that production runs too
+# files = ["uv.lock"]                   # further files that define the pipeline
+"""
+
+
+@dataclass(frozen=True)
+class Initialised:
+    """What was made, and what was there."""
+
+    config: str
+    config_created: bool
+    registry: str
+    registry_created: bool
+    environments_created: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON of `init`."""
+        return {
+            "config": self.config,
+            "config_created": self.config_created,
+            "registry": self.registry,
+            "registry_created": self.registry_created,
+            "environments_created": list(self.environments_created),
+        }
+
+    def lines(self) -> list[str]:
+        """The same for people."""
+        made = {True: "written", False: "kept"}
+        created = {True: "created", False: "is there"}
+        environments = ", ".join(self.environments_created) or "were there"
+        return [
+            f"{self.config} {made[self.config_created]}",
+            f"registry {self.registry} {created[self.registry_created]}",
+            f"environments {environments}",
+        ]
+
+
+def initialise(project: Project, url_flag: str | None, *, actor: str) -> Initialised:
+    """Make what is missing; what is there stays as it is.
+
+    Raises:
+        UsageError: the configuration cannot be written.
+        RegistryUnreachable: the registry cannot be made.
+
+    """
+    path = project.root / configuration.FILE
+    missing = configuration.read(project.root) is None
+    if missing:
+        _write(path, TEMPLATE)
+    url = project.registry_url(url_flag)
+    state = project.root / ".lineage"
+    ignore = state / ".gitignore"
+    if not ignore.exists():
+        _make(state)
+        _write(ignore, "*\n")
+    before, _ = upgrade(url)
+    with connect(url) as registry:
+        created = tuple(
+            name
+            for name, kind in ENVIRONMENTS.items()
+            if not any(row["name"] == name for row in registry.environments())
+            and registry.create_environment(name, kind, actor=actor)
+        )
+    return Initialised(
+        configuration.FILE if missing or path.exists() else "pyproject.toml",
+        missing,
+        url,
+        before is None,
+        created,
+    )
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{folder} cannot be made: {error.strerror}.", remedy="Make the folder writable."
+        ) from None
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}.", remedy="Make the folder writable."
+        ) from None
