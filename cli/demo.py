@@ -20,7 +20,14 @@ from . import output
 
 MODEL: Final = "flight-delays"
 STEP_TIMEOUT: Final = 600.0
-_NOT_COPIED: Final = ("__pycache__", ".lineage", "dvc.lock", "*.csv", "*.npz", "*.pkl", "*.json")
+_COPIED: Final = (
+    "src",
+    "dvc.yaml",
+    "params.yaml",
+    "lineage.toml",
+    "requirements.txt",
+    "export.py",
+)
 
 
 @dataclass
@@ -180,15 +187,20 @@ def _empty_folder(folder: Path | None) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise UsageError(f"{folder} is not empty.", remedy="Name a new folder.")
-        example = Path(_examples()) / MODEL
-        shutil.copytree(
-            example, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_NOT_COPIED)
-        )
+        for name in _COPIED:
+            _copy(Path(_examples()) / MODEL / name, folder / name)
     except OSError as error:
         raise UsageError(
             f"{folder} cannot be used: {error.strerror}.", remedy="Name a folder you may write."
         ) from None
     return folder
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copyfile(source, target)
 
 
 def _examples() -> str:
@@ -207,9 +219,5 @@ def _environment() -> dict[str, str]:
     }
     programs = os.path.dirname(sys.executable)  # noqa: PTH120 - the link, not where it leads
     path = os.pathsep.join([programs, kept.get("PATH", "")])
-    return kept | {
-        "PATH": path,
-        "DVC_NO_ANALYTICS": "1",
-        "NO_COLOR": "1",
-        "PYTHONWARNINGS": "ignore",
-    }
+    quiet = {"DVC_NO_ANALYTICS": "1", "NO_COLOR": "1", "PYTHONWARNINGS": "ignore"}
+    return kept | quiet | {"PATH": path}

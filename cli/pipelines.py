@@ -136,7 +136,11 @@ def deploy(
 def _show(document: dict[str, Any], as_json: bool) -> None:
     if as_json:
         output.emit(document)
-        return
+    else:
+        _describe(document)
+
+
+def _describe(document: dict[str, Any]) -> None:
     output.say(f"{document['name']}  {document['digest']}")
     dirty = " with uncommitted changes" if document["dirty"] else ""
     if document["commit"]:
