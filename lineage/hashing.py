@@ -198,7 +198,7 @@ def _hash_file(path: str, secure: bool, progress: Progress | None) -> tuple[Hash
         raise unreadable(path, error) from None
     finally:
         os.close(descriptor)
-    if size != before.st_size or _identity(before) != _identity(after):
+    if size != before.st_size or identity(before) != identity(after):
         raise CaptureError(
             f"{path} changed while it was read.",
             remedy="Wait until nothing writes to it and try again.",
@@ -280,7 +280,8 @@ def _hash_tree(
     )
 
 
-def _identity(status: os.stat_result) -> tuple[int, int, int]:
+def identity(status: os.stat_result) -> tuple[int, int, int]:
+    """What of a file's status moves when its content does."""
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 

@@ -94,7 +94,7 @@ class Reference:
                 f"{_shown(text)} is not a reference.",
                 remedy="After the environment only /backup may follow.",
             )
-        check_name("environment", environment)
+        check_environment_name(environment)
         return cls(model, environment=environment, backup=rest == "backup")
 
 

@@ -111,6 +111,8 @@ class Project:
         from lineage.capture.source import Revision, WorkingTree
 
         if revision is None:
+            if self.git is not None:
+                self.git.refresh()
             return WorkingTree(self.top, self.git)
         return Revision(self._repository, self._repository.resolve(revision))
 

@@ -13,7 +13,7 @@ from lineage.capture.source import Revision, Source, WorkingTree
 from lineage.components import DataItem, DataVersion, Known
 from lineage.digest import Digest, xxh3
 from lineage.errors import CaptureError, UsageError
-from lineage.hashing import hash_path, unreadable
+from lineage.hashing import hash_path, identity, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -179,7 +179,7 @@ class _DvcHasher:
         value = self._cache.look_up_dvc(status, self._algorithm) if self._cache else None
         if value is None:
             value = file_md5(os.fspath(full), name=self._algorithm)
-            if full.stat() != status:
+            if identity(full.stat()) != identity(status):
                 raise CaptureError(
                     f"{full} changed while it was read.",
                     remedy="Wait until nothing writes to it and try again.",

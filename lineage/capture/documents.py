@@ -42,7 +42,7 @@ def check_yaml(text: str, path: str) -> None:
     try:
         _scan(text, path)
     except yaml.YAMLError as error:
-        raise _invalid(path, _problem(error)) from None
+        raise _invalid(path, problem(error)) from None
 
 
 def load_strings(text: str, path: str) -> Any:  # noqa: ANN401 - a parsed document
@@ -59,7 +59,7 @@ def load_strings(text: str, path: str) -> Any:  # noqa: ANN401 - a parsed docume
     try:
         return loader.get_single_data()
     except (yaml.YAMLError, ValueError) as error:
-        raise _invalid(path, _problem(error)) from None
+        raise _invalid(path, problem(error)) from None
     finally:
         loader.dispose()
 
@@ -91,10 +91,11 @@ def _scan(text: str, path: str) -> None:
             )
 
 
-def _problem(error: Exception) -> str:
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+def problem(error: BaseException) -> str:
+    """What a YAML parser found wrong, and in which line, in one line."""
+    what = getattr(error, "problem", None) or str(error).splitlines()[0]
     mark = getattr(error, "problem_mark", None)
-    return f"{problem} in line {mark.line + 1}" if mark is not None else str(problem)
+    return f"{what} in line {mark.line + 1}" if mark is not None else str(what)
 
 
 def _invalid(path: str, reason: str) -> CaptureError:

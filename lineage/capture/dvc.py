@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage.capture.documents import LARGEST, check_yaml, decode, load_strings
+from lineage.capture.documents import LARGEST, check_yaml, decode, load_strings, problem
 from lineage.digest import Digest, hash_object
 from lineage.errors import CaptureError, LineageError
 
@@ -247,7 +247,9 @@ def _guarded(path: str, read: Callable[[], Any]) -> Any:  # noqa: ANN401 - whate
     except LineageError:
         raise
     except Exception as error:
-        said = " ".join(str(error).split()) or type(error).__name__
+        cause = error.__cause__
+        said = problem(cause) if hasattr(cause, "problem_mark") else " ".join(str(error).split())
+        said = said or type(error).__name__
         raise CaptureError(
             f"DVC cannot read {path}: {said[:500].rstrip('.')}.",
             remedy=f"Mend {path}; `dvc stage list` shows the same problem.",

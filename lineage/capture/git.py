@@ -117,6 +117,8 @@ class GitRepository:
 
         """
         try:
+            if not revision.isprintable():
+                raise _failed("rev-parse", self.top, "not printable")
             return self._run(
                 "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
             ).strip()
@@ -177,6 +179,11 @@ class GitRepository:
             return self._run("config", "--get", "user.email").strip() or None
         except CaptureError:
             return None
+
+    def refresh(self) -> None:
+        """Forget what was read of the working tree, which may have changed since."""
+        for name in ("index", "modified", "untracked", "_status", "_hidden_changes"):
+            self.__dict__.pop(name, None)
 
     def close(self) -> None:
         """End git's helper processes."""
@@ -256,11 +263,15 @@ class GitRepository:
         except GitCommandError as error:
             said = str(error.stderr).strip().removeprefix("stderr:").strip(" '\n")
             first = said.splitlines()[0] if said else f"exit status {error.status}"
-            raise CaptureError(
-                f"git {arguments[0]} failed in {self._repo.working_tree_dir}: {first}.",
-                remedy="Run the same git command by hand and mend what it reports.",
-            ) from None
+            raise _failed(arguments[0], self._repo.working_tree_dir, first) from None
         return output.decode("utf-8", "surrogateescape")
+
+
+def _failed(command: str, where: object, reason: str) -> CaptureError:
+    return CaptureError(
+        f"git {command} failed in {where}: {reason}.",
+        remedy="Run the same git command by hand and mend what it reports.",
+    )
 
 
 def _environment(filters: Iterable[str]) -> dict[str, str]:

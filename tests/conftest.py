@@ -1,0 +1,255 @@
+"""A real git and DVC repository to work on, the installed command, and a fresh registry."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lineage.components import CodeVersion, Components, DataItem, DataVersion, Kind, Known, Weights
+from lineage.digest import Digest, blake3_of, xxh3
+from lineage.pipeline import Manifest, PipelineVersion, Stage
+from lineage.project import Captured, CapturedPipelineVersion
+from lineage.registry import Registry, connect
+from lineage.store.schema import upgrade
+
+BIN = Path(sys.executable).parent
+ENVIRONMENT = {
+    "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+    "HOME": os.environ.get("HOME", "/"),
+    "LINEAGE_ACTOR": "tester",
+    "DVC_NO_ANALYTICS": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_AUTHOR_NAME": "Tester",
+    "GIT_AUTHOR_EMAIL": "tester@example.com",
+    "GIT_COMMITTER_NAME": "Tester",
+    "GIT_COMMITTER_EMAIL": "tester@example.com",
+    "LANG": "C.UTF-8",
+}
+
+PROJECT = {
+    "dvc.yaml": """\
+stages:
+  prepare:
+    cmd: python src/prepare.py
+    deps: [data/raw.csv, src/prepare.py]
+    outs: [data/clean.csv]
+  featurize:
+    cmd: python src/featurize.py
+    deps: [data/clean.csv, src/featurize.py]
+    params: [featurize.top]
+    outs: [data/features.csv]
+  train:
+    cmd: python src/train.py
+    deps: [data/features.csv, src/train.py]
+    outs: [models/model.bin]
+""",
+    "params.yaml": "featurize:\n  top: 20\n",
+    "src/prepare.py": "open('data/clean.csv', 'w').write(open('data/raw.csv').read().lower())\n",
+    "src/featurize.py": "open('data/features.csv', 'w').write(open('data/clean.csv').read() * 2)\n",
+    "src/train.py": (
+        "import os\nos.makedirs('models', exist_ok=True)\n"
+        "open('models/model.bin', 'w').write('weights of ' + open('data/features.csv').read())\n"
+    ),
+    "data/raw.csv": "A,B\n1,2\n",
+    "eval/metrics.json": json.dumps({"auc": 0.91, "slices": {"new": {"auc": 0.8}}}),
+    "lineage.toml": """\
+[models.churn]
+weights = "models/model.bin"
+data = ["data/raw.csv"]
+metrics = "eval/metrics.json"
+require = ["auc >= 0.80", "slices.new.auc >= 0.75"]
+
+[models.churn.pipeline]
+stages = ["prepare", "featurize"]
+""",
+}
+
+
+@dataclass
+class Result:
+    """What a command said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass
+class Workspace:
+    """A folder with commands run in it."""
+
+    path: Path
+
+    def command(self, *words: str, env: dict[str, str] | None = None, cwd: str = ".") -> Result:
+        done = subprocess.run(
+            words,
+            cwd=self.path / cwd,
+            env=ENVIRONMENT | (env or {}),
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=120,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def lineage(self, *words: str, env: dict[str, str] | None = None, cwd: str = ".") -> Result:
+        """The installed command; no traceback may ever reach its user."""
+        done = self.command(str(BIN / "lineage"), *words, env=env, cwd=cwd)
+        assert "Traceback" not in done.out + done.err, done.err
+        return done
+
+    def ok(self, *words: str, cwd: str = ".") -> Any:
+        """A command under ``--json`` that must succeed; what it printed."""
+        done = self.lineage(*words, "--json", cwd=cwd)
+        assert done.code == 0, (words, done.out, done.err)
+        return done.json
+
+    def git(self, *words: str) -> str:
+        done = self.command("git", *words)
+        assert done.code == 0, (words, done.err)
+        return done.out
+
+    def dvc(self, *words: str) -> str:
+        done = self.command("dvc", *words)
+        assert done.code == 0, (words, done.out, done.err)
+        return done.out
+
+    def commit(self, message: str = "change") -> str:
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", message)
+        return self.git("rev-parse", "HEAD").strip()
+
+    def write(self, files: dict[str, str]) -> None:
+        for name, text in files.items():
+            target = self.path / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        text = (self.path / name).read_text(encoding="utf-8")
+        assert old in text
+        (self.path / name).write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Workspace:
+    """An empty folder."""
+    return Workspace(tmp_path)
+
+
+@pytest.fixture
+def repository(folder: Workspace) -> Workspace:
+    """An empty git repository."""
+    folder.git("init", "--quiet", "--initial-branch", "main")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def project_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The churn project: committed, its pipeline run by DVC, its registry made."""
+    made = Workspace(tmp_path_factory.mktemp("template"))
+    made.git("init", "--quiet", "--initial-branch", "main")
+    made.write(PROJECT)
+    made.dvc("init", "--quiet")
+    made.dvc("add", "--quiet", "data/raw.csv")
+    made.dvc("repro", "--quiet")
+    made.ok("init")
+    made.commit("The churn project")
+    return made.path
+
+
+@pytest.fixture
+def project(project_template: Path, tmp_path: Path) -> Workspace:
+    """A copy of the churn project."""
+    target = tmp_path / "churn"
+    shutil.copytree(project_template, target, symlinks=True)
+    return Workspace(target)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """A fresh registry's URL, its environments made."""
+    address = f"sqlite:///{tmp_path / 'registry.db'}"
+    make_registry(address)
+    return address
+
+
+@pytest.fixture
+def registry(url: str) -> Any:
+    with connect(url) as opened:
+        yield opened
+
+
+def make_registry(url: str) -> None:
+    from lineage.guard import EnvironmentKind
+
+    upgrade(url)
+    with connect(url) as opened:
+        opened.create_environment("production", EnvironmentKind.PRODUCTION, actor="tester")
+        opened.create_environment("staging", EnvironmentKind.EXPERIMENTAL, actor="tester")
+
+
+def pipeline(text: str = "old") -> PipelineVersion:
+    """A pipeline version that differs from others by one parameter."""
+    stage = Stage(
+        cmd=("python featurize.py",),
+        code={"featurize.py": blake3_of(b"code")},
+        params={"params.yaml": {"top": text}},
+        inputs=("raw.csv",),
+        outputs=("features.csv",),
+    )
+    return PipelineVersion(Manifest({"featurize": stage}))
+
+
+def captured_pipeline(text: str = "old", name: str = "churn") -> CapturedPipelineVersion:
+    return CapturedPipelineVersion(name, pipeline(text), "c" * 40)
+
+
+def captured(seed: str = "1", text: str = "old", name: str = "churn") -> Captured:
+    """A whole tuple; ``seed`` tells it from others."""
+    weights = seed.encode()
+    components = Components(
+        CodeVersion(commit=f"{seed:0>40}"),
+        DataVersion((DataItem("raw.csv", Digest("md5:" + "a" * 32), Known.VERIFIED, 8),)),
+        pipeline(text),
+        Weights(xxh3(weights), blake3_of(weights), "model.bin", len(weights)),
+    )
+    return Captured(components, name)
+
+
+def add_version(
+    registry: Registry, seed: str = "1", text: str = "old", model: str = "churn", name: str = "churn"
+) -> str:
+    """Register a production version; its reference."""
+    return registry.register(
+        model, captured(seed, text, name), kind=Kind.PRODUCTION, actor="tester"
+    ).ref
+
+
+def add_validated(
+    registry: Registry,
+    seed: str = "1",
+    text: str = "old",
+    *,
+    passed: bool = True,
+    model: str = "churn",
+    name: str = "churn",
+) -> str:
+    """Register a production version and record a verdict with its own pipeline."""
+    ref = add_version(registry, seed, text, model, name)
+    registry.validate(ref, captured_pipeline(text, name), passed=passed, actor="tester")
+    return ref

@@ -1,0 +1,237 @@
+"""Hand-written SQL that tries every wrong write, and the database that refuses it."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlmodel import SQLModel
+
+from lineage.registry import connect
+from lineage.store import schema, tables
+from lineage.store.engine import open_engine, transaction
+
+from ..conftest import add_validated, add_version, captured_pipeline
+
+HISTORY = (
+    "model", "data_version", "data_item", "pipeline_version", "model_version", "validation", "event",
+    "event_subject",
+)  # fmt: skip
+
+
+@pytest.fixture
+def serving(url):
+    """churn@2 serves in production, churn@1 is its backup; churn@3 failed, churn@4 rides on another
+    pipeline version, churn@5 was never validated, and an experiment is churn@6."""
+    from lineage.components import Kind
+
+    from ..conftest import captured
+
+    with connect(url) as registry:
+        add_validated(registry, "1")
+        add_validated(registry, "2")
+        registry.release("production", captured_pipeline("old"), actor="t")
+        registry.promote("churn@1", "production", actor="t")
+        registry.promote("churn@2", "production", actor="t")
+        add_validated(registry, "3", passed=False)
+        add_validated(registry, "4", "new")
+        add_version(registry, "5")
+        registry.register("churn", captured("6"), kind=Kind.EXPERIMENT, actor="t")
+        registry.validate("churn@6", captured_pipeline("old"), passed=True, actor="t")
+    return Path(url.removeprefix("sqlite:///"))
+
+
+@pytest.fixture
+def sql(serving):
+    connection = sqlite3.connect(serving, isolation_level=None)
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA recursive_triggers = ON")
+    yield connection
+    connection.close()
+
+
+def _state(connection: sqlite3.Connection) -> list[tuple]:
+    rows = []
+    for table in (*HISTORY, "environment", "pipeline_deployment", "slot"):
+        rows += connection.execute(f"SELECT '{table}', * FROM {table} ORDER BY 2, 3").fetchall()
+    return rows
+
+
+def _version(number: int) -> str:
+    return f"(SELECT id FROM model_version WHERE number = {number})"
+
+
+def _verdict(number: int) -> str:
+    return f"(SELECT max(id) FROM validation WHERE version_id = {_version(number)})"
+
+
+def _serve(number: int, verdict: int | None = None, digest: str | None = None, kind: str = "production") -> str:
+    return (
+        f"UPDATE slot SET serving_version_id = {_version(number)}, serving_version_kind = '{kind}', "
+        f"serving_validation_id = {_verdict(verdict or number)}"
+        + (f", serving_pipeline_digest = {digest}" if digest else "")
+    )
+
+
+OTHER = "(SELECT digest FROM pipeline_version WHERE digest NOT IN (SELECT digest FROM pipeline_deployment))"
+NOW = "'2026-11-21T00:00:00Z', 'mallory'"
+
+WRONG = {
+    "a version that failed": _serve(3),
+    "a version that was validated with another pipeline": _serve(4),
+    "the other pipeline's digest with it": _serve(4, digest=OTHER),
+    "a version that was never validated": _serve(5, verdict=2),
+    "another version's verdict": _serve(1, verdict=2),
+    "a failed verdict called passed": _serve(3) + ", serving_passed = 1",
+    "a failed verdict called failed": _serve(3) + ", serving_passed = 0",
+    "no verdict": "UPDATE slot SET serving_validation_id = NULL, serving_passed = NULL",
+    "no pipeline": "UPDATE slot SET serving_pipeline = NULL",
+    "no pipeline digest": "UPDATE slot SET serving_pipeline_digest = NULL",
+    "an experiment": _serve(6, kind="experiment"),
+    "an experiment called production": _serve(6),
+    "a version that does not exist": "UPDATE slot SET serving_version_id = 99",
+    "another model": "UPDATE slot SET model = 'other'",
+    "a backup that failed": f"UPDATE slot SET backup_version_id = {_version(3)}, backup_validation_id = {_verdict(3)}",
+    "a backup without a verdict": "UPDATE slot SET backup_validation_id = NULL, backup_passed = NULL",
+    "a backup of nothing": "UPDATE slot SET serving_version_id = NULL, serving_version_kind = NULL, serving_pipeline = NULL, serving_pipeline_digest = NULL, serving_validation_id = NULL, serving_passed = NULL, serving_promoted_at = NULL, serving_promoted_by = NULL",
+    "half a backup": "UPDATE slot SET backup_version_id = NULL",
+    "the slot called experimental": "UPDATE slot SET environment_kind = 'experimental'",
+    "the environment called experimental": "UPDATE environment SET kind = 'experimental' WHERE name = 'production'",
+    "the environment taken away": "DELETE FROM environment WHERE name = 'production'",
+    "the pipeline moved from under the model": f"UPDATE pipeline_deployment SET digest = {OTHER}",
+    "a pipeline that is not recorded": "UPDATE pipeline_deployment SET digest = 'blake3:00'",
+    "the deployment taken away": "DELETE FROM pipeline_deployment",
+    "the deployment replaced": f"INSERT OR REPLACE INTO pipeline_deployment SELECT environment, pipeline, {OTHER}, 9, {NOW} FROM pipeline_deployment",
+    "the slot replaced": f"INSERT OR REPLACE INTO slot (environment, model, environment_kind, revision, serving_version_id, serving_version_kind, serving_promoted_at, serving_promoted_by) VALUES ('production', 'churn', 'production', 9, {_version(5)}, 'production', {NOW})",
+    "an incomplete production version": f"INSERT INTO model_version (model, number, kind, tuple_digest, code_dirty, data_asserted, registered_at, registered_by) VALUES ('churn', 9, 'production', 'xxh3:0', 0, '[]', {NOW})",
+    "a verdict of nothing": f"INSERT INTO validation (version_id, pipeline, pipeline_digest, passed, outcomes, validated_at, validated_by) VALUES (99, 'churn', {OTHER}, 1, '[]', {NOW})",
+    "a second version of a number": f"INSERT INTO model_version (model, number, kind, tuple_digest, code_dirty, data_asserted, registered_at, registered_by) VALUES ('churn', 1, 'experiment', 'xxh3:0', 0, '[]', {NOW})",
+    "an event out of turn": f"INSERT INTO event SELECT 99, {NOW}, 'promoted', 'x', '{{}}', digest, 'blake3:0' FROM event ORDER BY seq DESC LIMIT 1",
+    "an event that does not follow": f"INSERT INTO event SELECT max(seq) + 1, {NOW}, 'promoted', 'x', '{{}}', 'blake3:0', 'blake3:1' FROM event",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("statement", WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_write_is_refused_and_changes_nothing(sql, statement):
+    before = _state(sql)
+    with pytest.raises(sqlite3.IntegrityError):
+        sql.execute(statement)
+    assert _state(sql) == before
+
+
+@pytest.mark.parametrize("table", HISTORY)
+@pytest.mark.parametrize("how", ["UPDATE", "DELETE", "INSERT OR REPLACE", "INSERT OR IGNORE"])
+def test_history_never_changes(sql, table, how):
+    before = _state(sql)
+    column = sql.execute(f"SELECT name FROM pragma_table_info('{table}')").fetchall()[-1][0]
+    statement = {
+        "UPDATE": f"UPDATE {table} SET {column} = {column} || 'x'",
+        "DELETE": f"DELETE FROM {table}",
+        "INSERT OR REPLACE": f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}",
+        "INSERT OR IGNORE": f"INSERT OR IGNORE INTO {table} SELECT * FROM {table} LIMIT 1",
+    }[how]
+    try:
+        sql.execute(statement)
+    except sqlite3.IntegrityError as error:
+        assert "never change" in str(error) or "an event follows" in str(error)
+    else:
+        assert how == "INSERT OR IGNORE"
+    assert _state(sql) == before
+
+
+def test_an_older_passing_verdict_does_not_outweigh_a_newer_failure(url, serving):
+    with connect(url) as registry:
+        registry.validate("churn@1", captured_pipeline("old"), passed=False, actor="t")
+    with sqlite3.connect(serving, isolation_level=None) as sql:
+        sql.execute("PRAGMA foreign_keys = ON")
+        older = f"(SELECT min(id) FROM validation WHERE version_id = {_version(1)})"
+        with pytest.raises(sqlite3.IntegrityError, match="newer verdict"):
+            sql.execute(_serve(1).replace(_verdict(1), older))
+
+
+@pytest.mark.parametrize("pragma", ["foreign_keys = OFF", "ignore_check_constraints = ON"])
+@pytest.mark.parametrize(
+    "statement",
+    [_serve(5), f"UPDATE pipeline_deployment SET digest = {OTHER}", "DELETE FROM slot",
+     "UPDATE environment SET kind = 'experimental'",
+     f"INSERT INTO model (name, created_at, created_by) VALUES ('x', {NOW})"],
+)  # fmt: skip
+def test_a_connection_that_does_not_check_may_write_nothing(serving, pragma, statement):
+    """SQLite does not check foreign keys unless told to: a plain shell is such a connection."""
+    with sqlite3.connect(serving, isolation_level=None) as sql:
+        sql.execute("PRAGMA foreign_keys = ON")
+        sql.execute(f"PRAGMA {pragma}")
+        before = _state(sql)
+        with pytest.raises(sqlite3.IntegrityError, match="PRAGMA foreign_keys"):
+            sql.execute(statement)
+        assert _state(sql) == before
+
+
+def test_a_right_write_is_let_through(sql):
+    """The counterpart: the same update, of a version that has its proof."""
+    sql.execute(f"UPDATE slot SET backup_version_id = NULL, {', '.join(f'backup_{c} = NULL' for c in ('version_kind', 'pipeline', 'pipeline_digest', 'validation_id', 'passed', 'promoted_at', 'promoted_by'))}")  # fmt: skip
+    sql.execute(_serve(1))
+    assert sql.execute("SELECT serving_version_id FROM slot").fetchone() == (1,)
+
+
+def test_a_release_by_hand_is_one_commit(sql):
+    """Deferral lets the pipeline and its models move together, and only together."""
+    backup = ", ".join(f"backup_{c} = NULL" for c in ("version_id", "version_kind", "pipeline", "pipeline_digest", "validation_id", "passed", "promoted_at", "promoted_by"))  # fmt: skip
+    digest = sql.execute(f"SELECT {OTHER}").fetchone()[0]
+    sql.execute("BEGIN IMMEDIATE")
+    sql.execute(f"UPDATE slot SET {backup}")
+    sql.execute("UPDATE pipeline_deployment SET digest = ?", (digest,))
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        sql.execute("COMMIT")
+    sql.execute(_serve(4, digest="?"), (digest,))
+    sql.execute("COMMIT")
+    assert sql.execute("SELECT serving_version_id FROM slot").fetchone() == (4,)
+
+
+def test_the_tables_are_those_that_the_migrations_make(url):
+    engine = open_engine(url)
+    with transaction(engine, "BEGIN") as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, SQLModel.metadata) == []
+        made = connection.exec_driver_sql(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND sql IS NOT NULL"
+        ).all()
+    engine.dispose()
+    from sqlalchemy.schema import CreateTable
+
+    described = {
+        table.name: str(CreateTable(table).compile(dialect=engine.dialect))
+        for table in SQLModel.metadata.sorted_tables
+    }
+    for name, statement in made:
+        if name != "alembic_version":
+            assert sorted(_words(statement)) == sorted(_words(described[name])), name
+
+
+def _words(statement: str) -> list[str]:
+    return statement.replace("(", " ").replace(")", " ").replace(",", " ").replace('"', "").split()
+
+
+def test_the_newest_migration_is_the_one_the_program_needs():
+    folder = Path(__file__).parents[2] / "migrations"
+    assert ScriptDirectory(str(folder)).get_current_head() == schema.HEAD
+    assert tables.Event.__tablename__ == "event"
+
+
+def test_a_trigger_that_was_taken_away_is_noticed(url, sql):
+    sql.execute("DROP TRIGGER event_no_update")
+    with connect(url) as registry:
+        assert registry.check().problems == ("trigger event_no_update is missing or was changed",)
+
+
+def test_a_key_that_was_broken_is_noticed(url, sql):
+    sql.execute("PRAGMA foreign_keys = OFF")
+    for name in ("slot_guarded_update", "slot_serving_newest_update"):
+        sql.execute(f"DROP TRIGGER {name}")
+    sql.execute("UPDATE slot SET serving_validation_id = 99")
+    with connect(url) as registry:
+        assert "a row of slot points to no validation" in registry.check().problems

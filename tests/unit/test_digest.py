@@ -1,0 +1,138 @@
+"""Digests and canonical encodings: the published vectors, and what must hold for any value."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from pathlib import Path
+
+import pytest
+from blake3 import blake3
+from hypothesis import given
+from hypothesis import strategies as st
+from xxhash import xxh3_128_hexdigest
+
+from lineage.components import CodeVersion, Components, DataItem, DataVersion, Known, Weights
+from lineage.digest import Digest, canonical_bytes, hash_object, normalise, tree_bytes, xxh3
+from lineage.errors import UsageError
+from lineage.pipeline import Manifest, PipelineVersion
+
+VECTORS = json.loads(
+    (Path(__file__).parents[2] / "docs/reference/digest-vectors.json").read_text(encoding="utf-8")
+)
+
+scalars = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates() | st.datetimes()
+)
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@pytest.mark.parametrize("vector", VECTORS["bytes"], ids=lambda v: v["name"])
+def test_bytes_match_the_published_vectors(vector):
+    data = bytes.fromhex(vector["hex"])
+    assert xxh3(data) == vector["xxh3"]
+    assert "blake3:" + blake3(data).hexdigest() == vector["blake3"]
+
+
+@pytest.mark.parametrize("vector", VECTORS["objects"], ids=lambda v: v["domain"])
+def test_objects_match_the_published_vectors(vector):
+    canonical = canonical_bytes(vector["value"])
+    assert canonical.decode() == vector["canonical"]
+    assert hash_object(vector["domain"], vector["value"]) == vector["digest"]
+    by_hand = xxh3_128_hexdigest(vector["domain"].encode() + b"\n" + vector["canonical"].encode())
+    assert vector["digest"] == f"xxh3:{by_hand}"
+
+
+def test_a_tree_matches_the_published_vector():
+    vector = VECTORS["tree"]
+    files = [(f["path"], len(bytes.fromhex(f["hex"])), xxh3(bytes.fromhex(f["hex"])).value)
+             for f in vector["files"]]
+    assert tree_bytes(files).decode() == vector["encoding"]
+    assert xxh3(tree_bytes(reversed(files))) == vector["digest"]
+
+
+def test_the_components_use_the_published_encodings():
+    vector = next(v for v in VECTORS["objects"] if v["domain"] == "lineage-tuple/1")
+    data = next(v for v in VECTORS["objects"] if v["domain"] == "lineage-data/1")
+    pipeline = next(v for v in VECTORS["objects"] if v["domain"] == "lineage-pipeline/1")
+    items = tuple(DataItem(n, Digest(d), Known.VERIFIED) for n, d in data["value"].items())
+    components = Components(
+        CodeVersion(vector["value"]["code"].removeprefix("git:")),
+        DataVersion(items),
+        PipelineVersion(Manifest.from_json(pipeline["value"])),
+        Weights(Digest(vector["value"]["weights"]), None, "model.bin", 1),
+    )
+    assert components.digests == vector["value"]
+    assert components.tuple_digest == vector["digest"]
+
+
+@given(values)
+def test_normalising_twice_changes_nothing(value):
+    try:
+        once = normalise(value)
+    except UsageError:
+        return
+    assert normalise(once) == once
+
+
+@given(values)
+def test_canonical_bytes_are_json_of_the_normalised_value(value):
+    try:
+        canonical = canonical_bytes(value)
+    except UsageError:
+        return
+    again = json.dumps(normalise(value))
+    assert json.loads(canonical, parse_int=float) == json.loads(again, parse_int=float)
+
+
+@given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.integers(), max_size=6))
+def test_the_order_of_keys_changes_nothing(mapping):
+    turned = dict(reversed(mapping.items()))
+    assert canonical_bytes(mapping) == canonical_bytes(turned)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (1, "1"),
+        (1.0, "1"),
+        (2**53 - 1, "9007199254740991"),
+        (2**53, '"9007199254740992"'),
+        (-(2**53), '"-9007199254740992"'),
+        (math.inf, '".inf"'),
+        (-math.inf, '"-.inf"'),
+        (math.nan, '".nan"'),
+        (dt.date(2026, 11, 21), '"2026-11-21"'),
+        (dt.datetime(2026, 11, 21, 8, tzinfo=dt.UTC), '"2026-11-21T08:00:00+00:00"'),
+        ((1, 2), "[1,2]"),
+        ({2, 1}, "[1,2]"),
+        ({1: "a", True: "b"} | {2: "c"}, '{"1":"b","2":"c"}'),
+        ({"é": "€"}, '{"é":"€"}'),
+    ],
+)
+def test_odd_values_are_written_as_the_design_says(value, written):
+    assert canonical_bytes(value).decode() == written
+
+
+@pytest.mark.parametrize("value", [b"bytes", object(), {1: "a", "1": "b"}, "\ud800"])
+def test_what_cannot_be_written_is_a_clear_error(value):
+    with pytest.raises(UsageError):
+        canonical_bytes(value)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "xxh3", "xxh3:", "xxh3:ABC", "xxh3:" + "A" * 32, "blake3:00", "UPPER:1", "a b:c", "md5:a b"]
+)
+def test_what_is_no_digest_is_refused(text):
+    with pytest.raises(UsageError):
+        Digest(text)
+
+
+@pytest.mark.parametrize("text", ["sha256:abc", "git:0123", "md5:0cc.dir", "etag:x/y", "xxh3:" + "0" * 32])
+def test_any_algorithm_may_be_stated(text):
+    assert Digest(text) == text

@@ -1,0 +1,144 @@
+"""Pipeline manifests and how they differ."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lineage.digest import Digest, blake3_of
+from lineage.errors import UsageError
+from lineage.pipeline import (
+    Change,
+    ChangeKind,
+    Manifest,
+    PipelineVersion,
+    Stage,
+    differences,
+)
+
+paths = st.sampled_from(["a.py", "b.py", "src/c.py"])
+digests = st.sampled_from([blake3_of(bytes([n])) for n in range(3)])
+params = st.none() | st.booleans() | st.integers(-2, 2) | st.floats(-2, 2) | st.text(max_size=2)
+stages = st.builds(
+    Stage,
+    cmd=st.lists(st.sampled_from(["x", "y"]), max_size=2).map(tuple),
+    code=st.dictionaries(paths, digests, max_size=2),
+    params=st.dictionaries(
+        st.sampled_from(["params.yaml", "other.json"]),
+        st.dictionaries(st.sampled_from(["p", "q"]), params, max_size=2),
+        max_size=2,
+    ),
+    inputs=st.lists(paths, max_size=2, unique=True).map(tuple),
+    outputs=st.lists(paths, max_size=2, unique=True).map(tuple),
+)
+manifests = st.builds(
+    Manifest,
+    stages=st.dictionaries(st.sampled_from(["prepare", "train"]), stages, max_size=2),
+    files=st.dictionaries(paths, digests, max_size=2),
+)
+
+OLD = Stage(
+    cmd=("python f.py",),
+    code={"f.py": blake3_of(b"1")},
+    params={"params.yaml": {"f.top": 100}, "conf.json": {"rate": 1}},
+    inputs=("raw.csv",),
+    outputs=("out.csv",),
+)
+
+
+@given(manifests, manifests)
+def test_there_is_no_difference_exactly_where_the_digests_are_equal(one, other):
+    same = PipelineVersion(one).identity == PipelineVersion(other).identity
+    assert (differences(one, other) == ()) is same
+    assert (PipelineVersion(one).digest == PipelineVersion(other).digest) is same
+
+
+@given(manifests, manifests)
+def test_a_difference_backwards_is_the_same_turned_round(one, other):
+    forwards = {(c.stage, c.kind, c.name): (c.validated, c.deployed) for c in differences(one, other)}
+    backwards = {(c.stage, c.kind, c.name): (c.deployed, c.validated) for c in differences(other, one)}
+    assert forwards == backwards
+
+
+@given(manifests)
+def test_a_manifest_reads_back_what_it_writes(manifest):
+    again = Manifest.from_json(manifest.to_json())
+    assert PipelineVersion(again).identity == PipelineVersion(manifest).identity
+
+
+def _changed(**changes) -> tuple[Change, ...]:
+    new = dataclasses.replace(OLD, **changes)
+    return differences(Manifest({"featurize": OLD}), Manifest({"featurize": new}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence", "kind", "name"),
+    [
+        ({"cmd": ("python g.py",)}, "featurize: command changed", "command", "cmd"),
+        (
+            {"params": {"params.yaml": {"f.top": 200}, "conf.json": {"rate": 1.0}}},
+            "featurize: parameter f.top 100 → 200", "parameter", "f.top",
+        ),
+        (
+            {"params": {"params.yaml": {"f.top": 100}, "conf.json": {"rate": 2}}},
+            "featurize: parameter conf.json:rate 1 → 2", "parameter", "conf.json:rate",
+        ),
+        (
+            {"params": {"params.yaml": {"f.top": 100, "n": None}, "conf.json": {"rate": 1}}},
+            "featurize: parameter n added (null)", "parameter", "n",
+        ),
+        ({"inputs": ("raw.csv", "x.csv")}, "featurize: input x.csv added", "input", "x.csv"),
+        ({"outputs": ()}, "featurize: output out.csv removed", "output", "out.csv"),
+        ({"code": {}}, "featurize: f.py removed", "file", "f.py"),
+    ],
+)  # fmt: skip
+def test_a_change_is_told_as_a_person_would(changes, sentence, kind, name):
+    (change,) = _changed(**changes)
+    assert str(change) == sentence
+    assert (change.to_json()["stage"], change.kind, change.name) == ("featurize", kind, name)
+
+
+def test_a_changed_file_shows_the_beginnings_of_its_digests():
+    (change,) = _changed(code={"f.py": blake3_of(b"2")})
+    old, new = blake3_of(b"1").value[:6], blake3_of(b"2").value[:6]
+    assert str(change) == f"featurize: f.py changed ({old} → {new})"
+
+
+def test_stages_and_files_come_and_go():
+    before = Manifest({"featurize": OLD}, {"uv.lock": blake3_of(b"1")})
+    after = Manifest({"featurize": OLD, "scale": OLD}, {"uv.lock": blake3_of(b"2")})
+    sentences = [str(change) for change in differences(before, after)]
+    assert sentences[0] == "stage scale added"
+    assert sentences[1].startswith("uv.lock changed (")
+    added = differences(before, after)[0].to_json()
+    assert (added["kind"], added["validated"], added["deployed"]) == ("stage", None, OLD.to_json())
+    assert str(differences(after, before)[0]) == "stage scale removed"
+
+
+def test_a_stated_version_is_identified_by_what_was_stated():
+    stated = PipelineVersion(None, Digest("sha256:abc"))
+    assert stated.digest == "sha256:abc"
+    assert stated.identity == blake3_of(b'"sha256:abc"')
+    with pytest.raises(ValueError, match="either"):
+        PipelineVersion(None)
+
+
+def test_a_manifest_cannot_pass_as_a_stated_digest():
+    manifest = PipelineVersion(Manifest())
+    forged = PipelineVersion(None, manifest.digest)
+    assert forged.digest == manifest.digest
+    assert forged.identity != manifest.identity
+
+
+@pytest.mark.parametrize("value", [{}, {"stages": {}}, {"stages": [], "files": {}}, {"stages": {"a": {}}, "files": {}}])
+def test_what_is_no_manifest_is_refused(value):
+    with pytest.raises(UsageError):
+        Manifest.from_json(value)
+
+
+def test_every_kind_of_change_has_a_sentence():
+    for kind in ChangeKind:
+        assert str(Change("s", kind, "n", str(blake3_of(b"")), str(blake3_of(b"1"))))
