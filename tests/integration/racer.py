@@ -1,0 +1,49 @@
+"""A process that moves slots and pipelines at random: `python racer.py URL SEED ACTIONS`.
+
+It prints a line for each move that the registry acknowledged.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+
+from lineage.errors import Conflict, GuardRefused, NotFound
+from lineage.registry import NamedPipeline, Registry, connect
+
+
+def act(registry: Registry, choice: random.Random) -> None:
+    """One move; what the guard refuses is no matter."""
+    model = choice.choice(["a", "b"])
+    ref = f"{model}@{choice.randint(1, 4)}"
+    digests = [row.version.digest for row in registry.pipeline_versions("shared")]
+    target = NamedPipeline("shared", choice.choice(digests))
+    kind = choice.choice(["promote"] * 4 + ["deploy"] * 3 + ["release"] * 3 + ["rollback", "fail", "pass"])
+    if kind == "promote":
+        done = registry.promote(ref, "production", actor="racer")
+    elif kind == "rollback":
+        done = registry.rollback(model, "production", actor="racer")
+    elif kind in ("fail", "pass"):
+        registry.validate(ref, target, passed=kind == "pass", actor="racer")
+        return
+    else:
+        refs = [f"a@{choice.randint(1, 4)}", f"b@{choice.randint(1, 4)}"] if kind == "release" else []
+        done = registry.release("production", target, refs, actor="racer")
+    for slot in done.slots:
+        print("ack", slot.model, slot.revision, flush=True)
+
+
+def main(url: str, seed: str, actions: str) -> None:
+    """Act until the number is reached or somebody kills us."""
+    choice = random.Random(int(seed))
+    print("ready", flush=True)
+    with connect(url, lock_timeout=60) as registry:
+        for _ in range(int(actions)):
+            try:
+                act(registry, choice)
+            except (Conflict, GuardRefused, NotFound):
+                continue
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,102 @@
+"""Real processes that race, and real processes that are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from lineage.registry import connect
+
+from ..conftest import add_validated, captured_pipeline
+
+RACER = Path(__file__).with_name("racer.py")
+
+BROKEN = """
+SELECT count(*) FROM slot s JOIN environment e ON e.name = s.environment
+WHERE e.kind = 'production' AND s.serving_version_id IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM validation v
+    JOIN pipeline_deployment d ON d.environment = s.environment AND d.pipeline = v.pipeline
+    JOIN model_version m ON m.id = v.version_id AND m.pipeline = v.pipeline
+    WHERE v.id = s.serving_validation_id AND v.version_id = s.serving_version_id
+    AND v.pipeline_digest = d.digest AND v.passed AND m.model = s.model AND m.kind = 'production')
+"""
+
+
+@pytest.fixture
+def arena(url):
+    """Two models on one pipeline, each with versions for two pipeline versions."""
+    with connect(url) as registry:
+        for model in ("a", "b"):
+            for seed, text in (("1", "old"), ("2", "old"), ("3", "new"), ("4", "new")):
+                add_validated(registry, seed, text, model=model, name="shared")
+            registry.validate(f"{model}@2", captured_pipeline("new", "shared"), passed=True, actor="t")
+        registry.release("production", captured_pipeline("old", "shared"), ["a@1", "b@1"], actor="t")
+    return url
+
+
+def _start(url: str, seed: int, actions: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(RACER), url, str(seed), str(actions)], stdout=subprocess.PIPE, text=True
+    )
+
+
+def _broken(url: str) -> int:
+    with sqlite3.connect(url.removeprefix("sqlite:///"), timeout=60) as reader:
+        return reader.execute(BROKEN).fetchone()[0]
+
+
+def test_racing_processes_never_leave_a_state_that_breaks_the_invariant(arena):
+    racers = [_start(arena, seed, 120) for seed in range(4)]
+    looks = 0
+    deadline = time.monotonic() + 120
+    while any(racer.poll() is None for racer in racers) and time.monotonic() < deadline:
+        assert _broken(arena) == 0
+        looks += 1
+    moves = Counter()
+    for racer in racers:
+        out, _ = racer.communicate(timeout=60)
+        assert racer.returncode == 0
+        moves.update(line.split()[1] for line in out.splitlines() if line.startswith("ack"))
+    assert looks > 20
+    assert sum(moves.values()) > 40, "the race moved something"
+    with connect(arena) as registry:
+        assert registry.audit().problems == ()
+        assert registry.check().problems == ()
+        kinds = Counter(row["kind"] for row in registry.history(limit=10_000))
+    assert {"promoted", "deployed", "released", "validated"} <= set(kinds)
+
+
+def test_a_killed_process_leaves_the_old_state_or_the_new_one(arena):
+    """Forty processes are killed at moments spread over their work; no acknowledged move is lost."""
+    acknowledged: dict[str, int] = {}
+    interrupted = 0
+    for attempt in range(40):
+        racer = _start(arena, 1000 + attempt, 100_000)
+        assert racer.stdout is not None
+        assert racer.stdout.readline() == "ready\n"
+        time.sleep(0.25 + 0.013 * (attempt % 20))
+        os.kill(racer.pid, signal.SIGKILL)
+        out, _ = racer.communicate(timeout=30)
+        assert racer.returncode == -signal.SIGKILL
+        acks = [line.split() for line in out.splitlines() if line.startswith("ack ")]
+        acks = [words for words in acks if len(words) == 3]
+        for _, model, revision in acks:
+            acknowledged[model] = max(acknowledged.get(model, 0), int(revision))
+        interrupted += bool(Path(arena.removeprefix("sqlite:///") + "-journal").exists())
+        assert _broken(arena) == 0
+        with connect(arena) as registry:
+            for model, revision in acknowledged.items():
+                assert registry.serving(model, "production").revision >= revision
+            assert registry.audit().problems == ()
+    assert acknowledged
+    assert interrupted, "at least one kill must have hit a write"
+    with connect(arena) as registry:
+        assert registry.check().problems == ()
