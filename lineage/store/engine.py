@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
@@ -78,7 +78,7 @@ def open_engine(url: str, *, create: bool = False, lock_timeout: float = LOCK_TI
         _configure(connection)
         return connection
 
-    engine = create_engine("sqlite://", creator=connect)
+    engine = create_engine(URL.create("sqlite", database=os.fspath(path)), creator=connect)
     event.listen(engine, "begin", _begin)
     return engine
 
@@ -125,7 +125,7 @@ def transaction(engine: Engine, begin: str) -> Iterator[Connection]:
 
 def translate(error: BaseException | None, engine: Engine) -> LineageError:
     """The registry's own error for one of the database driver's."""
-    where = location(engine)
+    where = engine.url.database
     name = str(getattr(error, "sqlite_errorname", ""))
     if isinstance(error, sqlite3.IntegrityError):
         return Conflict(
@@ -144,13 +144,6 @@ def translate(error: BaseException | None, engine: Engine) -> LineageError:
         f"The registry {where} cannot be used: {error}.",
         remedy="Check it with `lineage db check`.",
     )
-
-
-def location(engine: Engine) -> str:
-    """The file of an open engine, for messages."""
-    with closing(engine.raw_connection()) as connection:
-        rows = connection.cursor().execute("PRAGMA database_list").fetchall()
-    return str(rows[0][2])
 
 
 _UNREACHABLE: Final = (

@@ -1,0 +1,81 @@
+"""A registry on a bad disk."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event
+
+from lineage.errors import RegistryUnreachable
+from lineage.registry import connect
+from lineage.store.engine import open_engine
+
+from ..conftest import add_validated, captured, captured_pipeline
+
+
+def _pages(url: str) -> int:
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+        return connection.execute("PRAGMA page_count").fetchone()[0]
+
+
+def test_a_full_disk_is_told_and_loses_nothing(url):
+    """SQLite itself says that the disk is full: the file may not grow by another page."""
+    with connect(url) as registry:
+        add_validated(registry, "1")
+        registry.release("production", captured_pipeline(), ["churn@1"], actor="t")
+        before = registry.serving("churn", "production"), registry.history(limit=1000)
+    with connect(url) as registry:
+        engine = registry._engine
+        engine.dispose()
+        limit = _pages(url)
+        event.listen(engine, "connect", lambda c, _: c.execute(f"PRAGMA max_page_count = {limit}"))
+        with pytest.raises(RegistryUnreachable, match="disk is full") as error:
+            for seed in range(200):
+                registry.register("churn", captured(f"x{seed}"), actor="t" * 200)
+        assert "Free space" in error.value.remedy
+    with connect(url) as registry:
+        assert registry.audit().problems == ()
+        assert registry.check().problems == ()
+        assert registry.serving("churn", "production") == before[0]
+        assert registry.history(limit=1000)[-len(before[1]) :] == before[1]
+
+
+def test_a_waiting_writer_gets_its_turn(url):
+    holder = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False)
+    holder.execute("BEGIN IMMEDIATE")
+    import threading
+
+    timer = threading.Timer(0.5, lambda: holder.execute("ROLLBACK"))
+    timer.start()
+    with connect(url, lock_timeout=30) as registry:
+        assert registry.register("churn", captured("1"), actor="t").created
+    timer.join()
+    holder.close()
+
+
+def test_a_lock_that_stays_is_told_after_the_time_that_was_given(url):
+    holder = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with connect(url, lock_timeout=0.2) as registry:
+        with pytest.raises(RegistryUnreachable, match="locked by another process"):
+            registry.register("churn", captured("1"), actor="t")
+        assert registry.environments(), "reading goes on"
+    holder.close()
+
+
+def test_the_engine_never_makes_a_file_by_itself(tmp_path):
+    missing = tmp_path / "none.db"
+    with pytest.raises(RegistryUnreachable, match="There is no registry"):
+        open_engine(f"sqlite:///{missing}")
+    assert not missing.exists()
+
+
+def test_a_path_with_odd_characters_is_a_path(tmp_path):
+    from ..conftest import make_registry
+
+    folder = tmp_path / "odd ?#%&=é"
+    folder.mkdir()
+    make_registry(f"sqlite:///{folder}/registry.db")
+    assert Path(folder / "registry.db").is_file()
