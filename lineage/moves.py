@@ -70,8 +70,7 @@ def release(
             )
         seen.add(version.model)
     kind = "released" if promoted else "deployed"
-    subject = f"{target.pipeline}@{request.environment}"
-    return _move(session, request, kind, subject, promoted, target)
+    return _move(session, request, kind, request.environment, promoted, target)
 
 
 def rollback(session: Session, request: Request, model: str) -> views.Moved:

@@ -232,7 +232,11 @@ def captured(seed: str = "1", text: str = "old", name: str = "churn") -> Capture
 
 
 def add_version(
-    registry: Registry, seed: str = "1", text: str = "old", model: str = "churn", name: str = "churn"
+    registry: Registry,
+    seed: str = "1",
+    text: str = "old",
+    model: str = "churn",
+    name: str = "churn",
 ) -> str:
     """Register a production version; its reference."""
     return registry.register(

@@ -93,7 +93,7 @@ def _scan(text: str, path: str) -> None:
 
 def problem(error: BaseException) -> str:
     """What a YAML parser found wrong, and in which line, in one line."""
-    what = getattr(error, "problem", None) or str(error).splitlines()[0]
+    what = getattr(error, "problem", None) or (str(error).splitlines() or [type(error).__name__])[0]
     mark = getattr(error, "problem_mark", None)
     return f"{what} in line {mark.line + 1}" if mark is not None else str(what)
 

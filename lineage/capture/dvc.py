@@ -248,7 +248,7 @@ def _guarded(path: str, read: Callable[[], Any]) -> Any:  # noqa: ANN401 - whate
         raise
     except Exception as error:
         cause = error.__cause__
-        said = problem(cause) if hasattr(cause, "problem_mark") else " ".join(str(error).split())
+        said = problem(cause) if cause is not None else " ".join(str(error).split())
         said = said or type(error).__name__
         raise CaptureError(
             f"DVC cannot read {path}: {said[:500].rstrip('.')}.",

@@ -98,7 +98,9 @@ def _prefix() -> list[str]:
 def test_a_bad_input_is_told_in_one_sentence_and_changes_nothing(case, request):
     workspace: Workspace = request.getfixturevalue(case["base"])
     for name, text in case.get("files", {}).items():
-        if name not in ("eval/metrics.json", "lineage.toml") or "registered" not in case.get("prepare", []):
+        if name not in ("eval/metrics.json", "lineage.toml") or "registered" not in case.get(
+            "prepare", []
+        ):
             workspace.write({name: text})
     if case["base"] == "project" and "files" in case:
         workspace.commit()

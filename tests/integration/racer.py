@@ -18,7 +18,9 @@ def act(registry: Registry, choice: random.Random) -> None:
     ref = f"{model}@{choice.randint(1, 4)}"
     digests = [row.version.digest for row in registry.pipeline_versions("shared")]
     target = NamedPipeline("shared", choice.choice(digests))
-    kind = choice.choice(["promote"] * 4 + ["deploy"] * 3 + ["release"] * 3 + ["rollback", "fail", "pass"])
+    kind = choice.choice(
+        ["promote"] * 4 + ["deploy"] * 3 + ["release"] * 3 + ["rollback", "fail", "pass"]
+    )
     if kind == "promote":
         done = registry.promote(ref, "production", actor="racer")
     elif kind == "rollback":
@@ -27,7 +29,9 @@ def act(registry: Registry, choice: random.Random) -> None:
         registry.validate(ref, target, passed=kind == "pass", actor="racer")
         return
     else:
-        refs = [f"a@{choice.randint(1, 4)}", f"b@{choice.randint(1, 4)}"] if kind == "release" else []
+        refs = (
+            [f"a@{choice.randint(1, 4)}", f"b@{choice.randint(1, 4)}"] if kind == "release" else []
+        )
         done = registry.release("production", target, refs, actor="racer")
     for slot in done.slots:
         print("ack", slot.model, slot.revision, flush=True)

@@ -9,10 +9,15 @@ import pytest
 from sqlalchemy import event
 
 from lineage.errors import RegistryUnreachable
-from lineage.registry import connect
+from lineage.registry import Registry, connect
 from lineage.store.engine import open_engine
 
 from ..conftest import add_validated, captured, captured_pipeline
+
+
+def _fill(registry: Registry) -> None:
+    for seed in range(200):
+        registry.register("churn", captured(f"x{seed}"), actor="t" * 200)
 
 
 def _pages(url: str) -> int:
@@ -32,8 +37,7 @@ def test_a_full_disk_is_told_and_loses_nothing(url):
         limit = _pages(url)
         event.listen(engine, "connect", lambda c, _: c.execute(f"PRAGMA max_page_count = {limit}"))
         with pytest.raises(RegistryUnreachable, match="disk is full") as error:
-            for seed in range(200):
-                registry.register("churn", captured(f"x{seed}"), actor="t" * 200)
+            _fill(registry)
         assert "Free space" in error.value.remedy
     with connect(url) as registry:
         assert registry.audit().problems == ()
@@ -43,7 +47,9 @@ def test_a_full_disk_is_told_and_loses_nothing(url):
 
 
 def test_a_waiting_writer_gets_its_turn(url):
-    holder = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False)
+    holder = sqlite3.connect(
+        url.removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False
+    )
     holder.execute("BEGIN IMMEDIATE")
     import threading
 

@@ -30,7 +30,9 @@ def test_what_dvc_tracks_has_the_digest_that_dvc_recorded(project):
 
 def test_an_output_of_a_stage_has_the_digest_of_the_lock(project):
     item = _data(project, "data/features.csv")["data/features.csv"]
-    assert item.digest in ("md5:" + part for part in (project.path / "dvc.lock").read_text().split())
+    assert item.digest in (
+        "md5:" + part for part in (project.path / "dvc.lock").read_text().split()
+    )
     assert item.known is Known.VERIFIED
 
 
@@ -76,7 +78,11 @@ def test_a_tracked_directory_has_dvcs_own_digest(project):
 def test_line_ends_do_not_matter_to_data_of_dvc_2(project):
     """Before DVC 3 the recorded md5 was that of the text with Unix line ends."""
     (project.path / "old.csv").write_bytes(b"a\r\nb\r\n")
-    project.write({"old.csv.dvc": "outs:\n- md5: dc36fc16be893c6ddcb6448666e20a75\n  size: 6\n  path: old.csv\n"})
+    project.write(
+        {
+            "old.csv.dvc": "outs:\n- md5: dc36fc16be893c6ddcb6448666e20a75\n  size: 6\n  path: old.csv\n"
+        }
+    )
     project.write({".gitignore": "/old.csv\n"})
     assert _recorded_md5(project, "old.csv.dvc")
     with pytest.raises(CaptureError, match="does not match"):

@@ -114,7 +114,9 @@ def test_a_shallow_clone_works_and_says_what_it_lacks(clone, tmp_path):
     assert "unshallow" in error.value.remedy
 
 
-@pytest.mark.parametrize("revision", ["nowhere", "--help", "-q", "HEAD~99", "HEAD:src/a.py", "", "\x00", "x" * 5000])
+@pytest.mark.parametrize(
+    "revision", ["nowhere", "--help", "-q", "HEAD~99", "HEAD:src/a.py", "", "\x00", "x" * 5000]
+)
 def test_what_is_no_revision_is_a_clear_error(clone, revision):
     with pytest.raises(CaptureError, match="names no commit"):
         GitRepository(clone.path).resolve(revision)
@@ -134,7 +136,9 @@ def test_a_submodule_is_its_commit_and_its_changes(clone, tmp_path):
     inner.git("init", "--quiet", "--initial-branch", "main")
     inner.write({"lib.py": "x = 1\n"})
     commit = inner.commit()
-    clone.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner.path), "vendor")
+    clone.git(
+        "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner.path), "vendor"
+    )
     clone.commit()
     repository = GitRepository(clone.path)
     tree = WorkingTree(clone.path, repository)
@@ -189,7 +193,14 @@ def test_nothing_that_a_hostile_repository_configures_is_run(clone):
 def test_a_partial_clone_does_not_fetch(clone, tmp_path):
     clone.git("config", "uploadpack.allowFilter", "true")
     target = tmp_path / "partial"
-    clone.git("clone", "--quiet", "--no-checkout", "--filter=blob:none", f"file://{clone.path}", str(target))
+    clone.git(
+        "clone",
+        "--quiet",
+        "--no-checkout",
+        "--filter=blob:none",
+        f"file://{clone.path}",
+        str(target),
+    )
     repository = GitRepository(target)
     with pytest.raises(CaptureError, match="not in this clone"):
         Revision(repository, repository.head).code_digest("src/a.py")

@@ -24,7 +24,9 @@ def test_the_configured_stages_are_captured_with_all_that_prepares_the_inputs(pr
         "stages": {
             "prepare": {
                 "cmd": ["python src/prepare.py"],
-                "code": {"src/prepare.py": blake3_of((project.path / "src/prepare.py").read_bytes())},
+                "code": {
+                    "src/prepare.py": blake3_of((project.path / "src/prepare.py").read_bytes())
+                },
                 "params": {},
                 "inputs": ["data/raw.csv"],
                 "outputs": ["data/clean.csv"],
@@ -54,7 +56,9 @@ def test_a_revision_is_read_without_touching_the_checkout(project):
     project.commit()
     assert _digest(project) != before
     assert _digest(project, revision="HEAD~1") == before
-    sentences = [str(c) for c in differences(_manifest(project, revision="HEAD~1"), _manifest(project))]
+    sentences = [
+        str(c) for c in differences(_manifest(project, revision="HEAD~1"), _manifest(project))
+    ]
     assert sentences[0] == "featurize: parameter featurize.top 20 → 40"
     assert sentences[1].startswith("featurize: src/featurize.py changed (")
     assert len(sentences) == 2
@@ -213,13 +217,17 @@ def test_a_file_that_nothing_versions_is_an_input(repository):
 def test_a_monorepo_keeps_its_projects_apart(repository):
     stage = "stages:\n  a:\n    cmd: run\n    deps: [a.py, ../shared/lib.py]\n"
     for name in ("one", "two"):
-        repository.write({f"{name}/dvc.yaml": stage, f"{name}/a.py": "1", f"{name}/lineage.toml": ""})
+        repository.write(
+            {f"{name}/dvc.yaml": stage, f"{name}/a.py": "1", f"{name}/lineage.toml": ""}
+        )
     repository.write({"shared/lib.py": "lib"})
     repository.commit()
     one, two = (Project.find(repository.path / name) for name in ("one", "two"))
     assert one.folder == "one"
     digest = one.capture_pipeline("p").version.digest
-    assert two.capture_pipeline("p").version.digest == digest, "paths count from the project's folder"
+    assert two.capture_pipeline("p").version.digest == digest, (
+        "paths count from the project's folder"
+    )
     assert one.capture_pipeline("p", "HEAD").version.digest == digest
     repository.write({"two/a.py": "2"})
     assert one.capture_pipeline("p").version.digest == digest
@@ -293,7 +301,10 @@ def test_python_parameters_are_never_executed(repository):
             {"dvc.yaml": "stages:\n  a: {cmd: x, params: [top]}\n", "params.yaml": "other: 1"},
             "The parameter top is not in params.yaml",
         ),
-        ({"dvc.yaml": "stages:\n  a: {cmd: x, deps: [gone.py]}\n"}, "gone.py, which does not exist"),
+        (
+            {"dvc.yaml": "stages:\n  a: {cmd: x, deps: [gone.py]}\n"},
+            "gone.py, which does not exist",
+        ),
         ({"dvc.yaml": "stages:\n  a: {cmd: x}\n  a: {cmd: y}\n"}, "duplicate"),
         ({"dvc.yaml": "just text"}, "DVC cannot read"),
         ({"dvc.yaml": "- 1\n- 2"}, "DVC cannot read"),

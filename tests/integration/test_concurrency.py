@@ -37,14 +37,20 @@ def arena(url):
         for model in ("a", "b"):
             for seed, text in (("1", "old"), ("2", "old"), ("3", "new"), ("4", "new")):
                 add_validated(registry, seed, text, model=model, name="shared")
-            registry.validate(f"{model}@2", captured_pipeline("new", "shared"), passed=True, actor="t")
-        registry.release("production", captured_pipeline("old", "shared"), ["a@1", "b@1"], actor="t")
+            registry.validate(
+                f"{model}@2", captured_pipeline("new", "shared"), passed=True, actor="t"
+            )
+        registry.release(
+            "production", captured_pipeline("old", "shared"), ["a@1", "b@1"], actor="t"
+        )
     return url
 
 
 def _start(url: str, seed: int, actions: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, str(RACER), url, str(seed), str(actions)], stdout=subprocess.PIPE, text=True
+        [sys.executable, str(RACER), url, str(seed), str(actions)],
+        stdout=subprocess.PIPE,
+        text=True,
     )
 
 

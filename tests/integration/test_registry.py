@@ -37,7 +37,9 @@ def test_registering_the_same_tuple_again_makes_no_duplicate(registry):
     assert (first.ref, first.created) == ("churn@1", True)
     assert (again.ref, again.created, again.registered_by) == ("churn@1", False, "a")
     assert registry.register("churn", captured("2"), actor="a").ref == "churn@2"
-    assert registry.register("churn", captured("1"), kind=Kind.EXPERIMENT, actor="a").ref == "churn@3"
+    assert (
+        registry.register("churn", captured("1"), kind=Kind.EXPERIMENT, actor="a").ref == "churn@3"
+    )
     assert registry.register("other", captured("1"), actor="a").ref == "other@1"
     assert [v.ref for v in registry.versions("churn")] == ["churn@3", "churn@2", "churn@1"]
 
@@ -161,7 +163,9 @@ def test_a_pipeline_cannot_move_under_a_serving_model(registry):
         _deploy(registry, "new")
     assert _codes(error) == {"churn@1": {"pipeline-match"}}
     assert error.value.decisions[0].staying
-    assert registry.deployed_pipeline("production", "churn").version.digest == pipeline("old").digest
+    assert (
+        registry.deployed_pipeline("production", "churn").version.digest == pipeline("old").digest
+    )
 
 
 def test_a_pipeline_may_move_where_what_serves_was_validated_with_it(registry):
@@ -172,7 +176,9 @@ def test_a_pipeline_may_move_where_what_serves_was_validated_with_it(registry):
     done = _deploy(registry, "new")
     assert done.emptied_backups == ("churn@production",)
     assert _refs(registry) == ("churn@2", None)
-    assert registry.history("churn@production")[0]["payload"]["emptied_backups"] == ["churn@production"]
+    assert registry.history("churn@production")[0]["payload"]["emptied_backups"] == [
+        "churn@production"
+    ]
     assert registry.serving("churn", "production").revision == 3
 
 
@@ -206,10 +212,15 @@ def test_a_release_moves_pipeline_and_models_in_one_event(registry):
         registry.release("production", captured_pipeline("new", "shared"), ["a@2"], actor="t")
     assert _codes(error) == {"b@1": {"pipeline-match"}}, "who is left behind is named"
     assert (_refs(registry, "a")[0], _refs(registry, "b")[0]) == ("a@1", "b@1")
-    done = registry.release("production", captured_pipeline("new", "shared"), ["a@2", "b@2"], actor="t")
+    done = registry.release(
+        "production", captured_pipeline("new", "shared"), ["a@2", "b@2"], actor="t"
+    )
     assert [slot.serving.ref for slot in done.slots] == ["a@2", "b@2"]
     newest = registry.history()[0]
-    assert (newest["kind"], sorted(newest["payload"]["slots"])) == ("released", ["a@production", "b@production"])
+    assert (newest["kind"], sorted(newest["payload"]["slots"])) == (
+        "released",
+        ["a@production", "b@production"],
+    )
     assert registry.history("a")[0]["seq"] == registry.history("b")[0]["seq"] == newest["seq"]
 
 
@@ -290,7 +301,11 @@ def test_the_past_is_told_from_the_history(registry):
         moments.append(registry.history()[0]["at"])
     registry.rollback("churn", "production", actor="t")
     past = [registry.serving("churn", "production", at=at) for at in moments]
-    assert [slot.serving.ref if slot.serving else None for slot in past] == [None, "churn@1", "churn@2"]
+    assert [slot.serving.ref if slot.serving else None for slot in past] == [
+        None,
+        "churn@1",
+        "churn@2",
+    ]
     assert [slot.revision for slot in past] == [0, 1, 2]
     assert past[2].backup.ref == "churn@1"
     assert past[2].pipeline == {"name": "churn", "digest": pipeline("old").digest}
@@ -327,7 +342,9 @@ def test_the_audit_finds_what_was_changed_behind_the_registrys_back(registry, ur
     for seed in "12":
         _promote(registry, add_validated(registry, seed))
     with sqlite3.connect(url.removeprefix("sqlite:///")) as sql:
-        for (name,) in sql.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        for (name,) in sql.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        ).fetchall():
             sql.execute(f"DROP TRIGGER {name}")
         sql.execute(statement)
     assert any(says in problem for problem in registry.audit().problems)

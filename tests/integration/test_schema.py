@@ -69,7 +69,9 @@ def _verdict(number: int) -> str:
     return f"(SELECT max(id) FROM validation WHERE version_id = {_version(number)})"
 
 
-def _serve(number: int, verdict: int | None = None, digest: str | None = None, kind: str = "production") -> str:
+def _serve(
+    number: int, verdict: int | None = None, digest: str | None = None, kind: str = "production"
+) -> str:
     return (
         f"UPDATE slot SET serving_version_id = {_version(number)}, serving_version_kind = '{kind}', "
         f"serving_validation_id = {_verdict(verdict or number)}"

@@ -23,7 +23,13 @@ VECTORS = json.loads(
 )
 
 scalars = (
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates() | st.datetimes()
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.dates()
+    | st.datetimes()
 )
 values = st.recursive(
     scalars,
@@ -50,8 +56,10 @@ def test_objects_match_the_published_vectors(vector):
 
 def test_a_tree_matches_the_published_vector():
     vector = VECTORS["tree"]
-    files = [(f["path"], len(bytes.fromhex(f["hex"])), xxh3(bytes.fromhex(f["hex"])).value)
-             for f in vector["files"]]
+    files = [
+        (f["path"], len(bytes.fromhex(f["hex"])), xxh3(bytes.fromhex(f["hex"])).value)
+        for f in vector["files"]
+    ]
     assert tree_bytes(files).decode() == vector["encoding"]
     assert xxh3(tree_bytes(reversed(files))) == vector["digest"]
 
@@ -90,7 +98,9 @@ def test_canonical_bytes_are_json_of_the_normalised_value(value):
     assert json.loads(canonical, parse_int=float) == json.loads(again, parse_int=float)
 
 
-@given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.integers(), max_size=6))
+@given(
+    st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.integers(), max_size=6)
+)
 def test_the_order_of_keys_changes_nothing(mapping):
     turned = dict(reversed(mapping.items()))
     assert canonical_bytes(mapping) == canonical_bytes(turned)
@@ -126,13 +136,26 @@ def test_what_cannot_be_written_is_a_clear_error(value):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "xxh3", "xxh3:", "xxh3:ABC", "xxh3:" + "A" * 32, "blake3:00", "UPPER:1", "a b:c", "md5:a b"]
+    "text",
+    [
+        "",
+        "xxh3",
+        "xxh3:",
+        "xxh3:ABC",
+        "xxh3:" + "A" * 32,
+        "blake3:00",
+        "UPPER:1",
+        "a b:c",
+        "md5:a b",
+    ],
 )
 def test_what_is_no_digest_is_refused(text):
     with pytest.raises(UsageError):
         Digest(text)
 
 
-@pytest.mark.parametrize("text", ["sha256:abc", "git:0123", "md5:0cc.dir", "etag:x/y", "xxh3:" + "0" * 32])
+@pytest.mark.parametrize(
+    "text", ["sha256:abc", "git:0123", "md5:0cc.dir", "etag:x/y", "xxh3:" + "0" * 32]
+)
 def test_any_algorithm_may_be_stated(text):
     assert Digest(text) == text

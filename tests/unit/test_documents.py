@@ -27,7 +27,17 @@ ALIAS_BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("[" + "x," * 600_000 + "]", "more than"),
         ("<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> other\n", "line"),
     ],
-    ids=["alias bomb", "deep flow", "deep block", "open", "colon", "tab", "no anchor", "wide", "merge conflict"],
+    ids=[
+        "alias bomb",
+        "deep flow",
+        "deep block",
+        "open",
+        "colon",
+        "tab",
+        "no anchor",
+        "wide",
+        "merge conflict",
+    ],
 )
 def test_broken_or_hostile_yaml_is_refused_quickly(text, says):
     began = time.perf_counter()

@@ -83,7 +83,11 @@ def test_what_another_rule_reports_as_missing_is_skipped():
 
 
 def test_the_verdict_on_the_deployed_pipeline_counts_whatever_others_say():
-    verdicts = (_verdict("other", passed=False, id=1), _verdict("old", id=2), _verdict("new", passed=False, id=3))
+    verdicts = (
+        _verdict("other", passed=False, id=1),
+        _verdict("old", id=2),
+        _verdict("new", passed=False, id=3),
+    )
     assert not _failing(verdicts=verdicts)
 
 
@@ -91,7 +95,13 @@ def test_a_mismatch_is_explained_stage_by_stage():
     decision = decide(dataclasses.replace(GOOD, deployed=pipeline("new")))
     check = next(c for c in decision.checks if c.code == "pipeline-match")
     assert check.details["changes"] == [
-        {"stage": "featurize", "kind": "parameter", "name": "top", "validated": "old", "deployed": "new"}
+        {
+            "stage": "featurize",
+            "kind": "parameter",
+            "name": "top",
+            "validated": "old",
+            "deployed": "new",
+        }
     ]
     assert check.details["explanation"] == ["featurize: parameter top old → new"]
     assert "lineage release" in check.remedy
@@ -100,7 +110,11 @@ def test_a_mismatch_is_explained_stage_by_stage():
 
 def test_the_nearest_validated_pipeline_is_compared():
     far = PipelineVersion(dataclasses.replace(pipeline("x").manifest, stages={}))
-    verdicts = (Verdict(1, far, True, "2026", "a"), _verdict("near", id=2), _verdict("failed", id=3, passed=False))
+    verdicts = (
+        Verdict(1, far, True, "2026", "a"),
+        _verdict("near", id=2),
+        _verdict("failed", id=3, passed=False),
+    )
     decision = decide(dataclasses.replace(GOOD, verdicts=verdicts))
     check = next(c for c in decision.checks if c.code == "pipeline-match")
     assert check.details["validated"] == pipeline("near").digest

@@ -19,7 +19,21 @@ def test_every_valid_name_is_taken(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".", "..", "../x", "a/b", "Churn", "a b", "a\n", "a\x00", "-a", "é", "a" * 129, "a" * 10_000],
+    [
+        "",
+        ".",
+        "..",
+        "../x",
+        "a/b",
+        "Churn",
+        "a b",
+        "a\n",
+        "a\x00",
+        "-a",
+        "é",
+        "a" * 129,
+        "a" * 10_000,
+    ],
 )
 def test_every_other_is_refused_in_one_short_sentence(name):
     with pytest.raises(UsageError) as error:

@@ -58,8 +58,12 @@ def test_there_is_no_difference_exactly_where_the_digests_are_equal(one, other):
 
 @given(manifests, manifests)
 def test_a_difference_backwards_is_the_same_turned_round(one, other):
-    forwards = {(c.stage, c.kind, c.name): (c.validated, c.deployed) for c in differences(one, other)}
-    backwards = {(c.stage, c.kind, c.name): (c.deployed, c.validated) for c in differences(other, one)}
+    forwards = {
+        (c.stage, c.kind, c.name): (c.validated, c.deployed) for c in differences(one, other)
+    }
+    backwards = {
+        (c.stage, c.kind, c.name): (c.deployed, c.validated) for c in differences(other, one)
+    }
     assert forwards == backwards
 
 
@@ -133,7 +137,9 @@ def test_a_manifest_cannot_pass_as_a_stated_digest():
     assert forged.identity != manifest.identity
 
 
-@pytest.mark.parametrize("value", [{}, {"stages": {}}, {"stages": [], "files": {}}, {"stages": {"a": {}}, "files": {}}])
+@pytest.mark.parametrize(
+    "value", [{}, {"stages": {}}, {"stages": [], "files": {}}, {"stages": {"a": {}}, "files": {}}]
+)
 def test_what_is_no_manifest_is_refused(value):
     with pytest.raises(UsageError):
         Manifest.from_json(value)

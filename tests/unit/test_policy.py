@@ -33,7 +33,10 @@ def test_a_requirement_compares_a_metric_with_a_number(text, holds):
     assert ("does not hold" in outcome.sentence) is not holds
 
 
-@pytest.mark.parametrize("metric", ["missing", "slices", "slices.old.auc", "auc.deeper", "text", "flag", "inf", "nan", "null"])
+@pytest.mark.parametrize(
+    "metric",
+    ["missing", "slices", "slices.old.auc", "auc.deeper", "text", "flag", "inf", "nan", "null"],
+)
 @pytest.mark.parametrize("comparison", [">= -1e300", "!= 0", "<= 1e300"])
 def test_what_is_no_finite_number_never_holds(metric, comparison):
     outcome = Requirement.parse(f"{metric} {comparison}").evaluate(METRICS)

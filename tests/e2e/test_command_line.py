@@ -1,0 +1,306 @@
+"""The installed command, from `init` to `rollback`: shapes, exit codes, words."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+REGISTERED = {
+    "model", "version", "ref", "kind", "created", "tuple", "code", "data", "pipeline", "weights",
+    "registered_at", "registered_by",
+}  # fmt: skip
+OCCUPYING = {
+    "version", "ref", "tuple", "code", "data", "pipeline", "weights", "promoted_at", "promoted_by",
+}  # fmt: skip
+SERVING = {
+    "environment", "model", "revision", "pipeline", "serving", "backup", "waiver", "contradicted",
+}  # fmt: skip
+
+
+def _retrain(project, message: str = "Retrain") -> None:
+    project.dvc("repro", "--quiet")
+    project.commit(message)
+
+
+def test_the_whole_story(project):
+    first = project.ok("register", "churn")
+    assert set(first) == REGISTERED
+    assert (first["ref"], first["kind"], first["created"]) == ("churn@1", "production", True)
+    assert first["code"] == "git:" + project.git("rev-parse", "HEAD").strip()
+    assert project.ok("register", "churn") == first | {"created": False}
+    assert project.ok("validate", "churn@1")["passed"] is True
+
+    refused = project.lineage("guard", "churn@1", "--env", "production", "--json")
+    assert refused.code == 3
+    assert set(refused.json) == {"allowed", "model", "version", "environment", "checks"}
+    assert [c["code"] for c in refused.json["checks"] if c["status"] == "fail"] == [
+        "pipeline-deployed"
+    ]
+    assert all(
+        set(c) == {"code", "status", "summary", "remedy", "details"} for c in refused.json["checks"]
+    )
+
+    deployed = project.ok("pipeline", "deploy", "--env", "production")
+    assert deployed["pipeline"] == {"name": "churn", "digest": first["pipeline"]}
+    slot = project.ok("promote", "churn@1", "--env", "production")
+    assert slot["serving"]["ref"] == "churn@1"
+    assert project.ok("guard", "churn@1", "--env", "production")["allowed"] is True
+
+    project.edit("params.yaml", "top: 20", "top: 40")
+    project.edit("src/featurize.py", "* 2", "* 3")
+    project.commit("New features")
+    _retrain(project)
+    second = project.ok("register", "churn", "--parent", "churn@1")
+    project.ok("validate", "churn@latest")
+    refused = project.lineage("promote", "churn@2", "--env", "production", "--json")
+    assert refused.code == 3
+    check = next(c for c in refused.json["checks"] if c["code"] == "pipeline-match")
+    assert [(c["stage"], c["kind"], c["name"]) for c in check["details"]["changes"]] == [
+        ("featurize", "parameter", "featurize.top"),
+        ("featurize", "file", "src/featurize.py"),
+    ]
+    assert set(check["details"]["changes"][0]) == {"stage", "kind", "name", "validated", "deployed"}
+    refused = project.lineage("pipeline", "deploy", "--env", "production", "--json")
+    assert (refused.code, refused.json["model"], refused.json["version"]) == (3, "churn", 1)
+
+    released = project.ok(
+        "release", "--env", "production", "--pipeline", "churn", "--model", "churn@2"
+    )
+    assert released["models"][0]["serving"]["ref"] == "churn@2"
+    assert released["pipeline"]["digest"] == second["pipeline"]
+
+    project.write({"data/raw.csv": "A,B\n7,8\n"})
+    project.dvc("add", "--quiet", "data/raw.csv")
+    _retrain(project)
+    project.ok("register", "churn")
+    project.ok("validate", "churn@3")
+    slot = project.ok("promote", "churn@3", "--env", "production", "--expect-revision", "2")
+    assert set(slot) == SERVING | {"changed"}
+    assert set(slot["serving"]) == set(slot["backup"]) == OCCUPYING
+    conflict = project.lineage(
+        "promote", "churn@2", "--env", "production", "--expect-revision", "2"
+    )
+    assert conflict.code == 5
+    before = project.ok("log")[0]["at"]
+    project.ok("rollback", "churn", "--env", "production", "--reason", "bad nights")
+
+    slot = project.ok("serving", "churn", "--env", "production")
+    assert set(slot) == SERVING
+    assert (slot["serving"]["ref"], slot["backup"], slot["revision"]) == ("churn@2", None, 4)
+    assert slot["serving"]["weights"] == second["weights"]
+    assert slot == project.ok("serving", "churn") == project.ok("serving")[0]
+    past = project.ok("serving", "churn", "--at", before)
+    assert (past["serving"]["ref"], past["backup"]["ref"]) == ("churn@3", "churn@2")
+
+    kinds = [event["kind"] for event in project.ok("log", "churn@production")]
+    assert kinds == ["rolled-back", "promoted", "released", "promoted"]
+    assert project.ok("audit", "verify")["valid"] is True
+    assert project.ok("db", "check")["valid"] is True
+    assert [v["ref"] for v in project.ok("versions", "churn")] == ["churn@3", "churn@2", "churn@1"]
+    project.ok("retire", "churn", "--env", "production")
+    assert project.ok("serving", "churn")["serving"] is None
+    assert project.lineage("show", "churn@production").code == 4
+
+
+def test_comparing_versions_and_pipelines(project):
+    project.ok("register", "churn")
+    project.edit("params.yaml", "top: 20", "top: 40")
+    project.write({"data/raw.csv": "A,B\n7,8\n9,10\n"})
+    project.dvc("add", "--quiet", "data/raw.csv")
+    _retrain(project)
+    project.ok("register", "churn")
+    project.ok(
+        "pipeline",
+        "deploy",
+        "churn",
+        "--env",
+        "staging",
+        "--digest",
+        project.ok("show", "churn@1")["pipeline"],
+    )
+    changes = project.ok("diff", "churn@1", "churn@2")
+    assert changes["data"]["explanation"] == ["data/raw.csv changed (8 bytes → 13 bytes)"]
+    assert changes["pipeline"]["explanation"] == ["featurize: parameter featurize.top 20 → 40"]
+    assert not any(changes[name]["same"] for name in ("code", "data", "pipeline", "weights"))
+    assert all(
+        project.ok("diff", "churn@1", "churn@1")[n]["same"]
+        for n in ("code", "data", "pipeline", "weights")
+    )
+    digest = project.ok("show", "churn@1")["pipeline"]
+    for first, second in (
+        ("churn@1", "churn@2"), (digest, "."), ("HEAD~1", "HEAD"), (f"churn@{digest[:12]}", "churn@2"),
+        ("churn@staging", "."),
+    ):  # fmt: skip
+        result = project.ok("pipeline", "diff", first, second)
+        assert result["explanation"] == ["featurize: parameter featurize.top 20 → 40"], (
+            first,
+            second,
+        )
+    assert project.ok("pipeline", "diff", "HEAD", ".")["same"] is True
+    assert project.lineage("pipeline", "diff", "nonsense", ".").code == 4
+    shown = project.ok("pipeline", "show", "churn@1")
+    assert (shown["digest"], sorted(shown["manifest"]["stages"])) == (
+        digest,
+        ["featurize", "prepare"],
+    )
+    assert len(project.ok("pipeline", "show", "churn")) == 2
+    captured = project.ok("pipeline", "capture", "--rev", "HEAD~1")
+    assert (captured["digest"], captured["dirty"]) == (digest, False)
+    assert captured["commit"] == project.git("rev-parse", "HEAD~1").strip()
+
+
+def test_an_experiment_is_cheap_and_stays_out_of_production(project):
+    project.edit("src/train.py", "weights of", "weights  of")
+    done = project.ok("register", "churn", "--kind", "experiment")
+    assert re.fullmatch(r"git:[0-9a-f]{40}\+xxh3:[0-9a-f]{32}", done["code"])
+    assert project.ok("show", done["ref"])["components"]["code"]["dirty"] is True
+    project.ok("validate", done["ref"])
+    project.ok("pipeline", "deploy", "--env", "production")
+    refused = project.lineage("promote", done["ref"], "--env", "production", "--json")
+    assert refused.code == 3
+    assert {c["code"] for c in refused.json["checks"] if c["status"] == "fail"} == {
+        "kind",
+        "code-clean",
+    }
+    project.ok("promote", done["ref"], "--env", "staging")
+
+
+def test_an_experiment_needs_neither_git_nor_pipeline(folder):
+    folder.ok("init")
+    folder.write({"model.bin": "m"})
+    done = folder.ok("register", "scratch", "--kind", "experiment", "--weights", "model.bin")
+    assert (done["code"], done["data"], done["pipeline"]) == (None, None, None)
+    assert done["weights"].startswith("xxh3:")
+
+
+def test_an_outside_pipeline_is_recorded_by_its_id(project):
+    done = project.ok("register", "churn", "--pipeline-version", "sha256:abc")
+    assert done["pipeline"] == "sha256:abc"
+    project.ok("validate", "churn@1", "--pipeline", "sha256:abc")
+    project.ok("pipeline", "deploy", "churn", "--env", "production", "--digest", "sha256:abc")
+    project.ok("promote", "churn@1", "--env", "production")
+
+
+def test_a_revision_is_registered_without_a_checkout(project):
+    commit = project.git("rev-parse", "HEAD").strip()
+    pipeline = project.ok("pipeline", "capture")["digest"]
+    project.edit("params.yaml", "20", "30")
+    project.commit()
+    project.edit("params.yaml", "30", "dirty")
+    done = project.ok("register", "churn", "--rev", commit[:10], "--weights", "models/model.bin")
+    assert (done["code"], done["pipeline"]) == (f"git:{commit}", pipeline)
+
+
+def test_requirements_decide_the_verdict(project):
+    project.ok("register", "churn")
+    low = {"auc": 0.7, "slices": {"new": {"auc": 0.8}}}
+    project.write({"low.json": json.dumps(low)})
+    done = project.ok("validate", "churn@1", "--metrics", "low.json")
+    assert (done["passed"], done["metrics"]) == (False, low)
+    assert [r["holds"] for r in done["requirements"]] == [False, True]
+    assert project.ok("validate", "churn@1", "--metrics", "low.json", "--passed")["passed"] is False
+    assert project.ok("validate", "churn@1", "--failed")["passed"] is False
+    project.ok("pipeline", "deploy", "--env", "production")
+    project.ok("validate", "churn@1", "--metrics", "low.json")
+    refused = project.lineage("guard", "churn@1", "--env", "production")
+    assert refused.code == 3
+    assert "auc >= 0.80 does not hold: auc is 0.7" in refused.out
+
+
+def test_init_keeps_what_is_there(repository):
+    first = repository.ok("init")
+    assert first["config_created"]
+    assert first["registry_created"]
+    assert sorted(first["environments_created"]) == ["production", "staging"]
+    repository.write({"lineage.toml": "[models.churn]\n"})
+    registry = (repository.path / ".lineage/registry.db").read_bytes()
+    again = repository.ok("init")
+    assert not again["config_created"]
+    assert not again["registry_created"]
+    assert again["environments_created"] == []
+    assert (repository.path / "lineage.toml").read_text() == "[models.churn]\n"
+    assert (repository.path / ".lineage/registry.db").read_bytes() == registry
+    assert repository.git("status", "--short").strip() == "?? lineage.toml"
+
+
+def test_environments(project):
+    assert project.ok("env", "create", "canary", "--kind", "experimental")["created"] is True
+    assert project.ok("env", "create", "canary", "--kind", "experimental")["created"] is False
+    assert project.lineage("env", "create", "canary").code == 5
+    assert project.lineage("env", "create", "Canary").code == 2
+    assert [(e["name"], e["kind"]) for e in project.ok("env", "list")] == [
+        ("canary", "experimental"), ("production", "production"), ("staging", "experimental"),
+    ]  # fmt: skip
+    assert project.ok("env", "show", "canary")["slots"] == []
+
+
+def test_words_for_people(project):
+    project.ok("register", "churn")
+    project.ok("validate", "churn@1")
+    project.ok("pipeline", "deploy", "--env", "production")
+    told = project.lineage("promote", "churn@1", "--env", "production").out
+    assert told.startswith("churn@1 now serves in production\n")
+    assert "\x1b[" not in told, "no colour where stdout is no terminal"
+    for words in (
+        ["serving"], ["versions", "churn"], ["show", "churn@1"], ["log"], ["env", "list"],
+        ["env", "show", "production"], ["pipeline", "show", "churn"], ["pipeline", "capture"],
+        ["guard", "churn@1", "--env", "production"], ["audit", "verify"], ["db", "check"],
+        ["db", "upgrade"], ["diff", "churn@1", "churn@production"], ["serving", "churn"],
+    ):  # fmt: skip
+        done = project.lineage(*words)
+        assert done.code == 0, (words, done.err)
+        assert done.out.strip()
+        assert not done.err
+        assert max(map(len, done.out.splitlines())) < 200
+
+
+def test_a_model_in_a_subfolder_is_found_from_anywhere_below(project):
+    assert project.ok("register", "churn", cwd="src")["ref"] == "churn@1"
+    assert (
+        project.ok("register", "churn", "--weights", "../models/model.bin", cwd="src")["created"]
+        is False
+    )
+
+
+def test_the_registry_may_be_named_by_flag_or_environment(project, tmp_path):
+    elsewhere = f"sqlite:///{tmp_path}/elsewhere/registry.db"
+    assert project.lineage("--registry", elsewhere, "serving").code == 7
+    assert project.lineage("--registry", elsewhere, "init").code == 0
+    done = project.lineage("register", "churn", "--json", env={"LINEAGE_REGISTRY": elsewhere})
+    assert done.json["ref"] == "churn@1"
+    assert project.ok("--registry", elsewhere, "versions", "churn")
+    assert project.lineage("versions", "churn").code == 4
+
+
+def test_the_actor_is_kept(project):
+    done = project.lineage("register", "churn", "--json", env={"LINEAGE_ACTOR": "ann@example.com"})
+    assert done.json["registered_by"] == "ann@example.com"
+    project.git("config", "user.email", "git@example.com")
+    project.lineage("validate", "churn@1", env={"LINEAGE_ACTOR": ""})
+    assert project.ok("log")[0]["actor"] == "git@example.com"
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["--help"], ["pipeline", "--help"], ["promote", "-h"], ["--version"]]
+)
+def test_help_needs_no_registry(folder, words):
+    done = folder.lineage(*words)
+    assert done.code in (0, 2)
+    assert "lineage" in done.out + done.err
+
+
+def test_no_command_that_needs_no_dvc_imports_dvc(project):
+    project.ok("register", "churn")
+    for words in (
+        ["serving"],
+        ["guard", "churn@1", "--env", "staging"],
+        ["versions", "churn"],
+        ["--help"],
+    ):
+        done = project.command(
+            "python", "-X", "importtime", "-m", "lineage.cli", *words, env={"COLUMNS": "200"}
+        )
+        loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in done.err.splitlines()}
+        assert not loaded & {"dvc", "git", "alembic", "pandas"}, words
