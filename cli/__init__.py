@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
 
 def main() -> None:
     """Run the command line; every error ends in one line of what happened and one of what to do."""
+    gc.set_threshold(50_000)  # loading the libraries makes much that lives on: look less often
     from lineage.errors import LineageError
 
     from .app import app

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 import xxhash
 from blake3 import blake3
 
-from lineage.digest import Digest, blake3_of, tree_bytes, xxh3
+from lineage.digest import Digest, tree_bytes
 from lineage.errors import CaptureError
+from lineage.stat_cache import moving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from lineage.stat_cache import StatCache
 
@@ -33,6 +34,19 @@ ONE_READ: Final = 1 << 20
 
 BLOCK: Final = 1 << 20
 BLOCKS: Final = 4
+
+
+Algorithms = tuple[str, ...]
+"""``("xxh3",)`` or ``("xxh3", "blake3")``."""
+
+_AT_ONCE: Final[dict[str, Callable[[bytes], str]]] = {
+    "xxh3": xxhash.xxh3_128_hexdigest,
+    "blake3": lambda data: blake3(data).hexdigest(),
+}
+_BY_BLOCK: Final[dict[str, Callable[[], _Hasher]]] = {
+    "xxh3": xxhash.xxh3_128,
+    "blake3": lambda: blake3(max_threads=blake3.AUTO),
+}
 
 
 class _Hasher(Protocol):
@@ -90,17 +104,19 @@ def hash_path(
     if path.is_symlink():
         follow(path)
     status = _stat(path)
+    algorithms = ("xxh3", "blake3") if secure else ("xxh3",)
     if stat.S_ISDIR(status.st_mode):
-        files = tree_files(path, follow, project)
-        return _hash_tree(files, secure, cache, progress)
-    return _hash_known_file(os.fspath(path), secure, cache, progress)
+        files = list(tree_files(path, follow, project))
+        return _hash_tree(files, status.st_dev, algorithms, cache, progress)
+    digits, size = _hash_known_file(os.fspath(path), algorithms, cache, progress)
+    return _hashed(digits, size, 1)
 
 
 def total_size(path: Path) -> int:
     """The bytes that :func:`hash_path` is going to read; 0 where it is going to fail."""
     try:
         if path.is_dir():
-            return sum(os.stat(full).st_size for _, full in tree_files(path))
+            return sum(os.stat(full).st_size for _, full, _ in tree_files(path))
         return path.stat().st_size
     except (OSError, CaptureError):
         return 0
@@ -108,8 +124,8 @@ def total_size(path: Path) -> int:
 
 def tree_files(
     top: Path, follow: Follow = follow_any, project: Path | None = None
-) -> Iterator[tuple[str, str]]:
-    """The files of a directory as (path relative to it, path to open).
+) -> Iterator[tuple[str, str, int]]:
+    """The files of a directory as (path relative to it, path to open, inode or 0 for a link).
 
     Left out are ``.git``, ``.dvc`` and what the ``.lineageignore`` of the directory, or of the
     project it lies in, matches.
@@ -128,13 +144,13 @@ def tree_files(
             is_folder = entry.is_dir(follow_symlinks=False)
             if is_folder and entry.name in (".git", ".dvc"):
                 continue
-            if ignored(relative + "/" if is_folder else relative):
+            if ignored is not None and ignored(relative + "/" if is_folder else relative):
                 continue
             if is_folder:
                 pending.append((entry.path, relative + "/"))
             else:
-                _check_entry(entry, relative, follow)
-                yield relative, entry.path
+                is_link = _check_entry(entry, relative, follow)
+                yield relative, entry.path, 0 if is_link else entry.inode()
 
 
 def read_regular(path: str) -> tuple[int, os.stat_result]:
@@ -168,63 +184,65 @@ def unreadable(path: str | Path, error: OSError) -> CaptureError:
 
 
 def _hash_known_file(
-    path: str, secure: bool, cache: StatCache | None, progress: Progress | None
-) -> Hashed:
+    path: str, algorithms: Algorithms, cache: StatCache | None, progress: Progress | None
+) -> tuple[list[str], int]:
+    """A file's digests in hex and its size, from the cache where it has not changed."""
     if cache is not None:
-        known = cache.look_up(_stat(path), secure=secure)
-        if known is not None:
+        status = _stat(path)
+        known = [cache.look_up(status, algorithm) for algorithm in algorithms]
+        if None not in known:
             if progress is not None:
-                progress(known.size)
-            return known
-    hashed, status = _hash_file(path, secure, progress)
+                progress(status.st_size)
+            return [digits for digits in known if digits is not None], status.st_size
+    digits, status = _hash_file(path, algorithms, progress)
     if cache is not None:
-        cache.remember(status, hashed)
-    return hashed
+        _remember(cache, algorithms, [(status, digits)])
+    return digits, status.st_size
 
 
-def _hash_file(path: str, secure: bool, progress: Progress | None) -> tuple[Hashed, os.stat_result]:
+def _hash_file(
+    path: str, algorithms: Algorithms, progress: Progress | None
+) -> tuple[list[str], os.stat_result]:
     descriptor, before = read_regular(path)
     try:
         if before.st_size <= ONE_READ:
             data = os.read(descriptor, before.st_size + 1)
             size = len(data)
-            fast, strong = xxh3(data), blake3_of(data) if secure else None
+            digits = [_AT_ONCE[algorithm](data) for algorithm in algorithms]
             if progress is not None:
                 progress(size)
         else:
-            fast, strong, size = _hash_large(descriptor, secure, progress)
+            digits, size = _hash_large(descriptor, algorithms, progress)
         after = os.fstat(descriptor)
     except OSError as error:
         raise unreadable(path, error) from None
     finally:
         os.close(descriptor)
-    if size != before.st_size or identity(before) != identity(after):
+    if size != before.st_size or moving(before) != moving(after):
         raise CaptureError(
             f"{path} changed while it was read.",
             remedy="Wait until nothing writes to it and try again.",
         )
-    return Hashed(fast, strong, size, 1), after
+    return digits, after
 
 
 def _hash_large(
-    descriptor: int, secure: bool, progress: Progress | None
-) -> tuple[Digest, Digest | None, int]:
+    descriptor: int, algorithms: Algorithms, progress: Progress | None
+) -> tuple[list[str], int]:
     """Hash block by block; a second thread reads ahead, and takes XXH3 beside BLAKE3."""
-    fast = xxhash.xxh3_128()
-    strong = blake3(max_threads=blake3.AUTO) if secure else None
-    ahead, here = (fast, strong) if strong is not None else (None, fast)
+    hashers = [_BY_BLOCK[algorithm]() for algorithm in algorithms]
+    *ahead, here = hashers
     size = 0
     for block in _read_ahead(descriptor, ahead):
         here.update(block)
         size += len(block)
         if progress is not None:
             progress(len(block))
-    digest = Digest("blake3:" + strong.hexdigest()) if strong is not None else None
-    return Digest("xxh3:" + fast.hexdigest()), digest, size
+    return [hasher.hexdigest() for hasher in hashers], size
 
 
-def _read_ahead(descriptor: int, hasher: _Hasher | None) -> Iterator[memoryview]:
-    """The file's blocks, read (and given to ``hasher``) by another thread."""
+def _read_ahead(descriptor: int, hashers: Sequence[_Hasher]) -> Iterator[memoryview]:
+    """The file's blocks, read (and given to ``hashers``) by another thread."""
     free: queue.SimpleQueue[memoryview | None] = queue.SimpleQueue()
     full: queue.SimpleQueue[tuple[memoryview, int] | Exception] = queue.SimpleQueue()
     for _ in range(BLOCKS):
@@ -234,7 +252,7 @@ def _read_ahead(descriptor: int, hasher: _Hasher | None) -> Iterator[memoryview]
         try:
             while (block := free.get()) is not None:
                 count = os.readv(descriptor, [block])
-                if hasher is not None:
+                for hasher in hashers:
                     hasher.update(block[:count])
                 full.put((block, count))
                 if count == 0:
@@ -260,29 +278,68 @@ def _read_ahead(descriptor: int, hasher: _Hasher | None) -> Iterator[memoryview]
 
 
 def _hash_tree(
-    files: Iterator[tuple[str, str]],
-    secure: bool,
+    files: Sequence[tuple[str, str, int]],
+    device: int,
+    algorithms: Algorithms,
     cache: StatCache | None,
     progress: Progress | None,
 ) -> Hashed:
-    fast: list[tuple[str, int, str]] = []
-    strong: list[tuple[str, int, str]] = []
-    for relative, full in files:
-        hashed = _hash_known_file(full, secure, cache, progress)
-        fast.append((relative, hashed.size, hashed.xxh3.value))
-        if hashed.blake3 is not None:
-            strong.append((relative, hashed.size, hashed.blake3.value))
-    return Hashed(
-        xxh3(tree_bytes(fast)),
-        blake3_of(tree_bytes(strong)) if secure else None,
-        sum(size for _, size, _ in fast),
-        len(fast),
-    )
+    """Digest the tree encoding of each algorithm's file digests."""
+    known = [_known(cache, device, files, algorithm) for algorithm in algorithms]
+    rows: list[tuple[str, int, list[str]]] = []
+    fresh: list[tuple[os.stat_result, list[str]]] = []
+    for relative, full, inode in files:
+        remembered = _unchanged(full, inode, known) if inode in known[0] else None
+        if remembered is not None:
+            digits, size = remembered
+            if progress is not None:
+                progress(size)
+        else:
+            digits, status = _hash_file(full, algorithms, progress)
+            size = status.st_size
+            fresh.append((status, digits))
+        rows.append((relative, size, digits))
+    if cache is not None:
+        _remember(cache, algorithms, fresh)
+    trees = [
+        _AT_ONCE[algorithm](tree_bytes((path, size, digits[n]) for path, size, digits in rows))
+        for n, algorithm in enumerate(algorithms)
+    ]
+    return _hashed(trees, sum(size for _, size, _ in rows), len(files))
 
 
-def identity(status: os.stat_result) -> tuple[int, int, int]:
-    """What of a file's status moves when its content does."""
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
+def _remember(
+    cache: StatCache, algorithms: Algorithms, fresh: Sequence[tuple[os.stat_result, list[str]]]
+) -> None:
+    for n, algorithm in enumerate(algorithms):
+        cache.remember(algorithm, [(status, digits[n]) for status, digits in fresh])
+
+
+def _known(
+    cache: StatCache | None, device: int, files: Sequence[tuple[str, str, int]], algorithm: str
+) -> dict[int, tuple[tuple[int, int, int], str]]:
+    if cache is None:
+        return {}
+    return cache.known(device, [inode for _, _, inode in files if inode], algorithm)
+
+
+def _unchanged(
+    path: str, inode: int, known: Sequence[dict[int, tuple[tuple[int, int, int], str]]]
+) -> tuple[list[str], int] | None:
+    """The remembered digests of a file, if a look at its status shows that they still hold."""
+    entries = [remembered.get(inode) for remembered in known]
+    if None in entries:
+        return None
+    status = _stat(path)
+    now = moving(status)
+    digits = [entry[1] for entry in entries if entry is not None and entry[0] == now]
+    same = len(digits) == len(entries) and status.st_ino == inode
+    return (digits, status.st_size) if same else None
+
+
+def _hashed(digits: Sequence[str], size: int, files: int) -> Hashed:
+    strong = Digest(f"blake3:{digits[1]}") if len(digits) > 1 else None
+    return Hashed(Digest(f"xxh3:{digits[0]}"), strong, size, files)
 
 
 def _stat(path: str | Path) -> os.stat_result:
@@ -300,7 +357,8 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
         raise unreadable(folder, error) from None
 
 
-def _check_entry(entry: os.DirEntry[str], relative: str, follow: Follow) -> None:
+def _check_entry(entry: os.DirEntry[str], relative: str, follow: Follow) -> bool:
+    """Refuse what has no bytes of its own; whether it is a link to a file."""
     if not relative.isascii():
         try:
             relative.encode()
@@ -310,11 +368,13 @@ def _check_entry(entry: os.DirEntry[str], relative: str, follow: Follow) -> None
             ) from None
     if entry.is_symlink():
         _check_link(entry, follow)
-    elif not entry.is_file(follow_symlinks=False):
+        return True
+    if not entry.is_file(follow_symlinks=False):
         raise CaptureError(
             f"{entry.path} is a socket, a pipe or a device.",
             remedy="Remove it from the directory or name it in .lineageignore.",
         )
+    return False
 
 
 def _check_link(entry: os.DirEntry[str], follow: Follow) -> None:
@@ -335,8 +395,8 @@ def _check_link(entry: os.DirEntry[str], follow: Follow) -> None:
     follow(Path(entry.path))
 
 
-def _ignored(top: Path, project: Path | None) -> Callable[[str], bool]:
-    """The test of whether a path relative to ``top`` (folders end in ``/``) is left out."""
+def _ignored(top: Path, project: Path | None) -> Callable[[str], bool] | None:
+    """The test of whether a path relative to ``top`` (folders end in ``/``) is left out, if any."""
     tests: list[tuple[str, Callable[[str], bool]]] = []
     own = _ignore_file(top / ".lineageignore")
     if own is not None:
@@ -345,6 +405,8 @@ def _ignored(top: Path, project: Path | None) -> Callable[[str], bool]:
         outer = _ignore_file(project / ".lineageignore")
         if outer is not None:
             tests.append((top.relative_to(project).as_posix() + "/", outer))
+    if not tests:
+        return None
     return lambda relative: any(test(prefix + relative) for prefix, test in tests)
 
 

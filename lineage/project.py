@@ -12,9 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage import config as configuration
+from lineage import config_file
 from lineage.components import Components, Kind, Weights
-from lineage.config import Config
 from lineage.errors import CaptureError, UsageError
 from lineage.pipeline import PipelineVersion
 
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from lineage.capture.git import GitRepository
     from lineage.capture.pipeline import CapturedPipeline
     from lineage.capture.source import Source
+    from lineage.config import Config
+    from lineage.config_file import ConfigFile
     from lineage.digest import Digest
     from lineage.hashing import Progress
     from lineage.stat_cache import StatCache
@@ -59,10 +60,10 @@ class Captured:
 class Project:
     """The folder of ``lineage.toml`` (or of ``dvc.yaml``) and the repository it lies in."""
 
-    def __init__(self, root: Path, top: Path, config: Config, *, in_git: bool) -> None:
+    def __init__(self, root: Path, top: Path, file: ConfigFile, *, in_git: bool) -> None:
         self.root = root
         self.top = top
-        self.config = config
+        self.file = file
         self.in_git = in_git
 
     @classmethod
@@ -75,18 +76,31 @@ class Project:
         """
         here = (start or Path.cwd()).resolve()
         top = next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), None)
-        found = configuration.find(here, top)
+        found = config_file.find(here, top)
         if found is not None:
-            root, config = found
+            root, file = found
         else:
-            root, config = _nearest_with("dvc.yaml", here, top) or top or here, Config()
-        return cls(root, top or root, config, in_git=top is not None)
+            root = _nearest_with("dvc.yaml", here, top) or top or here
+            file = config_file.ConfigFile(config_file.FILE, {})
+        return cls(root, top or root, file, in_git=top is not None)
 
     @property
     def folder(self) -> str:
         """The project's folder relative to the top of the repository; ``""`` at the top."""
         relative = self.root.relative_to(self.top).as_posix()
         return "" if relative == "." else relative
+
+    @cached_property
+    def config(self) -> Config:
+        """What the configuration says of models.
+
+        Raises:
+            UsageError: a setting does not exist or has a wrong value.
+
+        """
+        from lineage.config import validate
+
+        return validate(self.file)
 
     @cached_property
     def git(self) -> GitRepository | None:
@@ -98,8 +112,8 @@ class Project:
         return GitRepository(self.root)
 
     def registry_url(self, flag: str | None = None) -> str:
-        """Where the registry is: see :func:`lineage.config.registry_url`."""
-        return configuration.registry_url(self.config, self.root, flag)
+        """Where the registry is: see :func:`lineage.config_file.registry_url`."""
+        return config_file.registry_url(self.file, self.root, flag)
 
     def source(self, revision: str | None = None) -> Source:
         """The project's files, in the working tree or at a revision.
@@ -122,12 +136,15 @@ class Project:
 
         if not isinstance(source, Revision):
             return self.config
-        for name, table in ((configuration.FILE, ()), ("pyproject.toml", ("tool", "lineage"))):
+        from lineage.config import validate
+
+        for name, table in config_file.PLACES:
             path = posixpath.join(self.folder, name)
             if source.is_file(path):
-                config = configuration.parse(source.read(path, 1 << 20), where=name, table=table)
-                if config is not None:
-                    return config
+                text = source.read(path, config_file.LARGEST)
+                file = config_file.parse(text, name, table)
+                if file is not None:
+                    return validate(file)
         return self.config
 
     def capture_pipeline(
@@ -265,8 +282,9 @@ class Project:
     def _pipeline(self, source: Source, config: Config, name: str) -> CapturedPipeline | None:
         from lineage.capture.pipeline import capture_pipeline
 
-        table = config.pipelines().get(name) or configuration.PipelineTable()
-        return capture_pipeline(source, self.folder, table.stages, table.files)
+        table = config.pipelines().get(name)
+        stages, files = (table.stages, table.files) if table else (None, [])
+        return capture_pipeline(source, self.folder, stages, files)
 
     def _code(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage import config as configuration
+from lineage import config_file
 from lineage.errors import UsageError
 from lineage.guard import EnvironmentKind
 from lineage.registry import connect
@@ -22,7 +22,7 @@ ENVIRONMENTS: Final = {
 }
 
 TEMPLATE: Final = """\
-# lineage-guard: what each model is made of. See docs/reference/configuration.md.
+# lineage-guard: what each model is made of. See docs/reference/config_file.md.
 
 [registry]
 url = "sqlite:///.lineage/registry.db"
@@ -79,8 +79,8 @@ def initialise(project: Project, url_flag: str | None, *, actor: str) -> Initial
         RegistryUnreachable: the registry cannot be made.
 
     """
-    path = project.root / configuration.FILE
-    missing = configuration.read(project.root) is None
+    path = project.root / config_file.FILE
+    missing = config_file.read(project.root) is None
     if missing:
         _write(path, TEMPLATE)
     url = project.registry_url(url_flag)
@@ -98,7 +98,7 @@ def initialise(project: Project, url_flag: str | None, *, actor: str) -> Initial
             and registry.create_environment(name, kind, actor=actor)
         )
     return Initialised(
-        configuration.FILE if missing or path.exists() else "pyproject.toml",
+        config_file.FILE if missing or path.exists() else "pyproject.toml",
         missing,
         url,
         before is None,

@@ -14,11 +14,9 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING, Final
 
-from lineage.digest import Digest
-from lineage.hashing import Hashed
-
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 SETTLED: Final = 2.0
@@ -26,41 +24,33 @@ SETTLED: Final = 2.0
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS file_digest (
-    device INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER,
-    xxh3 TEXT, blake3 TEXT, md5 TEXT, md5_dos2unix TEXT,
-    PRIMARY KEY (device, inode)
+    device INTEGER, inode INTEGER, algorithm TEXT,
+    size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, digest TEXT,
+    PRIMARY KEY (device, inode, algorithm)
 ) WITHOUT ROWID
 """
 _LOOK_UP = """
-SELECT xxh3, blake3, md5, md5_dos2unix FROM file_digest
-WHERE device = ? AND inode = ? AND size = ? AND mtime_ns = ? AND ctime_ns = ?
+SELECT inode, size, mtime_ns, ctime_ns, digest FROM file_digest
+WHERE device = ? AND algorithm = ? AND inode IN (%s)
 """
-_REMEMBER = """
-INSERT INTO file_digest VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (device, inode) DO UPDATE SET
-    (size, mtime_ns, ctime_ns) = (excluded.size, excluded.mtime_ns, excluded.ctime_ns),
-    (xxh3, blake3, md5, md5_dos2unix) = (
-        CASE WHEN {same} THEN coalesce(excluded.xxh3, xxh3) ELSE excluded.xxh3 END,
-        CASE WHEN {same} THEN coalesce(excluded.blake3, blake3) ELSE excluded.blake3 END,
-        CASE WHEN {same} THEN coalesce(excluded.md5, md5) ELSE excluded.md5 END,
-        CASE WHEN {same} THEN coalesce(excluded.md5_dos2unix, md5_dos2unix)
-             ELSE excluded.md5_dos2unix END)
-""".format(
-    same="(size, mtime_ns, ctime_ns) = (excluded.size, excluded.mtime_ns, excluded.ctime_ns)"
-)
-_DVC_COLUMNS: Final = {"md5": 2, "md5-dos2unix": 3}
+_REMEMBER = "INSERT OR REPLACE INTO file_digest VALUES (?, ?, ?, ?, ?, ?, ?)"
+_AT_ONCE: Final = 500
 
-Row = tuple[int, int, int, int, int, str | None, str | None, str | None, str | None]
+Status = tuple[int, int, int]
+"""What of a file's status moves when its content does: size, mtime and ctime in nanoseconds."""
 
 
 class StatCache:
-    """A cache of file digests in one SQLite file; use it as a context manager."""
+    """A cache of file digests in one SQLite file; use it as a context manager.
+
+    ``algorithm`` is ``xxh3``, ``blake3`` or one of DVC's own; digests are hex digits without it.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
         self._broken = False
-        self._new: list[Row] = []
+        self._new: list[tuple[int, int, str, int, int, int, str]] = []
 
     def __enter__(self) -> StatCache:
         return self
@@ -68,28 +58,38 @@ class StatCache:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def look_up(self, status: os.stat_result, *, secure: bool) -> Hashed | None:
-        """The digests of an unchanged file; None where they are unknown (with BLAKE3 if asked)."""
-        row = self._row(status)
-        if row is None or row[0] is None or (secure and row[1] is None):
-            return None
-        strong = Digest("blake3:" + row[1]) if row[1] is not None else None
-        return Hashed(Digest("xxh3:" + row[0]), strong, status.st_size, 1)
+    def known(
+        self, device: int, inodes: Sequence[int], algorithm: str
+    ) -> dict[int, tuple[Status, str]]:
+        """What is remembered of files by their inodes; it holds while their status is the same."""
+        found: dict[int, tuple[Status, str]] = {}
+        connection = self._open()
+        if connection is None:
+            return found
+        numbers = [_signed(inode) for inode in inodes]
+        try:
+            for start in range(0, len(numbers), _AT_ONCE):
+                part = numbers[start : start + _AT_ONCE]
+                query = _LOOK_UP % ",".join("?" * len(part))
+                for row in connection.execute(query, (_signed(device), algorithm, *part)):
+                    found[_unsigned(row[0])] = (row[1:4], row[4])
+        except sqlite3.Error:
+            return {}
+        return found
 
-    def remember(self, status: os.stat_result, hashed: Hashed) -> None:
-        """Keep a file's digests until it changes."""
-        strong = hashed.blake3.value if hashed.blake3 is not None else None
-        self._add(status, hashed.xxh3.value, strong, None, None)
+    def look_up(self, status: os.stat_result, algorithm: str) -> str | None:
+        """The digest of an unchanged file; None where it is unknown."""
+        entry = self.known(status.st_dev, [status.st_ino], algorithm).get(status.st_ino)
+        return entry[1] if entry is not None and entry[0] == moving(status) else None
 
-    def look_up_dvc(self, status: os.stat_result, algorithm: str) -> str | None:
-        """The hex digits of DVC's own hash (``md5`` or ``md5-dos2unix``) of an unchanged file."""
-        row = self._row(status)
-        return row[_DVC_COLUMNS[algorithm]] if row is not None else None
-
-    def remember_dvc(self, status: os.stat_result, algorithm: str, digits: str) -> None:
-        """Keep DVC's own hash of a file until it changes."""
-        plain = algorithm == "md5"
-        self._add(status, None, None, digits if plain else None, None if plain else digits)
+    def remember(self, algorithm: str, digests: Iterable[tuple[os.stat_result, str]]) -> None:
+        """Keep digests of files, each read when its status was as given, until they change."""
+        settled = time.time_ns() - int(SETTLED * 1e9)
+        self._new += [
+            (_signed(s.st_dev), _signed(s.st_ino), algorithm, *moving(s), digest)
+            for s, digest in digests
+            if s.st_mtime_ns < settled and s.st_ctime_ns < settled
+        ]
 
     def close(self) -> None:
         """Write what is new."""
@@ -97,28 +97,11 @@ class StatCache:
         if connection is None:
             return
         with contextlib.suppress(sqlite3.Error), connection:
-            self._new.sort(key=lambda row: row[:2])
+            self._new.sort()
             connection.executemany(_REMEMBER, self._new)
         self._new.clear()
         connection.close()
         self._connection = None
-
-    def _add(self, status: os.stat_result, *digits: str | None) -> None:
-        if time.time() - max(status.st_mtime, status.st_ctime) < SETTLED:
-            return
-        self._new.append((*_key(status), *digits))  # type: ignore[arg-type]
-
-    def _row(self, status: os.stat_result) -> tuple[str | None, ...] | None:
-        connection = self._open()
-        if connection is None:
-            return None
-        try:
-            row: tuple[str | None, ...] | None = connection.execute(
-                _LOOK_UP, _key(status)
-            ).fetchone()
-        except (sqlite3.Error, OverflowError):
-            return None
-        return row
 
     def _open(self) -> sqlite3.Connection | None:
         if self._connection is None and not self._broken:
@@ -142,16 +125,16 @@ class StatCache:
                 self._path.unlink()
 
 
-def _key(status: os.stat_result) -> tuple[int, int, int, int, int]:
-    return (
-        _signed(status.st_dev),
-        _signed(status.st_ino),
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
-    )
+def moving(status: os.stat_result) -> Status:
+    """The part of a file's status that moves when its content does."""
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _signed(number: int) -> int:
     """An unsigned 64-bit number as SQLite stores it."""
     return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def _unsigned(number: int) -> int:
+    """The number that :func:`_signed` stored."""
+    return number + (1 << 64) if number < 0 else number

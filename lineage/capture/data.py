@@ -13,7 +13,8 @@ from lineage.capture.source import Revision, Source, WorkingTree
 from lineage.components import DataItem, DataVersion, Known
 from lineage.digest import Digest, xxh3
 from lineage.errors import CaptureError, UsageError
-from lineage.hashing import hash_path, identity, unreadable
+from lineage.hashing import hash_path, unreadable
+from lineage.stat_cache import moving
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -176,16 +177,16 @@ class _DvcHasher:
         if full.is_symlink():
             self._follow(full)
         status = full.stat()
-        value = self._cache.look_up_dvc(status, self._algorithm) if self._cache else None
+        value = self._cache.look_up(status, self._algorithm) if self._cache else None
         if value is None:
             value = file_md5(os.fspath(full), name=self._algorithm)
-            if identity(full.stat()) != identity(status):
+            if moving(full.stat()) != moving(status):
                 raise CaptureError(
                     f"{full} changed while it was read.",
                     remedy="Wait until nothing writes to it and try again.",
                 )
             if self._cache is not None:
-                self._cache.remember_dvc(status, self._algorithm, value)
+                self._cache.remember(self._algorithm, [(status, value)])
         if self._progress is not None:
             self._progress(status.st_size)
         return value, status.st_size

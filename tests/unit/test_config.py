@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from lineage.config import DEFAULT_URL, Config, find, parse, registry_url
+from lineage.config import Config, validate
+from lineage.config_file import DEFAULT_URL, ConfigFile, find, parse, registry_url
 from lineage.errors import UsageError
 
 
 def _parse(text: str) -> Config:
-    config = parse(text.encode(), where="lineage.toml")
-    assert config is not None
-    return config
+    file = parse(text.encode(), "lineage.toml")
+    assert file is not None
+    return validate(file)
 
 
 def test_the_example_of_the_design_is_read():
@@ -83,15 +84,17 @@ def test_the_nearest_configuration_counts_up_to_the_repository(tmp_path):
     (tmp_path / "sub/pyproject.toml").write_text("[tool.lineage.models.inner]\n[project]\nname='x'")
     found = find(inner, tmp_path)
     assert found is not None
-    assert list(found[1].models) == ["inner"]
+    assert list(found[1].table["models"]) == ["inner"]
     assert find(inner, inner) is None
 
 
 def test_flag_overrides_environment_overrides_file(monkeypatch, tmp_path):
-    config = _parse('[registry]\nurl = "sqlite:///file.db"')
+    config = ConfigFile("lineage.toml", {"registry": {"url": "sqlite:///file.db"}})
     monkeypatch.delenv("LINEAGE_REGISTRY", raising=False)
     assert registry_url(config, tmp_path) == f"sqlite:///{tmp_path}/file.db"
-    assert registry_url(Config(), tmp_path).endswith(DEFAULT_URL.removeprefix("sqlite:///"))
+    assert registry_url(ConfigFile("lineage.toml", {}), tmp_path).endswith(
+        DEFAULT_URL.removeprefix("sqlite:///")
+    )
     monkeypatch.setenv("LINEAGE_REGISTRY", "sqlite:///from-env.db")
     assert registry_url(config, tmp_path) == f"sqlite:///{Path.cwd()}/from-env.db"
     assert registry_url(config, tmp_path, "sqlite:////flag.db") == "sqlite:////flag.db"

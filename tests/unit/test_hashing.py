@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -168,8 +169,8 @@ def settled(monkeypatch):
     """A clock ten seconds ahead: what was just written counts as settled."""
     import time
 
-    now = time.time
-    monkeypatch.setattr("lineage.stat_cache.time.time", lambda: now() + 10)
+    now = time.time_ns
+    monkeypatch.setattr("lineage.stat_cache.time.time_ns", lambda: now() + 10 * 10**9)
 
 
 @pytest.mark.usefixtures("settled")
@@ -180,9 +181,39 @@ def test_an_unchanged_file_is_not_read_again(tmp_path):
         first = hash_path(path, secure=True, cache=cache)
     status = path.stat()
     with StatCache(tmp_path / "cache.db") as cache:
-        assert cache.look_up(status, secure=True) == first
+        assert cache.look_up(status, "xxh3") == first.xxh3.value
+        assert cache.look_up(status, "blake3") == first.blake3.value
         path.chmod(0)
-        assert cache.look_up(path.stat(), secure=True) is None, "its change time moved"
+        assert cache.look_up(path.stat(), "xxh3") is None, "its change time moved"
+
+
+@pytest.mark.usefixtures("settled")
+def test_an_unchanged_file_of_a_directory_is_not_opened_again(tmp_path):
+    top = tmp_path / "models"
+    top.mkdir()
+    for name in ("a", "b"):
+        (top / name).write_bytes(name.encode() * 100)
+    (top / "link").symlink_to("a")
+    with StatCache(tmp_path / "cache.db") as cache:
+        first = hash_path(top, secure=True, cache=cache)
+    opened: list[str] = []
+    watching = True
+
+    def watch(event: str, args: tuple) -> None:
+        if watching and event == "open":
+            opened.append(str(args[0]))
+
+    sys.addaudithook(watch)
+    with StatCache(tmp_path / "cache.db") as cache:
+        assert hash_path(top, secure=True, cache=cache) == first
+    watching = False
+    assert opened, "the cache itself was opened"
+    assert not [name for name in opened if name.endswith(("models/a", "models/b"))]
+    (top / "b").write_bytes(b"c" * 100)
+    with StatCache(tmp_path / "cache.db") as cache:
+        changed = hash_path(top, secure=True, cache=cache)
+    assert changed == hash_path(top, secure=True)
+    assert changed != first
 
 
 @pytest.mark.usefixtures("settled")
@@ -204,7 +235,7 @@ def test_a_file_that_was_just_written_is_not_remembered(tmp_path):
     with StatCache(tmp_path / "cache.db") as cache:
         hash_path(path, cache=cache)
     with StatCache(tmp_path / "cache.db") as cache:
-        assert cache.look_up(path.stat(), secure=False) is None
+        assert cache.look_up(path.stat(), "xxh3") is None
 
 
 @pytest.mark.usefixtures("settled")
@@ -215,11 +246,11 @@ def test_what_is_added_later_joins_what_is_known(tmp_path):
         with StatCache(tmp_path / "cache.db") as cache:
             hash_path(path, secure=secure, cache=cache)
     with StatCache(tmp_path / "cache.db") as cache:
-        cache.remember_dvc(path.stat(), "md5", "0" * 32)
+        cache.remember("md5", [(path.stat(), "0" * 32)])
     with StatCache(tmp_path / "cache.db") as cache:
-        assert cache.look_up(path.stat(), secure=True) is not None
-        assert cache.look_up_dvc(path.stat(), "md5") == "0" * 32
-        assert cache.look_up_dvc(path.stat(), "md5-dos2unix") is None
+        assert cache.look_up(path.stat(), "blake3") is not None
+        assert cache.look_up(path.stat(), "md5") == "0" * 32
+        assert cache.look_up(path.stat(), "md5-dos2unix") is None
 
 
 @pytest.mark.usefixtures("settled")
@@ -231,4 +262,4 @@ def test_a_damaged_cache_costs_time_and_nothing_else(tmp_path):
         with StatCache(tmp_path / "cache.db") as cache:
             assert hash_path(path, cache=cache).xxh3 == "xxh3:" + xxh3_128_hexdigest(b"content")
     with StatCache(tmp_path / "cache.db") as cache:
-        assert cache.look_up(path.stat(), secure=False) is not None, "the next run healed it"
+        assert cache.look_up(path.stat(), "xxh3") is not None, "the next run healed it"

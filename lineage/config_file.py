@@ -1,0 +1,132 @@
+"""Finding and reading ``lineage.toml``, and where it says the registry is.
+
+What it says of models is :mod:`lineage.config`'s, which is loaded only by commands that need it: a
+command that looks something up must start quickly.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from lineage.errors import UsageError
+
+FILE: Final = "lineage.toml"
+PLACES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
+    (FILE, ()),
+    ("pyproject.toml", ("tool", "lineage")),
+)
+"""The files that may hold the configuration, and the table of each that does."""
+
+DEFAULT_URL: Final = "sqlite:///.lineage/registry.db"
+LARGEST: Final = 1 << 20
+
+
+@dataclass(frozen=True)
+class ConfigFile:
+    """A configuration as read: the file's name, and the table in it."""
+
+    name: str
+    table: dict[str, Any]
+
+    @property
+    def url(self) -> str | None:
+        """``[registry] url``.
+
+        Raises:
+            UsageError: it is no text.
+
+        """
+        registry = self.table.get("registry", {})
+        url = registry.get("url") if isinstance(registry, dict) else registry
+        if url is not None and not isinstance(url, str):
+            raise UsageError(
+                f"[registry] url in {self.name} is not text.",
+                remedy='Write it as url = "sqlite:///.lineage/registry.db"',
+            )
+        return url
+
+
+def parse(text: bytes, name: str, table: tuple[str, ...] = ()) -> ConfigFile | None:
+    """Read a configuration's text; None where the file has no such table.
+
+    Args:
+        text: the file's bytes.
+        name: the file's name, for messages.
+        table: the table that holds it, e.g. ``("tool", "lineage")``.
+
+    Raises:
+        UsageError: it is not TOML.
+
+    """
+    if len(text) > LARGEST:
+        raise UsageError(f"{name} is larger than 1 MiB.", remedy="Make it smaller.")
+    try:
+        value: Any = tomllib.loads(text.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"{name} is not valid TOML: {error}.", remedy="Mend the file.") from None
+    for key in table:
+        value = value.get(key) if isinstance(value, dict) else None
+    return ConfigFile(name, value) if isinstance(value, dict) else None
+
+
+def find(start: Path, stop: Path | None) -> tuple[Path, ConfigFile] | None:
+    """The configuration that holds for ``start``: the nearest one at or above it.
+
+    Args:
+        start: the folder to begin in.
+        stop: the last folder to look in (the top of the repository); None for ``start`` alone.
+
+    Returns:
+        The folder it was found in, and the configuration.
+
+    """
+    for folder in (start, *start.parents):
+        found = read(folder)
+        if found is not None:
+            return folder, found
+        if stop is None or folder == stop:
+            return None
+    return None
+
+
+def read(folder: Path) -> ConfigFile | None:
+    """``lineage.toml`` of a folder, or ``[tool.lineage]`` of its ``pyproject.toml``."""
+    for name, table in PLACES:
+        path = folder / name
+        try:
+            text = path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise UsageError(
+                f"{path} cannot be read: {error.strerror}.", remedy="Make it a readable file."
+            ) from None
+        if table and b"lineage" not in text:
+            continue
+        found = parse(text, name, table)
+        if found is not None:
+            return found
+    return None
+
+
+def registry_url(file: ConfigFile, root: Path, flag: str | None = None) -> str:
+    """The registry's URL: the flag, else ``LINEAGE_REGISTRY``, else the file, else the default.
+
+    A relative SQLite path in the file counts from the project's folder; in the flag or the
+    variable, from the current one.
+    """
+    named = flag or os.environ.get("LINEAGE_REGISTRY")
+    if named:
+        return _anchored(named, Path.cwd())
+    return _anchored(file.url or DEFAULT_URL, root)
+
+
+def _anchored(url: str, folder: Path) -> str:
+    prefix = "sqlite:///"
+    if url.startswith(prefix) and url != f"{prefix}:memory:":
+        return prefix + os.fspath((folder / url.removeprefix(prefix)).absolute())
+    return url
