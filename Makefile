@@ -32,7 +32,8 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks
 
 docs: $(READY)
-	$(BIN)/python docs/check.py
+	$(BIN)/python -m typer lineage.cli.app utils docs --name lineage --output docs/reference/commands.md
+	$(BIN)/mkdocs build --strict --quiet
 
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -1,0 +1,71 @@
+"""The documentation says what the program does."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lineage import errors
+from lineage.guard import RULES, Status
+
+from ..unit.test_guard import GOOD
+
+ROOT = Path(__file__).parents[2]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *ROOT.glob("docs/**/*.md"),
+]
+
+
+def test_the_reference_of_the_commands_is_the_programs_own(tmp_path):
+    """`make docs` writes it."""
+    made = tmp_path / "commands.md"
+    subprocess.run(
+        [sys.executable, "-m", "typer", "lineage.cli.app", "utils", "docs", "--name", "lineage",
+         "--output", made],
+        check=True, capture_output=True, cwd=ROOT,
+    )  # fmt: skip
+    assert made.read_text() == (ROOT / "docs/reference/commands.md").read_text()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page):
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_every_rule_has_its_line():
+    text = (ROOT / "docs/reference/rules.md").read_text()
+    for rule in RULES:
+        check = rule(GOOD)
+        assert check.status is Status.PASS
+        assert f"| `{check.code}` |" in text
+
+
+def test_the_table_of_exit_codes_is_that_of_the_errors():
+    drawn = re.findall(r"(\w+) +exit (\d) +HTTP (\d+) +([\w-]+)", errors.__doc__ or "")
+    for name, exit_code, status, code in drawn:
+        error = getattr(errors, name)
+        assert (error.exit_code, error.http_status, error.code) == (
+            int(exit_code),
+            int(status),
+            code,
+        )
+    assert {int(exit_code) for _, exit_code, _, _ in drawn} == set(range(1, 10))
+    readme = (ROOT / "README.md").read_text()
+    assert "| 3 | refused by the guard | 8 | not permitted |" in readme
+
+
+def test_the_locked_environment_is_pinned_with_hashes():
+    text = (ROOT / "requirements/dev.txt").read_text()
+    assert "://" not in text, "no registry's host is named"
+    pinned = re.findall(r"^([a-z0-9._-]+)==", text, re.MULTILINE | re.IGNORECASE)
+    assert {"dvc", "sqlmodel", "typer", "pytest"} <= {name.lower() for name in pinned}
+    assert text.count("--hash=") > len(pinned)
