@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
+
+_ANOTHER_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY")
 
 
 def main() -> None:
@@ -14,6 +17,7 @@ def main() -> None:
 
     from .app import app
 
+    _prepare()
     try:
         app()
     except LineageError as error:
@@ -29,3 +33,16 @@ def main() -> None:
         from .output import report_unexpected
 
         sys.exit(report_unexpected(error))
+
+
+def _prepare() -> None:
+    """Make the process ready for what a user's machine may be like.
+
+    What the terminal's encoding lacks is shown escaped. Git sets variables for its hooks that would
+    make every repository look like the hook's own.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    for name in _ANOTHER_REPOSITORY:
+        os.environ.pop(name, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _COLOURS: Final = {"pass": "32", "fail": "1;31", "warn": "33", "waived": "33", "skipped": "2"}
 _MOST_CHANGES: Final = 20
+_CONTROL: Final = re.compile(r"(?!\x1b\[[0-9;]*m)[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def emit(value: Any) -> None:  # noqa: ANN401 - any JSON value
@@ -29,13 +31,13 @@ def emit(value: Any) -> None:  # noqa: ANN401 - any JSON value
 
 
 def say(text: str = "") -> None:
-    """Print a line for people on stdout."""
-    print(text)  # noqa: T201
+    """Print text for people on stdout."""
+    print(_safe(text))  # noqa: T201
 
 
 def note(text: str) -> None:
-    """Print a line for people on stderr: never in the way of what a program reads."""
-    print(text, file=sys.stderr)  # noqa: T201
+    """Print text for people on stderr: never in the way of what a program reads."""
+    print(_safe(text), file=sys.stderr)  # noqa: T201
 
 
 def bold(text: str) -> str:
@@ -174,6 +176,11 @@ def _occupying(side: str, occupying: Occupying | None) -> None:
 
 def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def _safe(text: str) -> str:
+    """The text without control characters (a file's name may hold any), but for our colours."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _dim(text: str) -> str:

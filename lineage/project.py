@@ -60,10 +60,11 @@ class Captured:
 class Project:
     """The folder of ``lineage.toml`` (or of ``dvc.yaml``) and the repository it lies in."""
 
-    def __init__(self, root: Path, top: Path, file: ConfigFile, *, in_git: bool) -> None:
+    def __init__(self, root: Path, top: Path, file: ConfigFile | None, *, in_git: bool) -> None:
+        self.configured = file is not None
         self.root = root
         self.top = top
-        self.file = file
+        self.file = file or config_file.ConfigFile(config_file.FILE, {})
         self.in_git = in_git
 
     @classmethod
@@ -80,9 +81,12 @@ class Project:
         if found is not None:
             root, file = found
         else:
-            root = _nearest_with("dvc.yaml", here, top) or top or here
-            file = config_file.ConfigFile(config_file.FILE, {})
+            root, file = _nearest_with("dvc.yaml", here, top) or top or here, None
         return cls(root, top or root, file, in_git=top is not None)
+
+    def here(self) -> Project:
+        """The project that a configuration in the current folder would make."""
+        return Project(Path.cwd().resolve(), self.top, self.file, in_git=self.in_git)
 
     @property
     def folder(self) -> str:
@@ -208,7 +212,7 @@ class Project:
             model: the model's name; its table in ``lineage.toml`` says what it is made of.
             kind: ``production`` demands all four and a clean tree.
             weights: the weights, instead of the configured ones; relative to the current folder.
-            data: the data items, instead of the configured ones; relative to the project.
+            data: the data items, instead of the configured ones; relative to the current folder.
             pipeline_version: an outside pipeline's digest, instead of capturing one.
             revision: take code, data and pipeline from a git revision.
             progress: called with the number of bytes just hashed.
@@ -225,7 +229,7 @@ class Project:
         with self._cache() as cache:
             found_weights = self._weights(config, model, weights, strict, cache, progress)
             reader = self._data_reader(source, cache, progress)
-            items = list(data) or config.model(model).data
+            items = self._named_here(data) or config.model(model).data
             loose = captured.loose if captured else ()
             if strict:
                 self._refuse_loose(items, loose)
@@ -244,7 +248,8 @@ class Project:
         from lineage.hashing import total_size
 
         table = self.config.model(model)
-        paths = [self.root / item for item in (data or table.data) if "://" not in item]
+        items = self._named_here(data) or table.data
+        paths = [self.root / item for item in items if "://" not in item]
         chosen = Path(weights) if weights else self.root / table.weights if table.weights else None
         return sum(total_size(path) for path in (*paths, *((chosen,) if chosen else ())))
 
@@ -371,6 +376,13 @@ class Project:
                 remedy="Name a path inside the repository, or give it as a flag.",
             )
         return full
+
+    def _named_here(self, items: Sequence[str]) -> list[str]:
+        """Data items that a flag names from the current folder, as the project names them."""
+        return [
+            item if "://" in item else Path(os.path.relpath(item, self.root)).as_posix()
+            for item in items
+        ]
 
     def _shown(self, path: Path) -> str:
         """A path as it is recorded: relative to the project where it is inside."""

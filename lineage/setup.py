@@ -79,6 +79,8 @@ def initialise(project: Project, url_flag: str | None, *, actor: str) -> Initial
         RegistryUnreachable: the registry cannot be made.
 
     """
+    if not project.configured:
+        project = project.here()
     path = project.root / config_file.FILE
     missing = config_file.read(project.root) is None
     if missing:

@@ -58,6 +58,10 @@ class Entry(tuple[str, str]):
         return self[1]
 
 
+class _SilentNo(CaptureError):
+    """Git's answer to a question that has none: exit status 1, no words."""
+
+
 class GitRepository:
     """One git working tree; paths are relative to its top, with ``/``."""
 
@@ -85,28 +89,19 @@ class GitRepository:
     @property
     def head(self) -> str | None:
         """The commit that is checked out; None where there is no commit yet."""
-        try:
-            return self._run("rev-parse", "--verify", "--quiet", "HEAD^{commit}").strip()
-        except CaptureError:
-            return None
+        return self._ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
 
     @property
     def branch(self) -> str | None:
         """The branch that is checked out; None where the head is detached."""
-        try:
-            return self._run("symbolic-ref", "--quiet", "--short", "HEAD").strip()
-        except CaptureError:
-            return None
+        return self._ask("symbolic-ref", "--quiet", "--short", "HEAD")
 
     @property
     def remote(self) -> str | None:
         """The URL of ``origin`` (or of the only remote) without credentials."""
-        try:
-            names = self._run("remote").split()
-            name = "origin" if "origin" in names else names[0] if len(names) == 1 else None
-            url = self._run("config", "--get", f"remote.{name}.url").strip() if name else None
-        except CaptureError:
-            return None
+        names = self._run("remote").split()
+        name = "origin" if "origin" in names else names[0] if len(names) == 1 else None
+        url = self._ask("config", "--get", f"remote.{name}.url") if name else None
         return _CREDENTIALS.sub(r"\1", url) if url else None
 
     def resolve(self, revision: str) -> str:
@@ -175,10 +170,7 @@ class GitRepository:
 
     def identity(self) -> str | None:
         """The e-mail address of the person whom git would name as author."""
-        try:
-            return self._run("config", "--get", "user.email").strip() or None
-        except CaptureError:
-            return None
+        return self._ask("config", "--get", "user.email")
 
     def refresh(self) -> None:
         """Forget what was read of the working tree, which may have changed since."""
@@ -244,6 +236,18 @@ class GitRepository:
                     names.add(match[1])
         return tuple(sorted(names))
 
+    def _ask(self, *arguments: str) -> str | None:
+        """Run a git command that answers "no" by exit status 1 and silence.
+
+        Raises:
+            CaptureError: git says anything else.
+
+        """
+        try:
+            return self._run(*arguments).strip() or None
+        except _SilentNo:
+            return None
+
     def _run(self, *arguments: str) -> str:
         """Run a git command here; the text it printed (paths as UTF-8 with surrogate escapes).
 
@@ -262,6 +266,8 @@ class GitRepository:
             raise CaptureError("git is not installed.", remedy="Install git.") from None
         except GitCommandError as error:
             said = str(error.stderr).strip().removeprefix("stderr:").strip(" '\n")
+            if error.status == 1 and not said:
+                raise _SilentNo(f"git {arguments[0]} says no.", remedy="Try it by hand.") from None
             first = said.splitlines()[0] if said else f"exit status {error.status}"
             raise _failed(arguments[0], self._repo.working_tree_dir, first) from None
         return output.decode("utf-8", "surrogateescape")

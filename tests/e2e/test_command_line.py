@@ -225,6 +225,43 @@ def test_init_keeps_what_is_there(repository):
     assert repository.git("status", "--short").strip() == "?? lineage.toml"
 
 
+def test_init_makes_a_project_of_the_current_folder(repository):
+    (repository.path / "team/churn").mkdir(parents=True)
+    repository.ok("init", cwd="team/churn")
+    assert (repository.path / "team/churn/lineage.toml").exists()
+    assert not (repository.path / "lineage.toml").exists()
+    assert repository.ok("init", cwd="team/churn")["config_created"] is False
+
+
+def test_a_hooks_environment_does_not_lead_astray(project, tmp_path):
+    """Git sets GIT_DIR for its hooks; it would make every repository look like the hook's own."""
+    (tmp_path / "other").mkdir()
+    project.command("git", "init", "--quiet", str(tmp_path / "other"))
+    env = {"GIT_DIR": str(tmp_path / "other/.git"), "GIT_INDEX_FILE": str(tmp_path / "none")}
+    done = project.lineage("register", "churn", "--json", env=env)
+    assert done.code == 0, done.err
+    assert done.json["code"] == "git:" + project.git("rev-parse", "HEAD").strip()
+
+
+def test_control_characters_do_not_reach_a_terminal(project):
+    project.ok("register", "churn")
+    project.lineage("validate", "churn@1", env={"LINEAGE_ACTOR": "eve\x1b]0;owned\x07"})
+    told = project.lineage("log").out
+    assert "eve" in told
+    assert not {"\x1b", "\x07"} & set(told)
+    done = project.lineage("show", "churn@9\x1b[2J")
+    assert "\x1b" not in done.err
+
+
+def test_a_poor_terminal_gets_escapes_instead_of_an_error(project):
+    project.ok("register", "churn")
+    done = project.lineage(
+        "guard", "churn@1", "--env", "production", env={"PYTHONIOENCODING": "ascii"}
+    )
+    assert done.code == 3
+    assert "\\u2192" in done.out
+
+
 def test_environments(project):
     assert project.ok("env", "create", "canary", "--kind", "experimental")["created"] is True
     assert project.ok("env", "create", "canary", "--kind", "experimental")["created"] is False
@@ -258,10 +295,8 @@ def test_words_for_people(project):
 
 def test_a_model_in_a_subfolder_is_found_from_anywhere_below(project):
     assert project.ok("register", "churn", cwd="src")["ref"] == "churn@1"
-    assert (
-        project.ok("register", "churn", "--weights", "../models/model.bin", cwd="src")["created"]
-        is False
-    )
+    same = ("register", "churn", "--weights", "../models/model.bin", "--data", "../data/raw.csv")
+    assert project.ok(*same, cwd="src")["created"] is False
 
 
 def test_the_registry_may_be_named_by_flag_or_environment(project, tmp_path):

@@ -10,6 +10,12 @@ from lineage.errors import CaptureError, UsageError
 from lineage.project import Project
 
 
+@pytest.fixture(autouse=True)
+def _inside(project, monkeypatch):
+    """Items are named from the current folder."""
+    monkeypatch.chdir(project.path)
+
+
 def _data(workspace, *names, revision=None):
     captured = Project.find(workspace.path).capture(
         "churn", kind=Kind.EXPERIMENT, data=names, revision=revision

@@ -130,6 +130,13 @@ def test_no_commit_and_no_repository_are_clear_errors(repository, tmp_path_facto
         GitRepository(tmp_path_factory.mktemp("bare"))
 
 
+def test_what_git_itself_refuses_is_told(clone, monkeypatch):
+    """Git does not trust a repository that belongs to somebody else."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(CaptureError, match="dubious ownership"):
+        _code(clone)
+
+
 def test_a_submodule_is_its_commit_and_its_changes(clone, tmp_path):
     inner = type(clone)(tmp_path / "inner")
     inner.path.mkdir()
