@@ -37,6 +37,7 @@ def say(text: str = "") -> None:
 
 def note(text: str) -> None:
     """Print text for people on stderr: never in the way of what a program reads."""
+    sys.stdout.flush()
     print(_safe(text), file=sys.stderr)  # noqa: T201
 
 

@@ -145,6 +145,13 @@ def test_a_file_that_changes_while_it_is_read_is_an_error(tmp_path):
         hash_path(path, progress=grow)
 
 
+def test_a_file_that_vanishes_while_it_is_read_is_an_error(tmp_path):
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"x" * BLOCK * 3)
+    with pytest.raises(CaptureError, match="changed while it was read"):
+        hash_path(path, progress=lambda _: path.unlink(missing_ok=True))
+
+
 def test_a_file_that_is_replaced_while_it_is_read_is_an_error(tmp_path):
     path, other = tmp_path / "file.bin", tmp_path / "other.bin"
     path.write_bytes(b"x" * BLOCK * 3)
