@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import posixpath
 from contextlib import contextmanager, nullcontext
@@ -12,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage import config_file
+from lineage import config_file, metrics
 from lineage.components import Components, Kind, Weights
 from lineage.errors import CaptureError, UsageError
 from lineage.pipeline import PipelineVersion
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from lineage.stat_cache import StatCache
 
 CACHE: Final = ".lineage/cache/digests.db"
-_LARGEST_METRICS: Final = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -271,7 +268,7 @@ class Project:
         if path is None and configured is None:
             return None
         full = Path(path) if path is not None else self._inside(configured or "")
-        return read_metrics(full)
+        return metrics.read(full)
 
     def _provenance(self, source: Source, captured: CapturedPipeline) -> tuple[str | None, bool]:
         from lineage.capture.source import Revision
@@ -324,7 +321,8 @@ class Project:
         if flag is None and configured is None:
             return None
         from lineage.capture.data import link_policy
-        from lineage.hashing import follow_any, hash_path
+        from lineage.file_tree import follow_any
+        from lineage.hashing import hash_path
 
         path = Path(flag) if flag is not None else self._inside(configured or "")
         hashed = hash_path(
@@ -400,45 +398,6 @@ class Project:
                 "(--kind experiment) needs none.",
             )
         return self.git
-
-
-def read_metrics(path: Path) -> dict[str, Any]:
-    """Strict JSON metrics.
-
-    Raises:
-        CaptureError: see :meth:`Project.read_metrics`.
-
-    """
-    from lineage.hashing import unreadable
-
-    try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST_METRICS + 1)
-    except OSError as error:
-        raise unreadable(path, error) from None
-    try:
-        if len(data) > _LARGEST_METRICS:
-            raise ValueError("it is larger than 16 MiB")
-        metrics = json.loads(data, parse_constant=_not_finite, parse_float=_finite)
-        if not isinstance(metrics, dict):
-            raise ValueError("it is not an object")
-    except (ValueError, RecursionError) as error:
-        raise CaptureError(
-            f"The metrics in {path} are not valid JSON: {error}.",
-            remedy='Write one JSON object of finite numbers, for example {"auc": 0.91}.',
-        ) from None
-    return metrics
-
-
-def _not_finite(text: str) -> float:
-    raise ValueError(f"{text} is not a JSON number")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is too large a number")
-    return number
 
 
 def _nearest_with(name: str, start: Path, stop: Path | None) -> Path | None:

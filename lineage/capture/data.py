@@ -13,14 +13,16 @@ from lineage.capture.source import Revision, Source, WorkingTree
 from lineage.components import DataItem, DataVersion, Known
 from lineage.digest import Digest, xxh3
 from lineage.errors import CaptureError, UsageError
-from lineage.hashing import hash_path, unreadable
+from lineage.file_tree import unreadable
+from lineage.hashing import hash_path
 from lineage.stat_cache import moving
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from lineage.hashing import Follow, Progress
+    from lineage.file_tree import Follow
+    from lineage.hashing import Progress
     from lineage.stat_cache import StatCache
 
 RESOLVERS: Final = "lineage.data_resolvers"

@@ -19,7 +19,8 @@ from typing_extensions import override
 from lineage.capture.git import LINK_MODE, SUBMODULE_MODE, Entry, GitRepository
 from lineage.digest import Digest, blake3_of
 from lineage.errors import CaptureError
-from lineage.hashing import hash_path, unreadable
+from lineage.file_tree import unreadable
+from lineage.hashing import hash_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
