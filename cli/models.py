@@ -41,21 +41,15 @@ def register(
     """Capture code, data, pipeline and weights, and record them as a version."""
     from lineage.digest import Digest
     from lineage.names import check_name
+    from lineage.project import Wanted
 
     check_name("model", model)
     chosen = _kind(kind)
     stated = Digest(pipeline_version) if pipeline_version else None
     with project_and_registry() as (project, found):
-        with output.hashing(project.bytes_to_hash(model, weights, data or ())) as progress:
-            captured = project.capture(
-                model,
-                kind=chosen,
-                weights=weights,
-                data=data or (),
-                pipeline_version=stated,
-                revision=rev,
-                progress=progress,
-            )
+        wanted = Wanted(chosen, weights, tuple(data or ()), stated, rev)
+        with output.hashing(project.bytes_to_hash(model, wanted)) as progress:
+            captured = project.capture(model, wanted, progress)
         done = found.register(model, captured, kind=chosen, parent=parent, actor=actor(project))
     for path in captured.loose:
         output.note(f"note: {path} is versioned by neither git nor DVC; its digest joins the data.")
@@ -94,8 +88,8 @@ def validate(
     --failed. --failed always wins.
     """
     from lineage import policy
+    from lineage.answers import NamedPipeline
     from lineage.names import Reference
-    from lineage.registry import NamedPipeline
 
     reference = Reference.parse(ref)
     with project_and_registry() as (project, found):

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from lineage.answers import Moved, Occupying, Serving
     from lineage.errors import LineageError
     from lineage.guard import Check, Decision
-    from lineage.views import Moved, Occupying, Serving
 
 _COLOURS: Final = {"pass": "32", "fail": "1;31", "warn": "33", "waived": "33", "skipped": "2"}
 _MOST_CHANGES: Final = 20

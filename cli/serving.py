@@ -152,8 +152,8 @@ def serving(
 
 def pipeline_target(project: Any, text: str) -> Any:  # noqa: ANN401 - imported when it runs
     """What ``NAME`` (captured here) or ``NAME@DIGEST`` (recorded) means."""
+    from lineage.answers import NamedPipeline
     from lineage.names import check_name
-    from lineage.registry import NamedPipeline
 
     name, at, digest = text.partition("@")
     check_name("pipeline", name)

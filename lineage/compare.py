@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from lineage.answers import NamedPipeline
 from lineage.errors import LineageError, NotFound
 from lineage.guard import changes_between
-from lineage.registry import NamedPipeline
 
 if TYPE_CHECKING:
+    from lineage.answers import FoundPipeline
     from lineage.pipeline import PipelineVersion
     from lineage.project import Project
-    from lineage.registry import FoundPipeline, Registry
+    from lineage.registry import Registry
 
 _DIGEST = re.compile(r"[a-z0-9][a-z0-9.-]*:[!-~]+")
 
@@ -29,7 +30,6 @@ def compare(project: Project, registry: Registry, first: str, second: str) -> di
 
     Raises:
         NotFound: a name means nothing.
-
     """
     sides = [_version(project, registry, text) for text in (first, second)]
     changes = changes_between(*sides)
@@ -47,7 +47,6 @@ def recorded(project: Project, registry: Registry, text: str) -> FoundPipeline:
 
     Raises:
         NotFound: nothing recorded is called so.
-
     """
     name, at, rest = text.partition("@")
     if not at:
@@ -81,7 +80,6 @@ def compare_versions(registry: Registry, first: str, second: str) -> dict[str, A
 
     Raises:
         NotFound: a version does not exist.
-
     """
     shown = registry.show(first), registry.show(second)
     explained = {

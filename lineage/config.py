@@ -74,7 +74,6 @@ class Config(_Table):
 
         Raises:
             UsageError: two models describe one pipeline differently.
-
         """
         found: dict[str, PipelineTable] = {}
         for model, table in self.models.items():
@@ -94,7 +93,6 @@ def validate(file: ConfigFile) -> Config:
 
     Raises:
         UsageError: a setting does not exist or has a wrong value.
-
     """
     try:
         config = Config.model_validate(file.table)

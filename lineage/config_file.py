@@ -38,7 +38,6 @@ class ConfigFile:
 
         Raises:
             UsageError: it is no text.
-
         """
         registry = self.table.get("registry", {})
         url = registry.get("url") if isinstance(registry, dict) else registry
@@ -60,7 +59,6 @@ def parse(text: bytes, name: str, table: tuple[str, ...] = ()) -> ConfigFile | N
 
     Raises:
         UsageError: it is not TOML.
-
     """
     if len(text) > LARGEST:
         raise UsageError(f"{name} is larger than 1 MiB.", remedy="Make it smaller.")
@@ -82,7 +80,6 @@ def find(start: Path, stop: Path | None) -> tuple[Path, ConfigFile] | None:
 
     Returns:
         The folder it was found in, and the configuration.
-
     """
     for folder in (start, *start.parents):
         found = read(folder)

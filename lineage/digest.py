@@ -37,7 +37,6 @@ class Digest(str):
 
     Raises:
         UsageError: the text is not of that form.
-
     """
 
     __slots__ = ()
@@ -80,7 +79,6 @@ def normalise(value: Any) -> Any:  # noqa: ANN401 - any parsed YAML, TOML, JSON 
 
     Raises:
         UsageError: the value has no JSON form, or two of its keys are written alike.
-
     """
     if value is None or isinstance(value, (bool, str)):
         return value
@@ -107,7 +105,6 @@ def canonical_bytes(value: Any) -> bytes:  # noqa: ANN401 - see normalise
 
     Raises:
         UsageError: see :func:`normalise`; also text that is not valid Unicode.
-
     """
     try:
         return rfc8785.dumps(normalise(value))
@@ -139,7 +136,6 @@ def tree_bytes(files: Iterable[tuple[str, int, str]]) -> bytes:
     Args:
         files: for each file its path relative to the directory (with ``/``), its size in bytes
             and the hex digits of its digest; in any order.
-
     """
     encoded = sorted((path.encode(), size, digits) for path, size, digits in files)
     lines = [b"%d %s %d %s\n" % (len(p), p, size, digits.encode()) for p, size, digits in encoded]

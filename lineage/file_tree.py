@@ -35,7 +35,6 @@ def tree_files(
     Raises:
         CaptureError: a link to a directory, a dangling link, a socket, a device, or a name that
             is not UTF-8.
-
     """
     ignored = _ignored(top, project)
     pending = [(os.fspath(top), "")]

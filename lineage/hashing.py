@@ -89,7 +89,6 @@ def hash_path(
 
     Raises:
         CaptureError: missing, unreadable, not a file or directory, or changed while being read.
-
     """
     if path.is_symlink():
         follow(path)
@@ -117,7 +116,6 @@ def read_regular(path: str) -> tuple[int, os.stat_result]:
 
     Raises:
         CaptureError: it cannot be opened or is no regular file.
-
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -21,7 +21,6 @@ def read(path: Path) -> dict[str, Any]:
 
     Raises:
         CaptureError: see :meth:`Project.read_metrics`.
-
     """
     try:
         with path.open("rb") as file:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lineage import views
-from lineage.components import Kind
-from lineage.errors import Conflict, GuardRefused, NotFound, UsageError
-from lineage.guard import Decision, EnvironmentKind, Facts, decide
-from lineage.store import events, slots, tables, versions
+from lineage import facts
+from lineage.answers import Moved
+from lineage.errors import Conflict, NotFound, UsageError
+from lineage.guard import Decision, decide
+from lineage.store import events, reading, slots, tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,13 +32,12 @@ class Request:
     expect_revision: int | None = None
 
 
-def promote(session: Session, request: Request, version: tables.ModelVersion) -> views.Moved:
+def promote(session: Session, request: Request, version: tables.ModelVersion) -> Moved:
     """Move a slot to a version.
 
     Raises:
         GuardRefused: a rule fails.
         Conflict: the slot moved since the caller looked.
-
     """
     return _move(session, request, "promoted", f"{version.model}@{request.environment}", [version])
 
@@ -48,13 +47,12 @@ def release(
     request: Request,
     target: tables.PipelineVersion,
     promoted: Sequence[tables.ModelVersion],
-) -> views.Moved:
+) -> Moved:
     """Move a pipeline and models that ride on it in one step; a deployment moves no model.
 
     Raises:
         UsageError: a model is named twice, or rides on another pipeline.
         GuardRefused: a rule fails for a model, be it moved or left behind.
-
     """
     seen: set[str] = set()
     for version in promoted:
@@ -73,14 +71,13 @@ def release(
     return _move(session, request, kind, request.environment, promoted, target)
 
 
-def rollback(session: Session, request: Request, model: str) -> views.Moved:
+def rollback(session: Session, request: Request, model: str) -> Moved:
     """Move a slot to its backup; the version that failed does not become the backup.
 
     Raises:
         NotFound: there is no backup.
         GuardRefused: the backup may not serve.
         Conflict: the slot moved since the caller looked.
-
     """
     environment = slots.require_environment(session, request.environment)
     slot = session.get(tables.Slot, (environment.name, model))
@@ -95,8 +92,8 @@ def rollback(session: Session, request: Request, model: str) -> views.Moved:
     version = session.get(tables.ModelVersion, backup.version_id)
     assert version is not None  # noqa: S101 - a foreign key holds it
     deployed = slots.deployment(session, environment.name, version.pipeline)
-    decision = decide(facts(session, environment, version, deployed))
-    _refuse_unless_allowed(
+    decision = decide(facts.gather(session, environment, version, deployed))
+    facts.refuse_unless_allowed(
         (decision,), f"The backup {version.model}@{version.number} may not serve"
     )
     slots.put(slot, "serving", slots.proven(session, version, deployed, request.at, request.actor))
@@ -106,13 +103,12 @@ def rollback(session: Session, request: Request, model: str) -> views.Moved:
     return _moved(session, request, [slot], (decision,))
 
 
-def retire(session: Session, request: Request, model: str) -> views.Moved:
+def retire(session: Session, request: Request, model: str) -> Moved:
     """Empty a slot.
 
     Raises:
         NotFound: nothing serves there.
         Conflict: the slot moved since the caller looked.
-
     """
     slots.require_environment(session, request.environment)
     slot = session.get(tables.Slot, (request.environment, model))
@@ -129,34 +125,6 @@ def retire(session: Session, request: Request, model: str) -> views.Moved:
     return _moved(session, request, [slot], ())
 
 
-def facts(
-    session: Session,
-    environment: tables.Environment,
-    version: tables.ModelVersion,
-    deployed: tables.PipelineDeployment | None,
-    *,
-    staying: bool = False,
-) -> Facts:
-    """What the guard looks at for a version, with ``deployed`` as the pipeline that runs."""
-    assert version.id is not None  # noqa: S101 - it was read from the table
-    row = None
-    if deployed is not None:
-        row = session.get(tables.PipelineVersion, (deployed.pipeline, deployed.digest))
-    return Facts(
-        model=version.model,
-        version=version.number,
-        kind=Kind(version.kind),
-        missing=versions.missing_components(version),
-        dirty=version.code_dirty,
-        environment=environment.name,
-        environment_kind=EnvironmentKind(environment.kind),
-        pipeline=version.pipeline,
-        deployed=versions.pipeline_version(row) if row else None,
-        verdicts=versions.newest_verdicts(session, version.id),
-        staying=staying,
-    )
-
-
 def _move(
     session: Session,
     request: Request,
@@ -164,7 +132,7 @@ def _move(
     subject: str,
     promoted: Sequence[tables.ModelVersion],
     target: tables.PipelineVersion | None = None,
-) -> views.Moved:
+) -> Moved:
     environment = slots.require_environment(session, request.environment)
     found = [_slot(session, environment, version.model) for version in promoted]
     for slot in found:
@@ -173,10 +141,10 @@ def _move(
     affected = _riders(session, environment, target, found) if deployed_anew else []
     staying = _staying(session, affected, target)
     decisions = (
-        *_decide(session, environment, promoted),
-        *_decide(session, environment, staying, staying=True),
+        *facts.decisions(session, environment, promoted),
+        *facts.decisions(session, environment, staying, staying=True),
     )
-    _refuse_unless_allowed(decisions, _sentence(request, kind, target))
+    facts.refuse_unless_allowed(decisions, _sentence(request, kind, target))
     before = {slots.subject(slot): slots.occupant(slot, "backup") for slot in (*found, *affected)}
     changed = [
         slot
@@ -272,28 +240,6 @@ def _staying(
     return [version for version in found if version is not None]
 
 
-def _decide(
-    session: Session,
-    environment: tables.Environment,
-    candidates: Sequence[tables.ModelVersion],
-    *,
-    staying: bool = False,
-) -> tuple[Decision, ...]:
-    """A decision for each version that is to serve on what is deployed now."""
-    return tuple(
-        decide(
-            facts(
-                session,
-                environment,
-                version,
-                slots.deployment(session, environment.name, version.pipeline),
-                staying=staying,
-            )
-        )
-        for version in candidates
-    )
-
-
 def _promote_into(
     session: Session,
     request: Request,
@@ -368,17 +314,6 @@ def _renewed(
     return slots.proven(session, version, deployed, occupant.promoted_at, occupant.promoted_by)
 
 
-def _refuse_unless_allowed(decisions: tuple[Decision, ...], sentence: str) -> None:
-    refused = tuple(decision for decision in decisions if not decision.allowed)
-    if refused:
-        first = refused[0].failures[0]
-        raise GuardRefused(
-            f"{sentence}: {first.summary}.",
-            remedy=first.remedy or "See the checks that fail.",
-            decisions=refused,
-        )
-
-
 def _sentence(request: Request, kind: str, target: tables.PipelineVersion | None) -> str:
     if kind == "promoted":
         return f"The promotion into {request.environment} is refused"
@@ -437,11 +372,11 @@ def _moved(
     changed: bool = True,
     emptied: tuple[str, ...] = (),
     target: tables.PipelineVersion | None = None,
-) -> views.Moved:
-    return views.Moved(
+) -> Moved:
+    return Moved(
         environment=request.environment,
         changed=changed,
-        slots=tuple(views.serving(session, slot.environment, slot.model) for slot in shown),
+        slots=tuple(reading.serving(session, slot.environment, slot.model) for slot in shown),
         decisions=decisions,
         emptied_backups=emptied,
         pipeline={"name": target.pipeline, "digest": target.public_digest} if target else {},

@@ -16,7 +16,6 @@ def check_environment_name(name: str) -> str:
 
     Raises:
         UsageError: it is not a valid name, or ``MODEL@name`` would mean a version.
-
     """
     check_name("environment", name)
     if name == "latest" or name.isdigit():
@@ -36,7 +35,6 @@ def check_name(what: str, name: str) -> str:
 
     Raises:
         UsageError: it is not ``[a-z0-9][a-z0-9._-]{0,127}``.
-
     """
     if _NAME.fullmatch(name) is None:
         raise UsageError(
@@ -74,7 +72,6 @@ class Reference:
 
         Raises:
             UsageError: the text is none of these.
-
         """
         model, at, selector = text.partition("@")
         if not at or not selector:

@@ -69,7 +69,6 @@ class Manifest:
 
         Raises:
             UsageError: it is not of that form.
-
         """
         try:
             return cls(

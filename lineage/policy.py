@@ -71,7 +71,6 @@ class Requirement:
 
         Raises:
             UsageError: the text is not of the form ``metric operator number``.
-
         """
         match = _FORM.fullmatch(text) if len(text) <= _LONGEST else None
         bound = float(match["bound"]) if match else math.nan
@@ -132,7 +131,6 @@ def verdict(outcomes: tuple[Outcome, ...], stated: bool | None) -> bool:
 
     Raises:
         UsageError: there are no requirements and nobody said.
-
     """
     if stated is None and not outcomes:
         raise UsageError(

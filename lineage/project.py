@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage import config_file, metrics
-from lineage.components import Components, Kind, Weights
+from lineage.components import Components, Kind
 from lineage.errors import CaptureError, UsageError
-from lineage.pipeline import PipelineVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from lineage.capture.data import DataReader
     from lineage.capture.git import GitRepository
     from lineage.capture.pipeline import CapturedPipeline
     from lineage.capture.source import Source
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from lineage.config_file import ConfigFile
     from lineage.digest import Digest
     from lineage.hashing import Progress
+    from lineage.pipeline import PipelineVersion
     from lineage.stat_cache import StatCache
 
 CACHE: Final = ".lineage/cache/digests.db"
@@ -54,6 +53,22 @@ class Captured:
     loose: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What a model version is to be captured from, where not from what the configuration says.
+
+    ``kind`` production demands all four components and a clean tree. ``weights`` and ``data`` are
+    named from the current folder. ``pipeline_version`` is an outside pipeline's digest.
+    ``revision`` takes code, data and pipeline from a git revision.
+    """
+
+    kind: Kind = Kind.PRODUCTION
+    weights: str | None = None
+    data: tuple[str, ...] = ()
+    pipeline_version: Digest | None = None
+    revision: str | None = None
+
+
 class Project:
     """The folder of ``lineage.toml`` (or of ``dvc.yaml``) and the repository it lies in."""
 
@@ -70,7 +85,6 @@ class Project:
 
         Raises:
             UsageError: its configuration cannot be read.
-
         """
         here = (start or Path.cwd()).resolve()
         top = next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), None)
@@ -97,7 +111,6 @@ class Project:
 
         Raises:
             UsageError: a setting does not exist or has a wrong value.
-
         """
         from lineage.config import validate
 
@@ -121,7 +134,6 @@ class Project:
 
         Raises:
             CaptureError: a revision is named outside git, or is unknown.
-
         """
         from lineage.capture.source import Revision, WorkingTree
 
@@ -129,7 +141,7 @@ class Project:
             if self.git is not None:
                 self.git.refresh()
             return WorkingTree(self.top, self.git)
-        return Revision(self._repository, self._repository.resolve(revision))
+        return Revision(self.repository, self.repository.resolve(revision))
 
     def config_in(self, source: Source) -> Config:
         """The configuration as a revision holds it; the working tree's where it holds none."""
@@ -159,12 +171,11 @@ class Project:
 
         Raises:
             CaptureError: there is nothing valid to capture.
-
         """
         source = self.source(revision)
         config = self.config_in(source)
         name = name or self.only_pipeline(config)
-        captured = self._pipeline(source, config, name)
+        captured = self.pipeline_in(source, config, name)
         if captured is None:
             raise CaptureError(
                 f"Pipeline {name} has neither a dvc.yaml nor files.",
@@ -179,7 +190,6 @@ class Project:
 
         Raises:
             UsageError: it describes none or several.
-
         """
         names = sorted((config or self.config).pipelines())
         if len(names) == 1:
@@ -193,62 +203,27 @@ class Project:
         )
 
     def capture(
-        self,
-        model: str,
-        *,
-        kind: Kind = Kind.PRODUCTION,
-        weights: str | None = None,
-        data: Sequence[str] = (),
-        pipeline_version: Digest | None = None,
-        revision: str | None = None,
-        progress: Progress | None = None,
+        self, model: str, wanted: Wanted | None = None, progress: Progress | None = None
     ) -> Captured:
         """Capture the four components of a model version.
 
         Args:
             model: the model's name; its table in ``lineage.toml`` says what it is made of.
-            kind: ``production`` demands all four and a clean tree.
-            weights: the weights, instead of the configured ones; relative to the current folder.
-            data: the data items, instead of the configured ones; relative to the current folder.
-            pipeline_version: an outside pipeline's digest, instead of capturing one.
-            revision: take code, data and pipeline from a git revision.
+            wanted: what to capture otherwise than the configuration says.
             progress: called with the number of bytes just hashed.
 
         Raises:
             CaptureError: something is missing, does not match, or the tree is dirty.
-
         """
-        strict = kind is Kind.PRODUCTION
-        source = self.source(revision)
-        config = self.config_in(source)
-        name = config.pipeline_of(model)
-        captured = None if pipeline_version else self._pipeline(source, config, name)
-        with self._cache() as cache:
-            found_weights = self._weights(config, model, weights, strict, cache, progress)
-            reader = self._data_reader(source, cache, progress)
-            items = self._named_here(data) or config.model(model).data
-            loose = captured.loose if captured else ()
-            if strict:
-                self._refuse_loose(items, loose)
-            found_data = reader.read(items, loose)
-        version = PipelineVersion(None, pipeline_version) if pipeline_version else None
-        if captured is not None:
-            version = captured.version
-        code = self._code(source, captured, items, strict=strict)
-        components = Components(code, found_data, version, found_weights)
-        if strict:
-            _refuse_incomplete(model, components)
-        return Captured(components, name, loose)
+        from lineage.capture.version import VersionCapture
 
-    def bytes_to_hash(self, model: str, weights: str | None, data: Sequence[str]) -> int:
+        return VersionCapture(self, model, wanted or Wanted(), progress).capture()
+
+    def bytes_to_hash(self, model: str, wanted: Wanted) -> int:
         """About how many bytes :meth:`capture` will read, for a progress bar."""
-        from lineage.hashing import total_size
+        from lineage.capture.version import VersionCapture
 
-        table = self.config.model(model)
-        items = self._named_here(data) or table.data
-        paths = [self.root / item for item in items if "://" not in item]
-        chosen = Path(weights) if weights else self.root / table.weights if table.weights else None
-        return sum(total_size(path) for path in (*paths, *((chosen,) if chosen else ())))
+        return VersionCapture(self, model, wanted).size
 
     def read_metrics(self, model: str, path: str | None = None) -> dict[str, Any] | None:
         """A validation's metrics from a JSON file.
@@ -262,12 +237,11 @@ class Project:
 
         Raises:
             CaptureError: the file is missing, no JSON object, or holds a number that is not finite.
-
         """
         configured = self.config.model(model).metrics
         if path is None and configured is None:
             return None
-        full = Path(path) if path is not None else self._inside(configured or "")
+        full = Path(path) if path is not None else self.inside(configured or "")
         return metrics.read(full)
 
     def _provenance(self, source: Source, captured: CapturedPipeline) -> tuple[str | None, bool]:
@@ -281,83 +255,15 @@ class Project:
 
         return self.git.head, bool(changed_paths(self.git, captured.named))
 
-    def _pipeline(self, source: Source, config: Config, name: str) -> CapturedPipeline | None:
+    def pipeline_in(self, source: Source, config: Config, name: str) -> CapturedPipeline | None:
+        """A pipeline as a source holds it; None where it has neither stages nor files."""
         from lineage.capture.pipeline import capture_pipeline
 
         table = config.pipelines().get(name)
         stages, files = (table.stages, table.files) if table else (None, [])
         return capture_pipeline(source, self.folder, stages, files)
 
-    def _code(
-        self,
-        source: Source,
-        captured: CapturedPipeline | None,
-        data: Sequence[str],
-        *,
-        strict: bool,
-    ) -> Any:  # noqa: ANN401 - CodeVersion | None, imported only when needed
-        from lineage.capture.code import capture_code, code_at
-        from lineage.capture.source import Revision
-
-        if isinstance(source, Revision):
-            return code_at(source.git, self.folder, source.commit)
-        if self.git is None and not strict:
-            return None
-        named = [posixpath.normpath(posixpath.join(self.folder, item)) for item in data]
-        if captured is not None:
-            named += [*captured.named, *captured.loose]
-        return capture_code(self._repository, self.folder, named, clean=strict)
-
-    def _weights(
-        self,
-        config: Config,
-        model: str,
-        flag: str | None,
-        strict: bool,
-        cache: StatCache | None,
-        progress: Progress | None,
-    ) -> Weights | None:
-        configured = config.model(model).weights
-        if flag is None and configured is None:
-            return None
-        from lineage.capture.data import link_policy
-        from lineage.file_tree import follow_any
-        from lineage.hashing import hash_path
-
-        path = Path(flag) if flag is not None else self._inside(configured or "")
-        hashed = hash_path(
-            path,
-            secure=strict,
-            cache=cache,
-            progress=progress,
-            follow=follow_any if flag is not None else link_policy(self.top),
-            project=self.root,
-        )
-        if hashed.size == 0:
-            raise CaptureError(
-                f"The weights {os.fspath(path)} are empty.", remedy="Train the model first."
-            )
-        return Weights(hashed.xxh3, hashed.blake3, self._shown(path), hashed.size, hashed.files)
-
-    def _data_reader(
-        self, source: Source, cache: StatCache | None, progress: Progress | None
-    ) -> DataReader:
-        from lineage.capture.data import DataReader
-        from lineage.capture.dvc import DvcProject
-
-        return DataReader(DvcProject(source, self.folder), self.folder, cache, progress)
-
-    def _refuse_loose(self, items: Sequence[str], loose: Sequence[str]) -> None:
-        """Production data that nothing versions must at least be listed."""
-        listed = {posixpath.normpath(posixpath.join(self.folder, item)) for item in items}
-        stray = [path for path in loose if path not in listed]
-        if stray:
-            raise CaptureError(
-                f"The pipeline reads {', '.join(stray[:5])}, which neither git nor DVC versions.",
-                remedy="Track it with DVC (dvc add), or list it under `data` in lineage.toml.",
-            )
-
-    def _cache(self) -> AbstractContextManager[StatCache | None]:
+    def cache(self) -> AbstractContextManager[StatCache | None]:
         """The digest cache, where ``lineage init`` made its folder."""
         if not (self.root / ".lineage").is_dir():
             return nullcontext()
@@ -365,7 +271,7 @@ class Project:
 
         return StatCache(self.root / CACHE)
 
-    def _inside(self, path: str) -> Path:
+    def inside(self, path: str) -> Path:
         """A path that the configuration names, which must not leave the repository."""
         full = self.root / path
         if not Path(os.path.normpath(full)).is_relative_to(self.top):
@@ -375,22 +281,13 @@ class Project:
             )
         return full
 
-    def _named_here(self, items: Sequence[str]) -> list[str]:
-        """Data items that a flag names from the current folder, as the project names them."""
-        return [
-            item if "://" in item else Path(os.path.relpath(item, self.root)).as_posix()
-            for item in items
-        ]
-
-    def _shown(self, path: Path) -> str:
-        """A path as it is recorded: relative to the project where it is inside."""
-        full = Path(os.path.normpath(Path.cwd() / path))
-        return (
-            full.relative_to(self.root).as_posix() if full.is_relative_to(self.root) else str(full)
-        )
-
     @property
-    def _repository(self) -> GitRepository:
+    def repository(self) -> GitRepository:
+        """The repository.
+
+        Raises:
+            CaptureError: the project is in none.
+        """
         if self.git is None:
             raise CaptureError(
                 f"{self.root} is not in a git repository.",
@@ -407,22 +304,6 @@ def _nearest_with(name: str, start: Path, stop: Path | None) -> Path | None:
         if stop is None or folder == stop:
             return None
     return None
-
-
-def _refuse_incomplete(model: str, components: Components) -> None:
-    missing = components.missing
-    if not missing:
-        return
-    how = {
-        "code": "commit the code to git",
-        "data": f"list data under [models.{model}] in lineage.toml or give --data",
-        "pipeline": "describe the pipeline in dvc.yaml, or its files in lineage.toml",
-        "weights": f"name the weights under [models.{model}] in lineage.toml or give --weights",
-    }
-    raise CaptureError(
-        f"A production version of {model} needs its {' and '.join(missing)}.",
-        remedy="To add what is missing, " + "; ".join(how[name] for name in missing) + ".",
-    )
 
 
 @contextmanager

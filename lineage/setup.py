@@ -77,7 +77,6 @@ def initialise(project: Project, url_flag: str | None, *, actor: str) -> Initial
     Raises:
         UsageError: the configuration cannot be written.
         RegistryUnreachable: the registry cannot be made.
-
     """
     if not project.configured:
         project = project.here()

@@ -34,7 +34,6 @@ def capture_code(
     Raises:
         CaptureError: there is no commit.
         DirtyTree: there are changes.
-
     """
     commit = git.head
     if commit is None:

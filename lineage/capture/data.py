@@ -57,7 +57,6 @@ class DataReader:
 
         Raises:
             CaptureError: an item is missing, or does not match what DVC recorded.
-
         """
         items = [self._item(name) for name in names]
         known = {item.name for item in items}
@@ -161,7 +160,6 @@ class _DvcHasher:
 
         Raises:
             CaptureError: the path cannot be read.
-
         """
         full = self._source.top / path
         try:

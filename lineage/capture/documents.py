@@ -24,7 +24,6 @@ def decode(data: bytes, path: str) -> str:
 
     Raises:
         CaptureError: it is not.
-
     """
     try:
         return data.decode("utf-8-sig")
@@ -37,7 +36,6 @@ def check_yaml(text: str, path: str) -> None:
 
     Raises:
         CaptureError: it is.
-
     """
     try:
         _scan(text, path)
@@ -52,7 +50,6 @@ def load_strings(text: str, path: str) -> Any:  # noqa: ANN401 - a parsed docume
 
     Raises:
         CaptureError: see :func:`check_yaml`; also several documents in one file.
-
     """
     check_yaml(text, path)
     loader = yaml.CBaseLoader(text)

@@ -9,18 +9,18 @@ imported.
 
 from __future__ import annotations
 
-import io
 import posixpath
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage.capture.documents import LARGEST, check_yaml, decode, load_strings, problem
+from lineage.capture.documents import load_strings
+from lineage.capture.dvc_reader import DvcFiles, clean, guarded, open_resolver
 from lineage.digest import Digest, hash_object
 from lineage.errors import CaptureError, LineageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from lineage.capture.source import Source
 
@@ -64,7 +64,7 @@ class DvcProject:
         self.source = source
         self.folder = folder
         self.root = _project_root(source, folder)
-        self._files = _FileSystem(source)
+        self._files = DvcFiles(source)
 
     @cached_property
     def files(self) -> tuple[str, ...]:
@@ -106,7 +106,6 @@ class DvcProject:
 
         Raises:
             CaptureError: the file is missing or unreadable, or a parameter is not in it.
-
         """
         from dvc.dependency.param import read_param_file
 
@@ -115,7 +114,7 @@ class DvcProject:
                 f"The parameter file {file} does not exist.",
                 remedy=f"Create {file} or remove it from the stage's params.",
             )
-        values = _guarded(
+        values = guarded(
             file, lambda: read_param_file(self._files, file, list(names) or None, flatten=True)
         )
         if not names:
@@ -149,9 +148,9 @@ class DvcProject:
     def _pipeline_stages(self, path: str) -> Iterator[DvcStage]:
         folder = posixpath.dirname(path)
         document = self._definition(path)
-        resolver = _guarded(path, lambda: _resolver(self._files, folder, document))
-        for name in _guarded(path, resolver.get_keys):
-            yield _guarded(path, partial(_stage, path, resolver, name, document))
+        resolver = guarded(path, lambda: open_resolver(self._files, folder, document))
+        for name in guarded(path, resolver.get_keys):
+            yield guarded(path, partial(_stage, path, resolver, name, document))
 
     def _definition(self, path: str) -> dict[str, Any]:
         """A ``dvc.yaml`` as DVC reads and validates it."""
@@ -159,8 +158,8 @@ class DvcProject:
         from dvc.utils.serialize import parse_yaml
 
         text = self._files.text(path)
-        document = _guarded(path, lambda: parse_yaml(text, path)) or {}
-        checked: dict[str, Any] = _guarded(path, lambda: COMPILED_MULTI_STAGE_SCHEMA(document))
+        document = guarded(path, lambda: parse_yaml(text, path)) or {}
+        checked: dict[str, Any] = guarded(path, lambda: COMPILED_MULTI_STAGE_SCHEMA(document))
         return checked
 
     def _recorded(self, path: str) -> Iterator[Tracked]:
@@ -196,64 +195,6 @@ class DvcProject:
                 return {}
             raise CaptureError(f"{path} is not a DVC file.", remedy=f"Mend or remove {path}.")
         return document
-
-
-class _FileSystem:
-    """The part of a DVC file system that its resolver and its parameter readers call."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self.join = posixpath.join
-        self.normpath = posixpath.normpath
-        self.relpath = posixpath.relpath
-
-    def exists(self, path: str) -> bool:
-        return self.isdir(path) or self._source.is_file(_clean(path))
-
-    def isdir(self, path: str) -> bool:
-        return self._source.is_dir(_clean(path))
-
-    def suffix(self, path: str) -> str:
-        return posixpath.splitext(path)[1]
-
-    def open(self, path: str, **_: object) -> io.StringIO:
-        return io.StringIO(self.text(_clean(path)))
-
-    def text(self, path: str) -> str:
-        text = decode(self._source.read(path, LARGEST), path)
-        if posixpath.splitext(path)[1].lower() not in (".json", ".toml", ".py"):
-            check_yaml(text, path)
-        return text
-
-
-class _Repo:
-    """The part of a DVC repository that its resolver looks at."""
-
-    def __init__(self, fs: _FileSystem) -> None:
-        self.fs = fs
-        self.config: dict[str, Any] = {}
-
-
-def _resolver(fs: _FileSystem, folder: str, document: dict[str, Any]) -> Any:  # noqa: ANN401 - DVC's
-    from dvc.parsing import DataResolver
-
-    return DataResolver(_Repo(fs), folder, document)
-
-
-def _guarded(path: str, read: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever ``read`` returns
-    """Call into DVC; whatever it raises on odd input becomes one sentence about ``path``."""
-    try:
-        return read()
-    except LineageError:
-        raise
-    except Exception as error:
-        cause = error.__cause__
-        said = problem(cause) if cause is not None else " ".join(str(error).split())
-        said = said or type(error).__name__
-        raise CaptureError(
-            f"DVC cannot read {path}: {said[:500].rstrip('.')}.",
-            remedy=f"Mend {path}; `dvc stage list` shows the same problem.",
-        ) from None
 
 
 def _stage(path: str, resolver: Any, name: str, document: Mapping[str, Any]) -> DvcStage:  # noqa: ANN401
@@ -362,12 +303,7 @@ def is_outside(path: str) -> bool:
 def _join(folder: str, path: Any) -> str:  # noqa: ANN401 - parsed YAML
     """``path`` as seen from ``folder``, normalised; ``""`` is the top, URLs stay as they are."""
     text = str(path) if path else "."
-    return text if "://" in text else _clean(posixpath.join(folder, text))
-
-
-def _clean(path: str) -> str:
-    normal = posixpath.normpath(path)
-    return "" if normal == "." else normal
+    return text if "://" in text else clean(posixpath.join(folder, text))
 
 
 def _project_root(source: Source, folder: str) -> str:

@@ -70,7 +70,6 @@ class GitRepository:
 
         Raises:
             CaptureError: there is none, or git will not read it.
-
         """
         try:
             self._repo = git.Repo(folder, search_parent_directories=True)
@@ -109,7 +108,6 @@ class GitRepository:
 
         Raises:
             CaptureError: there is no such commit here.
-
         """
         try:
             if not revision.isprintable():
@@ -153,7 +151,6 @@ class GitRepository:
 
         Raises:
             CaptureError: the object is not in this clone.
-
         """
         try:
             return bytes(self._repo.odb.stream(bytes.fromhex(oid)).read())
@@ -241,7 +238,6 @@ class GitRepository:
 
         Raises:
             CaptureError: git says anything else.
-
         """
         try:
             return self._run(*arguments).strip() or None
@@ -253,7 +249,6 @@ class GitRepository:
 
         Raises:
             CaptureError: git is missing or says no.
-
         """
         try:
             output: bytes = self._repo.git.execute(

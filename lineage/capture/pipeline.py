@@ -49,7 +49,6 @@ def capture_pipeline(
 
     Raises:
         CaptureError: a stage, a file or a parameter is missing, or a DVC file cannot be read.
-
     """
     project = DvcProject(source, folder)
     reader = _StageReader(project)
@@ -177,7 +176,6 @@ def _expand(source: Source, folder: str, patterns: Iterable[str]) -> list[str]:
 
     Raises:
         CaptureError: a pattern matches nothing, or leaves the repository.
-
     """
     found: set[str] = set()
     for pattern in patterns:

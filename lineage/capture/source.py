@@ -51,7 +51,6 @@ class Source(ABC):
         Raises:
             CaptureError: it is missing, unreadable, longer than ``limit`` bytes, or leaves the
                 repository.
-
         """
 
     @abstractmethod
@@ -151,7 +150,6 @@ class WorkingTree(Source):
 
         Raises:
             CaptureError: a symbolic link leads out of the repository.
-
         """
         full = self.top / path
         try:

@@ -36,7 +36,6 @@ def sqlite_path(url: str) -> Path:
 
     Raises:
         UsageError: the URL is of another kind.
-
     """
     path = url.removeprefix(_PREFIX)
     if not url.startswith(_PREFIX) or not path or path == ":memory:":
@@ -57,7 +56,6 @@ def open_engine(url: str, *, create: bool = False, lock_timeout: float = LOCK_TI
 
     Raises:
         RegistryUnreachable: there is no such file, or it cannot be made.
-
     """
     path = sqlite_path(url)
     if create:
@@ -109,7 +107,6 @@ def transaction(engine: Engine, begin: str) -> Iterator[Connection]:
         RegistryUnreachable: locked, read-only, full or gone.
         IntegrityFailure: the file is damaged.
         Conflict: a constraint refused the change.
-
     """
     try:
         with (

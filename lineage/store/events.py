@@ -60,7 +60,6 @@ def append(
         subject: what it happened to, e.g. ``churn@production``.
         payload: the state after it.
         also: further subjects under which the history lists it.
-
     """
     last = session.exec(select(Event).order_by(col(Event.seq).desc()).limit(1)).first()
     event = Event(
@@ -121,7 +120,6 @@ def audit(session: Session, slots: dict[str, dict[str, Any]]) -> Audit:
     Args:
         session: a read transaction.
         slots: the present state of each slot by its subject, as events write it.
-
     """
     problems: list[str] = []
     told: dict[str, Any] = {}

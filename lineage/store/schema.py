@@ -36,7 +36,6 @@ def require_current(engine: Engine) -> None:
     Raises:
         RegistryUnreachable: the schema is missing, older or newer.
         IntegrityFailure: the file is damaged.
-
     """
     with transaction(engine, "BEGIN") as connection:
         revision = _revision(connection)
@@ -62,7 +61,6 @@ def upgrade(url: str) -> tuple[str | None, str]:
 
     Raises:
         RegistryUnreachable: it cannot be written, or is newer than this program.
-
     """
     engine = open_engine(url, create=True)
     try:
@@ -82,7 +80,6 @@ def check(engine: Engine) -> SchemaCheck:
 
     Raises:
         IntegrityFailure: the file cannot be read as a database.
-
     """
     problems: list[str] = []
     with transaction(engine, "BEGIN") as connection:

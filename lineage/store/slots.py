@@ -49,7 +49,6 @@ def require_environment(session: Session, name: str) -> tables.Environment:
 
     Raises:
         NotFound: there is none of this name.
-
     """
     row = session.get(tables.Environment, name)
     if row is None:

@@ -31,7 +31,6 @@ def find_version(session: Session, reference: Reference) -> tables.ModelVersion:
 
     Raises:
         NotFound: there is no such model, version or environment, or nothing serves there.
-
     """
     require_model(session, reference.model)
     if reference.environment is not None:
@@ -183,7 +182,6 @@ def find_pipeline(session: Session, name: str | None, digest: str) -> tables.Pip
     Raises:
         NotFound: none matches.
         Conflict: several do.
-
     """
     table = tables.PipelineVersion
     query = select(table).where(

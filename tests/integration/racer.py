@@ -8,8 +8,8 @@ from __future__ import annotations
 import random
 import sys
 
+from lineage.answers import NamedPipeline, Registry, connect
 from lineage.errors import Conflict, GuardRefused, NotFound
-from lineage.registry import NamedPipeline, Registry, connect
 
 
 def act(registry: Registry, choice: random.Random) -> None:

@@ -7,7 +7,7 @@ from xxhash import xxh3_128_hexdigest
 
 from lineage.components import Kind, Known
 from lineage.errors import CaptureError, UsageError
-from lineage.project import Project
+from lineage.project import Project, Wanted
 
 
 @pytest.fixture(autouse=True)
@@ -17,9 +17,8 @@ def _inside(project, monkeypatch):
 
 
 def _data(workspace, *names, revision=None):
-    captured = Project.find(workspace.path).capture(
-        "churn", kind=Kind.EXPERIMENT, data=names, revision=revision
-    )
+    wanted = Wanted(Kind.EXPERIMENT, data=names, revision=revision)
+    captured = Project.find(workspace.path).capture("churn", wanted)
     return {item.name: item for item in captured.components.data.items}
 
 

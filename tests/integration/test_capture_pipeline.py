@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from lineage.components import Kind
 from lineage.digest import blake3_of
 from lineage.errors import CaptureError
 from lineage.pipeline import differences
-from lineage.project import Project
+from lineage.project import Project, Wanted
 
 
 def _manifest(workspace, *, name="churn", revision=None):
@@ -207,7 +208,7 @@ def test_a_file_that_nothing_versions_is_an_input(repository):
         }
     )
     repository.commit()
-    captured = Project.find(repository.path).capture("churn", kind="experiment")
+    captured = Project.find(repository.path).capture("churn", Wanted(Kind.EXPERIMENT))
     assert captured.loose == ("raw.csv",)
     assert [item.name for item in captured.components.data.items] == ["raw.csv"]
     assert _manifest(repository).to_json()["stages"]["a"]["inputs"] == ["raw.csv"]

@@ -6,10 +6,10 @@ import itertools
 
 import pytest
 
+from lineage.answers import NamedPipeline
 from lineage.components import Kind
 from lineage.errors import Conflict, GuardRefused, NotFound, UsageError
 from lineage.guard import EnvironmentKind
-from lineage.registry import NamedPipeline
 
 from ..conftest import add_validated, add_version, captured, captured_pipeline, pipeline
 

@@ -1,144 +1,18 @@
-"""What the registry answers, in the JSON shapes of the design (§7)."""
+"""From rows to answers: what a session shows, in the registry's own words."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select
 
+from lineage.answers import FoundPipeline, Occupying, Registered, Serving
 from lineage.names import Reference
 from lineage.store import events, slots, tables, versions
 
 if TYPE_CHECKING:
     from sqlmodel import Session
-
-    from lineage.guard import Decision
-
-
-@dataclass(frozen=True)
-class Registered:
-    """A model version as `register` answers it; ``created`` is false for one that was there."""
-
-    model: str
-    version: int
-    kind: str
-    created: bool
-    tuple: str
-    code: str | None
-    data: str | None
-    pipeline: str | None
-    weights: str | None
-    registered_at: str
-    registered_by: str
-
-    @property
-    def ref(self) -> str:
-        """The version as a person writes it."""
-        return f"{self.model}@{self.version}"
-
-    def to_json(self) -> dict[str, Any]:
-        """JSON of `register`."""
-        return {
-            "model": self.model,
-            "version": self.version,
-            "ref": self.ref,
-            "kind": self.kind,
-            "created": self.created,
-            "tuple": self.tuple,
-            "code": self.code,
-            "data": self.data,
-            "pipeline": self.pipeline,
-            "weights": self.weights,
-            "registered_at": self.registered_at,
-            "registered_by": self.registered_by,
-        }
-
-
-@dataclass(frozen=True)
-class Occupying:
-    """A version that serves or stands by as the backup."""
-
-    model: str
-    version: int
-    tuple: str
-    code: str | None
-    data: str | None
-    pipeline: str | None
-    weights: str | None
-    promoted_at: str
-    promoted_by: str
-
-    @property
-    def ref(self) -> str:
-        """The version as a person writes it."""
-        return f"{self.model}@{self.version}"
-
-    def to_json(self) -> dict[str, Any]:
-        """The ``serving`` or ``backup`` of `serving`'s JSON."""
-        return {
-            "version": self.version,
-            "ref": self.ref,
-            "tuple": self.tuple,
-            "code": self.code,
-            "data": self.data,
-            "pipeline": self.pipeline,
-            "weights": self.weights,
-            "promoted_at": self.promoted_at,
-            "promoted_by": self.promoted_by,
-        }
-
-
-@dataclass(frozen=True)
-class Serving:
-    """A slot as `serving` answers it.
-
-    ``contradicted`` tells that the newest verdict on what serves has become a failure.
-    """
-
-    environment: str
-    model: str
-    revision: int
-    pipeline: dict[str, str | None]
-    serving: Occupying | None
-    backup: Occupying | None
-    contradicted: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """JSON of `serving`."""
-        return {
-            "environment": self.environment,
-            "model": self.model,
-            "revision": self.revision,
-            "pipeline": self.pipeline,
-            "serving": self.serving.to_json() if self.serving else None,
-            "backup": self.backup.to_json() if self.backup else None,
-            "waiver": None,
-            "contradicted": self.contradicted,
-        }
-
-
-@dataclass(frozen=True)
-class Moved:
-    """What a promotion, rollback, deployment or release did."""
-
-    environment: str
-    changed: bool
-    slots: tuple[Serving, ...]
-    decisions: tuple[Decision, ...]
-    emptied_backups: tuple[str, ...] = ()
-    pipeline: dict[str, str | None] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """JSON of `release` and `pipeline deploy`."""
-        return {
-            "environment": self.environment,
-            "changed": self.changed,
-            "pipeline": self.pipeline,
-            "models": [slot.to_json() for slot in self.slots],
-            "emptied_backups": list(self.emptied_backups),
-        }
 
 
 def registered(session: Session, row: tables.ModelVersion, *, created: bool) -> Registered:
@@ -296,3 +170,63 @@ def _pipeline_name(session: Session, model: str, serving: slots.Occupant | None)
 def _public(session: Session, deployed: tables.PipelineDeployment) -> str | None:
     row = session.get(tables.PipelineVersion, (deployed.pipeline, deployed.digest))
     return row.public_digest if row else None
+
+
+def environment(session: Session, row: tables.Environment) -> dict[str, Any]:
+    """JSON of an environment: its kind, every pipeline deployment and every slot."""
+    deployed = session.exec(
+        select(tables.PipelineDeployment, tables.PipelineVersion.public_digest)
+        .where(
+            tables.PipelineDeployment.environment == row.name,
+            tables.PipelineVersion.pipeline == tables.PipelineDeployment.pipeline,
+            tables.PipelineVersion.digest == tables.PipelineDeployment.digest,
+        )
+        .order_by(tables.PipelineDeployment.pipeline)
+    )
+    models = session.exec(
+        select(tables.Slot.model)
+        .where(tables.Slot.environment == row.name)
+        .order_by(tables.Slot.model)
+    )
+    return {
+        "name": row.name,
+        "kind": row.kind,
+        "created_at": row.created_at,
+        "created_by": row.created_by,
+        "pipelines": [
+            {
+                "name": deployment.pipeline,
+                "digest": public,
+                "revision": deployment.revision,
+                "deployed_at": deployment.deployed_at,
+                "deployed_by": deployment.deployed_by,
+            }
+            for deployment, public in deployed
+        ],
+        "slots": [serving(session, row.name, model).to_json() for model in models],
+    }
+
+
+def found_pipeline(row: tables.PipelineVersion) -> FoundPipeline:
+    """A recorded pipeline version."""
+    return FoundPipeline(
+        row.pipeline,
+        versions.pipeline_version(row),
+        row.code_commit,
+        row.code_dirty,
+        row.recorded_at,
+        row.recorded_by,
+    )
+
+
+def event_json(event: tables.Event) -> dict[str, Any]:
+    """JSON of an event."""
+    return {
+        "seq": event.seq,
+        "at": event.at,
+        "actor": event.actor,
+        "kind": event.kind,
+        "subject": event.subject,
+        "payload": json.loads(event.payload),
+        "digest": event.digest,
+    }

@@ -1,0 +1,157 @@
+"""Capturing the four components of a model version (design §3)."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lineage.capture.code import capture_code, code_at
+from lineage.capture.data import DataReader, link_policy
+from lineage.capture.dvc import DvcProject
+from lineage.capture.source import Revision
+from lineage.components import Components, Kind, Weights
+from lineage.errors import CaptureError
+from lineage.file_tree import follow_any
+from lineage.hashing import hash_path, total_size
+from lineage.pipeline import PipelineVersion
+from lineage.project import Captured, Project, Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lineage.capture.pipeline import CapturedPipeline
+    from lineage.components import CodeVersion, DataVersion
+    from lineage.hashing import Progress
+    from lineage.stat_cache import StatCache
+
+
+class VersionCapture:
+    """One capture: of a model, from a source, with the configuration that the source holds."""
+
+    def __init__(
+        self, project: Project, model: str, wanted: Wanted, progress: Progress | None = None
+    ) -> None:
+        self._project = project
+        self._model = model
+        self._wanted = wanted
+        self._progress = progress
+        self._strict = wanted.kind is Kind.PRODUCTION
+        self._source = project.source(wanted.revision)
+        self._config = project.config_in(self._source)
+        self._table = self._config.model(model)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes :meth:`capture` will read, for a progress bar."""
+        paths = [self._project.root / item for item in self._items if "://" not in item]
+        if self._weights_path is not None:
+            paths.append(self._weights_path)
+        return sum(total_size(path) for path in paths)
+
+    def capture(self) -> Captured:
+        """Capture.
+
+        Raises:
+            CaptureError: something is missing, does not match, or the tree is dirty.
+        """
+        name = self._config.pipeline_of(self._model)
+        stated = self._wanted.pipeline_version
+        found = None if stated else self._project.pipeline_in(self._source, self._config, name)
+        loose = found.loose if found else ()
+        if self._strict:
+            self._refuse_loose(loose)
+        with self._project.cache() as cache:
+            weights = self._weights(cache)
+            data = self._data(cache, loose)
+        version = PipelineVersion(None, stated) if stated else found.version if found else None
+        components = Components(self._code(found), data, version, weights)
+        if self._strict:
+            self._refuse_incomplete(components)
+        return Captured(components, name, loose)
+
+    @property
+    def _items(self) -> list[str]:
+        """The data items as the project names them; a flag names them from the current folder."""
+        root = self._project.root
+        here = [
+            item if "://" in item else Path(os.path.relpath(item, root)).as_posix()
+            for item in self._wanted.data
+        ]
+        return here or self._table.data
+
+    @property
+    def _weights_path(self) -> Path | None:
+        if self._wanted.weights is not None:
+            return Path(self._wanted.weights)
+        configured = self._table.weights
+        return self._project.inside(configured) if configured is not None else None
+
+    def _weights(self, cache: StatCache | None) -> Weights | None:
+        path = self._weights_path
+        if path is None:
+            return None
+        hashed = hash_path(
+            path,
+            secure=self._strict,
+            cache=cache,
+            progress=self._progress,
+            follow=follow_any if self._wanted.weights else link_policy(self._project.top),
+            project=self._project.root,
+        )
+        if hashed.size == 0:
+            raise CaptureError(
+                f"The weights {os.fspath(path)} are empty.", remedy="Train the model first."
+            )
+        return Weights(hashed.xxh3, hashed.blake3, self._shown(path), hashed.size, hashed.files)
+
+    def _data(self, cache: StatCache | None, loose: Sequence[str]) -> DataVersion | None:
+        folder = self._project.folder
+        reader = DataReader(DvcProject(self._source, folder), folder, cache, self._progress)
+        return reader.read(self._items, loose)
+
+    def _code(self, found: CapturedPipeline | None) -> CodeVersion | None:
+        project = self._project
+        if isinstance(self._source, Revision):
+            return code_at(self._source.git, project.folder, self._source.commit)
+        if project.git is None and not self._strict:
+            return None
+        named = [posixpath.normpath(posixpath.join(project.folder, item)) for item in self._items]
+        if found is not None:
+            named += [*found.named, *found.loose]
+        return capture_code(project.repository, project.folder, named, clean=self._strict)
+
+    def _refuse_loose(self, loose: Sequence[str]) -> None:
+        """Production data that nothing versions must at least be listed."""
+        folder = self._project.folder
+        listed = {posixpath.normpath(posixpath.join(folder, item)) for item in self._items}
+        stray = [path for path in loose if path not in listed]
+        if stray:
+            raise CaptureError(
+                f"The pipeline reads {', '.join(stray[:5])}, which neither git nor DVC versions.",
+                remedy="Track it with DVC (dvc add), or list it under `data` in lineage.toml.",
+            )
+
+    def _refuse_incomplete(self, components: Components) -> None:
+        table = f"[models.{self._model}] in lineage.toml"
+        how = {
+            "code": "commit the code to git",
+            "data": f"list data under {table} or give --data",
+            "pipeline": "describe the pipeline in dvc.yaml, or its files in lineage.toml",
+            "weights": f"name the weights under {table} or give --weights",
+        }
+        if components.missing:
+            raise CaptureError(
+                f"A production version of {self._model} needs its "
+                f"{' and '.join(components.missing)}.",
+                remedy="To add what is missing, "
+                + "; ".join(how[name] for name in components.missing)
+                + ".",
+            )
+
+    def _shown(self, path: Path) -> str:
+        """A path as it is recorded: relative to the project where it is inside."""
+        full = Path(os.path.normpath(Path.cwd() / path))
+        root = self._project.root
+        return full.relative_to(root).as_posix() if full.is_relative_to(root) else str(full)
