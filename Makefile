@@ -32,7 +32,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks
 
 docs: $(READY)
-	$(BIN)/python -m typer lineage.cli.app utils docs --name lineage --output docs/reference/commands.md
+	$(BIN)/python -m typer lineage.cli.docs utils docs --name lineage --output docs/reference/commands.md
 	$(BIN)/mkdocs build --strict --quiet
 
 lock: $(READY)

@@ -15,11 +15,11 @@ def main() -> None:
     gc.set_threshold(50_000)  # loading the libraries makes much that lives on: look less often
     from lineage.errors import LineageError
 
-    from .app import app
+    from .app import build
 
     _prepare()
     try:
-        app()
+        build(sys.argv[1:])()
     except LineageError as error:
         from .output import report
 

@@ -2,29 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from . import database, environments, models, pipelines, serving, start
 from .options import State
 
-START = "Start"
-VERSIONS = "Versions"
-SERVING = "Serving"
-UPKEEP = "Registry"
+COMMANDS = {
+    "init": ("Start", "start"),
+    "demo": ("Start", "start"),
+    "register": ("Versions", "models"),
+    "validate": ("Versions", "models"),
+    "versions": ("Versions", "models"),
+    "show": ("Versions", "models"),
+    "diff": ("Versions", "models"),
+    "guard": ("Serving", "serving"),
+    "promote": ("Serving", "serving"),
+    "rollback": ("Serving", "serving"),
+    "retire": ("Serving", "serving"),
+    "release": ("Serving", "serving"),
+    "serving": ("Serving", "serving"),
+    "pipeline": ("Serving", "pipelines"),
+    "env": ("Serving", "environments"),
+    "log": ("Registry", "database"),
+    "audit": ("Registry", "database"),
+    "db": ("Registry", "database"),
+}
+"""Each command's group in `lineage --help`, and the module that has it."""
 
-app = typer.Typer(
-    name="lineage",
-    help="Know what made each model, what serves, and whether it may.",
-    epilog="Exit codes: 0 done or allowed, 2 wrong usage, 3 refused by the guard, 4 not found, "
-    "5 conflict, 6 integrity failure, 7 registry unreachable, 8 not permitted, "
-    "9 nothing valid to capture.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+
+def build(words: Sequence[str] = ()) -> typer.Typer:
+    """The application: with the one command that ``words`` name, or else with all of them.
+
+    Building all takes longer than running most.
+    """
+    app = typer.Typer(
+        name="lineage",
+        help="Know what made each model, what serves, and whether it may.",
+        epilog="Exit codes: 0 done or allowed, 2 wrong usage, 3 refused by the guard, 4 not found, "
+        "5 conflict, 6 integrity failure, 7 registry unreachable, 8 not permitted, "
+        "9 nothing valid to capture.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    named = _command(words)
+    for name, (panel, module) in COMMANDS.items():
+        if named in (None, name):
+            found = getattr(import_module(f".{module}", __package__), name)
+            if isinstance(found, typer.Typer):
+                app.add_typer(found, name=name, rich_help_panel=panel)
+            else:
+                app.command(name, rich_help_panel=panel)(found)
+    return app
+
+
+def _command(words: Sequence[str]) -> str | None:
+    """The command that a command line names, if its first words name one of ours."""
+    rest = iter(words)
+    for word in rest:
+        if word == "--registry":
+            next(rest, None)
+        elif not word.startswith("-"):
+            return word if word in COMMANDS else None
+        elif not word.startswith("--registry="):
+            return None
+    return None
 
 
 def _version(value: bool) -> None:
@@ -35,7 +82,6 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     registry: Annotated[
         str | None,
@@ -52,23 +98,3 @@ def _root(
 ) -> None:
     """Know what made each model, what serves, and whether it may."""
     State.registry = registry
-
-
-app.command("init", rich_help_panel=START)(start.init)
-app.command("demo", rich_help_panel=START)(start.demo)
-app.command("register", rich_help_panel=VERSIONS)(models.register)
-app.command("validate", rich_help_panel=VERSIONS)(models.validate)
-app.command("versions", rich_help_panel=VERSIONS)(models.versions)
-app.command("show", rich_help_panel=VERSIONS)(models.show)
-app.command("diff", rich_help_panel=VERSIONS)(models.diff)
-app.command("guard", rich_help_panel=SERVING)(serving.guard)
-app.command("promote", rich_help_panel=SERVING)(serving.promote)
-app.command("rollback", rich_help_panel=SERVING)(serving.rollback)
-app.command("retire", rich_help_panel=SERVING)(serving.retire)
-app.command("release", rich_help_panel=SERVING)(serving.release)
-app.command("serving", rich_help_panel=SERVING)(serving.serving)
-app.add_typer(pipelines.app, name="pipeline", rich_help_panel=SERVING)
-app.add_typer(environments.app, name="env", rich_help_panel=SERVING)
-app.command("log", rich_help_panel=UPKEEP)(database.log)
-app.add_typer(database.audit, name="audit", rich_help_panel=UPKEEP)
-app.add_typer(database.app, name="db", rich_help_panel=UPKEEP)

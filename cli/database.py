@@ -9,7 +9,7 @@ import typer
 from . import output
 from .options import Json, State, registry
 
-app = typer.Typer(help="The registry's database.", no_args_is_help=True)
+db = typer.Typer(help="The registry's database.", no_args_is_help=True)
 audit = typer.Typer(help="The history's integrity.", no_args_is_help=True)
 
 
@@ -73,7 +73,7 @@ def verify(as_json: Json = False) -> None:
         _raise(IntegrityFailure, "The history", result.problems, as_json)
 
 
-@app.command()
+@db.command()
 def upgrade(as_json: Json = False) -> None:
     """Create the database, or bring its schema up to date."""
     from lineage.project import opened
@@ -89,7 +89,7 @@ def upgrade(as_json: Json = False) -> None:
         output.say(f"The schema is {after} now" + (f", it was {before}." if before else "."))
 
 
-@app.command()
+@db.command()
 def check(as_json: Json = False) -> None:
     """Check the database: the file, the keys, the schema, the triggers."""
     from lineage.errors import IntegrityFailure

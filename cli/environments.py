@@ -9,12 +9,12 @@ import typer
 from . import output
 from .options import Json, actor, project_and_registry, registry
 
-app = typer.Typer(help="Places where models serve.", no_args_is_help=True)
+env = typer.Typer(help="Places where models serve.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
 
 
-@app.command()
+@env.command()
 def create(
     name: Name,
     kind: Annotated[
@@ -23,8 +23,8 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Create an environment."""
+    from lineage.components import EnvironmentKind
     from lineage.errors import UsageError
-    from lineage.guard import EnvironmentKind
 
     if kind not in list(EnvironmentKind):
         raise UsageError(
@@ -40,7 +40,7 @@ def create(
         output.say(f"{name} ({kind}) {'created' if created else 'exists'}")
 
 
-@app.command("list")
+@env.command("list")
 def list_(as_json: Json = False) -> None:
     """List the environments."""
     with registry() as found:
@@ -54,7 +54,7 @@ def list_(as_json: Json = False) -> None:
     )
 
 
-@app.command()
+@env.command()
 def show(name: Name, as_json: Json = False) -> None:
     """Show an environment: its pipelines and slots."""
     with registry() as found:

@@ -10,7 +10,9 @@ from . import output
 from .options import Env, Json, Revision, actor, project_and_registry
 from .serving import pipeline_target
 
-app = typer.Typer(help="What prepares the inputs: capture, compare, deploy.", no_args_is_help=True)
+pipeline = typer.Typer(
+    help="What prepares the inputs: capture, compare, deploy.", no_args_is_help=True
+)
 
 Name = Annotated[
     str | None,
@@ -20,7 +22,7 @@ Name = Annotated[
 ]
 
 
-@app.command()
+@pipeline.command()
 def capture(name: Name = None, rev: Revision = None, as_json: Json = False) -> None:
     """Capture the pipeline as it is here, or at a revision; record nothing."""
     from lineage.project import opened
@@ -39,7 +41,7 @@ def capture(name: Name = None, rev: Revision = None, as_json: Json = False) -> N
     _show(document, as_json)
 
 
-@app.command()
+@pipeline.command()
 def show(
     which: Annotated[
         str,
@@ -80,7 +82,7 @@ def show(
         )
 
 
-@app.command()
+@pipeline.command()
 def diff(
     first: Annotated[str, typer.Argument(metavar="A", show_default=False)],
     second: Annotated[str, typer.Argument(metavar="B", show_default=False)],
@@ -103,7 +105,7 @@ def diff(
         output.say(f"  {line}")
 
 
-@app.command()
+@pipeline.command()
 def deploy(
     env: Env,
     name: Name = None,

@@ -19,6 +19,13 @@ class Kind(StrEnum):
     EXPERIMENT = "experiment"
 
 
+class EnvironmentKind(StrEnum):
+    """Whether the invariant holds in an environment."""
+
+    PRODUCTION = "production"
+    EXPERIMENTAL = "experimental"
+
+
 class Known(StrEnum):
     """How a data item's digest is known."""
 

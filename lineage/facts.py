@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lineage.components import Kind
+from lineage.components import EnvironmentKind, Kind
 from lineage.errors import GuardRefused
-from lineage.guard import Decision, EnvironmentKind, Facts, decide
-from lineage.store import slots, tables, versions
+from lineage.guard import Decision, Facts, decide
+from lineage.store import slots, tables, verdicts, versions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +37,8 @@ def gather(
         environment=environment.name,
         environment_kind=EnvironmentKind(environment.kind),
         pipeline=version.pipeline,
-        deployed=versions.pipeline_version(row) if row else None,
-        verdicts=versions.newest_verdicts(session, version.id),
+        deployed=verdicts.pipeline_version(row) if row else None,
+        verdicts=verdicts.newest_verdicts(session, version.id),
         staying=staying,
     )
 

@@ -11,20 +11,13 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage.components import Kind
+from lineage.components import EnvironmentKind, Kind
 from lineage.pipeline import Change, PipelineVersion, differences
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lineage.policy import Outcome
-
-
-class EnvironmentKind(StrEnum):
-    """Whether the invariant holds in an environment."""
-
-    PRODUCTION = "production"
-    EXPERIMENTAL = "experimental"
 
 
 class Status(StrEnum):

@@ -1,5 +1,7 @@
 """The registry: one method a verb, one transaction each.
 
+What only some verbs need is imported by them: a look-up must start quickly.
+
 >>> registry = connect("sqlite:///registry.db")                     # doctest: +SKIP
 >>> registry.serving("churn", "production").serving.ref             # doctest: +SKIP
 'churn@7'
@@ -12,10 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select
 
-from lineage import facts, moves, records
-from lineage.components import Kind
+from lineage.components import EnvironmentKind, Kind
 from lineage.errors import Conflict, NotFound, UsageError
-from lineage.guard import Decision, EnvironmentKind, decide
 from lineage.names import Reference, check_environment_name
 from lineage.store import events, reading, schema, slots, tables, versions
 from lineage.store.engine import LOCK_TIMEOUT, open_engine, read, write
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from lineage.answers import FoundPipeline, Moved, NamedPipeline, Registered, Serving
+    from lineage.guard import Decision
     from lineage.policy import Outcome
     from lineage.project import Captured, CapturedPipelineVersion
 
@@ -128,6 +129,8 @@ class Registry:
             UsageError: the model's name is not valid.
             NotFound: the parent does not exist.
         """
+        from lineage import records
+
         with write(self._engine) as session:
             return records.register(session, model, captured, kind, parent, actor)
 
@@ -240,6 +243,8 @@ class Registry:
             NotFound: the version or the named pipeline version does not exist.
             UsageError: the pipeline is not the one that the version was registered with.
         """
+        from lineage import records
+
         with write(self._engine) as session:
             verdict = records.Verdict(passed, metrics, tuple(outcomes))
             return records.validate(session, reference, pipeline, verdict, actor)
@@ -250,6 +255,9 @@ class Registry:
         Raises:
             NotFound: the version or the environment does not exist.
         """
+        from lineage import facts
+        from lineage.guard import decide
+
         parsed = Reference.parse(reference)
         with read(self._engine) as session:
             where = slots.require_environment(session, environment)
@@ -274,6 +282,8 @@ class Registry:
             NotFound: the version or the environment does not exist.
             Conflict: the slot's revision is not ``expect_revision``.
         """
+        from lineage import moves
+
         parsed = Reference.parse(reference)
         with write(self._engine) as session:
             slots.require_environment(session, environment)
@@ -299,6 +309,8 @@ class Registry:
             GuardRefused: the backup may not serve.
             Conflict: the slot's revision is not ``expect_revision``.
         """
+        from lineage import moves
+
         with write(self._engine) as session:
             versions.require_model(session, model)
             request = moves.Request(environment, actor, events.now(), reason, expect_revision)
@@ -319,6 +331,8 @@ class Registry:
             NotFound: nothing serves there.
             Conflict: the slot's revision is not ``expect_revision``.
         """
+        from lineage import moves
+
         with write(self._engine) as session:
             versions.require_model(session, model)
             request = moves.Request(environment, actor, events.now(), reason, expect_revision)
@@ -339,6 +353,8 @@ class Registry:
             NotFound: a version, the pipeline version or the environment does not exist.
             UsageError: a model is named twice or rides on another pipeline.
         """
+        from lineage import moves, records
+
         parsed = [Reference.parse(reference) for reference in references]
         with write(self._engine) as session:
             slots.require_environment(session, environment)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage import config_file
+from lineage.components import EnvironmentKind
 from lineage.errors import UsageError
-from lineage.guard import EnvironmentKind
 from lineage.registry import connect
 from lineage.store.schema import upgrade
 

@@ -195,7 +195,7 @@ def registry(url: str) -> Any:
 
 
 def make_registry(url: str) -> None:
-    from lineage.guard import EnvironmentKind
+    from lineage.components import EnvironmentKind
 
     upgrade(url)
     with connect(url) as opened:

@@ -209,9 +209,11 @@ def environment(session: Session, row: tables.Environment) -> dict[str, Any]:
 
 def found_pipeline(row: tables.PipelineVersion) -> FoundPipeline:
     """A recorded pipeline version."""
+    from lineage.store import verdicts
+
     return FoundPipeline(
         row.pipeline,
-        versions.pipeline_version(row),
+        verdicts.pipeline_version(row),
         row.code_commit,
         row.code_dirty,
         row.recorded_at,

@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, func, select
 
 from lineage.components import Kind, Known
-from lineage.digest import Digest, canonical_bytes
+from lineage.digest import canonical_bytes
 from lineage.errors import Conflict, NotFound
-from lineage.guard import Verdict
-from lineage.pipeline import Manifest, PipelineVersion
-from lineage.policy import Outcome
 from lineage.store import tables
 
 if TYPE_CHECKING:
@@ -22,6 +19,7 @@ if TYPE_CHECKING:
 
     from lineage.components import Components, DataVersion
     from lineage.names import Reference
+    from lineage.pipeline import PipelineVersion
 
 ROW = tables.ModelVersion
 
@@ -164,13 +162,6 @@ def add_pipeline(
     return row
 
 
-def pipeline_version(row: tables.PipelineVersion) -> PipelineVersion:
-    """The value that a row holds."""
-    if row.manifest is None:
-        return PipelineVersion(None, Digest(row.public_digest))
-    return PipelineVersion(Manifest.from_json(json.loads(row.manifest)))
-
-
 def find_pipeline(session: Session, name: str | None, digest: str) -> tables.PipelineVersion:
     """The recorded pipeline version that a digest (or a unique beginning of one) names.
 
@@ -208,26 +199,6 @@ def find_pipeline(session: Session, name: str | None, digest: str) -> tables.Pip
     return found[0]
 
 
-def newest_verdicts(session: Session, version_id: int) -> tuple[Verdict, ...]:
-    """The newest verdict for each pipeline version, the newest last."""
-    table = tables.Validation
-    newest = (
-        select(func.max(table.id))
-        .where(table.version_id == version_id)
-        .group_by(col(table.pipeline_digest))
-    )
-    rows = session.exec(
-        select(table, tables.PipelineVersion)
-        .where(
-            col(table.id).in_(newest),
-            tables.PipelineVersion.pipeline == table.pipeline,
-            tables.PipelineVersion.digest == table.pipeline_digest,
-        )
-        .order_by(col(table.id))
-    )
-    return tuple(verdict(row, pipeline_version(pipeline)) for row, pipeline in rows)
-
-
 def newest_verdict(session: Session, version_id: int, digest: str) -> tables.Validation | None:
     """The verdict that counts for a version and a pipeline version."""
     table = tables.Validation
@@ -237,19 +208,6 @@ def newest_verdict(session: Session, version_id: int, digest: str) -> tables.Val
         .order_by(col(table.id).desc())
         .limit(1)
     ).first()
-
-
-def verdict(row: tables.Validation, pipeline: PipelineVersion) -> Verdict:
-    """The value that a row holds."""
-    assert row.id is not None  # noqa: S101 - it was read from the table
-    return Verdict(
-        row.id,
-        pipeline,
-        row.passed,
-        row.validated_at,
-        row.validated_by,
-        tuple(Outcome.from_json(outcome) for outcome in json.loads(row.outcomes)),
-    )
 
 
 def public_digests(session: Session, row: tables.ModelVersion) -> dict[str, str | None]:

@@ -27,7 +27,7 @@ def test_the_reference_of_the_commands_is_the_programs_own(tmp_path):
     """`make docs` writes it."""
     made = tmp_path / "commands.md"
     subprocess.run(
-        [sys.executable, "-m", "typer", "lineage.cli.app", "utils", "docs", "--name", "lineage",
+        [sys.executable, "-m", "typer", "lineage.cli.docs", "utils", "docs", "--name", "lineage",
          "--output", made],
         check=True, capture_output=True, cwd=ROOT,
     )  # fmt: skip

@@ -7,9 +7,8 @@ import itertools
 import pytest
 
 from lineage.answers import NamedPipeline
-from lineage.components import Kind
+from lineage.components import EnvironmentKind, Kind
 from lineage.errors import Conflict, GuardRefused, NotFound, UsageError
-from lineage.guard import EnvironmentKind
 
 from ..conftest import add_validated, add_version, captured, captured_pipeline, pipeline
 

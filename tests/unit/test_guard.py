@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineage.components import Kind
+from lineage.components import EnvironmentKind, Kind
 from lineage.digest import Digest
-from lineage.guard import RULES, EnvironmentKind, Facts, Status, Verdict, decide
+from lineage.guard import RULES, Facts, Status, Verdict, decide
 from lineage.pipeline import PipelineVersion
 from lineage.policy import Outcome
 
