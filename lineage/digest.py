@@ -23,6 +23,8 @@ from lineage.errors import UsageError
 LARGEST_INTEGER: Final = 2**53 - 1
 """The largest integer that RFC 8785 can write as a number (IEEE 754 double precision)."""
 
+_PLAIN: Final = "Use text, numbers, booleans, dates, and lists and mappings of them."
+
 TREE_HEADER: Final = b"lineage-tree/1\n"
 
 _FORM = re.compile(r"[a-z0-9][a-z0-9.-]{0,31}:[!-~]{1,2000}", re.ASCII)
@@ -78,8 +80,18 @@ def normalise(value: Any) -> Any:  # noqa: ANN401 - any parsed YAML, TOML, JSON 
     lists (sets in the order of their canonical bytes); keys become strings as YAML writes them.
 
     Raises:
-        UsageError: the value has no JSON form, or two of its keys are written alike.
+        UsageError: the value has no JSON form, is nested too deeply, or two of its keys are written
+            alike.
     """
+    try:
+        return _normalise(value)
+    except RecursionError:
+        raise UsageError("A value is nested too deeply to be recorded.", remedy=_PLAIN) from None
+    except ValueError as error:  # the interpreter's limit on the digits of an integer
+        raise UsageError(f"A value cannot be recorded: {error}.", remedy=_PLAIN) from None
+
+
+def _normalise(value: Any) -> Any:  # noqa: ANN401 - see normalise
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, int):
@@ -91,13 +103,10 @@ def normalise(value: Any) -> Any:  # noqa: ANN401 - any parsed YAML, TOML, JSON 
     if isinstance(value, Mapping):
         return _normalise_mapping(value)
     if isinstance(value, Set):
-        return sorted((normalise(item) for item in value), key=rfc8785.dumps)
+        return sorted((_normalise(item) for item in value), key=rfc8785.dumps)
     if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
-        return [normalise(item) for item in value]
-    raise UsageError(
-        f"A value of type {type(value).__name__} cannot be recorded.",
-        remedy="Use text, numbers, booleans, dates, lists and mappings.",
-    )
+        return [_normalise(item) for item in value]
+    raise UsageError(f"A value of type {type(value).__name__} cannot be recorded.", remedy=_PLAIN)
 
 
 def canonical_bytes(value: Any) -> bytes:  # noqa: ANN401 - see normalise
@@ -108,10 +117,9 @@ def canonical_bytes(value: Any) -> bytes:  # noqa: ANN401 - see normalise
     """
     try:
         return rfc8785.dumps(normalise(value))
-    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
         raise UsageError(
-            f"A value cannot be written as canonical JSON: {error}.",
-            remedy="Use plain text, numbers, lists and mappings.",
+            f"A value cannot be written as canonical JSON: {error}.", remedy=_PLAIN
         ) from None
 
 
@@ -151,7 +159,7 @@ def _normalise_mapping(value: Mapping[Any, Any]) -> dict[str, Any]:
                 f"Two keys of one mapping are both written {name!r}.",
                 remedy="Rename one of them: keys are recorded as text.",
             )
-        result[name] = normalise(item)
+        result[name] = _normalise(item)
     return result
 
 

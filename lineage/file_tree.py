@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class Follow(Protocol):
-    """Raises :class:`CaptureError` unless a symbolic link to a file may be read."""
+    """Raises :class:`CaptureError` unless the place that a path leads to may be read."""
 
-    def __call__(self, link: Path, /) -> None:
-        """Refuse ``link`` or return."""
+    def __call__(self, path: Path, /) -> None:
+        """Refuse ``path`` or return."""
 
 
-def follow_any(link: Path) -> None:
-    """Every link to a file may be read: the user named the path."""
+def follow_any(path: Path) -> None:
+    """Every path may be read: the user named it."""
 
 
 def tree_files(

@@ -84,14 +84,13 @@ def hash_path(
         secure: also take BLAKE3, in the same read.
         cache: digests of files that have not changed since they were last read.
         progress: called with the number of bytes just done.
-        follow: asked before a symbolic link is read.
+        follow: asked about the path itself, and before a symbolic link in it is read.
         project: the project's folder, whose ``.lineageignore`` counts too.
 
     Raises:
         CaptureError: missing, unreadable, not a file or directory, or changed while being read.
     """
-    if path.is_symlink():
-        follow(path)
+    follow(path)
     status = _stat(path)
     algorithms = ("xxh3", "blake3") if secure else ("xxh3",)
     if stat.S_ISDIR(status.st_mode):

@@ -162,6 +162,7 @@ class _DvcHasher:
             CaptureError: the path cannot be read.
         """
         full = self._source.top / path
+        self._follow(full)
         try:
             if full.is_dir():
                 value, size = self._directory(full)
@@ -215,18 +216,27 @@ class _DvcHasher:
 def link_policy(top: Path) -> Follow:
     """Links may lead to what is inside the repository, and to an object of a DVC cache."""
 
-    def follow(link: Path) -> None:
-        real = link.resolve()
+    def follow(path: Path) -> None:
+        real = _resolved(path)
         cached = re.fullmatch(r"[0-9a-f]{30}", real.name) and re.fullmatch(
             r"[0-9a-f]{2}", real.parent.name
         )
         if not real.is_relative_to(top) and not cached:
             raise CaptureError(
-                f"The symbolic link {link} leads out of the repository.",
+                f"The symbolic link {path} leads out of the repository.",
                 remedy="Copy the file into the repository, or track it with DVC.",
             )
 
     return follow
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        raise CaptureError(
+            f"The symbolic link {path} points to itself.", remedy="Repair or remove the link."
+        ) from None
 
 
 def _from_revision(source: Source, path: str, name: str) -> DataItem:

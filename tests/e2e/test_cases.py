@@ -29,6 +29,15 @@ def _weights_folder(w: Workspace, target: str) -> None:
     (w.path / "w/link").symlink_to(target)
 
 
+def _link_out(w: Workspace, name: str, file: str) -> None:
+    """A folder of the project that is a link to one beside it."""
+    outside = w.path.parent / f"outside-{name}"
+    outside.mkdir()
+    (outside / file).write_text("secret")
+    shutil.rmtree(w.path / name, ignore_errors=True)
+    (w.path / name).symlink_to(outside)
+
+
 def _sql(w: Workspace, *statements: str) -> None:
     with sqlite3.connect(w.path / REGISTRY) as connection:
         for statement in statements:
@@ -62,6 +71,11 @@ PREPARE = {
     "remove_weights": lambda w: (w.path / "models/model.bin").unlink(),
     "empty_weights": lambda w: (w.path / "models/model.bin").write_bytes(b""),
     "unreadable_weights": lambda w: (w.path / "models/model.bin").chmod(0),
+    "models_outside": lambda w: _link_out(w, "models", "model.bin"),
+    "linked_outside": lambda w: _link_out(w, "linked", "d.csv"),
+    "deep_params": lambda w: w.write(
+        {"params.yaml": "featurize:\n  top: " + "[" * 99 + "1" + "]" * 99 + "\n"}
+    ),
     "empty_folder": lambda w: (w.path / "nothing").mkdir(),
     "pipe": lambda w: os.mkfifo(w.path / "pipe"),
     "dangling": lambda w: _weights_folder(w, "nowhere"),

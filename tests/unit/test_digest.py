@@ -129,7 +129,24 @@ def test_odd_values_are_written_as_the_design_says(value, written):
     assert canonical_bytes(value).decode() == written
 
 
-@pytest.mark.parametrize("value", [b"bytes", object(), {1: "a", "1": "b"}, "\ud800"])
+def _deep(levels: int) -> list:
+    value: list = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"bytes",
+        object(),
+        {1: "a", "1": "b"},
+        "\ud800",
+        _deep(5_000),
+        pytest.param(16**5_000, id="huge"),
+    ],
+)
 def test_what_cannot_be_written_is_a_clear_error(value):
     with pytest.raises(UsageError):
         canonical_bytes(value)
