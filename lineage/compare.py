@@ -45,6 +45,9 @@ def compare(project: Project, registry: Registry, first: str, second: str) -> di
 def recorded(project: Project, registry: Registry, text: str) -> FoundPipeline:
     """The recorded pipeline version that a digest, ``NAME@DIGEST`` or a reference names.
 
+    ``MODEL@7`` is the pipeline that the version was registered with; ``NAME@ENVIRONMENT`` is what
+    is deployed there, of the pipeline of that name or of the model's.
+
     Raises:
         NotFound: nothing recorded is called so.
     """
@@ -53,12 +56,15 @@ def recorded(project: Project, registry: Registry, text: str) -> FoundPipeline:
         return registry.pipeline(NamedPipeline(None, text))
     if _DIGEST.fullmatch(rest):
         return registry.pipeline(NamedPipeline(name, rest))
-    try:
+    if rest.isdigit() or rest == "latest" or "/" in rest:
         return registry.pipeline_of(text)
-    except NotFound:
-        if rest.isdigit() or "/" in rest:
-            raise
+    try:
         return registry.deployed_pipeline(rest, name)
+    except NotFound:
+        pipeline = registry.serving(name, rest).pipeline["name"]
+        if pipeline in (None, name):
+            raise
+        return registry.deployed_pipeline(rest, pipeline)
 
 
 def _version(project: Project, registry: Registry, text: str) -> PipelineVersion:

@@ -63,11 +63,11 @@ class Initialised:
         """The same for people."""
         made = {True: "written", False: "kept"}
         created = {True: "created", False: "is there"}
-        environments = ", ".join(self.environments_created) or "were there"
+        environments = ", ".join(self.environments_created)
         return [
             f"{self.config} {made[self.config_created]}",
             f"registry {self.registry} {created[self.registry_created]}",
-            f"environments {environments}",
+            f"environments {environments} created" if environments else "environments are there",
         ]
 
 

@@ -138,6 +138,9 @@ def test_comparing_versions_and_pipelines(project):
             first,
             second,
         )
+    project.ok("pipeline", "deploy", "--env", "staging")
+    project.ok("promote", "churn@1", "--env", "staging")
+    assert project.ok("pipeline", "diff", "churn@staging", ".")["same"] is True, "what is deployed"
     assert project.ok("pipeline", "diff", "HEAD", ".")["same"] is True
     assert project.lineage("pipeline", "diff", "nonsense", ".").code == 4
     shown = project.ok("pipeline", "show", "churn@1")
