@@ -33,7 +33,7 @@ ENVIRONMENT = {
     "GIT_COMMITTER_NAME": "Tester",
     "GIT_COMMITTER_EMAIL": "tester@example.com",
     "LANG": "C.UTF-8",
-}
+} | {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 
 PROJECT = {
     "dvc.yaml": """\

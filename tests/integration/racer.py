@@ -8,8 +8,9 @@ from __future__ import annotations
 import random
 import sys
 
-from lineage.answers import NamedPipeline, Registry, connect
+from lineage.answers import NamedPipeline
 from lineage.errors import Conflict, GuardRefused, NotFound
+from lineage.registry import Registry, connect
 
 
 def act(registry: Registry, choice: random.Random) -> None:
