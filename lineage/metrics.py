@@ -30,7 +30,9 @@ def read(path: Path) -> dict[str, Any]:
     try:
         if len(data) > LARGEST:
             raise ValueError("it is larger than 16 MiB")
-        values = json.loads(data, parse_constant=_not_finite, parse_float=_finite)
+        values = json.loads(
+            data, parse_constant=_not_finite, parse_float=_finite, parse_int=_integer
+        )
         if not isinstance(values, dict):
             raise ValueError("it is not an object")
     except (ValueError, RecursionError) as error:
@@ -43,6 +45,15 @@ def read(path: Path) -> dict[str, Any]:
 
 def _not_finite(text: str) -> float:
     raise ValueError(f"{text} is not a JSON number")
+
+
+def _integer(text: str) -> int:
+    number = int(text)
+    try:
+        float(number)
+    except OverflowError:
+        raise ValueError(f"{text[:20]}… is too large a number") from None
+    return number
 
 
 def _finite(text: str) -> float:

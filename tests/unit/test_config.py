@@ -34,7 +34,7 @@ def test_the_example_of_the_design_is_read():
         """
     )
     model = config.model("churn")
-    assert [r.metric for r in model.requirements][1] == "slices.new_customers.auc"
+    assert [r.text for r in model.requirements][1] == "slices.new_customers.auc >= 0.75"
     assert config.pipeline_of("churn") == "shared"
     assert config.pipelines()["shared"].stages == ["prepare", "featurize"]
     assert config.pipeline_of("other") == "other"

@@ -16,8 +16,8 @@ from lineage.policy import Outcome
 
 from ..conftest import pipeline
 
-BROKEN = Outcome("auc >= 0.8", False, 0.7, "auc >= 0.8 does not hold: auc is 0.7")
-HOLDS = Outcome("auc >= 0.8", True, 0.9, "auc >= 0.8 holds: auc is 0.9")
+BROKEN = Outcome("auc >= 0.8", False, "auc >= 0.8 does not hold: auc is 0.7", {"auc": 0.7})
+HOLDS = Outcome("auc >= 0.8", True, "auc >= 0.8 holds: auc is 0.9", {"auc": 0.9})
 
 
 def _verdict(text: str = "old", *, passed: bool = True, id: int = 1, outcomes=(HOLDS,)) -> Verdict:
