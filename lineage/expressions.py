@@ -11,9 +11,9 @@
     factor     = number | metric | "-" factor | "(" expression ")"
     metric     = segment {"." segment}        segment = name | "*" | '"any text"'
 
-``*`` stands for every key at its place: ``slices.*.auc >= 0.75`` must hold for each slice, and there
-must be one. What needs a metric that is missing, no number or not finite is unknown, and so is every
-expression around it, ``not`` and ``or`` included: unknown is never a pass.
+``*`` stands for every key at its place: ``slices.*.auc >= 0.75`` must hold for each slice, and
+there must be one. What needs a metric that is missing, no number or not finite is unknown, and so
+is every expression around it, ``not`` and ``or`` included: unknown is never a pass.
 """
 
 from __future__ import annotations
