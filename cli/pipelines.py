@@ -28,7 +28,7 @@ def capture(name: Name = None, rev: Revision = None, as_json: Json = False) -> N
     from lineage.project import opened
 
     with opened() as project:
-        captured = project.capture_pipeline(name, rev)
+        captured = project.capture_pipeline(project.pipeline_name(name), rev)
     manifest = captured.version.manifest
     document = {
         "name": captured.name,
@@ -122,8 +122,8 @@ def deploy(
     Refused (3) where a serving model would be left without a passing validation on it.
     """
     with project_and_registry() as (project, found):
-        chosen = name or project.only_pipeline()
-        target = pipeline_target(project, f"{chosen}@{digest}" if digest else chosen)
+        chosen = name if digest is not None and name else project.pipeline_name(name)
+        target = pipeline_target(project, chosen if digest is None else f"{chosen}@{digest}")
         done = found.release(env, target, actor=actor(project))
     if as_json:
         output.emit(done.to_json())

@@ -156,8 +156,9 @@ def pipeline_target(project: Any, text: str) -> Any:  # noqa: ANN401 - imported 
     from lineage.names import check_name
 
     name, at, digest = text.partition("@")
-    check_name("pipeline", name)
-    return NamedPipeline(name, digest) if at else project.capture_pipeline(name)
+    if at:
+        return NamedPipeline(check_name("pipeline", name), digest)
+    return project.capture_pipeline(project.pipeline_name(name))
 
 
 def _moved(done: Any, what: str, as_json: bool) -> None:  # noqa: ANN401 - Moved

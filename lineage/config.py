@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from lineage.errors import UsageError
-from lineage.names import check_name
+from lineage.names import check_name, check_path
 from lineage.policy import Requirement
 
 if TYPE_CHECKING:
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 def _requirement(text: str) -> str:
     return Requirement.parse(text).text
+
+
+def _path(text: str) -> str:
+    return check_path("the configuration", text)
 
 
 def _pipeline_name(text: str) -> str:
@@ -37,15 +41,15 @@ class PipelineTable(_Table):
 
     name: Annotated[str, AfterValidator(_pipeline_name)] | None = None
     stages: list[str] | None = None
-    files: list[str] = Field(default_factory=list)
+    files: list[Annotated[str, AfterValidator(_path)]] = Field(default_factory=list)
 
 
 class ModelTable(_Table):
     """``[models.NAME]``."""
 
-    weights: str | None = None
-    data: list[str] = Field(default_factory=list)
-    metrics: str | None = None
+    weights: Annotated[str, AfterValidator(_path)] | None = None
+    data: list[Annotated[str, AfterValidator(_path)]] = Field(default_factory=list)
+    metrics: Annotated[str, AfterValidator(_path)] | None = None
     require: list[Annotated[str, AfterValidator(_requirement)]] = Field(default_factory=list)
     pipeline: PipelineTable = Field(default_factory=PipelineTable)
 

@@ -116,8 +116,8 @@ def registry_url(file: ConfigFile, root: Path, flag: str | None = None) -> str:
     A relative SQLite path in the file counts from the project's folder; in the flag or the
     variable, from the current one.
     """
-    named = flag or os.environ.get("LINEAGE_REGISTRY")
-    if named:
+    named = flag if flag is not None else os.environ.get("LINEAGE_REGISTRY") or None
+    if named is not None:
         return _anchored(named, Path.cwd())
     return _anchored(file.url or DEFAULT_URL, root)
 

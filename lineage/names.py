@@ -11,6 +11,17 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}", re.ASCII)
 LARGEST_NUMBER = 2**31 - 1
 
 
+def check_path(what: str, path: str) -> str:
+    """``path`` itself, if it can be a path at all.
+
+    Raises:
+        UsageError: it is empty or holds a null character.
+    """
+    if not path.strip() or "\0" in path:
+        raise UsageError(f"{path[:60]!r} is no path of {what}.", remedy="Name a file or a folder.")
+    return path
+
+
 def check_environment_name(name: str) -> str:
     """``name`` itself, if an environment may be called so.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lineage import config_file, metrics
 from lineage.components import Components, Kind
 from lineage.errors import CaptureError, UsageError
+from lineage.names import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,7 +175,7 @@ class Project:
         """
         source = self.source(revision)
         config = self.config_in(source)
-        name = name or self.only_pipeline(config)
+        name = self.pipeline_name(None, config) if name is None else name
         captured = self.pipeline_in(source, config, name)
         if captured is None:
             raise CaptureError(
@@ -185,13 +186,21 @@ class Project:
         commit, dirty = self._provenance(source, captured)
         return CapturedPipelineVersion(name, captured.version, commit, dirty)
 
-    def only_pipeline(self, config: Config | None = None) -> str:
-        """The name of the only pipeline that the configuration describes.
+    def pipeline_name(self, name: str | None, config: Config | None = None) -> str:
+        """The pipeline that a person means: the named one, or the only one there is.
 
         Raises:
-            UsageError: it describes none or several.
+            UsageError: the configuration describes others, or none is named and there are several.
         """
         names = sorted((config or self.config).pipelines())
+        if name is not None:
+            check_name("pipeline", name)
+            if names and name not in names:
+                raise UsageError(
+                    f"The configuration describes no pipeline {name!r}.",
+                    remedy=f"Name one of its own: {', '.join(names)}.",
+                )
+            return name
         if len(names) == 1:
             return names[0]
         raise UsageError(

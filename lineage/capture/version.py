@@ -15,6 +15,7 @@ from lineage.components import Components, Kind, Weights
 from lineage.errors import CaptureError
 from lineage.file_tree import follow_any
 from lineage.hashing import hash_path, total_size
+from lineage.names import check_path
 from lineage.pipeline import PipelineVersion
 from lineage.project import Captured, Project, Wanted
 
@@ -76,7 +77,9 @@ class VersionCapture:
         """The data items as the project names them; a flag names them from the current folder."""
         root = self._project.root
         here = [
-            item if "://" in item else Path(os.path.relpath(item, root)).as_posix()
+            item
+            if "://" in item
+            else Path(os.path.relpath(check_path("data", item), root)).as_posix()
             for item in self._wanted.data
         ]
         return here or self._table.data
@@ -84,7 +87,7 @@ class VersionCapture:
     @property
     def _weights_path(self) -> Path | None:
         if self._wanted.weights is not None:
-            return Path(self._wanted.weights)
+            return Path(check_path("weights", self._wanted.weights))
         configured = self._table.weights
         return self._project.inside(configured) if configured is not None else None
 

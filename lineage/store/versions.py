@@ -9,7 +9,7 @@ from sqlmodel import col, func, select
 
 from lineage.components import Kind, Known
 from lineage.digest import canonical_bytes
-from lineage.errors import Conflict, NotFound
+from lineage.errors import Conflict, NotFound, UsageError
 from lineage.store import tables
 
 if TYPE_CHECKING:
@@ -173,8 +173,15 @@ def find_pipeline(session: Session, name: str | None, digest: str) -> tables.Pip
     Raises:
         NotFound: none matches.
         Conflict: several do.
+        UsageError: the text is no digest.
     """
     table = tables.PipelineVersion
+    algorithm, _, value = digest.partition(":")
+    if not algorithm or not value:
+        raise UsageError(
+            f"{digest[:80]!r} is not a digest.",
+            remedy="Write it as algorithm:value, whole or a unique beginning of it.",
+        )
     query = select(table).where(
         col(table.public_digest).startswith(digest, autoescape=True)
         | col(table.digest).startswith(digest, autoescape=True)

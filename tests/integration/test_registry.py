@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 
 import pytest
 
@@ -366,8 +367,15 @@ def test_a_recorded_pipeline_is_named_by_any_unique_beginning(registry):
     for named in (digest, digest[:12], identity, identity[:14]):
         assert registry.pipeline(NamedPipeline("churn", named)).version.digest == digest
         assert registry.pipeline(NamedPipeline(None, named)).version.digest == digest
+    texts = [str(number) for number in range(20)]
+    for text in texts:
+        registry.validate("churn@1", captured_pipeline(text), passed=True, actor="t")
+    first = Counter(pipeline(text).digest[:6] for text in texts).most_common(1)[0][0]
     with pytest.raises(Conflict, match="several versions"):
-        registry.pipeline(NamedPipeline("churn", "xxh3:"))
+        registry.pipeline(NamedPipeline("churn", first))
+    for named in ("", "xxh3", "xxh3:", ":0"):
+        with pytest.raises(UsageError, match="is not a digest"):
+            registry.pipeline(NamedPipeline("churn", named))
     for named in ("xxh3:%", "xxh3:_", "sha256:0"):
         with pytest.raises(NotFound):
             registry.pipeline(NamedPipeline("churn", named))
