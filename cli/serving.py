@@ -24,6 +24,13 @@ def guard(
     ref: Ref,
     env: Env,
     form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="text or json.")] = "text",
+    working_tree: Annotated[
+        bool,
+        typer.Option(
+            "--working-tree",
+            help="Decide as if the pipeline in this checkout ran there: what a pull request asks.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Decide whether a version may serve in an environment; change nothing.
@@ -31,11 +38,14 @@ def guard(
     Exit 0 where it may, 3 where it may not; anything but 0 blocks.
     """
     from lineage.errors import GuardRefused, UsageError
+    from lineage.working_tree import guard_working_tree
 
     if form not in ("text", "json"):
         raise UsageError(f"{form[:40]!r} is not a format.", remedy="Use --format text or json.")
-    with registry() as found:
-        made = found.guard(ref, env)
+    with project_and_registry() as (project, found):
+        made = (
+            guard_working_tree(project, found, ref, env) if working_tree else found.guard(ref, env)
+        )
     if as_json or form == "json":
         output.emit(made.to_json())
     else:

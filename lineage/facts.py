@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+    from lineage.pipeline import PipelineVersion
+
 
 def gather(
     session: Session,
@@ -22,8 +24,12 @@ def gather(
     deployed: tables.PipelineDeployment | None,
     *,
     staying: bool = False,
+    running: PipelineVersion | None = None,
 ) -> Facts:
-    """What the guard looks at for a version, with ``deployed`` as the pipeline that runs."""
+    """What the guard looks at for a version, with ``deployed`` as the pipeline that runs.
+
+    ``running`` is one that nobody deployed yet, in its place.
+    """
     assert version.id is not None  # noqa: S101 - it was read from the table
     row = None
     if deployed is not None:
@@ -37,9 +43,10 @@ def gather(
         environment=environment.name,
         environment_kind=EnvironmentKind(environment.kind),
         pipeline=version.pipeline,
-        deployed=verdicts.pipeline_version(row) if row else None,
+        deployed=running or (verdicts.pipeline_version(row) if row else None),
         verdicts=verdicts.newest_verdicts(session, version.id),
-        staying=staying,
+        staying=staying or running is not None,
+        recorded=running is None,
     )
 
 

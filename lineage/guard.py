@@ -47,7 +47,8 @@ class Facts:
     """All that the rules look at.
 
     ``deployed`` is the pipeline version that runs in the environment, or is about to. ``staying``
-    tells that the version serves there already and the pipeline moves under it.
+    tells that the version serves there already and the pipeline moves under it; ``recorded`` that
+    the registry knows that pipeline version.
     ``verdicts`` holds the newest verdict for each pipeline version, the newest of them last.
     """
 
@@ -62,6 +63,7 @@ class Facts:
     deployed: PipelineVersion | None
     verdicts: tuple[Verdict, ...] = ()
     staying: bool = False
+    recorded: bool = True
 
     @property
     def ref(self) -> str:
@@ -157,7 +159,8 @@ def pipeline_deployed(facts: Facts) -> Check:
     return Check(
         code,
         Status.PASS,
-        f"pipeline {facts.pipeline} runs in {facts.environment} as {facts.deployed.digest.short}",
+        f"pipeline {facts.pipeline} {_runs(facts)} in {facts.environment} as "
+        f"{facts.deployed.digest.short}",
         details={"pipeline": facts.pipeline, "digest": facts.deployed.digest},
     )
 
@@ -214,12 +217,11 @@ def pipeline_match(facts: Facts) -> Check:
             details={"digest": facts.deployed.digest},
         )
     nearest, changes = _nearest(facts)
-    verb = "would run" if facts.staying else "runs"
     return Check(
         code,
         Status.FAIL,
         f"{facts.ref} was validated with pipeline {nearest.pipeline.digest.short}, but "
-        f"{facts.environment} {verb} {facts.deployed.digest.short}",
+        f"{facts.environment} {_runs(facts)} {facts.deployed.digest.short}",
         _match_remedy(facts, nearest, facts.deployed),
         {
             "validated": nearest.pipeline.digest,
@@ -320,9 +322,18 @@ def _nearest(facts: Facts) -> tuple[Verdict, tuple[Change, ...]]:
     return min(reversed(compared), key=lambda pair: (not pair[1], len(pair[1])))
 
 
+def _runs(facts: Facts) -> str:
+    return "would run" if facts.staying else "runs"
+
+
 def _match_remedy(facts: Facts, nearest: Verdict, deployed: PipelineVersion) -> str:
     validate = f"lineage validate {facts.ref} --pipeline {deployed.digest.short}"
     release = f"lineage release --env {facts.environment} --pipeline {facts.pipeline}"
+    if not facts.recorded:
+        return (
+            f"Validate {facts.ref} with the pipeline as it is here (lineage validate {facts.ref}), "
+            f"or release it together with a version that was: {release} --model {facts.model}@N"
+        )
     if facts.staying:
         return (
             f"Release it together with a version that was validated with it ({release}"

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from lineage.answers import FoundPipeline, Moved, NamedPipeline, Registered, Serving
     from lineage.guard import Decision
+    from lineage.pipeline import PipelineVersion
     from lineage.policy import Outcome
     from lineage.project import Captured, CapturedPipelineVersion
 
@@ -249,8 +250,15 @@ class Registry:
             verdict = records.Verdict(passed, metrics, tuple(outcomes))
             return records.validate(session, reference, pipeline, verdict, actor)
 
-    def guard(self, reference: str, environment: str) -> Decision:
+    def guard(
+        self, reference: str, environment: str, *, running: PipelineVersion | None = None
+    ) -> Decision:
         """Decide whether a version may serve in an environment; change nothing.
+
+        Args:
+            reference: the version.
+            environment: the environment's name.
+            running: decide as if this pipeline version ran there, instead of what is deployed.
 
         Raises:
             NotFound: the version or the environment does not exist.
@@ -263,7 +271,7 @@ class Registry:
             where = slots.require_environment(session, environment)
             version = versions.find_version(session, parsed)
             deployed = slots.deployment(session, environment, version.pipeline)
-            return decide(facts.gather(session, where, version, deployed))
+            return decide(facts.gather(session, where, version, deployed, running=running))
 
     # moves
 

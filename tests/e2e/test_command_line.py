@@ -154,6 +154,29 @@ def test_comparing_versions_and_pipelines(project):
     assert captured["commit"] == project.git("rev-parse", "HEAD~1").strip()
 
 
+def test_a_pull_request_asks_whether_what_serves_would_still_be_valid(project):
+    ask = ("guard", "churn@production", "--env", "production", "--working-tree")
+    project.ok("register", "churn")
+    project.ok("validate", "churn@1")
+    project.ok("pipeline", "deploy", "--env", "production")
+    project.ok("promote", "churn@1", "--env", "production")
+    project.write({"README.md": "no part of the pipeline"})
+    assert project.ok(*ask)["allowed"] is True
+    history = project.ok("log")
+    project.edit("params.yaml", "20", "40")
+    refused = project.lineage(*ask, "--json")
+    assert refused.code == 3
+    (check,) = [c for c in refused.json["checks"] if c["status"] == "fail"]
+    assert check["code"] == "pipeline-match"
+    assert check["details"]["explanation"] == ["featurize: parameter featurize.top 20 → 40"]
+    assert "lineage validate churn@1" in check["remedy"]
+    assert project.ok("log") == history, "nothing is recorded by asking"
+    project.write({"dvc.yaml": "stages: [broken"})
+    assert project.lineage(*ask).code == 9
+    project.git("checkout", "--", "dvc.yaml", "params.yaml")
+    assert project.lineage(*ask).code == 0
+
+
 def test_an_experiment_is_cheap_and_stays_out_of_production(project):
     project.edit("src/train.py", "weights of", "weights  of")
     done = project.ok("register", "churn", "--kind", "experiment")
