@@ -15,6 +15,7 @@ import time
 import traceback
 from pathlib import Path
 
+from lineage.capture.dvc import DvcProject
 from lineage.capture.git import GitRepository
 from lineage.capture.pipeline import capture_pipeline
 from lineage.capture.source import Revision, is_dvc_file
@@ -44,7 +45,7 @@ def main(repositories: list[str]) -> int:
                 continue
             for folder in folders(source):
                 try:
-                    captured = capture_pipeline(source, folder, None, [])
+                    captured = capture_pipeline(DvcProject(source, folder), None, [])
                 except LineageError as error:
                     seen["refused"] += 1
                     reasons[str(error)[:160]] += 1

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
+    from lineage.capture.dvc import DvcProject
     from lineage.capture.git import GitRepository
     from lineage.capture.pipeline import CapturedPipeline
     from lineage.capture.source import Source
@@ -176,7 +177,7 @@ class Project:
         source = self.source(revision)
         config = self.config_in(source)
         name = self.pipeline_name(None, config) if name is None else name
-        captured = self.pipeline_in(source, config, name)
+        captured = self.pipeline_in(self.dvc(source), config, name)
         if captured is None:
             raise CaptureError(
                 f"Pipeline {name} has neither a dvc.yaml nor files.",
@@ -264,13 +265,19 @@ class Project:
 
         return self.git.head, bool(changed_paths(self.git, captured.named))
 
-    def pipeline_in(self, source: Source, config: Config, name: str) -> CapturedPipeline | None:
+    def dvc(self, source: Source) -> DvcProject:
+        """What DVC knows of the project, as a source holds it."""
+        from lineage.capture.dvc import DvcProject
+
+        return DvcProject(source, self.folder)
+
+    def pipeline_in(self, dvc: DvcProject, config: Config, name: str) -> CapturedPipeline | None:
         """A pipeline as a source holds it; None where it has neither stages nor files."""
         from lineage.capture.pipeline import capture_pipeline
 
         table = config.pipelines().get(name)
         stages, files = (table.stages, table.files) if table else (None, [])
-        return capture_pipeline(source, self.folder, stages, files)
+        return capture_pipeline(dvc, stages, files)
 
     def cache(self) -> AbstractContextManager[StatCache | None]:
         """The digest cache, where ``lineage init`` made its folder."""

@@ -65,6 +65,7 @@ class DvcProject:
         self.folder = folder
         self.root = _project_root(source, folder)
         self._files = DvcFiles(source)
+        self._documents: dict[str, dict[str, Any]] = {}
 
     @cached_property
     def files(self) -> tuple[str, ...]:
@@ -181,20 +182,23 @@ class DvcProject:
         """The outputs of a lock whose stages ``dvc.yaml`` still has."""
         pipeline = posixpath.join(posixpath.dirname(path), "dvc.yaml")
         recorded = document.get("stages") if "schema" in document else document
+        if not isinstance(recorded, dict):
+            return
         for stage in self.stages:
-            entry = (recorded or {}).get(stage.name) if stage.file == pipeline else None
+            entry = recorded.get(stage.name) if stage.file == pipeline else None
             for out in _mappings(entry.get("outs") if isinstance(entry, dict) else None):
                 item = _tracked(stage.wdir, out, path, made_by_stage=True)
                 if item is not None and item.path in stage.outs:
                     yield item
 
     def _strings(self, path: str) -> dict[str, Any]:
-        document = load_strings(self._files.text(path), path)
-        if not isinstance(document, dict):
-            if document in (None, ""):
-                return {}
-            raise CaptureError(f"{path} is not a DVC file.", remedy=f"Mend or remove {path}.")
-        return document
+        """What DVC itself wrote, as text scalars; read once."""
+        if path not in self._documents:
+            document = load_strings(self._files.text(path), path) or {}
+            if not isinstance(document, dict):
+                raise CaptureError(f"{path} is not a DVC file.", remedy=f"Mend or remove {path}.")
+            self._documents[path] = document
+        return self._documents[path]
 
 
 def _stage(path: str, resolver: Any, name: str, document: Mapping[str, Any]) -> DvcStage:  # noqa: ANN401

@@ -34,15 +34,14 @@ class CapturedPipeline:
 
 
 def capture_pipeline(
-    source: Source, folder: str, stages: list[str] | None, files: list[str]
+    project: DvcProject, stages: list[str] | None, files: list[str]
 ) -> CapturedPipeline | None:
     """Capture a pipeline.
 
     Args:
-        source: where to read.
-        folder: the project's folder, relative to the top.
+        project: where to read.
         stages: names of the stages that production runs too; None for all.
-        files: further files (globs, relative to ``folder``) that define the pipeline.
+        files: further files (globs, relative to the project's folder) that define the pipeline.
 
     Returns:
         None where there are neither stages nor files.
@@ -50,7 +49,7 @@ def capture_pipeline(
     Raises:
         CaptureError: a stage, a file or a parameter is missing, or a DVC file cannot be read.
     """
-    project = DvcProject(source, folder)
+    source, folder = project.source, project.folder
     reader = _StageReader(project)
     chosen = dict(_choose(project, folder, stages))
     captured = {name: reader.read(stage) for name, stage in chosen.items()}

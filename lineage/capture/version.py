@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from lineage.capture.code import capture_code, code_at
 from lineage.capture.data import DataReader, link_policy
-from lineage.capture.dvc import DvcProject
 from lineage.capture.source import Revision
 from lineage.components import Components, Kind, Weights
 from lineage.errors import CaptureError
@@ -42,6 +41,7 @@ class VersionCapture:
         self._source = project.source(wanted.revision)
         self._config = project.config_in(self._source)
         self._table = self._config.model(model)
+        self._dvc = project.dvc(self._source)
 
     @property
     def size(self) -> int:
@@ -59,7 +59,7 @@ class VersionCapture:
         """
         name = self._config.pipeline_of(self._model)
         stated = self._wanted.pipeline_version
-        found = None if stated else self._project.pipeline_in(self._source, self._config, name)
+        found = None if stated else self._project.pipeline_in(self._dvc, self._config, name)
         loose = found.loose if found else ()
         if self._strict:
             self._refuse_loose(loose)
@@ -110,8 +110,7 @@ class VersionCapture:
         return Weights(hashed.xxh3, hashed.blake3, self._shown(path), hashed.size, hashed.files)
 
     def _data(self, cache: StatCache | None, loose: Sequence[str]) -> DataVersion | None:
-        folder = self._project.folder
-        reader = DataReader(DvcProject(self._source, folder), folder, cache, self._progress)
+        reader = DataReader(self._dvc, self._project.folder, cache, self._progress)
         return reader.read(self._items, loose)
 
     def _code(self, found: CapturedPipeline | None) -> CodeVersion | None:

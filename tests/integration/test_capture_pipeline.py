@@ -311,6 +311,39 @@ def test_python_parameters_are_never_executed(repository):
         ({"dvc.yaml": "- 1\n- 2"}, "DVC cannot read"),
         ({"dvc.yaml": "stages:\n  a: {cmd: x}\n", "dvc.lock": "{{{"}, None),
         ({"dvc.yaml": "stages:\n  a: {cmd: x}\n", "x.dvc": "- 1"}, "not a DVC file"),
+        ({"dvc.yaml": "stages:\n  a: {cmd: x, deps: [b]}\n", "dvc.lock": "[1]"}, "not a DVC file"),
+        (
+            {
+                "dvc.yaml": "stages:\n  a: {cmd: x, deps: [b]}\n",
+                "dvc.lock": "schema: '2.0'\nstages: [1]",
+            },
+            "b, which",
+        ),
+        (
+            {
+                "dvc.yaml": "stages:\n  a: {cmd: x, deps: [b]}\n",
+                "dvc.lock": "schema: '2.0'\nstages: {a: [1]}",
+            },
+            "b, which",
+        ),
+        (
+            {"dvc.yaml": "stages:\n  a: {cmd: x, deps: [b]}\n", "x.dvc": "outs: {a: 1}\ndeps: 3\n"},
+            "b, which",
+        ),
+        (
+            {
+                "dvc.yaml": "stages:\n  a: {cmd: x, deps: [b]}\n",
+                "x.dvc": "cmd: [x]\nouts: [{path: [1]}]\n",
+            },
+            "b, which",
+        ),
+        (
+            {
+                "dvc.yaml": "stages:\n  a: {cmd: x, deps: [b]}\n",
+                "x.dvc": "cmd: x\nwdir: [1]\ndeps: [{path: {}}]\n",
+            },
+            "b, which",
+        ),
     ],
 )
 def test_what_dvc_could_not_read_is_a_clear_error(repository, files, says):
