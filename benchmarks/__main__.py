@@ -5,6 +5,7 @@ python -m benchmarks [hashing|tree|register|commands]...
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -182,6 +183,7 @@ def _project(folder: Path) -> None:
 def main(names: list[str]) -> None:
     """Run the named benchmarks; all where none is named."""
     CACHE.mkdir(parents=True, exist_ok=True)
+    gc.set_threshold(50_000)  # as the command does
     known = {run.__name__: run for run in (hashing, tree, register, commands)}
     version = subprocess.run(
         [BIN / "lineage", "--version"], capture_output=True, text=True, check=True

@@ -165,7 +165,9 @@ def _hash_file(
         raise unreadable(path, error) from None
     finally:
         os.close(descriptor)
-    if size != before.st_size or moving(before) != moving(after):
+    if not size == before.st_size == after.st_size or not (
+        before.st_ctime_ns == after.st_ctime_ns and before.st_mtime_ns == after.st_mtime_ns
+    ):
         raise CaptureError(
             f"{path} changed while it was read.",
             remedy="Wait until nothing writes to it and try again.",

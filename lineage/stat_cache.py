@@ -5,6 +5,7 @@ change time is the same too, which no program can set back. A file that changed 
 :data:`SETTLED` seconds is not remembered: a further write might leave no trace in its times.
 
 The cache is an aid, never a fact: a missing, damaged or unwritable one costs time and nothing else.
+So do numbers that SQLite's 64 bits cannot hold.
 """
 
 from __future__ import annotations
@@ -66,14 +67,13 @@ class StatCache:
         connection = self._open()
         if connection is None:
             return found
-        numbers = [_signed(inode) for inode in inodes]
         try:
-            for start in range(0, len(numbers), _AT_ONCE):
-                part = numbers[start : start + _AT_ONCE]
+            for start in range(0, len(inodes), _AT_ONCE):
+                part = inodes[start : start + _AT_ONCE]
                 query = _LOOK_UP % ",".join("?" * len(part))
-                for row in connection.execute(query, (_signed(device), algorithm, *part)):
-                    found[_unsigned(row[0])] = (row[1:4], row[4])
-        except sqlite3.Error:
+                for row in connection.execute(query, (device, algorithm, *part)):
+                    found[row[0]] = (row[1:4], row[4])
+        except (sqlite3.Error, OverflowError):
             return {}
         return found
 
@@ -86,7 +86,7 @@ class StatCache:
         """Keep digests of files, each read when its status was as given, until they change."""
         settled = time.time_ns() - int(SETTLED * 1e9)
         self._new += [
-            (_signed(s.st_dev), _signed(s.st_ino), algorithm, *moving(s), digest)
+            (s.st_dev, s.st_ino, algorithm, s.st_size, s.st_mtime_ns, s.st_ctime_ns, digest)
             for s, digest in digests
             if s.st_mtime_ns < settled and s.st_ctime_ns < settled
         ]
@@ -96,7 +96,7 @@ class StatCache:
         connection = self._open() if self._new else self._connection
         if connection is None:
             return
-        with contextlib.suppress(sqlite3.Error), connection:
+        with contextlib.suppress(sqlite3.Error, OverflowError), connection:
             self._new.sort()
             connection.executemany(_REMEMBER, self._new)
         self._new.clear()
@@ -128,13 +128,3 @@ class StatCache:
 def moving(status: os.stat_result) -> Status:
     """The part of a file's status that moves when its content does."""
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
-def _signed(number: int) -> int:
-    """An unsigned 64-bit number as SQLite stores it."""
-    return number - (1 << 64) if number >= 1 << 63 else number
-
-
-def _unsigned(number: int) -> int:
-    """The number that :func:`_signed` stored."""
-    return number + (1 << 64) if number < 0 else number
