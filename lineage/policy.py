@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage import expressions
+from lineage import expression_parser, expressions
 from lineage.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Requirement:
-    """An expression over metrics that must hold (see :mod:`lineage.expressions`)."""
+    """An expression over metrics that must hold (see :mod:`lineage.expression_parser`)."""
 
     text: str
     expression: expressions.Expression
@@ -57,7 +57,7 @@ class Requirement:
         Raises:
             UsageError: the text is no expression; the message points at the place.
         """
-        return cls(" ".join(text.split()), expressions.parse(text))
+        return cls(" ".join(text.split()), expression_parser.parse(text))
 
     def evaluate(self, metrics: Mapping[str, Any]) -> Outcome:
         """Whether ``metrics`` satisfy it; what needs a metric that is no number does not hold."""

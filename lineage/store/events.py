@@ -23,21 +23,22 @@ def now() -> str:
     return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def document(event: Event) -> dict[str, Any]:
+    """All that an event says, the previous digest among it, but for its own digest."""
+    return {
+        "seq": event.seq,
+        "at": event.at,
+        "actor": event.actor,
+        "kind": event.kind,
+        "subject": event.subject,
+        "payload": json.loads(event.payload),
+        "previous": event.previous,
+    }
+
+
 def event_digest(event: Event) -> Digest:
-    """BLAKE3 of the canonical bytes of all that an event says, the previous digest among it."""
-    return blake3_of(
-        canonical_bytes(
-            {
-                "seq": event.seq,
-                "at": event.at,
-                "actor": event.actor,
-                "kind": event.kind,
-                "subject": event.subject,
-                "payload": json.loads(event.payload),
-                "previous": event.previous,
-            }
-        )
-    )
+    """BLAKE3 of the canonical bytes of :func:`document`."""
+    return blake3_of(canonical_bytes(document(event)))
 
 
 def append(

@@ -223,12 +223,4 @@ def found_pipeline(row: tables.PipelineVersion) -> FoundPipeline:
 
 def event_json(event: tables.Event) -> dict[str, Any]:
     """JSON of an event."""
-    return {
-        "seq": event.seq,
-        "at": event.at,
-        "actor": event.actor,
-        "kind": event.kind,
-        "subject": event.subject,
-        "payload": json.loads(event.payload),
-        "digest": event.digest,
-    }
+    return events.document(event) | {"digest": event.digest}

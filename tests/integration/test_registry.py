@@ -6,6 +6,8 @@ import itertools
 from collections import Counter
 
 import pytest
+import rfc8785
+from blake3 import blake3
 
 from lineage.answers import NamedPipeline
 from lineage.components import EnvironmentKind, Kind
@@ -322,6 +324,17 @@ def test_the_audit_proves_the_chain_and_the_present_state(registry):
     assert result.problems == ()
     assert result.events == len(registry.history(limit=1000))
     assert result.head == registry.history()[0]["digest"]
+
+
+def test_anyone_can_prove_the_chain_from_the_log(registry):
+    _deploy(registry)
+    _promote(registry, add_validated(registry))
+    previous = ""
+    for row in reversed(registry.history(limit=1000)):
+        digest = row.pop("digest")
+        assert row["previous"] == previous
+        assert digest == "blake3:" + blake3(rfc8785.dumps(row)).hexdigest()
+        previous = digest
 
 
 @pytest.mark.parametrize(

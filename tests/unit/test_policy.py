@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineage.errors import UsageError
-from lineage.expressions import DEEPEST, LONGEST
+from lineage.expression_parser import DEEPEST, LONGEST
 from lineage.policy import Outcome, Requirement, evaluate_all, verdict
 
 METRICS = {
