@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections import Counter
 
@@ -11,6 +12,7 @@ from blake3 import blake3
 
 from lineage.answers import NamedPipeline
 from lineage.components import EnvironmentKind, Kind
+from lineage.digest import blake3_of, xxh3
 from lineage.errors import Conflict, GuardRefused, NotFound, UsageError
 
 from ..conftest import add_validated, add_version, captured, captured_pipeline, pipeline
@@ -44,6 +46,31 @@ def test_registering_the_same_tuple_again_makes_no_duplicate(registry):
     )
     assert registry.register("other", captured("1"), actor="a").ref == "other@1"
     assert [v.ref for v in registry.versions("churn")] == ["churn@3", "churn@2", "churn@1"]
+
+
+def test_two_tuples_of_one_name_stay_two(registry):
+    """XXH3 can be made to collide: what tells weights apart is their BLAKE3."""
+    first = captured("1")
+    weights = dataclasses.replace(first.components.weights, blake3=blake3_of(b"other bytes"))
+    forged = dataclasses.replace(
+        first, components=dataclasses.replace(first.components, weights=weights)
+    )
+    one = registry.register("churn", first, actor="a")
+    other = registry.register("churn", forged, actor="mallory")
+    assert one.tuple == other.tuple
+    assert (one.ref, other.ref, other.created) == ("churn@1", "churn@2", True)
+
+
+def test_a_dirty_experiment_shows_as_dirty(registry):
+    clean = captured("1")
+    code = dataclasses.replace(clean.components.code, difference=xxh3(b"change"))
+    dirty = dataclasses.replace(clean, components=dataclasses.replace(clean.components, code=code))
+    registry.register("churn", dirty, kind=Kind.EXPERIMENT, actor="a")
+    _deploy(registry)
+    failing = {check.code for check in registry.guard("churn@1", "production").failures}
+    assert failing == {"kind", "code-clean", "validated"}
+    with pytest.raises(Conflict, match="model_version_complete"):
+        registry.register("churn", dirty, kind=Kind.PRODUCTION, actor="a")
 
 
 def test_what_was_registered_is_shown_whole(registry):
