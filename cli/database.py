@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -54,23 +54,11 @@ def log(
 @audit.command("verify")
 def verify(as_json: Json = False) -> None:
     """Prove the chain of events, and that it tells the present state."""
-    from lineage.errors import IntegrityFailure
-
     with registry() as found:
         result = found.audit()
-    if as_json:
-        output.emit(
-            {
-                "valid": not result.problems,
-                "events": result.events,
-                "head": result.head,
-                "problems": list(result.problems),
-            }
-        )
-    elif not result.problems:
-        output.say(f"{result.events} events, every link holds; the newest is {result.head}")
-    if result.problems:
-        _raise(IntegrityFailure, "The history", result.problems, as_json)
+    good = f"{result.events} events, every link holds; the newest is {result.head}"
+    facts = {"events": result.events, "head": result.head}
+    _report("The history", good, facts, result.problems, as_json)
 
 
 @db.command()
@@ -92,7 +80,6 @@ def upgrade(as_json: Json = False) -> None:
 @db.command()
 def check(as_json: Json = False) -> None:
     """Check the database: the file, the keys, the schema, the triggers."""
-    from lineage.errors import IntegrityFailure
     from lineage.project import opened
     from lineage.store import engine, schema
 
@@ -102,19 +89,9 @@ def check(as_json: Json = False) -> None:
         result = schema.check(opened_engine)
     finally:
         opened_engine.dispose()
-    if as_json:
-        output.emit(
-            {
-                "valid": not result.problems,
-                "revision": result.revision,
-                "head": result.head,
-                "problems": list(result.problems),
-            }
-        )
-    elif not result.problems:
-        output.say(f"The database is whole, its schema is {result.revision}.")
-    if result.problems:
-        _raise(IntegrityFailure, "The database", result.problems, as_json)
+    good = f"The database is whole, its schema is {result.revision}."
+    facts = {"revision": result.revision, "head": result.head}
+    _report("The database", good, facts, result.problems, as_json)
 
 
 def _what(payload: dict[str, object]) -> str:
@@ -137,11 +114,25 @@ def _what(payload: dict[str, object]) -> str:
     return "  ".join(words)
 
 
-def _raise(error: type, what: str, problems: tuple[str, ...], as_json: bool) -> None:
+def _report(
+    what: str,
+    good: str,
+    facts: dict[str, Any],
+    problems: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Print what a check found; exit 6 where it found problems."""
+    from lineage.errors import IntegrityFailure
+
     if as_json:
-        raise typer.Exit(error.exit_code)  # type: ignore[attr-defined]
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    raise error(
-        f"{what} is not whole: {problems[0]}{more}.",
-        remedy="Compare it with a backup; all that was found: add --json",
-    )
+        output.emit({"valid": not problems, **facts, "problems": list(problems)})
+        if problems:
+            raise typer.Exit(IntegrityFailure.exit_code)
+    elif problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise IntegrityFailure(
+            f"{what} is not whole: {problems[0]}{more}.",
+            remedy="Compare it with a backup; all that was found: add --json",
+        )
+    else:
+        output.say(good)

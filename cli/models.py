@@ -87,34 +87,28 @@ def validate(
     It passes where every `require` of lineage.toml holds; with none configured, say --passed or
     --failed. --failed always wins.
     """
-    from lineage import policy
-    from lineage.answers import NamedPipeline
-    from lineage.names import Reference
+    from lineage import workflow
 
-    reference = Reference.parse(ref)
     with project_and_registry() as (project, found):
-        requirements = project.config.model(reference.model).requirements
-        values = project.read_metrics(reference.model, metrics)
-        outcomes = policy.evaluate_all(requirements, values or {})
-        verdict = policy.verdict(outcomes, passed)
-        target: Any = (
-            NamedPipeline(None, pipeline)
-            if pipeline is not None
-            else project.capture_pipeline(project.config.pipeline_of(reference.model))
-        )
-        done = found.validate(
-            ref, target, passed=verdict, metrics=values, outcomes=outcomes, actor=actor(project)
+        done = workflow.validate(
+            project,
+            found,
+            ref,
+            metrics=metrics,
+            stated=passed,
+            pipeline=pipeline,
+            actor=actor(project),
         )
     if as_json:
         output.emit(done)
         return
-    word = "passed" if verdict else "failed"
+    word = "passed" if done["passed"] else "failed"
     named = done["pipeline"]
     output.say(
         f"{done['ref']} {word} with pipeline {named['name']} {output.short(named['digest'])}"
     )
-    for outcome in outcomes:
-        output.say(f"  {'holds ' if outcome.holds else 'BROKEN'}  {outcome.sentence}")
+    for outcome in done["requirements"]:
+        output.say(f"  {'holds ' if outcome['holds'] else 'BROKEN'}  {outcome['sentence']}")
 
 
 def versions(model: Model, as_json: Json = False) -> None:

@@ -8,7 +8,6 @@ import typer
 
 from . import output
 from .options import Env, Json, Revision, actor, project_and_registry
-from .serving import pipeline_target
 
 pipeline = typer.Typer(
     help="What prepares the inputs: capture, compare, deploy.", no_args_is_help=True
@@ -121,9 +120,10 @@ def deploy(
 
     Refused (3) where a serving model would be left without a passing validation on it.
     """
+    from lineage.workflow import pipeline_target
+
     with project_and_registry() as (project, found):
-        chosen = name if digest is not None and name else project.pipeline_name(name)
-        target = pipeline_target(project, chosen if digest is None else f"{chosen}@{digest}")
+        target = pipeline_target(project, name, digest)
         done = found.release(env, target, actor=actor(project))
     if as_json:
         output.emit(done.to_json())

@@ -38,7 +38,7 @@ def guard(
     Exit 0 where it may, 3 where it may not; anything but 0 blocks.
     """
     from lineage.errors import GuardRefused, UsageError
-    from lineage.working_tree import guard_working_tree
+    from lineage.workflow import guard_working_tree
 
     if form not in ("text", "json"):
         raise UsageError(f"{form[:40]!r} is not a format.", remedy="Use --format text or json.")
@@ -115,8 +115,11 @@ def release(
     as_json: Json = False,
 ) -> None:
     """Move a pipeline and models that ride on it in one step, or not at all."""
+    from lineage.workflow import pipeline_target
+
+    name, at, digest = pipeline.partition("@")
     with project_and_registry() as (project, found):
-        target = pipeline_target(project, pipeline)
+        target = pipeline_target(project, name, digest if at else None)
         done = found.release(env, target, model, actor=actor(project))
     named = done.pipeline
     _released(done, f"{named['name']} {output.short(named['digest'])} released to {env}", as_json)
@@ -158,17 +161,6 @@ def serving(
         output.say("Nothing serves yet.")
     for slot in slots:
         output.serving(slot)
-
-
-def pipeline_target(project: Any, text: str) -> Any:  # noqa: ANN401 - imported when it runs
-    """What ``NAME`` (captured here) or ``NAME@DIGEST`` (recorded) means."""
-    from lineage.answers import NamedPipeline
-    from lineage.names import check_name
-
-    name, at, digest = text.partition("@")
-    if at:
-        return NamedPipeline(check_name("pipeline", name), digest)
-    return project.capture_pipeline(project.pipeline_name(name))
 
 
 def _moved(done: Any, what: str, as_json: bool) -> None:  # noqa: ANN401 - Moved

@@ -225,13 +225,13 @@ class Project:
         Raises:
             CaptureError: something is missing, does not match, or the tree is dirty.
         """
-        from lineage.capture.version import VersionCapture
+        from lineage.version_capture import VersionCapture
 
         return VersionCapture(self, model, wanted or Wanted(), progress).capture()
 
     def bytes_to_hash(self, model: str, wanted: Wanted) -> int:
         """About how many bytes :meth:`capture` will read, for a progress bar."""
-        from lineage.capture.version import VersionCapture
+        from lineage.version_capture import VersionCapture
 
         return VersionCapture(self, model, wanted).size
 
