@@ -16,7 +16,9 @@ def main() -> None:
     from lineage.errors import LineageError
 
     from .app import build
+    from .options import State
 
+    State.words = tuple(sys.argv[1:])
     _prepare()
     try:
         build(sys.argv[1:])()

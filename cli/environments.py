@@ -1,13 +1,18 @@
-"""`env create / list / show`."""
+"""`env create / list / show / apply`."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import output
-from .options import Json, actor, project_and_registry, registry
+from .options import DryRun, Json, actor, project_and_registry, registry
+
+if TYPE_CHECKING:
+    from lineage.environments import PlannedChange
 
 env = typer.Typer(help="Places where models serve.", no_args_is_help=True)
 
@@ -56,13 +61,15 @@ def list_(as_json: Json = False) -> None:
 
 @env.command()
 def show(name: Name, as_json: Json = False) -> None:
-    """Show an environment: its pipelines and slots."""
+    """Show an environment: its policy, pipelines and slots."""
     with registry() as found:
         document = found.environment(name)
     if as_json:
         output.emit(document)
         return
     output.say(f"{document['name']} ({document['kind']})")
+    for line in _policy(document["policy"]):
+        output.say(f"  {line}")
     for row in document["pipelines"]:
         output.say(
             f"  pipeline  {row['name']}  {output.short(row['digest'])}  since "
@@ -71,6 +78,66 @@ def show(name: Name, as_json: Json = False) -> None:
     for slot in document["slots"]:
         sides = [slot[side]["ref"] if slot[side] else "-" for side in ("serving", "backup")]
         output.say(f"  model     {slot['model']}  serving {sides[0]}  backup {sides[1]}")
+
+
+@env.command()
+def apply(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="environments.toml")],
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Make environments what a file declares: their kind and their policy.
+
+    Environments that the file does not name stay as they are.
+    """
+    from lineage.policy_file import read
+
+    declared = read(file)
+    with project_and_registry() as (project, found):
+        who = actor(project)
+        plan = found.apply_environments(declared, dry_run=True, actor=who)
+        if not as_json:
+            _show_plan(plan)
+        changes = any(change.lines for change in plan)
+        if changes and not dry_run:
+            plan = found.apply_environments(declared, actor=who)
+    if as_json:
+        output.emit(
+            {
+                "applied": changes and not dry_run,
+                "dry_run": dry_run,
+                "plan": [change.to_json() for change in plan],
+            }
+        )
+    elif not changes:
+        output.say("Nothing to do.")
+    else:
+        output.say("Nothing was changed: this is a dry run." if dry_run else "Applied.")
+
+
+def _show_plan(plan: Sequence[PlannedChange]) -> None:
+    for change in plan:
+        output.say(f"{change.action.ljust(6)}  {change.environment}")
+        for line in change.lines:
+            output.say(f"          {line}")
+
+
+def _policy(policy: dict[str, Any]) -> list[str]:
+    """What an environment demands, one line a demand."""
+    lines = [f"require    {text}" for text in policy["require"]]
+    for model, texts in policy["models"].items():
+        lines += [f"require    {model}: {text}" for text in texts]
+    if policy["promote_from"]:
+        lines.append(f"path       from {policy['promote_from']}")
+    if policy["approvals"]:
+        without = ", ".join(policy["not_approvers"])
+        lines.append(f"approvals  {policy['approvals']}" + (f", not {without}" if without else ""))
+    if policy["backup"]:
+        lines.append("backup     demanded")
+    if not policy["accept_carried"]:
+        lines.append("carried    validations are not accepted")
+    lines += [f"waive      {code}: {', '.join(who)}" for code, who in policy["waive"].items()]
+    return lines
 
 
 def _models(row: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""`register`, `validate`, `versions`, `show`, `diff`."""
+"""`register`, `validate`, `verify`, `versions`, `show`, `diff`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from typing import Annotated, Any
 import typer
 
 from . import output
-from .options import Json, Model, Ref, Revision, actor, project_and_registry, registry
+from .options import (
+    Command,
+    Json,
+    Model,
+    Ref,
+    Revision,
+    actor,
+    behind_dashes,
+    project_and_registry,
+    registry,
+)
 
 
 def register(
@@ -36,21 +46,35 @@ def register(
             help="The id of a pipeline that lives elsewhere, e.g. an image's sha256:…",
         ),
     ] = None,
+    command: Command = None,
     as_json: Json = False,
 ) -> None:
-    """Capture code, data, pipeline and weights, and record them as a version."""
+    """Capture code, data, pipeline and weights, and record them as a version.
+
+    With a command behind --, the training is run here first, and nothing is registered where what
+    it was made from changed meanwhile.
+    """
     from lineage.digest import Digest
     from lineage.names import check_name
     from lineage.project import Wanted
 
     check_name("model", model)
+    words = behind_dashes(command)
     chosen = _kind(kind)
     stated = Digest(pipeline_version) if pipeline_version else None
     with project_and_registry() as (project, found):
         wanted = Wanted(chosen, weights, tuple(data or ()), stated, rev)
-        with output.hashing(project.bytes_to_hash(model, wanted)) as progress:
-            captured = project.capture(model, wanted, progress)
-        done = found.register(model, captured, kind=chosen, parent=parent, actor=actor(project))
+        run = None
+        if words:
+            from lineage.believed import run_and_capture
+
+            captured, run = run_and_capture(project, model, wanted, words, quiet_stdout=as_json)
+        else:
+            with output.hashing(project.bytes_to_hash(model, wanted)) as progress:
+                captured = project.capture(model, wanted, progress)
+        done = found.register(
+            model, captured, kind=chosen, parent=parent, run=run, actor=actor(project)
+        )
     for path in captured.loose:
         output.note(f"note: {path} is versioned by neither git nor DVC; its digest joins the data.")
     if as_json:
@@ -80,35 +104,75 @@ def validate(
             help="A recorded pipeline version; default: the pipeline as captured here.",
         ),
     ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--data",
+            metavar="ITEM",
+            help="A data set that it is made on: a path, or name=uri@version. Repeatable.",
+        ),
+    ] = None,
+    carry_over: Annotated[
+        bool,
+        typer.Option(
+            "--carry-over",
+            help="Let a passing verdict hold for this pipeline too, where only comments and "
+            "formatting differ.",
+        ),
+    ] = False,
+    command: Command = None,
     as_json: Json = False,
 ) -> None:
     """Record a verdict on a version with a pipeline version.
 
     It passes where every `require` of lineage.toml holds; with none configured, say --passed or
-    --failed. --failed always wins.
+    --failed. --failed always wins. With a command behind --, it is run here: it must exit 0 and
+    write the metrics, and what the version is made of must be here and stay the same meanwhile.
     """
     from lineage import workflow
+    from lineage.errors import UsageError
 
-    with project_and_registry() as (project, found):
-        done = workflow.validate(
-            project,
-            found,
-            ref,
-            metrics=metrics,
-            stated=passed,
-            pipeline=pipeline,
-            actor=actor(project),
+    words = behind_dashes(command)
+    wanted = workflow.Validating(metrics, passed, pipeline, tuple(data or ()))
+    if carry_over and (words or metrics or data or passed is not None):
+        raise UsageError(
+            "--carry-over takes the verdict, the metrics and the data of another validation.",
+            remedy="Leave --passed, --failed, --metrics, --data and the command out.",
         )
+    with project_and_registry() as (project, found):
+        who = actor(project)
+        if carry_over:
+            done = workflow.carry_over(project, found, ref, pipeline, actor=who)
+        elif words:
+            from lineage.believed import run_and_validate
+
+            done = run_and_validate(
+                project, found, ref, wanted, words, quiet_stdout=as_json, actor=who
+            )
+        else:
+            done = workflow.validate(project, found, ref, wanted, actor=who)
     if as_json:
         output.emit(done)
-        return
-    word = "passed" if done["passed"] else "failed"
-    named = done["pipeline"]
-    output.say(
-        f"{done['ref']} {word} with pipeline {named['name']} {output.short(named['digest'])}"
-    )
-    for outcome in done["requirements"]:
-        output.say(f"  {'holds ' if outcome['holds'] else 'BROKEN'}  {outcome['sentence']}")
+    else:
+        _verdict(done)
+
+
+def verify(ref: Ref, as_json: Json = False) -> None:
+    """Look for the weights of a version where they were registered, and record what was found.
+
+    Exit 6 where they are missing or do not match their digests.
+    """
+    from lineage import workflow
+    from lineage.errors import IntegrityFailure
+
+    with project_and_registry() as (project, found):
+        done = workflow.verify(project, found, ref, actor=actor(project))
+    if as_json:
+        output.emit(done)
+    else:
+        output.say(f"{done['ref']}: the weights are {done['state']} at {done['place']}")
+    if done["state"] != "intact":
+        raise typer.Exit(IntegrityFailure.exit_code)
 
 
 def versions(model: Model, as_json: Json = False) -> None:
@@ -160,9 +224,11 @@ def show(ref: Ref, as_json: Json = False) -> None:
         output.say(f"  parent    {row['parent']}")
     for verdict in row["validations"]:
         word = "passed" if verdict["passed"] else "failed"
+        basis = {"carried": f", carried from {verdict['rests_on']}", "run": ", run here"}
         output.say(
             f"  {word}    with {output.short(verdict['pipeline']['digest'])} "
             f"{output.moment(verdict['validated_at'])} by {verdict['validated_by']}"
+            f"{basis.get(verdict['basis'], '')}"
         )
 
 
@@ -174,8 +240,8 @@ def diff(
     """Show what differs between two versions, component by component."""
     from lineage.compare import compare_versions
 
-    with registry() as found:
-        changes = compare_versions(found, first, second)
+    with project_and_registry() as (project, found):
+        changes = compare_versions(project, found, first, second)
     if as_json:
         output.emit(changes)
         return
@@ -187,6 +253,26 @@ def diff(
         output.say(f"{name.ljust(8)}  {part['first'] or '-'} → {part['second'] or '-'}")
         for line in part["explanation"]:
             output.say(f"            {line}")
+        output.explanation(part, "            ")
+
+
+def _verdict(done: dict[str, Any]) -> None:
+    word = "passed" if done["passed"] else "failed"
+    named = done["pipeline"]
+    output.say(
+        f"{done['ref']} {word} with pipeline {named['name']} {output.short(named['digest'])}"
+    )
+    if done["rests_on"] is not None:
+        output.say(f"  carried over from validation {done['rests_on']}: {done['difference']}")
+    run = done["run"]
+    if run is not None:
+        output.say(f"  ran     {' '.join(run['command'])}")
+        output.say(f"          exit status {run['exit_status']} after {run['seconds']:.1f} s")
+    for item in done["data"]:
+        output.say(f"  data    {item['name']}  {output.short(item['digest'])}")
+    for outcome in done["requirements"]:
+        word = {True: "holds ", False: "BROKEN", None: "later "}[outcome["holds"]]
+        output.say(f"  {word}  {outcome['sentence']}")
 
 
 def _kind(text: str) -> Any:  # noqa: ANN401 - Kind, imported when the command runs

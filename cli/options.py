@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from lineage.project import Project
     from lineage.registry import Registry
+    from lineage.waiving import WaiverRequest
 
 
 class State:
@@ -20,6 +21,8 @@ class State:
 
     registry: str | None = None
     as_json: bool = False
+    form: str = "text"
+    words: tuple[str, ...] = ()
 
 
 def _as_json(value: bool) -> bool:
@@ -60,6 +63,33 @@ Revision = Annotated[
 ]
 
 
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Decide and show the plan; change nothing.")
+]
+Waive = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--waive", metavar="CODE", help="Waive a rule; needs --reason. Recorded. Repeatable."
+    ),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(
+        "--until",
+        metavar="TIME",
+        help="When the waiver ends, e.g. 2026-11-28T08:00:00Z; default: when the version leaves.",
+    ),
+]
+
+
+Command = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[-- COMMAND…]", help="A command to run between two captures.", show_default=False
+    ),
+]
+
+
 @contextmanager
 def registry() -> Iterator[Registry]:
     """The registry that the flag, the environment or the project's configuration names."""
@@ -75,6 +105,32 @@ def project_and_registry() -> Iterator[tuple[Project, Registry]]:
 
     with opened() as project, connect(project.registry_url(State.registry)) as found:
         yield project, found
+
+
+def behind_dashes(command: list[str] | None) -> list[str]:
+    """A command to run, which must stand behind ``--``: a stray word is never run.
+
+    Raises:
+        UsageError: it does not.
+    """
+    from lineage.errors import UsageError
+
+    if command and "--" not in State.words:
+        raise UsageError(
+            f"{command[0][:60]!r} is one argument too many.",
+            remedy="A command to run stands behind --: lineage validate churn@7 -- python eval.py",
+        )
+    return command or []
+
+
+def waivers(codes: list[str] | None, reason: str | None, until: str | None) -> WaiverRequest | None:
+    """What `--waive`, `--reason` and `--until` ask for."""
+    from lineage.registry import parse_time
+    from lineage.store.events import now
+    from lineage.waiving import WaiverRequest
+
+    end = parse_time(until) if until is not None else None
+    return WaiverRequest.checked(codes or (), reason, end, now())
 
 
 def actor(project: Project | None = None) -> str:

@@ -17,17 +17,25 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from lineage.answers import Moved, Occupying, Serving
+    from lineage.decision import Check, Decision, Waiver
     from lineage.errors import LineageError
-    from lineage.guard import Check, Decision
 
 _COLOURS: Final = {"pass": "32", "fail": "1;31", "warn": "33", "waived": "33", "skipped": "2"}
+_VERBS: Final = {"enter": "enter", "stay": "stay in", "return": "return to"}
 _MOST_CHANGES: Final = 20
+_MOST_LINES: Final = 40
+"""Lines of one file's diff that a terminal shows; --json has more."""
 _CONTROL: Final = re.compile(r"(?!\x1b\[[0-9;]*m)[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def emit(value: Any) -> None:  # noqa: ANN401 - any JSON value
     """Print a JSON document on stdout."""
     print(json.dumps(value, indent=2, ensure_ascii=False))  # noqa: T201
+
+
+def raw(text: str) -> None:
+    """Print a document for other programs on stdout, its control characters kept."""
+    print(text)  # noqa: T201
 
 
 def say(text: str = "") -> None:
@@ -72,7 +80,7 @@ def moment(text: str) -> str:
 def decision(made: Decision) -> None:
     """Print the guard's decision: every check, and for those that fail why and what to do."""
     ref = f"{made.model}@{made.version}"
-    verb = "stay in" if made.staying else "enter"
+    verb = _VERBS[made.move.value]
     word = f"may {verb}" if made.allowed else f"may not {verb}"
     say(_paint(f"{ref} {word} {made.environment}", "1;32" if made.allowed else "1;31"))
     for check in made.checks:
@@ -86,29 +94,72 @@ def serving(slot: Serving) -> None:
     _occupying("backup", slot.backup)
     if slot.pipeline["name"] is not None:
         say(f"  pipeline  {slot.pipeline['name']}  {short(slot.pipeline['digest'])}")
+    if slot.waiver is not None:
+        _waiver(slot.waiver, slot.waiver_ended)
+    for waiver in slot.further_waivers:
+        _waiver(waiver, False)
     if slot.contradicted:
         say(_paint("  contradicted: the newest verdict on what serves is a failure", "1;31"))
 
 
 def moved(what: str, done: Moved) -> None:
     """Print what a promotion, deployment, release or rollback did."""
-    if State.as_json:
-        return
     say(what)
     for slot in done.slots:
         serving(slot)
     for name in done.emptied_backups:
         say(_paint(f"  {name} has no backup now", "33"))
+    for code in done.unused_waivers:
+        note(f"note: {code} did not fail, so nothing was waived for it.")
+
+
+def plan(done: Moved) -> None:
+    """Print what a release or a deployment is about to do."""
+    if State.as_json:
+        return
+    named = done.pipeline
+    say(f"plan: {named['name']} {short(named['digest'])} runs in {done.environment}")
+    for step in done.steps:
+        say(f"  {step.model.ljust(12)}  serving {_arrow(step.serving_before, step.serving_after)}")
+        backup = _arrow(step.backup_before, step.backup_after)
+        emptied = step.backup_before is not None and step.backup_after is None
+        why = "  (emptied: it has not passed with this pipeline)" if emptied else ""
+        say(f"  {''.ljust(12)}  backup  {backup}{_paint(why, '33')}")
+    if not done.steps:
+        say("  no model is touched")
+
+
+def explanation(found: dict[str, Any], indent: str = "  ") -> None:
+    """Print the commits and the diffs behind changes."""
+    if found.get("commits"):
+        say(f"{indent}commits in between:")
+    for commit in found.get("commits", []):
+        when = f"{commit['at'][:10]}  {commit['author']}"
+        say(f"{indent}  {commit['commit'][:12]}  {when}  {commit['subject']}")
+    if found.get("more_commits"):
+        say(f"{indent}  and {found['more_commits']} more")
+    for diff in found.get("diffs", []):
+        for line in diff["lines"][:_MOST_LINES]:
+            say(f"{indent}{_diff_line(line)}")
+        left_out = diff["left_out"] + max(0, len(diff["lines"]) - _MOST_LINES)
+        if left_out:
+            say(_dim(f"{indent}({left_out} more lines of {diff['path']})"))
 
 
 def report(error: LineageError) -> int:
     """Print an error, with the guard's decisions where it carries them; its exit code."""
-    from lineage.errors import GuardRefused
+    from lineage.errors import CarryRefused, GuardRefused
 
     if isinstance(error, GuardRefused):
         _refusal(error)
     elif State.as_json:
         emit(error.to_json())
+    elif isinstance(error, CarryRefused):
+        explanation(error.details)
+    if State.form == "github":
+        from .reports import github
+
+        raw(github.problem(str(error), error.remedy))
     note(f"{_paint_error('error:')} {error}")
     note(f"  {error.remedy}")
     return error.exit_code
@@ -154,13 +205,14 @@ def _refusal(error: Any) -> None:  # noqa: ANN401 - GuardRefused, imported where
 def _check(check: Check) -> None:
     status = check.status.value
     say(f"  {_paint(status.ljust(7), _COLOURS[status])}  {check.code.ljust(17)}  {check.summary}")
-    if status not in ("fail", "warn"):
+    if status not in ("fail", "warn", "waived"):
         return
     changes = check.details.get("explanation", [])
     for change in changes[:_MOST_CHANGES]:
         say(f"           {_paint(change, '33')}")
     if len(changes) > _MOST_CHANGES:
         say(f"           and {len(changes) - _MOST_CHANGES} more (see --json)")
+    explanation(check.details, "           ")
     if check.remedy:
         say(_dim(f"           → {check.remedy}"))
 
@@ -173,6 +225,25 @@ def _occupying(side: str, occupying: Occupying | None) -> None:
         f"  {side.ljust(8)}  {occupying.ref.ljust(12)}  weights {short(occupying.weights)}  "
         f"since {moment(occupying.promoted_at)} by {occupying.promoted_by}"
     )
+
+
+def _arrow(before: str | None, after: str | None) -> str:
+    if before == after:
+        return f"{before or '-'} (stays)"
+    return f"{before or '-'} → {after or '-'}"
+
+
+def _diff_line(line: str) -> str:
+    colour = {"+": "32", "-": "31", "@": "36"}.get(line[:1])
+    return _paint(line, colour) if colour else line
+
+
+def _waiver(waiver: Waiver, ended: bool) -> None:
+    until = f" until {moment(waiver.until)}" if waiver.until else ""
+    word = "waiver ended" if ended else "waived"
+    colour = "1;31" if ended else "33"
+    who = f"{waiver.code} by {waiver.by} on {moment(waiver.at)}{until}"
+    say(_paint(f"  {word.ljust(8)}  {who}: {waiver.reason}", colour))
 
 
 def _row(cells: Sequence[str], widths: Sequence[int]) -> str:

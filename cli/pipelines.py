@@ -7,7 +7,18 @@ from typing import Annotated, Any
 import typer
 
 from . import output
-from .options import Env, Json, Revision, actor, project_and_registry
+from .options import (
+    DryRun,
+    Env,
+    Json,
+    Reason,
+    Revision,
+    Until,
+    Waive,
+    actor,
+    project_and_registry,
+    waivers,
+)
 
 pipeline = typer.Typer(
     help="What prepares the inputs: capture, compare, deploy.", no_args_is_help=True
@@ -102,6 +113,7 @@ def diff(
     output.say(f"{output.short(result['validated'])} → {output.short(result['deployed'])}")
     for line in result["explanation"] or ["no difference"]:
         output.say(f"  {line}")
+    output.explanation(result)
 
 
 @pipeline.command()
@@ -114,19 +126,30 @@ def deploy(
             "--digest", metavar="DIGEST", help="A recorded version; default: as captured here."
         ),
     ] = None,
+    dry_run: DryRun = False,
+    waive: Waive = None,
+    reason: Reason = None,
+    until: Until = None,
     as_json: Json = False,
 ) -> None:
     """Record that a pipeline version now runs in an environment.
 
     Refused (3) where a serving model would be left without a passing validation on it.
     """
-    from lineage.workflow import pipeline_target
+    from lineage import workflow
 
-    with project_and_registry() as (project, found):
-        target = pipeline_target(project, name, digest)
-        done = found.release(env, target, actor=actor(project))
+    asked = waivers(waive, reason, until)
+    with project_and_registry() as (project, found), workflow.explaining(project, found):
+        target = workflow.pipeline_target(project, name, digest)
+        done = found.release(
+            env, target, reason=reason, waive=asked, dry_run=dry_run, actor=actor(project)
+        )
     if as_json:
-        output.emit(done.to_json())
+        output.emit(done.to_json() | {"dry_run": dry_run})
+        return
+    if dry_run:
+        output.plan(done)
+        output.say("Nothing was changed: this is a dry run.")
         return
     word = "runs" if done.changed else "already runs"
     named = done.pipeline

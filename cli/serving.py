@@ -1,4 +1,4 @@
-"""`guard`, `promote`, `rollback`, `retire`, `release`, `serving`."""
+"""`guard`, `promote`, `rollback`, `retire`, `release`, `approve`, `serving`."""
 
 from __future__ import annotations
 
@@ -8,22 +8,30 @@ import typer
 
 from . import output
 from .options import (
+    DryRun,
     Env,
     Expect,
     Json,
     Model,
     Reason,
     Ref,
+    State,
+    Until,
+    Waive,
     actor,
     project_and_registry,
     registry,
+    waivers,
 )
 
 
 def guard(
     ref: Ref,
     env: Env,
-    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="text or json.")] = "text",
+    form: Annotated[
+        str,
+        typer.Option("--format", metavar="FORMAT", help="text, json, github, junit or sarif."),
+    ] = "text",
     working_tree: Annotated[
         bool,
         typer.Option(
@@ -35,32 +43,54 @@ def guard(
 ) -> None:
     """Decide whether a version may serve in an environment; change nothing.
 
-    Exit 0 where it may, 3 where it may not; anything but 0 blocks.
+    Exit 0 where it may, 3 where it may not; anything but 0 blocks. The format github prints
+    annotations and appends a summary to $GITHUB_STEP_SUMMARY.
     """
+    from lineage import workflow
     from lineage.errors import GuardRefused, UsageError
-    from lineage.workflow import guard_working_tree
 
-    if form not in ("text", "json"):
-        raise UsageError(f"{form[:40]!r} is not a format.", remedy="Use --format text or json.")
-    with project_and_registry() as (project, found):
-        made = (
-            guard_working_tree(project, found, ref, env) if working_tree else found.guard(ref, env)
+    from . import reports
+
+    if form not in reports.FORMATS:
+        raise UsageError(
+            f"{form[:40]!r} is not a format.", remedy=f"Use one of {', '.join(reports.FORMATS)}."
         )
-    if as_json or form == "json":
-        output.emit(made.to_json())
+    State.form = form
+    with project_and_registry() as (project, found):
+        made = workflow.guard(project, found, ref, env, working_tree=working_tree)
+    if as_json or form != "text":
+        output.raw(reports.render("json" if as_json else form, made))
     else:
         output.decision(made)
     if not made.allowed:
         raise typer.Exit(GuardRefused.exit_code)
 
 
-def promote(ref: Ref, env: Env, expect_revision: Expect = None, as_json: Json = False) -> None:
+def promote(
+    ref: Ref,
+    env: Env,
+    expect_revision: Expect = None,
+    waive: Waive = None,
+    reason: Reason = None,
+    until: Until = None,
+    as_json: Json = False,
+) -> None:
     """Let a version serve in an environment, if the guard allows it.
 
     What served before becomes the backup.
     """
-    with project_and_registry() as (project, found):
-        done = found.promote(ref, env, expect_revision=expect_revision, actor=actor(project))
+    from lineage import workflow
+
+    asked = waivers(waive, reason, until)
+    with project_and_registry() as (project, found), workflow.explaining(project, found):
+        done = found.promote(
+            ref,
+            env,
+            expect_revision=expect_revision,
+            reason=reason,
+            waive=asked,
+            actor=actor(project),
+        )
     word = "now serves" if done.changed else "already serves"
     _moved(done, f"{ref} {word} in {env}", as_json)
 
@@ -68,14 +98,24 @@ def promote(ref: Ref, env: Env, expect_revision: Expect = None, as_json: Json = 
 def rollback(
     model: Model,
     env: Env,
-    reason: Reason = None,
     expect_revision: Expect = None,
+    waive: Waive = None,
+    reason: Reason = None,
+    until: Until = None,
     as_json: Json = False,
 ) -> None:
     """Let the backup serve again, if the guard allows it."""
-    with project_and_registry() as (project, found):
+    from lineage import workflow
+
+    asked = waivers(waive, reason, until)
+    with project_and_registry() as (project, found), workflow.explaining(project, found):
         done = found.rollback(
-            model, env, reason=reason, expect_revision=expect_revision, actor=actor(project)
+            model,
+            env,
+            reason=reason,
+            expect_revision=expect_revision,
+            waive=asked,
+            actor=actor(project),
         )
     _moved(done, f"{model} rolled back in {env}", as_json)
 
@@ -112,17 +152,50 @@ def release(
             "--model", metavar="REF", help="A version to promote. Repeatable.", show_default=False
         ),
     ],
+    dry_run: DryRun = False,
+    waive: Waive = None,
+    reason: Reason = None,
+    until: Until = None,
     as_json: Json = False,
 ) -> None:
-    """Move a pipeline and models that ride on it in one step, or not at all."""
+    """Move a pipeline and models that ride on it in one step, or not at all.
+
+    The plan is printed first: what moves, and what becomes of each backup.
+    """
+    from lineage import workflow
     from lineage.workflow import pipeline_target
 
+    asked = waivers(waive, reason, until)
     name, at, digest = pipeline.partition("@")
-    with project_and_registry() as (project, found):
+    with project_and_registry() as (project, found), workflow.explaining(project, found):
         target = pipeline_target(project, name, digest if at else None)
-        done = found.release(env, target, model, actor=actor(project))
-    named = done.pipeline
-    _released(done, f"{named['name']} {output.short(named['digest'])} released to {env}", as_json)
+        who = actor(project)
+        done = found.release(env, target, model, waive=asked, dry_run=True, actor=who)
+        output.plan(done)
+        if not dry_run:
+            done = found.release(
+                env, target, model, waive=asked, reason=reason, seen=done.revisions, actor=who
+            )
+    if as_json:
+        output.emit(done.to_json() | {"dry_run": dry_run})
+    elif dry_run:
+        output.say("Nothing was changed: this is a dry run.")
+    else:
+        named = done.pipeline
+        output.moved(f"{named['name']} {output.short(named['digest'])} released to {env}", done)
+
+
+def approve(ref: Ref, env: Env, as_json: Json = False) -> None:
+    """Approve a version for an environment, on the pipeline that runs there now."""
+    with project_and_registry() as (project, found):
+        done = found.approve(ref, env, actor=actor(project))
+    if as_json:
+        output.emit(done)
+        return
+    output.say(
+        f"{done['ref']} approved for {env} by {done['approved_by']} "
+        f"({done['approvals']} of {done['needed']} that are demanded)"
+    )
 
 
 def serving(
@@ -166,12 +239,5 @@ def serving(
 def _moved(done: Any, what: str, as_json: bool) -> None:  # noqa: ANN401 - Moved
     if as_json:
         output.emit(done.slots[0].to_json() | {"changed": done.changed})
-    else:
-        output.moved(what, done)
-
-
-def _released(done: Any, what: str, as_json: bool) -> None:  # noqa: ANN401 - Moved
-    if as_json:
-        output.emit(done.to_json())
     else:
         output.moved(what, done)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lineage.guard import Decision
+    from lineage.decision import Decision, Waiver
     from lineage.pipeline import PipelineVersion
 
 
@@ -87,7 +87,8 @@ class Occupying:
 class Serving:
     """A slot as `serving` answers it.
 
-    ``contradicted`` tells that the newest verdict on what serves has become a failure.
+    ``contradicted`` tells that the newest verdict on what serves has become a failure. ``waivers``
+    are those in force; ``rests_on`` is the one in place of the proof, also when its time is over.
     """
 
     environment: str
@@ -97,6 +98,23 @@ class Serving:
     serving: Occupying | None
     backup: Occupying | None
     contradicted: bool = False
+    waivers: tuple[Waiver, ...] = ()
+    rests_on: Waiver | None = None
+
+    @property
+    def waiver(self) -> Waiver | None:
+        """The waiver to tell first: what the slot rests on, else any in force."""
+        return self.rests_on or next(iter(self.waivers), None)
+
+    @property
+    def further_waivers(self) -> tuple[Waiver, ...]:
+        """The others that are in force."""
+        return tuple(waiver for waiver in self.waivers if waiver != self.waiver)
+
+    @property
+    def waiver_ended(self) -> bool:
+        """Whether what serves rests on a waiver whose time is over."""
+        return self.rests_on is not None and self.rests_on not in self.waivers
 
     def to_json(self) -> dict[str, Any]:
         """JSON of `serving`."""
@@ -107,14 +125,52 @@ class Serving:
             "pipeline": self.pipeline,
             "serving": self.serving.to_json() if self.serving else None,
             "backup": self.backup.to_json() if self.backup else None,
-            "waiver": None,
+            "waiver": self._waiver_json(),
             "contradicted": self.contradicted,
+        }
+
+    def _waiver_json(self) -> dict[str, Any] | None:
+        if self.waiver is None:
+            return None
+        further = [waiver.to_json() for waiver in self.further_waivers]
+        return self.waiver.to_json() | {"ended": self.waiver_ended, "further": further}
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a move does to one slot: the references before and after, None where nothing stands.
+
+    ``revision`` is the slot's before.
+    """
+
+    model: str
+    environment: str
+    serving_before: str | None
+    backup_before: str | None
+    serving_after: str | None
+    backup_after: str | None
+    revision: int = 0
+
+    def then(self, after: Step) -> Step:
+        """The step from this state to a later one."""
+        return replace(self, serving_after=after.serving_after, backup_after=after.backup_after)
+
+    def to_json(self) -> dict[str, Any]:
+        """One entry of the ``plan`` in the JSON of `release`."""
+        return {
+            "model": self.model,
+            "environment": self.environment,
+            "serving": {"before": self.serving_before, "after": self.serving_after},
+            "backup": {"before": self.backup_before, "after": self.backup_after},
         }
 
 
 @dataclass(frozen=True)
 class Moved:
-    """What a promotion, rollback, deployment or release did."""
+    """What a promotion, rollback, deployment or release did, or would do.
+
+    ``unused_waivers`` are the rules that were asked to be waived and did not fail.
+    """
 
     environment: str
     changed: bool
@@ -122,6 +178,13 @@ class Moved:
     decisions: tuple[Decision, ...]
     emptied_backups: tuple[str, ...] = ()
     pipeline: dict[str, str | None] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
+    unused_waivers: tuple[str, ...] = ()
+
+    @property
+    def revisions(self) -> dict[str, int]:
+        """The revision of each slot that is touched, before it is, by the model's name."""
+        return {step.model: step.revision for step in self.steps}
 
     def to_json(self) -> dict[str, Any]:
         """JSON of `release` and `pipeline deploy`."""
@@ -131,6 +194,7 @@ class Moved:
             "pipeline": self.pipeline,
             "models": [slot.to_json() for slot in self.slots],
             "emptied_backups": list(self.emptied_backups),
+            "plan": [step.to_json() for step in self.steps],
         }
 
 

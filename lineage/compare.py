@@ -1,4 +1,4 @@
-"""Comparing pipeline versions however a person names them."""
+"""Comparing pipeline versions and model versions however a person names them."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 from lineage.answers import NamedPipeline
 from lineage.errors import LineageError, NotFound
-from lineage.guard import changes_between
+from lineage.explain import Explainer
+from lineage.pipeline import changes_between
 
 if TYPE_CHECKING:
     from lineage.answers import FoundPipeline
-    from lineage.pipeline import PipelineVersion
-    from lineage.project import Project
+    from lineage.project import CapturedPipelineVersion, Project
     from lineage.registry import Registry
+
+    _Side = FoundPipeline | CapturedPipelineVersion
 
 _DIGEST = re.compile(r"[a-z0-9][a-z0-9.-]*:[!-~]+")
 
 
 def compare(project: Project, registry: Registry, first: str, second: str) -> dict[str, Any]:
-    """JSON of `pipeline diff`: the changes from the first to the second.
+    """JSON of `pipeline diff`: the changes from the first to the second, explained.
 
     Args:
-        project: whose working tree and revisions names may mean.
+        project: whose working tree and revisions names may mean, and whose repository explains.
         registry: whose recorded versions names may mean.
         first: a digest, ``NAME@DIGEST``, ``MODEL@NUMBER``, ``NAME@ENVIRONMENT``, ``.`` or a git
             revision.
@@ -31,15 +33,21 @@ def compare(project: Project, registry: Registry, first: str, second: str) -> di
     Raises:
         NotFound: a name means nothing.
     """
-    sides = [_version(project, registry, text) for text in (first, second)]
-    changes = changes_between(*sides)
+    old, new = (_version(project, registry, text) for text in (first, second))
     return {
-        "validated": sides[0].digest,
-        "deployed": sides[1].digest,
-        "same": sides[0].identity == sides[1].identity,
+        "validated": old.version.digest,
+        "deployed": new.version.digest,
+        "same": old.version.identity == new.version.identity,
+    } | _explained(project, old, new)
+
+
+def _explained(project: Project, old: _Side, new: _Side) -> dict[str, Any]:
+    changes = changes_between(old.version, new.version)
+    found = Explainer(project).explain(changes, old.commit, new.commit)
+    return {
         "changes": [change.to_json() for change in changes],
         "explanation": [str(change) for change in changes],
-    }
+    } | found.to_json()
 
 
 def recorded(project: Project, registry: Registry, text: str) -> FoundPipeline:
@@ -67,13 +75,13 @@ def recorded(project: Project, registry: Registry, text: str) -> FoundPipeline:
         return registry.deployed_pipeline(rest, pipeline)
 
 
-def _version(project: Project, registry: Registry, text: str) -> PipelineVersion:
+def _version(project: Project, registry: Registry, text: str) -> _Side:
     if text == ".":
-        return project.capture_pipeline().version
+        return project.capture_pipeline()
     if _DIGEST.fullmatch(text) or "@" in text:
-        return recorded(project, registry, text).version
+        return recorded(project, registry, text)
     try:
-        return project.capture_pipeline(revision=text).version
+        return project.capture_pipeline(revision=text)
     except LineageError as error:
         raise NotFound(
             f"{text[:80]!r} names no pipeline version: {error}",
@@ -81,28 +89,48 @@ def _version(project: Project, registry: Registry, text: str) -> PipelineVersion
         ) from None
 
 
-def compare_versions(registry: Registry, first: str, second: str) -> dict[str, Any]:
+def compare_versions(
+    project: Project, registry: Registry, first: str, second: str
+) -> dict[str, Any]:
     """JSON of `diff`: what differs from one model version to another, component by component.
+
+    Args:
+        project: whose repository explains.
+        registry: where the versions are.
+        first: a version.
+        second: another.
 
     Raises:
         NotFound: a version does not exist.
     """
-    shown = registry.show(first), registry.show(second)
-    explained = {
-        "code": _code_lines(*shown),
-        "data": _data_lines(*shown),
-        "pipeline": _pipeline_lines(registry, *shown),
-        "weights": _weights_lines(*shown),
+    old, new = registry.show(first), registry.show(second)
+    commits, more = Explainer(project).commits(_commit(old), _commit(new))
+    pipeline = _pipeline(project, registry, old, new)
+    parts: dict[str, dict[str, Any]] = {
+        "code": {
+            "explanation": _code_lines(old, new),
+            "commits": list(commits),
+            "more_commits": more,
+        },
+        "data": {"explanation": _data_lines(old, new), "changes": _data_changes(old, new)},
+        "pipeline": pipeline,
+        "weights": {"explanation": _weights_lines(old, new)},
     }
-    return {"first": shown[0]["ref"], "second": shown[1]["ref"]} | {
+    return {"first": old["ref"], "second": new["ref"]} | {
         name: {
-            "same": shown[0][name] == shown[1][name] and not lines,
-            "first": shown[0][name],
-            "second": shown[1][name],
-            "explanation": lines,
+            "same": old[name] == new[name] and not part["explanation"],
+            "first": old[name],
+            "second": new[name],
         }
-        for name, lines in explained.items()
+        | part
+        for name, part in parts.items()
     }
+
+
+def _commit(version: dict[str, Any]) -> str | None:
+    """The commit of a version's code, which may have changes on top of it."""
+    digest = version["code"]
+    return digest.removeprefix("git:").partition("+")[0] if digest is not None else None
 
 
 def _code_lines(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -114,31 +142,47 @@ def _code_lines(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     ]
 
 
-def _data_lines(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+def _data_changes(old: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any]]:
+    """The items that were added, removed or changed, with their sizes in bytes."""
     items = [{item["name"]: item for item in side["components"]["data"]} for side in (old, new)]
-    lines = []
+    changes = []
     for name in sorted({*items[0], *items[1]}):
-        was, now = items[0].get(name), items[1].get(name)
-        if was is None or now is None:
-            lines.append(f"{name} {'added' if was is None else 'removed'}")
-        elif was["digest"] != now["digest"]:
-            lines.append(f"{name} changed ({_size(was)} → {_size(now)})")
+        was, now = (side.get(name) for side in items)
+        if was is None or now is None or was["digest"] != now["digest"]:
+            kind = "added" if was is None else "removed" if now is None else "changed"
+            sizes = {
+                "size_before": was["size"] if was else None,
+                "size_after": now["size"] if now else None,
+            }
+            changes.append({"name": name, "change": kind, **sizes})
+    return changes
+
+
+def _data_lines(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    lines = []
+    for change in _data_changes(old, new):
+        before, after = _size(change["size_before"]), _size(change["size_after"])
+        sizes = {"added": after, "removed": before}.get(change["change"], f"{before} → {after}")
+        lines.append(f"{change['name']} {change['change']} ({sizes})")
     return lines
 
 
-def _pipeline_lines(registry: Registry, old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+def _pipeline(
+    project: Project, registry: Registry, old: dict[str, Any], new: dict[str, Any]
+) -> dict[str, Any]:
     keys = [side["components"]["pipeline"] for side in (old, new)]
     if any(key["blake3"] is None for key in keys) or keys[0] == keys[1]:
-        return []
+        return {"explanation": []}
     found = [registry.pipeline(NamedPipeline(key["name"], key["blake3"])) for key in keys]
-    return [str(change) for change in changes_between(found[0].version, found[1].version)]
+    return _explained(project, found[0], found[1])
 
 
 def _weights_lines(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     if old["weights"] == new["weights"]:
         return []
-    return [f"{_size(old['components']['weights'])} → {_size(new['components']['weights'])}"]
+    sizes = [_size(side["components"]["weights"]["size"]) for side in (old, new)]
+    return [" → ".join(sizes)]
 
 
-def _size(item: dict[str, Any]) -> str:
-    return "size unknown" if item["size"] is None else f"{item['size']:,} bytes"
+def _size(count: int | None) -> str:
+    return "size unknown" if count is None else f"{count:,} bytes"

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from lineage.config_file import ConfigFile
 
 
-def _requirement(text: str) -> str:
+def requirement(text: str) -> str:
+    """A requirement as it is written, if it can be read."""
     return Requirement.parse(text).text
 
 
@@ -50,7 +51,8 @@ class ModelTable(_Table):
     weights: Annotated[str, AfterValidator(_path)] | None = None
     data: list[Annotated[str, AfterValidator(_path)]] = Field(default_factory=list)
     metrics: Annotated[str, AfterValidator(_path)] | None = None
-    require: list[Annotated[str, AfterValidator(_requirement)]] = Field(default_factory=list)
+    validation_data: list[Annotated[str, AfterValidator(_path)]] = Field(default_factory=list)
+    require: list[Annotated[str, AfterValidator(requirement)]] = Field(default_factory=list)
     pipeline: PipelineTable = Field(default_factory=PipelineTable)
 
     @property
@@ -102,7 +104,7 @@ def validate(file: ConfigFile) -> Config:
         config = Config.model_validate(file.table)
     except ValidationError as error:
         raise UsageError(
-            f"{file.name} is not a valid configuration: {_first(error)}.",
+            f"{file.name} is not a valid configuration: {first_problem(error)}.",
             remedy="See the configuration reference, docs/reference/configuration.md.",
         ) from None
     for name in config.models:
@@ -110,7 +112,8 @@ def validate(file: ConfigFile) -> Config:
     return config
 
 
-def _first(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
+    """Where the first mistake is, and what it is, in one line."""
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in first["loc"]) or "the whole"
     reason = first["msg"].removeprefix("Value error, ")

@@ -5,6 +5,7 @@
     LineageError             exit 1   HTTP 500   internal-error
     ├── UsageError           exit 2   HTTP 422   invalid-request
     ├── GuardRefused         exit 3   HTTP 409   guard-refused
+    ├── CarryRefused         exit 3   HTTP 409   carry-over-refused
     ├── NotFound             exit 4   HTTP 404   not-found
     ├── Conflict             exit 5   HTTP 412   conflict
     ├── IntegrityFailure     exit 6   HTTP 500   integrity-failure
@@ -22,8 +23,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from typing_extensions import override
+
 if TYPE_CHECKING:
-    from lineage.guard import Decision
+    from lineage.decision import Decision
 
 
 class LineageError(Exception):
@@ -60,6 +63,22 @@ class GuardRefused(LineageError):
     def __init__(self, message: str, *, remedy: str, decisions: tuple[Decision, ...]) -> None:
         super().__init__(message, remedy=remedy)
         self.decisions = decisions
+
+
+class CarryRefused(LineageError):
+    """A verdict does not hold for another pipeline version; ``details`` tell what differs."""
+
+    code = "carry-over-refused"
+    exit_code = 3
+    http_status = 409
+
+    def __init__(self, message: str, *, remedy: str, details: dict[str, Any]) -> None:
+        super().__init__(message, remedy=remedy)
+        self.details = details
+
+    @override
+    def to_json(self) -> dict[str, Any]:
+        return super().to_json() | {"difference": self.details}
 
 
 class NotFound(LineageError):

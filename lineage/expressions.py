@@ -4,7 +4,8 @@
 
 ``*`` stands for every key at its place: ``slices.*.auc >= 0.75`` must hold for each slice, and
 there must be one. What needs a metric that is missing, no number or not finite is unknown, and so
-is every expression around it, ``not`` and ``or`` included: unknown is never a pass.
+is every expression around it, ``not`` and ``or`` included: unknown is never a pass. A metric that
+begins with ``serving.`` is one of what serves now.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 STAR: Final = "*"
+SERVING: Final = "serving"
+"""The first segment of a metric of what serves now."""
 
 Path = tuple[str, ...]
 
@@ -204,10 +207,30 @@ def _bound(path: Path, stars: Path) -> Path:
     return tuple(next(left) if segment == STAR else segment for segment in path)
 
 
+def without_serving(expression: Expression) -> Expression | None:
+    """An expression where nothing serves yet: comparisons with what serves are left out of it.
+
+    Returns:
+        None where nothing is left.
+    """
+    if isinstance(expression, Logic):
+        parts = [left for part in expression.parts if (left := without_serving(part)) is not None]
+        return Logic(expression.operator, tuple(parts)) if parts else None
+    return None if compares_with_serving(expression) else expression
+
+
+def compares_with_serving(expression: Expression) -> bool:
+    """Whether an expression names a metric of what serves."""
+    return any(metric.path[0] == SERVING for metric in metrics_of(expression))
+
+
 def metrics_of(expression: Expression) -> Iterator[Metric]:
-    """The metrics of a sum or a comparison."""
+    """The metrics that an expression names."""
     if isinstance(expression, Metric):
         yield expression
+    elif isinstance(expression, Logic):
+        for part in expression.parts:
+            yield from metrics_of(part)
     elif isinstance(expression, (Arithmetic, Comparison)):
         yield from metrics_of(expression.left)
         yield from metrics_of(expression.right)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lineage.components import EnvironmentKind, Kind
+from lineage.decision import Decision, Facts, Move, Standby, Waiver
 from lineage.errors import GuardRefused
-from lineage.guard import Decision, Facts, decide
-from lineage.store import slots, tables, verdicts, versions
+from lineage.guard import decide
+from lineage.store import events, policies, slots, tables, verdicts, versions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,32 +22,58 @@ def gather(
     session: Session,
     environment: tables.Environment,
     version: tables.ModelVersion,
-    deployed: tables.PipelineDeployment | None,
+    running: slots.Running,
     *,
-    staying: bool = False,
-    running: PipelineVersion | None = None,
+    move: Move | None = None,
+    asked: Sequence[Waiver] = (),
+    unrecorded: PipelineVersion | None = None,
 ) -> Facts:
-    """What the guard looks at for a version, with ``deployed`` as the pipeline that runs.
+    """What the guard looks at for a version.
 
-    ``running`` is one that nobody deployed yet, in its place.
+    Args:
+        session: a transaction.
+        environment: where it is to serve.
+        version: the version.
+        running: what runs there, or is supposed to.
+        move: what the version is about to do; by default whether it serves there already tells.
+        asked: waivers that are asked for.
+        unrecorded: the pipeline version that is supposed to run, where nobody recorded it yet.
     """
     assert version.id is not None  # noqa: S101 - it was read from the table
-    row = None
-    if deployed is not None:
-        row = session.get(tables.PipelineVersion, (deployed.pipeline, deployed.digest))
+    slot = session.get(tables.Slot, (environment.name, version.model))
+    serves = slot is not None and slot.serving_version_id == version.id
+    move = move or (Move.STAY if serves else Move.ENTER)
+    policy = policies.policy_of(session, environment.name)
+    deployed = running.of(version.pipeline)
+    digest = deployed.digest if deployed else None
+    row = session.get(tables.PipelineVersion, (deployed.pipeline, digest)) if deployed else None
+    in_force = policies.waivers_in_force(session, slot, version.id, digest, events.now())
     return Facts(
         model=version.model,
         version=version.number,
         kind=Kind(version.kind),
         missing=versions.missing_components(version),
         dirty=version.code_dirty,
+        registered_by=version.registered_by,
         environment=environment.name,
         environment_kind=EnvironmentKind(environment.kind),
         pipeline=version.pipeline,
-        deployed=running or (verdicts.pipeline_version(row) if row else None),
+        deployed=unrecorded or (verdicts.pipeline_version(row) if row else None),
+        deployed_commit=row.code_commit if row else None,
         verdicts=verdicts.newest_verdicts(session, version.id),
-        staying=staying or running is not None,
-        recorded=running is None,
+        move=move,
+        pipeline_moves=running.moves(version.pipeline),
+        recorded=unrecorded is None,
+        policy=policy,
+        serving=_serving_metrics(session, slot),
+        weights=policies.weights_state(session, version.id),
+        served_before=policy.promote_from is not None
+        and policies.served_in(session, policy.promote_from, version),
+        approvals=policies.approvals_of(
+            session, environment.name, version.id, running.before(version.pipeline)
+        ),
+        standby=_standby(session, environment, slot, version.id, move, running, policy.backup),
+        waivers=(*asked, *in_force),
     )
 
 
@@ -54,20 +81,12 @@ def decisions(
     session: Session,
     environment: tables.Environment,
     candidates: Sequence[tables.ModelVersion],
-    *,
-    staying: bool = False,
+    running: slots.Running,
+    asked: Sequence[Waiver] = (),
 ) -> tuple[Decision, ...]:
-    """A decision for each version that is to serve on what is deployed now."""
+    """A decision for each version that is to serve on what runs."""
     return tuple(
-        decide(
-            gather(
-                session,
-                environment,
-                version,
-                slots.deployment(session, environment.name, version.pipeline),
-                staying=staying,
-            )
-        )
+        decide(gather(session, environment, version, running, asked=asked))
         for version in candidates
     )
 
@@ -82,3 +101,36 @@ def refuse_unless_allowed(made: tuple[Decision, ...], sentence: str) -> None:
             remedy=first.remedy or "See the checks that fail.",
             decisions=refused,
         )
+
+
+def _serving_metrics(session: Session, slot: tables.Slot | None) -> dict[str, Any] | None:
+    if slot is None or slot.serving_version_id is None:
+        return None
+    proof = slot.serving_validation_id
+    row = session.get(tables.Validation, proof) if proof is not None else None
+    return verdicts.metrics_of(row) if row is not None else {}
+
+
+def _standby(
+    session: Session,
+    environment: tables.Environment,
+    slot: tables.Slot | None,
+    entering: int,
+    move: Move,
+    running: slots.Running,
+    demanded: bool,
+) -> Standby | None:
+    """What would stand by; whether it is ready is looked at where the environment demands it."""
+    if slot is None or move is Move.RETURN:
+        return None
+    occupant = slots.standby(session, running, slot, entering)
+    if occupant is None:
+        return None
+    version = session.get(tables.ModelVersion, occupant.version_id)
+    assert version is not None  # noqa: S101 - a foreign key holds it
+    ref = f"{version.model}@{version.number}"
+    if not demanded:
+        return Standby(ref)
+    taking_over = decide(gather(session, environment, version, running, move=Move.RETURN))
+    failures = taking_over.failures
+    return Standby(ref, failures[0].summary if failures else None)

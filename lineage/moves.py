@@ -1,7 +1,8 @@
 """The one way that slots and deployments move: decide, write, append the event.
 
-A promotion moves one model, a deployment the pipeline under the models, a release both at once. All
-run inside the caller's write transaction, so nobody else moves between the decision and the commit.
+A promotion moves one model, a deployment the pipeline under the models, a release both at once, a
+rollback one model to its backup. All run inside the caller's write transaction, so nobody else
+moves between the decision and the commit.
 """
 
 from __future__ import annotations
@@ -9,27 +10,36 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lineage import facts
-from lineage.answers import Moved
+from lineage import facts, waiving
+from lineage.answers import Moved, Step
+from lineage.decision import Decision, Move
 from lineage.errors import Conflict, NotFound, UsageError
-from lineage.guard import Decision, decide
-from lineage.store import events, reading, slots, tables
+from lineage.guard import decide
+from lineage.store import events, policies, reading, slots, tables
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlmodel import Session
+
+    from lineage.waiving import WaiverRequest
 
 
 @dataclass(frozen=True)
 class Request:
-    """Who moves what, when and why; ``expect_revision`` is the slot's as the caller saw it."""
+    """Who moves what, when and why.
+
+    ``expect_revision`` is the slot's as the caller saw it, ``seen`` those of all the slots that a
+    plan touched, by their model.
+    """
 
     environment: str
     actor: str
     at: str
     reason: str | None = None
     expect_revision: int | None = None
+    waive: WaiverRequest | None = None
+    seen: Mapping[str, int] | None = None
 
 
 def promote(session: Session, request: Request, version: tables.ModelVersion) -> Moved:
@@ -37,9 +47,10 @@ def promote(session: Session, request: Request, version: tables.ModelVersion) ->
 
     Raises:
         GuardRefused: a rule fails.
+        NotPermitted: a waiver was asked for that the environment does not allow.
         Conflict: the slot moved since the caller looked.
     """
-    return _move(session, request, "promoted", f"{version.model}@{request.environment}", [version])
+    return _Moving(session, request, "promoted").promote([version])
 
 
 def release(
@@ -53,6 +64,7 @@ def release(
     Raises:
         UsageError: a model is named twice, or rides on another pipeline.
         GuardRefused: a rule fails for a model, be it moved or left behind.
+        NotPermitted: a waiver was asked for that the environment does not allow.
     """
     seen: set[str] = set()
     for version in promoted:
@@ -68,7 +80,7 @@ def release(
             )
         seen.add(version.model)
     kind = "released" if promoted else "deployed"
-    return _move(session, request, kind, request.environment, promoted, target)
+    return _Moving(session, request, kind, target).promote(promoted)
 
 
 def rollback(session: Session, request: Request, model: str) -> Moved:
@@ -77,30 +89,10 @@ def rollback(session: Session, request: Request, model: str) -> Moved:
     Raises:
         NotFound: there is no backup.
         GuardRefused: the backup may not serve.
+        NotPermitted: a waiver was asked for that the environment does not allow.
         Conflict: the slot moved since the caller looked.
     """
-    environment = slots.require_environment(session, request.environment)
-    slot = session.get(tables.Slot, (environment.name, model))
-    backup = slots.occupant(slot, "backup")
-    if slot is None or backup is None:
-        raise NotFound(
-            f"{model} has no backup in {environment.name}.",
-            remedy=f"Promote a version that the deployed pipeline was validated with: "
-            f"lineage versions {model}",
-        )
-    _check_revision(slot, request)
-    version = session.get(tables.ModelVersion, backup.version_id)
-    assert version is not None  # noqa: S101 - a foreign key holds it
-    deployed = slots.deployment(session, environment.name, version.pipeline)
-    decision = decide(facts.gather(session, environment, version, deployed))
-    facts.refuse_unless_allowed(
-        (decision,), f"The backup {version.model}@{version.number} may not serve"
-    )
-    slots.put(slot, "serving", slots.proven(session, version, deployed, request.at, request.actor))
-    slots.put(slot, "backup", None)
-    slot.revision += 1
-    _record(session, request, "rolled-back", slots.subject(slot), [slot], [version])
-    return _moved(session, request, [slot], (decision,))
+    return _Moving(session, request, "rolled-back").rollback(model)
 
 
 def retire(session: Session, request: Request, model: str) -> Moved:
@@ -110,274 +102,321 @@ def retire(session: Session, request: Request, model: str) -> Moved:
         NotFound: nothing serves there.
         Conflict: the slot moved since the caller looked.
     """
-    slots.require_environment(session, request.environment)
-    slot = session.get(tables.Slot, (request.environment, model))
-    if slot is None or slot.serving_version_id is None:
-        raise NotFound(
-            f"{model} does not serve in {request.environment}.",
-            remedy=f"See what serves: lineage serving --env {request.environment}",
+    return _Moving(session, request, "retired").retire(model)
+
+
+class _Moving:
+    """One move in one transaction, from the decision to the event."""
+
+    def __init__(
+        self,
+        session: Session,
+        request: Request,
+        kind: str,
+        target: tables.PipelineVersion | None = None,
+    ) -> None:
+        self._session = session
+        self._request = request
+        self._kind = kind
+        self._target = target
+        self._environment = slots.require_environment(session, request.environment)
+        self._asked = waiving.asked(
+            session, request.environment, request.waive, request.actor, request.at
         )
-    _check_revision(slot, request)
-    for side in slots.SIDES:
-        slots.put(slot, side, None)
-    slot.revision += 1
-    _record(session, request, "retired", slots.subject(slot), [slot], [])
-    return _moved(session, request, [slot], ())
+        self._formerly: dict[str, str | None] = {}
+        self._running = slots.Running(session, request.environment, formerly=self._formerly)
+        self._before: dict[str, Step] = {}
+        self._granted = waiving.Granted()
 
+    def promote(self, promoted: Sequence[tables.ModelVersion]) -> Moved:
+        found = [self._slot(version.model) for version in promoted]
+        for slot in found:
+            self._check_revision(slot)
+        anew = self._target is not None and self._deploy(self._target)
+        affected = self._riders(found) if anew else []
+        staying = self._staying(affected)
+        for slot in (*found, *affected):
+            self._before[slots.subject(slot)] = self._step(slot)
+        self._check_plan()
+        versions = [*promoted, *staying]
+        decisions = facts.decisions(
+            self._session, self._environment, versions, self._running, self._asked
+        )
+        self._refuse_unless_allowed(decisions, len(promoted))
+        self._grant(versions, decisions)
+        changed = [
+            slot
+            for slot, version in zip(found, promoted, strict=True)
+            if self._put(slot, self._occupant(version, slot))
+        ]
+        changed += [slot for slot in affected if self._settle(slot)]
+        if changed or anew or self._granted.rows:
+            self._record(changed, promoted)
+        return self._moved(found or affected, decisions, bool(changed or anew))
 
-def _move(
-    session: Session,
-    request: Request,
-    kind: str,
-    subject: str,
-    promoted: Sequence[tables.ModelVersion],
-    target: tables.PipelineVersion | None = None,
-) -> Moved:
-    environment = slots.require_environment(session, request.environment)
-    found = [_slot(session, environment, version.model) for version in promoted]
-    for slot in found:
-        _check_revision(slot, request)
-    deployed_anew = target is not None and _deploy(session, request, target)
-    affected = _riders(session, environment, target, found) if deployed_anew else []
-    staying = _staying(session, affected, target)
-    decisions = (
-        *facts.decisions(session, environment, promoted),
-        *facts.decisions(session, environment, staying, staying=True),
-    )
-    facts.refuse_unless_allowed(decisions, _sentence(request, kind, target))
-    before = {slots.subject(slot): slots.occupant(slot, "backup") for slot in (*found, *affected)}
-    changed = [
-        slot
-        for slot, version in zip(found, promoted, strict=True)
-        if _promote_into(session, request, environment, slot, version)
-    ]
-    changed += [slot for slot in affected if _settle(session, environment, slot, target)]
-    emptied = tuple(
-        slots.subject(slot)
-        for slot in changed
-        if before[slots.subject(slot)] is not None and slot.backup_version_id is None
-    )
-    if changed or deployed_anew:
-        _record(session, request, kind, subject, changed, promoted, target, emptied)
-    return _moved(
-        session,
-        request,
-        found or affected,
-        decisions,
-        changed=bool(changed or deployed_anew),
-        emptied=emptied,
-        target=target,
-    )
+    def rollback(self, model: str) -> Moved:
+        name = self._environment.name
+        slot = self._session.get(tables.Slot, (name, model))
+        backup = slots.occupant(slot, "backup")
+        if slot is None or backup is None:
+            raise NotFound(
+                f"{model} has no backup in {name}.",
+                remedy=f"Promote a version that the deployed pipeline was validated with: "
+                f"lineage versions {model}",
+            )
+        self._check_revision(slot)
+        self._before[slots.subject(slot)] = self._step(slot)
+        version = self._session.get(tables.ModelVersion, backup.version_id)
+        assert version is not None  # noqa: S101 - a foreign key holds it
+        looked_at = facts.gather(
+            self._session,
+            self._environment,
+            version,
+            self._running,
+            move=Move.RETURN,
+            asked=self._asked,
+        )
+        decision = decide(looked_at)
+        facts.refuse_unless_allowed(
+            (decision,), f"The backup {version.model}@{version.number} may not serve"
+        )
+        self._grant([version], (decision,))
+        slots.put(slot, "serving", self._occupant(version, slot))
+        slots.put(slot, "backup", None)
+        slot.revision += 1
+        self._record([slot], [version])
+        return self._moved([slot], (decision,))
 
+    def retire(self, model: str) -> Moved:
+        name = self._environment.name
+        slot = self._session.get(tables.Slot, (name, model))
+        if slot is None or slot.serving_version_id is None:
+            raise NotFound(
+                f"{model} does not serve in {name}.",
+                remedy=f"See what serves: lineage serving --env {name}",
+            )
+        self._check_revision(slot)
+        self._before[slots.subject(slot)] = self._step(slot)
+        for side in slots.SIDES:
+            slots.put(slot, side, None)
+        slot.revision += 1
+        self._record([slot], [])
+        return self._moved([slot], ())
 
-def _slot(session: Session, environment: tables.Environment, model: str) -> tables.Slot:
-    slot = session.get(tables.Slot, (environment.name, model))
-    if slot is None:
-        slot = tables.Slot(
+    def _slot(self, model: str) -> tables.Slot:
+        environment = self._environment
+        slot = self._session.get(tables.Slot, (environment.name, model))
+        return slot or tables.Slot(
             environment=environment.name,
             model=model,
             environment_kind=environment.kind,
             revision=0,
         )
-    return slot
 
+    def _check_revision(self, slot: tables.Slot) -> None:
+        expected = self._request.expect_revision
+        if expected is not None and slot.revision != expected:
+            raise Conflict(
+                f"{slots.subject(slot)} is at revision {slot.revision}, not {expected}.",
+                remedy=f"Look at what serves now (lineage serving {slot.model} --env "
+                f"{slot.environment}) and decide again.",
+            )
 
-def _check_revision(slot: tables.Slot, request: Request) -> None:
-    if request.expect_revision is not None and slot.revision != request.expect_revision:
-        raise Conflict(
-            f"{slots.subject(slot)} is at revision {slot.revision}, not {request.expect_revision}.",
-            remedy=f"Look at what serves now (lineage serving {slot.model} --env "
-            f"{slot.environment}) and decide again.",
-        )
+    def _check_plan(self) -> None:
+        """Refuse to go on with a plan that no longer is what would happen."""
+        seen = self._request.seen
+        if seen is not None and seen != {s.model: s.revision for s in self._before.values()}:
+            raise Conflict(
+                f"The slots of {self._environment.name} moved after the plan was made.",
+                remedy="Look at the new plan (--dry-run) and decide again.",
+            )
 
-
-def _deploy(session: Session, request: Request, target: tables.PipelineVersion) -> bool:
-    """Record that a pipeline version runs; whether that is news."""
-    row = slots.deployment(session, request.environment, target.pipeline)
-    if row is not None and row.digest == target.digest:
-        return False
-    if row is None:
-        row = tables.PipelineDeployment(
-            environment=request.environment,
-            pipeline=target.pipeline,
-            digest=target.digest,
-            revision=0,
-            deployed_at=request.at,
-            deployed_by=request.actor,
-        )
-        session.add(row)
-    row.digest = target.digest
-    row.revision += 1
-    row.deployed_at, row.deployed_by = request.at, request.actor
-    session.flush()
-    return True
-
-
-def _riders(
-    session: Session,
-    environment: tables.Environment,
-    target: tables.PipelineVersion | None,
-    promoted: Sequence[tables.Slot],
-) -> list[tables.Slot]:
-    """The slots that the pipeline's move touches although no model of theirs is promoted."""
-    if target is None:
-        return []
-    moving = {slot.model for slot in promoted}
-    query = slots.riding_on(session, environment.name, target.pipeline)
-    return [slot for slot in query if slot.model not in moving]
-
-
-def _staying(
-    session: Session, affected: Sequence[tables.Slot], target: tables.PipelineVersion | None
-) -> list[tables.ModelVersion]:
-    """The versions that serve on the moved pipeline although they are not promoted."""
-    ids = [
-        slot.serving_version_id
-        for slot in affected
-        if target is not None and slot.serving_pipeline == target.pipeline
-    ]
-    found = [session.get(tables.ModelVersion, version_id) for version_id in ids]
-    return [version for version in found if version is not None]
-
-
-def _promote_into(
-    session: Session,
-    request: Request,
-    environment: tables.Environment,
-    slot: tables.Slot,
-    version: tables.ModelVersion,
-) -> bool:
-    """Put a version into a slot, what served before behind it; whether anything changed."""
-    deployed = slots.deployment(session, environment.name, version.pipeline)
-    former = slots.occupant(slot, "serving")
-    new = slots.proven(session, version, deployed, request.at, request.actor)
-    if former is not None and former.version_id == new.version_id:
-        if (former.validation_id, former.pipeline_digest) == (
-            new.validation_id,
-            new.pipeline_digest,
-        ):
+    def _deploy(self, target: tables.PipelineVersion) -> bool:
+        """Record that a pipeline version runs; whether that is news."""
+        request = self._request
+        row = slots.deployment(self._session, request.environment, target.pipeline)
+        self._formerly[target.pipeline] = row.digest if row else None
+        if row is not None and row.digest == target.digest:
             return False
-        former = None
-    backup = _backup(session, environment, (former, slots.occupant(slot, "backup")), new.version_id)
-    slots.put(slot, "serving", new)
-    slots.put(slot, "backup", backup)
-    slot.revision += 1
-    session.add(slot)
-    session.flush()
-    return True
+        if row is None:
+            row = tables.PipelineDeployment(
+                environment=request.environment,
+                pipeline=target.pipeline,
+                digest=target.digest,
+                revision=0,
+                deployed_at=request.at,
+                deployed_by=request.actor,
+            )
+            self._session.add(row)
+        row.digest = target.digest
+        row.revision += 1
+        row.deployed_at, row.deployed_by = request.at, request.actor
+        self._session.flush()
+        return True
 
+    def _riders(self, promoted: Sequence[tables.Slot]) -> list[tables.Slot]:
+        """The slots that the pipeline's move touches although no model of theirs is promoted."""
+        assert self._target is not None  # noqa: S101 - it has just been deployed
+        moving = {slot.model for slot in promoted}
+        query = slots.riding_on(self._session, self._environment.name, self._target.pipeline)
+        return [slot for slot in query if slot.model not in moving]
 
-def _settle(
-    session: Session,
-    environment: tables.Environment,
-    slot: tables.Slot,
-    target: tables.PipelineVersion | None,
-) -> bool:
-    """Renew the proofs of a slot after its pipeline moved; whether anything changed."""
-    before = slots.occupant(slot, "serving"), slots.occupant(slot, "backup")
-    serving, backup = before
-    if serving is not None and target is not None and serving.pipeline == target.pipeline:
-        serving = _renewed(session, environment, serving)
-        slots.put(slot, "serving", serving)
-    backup = _backup(session, environment, (backup,), serving.version_id if serving else None)
-    slots.put(slot, "backup", backup)
-    if (serving, backup) == before:
-        return False
-    slot.revision += 1
-    session.flush()
-    return True
+    def _staying(self, affected: Sequence[tables.Slot]) -> list[tables.ModelVersion]:
+        """The versions that serve on the moved pipeline although they are not promoted."""
+        found = []
+        for slot in affected:
+            version = self._session.get(tables.ModelVersion, slot.serving_version_id)
+            if version is not None and self._rides(slot, version):
+                found.append(version)
+        return found
 
+    def _rides(self, slot: tables.Slot, version: tables.ModelVersion) -> bool:
+        """Whether what serves rests, by its proof or by its waiver, on the moved pipeline."""
+        rests = slot.serving_pipeline is not None or slot.serving_waiver_id is not None
+        return self._target is not None and rests and version.pipeline == self._target.pipeline
 
-def _backup(
-    session: Session,
-    environment: tables.Environment,
-    candidates: Sequence[slots.Occupant | None],
-    serving: int | None,
-) -> slots.Occupant | None:
-    """The first candidate that could take over at once: proven, and not what serves itself."""
-    for candidate in candidates:
-        if candidate is None or candidate.version_id == serving:
-            continue
-        renewed = _renewed(session, environment, candidate)
-        if slots.may_stand(renewed, environment.kind):
-            return renewed
-    return None
+    def _refuse_unless_allowed(self, decisions: tuple[Decision, ...], promoted: int) -> None:
+        """Raise :class:`GuardRefused`; the refusal names the models that would be left behind."""
+        left = [made for made in decisions[promoted:] if not made.allowed]
+        environment = self._environment.name
+        if self._kind == "promoted" or self._target is None:
+            sentence = f"The promotion into {environment} is refused"
+        else:
+            what = "deployment" if self._kind == "deployed" else "release"
+            sentence = f"The {what} of pipeline {self._target.pipeline} to {environment} is refused"
+        if left:
+            names = ", ".join(made.ref for made in left)
+            sentence += f" and would leave behind {names}"
+        facts.refuse_unless_allowed(decisions, sentence)
 
+    def _grant(
+        self, versions: Sequence[tables.ModelVersion], decisions: tuple[Decision, ...]
+    ) -> None:
+        decided = zip(versions, decisions, strict=True)
+        self._granted = waiving.grant(self._session, decided, self._asked, self._running)
 
-def _renewed(
-    session: Session, environment: tables.Environment, occupant: slots.Occupant
-) -> slots.Occupant:
-    """An occupant with the proof that the present pipeline and verdicts give it."""
-    version = session.get(tables.ModelVersion, occupant.version_id)
-    assert version is not None  # noqa: S101 - a foreign key holds it
-    deployed = slots.deployment(session, environment.name, version.pipeline)
-    return slots.proven(session, version, deployed, occupant.promoted_at, occupant.promoted_by)
+    def _occupant(self, version: tables.ModelVersion, slot: tables.Slot) -> slots.Occupant:
+        """A version as it is to stand: with its proof, or the waiver in its place.
 
+        What serves already keeps the time since when it does.
+        """
+        deployed = self._running.of(version.pipeline)
+        former = slots.occupant(slot, "serving")
+        same = former is not None and former.version_id == version.id
+        since = (former.promoted_at, former.promoted_by) if same and former else None
+        at, by = since or (self._request.at, self._request.actor)
+        new = slots.proven(self._session, version, deployed, at, by)
+        if slots.may_stand(new, self._environment.kind):
+            return new
+        waiver = self._granted.standing_in(version.id)
+        if waiver is None:
+            return former if same and former else new
+        return slots.waived(new, deployed, waiver)
 
-def _sentence(request: Request, kind: str, target: tables.PipelineVersion | None) -> str:
-    if kind == "promoted":
-        return f"The promotion into {request.environment} is refused"
-    name = target.pipeline if target else ""
-    what = "deployment" if kind == "deployed" else "release"
-    return f"The {what} of pipeline {name} to {request.environment} is refused"
+    def _put(self, slot: tables.Slot, new: slots.Occupant) -> bool:
+        """Put a version into a slot, what served before behind it; whether anything changed."""
+        before = slots.occupant(slot, "serving"), slots.occupant(slot, "backup")
+        after = new, slots.standby(self._session, self._running, slot, new.version_id)
+        if after == before or (new == before[0] and not self._formerly):
+            return False
+        for side, occupant in zip(slots.SIDES, after, strict=True):
+            slots.put(slot, side, occupant)
+        slot.revision += 1
+        self._session.add(slot)
+        self._session.flush()
+        return True
 
+    def _settle(self, slot: tables.Slot) -> bool:
+        """Renew the proofs of a slot after its pipeline moved; whether anything changed."""
+        serving = slots.occupant(slot, "serving")
+        assert serving is not None  # noqa: S101 - a slot that rides on a pipeline serves
+        version = self._session.get(tables.ModelVersion, serving.version_id)
+        assert version is not None  # noqa: S101 - a foreign key holds it
+        if self._rides(slot, version):
+            serving = self._occupant(version, slot)
+        return self._put(slot, serving)
 
-def _record(
-    session: Session,
-    request: Request,
-    kind: str,
-    subject: str,
-    changed: Sequence[tables.Slot],
-    moved: Sequence[tables.ModelVersion],
-    target: tables.PipelineVersion | None = None,
-    emptied: Sequence[str] = (),
-) -> None:
-    """Append the event of a move: all of it in one."""
-    session.flush()
-    payload: dict[str, Any] = {
-        "environment": request.environment,
-        "slots": slots.event_states(session, changed),
-    }
-    if target is not None:
-        payload["pipeline"] = {"name": target.pipeline, "digest": target.public_digest}
-        payload["deployments"] = {f"{target.pipeline}@{request.environment}": target.digest}
-    if moved:
-        payload["versions"] = [f"{version.model}@{version.number}" for version in moved]
-    if emptied:
-        payload["emptied_backups"] = list(emptied)
-    if request.reason is not None:
-        payload["reason"] = request.reason
-    also = {request.environment}
-    also |= {slots.subject(slot) for slot in changed} | {slot.model for slot in changed}
-    also |= {f"{version.model}@{version.number}" for version in moved}
-    if target is not None:
-        also |= {target.pipeline}
-    events.append(
-        session,
-        at=request.at,
-        actor=request.actor,
-        kind=kind,
-        subject=subject,
-        payload=payload,
-        also=also,
-    )
+    def _record(self, changed: Sequence[tables.Slot], moved: Sequence[tables.ModelVersion]) -> None:
+        """Append the event of a move: all of it in one."""
+        self._session.flush()
+        request, target = self._request, self._target
+        refs = [f"{version.model}@{version.number}" for version in moved]
+        payload: dict[str, Any] = {
+            "environment": request.environment,
+            "slots": slots.event_states(self._session, changed),
+        }
+        if target is not None:
+            payload["pipeline"] = {"name": target.pipeline, "digest": target.public_digest}
+            payload["deployments"] = {f"{target.pipeline}@{request.environment}": target.digest}
+        if refs:
+            payload["versions"] = refs
+        if emptied := self._emptied(changed):
+            payload["emptied_backups"] = list(emptied)
+        if self._granted.rows:
+            payload["waivers"] = [
+                policies.waiver(row).to_json() | {"id": row.id} for row in self._granted.rows
+            ]
+        if request.reason is not None:
+            payload["reason"] = request.reason
+        also = {request.environment, *refs}
+        also |= {slots.subject(slot) for slot in changed} | {slot.model for slot in changed}
+        if target is not None:
+            also |= {target.pipeline}
+        events.append(
+            self._session,
+            at=request.at,
+            actor=request.actor,
+            kind=self._kind,
+            subject=self._subject(changed, moved),
+            payload=payload,
+            also=also,
+        )
 
+    def _subject(self, changed: Sequence[tables.Slot], moved: Sequence[tables.ModelVersion]) -> str:
+        if self._target is not None:
+            return self._request.environment
+        model = changed[0].model if changed else moved[0].model
+        return f"{model}@{self._request.environment}"
 
-def _moved(
-    session: Session,
-    request: Request,
-    shown: Sequence[tables.Slot],
-    decisions: tuple[Decision, ...],
-    *,
-    changed: bool = True,
-    emptied: tuple[str, ...] = (),
-    target: tables.PipelineVersion | None = None,
-) -> Moved:
-    return Moved(
-        environment=request.environment,
-        changed=changed,
-        slots=tuple(reading.serving(session, slot.environment, slot.model) for slot in shown),
-        decisions=decisions,
-        emptied_backups=emptied,
-        pipeline={"name": target.pipeline, "digest": target.public_digest} if target else {},
-    )
+    def _step(self, slot: tables.Slot) -> Step:
+        """What stands in a slot now, as one side of a plan's step."""
+        sides = [
+            reading.occupying(self._session, slots.occupant(slot, side)) for side in slots.SIDES
+        ]
+        refs = [side.ref if side else None for side in sides]
+        return Step(slot.model, slot.environment, refs[0], refs[1], refs[0], refs[1], slot.revision)
+
+    def _steps(self) -> tuple[Step, ...]:
+        """What the move does to each slot that it touches."""
+        steps = []
+        for before in self._before.values():
+            slot = self._session.get(tables.Slot, (before.environment, before.model))
+            after = self._step(slot) if slot is not None else before
+            steps.append(before.then(after))
+        return tuple(steps)
+
+    def _emptied(self, changed: Sequence[tables.Slot]) -> tuple[str, ...]:
+        names = {slots.subject(slot) for slot in changed if slot.backup_version_id is None}
+        if self._kind in ("rolled-back", "retired"):
+            return ()
+        return tuple(
+            name for name, step in self._before.items() if name in names and step.backup_before
+        )
+
+    def _moved(
+        self, shown: Sequence[tables.Slot], decisions: tuple[Decision, ...], changed: bool = True
+    ) -> Moved:
+        target = self._target
+        touched = [slot for slot in shown if slot.revision]
+        return Moved(
+            environment=self._request.environment,
+            changed=changed,
+            slots=tuple(
+                reading.serving(self._session, slot.environment, slot.model) for slot in shown
+            ),
+            decisions=decisions,
+            emptied_backups=self._emptied(touched),
+            pipeline={"name": target.pipeline, "digest": target.public_digest} if target else {},
+            steps=self._steps(),
+            unused_waivers=self._granted.unused,
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lineage.digest import Digest, blake3_of, canonical_bytes, hash_object, normalise
 from lineage.errors import UsageError
@@ -122,6 +122,8 @@ class ChangeKind(StrEnum):
     OUTPUT = "output"
 
 
+_ALIKE: Final = 0.5
+
 ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "absent"})()
 """Stands for a side of a change that is not there at all (a parameter may be null)."""
 
@@ -146,7 +148,18 @@ class Change:
             "deployed": None if self.deployed is ABSENT else self.deployed,
         }
 
+    @classmethod
+    def from_json(cls, change: Mapping[str, Any]) -> Change:
+        """Read back what :meth:`to_json` wrote; only a parameter may be null and yet there."""
+        kind = ChangeKind(change["kind"])
+        sides = [change[side] for side in ("validated", "deployed")]
+        if kind is not ChangeKind.PARAMETER:
+            sides = [ABSENT if side is None else side for side in sides]
+        return cls(change["stage"], kind, change["name"], *sides)
+
     def __str__(self) -> str:
+        if self.kind is ChangeKind.STAGE and isinstance(self.deployed, str):
+            return f"stage {self.validated} renamed to {self.deployed}"
         if self.kind is ChangeKind.STAGE:
             return f"stage {self.name} {self._verb}"
         where = f"{self.stage}: " if self.stage is not None else ""
@@ -176,13 +189,49 @@ def short_value(value: object, limit: int = 60) -> str:
 
 
 def _differences(validated: dict[str, Any], deployed: dict[str, Any]) -> Iterator[Change]:
-    for name, old, new in _paired(validated["stages"], deployed["stages"]):
+    renamed = _renamed(validated["stages"], deployed["stages"])
+    for was, now in renamed.items():
+        yield Change(now, ChangeKind.STAGE, now, was, now)
+    former = {renamed.get(name, name): stage for name, stage in validated["stages"].items()}
+    for name, old, new in _paired(former, deployed["stages"]):
         if old is ABSENT or new is ABSENT:
             yield Change(name, ChangeKind.STAGE, name, old, new)
         else:
             yield from _stage_differences(name, old, new)
     for path, old, new in _paired(validated["files"], deployed["files"]):
         yield Change(None, ChangeKind.FILE, path, old, new)
+
+
+def _renamed(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, str]:
+    """The stages that only go by another name: by their old name, the new one.
+
+    Of those that are gone and those that are new, the most alike belong together, where they share
+    more than half of what they are made of.
+    """
+    gone, fresh = sorted(set(old) - set(new)), sorted(set(new) - set(old))
+    pairs = sorted(
+        ((_likeness(old[was], new[now]), was, now) for was in gone for now in fresh),
+        key=lambda pair: (-pair[0], sorted(pair[1:])),
+    )
+    found: dict[str, str] = {}
+    for likeness, was, now in pairs:
+        if likeness > _ALIKE and was not in found and now not in found.values():
+            found[was] = now
+    return found
+
+
+def _likeness(old: Mapping[str, Any], new: Mapping[str, Any]) -> float:
+    """The share of what two stages are made of that is in both, from 0 to 1."""
+    first, second = _parts(old), _parts(new)
+    return len(first & second) / len(first | second) if first | second else 0.0
+
+
+def _parts(stage: Mapping[str, Any]) -> set[bytes]:
+    params = _parameters(stage["params"])
+    lists = [("cmd", part) for part in stage["cmd"]]
+    lists += [(key, path) for key in ("inputs", "outputs") for path in stage[key]]
+    mappings = [*stage["code"].items(), *params.items()]
+    return {canonical_bytes(list(part)) for part in (*lists, *mappings)}
 
 
 def _stage_differences(stage: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
@@ -242,3 +291,12 @@ _SENTENCES: dict[ChangeKind, Callable[[Change], str]] = {
     ChangeKind.INPUT: lambda change: f"input {change.name} {change._verb}",
     ChangeKind.OUTPUT: lambda change: f"output {change.name} {change._verb}",
 }
+
+
+def changes_between(
+    validated: PipelineVersion, deployed: PipelineVersion | None
+) -> tuple[Change, ...]:
+    """The changes between two pipeline versions; none where either is only stated by a digest."""
+    if deployed is None or validated.manifest is None or deployed.manifest is None:
+        return ()
+    return differences(validated.manifest, deployed.manifest)

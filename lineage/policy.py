@@ -1,4 +1,4 @@
-"""Metric requirements: what a validation's metrics must satisfy. Pure: no I/O.
+"""Metric requirements, and what an environment demands. Pure: no I/O.
 
 >>> requirement = Requirement.parse("slices.*.auc >= 0.75")
 >>> requirement.evaluate({"slices": {"new": {"auc": 0.71}, "old": {"auc": 0.9}}}).sentence
@@ -18,13 +18,33 @@ if TYPE_CHECKING:
 
 _SHOWN: Final = 6
 
+ANYBODY: Final = "*"
+
+WAIVABLE: Final = (
+    "pipeline-deployed",
+    "validated",
+    "pipeline-match",
+    "weights-intact",
+    "requirements",
+    "promotion-path",
+    "approvals",
+    "backup-ready",
+)
+"""The rules that an environment may let people waive."""
+
+PROOF: Final = frozenset(WAIVABLE[:3])
+"""Those among them that the registry's schema holds by itself: they are a slot's proof."""
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one requirement came to, with the metrics that were looked at."""
+    """What one requirement came to, with the metrics that were looked at.
+
+    ``holds`` is None for a comparison with what serves: it is decided where the model is to serve.
+    """
 
     requirement: str
-    holds: bool
+    holds: bool | None
     sentence: str
     metrics: Mapping[str, float] = field(default_factory=dict)
 
@@ -52,18 +72,37 @@ class Requirement:
 
     @classmethod
     def parse(cls, text: str) -> Requirement:
-        """Read ``auc >= 0.80`` or ``slices.*.auc >= 0.75 and latency_p99_ms <= 200``.
+        """Read ``auc >= 0.80``, ``slices.*.auc >= 0.75`` or ``auc >= serving.auc - 0.005``.
 
         Raises:
             UsageError: the text is no expression; the message points at the place.
         """
         return cls(" ".join(text.split()), expression_parser.parse(text))
 
-    def evaluate(self, metrics: Mapping[str, Any]) -> Outcome:
-        """Whether ``metrics`` satisfy it; what needs a metric that is no number does not hold."""
+    @property
+    def compares_with_serving(self) -> bool:
+        """Whether it names a metric of what serves."""
+        return expressions.compares_with_serving(self.expression)
+
+    def evaluate(
+        self, metrics: Mapping[str, Any], serving: Mapping[str, Any] | None = None
+    ) -> Outcome:
+        """Whether ``metrics`` satisfy it; what needs a metric that is no number does not hold.
+
+        Args:
+            metrics: of the validation that counts.
+            serving: of what serves now; None where nothing does, and then comparisons with it are
+                left out.
+        """
+        expression: expressions.Expression | None = self.expression
+        if serving is None:
+            expression = expressions.without_serving(self.expression)
+        if expression is None:
+            return Outcome(self.text, True, f"{self.text}: nothing serves yet to compare with")
+        known = dict(metrics) if serving is None else {**metrics, expressions.SERVING: serving}
         looked = expressions.Looked()
         try:
-            holds = expressions.holds(self.expression, metrics, looked)
+            holds = expressions.holds(expression, known, looked)
             facts = _listed(looked.all if holds else looked.failed or looked.all)
         except expressions.Unknown as unknown:
             holds, facts = False, str(unknown)
@@ -74,8 +113,13 @@ class Requirement:
 def evaluate_all(
     requirements: Iterable[Requirement], metrics: Mapping[str, Any]
 ) -> tuple[Outcome, ...]:
-    """Each requirement's outcome, in their order."""
-    return tuple(requirement.evaluate(metrics) for requirement in requirements)
+    """Each requirement's outcome at a validation, where nobody knows yet what will serve then."""
+    return tuple(
+        Outcome(requirement.text, None, f"{requirement.text} is decided where it is to serve")
+        if requirement.compares_with_serving
+        else requirement.evaluate(metrics)
+        for requirement in requirements
+    )
 
 
 def _listed(values: Mapping[str, float]) -> str:
@@ -90,11 +134,78 @@ def verdict(outcomes: tuple[Outcome, ...], stated: bool | None) -> bool:
     Every requirement must hold; a person may fail what holds, never pass what does not.
 
     Raises:
-        UsageError: there are no requirements and nobody said.
+        UsageError: there are no requirements that decide it and nobody said.
     """
-    if stated is None and not outcomes:
+    decided = [outcome.holds for outcome in outcomes if outcome.holds is not None]
+    if stated is None and not decided:
         raise UsageError(
             "No requirement is configured, so nothing decides the verdict.",
             remedy='Say --passed or --failed, or add require = ["auc >= 0.80"] to lineage.toml.',
         )
-    return all(outcome.holds for outcome in outcomes) and stated is not False
+    return all(decided) and stated is not False
+
+
+@dataclass(frozen=True)
+class EnvironmentPolicy:
+    """What an environment demands of a version before it may serve there.
+
+    ``models`` holds requirements for single models. ``approvals`` is how many distinct people must
+    approve, ``not_approvers`` who may not. ``waive`` maps a rule to the people who may waive it.
+    """
+
+    require: tuple[str, ...] = ()
+    models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    promote_from: str | None = None
+    approvals: int = 0
+    not_approvers: tuple[str, ...] = ()
+    backup: bool = False
+    accept_carried: bool = True
+    waive: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def requirements_of(self, model: str) -> tuple[Requirement, ...]:
+        """The requirements that hold for a model here."""
+        return tuple(
+            Requirement.parse(text) for text in (*self.require, *self.models.get(model, ()))
+        )
+
+    def may_waive(self, code: str, person: str) -> bool:
+        """Whether a person may waive a rule here."""
+        return any(
+            name == ANYBODY or same_person(name, person) for name in self.waive.get(code, ())
+        )
+
+    def may_approve(self, person: str) -> bool:
+        """Whether a person's approval counts here."""
+        return not any(same_person(name, person) for name in self.not_approvers)
+
+    def to_json(self) -> dict[str, Any]:
+        """The policy as the registry keeps it and `env show` prints it."""
+        return {
+            "require": list(self.require),
+            "models": {name: list(texts) for name, texts in sorted(self.models.items())},
+            "promote_from": self.promote_from,
+            "approvals": self.approvals,
+            "not_approvers": list(self.not_approvers),
+            "backup": self.backup,
+            "accept_carried": self.accept_carried,
+            "waive": {code: list(people) for code, people in sorted(self.waive.items())},
+        }
+
+    @classmethod
+    def from_json(cls, policy: Mapping[str, Any]) -> EnvironmentPolicy:
+        """Read back what :meth:`to_json` wrote."""
+        return cls(
+            require=tuple(policy["require"]),
+            models={name: tuple(texts) for name, texts in policy["models"].items()},
+            promote_from=policy["promote_from"],
+            approvals=policy["approvals"],
+            not_approvers=tuple(policy["not_approvers"]),
+            backup=policy["backup"],
+            accept_carried=policy["accept_carried"],
+            waive={code: tuple(people) for code, people in policy["waive"].items()},
+        )
+
+
+def same_person(first: str, second: str) -> bool:
+    """Whether two names are one person's; letter case and spaces around them do not tell apart."""
+    return first.strip().casefold() == second.strip().casefold()

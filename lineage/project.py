@@ -16,13 +16,14 @@ from lineage.errors import CaptureError, UsageError
 from lineage.names import check_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from lineage.capture.dvc import DvcProject
     from lineage.capture.git import GitRepository
     from lineage.capture.pipeline import CapturedPipeline
     from lineage.capture.source import Source
+    from lineage.components import DataVersion
     from lineage.config import Config
     from lineage.config_file import ConfigFile
     from lineage.digest import Digest
@@ -61,7 +62,8 @@ class Wanted:
 
     ``kind`` production demands all four components and a clean tree. ``weights`` and ``data`` are
     named from the current folder. ``pipeline_version`` is an outside pipeline's digest.
-    ``revision`` takes code, data and pipeline from a git revision.
+    ``revision`` takes code, data and pipeline from a git revision. ``secure`` takes the BLAKE3 of
+    an experiment's weights too.
     """
 
     kind: Kind = Kind.PRODUCTION
@@ -69,6 +71,7 @@ class Wanted:
     data: tuple[str, ...] = ()
     pipeline_version: Digest | None = None
     revision: str | None = None
+    secure: bool = False
 
 
 class Project:
@@ -248,11 +251,32 @@ class Project:
         Raises:
             CaptureError: the file is missing, no JSON object, or holds a number that is not finite.
         """
+        full = self.metrics_path(model, path)
+        return metrics.read(full) if full is not None else None
+
+    def metrics_path(self, model: str, path: str | None = None) -> Path | None:
+        """The metrics file that is named, or else configured; None where none is."""
         configured = self.config.model(model).metrics
-        if path is None and configured is None:
-            return None
-        full = Path(path) if path is not None else self.inside(configured or "")
-        return metrics.read(full)
+        if path is not None:
+            return Path(path)
+        return self.inside(configured) if configured is not None else None
+
+    def validation_data(self, model: str, named: Sequence[str] = ()) -> DataVersion | None:
+        """The data that a version is validated on.
+
+        Args:
+            model: whose configured data sets to take where none is named.
+            named: paths from the current folder, or ``name=uri@version``.
+
+        Raises:
+            CaptureError: a data set is missing or does not match what DVC recorded.
+        """
+        from lineage.capture.data import DataReader
+        from lineage.version_capture import from_here
+
+        names = from_here(named, self.root) or self.config.model(model).validation_data
+        with self.cache() as cache:
+            return DataReader(self.dvc(self.source()), self.folder, cache).read(names)
 
     def _provenance(self, source: Source, captured: CapturedPipeline) -> tuple[str | None, bool]:
         from lineage.capture.source import Revision

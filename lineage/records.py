@@ -1,4 +1,4 @@
-"""What is recorded: model versions and verdicts, inside the caller's write transaction."""
+"""What is recorded: versions, verdicts, approvals, inside the caller's write transaction."""
 
 from __future__ import annotations
 
@@ -9,32 +9,46 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import select
 
 from lineage.answers import NamedPipeline, Registered
+from lineage.decision import Basis
 from lineage.digest import canonical_bytes
-from lineage.errors import UsageError
+from lineage.errors import Conflict, NotFound, NotPermitted, UsageError
 from lineage.names import Reference, check_name
-from lineage.store import events, reading, slots, tables, versions
+from lineage.policy import same_person
+from lineage.store import events, policies, reading, slots, tables, versions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sqlmodel import Session
 
-    from lineage.components import Kind
-    from lineage.policy import Outcome
+    from lineage.components import DataVersion, Kind
+    from lineage.decision import Approval
+    from lineage.policy import EnvironmentPolicy, Outcome
     from lineage.project import Captured, CapturedPipelineVersion
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a validation came to, with the metrics and requirements it rests on."""
+class NewVerdict:
+    """What a validation came to, and what it rests on.
+
+    ``run`` is JSON of the command that was run for it, ``data`` the data that it was made on.
+    """
 
     passed: bool
     metrics: Mapping[str, Any] | None = None
     outcomes: tuple[Outcome, ...] = ()
+    run: dict[str, Any] | None = None
+    data: DataVersion | None = None
 
 
 def register(
-    session: Session, model: str, captured: Captured, kind: Kind, parent: str | None, actor: str
+    session: Session,
+    model: str,
+    captured: Captured,
+    kind: Kind,
+    parent: str | None,
+    run: dict[str, Any] | None,
+    actor: str,
 ) -> Registered:
     """Record a model version; the one that already holds this tuple, if there is one.
 
@@ -70,6 +84,7 @@ def register(
         components,
         captured.pipeline_name,
         parent_row.id if parent_row else None,
+        run,
         at,
         actor,
     )
@@ -80,7 +95,8 @@ def register(
         actor=actor,
         kind="registered",
         subject=registered.ref,
-        payload={"kind": kind.value, "tuple": registered.tuple, **components.digests},
+        payload={"kind": kind.value, "tuple": registered.tuple, **components.digests}
+        | ({"run": run} if run is not None else {}),
         also=[model],
     )
     return registered
@@ -90,7 +106,7 @@ def validate(
     session: Session,
     reference: str,
     pipeline: CapturedPipelineVersion | NamedPipeline,
-    verdict: Verdict,
+    verdict: NewVerdict,
     actor: str,
 ) -> dict[str, Any]:
     """Record a verdict on a version with a pipeline version; JSON of it.
@@ -99,15 +115,9 @@ def validate(
         NotFound: the version or the named pipeline version does not exist.
         UsageError: the pipeline is not the one that the version was registered with.
     """
-    version = versions.find_version(session, Reference.parse(reference))
     at = events.now()
-    target = pipeline_row(session, pipeline, version.pipeline, at, actor)
-    if version.pipeline not in (None, target.pipeline):
-        raise UsageError(
-            f"{reference} rides on pipeline {version.pipeline}, not on {target.pipeline}.",
-            remedy=f"Validate it with a version of pipeline {version.pipeline}.",
-        )
-    metrics = verdict.metrics
+    version, target = _pair(session, reference, pipeline, at, actor)
+    metrics, run = verdict.metrics, verdict.run
     row = tables.Validation(
         version_id=version.id or 0,
         pipeline=target.pipeline,
@@ -115,15 +125,137 @@ def validate(
         passed=verdict.passed,
         metrics=canonical_bytes(metrics).decode() if metrics is not None else None,
         outcomes=json.dumps([outcome.to_json() for outcome in verdict.outcomes]),
+        basis=Basis.RUN if run is not None else Basis.STATED,
+        run=json.dumps(run) if run is not None else None,
+        data_digest=versions.add_data(session, verdict.data) if verdict.data else None,
         validated_at=at,
         validated_by=actor,
     )
-    session.add(row)
-    session.flush()
+    return _record_verdict(session, version, row, target)
+
+
+def carry_over(
+    session: Session,
+    reference: str,
+    pipeline: CapturedPipelineVersion | NamedPipeline,
+    rests_on: int,
+    difference: str,
+    actor: str,
+) -> dict[str, Any]:
+    """Record that a passing verdict also holds for a pipeline that behaves alike; JSON of it.
+
+    Raises:
+        NotFound: the version, its validation or the named pipeline version does not exist.
+        Conflict: the validation is no longer a pass that counts, or carried itself.
+    """
+    at = events.now()
+    version, target = _pair(session, reference, pipeline, at, actor)
+    root = session.get(tables.Validation, rests_on)
+    if root is None or root.version_id != version.id:
+        raise NotFound(
+            f"{reference} has no validation {rests_on}.",
+            remedy=f"See its validations: lineage show {reference}",
+        )
+    newest = versions.newest_verdict(session, root.version_id, root.pipeline_digest)
+    if not root.passed or root.rests_on is not None or newest is None or newest.id != root.id:
+        raise Conflict(
+            f"Validation {rests_on} of {reference} is not a pass that counts.",
+            remedy=f"Validate it anew: lineage validate {reference}",
+        )
+    row = tables.Validation(
+        version_id=root.version_id,
+        pipeline=target.pipeline,
+        pipeline_digest=target.digest,
+        passed=True,
+        metrics=root.metrics,
+        outcomes=root.outcomes,
+        basis=Basis.CARRIED,
+        rests_on=root.id,
+        difference=difference,
+        data_digest=root.data_digest,
+        validated_at=at,
+        validated_by=actor,
+    )
+    return _record_verdict(session, version, row, target)
+
+
+def approve(session: Session, reference: str, environment: str, actor: str) -> dict[str, Any]:
+    """Record a person's approval of a version for an environment; JSON of it.
+
+    It is bound to the pipeline version that is deployed there now.
+
+    Raises:
+        NotFound: the version or the environment does not exist.
+        NotPermitted: the person registered it, has approved it already, or may not approve.
+    """
+    slots.require_environment(session, environment)
+    version = versions.find_version(session, Reference.parse(reference))
     ref = f"{version.model}@{version.number}"
-    _record_verdict(session, version, row, target, ref)
-    answer = reading.validation(row, target.public_digest)
-    return {"model": version.model, "version": version.number, "ref": ref} | answer
+    policy = policies.policy_of(session, environment)
+    deployed = slots.deployment(session, environment, version.pipeline)
+    digest = deployed.digest if deployed else None
+    given = policies.approvals_of(session, environment, version.id or 0, digest)
+    _refuse_approval(policy, version, given, ref, environment, actor)
+    at = events.now()
+    session.add(
+        tables.Approval(
+            version_id=version.id or 0,
+            environment=environment,
+            pipeline=deployed.pipeline if deployed else None,
+            pipeline_digest=digest,
+            approved_at=at,
+            approved_by=actor,
+        )
+    )
+    public = reading.public_digest(session, deployed)
+    answer = {
+        "model": version.model,
+        "version": version.number,
+        "ref": ref,
+        "environment": environment,
+        "pipeline": {"name": version.pipeline, "digest": public},
+        "approved_at": at,
+        "approved_by": actor,
+        "approvals": len({a.by.strip().casefold() for a in given if a.current}) + 1,
+        "needed": policy.approvals,
+    }
+    events.append(
+        session,
+        at=at,
+        actor=actor,
+        kind="approved",
+        subject=ref,
+        payload={"environment": environment, "pipeline": answer["pipeline"]},
+        also=[version.model, environment, f"{version.model}@{environment}"],
+    )
+    return answer
+
+
+def weights(session: Session, reference: str, state: str, place: str, actor: str) -> str:
+    """Record what a look for the weights of a version found; the version's reference.
+
+    Raises:
+        NotFound: the version does not exist.
+    """
+    version = versions.find_version(session, Reference.parse(reference))
+    ref = f"{version.model}@{version.number}"
+    at = events.now()
+    session.add(
+        tables.WeightsCheck(
+            version_id=version.id or 0, state=state, place=place, checked_at=at, checked_by=actor
+        )
+    )
+    session.flush()
+    events.append(
+        session,
+        at=at,
+        actor=actor,
+        kind="weights-checked",
+        subject=ref,
+        payload={"state": state, "place": place},
+        also=[version.model],
+    )
+    return ref
 
 
 def pipeline_row(
@@ -146,33 +278,85 @@ def pipeline_row(
     )
 
 
+def _pair(
+    session: Session,
+    reference: str,
+    pipeline: CapturedPipelineVersion | NamedPipeline,
+    at: str,
+    actor: str,
+) -> tuple[tables.ModelVersion, tables.PipelineVersion]:
+    """The version and the pipeline version that a verdict is about."""
+    version = versions.find_version(session, Reference.parse(reference))
+    target = pipeline_row(session, pipeline, version.pipeline, at, actor)
+    if version.pipeline not in (None, target.pipeline):
+        raise UsageError(
+            f"{reference} rides on pipeline {version.pipeline}, not on {target.pipeline}.",
+            remedy=f"Validate it with a version of pipeline {version.pipeline}.",
+        )
+    return version, target
+
+
 def _record_verdict(
     session: Session,
     version: tables.ModelVersion,
-    verdict: tables.Validation,
+    row: tables.Validation,
     pipeline: tables.PipelineVersion,
-    ref: str,
-) -> None:
+) -> dict[str, Any]:
+    """Add a verdict and its event; JSON of the verdict."""
+    session.add(row)
+    session.flush()
+    ref = f"{version.model}@{version.number}"
     contradicted = [
         slots.subject(slot)
         for slot in session.exec(
             select(tables.Slot).where(tables.Slot.serving_version_id == version.id)
         )
-        if not verdict.passed and slot.serving_pipeline_digest == pipeline.digest
+        if not row.passed and slot.serving_pipeline_digest == pipeline.digest
     ]
     payload: dict[str, Any] = {
-        "validation": verdict.id,
-        "passed": verdict.passed,
+        "validation": row.id,
+        "passed": row.passed,
+        "basis": row.basis,
         "pipeline": {"name": pipeline.pipeline, "digest": pipeline.public_digest},
     }
+    if row.rests_on is not None:
+        payload |= {"rests_on": row.rests_on, "difference": row.difference}
     if contradicted:
         payload["contradicted"] = contradicted
     events.append(
         session,
-        at=verdict.validated_at,
-        actor=verdict.validated_by,
+        at=row.validated_at,
+        actor=row.validated_by,
         kind="validated",
         subject=ref,
         payload=payload,
         also=[version.model, pipeline.pipeline, *contradicted],
     )
+    answer = reading.validation(session, row, pipeline.public_digest)
+    return {"model": version.model, "version": version.number, "ref": ref} | answer
+
+
+def _refuse_approval(
+    policy: EnvironmentPolicy,
+    version: tables.ModelVersion,
+    given: Iterable[Approval],
+    ref: str,
+    environment: str,
+    actor: str,
+) -> None:
+    if same_person(actor, version.registered_by):
+        raise NotPermitted(
+            f"{actor} registered {ref}, and nobody approves their own.",
+            remedy="Let somebody else approve it.",
+        )
+    if not policy.may_approve(actor):
+        raise NotPermitted(
+            f"{actor} may not approve for {environment}: its policy says so.",
+            remedy="Let somebody else approve it.",
+        )
+    if any(approval.current and same_person(approval.by, actor) for approval in given):
+        raise NotPermitted(
+            f"{actor} has already approved {ref} for {environment} on the pipeline that runs "
+            "there.",
+            remedy="Another approval must come from another person.",
+        )

@@ -9,34 +9,30 @@ What only some verbs need is imported by them: a look-up must start quickly.
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import col, select
-
 from lineage.components import EnvironmentKind, Kind
-from lineage.errors import Conflict, NotFound, UsageError
-from lineage.names import Reference, check_environment_name
-from lineage.store import events, reading, schema, slots, tables, versions
-from lineage.store.engine import LOCK_TIMEOUT, open_engine, read, write
+from lineage.names import Reference
+from lineage.registry_reader import RegistryReader, parse_time
+from lineage.store import events, schema, slots, versions
+from lineage.store.engine import LOCK_TIMEOUT, open_engine, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Engine
-
-    from lineage.answers import FoundPipeline, Moved, NamedPipeline, Registered, Serving
-    from lineage.guard import Decision
-    from lineage.pipeline import PipelineVersion
+    from lineage.answers import Moved, NamedPipeline, Registered
+    from lineage.components import DataVersion
+    from lineage.environments import DeclaredEnvironment, PlannedChange
     from lineage.policy import Outcome
     from lineage.project import Captured, CapturedPipelineVersion
+    from lineage.waiving import WaiverRequest
 
 
 def connect(url: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Registry:
     """Open a registry.
 
     Args:
-        url: ``sqlite:///path``.
+        url: ``sqlite:///path`` or ``postgresql+psycopg://host/database``.
         lock_timeout: seconds to wait for another process's write.
 
     Raises:
@@ -48,11 +44,8 @@ def connect(url: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Registry:
     return Registry(engine)
 
 
-class Registry:
+class Registry(RegistryReader):
     """A registry in a database; use it as a context manager, or :meth:`close` it."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
 
     def __enter__(self) -> Registry:
         return self
@@ -73,45 +66,28 @@ class Registry:
             UsageError: the name is not valid.
             Conflict: it is there, of the other kind.
         """
-        check_environment_name(name)
+        from lineage import environments
+
         with write(self._engine) as session:
-            row = session.get(tables.Environment, name)
-            if row is not None:
-                if row.kind == kind:
-                    return False
-                raise Conflict(
-                    f"The environment {name} exists, of kind {row.kind}.",
-                    remedy="An environment's kind never changes: choose another name.",
-                )
-            at = events.now()
-            session.add(
-                tables.Environment(name=name, kind=kind.value, created_at=at, created_by=actor)
-            )
-            session.flush()
-            events.append(
-                session,
-                at=at,
-                actor=actor,
-                kind="environment-created",
-                subject=name,
-                payload={"kind": kind.value},
-            )
-            return True
+            return environments.create(session, name, kind, events.now(), actor)
 
-    def environments(self) -> list[dict[str, Any]]:
-        """Every environment with its slots and deployments, by name."""
-        with read(self._engine) as session:
-            rows = session.exec(select(tables.Environment).order_by(tables.Environment.name)).all()
-            return [reading.environment(session, row) for row in rows]
-
-    def environment(self, name: str) -> dict[str, Any]:
-        """One environment: its kind, every slot and every pipeline deployment.
+    def apply_environments(
+        self, declared: Sequence[DeclaredEnvironment], *, dry_run: bool = False, actor: str
+    ) -> tuple[PlannedChange, ...]:
+        """Make environments what they are declared to be, or tell what that would change.
 
         Raises:
-            NotFound: there is none of this name.
+            UsageError: the declarations contradict themselves.
+            NotFound: one promotes from an environment that does not exist.
+            Conflict: an environment is there, of the other kind.
         """
-        with read(self._engine) as session:
-            return reading.environment(session, slots.require_environment(session, name))
+        from lineage import environments
+
+        with write(self._engine) as session:
+            plan = environments.apply(session, declared, events.now(), actor)
+            if dry_run:
+                session.rollback()
+        return plan
 
     # versions
 
@@ -122,9 +98,18 @@ class Registry:
         *,
         kind: Kind = Kind.PRODUCTION,
         parent: str | None = None,
+        run: dict[str, Any] | None = None,
         actor: str,
     ) -> Registered:
         """Record a model version; the one that already holds this tuple, if there is one.
+
+        Args:
+            model: the model's name.
+            captured: its components.
+            kind: how much of it is tracked.
+            parent: the version that it was made from.
+            run: JSON of the training that was run for it.
+            actor: who registers.
 
         Raises:
             UsageError: the model's name is not valid.
@@ -133,97 +118,26 @@ class Registry:
         from lineage import records
 
         with write(self._engine) as session:
-            return records.register(session, model, captured, kind, parent, actor)
+            return records.register(session, model, captured, kind, parent, run, actor)
 
-    def versions(self, model: str) -> list[Registered]:
-        """Every version of a model, the newest first.
+    def record_weights(self, reference: str, state: str, place: str, *, actor: str) -> str:
+        """Record what a look for the weights of a version found; the version's reference.
 
-        Raises:
-            NotFound: there is no such model.
-        """
-        with read(self._engine) as session:
-            versions.require_model(session, model)
-            rows = session.exec(
-                select(tables.ModelVersion)
-                .where(tables.ModelVersion.model == model)
-                .order_by(col(tables.ModelVersion.number).desc())
-            )
-            return [reading.registered(session, row, created=False) for row in rows]
-
-    def show(self, reference: str) -> dict[str, Any]:
-        """All that is recorded of a version, its validations with it.
+        Args:
+            reference: the version.
+            state: ``intact``, ``missing`` or ``changed``.
+            place: where they were looked for.
+            actor: who looked.
 
         Raises:
-            NotFound: it does not exist.
+            NotFound: the version does not exist.
         """
-        parsed = Reference.parse(reference)
-        with read(self._engine) as session:
-            return reading.described(session, versions.find_version(session, parsed))
+        from lineage import records
 
-    def pipeline_of(self, reference: str) -> FoundPipeline:
-        """The pipeline version that a model version was registered with.
+        with write(self._engine) as session:
+            return records.weights(session, reference, state, place, actor)
 
-        Raises:
-            NotFound: the version does not exist, or has no pipeline.
-        """
-        parsed = Reference.parse(reference)
-        with read(self._engine) as session:
-            row = versions.find_version(session, parsed)
-            if row.pipeline is None or row.pipeline_digest is None:
-                raise NotFound(
-                    f"{reference} was registered without a pipeline.",
-                    remedy="Name a version that has one.",
-                )
-            return reading.found_pipeline(
-                versions.find_pipeline(session, row.pipeline, row.pipeline_digest)
-            )
-
-    # pipelines
-
-    def pipeline(self, named: NamedPipeline) -> FoundPipeline:
-        """A recorded pipeline version.
-
-        Raises:
-            NotFound: it is not recorded.
-        """
-        with read(self._engine) as session:
-            return reading.found_pipeline(versions.find_pipeline(session, named.name, named.digest))
-
-    def pipeline_versions(self, name: str) -> list[FoundPipeline]:
-        """Every recorded version of a pipeline, the newest first.
-
-        Raises:
-            NotFound: there is none.
-        """
-        table = tables.PipelineVersion
-        with read(self._engine) as session:
-            rows = session.exec(
-                select(table).where(table.pipeline == name).order_by(col(table.recorded_at).desc())
-            ).all()
-        if not rows:
-            raise NotFound(
-                f"There is no pipeline {name!r}.",
-                remedy="Registering or validating a model records its pipeline.",
-            )
-        return [reading.found_pipeline(row) for row in rows]
-
-    def deployed_pipeline(self, environment: str, name: str) -> FoundPipeline:
-        """The version of a pipeline that runs in an environment.
-
-        Raises:
-            NotFound: there is no such environment, or nothing of the pipeline is deployed there.
-        """
-        with read(self._engine) as session:
-            slots.require_environment(session, environment)
-            row = slots.deployment(session, environment, name)
-            if row is None:
-                raise NotFound(
-                    f"No version of pipeline {name} is deployed in {environment}.",
-                    remedy=f"Record it: lineage pipeline deploy {name} --env {environment}",
-                )
-            return reading.found_pipeline(versions.find_pipeline(session, name, row.digest))
-
-    # verdicts and decisions
+    # verdicts
 
     def validate(
         self,
@@ -233,12 +147,21 @@ class Registry:
         passed: bool,
         metrics: Mapping[str, Any] | None = None,
         outcomes: Sequence[Outcome] = (),
+        run: dict[str, Any] | None = None,
+        data: DataVersion | None = None,
         actor: str,
     ) -> dict[str, Any]:
-        """Record a verdict on a version with a pipeline version.
+        """Record a verdict on a version with a pipeline version; JSON of it.
 
-        Returns:
-            JSON of the verdict.
+        Args:
+            reference: the version.
+            pipeline: the pipeline version, captured or named.
+            passed: the verdict.
+            metrics: what was measured.
+            outcomes: what the requirements came to.
+            run: JSON of the command that was run for it.
+            data: the data that it was made on.
+            actor: who validates.
 
         Raises:
             NotFound: the version or the named pipeline version does not exist.
@@ -246,32 +169,48 @@ class Registry:
         """
         from lineage import records
 
+        verdict = records.NewVerdict(passed, metrics, tuple(outcomes), run, data)
         with write(self._engine) as session:
-            verdict = records.Verdict(passed, metrics, tuple(outcomes))
             return records.validate(session, reference, pipeline, verdict, actor)
 
-    def guard(
-        self, reference: str, environment: str, *, running: PipelineVersion | None = None
-    ) -> Decision:
-        """Decide whether a version may serve in an environment; change nothing.
+    def carry_over(
+        self,
+        reference: str,
+        pipeline: CapturedPipelineVersion | NamedPipeline,
+        *,
+        rests_on: int,
+        difference: str,
+        actor: str,
+    ) -> dict[str, Any]:
+        """Record that a passing verdict also holds for a pipeline that behaves alike; JSON of it.
 
         Args:
             reference: the version.
-            environment: the environment's name.
-            running: decide as if this pipeline version ran there, instead of what is deployed.
+            pipeline: the pipeline version that behaves alike.
+            rests_on: the validation that passed.
+            difference: what differs between the two, in words.
+            actor: who says so.
+
+        Raises:
+            NotFound: the version, its validation or the named pipeline version does not exist.
+            Conflict: the validation is no longer a pass that counts.
+        """
+        from lineage import records
+
+        with write(self._engine) as session:
+            return records.carry_over(session, reference, pipeline, rests_on, difference, actor)
+
+    def approve(self, reference: str, environment: str, *, actor: str) -> dict[str, Any]:
+        """Record a person's approval of a version for an environment; JSON of it.
 
         Raises:
             NotFound: the version or the environment does not exist.
+            NotPermitted: the person registered it, has approved it already, or may not approve.
         """
-        from lineage import facts
-        from lineage.guard import decide
+        from lineage import records
 
-        parsed = Reference.parse(reference)
-        with read(self._engine) as session:
-            where = slots.require_environment(session, environment)
-            version = versions.find_version(session, parsed)
-            deployed = slots.deployment(session, environment, version.pipeline)
-            return decide(facts.gather(session, where, version, deployed, running=running))
+        with write(self._engine) as session:
+            return records.approve(session, reference, environment, actor)
 
     # moves
 
@@ -281,12 +220,15 @@ class Registry:
         environment: str,
         *,
         expect_revision: int | None = None,
+        reason: str | None = None,
+        waive: WaiverRequest | None = None,
         actor: str,
     ) -> Moved:
         """Move a slot to a version; what served before becomes the backup.
 
         Raises:
             GuardRefused: a rule fails.
+            NotPermitted: the environment does not let this person waive this.
             NotFound: the version or the environment does not exist.
             Conflict: the slot's revision is not ``expect_revision``.
         """
@@ -297,7 +239,7 @@ class Registry:
             slots.require_environment(session, environment)
             version = versions.find_version(session, parsed)
             request = moves.Request(
-                environment, actor, events.now(), expect_revision=expect_revision
+                environment, actor, events.now(), reason, expect_revision, waive
             )
             return moves.promote(session, request, version)
 
@@ -308,6 +250,7 @@ class Registry:
         *,
         reason: str | None = None,
         expect_revision: int | None = None,
+        waive: WaiverRequest | None = None,
         actor: str,
     ) -> Moved:
         """Move a slot to its backup.
@@ -315,13 +258,16 @@ class Registry:
         Raises:
             NotFound: there is no backup.
             GuardRefused: the backup may not serve.
+            NotPermitted: the environment does not let this person waive this.
             Conflict: the slot's revision is not ``expect_revision``.
         """
         from lineage import moves
 
         with write(self._engine) as session:
             versions.require_model(session, model)
-            request = moves.Request(environment, actor, events.now(), reason, expect_revision)
+            request = moves.Request(
+                environment, actor, events.now(), reason, expect_revision, waive
+            )
             return moves.rollback(session, request, model)
 
     def retire(
@@ -352,14 +298,30 @@ class Registry:
         pipeline: CapturedPipelineVersion | NamedPipeline,
         references: Sequence[str] = (),
         *,
+        reason: str | None = None,
+        waive: WaiverRequest | None = None,
+        seen: Mapping[str, int] | None = None,
+        dry_run: bool = False,
         actor: str,
     ) -> Moved:
         """Move a pipeline and models that ride on it in one step; without models, deploy it.
 
+        Args:
+            environment: the environment's name.
+            pipeline: the pipeline version, captured or named.
+            references: the versions that move with it.
+            reason: why; kept in the history.
+            waive: rules to waive.
+            seen: the revisions of the slots that the plan showed, by their model.
+            dry_run: decide and tell the plan, change nothing.
+            actor: who moves.
+
         Raises:
+            NotPermitted: the environment does not let this person waive this.
             GuardRefused: a model, moved or left behind, would serve without a passing validation.
             NotFound: a version, the pipeline version or the environment does not exist.
             UsageError: a model is named twice or rides on another pipeline.
+            Conflict: the slots are not those of the plan that was seen.
         """
         from lineage import moves, records
 
@@ -367,74 +329,14 @@ class Registry:
         with write(self._engine) as session:
             slots.require_environment(session, environment)
             promoted = [versions.find_version(session, reference) for reference in parsed]
-            request = moves.Request(environment, actor, events.now())
+            request = moves.Request(
+                environment, actor, events.now(), reason, waive=waive, seen=seen
+            )
             target = records.pipeline_row(session, pipeline, None, request.at, actor)
-            return moves.release(session, request, target, promoted)
-
-    # reading
-
-    def serving(self, model: str, environment: str, *, at: str | None = None) -> Serving:
-        """What serves for a model in an environment, now or at a past moment.
-
-        Args:
-            model: the model's name.
-            environment: the environment's name.
-            at: an ISO 8601 time; without a zone it is UTC.
-
-        Raises:
-            NotFound: there is no such model or environment.
-            UsageError: the time cannot be read.
-        """
-        moment = parse_time(at) if at is not None else None
-        with read(self._engine) as session:
-            slots.require_environment(session, environment)
-            versions.require_model(session, model)
-            if moment is None:
-                return reading.serving(session, environment, model)
-            return reading.serving_at(session, environment, model, moment)
-
-    def all_serving(self, environment: str | None = None) -> list[Serving]:
-        """Every slot (of an environment), by environment and model.
-
-        Raises:
-            NotFound: there is no such environment.
-        """
-        table = tables.Slot
-        with read(self._engine) as session:
-            query = select(table).order_by(table.environment, table.model)
-            if environment is not None:
-                slots.require_environment(session, environment)
-                query = query.where(table.environment == environment)
-            return [reading.serving(session, s.environment, s.model) for s in session.exec(query)]
-
-    def history(self, subject: str | None = None, *, limit: int = 50) -> list[dict[str, Any]]:
-        """The newest events (of a subject), the newest first."""
-        with read(self._engine) as session:
-            return [reading.event_json(event) for event in events.history(session, subject, limit)]
-
-    def audit(self) -> events.Audit:
-        """Check the chain of events, and that it tells the present state."""
-        with read(self._engine) as session:
-            rows = session.exec(select(tables.Slot)).all()
-            return events.audit(session, slots.event_states(session, rows))
-
-    def check(self) -> schema.SchemaCheck:
-        """Check the database file, its keys and its schema."""
-        return schema.check(self._engine)
+            moved = moves.release(session, request, target, promoted)
+            if dry_run:
+                session.rollback()
+        return moved
 
 
-def parse_time(text: str) -> str:
-    """An ISO 8601 time as the registry writes its own.
-
-    Raises:
-        UsageError: the text is no such time.
-    """
-    try:
-        moment = dt.datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            f"{text[:60]!r} is not a time.", remedy="Write it as 2026-11-21T08:00:00Z."
-        ) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=dt.UTC)
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+__all__ = ["Registry", "connect", "parse_time"]

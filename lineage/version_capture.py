@@ -51,38 +51,59 @@ class VersionCapture:
             paths.append(self._weights_path)
         return sum(total_size(path) for path in paths)
 
-    def capture(self) -> Captured:
+    def before_training(self) -> Captured:
+        """Capture what is there before the weights are made; data that is not there yet is none.
+
+        Raises:
+            CaptureError: something does not match, or the tree is dirty.
+        """
+        found = self._pipeline()
+        loose = found.loose if found else ()
+        with self._project.cache() as cache:
+            try:
+                data = self._data(cache, loose)
+            except CaptureError:
+                data = None
+        components = Components(self._code(found), data, self._version(found), None)
+        return Captured(components, self._config.pipeline_of(self._model), loose)
+
+    def capture(self, code: CodeVersion | None = None) -> Captured:
         """Capture.
+
+        Args:
+            code: the code as it was captured before; None for the code as it is now.
 
         Raises:
             CaptureError: something is missing, does not match, or the tree is dirty.
         """
-        name = self._config.pipeline_of(self._model)
-        stated = self._wanted.pipeline_version
-        found = None if stated else self._project.pipeline_in(self._dvc, self._config, name)
+        found = self._pipeline()
         loose = found.loose if found else ()
         if self._strict:
             self._refuse_loose(loose)
         with self._project.cache() as cache:
             weights = self._weights(cache)
             data = self._data(cache, loose)
-        version = PipelineVersion(None, stated) if stated else found.version if found else None
-        components = Components(self._code(found), data, version, weights)
+        components = Components(code or self._code(found), data, self._version(found), weights)
         if self._strict:
             self._refuse_incomplete(components)
-        return Captured(components, name, loose)
+        return Captured(components, self._config.pipeline_of(self._model), loose)
+
+    def _pipeline(self) -> CapturedPipeline | None:
+        if self._wanted.pipeline_version is not None:
+            return None
+        name = self._config.pipeline_of(self._model)
+        return self._project.pipeline_in(self._dvc, self._config, name)
+
+    def _version(self, found: CapturedPipeline | None) -> PipelineVersion | None:
+        stated = self._wanted.pipeline_version
+        if stated is not None:
+            return PipelineVersion(None, stated)
+        return found.version if found else None
 
     @property
     def _items(self) -> list[str]:
         """The data items as the project names them; a flag names them from the current folder."""
-        root = self._project.root
-        here = [
-            item
-            if "://" in item
-            else Path(os.path.relpath(check_path("data", item), root)).as_posix()
-            for item in self._wanted.data
-        ]
-        return here or self._table.data
+        return from_here(self._wanted.data, self._project.root) or self._table.data
 
     @property
     def _weights_path(self) -> Path | None:
@@ -97,7 +118,7 @@ class VersionCapture:
             return None
         hashed = hash_path(
             path,
-            secure=self._strict,
+            secure=self._strict or self._wanted.secure,
             cache=cache,
             progress=self._progress,
             follow=follow_any if self._wanted.weights else link_policy(self._project.top),
@@ -157,3 +178,11 @@ class VersionCapture:
         full = Path(os.path.normpath(Path.cwd() / path))
         root = self._project.root
         return full.relative_to(root).as_posix() if full.is_relative_to(root) else str(full)
+
+
+def from_here(items: Sequence[str], root: Path) -> list[str]:
+    """Data items that were named from the current folder, as the project's folder names them."""
+    return [
+        item if "://" in item else Path(os.path.relpath(check_path("data", item), root)).as_posix()
+        for item in items
+    ]

@@ -40,6 +40,8 @@ _CREDENTIALS: Final = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/@]*@", re.IGNORECAS
 REGULAR_MODES: Final = ("100644", "100755")
 LINK_MODE: Final = "120000"
 SUBMODULE_MODE: Final = "160000"
+MOST_COMMITS: Final = 1000
+"""Commits between two that are listed at the most."""
 
 
 class Entry(tuple[str, str]):
@@ -164,6 +166,25 @@ class GitRepository:
     def filters_left_out(self) -> tuple[str, ...]:
         """Content filters that only the repository's own configuration defines: never run here."""
         return self._filters()
+
+    def commits_between(self, first: str, second: str) -> list[dict[str, str]]:
+        """The commits that one of two holds and the other does not, the newest first.
+
+        Returns:
+            For each its ``commit``, ``author``, ``at`` (ISO 8601) and ``subject``; at most
+            :data:`MOST_COMMITS`.
+
+        Raises:
+            CaptureError: one of them is not in this clone.
+        """
+        both = f"{self.resolve(first)}...{self.resolve(second)}"
+        text = self._run(
+            "rev-list", f"--max-count={MOST_COMMITS}", "--format=%H%x00%an%x00%aI%x00%s", both
+        )
+        fields = (line.split("\0") for line in text.split("\n") if "\0" in line)
+        return [
+            dict(zip(("commit", "author", "at", "subject"), row, strict=True)) for row in fields
+        ]
 
     def identity(self) -> str | None:
         """The e-mail address of the person whom git would name as author."""

@@ -9,7 +9,7 @@ from sqlmodel import col, select
 
 from lineage.answers import FoundPipeline, Occupying, Registered, Serving
 from lineage.names import Reference
-from lineage.store import events, slots, tables, versions
+from lineage.store import events, policies, slots, tables, versions
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -49,7 +49,7 @@ def described(session: Session, row: tables.ModelVersion) -> dict[str, Any]:
                     "known": "asserted" if item.name in asserted else "verified",
                     "size": item.size,
                 }
-                for item in versions.data_items(session, row)
+                for item in versions.data_items(session, row.data_digest)
             ],
             "pipeline": {"name": row.pipeline, "blake3": row.pipeline_digest},
             "weights": {
@@ -59,6 +59,7 @@ def described(session: Session, row: tables.ModelVersion) -> dict[str, Any]:
                 "files": row.weights_files,
             },
         },
+        "run": json.loads(row.run) if row.run else None,
         "parent": f"{parent.model}@{parent.number}" if parent else None,
         "validations": validations(session, row),
     }
@@ -75,10 +76,10 @@ def validations(session: Session, version: tables.ModelVersion) -> list[dict[str
         )
         .order_by(col(tables.Validation.id).desc())
     )
-    return [validation(row, public) for row, public in rows]
+    return [validation(session, row, public) for row, public in rows]
 
 
-def validation(row: tables.Validation, pipeline: str) -> dict[str, Any]:
+def validation(session: Session, row: tables.Validation, pipeline: str) -> dict[str, Any]:
     """JSON of one verdict."""
     return {
         "id": row.id,
@@ -86,6 +87,14 @@ def validation(row: tables.Validation, pipeline: str) -> dict[str, Any]:
         "passed": row.passed,
         "metrics": json.loads(row.metrics) if row.metrics else None,
         "requirements": json.loads(row.outcomes),
+        "basis": row.basis,
+        "rests_on": row.rests_on,
+        "difference": row.difference,
+        "run": json.loads(row.run) if row.run else None,
+        "data": [
+            {"name": item.name, "digest": item.digest, "size": item.size}
+            for item in versions.data_items(session, row.data_digest)
+        ],
         "validated_at": row.validated_at,
         "validated_by": row.validated_by,
     }
@@ -97,7 +106,7 @@ def serving(session: Session, environment: str, model: str) -> Serving:
     sides = {side: slots.occupant(slot, side) for side in slots.SIDES}
     name = _pipeline_name(session, model, sides["serving"])
     deployed = slots.deployment(session, environment, name)
-    digest = _public(session, deployed) if deployed else None
+    digest = public_digest(session, deployed)
     return Serving(
         environment=environment,
         model=model,
@@ -106,7 +115,20 @@ def serving(session: Session, environment: str, model: str) -> Serving:
         serving=occupying(session, sides["serving"]),
         backup=occupying(session, sides["backup"]),
         contradicted=slots.contradicted(session, sides["serving"]),
+        **_waivers(session, slot, deployed),
     )
+
+
+def _waivers(
+    session: Session, slot: tables.Slot | None, deployed: tables.PipelineDeployment | None
+) -> dict[str, Any]:
+    if slot is None or slot.serving_version_id is None:
+        return {}
+    digest = deployed.digest if deployed else None
+    in_force = policies.waivers_in_force(
+        session, slot, slot.serving_version_id, digest, events.now()
+    )
+    return {"waivers": in_force, "rests_on": policies.waiver_by_id(session, slot.serving_waiver_id)}
 
 
 def serving_at(session: Session, environment: str, model: str, at: str) -> Serving:
@@ -123,6 +145,7 @@ def serving_at(session: Session, environment: str, model: str, at: str) -> Servi
         pipeline={"name": key[0], "digest": row.public_digest if row else None},
         serving=sides["serving"],
         backup=sides["backup"],
+        rests_on=policies.waiver_by_id(session, proof.get("waiver")),
     )
 
 
@@ -167,7 +190,10 @@ def _pipeline_name(session: Session, model: str, serving: slots.Occupant | None)
     ).first()
 
 
-def _public(session: Session, deployed: tables.PipelineDeployment) -> str | None:
+def public_digest(session: Session, deployed: tables.PipelineDeployment | None) -> str | None:
+    """What a deployment runs, as people and JSON see it."""
+    if deployed is None:
+        return None
     row = session.get(tables.PipelineVersion, (deployed.pipeline, deployed.digest))
     return row.public_digest if row else None
 
@@ -193,6 +219,7 @@ def environment(session: Session, row: tables.Environment) -> dict[str, Any]:
         "kind": row.kind,
         "created_at": row.created_at,
         "created_by": row.created_by,
+        "policy": policies.policy_of(session, row.name).to_json(),
         "pipelines": [
             {
                 "name": deployment.pipeline,

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import create_engine, inspect, text
 
 from lineage.errors import IntegrityFailure, RegistryUnreachable
 from lineage.store.engine import open_engine, transaction
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import Connection, Engine
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The newest migration; a test holds it against the migrations folder."""
 
 
@@ -37,7 +38,7 @@ def require_current(engine: Engine) -> None:
         RegistryUnreachable: the schema is missing, older or newer.
         IntegrityFailure: the file is damaged.
     """
-    with transaction(engine, "BEGIN") as connection:
+    with transaction(engine) as connection:
         revision = _revision(connection)
     if revision == HEAD:
         return
@@ -64,7 +65,7 @@ def upgrade(url: str) -> tuple[str | None, str]:
     """
     engine = open_engine(url, create=True)
     try:
-        with transaction(engine, "BEGIN IMMEDIATE") as connection:
+        with transaction(engine, writing=True) as connection:
             before = _revision(connection)
             if before is not None and before > HEAD:
                 raise _newer(before)
@@ -82,39 +83,66 @@ def check(engine: Engine) -> SchemaCheck:
         IntegrityFailure: the file cannot be read as a database.
     """
     problems: list[str] = []
-    with transaction(engine, "BEGIN") as connection:
+    with transaction(engine) as connection:
         revision = _revision(connection)
         if revision != HEAD:
             problems.append(f"the schema is {revision or 'missing'}, this program needs {HEAD}")
-        for (line,) in connection.exec_driver_sql("PRAGMA integrity_check").all():
-            if line != "ok":
-                problems.append(f"the file is damaged: {line}")
-        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-        problems += [f"a row of {row[0]} points to no {row[2]}" for row in broken]
-        if revision == HEAD:
-            problems += _missing_objects(connection)
+        if engine.dialect.name == "sqlite":
+            problems += _damage(connection)
+        here = _objects(connection)
+    if revision == HEAD:
+        expected = _expected(engine)
+        problems += [
+            f"{name} is missing or was changed"
+            for name, definition in expected.items()
+            if here.get(name) != definition
+        ]
     return SchemaCheck(revision, HEAD, tuple(problems))
 
 
-def _missing_objects(connection: Connection) -> list[str]:
-    """Tables, indexes and triggers that differ from what the migrations make."""
-    here = _objects(connection)
-    engine = create_engine("sqlite://")
+def _damage(connection: Connection) -> Iterator[str]:
+    """What SQLite itself finds wrong with the file and its keys."""
+    for (line,) in connection.exec_driver_sql("PRAGMA integrity_check").all():
+        if line != "ok":
+            yield f"the file is damaged: {line}"
+    for row in connection.exec_driver_sql("PRAGMA foreign_key_check").all():
+        yield f"a row of {row[0]} points to no {row[2]}"
+
+
+def _expected(engine: Engine) -> dict[str, str]:
+    """The tables, indexes, constraints and triggers that the migrations make."""
+    if engine.dialect.name == "postgresql":
+        return _expected_on_postgresql(engine)
+    fresh = create_engine("sqlite://")
     try:
-        with engine.begin() as fresh:
-            _migrate(fresh)
-            expected = _objects(fresh)
+        with fresh.begin() as connection:
+            _migrate(connection)
+            return _objects(connection)
     finally:
-        engine.dispose()
-    return [
-        f"{name} is missing or was changed"
-        for name, sql in expected.items()
-        if here.get(name) != sql
-    ]
+        fresh.dispose()
+
+
+def _expected_on_postgresql(engine: Engine) -> dict[str, str]:
+    """The same, made in a schema of their own that is rolled back."""
+    with transaction(engine, writing=True) as connection:
+        connection.exec_driver_sql("CREATE SCHEMA lineage_expected")
+        connection.exec_driver_sql("SET LOCAL search_path TO lineage_expected")
+        _migrate(connection)
+        found = _objects(connection)
+        connection.rollback()
+    return found
 
 
 def _objects(connection: Connection) -> dict[str, str]:
-    return {str(name): str(sql) for name, sql in connection.exec_driver_sql(_OBJECTS)}
+    """The definition of every object by its kind and name.
+
+    SQLite lists a table's constraints in an order that means nothing, so lines are compared sorted.
+    """
+    query = _OBJECTS[connection.dialect.name]
+    return {
+        str(name): "\n".join(sorted(line.strip(" ,\t") for line in str(sql).splitlines()))
+        for name, sql in connection.exec_driver_sql(query)
+    }
 
 
 def _migrate(connection: Connection) -> None:
@@ -129,26 +157,40 @@ def _migrate(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
-_OBJECTS: Final = (
-    "SELECT type || ' ' || name, sql FROM sqlite_master "
-    "WHERE sql IS NOT NULL AND name <> 'alembic_version' ORDER BY name"
-)
+_OBJECTS: Final = {
+    "sqlite": (
+        "SELECT type || ' ' || name, sql FROM sqlite_master "
+        "WHERE sql IS NOT NULL AND name <> 'alembic_version' ORDER BY name"
+    ),
+    "postgresql": (
+        "SELECT 'constraint ' || conname, replace(pg_get_constraintdef(c.oid), "
+        "current_schema() || '.', '') FROM pg_constraint c "
+        "WHERE c.connamespace = current_schema()::regnamespace "
+        "UNION ALL SELECT 'trigger ' || tgname, tgenabled::text || ' ' || replace("
+        "pg_get_triggerdef(t.oid), current_schema() || '.', '') FROM pg_trigger t "
+        "JOIN pg_class r ON r.oid = tgrelid "
+        "WHERE NOT tgisinternal AND r.relnamespace = current_schema()::regnamespace "
+        "UNION ALL SELECT 'function ' || proname, prosrc FROM pg_proc "
+        "WHERE pronamespace = current_schema()::regnamespace AND prorettype = 'trigger'::regtype "
+        "UNION ALL SELECT 'index ' || indexname, replace(indexdef, schemaname || '.', '') "
+        "FROM pg_indexes WHERE schemaname = current_schema() "
+        "UNION ALL SELECT 'column ' || table_name || '.' || column_name, data_type || ' ' || "
+        "is_nullable FROM information_schema.columns WHERE table_schema = current_schema()"
+    ),
+}
 
 
 def _revision(connection: Connection) -> str | None:
-    try:
+    tables = inspect(connection).get_table_names()
+    if "alembic_version" in tables:
         row = connection.execute(text("SELECT version_num FROM alembic_version")).first()
-    except OperationalError as error:
-        if "no such table" not in str(error.orig):
-            raise
-        tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
-        if tables:
-            raise IntegrityFailure(
-                "The registry's database holds tables, but not the registry's.",
-                remedy="Point [registry] url at another file.",
-            ) from None
-        return None
-    return str(row[0]) if row else None
+        return str(row[0]) if row else None
+    if tables:
+        raise IntegrityFailure(
+            "The registry's database holds tables, but not the registry's.",
+            remedy="Point [registry] url at another database.",
+        )
+    return None
 
 
 def _newer(revision: str) -> RegistryUnreachable:

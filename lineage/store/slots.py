@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import col, or_, select
+from sqlmodel import and_, col, or_, select
 
 from lineage.components import EnvironmentKind
 from lineage.errors import NotFound
@@ -13,7 +13,7 @@ from lineage.store import tables
 from lineage.store.versions import newest_verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from sqlmodel import Session
 
@@ -27,12 +27,14 @@ _COLUMNS = (
     "passed",
     "promoted_at",
     "promoted_by",
+    "waiver_id",
+    "waiver_code",
 )
 
 
 @dataclass(frozen=True)
 class Occupant:
-    """One side of a slot: a version, and the proof that it may stand there."""
+    """One side of a slot: a version, and the proof (or the waiver) that it may stand there."""
 
     version_id: int
     version_kind: str
@@ -42,6 +44,58 @@ class Occupant:
     passed: bool | None
     promoted_at: str
     promoted_by: str
+    waiver_id: int | None = None
+    waiver_code: str | None = None
+
+
+@dataclass(frozen=True)
+class Runs:
+    """A pipeline and the version of it that runs, by its identity."""
+
+    pipeline: str
+    digest: str
+
+
+class Running:
+    """What runs of each pipeline in an environment.
+
+    Args:
+        session: a transaction.
+        environment: the environment's name.
+        supposed: a deployment to suppose instead of what is recorded.
+        formerly: what ran before the present transaction moved it, by the pipeline's name.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        environment: str,
+        supposed: Runs | None = None,
+        formerly: Mapping[str, str | None] | None = None,
+    ) -> None:
+        self._session = session
+        self._environment = environment
+        self._supposed = supposed
+        self._formerly = formerly or {}
+
+    def of(self, pipeline: str | None) -> Runs | None:
+        """What runs of a pipeline, as far as the decision goes."""
+        if self._supposed is not None and self._supposed.pipeline == pipeline:
+            return self._supposed
+        row = deployment(self._session, self._environment, pipeline)
+        return Runs(row.pipeline, row.digest) if row is not None else None
+
+    def before(self, pipeline: str | None) -> str | None:
+        """The pipeline version that ran before the move that is being decided."""
+        if pipeline is not None and pipeline in self._formerly:
+            return self._formerly[pipeline]
+        row = deployment(self._session, self._environment, pipeline)
+        return row.digest if row else None
+
+    def moves(self, pipeline: str | None) -> bool:
+        """Whether the pipeline moves in what is being decided."""
+        row = self.of(pipeline)
+        return row is not None and row.digest != self.before(pipeline)
 
 
 def require_environment(session: Session, name: str) -> tables.Environment:
@@ -72,25 +126,29 @@ def occupant(slot: tables.Slot | None, side: str) -> Occupant | None:
     """What stands on one side of a slot."""
     if slot is None or getattr(slot, f"{side}_version_id") is None:
         return None
-    return Occupant(*(getattr(slot, f"{side}_{column}") for column in _COLUMNS))
+    return Occupant(**{column: getattr(slot, f"{side}_{column}", None) for column in _COLUMNS})  # type: ignore[arg-type]
 
 
 def put(slot: tables.Slot, side: str, occupant: Occupant | None) -> None:
     """Set one side of a slot."""
     for column in _COLUMNS:
-        setattr(slot, f"{side}_{column}", getattr(occupant, column) if occupant else None)
+        if side == "serving" or not column.startswith("waiver"):
+            setattr(slot, f"{side}_{column}", getattr(occupant, column) if occupant else None)
 
 
 def riding_on(session: Session, environment: str, pipeline: str) -> list[tables.Slot]:
     """The slots of an environment whose serving version or backup rides on a pipeline."""
-    table = tables.Slot
+    table, version = tables.Slot, tables.ModelVersion
     return list(
         session.exec(
             select(table)
+            .outerjoin(version, col(version.id) == col(table.serving_version_id))
             .where(
                 table.environment == environment,
                 or_(
-                    col(table.serving_pipeline) == pipeline, col(table.backup_pipeline) == pipeline
+                    col(table.serving_pipeline) == pipeline,
+                    col(table.backup_pipeline) == pipeline,
+                    and_(col(table.serving_waiver_id).is_not(None), version.pipeline == pipeline),
                 ),
             )
             .order_by(table.model)
@@ -101,7 +159,7 @@ def riding_on(session: Session, environment: str, pipeline: str) -> list[tables.
 def proven(
     session: Session,
     version: tables.ModelVersion,
-    deployed: tables.PipelineDeployment | None,
+    deployed: Runs | None,
     at: str,
     actor: str,
 ) -> Occupant:
@@ -121,6 +179,41 @@ def proven(
         True if proof is not None else None,
         at,
         actor,
+    )
+
+
+def standby(
+    session: Session, running: Running, slot: tables.Slot, entering: int | None
+) -> Occupant | None:
+    """What would stand by behind a version: what serves now, else the present backup.
+
+    Only what has the proof that the environment demands, and is not the version itself.
+    """
+    for candidate in (occupant(slot, side) for side in SIDES):
+        if candidate is None or candidate.version_id == entering:
+            continue
+        renewed = renew(session, running, candidate)
+        if may_stand(renewed, slot.environment_kind):
+            return renewed
+    return None
+
+
+def renew(session: Session, running: Running, occupant: Occupant) -> Occupant:
+    """An occupant with the proof that the running pipeline and the newest verdicts give it."""
+    version = session.get(tables.ModelVersion, occupant.version_id)
+    assert version is not None  # noqa: S101 - a foreign key holds it
+    deployed = running.of(version.pipeline)
+    return proven(session, version, deployed, occupant.promoted_at, occupant.promoted_by)
+
+
+def waived(occupant: Occupant, deployed: Runs | None, waiver: tables.Waiver) -> Occupant:
+    """A version that stands on a waiver, tied to the pipeline version that it was given for."""
+    return replace(
+        occupant,
+        pipeline=deployed.pipeline if deployed else None,
+        pipeline_digest=deployed.digest if deployed else None,
+        waiver_id=waiver.id,
+        waiver_code=waiver.code,
     )
 
 
@@ -165,4 +258,4 @@ def _event_side(session: Session, occupant: Occupant | None) -> dict[str, Any] |
         "validation": occupant.validation_id,
         "promoted_at": occupant.promoted_at,
         "promoted_by": occupant.promoted_by,
-    }
+    } | ({"waiver": occupant.waiver_id} if occupant.waiver_id is not None else {})

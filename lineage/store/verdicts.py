@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select
 
+from lineage.decision import Basis, Verdict
 from lineage.digest import Digest
-from lineage.guard import Verdict
 from lineage.pipeline import Manifest, PipelineVersion
 from lineage.policy import Outcome
 from lineage.store import tables
+from lineage.store.versions import newest_verdict
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -41,17 +42,36 @@ def newest_verdicts(session: Session, version_id: int) -> tuple[Verdict, ...]:
         )
         .order_by(col(table.id))
     )
-    return tuple(verdict(row, pipeline_version(pipeline)) for row, pipeline in rows)
+    return tuple(verdict(session, row, pipeline) for row, pipeline in rows)
 
 
-def verdict(row: tables.Validation, pipeline: PipelineVersion) -> Verdict:
+def verdict(session: Session, row: tables.Validation, pipeline: tables.PipelineVersion) -> Verdict:
     """The value that a row holds."""
     assert row.id is not None  # noqa: S101 - it was read from the table
     return Verdict(
-        row.id,
-        pipeline,
-        row.passed,
-        row.validated_at,
-        row.validated_by,
-        tuple(Outcome.from_json(outcome) for outcome in json.loads(row.outcomes)),
+        id=row.id,
+        pipeline=pipeline_version(pipeline),
+        passed=row.passed,
+        validated_at=row.validated_at,
+        validated_by=row.validated_by,
+        outcomes=tuple(Outcome.from_json(outcome) for outcome in json.loads(row.outcomes)),
+        metrics=metrics_of(row),
+        basis=Basis(row.basis),
+        rests_on=row.rests_on,
+        overturned=_overturned(session, row),
+        commit=pipeline.code_commit,
     )
+
+
+def metrics_of(row: tables.Validation) -> dict[str, Any]:
+    """The metrics of a validation, as its requirements look at them."""
+    return json.loads(row.metrics) if row.metrics is not None else {}
+
+
+def _overturned(session: Session, row: tables.Validation) -> bool:
+    """Whether what a carried verdict rests on has been replaced by a failure."""
+    root = session.get(tables.Validation, row.rests_on) if row.rests_on is not None else None
+    if root is None:
+        return False
+    newest = newest_verdict(session, root.version_id, root.pipeline_digest)
+    return newest is not None and not newest.passed

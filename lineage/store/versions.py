@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select
 
@@ -81,6 +81,7 @@ def add_version(
     components: Components,
     pipeline: str,
     parent: int | None,
+    run: dict[str, Any] | None,
     at: str,
     actor: str,
 ) -> tables.ModelVersion:
@@ -97,6 +98,7 @@ def add_version(
         pipeline=pipeline if components.pipeline else None,
         pipeline_digest=components.pipeline.identity if components.pipeline else None,
         parent_id=parent,
+        run=json.dumps(run) if run is not None else None,
         registered_at=at,
         registered_by=actor,
     )
@@ -244,12 +246,10 @@ def missing_components(row: tables.ModelVersion) -> tuple[str, ...]:
     return tuple(name for name, digest in held.items() if digest is None)
 
 
-def data_items(session: Session, row: tables.ModelVersion) -> Iterable[tables.DataItem]:
-    """The data items of a version, by name."""
+def data_items(session: Session, digest: str | None) -> Iterable[tables.DataItem]:
+    """The items of a data version, by name."""
     table = tables.DataItem
-    return session.exec(
-        select(table).where(table.data_digest == row.data_digest).order_by(table.name)
-    )
+    return session.exec(select(table).where(table.data_digest == digest).order_by(table.name))
 
 
 def _asserted(data: DataVersion | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from lineage.migrations import triggers
 
 revision = "0001"
 down_revision = None
@@ -20,65 +21,30 @@ HISTORY = {
 }
 """Tables whose rows never change, and their primary keys."""
 
+SIZE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 STATE = ("environment", "pipeline_deployment", "slot")
 """Tables whose rows change by the registry's own rules."""
 
-NEWEST = """
-CREATE TRIGGER slot_{side}_newest_{event} BEFORE {event} ON slot
-WHEN NEW.{side}_validation_id IS NOT NULL {changed} AND EXISTS (
-    SELECT 1 FROM validation WHERE version_id = NEW.{side}_version_id
-    AND pipeline_digest = NEW.{side}_pipeline_digest AND id > NEW.{side}_validation_id)
-BEGIN SELECT RAISE(ABORT, 'a newer verdict on this version and pipeline counts'); END
-"""
-CHANGED = """AND (NEW.{side}_validation_id IS NOT OLD.{side}_validation_id
-    OR NEW.{side}_version_id IS NOT OLD.{side}_version_id
-    OR NEW.{side}_pipeline_digest IS NOT OLD.{side}_pipeline_digest)"""
-
-UNGUARDED = """
-CREATE TRIGGER {table}_guarded_{event} BEFORE {event} ON {table}
-WHEN (SELECT foreign_keys FROM pragma_foreign_keys) = 0
-  OR (SELECT ignore_check_constraints FROM pragma_ignore_check_constraints) = 1
-BEGIN SELECT RAISE(ABORT, 'switch on PRAGMA foreign_keys and the checks before a write'); END
-"""
-"""A connection that does not check foreign keys (SQLite's default) may write nothing."""
-
-CHAIN = """
-CREATE TRIGGER event_chain BEFORE INSERT ON event
-WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM event)
-  OR NEW.previous <> coalesce((SELECT digest FROM event ORDER BY seq DESC LIMIT 1), '')
-BEGIN SELECT RAISE(ABORT, 'an event follows the newest one and names its digest'); END
-"""
+CHAIN = (
+    "NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM event) OR NEW.previous <> "
+    "coalesce((SELECT digest FROM event ORDER BY seq DESC LIMIT 1), '')"
+)
 
 
 def upgrade() -> None:
     """Make the tables and their triggers."""
     create_tables()
     for table, key in HISTORY.items():
-        forbid_changes(table, key)
+        triggers.forbid_changes(table, key)
+        triggers.demand_checks(table, "INSERT")
+    for table in STATE:
+        triggers.demand_checks(table, "INSERT", "UPDATE", "DELETE")
+        triggers.keep_rows(table)
     for side in ("serving", "backup"):
-        op.execute(NEWEST.format(side=side, event="INSERT", changed=""))
-        changed = CHANGED.format(side=side)
-        op.execute(NEWEST.format(side=side, event="UPDATE", changed=changed))
-    for table in (*HISTORY, *STATE):
-        events = ("INSERT",) if table in HISTORY else ("INSERT", "UPDATE", "DELETE")
-        for event in events:
-            op.execute(UNGUARDED.format(table=table, event=event))
-    op.execute(CHAIN)
-
-
-def forbid_changes(table: str, key: str) -> None:
-    """Refuse UPDATE and DELETE, and an INSERT that would replace a row."""
-    for event in ("UPDATE", "DELETE"):
-        op.execute(
-            f"CREATE TRIGGER {table}_no_{event.lower()} BEFORE {event} ON {table} "
-            f"BEGIN SELECT RAISE(ABORT, '{table} is history: its rows never change'); END"
-        )
-    same = " AND ".join(f"{column} = NEW.{column}" for column in key.split(", "))
-    op.execute(
-        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
-        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same}) "
-        f"BEGIN SELECT RAISE(ABORT, '{table} is history: its rows never change'); END"
-    )
+        triggers.newest_verdict_counts(side)
+    message = "an event follows the newest one and names its digest"
+    triggers.refuse("event_chain", "event", "INSERT", CHAIN, message)
 
 
 def create_tables() -> None:
@@ -142,7 +108,7 @@ def create_tables() -> None:
         sa.Column("data_digest", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("digest", sa.String(), nullable=False),
-        sa.Column("size", sa.Integer(), nullable=True),
+        sa.Column("size", SIZE, nullable=True),
         sa.ForeignKeyConstraint(["data_digest"], ["data_version.digest"], name="data_item_version"),
         sa.PrimaryKeyConstraint("data_digest", "name"),
     )
@@ -173,7 +139,7 @@ def create_tables() -> None:
         sa.Column("weights_digest", sa.String(), nullable=True),
         sa.Column("weights_blake3", sa.String(), nullable=True),
         sa.Column("weights_path", sa.String(), nullable=True),
-        sa.Column("weights_size", sa.Integer(), nullable=True),
+        sa.Column("weights_size", SIZE, nullable=True),
         sa.Column("weights_files", sa.Integer(), nullable=True),
         sa.Column("parent_id", sa.Integer(), nullable=True),
         sa.Column("registered_at", sa.String(), nullable=False),

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from lineage import errors
-from lineage.guard import RULES, Status
+from lineage.decision import Status
+from lineage.rules import RULES
 
 from ..unit.test_guard import GOOD
 
@@ -46,7 +47,11 @@ def test_every_rule_has_its_line():
     for rule in RULES:
         check = rule(GOOD)
         assert check.status is Status.PASS
-        assert f"| `{check.code}` |" in text
+        assert f"| [`{check.code}`](../rules/{check.code}.md) |" in text
+        page = (ROOT / f"docs/rules/{check.code}.md").read_text()
+        assert page.startswith(f"# `{check.code}`\n")
+        for part in ("Fails when", "Why it exists", "How it fails", "How to satisfy it"):
+            assert part in page
 
 
 def test_the_table_of_exit_codes_is_that_of_the_errors():

@@ -12,6 +12,7 @@ from blake3 import blake3
 
 from lineage.answers import NamedPipeline
 from lineage.components import EnvironmentKind, Kind
+from lineage.decision import Move
 from lineage.digest import blake3_of, xxh3
 from lineage.errors import Conflict, GuardRefused, NotFound, UsageError
 
@@ -191,7 +192,7 @@ def test_a_pipeline_cannot_move_under_a_serving_model(registry):
     with pytest.raises(GuardRefused) as error:
         _deploy(registry, "new")
     assert _codes(error) == {"churn@1": {"pipeline-match"}}
-    assert error.value.decisions[0].staying
+    assert error.value.decisions[0].move is Move.STAY
     assert (
         registry.deployed_pipeline("production", "churn").version.digest == pipeline("old").digest
     )

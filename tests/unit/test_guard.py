@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineage.components import EnvironmentKind, Kind
+from lineage.decision import Facts, Move, Status, Verdict
 from lineage.digest import Digest
-from lineage.guard import RULES, Facts, Status, Verdict, decide
+from lineage.guard import decide
 from lineage.pipeline import PipelineVersion
 from lineage.policy import Outcome
+from lineage.rules import RULES
 
 from ..conftest import pipeline
 
@@ -30,6 +32,7 @@ GOOD = Facts(
     kind=Kind.PRODUCTION,
     missing=(),
     dirty=False,
+    registered_by="ann",
     environment="production",
     environment_kind=EnvironmentKind.PRODUCTION,
     pipeline="churn",
@@ -157,7 +160,7 @@ facts = st.builds(
         max_size=3,
         unique_by=lambda v: v.pipeline.identity,
     ).map(tuple),
-    staying=st.booleans(),
+    move=st.sampled_from(Move),
 )
 
 

@@ -19,6 +19,8 @@ from lineage.pipeline import (
     differences,
 )
 
+from ..conftest import pipeline
+
 paths = st.sampled_from(["a.py", "b.py", "src/c.py"])
 digests = st.sampled_from([blake3_of(bytes([n])) for n in range(3)])
 params = st.none() | st.booleans() | st.integers(-2, 2) | st.floats(-2, 2) | st.text(max_size=2)
@@ -58,13 +60,34 @@ def test_there_is_no_difference_exactly_where_the_digests_are_equal(one, other):
 
 @given(manifests, manifests)
 def test_a_difference_backwards_is_the_same_turned_round(one, other):
-    forwards = {
-        (c.stage, c.kind, c.name): (c.validated, c.deployed) for c in differences(one, other)
+    there, back = differences(one, other), differences(other, one)
+    names = {
+        c.validated: c.deployed for c in back if c.kind == "stage" and isinstance(c.deployed, str)
     }
+
+    def _now(name):
+        return {now: was for was, now in names.items()}.get(name, name)
+
+    forwards = {(c.stage, c.kind, c.name): (c.validated, c.deployed) for c in there}
     backwards = {
-        (c.stage, c.kind, c.name): (c.deployed, c.validated) for c in differences(other, one)
-    }
+        (_now(c.stage), c.kind, _now(c.name) if c.kind == "stage" else c.name): (c.deployed, c.validated)
+        for c in back
+    }  # fmt: skip
     assert forwards == backwards
+
+
+def test_a_renamed_stage_is_recognised_with_what_changed_in_it():
+    old, new = pipeline("20").manifest, pipeline("40").manifest
+    renamed = Manifest({"scale": new.stages["featurize"]})
+    assert [str(c) for c in differences(old, renamed)] == [
+        "stage featurize renamed to scale",
+        "scale: parameter top 20 → 40",
+    ]
+    other = Manifest({"scale": Stage(cmd=("something else",))})
+    assert [str(c) for c in differences(old, other)] == [
+        "stage featurize removed",
+        "stage scale added",
+    ]
 
 
 @given(manifests)

@@ -1,9 +1,4 @@
-"""The tables (design §5): the schema itself refuses a state that breaks the invariant.
-
-Where a column is called ``digest`` and keys point to it, it holds the BLAKE3 of canonical bytes;
-``public_digest`` is the one that people and JSON show. Times are ISO 8601 text in UTC. Triggers
-stand in the migrations: they keep history immutable and the newest verdict decisive.
-"""
+"""Where models serve: environments, what runs there, slots, and who said that they may."""
 
 from __future__ import annotations
 
@@ -19,8 +14,14 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-KINDS = "kind IN ('production', 'experiment')"
 ENVIRONMENT_KINDS = "kind IN ('production', 'experimental')"
+PROOF_CODES = "('pipeline-deployed', 'validated', 'pipeline-match')"
+"""The rules that a slot's keys hold by themselves: waiving one lets the proof be absent."""
+
+WAIVABLE_CODES = (
+    "('pipeline-deployed', 'validated', 'pipeline-match', 'weights-intact', 'requirements', "
+    "'promotion-path', 'approvals', 'backup-ready')"
+)
 
 
 def _deferred(columns: list[str], target: list[str], name: str) -> ForeignKeyConstraint:
@@ -41,126 +42,79 @@ class Environment(SQLModel, table=True):
     created_by: str
 
 
-class Model(SQLModel, table=True):
-    """A named line of versions."""
+class EnvironmentPolicy(SQLModel, table=True):
+    """What an environment demands, as JSON; the newest revision counts."""
 
-    name: str = Field(primary_key=True)
-    created_at: str
-    created_by: str
-
-
-class DataVersion(SQLModel, table=True):
-    """A manifest of named data items."""
-
-    __tablename__ = "data_version"
-
-    digest: str = Field(primary_key=True)
-    public_digest: str = Field(index=True)
-
-
-class DataItem(SQLModel, table=True):
-    """One item of a data version; ``size`` in bytes where it is known."""
-
-    __tablename__ = "data_item"
+    __tablename__ = "environment_policy"
     __table_args__: Any = (
-        ForeignKeyConstraint(["data_digest"], ["data_version.digest"], name="data_item_version"),
+        ForeignKeyConstraint(
+            ["environment"], ["environment.name"], name="environment_policy_environment"
+        ),
     )
 
-    data_digest: str = Field(primary_key=True)
-    name: str = Field(primary_key=True)
-    digest: str = Field(index=True)
-    size: int | None = None
+    environment: str = Field(primary_key=True)
+    revision: int = Field(primary_key=True)
+    document: str = Field(sa_type=Text)
+    applied_at: str
+    applied_by: str
 
 
-class PipelineVersion(SQLModel, table=True):
-    """One version of a pipeline; ``manifest`` is null where only a digest was stated."""
+class Approval(SQLModel, table=True):
+    """A person's word that a version may serve in an environment.
 
-    __tablename__ = "pipeline_version"
+    It is bound to the pipeline version that was deployed at that time, null where none was.
+    """
 
-    pipeline: str = Field(primary_key=True)
-    digest: str = Field(primary_key=True)
-    public_digest: str = Field(index=True)
-    manifest: str | None = Field(default=None, sa_type=Text)
-    code_commit: str | None = None
-    code_dirty: bool = Field(default=False, sa_type=Boolean)
-    recorded_at: str
-    recorded_by: str
-
-
-class ModelVersion(SQLModel, table=True):
-    """One immutable registered tuple."""
-
-    __tablename__ = "model_version"
     __table_args__: Any = (
-        UniqueConstraint("model", "number", name="model_version_number"),
-        UniqueConstraint("id", "model", "kind", name="model_version_kind"),
-        UniqueConstraint("id", "pipeline", name="model_version_pipeline"),
-        ForeignKeyConstraint(["model"], ["model.name"], name="model_version_model"),
-        ForeignKeyConstraint(["data_digest"], ["data_version.digest"], name="model_version_data"),
+        ForeignKeyConstraint(["version_id"], ["model_version.id"], name="approval_version"),
+        ForeignKeyConstraint(["environment"], ["environment.name"], name="approval_environment"),
         ForeignKeyConstraint(
             ["pipeline", "pipeline_digest"],
             ["pipeline_version.pipeline", "pipeline_version.digest"],
-            name="model_version_pipeline_version",
+            name="approval_pipeline_version",
         ),
-        ForeignKeyConstraint(["parent_id"], ["model_version.id"], name="model_version_parent"),
-        CheckConstraint(KINDS, name="model_version_kinds"),
-        CheckConstraint(
-            "kind = 'experiment' OR (code_digest IS NOT NULL AND code_dirty IS FALSE"
-            " AND data_digest IS NOT NULL AND pipeline_digest IS NOT NULL"
-            " AND weights_digest IS NOT NULL AND weights_blake3 IS NOT NULL)",
-            name="model_version_complete",
-        ),
-        Index("model_version_tuple", "model", "kind", "tuple_digest"),
-    )
-
-    id: int | None = Field(default=None, primary_key=True)
-    model: str
-    number: int
-    kind: str
-    tuple_digest: str
-    code_digest: str | None = None
-    code_dirty: bool = Field(default=False, sa_type=Boolean)
-    code_remote: str | None = None
-    code_branch: str | None = None
-    code_subfolder: str | None = None
-    data_digest: str | None = None
-    data_asserted: str = Field(default="[]", sa_type=Text)
-    pipeline: str | None = None
-    pipeline_digest: str | None = None
-    weights_digest: str | None = None
-    weights_blake3: str | None = None
-    weights_path: str | None = None
-    weights_size: int | None = None
-    weights_files: int | None = None
-    parent_id: int | None = None
-    registered_at: str
-    registered_by: str
-
-
-class Validation(SQLModel, table=True):
-    """A verdict on one model version with one pipeline version."""
-
-    __table_args__: Any = (
-        UniqueConstraint(
-            "version_id", "pipeline_digest", "id", "passed", name="validation_verdict"
-        ),
-        ForeignKeyConstraint(["version_id"], ["model_version.id"], name="validation_version"),
-        ForeignKeyConstraint(
-            ["pipeline", "pipeline_digest"],
-            ["pipeline_version.pipeline", "pipeline_version.digest"],
-            name="validation_pipeline_version",
-        ),
+        Index("approval_of", "version_id", "environment"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
     version_id: int
-    pipeline: str
-    pipeline_digest: str
-    passed: bool = Field(sa_type=Boolean)
-    metrics: str | None = Field(default=None, sa_type=Text)
-    outcomes: str = Field(default="[]", sa_type=Text)
-    validated_at: str
-    validated_by: str
+    environment: str
+    pipeline: str | None = None
+    pipeline_digest: str | None = None
+    approved_at: str
+    approved_by: str
+
+
+class Waiver(SQLModel, table=True):
+    """A recorded break-glass: one rule, one version, one environment, one pipeline version."""
+
+    __table_args__: Any = (
+        UniqueConstraint("id", "version_id", "environment", "code", name="waiver_of_rule"),
+        UniqueConstraint(
+            "id", "version_id", "environment", "pipeline_digest", name="waiver_on_pipeline"
+        ),
+        ForeignKeyConstraint(["version_id"], ["model_version.id"], name="waiver_version"),
+        ForeignKeyConstraint(["environment"], ["environment.name"], name="waiver_environment"),
+        ForeignKeyConstraint(
+            ["pipeline", "pipeline_digest"],
+            ["pipeline_version.pipeline", "pipeline_version.digest"],
+            name="waiver_pipeline_version",
+        ),
+        CheckConstraint(f"code IN {WAIVABLE_CODES}", name="waiver_code"),
+        CheckConstraint("length(trim(reason)) > 0", name="waiver_reason"),
+        Index("waiver_of", "version_id", "environment"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    environment: str
+    version_id: int
+    code: str
+    pipeline: str | None = None
+    pipeline_digest: str | None = None
+    reason: str = Field(sa_type=Text)
+    until: str | None = None
+    waived_at: str
+    waived_by: str
 
 
 class PipelineDeployment(SQLModel, table=True):
@@ -193,6 +147,8 @@ def _slot_side(side: str) -> tuple[Any, ...]:
     digest, validation = f"{side}_pipeline_digest", f"{side}_validation_id"
     rest = [f"{side}_{column}" for column in ("version_kind", "promoted_at", "promoted_by")]
     proof = (f"{side}_pipeline", digest, validation, f"{side}_passed")
+    waiver = ("serving_waiver_id", "serving_waiver_code") if side == "serving" else ()
+    unless = "serving_waiver_id IS NOT NULL OR " if waiver else ""
     return (
         ForeignKeyConstraint(
             [version, "model", f"{side}_version_kind"],
@@ -228,19 +184,42 @@ def _slot_side(side: str) -> tuple[Any, ...]:
         ),
         CheckConstraint(
             f"{version} IS NULL OR environment_kind = 'experimental' OR ("
+            f"{side}_version_kind = 'production' AND ({unless}"
             + " AND ".join(f"{column} IS NOT NULL" for column in proof)
-            + f" AND {side}_version_kind = 'production')",
+            + "))",
             name=f"slot_{side}_proof",
         ),
         CheckConstraint(
             f"({version} IS NOT NULL AND "
             + " AND ".join(f"{column} IS NOT NULL" for column in rest)
             + f") OR ({version} IS NULL AND "
-            + " AND ".join(f"{column} IS NULL" for column in (*rest, *proof))
+            + " AND ".join(f"{column} IS NULL" for column in (*rest, *proof, *waiver))
             + ")",
             name=f"slot_{side}_whole",
         ),
     )
+
+
+_SLOT_WAIVER: Any = (
+    ForeignKeyConstraint(
+        ["serving_waiver_id", "serving_version_id", "environment", "serving_waiver_code"],
+        ["waiver.id", "waiver.version_id", "waiver.environment", "waiver.code"],
+        name="slot_serving_waiver",
+    ),
+    ForeignKeyConstraint(
+        ["serving_waiver_id", "serving_version_id", "environment", "serving_pipeline_digest"],
+        ["waiver.id", "waiver.version_id", "waiver.environment", "waiver.pipeline_digest"],
+        name="slot_serving_waiver_pipeline",
+    ),
+    CheckConstraint(
+        "(serving_waiver_id IS NULL) = (serving_waiver_code IS NULL)", name="slot_waiver_whole"
+    ),
+    CheckConstraint(
+        f"serving_waiver_code IS NULL OR serving_waiver_code IN {PROOF_CODES}",
+        name="slot_waiver_lifts_proof",
+    ),
+)
+"""A waiver stands in for the proof; it is of this version, here, on this pipeline version."""
 
 
 class Slot(SQLModel, table=True):
@@ -255,6 +234,7 @@ class Slot(SQLModel, table=True):
         ForeignKeyConstraint(["model"], ["model.name"], name="slot_model"),
         *_slot_side("serving"),
         *_slot_side("backup"),
+        *_SLOT_WAIVER,
         CheckConstraint(
             "backup_version_id IS NULL OR serving_version_id IS NOT NULL", name="slot_backup_of"
         ),
@@ -274,6 +254,8 @@ class Slot(SQLModel, table=True):
     serving_passed: bool | None = Field(default=None, sa_type=Boolean)
     serving_promoted_at: str | None = None
     serving_promoted_by: str | None = None
+    serving_waiver_id: int | None = None
+    serving_waiver_code: str | None = None
     backup_version_id: int | None = None
     backup_version_kind: str | None = None
     backup_pipeline: str | None = None
@@ -282,28 +264,3 @@ class Slot(SQLModel, table=True):
     backup_passed: bool | None = Field(default=None, sa_type=Boolean)
     backup_promoted_at: str | None = None
     backup_promoted_by: str | None = None
-
-
-class Event(SQLModel, table=True):
-    """One entry of the append-only, hash-chained history."""
-
-    seq: int = Field(primary_key=True)
-    at: str = Field(index=True)
-    actor: str
-    kind: str
-    subject: str
-    payload: str = Field(sa_type=Text)
-    previous: str
-    digest: str
-
-
-class EventSubject(SQLModel, table=True):
-    """Which events concern a model, a version, a slot, a pipeline or an environment."""
-
-    __tablename__ = "event_subject"
-    __table_args__: Any = (
-        ForeignKeyConstraint(["seq"], ["event.seq"], name="event_subject_event"),
-    )
-
-    subject: str = Field(primary_key=True)
-    seq: int = Field(primary_key=True)

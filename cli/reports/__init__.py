@@ -1,0 +1,25 @@
+"""The guard's decision in the words of other programs: GitHub, JUnit readers, SARIF readers."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from . import github, junit, sarif
+
+if TYPE_CHECKING:
+    from lineage.decision import Decision
+
+FORMATS = ("text", "json", "github", "junit", "sarif")
+
+
+def render(form: str, decision: Decision) -> str:
+    """A decision as a document of one of :data:`FORMATS` other than text."""
+    if form == "junit":
+        return junit.render(decision)
+    if form == "sarif":
+        return sarif.render(decision)
+    if form == "github":
+        github.summarise(decision)
+        return github.render(decision)
+    return json.dumps(decision.to_json(), indent=2, ensure_ascii=False)

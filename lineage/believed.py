@@ -1,0 +1,240 @@
+"""Validations and trainings that can be believed: the command is run here, between two captures."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lineage import execution, metrics, policy
+from lineage.components import Kind
+from lineage.errors import CaptureError
+from lineage.names import Reference
+from lineage.project import Captured, Wanted
+from lineage.version_capture import VersionCapture
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lineage.components import DataVersion
+    from lineage.hashing import Progress
+    from lineage.project import CapturedPipelineVersion, Project
+    from lineage.registry import Registry
+    from lineage.workflow import Validating
+
+
+def run_and_validate(
+    project: Project,
+    registry: Registry,
+    reference: str,
+    wanted: Validating,
+    command: Sequence[str],
+    *,
+    quiet_stdout: bool,
+    actor: str,
+) -> dict[str, Any]:
+    """Run a validation and record its verdict: passed where it exits 0 and each requirement holds.
+
+    Args:
+        project: whose pipeline, data and weights are captured before and after.
+        registry: where the verdict is recorded.
+        reference: the version.
+        wanted: what the caller said besides.
+        command: the program and its arguments.
+        quiet_stdout: what it prints goes to stderr.
+        actor: who validates.
+
+    Returns:
+        JSON of the verdict.
+
+    Raises:
+        CaptureError: what is here is not the version's own, changed while the command ran, or the
+            metrics were not written. Nothing is recorded then.
+    """
+    model = Reference.parse(reference).model
+    version = registry.show(reference)
+    before = _State.of(project, version, wanted)
+    before.require_own(version, wanted.pipeline)
+    path = project.metrics_path(model, wanted.metrics)
+    path = path.absolute() if path is not None else None
+    stamp = execution.Stamp.of(path) if path is not None else None
+    ran = execution.run(command, quiet_stdout=quiet_stdout)
+    before.require_same(_State.of(project, version, wanted))
+    succeeded = ran.exit_status == 0
+    values = None
+    if path is not None and stamp is not None and execution.Stamp.of(path) != stamp:
+        values = metrics.read(path)
+    elif path is not None and stamp is not None and succeeded:
+        execution.require_written(path, stamp)
+    outcomes = policy.evaluate_all(project.config.model(model).requirements, values or {})
+    stated = wanted.stated if succeeded else False
+    if stated is None and all(outcome.holds is None for outcome in outcomes):
+        stated = succeeded
+    return registry.validate(
+        version["ref"],
+        before.pipeline,
+        passed=policy.verdict(outcomes, stated),
+        metrics=values,
+        outcomes=outcomes,
+        run=ran.to_json(),
+        data=before.validation_data,
+        actor=actor,
+    )
+
+
+def run_and_capture(
+    project: Project,
+    model: str,
+    wanted: Wanted,
+    command: Sequence[str],
+    *,
+    quiet_stdout: bool,
+    progress: Progress | None = None,
+) -> tuple[Captured, dict[str, Any]]:
+    """Run a training and capture what it made; what it was made from must not have changed.
+
+    The code is what was there when the training began: what it writes into the tree itself (a
+    ``dvc.lock``, metrics) makes no dirty version.
+
+    Returns:
+        The captured components, and JSON of the run.
+
+    Raises:
+        CaptureError: the tree is dirty, the command failed, or something changed while it ran.
+    """
+    first = VersionCapture(project, model, wanted).before_training()
+    ran = execution.run(command, quiet_stdout=quiet_stdout)
+    if ran.exit_status != 0:
+        raise CaptureError(
+            f"The training ended with exit status {ran.exit_status}, so nothing is registered.",
+            remedy="Mend what it reports and run it again.",
+        )
+    old = first.components
+    second = VersionCapture(project, model, wanted, progress).capture(old.code)
+    new = second.components
+    if old.code is not None and project.git is not None and project.git.head != old.code.commit:
+        raise _changed("another commit was checked out")
+    if old.pipeline and new.pipeline and old.pipeline.identity != new.pipeline.identity:
+        raise _changed("the pipeline changed")
+    moved = _differing(_digests(old.data), _digests(new.data))
+    if moved:
+        raise _changed(f"the data changed ({', '.join(moved[:3])})")
+    return second, ran.to_json()
+
+
+@dataclass(frozen=True)
+class _State:
+    """What a validation rests on, as it is here at one moment."""
+
+    pipeline: CapturedPipelineVersion
+    data: Mapping[str, str]
+    weights: tuple[str, str | None] | None
+    validation_data: DataVersion | None
+
+    @classmethod
+    def of(cls, project: Project, version: dict[str, Any], wanted: Validating) -> _State:
+        model = version["model"]
+        weights = version["components"]["weights"]["path"]
+        items = [item["name"] for item in version["components"]["data"]]
+        here = Wanted(
+            Kind.EXPERIMENT,
+            os.path.relpath(project.root / weights) if weights is not None else None,
+            _named(project, model, items),
+            secure=True,
+        )
+        parts = VersionCapture(project, model, here).capture().components
+        found = parts.weights
+        return cls(
+            project.capture_pipeline(project.config.pipeline_of(model)),
+            _digests(parts.data),
+            (found.digest, found.blake3) if found is not None else None,
+            project.validation_data(model, wanted.data),
+        )
+
+    def require_own(self, version: dict[str, Any], named: str | None) -> None:
+        """Refuse what is not the version's own.
+
+        Raises:
+            CaptureError: the pipeline, the data or the weights are others.
+        """
+        ref, parts = version["ref"], version["components"]
+        identity, digest = self.pipeline.version.identity, self.pipeline.version.digest
+        if named is not None:
+            if not identity.startswith(named) and not digest.startswith(named):
+                raise CaptureError(
+                    f"The pipeline here is {digest.short}, not {named[:80]}.",
+                    remedy="Check out the one that you mean, or leave --pipeline out.",
+                )
+        elif parts["pipeline"]["blake3"] not in (None, identity):
+            raise CaptureError(
+                f"The pipeline here ({digest.short}) is not the one that {ref} was registered with "
+                f"({version['pipeline']}).",
+                remedy=f"Check that one out, or say that you mean this one: --pipeline {digest}",
+            )
+        own = {item["name"]: item["digest"] for item in parts["data"]}
+        others = _differing(own, self.data)
+        if others:
+            raise CaptureError(
+                f"The data here is not that of {ref}: {', '.join(others[:3])}.",
+                remedy="Bring the version's own data back (dvc checkout) and try again.",
+            )
+        recorded = (version["weights"], parts["weights"]["blake3"])
+        if recorded[0] is not None and not _same_weights(recorded, self.weights):
+            raise CaptureError(
+                f"The weights here ({parts['weights']['path']}) are not those of {ref}.",
+                remedy="Bring the version's own weights back (dvc checkout) and try again.",
+            )
+
+    def require_same(self, later: _State) -> None:
+        """Refuse a verdict on what changed while the command ran.
+
+        Raises:
+            CaptureError: the pipeline, the data, the weights or the validation data changed.
+        """
+        if self.pipeline.version.identity != later.pipeline.version.identity:
+            raise _changed("the pipeline changed")
+        pairs = (
+            ("the data", self.data, later.data),
+            (
+                "the validation data",
+                _digests(self.validation_data),
+                _digests(later.validation_data),
+            ),
+        )
+        for what, old, new in pairs:
+            moved = sorted({*_differing(old, new), *_differing(new, old)})
+            if moved:
+                raise _changed(f"{what} changed ({', '.join(moved[:3])})")
+        if self.weights != later.weights:
+            raise _changed("the weights changed")
+
+
+def _named(project: Project, model: str, items: Sequence[str]) -> tuple[str, ...]:
+    """Recorded data items as they can be captured again, named from the current folder."""
+    outside = {text.partition("=")[0]: text for text in project.config.model(model).data}
+    return tuple(
+        outside[name] if "://" in outside.get(name, "") else os.path.relpath(project.root / name)
+        for name in items
+    )
+
+
+def _digests(data: DataVersion | None) -> dict[str, str]:
+    return {item.name: item.digest for item in data.items} if data is not None else {}
+
+
+def _differing(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """The names of the old whose digest is not the same in the new."""
+    return sorted(name for name, digest in old.items() if new.get(name) != digest)
+
+
+def _same_weights(recorded: tuple[str, str | None], found: tuple[str, str | None] | None) -> bool:
+    if found is None or recorded[0] != found[0]:
+        return False
+    return recorded[1] in (None, found[1])
+
+
+def _changed(what: str) -> CaptureError:
+    return CaptureError(
+        f"While the command ran, {what}: nothing is recorded.",
+        remedy="Let nothing else write there meanwhile, and run it again.",
+    )

@@ -1,0 +1,108 @@
+r"""Whether two contents of a file can only behave alike (issue 6386 of DVC). Pure: no I/O.
+
+Python: the stream of tokens without comments and line breaks that mean nothing; docstrings count.
+YAML, TOML and JSON: the parsed value, types and all, whatever the order of keys. Anything else: the
+bytes. What cannot be parsed is compared by its bytes too.
+
+>>> same_behaviour("a.py", b"x = 1  # one\n", b"x=1\n")
+True
+>>> same_behaviour("a.yaml", b"x: 1\n", b"x: 1.0\n")
+False
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import posixpath
+import tokenize
+import tomllib
+from typing import TYPE_CHECKING, Any, Final
+
+from lineage.capture.documents import check_yaml, decode
+from lineage.errors import LineageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_MEANINGLESS: Final = frozenset({tokenize.COMMENT, tokenize.NL, tokenize.ENCODING})
+_LAYOUT: Final = frozenset({tokenize.INDENT, tokenize.DEDENT, tokenize.NEWLINE, tokenize.ENDMARKER})
+
+
+def same_behaviour(path: str, old: bytes, new: bytes) -> bool:
+    """Whether nothing but comments and formatting differs between two contents of a file."""
+    if old == new:
+        return True
+    reduce = _REDUCERS.get(posixpath.splitext(path)[1].lower())
+    if reduce is None:
+        return False
+    try:
+        return bool(reduce(old) == reduce(new))
+    except (LineageError, ValueError, SyntaxError, RecursionError, tokenize.TokenError):
+        return False
+
+
+def _python(content: bytes) -> Any:  # noqa: ANN401 - only compared
+    """The tokens that the interpreter acts on, and the line that names the interpreter."""
+    first = content.split(b"\n", 1)[0]
+    interpreter = first if first.startswith(b"#!") else b""
+    tokens = [
+        (token.type, "" if token.type in _LAYOUT else token.string)
+        for token in tokenize.tokenize(io.BytesIO(content).readline)
+        if token.type not in _MEANINGLESS
+    ]
+    ast.parse(content)
+    return interpreter, tokens
+
+
+def _yaml(content: bytes) -> Any:  # noqa: ANN401 - only compared
+    """The values by YAML 1.1 and by YAML 1.2: readers of either are in use."""
+    import yaml
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    text = decode(content, "it")
+    check_yaml(text, "it")
+    modern = YAML(typ="safe", pure=True)
+    try:
+        by_1_1 = list(yaml.load_all(text, Loader=yaml.CSafeLoader))
+        by_1_2 = list(modern.load_all(text))
+    except (yaml.YAMLError, YAMLError) as error:
+        raise ValueError("it is no YAML") from error
+    return _typed(by_1_1), _typed(by_1_2)
+
+
+def _toml(content: bytes) -> Any:  # noqa: ANN401 - only compared
+    return _typed(tomllib.loads(content.decode()))
+
+
+def _json(content: bytes) -> Any:  # noqa: ANN401 - only compared
+    return _typed(json.loads(content, object_pairs_hook=_unique))
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object, unless a key stands in it twice: readers disagree on what that means."""
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key stands twice")
+    return value
+
+
+def _typed(value: Any) -> Any:  # noqa: ANN401 - any parsed document
+    """A value that tells types apart (1, 1.0 and true are equal in Python), its keys in order."""
+    if isinstance(value, dict):
+        entries = [(_typed(key), _typed(inner)) for key, inner in value.items()]
+        return dict, sorted(entries, key=repr)
+    if isinstance(value, (list, tuple)):
+        return list, [_typed(inner) for inner in value]
+    return type(value).__name__, repr(value)
+
+
+_REDUCERS: Final[dict[str, Callable[[bytes], Any]]] = {
+    ".py": _python,
+    ".yaml": _yaml,
+    ".yml": _yaml,
+    ".toml": _toml,
+    ".json": _json,
+}

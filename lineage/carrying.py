@@ -1,0 +1,90 @@
+"""Carrying a verdict over to a pipeline version that can only behave alike (decision 7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lineage.decision import Basis, Verdict
+from lineage.errors import CarryRefused, NotFound
+from lineage.explain import Explainer, Explanation
+from lineage.pipeline import changes_between
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lineage.pipeline import Change, PipelineVersion
+    from lineage.project import Project
+
+
+@dataclass(frozen=True)
+class Carriable:
+    """A verdict that holds for another pipeline version too; ``difference`` says why, in words."""
+
+    verdict: Verdict
+    difference: str
+
+
+@dataclass(frozen=True)
+class _Tried:
+    verdict: Verdict
+    changes: tuple[Change, ...]
+    explanation: Explanation
+
+
+def find(
+    project: Project,
+    verdicts: Sequence[Verdict],
+    target: PipelineVersion,
+    commit: str | None,
+) -> Carriable:
+    """The passing verdict that can be carried over to a pipeline version.
+
+    Only verdicts that were found out themselves are looked at, the newest first: a chain of carried
+    ones rests on the first real one.
+
+    Args:
+        project: in whose repository the sources are looked for.
+        verdicts: the newest verdict for each pipeline version, the newest of them last.
+        target: the pipeline version that is to be covered.
+        commit: where it was captured.
+
+    Raises:
+        NotFound: no passing verdict is there to carry over.
+        CarryRefused: what differs may change the behaviour.
+    """
+    explainer = Explainer(project)
+    real = [v for v in reversed(verdicts) if v.passed and v.basis is not Basis.CARRIED]
+    tried = []
+    for verdict in real:
+        changes = changes_between(verdict.pipeline, target)
+        if not changes:
+            continue
+        explanation = explainer.explain(changes, verdict.commit, commit)
+        if explanation.harmless:
+            paths = ", ".join(sorted({change.name for change in changes}))
+            return Carriable(verdict, f"only comments and formatting differ in {paths}")
+        tried.append(_Tried(verdict, changes, explanation))
+    if not tried:
+        raise NotFound(
+            "There is no passing verdict with another described pipeline version to carry over.",
+            remedy="Validate the version itself: lineage validate REF",
+        )
+    raise _refused(min(tried, key=lambda one: len(one.changes)))
+
+
+def _refused(tried: _Tried) -> CarryRefused:
+    """The refusal, with the difference shown."""
+    sentences = [str(change) for change in tried.changes]
+    more = f" and {len(sentences) - 3} more" if len(sentences) > 3 else ""
+    details: dict[str, Any] = {
+        "validation": tried.verdict.id,
+        "changes": [change.to_json() for change in tried.changes],
+        "explanation": sentences,
+    }
+    return CarryRefused(
+        f"Validation {tried.verdict.id} cannot be carried over, for more than comments and "
+        f"formatting differs (or git lacks a side of it): {'; '.join(sentences[:3])}{more}.",
+        remedy="Validate the version with this pipeline: lineage validate REF",
+        details=details | tried.explanation.to_json(),
+    )

@@ -1,0 +1,233 @@
+"""What the guard looks at, and what it says: plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from lineage.policy import EnvironmentPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lineage.components import EnvironmentKind, Kind
+    from lineage.pipeline import PipelineVersion
+    from lineage.policy import Outcome
+
+
+class Status(StrEnum):
+    """What a rule came to."""
+
+    PASS = "pass"  # noqa: S105 - not a password
+    FAIL = "fail"
+    WARN = "warn"
+    WAIVED = "waived"
+    SKIPPED = "skipped"
+
+
+class Move(StrEnum):
+    """What a version is about to do in its slot."""
+
+    ENTER = "enter"
+    STAY = "stay"
+    """It serves there already; perhaps its pipeline moves."""
+    RETURN = "return"
+    """It is the backup, and takes over again."""
+
+
+class Basis(StrEnum):
+    """How a verdict came about."""
+
+    STATED = "stated"
+    RUN = "run"
+    """A command was run for it, and nothing changed meanwhile."""
+    CARRIED = "carried"
+    """It rests on another, whose pipeline differs only in what changes nothing."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The newest validation of the version with one pipeline version.
+
+    ``commit`` is where that pipeline version was captured first; ``overturned`` tells that a
+    carried verdict rests on one that a newer failure has replaced.
+    """
+
+    id: int
+    pipeline: PipelineVersion
+    passed: bool
+    validated_at: str
+    validated_by: str
+    outcomes: tuple[Outcome, ...] = ()
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    basis: Basis = Basis.STATED
+    rests_on: int | None = None
+    overturned: bool = False
+    commit: str | None = None
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A person's approval; ``current`` while the pipeline that was deployed then still is."""
+
+    by: str
+    at: str
+    current: bool
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """A rule waived: by whom, why, and until when; ``until`` None means while it serves there."""
+
+    code: str
+    reason: str
+    by: str
+    at: str
+    until: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The waiver as `serving` and `guard` show it."""
+        return {
+            "code": self.code,
+            "reason": self.reason,
+            "waived_by": self.by,
+            "waived_at": self.at,
+            "until": self.until,
+        }
+
+
+@dataclass(frozen=True)
+class WeightsState:
+    """What the newest look for the weights found: ``intact``, ``missing`` or ``changed``."""
+
+    state: str
+    place: str
+    at: str
+    by: str
+
+
+@dataclass(frozen=True)
+class Standby:
+    """What would stand by as the backup after the move; ``reason`` tells why it is not ready."""
+
+    ref: str
+    reason: str | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it could take over at once."""
+        return self.reason is None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that the rules look at.
+
+    ``deployed`` is the pipeline version that runs in the environment, or is about to:
+    ``pipeline_moves`` tells which, ``recorded`` that the registry knows it. ``verdicts`` holds the
+    newest verdict for each pipeline version, the newest of them last. ``serving`` are the metrics
+    of what serves now, None where nothing does. ``waivers`` are those in force or asked for.
+    """
+
+    model: str
+    version: int
+    kind: Kind
+    missing: tuple[str, ...]
+    dirty: bool
+    registered_by: str
+    environment: str
+    environment_kind: EnvironmentKind
+    pipeline: str | None
+    deployed: PipelineVersion | None
+    deployed_commit: str | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    move: Move = Move.ENTER
+    pipeline_moves: bool = False
+    recorded: bool = True
+    policy: EnvironmentPolicy = field(default_factory=EnvironmentPolicy)
+    serving: Mapping[str, Any] | None = None
+    weights: WeightsState | None = None
+    served_before: bool = False
+    approvals: tuple[Approval, ...] = ()
+    standby: Standby | None = None
+    waivers: tuple[Waiver, ...] = ()
+
+    @property
+    def ref(self) -> str:
+        """The version as a person writes it."""
+        return f"{self.model}@{self.version}"
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The newest verdict on the deployed pipeline version, if there is one."""
+        if self.deployed is None:
+            return None
+        identity = self.deployed.identity
+        return next((v for v in self.verdicts if v.pipeline.identity == identity), None)
+
+    @property
+    def runs(self) -> str:
+        """How a sentence says what runs there."""
+        return "would run" if self.pipeline_moves else "runs"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rule's verdict: a stable code, a status, a sentence, details and what to do."""
+
+    code: str
+    status: Status
+    summary: str
+    remedy: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The check as the guard's JSON lists it."""
+        return {
+            "code": self.code,
+            "status": self.status.value,
+            "summary": self.summary,
+            "remedy": self.remedy,
+            "details": self.details,
+        }
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the guard says of one version in one environment."""
+
+    model: str
+    version: int
+    environment: str
+    checks: tuple[Check, ...]
+    move: Move = Move.ENTER
+
+    @property
+    def ref(self) -> str:
+        """The version as a person writes it."""
+        return f"{self.model}@{self.version}"
+
+    @property
+    def allowed(self) -> bool:
+        """Whether no rule fails."""
+        return not self.failures
+
+    @property
+    def failures(self) -> tuple[Check, ...]:
+        """The checks that fail."""
+        return tuple(check for check in self.checks if check.status is Status.FAIL)
+
+    def check(self, code: str) -> Check:
+        """The check of a rule."""
+        return next(check for check in self.checks if check.code == code)
+
+    def to_json(self) -> dict[str, Any]:
+        """The guard's JSON (design §7)."""
+        return {
+            "allowed": self.allowed,
+            "model": self.model,
+            "version": self.version,
+            "environment": self.environment,
+            "checks": [check.to_json() for check in self.checks],
+        }

@@ -1,0 +1,183 @@
+"""Declared environments: what applying a file would change, and changing it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import select
+
+from lineage.components import EnvironmentKind
+from lineage.digest import canonical_bytes
+from lineage.errors import Conflict, NotFound, UsageError
+from lineage.names import check_environment_name
+from lineage.policy import EnvironmentPolicy
+from lineage.store import events, policies, tables
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlmodel import Session
+
+
+@dataclass(frozen=True)
+class DeclaredEnvironment:
+    """An environment as a file declares it; ``kind`` None leaves that of one that is there."""
+
+    name: str
+    policy: EnvironmentPolicy
+    kind: EnvironmentKind | None = None
+
+
+@dataclass(frozen=True)
+class PlannedChange:
+    """What applying does to one environment: ``create``, ``change`` or ``keep``, line by line."""
+
+    environment: str
+    action: str
+    lines: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """One entry of the JSON of `env apply`."""
+        return {
+            "environment": self.environment,
+            "action": self.action,
+            "changes": list(self.lines),
+        }
+
+
+def create(session: Session, name: str, kind: EnvironmentKind, at: str, actor: str) -> bool:
+    """Create an environment; False where it was there already, of the same kind.
+
+    Raises:
+        UsageError: the name is not valid.
+        Conflict: it is there, of the other kind.
+    """
+    check_environment_name(name)
+    row = session.get(tables.Environment, name)
+    if row is not None:
+        if row.kind == kind:
+            return False
+        raise Conflict(
+            f"The environment {name} exists, of kind {row.kind}.",
+            remedy="An environment's kind never changes: choose another name.",
+        )
+    session.add(tables.Environment(name=name, kind=kind.value, created_at=at, created_by=actor))
+    session.flush()
+    payload = {"kind": kind.value}
+    events.append(
+        session, at=at, actor=actor, kind="environment-created", subject=name, payload=payload
+    )
+    return True
+
+
+def apply(
+    session: Session, declared: Sequence[DeclaredEnvironment], at: str, actor: str
+) -> tuple[PlannedChange, ...]:
+    """Make the environments what they are declared to be; those that are not named stay.
+
+    Raises:
+        UsageError: the paths of promotion form a circle, or a new environment's kind is missing.
+        NotFound: a path of promotion begins in no environment.
+        Conflict: an environment is there, of the other kind.
+    """
+    _check_paths(session, declared)
+    changes = [_plan(session, one) for one in declared]
+    for one, change in zip(declared, changes, strict=True):
+        if change.action == "create":
+            create(session, one.name, one.kind or EnvironmentKind.PRODUCTION, at, actor)
+    for one, change in zip(declared, changes, strict=True):
+        if change.action != "keep" and change.lines:
+            _apply(session, one, at, actor)
+    return tuple(changes)
+
+
+def _plan(session: Session, declared: DeclaredEnvironment) -> PlannedChange:
+    row = session.get(tables.Environment, declared.name)
+    if row is None and declared.kind is None:
+        raise UsageError(
+            f"The environment {declared.name} is new, so its kind must be said.",
+            remedy='Write kind = "production" or kind = "experimental".',
+        )
+    if row is not None and declared.kind not in (None, row.kind):
+        raise Conflict(
+            f"The environment {declared.name} exists, of kind {row.kind}.",
+            remedy="An environment's kind never changes: declare it as it is, or choose another "
+            "name.",
+        )
+    kind = row.kind if row is not None else declared.kind
+    if kind == EnvironmentKind.EXPERIMENTAL and declared.policy.waive:
+        raise UsageError(
+            f"The policy of {declared.name} contradicts itself: an experimental environment "
+            "refuses nothing, so nothing can be waived there.",
+            remedy="Take its waive table away, or declare a production environment.",
+        )
+    before = policies.policy_of(session, declared.name).to_json()
+    after = declared.policy.to_json()
+    lines = tuple(
+        f"{key}: {_shown(before[key])} → {_shown(after[key])}"
+        for key in after
+        if before[key] != after[key]
+    )
+    if row is None:
+        return PlannedChange(declared.name, "create", (f"kind: {kind}", *lines))
+    return PlannedChange(declared.name, "change" if lines else "keep", lines)
+
+
+def _apply(session: Session, declared: DeclaredEnvironment, at: str, actor: str) -> None:
+    """Append a revision of a policy, unless it is the one that holds."""
+    newest = policies.policy_row(session, declared.name)
+    document = canonical_bytes(declared.policy.to_json()).decode()
+    held = newest.document if newest else canonical_bytes(EnvironmentPolicy().to_json()).decode()
+    if document == held:
+        return
+    row = tables.EnvironmentPolicy(
+        environment=declared.name,
+        revision=newest.revision + 1 if newest else 1,
+        document=document,
+        applied_at=at,
+        applied_by=actor,
+    )
+    session.add(row)
+    session.flush()
+    payload = {"revision": row.revision, "policy": json.loads(document)}
+    events.append(
+        session,
+        at=at,
+        actor=actor,
+        kind="policy-applied",
+        subject=declared.name,
+        payload=payload,
+    )
+
+
+def _check_paths(session: Session, declared: Sequence[DeclaredEnvironment]) -> None:
+    """Every path of promotion begins in an environment, and none leads back to itself."""
+    sources = {
+        row.name: policies.policy_of(session, row.name).promote_from
+        for row in session.exec(select(tables.Environment))
+    } | {one.name: one.policy.promote_from for one in declared}
+    for one in declared:
+        source = one.policy.promote_from
+        if source is not None and source not in sources:
+            raise NotFound(
+                f"{one.name} promotes from {source}, and there is no such environment.",
+                remedy="Declare it in the same file, or name one of lineage env list.",
+            )
+    for start in sources:
+        path = [start]
+        while (step := sources.get(path[-1])) is not None:
+            if step in path:
+                circle = " ← ".join([*path[path.index(step) :], step])
+                raise UsageError(
+                    f"The paths of promotion form a circle: {circle}.",
+                    remedy="Let one of these environments promote from no other.",
+                )
+            path.append(step)
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    if value in (None, [], {}, 0, False):
+        return "none" if value is not False else "no"
+    return "yes" if value is True else canonical_bytes(value).decode()

@@ -1,0 +1,127 @@
+"""Running a command between two captures, so that what it measured or made can be believed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from lineage.errors import CaptureError, UsageError
+from lineage.store.events import now
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HIDDEN: Final = "…"
+_SECRET_OPTION: Final = re.compile(
+    r"(?i)^(-{1,2}|)[\w-]*(password|passwd|secret|token|credential|api[-_]?key)[\w-]*"
+)
+_SECRET_URL: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A command that was run: what, where, when, how long (in seconds) and how it ended."""
+
+    command: tuple[str, ...]
+    folder: str
+    host: str
+    started_at: str
+    seconds: float
+    exit_status: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The run as the registry keeps it; what looks like a secret is left out."""
+        return {
+            "command": without_secrets(self.command),
+            "folder": self.folder,
+            "host": self.host,
+            "started_at": self.started_at,
+            "seconds": round(self.seconds, 3),
+            "exit_status": self.exit_status,
+        }
+
+
+def run(command: Sequence[str], *, quiet_stdout: bool) -> Run:
+    """Run a command in the current folder, without a shell, and wait for it.
+
+    Args:
+        command: the program and its arguments.
+        quiet_stdout: what it prints goes to stderr, so that stdout stays a program's.
+
+    Raises:
+        UsageError: there is no such program.
+    """
+    program = shutil.which(command[0])
+    if program is None:
+        raise UsageError(
+            f"There is no program {command[0][:80]!r}.",
+            remedy="Name one that can be run here, for example: -- python evaluate.py",
+        )
+    sys.stdout.flush()
+    started_at, began = now(), time.monotonic()
+    try:
+        status = subprocess.call(  # noqa: S603 - the user's own command, no shell
+            [program, *command[1:]],
+            stdout=sys.stderr if quiet_stdout else None,
+        )
+    except OSError as error:
+        raise UsageError(
+            f"{command[0][:80]} cannot be run: {error.strerror}.", remedy="Make it a program."
+        ) from None
+    seconds = time.monotonic() - began
+    folder = os.fspath(Path.cwd())
+    return Run(tuple(command), folder, socket.gethostname(), started_at, seconds, status)
+
+
+def without_secrets(command: Sequence[str]) -> list[str]:
+    """A command line without the values that look like secrets."""
+    shown: list[str] = []
+    hide_next = False
+    for word in command:
+        named = _SECRET_OPTION.match(word)
+        if hide_next and not word.startswith("-"):
+            shown.append(HIDDEN)
+        elif named and "=" in word:
+            shown.append(f"{word.partition('=')[0]}={HIDDEN}")
+        else:
+            shown.append(_SECRET_URL.sub(HIDDEN, word))
+        hide_next = bool(named) and word.startswith("-") and "=" not in word
+    return shown
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """A file's state by which a new one is told from an old one; None where there is none."""
+
+    state: tuple[int, int, int, int] | None
+
+    @classmethod
+    def of(cls, path: Path) -> Stamp:
+        """The stamp of a file as it is now."""
+        try:
+            status = path.stat()
+        except OSError:
+            return cls(None)
+        return cls((status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+
+
+def require_written(path: Path, before: Stamp) -> None:
+    """Refuse metrics that the command did not write.
+
+    Raises:
+        CaptureError: the file is as it was before.
+    """
+    after = Stamp.of(path)
+    if after.state is None or after == before:
+        raise CaptureError(
+            f"The command did not write the metrics {path}.",
+            remedy="Let it write them there, or name the file that it writes: --metrics FILE",
+        )

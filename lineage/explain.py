@@ -1,0 +1,163 @@
+"""Why two pipeline versions differ, as git shows it: diffs, the commits in between, the places.
+
+A content counts only where its BLAKE3 is the recorded one: what git has at the commit, or what is
+in the working tree. Where neither is, the change is told without a diff.
+"""
+
+from __future__ import annotations
+
+import difflib
+import posixpath
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from lineage.capture.equivalence import same_behaviour
+from lineage.digest import blake3_of
+from lineage.errors import LineageError
+from lineage.pipeline import ABSENT, Change, ChangeKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from lineage.capture.source import Source
+    from lineage.project import Project
+
+LARGEST: Final = 1 << 20
+"""Bytes of a file that is compared line by line."""
+
+MOST_LINES: Final = 200
+"""Lines of one file's diff."""
+
+MOST_FILES: Final = 50
+MOST_COMMITS: Final = 20
+
+
+@dataclass(frozen=True)
+class FileDiff:
+    """One file's changed lines, in the unified form; ``left_out`` counts those beyond the bound."""
+
+    path: str
+    lines: tuple[str, ...]
+    left_out: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """One entry of ``diffs``."""
+        return {"path": self.path, "lines": list(self.lines), "left_out": self.left_out}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What lies behind changes.
+
+    ``harmless`` tells that nothing but formatting and comments differs, as far as can be proven.
+    """
+
+    diffs: tuple[FileDiff, ...] = ()
+    commits: tuple[dict[str, str], ...] = ()
+    more_commits: int = 0
+    harmless: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The keys that explain changes in a decision, in `pipeline diff` and in `diff`."""
+        return {
+            "diffs": [diff.to_json() for diff in self.diffs],
+            "commits": list(self.commits),
+            "more_commits": self.more_commits,
+        }
+
+
+class Explainer:
+    """Explains changes from the project's repository; what it cannot see it leaves out."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._sources: dict[str | None, Source | None] = {}
+
+    def explain(
+        self, changes: Sequence[Change], old_commit: str | None, new_commit: str | None
+    ) -> Explanation:
+        """Explain changes between pipeline versions that were captured at two commits."""
+        pairs = {change.name: self._contents(change, old_commit, new_commit) for change in changes}
+        diffs = []
+        for change in changes:
+            old, new = pairs[change.name]
+            if change.kind is ChangeKind.FILE and old is not None and new is not None:
+                diffs.append(_diff(change.name, old, new))
+        unique = {diff.path: diff for diff in diffs if diff.lines}
+        commits, more = self.commits(old_commit, new_commit)
+        return Explanation(
+            tuple(unique.values())[:MOST_FILES],
+            commits,
+            more,
+            bool(changes) and all(_harmless(change, *pairs[change.name]) for change in changes),
+        )
+
+    def commits(self, old: str | None, new: str | None) -> tuple[tuple[dict[str, str], ...], int]:
+        """The commits between two, the newest first, and how many more there are."""
+        git = self._git
+        if git is None or old is None or new is None or old == new:
+            return (), 0
+        try:
+            found = git.commits_between(old, new)
+        except LineageError:
+            return (), 0
+        return tuple(found[:MOST_COMMITS]), max(0, len(found) - MOST_COMMITS)
+
+    @cached_property
+    def _git(self) -> Any:  # noqa: ANN401 - GitRepository, imported where there is one
+        try:
+            return self._project.git
+        except LineageError:
+            return None
+
+    def _contents(
+        self, change: Change, old_commit: str | None, new_commit: str | None
+    ) -> tuple[bytes | None, bytes | None]:
+        """Both contents of a changed file; an absent side is empty."""
+        if change.kind is not ChangeKind.FILE:
+            return None, None
+        return (
+            self.content(change.name, change.validated, (old_commit, new_commit, None)),
+            self.content(change.name, change.deployed, (new_commit, None, old_commit)),
+        )
+
+    def content(self, path: str, digest: Any, where: Iterable[str | None]) -> bytes | None:  # noqa: ANN401
+        """The bytes that a digest is taken of: from the commits, None being the working tree."""
+        if digest is ABSENT:
+            return b""
+        top = posixpath.normpath(posixpath.join(self._project.folder, path))
+        for commit in where:
+            source = self._source(commit)
+            try:
+                data = source.read(top, LARGEST) if source is not None else None
+            except LineageError:
+                continue
+            if data is not None and blake3_of(data) == digest:
+                return data
+        return None
+
+    def _source(self, commit: str | None) -> Source | None:
+        if commit not in self._sources:
+            try:
+                self._sources[commit] = self._project.source(commit)
+            except LineageError:
+                self._sources[commit] = None
+        return self._sources[commit]
+
+
+def _diff(path: str, old: bytes, new: bytes) -> FileDiff:
+    try:
+        was, now = old.decode().splitlines(), new.decode().splitlines()
+    except UnicodeDecodeError:
+        return FileDiff(path, ())
+    lines = list(
+        difflib.unified_diff(was, now, f"validated/{path}", f"deployed/{path}", lineterm="")
+    )
+    return FileDiff(path, tuple(lines[:MOST_LINES]), max(0, len(lines) - MOST_LINES))
+
+
+def _harmless(change: Change, old: bytes | None, new: bytes | None) -> bool:
+    if change.kind is not ChangeKind.FILE or ABSENT in (change.validated, change.deployed):
+        return False
+    return old is not None and new is not None and same_behaviour(change.name, old, new)

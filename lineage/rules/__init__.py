@@ -1,0 +1,35 @@
+"""The guard's rules, one function each: facts in, a check out. Pure: no I/O.
+
+To add one, write its function in the module of its subject, list it in :data:`RULES`, and give it
+a page in ``docs/rules/``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lineage.rules.demands import approvals, backup_ready, promotion_path, requirements
+from lineage.rules.proof import pipeline_deployed, pipeline_match, validated
+from lineage.rules.version import code_clean, kind, tuple_complete, weights_intact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lineage.decision import Check, Facts
+
+RULES: Final[tuple[Callable[[Facts], Check], ...]] = (
+    pipeline_deployed,
+    validated,
+    pipeline_match,
+    kind,
+    tuple_complete,
+    code_clean,
+    weights_intact,
+    requirements,
+    promotion_path,
+    approvals,
+    backup_ready,
+)
+
+CODES: Final = tuple(rule.__name__.replace("_", "-") for rule in RULES)
+"""The rules' codes, in the order in which they are evaluated."""

@@ -1,0 +1,142 @@
+"""What an environment demands besides: its policy, and the repository's own requirements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lineage.decision import Check, Facts, Move, Status
+from lineage.policy import Requirement, same_person
+
+if TYPE_CHECKING:
+    from lineage.decision import Verdict
+    from lineage.policy import Outcome
+
+
+def requirements(facts: Facts) -> Check:
+    """Fails when a metric requirement does not hold on the validation that counts."""
+    code = "requirements"
+    verdict = facts.verdict
+    if verdict is None:
+        return Check(code, Status.SKIPPED, "there is no validation to read metrics from")
+    own = [_decided(facts, verdict, outcome) for outcome in verdict.outcomes]
+    demanded = [
+        requirement.evaluate(verdict.metrics, facts.serving)
+        for requirement in facts.policy.requirements_of(facts.model)
+    ]
+    broken = [outcome for outcome in (*own, *demanded) if not outcome.holds]
+    details = {
+        "requirements": [outcome.to_json() | {"source": "repository"} for outcome in own]
+        + [outcome.to_json() | {"source": "environment"} for outcome in demanded]
+    }
+    if broken:
+        return Check(
+            code,
+            Status.FAIL,
+            "; ".join(outcome.sentence for outcome in broken),
+            "Improve the model and validate again "
+            f"(lineage validate {facts.ref}), or change the requirement where it is wrong: in "
+            "lineage.toml, or by lineage env apply",
+            details,
+        )
+    count = len(own) + len(demanded)
+    summary = f"all {count} requirements hold" if count else "no requirement is configured"
+    return Check(code, Status.PASS, summary, details=details)
+
+
+def promotion_path(facts: Facts) -> Check:
+    """Fails when the environment demands that the version served elsewhere first."""
+    code = "promotion-path"
+    source = facts.policy.promote_from
+    if source is None:
+        return Check(code, Status.PASS, f"{facts.environment} demands no path")
+    details = {"promote_from": source}
+    if facts.served_before:
+        return Check(code, Status.PASS, f"{facts.ref} served in {source} first", details=details)
+    if facts.move is not Move.ENTER:
+        return Check(
+            code, Status.PASS, f"{facts.ref} has served in {facts.environment}", details=details
+        )
+    return Check(
+        code,
+        Status.FAIL,
+        f"{facts.ref} never served in {source}, and {facts.environment} takes versions from there",
+        f"Let it serve there first: lineage promote {facts.ref} --env {source}",
+        details,
+    )
+
+
+def approvals(facts: Facts) -> Check:
+    """Fails when fewer people approved than demanded, or the registrant approved its own."""
+    code = "approvals"
+    needed = facts.policy.approvals
+    counted = [a for a in facts.approvals if a.current and facts.policy.may_approve(a.by)]
+    own = [a for a in counted if same_person(a.by, facts.registered_by)]
+    people = {a.by.strip().casefold(): a.by for a in counted}
+    details: dict[str, Any] = {
+        "needed": needed,
+        "approved_by": sorted(people.values()),
+        "stale": sorted({a.by for a in facts.approvals if not a.current}),
+    }
+    if needed == 0:
+        return Check(code, Status.PASS, "no approval is demanded", details=details)
+    if facts.move is not Move.ENTER:
+        summary = f"{facts.ref} has served in {facts.environment}: it needs no new approval"
+        return Check(code, Status.PASS, summary, details=details)
+    approve = f"Let other people approve it: lineage approve {facts.ref} --env {facts.environment}"
+    if own:
+        summary = f"{facts.registered_by} registered {facts.ref} and approved it too"
+        return Check(code, Status.FAIL, summary, approve, details)
+    if len(people) < needed:
+        summary = f"{facts.ref} has {len(people)} of {needed} approvals{_stale(details['stale'])}"
+        return Check(code, Status.FAIL, summary, approve, details)
+    summary = f"approved by {', '.join(sorted(people.values()))}"
+    return Check(code, Status.PASS, summary, details=details)
+
+
+def backup_ready(facts: Facts) -> Check:
+    """Fails when the environment demands a ready backup and the change would leave none."""
+    code = "backup-ready"
+    standby = facts.standby
+    details: dict[str, Any] = {
+        "demanded": facts.policy.backup,
+        "backup": standby.ref if standby else None,
+        "reason": standby.reason if standby else None,
+    }
+    slot = f"{facts.model} in {facts.environment}"
+    if not facts.policy.backup:
+        return Check(code, Status.PASS, "no backup is demanded", details=details)
+    if facts.move is Move.RETURN:
+        return Check(code, Status.PASS, "a rollback uses the backup up", details=details)
+    if standby is not None and standby.ready:
+        return Check(code, Status.PASS, f"{standby.ref} stands by for {slot}", details=details)
+    if standby is not None:
+        summary = f"{standby.ref} would stand by for {slot}, but {standby.reason}"
+        return Check(code, Status.FAIL, summary, _backup_remedy(facts), details)
+    if facts.move is Move.ENTER and facts.serving is None:
+        summary = f"nothing serves {slot} yet, so nothing can stand by"
+        return Check(code, Status.WARN, summary, details=details)
+    summary = f"nothing would stand by for {slot}"
+    return Check(code, Status.FAIL, summary, _backup_remedy(facts), details)
+
+
+def _decided(facts: Facts, verdict: Verdict, outcome: Outcome) -> Outcome:
+    """A requirement's outcome; one that compares with what serves is evaluated now."""
+    if outcome.holds is not None:
+        return outcome
+    return Requirement.parse(outcome.requirement).evaluate(verdict.metrics, facts.serving)
+
+
+def _stale(people: list[str]) -> str:
+    if not people:
+        return ""
+    which = "that of" if len(people) == 1 else "those of"
+    return f"; {which} {', '.join(people)} came before the pipeline changed"
+
+
+def _backup_remedy(facts: Facts) -> str:
+    pipeline = f" --pipeline {facts.deployed.digest.short}" if facts.deployed else ""
+    return (
+        "Validate what is to stand by with the pipeline that is to run (lineage validate "
+        f"{facts.model}@{facts.environment}{pipeline}), and have its weights checked: "
+        f"lineage verify {facts.model}@{facts.environment}"
+    )

@@ -1,0 +1,160 @@
+"""Whether a passing validation ties the version to the pipeline that is deployed (design §1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lineage.decision import Basis, Check, Facts, Move, Status, Verdict
+from lineage.pipeline import changes_between
+
+if TYPE_CHECKING:
+    from lineage.pipeline import Change, PipelineVersion
+
+
+def pipeline_deployed(facts: Facts) -> Check:
+    """Fails when no version of the model's pipeline is deployed in the environment."""
+    code = "pipeline-deployed"
+    if facts.pipeline is None:
+        return Check(
+            code,
+            Status.FAIL,
+            f"{facts.ref} was registered without a pipeline",
+            "Register a version with its pipeline: describe it in dvc.yaml or lineage.toml.",
+        )
+    if facts.deployed is None:
+        return Check(
+            code,
+            Status.FAIL,
+            f"no version of pipeline {facts.pipeline} is deployed in {facts.environment}",
+            f"Record the one that runs there: lineage pipeline deploy {facts.pipeline} "
+            f"--env {facts.environment}",
+            {"pipeline": facts.pipeline},
+        )
+    return Check(
+        code,
+        Status.PASS,
+        f"pipeline {facts.pipeline} {facts.runs} in {facts.environment} as "
+        f"{facts.deployed.digest.short}",
+        details={"pipeline": facts.pipeline, "digest": facts.deployed.digest},
+    )
+
+
+def validated(facts: Facts) -> Check:
+    """Fails when the version was never validated, or failed with the deployed pipeline version."""
+    code = "validated"
+    remedy = f"Validate it with the deployed pipeline: lineage validate {facts.ref}"
+    if not facts.verdicts:
+        return Check(code, Status.FAIL, f"{facts.ref} was never validated", remedy)
+    verdict = facts.verdict
+    if verdict is None:
+        return Check(
+            code, Status.SKIPPED, f"there is no verdict on what {facts.runs} in {facts.environment}"
+        )
+    details = _details(verdict)
+    problem = _problem(facts, verdict)
+    if problem is not None:
+        return Check(code, Status.FAIL, problem, remedy, details)
+    carried = "" if verdict.rests_on is None else f", carried over from {verdict.rests_on}"
+    return Check(
+        code,
+        Status.PASS,
+        f"{facts.ref} passed with {verdict.pipeline.digest.short} on "
+        f"{verdict.validated_at[:10]} ({verdict.validated_by}){carried}",
+        details=details,
+    )
+
+
+def pipeline_match(facts: Facts) -> Check:
+    """Fails when the version was validated, but never with the deployed pipeline version."""
+    code = "pipeline-match"
+    if facts.deployed is None or not facts.verdicts:
+        return Check(
+            code,
+            Status.SKIPPED,
+            "needs a deployed pipeline and a validation to compare",
+        )
+    if facts.verdict is not None:
+        return Check(
+            code,
+            Status.PASS,
+            f"the deployed pipeline is the one {facts.ref} was validated with",
+            details={"digest": facts.deployed.digest},
+        )
+    nearest, changes = _nearest(facts)
+    return Check(
+        code,
+        Status.FAIL,
+        f"{facts.ref} was validated with pipeline {nearest.pipeline.digest.short}, but "
+        f"{facts.environment} {facts.runs} {facts.deployed.digest.short}",
+        _match_remedy(facts, nearest, facts.deployed),
+        {
+            "validated": nearest.pipeline.digest,
+            "deployed": facts.deployed.digest,
+            "validation": nearest.id,
+            "validated_commit": nearest.commit,
+            "deployed_commit": facts.deployed_commit,
+            "changes": [change.to_json() for change in changes],
+            "explanation": [str(change) for change in changes],
+        },
+    )
+
+
+def _details(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "validation": verdict.id,
+        "validated_at": verdict.validated_at,
+        "validated_by": verdict.validated_by,
+        "basis": verdict.basis.value,
+        "rests_on": verdict.rests_on,
+    }
+
+
+def _problem(facts: Facts, verdict: Verdict) -> str | None:
+    """Why a verdict on the deployed pipeline does not count as a pass."""
+    with_pipeline = f"with the deployed pipeline {verdict.pipeline.digest.short}"
+    if not verdict.passed:
+        return f"{facts.ref} failed its newest validation {with_pipeline}"
+    if verdict.basis is not Basis.CARRIED:
+        return None
+    if verdict.overturned:
+        return (
+            f"{facts.ref}'s verdict {with_pipeline} rests on validation {verdict.rests_on}, which "
+            "a newer failure has replaced"
+        )
+    if not facts.policy.accept_carried:
+        return (
+            f"{facts.ref}'s verdict {with_pipeline} is carried over from validation "
+            f"{verdict.rests_on}, and {facts.environment} accepts none that is"
+        )
+    return None
+
+
+def _nearest(facts: Facts) -> tuple[Verdict, tuple[Change, ...]]:
+    """The verdict whose pipeline is fewest changes away from the deployed one."""
+    candidates = [v for v in facts.verdicts if v.passed] or list(facts.verdicts)
+    compared = [
+        (verdict, changes_between(verdict.pipeline, facts.deployed)) for verdict in candidates
+    ]
+    return min(reversed(compared), key=lambda pair: (not pair[1], len(pair[1])))
+
+
+def _match_remedy(facts: Facts, nearest: Verdict, deployed: PipelineVersion) -> str:
+    validate = f"lineage validate {facts.ref} --pipeline {deployed.digest.short}"
+    release = f"lineage release --env {facts.environment} --pipeline {facts.pipeline}"
+    if not facts.recorded:
+        return (
+            f"Validate {facts.ref} with the pipeline as it is here (lineage validate {facts.ref}), "
+            f"or release it together with a version that was: {release} --model {facts.model}@N"
+        )
+    if facts.move is Move.STAY and facts.pipeline_moves:
+        return (
+            f"Release it together with a version that was validated with it ({release}"
+            f"@{deployed.digest.short} --model {facts.model}@N), or validate the one that serves: "
+            f"{validate}"
+        )
+    if not nearest.passed:
+        return f"Validate it with the deployed pipeline: {validate}"
+    return (
+        f"Move both together ({release}@{nearest.pipeline.digest.short} --model {facts.ref}), or "
+        f"validate it with the deployed pipeline: {validate}"
+    )

@@ -1,0 +1,120 @@
+"""What environments demand, and who said what about a version: policy, approvals, waivers."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, select
+
+from lineage.decision import Approval, Waiver, WeightsState
+from lineage.policy import EnvironmentPolicy
+from lineage.store import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlmodel import Session
+
+MOVES = ("promoted", "released", "rolled-back")
+"""The events by which a version comes to serve."""
+
+
+def policy_row(session: Session, environment: str) -> tables.EnvironmentPolicy | None:
+    """The newest revision of an environment's policy; None where none was ever applied."""
+    table = tables.EnvironmentPolicy
+    return session.exec(
+        select(table)
+        .where(table.environment == environment)
+        .order_by(col(table.revision).desc())
+        .limit(1)
+    ).first()
+
+
+def policy_of(session: Session, environment: str) -> EnvironmentPolicy:
+    """What an environment demands; nothing where no policy was ever applied."""
+    row = policy_row(session, environment)
+    return EnvironmentPolicy.from_json(json.loads(row.document)) if row else EnvironmentPolicy()
+
+
+def approvals_of(
+    session: Session, environment: str, version_id: int, deployed: str | None
+) -> tuple[Approval, ...]:
+    """Every approval of a version in an environment, the oldest first.
+
+    ``deployed`` is the pipeline version that runs there: approvals given while another did are not
+    current.
+    """
+    table = tables.Approval
+    rows = session.exec(
+        select(table)
+        .where(table.version_id == version_id, table.environment == environment)
+        .order_by(col(table.id))
+    )
+    return tuple(
+        Approval(row.approved_by, row.approved_at, row.pipeline_digest == deployed) for row in rows
+    )
+
+
+def waivers_in_force(
+    session: Session, slot: tables.Slot | None, version_id: int, deployed: str | None, at: str
+) -> tuple[Waiver, ...]:
+    """The waivers that hold for a version in its slot, the newest of each rule.
+
+    A waiver holds while the version serves there, on the pipeline version that ran when it was
+    given, until its time is over.
+    """
+    if slot is None or slot.serving_version_id != version_id:
+        return ()
+    found: dict[str, Waiver] = {}
+    for row in _waivers(session, slot):
+        if row.pipeline_digest == deployed and (row.until is None or at < row.until):
+            found[row.code] = waiver(row)
+    return tuple(found.values())
+
+
+def waiver_by_id(session: Session, key: int | None) -> Waiver | None:
+    """A waiver, ended or not, by the key that a slot names."""
+    row = session.get(tables.Waiver, key) if key is not None else None
+    return waiver(row) if row is not None else None
+
+
+def waiver(row: tables.Waiver) -> Waiver:
+    """The value that a row holds."""
+    return Waiver(row.code, row.reason, row.waived_by, row.waived_at, row.until)
+
+
+def weights_state(session: Session, version_id: int) -> WeightsState | None:
+    """What the newest look for a version's weights found."""
+    table = tables.WeightsCheck
+    row = session.exec(
+        select(table).where(table.version_id == version_id).order_by(col(table.id).desc()).limit(1)
+    ).first()
+    return WeightsState(row.state, row.place, row.checked_at, row.checked_by) if row else None
+
+
+def served_in(session: Session, environment: str, version: tables.ModelVersion) -> bool:
+    """Whether a version ever came to serve in an environment, by the history."""
+    query = (
+        select(tables.Event.payload)
+        .join(tables.EventSubject, col(tables.EventSubject.seq) == col(tables.Event.seq))
+        .where(
+            tables.EventSubject.subject == f"{version.model}@{version.number}",
+            col(tables.Event.kind).in_(MOVES),
+        )
+    )
+    return any(json.loads(text).get("environment") == environment for text in session.exec(query))
+
+
+def _waivers(session: Session, slot: tables.Slot) -> Iterator[tables.Waiver]:
+    """The waivers given since the slot's version serves, the oldest first."""
+    table = tables.Waiver
+    yield from session.exec(
+        select(table)
+        .where(
+            table.version_id == slot.serving_version_id,
+            table.environment == slot.environment,
+            col(table.waived_at) >= slot.serving_promoted_at,
+        )
+        .order_by(col(table.id))
+    )

@@ -1,0 +1,91 @@
+"""A registry in a PostgreSQL database.
+
+A reader takes one snapshot. A writer first takes the registry's lock, which is let go at the end of
+its transaction: events are numbered without gaps, so writers stand in line anyway, and each then
+decides on what all before it left behind.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from lineage.errors import Conflict, LineageError, RegistryUnreachable, UsageError
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+CONNECT_TIMEOUT: Final = 10
+"""Seconds to wait for a connection."""
+
+LOCK: Final = 0x6C696E65
+"""The advisory lock that a writer holds: "line" in ASCII."""
+
+BEGIN_READ: Final = ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",)
+BEGIN_WRITE: Final = (
+    "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    f"SELECT pg_advisory_xact_lock({LOCK})",
+)
+
+
+def open_engine(url: str, *, lock_timeout: float) -> Engine:
+    """An engine for a PostgreSQL database; nothing is connected yet.
+
+    Raises:
+        UsageError: the URL cannot be read, or the driver is not installed.
+    """
+    options = f"-c lock_timeout={int(lock_timeout * 1000)} -c timezone=UTC"
+    arguments: dict[str, Any] = {"options": options, "connect_timeout": CONNECT_TIMEOUT}
+    try:
+        return create_engine(_address(url), pool_pre_ping=True, connect_args=arguments)
+    except ModuleNotFoundError:
+        raise UsageError(
+            "PostgreSQL needs the driver psycopg.",
+            remedy="Install it: pip install 'lineage-guard[postgresql]'",
+        ) from None
+
+
+def _address(url: str) -> URL:
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError):
+        raise UsageError(
+            "The registry's PostgreSQL URL cannot be read.",
+            remedy="Write it as postgresql+psycopg://user@host/database",
+        ) from None
+    return address.set(drivername="postgresql+psycopg")
+
+
+def translate(error: Any, engine: Engine) -> LineageError:  # noqa: ANN401 - psycopg.Error
+    """The registry's own error for one of PostgreSQL's."""
+    state = str(getattr(error, "sqlstate", None) or "")
+    said = " ".join(str(error).split())[:300]
+    if state.startswith("23"):
+        return Conflict(
+            f"The registry refused an inconsistent change: {said}.",
+            remedy="Look at the present state (lineage serving) and try again.",
+        )
+    where = engine.url.render_as_string(hide_password=True)
+    for prefix, sentence, remedy in _UNREACHABLE:
+        if state.startswith(prefix):
+            return RegistryUnreachable(f"The registry {where} {sentence}.", remedy=remedy)
+    return RegistryUnreachable(
+        f"The registry {where} cannot be used: {said}.",
+        remedy="Check that the server runs and lets this user in.",
+    )
+
+
+_UNREACHABLE: Final = (
+    (
+        "55P03",
+        "is locked by another process",
+        "Wait for the other process to finish and try again.",
+    ),
+    ("40", "was changed meanwhile", "Try again."),
+    ("25006", "is read-only", "Connect to the primary server."),
+    ("53100", "has no room: the disk is full", "Free space and try again."),
+    ("42501", "does not let this user write", "Grant the user its tables."),
+)

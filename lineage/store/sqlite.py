@@ -1,0 +1,138 @@
+"""A registry in a SQLite file.
+
+It runs in autocommit mode with transactions of our own: ``BEGIN IMMEDIATE`` before a write, so that
+two writers never decide on the same facts, and a deferred ``BEGIN`` before a read.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from sqlalchemy import URL, Engine, create_engine
+
+from lineage.errors import Conflict, IntegrityFailure, LineageError, RegistryUnreachable, UsageError
+
+BEGIN_READ: Final = ("BEGIN",)
+BEGIN_WRITE: Final = ("BEGIN IMMEDIATE",)
+
+_WAL_IS_SAFE: Final = sqlite3.sqlite_version_info >= (3, 51, 3)
+"""SQLite 3.7.0 to 3.51.2 can corrupt a database when the WAL is reset."""
+
+PREFIX: Final = "sqlite:///"
+
+
+def path_of(url: str) -> Path:
+    """The file of a SQLite URL.
+
+    Raises:
+        UsageError: it names none.
+    """
+    path = url.removeprefix(PREFIX)
+    if not url.startswith(PREFIX) or not path or path == ":memory:":
+        raise UsageError(
+            f"The registry URL {url.partition('://')[0]}://… is not supported here.",
+            remedy="Use a SQLite file, sqlite:///path/to/registry.db, or PostgreSQL, "
+            "postgresql+psycopg://host/database",
+        )
+    return Path(path)
+
+
+def open_engine(url: str, *, create: bool, lock_timeout: float) -> Engine:
+    """An engine for the registry's database file.
+
+    Raises:
+        RegistryUnreachable: there is no such file, or it cannot be made.
+    """
+    path = path_of(url)
+    if create:
+        _make_folder(path.parent)
+    elif not path.is_file():
+        raise RegistryUnreachable(
+            f"There is no registry at {path}.",
+            remedy="Create it (lineage init), or say where it is: LINEAGE_REGISTRY or [registry] "
+            "url in lineage.toml.",
+        )
+    mode = "rwc" if create else "rw"
+    address = f"file:{quote(os.fspath(path))}?mode={mode}"
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            address, uri=True, isolation_level=None, timeout=lock_timeout, check_same_thread=False
+        )
+        _configure(connection)
+        return connection
+
+    return create_engine(URL.create("sqlite", database=os.fspath(path)), creator=connect)
+
+
+def translate(error: sqlite3.Error, engine: Engine) -> LineageError:
+    """The registry's own error for one of SQLite's."""
+    where = engine.url.database
+    name = str(getattr(error, "sqlite_errorname", ""))
+    if isinstance(error, sqlite3.IntegrityError):
+        return Conflict(
+            f"The registry refused an inconsistent change: {error}.",
+            remedy="Look at the present state (lineage serving) and try again.",
+        )
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return IntegrityFailure(
+            f"The registry {where} is damaged: {error}.",
+            remedy="Put a backup in its place; `lineage db check` tells whether a file is whole.",
+        )
+    for prefix, sentence, remedy in _UNREACHABLE:
+        if name.startswith(prefix):
+            return RegistryUnreachable(f"The registry {where} {sentence}.", remedy=remedy)
+    return RegistryUnreachable(
+        f"The registry {where} cannot be used: {error}.",
+        remedy="Check it with `lineage db check`.",
+    )
+
+
+_UNREACHABLE: Final = (
+    (
+        "SQLITE_BUSY",
+        "is locked by another process",
+        "Wait for the other process to finish and try again.",
+    ),
+    (
+        "SQLITE_LOCKED",
+        "is locked by another process",
+        "Wait for the other process to finish and try again.",
+    ),
+    ("SQLITE_READONLY", "is read-only", "Make the file and its folder writable."),
+    ("SQLITE_FULL", "has no room: the disk is full", "Free space and try again."),
+    ("SQLITE_IOERR", "cannot be read or written", "Check the disk and try again."),
+    ("SQLITE_CANTOPEN", "cannot be opened", "Check the path and its permissions."),
+)
+
+
+def _configure(connection: sqlite3.Connection) -> None:
+    for pragma in (
+        "foreign_keys = ON",
+        "recursive_triggers = ON",
+        f"synchronous = {'FULL' if _WAL_IS_SAFE else 'EXTRA'}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+    wanted = "wal" if _WAL_IS_SAFE else "delete"
+    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    if mode != wanted:
+        try:
+            connection.execute(f"PRAGMA journal_mode = {wanted}")
+        except sqlite3.OperationalError:
+            if not _WAL_IS_SAFE:
+                connection.close()
+                raise
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RegistryUnreachable(
+            f"The folder {folder} cannot be made: {error.strerror}.",
+            remedy="Choose another place for the registry.",
+        ) from None

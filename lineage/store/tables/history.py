@@ -1,0 +1,33 @@
+"""The append-only history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ForeignKeyConstraint, Text
+from sqlmodel import Field, SQLModel
+
+
+class Event(SQLModel, table=True):
+    """One entry of the append-only, hash-chained history."""
+
+    seq: int = Field(primary_key=True)
+    at: str = Field(index=True)
+    actor: str
+    kind: str
+    subject: str
+    payload: str = Field(sa_type=Text)
+    previous: str
+    digest: str
+
+
+class EventSubject(SQLModel, table=True):
+    """Which events concern a model, a version, a slot, a pipeline or an environment."""
+
+    __tablename__ = "event_subject"
+    __table_args__: Any = (
+        ForeignKeyConstraint(["seq"], ["event.seq"], name="event_subject_event"),
+    )
+
+    subject: str = Field(primary_key=True)
+    seq: int = Field(primary_key=True)

@@ -1,0 +1,178 @@
+"""What is registered, and what was found out about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Text,
+    UniqueConstraint,
+)
+from sqlmodel import Field, SQLModel
+
+BIG: Any = BigInteger().with_variant(Integer(), "sqlite")
+"""A size in bytes: SQLite's integers have 64 bits, PostgreSQL's 32."""
+
+KINDS = "kind IN ('production', 'experiment')"
+BASES = "basis IN ('stated', 'run', 'carried')"
+WEIGHTS_STATES = "state IN ('intact', 'missing', 'changed')"
+
+
+class Model(SQLModel, table=True):
+    """A named line of versions."""
+
+    name: str = Field(primary_key=True)
+    created_at: str
+    created_by: str
+
+
+class DataVersion(SQLModel, table=True):
+    """A manifest of named data items."""
+
+    __tablename__ = "data_version"
+
+    digest: str = Field(primary_key=True)
+    public_digest: str = Field(index=True)
+
+
+class DataItem(SQLModel, table=True):
+    """One item of a data version; ``size`` in bytes where it is known."""
+
+    __tablename__ = "data_item"
+    __table_args__: Any = (
+        ForeignKeyConstraint(["data_digest"], ["data_version.digest"], name="data_item_version"),
+    )
+
+    data_digest: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    digest: str = Field(index=True)
+    size: int | None = Field(default=None, sa_type=BIG)
+
+
+class PipelineVersion(SQLModel, table=True):
+    """One version of a pipeline; ``manifest`` is null where only a digest was stated."""
+
+    __tablename__ = "pipeline_version"
+
+    pipeline: str = Field(primary_key=True)
+    digest: str = Field(primary_key=True)
+    public_digest: str = Field(index=True)
+    manifest: str | None = Field(default=None, sa_type=Text)
+    code_commit: str | None = None
+    code_dirty: bool = Field(default=False, sa_type=Boolean)
+    recorded_at: str
+    recorded_by: str
+
+
+class ModelVersion(SQLModel, table=True):
+    """One immutable registered tuple."""
+
+    __tablename__ = "model_version"
+    __table_args__: Any = (
+        UniqueConstraint("model", "number", name="model_version_number"),
+        UniqueConstraint("id", "model", "kind", name="model_version_kind"),
+        UniqueConstraint("id", "pipeline", name="model_version_pipeline"),
+        ForeignKeyConstraint(["model"], ["model.name"], name="model_version_model"),
+        ForeignKeyConstraint(["data_digest"], ["data_version.digest"], name="model_version_data"),
+        ForeignKeyConstraint(
+            ["pipeline", "pipeline_digest"],
+            ["pipeline_version.pipeline", "pipeline_version.digest"],
+            name="model_version_pipeline_version",
+        ),
+        ForeignKeyConstraint(["parent_id"], ["model_version.id"], name="model_version_parent"),
+        CheckConstraint(KINDS, name="model_version_kinds"),
+        CheckConstraint(
+            "kind = 'experiment' OR (code_digest IS NOT NULL AND code_dirty IS FALSE"
+            " AND data_digest IS NOT NULL AND pipeline_digest IS NOT NULL"
+            " AND weights_digest IS NOT NULL AND weights_blake3 IS NOT NULL)",
+            name="model_version_complete",
+        ),
+        Index("model_version_tuple", "model", "kind", "tuple_digest"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    model: str
+    number: int
+    kind: str
+    tuple_digest: str
+    code_digest: str | None = None
+    code_dirty: bool = Field(default=False, sa_type=Boolean)
+    code_remote: str | None = None
+    code_branch: str | None = None
+    code_subfolder: str | None = None
+    data_digest: str | None = None
+    data_asserted: str = Field(default="[]", sa_type=Text)
+    pipeline: str | None = None
+    pipeline_digest: str | None = None
+    weights_digest: str | None = None
+    weights_blake3: str | None = None
+    weights_path: str | None = None
+    weights_size: int | None = Field(default=None, sa_type=BIG)
+    weights_files: int | None = None
+    parent_id: int | None = None
+    registered_at: str
+    registered_by: str
+    run: str | None = Field(default=None, sa_type=Text)
+
+
+class Validation(SQLModel, table=True):
+    """A verdict on one model version with one pipeline version.
+
+    ``run`` is JSON of the command that was run for it, ``data_digest`` the data it was made on. A
+    carried one names the validation that it rests on, and the difference that changes nothing.
+    """
+
+    __table_args__: Any = (
+        UniqueConstraint(
+            "version_id", "pipeline_digest", "id", "passed", name="validation_verdict"
+        ),
+        ForeignKeyConstraint(["version_id"], ["model_version.id"], name="validation_version"),
+        ForeignKeyConstraint(
+            ["pipeline", "pipeline_digest"],
+            ["pipeline_version.pipeline", "pipeline_version.digest"],
+            name="validation_pipeline_version",
+        ),
+        ForeignKeyConstraint(["rests_on"], ["validation.id"], name="validation_rests_on"),
+        ForeignKeyConstraint(["data_digest"], ["data_version.digest"], name="validation_data"),
+        CheckConstraint(BASES, name="validation_basis"),
+        CheckConstraint("(basis = 'carried') = (rests_on IS NOT NULL)", name="validation_carried"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    version_id: int
+    pipeline: str
+    pipeline_digest: str
+    passed: bool = Field(sa_type=Boolean)
+    metrics: str | None = Field(default=None, sa_type=Text)
+    outcomes: str = Field(default="[]", sa_type=Text)
+    validated_at: str
+    validated_by: str
+    basis: str = Field(default="stated", sa_column_kwargs={"server_default": "stated"})
+    rests_on: int | None = None
+    difference: str | None = Field(default=None, sa_type=Text)
+    run: str | None = Field(default=None, sa_type=Text)
+    data_digest: str | None = None
+
+
+class WeightsCheck(SQLModel, table=True):
+    """What looking for the weights of a version found; the newest check counts."""
+
+    __tablename__ = "weights_check"
+    __table_args__: Any = (
+        ForeignKeyConstraint(["version_id"], ["model_version.id"], name="weights_check_version"),
+        CheckConstraint(WEIGHTS_STATES, name="weights_check_state"),
+        Index("weights_check_of", "version_id", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    version_id: int
+    state: str
+    place: str
+    checked_at: str
+    checked_by: str

@@ -1,0 +1,95 @@
+"""The triggers that migrations make, in the words of SQLite and of PostgreSQL."""
+
+from __future__ import annotations
+
+from alembic import op
+
+NEVER_CHANGE = "{table} is history: its rows never change"
+
+
+def postgresql() -> bool:
+    """Whether the migration runs on PostgreSQL."""
+    return op.get_bind().dialect.name == "postgresql"
+
+
+def refuse(name: str, table: str, event: str, condition: str, message: str) -> None:
+    """Refuse an event of each row where a condition over ``NEW`` and ``OLD`` holds.
+
+    The condition is SQL that both understand; ``IS NOT OLD.`` compares as ``IS DISTINCT FROM``.
+    """
+    if not postgresql():
+        when = f"WHEN {condition} " if condition else ""
+        op.execute(
+            f"CREATE TRIGGER {name} BEFORE {event} ON {table} {when}"
+            f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
+        )
+        return
+    test = condition.replace(" IS NOT OLD.", " IS DISTINCT FROM OLD.") or "true"
+    result = "OLD" if event == "DELETE" else "NEW"
+    op.execute(
+        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF {test} THEN "
+        f"RAISE EXCEPTION '{message}' USING ERRCODE = 'integrity_constraint_violation'; "
+        f"END IF; RETURN {result}; END $$"
+    )
+    op.execute(
+        f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
+    )
+
+
+def keep_rows(table: str) -> None:
+    """Refuse to empty a table at once, which fires no trigger of its rows (PostgreSQL)."""
+    if not postgresql():
+        return
+    name = f"{table}_no_truncate"
+    op.execute(
+        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION "
+        f"'{table} is not emptied' USING ERRCODE = 'integrity_constraint_violation'; END $$"
+    )
+    op.execute(
+        f"CREATE TRIGGER {name} BEFORE TRUNCATE ON {table} "
+        f"FOR EACH STATEMENT EXECUTE FUNCTION {name}()"
+    )
+
+
+def forbid_changes(table: str, key: str) -> None:
+    """Refuse UPDATE, DELETE and TRUNCATE, and an INSERT that would replace a row."""
+    message = NEVER_CHANGE.format(table=table)
+    for event in ("UPDATE", "DELETE"):
+        refuse(f"{table}_no_{event.lower()}", table, event, "", message)
+    if not postgresql():
+        same = " AND ".join(f"{column} = NEW.{column}" for column in key.split(", "))
+        exists = f"EXISTS (SELECT 1 FROM {table} WHERE {same})"
+        refuse(f"{table}_no_replace", table, "INSERT", exists, message)
+    keep_rows(table)
+
+
+def demand_checks(table: str, *events: str) -> None:
+    """Refuse writes of a connection that does not check foreign keys (SQLite's default)."""
+    if postgresql():
+        return
+    for event in events:
+        refuse(
+            f"{table}_guarded_{event.lower()}",
+            table,
+            event,
+            "(SELECT foreign_keys FROM pragma_foreign_keys) = 0 OR (SELECT "
+            "ignore_check_constraints FROM pragma_ignore_check_constraints) = 1",
+            "switch on PRAGMA foreign_keys and the checks before a write",
+        )
+
+
+def newest_verdict_counts(side: str) -> None:
+    """Refuse to put a version into a slot on a verdict that a newer one has replaced."""
+    newer = (
+        f"NEW.{side}_validation_id IS NOT NULL {{changed}}AND EXISTS (SELECT 1 FROM validation "
+        f"WHERE version_id = NEW.{side}_version_id AND pipeline_digest = "
+        f"NEW.{side}_pipeline_digest AND id > NEW.{side}_validation_id)"
+    )
+    changed = " OR ".join(
+        f"NEW.{side}_{column} IS NOT OLD.{side}_{column}"
+        for column in ("validation_id", "version_id", "pipeline_digest")
+    )
+    message = "a newer verdict on this version and pipeline counts"
+    for event, test in (("INSERT", ""), ("UPDATE", f"AND ({changed}) ")):
+        name = f"slot_{side}_newest_{event.lower()}"
+        refuse(name, "slot", event, newer.format(changed=test), message)
