@@ -35,7 +35,9 @@ def emit(value: Any) -> None:  # noqa: ANN401 - any JSON value
 
 def raw(text: str) -> None:
     """Print a document for other programs on stdout, its control characters kept."""
-    print(text)  # noqa: T201
+    sys.stdout.flush()
+    sys.stdout.buffer.write(f"{text}\n".encode("utf-8", "backslashreplace"))
+    sys.stdout.buffer.flush()
 
 
 def say(text: str = "") -> None:
@@ -122,8 +124,11 @@ def plan(done: Moved) -> None:
     for step in done.steps:
         say(f"  {step.model.ljust(12)}  serving {_arrow(step.serving_before, step.serving_after)}")
         backup = _arrow(step.backup_before, step.backup_after)
-        emptied = step.backup_before is not None and step.backup_after is None
-        why = "  (emptied: it has not passed with this pipeline)" if emptied else ""
+        former = step.backup_before or (
+            step.serving_before if step.serving_before != step.serving_after else None
+        )
+        none = former is not None and step.backup_after is None
+        why = f"  ({former} cannot stand by: it has not passed with this pipeline)" if none else ""
         say(f"  {''.ljust(12)}  backup  {backup}{_paint(why, '33')}")
     if not done.steps:
         say("  no model is touched")

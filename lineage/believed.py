@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage import execution, metrics, policy
 from lineage.components import Kind
+from lineage.digest import Digest
 from lineage.errors import CaptureError
 from lineage.names import Reference
 from lineage.project import Captured, Wanted
@@ -168,7 +169,7 @@ class _State:
         elif parts["pipeline"]["blake3"] not in (None, identity):
             raise CaptureError(
                 f"The pipeline here ({digest.short}) is not the one that {ref} was registered with "
-                f"({version['pipeline']}).",
+                f"({Digest(version['pipeline']).short}).",
                 remedy=f"Check that one out, or say that you mean this one: --pipeline {digest}",
             )
         own = {item["name"]: item["digest"] for item in parts["data"]}

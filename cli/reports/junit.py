@@ -29,7 +29,8 @@ def render(decision: Decision) -> str:
     for check in decision.checks:
         _case(suite, check, f"lineage.guard.{decision.environment}.{decision.model}")
     ElementTree.indent(suites)
-    return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True)
+    text = ElementTree.tostring(suites, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'
 
 
 def _case(suite: ElementTree.Element, check: Check, classname: str) -> None:

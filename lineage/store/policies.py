@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+    from lineage.store.slots import Runs
+
 MOVES = ("promoted", "released", "rolled-back")
 """The events by which a version comes to serve."""
 
@@ -57,18 +59,20 @@ def approvals_of(
 
 
 def waivers_in_force(
-    session: Session, slot: tables.Slot | None, version_id: int, deployed: str | None, at: str
+    session: Session, slot: tables.Slot | None, version_id: int, running: Runs | None, at: str
 ) -> tuple[Waiver, ...]:
     """The waivers that hold for a version in its slot, the newest of each rule.
 
-    A waiver holds while the version serves there, on the pipeline version that ran when it was
-    given, until its time is over.
+    A waiver holds while the version serves there and the pipeline does not move, until its time is
+    over.
     """
     if slot is None or slot.serving_version_id != version_id:
         return ()
+    digest, since = (running.digest, running.since) if running is not None else (None, "")
     found: dict[str, Waiver] = {}
     for row in _waivers(session, slot):
-        if row.pipeline_digest == deployed and (row.until is None or at < row.until):
+        moved = row.pipeline_digest != digest or row.waived_at < since
+        if not moved and (row.until is None or at < row.until):
             found[row.code] = waiver(row)
     return tuple(found.values())
 

@@ -115,18 +115,16 @@ def serving(session: Session, environment: str, model: str) -> Serving:
         serving=occupying(session, sides["serving"]),
         backup=occupying(session, sides["backup"]),
         contradicted=slots.contradicted(session, sides["serving"]),
-        **_waivers(session, slot, deployed),
+        **_waivers(session, slot, name),
     )
 
 
-def _waivers(
-    session: Session, slot: tables.Slot | None, deployed: tables.PipelineDeployment | None
-) -> dict[str, Any]:
+def _waivers(session: Session, slot: tables.Slot | None, pipeline: str | None) -> dict[str, Any]:
     if slot is None or slot.serving_version_id is None:
         return {}
-    digest = deployed.digest if deployed else None
+    running = slots.Running(session, slot.environment).of(pipeline)
     in_force = policies.waivers_in_force(
-        session, slot, slot.serving_version_id, digest, events.now()
+        session, slot, slot.serving_version_id, running, events.now()
     )
     return {"waivers": in_force, "rests_on": policies.waiver_by_id(session, slot.serving_waiver_id)}
 

@@ -50,10 +50,11 @@ class Occupant:
 
 @dataclass(frozen=True)
 class Runs:
-    """A pipeline and the version of it that runs, by its identity."""
+    """A pipeline, the version of it that runs (by its identity), and since when it does."""
 
     pipeline: str
     digest: str
+    since: str
 
 
 class Running:
@@ -76,14 +77,14 @@ class Running:
         self._session = session
         self._environment = environment
         self._supposed = supposed
-        self._formerly = formerly or {}
+        self._formerly = {} if formerly is None else formerly
 
     def of(self, pipeline: str | None) -> Runs | None:
         """What runs of a pipeline, as far as the decision goes."""
         if self._supposed is not None and self._supposed.pipeline == pipeline:
             return self._supposed
         row = deployment(self._session, self._environment, pipeline)
-        return Runs(row.pipeline, row.digest) if row is not None else None
+        return Runs(row.pipeline, row.digest, row.deployed_at) if row is not None else None
 
     def before(self, pipeline: str | None) -> str | None:
         """The pipeline version that ran before the move that is being decided."""

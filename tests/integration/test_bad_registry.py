@@ -85,3 +85,27 @@ def test_a_path_with_odd_characters_is_a_path(tmp_path):
     folder.mkdir()
     make_registry(f"sqlite:///{folder}/registry.db")
     assert Path(folder / "registry.db").is_file()
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("UPDATE event SET actor = 'someone else' WHERE seq = 3", "event 3 was changed"),
+        ("UPDATE event SET payload = '{}' WHERE seq = 6", "event 6 was changed"),
+        ("DELETE FROM event WHERE seq = 3", "event 3 is missing"),
+        ("UPDATE slot SET revision = 9", "is not what the newest event about it says"),
+        ("UPDATE slot SET serving_promoted_by = 'x'", "is not what the newest event about it says"),
+        ("DELETE FROM slot", "is not what the newest event about it says"),
+    ],
+)
+def test_the_audit_finds_what_was_changed_behind_the_registrys_back(registry, url, statement, says):
+    registry.release("production", captured_pipeline("old"), actor="t")
+    for seed in "12":
+        registry.promote(add_validated(registry, seed), "production", actor="t")
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as sql:
+        for (name,) in sql.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        ).fetchall():
+            sql.execute(f"DROP TRIGGER {name}")
+        sql.execute(statement)
+    assert any(says in problem for problem in registry.audit().problems)

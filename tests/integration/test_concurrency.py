@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -14,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from lineage.registry import connect
+from lineage.store.engine import open_engine, transaction
 
-from ..conftest import add_validated, captured_pipeline
+from ..conftest import BOTH, add_validated, captured_pipeline
 
 RACER = Path(__file__).with_name("racer.py")
 
@@ -55,10 +55,15 @@ def _start(url: str, seed: int, actions: int) -> subprocess.Popen[str]:
 
 
 def _broken(url: str) -> int:
-    with sqlite3.connect(url.removeprefix("sqlite:///"), timeout=60) as reader:
-        return reader.execute(BROKEN).fetchone()[0]
+    engine = open_engine(url, lock_timeout=60)
+    try:
+        with transaction(engine) as connection:
+            return connection.exec_driver_sql(BROKEN).scalar_one()
+    finally:
+        engine.dispose()
 
 
+@BOTH
 def test_racing_processes_never_leave_a_state_that_breaks_the_invariant(arena):
     racers = [_start(arena, seed, 120) for seed in range(4)]
     looks = 0

@@ -1,0 +1,417 @@
+"""Random histories against a simple model, on SQLite and on PostgreSQL: the invariant after each step."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlmodel import select
+
+from lineage.components import EnvironmentKind
+from lineage.decision import Status
+from lineage.environments import DeclaredEnvironment
+from lineage.errors import GuardRefused, NotFound, NotPermitted
+from lineage.policy import WAIVABLE, EnvironmentPolicy
+from lineage.registry import connect
+from lineage.store import tables
+from lineage.store.engine import open_engine, read
+from lineage.store.schema import upgrade
+from lineage.waiving import WaiverRequest
+
+from ..conftest import BOTH, add_version, captured_pipeline, pipeline
+from .model import BAR, Policy, Slot, Verdict, World
+
+TEXTS = ("x", "y", "z")
+FULL = bool(os.environ.get("LINEAGE_LONG_TESTS"))
+STEPS = 50
+EXAMPLES = 400 if FULL else 40
+
+texts = st.sampled_from(TEXTS)
+lines = st.sampled_from(["a", "b"])
+picks = st.integers(0, 5)
+waived = st.sampled_from([frozenset(), frozenset(WAIVABLE)]) | st.sets(
+    st.sampled_from(WAIVABLE), max_size=3
+)
+names = itertools.count()
+
+
+def histories(url: str) -> type[RuleBasedStateMachine]:
+    """The machine on a registry; each history has models and an environment of its own."""
+
+    class Histories(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            number = next(names)
+            self.registry = connect(url)
+            self.env, self.staging = f"production{number}", f"staging{number}"
+            self.registry.create_environment(self.env, EnvironmentKind.PRODUCTION, actor="t")
+            self.registry.create_environment(self.staging, EnvironmentKind.EXPERIMENTAL, actor="t")
+            self.pipeline = f"p{number}"
+            self.models = {"a": f"a{number}", "b": f"b{number}"}
+            self.world = World()
+            self.versions: dict[str, list[str]] = {"a": [], "b": []}
+            self.ids: list[int] = []
+
+        def teardown(self) -> None:
+            assert self.registry.audit().problems == ()
+            self.registry.close()
+
+        def _pick(self, line: str, pick: int) -> str | None:
+            found = self.versions[line]
+            return found[pick % len(found)] if found else None
+
+        def _captured(self, text: str):
+            return captured_pipeline(text, self.pipeline)
+
+        # what is said about versions
+
+        @initialize(text=texts)
+        def begin(self, text: str) -> None:
+            """Something serves and something stands by: the moves that matter start from there."""
+            for line in ("a", "a", "b"):
+                self._train(line, text, 0.6)
+            self._release(text, [], set())
+            for line, pick in (("a", 0), ("a", 1), ("b", 0)):
+                self._promote(line, pick, set())
+
+        @rule(line=lines, text=texts, auc=st.sampled_from([0.4, 0.6, 0.6, 0.6]))
+        def train(self, line: str, text: str, auc: float) -> None:
+            self._train(line, text, auc)
+
+        def _train(self, line: str, text: str, auc: float) -> None:
+            """Register a version that passes with a pipeline version."""
+            self._register(line)
+            self._validate(line, len(self.versions[line]) - 1, text, True, auc)
+
+        @rule(line=lines)
+        def register(self, line: str) -> None:
+            self._register(line)
+
+        def _register(self, line: str) -> None:
+            seed = f"{self.pipeline}{line}{len(self.versions[line])}"
+            ref = add_version(self.registry, seed, "x", self.models[line], self.pipeline)
+            self.versions[line].append(ref)
+
+        @rule(
+            line=lines,
+            pick=picks,
+            text=texts,
+            passed=st.booleans(),
+            auc=st.sampled_from([0.4, 0.6]),
+        )
+        def validate(self, line: str, pick: int, text: str, passed: bool, auc: float) -> None:
+            self._validate(line, pick, text, passed, auc)
+
+        def _validate(self, line: str, pick: int, text: str, passed: bool, auc: float) -> None:
+            ref = self._pick(line, pick)
+            if ref is not None:
+                metrics = {"auc": auc}
+                done = self.registry.validate(
+                    ref, self._captured(text), passed=passed, metrics=metrics, actor="t"
+                )
+                self.ids.append(done["id"])
+                self.world.tell(ref, text, Verdict(passed, auc))
+
+        @rule(line=lines, pick=picks, text=texts)
+        def carry_over(self, line: str, pick: int, text: str) -> None:
+            ref = self._pick(line, pick)
+            root = self.world.carriable(ref, text) if ref is not None else None
+            if ref is not None and root is not None:
+                done = self.registry.carry_over(
+                    ref, self._captured(text), rests_on=self.ids[root], difference="d", actor="t"
+                )
+                self.ids.append(done["id"])
+                self.world.tell(ref, text, Verdict(True, self.world.told[root].auc, root))
+
+        @rule(line=lines, pick=picks, who=st.sampled_from(["ann", "bob", "tester"]))
+        def approve(self, line: str, pick: int, who: str) -> None:
+            ref = self._pick(line, pick)
+            if ref is None:
+                return
+            given = self.world.approvals.setdefault(ref, [])
+            entry = (who, self.world.deployed)
+            if who == "tester" or entry in given:
+                with pytest.raises(NotPermitted):
+                    self.registry.approve(ref, self.env, actor=who.upper())
+            else:
+                self.registry.approve(ref, self.env, actor=who)
+                given.append(entry)
+
+        @rule(line=lines, pick=picks, intact=st.booleans())
+        def look_for_weights(self, line: str, pick: int, intact: bool) -> None:
+            ref = self._pick(line, pick)
+            if ref is not None:
+                state = "intact" if intact else "missing"
+                self.registry.record_weights(ref, state, "model.bin", actor="t")
+                (self.world.damaged.discard if intact else self.world.damaged.add)(ref)
+
+        @rule(
+            policy=st.builds(
+                Policy,
+                require=st.booleans(),
+                path=st.sampled_from([False, False, True]),
+                approvals=st.sampled_from([0, 0, 1, 2]),
+                backup=st.sampled_from([False, False, True]),
+                carried=st.booleans(),
+                waive=st.booleans(),
+            )
+        )
+        def apply(self, policy: Policy) -> None:
+            declared = EnvironmentPolicy(
+                require=(f"auc >= {BAR}",) if policy.require else (),
+                promote_from=self.staging if policy.path else None,
+                approvals=policy.approvals,
+                backup=policy.backup,
+                accept_carried=policy.carried,
+                waive=dict.fromkeys(WAIVABLE, ("boss",)) if policy.waive else {},
+            )
+            self.registry.apply_environments([DeclaredEnvironment(self.env, declared)], actor="t")
+            self.world.policy = policy
+
+        # moves
+
+        def _expect(
+            self, act, moving: dict[str, str], text: str | None, codes: set[str]
+        ) -> set[str] | None:
+            """Act, and hold the outcome against the model; the rules waived for each, or None."""
+            world = self.world
+            if codes and not world.policy.waive:
+                with pytest.raises(NotPermitted):
+                    act()
+                return None
+            open_rules = {
+                ref: world.open(ref, text, move, world.deployed) for ref, move in moving.items()
+            }
+            refused = {ref: rules - codes for ref, rules in open_rules.items() if rules - codes}
+            if refused:
+                with pytest.raises(GuardRefused) as error:
+                    act()
+                said = {
+                    made.ref: {check.code for check in made.failures}
+                    for made in error.value.decisions
+                }
+                assert said == refused
+                return None
+            moved = act()
+            told = {
+                made.ref: {check.code for check in made.checks if check.status is Status.WAIVED}
+                for made in moved.decisions
+            }
+            failing = {
+                ref: world.failures(ref, text, move, world.deployed) for ref, move in moving.items()
+            }
+            assert told == failing
+            return codes
+
+        def _waive(self, codes: set[str]) -> WaiverRequest | None:
+            return WaiverRequest(tuple(sorted(codes)), "because") if codes else None
+
+        def _newly(self, ref: str, text: str | None, move: str, codes: set[str]) -> set[str]:
+            return self.world.failures(ref, text, move, self.world.deployed) & codes
+
+        @rule(line=lines, pick=picks, codes=waived)
+        def promote(self, line: str, pick: int, codes: set[str]) -> None:
+            self._promote(line, pick, codes)
+
+        @rule(line=lines, pick=picks, codes=waived)
+        def promote_what_passed(self, line: str, pick: int, codes: set[str]) -> None:
+            ready = self._ready(line, self.world.deployed)
+            if ready:
+                self._promote(line, ready[pick % len(ready)], codes)
+
+        def _ready(self, line: str, text: str | None) -> list[int]:
+            """The versions of a line with a proof on a pipeline version."""
+            refs = enumerate(self.versions[line])
+            return [at for at, ref in refs if self.world.proof(ref, text) is not None]
+
+        def _promote(self, line: str, pick: int, codes: set[str]) -> None:
+            ref = self._pick(line, pick)
+            if ref is None:
+                return
+            text, move = self.world.deployed, self.world.move_of(ref)
+
+            def act():
+                return self.registry.promote(ref, self.env, waive=self._waive(codes), actor="boss")
+
+            if self._expect(act, {ref: move}, text, codes) is None:
+                return
+            slot = self.world.slots.get(self.models[line], Slot())
+            newly = self._newly(ref, text, move, codes)
+            same = slot.serving == ref and slot.proof == self.world.proof(ref, text)
+            if same and not newly:
+                return
+            if same and slot.proof is not None:
+                slot.waivers |= newly
+                return
+            self.world.put(ref, text, newly)
+
+        @rule(line=lines, pick=picks)
+        def stage(self, line: str, pick: int) -> None:
+            ref = self._pick(line, pick)
+            if ref is not None:
+                self.registry.promote(ref, self.staging, actor="t")
+                self.world.staged.add(ref)
+
+        @rule(text=texts, codes=waived)
+        def deploy(self, text: str, codes: set[str]) -> None:
+            self._release(text, [], codes)
+
+        @rule(
+            text=texts,
+            picked=st.dictionaries(lines, picks, min_size=1),
+            codes=waived,
+        )
+        def release(self, text: str, picked: dict[str, int], codes: set[str]) -> None:
+            refs = [self._pick(line, pick) for line, pick in picked.items()]
+            self._release(text, [ref for ref in refs if ref is not None], codes)
+
+        @rule(text=texts, pick=picks, codes=waived)
+        def release_what_passed(self, text: str, pick: int, codes: set[str]) -> None:
+            ready = {line: self._ready(line, text) for line in ("a", "b")}
+            refs = [
+                self.versions[line][found[pick % len(found)]]
+                for line, found in ready.items()
+                if found
+            ]
+            self._release(text, refs, codes)
+
+        def _release(self, text: str, refs: list[str], codes: set[str]) -> None:
+            world = self.world
+            moving = {ref: world.move_of(ref) for ref in refs}
+            promoted = {ref.partition("@")[0] for ref in refs}
+            anew = text != world.deployed
+            if anew:
+                moving |= {
+                    slot.serving: "stay"
+                    for model, slot in world.slots.items()
+                    if slot.serving is not None and model not in promoted
+                }
+
+            def act():
+                return self.registry.release(
+                    self.env, self._captured(text), refs, waive=self._waive(codes), actor="boss"
+                )
+
+            if self._expect(act, moving, text, codes) is None:
+                return
+            newly = {ref: self._newly(ref, text, move, codes) for ref, move in moving.items()}
+            puts = []
+            for ref in moving:
+                slot = world.slots.get(ref.partition("@")[0], Slot())
+                same = slot.serving == ref and slot.proof == world.proof(ref, text) and not anew
+                if same and slot.proof is not None:
+                    slot.waivers |= newly[ref]
+                elif not (same and not newly[ref]):
+                    puts.append(ref)
+            world.deploy(text)
+            for ref in puts:
+                world.put(ref, text, newly[ref])
+
+        @rule(line=lines, codes=waived)
+        def rollback(self, line: str, codes: set[str]) -> None:
+            model = self.models[line]
+            slot = self.world.slots.get(model, Slot())
+
+            def act():
+                return self.registry.rollback(
+                    model, self.env, waive=self._waive(codes), actor="boss"
+                )
+
+            if slot.backup is None:
+                with pytest.raises((NotFound, NotPermitted)):
+                    act()
+                return
+            ref, text = slot.backup, self.world.deployed
+            if self._expect(act, {ref: "return"}, text, codes) is None:
+                return
+            newly = self._newly(ref, text, "return", codes)
+            self.world.slots[model] = Slot(ref, self.world.proof(ref, text), None, newly)
+
+        @precondition(lambda self: len(self.ids) % 7 == 0)
+        @rule(line=lines)
+        def retire(self, line: str) -> None:
+            slot = self.world.slots.get(self.models[line], Slot())
+            if slot.serving is None:
+                with pytest.raises(NotFound):
+                    self.registry.retire(self.models[line], self.env, actor="t")
+            else:
+                self.registry.retire(self.models[line], self.env, actor="t")
+                self.world.slots[self.models[line]] = Slot()
+
+        @precondition(lambda self: self.world.deployed is not None)
+        @rule(text=texts)
+        def a_dry_run_changes_nothing(self, text: str) -> None:
+            before = self.registry.environment(self.env)
+            with contextlib.suppress(GuardRefused):
+                self.registry.release(self.env, self._captured(text), dry_run=True, actor="t")
+            assert self.registry.environment(self.env) == before
+
+        # what must hold
+
+        @invariant()
+        def the_registry_is_what_the_model_says(self) -> None:
+            for model in self.models.values():
+                slot = self.world.slots.get(model, Slot())
+                if slot.serving is None:
+                    continue
+                found = self.registry.serving(model, self.env)
+                assert found.serving.ref == slot.serving
+                assert (found.backup.ref if found.backup else None) == slot.backup
+                assert {waiver.code for waiver in found.waivers} == slot.waivers
+
+        @invariant()
+        def the_invariant_holds(self) -> None:
+            """Design §1, read from the tables themselves."""
+            engine = open_engine(url)
+            with read(engine) as session:
+                slots = session.exec(
+                    select(tables.Slot).where(tables.Slot.environment == self.env)
+                ).all()
+                for row in slots:
+                    if row.serving_version_id is None:
+                        continue
+                    if row.serving_waiver_id is not None:
+                        waiver = session.get(tables.Waiver, row.serving_waiver_id)
+                        assert waiver.version_id == row.serving_version_id
+                        assert waiver.environment == self.env
+                        continue
+                    deployed = session.get(
+                        tables.PipelineDeployment, (self.env, row.serving_pipeline)
+                    )
+                    verdict = session.get(tables.Validation, row.serving_validation_id)
+                    assert verdict.passed
+                    assert verdict.version_id == row.serving_version_id
+                    assert verdict.pipeline_digest == deployed.digest
+                    assert deployed.digest == pipeline(self.world.deployed).identity
+                    slot = self.world.slots[row.model]
+                    assert verdict.id == self.ids[slot.proof]
+            engine.dispose()
+
+    return Histories
+
+
+SETTINGS = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=STEPS,
+    deadline=None,
+    derandomize=not FULL,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@BOTH
+def test_random_histories_hold_the_invariant(database):
+    upgrade(database)
+    run_state_machine_as_test(histories(database), settings=SETTINGS)
