@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test lint format bench docs lock clean
+.PHONY: setup demo test lint format bench mutants docs lock clean
 
 setup: $(READY)
 
@@ -31,6 +31,9 @@ format: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks
 
+mutants: $(READY)
+	$(BIN)/mutmut run > mutants.txt; tail -c 100 mutants.txt; echo; $(BIN)/mutmut results
+
 docs: $(READY)
 	$(BIN)/python -m typer lineage.cli.docs utils docs --name lineage --output docs/reference/commands.md
 	$(BIN)/mkdocs build --strict --quiet
@@ -40,4 +43,4 @@ lock: $(READY)
 		--all-extras --group dev pyproject.toml -o requirements/dev.txt
 
 clean:
-	rm -rf .venv build dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build mutants mutants.txt dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache
