@@ -139,11 +139,12 @@ def deploy(
     from lineage import workflow
 
     asked = waivers(waive, reason, until)
-    with project_and_registry() as (project, found), workflow.explaining(project, found):
+    with project_and_registry() as (project, found):
         target = workflow.pipeline_target(project, name, digest)
-        done = found.release(
-            env, target, reason=reason, waive=asked, dry_run=dry_run, actor=actor(project)
-        )
+        with workflow.explaining(project, found, target):
+            done = found.release(
+                env, target, reason=reason, waive=asked, dry_run=dry_run, actor=actor(project)
+            )
     if as_json:
         output.emit(done.to_json() | {"dry_run": dry_run})
         return

@@ -163,19 +163,19 @@ def release(
     The plan is printed first: what moves, and what becomes of each backup.
     """
     from lineage import workflow
-    from lineage.workflow import pipeline_target
 
     asked = waivers(waive, reason, until)
     name, at, digest = pipeline.partition("@")
-    with project_and_registry() as (project, found), workflow.explaining(project, found):
-        target = pipeline_target(project, name, digest if at else None)
+    with project_and_registry() as (project, found):
+        target = workflow.pipeline_target(project, name, digest if at else None)
         who = actor(project)
-        done = found.release(env, target, model, waive=asked, dry_run=True, actor=who)
-        output.plan(done)
-        if not dry_run:
-            done = found.release(
-                env, target, model, waive=asked, reason=reason, seen=done.revisions, actor=who
-            )
+        with workflow.explaining(project, found, target):
+            done = found.release(env, target, model, waive=asked, dry_run=True, actor=who)
+            output.plan(done)
+            if not dry_run:
+                done = found.release(
+                    env, target, model, waive=asked, reason=reason, seen=done.revisions, actor=who
+                )
     if as_json:
         output.emit(done.to_json() | {"dry_run": dry_run})
     elif dry_run:

@@ -162,12 +162,22 @@ def guard(
 
 
 @contextmanager
-def explaining(project: Project, registry: Registry) -> Iterator[None]:
-    """Explain the decisions of a refusal that comes out of the block."""
+def explaining(
+    project: Project,
+    registry: Registry,
+    target: CapturedPipelineVersion | NamedPipeline | None = None,
+) -> Iterator[None]:
+    """Explain the decisions of a refusal that comes out of the block.
+
+    ``target`` is the pipeline that was to move; a captured one may be nowhere else yet.
+    """
+    here = None if target is None or isinstance(target, NamedPipeline) else target
     try:
         yield
     except GuardRefused as error:
-        error.decisions = tuple(_explained(project, registry, made) for made in error.decisions)
+        error.decisions = tuple(
+            _explained(project, registry, made, here) for made in error.decisions
+        )
         raise
 
 

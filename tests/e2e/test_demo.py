@@ -1,0 +1,65 @@
+"""The demo as the README has it, and a history of pull requests on what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ..conftest import BIN, ENVIRONMENT
+
+SCRIPT = Path(__file__).with_name("pull_requests.sh")
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo") / "demo"
+    done = subprocess.run(
+        [BIN / "lineage", "demo", folder, "--json"],
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    return folder, json.loads(done.stdout)["steps"]
+
+
+def test_the_demo_plays_the_whole_story(played):
+    folder, steps = played
+    refused = [step for step in steps if step["exit_code"] == 3]
+    assert [step["command"].split()[1] for step in refused] == ["promote", "pipeline"]
+    assert {step["exit_code"] for step in steps} == {0, 3}
+    for step in refused:
+        assert "featurize: parameter featurize.top_destinations" in step["output"]
+        assert "featurize: src/featurize.py changed" in step["output"]
+        assert "hour.between(15, 20)" in step["output"], "the lines themselves are shown"
+    assert "serving   flight-delays@2" in steps[-3]["output"]
+    metrics = json.loads((folder / "eval/metrics.json").read_text())
+    assert metrics["auc"] > 0.65
+    assert sorted(metrics["slices"]) == ["carrier_group", "origin"]
+
+
+def test_pull_requests_are_merged_by_the_exit_code_of_the_guard_alone(played):
+    folder, _ = played
+    kept = {key: value for key, value in ENVIRONMENT.items() if key != "LINEAGE_ACTOR"}
+    done = subprocess.run(
+        ["bash", SCRIPT, folder],
+        env=kept | {"TMPDIR": os.environ.get("TMPDIR", "/tmp")},
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    answers = dict(line.split(": ") for line in done.stdout.splitlines() if ": " in line)
+    assert answers == {
+        "readme": "0",
+        "training-only": "0",
+        "reordered-yaml": "0",
+        "a-comment": "0",
+        "more-destinations": "3",
+        "another-scikit-learn": "3",
+        "broken-yaml": "9",
+        "registry-gone": "7",
+        "longer-list": "0",
+    }
+    merged = done.stdout.splitlines()[-9:]
+    assert not any("more-destinations" in line for line in merged)

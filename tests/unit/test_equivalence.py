@@ -1,0 +1,104 @@
+"""What can only behave alike, and what cannot be proven to."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lineage.capture.equivalence import same_behaviour
+
+PYTHON = b'''#!/usr/bin/env python3
+"""What it does."""
+import os
+
+
+def f(a, b=1):
+    if a:  # why
+        return (a +
+                b)
+    return f"{a}"
+'''
+
+ALIKE = {
+    "a new comment": PYTHON.replace(b"import os", b"import os  # paths"),
+    "a comment of its own line": PYTHON.replace(b"import os\n", b"import os\n# more\n"),
+    "another indentation": PYTHON.replace(b"    ", b"  "),
+    "tabs": PYTHON.replace(b"    ", b"\t"),
+    "a wrapped line": PYTHON.replace(b"f(a, b=1)", b"f(\n    a,\n    b=1\n)"),
+    "blank lines": PYTHON.replace(b"import os\n\n\n", b"\n\nimport os\n"),
+    "spaces": PYTHON.replace(b"b=1", b"b = 1"),
+    "other line ends": PYTHON.replace(b"\n", b"\r\n").replace(b"python3\r\n", b"python3\n"),
+    "no last line end": PYTHON.rstrip(b"\n"),
+}
+OTHERS = {
+    "a docstring": PYTHON.replace(b"What it does", b"What it did"),
+    "a number": PYTHON.replace(b"b=1", b"b=1.0"),
+    "a name": PYTHON.replace(b"import os", b"import sys"),
+    "quotes": PYTHON.replace(b'f"{a}"', b"f'{a}'"),
+    "a comment in a string": PYTHON.replace(b"{a}", b"{a}#"),
+    "an interpreter": PYTHON.replace(b"python3", b"python3 -O"),
+    "a dedent": PYTHON.replace(b"    return f", b"        return f"),
+    "a line taken out of its block": PYTHON.replace(
+        b"        return (a", b"        pass\n    return (a"
+    ),
+    "a magic comma": PYTHON.replace(b"b=1)", b"b=1,)"),
+    "a syntax error": PYTHON + b"def",
+    "not UTF-8": PYTHON.replace(b"why", b"\xff"),
+}
+
+
+@pytest.mark.parametrize("new", ALIKE.values(), ids=ALIKE)
+def test_python_that_differs_in_nothing_that_runs(new):
+    assert new != PYTHON
+    assert same_behaviour("src/f.py", PYTHON, new)
+
+
+@pytest.mark.parametrize("new", OTHERS.values(), ids=OTHERS)
+def test_python_that_may_behave_otherwise(new):
+    assert not same_behaviour("src/f.py", PYTHON, new)
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "alike"),
+    [
+        ("a.yaml", "a: 1\nb: [x, y]\n", "# c\nb:\n  - x\n  - 'y'\na: 1\n", True),
+        ("a.yml", "a: 1\n", "a: 1.0\n", False),
+        ("a.yaml", "a: 1\n", "a: true\n", False),
+        ("a.yaml", "a: 0.50\n", "a: 0.5\n", True),
+        ("a.yaml", "a: [x, y]\n", "a: [y, x]\n", False),
+        ("a.yaml", "a: on\n", "a: yes\n", False),
+        ("a.yaml", "a: on\n", "a: true\n", False),
+        ("a.yaml", "a: .nan\n", "a: .NaN\n", True),
+        ("a.yaml", "a: 1\n", "a: 1\n---\nb: 2\n", False),
+        ("a.yaml", "a: 1\n", "a: [\n", False),
+        ("a.yaml", "a: 1\n", "a: 1\na: 1\n", False),
+        ("a.yaml", "a: &x [1]\nb: *x\n", "a: [1]\nb: [1]\n", True),
+        ("a.yaml", "a: 1\n", "a: !!python/object:os.system 1\n", False),
+        ("a.toml", 'a = 1 # x\nb = "c"\n', "b = 'c'\na = 1\n", True),
+        ("a.toml", "a = 1\n", "a = 1.0\n", False),
+        ("a.toml", "a = 1\n", "a = \n", False),
+        ("a.json", '{"a": [1, 2]}', '{ "a":\n [1,2] }', True),
+        ("a.json", '{"a": 1}', '{"a": 1.0}', False),
+        ("a.json", '{"a": 1}', '{"a": 2, "a": 1}', False),
+        ("a.json", '{"a": 1}', "{", False),
+        ("uv.lock", "a = 1\n", "a = 1 # x\n", False),
+        ("run.sh", "x\n", "x # c\n", False),
+        ("Makefile", "a:\n", "a: \n", False),
+        ("A.PY", "x=1\n", "x = 1\n", True),
+    ],
+)
+def test_documents_are_compared_by_what_they_say(path, old, new, alike):
+    assert same_behaviour(path, old.encode(), new.encode()) is alike
+
+
+@given(st.binary(max_size=60), st.sampled_from(["a.py", "a.yaml", "a.toml", "a.json", "a"]))
+def test_nothing_makes_it_fail_and_the_same_is_the_same(content, path):
+    assert same_behaviour(path, content, content)
+    assert same_behaviour(path, content, b"x") in (True, False)
+
+
+def test_depth_costs_an_answer_and_no_more():
+    deep = b"[" * 100_000
+    for path in ("a.py", "a.yaml", "a.json", "a.toml"):
+        assert not same_behaviour(path, deep, b"1")
