@@ -12,15 +12,19 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Inspector, create_engine, inspect
 from sqlmodel import SQLModel
 
+from lineage.components import EnvironmentKind
+from lineage.environments import DeclaredEnvironment
+from lineage.policy import EnvironmentPolicy
 from lineage.registry import connect
 from lineage.store import schema, tables
 from lineage.store.engine import open_engine, transaction
+from lineage.waiving import WaiverRequest
 
 from ..conftest import add_validated, add_version, captured_pipeline
 
 HISTORY = (
     "model", "data_version", "data_item", "pipeline_version", "model_version", "validation", "event",
-    "event_subject",
+    "event_subject", "environment_policy", "approval", "waiver", "weights_check",
 )  # fmt: skip
 
 
@@ -43,7 +47,20 @@ def serving(url):
         add_version(registry, "5")
         registry.register("churn", captured("6"), kind=Kind.EXPERIMENT, actor="t")
         registry.validate("churn@6", captured_pipeline("old"), passed=True, actor="t")
+        _say_more(registry)
     return Path(url.removeprefix("sqlite:///"))
+
+
+def _say_more(registry):
+    """A policy, an approval, looked-for weights, and waivers: churn@4 serves in canary on one."""
+    policy = EnvironmentPolicy(waive={"pipeline-match": ("*",), "approvals": ("*",)}, approvals=1)
+    declared = DeclaredEnvironment("canary", policy, EnvironmentKind.PRODUCTION)
+    registry.apply_environments([declared], actor="t")
+    registry.release("canary", captured_pipeline("old"), actor="t")
+    registry.approve("churn@5", "canary", actor="ann")
+    registry.record_weights("churn@1", "intact", "model.bin", actor="t")
+    waive = WaiverRequest(("pipeline-match", "approvals"), "the fire")
+    registry.promote("churn@4", "canary", waive=waive, actor="t")
 
 
 @pytest.fixture
@@ -83,7 +100,27 @@ def _serve(
 OTHER = "(SELECT digest FROM pipeline_version WHERE digest NOT IN (SELECT digest FROM pipeline_deployment))"
 NOW = "'2026-11-21T00:00:00Z', 'mallory'"
 
+WAIVER = "(SELECT id FROM waiver WHERE code = '{}')"
+ON_WAIVER = "serving_validation_id = NULL, serving_passed = NULL, serving_waiver_id = " + WAIVER
+CANARY = " WHERE environment = 'canary'"
+HERE = " WHERE environment = 'production'"
+
 WRONG = {
+    "another environment's waiver": "UPDATE slot SET " + ON_WAIVER.format("pipeline-match") + ", serving_waiver_code = 'pipeline-match' WHERE environment = 'production'",
+    "another version on the waiver": f"UPDATE slot SET serving_version_id = {_version(5)}" + CANARY,
+    "a waiver of another rule": "UPDATE slot SET " + ON_WAIVER.format("approvals") + ", serving_waiver_code = 'approvals'" + CANARY,
+    "a waiver of another rule called otherwise": "UPDATE slot SET " + ON_WAIVER.format("approvals") + CANARY,
+    "half a waiver": "UPDATE slot SET serving_waiver_code = NULL" + CANARY,
+    "no waiver any more": "UPDATE slot SET serving_waiver_id = NULL, serving_waiver_code = NULL" + CANARY,
+    "a waiver that does not exist": "UPDATE slot SET serving_waiver_id = 99" + CANARY,
+    "the pipeline moved from under a waiver": f"UPDATE pipeline_deployment SET digest = {OTHER}" + CANARY,
+    "the pipeline and the waived slot moved": f"UPDATE slot SET serving_pipeline_digest = {OTHER}" + CANARY,
+    "an experiment on a waiver": f"UPDATE slot SET serving_version_id = {_version(6)}, serving_version_kind = 'experiment'" + CANARY,
+    "an approval of one's own": f"INSERT INTO approval (version_id, environment, approved_at, approved_by) VALUES ({_version(1)}, 'production', '2026-11-21T00:00:00Z', ' TESTER ')",
+    "a waiver without a reason": f"INSERT INTO waiver (version_id, environment, code, reason, waived_at, waived_by) VALUES ({_version(1)}, 'production', 'approvals', '  ', {NOW})",
+    "a waiver of what can never be waived": f"INSERT INTO waiver (version_id, environment, code, reason, waived_at, waived_by) VALUES ({_version(1)}, 'production', 'kind', 'r', {NOW})",
+    "a carried verdict that rests on nothing": f"INSERT INTO validation (version_id, pipeline, pipeline_digest, passed, outcomes, basis, validated_at, validated_by) SELECT version_id, pipeline, pipeline_digest, 1, '[]', 'carried', {NOW} FROM validation LIMIT 1",
+    "weights that are half there": f"INSERT INTO weights_check (version_id, state, place, checked_at, checked_by) VALUES (1, 'half', 'x', {NOW})",
     "a version that failed": _serve(3),
     "a version that was validated with another pipeline": _serve(4),
     "the other pipeline's digest with it": _serve(4, digest=OTHER),
@@ -176,9 +213,9 @@ def test_a_connection_that_does_not_check_may_write_nothing(serving, pragma, sta
 
 def test_a_right_write_is_let_through(sql):
     """The counterpart: the same update, of a version that has its proof."""
-    sql.execute(f"UPDATE slot SET backup_version_id = NULL, {', '.join(f'backup_{c} = NULL' for c in ('version_kind', 'pipeline', 'pipeline_digest', 'validation_id', 'passed', 'promoted_at', 'promoted_by'))}")  # fmt: skip
-    sql.execute(_serve(1))
-    assert sql.execute("SELECT serving_version_id FROM slot").fetchone() == (1,)
+    sql.execute(f"UPDATE slot SET backup_version_id = NULL, {', '.join(f'backup_{c} = NULL' for c in ('version_kind', 'pipeline', 'pipeline_digest', 'validation_id', 'passed', 'promoted_at', 'promoted_by'))}" + HERE)  # fmt: skip
+    sql.execute(_serve(1) + HERE)
+    assert sql.execute("SELECT serving_version_id FROM slot" + HERE).fetchone() == (1,)
 
 
 def test_a_release_by_hand_is_one_commit(sql):
@@ -186,13 +223,13 @@ def test_a_release_by_hand_is_one_commit(sql):
     backup = ", ".join(f"backup_{c} = NULL" for c in ("version_id", "version_kind", "pipeline", "pipeline_digest", "validation_id", "passed", "promoted_at", "promoted_by"))  # fmt: skip
     digest = sql.execute(f"SELECT {OTHER}").fetchone()[0]
     sql.execute("BEGIN IMMEDIATE")
-    sql.execute(f"UPDATE slot SET {backup}")
-    sql.execute("UPDATE pipeline_deployment SET digest = ?", (digest,))
+    sql.execute(f"UPDATE slot SET {backup}" + HERE)
+    sql.execute("UPDATE pipeline_deployment SET digest = ?" + HERE, (digest,))
     with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
         sql.execute("COMMIT")
-    sql.execute(_serve(4, digest="?"), (digest,))
+    sql.execute(_serve(4, digest="?") + HERE, (digest,))
     sql.execute("COMMIT")
-    assert sql.execute("SELECT serving_version_id FROM slot").fetchone() == (4,)
+    assert sql.execute("SELECT serving_version_id FROM slot" + HERE).fetchone() == (4,)
 
 
 def test_the_tables_are_those_that_the_migrations_make(url):

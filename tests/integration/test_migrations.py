@@ -1,0 +1,166 @@
+"""From the first schema with data in it to the newest, on both databases."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from lineage.digest import Digest, canonical_bytes
+from lineage.errors import Conflict, RegistryUnreachable
+from lineage.registry import connect
+from lineage.store.engine import open_engine, transaction
+from lineage.store.schema import HEAD, upgrade
+
+from ..conftest import BOTH, captured_pipeline, pipeline
+
+NOW = "2026-11-20T08:00:00.000000Z"
+PROOF = {"pipeline": "churn", "digest": pipeline().identity}
+
+
+def _first_schema(url: str) -> None:
+    """A registry as 0.1 before policies left it: churn@1 serves in production."""
+    folder = Path(str(importlib.import_module("lineage.migrations").__file__)).parent
+    engine = open_engine(url, create=True)
+    with transaction(engine, writing=True) as connection:
+        config = Config()
+        config.set_main_option("script_location", str(folder))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in (
+            "INSERT INTO environment VALUES ('production', 'production', :now, 't')",
+            "INSERT INTO model VALUES ('churn', :now, 't')",
+            "INSERT INTO data_version VALUES ('blake3:d', 'xxh3:d')",
+            "INSERT INTO data_item VALUES ('blake3:d', 'raw.csv', 'md5:a', 5)",
+            "INSERT INTO pipeline_version VALUES ('churn', :digest, :public, :manifest, NULL, false, :now, 't')",
+            "INSERT INTO model_version (model, number, kind, tuple_digest, code_digest, code_dirty, "
+            "data_digest, data_asserted, pipeline, pipeline_digest, weights_digest, weights_blake3, weights_path, "
+            "weights_size, weights_files, registered_at, registered_by) VALUES ('churn', 1, 'production', "
+            "'xxh3:t', 'git:c', false, 'blake3:d', '[]', 'churn', :digest, 'xxh3:w', 'blake3:w', 'model.bin', "
+            "5000000000, 1, :now, 't')",
+            "INSERT INTO validation (version_id, pipeline, pipeline_digest, passed, outcomes, validated_at, "
+            "validated_by) VALUES (1, 'churn', :digest, true, '[]', :now, 't')",
+            "INSERT INTO pipeline_deployment VALUES ('production', 'churn', :digest, 1, :now, 't')",
+            "INSERT INTO slot (environment, model, environment_kind, revision, serving_version_id, "
+            "serving_version_kind, serving_pipeline, serving_pipeline_digest, serving_validation_id, "
+            "serving_passed, serving_promoted_at, serving_promoted_by) VALUES ('production', 'churn', "
+            "'production', 1, 1, 'production', 'churn', :digest, 1, true, :now, 't')",
+        ):  # fmt: skip
+            manifest = canonical_bytes(pipeline().manifest.to_json()).decode()
+            values = {
+                "now": NOW, "digest": pipeline().identity, "public": pipeline().digest, "manifest": manifest,
+            }  # fmt: skip
+            names = {name: value for name, value in values.items() if f":{name}" in statement}
+            connection.execute(text(_bound(statement, names)), names)
+    engine.dispose()
+
+
+def _bound(statement: str, names: dict[str, str]) -> str:
+    """Literal colons (``xxh3:d``) are no parameters."""
+    escaped = statement.replace(":", r"\:")
+    for name in names:
+        escaped = escaped.replace(rf"\:{name}", f":{name}")
+    return escaped
+
+
+@BOTH
+def test_what_was_registered_before_is_there_after(database):
+    _first_schema(database)
+    with pytest.raises(RegistryUnreachable, match="older than this program's"):
+        connect(database)
+    assert upgrade(database) == ("0001", HEAD)
+    assert upgrade(database) == (HEAD, HEAD)
+    with connect(database) as registry:
+        assert registry.check().problems == ()
+        slot = registry.serving("churn", "production")
+        assert (slot.serving.ref, slot.waiver, slot.revision) == ("churn@1", None, 1)
+        (verdict,) = registry.show("churn@1")["validations"]
+        assert (verdict["basis"], verdict["rests_on"], verdict["run"]) == ("stated", None, None)
+        assert registry.show("churn@1")["components"]["weights"]["size"] == 5_000_000_000
+        assert registry.guard("churn@1", "production").allowed
+        with pytest.raises(Conflict, match="never change"):
+            _write(database, "UPDATE validation SET passed = false")
+        with pytest.raises(Conflict):
+            _write(database, "UPDATE pipeline_deployment SET digest = 'blake3:0'")
+        registry.validate("churn@1", captured_pipeline("new"), passed=True, actor="t")
+        registry.release("production", captured_pipeline("new"), ["churn@1"], actor="t")
+        assert registry.serving("churn", "production").revision == 2
+    assert isinstance(pipeline().digest, Digest)
+
+
+def _write(url: str, statement: str) -> None:
+    engine = open_engine(url)
+    try:
+        with transaction(engine, writing=True) as connection:
+            connection.exec_driver_sql(statement)
+    finally:
+        engine.dispose()
+
+
+def _refused(url: str, statement: str) -> bool:
+    try:
+        _write(url, statement)
+    except Conflict:
+        return True
+    return False
+
+
+WRONG = {
+    "a verdict that was changed": "UPDATE validation SET passed = false",
+    "a verdict taken away": "DELETE FROM validation",
+    "all events taken away": "TRUNCATE event CASCADE",
+    "all slots taken away": "TRUNCATE slot",
+    "an event replaced": "INSERT INTO event SELECT * FROM event WHERE seq = 1 ON CONFLICT (seq) DO UPDATE SET actor = 'x'",
+    "an event out of turn": "INSERT INTO event SELECT 99, at, actor, kind, subject, payload, digest, 'x' FROM event WHERE seq = (SELECT max(seq) FROM event)",
+    "the pipeline moved from under the model": "UPDATE pipeline_deployment SET digest = (SELECT digest FROM pipeline_version WHERE digest <> pipeline_deployment.digest LIMIT 1)",
+    "no proof": "UPDATE slot SET serving_validation_id = NULL, serving_passed = NULL",
+    "a failed verdict": "UPDATE slot SET serving_passed = false",
+    "another verdict": "UPDATE slot SET serving_validation_id = 2",
+    "an older verdict": "UPDATE slot SET serving_version_id = 2, serving_validation_id = 3",
+    "the slot called experimental": "UPDATE slot SET environment_kind = 'experimental'",
+    "an approval of one's own": f"INSERT INTO approval (version_id, environment, approved_at, approved_by) VALUES (1, 'production', '{NOW}', ' TESTER')",
+    "a waiver of nothing": "UPDATE slot SET serving_waiver_id = 9, serving_waiver_code = 'validated'",
+    "a policy changed": "UPDATE environment_policy SET document = '{}'",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_postgresql_refuses_every_wrong_write_too(url):
+    from lineage.environments import DeclaredEnvironment
+    from lineage.policy import EnvironmentPolicy
+
+    from ..conftest import add_validated
+
+    with connect(url) as registry:
+        declared = [DeclaredEnvironment("production", EnvironmentPolicy(backup=True))]
+        registry.apply_environments(declared, actor="t")
+        add_validated(registry, "1")
+        add_validated(registry, "2")
+        registry.validate("churn@1", captured_pipeline("new"), passed=True, actor="t")
+        registry.validate("churn@2", captured_pipeline("old"), passed=True, actor="t")
+        registry.release("production", captured_pipeline("old"), ["churn@1"], actor="t")
+        before = registry.environments(), registry.history(limit=1000)
+        for name, statement in WRONG.items():
+            assert _refused(url, statement), name
+        assert (registry.environments(), registry.history(limit=1000)) == before
+        assert registry.audit().problems == ()
+        _write(url, "DROP TRIGGER event_no_update ON event")
+        _write(url, "ALTER TABLE slot DISABLE TRIGGER slot_serving_newest_update")
+        problems = set(registry.check().problems)
+    assert problems == {
+        "trigger event_no_update is missing or was changed",
+        "trigger slot_serving_newest_update is missing or was changed",
+    }
+
+
+def test_a_postgresql_that_is_not_there_is_unreachable_and_names_no_password():
+    url = "postgresql+psycopg://ann:hunter2@127.0.0.1:1/registry"
+    with pytest.raises(RegistryUnreachable) as error:
+        connect(url)
+    assert "hunter2" not in str(error.value)
+    assert not isinstance(error.value, DBAPIError)
