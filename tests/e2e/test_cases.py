@@ -87,6 +87,12 @@ PREPARE = {
     "change_data": lambda w: w.write({"data/raw.csv": "changed"}),
     "remove_params": lambda w: (w.path / "params.yaml").unlink(),
     "remove_metrics": lambda w: (w.path / "eval/metrics.json").unlink(),
+    "deep_policy": lambda w: w.write(
+        {"environments.toml": f'[environments.production]\nrequire = ["{"(" * 100_000}"]\n'}
+    ),
+    "other_model": lambda w: w.ok(
+        "register", "other", "--weights", "models/model.bin", "--data", "data/raw.csv"
+    ),
     "deep_metrics": lambda w: w.write({"eval/metrics.json": '{"a":' * 100_000}),
     "remove_registry": lambda w: shutil.rmtree(w.path / ".lineage"),
     "read_only": _read_only,
