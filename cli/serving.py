@@ -192,10 +192,8 @@ def approve(ref: Ref, env: Env, as_json: Json = False) -> None:
     if as_json:
         output.emit(done)
         return
-    output.say(
-        f"{done['ref']} approved for {env} by {done['approved_by']} "
-        f"({done['approvals']} of {done['needed']} that are demanded)"
-    )
+    demanded = f"{done['approvals']} of {done['needed']}" if done["needed"] else "none is demanded"
+    output.say(f"{done['ref']} approved for {env} by {done['approved_by']} ({demanded})")
 
 
 def serving(

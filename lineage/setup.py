@@ -9,6 +9,7 @@ from lineage import config_file
 from lineage.components import EnvironmentKind
 from lineage.errors import UsageError
 from lineage.registry import connect
+from lineage.store.engine import without_password
 from lineage.store.schema import upgrade
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def initialise(project: Project, url_flag: str | None, *, actor: str) -> Initial
     return Initialised(
         config_file.FILE if missing or path.exists() else "pyproject.toml",
         missing,
-        url,
+        without_password(url),
         before is None,
         created,
     )

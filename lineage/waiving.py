@@ -48,7 +48,7 @@ class WaiverRequest:
                     f"{code[:60]!r} is no rule of the guard.",
                     remedy=f"Name one of {', '.join(WAIVABLE)}.",
                 )
-        text = (reason or "").strip()
+        text = " ".join((reason or "").split())
         if not text or len(text) > LONGEST_REASON:
             raise UsageError(
                 "A waiver needs its reason, in at most 2,000 characters.",

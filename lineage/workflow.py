@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lineage import policy
 from lineage.answers import NamedPipeline
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from lineage.decision import Check, Decision
     from lineage.project import CapturedPipelineVersion, Project
     from lineage.registry import Registry
+
+
+_TOLD: Final = ("fail", "warn", "waived")
+"""The statuses that are worth an explanation."""
 
 
 @dataclass(frozen=True)
@@ -219,7 +223,7 @@ def _explained(
 
     Only what the guard left unexplained is added: it never changes a status.
     """
-    if not any(check.status in ("fail", "warn", "waived") for check in decision.checks):
+    if not any(check.status in _TOLD for check in decision.checks):
         return decision
     checks = []
     for check in decision.checks:
@@ -242,7 +246,7 @@ def _explained_check(
     from lineage.places import Places
 
     places = Places(project)
-    if check.code == "requirements" and check.status != "skipped":
+    if check.code == "requirements" and check.status in _TOLD:
         texts = [
             outcome["requirement"]
             for outcome in check.details["requirements"]

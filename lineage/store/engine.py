@@ -6,6 +6,7 @@ make a reader see one state, and a writer be alone from its first look to its co
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -46,6 +47,11 @@ def open_engine(url: str, *, create: bool = False, lock_timeout: float = LOCK_TI
         engine = sqlite.open_engine(url, create=create, lock_timeout=lock_timeout)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def without_password(url: str) -> str:
+    """A registry's URL as it may be shown."""
+    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url)
 
 
 @contextmanager

@@ -136,6 +136,8 @@ def serving_at(session: Session, environment: str, model: str, at: str) -> Servi
     proof = state.get("serving") or {}
     key = (proof.get("pipeline"), proof.get("pipeline_digest"))
     row = session.get(tables.PipelineVersion, key) if all(key) else None
+    waiver = policies.waiver_by_id(session, proof.get("waiver"))
+    in_force = waiver is not None and (waiver.until is None or at < waiver.until)
     return Serving(
         environment=environment,
         model=model,
@@ -143,7 +145,8 @@ def serving_at(session: Session, environment: str, model: str, at: str) -> Servi
         pipeline={"name": key[0], "digest": row.public_digest if row else None},
         serving=sides["serving"],
         backup=sides["backup"],
-        rests_on=policies.waiver_by_id(session, proof.get("waiver")),
+        waivers=(waiver,) if waiver is not None and in_force else (),
+        rests_on=waiver,
     )
 
 
