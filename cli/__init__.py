@@ -12,7 +12,7 @@ _ANOTHER_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT
 
 def main() -> None:
     """Run the command line; every error ends in one line of what happened and one of what to do."""
-    gc.set_threshold(50_000)  # loading the libraries makes much that lives on: look less often
+    gc.set_threshold(200_000)  # loading the libraries makes much that lives on: look less often
     from lineage.errors import LineageError
 
     from .app import build

@@ -6,14 +6,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from lineage.policy import EnvironmentPolicy
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lineage.components import EnvironmentKind, Kind
     from lineage.pipeline import PipelineVersion
-    from lineage.policy import Outcome
+    from lineage.policy import EnvironmentPolicy, Outcome
 
 
 class Status(StrEnum):
@@ -140,12 +138,12 @@ class Facts:
     environment_kind: EnvironmentKind
     pipeline: str | None
     deployed: PipelineVersion | None
+    policy: EnvironmentPolicy
     deployed_commit: str | None = None
     verdicts: tuple[Verdict, ...] = ()
     move: Move = Move.ENTER
     pipeline_moves: bool = False
     recorded: bool = True
-    policy: EnvironmentPolicy = field(default_factory=EnvironmentPolicy)
     serving: Mapping[str, Any] | None = None
     weights: WeightsState | None = None
     served_before: bool = False

@@ -49,12 +49,14 @@ names = itertools.count()
 
 def histories(url: str) -> type[RuleBasedStateMachine]:
     """The machine on a registry; each history has models and an environment of its own."""
+    registry = connect(url)
+    engine = open_engine(url)
 
     class Histories(RuleBasedStateMachine):
         def __init__(self) -> None:
             super().__init__()
             number = next(names)
-            self.registry = connect(url)
+            self.registry = registry
             self.env, self.staging = f"production{number}", f"staging{number}"
             self.registry.create_environment(self.env, EnvironmentKind.PRODUCTION, actor="t")
             self.registry.create_environment(self.staging, EnvironmentKind.EXPERIMENTAL, actor="t")
@@ -63,10 +65,6 @@ def histories(url: str) -> type[RuleBasedStateMachine]:
             self.world = World()
             self.versions: dict[str, list[str]] = {"a": [], "b": []}
             self.ids: list[int] = []
-
-        def teardown(self) -> None:
-            assert self.registry.audit().problems == ()
-            self.registry.close()
 
         def _pick(self, line: str, pick: int) -> str | None:
             found = self.versions[line]
@@ -374,7 +372,6 @@ def histories(url: str) -> type[RuleBasedStateMachine]:
         @invariant()
         def the_invariant_holds(self) -> None:
             """Design §1, read from the tables themselves."""
-            engine = open_engine(url)
             with read(engine) as session:
                 slots = session.exec(
                     select(tables.Slot).where(tables.Slot.environment == self.env)
@@ -397,7 +394,6 @@ def histories(url: str) -> type[RuleBasedStateMachine]:
                     assert deployed.digest == pipeline(self.world.deployed).identity
                     slot = self.world.slots[row.model]
                     assert verdict.id == self.ids[slot.proof]
-            engine.dispose()
 
     return Histories
 
@@ -415,3 +411,6 @@ SETTINGS = settings(
 def test_random_histories_hold_the_invariant(database):
     upgrade(database)
     run_state_machine_as_test(histories(database), settings=SETTINGS)
+    with connect(database) as registry:
+        assert registry.audit().problems == ()
+        assert registry.check().problems == ()

@@ -47,6 +47,7 @@ GOOD = Facts(
     environment_kind=EnvironmentKind.PRODUCTION,
     pipeline="churn",
     deployed=pipeline("old"),
+    policy=EnvironmentPolicy(),
     verdicts=(_verdict(),),
 )
 
