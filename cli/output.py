@@ -140,12 +140,12 @@ def explanation(found: dict[str, Any], indent: str = "  ") -> None:
         say(f"{indent}commits in between:")
     for commit in found.get("commits", []):
         when = f"{commit['at'][:10]}  {commit['author']}"
-        say(f"{indent}  {commit['commit'][:12]}  {when}  {commit['subject']}")
+        say(_plain(f"{indent}  {commit['commit'][:12]}  {when}  {commit['subject']}"))
     if found.get("more_commits"):
         say(f"{indent}  and {found['more_commits']} more")
     for diff in found.get("diffs", []):
         for line in diff["lines"][:_MOST_LINES]:
-            say(f"{indent}{_diff_line(line)}")
+            say(f"{indent}{_diff_line(_plain(line))}")
         left_out = diff["left_out"] + max(0, len(diff["lines"]) - _MOST_LINES)
         if left_out:
             say(_dim(f"{indent}({left_out} more lines of {diff['path']})"))
@@ -258,6 +258,11 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
 def _safe(text: str) -> str:
     """The text without control characters (a file's name may hold any), but for our colours."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _plain(text: str) -> str:
+    """Text that other people wrote, without colours of its own."""
+    return text.replace("\x1b", "\N{REPLACEMENT CHARACTER}")
 
 
 def _dim(text: str) -> str:

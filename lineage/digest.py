@@ -3,7 +3,7 @@
 Everything here takes values and returns values; reading files is :mod:`lineage.hashing`.
 
 >>> str(hash_object("lineage-data/1", {"data/raw.csv": "md5:d41d8cd98f00b204e9800998ecf8427e"}))
-'xxh3:d76e52e4eebf6f8c7ae40e60ae4df3c5'
+'xxh3:385c93982eab1217a2515bdde63df888'
 """
 
 from __future__ import annotations
