@@ -55,11 +55,17 @@ def register(
     it was made from changed meanwhile.
     """
     from lineage.digest import Digest
+    from lineage.errors import UsageError
     from lineage.names import check_name
     from lineage.project import Wanted
 
     check_name("model", model)
     words = behind_dashes(command)
+    if words and rev is not None:
+        raise UsageError(
+            "A training runs in the working tree, not at a revision.",
+            remedy="Leave --rev out, or check the revision out first.",
+        )
     chosen = _kind(kind)
     stated = Digest(pipeline_version) if pipeline_version else None
     with project_and_registry() as (project, found):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +130,8 @@ class _State:
 
     pipeline: CapturedPipelineVersion
     data: Mapping[str, str]
+    elsewhere: frozenset[str]
+    """The version's data items that are no files of this project: they cannot be looked at."""
     weights: tuple[str, str | None] | None
     validation_data: DataVersion | None
 
@@ -136,11 +139,10 @@ class _State:
     def of(cls, project: Project, version: dict[str, Any], wanted: Validating) -> _State:
         model = version["model"]
         weights = version["components"]["weights"]["path"]
-        items = [item["name"] for item in version["components"]["data"]]
         here = Wanted(
             Kind.EXPERIMENT,
             os.path.relpath(project.root / weights) if weights is not None else None,
-            _named(project, model, items),
+            _data_here(project, version),
             secure=True,
         )
         parts = VersionCapture(project, model, here).capture().components
@@ -148,6 +150,7 @@ class _State:
         return cls(
             project.capture_pipeline(project.config.pipeline_of(model)),
             _digests(parts.data),
+            _elsewhere(project, version),
             (found.digest, found.blake3) if found is not None else None,
             project.validation_data(model, wanted.data),
         )
@@ -173,7 +176,7 @@ class _State:
                 remedy=f"Check that one out, or say that you mean this one: --pipeline {digest}",
             )
         own = {item["name"]: item["digest"] for item in parts["data"]}
-        others = _differing(own, self.data)
+        others = [name for name in _differing(own, self.data) if name not in self.elsewhere]
         if others:
             raise CaptureError(
                 f"The data here is not that of {ref}: {', '.join(others[:3])}.",
@@ -210,12 +213,35 @@ class _State:
             raise _changed("the weights changed")
 
 
-def _named(project: Project, model: str, items: Sequence[str]) -> tuple[str, ...]:
-    """Recorded data items as they can be captured again, named from the current folder."""
-    outside = {text.partition("=")[0]: text for text in project.config.model(model).data}
+def _data_here(project: Project, version: dict[str, Any]) -> tuple[str, ...]:
+    """A version's data items as they can be captured again, named from the current folder."""
+    outside = _outside(project, version)
+    elsewhere = _elsewhere(project, version)
+    names = [item["name"] for item in version["components"]["data"]]
     return tuple(
-        outside[name] if "://" in outside.get(name, "") else os.path.relpath(project.root / name)
-        for name in items
+        outside[name] if name in outside else os.path.relpath(project.root / name)
+        for name in names
+        if name not in elsewhere
+    )
+
+
+def _outside(project: Project, version: dict[str, Any]) -> dict[str, str]:
+    """The configured outside sources, ``name=uri@version``, by their name."""
+    items = project.config.model(version["model"]).data
+    return {text.partition("=")[0]: text for text in items if "://" in text}
+
+
+def _elsewhere(project: Project, version: dict[str, Any]) -> frozenset[str]:
+    """The data items that a flag stated and that neither the project nor DVC has a file of."""
+    dvc = project.dvc(project.source())
+    known = _outside(project, version)
+    return frozenset(
+        item["name"]
+        for item in version["components"]["data"]
+        if item["known"] == "asserted"
+        and item["name"] not in known
+        and not (project.root / item["name"]).exists()
+        and dvc.covering(posixpath.normpath(posixpath.join(project.folder, item["name"]))) is None
     )
 
 

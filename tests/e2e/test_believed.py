@@ -104,6 +104,12 @@ def test_data_that_dvc_knows_but_the_version_does_not_is_refused(registered):
     assert "The data here is not that of churn@1: data/raw.csv" in done.err
 
 
+def test_data_that_lives_elsewhere_is_taken_as_it_was_stated(project):
+    project.ok("register", "churn", "--data", "data/raw.csv", "--data", "events=s3://b/e@v42")
+    done = _validate(project, *_writes())
+    assert done.code == 0, done.err
+
+
 def test_another_pipeline_is_validated_with_where_it_is_named(registered):
     registered.edit("params.yaml", "20", "21")
     digest = registered.ok("pipeline", "capture")["digest"]
@@ -195,6 +201,11 @@ def test_a_training_that_fails_or_changes_what_it_came_from_registers_nothing(pr
     assert project.lineage("versions", "churn").code == 4
 
 
+def test_a_training_does_not_run_at_a_revision(project):
+    done = project.lineage("register", "churn", "--rev", "HEAD", "--", "true")
+    assert (done.code, "not at a revision" in done.err) == (2, True)
+
+
 def test_a_dirty_tree_is_refused_before_the_training_begins(project):
     project.edit("src/train.py", "weights", "Weights")
     done = project.lineage("register", "churn", "--", sys.executable, "-c", "open('ran', 'w')")
@@ -253,6 +264,22 @@ def test_a_refused_deployment_proposes_to_carry_over_to_what_runs(serving):
     check = next(c for c in refused.json["checks"] if c["code"] == "pipeline-match")
     assert check["details"]["commits"][-1]["commit"] == commit
     assert check["details"]["diffs"][0]["path"] == "src/featurize.py"
+
+
+def test_a_refused_promotion_proposes_to_carry_over_to_the_deployed_pipeline(serving):
+    """Production runs the plain file; the new version was validated with a commented one."""
+    serving.edit("src/featurize.py", "open(", "# features\nopen(")
+    serving.edit("src/train.py", "weights of", "better weights of")
+    serving.dvc("repro", "--quiet")
+    serving.commit("Better weights")
+    serving.ok("register", "churn")
+    serving.ok("validate", "churn@2")
+    refused = serving.lineage("promote", "churn@2", "--env", "production", "--json")
+    assert refused.code == 3
+    command = refused.json["checks"][2]["details"]["carry_over"]
+    assert command.startswith("lineage validate churn@2 --carry-over --pipeline xxh3:")
+    assert serving.lineage(*command.split()[1:]).code == 0
+    assert serving.lineage("promote", "churn@2", "--env", "production").code == 0
 
 
 @pytest.mark.parametrize(

@@ -519,6 +519,27 @@ def test_of_equally_near_verdicts_the_newest_is_compared():
     assert check.details["validation"] == 2, "what can be compared comes first"
 
 
+def test_a_decision_says_of_what_it_is():
+    given = dataclasses.replace(GOOD, dirty=True, move=Move.RETURN)
+    decision = decide(given)
+    assert (decision.ref, decision.environment, decision.move) == (
+        "churn@7",
+        "production",
+        Move.RETURN,
+    )
+    document = decision.to_json()
+    assert set(document) == {"allowed", "model", "version", "environment", "checks"}
+    assert (document["model"], document["version"], document["environment"]) == (
+        "churn",
+        7,
+        "production",
+    )
+    assert [set(check) for check in document["checks"]] == [
+        {"code", "status", "summary", "remedy", "details"}
+    ] * 11
+    assert decision.failures == (decision.check("code-clean"),)
+
+
 def test_the_rules_are_those_of_the_design_in_its_order():
     from lineage.rules import CODES
 
