@@ -54,10 +54,10 @@ def register(
     With a command behind --, the training is run here first, and nothing is registered where what
     it was made from changed meanwhile.
     """
+    from lineage.captured import Wanted
     from lineage.digest import Digest
     from lineage.errors import UsageError
     from lineage.names import check_name
-    from lineage.project import Wanted
 
     check_name("model", model)
     words = behind_dashes(command)

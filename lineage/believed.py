@@ -8,19 +8,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lineage import execution, metrics, policy
+from lineage.captured import Captured, Wanted
 from lineage.components import Kind
 from lineage.digest import Digest
 from lineage.errors import CaptureError
 from lineage.names import Reference
-from lineage.project import Captured, Wanted
 from lineage.version_capture import VersionCapture
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from lineage.captured import CapturedPipelineVersion
     from lineage.components import DataVersion
     from lineage.hashing import Progress
-    from lineage.project import CapturedPipelineVersion, Project
+    from lineage.project import Project
     from lineage.registry import Registry
     from lineage.workflow import Validating
 

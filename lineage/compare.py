@@ -12,7 +12,8 @@ from lineage.pipeline import changes_between
 
 if TYPE_CHECKING:
     from lineage.answers import FoundPipeline
-    from lineage.project import CapturedPipelineVersion, Project
+    from lineage.captured import CapturedPipelineVersion
+    from lineage.project import Project
     from lineage.registry import Registry
 
     _Side = FoundPipeline | CapturedPipelineVersion

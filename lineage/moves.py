@@ -8,14 +8,14 @@ moves between the decision and the commit.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lineage import facts, waiving
+from lineage import deployments, facts, move_events, waiving
 from lineage.answers import Moved, Step
 from lineage.decision import Decision, Move
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard import decide
-from lineage.store import events, policies, reading, slots, tables
+from lineage.store import reading, slots, tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -133,9 +133,7 @@ class _Moving:
         found = [self._slot(version.model) for version in promoted]
         for slot in found:
             self._check_revision(slot)
-        self._anew = anew = self._target is not None and self._deploy(self._target)
-        affected = self._riders(found) if anew else []
-        staying = self._staying(affected)
+        affected, staying = self._deploy([version.model for version in promoted])
         for slot in (*found, *affected):
             self._before[slots.subject(slot)] = self._step(slot)
         self._check_plan()
@@ -151,9 +149,9 @@ class _Moving:
             if self._put(slot, self._occupant(version, slot))
         ]
         changed += [slot for slot in affected if self._settle(slot)]
-        if changed or anew or self._granted.rows:
+        if changed or self._anew or self._granted.rows:
             self._record(changed, promoted)
-        return self._moved(found or affected, decisions, bool(changed or anew))
+        return self._moved(found or affected, decisions, bool(changed or self._anew))
 
     def rollback(self, model: str) -> Moved:
         name = self._environment.name
@@ -232,49 +230,25 @@ class _Moving:
                 remedy="Look at the new plan (--dry-run) and decide again.",
             )
 
-    def _deploy(self, target: tables.PipelineVersion) -> bool:
-        """Record that a pipeline version runs; whether that is news."""
-        request = self._request
-        row = slots.deployment(self._session, request.environment, target.pipeline)
-        self._formerly[target.pipeline] = row.digest if row else None
-        if row is not None and row.digest == target.digest:
-            return False
-        if row is None:
-            row = tables.PipelineDeployment(
-                environment=request.environment,
-                pipeline=target.pipeline,
-                digest=target.digest,
-                revision=0,
-                deployed_at=request.at,
-                deployed_by=request.actor,
-            )
-            self._session.add(row)
-        row.digest = target.digest
-        row.revision += 1
-        row.deployed_at, row.deployed_by = request.at, request.actor
-        self._session.flush()
-        return True
+    def _deploy(
+        self, promoted: Sequence[str]
+    ) -> tuple[list[tables.Slot], list[tables.ModelVersion]]:
+        """Let the pipeline run; the slots and the versions that it moves under.
 
-    def _riders(self, promoted: Sequence[tables.Slot]) -> list[tables.Slot]:
-        """The slots that the pipeline's move touches although no model of theirs is promoted."""
-        assert self._target is not None  # noqa: S101 - it has just been deployed
-        moving = {slot.model for slot in promoted}
-        query = slots.riding_on(self._session, self._environment.name, self._target.pipeline)
-        return [slot for slot in query if slot.model not in moving]
-
-    def _staying(self, affected: Sequence[tables.Slot]) -> list[tables.ModelVersion]:
-        """The versions that serve on the moved pipeline although they are not promoted."""
-        found = []
-        for slot in affected:
-            version = self._session.get(tables.ModelVersion, slot.serving_version_id)
-            if version is not None and self._rides(slot, version):
-                found.append(version)
-        return found
-
-    def _rides(self, slot: tables.Slot, version: tables.ModelVersion) -> bool:
-        """Whether what serves rests, by its proof or by its waiver, on the moved pipeline."""
-        rests = slot.serving_pipeline is not None or slot.serving_waiver_id is not None
-        return self._target is not None and rests and version.pipeline == self._target.pipeline
+        Those of the models that are promoted are not among them.
+        """
+        request, target = self._request, self._target
+        if target is None:
+            return [], []
+        former = deployments.deploy(
+            self._session, request.environment, target, request.at, request.actor
+        )
+        self._formerly[target.pipeline] = former
+        self._anew = former != target.digest
+        if not self._anew:
+            return [], []
+        affected = deployments.riders(self._session, request.environment, target, promoted)
+        return affected, deployments.staying(self._session, affected, target)
 
     def _refuse_unless_allowed(self, decisions: tuple[Decision, ...], promoted: int) -> None:
         """Raise :class:`GuardRefused`; the refusal names the models that would be left behind."""
@@ -333,51 +307,23 @@ class _Moving:
         assert serving is not None  # noqa: S101 - a slot that rides on a pipeline serves
         version = self._session.get(tables.ModelVersion, serving.version_id)
         assert version is not None  # noqa: S101 - a foreign key holds it
-        if self._rides(slot, version):
+        if self._target is not None and deployments.rests_on(slot, version, self._target):
             serving = self._occupant(version, slot)
         return self._put(slot, serving)
 
     def _record(self, changed: Sequence[tables.Slot], moved: Sequence[tables.ModelVersion]) -> None:
-        """Append the event of a move: all of it in one."""
-        self._session.flush()
-        request, target = self._request, self._target
-        refs = [f"{version.model}@{version.number}" for version in moved]
-        payload: dict[str, Any] = {
-            "environment": request.environment,
-            "slots": slots.event_states(self._session, changed),
-        }
-        if target is not None:
-            payload["pipeline"] = {"name": target.pipeline, "digest": target.public_digest}
-            payload["deployments"] = {f"{target.pipeline}@{request.environment}": target.digest}
-        if refs:
-            payload["versions"] = refs
-        if emptied := self._emptied(changed):
-            payload["emptied_backups"] = list(emptied)
-        if self._granted.rows:
-            payload["waivers"] = [
-                policies.waiver(row).to_json() | {"id": row.id} for row in self._granted.rows
-            ]
-        if request.reason is not None:
-            payload["reason"] = request.reason
-        also = {request.environment, *refs}
-        also |= {slots.subject(slot) for slot in changed} | {slot.model for slot in changed}
-        if target is not None:
-            also |= {target.pipeline}
-        events.append(
+        move_events.append(
             self._session,
-            at=request.at,
-            actor=request.actor,
-            kind=self._kind,
-            subject=self._subject(changed, moved),
-            payload=payload,
-            also=also,
+            self._request,
+            self._kind,
+            move_events.Touched(
+                changed,
+                [f"{version.model}@{version.number}" for version in moved],
+                self._target,
+                self._emptied(changed),
+                self._granted.rows,
+            ),
         )
-
-    def _subject(self, changed: Sequence[tables.Slot], moved: Sequence[tables.ModelVersion]) -> str:
-        if self._target is not None:
-            return self._request.environment
-        model = changed[0].model if changed else moved[0].model
-        return f"{model}@{self._request.environment}"
 
     def _step(self, slot: tables.Slot) -> Step:
         """What stands in a slot now, as one side of a plan's step."""

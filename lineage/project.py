@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import posixpath
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage import config_file, metrics
-from lineage.components import Components, Kind
+from lineage.captured import Captured, CapturedPipelineVersion, Wanted
 from lineage.errors import CaptureError, UsageError
 from lineage.names import check_name
 
@@ -26,52 +25,10 @@ if TYPE_CHECKING:
     from lineage.components import DataVersion
     from lineage.config import Config
     from lineage.config_file import ConfigFile
-    from lineage.digest import Digest
     from lineage.hashing import Progress
-    from lineage.pipeline import PipelineVersion
     from lineage.stat_cache import StatCache
 
 CACHE: Final = ".lineage/cache/digests.db"
-
-
-@dataclass(frozen=True)
-class CapturedPipelineVersion:
-    """A named pipeline's version as captured, and the commit it was captured at.
-
-    ``dirty`` tells whether the working tree had changes then.
-    """
-
-    name: str
-    version: PipelineVersion
-    commit: str | None = None
-    dirty: bool = False
-
-
-@dataclass(frozen=True)
-class Captured:
-    """A model version's components as captured; ``loose`` names inputs that nothing versions."""
-
-    components: Components
-    pipeline_name: str
-    loose: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a model version is to be captured from, where not from what the configuration says.
-
-    ``kind`` production demands all four components and a clean tree. ``weights`` and ``data`` are
-    named from the current folder. ``pipeline_version`` is an outside pipeline's digest.
-    ``revision`` takes code, data and pipeline from a git revision. ``secure`` takes the BLAKE3 of
-    an experiment's weights too.
-    """
-
-    kind: Kind = Kind.PRODUCTION
-    weights: str | None = None
-    data: tuple[str, ...] = ()
-    pipeline_version: Digest | None = None
-    revision: str | None = None
-    secure: bool = False
 
 
 class Project:

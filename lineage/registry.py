@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lineage.answers import Moved, NamedPipeline, Registered
+    from lineage.captured import Captured, CapturedPipelineVersion
     from lineage.components import DataVersion
     from lineage.environments import DeclaredEnvironment, PlannedChange
     from lineage.policy import Outcome
-    from lineage.project import Captured, CapturedPipelineVersion
     from lineage.waiving import WaiverRequest
 
 
@@ -207,10 +207,10 @@ class Registry(RegistryReader):
             NotFound: the version or the environment does not exist.
             NotPermitted: the person registered it, has approved it already, or may not approve.
         """
-        from lineage import records
+        from lineage import approvals
 
         with write(self._engine) as session:
-            return records.approve(session, reference, environment, actor)
+            return approvals.approve(session, reference, environment, actor)
 
     # moves
 

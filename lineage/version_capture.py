@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from lineage.capture.code import capture_code, code_at
 from lineage.capture.data import DataReader, link_policy
 from lineage.capture.source import Revision
+from lineage.captured import Captured, Wanted
 from lineage.components import Components, Kind, Weights
 from lineage.errors import CaptureError
 from lineage.file_tree import follow_any
 from lineage.hashing import hash_path, total_size
 from lineage.names import check_path
 from lineage.pipeline import PipelineVersion
-from lineage.project import Captured, Project, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lineage.capture.pipeline import CapturedPipeline
     from lineage.components import CodeVersion, DataVersion
     from lineage.hashing import Progress
+    from lineage.project import Project
     from lineage.stat_cache import StatCache
 
 

@@ -14,8 +14,9 @@ from lineage.names import Reference, check_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lineage.captured import CapturedPipelineVersion
     from lineage.decision import Check, Decision
-    from lineage.project import CapturedPipelineVersion, Project
+    from lineage.project import Project
     from lineage.registry import Registry
 
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lineage.captured import Captured, CapturedPipelineVersion
 from lineage.components import CodeVersion, Components, DataItem, DataVersion, Kind, Known, Weights
 from lineage.digest import Digest, blake3_of, xxh3
 from lineage.pipeline import Manifest, PipelineVersion, Stage
-from lineage.project import Captured, CapturedPipelineVersion
 from lineage.registry import Registry, connect
 from lineage.store.schema import upgrade
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from xxhash import xxh3_128_hexdigest
 
+from lineage.captured import Wanted
 from lineage.components import Kind, Known
 from lineage.errors import CaptureError, UsageError
-from lineage.project import Project, Wanted
+from lineage.project import Project
 
 
 @pytest.fixture(autouse=True)

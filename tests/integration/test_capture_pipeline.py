@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from lineage.captured import Wanted
 from lineage.components import Kind
 from lineage.digest import blake3_of
 from lineage.errors import CaptureError
 from lineage.pipeline import differences
-from lineage.project import Project, Wanted
+from lineage.project import Project
 
 
 def _manifest(workspace, *, name="churn", revision=None):

@@ -400,8 +400,8 @@ def test_a_recorded_pipeline_is_named_by_any_unique_beginning(registry):
 
 def test_two_pipelines_whose_xxh3_collide_stay_two(registry):
     """A stated digest that equals another version's public digest is another version."""
+    from lineage.captured import CapturedPipelineVersion
     from lineage.pipeline import PipelineVersion
-    from lineage.project import CapturedPipelineVersion
 
     forged = CapturedPipelineVersion("churn", PipelineVersion(None, pipeline("old").digest))
     ref = add_version(registry)

@@ -1,0 +1,96 @@
+"""Approvals: who may give one, and what it is bound to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lineage.errors import NotPermitted
+from lineage.names import Reference
+from lineage.policy import same_person
+from lineage.store import events, policies, reading, slots, tables, versions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlmodel import Session
+
+    from lineage.decision import Approval
+    from lineage.policy import EnvironmentPolicy
+
+
+def approve(session: Session, reference: str, environment: str, actor: str) -> dict[str, Any]:
+    """Record a person's approval of a version for an environment; JSON of it.
+
+    It is bound to the pipeline version that is deployed there now.
+
+    Raises:
+        NotFound: the version or the environment does not exist.
+        NotPermitted: the person registered it, has approved it already, or may not approve.
+    """
+    slots.require_environment(session, environment)
+    version = versions.find_version(session, Reference.parse(reference))
+    ref = f"{version.model}@{version.number}"
+    policy = policies.policy_of(session, environment)
+    deployed = slots.deployment(session, environment, version.pipeline)
+    digest = deployed.digest if deployed else None
+    given = policies.approvals_of(session, environment, version.id or 0, digest)
+    _refuse_approval(policy, version, given, ref, environment, actor)
+    at = events.now()
+    session.add(
+        tables.Approval(
+            version_id=version.id or 0,
+            environment=environment,
+            pipeline=deployed.pipeline if deployed else None,
+            pipeline_digest=digest,
+            approved_at=at,
+            approved_by=actor,
+        )
+    )
+    public = reading.public_digest(session, deployed)
+    answer = {
+        "model": version.model,
+        "version": version.number,
+        "ref": ref,
+        "environment": environment,
+        "pipeline": {"name": version.pipeline, "digest": public},
+        "approved_at": at,
+        "approved_by": actor,
+        "approvals": len({a.by.strip().casefold() for a in given if a.current}) + 1,
+        "needed": policy.approvals,
+    }
+    events.append(
+        session,
+        at=at,
+        actor=actor,
+        kind="approved",
+        subject=ref,
+        payload={"environment": environment, "pipeline": answer["pipeline"]},
+        also=[version.model, environment, f"{version.model}@{environment}"],
+    )
+    return answer
+
+
+def _refuse_approval(
+    policy: EnvironmentPolicy,
+    version: tables.ModelVersion,
+    given: Iterable[Approval],
+    ref: str,
+    environment: str,
+    actor: str,
+) -> None:
+    if same_person(actor, version.registered_by):
+        raise NotPermitted(
+            f"{actor} registered {ref}, and nobody approves their own.",
+            remedy="Let somebody else approve it.",
+        )
+    if not policy.may_approve(actor):
+        raise NotPermitted(
+            f"{actor} may not approve for {environment}: its policy says so.",
+            remedy="Let somebody else approve it.",
+        )
+    if any(approval.current and same_person(approval.by, actor) for approval in given):
+        raise NotPermitted(
+            f"{actor} has already approved {ref} for {environment} on the pipeline that runs "
+            "there.",
+            remedy="Another approval must come from another person.",
+        )
