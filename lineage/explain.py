@@ -78,19 +78,21 @@ class Explainer:
         self, changes: Sequence[Change], old_commit: str | None, new_commit: str | None
     ) -> Explanation:
         """Explain changes between pipeline versions that were captured at two commits."""
-        pairs = {change.name: self._contents(change, old_commit, new_commit) for change in changes}
-        diffs = []
-        for change in changes:
-            old, new = pairs[change.name]
-            if change.kind is ChangeKind.FILE and old is not None and new is not None:
-                diffs.append(_diff(change.name, old, new))
-        unique = {diff.path: diff for diff in diffs if diff.lines}
+        files = {change.name: change for change in changes if change.kind is ChangeKind.FILE}
+        pairs = {path: self._contents(files[path], old_commit, new_commit) for path in files}
+        diffs = [
+            _diff(path, old, new)
+            for path, (old, new) in pairs.items()
+            if old is not None and new is not None
+        ]
         commits, more = self.commits(old_commit, new_commit)
         return Explanation(
-            tuple(unique.values())[:MOST_FILES],
+            tuple(diff for diff in diffs if diff.lines)[:MOST_FILES],
             commits,
             more,
-            bool(changes) and all(_harmless(change, *pairs[change.name]) for change in changes),
+            bool(changes)
+            and all(change.kind is ChangeKind.FILE for change in changes)
+            and all(_harmless(files[path], *pairs[path]) for path in files),
         )
 
     def commits(self, old: str | None, new: str | None) -> tuple[tuple[dict[str, str], ...], int]:
@@ -115,8 +117,6 @@ class Explainer:
         self, change: Change, old_commit: str | None, new_commit: str | None
     ) -> tuple[bytes | None, bytes | None]:
         """Both contents of a changed file; an absent side is empty."""
-        if change.kind is not ChangeKind.FILE:
-            return None, None
         return (
             self.content(change.name, change.validated, (old_commit, new_commit, None)),
             self.content(change.name, change.deployed, (new_commit, None, old_commit)),
@@ -158,6 +158,6 @@ def _diff(path: str, old: bytes, new: bytes) -> FileDiff:
 
 
 def _harmless(change: Change, old: bytes | None, new: bytes | None) -> bool:
-    if change.kind is not ChangeKind.FILE or ABSENT in (change.validated, change.deployed):
+    if ABSENT in (change.validated, change.deployed):
         return False
     return old is not None and new is not None and same_behaviour(change.name, old, new)

@@ -47,7 +47,9 @@ def gather(
     deployed = running.of(version.pipeline)
     digest = deployed.digest if deployed else None
     row = session.get(tables.PipelineVersion, (deployed.pipeline, digest)) if deployed else None
-    in_force = policies.waivers_in_force(session, slot, version.id, deployed, events.now())
+    in_force: tuple[Waiver, ...] = ()
+    if move is not Move.RETURN:  # the waivers of what serves end when it leaves
+        in_force = policies.waivers_in_force(session, slot, version.id, deployed, events.now())
     return Facts(
         model=version.model,
         version=version.number,

@@ -315,6 +315,20 @@ def test_a_version_on_a_waiver_never_becomes_the_backup(lenient):
         _promote(lenient, waived)
 
 
+def test_what_serves_by_a_waiver_is_no_ready_backup(registry):
+    """Its waivers end when it leaves: a rollback to it would be refused."""
+    _deploy(registry)
+    for seed, auc in (("1", 0.9), ("2", 0.4), ("3", 0.9)):
+        ref = add_version(registry, seed)
+        registry.validate(ref, captured_pipeline(), passed=True, metrics={"auc": auc}, actor="t")
+    _promote(registry, "churn@1")
+    _apply(registry, require=("auc >= 0.5",), backup=True, waive={"requirements": ("boss",)})
+    _promote(registry, "churn@2", waive=_waive("requirements"))
+    with pytest.raises(GuardRefused, match="churn@2 would stand by") as error:
+        _promote(registry, "churn@3")
+    assert _failing(error) == {"backup-ready"}
+
+
 def test_a_pipeline_cannot_move_under_a_version_on_a_waiver(lenient):
     ref = add_validated(lenient, "1", "new")
     _promote(lenient, ref, waive=_waive("pipeline-match", "approvals"))
