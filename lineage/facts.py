@@ -73,8 +73,12 @@ def gather(
         and policies.served_in(session, policy.promote_from, version),
         approvals=policies.approvals_of(
             session, environment.name, version.id, running.before(version.pipeline)
-        ),
-        standby=_standby(session, environment, slot, version.id, move, running, policy.backup),
+        )
+        if policy.approvals
+        else (),
+        standby=_standby(session, environment, slot, version.id, move, running)
+        if policy.backup
+        else None,
         waivers=(*asked, *in_force),
     )
 
@@ -120,9 +124,8 @@ def _standby(
     entering: int,
     move: Move,
     running: slots.Running,
-    demanded: bool,
 ) -> Standby | None:
-    """What would stand by; whether it is ready is looked at where the environment demands it."""
+    """What would stand by, and whether a rollback to it would be allowed."""
     if slot is None or move is Move.RETURN:
         return None
     occupant = slots.standby(session, running, slot, entering)
@@ -130,9 +133,6 @@ def _standby(
         return None
     version = session.get(tables.ModelVersion, occupant.version_id)
     assert version is not None  # noqa: S101 - a foreign key holds it
-    ref = f"{version.model}@{version.number}"
-    if not demanded:
-        return Standby(ref)
     taking_over = decide(gather(session, environment, version, running, move=Move.RETURN))
     failures = taking_over.failures
-    return Standby(ref, failures[0].summary if failures else None)
+    return Standby(taking_over.ref, failures[0].summary if failures else None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -224,14 +224,13 @@ def _explained(
 
     Only what the guard left unexplained is added: it never changes a status.
     """
-    if not any(check.status in _TOLD for check in decision.checks):
-        return decision
     checks = []
     for check in decision.checks:
-        try:
-            checks.append(_explained_check(project, registry, decision, check, here))
-        except LineageError:
-            checks.append(check)
+        explained = check
+        if check.status in _TOLD and check.code in ("requirements", "pipeline-match"):
+            with suppress(LineageError):
+                explained = _explained_check(project, registry, decision, check, here)
+        checks.append(explained)
     return replace(decision, checks=tuple(checks))
 
 
@@ -247,7 +246,7 @@ def _explained_check(
     from lineage.places import Places
 
     places = Places(project)
-    if check.code == "requirements" and check.status in _TOLD:
+    if check.code == "requirements":
         texts = [
             outcome["requirement"]
             for outcome in check.details["requirements"]
@@ -255,8 +254,6 @@ def _explained_check(
         ]
         found = [places.of_requirement(text) for text in texts]
         return replace(check, details=check.details | {"places": found})
-    if check.code != "pipeline-match" or "changes" not in check.details:
-        return check
     changes = [Change.from_json(change) for change in check.details["changes"]]
     commit = here.commit if here is not None else check.details["deployed_commit"]
     explanation = Explainer(project).explain(changes, check.details["validated_commit"], commit)

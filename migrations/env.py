@@ -7,7 +7,7 @@ from sqlmodel import SQLModel
 
 from lineage.store import tables
 
-assert tables.Event.metadata is SQLModel.metadata  # noqa: S101 - loading the tables fills it
+tables.load_all()
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
-from lineage.store import sqlite
+from lineage.store import sqlite, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +64,7 @@ def read(engine: Engine) -> Iterator[Session]:
 @contextmanager
 def write(engine: Engine) -> Iterator[Session]:
     """A write transaction: alone from its first look to its commit, whole or not at all."""
+    tables.load_all()  # the order of writes follows the keys between all tables
     with (
         transaction(engine, writing=True) as connection,
         Session(connection, autoflush=False, expire_on_commit=False) as session,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, select
 
 from lineage.digest import Digest, blake3_of, canonical_bytes
-from lineage.store.tables import Event, EventSubject
+from lineage.store import tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ def now() -> str:
     return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def document(event: Event) -> dict[str, Any]:
+def document(event: tables.Event) -> dict[str, Any]:
     """All that an event says, the previous digest among it, but for its own digest."""
     return {
         "seq": event.seq,
@@ -36,7 +36,7 @@ def document(event: Event) -> dict[str, Any]:
     }
 
 
-def event_digest(event: Event) -> Digest:
+def event_digest(event: tables.Event) -> Digest:
     """BLAKE3 of the canonical bytes of :func:`document`."""
     return blake3_of(canonical_bytes(document(event)))
 
@@ -62,8 +62,10 @@ def append(
         payload: the state after it.
         also: further subjects under which the history lists it.
     """
-    last = session.exec(select(Event).order_by(col(Event.seq).desc()).limit(1)).first()
-    event = Event(
+    last = session.exec(
+        select(tables.Event).order_by(col(tables.Event.seq).desc()).limit(1)
+    ).first()
+    event = tables.Event(
         seq=last.seq + 1 if last else 1,
         at=at,
         actor=actor,
@@ -77,27 +79,27 @@ def append(
     session.add(event)
     session.flush()
     for name in sorted({subject, *also}):
-        session.add(EventSubject(subject=name, seq=event.seq))
+        session.add(tables.EventSubject(subject=name, seq=event.seq))
     session.flush()
 
 
-def history(session: Session, subject: str | None, limit: int) -> list[Event]:
+def history(session: Session, subject: str | None, limit: int) -> list[tables.Event]:
     """The newest events (of a subject), the newest first."""
-    query = select(Event).order_by(col(Event.seq).desc()).limit(limit)
+    query = select(tables.Event).order_by(col(tables.Event.seq).desc()).limit(limit)
     if subject is not None:
-        query = query.join(EventSubject, col(EventSubject.seq) == col(Event.seq)).where(
-            EventSubject.subject == subject
-        )
+        query = query.join(
+            tables.EventSubject, col(tables.EventSubject.seq) == col(tables.Event.seq)
+        ).where(tables.EventSubject.subject == subject)
     return list(session.exec(query))
 
 
 def slot_at(session: Session, subject: str, at: str) -> dict[str, Any] | None:
     """A slot's state at a past moment, from the newest event that is not after it."""
     query = (
-        select(Event)
-        .join(EventSubject, col(EventSubject.seq) == col(Event.seq))
-        .where(EventSubject.subject == subject, col(Event.at) <= at)
-        .order_by(col(Event.seq).desc())
+        select(tables.Event)
+        .join(tables.EventSubject, col(tables.EventSubject.seq) == col(tables.Event.seq))
+        .where(tables.EventSubject.subject == subject, col(tables.Event.at) <= at)
+        .order_by(col(tables.Event.seq).desc())
     )
     for event in session.exec(query):
         state: dict[str, Any] | None = json.loads(event.payload).get("slots", {}).get(subject)
@@ -125,7 +127,7 @@ def audit(session: Session, slots: dict[str, dict[str, Any]]) -> Audit:
     problems: list[str] = []
     told: dict[str, Any] = {}
     previous, count = "", 0
-    for event in session.exec(select(Event).order_by(col(Event.seq))):
+    for event in session.exec(select(tables.Event).order_by(col(tables.Event.seq))):
         count += 1
         problems += _broken(event, count, previous)
         previous = event.digest
@@ -136,7 +138,7 @@ def audit(session: Session, slots: dict[str, dict[str, Any]]) -> Audit:
     return Audit(count, previous or None, tuple(problems))
 
 
-def _broken(event: Event, position: int, previous: str) -> Iterator[str]:
+def _broken(event: tables.Event, position: int, previous: str) -> Iterator[str]:
     if event.seq != position:
         yield f"event {position} is missing: {event.seq} stands in its place"
     if event.previous != previous:

@@ -233,6 +233,7 @@ def test_a_release_by_hand_is_one_commit(sql):
 
 
 def test_the_tables_are_those_that_the_migrations_make(url):
+    tables.load_all()
     engine = open_engine(url)
     with transaction(engine) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
@@ -256,7 +257,6 @@ def _checks(inspector: Inspector) -> set[tuple[str, str, str]]:
 def test_the_newest_migration_is_the_one_the_program_needs():
     folder = Path(__file__).parents[2] / "migrations"
     assert ScriptDirectory(str(folder)).get_current_head() == schema.HEAD
-    assert tables.Event.__tablename__ == "event"
 
 
 def test_a_trigger_that_was_taken_away_is_noticed(url, sql):

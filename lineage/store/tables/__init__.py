@@ -3,26 +3,30 @@
 Where a column is called ``digest`` and keys point to it, it holds the BLAKE3 of canonical bytes;
 ``public_digest`` is the one that people and JSON show. Times are ISO 8601 text in UTC. Triggers
 stand in the migrations: they keep history immutable and the newest verdict decisive.
+
+Making a table's class takes milliseconds, so each is made when it is first named: a look-up needs
+few of them.
 """
 
-from lineage.store.tables.environments import (
-    Approval,
-    Environment,
-    EnvironmentPolicy,
-    PipelineDeployment,
-    Slot,
-    Waiver,
-)
-from lineage.store.tables.history import Event, EventSubject
-from lineage.store.tables.versions import (
-    DataItem,
-    DataVersion,
-    Model,
-    ModelVersion,
-    PipelineVersion,
-    Validation,
-    WeightsCheck,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lineage.store.tables.checks import WeightsCheck
+    from lineage.store.tables.data import DataItem, DataVersion
+    from lineage.store.tables.environments import Environment, PipelineDeployment, Slot, Waiver
+    from lineage.store.tables.history import Event, EventSubject
+    from lineage.store.tables.policies import Approval, EnvironmentPolicy
+    from lineage.store.tables.versions import Model, ModelVersion, PipelineVersion, Validation
+
+_MODULES = {
+    "checks": ("WeightsCheck",),
+    "data": ("DataItem", "DataVersion"),
+    "environments": ("Environment", "PipelineDeployment", "Slot", "Waiver"),
+    "history": ("Event", "EventSubject"),
+    "policies": ("Approval", "EnvironmentPolicy"),
+    "versions": ("Model", "ModelVersion", "PipelineVersion", "Validation"),
+}
 
 __all__ = [
     "Approval",
@@ -41,3 +45,16 @@ __all__ = [
     "Waiver",
     "WeightsCheck",
 ]
+
+
+def __getattr__(name: str) -> object:
+    for module, classes in _MODULES.items():
+        if name in classes:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def load_all() -> None:
+    """Make every class, so that ``SQLModel.metadata`` is the whole schema."""
+    for module in _MODULES:
+        import_module(f"{__name__}.{module}")

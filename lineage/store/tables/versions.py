@@ -21,7 +21,6 @@ BIG: Any = BigInteger().with_variant(Integer(), "sqlite")
 
 KINDS = "kind IN ('production', 'experiment')"
 BASES = "basis IN ('stated', 'run', 'carried')"
-WEIGHTS_STATES = "state IN ('intact', 'missing', 'changed')"
 
 
 class Model(SQLModel, table=True):
@@ -30,29 +29,6 @@ class Model(SQLModel, table=True):
     name: str = Field(primary_key=True)
     created_at: str
     created_by: str
-
-
-class DataVersion(SQLModel, table=True):
-    """A manifest of named data items."""
-
-    __tablename__ = "data_version"
-
-    digest: str = Field(primary_key=True)
-    public_digest: str = Field(index=True)
-
-
-class DataItem(SQLModel, table=True):
-    """One item of a data version; ``size`` in bytes where it is known."""
-
-    __tablename__ = "data_item"
-    __table_args__: Any = (
-        ForeignKeyConstraint(["data_digest"], ["data_version.digest"], name="data_item_version"),
-    )
-
-    data_digest: str = Field(primary_key=True)
-    name: str = Field(primary_key=True)
-    digest: str = Field(index=True)
-    size: int | None = Field(default=None, sa_type=BIG)
 
 
 class PipelineVersion(SQLModel, table=True):
@@ -158,21 +134,3 @@ class Validation(SQLModel, table=True):
     difference: str | None = Field(default=None, sa_type=Text)
     run: str | None = Field(default=None, sa_type=Text)
     data_digest: str | None = None
-
-
-class WeightsCheck(SQLModel, table=True):
-    """What looking for the weights of a version found; the newest check counts."""
-
-    __tablename__ = "weights_check"
-    __table_args__: Any = (
-        ForeignKeyConstraint(["version_id"], ["model_version.id"], name="weights_check_version"),
-        CheckConstraint(WEIGHTS_STATES, name="weights_check_state"),
-        Index("weights_check_of", "version_id", "id"),
-    )
-
-    id: int | None = Field(default=None, primary_key=True)
-    version_id: int
-    state: str
-    place: str
-    checked_at: str
-    checked_by: str

@@ -1,0 +1,28 @@
+"""What was found out about weights after their registration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
+from sqlmodel import Field, SQLModel
+
+WEIGHTS_STATES = "state IN ('intact', 'missing', 'changed')"
+
+
+class WeightsCheck(SQLModel, table=True):
+    """What looking for the weights of a version found; the newest check counts."""
+
+    __tablename__ = "weights_check"
+    __table_args__: Any = (
+        ForeignKeyConstraint(["version_id"], ["model_version.id"], name="weights_check_version"),
+        CheckConstraint(WEIGHTS_STATES, name="weights_check_state"),
+        Index("weights_check_of", "version_id", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    version_id: int
+    state: str
+    place: str
+    checked_at: str
+    checked_by: str

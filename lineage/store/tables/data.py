@@ -1,0 +1,33 @@
+"""The data that versions saw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ForeignKeyConstraint
+from sqlmodel import Field, SQLModel
+
+from lineage.store.tables.versions import BIG
+
+
+class DataVersion(SQLModel, table=True):
+    """A manifest of named data items."""
+
+    __tablename__ = "data_version"
+
+    digest: str = Field(primary_key=True)
+    public_digest: str = Field(index=True)
+
+
+class DataItem(SQLModel, table=True):
+    """One item of a data version; ``size`` in bytes where it is known."""
+
+    __tablename__ = "data_item"
+    __table_args__: Any = (
+        ForeignKeyConstraint(["data_digest"], ["data_version.digest"], name="data_item_version"),
+    )
+
+    data_digest: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    digest: str = Field(index=True)
+    size: int | None = Field(default=None, sa_type=BIG)
