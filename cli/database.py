@@ -99,8 +99,11 @@ def _what(payload: dict[str, object]) -> str:
     words = []
     if "passed" in payload:
         words.append("passed" if payload["passed"] else "failed")
-    if "kind" in payload:
-        words.append(str(payload["kind"]))
+    if payload.get("basis") in ("run", "carried"):
+        words.append(str(payload["basis"]))
+    words += [str(payload[key]) for key in ("kind", "state") if key in payload]
+    if "revision" in payload:
+        words.append(f"revision {payload['revision']}")
     versions = payload.get("versions")
     if isinstance(versions, list):
         words.append(", ".join(versions))
@@ -109,6 +112,9 @@ def _what(payload: dict[str, object]) -> str:
         words.append(f"{pipeline['name']} {output.short(pipeline['digest'])}")
     elif isinstance(pipeline, str):
         words.append(output.short(pipeline))
+    waivers = payload.get("waivers")
+    if isinstance(waivers, list):
+        words.append("waived " + ", ".join(waiver["code"] for waiver in waivers))
     if payload.get("reason"):
         words.append(f"“{payload['reason']}”")
     return "  ".join(words)

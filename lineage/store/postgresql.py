@@ -62,7 +62,7 @@ def _address(url: str) -> URL:
 def translate(error: Any, engine: Engine) -> LineageError:  # noqa: ANN401 - psycopg.Error
     """The registry's own error for one of PostgreSQL's."""
     state = str(getattr(error, "sqlstate", None) or "")
-    said = " ".join(str(error).split())[:300].rstrip(".")
+    said = " ".join(str(error).split())[:300].rstrip(".?")
     if state.startswith("23"):
         return Conflict(
             f"The registry refused an inconsistent change: {said}.",

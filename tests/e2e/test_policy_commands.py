@@ -133,6 +133,9 @@ def test_a_waiver_is_told_wherever_the_version_is(governed):
     assert governed.ok("serving", "churn")["waiver"]["reason"] == "the house burns"
     guard = governed.lineage("guard", "churn@production", "--env", "production")
     assert guard.code == 0
+    log = governed.lineage("log").out
+    assert "churn@2  waived approvals" in log
+    assert "revision 1" in log
     unused = _as(
         governed, "boss", "promote", "churn@2", "--env", "production", "--waive", "pipeline-match",
         "--reason", "r",
