@@ -13,7 +13,8 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from lineage.errors import Conflict, LineageError, RegistryUnreachable, UsageError
+from lineage.errors import LineageError, UsageError
+from lineage.store import failures
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -64,28 +65,16 @@ def translate(error: Any, engine: Engine) -> LineageError:  # noqa: ANN401 - psy
     state = str(getattr(error, "sqlstate", None) or "")
     said = " ".join(str(error).split())[:300].rstrip(".?")
     if state.startswith("23"):
-        return Conflict(
-            f"The registry refused an inconsistent change: {said}.",
-            remedy="Look at the present state (lineage serving) and try again.",
-        )
+        return failures.inconsistent(said)
     where = engine.url.render_as_string(hide_password=True)
-    for prefix, sentence, remedy in _UNREACHABLE:
-        if state.startswith(prefix):
-            return RegistryUnreachable(f"The registry {where} {sentence}.", remedy=remedy)
-    return RegistryUnreachable(
-        f"The registry {where} cannot be used: {said}.",
-        remedy="Check that the server runs and lets this user in.",
-    )
+    hint = "Check that the server runs and lets this user in."
+    return failures.unreachable(where, state, said, _UNREACHABLE, hint)
 
 
 _UNREACHABLE: Final = (
-    (
-        "55P03",
-        "is locked by another process",
-        "Wait for the other process to finish and try again.",
-    ),
-    ("40", "was changed meanwhile", "Try again."),
-    ("25006", "is read-only", "Connect to the primary server."),
-    ("53100", "has no room: the disk is full", "Free space and try again."),
-    ("42501", "does not let this user write", "Grant the user its tables."),
+    ("55P03", failures.LOCKED),
+    ("40", ("was changed meanwhile", "Try again.")),
+    ("25006", ("is read-only", "Connect to the primary server.")),
+    ("53100", failures.FULL),
+    ("42501", ("does not let this user write", "Grant the user its tables.")),
 )

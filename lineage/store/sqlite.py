@@ -14,7 +14,8 @@ from urllib.parse import quote
 
 from sqlalchemy import URL, Engine, create_engine
 
-from lineage.errors import Conflict, IntegrityFailure, LineageError, RegistryUnreachable, UsageError
+from lineage.errors import IntegrityFailure, LineageError, RegistryUnreachable, UsageError
+from lineage.store import failures
 
 BEGIN_READ: Final = ("BEGIN",)
 BEGIN_WRITE: Final = ("BEGIN IMMEDIATE",)
@@ -71,42 +72,26 @@ def open_engine(url: str, *, create: bool, lock_timeout: float) -> Engine:
 
 def translate(error: sqlite3.Error, engine: Engine) -> LineageError:
     """The registry's own error for one of SQLite's."""
-    where = engine.url.database
+    where = str(engine.url.database)
     name = str(getattr(error, "sqlite_errorname", ""))
     if isinstance(error, sqlite3.IntegrityError):
-        return Conflict(
-            f"The registry refused an inconsistent change: {error}.",
-            remedy="Look at the present state (lineage serving) and try again.",
-        )
+        return failures.inconsistent(str(error))
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return IntegrityFailure(
             f"The registry {where} is damaged: {error}.",
             remedy="Put a backup in its place; `lineage db check` tells whether a file is whole.",
         )
-    for prefix, sentence, remedy in _UNREACHABLE:
-        if name.startswith(prefix):
-            return RegistryUnreachable(f"The registry {where} {sentence}.", remedy=remedy)
-    return RegistryUnreachable(
-        f"The registry {where} cannot be used: {error}.",
-        remedy="Check it with `lineage db check`.",
-    )
+    hint = "Check it with `lineage db check`."
+    return failures.unreachable(where, name, str(error), _UNREACHABLE, hint)
 
 
 _UNREACHABLE: Final = (
-    (
-        "SQLITE_BUSY",
-        "is locked by another process",
-        "Wait for the other process to finish and try again.",
-    ),
-    (
-        "SQLITE_LOCKED",
-        "is locked by another process",
-        "Wait for the other process to finish and try again.",
-    ),
-    ("SQLITE_READONLY", "is read-only", "Make the file and its folder writable."),
-    ("SQLITE_FULL", "has no room: the disk is full", "Free space and try again."),
-    ("SQLITE_IOERR", "cannot be read or written", "Check the disk and try again."),
-    ("SQLITE_CANTOPEN", "cannot be opened", "Check the path and its permissions."),
+    ("SQLITE_BUSY", failures.LOCKED),
+    ("SQLITE_LOCKED", failures.LOCKED),
+    ("SQLITE_READONLY", ("is read-only", "Make the file and its folder writable.")),
+    ("SQLITE_FULL", failures.FULL),
+    ("SQLITE_IOERR", ("cannot be read or written", "Check the disk and try again.")),
+    ("SQLITE_CANTOPEN", ("cannot be opened", "Check the path and its permissions.")),
 )
 
 

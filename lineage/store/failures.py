@@ -1,0 +1,42 @@
+"""What a database's own error means to the registry's user, whichever database it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lineage.errors import Conflict, RegistryUnreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LOCKED = (
+    "is locked by another process",
+    "Wait for the other process to finish and try again.",
+)
+FULL = ("has no room: the disk is full", "Free space and try again.")
+
+
+def inconsistent(said: str) -> Conflict:
+    """A key, a check or a trigger refused the change."""
+    return Conflict(
+        f"The registry refused an inconsistent change: {said}.",
+        remedy="Look at the present state (lineage serving) and try again.",
+    )
+
+
+def unreachable(
+    where: str, code: str, said: str, known: Sequence[tuple[str, tuple[str, str]]], hint: str
+) -> RegistryUnreachable:
+    """The registry cannot be used now.
+
+    Args:
+        where: the registry as it may be shown.
+        code: the database's own code for the error.
+        said: what it said.
+        known: beginnings of codes, each with a sentence about the registry and what to do.
+        hint: what to do about any other.
+    """
+    for prefix, (sentence, remedy) in known:
+        if code.startswith(prefix):
+            return RegistryUnreachable(f"The registry {where} {sentence}.", remedy=remedy)
+    return RegistryUnreachable(f"The registry {where} cannot be used: {said}.", remedy=hint)
