@@ -183,6 +183,7 @@ def explaining(
         error.decisions = tuple(
             _explained(project, registry, made, here) for made in error.decisions
         )
+        error.remedy = error.decisions[0].failures[0].remedy or error.remedy
         raise
 
 

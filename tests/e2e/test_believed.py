@@ -277,6 +277,7 @@ def test_a_refused_promotion_proposes_to_carry_over_to_the_deployed_pipeline(ser
     refused = serving.lineage("promote", "churn@2", "--env", "production", "--json")
     assert refused.code == 3
     command = refused.json["checks"][2]["details"]["carry_over"]
+    assert command in refused.err.splitlines()[-1]
     assert command.startswith("lineage validate churn@2 --carry-over --pipeline xxh3:")
     assert serving.lineage(*command.split()[1:]).code == 0
     assert serving.lineage("promote", "churn@2", "--env", "production").code == 0
