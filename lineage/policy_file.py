@@ -112,7 +112,7 @@ def read(path: Path) -> tuple[DeclaredEnvironment, ...]:
     except ValidationError as error:
         raise UsageError(
             f"{path} does not declare environments: {first_problem(error)}.",
-            remedy="See the reference of policies, docs/reference/policy.md.",
+            remedy="Declare each as [environments.NAME]; see docs/reference/policy.md.",
         ) from None
     return tuple(
         DeclaredEnvironment(name, one.policy, one.kind) for name, one in table.environments.items()
