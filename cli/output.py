@@ -124,11 +124,10 @@ def plan(done: Moved) -> None:
     for step in done.steps:
         say(f"  {step.model.ljust(12)}  serving {_arrow(step.serving_before, step.serving_after)}")
         backup = _arrow(step.backup_before, step.backup_after)
-        former = step.backup_before or (
-            step.serving_before if step.serving_before != step.serving_after else None
+        former = step.falls_back_to_nothing
+        why = (
+            f"  ({former} cannot stand by: it has not passed with this pipeline)" if former else ""
         )
-        none = former is not None and step.backup_after is None
-        why = f"  ({former} cannot stand by: it has not passed with this pipeline)" if none else ""
         say(f"  {''.ljust(12)}  backup  {backup}{_paint(why, '33')}")
     if not done.steps:
         say("  no model is touched")

@@ -151,6 +151,14 @@ class Step:
     backup_after: str | None
     revision: int = 0
 
+    @property
+    def falls_back_to_nothing(self) -> str | None:
+        """What could have stood by and does not: it has not passed with the pipeline that runs."""
+        if self.backup_after is not None:
+            return None
+        moved_out = self.serving_before if self.serving_before != self.serving_after else None
+        return self.backup_before or moved_out
+
     def then(self, after: Step) -> Step:
         """The step from this state to a later one."""
         return replace(self, serving_after=after.serving_after, backup_after=after.backup_after)

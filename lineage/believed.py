@@ -65,10 +65,13 @@ def run_and_validate(
     before.require_same(_State.of(project, version, wanted))
     succeeded = ran.exit_status == 0
     values = None
-    if path is not None and stamp is not None and execution.Stamp.of(path) != stamp:
+    if path is not None and execution.Stamp.of(path) != stamp and path.exists():
         values = metrics.read(path)
-    elif path is not None and stamp is not None and succeeded:
-        execution.require_written(path, stamp)
+    elif path is not None and succeeded:
+        raise CaptureError(
+            f"The command did not write the metrics {path}.",
+            remedy="Let it write them there, or name the file that it writes: --metrics FILE",
+        )
     outcomes = policy.evaluate_all(project.config.model(model).requirements, values or {})
     stated = wanted.stated if succeeded else False
     if stated is None and all(outcome.holds is None for outcome in outcomes):

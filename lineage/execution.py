@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage.errors import CaptureError, UsageError
+from lineage.errors import UsageError
 from lineage.store.events import now
 
 if TYPE_CHECKING:
@@ -111,17 +111,3 @@ class Stamp:
         except OSError:
             return cls(None)
         return cls((status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
-
-
-def require_written(path: Path, before: Stamp) -> None:
-    """Refuse metrics that the command did not write.
-
-    Raises:
-        CaptureError: the file is as it was before.
-    """
-    after = Stamp.of(path)
-    if after.state is None or after == before:
-        raise CaptureError(
-            f"The command did not write the metrics {path}.",
-            remedy="Let it write them there, or name the file that it writes: --metrics FILE",
-        )

@@ -58,11 +58,14 @@ class Places:
         return posixpath.normpath(posixpath.join(self._project.folder, path))
 
     def _changed_line(self, path: str, diff: FileDiff | None) -> int | None:
-        """The first changed line, where the checkout holds the side that has it."""
+        """The first changed line, where the checkout holds the side that has it.
+
+        Where lines were only taken away, the one before them.
+        """
         text = self._text(path)
         if diff is None or text is None:
             return None
-        line = 0
+        line, removed = 0, False
         for entry in diff.lines[2:]:
             hunk = _HUNK.match(entry)
             if hunk:
@@ -71,10 +74,12 @@ class Places:
                 here = text.splitlines()
                 return line + 1 if here[line : line + 1] == [entry[1:]] else None
             elif entry.startswith("-"):
-                return max(line, 1)
+                removed = True
+            elif removed:
+                break
             else:
                 line += 1
-        return None
+        return max(line, 1) if removed else None
 
     def _key_line(self, path: str, keys: list[str]) -> int | None:
         """The line of a key in a YAML file; of the nearest key above it that is there."""

@@ -117,9 +117,11 @@ def test_a_version_that_served_in_staging_may_enter(registry):
     _apply(registry, promote_from="staging")
     _deploy(registry)
     ref = add_validated(registry)
+    registry.create_environment("elsewhere", EnvironmentKind.EXPERIMENTAL, actor="t")
+    _promote(registry, ref, "elsewhere")
     with pytest.raises(GuardRefused) as error:
         _promote(registry, ref)
-    assert _failing(error) == {"promotion-path"}
+    assert _failing(error) == {"promotion-path"}, "elsewhere is not staging"
     _promote(registry, ref, "staging")
     registry.retire("churn", "staging", actor="t")
     _promote(registry, ref)
