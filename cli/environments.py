@@ -12,7 +12,7 @@ from . import output
 from .options import DryRun, Json, actor, project_and_registry, registry
 
 if TYPE_CHECKING:
-    from lineage.environments import PlannedChange
+    from lineage.answers import PlannedChange
 
 env = typer.Typer(help="Places where models serve.", no_args_is_help=True)
 

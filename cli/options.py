@@ -11,9 +11,9 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lineage.connecting import AnyRegistry
     from lineage.project import Project
-    from lineage.registry import Registry
-    from lineage.waiving import WaiverRequest
+    from lineage.requests import WaiverRequest
 
 
 class State:
@@ -91,17 +91,17 @@ Command = Annotated[
 
 
 @contextmanager
-def registry() -> Iterator[Registry]:
+def registry() -> Iterator[AnyRegistry]:
     """The registry that the flag, the environment or the project's configuration names."""
     with project_and_registry() as (_, opened):
         yield opened
 
 
 @contextmanager
-def project_and_registry() -> Iterator[tuple[Project, Registry]]:
+def project_and_registry() -> Iterator[tuple[Project, AnyRegistry]]:
     """The project here, and its registry."""
+    from lineage.connecting import connect
     from lineage.project import opened
-    from lineage.registry import connect
 
     with opened() as project, connect(project.registry_url(State.registry)) as found:
         yield project, found
@@ -125,9 +125,8 @@ def behind_dashes(command: list[str] | None) -> list[str]:
 
 def waivers(codes: list[str] | None, reason: str | None, until: str | None) -> WaiverRequest | None:
     """What `--waive`, `--reason` and `--until` ask for."""
-    from lineage.registry import parse_time
-    from lineage.store.events import now
-    from lineage.waiving import WaiverRequest
+    from lineage.requests import WaiverRequest
+    from lineage.times import now, parse_time
 
     end = parse_time(until) if until is not None else None
     return WaiverRequest.checked(codes or (), reason, end, now())

@@ -12,15 +12,16 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lineage.connecting import connect
     from lineage.errors import LineageError
-    from lineage.registry import Registry, connect
+    from lineage.registry import Registry
 
 __all__ = ["LineageError", "Registry", "__version__", "connect"]
 
 _HOMES = {
     "LineageError": "lineage.errors",
     "Registry": "lineage.registry",
-    "connect": "lineage.registry",
+    "connect": "lineage.connecting",
 }
 
 

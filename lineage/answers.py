@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from lineage.digest import blake3_of, canonical_bytes
+
 if TYPE_CHECKING:
     from lineage.decision import Decision, Waiver
     from lineage.pipeline import PipelineVersion
@@ -89,6 +91,7 @@ class Serving:
 
     ``contradicted`` tells that the newest verdict on what serves has become a failure. ``waivers``
     are those in force; ``rests_on`` is the one in place of the proof, also when its time is over.
+    ``proven`` tells that a validation ties what serves to the pipeline.
     """
 
     environment: str
@@ -100,6 +103,19 @@ class Serving:
     contradicted: bool = False
     waivers: tuple[Waiver, ...] = ()
     rests_on: Waiver | None = None
+    proven: bool = False
+
+    @property
+    def etag(self) -> str:
+        """What tells this answer from any other about the slot.
+
+        It is the revision. Where what is shown can change while the slot stays as it is (a verdict
+        that contradicts, a waiver that ends, a pipeline that moves under nothing proven), a digest
+        of the answer follows.
+        """
+        if self.proven and not self.contradicted and self.waiver is None:
+            return str(self.revision)
+        return f"{self.revision}-{blake3_of(canonical_bytes(self.to_json())).value[:16]}"
 
     @property
     def waiver(self) -> Waiver | None:
@@ -238,3 +254,29 @@ class FoundPipeline:
             "recorded_at": self.recorded_at,
             "recorded_by": self.recorded_by,
         }
+
+
+@dataclass(frozen=True)
+class PlannedChange:
+    """What applying does to one environment: ``create``, ``change`` or ``keep``, line by line."""
+
+    environment: str
+    action: str
+    lines: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """One entry of the JSON of `env apply`."""
+        return {
+            "environment": self.environment,
+            "action": self.action,
+            "changes": list(self.lines),
+        }
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What checking the chain found: its length, the newest digest, and where it is broken."""
+
+    events: int
+    head: str | None
+    problems: tuple[str, ...]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lineage import times
 from lineage.errors import NotPermitted
 from lineage.names import Reference
 from lineage.policy import same_person
@@ -35,7 +36,7 @@ def approve(session: Session, reference: str, environment: str, actor: str) -> d
     digest = deployed.digest if deployed else None
     given = policies.approvals_of(session, environment, version.id or 0, digest)
     _refuse_approval(policy, version, given, ref, environment, actor)
-    at = events.now()
+    at = times.now()
     session.add(
         tables.Approval(
             version_id=version.id or 0,

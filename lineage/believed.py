@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
     from lineage.captured import CapturedPipelineVersion
     from lineage.components import DataVersion
+    from lineage.connecting import AnyRegistry
     from lineage.hashing import Progress
     from lineage.project import Project
-    from lineage.registry import Registry
     from lineage.workflow import Validating
 
 
 def run_and_validate(
     project: Project,
-    registry: Registry,
+    registry: AnyRegistry,
     reference: str,
     wanted: Validating,
     command: Sequence[str],

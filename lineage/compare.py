@@ -13,15 +13,15 @@ from lineage.pipeline import changes_between
 if TYPE_CHECKING:
     from lineage.answers import FoundPipeline
     from lineage.captured import CapturedPipelineVersion
+    from lineage.connecting import AnyRegistry
     from lineage.project import Project
-    from lineage.registry import Registry
 
     _Side = FoundPipeline | CapturedPipelineVersion
 
 _DIGEST = re.compile(r"[a-z0-9][a-z0-9.-]*:[!-~]+")
 
 
-def compare(project: Project, registry: Registry, first: str, second: str) -> dict[str, Any]:
+def compare(project: Project, registry: AnyRegistry, first: str, second: str) -> dict[str, Any]:
     """JSON of `pipeline diff`: the changes from the first to the second, explained.
 
     Args:
@@ -51,7 +51,7 @@ def _explained(project: Project, old: _Side, new: _Side) -> dict[str, Any]:
     } | found.to_json()
 
 
-def recorded(project: Project, registry: Registry, text: str) -> FoundPipeline:
+def recorded(project: Project, registry: AnyRegistry, text: str) -> FoundPipeline:
     """The recorded pipeline version that a digest, ``NAME@DIGEST`` or a reference names.
 
     ``MODEL@7`` is the pipeline that the version was registered with; ``NAME@ENVIRONMENT`` is what
@@ -76,7 +76,7 @@ def recorded(project: Project, registry: Registry, text: str) -> FoundPipeline:
         return registry.deployed_pipeline(rest, pipeline)
 
 
-def _version(project: Project, registry: Registry, text: str) -> _Side:
+def _version(project: Project, registry: AnyRegistry, text: str) -> _Side:
     if text == ".":
         return project.capture_pipeline()
     if _DIGEST.fullmatch(text) or "@" in text:
@@ -91,7 +91,7 @@ def _version(project: Project, registry: Registry, text: str) -> _Side:
 
 
 def compare_versions(
-    project: Project, registry: Registry, first: str, second: str
+    project: Project, registry: AnyRegistry, first: str, second: str
 ) -> dict[str, Any]:
     """JSON of `diff`: what differs from one model version to another, component by component.
 
@@ -169,7 +169,7 @@ def _data_lines(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 
 def _pipeline(
-    project: Project, registry: Registry, old: dict[str, Any], new: dict[str, Any]
+    project: Project, registry: AnyRegistry, old: dict[str, Any], new: dict[str, Any]
 ) -> dict[str, Any]:
     keys = [side["components"]["pipeline"] for side in (old, new)]
     if any(key["blake3"] is None for key in keys) or keys[0] == keys[1]:

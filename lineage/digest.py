@@ -73,6 +73,21 @@ class Digest(str):
         return f"{self.algorithm}:{self.value[:12]}"
 
 
+def check_beginning(text: str) -> str:
+    """``text`` itself, if it can be the beginning of a digest.
+
+    Raises:
+        UsageError: it is not ``algorithm:value``.
+    """
+    algorithm, _, value = text.partition(":")
+    if not algorithm or not value:
+        raise UsageError(
+            f"{text[:80]!r} is not a digest.",
+            remedy="Write it as algorithm:value, whole or a unique beginning of it.",
+        )
+    return text
+
+
 def normalise(value: Any) -> Any:  # noqa: ANN401 - any parsed YAML, TOML, JSON or Python literal
     """The JSON value that ``value`` is written as, before RFC 8785.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import select
 
+from lineage.answers import PlannedChange
 from lineage.components import EnvironmentKind
 from lineage.digest import canonical_bytes
 from lineage.errors import Conflict, NotFound, UsageError
@@ -20,31 +20,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-
-@dataclass(frozen=True)
-class DeclaredEnvironment:
-    """An environment as a file declares it; ``kind`` None leaves that of one that is there."""
-
-    name: str
-    policy: EnvironmentPolicy
-    kind: EnvironmentKind | None = None
-
-
-@dataclass(frozen=True)
-class PlannedChange:
-    """What applying does to one environment: ``create``, ``change`` or ``keep``, line by line."""
-
-    environment: str
-    action: str
-    lines: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """One entry of the JSON of `env apply`."""
-        return {
-            "environment": self.environment,
-            "action": self.action,
-            "changes": list(self.lines),
-        }
+    from lineage.requests import DeclaredEnvironment
 
 
 def create(session: Session, name: str, kind: EnvironmentKind, at: str, actor: str) -> bool:

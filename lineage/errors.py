@@ -4,13 +4,16 @@
 
     LineageError             exit 1   HTTP 500   internal-error
     ├── UsageError           exit 2   HTTP 422   invalid-request
+    │   └── KeyReused        exit 2   HTTP 422   idempotency-key-reused
     ├── GuardRefused         exit 3   HTTP 409   guard-refused
     ├── CarryRefused         exit 3   HTTP 409   carry-over-refused
     ├── NotFound             exit 4   HTTP 404   not-found
     ├── Conflict             exit 5   HTTP 412   conflict
     ├── IntegrityFailure     exit 6   HTTP 500   integrity-failure
+    │   └── DigestMismatch   exit 6   HTTP 422   digest-mismatch
     ├── RegistryUnreachable  exit 7   HTTP 503   registry-unreachable
     ├── NotPermitted         exit 8   HTTP 403   not-permitted
+    │   └── NotAuthenticated exit 8   HTTP 401   not-authenticated
     └── CaptureError         exit 9   HTTP 422   nothing-to-capture
         └── DirtyTree        exit 9   HTTP 422   dirty-tree
 
@@ -51,6 +54,12 @@ class UsageError(LineageError):
     code = "invalid-request"
     exit_code = 2
     http_status = 422
+
+
+class KeyReused(UsageError):
+    """An idempotency key stands for another request already."""
+
+    code = "idempotency-key-reused"
 
 
 class GuardRefused(LineageError):
@@ -105,6 +114,13 @@ class IntegrityFailure(LineageError):
     http_status = 500
 
 
+class DigestMismatch(IntegrityFailure):
+    """A digest that a client claims is not what the manifest beside it comes to."""
+
+    code = "digest-mismatch"
+    http_status = 422
+
+
 class RegistryUnreachable(LineageError):
     """The registry cannot be opened, read or written now."""
 
@@ -119,6 +135,13 @@ class NotPermitted(LineageError):
     code = "not-permitted"
     exit_code = 8
     http_status = 403
+
+
+class NotAuthenticated(NotPermitted):
+    """Nobody knows who the caller is."""
+
+    code = "not-authenticated"
+    http_status = 401
 
 
 class CaptureError(LineageError):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.errors import UsageError
-from lineage.store.events import now
+from lineage.times import now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

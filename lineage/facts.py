@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lineage import times
 from lineage.components import EnvironmentKind, Kind
 from lineage.decision import Decision, Facts, Move, Standby, Waiver
 from lineage.errors import GuardRefused
 from lineage.guard import decide
-from lineage.store import events, policies, slots, tables, verdicts, versions
+from lineage.store import policies, slots, tables, verdicts, versions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +50,7 @@ def gather(
     row = session.get(tables.PipelineVersion, (deployed.pipeline, digest)) if deployed else None
     in_force: tuple[Waiver, ...] = ()
     if move is not Move.RETURN:  # the waivers of what serves end when it leaves
-        in_force = policies.waivers_in_force(session, slot, version.id, deployed, events.now())
+        in_force = policies.waivers_in_force(session, slot, version.id, deployed, times.now())
     return Facts(
         model=version.model,
         version=version.number,

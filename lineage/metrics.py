@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import math
 from typing import TYPE_CHECKING, Any, Final
 
+from lineage import strict_json
 from lineage.errors import CaptureError
 from lineage.file_tree import unreadable
 
@@ -30,9 +29,7 @@ def read(path: Path) -> dict[str, Any]:
     try:
         if len(data) > LARGEST:
             raise ValueError("it is larger than 16 MiB")
-        values = json.loads(
-            data, parse_constant=_not_finite, parse_float=_finite, parse_int=_integer
-        )
+        values = strict_json.loads(data)
         if not isinstance(values, dict):
             raise ValueError("it is not an object")
     except (ValueError, RecursionError) as error:
@@ -41,23 +38,3 @@ def read(path: Path) -> dict[str, Any]:
             remedy='Write one JSON object of finite numbers, for example {"auc": 0.91}.',
         ) from None
     return values
-
-
-def _not_finite(text: str) -> float:
-    raise ValueError(f"{text} is not a JSON number")
-
-
-def _integer(text: str) -> int:
-    number = int(text)
-    try:
-        float(number)
-    except OverflowError:
-        raise ValueError(f"{text[:20]}… is too large a number") from None
-    return number
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is too large a number")
-    return number

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from lineage.waiving import WaiverRequest
+    from lineage.requests import WaiverRequest
 
 
 @dataclass(frozen=True)

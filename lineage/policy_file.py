@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from lineage import config_file
 from lineage.components import EnvironmentKind
 from lineage.config import first_problem, requirement
-from lineage.environments import DeclaredEnvironment
 from lineage.errors import UsageError
 from lineage.names import check_environment_name, check_name
 from lineage.policy import WAIVABLE, EnvironmentPolicy
+from lineage.requests import DeclaredEnvironment
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -117,3 +118,19 @@ def read(path: Path) -> tuple[DeclaredEnvironment, ...]:
     return tuple(
         DeclaredEnvironment(name, one.policy, one.kind) for name, one in table.environments.items()
     )
+
+
+def policy_of(document: Mapping[str, Any]) -> EnvironmentPolicy:
+    """A policy from its JSON (:meth:`EnvironmentPolicy.to_json`), checked as a file's is.
+
+    Raises:
+        UsageError: a setting does not exist or is wrong.
+    """
+    models = {name: {"require": texts} for name, texts in document["models"].items()}
+    try:
+        return EnvironmentTable.model_validate({**document, "models": models}).policy
+    except ValidationError as error:
+        raise UsageError(
+            f"The policy is not valid: {first_problem(error)}.",
+            remedy="See docs/reference/policy.md.",
+        ) from None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import select
 
+from lineage import times
 from lineage.answers import NamedPipeline, Registered
 from lineage.decision import Basis
 from lineage.digest import canonical_bytes
@@ -39,6 +40,21 @@ class NewVerdict:
     data: DataVersion | None = None
 
 
+def add_model(session: Session, name: str, at: str, actor: str) -> bool:
+    """Record a model without versions; False where it was there already.
+
+    Raises:
+        UsageError: the name is not valid.
+    """
+    check_name("model", name)
+    if session.get(tables.Model, name) is not None:
+        return False
+    session.add(tables.Model(name=name, created_at=at, created_by=actor))
+    session.flush()
+    events.append(session, at=at, actor=actor, kind="model-created", subject=name, payload={})
+    return True
+
+
 def register(
     session: Session,
     model: str,
@@ -60,7 +76,7 @@ def register(
     same = versions.same_version(session, model, kind, components, captured.pipeline_name)
     if same is not None:
         return reading.registered(session, same, created=False)
-    at = events.now()
+    at = times.now()
     if session.get(tables.Model, model) is None:
         session.add(tables.Model(name=model, created_at=at, created_by=actor))
         session.flush()
@@ -113,7 +129,7 @@ def validate(
         NotFound: the version or the named pipeline version does not exist.
         UsageError: the pipeline is not the one that the version was registered with.
     """
-    at = events.now()
+    at = times.now()
     version, target = _pair(session, reference, pipeline, at, actor)
     metrics, run = verdict.metrics, verdict.run
     row = tables.Validation(
@@ -146,7 +162,7 @@ def carry_over(
         NotFound: the version, its validation or the named pipeline version does not exist.
         Conflict: the validation is no longer a pass that counts, or carried itself.
     """
-    at = events.now()
+    at = times.now()
     version, target = _pair(session, reference, pipeline, at, actor)
     root = session.get(tables.Validation, rests_on)
     if root is None or root.version_id != version.id:
@@ -185,7 +201,7 @@ def weights(session: Session, reference: str, state: str, place: str, actor: str
     """
     version = versions.find_version(session, Reference.parse(reference))
     ref = f"{version.model}@{version.number}"
-    at = events.now()
+    at = times.now()
     session.add(
         tables.WeightsCheck(
             version_id=version.id or 0, state=state, place=place, checked_at=at, checked_by=actor

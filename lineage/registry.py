@@ -2,45 +2,48 @@
 
 What only some verbs need is imported by them: a look-up must start quickly.
 
->>> registry = connect("sqlite:///registry.db")                     # doctest: +SKIP
->>> registry.serving("churn", "production").serving.ref             # doctest: +SKIP
-'churn@7'
+A remote registry has the same verbs: :mod:`lineage.client`. :func:`lineage.connect` opens either.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from lineage import times
 from lineage.components import EnvironmentKind, Kind
+from lineage.connecting import LOCK_TIMEOUT
+from lineage.errors import LineageError
 from lineage.names import Reference
-from lineage.registry_reader import RegistryReader, parse_time
-from lineage.store import events, schema, slots, versions
-from lineage.store.engine import LOCK_TIMEOUT, open_engine, write
+from lineage.registry_reader import RegistryReader
+from lineage.store import schema, slots, versions
+from lineage.store.engine import open_engine, write
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from lineage.answers import Moved, NamedPipeline, Registered
+    from sqlmodel import Session
+
+    from lineage.answers import Moved, NamedPipeline, PlannedChange, Registered
     from lineage.captured import Captured, CapturedPipelineVersion
     from lineage.components import DataVersion
-    from lineage.environments import DeclaredEnvironment, PlannedChange
     from lineage.policy import Outcome
-    from lineage.waiving import WaiverRequest
+    from lineage.requests import DeclaredEnvironment, NewToken, Observed, WaiverRequest
 
 
-def connect(url: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Registry:
-    """Open a registry.
-
-    Args:
-        url: ``sqlite:///path`` or ``postgresql+psycopg://host/database``.
-        lock_timeout: seconds to wait for another process's write.
+def open_registry(url: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Registry:
+    """Open a registry in a database; :func:`lineage.connect` opens any.
 
     Raises:
         RegistryUnreachable: there is none, or its schema is not this program's.
         IntegrityFailure: the file is damaged.
     """
     engine = open_engine(url, lock_timeout=lock_timeout)
-    schema.require_current(engine)
+    try:
+        schema.require_current(engine)
+    except LineageError:
+        engine.dispose()
+        raise
     return Registry(engine)
 
 
@@ -57,6 +60,21 @@ class Registry(RegistryReader):
         """Close its connections."""
         self._engine.dispose()
 
+    @contextmanager
+    def transaction(self) -> Iterator[Registry]:
+        """One write transaction for several verbs of the registry that it gives: all or none."""
+        with write(self._engine) as session:
+            yield Registry(self._engine, session)
+
+    @contextmanager
+    def _write(self) -> Iterator[Session]:
+        if self._session is None:
+            with write(self._engine) as session:
+                yield session
+        else:
+            yield self._session
+            self._session.flush()
+
     # environments
 
     def create_environment(self, name: str, kind: EnvironmentKind, *, actor: str) -> bool:
@@ -68,8 +86,8 @@ class Registry(RegistryReader):
         """
         from lineage import environments
 
-        with write(self._engine) as session:
-            return environments.create(session, name, kind, events.now(), actor)
+        with self._write() as session:
+            return environments.create(session, name, kind, times.now(), actor)
 
     def apply_environments(
         self, declared: Sequence[DeclaredEnvironment], *, dry_run: bool = False, actor: str
@@ -83,13 +101,24 @@ class Registry(RegistryReader):
         """
         from lineage import environments
 
-        with write(self._engine) as session:
-            plan = environments.apply(session, declared, events.now(), actor)
+        with self._write() as session:
+            plan = environments.apply(session, declared, times.now(), actor)
             if dry_run:
                 session.rollback()
         return plan
 
     # versions
+
+    def add_model(self, name: str, *, actor: str) -> bool:
+        """Record a model without versions; False where it was there already.
+
+        Raises:
+            UsageError: the name is not valid.
+        """
+        from lineage import records
+
+        with self._write() as session:
+            return records.add_model(session, name, times.now(), actor)
 
     def register(
         self,
@@ -117,7 +146,7 @@ class Registry(RegistryReader):
         """
         from lineage import records
 
-        with write(self._engine) as session:
+        with self._write() as session:
             return records.register(session, model, captured, kind, parent, run, actor)
 
     def record_weights(self, reference: str, state: str, place: str, *, actor: str) -> str:
@@ -134,7 +163,7 @@ class Registry(RegistryReader):
         """
         from lineage import records
 
-        with write(self._engine) as session:
+        with self._write() as session:
             return records.weights(session, reference, state, place, actor)
 
     # verdicts
@@ -170,7 +199,7 @@ class Registry(RegistryReader):
         from lineage import records
 
         verdict = records.NewVerdict(passed, metrics, tuple(outcomes), run, data)
-        with write(self._engine) as session:
+        with self._write() as session:
             return records.validate(session, reference, pipeline, verdict, actor)
 
     def carry_over(
@@ -197,7 +226,7 @@ class Registry(RegistryReader):
         """
         from lineage import records
 
-        with write(self._engine) as session:
+        with self._write() as session:
             return records.carry_over(session, reference, pipeline, rests_on, difference, actor)
 
     def approve(self, reference: str, environment: str, *, actor: str) -> dict[str, Any]:
@@ -209,7 +238,7 @@ class Registry(RegistryReader):
         """
         from lineage import approvals
 
-        with write(self._engine) as session:
+        with self._write() as session:
             return approvals.approve(session, reference, environment, actor)
 
     # moves
@@ -235,12 +264,10 @@ class Registry(RegistryReader):
         from lineage import moves
 
         parsed = Reference.parse(reference)
-        with write(self._engine) as session:
+        with self._write() as session:
             slots.require_environment(session, environment)
             version = versions.find_version(session, parsed)
-            request = moves.Request(
-                environment, actor, events.now(), reason, expect_revision, waive
-            )
+            request = moves.Request(environment, actor, times.now(), reason, expect_revision, waive)
             return moves.promote(session, request, version)
 
     def rollback(
@@ -263,11 +290,9 @@ class Registry(RegistryReader):
         """
         from lineage import moves
 
-        with write(self._engine) as session:
+        with self._write() as session:
             versions.require_model(session, model)
-            request = moves.Request(
-                environment, actor, events.now(), reason, expect_revision, waive
-            )
+            request = moves.Request(environment, actor, times.now(), reason, expect_revision, waive)
             return moves.rollback(session, request, model)
 
     def retire(
@@ -287,9 +312,9 @@ class Registry(RegistryReader):
         """
         from lineage import moves
 
-        with write(self._engine) as session:
+        with self._write() as session:
             versions.require_model(session, model)
-            request = moves.Request(environment, actor, events.now(), reason, expect_revision)
+            request = moves.Request(environment, actor, times.now(), reason, expect_revision)
             return moves.retire(session, request, model)
 
     def release(
@@ -326,17 +351,85 @@ class Registry(RegistryReader):
         from lineage import moves, records
 
         parsed = [Reference.parse(reference) for reference in references]
-        with write(self._engine) as session:
+        with self._write() as session:
             slots.require_environment(session, environment)
             promoted = [versions.find_version(session, reference) for reference in parsed]
-            request = moves.Request(
-                environment, actor, events.now(), reason, waive=waive, seen=seen
-            )
+            request = moves.Request(environment, actor, times.now(), reason, waive=waive, seen=seen)
             target = records.pipeline_row(session, pipeline, None, request.at, actor)
             moved = moves.release(session, request, target, promoted)
             if dry_run:
                 session.rollback()
         return moved
 
+    # the service
 
-__all__ = ["Registry", "connect", "parse_time"]
+    def report(
+        self,
+        model: str,
+        environment: str,
+        observed: Observed,
+        *,
+        actor: str,
+    ) -> dict[str, Any]:
+        """Record what a serving host says that it has loaded; JSON of it.
+
+        Raises:
+            NotFound: there is no such model or environment.
+            UsageError: a digest cannot be read.
+        """
+        from lineage import observations
+
+        with self._write() as session:
+            return observations.report(session, environment, model, observed, times.now(), actor)
+
+    def create_token(self, new: NewToken, *, actor: str) -> dict[str, Any]:
+        """Make a bearer token; JSON of it with the ``token`` itself, which is never shown again.
+
+        Raises:
+            UsageError: a name or a scope is not valid, or the token would be over already.
+        """
+        from lineage import tokens
+
+        with self._write() as session:
+            return tokens.create(session, new, times.now(), actor)
+
+    def revoke_token(self, identity: str, *, actor: str) -> dict[str, Any]:
+        """Let a token open nothing from now on; JSON of it.
+
+        Raises:
+            NotFound: there is no such token.
+        """
+        from lineage import tokens
+
+        with self._write() as session:
+            return tokens.revoke(session, identity, times.now(), actor)
+
+    def token_used(self, identity: str, at: str) -> None:
+        """Note when a token was used last."""
+        from lineage import tokens
+
+        with self._write() as session:
+            tokens.used(session, identity, at)
+
+    def kept_answer(self, principal: str, key: str, request: str) -> tuple[int, str] | None:
+        """What a write under an idempotency key was answered; None where it was never made.
+
+        Args:
+            principal: who made it.
+            key: the key.
+            request: what tells the request from others under the same key.
+
+        Raises:
+            KeyReused: the key was used for another request.
+        """
+        from lineage.store import answers_kept
+
+        with self._write() as session:
+            return answers_kept.find(session, principal, key, request)
+
+    def keep_answer(self, principal: str, key: str, request: str, status: int, body: str) -> None:
+        """Keep what a write under an idempotency key is answered, in the write's transaction."""
+        from lineage.store import answers_kept
+
+        with self._write() as session:
+            answers_kept.keep(session, principal, key, request, (status, body), times.now())

@@ -5,33 +5,48 @@ What only some questions need is imported by them: a look-up must start quickly.
 
 from __future__ import annotations
 
-import datetime as dt
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select
 
-from lineage.errors import NotFound, UsageError
+from lineage import times
+from lineage.errors import NotFound
 from lineage.names import Reference
 from lineage.store import events, reading, schema, slots, tables, versions
 from lineage.store.engine import read
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from collections.abc import Iterator
 
-    from lineage.answers import FoundPipeline, NamedPipeline, Registered, Serving
+    from sqlalchemy import Engine
+    from sqlmodel import Session
+
+    from lineage.access import Principal
+    from lineage.answers import Audit, FoundPipeline, NamedPipeline, Registered, Serving
     from lineage.decision import Decision, Verdict
+    from lineage.graph import Direction
     from lineage.pipeline import PipelineVersion
 
 
 class RegistryReader:
     """A registry as one who only looks sees it."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, session: Session | None = None) -> None:
         self._engine = engine
+        self._session = session
+
+    @contextmanager
+    def _read(self) -> Iterator[Session]:
+        if self._session is None:
+            with read(self._engine) as session:
+                yield session
+        else:
+            yield self._session
 
     def environments(self) -> list[dict[str, Any]]:
         """Every environment with its slots and deployments, by name."""
-        with read(self._engine) as session:
+        with self._read() as session:
             rows = session.exec(select(tables.Environment).order_by(tables.Environment.name)).all()
             return [reading.environment(session, row) for row in rows]
 
@@ -41,23 +56,43 @@ class RegistryReader:
         Raises:
             NotFound: there is none of this name.
         """
-        with read(self._engine) as session:
+        with self._read() as session:
             return reading.environment(session, slots.require_environment(session, name))
 
-    def versions(self, model: str) -> list[Registered]:
-        """Every version of a model, the newest first.
+    def models(self, *, after: str = "", limit: int | None = None) -> list[dict[str, Any]]:
+        """The models by name, each with its newest version; those behind ``after``."""
+        table = tables.Model
+        with self._read() as session:
+            query = select(table).where(table.name > after).order_by(table.name).limit(limit)
+            return [reading.model(session, row) for row in session.exec(query).all()]
+
+    def versions(
+        self, model: str, *, before: int | None = None, limit: int | None = None
+    ) -> list[Registered]:
+        """A model's versions, the newest first; those numbered below ``before``.
 
         Raises:
             NotFound: there is no such model.
         """
-        with read(self._engine) as session:
+        table = tables.ModelVersion
+        with self._read() as session:
             versions.require_model(session, model)
-            rows = session.exec(
-                select(tables.ModelVersion)
-                .where(tables.ModelVersion.model == model)
-                .order_by(col(tables.ModelVersion.number).desc())
-            )
+            query = select(table).where(table.model == model)
+            if before is not None:
+                query = query.where(table.number < before)
+            rows = session.exec(query.order_by(col(table.number).desc()).limit(limit))
             return [reading.registered(session, row, created=False) for row in rows]
+
+    def find(self, reference: str) -> Registered:
+        """The version that a reference names.
+
+        Raises:
+            NotFound: it does not exist.
+        """
+        parsed = Reference.parse(reference)
+        with self._read() as session:
+            row = versions.find_version(session, parsed)
+            return reading.registered(session, row, created=False)
 
     def show(self, reference: str) -> dict[str, Any]:
         """All that is recorded of a version, its validations with it.
@@ -66,8 +101,28 @@ class RegistryReader:
             NotFound: it does not exist.
         """
         parsed = Reference.parse(reference)
-        with read(self._engine) as session:
+        with self._read() as session:
             return reading.described(session, versions.find_version(session, parsed))
+
+    def validations(self, reference: str) -> list[dict[str, Any]]:
+        """Every verdict on a version, the newest first.
+
+        Raises:
+            NotFound: it does not exist.
+        """
+        parsed = Reference.parse(reference)
+        with self._read() as session:
+            return reading.validations(session, versions.find_version(session, parsed))
+
+    def approvals(self, reference: str) -> list[dict[str, Any]]:
+        """Every approval of a version, the oldest first.
+
+        Raises:
+            NotFound: it does not exist.
+        """
+        parsed = Reference.parse(reference)
+        with self._read() as session:
+            return reading.approvals(session, versions.find_version(session, parsed))
 
     def verdicts(self, reference: str) -> tuple[Verdict, ...]:
         """The newest verdict on a version for each pipeline version, the newest of them last.
@@ -78,7 +133,7 @@ class RegistryReader:
         from lineage.store.verdicts import newest_verdicts
 
         parsed = Reference.parse(reference)
-        with read(self._engine) as session:
+        with self._read() as session:
             return newest_verdicts(session, versions.find_version(session, parsed).id or 0)
 
     def pipeline_of(self, reference: str) -> FoundPipeline:
@@ -88,7 +143,7 @@ class RegistryReader:
             NotFound: the version does not exist, or has no pipeline.
         """
         parsed = Reference.parse(reference)
-        with read(self._engine) as session:
+        with self._read() as session:
             row = versions.find_version(session, parsed)
             if row.pipeline is None or row.pipeline_digest is None:
                 raise NotFound(
@@ -105,7 +160,7 @@ class RegistryReader:
         Raises:
             NotFound: it is not recorded.
         """
-        with read(self._engine) as session:
+        with self._read() as session:
             return reading.found_pipeline(versions.find_pipeline(session, named.name, named.digest))
 
     def pipeline_versions(self, name: str) -> list[FoundPipeline]:
@@ -115,7 +170,7 @@ class RegistryReader:
             NotFound: there is none.
         """
         table = tables.PipelineVersion
-        with read(self._engine) as session:
+        with self._read() as session:
             rows = session.exec(
                 select(table).where(table.pipeline == name).order_by(col(table.recorded_at).desc())
             ).all()
@@ -132,7 +187,7 @@ class RegistryReader:
         Raises:
             NotFound: there is no such environment, or nothing of the pipeline is deployed there.
         """
-        with read(self._engine) as session:
+        with self._read() as session:
             slots.require_environment(session, environment)
             row = slots.deployment(session, environment, name)
             if row is None:
@@ -159,14 +214,14 @@ class RegistryReader:
         from lineage.guard import decide
 
         parsed = Reference.parse(reference)
-        with read(self._engine) as session:
+        with self._read() as session:
             where = slots.require_environment(session, environment)
             version = versions.find_version(session, parsed)
             supposed, unrecorded = None, None
             now = slots.Running(session, where.name).of(version.pipeline)
             moves = running is not None and (now is None or now.digest != running.identity)
             if running is not None and moves and version.pipeline is not None:
-                supposed = slots.Runs(version.pipeline, running.identity, events.now())
+                supposed = slots.Runs(version.pipeline, running.identity, times.now())
                 known = session.get(tables.PipelineVersion, (version.pipeline, running.identity))
                 unrecorded = running if known is None else None
             runs = slots.Running(session, where.name, supposed)
@@ -184,8 +239,8 @@ class RegistryReader:
             NotFound: there is no such model or environment.
             UsageError: the time cannot be read.
         """
-        moment = parse_time(at) if at is not None else None
-        with read(self._engine) as session:
+        moment = times.parse_time(at) if at is not None else None
+        with self._read() as session:
             slots.require_environment(session, environment)
             versions.require_model(session, model)
             if moment is None:
@@ -199,41 +254,84 @@ class RegistryReader:
             NotFound: there is no such environment.
         """
         table = tables.Slot
-        with read(self._engine) as session:
+        with self._read() as session:
             query = select(table).order_by(table.environment, table.model)
             if environment is not None:
                 slots.require_environment(session, environment)
                 query = query.where(table.environment == environment)
             return [reading.serving(session, s.environment, s.model) for s in session.exec(query)]
 
-    def history(self, subject: str | None = None, *, limit: int = 50) -> list[dict[str, Any]]:
-        """The newest events (of a subject), the newest first."""
-        with read(self._engine) as session:
-            return [reading.event_json(event) for event in events.history(session, subject, limit)]
+    def history(
+        self, subject: str | None = None, *, limit: int = 50, before: int | None = None
+    ) -> list[dict[str, Any]]:
+        """The newest events (of a subject), the newest first; those numbered below ``before``."""
+        with self._read() as session:
+            found = events.history(session, subject, limit, before)
+            return [reading.event_json(event) for event in found]
 
-    def audit(self) -> events.Audit:
+    def events(
+        self, *, after: int = 0, subject: str | None = None, limit: int = 100
+    ) -> list[dict[str, Any]]:
+        """The events (of a subject) behind a number, the oldest first."""
+        with self._read() as session:
+            found = events.following(session, subject, after, limit)
+            return [reading.event_json(event) for event in found]
+
+    def lineage(self, digest: str, direction: Direction) -> dict[str, Any]:
+        """What made a digest (``up``), or what was made from it (``down``).
+
+        Raises:
+            NotFound: nothing of this digest is recorded.
+            UsageError: it is no digest.
+        """
+        from lineage import graph
+
+        with self._read() as session:
+            return graph.lineage(session, digest, direction)
+
+    def observations(self, model: str, environment: str) -> list[dict[str, Any]]:
+        """What each serving host last said that it has loaded, by instance.
+
+        Raises:
+            NotFound: there is no such model or environment.
+        """
+        from lineage import observations
+
+        with self._read() as session:
+            return observations.listed(session, environment, model)
+
+    def tokens(self) -> list[dict[str, Any]]:
+        """Every token without its secret, the newest first."""
+        from lineage import tokens
+
+        with self._read() as session:
+            return tokens.listed(session)
+
+    def authenticate(self, token: str) -> Principal:
+        """The one who speaks with a token.
+
+        Raises:
+            NotAuthenticated: it is none of this registry's, revoked, or over.
+        """
+        from lineage import tokens
+
+        with self._read() as session:
+            return tokens.authenticate(session, token, times.now())
+
+    def audit(self) -> Audit:
         """Check the chain of events, and that it tells the present state."""
-        with read(self._engine) as session:
+        with self._read() as session:
             rows = session.exec(select(tables.Slot)).all()
             return events.audit(session, slots.event_states(session, rows))
+
+    def require_current(self) -> None:
+        """Refuse a schema that this program does not know.
+
+        Raises:
+            RegistryUnreachable: the database cannot be reached, or its schema is another one.
+        """
+        schema.require_current(self._engine)
 
     def check(self) -> schema.SchemaCheck:
         """Check the database file, its keys and its schema."""
         return schema.check(self._engine)
-
-
-def parse_time(text: str) -> str:
-    """An ISO 8601 time as the registry writes its own.
-
-    Raises:
-        UsageError: the text is no such time.
-    """
-    try:
-        moment = dt.datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            f"{text[:60]!r} is not a time.", remedy="Write it as 2026-11-21T08:00:00Z."
-        ) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=dt.UTC)
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage import config_file
 from lineage.components import EnvironmentKind
+from lineage.connecting import connect
 from lineage.errors import UsageError
-from lineage.registry import connect
 from lineage.store.engine import without_password
 from lineage.store.schema import upgrade
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from lineage.decision import Decision, Status, Waiver
-from lineage.errors import NotPermitted, UsageError
+from lineage.errors import NotPermitted
 from lineage.policy import PROOF, WAIVABLE
-from lineage.rules import CODES
 from lineage.store import policies, tables
 
 if TYPE_CHECKING:
@@ -16,50 +15,8 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+    from lineage.requests import WaiverRequest
     from lineage.store.slots import Running
-
-LONGEST_REASON: Final = 2000
-
-
-@dataclass(frozen=True)
-class WaiverRequest:
-    """The rules that somebody asks to waive, why, and until when (ISO 8601 in UTC, or None)."""
-
-    codes: tuple[str, ...]
-    reason: str
-    until: str | None = None
-
-    @classmethod
-    def checked(
-        cls, codes: Sequence[str], reason: str | None, until: str | None, now: str
-    ) -> WaiverRequest | None:
-        """A request as it was written; None where nothing is to be waived.
-
-        Raises:
-            UsageError: a code is no rule, the reason is missing, or the time is over.
-        """
-        if not codes:
-            if until is not None:
-                raise UsageError("--until needs --waive.", remedy="Name the rule: --waive CODE")
-            return None
-        for code in codes:
-            if code not in CODES:
-                raise UsageError(
-                    f"{code[:60]!r} is no rule of the guard.",
-                    remedy=f"Name one of {', '.join(WAIVABLE)}.",
-                )
-        text = " ".join((reason or "").split())
-        if not text or len(text) > LONGEST_REASON:
-            raise UsageError(
-                "A waiver needs its reason, in at most 2,000 characters.",
-                remedy='Say why: --reason "…"',
-            )
-        if until is not None and until <= now:
-            raise UsageError(
-                f"The waiver would end before it begins: {until[:16]} is over.",
-                remedy="Name a time to come: --until 2026-11-28T08:00:00Z",
-            )
-        return cls(tuple(dict.fromkeys(codes)), text, until)
 
 
 def asked(

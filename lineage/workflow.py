@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lineage.captured import CapturedPipelineVersion
+    from lineage.connecting import AnyRegistry
     from lineage.decision import Check, Decision
     from lineage.project import Project
-    from lineage.registry import Registry
 
 
 _TOLD: Final = ("fail", "warn", "waived")
@@ -39,7 +39,7 @@ class Validating:
 
 
 def validate(
-    project: Project, registry: Registry, reference: str, wanted: Validating, *, actor: str
+    project: Project, registry: AnyRegistry, reference: str, wanted: Validating, *, actor: str
 ) -> dict[str, Any]:
     """Record the verdict that the configured requirements and a person's word come to.
 
@@ -73,7 +73,7 @@ def validate(
 
 
 def carry_over(
-    project: Project, registry: Registry, reference: str, pipeline: str | None, *, actor: str
+    project: Project, registry: AnyRegistry, reference: str, pipeline: str | None, *, actor: str
 ) -> dict[str, Any]:
     """Record that a passing verdict also holds for a pipeline that can only behave alike.
 
@@ -107,7 +107,9 @@ def carry_over(
     )
 
 
-def verify(project: Project, registry: Registry, reference: str, *, actor: str) -> dict[str, Any]:
+def verify(
+    project: Project, registry: AnyRegistry, reference: str, *, actor: str
+) -> dict[str, Any]:
     """Look for the weights of a version where they were registered, and record what was found.
 
     Returns:
@@ -137,7 +139,7 @@ def verify(project: Project, registry: Registry, reference: str, *, actor: str) 
 
 def guard(
     project: Project,
-    registry: Registry,
+    registry: AnyRegistry,
     reference: str,
     environment: str,
     *,
@@ -169,7 +171,7 @@ def guard(
 @contextmanager
 def explaining(
     project: Project,
-    registry: Registry,
+    registry: AnyRegistry,
     target: CapturedPipelineVersion | NamedPipeline | None = None,
 ) -> Iterator[None]:
     """Explain the decisions of a refusal that comes out of the block.
@@ -217,7 +219,7 @@ def _pipeline(
 
 def _explained(
     project: Project,
-    registry: Registry,
+    registry: AnyRegistry,
     decision: Decision,
     here: CapturedPipelineVersion | None = None,
 ) -> Decision:
@@ -237,7 +239,7 @@ def _explained(
 
 def _explained_check(
     project: Project,
-    registry: Registry,
+    registry: AnyRegistry,
     decision: Decision,
     check: Check,
     here: CapturedPipelineVersion | None,
@@ -270,7 +272,7 @@ def _explained_check(
 
 def _proposal(
     project: Project,
-    registry: Registry,
+    registry: AnyRegistry,
     decision: Decision,
     check: Check,
     here: CapturedPipelineVersion | None,

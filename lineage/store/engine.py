@@ -15,18 +15,25 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
+from lineage.connecting import LOCK_TIMEOUT
 from lineage.store import sqlite, tables
+
+CONNECTIONS: Final = 15
+"""Connections that are kept for threads."""
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lineage.errors import LineageError
 
-LOCK_TIMEOUT: Final = 10.0
-"""Seconds to wait for another process's write."""
 
-
-def open_engine(url: str, *, create: bool = False, lock_timeout: float = LOCK_TIMEOUT) -> Engine:
+def open_engine(
+    url: str,
+    *,
+    create: bool = False,
+    lock_timeout: float = LOCK_TIMEOUT,
+    connections: int = CONNECTIONS,
+) -> Engine:
     """An engine for the registry's database.
 
     Args:
@@ -34,6 +41,7 @@ def open_engine(url: str, *, create: bool = False, lock_timeout: float = LOCK_TI
         create: make the file (and its folder) where there is none; a PostgreSQL database must be
             there.
         lock_timeout: seconds to wait for another process.
+        connections: how many threads may use it at once.
 
     Raises:
         UsageError: the URL names neither.
@@ -42,9 +50,11 @@ def open_engine(url: str, *, create: bool = False, lock_timeout: float = LOCK_TI
     if url.startswith("postgresql"):
         from lineage.store import postgresql
 
-        engine = postgresql.open_engine(url, lock_timeout=lock_timeout)
+        engine = postgresql.open_engine(url, lock_timeout=lock_timeout, connections=connections)
     else:
-        engine = sqlite.open_engine(url, create=create, lock_timeout=lock_timeout)
+        engine = sqlite.open_engine(
+            url, create=create, lock_timeout=lock_timeout, connections=connections
+        )
     event.listen(engine, "begin", _begin)
     return engine
 

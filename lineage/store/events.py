@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select
 
+from lineage.answers import Audit
 from lineage.digest import Digest, blake3_of, canonical_bytes
 from lineage.store import tables
 
@@ -16,11 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from sqlmodel import Session
-
-
-def now() -> str:
-    """The present moment as the registry writes it: ISO 8601, UTC, microseconds."""
-    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    from sqlmodel.sql.expression import SelectOfScalar
 
 
 def document(event: tables.Event) -> dict[str, Any]:
@@ -83,14 +78,29 @@ def append(
     session.flush()
 
 
-def history(session: Session, subject: str | None, limit: int) -> list[tables.Event]:
-    """The newest events (of a subject), the newest first."""
-    query = select(tables.Event).order_by(col(tables.Event.seq).desc()).limit(limit)
-    if subject is not None:
-        query = query.join(
-            tables.EventSubject, col(tables.EventSubject.seq) == col(tables.Event.seq)
-        ).where(tables.EventSubject.subject == subject)
+def history(
+    session: Session, subject: str | None, limit: int, before: int | None = None
+) -> list[tables.Event]:
+    """The newest events (of a subject) below a number, the newest first."""
+    query = _of(subject).order_by(col(tables.Event.seq).desc()).limit(limit)
+    if before is not None:
+        query = query.where(tables.Event.seq < before)
     return list(session.exec(query))
+
+
+def following(session: Session, subject: str | None, after: int, limit: int) -> list[tables.Event]:
+    """The events (of a subject) behind a number, the oldest first."""
+    query = _of(subject).where(tables.Event.seq > after).order_by(col(tables.Event.seq))
+    return list(session.exec(query.limit(limit)))
+
+
+def _of(subject: str | None) -> SelectOfScalar[tables.Event]:
+    query = select(tables.Event)
+    if subject is None:
+        return query
+    return query.join(
+        tables.EventSubject, col(tables.EventSubject.seq) == col(tables.Event.seq)
+    ).where(tables.EventSubject.subject == subject)
 
 
 def slot_at(session: Session, subject: str, at: str) -> dict[str, Any] | None:
@@ -106,15 +116,6 @@ def slot_at(session: Session, subject: str, at: str) -> dict[str, Any] | None:
         if state is not None:
             return state
     return None
-
-
-@dataclass(frozen=True)
-class Audit:
-    """What checking the chain found: its length, the newest digest, and where it is broken."""
-
-    events: int
-    head: str | None
-    problems: tuple[str, ...]
 
 
 def audit(session: Session, slots: dict[str, dict[str, Any]]) -> Audit:

@@ -32,7 +32,7 @@ BEGIN_WRITE: Final = (
 )
 
 
-def open_engine(url: str, *, lock_timeout: float) -> Engine:
+def open_engine(url: str, *, lock_timeout: float, connections: int) -> Engine:
     """An engine for a PostgreSQL database; nothing is connected yet.
 
     Raises:
@@ -41,12 +41,27 @@ def open_engine(url: str, *, lock_timeout: float) -> Engine:
     options = f"-c lock_timeout={int(lock_timeout * 1000)} -c timezone=UTC"
     arguments: dict[str, Any] = {"options": options, "connect_timeout": CONNECT_TIMEOUT}
     try:
-        return create_engine(_address(url), pool_pre_ping=True, connect_args=arguments)
+        return create_engine(
+            _address(url),
+            pool_pre_ping=True,
+            pool_size=connections,
+            max_overflow=0,
+            connect_args=arguments,
+        )
     except ModuleNotFoundError:
         raise UsageError(
             "PostgreSQL needs the driver psycopg.",
             remedy="Install it: pip install 'lineage-guard[postgresql]'",
         ) from None
+
+
+def conninfo(url: str) -> str:
+    """The URL as libpq reads it.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    return _address(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def _address(url: str) -> URL:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 
+from lineage import times
 from lineage.answers import FoundPipeline, Occupying, Registered, Serving
 from lineage.names import Reference
 from lineage.store import events, policies, slots, tables, versions
@@ -65,6 +66,40 @@ def described(session: Session, row: tables.ModelVersion) -> dict[str, Any]:
     }
 
 
+def model(session: Session, row: tables.Model) -> dict[str, Any]:
+    """JSON of a model, with the reference of its newest version."""
+    table = tables.ModelVersion
+    newest = session.exec(select(func.max(table.number)).where(table.model == row.name)).one()
+    return {
+        "name": row.name,
+        "created_at": row.created_at,
+        "created_by": row.created_by,
+        "latest": f"{row.name}@{newest}" if newest else None,
+    }
+
+
+def approvals(session: Session, version: tables.ModelVersion) -> list[dict[str, Any]]:
+    """Every approval of a version, the oldest first."""
+    table = tables.Approval
+    rows = session.exec(select(table).where(table.version_id == version.id).order_by(col(table.id)))
+    answers = []
+    for row in rows:
+        key = (row.pipeline, row.pipeline_digest)
+        found = session.get(tables.PipelineVersion, key) if all(key) else None
+        answers.append(
+            {
+                "environment": row.environment,
+                "pipeline": {
+                    "name": row.pipeline,
+                    "digest": found.public_digest if found else None,
+                },
+                "approved_at": row.approved_at,
+                "approved_by": row.approved_by,
+            }
+        )
+    return answers
+
+
 def validations(session: Session, version: tables.ModelVersion) -> list[dict[str, Any]]:
     """Every verdict on a version, the newest first."""
     rows = session.exec(
@@ -115,6 +150,7 @@ def serving(session: Session, environment: str, model: str) -> Serving:
         serving=occupying(session, sides["serving"]),
         backup=occupying(session, sides["backup"]),
         contradicted=slots.contradicted(session, sides["serving"]),
+        proven=sides["serving"] is not None and sides["serving"].validation_id is not None,
         **_waivers(session, slot, name),
     )
 
@@ -124,7 +160,7 @@ def _waivers(session: Session, slot: tables.Slot | None, pipeline: str | None) -
         return {}
     running = slots.Running(session, slot.environment).of(pipeline)
     in_force = policies.waivers_in_force(
-        session, slot, slot.serving_version_id, running, events.now()
+        session, slot, slot.serving_version_id, running, times.now()
     )
     return {"waivers": in_force, "rests_on": policies.waiver_by_id(session, slot.serving_waiver_id)}
 

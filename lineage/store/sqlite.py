@@ -42,7 +42,7 @@ def path_of(url: str) -> Path:
     return Path(path)
 
 
-def open_engine(url: str, *, create: bool, lock_timeout: float) -> Engine:
+def open_engine(url: str, *, create: bool, lock_timeout: float, connections: int) -> Engine:
     """An engine for the registry's database file.
 
     Raises:
@@ -67,7 +67,12 @@ def open_engine(url: str, *, create: bool, lock_timeout: float) -> Engine:
         _configure(connection)
         return connection
 
-    return create_engine(URL.create("sqlite", database=os.fspath(path)), creator=connect)
+    return create_engine(
+        URL.create("sqlite", database=os.fspath(path)),
+        creator=connect,
+        pool_size=connections,
+        max_overflow=0,
+    )
 
 
 def translate(error: sqlite3.Error, engine: Engine) -> LineageError:

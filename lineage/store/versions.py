@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, func, select
 
 from lineage.components import Kind, Known
-from lineage.digest import canonical_bytes
-from lineage.errors import Conflict, NotFound, UsageError
+from lineage.digest import canonical_bytes, check_beginning
+from lineage.errors import Conflict, NotFound
 from lineage.store import tables
 
 if TYPE_CHECKING:
@@ -178,12 +178,7 @@ def find_pipeline(session: Session, name: str | None, digest: str) -> tables.Pip
         UsageError: the text is no digest.
     """
     table = tables.PipelineVersion
-    algorithm, _, value = digest.partition(":")
-    if not algorithm or not value:
-        raise UsageError(
-            f"{digest[:80]!r} is not a digest.",
-            remedy="Write it as algorithm:value, whole or a unique beginning of it.",
-        )
+    check_beginning(digest)
     query = select(table).where(
         col(table.public_digest).startswith(digest, autoescape=True)
         | col(table.digest).startswith(digest, autoescape=True)

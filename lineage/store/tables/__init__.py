@@ -12,18 +12,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lineage.store.tables.access import KeptAnswer, Token
     from lineage.store.tables.checks import WeightsCheck
     from lineage.store.tables.data import DataItem, DataVersion
     from lineage.store.tables.environments import Environment, PipelineDeployment, Slot, Waiver
     from lineage.store.tables.history import Event, EventSubject
+    from lineage.store.tables.observations import Observation
     from lineage.store.tables.policies import Approval, EnvironmentPolicy
     from lineage.store.tables.versions import Model, ModelVersion, PipelineVersion, Validation
 
 _MODULES = {
+    "access": ("KeptAnswer", "Token"),
     "checks": ("WeightsCheck",),
     "data": ("DataItem", "DataVersion"),
     "environments": ("Environment", "PipelineDeployment", "Slot", "Waiver"),
     "history": ("Event", "EventSubject"),
+    "observations": ("Observation",),
     "policies": ("Approval", "EnvironmentPolicy"),
     "versions": ("Model", "ModelVersion", "PipelineVersion", "Validation"),
 }
@@ -36,11 +40,14 @@ __all__ = [
     "EnvironmentPolicy",
     "Event",
     "EventSubject",
+    "KeptAnswer",
     "Model",
     "ModelVersion",
+    "Observation",
     "PipelineDeployment",
     "PipelineVersion",
     "Slot",
+    "Token",
     "Validation",
     "Waiver",
     "WeightsCheck",

@@ -1,0 +1,142 @@
+"""Who may do what: scopes, and the one who acts. Pure: no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from lineage.errors import NotPermitted, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LONGEST_NAME = 200
+
+
+class Scope(StrEnum):
+    """One thing that a token lets its bearer do; ``admin`` holds all the others."""
+
+    READ = "read"
+    REGISTER = "register"
+    VALIDATE = "validate"
+    APPROVE = "approve"
+    DEPLOY = "deploy"
+    OBSERVE = "observe"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True)
+class Principal:
+    """The one who acts; None for ``environments`` or ``models`` means that all are open.
+
+    ``expires_at`` is ISO 8601 in UTC, ``token`` the id of the token that speaks, if one does.
+    """
+
+    name: str
+    scopes: frozenset[Scope]
+    environments: frozenset[str] | None = None
+    models: frozenset[str] | None = None
+    expires_at: str | None = None
+    token: str | None = None
+
+    @property
+    def bound(self) -> bool:
+        """Whether only some environments or models are open."""
+        return self.environments is not None or self.models is not None
+
+    def may(self, scope: Scope) -> bool:
+        """Whether the scope is held."""
+        return scope in self.scopes or Scope.ADMIN in self.scopes
+
+    def sees_environment(self, name: str) -> bool:
+        """Whether an environment is open."""
+        return self.environments is None or name in self.environments
+
+    def sees_model(self, name: str) -> bool:
+        """Whether a model is open."""
+        return self.models is None or name in self.models
+
+    def require(
+        self, scope: Scope, *, environment: str | None = None, models: Iterable[str] = ()
+    ) -> None:
+        """Refuse what is not held.
+
+        Raises:
+            NotPermitted: the scope, the environment or a model.
+        """
+        if not self.may(scope):
+            raise NotPermitted(
+                f"{self.name} lacks the scope {scope}.",
+                remedy=f"Ask for a token with it: lineage token create --scope {scope}",
+            )
+        if environment is not None and not self.sees_environment(environment):
+            raise NotPermitted(
+                f"{self.name} is bound to other environments than {environment}.",
+                remedy="Use a token that is open to this environment.",
+            )
+        for model in models:
+            if not self.sees_model(model):
+                raise NotPermitted(
+                    f"{self.name} is bound to other models than {model}.",
+                    remedy="Use a token that is open to this model.",
+                )
+
+    def require_unbound(self) -> None:
+        """Refuse what concerns all environments and models to one who is bound to some.
+
+        Raises:
+            NotPermitted: the principal is bound.
+        """
+        if self.bound:
+            raise NotPermitted(
+                f"{self.name} is bound to some environments or models, and this concerns all.",
+                remedy="Use a token that is not bound.",
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """What the principal may do, as `GET /v1/principal` shows it."""
+        return {
+            "name": self.name,
+            "scopes": sorted(self.scopes),
+            "environments": _listed(self.environments),
+            "models": _listed(self.models),
+            "expires_at": self.expires_at,
+        }
+
+
+def check_scopes(names: Iterable[str]) -> frozenset[Scope]:
+    """Scopes by their names.
+
+    Raises:
+        UsageError: there are none, or one does not exist.
+    """
+    known = {scope.value: scope for scope in Scope}
+    found = set()
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                f"{name[:40]!r} is no scope.", remedy=f"Use some of {', '.join(known)}."
+            )
+        found.add(known[name])
+    if not found:
+        raise UsageError("No scope is named.", remedy=f"Use some of {', '.join(known)}.")
+    return frozenset(found)
+
+
+def check_actor(name: str) -> str:
+    """``name`` itself, if events may be written in it.
+
+    Raises:
+        UsageError: it is empty, too long, or holds control characters.
+    """
+    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+        raise UsageError(
+            "A name of one who acts is 1 to 200 printable characters.",
+            remedy="Name the person or the service, for example ci-release.",
+        )
+    return name
+
+
+def _listed(names: frozenset[str] | None) -> list[str] | None:
+    return sorted(names) if names is not None else None

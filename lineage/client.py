@@ -1,0 +1,471 @@
+"""A registry behind a server: the verbs of :class:`lineage.registry.Registry` over HTTP."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from lineage import wire
+from lineage.answers import Audit, NamedPipeline, PlannedChange
+from lineage.components import EnvironmentKind, Kind
+from lineage.digest import check_beginning
+from lineage.names import Reference, check_environment_name, check_name
+from lineage.transport import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lineage.answers import FoundPipeline, Moved, Registered, Serving
+    from lineage.captured import Captured, CapturedPipelineVersion
+    from lineage.components import DataVersion
+    from lineage.decision import Decision, Verdict
+    from lineage.graph import Direction
+    from lineage.pipeline import PipelineVersion
+    from lineage.policy import Outcome
+    from lineage.requests import DeclaredEnvironment, NewToken, Observed, WaiverRequest
+
+NOBODY = "anonymous"
+
+
+def connect(url: str, token: str | None = None) -> RemoteRegistry:
+    """A registry behind a server; nothing is sent yet.
+
+    Args:
+        url: its address.
+        token: a bearer token; by default ``LINEAGE_TOKEN``.
+
+    Raises:
+        UsageError: the address or the token cannot be used.
+    """
+    return RemoteRegistry(Transport(url, token or os.environ.get("LINEAGE_TOKEN") or None))
+
+
+class RemoteRegistry:
+    """A registry behind a server; use it as a context manager, or :meth:`close` it.
+
+    Each verb does, answers and raises what that of :class:`lineage.registry.Registry` does. Who
+    acts is who the token speaks for; ``actor`` counts only on a server that asks for no tokens.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._http = transport
+
+    def __enter__(self) -> RemoteRegistry:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return self._http.url
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._http.close()
+
+    # what it tells
+
+    def environments(self) -> list[dict[str, Any]]:
+        """Every environment with its slots and deployments, by name."""
+        return list(self._http.pages("/v1/environments"))
+
+    def environment(self, name: str) -> dict[str, Any]:
+        """One environment: its kind, every slot and every pipeline deployment."""
+        found: dict[str, Any] = self._http.get(_environment(name))
+        return found
+
+    def models(self, *, after: str = "", limit: int | None = None) -> list[dict[str, Any]]:
+        """The models by name, each with its newest version; those behind ``after``."""
+        found = [row for row in self._http.pages("/v1/models") if row["name"] > after]
+        return found[:limit]
+
+    def versions(
+        self, model: str, *, before: int | None = None, limit: int | None = None
+    ) -> list[Registered]:
+        """A model's versions, the newest first; those numbered below ``before``."""
+        found = []
+        for row in self._http.pages(f"{_model(model)}/versions", limit=min(limit or 500, 500)):
+            if before is None or row["version"] < before:
+                found.append(wire.registered(row))
+            if limit is not None and len(found) >= limit:
+                break
+        return found
+
+    def find(self, reference: str) -> Registered:
+        """The version that a reference names."""
+        return wire.registered(self.show(reference))
+
+    def show(self, reference: str) -> dict[str, Any]:
+        """All that is recorded of a version, its validations with it."""
+        found: dict[str, Any] = self._http.get(_version(reference))
+        return found
+
+    def validations(self, reference: str) -> list[dict[str, Any]]:
+        """Every verdict on a version, the newest first."""
+        return list(self._http.pages(f"{_version(reference)}/validations"))
+
+    def approvals(self, reference: str) -> list[dict[str, Any]]:
+        """Every approval of a version, the oldest first."""
+        return list(self._http.pages(f"{_version(reference)}/approvals"))
+
+    def verdicts(self, reference: str) -> tuple[Verdict, ...]:
+        """The newest verdict on a version for each pipeline version, the newest of them last."""
+        found = self._http.get(f"{_version(reference)}/verdicts")
+        return tuple(wire.verdict(row) for row in found["items"])
+
+    def pipeline_of(self, reference: str) -> FoundPipeline:
+        """The pipeline version that a model version was registered with."""
+        return wire.found_pipeline(self._http.get(f"{_version(reference)}/pipeline"))
+
+    def pipeline(self, named: NamedPipeline) -> FoundPipeline:
+        """A recorded pipeline version."""
+        digest = quote(check_beginning(named.digest), safe="")
+        if named.name is None:
+            return wire.found_pipeline(self._http.get(f"/v1/pipeline-versions/{digest}"))
+        path = f"{_pipeline(named.name)}/versions/{digest}"
+        return wire.found_pipeline(self._http.get(path))
+
+    def pipeline_versions(self, name: str) -> list[FoundPipeline]:
+        """Every recorded version of a pipeline, the newest first."""
+        return [wire.found_pipeline(row) for row in self._http.pages(f"{_pipeline(name)}/versions")]
+
+    def deployed_pipeline(self, environment: str, name: str) -> FoundPipeline:
+        """The version of a pipeline that runs in an environment."""
+        path = f"{_environment(environment)}/pipelines/{check_name('pipeline', name)}"
+        return wire.found_pipeline(self._http.get(path))
+
+    def guard(
+        self, reference: str, environment: str, *, running: PipelineVersion | None = None
+    ) -> Decision:
+        """Decide whether a version may serve; change nothing."""
+        parsed = Reference.parse(reference)
+        body: dict[str, Any] = {"version": _selector(parsed)}
+        if running is not None:
+            body["pipeline"] = (
+                {"stated": running.stated}
+                if running.manifest is None
+                else {"manifest": running.manifest.to_json()}
+            )
+        path = f"{_slot(environment, parsed.model)}/guard"
+        return wire.decision(self._http.ask(path, body, NOBODY))
+
+    def serving(self, model: str, environment: str, *, at: str | None = None) -> Serving:
+        """What serves for a model in an environment, now or at a past moment."""
+        path = _slot(environment, model)
+        if at is not None:
+            return wire.serving(self._http.get(f"{path}/history", at=at))
+        return wire.serving(self._http.get(path))
+
+    def all_serving(self, environment: str | None = None) -> list[Serving]:
+        """Every slot (of an environment), by environment and model."""
+        found = [self.environment(environment)] if environment else self.environments()
+        return [wire.serving(slot) for one in found for slot in one["slots"]]
+
+    def history(
+        self, subject: str | None = None, *, limit: int = 50, before: int | None = None
+    ) -> list[dict[str, Any]]:
+        """The newest events (of a subject), the newest first; those numbered below ``before``."""
+        return self._events(subject, "newest", before, limit)
+
+    def events(
+        self, *, after: int = 0, subject: str | None = None, limit: int = 100
+    ) -> list[dict[str, Any]]:
+        """The events (of a subject) behind a number, the oldest first."""
+        return self._events(subject, "oldest", after, limit)
+
+    def audit(self) -> Audit:
+        """Check the chain of events, and that it tells the present state."""
+        found = self._http.get("/v1/audit")
+        return Audit(found["events"], found["head"], tuple(found["problems"]))
+
+    def lineage(self, digest: str, direction: Direction) -> dict[str, Any]:
+        """What made a digest (``up``), or what was made from it (``down``)."""
+        path = f"/v1/lineage/{quote(digest, safe='')}"
+        found: dict[str, Any] = self._http.get(path, direction=direction.value)
+        return found
+
+    def observations(self, model: str, environment: str) -> list[dict[str, Any]]:
+        """What each serving host last said that it has loaded, by instance."""
+        return list(self._http.pages(f"{_slot(environment, model)}/observations"))
+
+    def tokens(self) -> list[dict[str, Any]]:
+        """Every token without its secret, the newest first."""
+        return list(self._http.pages("/v1/tokens"))
+
+    # what it records
+
+    def create_environment(self, name: str, kind: EnvironmentKind, *, actor: str) -> bool:
+        """Create an environment; False where it was there already, of the same kind."""
+        check_environment_name(name)
+        body = {"name": name, "kind": EnvironmentKind(kind).value}
+        created: bool = self._http.write("POST", "/v1/environments", body, actor)["created"]
+        return created
+
+    def apply_environments(
+        self, declared: Sequence[DeclaredEnvironment], *, dry_run: bool = False, actor: str
+    ) -> tuple[PlannedChange, ...]:
+        """Make environments what they are declared to be, or tell what that would change."""
+        environments = [
+            {
+                "name": one.name,
+                "kind": one.kind.value if one.kind is not None else None,
+                "policy": one.policy.to_json(),
+            }
+            for one in declared
+        ]
+        body = {"environments": environments, "dry_run": dry_run}
+        found = self._http.write("PUT", "/v1/environments", body, actor)
+        return tuple(
+            PlannedChange(one["environment"], one["action"], tuple(one["changes"]))
+            for one in found["plan"]
+        )
+
+    def add_model(self, name: str, *, actor: str) -> bool:
+        """Record a model without versions; False where it was there already."""
+        body = {"name": check_name("model", name)}
+        created: bool = self._http.write("POST", "/v1/models", body, actor)["created"]
+        return created
+
+    def register(
+        self,
+        model: str,
+        captured: Captured,
+        *,
+        kind: Kind = Kind.PRODUCTION,
+        parent: str | None = None,
+        run: dict[str, Any] | None = None,
+        actor: str,
+    ) -> Registered:
+        """Record a model version; the one that already holds this tuple, if there is one."""
+        body = wire.captured_to_json(captured) | {
+            "kind": kind.value,
+            "parent": parent,
+            "run": run,
+        }
+        return wire.registered(self._http.write("POST", f"{_model(model)}/versions", body, actor))
+
+    def record_weights(self, reference: str, state: str, place: str, *, actor: str) -> str:
+        """Record what a look for the weights of a version found; the version's reference."""
+        body = {"state": state, "place": place}
+        path = f"{_version(reference)}/weights-checks"
+        ref: str = self._http.write("POST", path, body, actor)["ref"]
+        return ref
+
+    def validate(
+        self,
+        reference: str,
+        pipeline: CapturedPipelineVersion | NamedPipeline,
+        *,
+        passed: bool,
+        metrics: Mapping[str, Any] | None = None,
+        outcomes: Sequence[Outcome] = (),
+        run: dict[str, Any] | None = None,
+        data: DataVersion | None = None,
+        actor: str,
+    ) -> dict[str, Any]:
+        """Record a verdict on a version with a pipeline version; JSON of it."""
+        body = {
+            "pipeline": wire.pipeline_to_json(pipeline),
+            "passed": passed,
+            "metrics": dict(metrics) if metrics is not None else None,
+            "requirements": [outcome.requirement for outcome in outcomes],
+            "run": run,
+            "data": wire.data_to_json(data),
+        }
+        return self._validated(reference, body, actor)
+
+    def carry_over(
+        self,
+        reference: str,
+        pipeline: CapturedPipelineVersion | NamedPipeline,
+        *,
+        rests_on: int,
+        difference: str,
+        actor: str,
+    ) -> dict[str, Any]:
+        """Record that a passing verdict holds for a pipeline that behaves alike; JSON of it."""
+        body = {
+            "pipeline": wire.pipeline_to_json(pipeline),
+            "passed": True,
+            "carried": {"rests_on": rests_on, "difference": difference},
+        }
+        return self._validated(reference, body, actor)
+
+    def approve(self, reference: str, environment: str, *, actor: str) -> dict[str, Any]:
+        """Record a person's approval of a version for an environment; JSON of it."""
+        body = {"environment": check_environment_name(environment)}
+        path = f"{_version(reference)}/approvals"
+        found: dict[str, Any] = self._http.write("POST", path, body, actor)
+        return found
+
+    def promote(
+        self,
+        reference: str,
+        environment: str,
+        *,
+        expect_revision: int | None = None,
+        reason: str | None = None,
+        waive: WaiverRequest | None = None,
+        actor: str,
+    ) -> Moved:
+        """Move a slot to a version; what served before becomes the backup."""
+        parsed = Reference.parse(reference)
+        body = {"version": _selector(parsed), "reason": reason, "waiver": _waiver(waive)}
+        path = f"{_slot(environment, parsed.model)}/promote"
+        return self._moved(path, body, actor, expect_revision)
+
+    def rollback(
+        self,
+        model: str,
+        environment: str,
+        *,
+        reason: str | None = None,
+        expect_revision: int | None = None,
+        waive: WaiverRequest | None = None,
+        actor: str,
+    ) -> Moved:
+        """Move a slot to its backup."""
+        body = {"reason": reason, "waiver": _waiver(waive)}
+        return self._moved(f"{_slot(environment, model)}/rollback", body, actor, expect_revision)
+
+    def retire(
+        self,
+        model: str,
+        environment: str,
+        *,
+        reason: str | None = None,
+        expect_revision: int | None = None,
+        actor: str,
+    ) -> Moved:
+        """Empty a slot."""
+        body = {"reason": reason}
+        return self._moved(f"{_slot(environment, model)}/retire", body, actor, expect_revision)
+
+    def release(
+        self,
+        environment: str,
+        pipeline: CapturedPipelineVersion | NamedPipeline,
+        references: Sequence[str] = (),
+        *,
+        reason: str | None = None,
+        waive: WaiverRequest | None = None,
+        seen: Mapping[str, int] | None = None,
+        dry_run: bool = False,
+        actor: str,
+    ) -> Moved:
+        """Move a pipeline and models that ride on it in one step; without models, deploy it."""
+        for text in references:
+            Reference.parse(text)
+        body = {
+            "pipeline": wire.pipeline_to_json(pipeline),
+            "versions": list(references),
+            "reason": reason,
+            "waiver": _waiver(waive),
+            "seen": dict(seen) if seen is not None else None,
+            "dry_run": dry_run,
+        }
+        path = f"{_environment(environment)}/releases"
+        return wire.moved(self._http.write("POST", path, body, actor))
+
+    def report(
+        self, model: str, environment: str, observed: Observed, *, actor: str
+    ) -> dict[str, Any]:
+        """Record what a serving host says that it has loaded; JSON of it."""
+        body = {
+            "instance": observed.instance,
+            "weights": observed.weights,
+            "pipeline": observed.pipeline,
+            "loaded_at": observed.loaded_at,
+        }
+        path = f"{_slot(environment, model)}/observations"
+        found: dict[str, Any] = self._http.write("POST", path, body, actor)
+        return found
+
+    def create_token(self, new: NewToken, *, actor: str) -> dict[str, Any]:
+        """Make a bearer token; JSON of it with the ``token`` itself, which is never shown again.
+
+        It is not repeated where no answer came: nothing is kept by which it could be answered.
+        """
+        body = {
+            "name": new.name,
+            "scopes": list(new.scopes),
+            "environments": list(new.environments) if new.environments is not None else None,
+            "models": list(new.models) if new.models is not None else None,
+            "expires_at": new.expires_at,
+        }
+        found: dict[str, Any] = self._http.write("POST", "/v1/tokens", body, actor, once=False)
+        return found
+
+    def revoke_token(self, identity: str, *, actor: str) -> dict[str, Any]:
+        """Let a token open nothing from now on; JSON of it."""
+        path = f"/v1/tokens/{quote(identity, safe='')}"
+        found: dict[str, Any] = self._http.write("DELETE", path, None, actor)
+        return found
+
+    def _validated(self, reference: str, body: dict[str, Any], actor: str) -> dict[str, Any]:
+        path = f"{_version(reference)}/validations"
+        found: dict[str, Any] = self._http.write("POST", path, body, actor)
+        return found
+
+    def _moved(
+        self, path: str, body: dict[str, Any], actor: str, expect_revision: int | None
+    ) -> Moved:
+        found = self._http.write("POST", path, body, actor, revision=expect_revision)
+        return wire.moved(found["move"])
+
+    def _events(
+        self, subject: str | None, order: str, after: int | None, limit: int
+    ) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while len(found) < limit:
+            page = self._http.get(
+                "/v1/events",
+                subject=subject,
+                order=order,
+                after=after,
+                limit=min(limit - len(found), 500),
+            )
+            found += page["items"]
+            after = page["next"]
+            if after is None:
+                break
+        return found
+
+
+def _environment(name: str) -> str:
+    return f"/v1/environments/{check_environment_name(name)}"
+
+
+def _model(name: str) -> str:
+    return f"/v1/models/{check_name('model', name)}"
+
+
+def _pipeline(name: str) -> str:
+    return f"/v1/pipelines/{check_name('pipeline', name)}"
+
+
+def _slot(environment: str, model: str) -> str:
+    return f"{_environment(environment)}/models/{check_name('model', model)}"
+
+
+def _version(reference: str) -> str:
+    parsed = Reference.parse(reference)
+    return f"{_model(parsed.model)}/versions/{_selector(parsed)}"
+
+
+def _selector(parsed: Reference) -> str:
+    """A version as an address names it."""
+    if parsed.number is not None:
+        return str(parsed.number)
+    if parsed.environment is None:
+        return "latest"
+    return parsed.environment + (":backup" if parsed.backup else "")
+
+
+def _waiver(waive: WaiverRequest | None) -> dict[str, Any] | None:
+    if waive is None:
+        return None
+    return {"codes": list(waive.codes), "reason": waive.reason, "until": waive.until}

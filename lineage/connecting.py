@@ -1,0 +1,45 @@
+"""Opening a registry, wherever it is: one surface over a database and over a server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from lineage.client import RemoteRegistry
+    from lineage.registry import Registry
+
+    AnyRegistry: TypeAlias = Registry | RemoteRegistry
+
+LOCK_TIMEOUT: Final = 10.0
+"""Seconds to wait for another process's write."""
+
+
+def is_remote(url: str) -> bool:
+    """Whether a registry's URL is that of a server."""
+    return url.startswith(("https://", "http://"))
+
+
+def connect(
+    url: str, *, token: str | None = None, lock_timeout: float = LOCK_TIMEOUT
+) -> AnyRegistry:
+    """Open a registry.
+
+    Args:
+        url: ``sqlite:///path``, ``postgresql+psycopg://host/database``, or a server's ``https://…``.
+        token: a server's bearer token; by default ``LINEAGE_TOKEN``.
+        lock_timeout: seconds to wait for another process's write to a database.
+
+    Raises:
+        RegistryUnreachable: there is none, or its schema is not this program's.
+        IntegrityFailure: the file is damaged.
+        UsageError: the URL cannot be read.
+    """
+    if is_remote(url):
+        from lineage.client import connect as connect_remote
+
+        return connect_remote(url, token)
+    from lineage.registry import open_registry
+
+    return open_registry(url, lock_timeout=lock_timeout)

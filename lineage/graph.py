@@ -1,0 +1,196 @@
+"""What made a digest, and what was made from it."""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlmodel import col, or_, select
+
+from lineage.digest import Digest
+from lineage.errors import NotFound
+from lineage.store import tables, versions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlmodel import Session
+
+MOST: Final = 1_000
+"""Nodes that an answer holds at the most."""
+
+
+class Direction(StrEnum):
+    """Which way to look."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+def lineage(session: Session, digest: str, direction: Direction) -> dict[str, Any]:
+    """What made a digest (``up``), or what was made from it (``down``), as nodes and edges.
+
+    Args:
+        session: a transaction.
+        digest: of a tuple, of code, data, a data item, a pipeline or weights.
+        direction: which way to look.
+
+    Returns:
+        JSON: ``digest``, ``direction``, ``nodes`` of ``id``, ``type``, ``digest``; ``edges`` from
+        what was used to what was made; ``truncated`` where there is more than 1,000 nodes.
+
+    Raises:
+        UsageError: it is no digest.
+        NotFound: nothing of this digest is recorded.
+    """
+    found = _Graph(session, Digest(digest), direction)
+    return found.to_json()
+
+
+class _Graph:
+    """A walk from the versions that a digest is of."""
+
+    def __init__(self, session: Session, digest: Digest, direction: Direction) -> None:
+        self._session = session
+        self._digest = digest
+        self._direction = direction
+        self._nodes: dict[str, dict[str, Any]] = {}
+        self._edges: dict[tuple[str, str], None] = {}
+        self._truncated = False
+        self._walk()
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON of the walk."""
+        return {
+            "digest": str(self._digest),
+            "direction": self._direction.value,
+            "nodes": list(self._nodes.values()),
+            "edges": [
+                {"from": source, "to": target}
+                for source, target in self._edges
+                if source in self._nodes and target in self._nodes
+            ],
+            "truncated": self._truncated,
+        }
+
+    def _walk(self) -> None:
+        holders = list(self._holders())
+        items = self._item_names()
+        if not holders and not items:
+            raise NotFound(
+                f"Nothing of digest {self._digest[:60]} is recorded.",
+                remedy="Name a digest as `lineage show REF` prints it, whole.",
+            )
+        if self._direction is Direction.UP and not holders:
+            for name in items:
+                self._add(str(self._digest), "data-item", self._digest, name=name)
+        rows = deque(holders)
+        seen = {row.id for row in holders}
+        while rows and not self._truncated:
+            row = rows.popleft()
+            self._version(row)
+            for near in self._near(row):
+                if near.id not in seen:
+                    seen.add(near.id)
+                    rows.append(near)
+
+    def _holders(self) -> Iterator[tables.ModelVersion]:
+        """The versions that a digest is of, or (downwards) that were made from it."""
+        table = tables.ModelVersion
+        digest = str(self._digest)
+        data = select(tables.DataVersion.digest).where(
+            or_(
+                col(tables.DataVersion.public_digest) == digest,
+                col(tables.DataVersion.digest) == digest,
+            )
+        )
+        parts = [
+            col(table.tuple_digest) == digest,
+            col(table.weights_digest) == digest,
+            col(table.weights_blake3) == digest,
+            col(table.code_digest) == digest,
+            col(table.data_digest).in_(data),
+            col(table.pipeline_digest) == digest,
+            col(table.pipeline_digest).in_(
+                select(tables.PipelineVersion.digest).where(
+                    tables.PipelineVersion.public_digest == digest
+                )
+            ),
+        ]
+        if self._direction is Direction.DOWN:
+            items = select(tables.DataItem.data_digest).where(tables.DataItem.digest == digest)
+            parts.append(col(table.data_digest).in_(items))
+        query = select(table).where(or_(*parts)).order_by(col(table.id)).limit(MOST)
+        yield from self._session.exec(query)
+
+    def _item_names(self) -> list[str]:
+        query = select(tables.DataItem.name).where(tables.DataItem.digest == str(self._digest))
+        return sorted(set(self._session.exec(query.limit(MOST))))
+
+    def _near(self, row: tables.ModelVersion) -> list[tables.ModelVersion]:
+        """The version that one was made from, or those that were made from it."""
+        table = tables.ModelVersion
+        if self._direction is Direction.UP:
+            parent = self._session.get(table, row.parent_id) if row.parent_id else None
+            if parent is not None:
+                self._edges[_name(parent), _name(row)] = None
+            return [parent] if parent is not None else []
+        children = list(
+            self._session.exec(select(table).where(table.parent_id == row.id).limit(MOST))
+        )
+        for child in children:
+            self._edges[_name(row), _name(child)] = None
+        return children
+
+    def _version(self, row: tables.ModelVersion) -> None:
+        name = _name(row)
+        self._add(name, "version", row.tuple_digest, version_kind=row.kind)
+        parts = versions.public_digests(self._session, row)
+        for part, digest in parts.items():
+            if digest is None:
+                continue
+            node = f"{part}:{digest}"
+            if part == "weights":
+                self._add(node, part, digest)
+                self._edges[name, node] = None
+            elif self._direction is Direction.UP or self._is_asked(part, digest, row):
+                self._add(node, part, digest)
+                self._edges[node, name] = None
+        if self._direction is Direction.UP:
+            self._items(row, f"data:{parts['data']}")
+        else:
+            self._slots(row)
+
+    def _is_asked(self, part: str, digest: str, row: tables.ModelVersion) -> bool:
+        identity = {"data": row.data_digest, "pipeline": row.pipeline_digest}.get(part)
+        return str(self._digest) in (digest, identity)
+
+    def _items(self, row: tables.ModelVersion, data: str) -> None:
+        for item in versions.data_items(self._session, row.data_digest):
+            node = f"item:{item.digest}:{item.name}"
+            self._add(node, "data-item", item.digest, name=item.name)
+            self._edges[node, data] = None
+
+    def _slots(self, row: tables.ModelVersion) -> None:
+        table = tables.Slot
+        query = select(table).where(
+            or_(col(table.serving_version_id) == row.id, col(table.backup_version_id) == row.id)
+        )
+        for slot in self._session.exec(query):
+            side = "serving" if slot.serving_version_id == row.id else "backup"
+            node = f"{slot.model}@{slot.environment}"
+            self._add(node, "slot", None, role=side)
+            self._edges[_name(row), node] = None
+
+    def _add(self, identity: str, kind: str, digest: str | None, **more: Any) -> None:  # noqa: ANN401
+        if identity in self._nodes:
+            return
+        if len(self._nodes) >= MOST:
+            self._truncated = True
+            return
+        self._nodes[identity] = {"id": identity, "type": kind, "digest": digest, **more}
+
+
+def _name(row: tables.ModelVersion) -> str:
+    return f"{row.model}@{row.number}"

@@ -1,0 +1,129 @@
+"""What callers ask for, as values: on a database and over HTTP alike. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from lineage import times
+from lineage.errors import UsageError
+from lineage.policy import WAIVABLE
+from lineage.rules import CODES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lineage.components import EnvironmentKind
+    from lineage.policy import EnvironmentPolicy
+
+LONGEST_REASON: Final = 2000
+
+
+@dataclass(frozen=True)
+class WaiverRequest:
+    """The rules that somebody asks to waive, why, and until when (ISO 8601 in UTC, or None)."""
+
+    codes: tuple[str, ...]
+    reason: str
+    until: str | None = None
+
+    @classmethod
+    def checked(
+        cls, codes: Sequence[str], reason: str | None, until: str | None, now: str
+    ) -> WaiverRequest | None:
+        """A request as it was written; None where nothing is to be waived.
+
+        Raises:
+            UsageError: a code is no rule, the reason is missing, or the time is over.
+        """
+        if not codes:
+            if until is not None:
+                raise UsageError("--until needs --waive.", remedy="Name the rule: --waive CODE")
+            return None
+        for code in codes:
+            if code not in CODES:
+                raise UsageError(
+                    f"{code[:60]!r} is no rule of the guard.",
+                    remedy=f"Name one of {', '.join(WAIVABLE)}.",
+                )
+        text = " ".join((reason or "").split())
+        if not text or len(text) > LONGEST_REASON:
+            raise UsageError(
+                "A waiver needs its reason, in at most 2,000 characters.",
+                remedy='Say why: --reason "…"',
+            )
+        if until is not None and until <= now:
+            raise UsageError(
+                f"The waiver would end before it begins: {until[:16]} is over.",
+                remedy="Name a time to come: --until 2026-11-28T08:00:00Z",
+            )
+        return cls(tuple(dict.fromkeys(codes)), text, until)
+
+
+@dataclass(frozen=True)
+class DeclaredEnvironment:
+    """An environment as a file declares it; ``kind`` None leaves that of one that is there."""
+
+    name: str
+    policy: EnvironmentPolicy
+    kind: EnvironmentKind | None = None
+
+
+@dataclass(frozen=True)
+class NewToken:
+    """What a token is to be: who speaks with it, what it opens, and until when (None: for good)."""
+
+    name: str
+    scopes: tuple[str, ...]
+    environments: tuple[str, ...] | None = None
+    models: tuple[str, ...] | None = None
+    expires_at: str | None = None
+
+
+_SPAN = re.compile(r"([1-9][0-9]{0,4})([smhdw])", re.ASCII)
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def expiry(text: str, now: str) -> str | None:
+    """When a token ends: ``90d``, ``12h``, an ISO 8601 time, or ``never``.
+
+    Raises:
+        UsageError: the text is none of these, or the time is over.
+    """
+    if text == "never":
+        return None
+    span = _SPAN.fullmatch(text)
+    if span is not None:
+        seconds = int(span[1]) * _SECONDS[span[2]]
+        moment = dt.datetime.fromisoformat(now) + dt.timedelta(seconds=seconds)
+        return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return to_come(times.parse_time(text), now)
+
+
+def to_come(until: str | None, now: str) -> str | None:
+    """The end of a token, which must not be over.
+
+    Raises:
+        UsageError: it is.
+    """
+    if until is not None and until <= now:
+        raise UsageError(
+            f"The token would end before it begins: {until[:16]} is over.",
+            remedy="Name a time to come, or a span such as 90d.",
+        )
+    return until
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What an instance of a service says: the weights and the pipeline it has, and since when.
+
+    Digests are of any algorithm; ``loaded_at`` is ISO 8601.
+    """
+
+    instance: str
+    weights: str
+    loaded_at: str
+    pipeline: str | None = None

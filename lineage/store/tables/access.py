@@ -1,0 +1,43 @@
+"""Who may speak to the registry as a service, and the answers it has given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Index, Text
+from sqlmodel import Field, SQLModel
+
+
+class Token(SQLModel, table=True):
+    """A bearer token: never the secret itself, but its BLAKE3 under a key of its own.
+
+    ``scopes`` is a JSON list; ``environments`` and ``models`` are JSON lists or null for all.
+    """
+
+    id: str = Field(primary_key=True)
+    name: str = Field(index=True)
+    key: str
+    digest: str
+    scopes: str
+    environments: str | None = Field(default=None, sa_type=Text)
+    models: str | None = Field(default=None, sa_type=Text)
+    created_at: str
+    created_by: str
+    expires_at: str | None = None
+    revoked_at: str | None = None
+    revoked_by: str | None = None
+    last_used_at: str | None = None
+
+
+class KeptAnswer(SQLModel, table=True):
+    """What a write with an ``Idempotency-Key`` was answered; written in the write's transaction."""
+
+    __tablename__ = "kept_answer"
+    __table_args__: Any = (Index("kept_answer_age", "kept_at"),)
+
+    principal: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    request: str
+    status: int
+    body: str = Field(sa_type=Text)
+    kept_at: str

@@ -1,0 +1,26 @@
+"""What serving hosts say of themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ForeignKeyConstraint
+from sqlmodel import Field, SQLModel
+
+
+class Observation(SQLModel, table=True):
+    """The newest report of one instance of a service."""
+
+    __table_args__: Any = (
+        ForeignKeyConstraint(["environment"], ["environment.name"], name="observation_environment"),
+        ForeignKeyConstraint(["model"], ["model.name"], name="observation_model"),
+    )
+
+    environment: str = Field(primary_key=True)
+    model: str = Field(primary_key=True)
+    instance: str = Field(primary_key=True)
+    weights: str
+    pipeline: str | None = None
+    loaded_at: str
+    reported_at: str
+    reported_by: str

@@ -1,0 +1,42 @@
+"""JSON as RFC 8259 has it, and numbers that a double can hold: what other programs can read too."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+
+def loads(data: bytes | str) -> Any:  # noqa: ANN401 - any JSON value
+    """Read JSON.
+
+    Raises:
+        ValueError: it is none, or holds a number that is not finite.
+        RecursionError: it is nested too deeply.
+    """
+    return json.loads(data, parse_constant=_not_finite, parse_float=_finite, parse_int=_integer)
+
+
+def dumps(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Write JSON, in the fewest bytes."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _not_finite(text: str) -> float:
+    raise ValueError(f"{text} is not a JSON number")
+
+
+def _integer(text: str) -> int:
+    number = int(text)
+    try:
+        float(number)
+    except OverflowError:
+        raise ValueError(f"{text[:20]}… is too large a number") from None
+    return number
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is too large a number")
+    return number

@@ -1,0 +1,293 @@
+"""Speaking HTTP with a registry's server: bounded in time and size, retried where that is harmless.
+
+A request is repeated when the server could not be reached, or said that it cannot work now. Reads
+may always be; writes carry an ``Idempotency-Key``, by which the server makes them once.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+import uuid
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from lineage import errors, strict_json, wire
+from lineage.errors import LineageError, NotPermitted, RegistryUnreachable, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+DEADLINE: Final = 30.0
+"""Seconds that a request may take with all its retries; ``LINEAGE_TIMEOUT`` says otherwise."""
+
+CONNECT: Final = 5.0
+LARGEST: Final = 256 << 20
+"""Bytes of an answer that are read at the most."""
+
+_TRY_AGAIN: Final = (502, 503, 504)
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+
+
+class Transport:
+    """A connection to a server.
+
+    Args:
+        url: its address, ``https://…``; plain ``http://`` only on this machine, or where
+            ``LINEAGE_ALLOW_HTTP=1`` says that the network between is trusted.
+        token: a bearer token.
+
+    Raises:
+        UsageError: the address or the token cannot be used.
+    """
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self.url = _checked(url, token)
+        self._deadline = _deadline()
+        headers = {"User-Agent": f"lineage-guard/{version('lineage-guard')}"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        self._client = httpx.Client(
+            base_url=self.url,
+            headers=headers,
+            timeout=httpx.Timeout(self._deadline, connect=min(CONNECT, self._deadline)),
+            follow_redirects=False,
+            trust_env=urlsplit(self.url).hostname not in _LOOPBACK,
+        )
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._client.close()
+
+    def get(self, path: str, **query: Any) -> Any:  # noqa: ANN401 - any JSON value
+        """Read.
+
+        Raises:
+            LineageError: what the server said, or that it cannot be reached.
+        """
+        return self._send("GET", path, {}, params=_given(query))
+
+    def ask(self, path: str, body: Mapping[str, Any], actor: str) -> Any:  # noqa: ANN401
+        """Send a body that changes nothing."""
+        return self._send("POST", path, _acting(actor), body=body)
+
+    def pages(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
+        """Every item of a list, page by page."""
+        cursor = None
+        while True:
+            found = self.get(path, cursor=cursor, **({"limit": 500} | query))
+            yield from found["items"]
+            cursor = found["next"]
+            if cursor is None:
+                return
+
+    def write(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        actor: str,
+        *,
+        revision: int | None = None,
+        once: bool = True,
+    ) -> Any:  # noqa: ANN401 - any JSON value
+        """Write; repeated under one key, so that it is made once.
+
+        Args:
+            method: ``POST``, ``PUT`` or ``DELETE``.
+            path: the address.
+            body: what to send.
+            actor: who acts; a server that asks for tokens goes by the token instead.
+            revision: the slot's as the caller saw it.
+            once: False where a repeat would do it again: then nothing is repeated.
+
+        Raises:
+            LineageError: what the server said, or that it cannot be reached.
+        """
+        headers = _acting(actor)
+        if once:
+            headers["Idempotency-Key"] = uuid.uuid4().hex.encode()
+        if revision is not None:
+            headers["If-Match"] = f'"{revision}"'.encode()
+        return self._send(method, path, headers, body=body, repeat=once)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, bytes],
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+        repeat: bool = True,
+    ) -> Any:  # noqa: ANN401 - any JSON value
+        end = time.monotonic() + self._deadline
+        content = strict_json.dumps(body).encode() if body is not None else None
+        if content is not None:
+            headers = headers | {"Content-Type": b"application/json"}
+        pause = 0.1
+        failure: LineageError
+        while True:
+            try:
+                status, media_type, text, wait = self._once(
+                    method, path, dict(params or {}), headers, content, end
+                )
+            except (httpx.TransportError, httpx.InvalidURL) as error:
+                failure, wait = self._unreachable(error), 0.0
+            else:
+                if status not in _TRY_AGAIN:
+                    return self._understood(status, media_type, text)
+                failure = self._failed(status, media_type, text)
+            pause = max(pause * 2 * random.uniform(0.75, 1.25), wait)  # noqa: S311 - no secret
+            if not repeat or time.monotonic() + pause >= end:
+                raise failure
+            time.sleep(pause)
+
+    def _once(
+        self,
+        method: str,
+        path: str,
+        params: dict[str, Any],
+        headers: dict[str, bytes],
+        content: bytes | None,
+        end: float,
+    ) -> tuple[int, str, bytes, float]:
+        """One attempt: the status, the media type, the body, and the seconds to wait."""
+        left = max(0.05, end - time.monotonic())
+        request = self._client.build_request(
+            method,
+            path,
+            params=params,
+            headers=[(name.encode(), value) for name, value in headers.items()],
+            content=content,
+            timeout=httpx.Timeout(left, connect=min(CONNECT, left)),
+        )
+        response = self._client.send(request, stream=True)
+        try:
+            body = bytearray()
+            for part in response.iter_bytes():
+                body += part
+                if len(body) > LARGEST:
+                    raise httpx.ReadError("the answer is too large")
+                if time.monotonic() > end:
+                    raise httpx.ReadTimeout("the answer takes too long")
+        finally:
+            response.close()
+        media_type = response.headers.get("content-type", "").partition(";")[0].strip()
+        after = response.headers.get("retry-after", "")
+        wait = float(after) if after.isdigit() and len(after) < 5 else 0.0
+        return response.status_code, media_type, bytes(body), wait
+
+    def _understood(self, status: int, media_type: str, text: bytes) -> Any:  # noqa: ANN401
+        if 200 <= status < 300 and media_type == "application/json":
+            try:
+                return strict_json.loads(text)
+            except (ValueError, RecursionError):
+                raise self._foreign() from None
+        raise self._failed(status, media_type, text)
+
+    def _failed(self, status: int, media_type: str, text: bytes) -> LineageError:
+        """The error that a problem stands for."""
+        if media_type != "application/problem+json":
+            return self._foreign(status)
+        try:
+            problem = strict_json.loads(text)
+            return _error(problem)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return self._foreign(status)
+
+    def _foreign(self, status: int | None = None) -> RegistryUnreachable:
+        said = f" (HTTP {status})" if status is not None else ""
+        return RegistryUnreachable(
+            f"What answers at {self.url} is not a registry of this version{said}.",
+            remedy="Check the address: [registry] url in lineage.toml, or LINEAGE_REGISTRY.",
+        )
+
+    def _unreachable(self, error: Exception) -> RegistryUnreachable:
+        said = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+        return RegistryUnreachable(
+            f"The registry at {self.url} cannot be reached: {said}.",
+            remedy="Check that it runs and that the address is right: LINEAGE_REGISTRY or "
+            "[registry] url in lineage.toml.",
+        )
+
+
+def _checked(url: str, token: str | None) -> str:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if host is None or parts.query or parts.fragment:
+        raise UsageError(
+            "The registry's URL cannot be read.", remedy="Write it as https://lineage.example.com"
+        )
+    if parts.username is not None or parts.password is not None:
+        raise UsageError(
+            "A secret has no place in the registry's URL.",
+            remedy="Give the token as LINEAGE_TOKEN, and the URL without it.",
+        )
+    plain = parts.scheme != "https" and host not in _LOOPBACK
+    if plain and token is not None and os.environ.get("LINEAGE_ALLOW_HTTP") != "1":
+        raise UsageError(
+            f"The token would go to {host} unencrypted.",
+            remedy="Use https://, or set LINEAGE_ALLOW_HTTP=1 where the network is trusted.",
+        )
+    if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
+        raise UsageError("The token cannot be one.", remedy="Check LINEAGE_TOKEN.")
+    return url.rstrip("/")
+
+
+def _deadline() -> float:
+    text = os.environ.get("LINEAGE_TIMEOUT")
+    if text is None:
+        return DEADLINE
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds <= 3600:
+        raise UsageError(
+            f"LINEAGE_TIMEOUT is {text[:20]!r}, which is no number of seconds.",
+            remedy="Set it to at most 3600 seconds, for example 30.",
+        )
+    return seconds
+
+
+def _given(query: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in query.items() if value is not None}
+
+
+def _acting(actor: str) -> dict[str, bytes]:
+    return {"Lineage-Actor": actor.encode()}
+
+
+def _kinds() -> dict[str, type[LineageError]]:
+    found: dict[str, type[LineageError]] = {}
+    rest: list[type[LineageError]] = [LineageError]
+    while rest:
+        kind = rest.pop()
+        found[kind.code] = kind
+        rest += kind.__subclasses__()
+    return found
+
+
+def _error(problem: Mapping[str, Any]) -> LineageError:
+    code, detail, remedy = problem["code"], str(problem["detail"]), str(problem["remedy"])
+    if code == errors.GuardRefused.code:
+        decisions = tuple(wire.decision(made) for made in problem["decisions"])
+        return errors.GuardRefused(detail, remedy=remedy, decisions=decisions)
+    if code == errors.CarryRefused.code:
+        return errors.CarryRefused(detail, remedy=remedy, details=problem["difference"])
+    if code == "too-many-attempts":
+        return NotPermitted(detail, remedy=remedy)
+    if code == "no-such-route":
+        raise ValueError(code)
+    kind = _kinds().get(code)
+    if kind is None:
+        kind = UsageError if problem["status"] < 500 else LineageError
+    return kind(detail, remedy=remedy)
