@@ -1,1 +1,1 @@
-"""The REST interface of the registry; its routes come with the server."""
+"""The registry over HTTP: parse, call one service method, answer. No rules of its own."""

@@ -17,13 +17,17 @@ import pytest
 
 from lineage.captured import Captured, CapturedPipelineVersion
 from lineage.components import CodeVersion, Components, DataItem, DataVersion, Kind, Known, Weights
+from lineage.connecting import connect
 from lineage.digest import Digest, blake3_of, xxh3
 from lineage.pipeline import Manifest, PipelineVersion, Stage
-from lineage.registry import Registry, connect
 from lineage.store.schema import upgrade
+
+from .servers import registry_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from lineage.registry import Registry
 
 BIN = Path(sys.executable).parent
 ENVIRONMENT = {
@@ -202,7 +206,7 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 @pytest.fixture
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database: SQLite, or what a test's parameter says."""
-    if getattr(request, "param", "sqlite") == "sqlite":
+    if getattr(request, "param", "sqlite") in ("sqlite", "server"):
         return f"sqlite:///{tmp_path / 'registry.db'}"
     import psycopg
 
@@ -217,11 +221,20 @@ BOTH = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=Tr
 """Marks what is tried on both databases."""
 
 
+EVERYWHERE = pytest.mark.parametrize("database", ["sqlite", "postgresql", "server"], indirect=True)
+"""Marks what is tried on both databases, and over HTTP against a server."""
+
+
 @pytest.fixture
-def url(database: str) -> str:
+def url(database: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """A fresh registry's URL, its environments made."""
     make_registry(database)
-    return database
+    named = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    if named.get("database") != "server":
+        yield database
+        return
+    with registry_server(database, no_auth=True) as address:
+        yield address
 
 
 @pytest.fixture

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import random
 import sys
+from typing import TYPE_CHECKING
 
 from lineage.answers import NamedPipeline
+from lineage.connecting import connect
 from lineage.errors import Conflict, GuardRefused, NotFound
-from lineage.registry import Registry, connect
+
+if TYPE_CHECKING:
+    from lineage.registry import Registry
 
 
 def act(registry: Registry, choice: random.Random) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import event
 
+from lineage.connecting import connect
 from lineage.errors import RegistryUnreachable
-from lineage.registry import Registry, connect
 from lineage.store.engine import open_engine
 
 from ..conftest import add_validated, captured, captured_pipeline
+
+if TYPE_CHECKING:
+    from lineage.registry import Registry
 
 
 def _fill(registry: Registry) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lineage.registry import connect
+from lineage.connecting import connect
 from lineage.store.engine import open_engine, transaction
 
 from ..conftest import BOTH, add_validated, captured_pipeline

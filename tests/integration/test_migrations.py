@@ -10,9 +10,9 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
 
+from lineage.connecting import connect
 from lineage.digest import canonical_bytes
 from lineage.errors import Conflict, RegistryUnreachable
-from lineage.registry import connect
 from lineage.store.engine import open_engine, transaction
 from lineage.store.schema import HEAD, upgrade
 
@@ -128,8 +128,8 @@ WRONG = {
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_postgresql_refuses_every_wrong_write_too(url):
-    from lineage.environments import DeclaredEnvironment
     from lineage.policy import EnvironmentPolicy
+    from lineage.requests import DeclaredEnvironment
 
     from ..conftest import add_validated
 

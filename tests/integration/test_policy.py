@@ -9,14 +9,13 @@ import pytest
 from lineage.answers import NamedPipeline
 from lineage.components import EnvironmentKind
 from lineage.decision import Status
-from lineage.environments import DeclaredEnvironment
 from lineage.errors import Conflict, GuardRefused, NotFound, NotPermitted, UsageError
 from lineage.policy import WAIVABLE, EnvironmentPolicy
-from lineage.waiving import WaiverRequest
+from lineage.requests import DeclaredEnvironment, WaiverRequest
 
-from ..conftest import BOTH, add_validated, add_version, captured_pipeline, pipeline
+from ..conftest import EVERYWHERE, add_validated, add_version, captured_pipeline, pipeline
 
-pytestmark = BOTH
+pytestmark = EVERYWHERE
 
 PRODUCTION = EnvironmentKind.PRODUCTION
 

@@ -16,9 +16,9 @@ from lineage.decision import Move
 from lineage.digest import blake3_of, xxh3
 from lineage.errors import Conflict, GuardRefused, NotFound, UsageError
 
-from ..conftest import BOTH, add_validated, add_version, captured, captured_pipeline, pipeline
+from ..conftest import EVERYWHERE, add_validated, add_version, captured, captured_pipeline, pipeline
 
-pytestmark = BOTH
+pytestmark = EVERYWHERE
 
 
 def _deploy(registry, text="old", name="churn", env="production"):

@@ -13,12 +13,11 @@ from sqlalchemy import Inspector, create_engine, inspect
 from sqlmodel import SQLModel
 
 from lineage.components import EnvironmentKind
-from lineage.environments import DeclaredEnvironment
+from lineage.connecting import connect
 from lineage.policy import EnvironmentPolicy
-from lineage.registry import connect
+from lineage.requests import DeclaredEnvironment, WaiverRequest
 from lineage.store import schema, tables
 from lineage.store.engine import open_engine, transaction
-from lineage.waiving import WaiverRequest
 
 from ..conftest import add_validated, add_version, captured_pipeline
 

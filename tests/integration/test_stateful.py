@@ -20,15 +20,14 @@ from hypothesis.stateful import (
 from sqlmodel import select
 
 from lineage.components import EnvironmentKind
+from lineage.connecting import connect
 from lineage.decision import Status
-from lineage.environments import DeclaredEnvironment
 from lineage.errors import GuardRefused, NotFound, NotPermitted
 from lineage.policy import WAIVABLE, EnvironmentPolicy
-from lineage.registry import connect
+from lineage.requests import DeclaredEnvironment, WaiverRequest
 from lineage.store import tables
 from lineage.store.engine import open_engine, read
 from lineage.store.schema import upgrade
-from lineage.waiving import WaiverRequest
 
 from ..conftest import BOTH, add_version, captured_pipeline, pipeline
 from .model import BAR, Policy, Slot, Verdict, World

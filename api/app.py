@@ -1,0 +1,137 @@
+"""The application: its parts, its routes, its errors, its documentation."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from importlib.metadata import version as installed
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio.to_thread
+from fastapi import FastAPI
+
+from lineage.errors import RegistryUnreachable
+from lineage.registry import Registry
+from lineage.store import schema
+from lineage.store.engine import open_engine
+
+from . import freshness, oidc, problems
+from .gate import Gate
+from .limiter import Failures
+from .lookup import Lookups
+from .metrics import Metrics
+from .middleware import Boundary
+from .problems import Problem
+from .routes import environments, history, models, operations, pipelines, slots, tokens
+from .service import Service
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+DESCRIPTION: Final = """\
+Know what made each model, what serves, and whether it may.
+
+Every error is an RFC 9457 problem with a stable `code` and a `remedy`. Lists come by pages: give
+`next` as `cursor`. Writes take an `Idempotency-Key`. The slot's `ETag` is its revision: `If-Match`
+guards a write, `If-None-Match` saves a read.
+"""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application for a registry's database.
+
+    Args:
+        settings: what it is told; by default the environment's ``LINEAGE_…`` variables.
+
+    Raises:
+        UsageError: the registry's URL or the list of trusted issuers cannot be read.
+        RegistryUnreachable: there is no such database file.
+    """
+    settings = settings or Settings()
+    engine = open_engine(
+        settings.registry, lock_timeout=settings.lock_timeout, connections=settings.threads
+    )
+    registry = Registry(engine)
+    version = freshness.version_of(settings.registry, settings.lock_timeout)
+    gate = Gate(
+        registry,
+        version,
+        oidc.Issuers(oidc.read(settings.trust)),
+        Failures(settings.failed_logins),
+        open_to_all=settings.no_auth,
+    )
+    metrics = Metrics(registry)
+    parts = Service(registry, version, gate, metrics, Lookups(registry, version))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        """As many threads as the database has connections; all are let go at the end."""
+        anyio.to_thread.current_default_thread_limiter().total_tokens = settings.threads
+        yield
+        await version.close()
+        registry.close()
+
+    app = FastAPI(
+        title="lineage-guard",
+        version=installed("lineage-guard"),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.service = parts
+    for routes in (
+        slots.lookups, slots.router, environments.router, models.router, pipelines.router,
+        history.router, tokens.router, operations.router,
+    ):  # fmt: skip
+        app.include_router(routes)
+    problems.install(app)
+    app.add_middleware(
+        Boundary, metrics=metrics, max_body=settings.max_body, log_all=settings.log_all
+    )
+    _document_problems(app)
+    return app
+
+
+def prepare(url: str) -> None:
+    """Make a database's schema this program's; safe to be called by several at once.
+
+    Raises:
+        RegistryUnreachable: it cannot be reached, or is newer than this program.
+    """
+    schema.upgrade(url)
+
+
+def require_ready(url: str) -> None:
+    """Refuse to serve a database whose schema is not this program's.
+
+    Raises:
+        RegistryUnreachable: it cannot be reached, or is another one's.
+    """
+    engine = open_engine(url)
+    try:
+        schema.require_current(engine)
+    except RegistryUnreachable as error:
+        raise RegistryUnreachable(
+            str(error), remedy=f"{error.remedy} (or start with --migrate)"
+        ) from None
+    finally:
+        engine.dispose()
+
+
+def _document_problems(app: FastAPI) -> None:
+    """Every error is documented as a problem, also those that FastAPI documents in its own way."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = plain()
+            parts = document["components"]["schemas"]
+            parts.pop("HTTPValidationError", None)
+            parts.pop("ValidationError", None)
+            parts["Problem"] = Problem.model_json_schema()
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

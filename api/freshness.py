@@ -1,0 +1,193 @@
+"""Whether anything changed since the last look, cheaply (decision 10).
+
+A look-up is answered from memory only after the database itself said, in a question asked after the
+request arrived, that nothing was committed since the answer was read. Nothing is notified, so there
+is no notification that could be lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import time
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import quote
+
+from lineage.errors import RegistryUnreachable
+from lineage.store import postgresql, sqlite
+from lineage.store.engine import without_password
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import psycopg
+
+ROUND_TRIP: Final = 5.0
+"""Seconds that PostgreSQL may take to say its head."""
+
+HEAD: Final = "SELECT digest FROM event ORDER BY seq DESC LIMIT 1"
+
+
+class Version(Protocol):
+    """Says the version of the whole registry: two equal ones mean that nothing was changed."""
+
+    async def now(self) -> object:
+        """The version at some moment between the call and the answer."""
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+
+
+def version_of(url: str, lock_timeout: float) -> Version:
+    """What says the version of a registry's database."""
+    if url.startswith("postgresql"):
+        return PostgresqlVersion(url)
+    return SqliteVersion(sqlite.path_of(url), lock_timeout)
+
+
+class SqliteVersion:
+    """SQLite counts the commits of other connections: ``PRAGMA data_version``, 5 µs."""
+
+    def __init__(self, path: Path, timeout: float) -> None:
+        self._path = os.fspath(path)
+        self._timeout = timeout
+        self._cursor: sqlite3.Cursor | None = None
+        self._file: tuple[int, int] | None = None
+        self._opened = 0
+
+    async def now(self) -> object:
+        """The count of commits, and which file it is of.
+
+        Raises:
+            RegistryUnreachable: the file cannot be read, or is locked for too long.
+        """
+        try:
+            return self._look()
+        except sqlite3.OperationalError as error:
+            if not _busy(error):
+                raise self._gone(error) from None
+        except OSError as error:
+            raise self._gone(error) from None
+        return await self._wait()
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        if self._cursor is not None:
+            self._cursor.connection.close()
+            self._cursor = None
+
+    def _look(self) -> object:
+        found = os.stat(self._path)
+        if (found.st_dev, found.st_ino) != self._file:
+            self._open()
+            self._file = (found.st_dev, found.st_ino)
+        assert self._cursor is not None  # noqa: S101 - just opened
+        return self._opened, self._cursor.execute("PRAGMA data_version").fetchone()[0]
+
+    def _open(self) -> None:
+        if self._cursor is not None:
+            self._cursor.connection.close()
+        connection = sqlite3.connect(
+            f"file:{quote(self._path)}?mode=rw", uri=True, isolation_level=None, timeout=0
+        )
+        self._cursor = connection.cursor()
+        self._opened += 1
+
+    async def _wait(self) -> object:
+        """A writer is committing this moment: what it does counts once it has done it."""
+        end = time.monotonic() + self._timeout
+        while time.monotonic() < end:
+            await asyncio.sleep(0.001)
+            try:
+                return self._look()
+            except sqlite3.OperationalError as error:
+                if not _busy(error):
+                    raise self._gone(error) from None
+        raise RegistryUnreachable(
+            "The registry is locked by another process.", remedy="Try again in a moment."
+        )
+
+    def _gone(self, error: Exception) -> RegistryUnreachable:
+        self._file = None
+        return RegistryUnreachable(
+            f"The registry {self._path} cannot be read: {error}.",
+            remedy="Check it with `lineage db check`.",
+        )
+
+
+class PostgresqlVersion:
+    """The newest event's digest, which stands for the whole history.
+
+    Those who ask while a question is on its way share the next one, which begins after they came.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._conninfo = postgresql.conninfo(url)
+        self._shown = without_password(url)
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._asking: asyncio.Task[object] | None = None
+        self._next: asyncio.Task[object] | None = None
+
+    async def now(self) -> object:
+        """The newest event's digest.
+
+        Raises:
+            RegistryUnreachable: the database cannot be asked.
+        """
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask())
+            return await asyncio.shield(self._asking)
+        if self._next is None:
+            self._next = asyncio.create_task(self._ask_after(self._asking))
+        return await asyncio.shield(self._next)
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+
+    async def _ask_after(self, former: asyncio.Task[object]) -> object:
+        await asyncio.wait([former])
+        self._asking, self._next = self._next, None
+        return await self._ask()
+
+    async def _ask(self) -> object:
+        import psycopg
+
+        try:
+            return await asyncio.wait_for(self._head(), ROUND_TRIP)
+        except (psycopg.Error, OSError, TimeoutError) as error:
+            await self._drop()
+            raise RegistryUnreachable(
+                f"The registry {self._shown} cannot be used: {_said(error)}.",
+                remedy="Check that the server runs and lets this user in.",
+            ) from None
+        finally:
+            if self._next is None:
+                self._asking = None
+
+    async def _head(self) -> object:
+        import psycopg
+
+        if self._connection is None or self._connection.closed:
+            self._connection = await psycopg.AsyncConnection.connect(
+                self._conninfo, autocommit=True, connect_timeout=int(ROUND_TRIP)
+            )
+            self._connection.prepare_threshold = 0
+        row = await (await self._connection.execute(HEAD)).fetchone()
+        return row[0] if row is not None else ""
+
+    async def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+
+def _busy(error: sqlite3.OperationalError) -> bool:
+    return error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+
+
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__

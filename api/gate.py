@@ -1,0 +1,147 @@
+"""Who is asking: bearer tokens of the registry and of trusted issuers.
+
+Who a token speaks for is remembered as long as nothing was changed in the registry, so that one
+that was revoked opens nothing from that moment on, on every server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from blake3 import blake3
+from fastapi import Request
+from fastapi.security.http import HTTPBearer
+from starlette.concurrency import run_in_threadpool
+
+from lineage import times, tokens
+from lineage.access import Principal, Scope, check_actor
+from lineage.errors import LineageError, NotAuthenticated
+
+from .limiter import Failures
+from .problems import TooManyAttempts
+
+if TYPE_CHECKING:
+    from lineage.registry import Registry
+
+    from .freshness import Version
+    from .oidc import Issuers
+
+ACTOR_HEADER: Final = "Lineage-Actor"
+USE_NOTED_EVERY: Final = 300.0
+"""Seconds between two notes that a token was used."""
+
+MOST_KNOWN: Final = 10_000
+LONGEST_TOKEN: Final = 16_384
+
+bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="token",
+    description="A token of `lineage token create`, or of a trusted OpenID Connect issuer.",
+)
+
+
+class Gate:
+    """Lets in who has a token; everybody, under the name they give, where none is asked for."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        version: Version,
+        issuers: Issuers,
+        failures: Failures,
+        *,
+        open_to_all: bool,
+    ) -> None:
+        self._registry = registry
+        self._version = version
+        self._issuers = issuers
+        self._failures = failures
+        self._open = open_to_all
+        self._secret = secrets.token_bytes(32)
+        self._seen: object = None
+        self._known: dict[bytes, Principal] = {}
+        self._noted: dict[str, float] = {}
+        self._noting: set[asyncio.Task[None]] = set()
+
+    async def enter(self, request: Request) -> Principal:
+        """The one who asks.
+
+        Raises:
+            NotAuthenticated: there is no token, or it opens nothing.
+            TooManyAttempts: the address has tried too many that are none.
+        """
+        if self._open:
+            return _anybody(request)
+        version = await self._version.now()
+        return await self.enter_at(request, version)
+
+    async def enter_at(self, request: Request, version: object) -> Principal:
+        """The same, where the registry's version is known already."""
+        if self._open:
+            return _anybody(request)
+        if version != self._seen:
+            self._seen = version
+            self._known = {}
+        token = _bearer(request)
+        key = blake3(token.encode("utf-8", "replace"), key=self._secret).digest()
+        principal = self._known.get(key)
+        if principal is None:
+            principal = await self._identify(request, token)
+            if version == self._seen and len(self._known) < MOST_KNOWN:
+                self._known[key] = principal
+        tokens.check_time(principal, times.now())
+        if principal.token is not None and self._use_is_to_be_noted(principal.token):
+            noting = asyncio.create_task(run_in_threadpool(self._note_use, principal.token))
+            self._noting.add(noting)
+            noting.add_done_callback(self._noting.discard)
+        return principal
+
+    async def _identify(self, request: Request, token: str) -> Principal:
+        address = request.client.host if request.client else ""
+        wait = self._failures.wait(address)
+        if wait:
+            raise TooManyAttempts(wait)
+        try:
+            principal = await run_in_threadpool(self._authenticate, token)
+        except NotAuthenticated:
+            self._failures.add(address)
+            raise
+        return principal
+
+    def _authenticate(self, token: str) -> Principal:
+        if len(token) > LONGEST_TOKEN:
+            raise tokens.unknown()
+        if token.count(".") == 2:
+            return self._issuers.authenticate(token)
+        return self._registry.authenticate(token)
+
+    def _use_is_to_be_noted(self, identity: str) -> bool:
+        now = time.monotonic()
+        if now - self._noted.get(identity, -USE_NOTED_EVERY) < USE_NOTED_EVERY:
+            return False
+        self._noted[identity] = now
+        return True
+
+    def _note_use(self, identity: str) -> None:
+        """Write down that a token was used; a registry that is busy can still be read."""
+        with suppress(LineageError):
+            self._registry.token_used(identity, times.now())
+
+
+def _anybody(request: Request) -> Principal:
+    name = request.headers.get(ACTOR_HEADER)
+    name = check_actor(name.encode("latin-1").decode("utf-8", "replace")) if name else "anonymous"
+    return Principal(name, frozenset({Scope.ADMIN}))
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise NotAuthenticated(
+            "A token is needed.", remedy="Send it as Authorization: Bearer …, or set LINEAGE_TOKEN."
+        )
+    return token.strip()

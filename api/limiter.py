@@ -1,0 +1,41 @@
+"""Bounding how many tokens an address may try that are none."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from typing import Final
+
+WINDOW: Final = 60.0
+"""Seconds over which failures are counted."""
+
+MOST_ADDRESSES: Final = 10_000
+
+
+class Failures:
+    """Failed attempts by address: at most ``limit`` a minute, counted in this process.
+
+    A bucket that empties by the clock that never jumps (``time.monotonic``).
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def wait(self, address: str) -> int:
+        """Seconds until an address may try again; 0 for now."""
+        level = self._level(address)
+        if level < self._limit:
+            return 0
+        return max(1, round((level - self._limit + 1) * WINDOW / self._limit))
+
+    def add(self, address: str) -> None:
+        """Note a failure."""
+        self._buckets[address] = (self._level(address) + 1, time.monotonic())
+        self._buckets.move_to_end(address)
+        if len(self._buckets) > MOST_ADDRESSES:
+            self._buckets.popitem(last=False)
+
+    def _level(self, address: str) -> float:
+        level, at = self._buckets.get(address, (0.0, 0.0))
+        return max(0.0, level - (time.monotonic() - at) * self._limit / WINDOW)

@@ -1,0 +1,142 @@
+"""Prometheus metrics: requests, decisions, slots, the database."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter as Count
+from typing import TYPE_CHECKING, Any, Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from typing_extensions import override
+
+from lineage.errors import LineageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from starlette.types import Scope
+
+    from lineage.answers import Serving
+    from lineage.decision import Decision
+    from lineage.registry import Registry
+
+BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+NO_ROUTE: Final = "none"
+
+
+class Metrics:
+    """The counts of one server; where it has several workers they are added up."""
+
+    def __init__(self, registry: Registry) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._here = CollectorRegistry()
+        self._requests = Histogram(
+            "lineage_request_seconds",
+            "Time to answer a request.",
+            ("method", "route", "status"),
+            buckets=BUCKETS,
+            registry=self._here,
+        )
+        self._checks = Counter(
+            "lineage_decision_checks",
+            "What the guard's rules came to.",
+            ("environment", "rule", "status"),
+            registry=self._here,
+        )
+        self._decisions = Counter(
+            "lineage_decisions",
+            "What the guard decided.",
+            ("environment", "allowed"),
+            registry=self._here,
+        )
+        self._children: dict[tuple[str, str, int], Any] = {}
+        self._state = _State(registry)
+
+    def request(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count a request that was answered."""
+        route = scope.get("route")
+        path = getattr(route, "path", NO_ROUTE)
+        method = scope["method"] if path != NO_ROUTE else NO_ROUTE
+        key = (method, path, status)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = self._requests.labels(method, path, str(status))
+        child.observe(seconds)
+
+    def decided(self, decisions: Iterable[Decision]) -> None:
+        """Count what the guard decided."""
+        for decision in decisions:
+            where = decision.environment
+            self._decisions.labels(where, str(decision.allowed).lower()).inc()
+            for check in decision.checks:
+                self._checks.labels(where, check.code, check.status.value).inc()
+
+    def text(self) -> bytes:
+        """All of them, as Prometheus reads them; the state of the registry as it is now."""
+        shown = CollectorRegistry()
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            MultiProcessCollector(shown)  # type: ignore[no-untyped-call]
+        else:
+            shown.register(_All(self._here))
+        shown.register(self._state)
+        return generate_latest(shown)
+
+
+class _All(Collector):
+    """What another registry collects."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    @override
+    def collect(self) -> Iterator[Any]:
+        yield from self._registry.collect()
+
+
+class _State(Collector):
+    """The registry's slots by their state, and whether the database answers."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    @override
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        up = GaugeMetricFamily("lineage_database_up", "Whether the database answers.")
+        slots = GaugeMetricFamily(
+            "lineage_slots", "Slots by their state.", labels=["environment", "state"]
+        )
+        try:
+            states = Count(_states(self._registry.all_serving()))
+        except LineageError:
+            up.add_metric([], 0)
+        else:
+            up.add_metric([], 1)
+            for (environment, state), count in sorted(states.items()):
+                slots.add_metric([environment, state], count)
+        yield up
+        yield slots
+
+
+def _states(found: Iterable[Serving]) -> Iterator[tuple[str, str]]:
+    """Each state that each slot is in: several may hold at once, but for ``empty``."""
+    for slot in found:
+        if slot.serving is None:
+            yield slot.environment, "empty"
+            continue
+        yield slot.environment, "serving"
+        if slot.backup is not None:
+            yield slot.environment, "with-backup"
+        if slot.contradicted:
+            yield slot.environment, "contradicted"
+        if slot.waiver is not None:
+            yield slot.environment, "waived"

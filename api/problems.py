@@ -1,0 +1,199 @@
+"""Every error as RFC 9457 ``application/problem+json``, and how the documentation lists them."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from lineage import strict_json, wire
+from lineage.errors import CarryRefused, GuardRefused, LineageError, RegistryUnreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import Scope
+
+MEDIA_TYPE: Final = "application/problem+json"
+RETRY_SECONDS: Final = 1
+
+logger = logging.getLogger("lineage.server")
+
+
+class Problem(BaseModel):
+    """What is wrong, and what to do about it (RFC 9457)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=["urn:lineage-guard:problem:not-found"])
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(description="One sentence of what is wrong.")
+    code: str = Field(
+        description="Stable: programs decide by it.",
+        examples=["not-found", "guard-refused", "conflict"],
+    )
+    remedy: str = Field(description="One sentence of what to do.")
+    request_id: str | None = Field(default=None, description="Also in the server's log.")
+
+
+class TooManyAttempts(LineageError):
+    """An address tried too many tokens that were none."""
+
+    code = "too-many-attempts"
+    exit_code = 8
+    http_status = 429
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(
+            "Too many tokens from this address were not valid.",
+            remedy=f"Wait {seconds} seconds, and use a valid one.",
+        )
+        self.seconds = seconds
+
+
+_HTTP: Final = {
+    404: ("no-such-route", "There is nothing at this address.", "See /openapi.json."),
+    405: ("method-not-allowed", "This address does not know the method.", "See the Allow header."),
+    413: ("body-too-large", "The body is too large.", "Send less."),
+    415: (
+        "unsupported-media-type",
+        "The body is not JSON.",
+        "Send it as Content-Type: application/json.",
+    ),
+}
+
+_DESCRIPTIONS: Final = {
+    401: "Without a valid token nothing is readable.",
+    403: "The token lacks the scope, the environment or the model.",
+    404: "It is not recorded.",
+    409: "The guard refuses; `decision` holds every rule's verdict.",
+    412: "It moved since the caller looked, or the change contradicts what is recorded.",
+    413: "The body is too large.",
+    415: "The body is not JSON.",
+    422: "The request cannot be understood, or a digest is not what its manifest comes to.",
+    429: "Too many invalid tokens came from this address; wait for `Retry-After` seconds.",
+    500: "A defect, or recorded data that is damaged.",
+    503: "The database cannot be used now; try again after `Retry-After` seconds.",
+}
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The errors of a route, for its documentation."""
+    return {
+        status: {
+            "description": _DESCRIPTIONS[status],
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in statuses
+    }
+
+
+READ: Final = documented(401, 403, 404, 422, 429, 500, 503)
+WRITE: Final = documented(401, 403, 404, 412, 413, 415, 422, 429, 500, 503)
+MOVE: Final = WRITE | documented(409)
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of the application become a problem."""
+    app.add_exception_handler(LineageError, _of_ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+
+
+def problem(
+    request: Request | None,
+    error: LineageError,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The response that an error of ours becomes."""
+    more = dict(headers or {})
+    if isinstance(error, RegistryUnreachable):
+        more["Retry-After"] = str(RETRY_SECONDS)
+    if isinstance(error, TooManyAttempts):
+        more["Retry-After"] = str(error.seconds)
+    if error.http_status == 401:
+        more["WWW-Authenticate"] = 'Bearer realm="lineage"'
+    return _response(
+        request, error.http_status, error.code, str(error), error.remedy, more, _details(error)
+    )
+
+
+def _details(error: LineageError) -> dict[str, Any]:
+    if isinstance(error, GuardRefused):
+        decisions = [wire.decision_to_json(made) for made in error.decisions]
+        return {"decision": decisions[0], "decisions": decisions}
+    if isinstance(error, CarryRefused):
+        return {"difference": error.details}
+    return {}
+
+
+def _response(
+    request: Request | None,
+    status: int,
+    code: str,
+    detail: str,
+    remedy: str,
+    headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> Response:
+    document = {
+        "type": f"urn:lineage-guard:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "remedy": remedy,
+        "request_id": request.scope.get("lineage.request_id") if request is not None else None,
+        **(more or {}),
+    }
+    body = strict_json.dumps(document).encode("utf-8", "backslashreplace")
+    return Response(body, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+async def _of_ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, LineageError)  # noqa: S101 - registered for it
+    if error.http_status >= 500:
+        logger.warning("%s %s", error, error.remedy)
+    return problem(request, error)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
+    errors = [
+        {"place": ".".join(str(part) for part in one["loc"])[:200], "message": one["msg"][:200]}
+        for one in error.errors()[:20]
+    ]
+    first = errors[0] if errors else {"place": "the request", "message": "it is not valid"}
+    return _response(
+        request,
+        422,
+        "invalid-request",
+        f"{first['place']}: {first['message']}.",
+        "See /openapi.json for what this address takes.",
+        more={"errors": errors},
+    )
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
+    status = error.status_code
+    known = ("http-error", str(error.detail), "See /openapi.json.")
+    code, detail, remedy = _HTTP.get(status, known)
+    return _response(request, status, code, detail, remedy, error.headers)
+
+
+def unexpected(scope: Scope) -> Response:
+    """What is answered to a failure that nobody foresaw."""
+    return _response(
+        Request(scope),
+        500,
+        "internal-error",
+        "Something failed that nobody foresaw.",
+        "Report it with the request id: the server's log has the rest.",
+    )

@@ -1,0 +1,198 @@
+"""Environments, and the pipelines that run in them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Response
+
+from lineage import wire
+from lineage.access import Principal, Scope
+from lineage.answers import Moved
+from lineage.components import EnvironmentKind
+from lineage.errors import NotPermitted
+from lineage.names import Reference
+from lineage.policy_file import policy_of
+from lineage.registry import Registry
+from lineage.requests import DeclaredEnvironment
+
+from .. import paging, schemas
+from ..answers import answer
+from ..problems import MOVE, READ, WRITE
+from ..schemas import EnvPath, PipelinePath
+from ..service import Call, Reads, Route, call_of, needs
+from .slots import waiver
+
+ENVIRONMENT = "/v1/environments/{env}"
+
+router = APIRouter(tags=["environments"], route_class=Route)
+
+Reader = Annotated[Principal, needs(Scope.READ)]
+Administers = Annotated[Call, call_of(Scope.ADMIN)]
+Deploys = Annotated[Call, call_of(Scope.DEPLOY)]
+
+
+@router.get(
+    "/v1/environments",
+    response_model=schemas.PageAnswer,
+    responses=READ,
+    summary="The environments by name",
+)
+def environments(
+    parts: Reads, caller: Reader, limit: paging.Limit = 100, cursor: paging.Cursor = None
+) -> Response:
+    """Each with its policy, its deployments and its slots. A bound token sees only its own."""
+    found = [
+        _open(caller, one)
+        for one in parts.registry.environments()
+        if caller.sees_environment(one["name"])
+    ]
+    return answer(paging.sliced("environments", found, cursor, limit))
+
+
+@router.post(
+    "/v1/environments",
+    status_code=201,
+    response_model=schemas.EnvironmentAnswer,
+    responses=WRITE
+    | {200: {"model": schemas.EnvironmentAnswer, "description": "It was there already."}},
+    summary="Create an environment",
+)
+def create(body: schemas.EnvironmentBody, parts: Reads, call: Administers) -> Response:
+    """Its kind never changes."""
+    call.principal.require(Scope.ADMIN, environment=body.name)
+
+    def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
+        created = registry.create_environment(
+            body.name, EnvironmentKind(body.kind), actor=call.principal.name
+        )
+        document = registry.environment(body.name) | {"created": created}
+        return 201 if created else 200, document, {"Location": ENVIRONMENT.format(env=body.name)}
+
+    return parts.once(call, act)
+
+
+@router.put(
+    "/v1/environments",
+    response_model=schemas.Answer,
+    responses=WRITE,
+    summary="Make environments what they are declared to be",
+)
+def apply(body: schemas.ApplyBody, parts: Reads, call: Administers) -> Response:
+    """With `dry_run`, only the plan."""
+    for one in body.environments:
+        call.principal.require(Scope.ADMIN, environment=one.name)
+    declared = [
+        DeclaredEnvironment(
+            one.name,
+            policy_of(one.policy.model_dump()),
+            EnvironmentKind(one.kind) if one.kind is not None else None,
+        )
+        for one in body.environments
+    ]
+
+    def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
+        plan = registry.apply_environments(
+            declared, dry_run=body.dry_run, actor=call.principal.name
+        )
+        return 200, {"plan": [change.to_json() for change in plan]}, {}
+
+    if body.dry_run:
+        return answer(act(parts.registry)[1])
+    return parts.once(call, act)
+
+
+@router.get(
+    ENVIRONMENT,
+    response_model=schemas.EnvironmentAnswer,
+    responses=READ,
+    summary="Every slot and pipeline deployment of an environment",
+)
+def environment(env: EnvPath, parts: Reads, caller: Reader) -> Response:
+    """With its policy. A token that is bound to models sees only their slots."""
+    return answer(_open(caller, parts.registry.environment(env)))
+
+
+@router.get(
+    ENVIRONMENT + "/pipelines/{pipeline}",
+    response_model=schemas.PipelineVersionAnswer,
+    responses=READ,
+    summary="The version of a pipeline that runs in an environment",
+)
+def deployed(env: EnvPath, pipeline: PipelinePath, parts: Reads, _: Reader) -> Response:
+    """With its manifest."""
+    return answer(parts.registry.deployed_pipeline(env, pipeline).to_json())
+
+
+@router.put(
+    ENVIRONMENT + "/pipelines/{pipeline}",
+    response_model=schemas.MovedAnswer,
+    responses=MOVE,
+    summary="Record that a pipeline version now runs in an environment",
+)
+def deploy(
+    env: EnvPath,
+    pipeline: PipelinePath,
+    body: schemas.DeploymentBody,
+    parts: Reads,
+    call: Deploys,
+) -> Response:
+    """Refused where a serving model would be left without a passing validation on it."""
+    return _release(env, pipeline, body, (), parts, call)
+
+
+@router.post(
+    ENVIRONMENT + "/releases",
+    response_model=schemas.MovedAnswer,
+    responses=MOVE,
+    summary="Move a pipeline and models that ride on it in one step, or not at all",
+)
+def release(env: EnvPath, body: schemas.ReleaseBody, parts: Reads, call: Deploys) -> Response:
+    """With `dry_run`, only the plan; its `revisions` can be given back as `seen`."""
+    call.principal.require(
+        Scope.DEPLOY, models=[Reference.parse(text).model for text in body.versions]
+    )
+    return _release(env, None, body, body.versions, parts, call)
+
+
+def _release(
+    env: str,
+    name: str | None,
+    body: schemas.DeploymentBody,
+    references: tuple[str, ...] | list[str],
+    parts: Reads,
+    call: Call,
+) -> Response:
+    target = wire.pipeline_from_json(body.pipeline.model_dump(), name)
+    if name is not None and target.name != name:
+        raise NotPermitted(
+            f"The body is of pipeline {target.name}, the address of {name}.",
+            remedy="Name one pipeline.",
+        )
+    asked = waiver(body.waiver)
+    moved: list[Moved] = []
+
+    def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
+        done = registry.release(
+            env,
+            target,
+            references,
+            reason=body.reason,
+            waive=asked,
+            seen=body.seen,
+            dry_run=body.dry_run,
+            actor=call.principal.name,
+        )
+        call.principal.require(Scope.DEPLOY, models=[step.model for step in done.steps])
+        moved.append(done)
+        return 200, wire.moved_to_json(done) | {"dry_run": body.dry_run}, {}
+
+    if body.dry_run:
+        return answer(act(parts.registry)[1])
+    return parts.once(call, act, lambda: moved[0].decisions if moved else ())
+
+
+def _open(caller: Principal, document: dict[str, Any]) -> dict[str, Any]:
+    """An environment as one sees it who is bound to some models."""
+    slots = [slot for slot in document["slots"] if caller.sees_model(slot["model"])]
+    return document | {"slots": slots}

@@ -1,0 +1,94 @@
+"""The history, and what was made from what."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+
+from lineage.access import Principal, Scope
+from lineage.graph import Direction
+
+from .. import paging, schemas
+from ..answers import answer
+from ..problems import READ
+from ..schemas import DigestPath
+from ..service import Reads, Route, needs
+
+router = APIRouter(tags=["history"], route_class=Route)
+
+Reader = Annotated[Principal, needs(Scope.READ)]
+
+
+@router.get(
+    "/v1/events",
+    response_model=schemas.EventsAnswer,
+    responses=READ,
+    summary="The history of events",
+)
+def events(
+    parts: Reads,
+    caller: Reader,
+    after: Annotated[
+        int | None, Query(ge=0, le=2**53, description="The number behind which to go on.")
+    ] = None,
+    subject: Annotated[
+        str | None,
+        Query(
+            max_length=300, description="A model, a version, a slot, an environment, a pipeline."
+        ),
+    ] = None,
+    order: Annotated[
+        Literal["oldest", "newest"], Query(description="Which comes first.")
+    ] = "oldest",
+    limit: paging.Limit = 100,
+) -> Response:
+    """The oldest first; to follow it, give the last number that you saw as `after`.
+
+    The newest first with `order=newest`; `after` goes on towards the oldest then. For tokens that
+    are bound to nothing.
+    """
+    caller.require_unbound()
+    if order == "newest":
+        found = parts.registry.history(subject, before=after, limit=limit + 1)
+    else:
+        found = parts.registry.events(after=after or 0, subject=subject, limit=limit + 1)
+    following = found[limit - 1]["seq"] if len(found) > limit else None
+    return answer({"items": found[:limit], "next": following})
+
+
+@router.get(
+    "/v1/audit",
+    response_model=schemas.AuditAnswer,
+    responses=READ,
+    summary="Prove the chain of events, and that it tells the present state",
+)
+def audit(parts: Reads, caller: Reader) -> Response:
+    """Reads the whole history. For tokens that are bound to nothing."""
+    caller.require_unbound()
+    found = parts.registry.audit()
+    return answer(
+        {
+            "valid": not found.problems,
+            "events": found.events,
+            "head": found.head,
+            "problems": list(found.problems),
+        }
+    )
+
+
+@router.get(
+    "/v1/lineage/{digest:path}",
+    response_model=schemas.LineageAnswer,
+    responses=READ,
+    summary="What made a digest, or what was made from it",
+)
+def lineage(
+    digest: DigestPath,
+    parts: Reads,
+    caller: Reader,
+    direction: Annotated[Literal["up", "down"], Query()] = "up",
+) -> Response:
+    """Of a tuple, code, data, a data item, a pipeline or weights; for tokens bound to nothing."""
+    caller.require_unbound()
+    return answer(parts.registry.lineage(digest, Direction(direction)))

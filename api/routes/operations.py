@@ -1,0 +1,50 @@
+"""Whether the server lives, whether it is ready, and its measures."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Request, Response
+
+from lineage.access import Principal, Scope
+from lineage.errors import LineageError
+
+from .. import metrics, schemas
+from ..answers import answer
+from ..problems import READ, documented, problem
+from ..service import Reads, Route, needs
+
+router = APIRouter(tags=["operations"], route_class=Route)
+
+
+@router.get("/healthz", response_model=schemas.Answer, summary="Whether the process lives")
+async def alive() -> Response:
+    """Says nothing of the database."""
+    return answer({"status": "alive"})
+
+
+@router.get(
+    "/readyz",
+    response_model=schemas.Answer,
+    responses=documented(500, 503),
+    summary="Whether requests can be served",
+)
+def ready(request: Request, parts: Reads) -> Response:
+    """The database answers, and its schema is this program's."""
+    try:
+        parts.registry.require_current()
+    except LineageError as error:
+        return problem(request, error)
+    return answer({"status": "ready"})
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses=READ | {200: {"content": {metrics.CONTENT_TYPE: {"schema": {"type": "string"}}}}},
+    summary="Measures for Prometheus",
+)
+def measures(parts: Reads, caller: Annotated[Principal, needs(Scope.READ)]) -> Response:
+    """Requests, decisions by rule and outcome, slots by state, the database."""
+    caller.require_unbound()
+    return Response(parts.metrics.text(), media_type=metrics.CONTENT_TYPE)

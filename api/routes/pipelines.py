@@ -1,0 +1,60 @@
+"""Recorded pipeline versions."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+
+from lineage.access import Principal, Scope
+from lineage.answers import NamedPipeline
+
+from .. import paging, schemas
+from ..answers import answer
+from ..problems import READ
+from ..schemas import DigestPath, PipelinePath
+from ..service import Reads, Route, needs
+
+router = APIRouter(tags=["pipelines"], route_class=Route)
+
+Reader = Annotated[Principal, needs(Scope.READ)]
+
+
+@router.get(
+    "/v1/pipelines/{pipeline}/versions",
+    response_model=schemas.PageAnswer,
+    responses=READ,
+    summary="Every recorded version of a pipeline, the newest first",
+)
+def versions(
+    pipeline: PipelinePath,
+    parts: Reads,
+    _: Reader,
+    limit: paging.Limit = 100,
+    cursor: paging.Cursor = None,
+) -> Response:
+    """With their manifests."""
+    found = [row.to_json() for row in parts.registry.pipeline_versions(pipeline)]
+    return answer(paging.sliced("pipelines", found, cursor, limit))
+
+
+@router.get(
+    "/v1/pipelines/{pipeline}/versions/{digest:path}",
+    response_model=schemas.PipelineVersionAnswer,
+    responses=READ | {412: {"description": "The digest is not unique: give the BLAKE3."}},
+    summary="A recorded pipeline version",
+)
+def version(pipeline: PipelinePath, digest: DigestPath, parts: Reads, _: Reader) -> Response:
+    """By its digest, its BLAKE3, or a unique beginning of either."""
+    return answer(parts.registry.pipeline(NamedPipeline(pipeline, digest)).to_json())
+
+
+@router.get(
+    "/v1/pipeline-versions/{digest:path}",
+    response_model=schemas.PipelineVersionAnswer,
+    responses=READ | {412: {"description": "The digest is not unique: give the BLAKE3."}},
+    summary="A recorded pipeline version, of whatever pipeline",
+)
+def any_version(digest: DigestPath, parts: Reads, _: Reader) -> Response:
+    """By its digest, its BLAKE3, or a unique beginning of either."""
+    return answer(parts.registry.pipeline(NamedPipeline(None, digest)).to_json())

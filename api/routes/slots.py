@@ -1,0 +1,267 @@
+"""What serves: the look-up, the guard, and every move of a slot."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Response
+
+from lineage import times, wire
+from lineage.access import Principal, Scope
+from lineage.answers import Moved, NamedPipeline
+from lineage.errors import Conflict, UsageError
+from lineage.registry import Registry
+from lineage.requests import Observed, WaiverRequest
+
+from .. import paging, schemas
+from ..answers import answer
+from ..lookup import LookupRoute, look_up
+from ..problems import MOVE, READ, WRITE
+from ..schemas import EnvPath, ModelPath
+from ..service import Call, Reads, Route, call_of, needs
+
+SLOT = "/v1/environments/{env}/models/{model}"
+TAG = "serving"
+
+router = APIRouter(tags=[TAG], route_class=Route)
+lookups = APIRouter(tags=[TAG], route_class=LookupRoute)
+
+Deploys = Annotated[Call, call_of(Scope.DEPLOY)]
+IfMatch = Annotated[
+    str | None,
+    Header(description='The slot\'s ETag as it was seen, e.g. `"3"`: else 412.', max_length=200),
+]
+_ETAG = re.compile(r'"(0|[1-9][0-9]{0,9})(-[0-9a-f]{16})?"')
+
+lookups.add_api_route(
+    SLOT,
+    look_up,
+    methods=["GET"],
+    response_model=schemas.SlotAnswer,
+    responses=READ | {304: {"description": "The slot is as `If-None-Match` says."}},
+    summary="What serves, and its backup",
+)
+
+
+@router.post(
+    SLOT + "/guard",
+    response_model=schemas.DecisionAnswer,
+    responses=WRITE,
+    summary="Decide whether a version may serve; change nothing",
+)
+def guard(
+    env: EnvPath,
+    model: ModelPath,
+    body: schemas.GuardBody,
+    parts: Reads,
+    _: Annotated[Principal, needs(Scope.READ)],
+) -> Response:
+    """The decision: every rule with its status, a sentence, details and a remedy."""
+    running = None
+    if body.pipeline is not None:
+        found = wire.pipeline_from_json(body.pipeline.model_dump(), model)
+        running = (
+            parts.registry.pipeline(found).version
+            if isinstance(found, NamedPipeline)
+            else found.version
+        )
+    made = parts.registry.guard(reference(model, body.version), env, running=running)
+    parts.metrics.decided([made])
+    return answer(wire.decision_to_json(made))
+
+
+@router.post(
+    SLOT + "/promote",
+    response_model=schemas.MovedSlotAnswer,
+    responses=MOVE,
+    summary="Let a version serve, if the guard allows it",
+)
+def promote(
+    env: EnvPath,
+    model: ModelPath,
+    body: schemas.PromoteBody,
+    parts: Reads,
+    call: Deploys,
+    if_match: IfMatch = None,
+) -> Response:
+    """What served before becomes the backup."""
+    expected = revision(if_match)
+
+    def act(registry: Registry) -> Moved:
+        return registry.promote(
+            reference(model, body.version),
+            env,
+            expect_revision=expected,
+            reason=body.reason,
+            waive=waiver(body.waiver),
+            actor=call.principal.name,
+        )
+
+    return _move(parts, call, act)
+
+
+@router.post(
+    SLOT + "/rollback",
+    response_model=schemas.MovedSlotAnswer,
+    responses=MOVE,
+    summary="Let the backup serve again, if the guard allows it",
+)
+def rollback(
+    env: EnvPath,
+    model: ModelPath,
+    parts: Reads,
+    call: Deploys,
+    body: schemas.RollbackBody | None = None,
+    if_match: IfMatch = None,
+) -> Response:
+    """What served before does not become the backup."""
+    expected = revision(if_match)
+    asked = body or schemas.RollbackBody()
+
+    def act(registry: Registry) -> Moved:
+        return registry.rollback(
+            model,
+            env,
+            reason=asked.reason,
+            expect_revision=expected,
+            waive=waiver(asked.waiver),
+            actor=call.principal.name,
+        )
+
+    return _move(parts, call, act)
+
+
+@router.post(
+    SLOT + "/retire",
+    response_model=schemas.MovedSlotAnswer,
+    responses=MOVE,
+    summary="Empty a slot",
+)
+def retire(
+    env: EnvPath,
+    model: ModelPath,
+    parts: Reads,
+    call: Deploys,
+    body: schemas.RetireBody | None = None,
+    if_match: IfMatch = None,
+) -> Response:
+    """Nothing serves, nothing stands by."""
+    expected = revision(if_match)
+    reason = body.reason if body is not None else None
+
+    def act(registry: Registry) -> Moved:
+        actor = call.principal.name
+        return registry.retire(model, env, reason=reason, expect_revision=expected, actor=actor)
+
+    return _move(parts, call, act)
+
+
+@router.post(
+    SLOT + "/observations",
+    status_code=201,
+    response_model=schemas.Answer,
+    responses=WRITE,
+    summary="Report what an instance of a service has loaded",
+)
+def observe(
+    env: EnvPath,
+    model: ModelPath,
+    body: schemas.ObservationBody,
+    parts: Reads,
+    call: Annotated[Call, call_of(Scope.OBSERVE)],
+) -> Response:
+    """The newest report of each instance is kept."""
+    observed = Observed(body.instance, body.weights, body.loaded_at, body.pipeline)
+
+    def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
+        actor = call.principal.name
+        return 201, registry.report(model, env, observed, actor=actor), {}
+
+    return parts.once(call, act)
+
+
+@router.get(
+    SLOT + "/observations",
+    response_model=schemas.PageAnswer,
+    responses=READ,
+    summary="What the instances of a service say that they have loaded",
+)
+def observations(
+    env: EnvPath,
+    model: ModelPath,
+    parts: Reads,
+    _: Annotated[Principal, needs(Scope.READ)],
+    limit: paging.Limit = 100,
+    cursor: paging.Cursor = None,
+) -> Response:
+    """By instance; `in_step` tells whether it is what the registry declares."""
+    found = parts.registry.observations(model, env)
+    return answer(paging.sliced("observations", found, cursor, limit))
+
+
+@router.get(
+    SLOT + "/history",
+    response_model=schemas.SlotAnswer,
+    responses=READ,
+    summary="What served at a past moment",
+)
+def serving_at(
+    env: EnvPath,
+    model: ModelPath,
+    at: Annotated[str, Query(max_length=40, examples=["2026-11-21T08:00:00Z"])],
+    parts: Reads,
+    _: Annotated[Principal, needs(Scope.READ)],
+) -> Response:
+    """From the history of events."""
+    return answer(parts.registry.serving(model, env, at=at).to_json())
+
+
+def reference(model: str, selector: str) -> str:
+    """A version as the registry's verbs name it."""
+    environment, colon, backup = selector.partition(":")
+    return f"{model}@{environment}/{backup}" if colon else f"{model}@{selector}"
+
+
+def revision(if_match: str | None) -> int | None:
+    """The revision that an ``If-Match`` asks for.
+
+    Raises:
+        UsageError: it is no ETag of a slot.
+        Conflict: it is a weak one, which matches nothing.
+    """
+    if if_match is None or if_match.strip() == "*":
+        return None
+    found = _ETAG.fullmatch(if_match.strip())
+    if found is not None:
+        return int(found[1])
+    if if_match.strip().startswith("W/"):
+        raise Conflict("A weak ETag guards no write.", remedy="Give the slot's own ETag.")
+    raise UsageError(
+        "If-Match is no ETag of a slot.", remedy='Write it as it was given, for example "3".'
+    )
+
+
+def waiver(body: schemas.WaiverBody | None) -> WaiverRequest | None:
+    """The waiver that a body asks for.
+
+    Raises:
+        UsageError: a code is no rule, the reason is missing, or the time is over.
+    """
+    if body is None:
+        return None
+    until = times.parse_time(body.until) if body.until is not None else None
+    return WaiverRequest.checked(body.codes, body.reason, until, times.now())
+
+
+def _move(parts: Reads, call: Call, act: Any) -> Response:  # noqa: ANN401 - a move
+    moved: list[Moved] = []
+
+    def made(registry: Registry) -> tuple[int, Any, dict[str, str]]:
+        done: Moved = act(registry)
+        moved.append(done)
+        slot = done.slots[0]
+        document = slot.to_json() | {"changed": done.changed, "move": wire.moved_to_json(done)}
+        return 200, document, {"ETag": f'"{slot.etag}"'}
+
+    return parts.once(call, made, lambda: moved[0].decisions if moved else ())

@@ -1,0 +1,91 @@
+"""Tokens, and who asks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Response
+
+from lineage import times
+from lineage.access import Principal, Scope
+from lineage.registry import Registry
+from lineage.requests import NewToken
+
+from .. import paging, schemas
+from ..answers import answer
+from ..problems import READ, WRITE
+from ..service import Call, Reads, Route, call_of, needs
+
+router = APIRouter(tags=["access"], route_class=Route)
+
+Administers = Annotated[Call, call_of(Scope.ADMIN)]
+
+
+@router.get(
+    "/v1/principal",
+    response_model=schemas.PrincipalAnswer,
+    responses=READ,
+    summary="Who asks, and what is open to them",
+)
+def principal(caller: Annotated[Principal, needs(Scope.READ)]) -> Response:
+    """What the token that comes with the request says."""
+    return answer(caller.to_json())
+
+
+@router.get(
+    "/v1/tokens",
+    response_model=schemas.PageAnswer,
+    responses=READ,
+    summary="Every token without its secret, the newest first",
+)
+def tokens(
+    parts: Reads,
+    caller: Annotated[Principal, needs(Scope.ADMIN)],
+    limit: paging.Limit = 100,
+    cursor: paging.Cursor = None,
+) -> Response:
+    """Those that are revoked or over stay listed."""
+    caller.require_unbound()
+    return answer(paging.sliced("tokens", parts.registry.tokens(), cursor, limit))
+
+
+@router.post(
+    "/v1/tokens",
+    status_code=201,
+    response_model=schemas.NewTokenAnswer,
+    responses=WRITE,
+    summary="Make a token",
+)
+def create(body: schemas.TokenBody, parts: Reads, call: Administers) -> Response:
+    """The secret is shown once. An `Idempotency-Key` is not taken: its answer would be kept."""
+    call.principal.require_unbound()
+    until = times.parse_time(body.expires_at) if body.expires_at is not None else None
+    new = NewToken(
+        body.name,
+        tuple(body.scopes),
+        tuple(body.environments) if body.environments is not None else None,
+        tuple(body.models) if body.models is not None else None,
+        until,
+    )
+    made = parts.registry.create_token(new, actor=call.principal.name)
+    return answer(made, 201, {"Cache-Control": "no-store"})
+
+
+@router.delete(
+    "/v1/tokens/{id}",
+    response_model=schemas.TokenAnswer,
+    responses=WRITE,
+    summary="Revoke a token",
+)
+def revoke(
+    id: Annotated[str, Path(pattern=r"^[a-z2-7]{12}$")],  # noqa: A002 - the address says so
+    parts: Reads,
+    call: Administers,
+) -> Response:
+    """It opens nothing from now on, on every server."""
+    call.principal.require_unbound()
+
+    def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
+        return 200, registry.revoke_token(id, actor=call.principal.name), {}
+
+    return parts.once(call, act)

@@ -1,0 +1,510 @@
+"""What goes in and out, for FastAPI to check and to document; the shapes are the design's (§7)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Path
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from lineage.decision import Status
+
+from .service import Body
+
+NAME = r"^[a-z0-9][a-z0-9._-]{0,127}$"
+SELECTOR = r"^([1-9][0-9]{0,9}|latest|[a-z0-9][a-z0-9._-]{0,127}(:backup)?)$"
+PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
+
+Name = Annotated[str, StringConstraints(pattern=NAME, max_length=128)]
+Digest = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,31}:[!-~]{1,2000}$", max_length=2033),
+    Field(examples=["xxh3:99aa06d3014798d86001c324468d497f"]),
+]
+Text = Annotated[str, StringConstraints(max_length=2000)]
+Line = Annotated[str, StringConstraints(max_length=1000, pattern=PRINTABLE)]
+Moment = Annotated[
+    str,
+    StringConstraints(max_length=40),
+    Field(description="ISO 8601; UTC without a zone.", examples=["2026-11-21T08:00:00Z"]),
+]
+Selector = Annotated[
+    str,
+    StringConstraints(pattern=SELECTOR, max_length=140),
+    Field(
+        description="A number, `latest`, or what serves in an environment: `production`, "
+        "`production:backup`.",
+        examples=["7", "latest", "staging"],
+    ),
+]
+
+EnvPath = Annotated[str, Path(pattern=NAME, max_length=128, examples=["production"])]
+ModelPath = Annotated[str, Path(pattern=NAME, max_length=128, examples=["churn"])]
+PipelinePath = Annotated[str, Path(pattern=NAME, max_length=128, examples=["churn"])]
+VersionPath = Annotated[
+    str,
+    Path(
+        pattern=SELECTOR,
+        max_length=140,
+        description="A number, `latest`, or what serves in an environment: `production`, "
+        "`production:backup`.",
+        examples=["7"],
+    ),
+]
+DigestPath = Annotated[
+    str,
+    Path(
+        min_length=1,
+        max_length=2033,
+        description="`algorithm:value`, whole or a unique beginning of it.",
+        examples=["xxh3:99aa06d3014798d86001c324468d497f"],
+    ),
+]
+
+
+# bodies
+
+
+class CodeBody(Body):
+    """The git commit, and the digest of what differs from it in the working tree."""
+
+    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
+    difference: Digest | None = None
+    remote: Line | None = None
+    branch: Line | None = None
+    subfolder: Annotated[str, StringConstraints(max_length=1000)] = ""
+
+
+class DataItemBody(Body):
+    """One named data item; ``size`` in bytes where it is known."""
+
+    name: Line
+    digest: Digest
+    known: Literal["verified", "asserted"]
+    size: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
+
+
+class StageBody(Body):
+    """One stage of a pipeline, as the manifest holds it."""
+
+    cmd: list[str]
+    code: dict[str, Digest]
+    params: dict[str, dict[str, Any]]
+    inputs: list[str]
+    outputs: list[str]
+
+
+class ManifestBody(Body):
+    """The canonical description of a pipeline; its digest is ``H("lineage-pipeline/1", …)``."""
+
+    stages: dict[str, StageBody]
+    files: dict[str, Digest]
+
+
+class PipelineBody(Body):
+    """A pipeline version: its ``manifest``, a ``stated`` digest, or a recorded one.
+
+    A recorded one is named by its ``digest``. Beside a manifest, ``digest`` and ``blake3`` are
+    claims that the server checks.
+    """
+
+    name: Name | None = None
+    manifest: ManifestBody | None = None
+    stated: Digest | None = None
+    digest: Digest | None = None
+    blake3: Digest | None = None
+    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")] | None = (
+        None
+    )
+    dirty: bool = False
+
+
+class WeightsBody(Body):
+    """The weights; ``size`` in bytes over all ``files``."""
+
+    digest: Digest
+    blake3: Digest | None = None
+    path: Line
+    size: Annotated[int, Field(ge=1, le=2**63 - 1)]
+    files: Annotated[int, Field(ge=1, le=2**31 - 1)] = 1
+
+
+class DigestsBody(Body):
+    """What a client took the digests to be; the server takes them anew and refuses others."""
+
+    tuple: Digest | None = None
+    code: Digest | None = None
+    data: Digest | None = None
+    pipeline: Digest | None = None
+    weights: Digest | None = None
+
+
+class VersionBody(Body):
+    """A model version to register; ``production`` needs all four components and clean code."""
+
+    kind: Literal["production", "experiment"] = "production"
+    code: CodeBody | None = None
+    data: Annotated[list[DataItemBody], Field(min_length=1, max_length=100_000)] | None = None
+    pipeline: PipelineBody | None = None
+    weights: WeightsBody | None = None
+    digests: DigestsBody | None = None
+    parent: Annotated[str, StringConstraints(max_length=300)] | None = Field(
+        default=None, description="The version it was made from.", examples=["churn@6"]
+    )
+    run: dict[str, Any] | None = Field(default=None, description="The training that was run.")
+
+
+class CarriedBody(Body):
+    """The validation that a verdict rests on, and what differs, in words."""
+
+    rests_on: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    difference: Text
+
+
+class ValidationBody(Body):
+    """A verdict. It cannot be a pass where a requirement does not hold of the metrics."""
+
+    pipeline: PipelineBody
+    passed: bool
+    metrics: dict[str, Any] | None = None
+    requirements: Annotated[list[Text], Field(max_length=1000)] = Field(
+        default_factory=list, examples=[["auc >= 0.80"]]
+    )
+    run: dict[str, Any] | None = None
+    data: Annotated[list[DataItemBody], Field(min_length=1, max_length=100_000)] | None = None
+    carried: CarriedBody | None = None
+
+
+class ApprovalBody(Body):
+    """For which environment a version is approved; by whom, the token says."""
+
+    environment: Name
+
+
+class WeightsCheckBody(Body):
+    """What a look for the weights found."""
+
+    state: Literal["intact", "missing", "changed"]
+    place: Line
+
+
+class WaiverBody(Body):
+    """Rules to waive, why, and until when (default: while the version serves there)."""
+
+    codes: Annotated[list[Annotated[str, StringConstraints(max_length=60)]], Field(min_length=1)]
+    reason: Text
+    until: Moment | None = None
+
+
+class RetireBody(Body):
+    """Why a slot is emptied."""
+
+    reason: Text | None = None
+
+
+class RollbackBody(Body):
+    """Why a slot goes back to its backup."""
+
+    reason: Text | None = None
+    waiver: WaiverBody | None = None
+
+
+class PromoteBody(Body):
+    """The version that is to serve."""
+
+    version: Selector
+    reason: Text | None = None
+    waiver: WaiverBody | None = None
+
+
+class GuardBody(Body):
+    """The version to decide on, and a pipeline version to suppose running."""
+
+    version: Selector
+    pipeline: PipelineBody | None = None
+
+
+class DeploymentBody(Body):
+    """A pipeline version that is to run; ``seen`` holds the revisions of the slots of a plan."""
+
+    pipeline: PipelineBody
+    reason: Text | None = None
+    waiver: WaiverBody | None = None
+    seen: dict[str, int] | None = None
+    dry_run: bool = False
+
+
+class ReleaseBody(DeploymentBody):
+    """A pipeline version and the versions that move with it."""
+
+    versions: Annotated[
+        list[Annotated[str, StringConstraints(max_length=300)]], Field(max_length=1000)
+    ] = Field(default_factory=list, examples=[["churn@7"]])
+
+
+class EnvironmentBody(Body):
+    """An environment to create."""
+
+    name: Name
+    kind: Literal["production", "experimental"]
+
+
+class PolicyBody(Body):
+    """What an environment demands: the keys of docs/reference/policy.md."""
+
+    require: list[Text] = Field(default_factory=list)
+    models: dict[Name, list[Text]] = Field(default_factory=dict)
+    promote_from: Name | None = None
+    approvals: Annotated[int, Field(ge=0, le=100)] = 0
+    not_approvers: list[Line] = Field(default_factory=list)
+    backup: bool = False
+    accept_carried: bool = True
+    waive: dict[str, list[Line]] = Field(default_factory=dict)
+
+
+class DeclaredBody(Body):
+    """An environment as it is to be."""
+
+    name: Name
+    kind: Literal["production", "experimental"] | None = None
+    policy: PolicyBody = Field(default_factory=PolicyBody)
+
+
+class ApplyBody(Body):
+    """Environments as they are to be; those that are not named stay."""
+
+    environments: Annotated[list[DeclaredBody], Field(min_length=1, max_length=100)]
+    dry_run: bool = False
+
+
+class ModelBody(Body):
+    """A model to record."""
+
+    name: Name
+
+
+class ObservationBody(Body):
+    """What an instance of a service has loaded."""
+
+    instance: Annotated[str, StringConstraints(max_length=200, min_length=1, pattern=PRINTABLE)]
+    weights: Digest
+    pipeline: Digest | None = None
+    loaded_at: Moment
+
+
+class TokenBody(Body):
+    """A token to make."""
+
+    name: Annotated[str, StringConstraints(max_length=200, min_length=1, pattern=PRINTABLE)]
+    scopes: Annotated[
+        list[Literal["read", "register", "validate", "approve", "deploy", "observe", "admin"]],
+        Field(min_length=1, max_length=7),
+    ]
+    environments: Annotated[list[Name], Field(min_length=1, max_length=100)] | None = None
+    models: Annotated[list[Name], Field(min_length=1, max_length=1000)] | None = None
+    expires_at: Moment | None = None
+
+
+# answers
+
+
+class Answer(BaseModel):
+    """Keys may be added in later versions, never taken away."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class NamedDigest(Answer):
+    """A pipeline and a version of it."""
+
+    name: str | None = None
+    digest: str | None = None
+
+
+class RegisteredAnswer(Answer):
+    """A model version."""
+
+    model: str
+    version: int
+    ref: str
+    kind: str
+    created: bool
+    tuple: str
+    code: str | None
+    data: str | None
+    pipeline: str | None
+    weights: str | None
+    registered_at: str
+    registered_by: str
+
+
+class OccupyingAnswer(Answer):
+    """A version that serves or stands by."""
+
+    version: int
+    ref: str
+    tuple: str
+    code: str | None
+    data: str | None
+    pipeline: str | None
+    weights: str | None
+    promoted_at: str
+    promoted_by: str
+
+
+class SlotAnswer(Answer):
+    """What serves, and its backup."""
+
+    environment: str
+    model: str
+    revision: int
+    pipeline: NamedDigest
+    serving: OccupyingAnswer | None
+    backup: OccupyingAnswer | None
+    waiver: dict[str, Any] | None
+    contradicted: bool
+
+
+class MovedSlotAnswer(SlotAnswer):
+    """The slot after a move, and the move in full."""
+
+    changed: bool
+    move: dict[str, Any]
+
+
+class MovedAnswer(Answer):
+    """What a deployment or a release did, or would do."""
+
+    environment: str
+    changed: bool
+    pipeline: NamedDigest
+    models: list[SlotAnswer]
+    emptied_backups: list[str]
+    plan: list[dict[str, Any]]
+    decisions: list[dict[str, Any]]
+    unused_waivers: list[str]
+    revisions: dict[str, int]
+    dry_run: bool
+
+
+class CheckAnswer(Answer):
+    """What one rule came to."""
+
+    code: str
+    status: Status
+    summary: str
+    remedy: str | None
+    details: dict[str, Any]
+
+
+class DecisionAnswer(Answer):
+    """The guard's decision."""
+
+    allowed: bool
+    model: str
+    version: int
+    environment: str
+    checks: list[CheckAnswer]
+
+
+class EnvironmentAnswer(Answer):
+    """An environment: its policy, what runs there, and every slot."""
+
+    name: str
+    kind: str
+    created_at: str
+    created_by: str
+    policy: dict[str, Any]
+    pipelines: list[dict[str, Any]]
+    slots: list[SlotAnswer]
+
+
+class PipelineVersionAnswer(Answer):
+    """A recorded pipeline version."""
+
+    name: str
+    digest: str
+    blake3: str
+    manifest: dict[str, Any] | None
+    commit: str | None
+    dirty: bool
+    recorded_at: str
+    recorded_by: str
+
+
+class EventAnswer(Answer):
+    """One entry of the history."""
+
+    seq: int
+    at: str
+    actor: str
+    kind: str
+    subject: str
+    payload: dict[str, Any]
+    previous: str
+    digest: str
+
+
+class PageAnswer(Answer):
+    """One page of a list; ``next`` is the cursor of the one behind it, null at the end."""
+
+    items: list[dict[str, Any]]
+    next: str | None
+
+
+class EventsAnswer(Answer):
+    """Events; ``next`` is the number to give as ``after``, null where there are no more now."""
+
+    items: list[EventAnswer]
+    next: int | None
+
+
+class LineageAnswer(Answer):
+    """Nodes, and edges from what was used to what was made."""
+
+    digest: str
+    direction: str
+    nodes: list[dict[str, Any]]
+    edges: list[dict[str, Any]]
+    truncated: bool
+
+
+class TokenAnswer(Answer):
+    """A token; the secret itself only when it is made."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    environments: list[str] | None
+    models: list[str] | None
+    created_at: str
+    created_by: str
+    expires_at: str | None
+    revoked_at: str | None
+    revoked_by: str | None
+    last_used_at: str | None
+
+
+class NewTokenAnswer(TokenAnswer):
+    """A token with its secret, which is never shown again."""
+
+    token: str
+
+
+class PrincipalAnswer(Answer):
+    """Who asks, and what is open to them."""
+
+    name: str
+    scopes: list[str]
+    environments: list[str] | None
+    models: list[str] | None
+    expires_at: str | None
+
+
+class AuditAnswer(Answer):
+    """What checking the chain of events found."""
+
+    valid: bool
+    events: int
+    head: str | None
+    problems: list[str]

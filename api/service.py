@@ -1,0 +1,177 @@
+"""What the routes work with, made once for each server process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from json import JSONDecodeError
+from typing import TYPE_CHECKING, Annotated, Any
+
+from blake3 import blake3
+from fastapi import Depends, Header, Request, Response, Security
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from typing_extensions import override
+
+from lineage import strict_json
+from lineage.access import Principal, Scope
+from lineage.errors import GuardRefused
+
+from .answers import answer, raw
+from .gate import bearer
+from .middleware import refuse_body
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from lineage.decision import Decision
+    from lineage.registry import Registry
+
+    from .freshness import Version
+    from .gate import Gate
+    from .lookup import Lookups
+    from .metrics import Metrics
+
+
+@dataclass(frozen=True)
+class Service:
+    """The parts of a server."""
+
+    registry: Registry
+    version: Version
+    gate: Gate
+    metrics: Metrics
+    lookups: Lookups
+
+    def once(
+        self,
+        call: Call,
+        action: Callable[[Registry], tuple[int, Any, dict[str, str]]],
+        decisions: Callable[[], tuple[Decision, ...]] = tuple,
+    ) -> Response:
+        """Make a write in one transaction, together with the answer that is kept of it.
+
+        The same ``Idempotency-Key`` gives the same answer and does nothing again: on another
+        server, after a restart, and where the first answer never arrived. What is refused does
+        nothing, so it is decided anew.
+
+        Args:
+            call: who asks for what.
+            action: the write; it gives a status, a document, and headers.
+            decisions: the decisions that the write came to, for the metrics.
+        """
+        key = call.key
+        try:
+            with self.registry.transaction() as registry:
+                if key is not None:
+                    kept = registry.kept_answer(call.principal.name, key, call.fingerprint)
+                    if kept is not None:
+                        known = strict_json.loads(kept[1])
+                        headers = known["headers"] | {"Idempotency-Replayed": "true"}
+                        return answer(known["document"], kept[0], headers)
+                status, document, headers = action(registry)
+                body = strict_json.dumps(document)
+                if key is not None:
+                    whole = strict_json.dumps({"headers": headers, "document": document})
+                    registry.keep_answer(call.principal.name, key, call.fingerprint, status, whole)
+        except GuardRefused as error:
+            self.metrics.decided(error.decisions)
+            raise
+        self.metrics.decided(decisions())
+        return raw(body, status, headers)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A write that was asked for: by whom, under which key, and what tells it from others."""
+
+    principal: Principal
+    key: str | None
+    fingerprint: str
+
+
+class StrictRequest(Request):
+    """A request whose JSON is strict."""
+
+    @override
+    async def json(self) -> Any:  # any JSON value
+        body = await self.body()
+        try:
+            return strict_json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise JSONDecodeError(str(error) or type(error).__name__, "", 0) from None
+
+
+class Route(APIRoute):
+    """A route whose bodies are checked before they are read, and read strictly."""
+
+    @override
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def strict(request: Request) -> Response:
+            refuse_body(request.scope)
+            return await handle(StrictRequest(request.scope, request.receive))
+
+        return strict
+
+
+def service(request: Request) -> Service:
+    """The server's parts."""
+    found: Service = request.app.state.service
+    return found
+
+
+def needs(scope: Scope) -> Any:  # noqa: ANN401 - what FastAPI takes as a dependency
+    """The one who asks, if a scope is held for the environment and the model in the address."""
+
+    async def entered(
+        request: Request,
+        _: Annotated[object, Security(bearer)],
+    ) -> Principal:
+        principal = await service(request).gate.enter(request)
+        request.scope["lineage.actor"] = principal.name
+        names = request.path_params
+        model = names.get("model")
+        principal.require(scope, environment=names.get("env"), models=[model] if model else [])
+        return principal
+
+    return Depends(entered)
+
+
+def call_of(scope: Scope) -> Any:  # noqa: ANN401 - what FastAPI takes as a dependency
+    """A write, with what tells it from others; the body is read into the fingerprint."""
+    entered = needs(scope)
+
+    async def made(
+        request: Request,
+        principal: Principal = entered,
+        idempotency_key: Annotated[
+            str | None,
+            Header(
+                min_length=1,
+                max_length=200,
+                pattern=r"^[!-~]+$",
+                description="One key for each request that is meant once. A retry with the same "
+                "key has no second effect and is given the first answer.",
+            ),
+        ] = None,
+    ) -> Call:
+        body = await request.body()
+        known = b"\n".join(
+            part.encode()
+            for part in (request.method, request.url.path, request.headers.get("if-match", ""))
+        )
+        fingerprint = blake3(known + b"\n" + body).hexdigest()
+        return Call(principal, idempotency_key, fingerprint)
+
+    return Depends(made)
+
+
+class Body(BaseModel):
+    """A body: nothing that is not known, nothing of a wrong type."""
+
+    model_config = {"extra": "forbid", "strict": True, "frozen": True}
+
+
+Reads = Annotated[Service, Depends(service)]

@@ -1,0 +1,48 @@
+"""Real servers on loopback, in a thread of the test's own process."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from lineage.api.app import create_app
+from lineage.api.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fastapi import FastAPI
+
+
+@contextmanager
+def serving(application: FastAPI | Any) -> Iterator[str]:
+    """An application on a free port; its address."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(application, log_config=None, access_log=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    end = time.monotonic() + 20
+    while not server.started:
+        assert thread.is_alive(), "the server does not start"
+        assert time.monotonic() < end, "the server starts too slowly"
+        time.sleep(0.005)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listener.close()
+        assert not thread.is_alive(), "the server does not stop"
+
+
+@contextmanager
+def registry_server(database: str, **settings: Any) -> Iterator[str]:
+    """A registry's server; its address."""
+    with serving(create_app(Settings(registry=database, **settings))) as address:
+        yield address
