@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio.to_thread
 from fastapi import FastAPI
 
-from lineage.errors import RegistryUnreachable
 from lineage.registry import Registry
-from lineage.store import schema
 from lineage.store.engine import open_engine
 
 from . import freshness, oidc, problems
@@ -92,32 +90,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     _document_problems(app)
     return app
-
-
-def prepare(url: str) -> None:
-    """Make a database's schema this program's; safe to be called by several at once.
-
-    Raises:
-        RegistryUnreachable: it cannot be reached, or is newer than this program.
-    """
-    schema.upgrade(url)
-
-
-def require_ready(url: str) -> None:
-    """Refuse to serve a database whose schema is not this program's.
-
-    Raises:
-        RegistryUnreachable: it cannot be reached, or is another one's.
-    """
-    engine = open_engine(url)
-    try:
-        schema.require_current(engine)
-    except RegistryUnreachable as error:
-        raise RegistryUnreachable(
-            str(error), remedy=f"{error.remedy} (or start with --migrate)"
-        ) from None
-    finally:
-        engine.dispose()
 
 
 def _document_problems(app: FastAPI) -> None:

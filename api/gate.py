@@ -11,6 +11,7 @@ import secrets
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from blake3 import blake3
 from fastapi import Request
@@ -19,7 +20,7 @@ from starlette.concurrency import run_in_threadpool
 
 from lineage import times, tokens
 from lineage.access import Principal, Scope, check_actor
-from lineage.errors import LineageError, NotAuthenticated
+from lineage.errors import LineageError, NotAuthenticated, NotPermitted
 
 from .limiter import Failures
 from .problems import TooManyAttempts
@@ -36,6 +37,7 @@ USE_NOTED_EVERY: Final = 300.0
 
 MOST_KNOWN: Final = 10_000
 LONGEST_TOKEN: Final = 16_384
+LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 bearer = HTTPBearer(
     auto_error=False,
@@ -133,6 +135,15 @@ class Gate:
 
 
 def _anybody(request: Request) -> Principal:
+    """Whoever asks, from this machine; not a page of another origin in somebody's browser."""
+    host = urlsplit(f"//{request.headers.get('host', '')}").hostname
+    origin = urlsplit(request.headers.get("origin", "")).hostname
+    near = request.client is None or request.client.host in LOOPBACK
+    if not near or host not in LOOPBACK or origin not in (None, *LOOPBACK):
+        raise NotPermitted(
+            "This server asks for no tokens, so it answers to this machine alone.",
+            remedy="Start it without --no-auth, and make tokens.",
+        )
     name = request.headers.get(ACTOR_HEADER)
     name = check_actor(name.encode("latin-1").decode("utf-8", "replace")) if name else "anonymous"
     return Principal(name, frozenset({Scope.ADMIN}))

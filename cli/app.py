@@ -28,6 +28,8 @@ COMMANDS = {
     "serving": ("Serving", "serving"),
     "pipeline": ("Serving", "pipelines"),
     "env": ("Serving", "environments"),
+    "serve": ("Registry", "server"),
+    "token": ("Registry", "tokens"),
     "log": ("Registry", "database"),
     "audit": ("Registry", "database"),
     "db": ("Registry", "database"),

@@ -1,7 +1,8 @@
-"""`log`, `audit verify`, `db upgrade / check`."""
+"""`log`, `audit verify`, `db upgrade / check / backup / copy`."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -64,11 +65,9 @@ def verify(as_json: Json = False) -> None:
 @db.command()
 def upgrade(as_json: Json = False) -> None:
     """Create the database, or bring its schema up to date."""
-    from lineage.project import opened
     from lineage.store.schema import upgrade as run
 
-    with opened() as project:
-        before, after = run(project.registry_url(State.registry))
+    before, after = run(_database())
     if as_json:
         output.emit({"before": before, "after": after})
     elif before == after:
@@ -80,11 +79,9 @@ def upgrade(as_json: Json = False) -> None:
 @db.command()
 def check(as_json: Json = False) -> None:
     """Check the database: the file, the keys, the schema, the triggers."""
-    from lineage.project import opened
     from lineage.store import engine, schema
 
-    with opened() as project:
-        opened_engine = engine.open_engine(project.registry_url(State.registry))
+    opened_engine = engine.open_engine(_database())
     try:
         result = schema.check(opened_engine)
     finally:
@@ -92,6 +89,70 @@ def check(as_json: Json = False) -> None:
     good = f"The database is whole, its schema is {result.revision}."
     facts = {"revision": result.revision, "head": result.head}
     _report("The database", good, facts, result.problems, as_json)
+
+
+@db.command()
+def backup(
+    target: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="A file that is not there yet.", show_default=False),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Copy a SQLite registry as it is at one moment, while it is used.
+
+    PostgreSQL has its own tools for that: pg_dump, continuous archiving.
+    """
+    from lineage.backup import back_up
+
+    _copied(back_up(_database(), target).to_json(), as_json)
+
+
+@db.command()
+def copy(
+    source: Annotated[
+        str, typer.Argument(metavar="SRC", help="The registry's URL.", show_default=False)
+    ],
+    target: Annotated[
+        str, typer.Argument(metavar="DST", help="An empty database's URL.", show_default=False)
+    ],
+    as_json: Json = False,
+) -> None:
+    """Carry a registry over to another database, and prove its history there.
+
+    From SQLite to PostgreSQL or back. The target must be empty; it is whole afterwards, or empty.
+    """
+    from lineage.backup import copy as run
+
+    _copied(run(source, target).to_json(), as_json)
+
+
+def _database() -> str:
+    """The database that the registry is in.
+
+    Raises:
+        UsageError: it is behind a server.
+    """
+    from lineage.connecting import is_remote
+    from lineage.errors import UsageError
+    from lineage.project import opened
+
+    with opened() as project:
+        url = project.registry_url(State.registry)
+    if is_remote(url):
+        raise UsageError(
+            "The registry is behind a server, and this command works on its database.",
+            remedy="Run it where the database is: lineage --registry postgresql+psycopg://… db …",
+        )
+    return url
+
+
+def _copied(done: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        output.emit(done)
+        return
+    output.say(f"{done['place']}: {sum(done['rows'].values())} rows, {done['events']} events")
+    output.say(f"  the newest is {done['head']}; every link holds")
 
 
 def _what(payload: dict[str, object]) -> str:

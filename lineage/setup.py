@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage import config_file
 from lineage.components import EnvironmentKind
-from lineage.connecting import connect
+from lineage.connecting import connect, is_remote
 from lineage.errors import UsageError
 from lineage.store.engine import without_password
 from lineage.store.schema import upgrade
@@ -91,19 +91,23 @@ def initialise(project: Project, url_flag: str | None, *, actor: str) -> Initial
     if not ignore.exists():
         _make(state)
         _write(ignore, "*\n")
-    before, _ = upgrade(url)
+    new = not is_remote(url) and upgrade(url)[0] is None
     with connect(url) as registry:
-        created = tuple(
-            name
-            for name, kind in ENVIRONMENTS.items()
-            if not any(row["name"] == name for row in registry.environments())
-            and registry.create_environment(name, kind, actor=actor)
+        there = {row["name"] for row in registry.environments()}
+        created = (
+            ()
+            if is_remote(url)
+            else tuple(
+                name
+                for name, kind in ENVIRONMENTS.items()
+                if name not in there and registry.create_environment(name, kind, actor=actor)
+            )
         )
     return Initialised(
         config_file.FILE if missing or path.exists() else "pyproject.toml",
         missing,
         without_password(url),
-        before is None,
+        new,
         created,
     )
 

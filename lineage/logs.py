@@ -32,7 +32,7 @@ class JsonLines(logging.Formatter):
 CONFIG: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"lines": {"()": "lineage.api.logs.JsonLines"}},
+    "formatters": {"lines": {"()": "lineage.logs.JsonLines"}},
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",

@@ -1,0 +1,125 @@
+"""`serve`: the registry as a service."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import State
+
+APPLICATION = "lineage.api.app:create_app"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+KEEP_ALIVE = 75
+"""Seconds that an idle connection is kept: longer than a proxy keeps it (nginx: 60)."""
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option("--host", envvar="LINEAGE_HOST", help="The address to listen on.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", envvar="LINEAGE_PORT", min=1, max=65_535, help="The port.")
+    ] = 8000,
+    workers: Annotated[
+        int,
+        typer.Option("--workers", envvar="LINEAGE_WORKERS", min=1, max=64, help="Processes."),
+    ] = 1,
+    no_auth: Annotated[
+        bool,
+        typer.Option(
+            "--no-auth", envvar="LINEAGE_NO_AUTH", help="Ask for no tokens; on loopback only."
+        ),
+    ] = False,
+    migrate: Annotated[
+        bool,
+        typer.Option(
+            "--migrate", envvar="LINEAGE_MIGRATE", help="Bring the database's schema up to date."
+        ),
+    ] = False,
+    trust: Annotated[
+        Path | None,
+        typer.Option(
+            "--trust",
+            envvar="LINEAGE_TRUST",
+            metavar="FILE",
+            help="Trusted OpenID Connect issuers (docs/guides/server.md).",
+        ),
+    ] = None,
+    log_all: Annotated[
+        bool,
+        typer.Option("--log-all", envvar="LINEAGE_LOG_ALL", help="Log successful reads too."),
+    ] = False,
+    proxies: Annotated[
+        str,
+        typer.Option(
+            "--proxies",
+            envvar="LINEAGE_PROXIES",
+            metavar="ADDRESSES",
+            help="Whose X-Forwarded-For is believed, by commas.",
+        ),
+    ] = "127.0.0.1",
+    grace: Annotated[
+        int,
+        typer.Option(
+            "--grace",
+            envvar="LINEAGE_GRACE",
+            min=0,
+            help="Seconds for requests on their way to end.",
+        ),
+    ] = 30,
+) -> None:
+    """Serve the registry over HTTP. TLS is the work of a proxy in front of it.
+
+    Without a token nothing is readable: make one with `lineage token create`.
+    """
+    import uvicorn
+
+    from lineage import logs
+    from lineage.connecting import connect, is_remote
+    from lineage.errors import UsageError
+    from lineage.project import opened
+
+    with opened() as project:
+        url = project.registry_url(State.registry)
+    if is_remote(url):
+        raise UsageError(
+            "A server serves a database, not another server.",
+            remedy="Name the database: LINEAGE_REGISTRY=postgresql+psycopg://… lineage serve",
+        )
+    if no_auth and host not in LOOPBACK:
+        raise UsageError(
+            f"--no-auth is for this machine alone, and {host} is open to others.",
+            remedy="Leave --no-auth out and make tokens, or leave --host out.",
+        )
+    if migrate:
+        from lineage.store.schema import upgrade
+
+        upgrade(url)
+    connect(url).close()
+    os.environ |= {
+        "LINEAGE_REGISTRY": url,
+        "LINEAGE_NO_AUTH": str(no_auth),
+        "LINEAGE_LOG_ALL": str(log_all),
+    } | ({"LINEAGE_TRUST": os.fspath(trust.absolute())} if trust is not None else {})
+    with tempfile.TemporaryDirectory(prefix="lineage-metrics-") as folder:
+        if workers > 1:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        sys.argv[0] = "lineage"
+        uvicorn.run(
+            APPLICATION,
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            log_config=logs.CONFIG,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=grace,
+            forwarded_allow_ips=proxies,
+        )

@@ -1,0 +1,112 @@
+"""`token create`, `token list`, `token revoke`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from . import output
+from .options import Json, actor, project_and_registry, registry
+
+token = typer.Typer(help="Who may speak to a registry's server.", no_args_is_help=True)
+
+
+@token.command()
+def create(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="Who speaks with it; every event names it.", show_default=False
+        ),
+    ],
+    scope: Annotated[
+        list[str],
+        typer.Option(
+            "--scope",
+            metavar="SCOPE",
+            help="read, register, validate, approve, deploy, observe, or admin for all. "
+            "Repeatable.",
+            show_default=False,
+        ),
+    ],
+    env: Annotated[
+        list[str] | None,
+        typer.Option("--env", metavar="ENVIRONMENT", help="Only this environment. Repeatable."),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", metavar="MODEL", help="Only this model. Repeatable."),
+    ] = None,
+    expires: Annotated[
+        str,
+        typer.Option("--expires", metavar="WHEN", help="90d, 12h, an ISO 8601 time, or never."),
+    ] = "90d",
+    as_json: Json = False,
+) -> None:
+    """Make a token. It is shown once: keep it where secrets are kept."""
+    from lineage import times
+    from lineage.requests import NewToken, expiry
+
+    new = NewToken(
+        name,
+        tuple(scope),
+        tuple(env) if env else None,
+        tuple(model) if model else None,
+        expiry(expires, times.now()),
+    )
+    with project_and_registry() as (project, found):
+        made = found.create_token(new, actor=actor(project))
+    if as_json:
+        output.emit(made)
+        return
+    until = output.moment(made["expires_at"]) if made["expires_at"] else "for good"
+    output.note(f"token {made['id']} of {made['name']}, {', '.join(made['scopes'])}, {until}:")
+    output.say(made["token"])
+    output.note("It is not shown again. Give it to programs as LINEAGE_TOKEN.")
+
+
+@token.command("list")
+def listed(as_json: Json = False) -> None:
+    """List every token, without its secret."""
+    with registry() as found:
+        rows = found.tokens()
+    if as_json:
+        output.emit(rows)
+        return
+    if not rows:
+        output.say("No tokens.")
+        return
+    output.table(
+        ("id", "name", "scopes", "environments", "models", "ends", "last used", "state"),
+        [
+            (
+                row["id"],
+                row["name"],
+                ",".join(row["scopes"]),
+                ",".join(row["environments"]) if row["environments"] else "all",
+                ",".join(row["models"]) if row["models"] else "all",
+                output.moment(row["expires_at"]) if row["expires_at"] else "never",
+                output.moment(row["last_used_at"]) if row["last_used_at"] else "never",
+                "revoked" if row["revoked_at"] else "",
+            )
+            for row in rows
+        ],
+    )
+
+
+@token.command()
+def revoke(
+    identity: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="The id that `token list` shows.", show_default=False),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Let a token open nothing from now on, on every server."""
+    with project_and_registry() as (project, found):
+        done = found.revoke_token(identity, actor=actor(project))
+    if as_json:
+        output.emit(done)
+    else:
+        output.say(f"token {done['id']} of {done['name']} is revoked")
