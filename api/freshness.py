@@ -14,9 +14,9 @@ import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
 
+from lineage.connecting import without_password
 from lineage.errors import RegistryUnreachable
 from lineage.store import postgresql, sqlite
-from lineage.store.engine import without_password
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lineage.acting import actor
+
 from . import output
-from .options import DryRun, Json, actor, project_and_registry, registry
+from .options import DryRun, Json, project_and_registry, registry
 
 if TYPE_CHECKING:
     from lineage.answers import PlannedChange

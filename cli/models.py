@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from lineage.acting import actor
+
 from . import output
 from .options import (
     Command,
@@ -13,7 +15,6 @@ from .options import (
     Model,
     Ref,
     Revision,
-    actor,
     behind_dashes,
     project_and_registry,
     registry,
@@ -55,6 +56,7 @@ def register(
     it was made from changed meanwhile.
     """
     from lineage.captured import Wanted
+    from lineage.components import check_kind
     from lineage.digest import Digest
     from lineage.errors import UsageError
     from lineage.names import check_name
@@ -66,7 +68,7 @@ def register(
             "A training runs in the working tree, not at a revision.",
             remedy="Leave --rev out, or check the revision out first.",
         )
-    chosen = _kind(kind)
+    chosen = check_kind(kind)
     stated = Digest(pipeline_version) if pipeline_version else None
     with project_and_registry() as (project, found):
         wanted = Wanted(chosen, weights, tuple(data or ()), stated, rev)
@@ -279,15 +281,3 @@ def _verdict(done: dict[str, Any]) -> None:
     for outcome in done["requirements"]:
         word = {True: "holds ", False: "BROKEN", None: "later "}[outcome["holds"]]
         output.say(f"  {word}  {outcome['sentence']}")
-
-
-def _kind(text: str) -> Any:  # noqa: ANN401 - Kind, imported when the command runs
-    from lineage.components import Kind
-    from lineage.errors import UsageError
-
-    try:
-        return Kind(text)
-    except ValueError:
-        raise UsageError(
-            f"{text[:40]!r} is not a kind.", remedy="Use --kind production or --kind experiment."
-        ) from None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -130,20 +129,3 @@ def waivers(codes: list[str] | None, reason: str | None, until: str | None) -> W
 
     end = parse_time(until) if until is not None else None
     return WaiverRequest.checked(codes or (), reason, end, now())
-
-
-def actor(project: Project | None = None) -> str:
-    """Who acts: ``LINEAGE_ACTOR``, else git's e-mail address, else the login name."""
-    import getpass
-
-    named = os.environ.get("LINEAGE_ACTOR")
-    if named:
-        return named[:200]
-    if project is not None and project.git is not None:
-        identity: Any = project.git.identity()
-        if identity:
-            return str(identity)[:200]
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"

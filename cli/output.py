@@ -92,6 +92,9 @@ def decision(made: Decision) -> None:
 def serving(slot: Serving) -> None:
     """Print one slot."""
     say(_paint(f"{slot.model} in {slot.environment}", "1") + f"  revision {slot.revision}")
+    if slot.age is not None:
+        known = f"last known: the registry cannot be reached, and said this {slot.age:,.0f} s ago"
+        say(_paint(f"  {known}", "1;31"))
     _occupying("serving", slot.serving)
     _occupying("backup", slot.backup)
     if slot.pipeline["name"] is not None:

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from lineage.acting import actor
+
 from . import output
 from .options import (
     DryRun,
@@ -15,7 +17,6 @@ from .options import (
     Revision,
     Until,
     Waive,
-    actor,
     project_and_registry,
     waivers,
 )

@@ -6,6 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from lineage.acting import actor
+from lineage.answers import Serving
+
 from . import output
 from .options import (
     DryRun,
@@ -18,7 +21,6 @@ from .options import (
     State,
     Until,
     Waive,
-    actor,
     project_and_registry,
     registry,
     waivers,
@@ -212,6 +214,15 @@ def serving(
         str | None,
         typer.Option("--at", metavar="TIME", help="A past moment, e.g. 2026-11-21T08:00:00Z."),
     ] = None,
+    last_known: Annotated[
+        str | None,
+        typer.Option(
+            "--last-known",
+            metavar="AGE",
+            help="Where the registry cannot be reached, show what it last said, at most this old: "
+            "30m, 12h, 7d.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show what serves, and its backup."""
@@ -219,10 +230,15 @@ def serving(
 
     if at is not None and model is None:
         raise UsageError("--at needs a model.", remedy="Name it: lineage serving MODEL --at TIME")
-    with registry() as found:
-        if model is not None:
-            slots = [found.serving(model, env or "production", at=at)]
-        else:
+    if last_known is not None and (model is None or at is not None):
+        raise UsageError(
+            "--last-known needs a model, and the present.",
+            remedy="Name the model, and leave --at out: lineage serving MODEL --last-known 12h",
+        )
+    if model is not None:
+        slots = [_serving(model, env or "production", at, last_known)]
+    else:
+        with registry() as found:
             slots = found.all_serving(env)
     if as_json:
         rows: Any = [slot.to_json() for slot in slots]
@@ -232,6 +248,16 @@ def serving(
         output.say("Nothing serves yet.")
     for slot in slots:
         output.serving(slot)
+
+
+def _serving(model: str, environment: str, at: str | None, oldest: str | None) -> Serving:
+    from lineage.here import serving_of
+    from lineage.project import opened
+    from lineage.times import span
+
+    with opened() as project:
+        url = project.registry_url(State.registry)
+    return serving_of(url, model, environment, at, span(oldest) if oldest is not None else None)
 
 
 def _moved(done: Any, what: str, as_json: bool) -> None:  # noqa: ANN401 - Moved

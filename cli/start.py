@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from lineage.acting import actor
+
 from . import output
-from .options import Json, State, actor
+from .options import Json, State
 
 
 def init(as_json: Json = False) -> None:

@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
+from lineage.acting import actor
+
 from . import output
-from .options import Json, actor, project_and_registry, registry
+from .options import Json, project_and_registry, registry
 
 token = typer.Typer(help="Who may speak to a registry's server.", no_args_is_help=True)
 

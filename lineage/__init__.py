@@ -1,8 +1,8 @@
 """lineage-guard: what made each model, what serves, and whether it may.
 
 >>> import lineage
->>> registry = lineage.connect("sqlite:///registry.db")             # doctest: +SKIP
->>> registry.serving("churn", "production").serving.weights         # doctest: +SKIP
+>>> version = lineage.register("churn", weights="models/model.pkl")     # doctest: +SKIP
+>>> lineage.serving("churn").weights                                    # doctest: +SKIP
 'xxh3:99aa06d3014798d86001c324468d497f'
 """
 
@@ -14,15 +14,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lineage.connecting import connect
     from lineage.errors import LineageError
+    from lineage.here import may_serve, promote, register, rollback, serving, validate
     from lineage.registry import Registry
 
-__all__ = ["LineageError", "Registry", "__version__", "connect"]
+__all__ = [
+    "LineageError",
+    "Registry",
+    "__version__",
+    "connect",
+    "may_serve",
+    "promote",
+    "register",
+    "rollback",
+    "serving",
+    "validate",
+]
 
 _HOMES = {
     "LineageError": "lineage.errors",
     "Registry": "lineage.registry",
     "connect": "lineage.connecting",
-}
+} | dict.fromkeys(
+    ("may_serve", "promote", "register", "rollback", "serving", "validate"), "lineage.here"
+)
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute

@@ -91,7 +91,8 @@ class Serving:
 
     ``contradicted`` tells that the newest verdict on what serves has become a failure. ``waivers``
     are those in force; ``rests_on`` is the one in place of the proof, also when its time is over.
-    ``proven`` tells that a validation ties what serves to the pipeline.
+    ``proven`` tells that a validation ties what serves to the pipeline. ``age`` is None for the
+    registry's own answer; where it could not be asked, how many seconds old the last one is.
     """
 
     environment: str
@@ -104,6 +105,22 @@ class Serving:
     waivers: tuple[Waiver, ...] = ()
     rests_on: Waiver | None = None
     proven: bool = False
+    age: float | None = None
+
+    @property
+    def version(self) -> int | None:
+        """The number of the version that serves, None where none does."""
+        return self.serving.version if self.serving else None
+
+    @property
+    def ref(self) -> str | None:
+        """The version that serves, as a person writes it."""
+        return self.serving.ref if self.serving else None
+
+    @property
+    def weights(self) -> str | None:
+        """The digest of the weights that serve."""
+        return self.serving.weights if self.serving else None
 
     @property
     def etag(self) -> str:
@@ -143,7 +160,7 @@ class Serving:
             "backup": self.backup.to_json() if self.backup else None,
             "waiver": self._waiver_json(),
             "contradicted": self.contradicted,
-        }
+        } | ({"age_seconds": round(self.age, 3)} if self.age is not None else {})
 
     def _waiver_json(self) -> dict[str, Any] | None:
         if self.waiver is None:

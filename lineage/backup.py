@@ -11,10 +11,11 @@ from urllib.parse import quote
 from sqlalchemy import func, select, text
 from sqlmodel import SQLModel
 
+from lineage.connecting import without_password
 from lineage.errors import Conflict, IntegrityFailure, RegistryUnreachable, UsageError
 from lineage.registry import open_registry
 from lineage.store import schema, sqlite, tables
-from lineage.store.engine import open_engine, transaction, without_password
+from lineage.store.engine import open_engine, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from lineage.digest import Digest, blake3_of, canonical_bytes, hash_object
+from lineage.errors import UsageError
 
 if TYPE_CHECKING:
     from lineage.pipeline import PipelineVersion
@@ -17,6 +18,20 @@ class Kind(StrEnum):
 
     PRODUCTION = "production"
     EXPERIMENT = "experiment"
+
+
+def check_kind(text: str) -> Kind:
+    """The kind of a version by its name.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    try:
+        return Kind(text)
+    except ValueError:
+        raise UsageError(
+            f"{text[:40]!r} is not a kind.", remedy="Use --kind production or --kind experiment."
+        ) from None
 
 
 class EnvironmentKind(StrEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ LOCK_TIMEOUT: Final = 10.0
 def is_remote(url: str) -> bool:
     """Whether a registry's URL is that of a server."""
     return url.startswith(("https://", "http://"))
+
+
+def without_password(url: str) -> str:
+    """A registry's URL as it may be shown."""
+    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url)
 
 
 def connect(

@@ -15,6 +15,21 @@ LARGEST: Final = 16 << 20
 """Bytes of a metrics file that are read at the most."""
 
 
+def checked(values: dict[str, Any]) -> dict[str, Any]:
+    """Metrics as they would be read back from a file.
+
+    Raises:
+        CaptureError: they are no JSON of finite numbers.
+    """
+    try:
+        return dict(strict_json.loads(strict_json.dumps(values)))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise CaptureError(
+            f"The metrics are not valid JSON: {error}.",
+            remedy='Give one mapping of names to finite numbers, for example {"auc": 0.91}.',
+        ) from None
+
+
 def read(path: Path) -> dict[str, Any]:
     """Strict JSON metrics.
 

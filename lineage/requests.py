@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -82,10 +81,6 @@ class NewToken:
     expires_at: str | None = None
 
 
-_SPAN = re.compile(r"([1-9][0-9]{0,4})([smhdw])", re.ASCII)
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-
-
 def expiry(text: str, now: str) -> str | None:
     """When a token ends: ``90d``, ``12h``, an ISO 8601 time, or ``never``.
 
@@ -94,11 +89,8 @@ def expiry(text: str, now: str) -> str | None:
     """
     if text == "never":
         return None
-    span = _SPAN.fullmatch(text)
-    if span is not None:
-        seconds = int(span[1]) * _SECONDS[span[2]]
-        moment = dt.datetime.fromisoformat(now) + dt.timedelta(seconds=seconds)
-        return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if times.is_span(text):
+        return times.written(dt.datetime.fromisoformat(now) + times.span(text))
     return to_come(times.parse_time(text), now)
 
 

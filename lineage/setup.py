@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage import config_file
 from lineage.components import EnvironmentKind
-from lineage.connecting import connect, is_remote
+from lineage.connecting import connect, is_remote, without_password
 from lineage.errors import UsageError
-from lineage.store.engine import without_password
 from lineage.store.schema import upgrade
 
 if TYPE_CHECKING:

@@ -3,13 +3,42 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from typing import Final
 
 from lineage.errors import UsageError
+
+_SPAN: Final = re.compile(r"([1-9][0-9]{0,4})([smhdw])", re.ASCII)
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def written(moment: dt.datetime) -> str:
+    """A moment as the registry writes it."""
+    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def is_span(text: str) -> bool:
+    """Whether a text is a span of time: ``90d``, ``12h``."""
+    return _SPAN.fullmatch(text) is not None
+
+
+def span(text: str) -> dt.timedelta:
+    """A span of time: ``30m``, ``12h``, ``90d``, ``2w``.
+
+    Raises:
+        UsageError: the text is none.
+    """
+    found = _SPAN.fullmatch(text)
+    if found is None:
+        raise UsageError(
+            f"{text[:40]!r} is not a span of time.", remedy="Write it as 30m, 12h, 90d or 2w."
+        )
+    return dt.timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
 
 
 def now() -> str:
     """The present moment as the registry writes it: ISO 8601, UTC, microseconds."""
-    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return written(dt.datetime.now(dt.UTC))
 
 
 def parse_time(text: str) -> str:
@@ -26,4 +55,4 @@ def parse_time(text: str) -> str:
         ) from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return written(moment)

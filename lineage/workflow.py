@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage import policy
+from lineage import metrics, policy
 from lineage.answers import NamedPipeline
 from lineage.errors import CarryRefused, GuardRefused, LineageError, NotFound
 from lineage.names import Reference, check_name
@@ -28,14 +28,15 @@ _TOLD: Final = ("fail", "warn", "waived")
 class Validating:
     """What a person says of a validation, where not what the configuration says.
 
-    ``metrics`` is a JSON file, ``stated`` a verdict, ``pipeline`` a recorded pipeline version's
-    digest, ``data`` the data sets that it is made on.
+    ``metrics`` is a JSON file, ``values`` the metrics themselves, ``stated`` a verdict,
+    ``pipeline`` a recorded pipeline version's digest, ``data`` the data sets that it is made on.
     """
 
     metrics: str | None = None
     stated: bool | None = None
     pipeline: str | None = None
     data: tuple[str, ...] = ()
+    values: dict[str, Any] | None = None
 
 
 def validate(
@@ -59,7 +60,11 @@ def validate(
         NotFound: the version or the named pipeline version does not exist.
     """
     model = Reference.parse(reference).model
-    values = project.read_metrics(model, wanted.metrics)
+    values = (
+        metrics.checked(wanted.values)
+        if wanted.values is not None
+        else project.read_metrics(model, wanted.metrics)
+    )
     outcomes = policy.evaluate_all(project.config.model(model).requirements, values or {})
     return registry.validate(
         reference,

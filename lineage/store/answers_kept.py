@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlmodel import col, delete
 
+from lineage import times
 from lineage.errors import KeyReused
 from lineage.store import tables
 
@@ -43,9 +44,7 @@ def keep(
     """Keep an answer, and let go of those that are older than a week."""
     oldest = dt.datetime.fromisoformat(at) - dt.timedelta(days=KEPT_DAYS)
     session.exec(
-        delete(tables.KeptAnswer).where(
-            col(tables.KeptAnswer.kept_at) < oldest.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        )
+        delete(tables.KeptAnswer).where(col(tables.KeptAnswer.kept_at) < times.written(oldest))
     )
     status, body = answer
     session.add(

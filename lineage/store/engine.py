@@ -6,7 +6,6 @@ make a reader see one state, and a writer be alone from its first look to its co
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -57,11 +56,6 @@ def open_engine(
         )
     event.listen(engine, "begin", _begin)
     return engine
-
-
-def without_password(url: str) -> str:
-    """A registry's URL as it may be shown."""
-    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url)
 
 
 @contextmanager

@@ -1,0 +1,30 @@
+"""Who acts, where nobody says so."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from typing import TYPE_CHECKING, Any
+
+from lineage.access import LONGEST_NAME
+
+if TYPE_CHECKING:
+    from lineage.project import Project
+
+
+def actor(project: Project | None = None) -> str:
+    """``LINEAGE_ACTOR``, else git's e-mail address, else the login name.
+
+    A server that asks for tokens goes by the token instead.
+    """
+    named = os.environ.get("LINEAGE_ACTOR")
+    if named:
+        return named[:LONGEST_NAME]
+    if project is not None and project.git is not None:
+        identity: Any = project.git.identity()
+        if identity:
+            return str(identity)[:LONGEST_NAME]
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"

@@ -1,0 +1,112 @@
+"""What a registry last said, kept on disk for the time when it cannot be asked.
+
+A serving host must be able to start while the registry is away. The answer is given only to those
+who ask for it, and says how old it is.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import tempfile
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from blake3 import blake3
+
+from lineage import times, wire
+from lineage.connecting import without_password
+from lineage.errors import RegistryUnreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lineage.answers import Serving
+
+FORMAT: Final = 1
+AHEAD: Final = dt.timedelta(minutes=5)
+"""How far a clock may be behind the one that dated the answer."""
+
+
+def serving(
+    url: str,
+    model: str,
+    environment: str,
+    ask: Callable[[], Serving],
+    oldest: dt.timedelta | None,
+) -> Serving:
+    """What serves; what the registry last said of it where it cannot be asked now.
+
+    Args:
+        url: the registry.
+        model: the model's name.
+        environment: the environment's name.
+        ask: asks the registry.
+        oldest: how old the last answer may be; None never to give it.
+
+    Returns:
+        The answer. Its ``age`` is None where it is the registry's own, else in seconds.
+
+    Raises:
+        RegistryUnreachable: the registry cannot be asked, and no answer is kept that is so young.
+    """
+    path = _path(url, model, environment)
+    try:
+        answer = ask()
+    except RegistryUnreachable as error:
+        known = _read(path, model, environment) if oldest is not None else None
+        if known is None or oldest is None:
+            raise
+        age = dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(known["answered_at"])
+        if age > oldest or (age < -AHEAD and oldest < dt.timedelta.max):
+            raise RegistryUnreachable(
+                f"{error} What it last said is from {known['answered_at'][:16]}, which is too old.",
+                remedy=error.remedy,
+            ) from None
+        seconds = max(0.0, age.total_seconds())
+        return replace(wire.serving(known["answer"]), age=seconds)
+    _write(path, answer, model, environment)
+    return answer
+
+
+def folder() -> Path:
+    """Where the answers are kept: in ``XDG_CACHE_HOME``, else in ``~/.cache``."""
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "lineage-guard" / "serving"
+
+
+def _path(url: str, model: str, environment: str) -> Path:
+    key = "\n".join((without_password(url), environment, model))
+    return folder() / f"{blake3(key.encode()).hexdigest(32)}.json"
+
+
+def _read(path: Path, model: str, environment: str) -> dict[str, Any] | None:
+    """What is kept; None where that is nothing, or nothing whole."""
+    try:
+        known: dict[str, Any] = json.loads(path.read_bytes())
+        whole = known["format"] == FORMAT
+        answer = known["answer"]
+        same = (answer["model"], answer["environment"]) == (model, environment)
+        dt.datetime.fromisoformat(known["answered_at"])
+        wire.serving(answer)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return known if whole and same else None
+
+
+def _write(path: Path, answer: Serving, model: str, environment: str) -> None:
+    """Keep an answer, whole or not at all; not being able to is no reason to fail."""
+    document = {"format": FORMAT, "answered_at": times.now(), "answer": answer.to_json()}
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                json.dump(document, file)
+            Path(name).replace(path)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise
