@@ -11,7 +11,7 @@ import secrets
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from blake3 import blake3
 from fastapi import Request
@@ -19,7 +19,7 @@ from fastapi.security.http import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from lineage import times, tokens
-from lineage.access import Principal, Scope, check_actor
+from lineage.access import LONGEST_NAME, Principal, Scope
 from lineage.errors import LineageError, NotAuthenticated, NotPermitted
 
 from .limiter import Failures
@@ -144,9 +144,8 @@ def _anybody(request: Request) -> Principal:
             "This server asks for no tokens, so it answers to this machine alone.",
             remedy="Start it without --no-auth, and make tokens.",
         )
-    name = request.headers.get(ACTOR_HEADER)
-    name = check_actor(name.encode("latin-1").decode("utf-8", "replace")) if name else "anonymous"
-    return Principal(name, frozenset({Scope.ADMIN}))
+    name = unquote(request.headers.get(ACTOR_HEADER, ""))[:LONGEST_NAME].strip()
+    return Principal(name or "anonymous", frozenset({Scope.ADMIN}))
 
 
 def _bearer(request: Request) -> str:

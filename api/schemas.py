@@ -501,6 +501,14 @@ class PrincipalAnswer(Answer):
     expires_at: str | None
 
 
+class DatabaseAnswer(Answer):
+    """What checking the database found."""
+
+    revision: str | None
+    head: str
+    problems: list[str]
+
+
 class AuditAnswer(Answer):
     """What checking the chain of events found."""
 

@@ -79,13 +79,11 @@ def upgrade(as_json: Json = False) -> None:
 @db.command()
 def check(as_json: Json = False) -> None:
     """Check the database: the file, the keys, the schema, the triggers."""
-    from lineage.store import engine, schema
+    from lineage.connecting import check as run
+    from lineage.project import opened
 
-    opened_engine = engine.open_engine(_database())
-    try:
-        result = schema.check(opened_engine)
-    finally:
-        opened_engine.dispose()
+    with opened() as project:
+        result = run(project.registry_url(State.registry))
     good = f"The database is whole, its schema is {result.revision}."
     facts = {"revision": result.revision, "head": result.head}
     _report("The database", good, facts, result.problems, as_json)

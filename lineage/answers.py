@@ -297,3 +297,12 @@ class Audit:
     events: int
     head: str | None
     problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SchemaCheck:
+    """What ``lineage db check`` found; ``problems`` is empty where all is well."""
+
+    revision: str | None
+    head: str
+    problems: tuple[str, ...]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from lineage import wire
-from lineage.answers import Audit, NamedPipeline, PlannedChange
+from lineage.answers import Audit, NamedPipeline, PlannedChange, SchemaCheck
 from lineage.components import EnvironmentKind, Kind
 from lineage.digest import check_beginning
 from lineage.names import Reference, check_environment_name, check_name
@@ -180,6 +180,11 @@ class RemoteRegistry:
         """Check the chain of events, and that it tells the present state."""
         found = self._http.get("/v1/audit")
         return Audit(found["events"], found["head"], tuple(found["problems"]))
+
+    def check(self) -> SchemaCheck:
+        """Check the database, its keys and its schema, where the server is."""
+        found = self._http.get("/v1/database")
+        return SchemaCheck(found["revision"], found["head"], tuple(found["problems"]))
 
     def lineage(self, digest: str, direction: Direction) -> dict[str, Any]:
         """What made a digest (``up``), or what was made from it (``down``)."""

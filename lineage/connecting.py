@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    from lineage.answers import SchemaCheck
     from lineage.client import RemoteRegistry
     from lineage.registry import Registry
 
@@ -25,6 +26,26 @@ def is_remote(url: str) -> bool:
 def without_password(url: str) -> str:
     """A registry's URL as it may be shown."""
     return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url)
+
+
+def check(url: str) -> SchemaCheck:
+    """Check a registry's database, also one whose schema is not this program's.
+
+    Raises:
+        RegistryUnreachable: it cannot be reached.
+        IntegrityFailure: the file cannot be read as a database.
+    """
+    if is_remote(url):
+        with connect(url) as registry:
+            return registry.check()
+    from lineage.store import schema
+    from lineage.store.engine import open_engine
+
+    engine = open_engine(url)
+    try:
+        return schema.check(engine)
+    finally:
+        engine.dispose()
 
 
 def connect(

@@ -23,7 +23,14 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.access import Principal
-    from lineage.answers import Audit, FoundPipeline, NamedPipeline, Registered, Serving
+    from lineage.answers import (
+        Audit,
+        FoundPipeline,
+        NamedPipeline,
+        Registered,
+        SchemaCheck,
+        Serving,
+    )
     from lineage.decision import Decision, Verdict
     from lineage.graph import Direction
     from lineage.pipeline import PipelineVersion
@@ -332,6 +339,6 @@ class RegistryReader:
         """
         schema.require_current(self._engine)
 
-    def check(self) -> schema.SchemaCheck:
+    def check(self) -> SchemaCheck:
         """Check the database file, its keys and its schema."""
         return schema.check(self._engine)

@@ -12,7 +12,7 @@ import time
 import uuid
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -263,7 +263,7 @@ def _given(query: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _acting(actor: str) -> dict[str, bytes]:
-    return {"Lineage-Actor": actor.encode()}
+    return {"Lineage-Actor": quote(actor).encode()}
 
 
 def _kinds() -> dict[str, type[LineageError]]:

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,15 +101,16 @@ class Result:
 
 @dataclass
 class Workspace:
-    """A folder with commands run in it."""
+    """A folder with commands run in it; ``env`` are further variables of theirs."""
 
     path: Path
+    env: dict[str, str] = field(default_factory=dict)
 
     def command(self, *words: str, env: dict[str, str] | None = None, cwd: str = ".") -> Result:
         done = subprocess.run(
             words,
             cwd=self.path / cwd,
-            env=ENVIRONMENT | (env or {}),
+            env=ENVIRONMENT | self.env | (env or {}),
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
@@ -185,11 +186,22 @@ def project_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def project(project_template: Path, tmp_path: Path) -> Workspace:
-    """A copy of the churn project."""
+def project(
+    request: pytest.FixtureRequest, project_template: Path, tmp_path: Path
+) -> Iterator[Workspace]:
+    """A copy of the churn project; its registry a file, or behind a server."""
     target = tmp_path / "churn"
     shutil.copytree(project_template, target, symlinks=True)
-    return Workspace(target)
+    if getattr(request, "param", "file") == "file":
+        yield Workspace(target)
+        return
+    database = f"sqlite:///{target / '.lineage/registry.db'}"
+    with registry_server(database, no_auth=True) as address:
+        yield Workspace(target, {"LINEAGE_REGISTRY": address})
+
+
+FILE_AND_SERVER = pytest.mark.parametrize("project", ["file", "server"], indirect=True)
+"""Marks what is tried by the command on a file and, remotely, on a server."""
 
 
 @pytest.fixture(scope="session")

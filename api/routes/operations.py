@@ -39,6 +39,21 @@ def ready(request: Request, parts: Reads) -> Response:
 
 
 @router.get(
+    "/v1/database",
+    response_model=schemas.DatabaseAnswer,
+    responses=READ,
+    summary="Check the database: the file, the keys, the schema, the triggers",
+)
+def check(parts: Reads, caller: Annotated[Principal, needs(Scope.ADMIN)]) -> Response:
+    """Reads all of it."""
+    caller.require_unbound()
+    found = parts.registry.check()
+    return answer(
+        {"revision": found.revision, "head": found.head, "problems": list(found.problems)}
+    )
+
+
+@router.get(
     "/metrics",
     response_class=Response,
     responses=READ | {200: {"content": {metrics.CONTENT_TYPE: {"schema": {"type": "string"}}}}},

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import create_engine, inspect, text
 
+from lineage.answers import SchemaCheck
 from lineage.errors import IntegrityFailure, RegistryUnreachable
 from lineage.store.engine import open_engine, transaction
 
@@ -20,15 +20,6 @@ if TYPE_CHECKING:
 
 HEAD: Final = "0003"
 """The newest migration; a test holds it against the migrations folder."""
-
-
-@dataclass(frozen=True)
-class SchemaCheck:
-    """What ``lineage db check`` found; ``problems`` is empty where all is well."""
-
-    revision: str | None
-    head: str
-    problems: tuple[str, ...]
 
 
 def require_current(engine: Engine) -> None:

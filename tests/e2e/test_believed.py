@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from ..conftest import FILE_AND_SERVER
+
 GOOD = {"auc": 0.9, "slices": {"new": {"auc": 0.8}}}
 
 
@@ -104,6 +106,7 @@ def test_data_that_dvc_knows_but_the_version_does_not_is_refused(registered):
     assert "The data here is not that of churn@1: data/raw.csv" in done.err
 
 
+@FILE_AND_SERVER
 def test_data_that_lives_elsewhere_is_taken_as_it_was_stated(project):
     project.ok("register", "churn", "--data", "data/raw.csv", "--data", "events=s3://b/e@v42")
     done = _validate(project, *_writes())
@@ -173,6 +176,7 @@ def test_validation_data_is_recorded_with_its_digests_several_per_version(regist
 # around a training
 
 
+@FILE_AND_SERVER
 def test_a_training_is_run_and_registered_with_the_code_that_ran(project):
     project.edit("src/train.py", "weights of", "better weights of")
     commit = project.commit("Better weights")
@@ -194,6 +198,7 @@ def test_a_training_is_run_and_registered_with_the_code_that_ran(project):
          "another commit was checked out"),
     ],
 )  # fmt: skip
+@FILE_AND_SERVER
 def test_a_training_that_fails_or_changes_what_it_came_from_registers_nothing(project, code, says):
     done = project.lineage("register", "churn", "--", sys.executable, "-c", code)
     assert done.code == 9
@@ -201,11 +206,13 @@ def test_a_training_that_fails_or_changes_what_it_came_from_registers_nothing(pr
     assert project.lineage("versions", "churn").code == 4
 
 
+@FILE_AND_SERVER
 def test_a_training_does_not_run_at_a_revision(project):
     done = project.lineage("register", "churn", "--rev", "HEAD", "--", "true")
     assert (done.code, "not at a revision" in done.err) == (2, True)
 
 
+@FILE_AND_SERVER
 def test_a_dirty_tree_is_refused_before_the_training_begins(project):
     project.edit("src/train.py", "weights", "Weights")
     done = project.lineage("register", "churn", "--", sys.executable, "-c", "open('ran', 'w')")

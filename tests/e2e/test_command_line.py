@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from ..conftest import FILE_AND_SERVER
+
 REGISTERED = {
     "model", "version", "ref", "kind", "created", "tuple", "code", "data", "pipeline", "weights",
     "registered_at", "registered_by",
@@ -24,6 +26,7 @@ def _retrain(project, message: str = "Retrain") -> None:
     project.commit(message)
 
 
+@FILE_AND_SERVER
 def test_the_whole_story(project):
     first = project.ok("register", "churn")
     assert set(first) == REGISTERED
@@ -104,6 +107,7 @@ def test_the_whole_story(project):
     assert project.lineage("show", "churn@production").code == 4
 
 
+@FILE_AND_SERVER
 def test_comparing_versions_and_pipelines(project):
     project.ok("register", "churn")
     project.edit("params.yaml", "top: 20", "top: 40")
@@ -154,6 +158,7 @@ def test_comparing_versions_and_pipelines(project):
     assert captured["commit"] == project.git("rev-parse", "HEAD~1").strip()
 
 
+@FILE_AND_SERVER
 def test_a_pull_request_asks_whether_what_serves_would_still_be_valid(project):
     ask = ("guard", "churn@production", "--env", "production", "--working-tree")
     project.ok("register", "churn")
@@ -177,6 +182,7 @@ def test_a_pull_request_asks_whether_what_serves_would_still_be_valid(project):
     assert project.lineage(*ask).code == 0
 
 
+@FILE_AND_SERVER
 def test_an_experiment_is_cheap_and_stays_out_of_production(project):
     project.edit("src/train.py", "weights of", "weights  of")
     done = project.ok("register", "churn", "--kind", "experiment")
@@ -201,6 +207,7 @@ def test_an_experiment_needs_neither_git_nor_pipeline(folder):
     assert done["weights"].startswith("xxh3:")
 
 
+@FILE_AND_SERVER
 def test_an_outside_pipeline_is_recorded_by_its_id(project):
     done = project.ok("register", "churn", "--pipeline-version", "sha256:abc")
     assert done["pipeline"] == "sha256:abc"
@@ -209,6 +216,7 @@ def test_an_outside_pipeline_is_recorded_by_its_id(project):
     project.ok("promote", "churn@1", "--env", "production")
 
 
+@FILE_AND_SERVER
 def test_a_revision_is_registered_without_a_checkout(project):
     commit = project.git("rev-parse", "HEAD").strip()
     pipeline = project.ok("pipeline", "capture")["digest"]
@@ -219,6 +227,7 @@ def test_a_revision_is_registered_without_a_checkout(project):
     assert (done["code"], done["pipeline"]) == (f"git:{commit}", pipeline)
 
 
+@FILE_AND_SERVER
 def test_requirements_decide_the_verdict(project):
     project.ok("register", "churn")
     low = {"auc": 0.7, "slices": {"new": {"auc": 0.8}}}
@@ -259,6 +268,7 @@ def test_init_makes_a_project_of_the_current_folder(repository):
     assert repository.ok("init", cwd="team/churn")["config_created"] is False
 
 
+@FILE_AND_SERVER
 def test_a_hooks_environment_does_not_lead_astray(project, tmp_path):
     """Git sets GIT_DIR for its hooks; it would make every repository look like the hook's own."""
     (tmp_path / "other").mkdir()
@@ -269,6 +279,7 @@ def test_a_hooks_environment_does_not_lead_astray(project, tmp_path):
     assert done.json["code"] == "git:" + project.git("rev-parse", "HEAD").strip()
 
 
+@FILE_AND_SERVER
 def test_control_characters_do_not_reach_a_terminal(project):
     project.ok("register", "churn")
     project.lineage("validate", "churn@1", env={"LINEAGE_ACTOR": "eve\x1b]0;owned\x07"})
@@ -279,6 +290,7 @@ def test_control_characters_do_not_reach_a_terminal(project):
     assert "\x1b" not in done.err
 
 
+@FILE_AND_SERVER
 def test_a_poor_terminal_gets_escapes_instead_of_an_error(project):
     project.ok("register", "churn")
     done = project.lineage(
@@ -288,6 +300,7 @@ def test_a_poor_terminal_gets_escapes_instead_of_an_error(project):
     assert "\\u2192" in done.out
 
 
+@FILE_AND_SERVER
 def test_environments(project):
     assert project.ok("env", "create", "canary", "--kind", "experimental")["created"] is True
     assert project.ok("env", "create", "canary", "--kind", "experimental")["created"] is False
@@ -299,6 +312,7 @@ def test_environments(project):
     assert project.ok("env", "show", "canary")["slots"] == []
 
 
+@FILE_AND_SERVER
 def test_words_for_people(project):
     project.ok("register", "churn")
     project.ok("validate", "churn@1")
@@ -310,7 +324,7 @@ def test_words_for_people(project):
         ["serving"], ["versions", "churn"], ["show", "churn@1"], ["log"], ["env", "list"],
         ["env", "show", "production"], ["pipeline", "show", "churn"], ["pipeline", "capture"],
         ["guard", "churn@1", "--env", "production"], ["audit", "verify"], ["db", "check"],
-        ["db", "upgrade"], ["diff", "churn@1", "churn@production"], ["serving", "churn"],
+        ["token", "list"], ["diff", "churn@1", "churn@production"], ["serving", "churn"],
     ):  # fmt: skip
         done = project.lineage(*words)
         assert done.code == 0, (words, done.err)
@@ -319,12 +333,14 @@ def test_words_for_people(project):
         assert max(map(len, done.out.splitlines())) < 200
 
 
+@FILE_AND_SERVER
 def test_a_model_in_a_subfolder_is_found_from_anywhere_below(project):
     assert project.ok("register", "churn", cwd="src")["ref"] == "churn@1"
     same = ("register", "churn", "--weights", "../models/model.bin", "--data", "../data/raw.csv")
     assert project.ok(*same, cwd="src")["created"] is False
 
 
+@FILE_AND_SERVER
 def test_the_registry_may_be_named_by_flag_or_environment(project, tmp_path):
     elsewhere = f"sqlite:///{tmp_path}/elsewhere/registry.db"
     assert project.lineage("--registry", elsewhere, "serving").code == 7
@@ -335,6 +351,7 @@ def test_the_registry_may_be_named_by_flag_or_environment(project, tmp_path):
     assert project.lineage("versions", "churn").code == 4
 
 
+@FILE_AND_SERVER
 def test_the_actor_is_kept(project):
     done = project.lineage("register", "churn", "--json", env={"LINEAGE_ACTOR": "ann@example.com"})
     assert done.json["registered_by"] == "ann@example.com"
@@ -352,6 +369,7 @@ def test_help_needs_no_registry(folder, words):
     assert "lineage" in done.out + done.err
 
 
+@FILE_AND_SERVER
 def test_no_command_that_needs_no_dvc_imports_dvc(project):
     project.ok("register", "churn")
     for words in (
