@@ -88,12 +88,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(
         Boundary, metrics=metrics, max_body=settings.max_body, log_all=settings.log_all
     )
-    _document_problems(app)
+    _document(app, open_to_all=settings.no_auth)
     return app
 
 
-def _document_problems(app: FastAPI) -> None:
-    """Every error is documented as a problem, also those that FastAPI documents in its own way."""
+def _document(app: FastAPI, *, open_to_all: bool) -> None:
+    """Every error is a problem, also those that FastAPI documents in its own way.
+
+    A server that asks for no tokens documents none.
+    """
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -103,6 +106,11 @@ def _document_problems(app: FastAPI) -> None:
             parts.pop("HTTPValidationError", None)
             parts.pop("ValidationError", None)
             parts["Problem"] = Problem.model_json_schema()
+            if open_to_all:
+                document["components"].pop("securitySchemes")
+                for path in document["paths"].values():
+                    for operation in path.values():
+                        operation.pop("security", None)
             app.openapi_schema = document
         return app.openapi_schema
 

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from lineage import strict_json, wire
 from lineage.errors import CarryRefused, GuardRefused, LineageError, RegistryUnreachable
@@ -185,7 +186,18 @@ async def _http(request: Request, error: Exception) -> Response:
     status = error.status_code
     known = ("http-error", str(error.detail), "See /openapi.json.")
     code, detail, remedy = _HTTP.get(status, known)
-    return _response(request, status, code, detail, remedy, error.headers)
+    headers = {"Allow": _allowed(request)} if status == 405 else error.headers
+    return _response(request, status, code, detail, remedy, headers)
+
+
+def _allowed(request: Request) -> str:
+    """The methods that an address knows, over all its routes."""
+    methods: set[str] = set()
+    for route in request.app.routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            methods |= getattr(route, "methods", None) or set()
+    return ", ".join(sorted(methods))
 
 
 def unexpected(scope: Scope) -> Response:

@@ -10,6 +10,7 @@ from sqlmodel import select
 
 from lineage import times
 from lineage.answers import NamedPipeline, Registered
+from lineage.components import Kind
 from lineage.decision import Basis
 from lineage.digest import canonical_bytes
 from lineage.errors import Conflict, NotFound, UsageError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.captured import Captured, CapturedPipelineVersion
-    from lineage.components import DataVersion, Kind
+    from lineage.components import Components, DataVersion
     from lineage.policy import Outcome
 
 
@@ -72,6 +73,8 @@ def register(
     """
     check_name("model", model)
     components = captured.components
+    if kind is Kind.PRODUCTION:
+        _require_complete(components)
     parent_row = versions.find_version(session, Reference.parse(parent)) if parent else None
     same = versions.same_version(session, model, kind, components, captured.pipeline_name)
     if same is not None:
@@ -114,6 +117,25 @@ def register(
         also=[model],
     )
     return registered
+
+
+def _require_complete(components: Components) -> None:
+    """Refuse a production version that lacks what the schema demands of one.
+
+    Raises:
+        UsageError: a component is missing, the code is dirty, or the weights have no BLAKE3.
+    """
+    code, weights = components.code, components.weights
+    lacks = list(components.missing)
+    if code is not None and code.dirty:
+        lacks.append("clean code")
+    if weights is not None and weights.blake3 is None:
+        lacks.append("the BLAKE3 of the weights")
+    if lacks:
+        raise UsageError(
+            f"A production version needs more: {', '.join(lacks)}.",
+            remedy="Give what is missing, or register it as an experiment.",
+        )
 
 
 def validate(

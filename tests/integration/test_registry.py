@@ -72,7 +72,7 @@ def test_a_dirty_experiment_shows_as_dirty(registry):
     _deploy(registry)
     failing = {check.code for check in registry.guard("churn@1", "production").failures}
     assert failing == {"kind", "code-clean", "validated"}
-    with pytest.raises(Conflict, match="model_version_complete"):
+    with pytest.raises(UsageError, match="needs more: clean code"):
         registry.register("churn", dirty, kind=Kind.PRODUCTION, actor="a")
 
 

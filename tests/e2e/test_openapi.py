@@ -1,0 +1,74 @@
+"""Schemathesis against a running server, with all its checks, as each scope and as nobody."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+
+from lineage.access import Scope
+from lineage.connecting import connect
+from lineage.requests import NewToken
+
+from ..conftest import BIN, add_validated, captured_pipeline
+from ..servers import registry_server
+
+CONFIG = Path(__file__).parents[1] / "schemathesis.toml"
+EXAMPLES = {Scope.ADMIN: 12}
+
+
+@pytest.mark.parametrize("scope", [*Scope, None], ids=str)
+def test_every_answer_is_a_documented_one(scope, url, tmp_path):
+    with connect(url) as registry:
+        add_validated(registry, "1")
+        add_validated(registry, "2")
+        registry.release("production", captured_pipeline(), ["churn@1"], actor="t")
+        token = registry.create_token(NewToken("t", (scope or "read",)), actor="t")["token"]
+    headers = ["-H", f"Authorization: Bearer {token}"] if scope else []
+    with registry_server(url, failed_logins=1_000_000) as address:
+        done = subprocess.run(
+            [
+                BIN / "schemathesis", "--config-file", CONFIG, "run", f"{address}/openapi.json",
+                *headers, "--checks", "all", "--workers", "2", "--seed", "1", "--no-color",
+                "--max-examples", str(EXAMPLES.get(scope, 3)), "--request-timeout", "60",
+            ],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )  # fmt: skip
+        assert httpx.get(f"{address}/readyz").status_code == 200
+    assert done.returncode == 0, done.stdout[-20000:] + done.stderr[-2000:]
+    with connect(url) as registry:
+        assert registry.audit().problems == ()
+        assert registry.check().problems == ()
+
+
+def test_a_server_that_asks_for_no_tokens_documents_none(url):
+    with registry_server(url, no_auth=True) as address:
+        document = httpx.get(f"{address}/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    assert "security" not in str(document["paths"])
+
+
+def test_every_operation_is_described_with_its_errors(url):
+    with registry_server(url) as address:
+        document = httpx.get(f"{address}/openapi.json").json()
+    open_to_all = {"/healthz", "/readyz"}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            assert operation["summary"], (method, path)
+            assert operation["description"], (method, path)
+            problems = {
+                status
+                for status, answer in operation["responses"].items()
+                if "application/problem+json" in answer.get("content", {})
+            }
+            if path not in open_to_all:
+                assert operation["security"], (method, path)
+                assert {"401", "403", "422", "429", "500", "503"} <= problems, (method, path)
+            if method in ("post", "put", "delete"):
+                assert {"413", "415"} <= problems, (method, path)
