@@ -26,6 +26,17 @@ from .settings import Settings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+ROUTERS: Final = (
+    slots.lookups,
+    slots.router,
+    environments.router,
+    models.router,
+    pipelines.router,
+    history.router,
+    tokens.router,
+    operations.router,
+)
+
 DESCRIPTION: Final = """\
 Know what made each model, what serves, and whether it may.
 
@@ -79,11 +90,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.service = parts
-    for routes in (
-        slots.lookups, slots.router, environments.router, models.router, pipelines.router,
-        history.router, tokens.router, operations.router,
-    ):  # fmt: skip
-        app.include_router(routes)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.state.routes = [route for router in ROUTERS for route in router.routes]
     problems.install(app)
     app.add_middleware(
         Boundary, metrics=metrics, max_body=settings.max_body, log_all=settings.log_all

@@ -56,3 +56,8 @@ def parse_time(text: str) -> str:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)
     return written(moment)
+
+
+def moment(text: str) -> dt.datetime:
+    """A moment that :func:`now` wrote."""
+    return dt.datetime.fromisoformat(text)

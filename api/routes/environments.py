@@ -10,7 +10,7 @@ from lineage import wire
 from lineage.access import Principal, Scope
 from lineage.answers import Moved
 from lineage.components import EnvironmentKind
-from lineage.errors import NotPermitted
+from lineage.errors import GuardRefused, NotPermitted
 from lineage.names import Reference
 from lineage.policy_file import policy_of
 from lineage.registry import Registry
@@ -173,16 +173,21 @@ def _release(
     moved: list[Moved] = []
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
-        done = registry.release(
-            env,
-            target,
-            references,
-            reason=body.reason,
-            waive=asked,
-            seen=body.seen,
-            dry_run=body.dry_run,
-            actor=call.principal.name,
-        )
+        try:
+            done = registry.release(
+                env,
+                target,
+                references,
+                reason=body.reason,
+                waive=asked,
+                seen=body.seen,
+                dry_run=body.dry_run,
+                actor=call.principal.name,
+            )
+        except GuardRefused as refused:
+            touched = [made.model for made in refused.decisions]
+            call.principal.require(Scope.DEPLOY, models=touched)
+            raise
         call.principal.require(Scope.DEPLOY, models=[step.model for step in done.steps])
         moved.append(done)
         return 200, wire.moved_to_json(done) | {"dry_run": body.dry_run}, {}
