@@ -177,7 +177,7 @@ class _Keys:
                 keys = _get(client, _issuer(str(document["jwks_uri"])))["keys"]
             return _usable(keys)
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-            said = str(error) or type(error).__name__
+            said = str(error).partition("\n")[0] or type(error).__name__
             raise RegistryUnreachable(
                 f"The keys of {self._issuer} cannot be fetched: {said}.",
                 remedy="Try again, or use a token of the registry's own.",

@@ -1,0 +1,394 @@
+"""Who is let in: tokens of the registry, tokens of CI services, and nobody else."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sqlite3
+import time
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from fastapi import FastAPI
+
+from lineage import times, tokens
+from lineage.access import Principal, Scope
+from lineage.connecting import connect
+from lineage.errors import NotAuthenticated, NotPermitted, RegistryUnreachable
+from lineage.requests import NewToken
+
+from ..conftest import BOTH, add_validated, captured, captured_pipeline
+from ..servers import registry_server, serving
+
+SLOT = "/v1/environments/production/models/churn"
+
+
+@pytest.fixture
+def filled(url):
+    with connect(url) as registry:
+        add_validated(registry, "1")
+        add_validated(registry, "2")
+        registry.release("production", captured_pipeline(), ["churn@1"], actor="t")
+    return url
+
+
+@pytest.fixture
+def server(filled):
+    with registry_server(filled) as address:
+        yield address
+
+
+def _token(url, *scopes, name="ci", **more):
+    with connect(url) as registry:
+        return registry.create_token(NewToken(name, scopes or ("read",), **more), actor="t")
+
+
+def _get(address, token=None, path=SLOT):
+    headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
+    return httpx.get(address + path, headers=headers)
+
+
+def _refused(answer, status=401):
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    if status == 401:
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+    return answer.json()["detail"]
+
+
+def test_without_a_token_nothing_is_readable(server):
+    document = httpx.get(f"{server}/openapi.json").json()
+    for path in document["paths"]:
+        concrete = path.format(
+            env="production", model="churn", n="1", pipeline="churn", digest="xxh3:0", id="a" * 12
+        )
+        expected = 200 if path in ("/healthz", "/readyz") else 401
+        for method in document["paths"][path]:
+            answer = httpx.request(
+                method, server + concrete, headers={"Content-Type": "application/json"}
+            )
+            assert answer.status_code == expected, (method, path, answer.text)
+            if expected == 401:
+                assert "churn@" not in answer.text
+
+
+@BOTH
+def test_a_token_opens_until_it_is_revoked_on_every_server(filled):
+    made = _token(filled)
+    with registry_server(filled) as first, registry_server(filled) as second:
+        for address in (first, second):
+            assert _get(address, made["token"]).status_code == 200
+        with connect(filled) as registry:
+            registry.revoke_token(made["id"], actor="t")
+            for address in (first, second):
+                assert "revoked" in _refused(_get(address, made["token"]))
+            (listed,) = registry.tokens()
+            assert listed["last_used_at"] is not None
+            assert (listed["revoked_by"], "token" in listed) == ("t", False)
+            kinds = [event["kind"] for event in registry.history("ci")]
+            assert kinds == ["token-revoked", "token-created"]
+            assert registry.audit().problems == ()
+
+
+def test_a_token_ends(filled, server):
+    soon = times.written(times.moment(times.now()) + times.span("1s"))
+    token = _token(filled, expires_at=soon)["token"]
+    assert _get(server, token).status_code == 200
+    time.sleep(1.1)
+    assert "was good until" in _refused(_get(server, token))
+
+
+def test_tokens_that_are_none(filled, server):
+    whole = _token(filled)["token"]
+    _, identity, secret = whole.split("_", 2)
+    foreign = f"lng_{identity}_{'A' * 43}"
+    for wrong in (
+        whole[:-1], whole[:-10], whole + "x", whole.upper(), foreign, f"lng_{'a' * 12}_{secret}",
+        "lng__", "-", "x" * 5000, "lng_' OR 1=1 --", "a.b.c", "..", "null",
+    ):  # fmt: skip
+        assert _refused(_get(server, wrong)), wrong
+    for scheme in ("Basic", "Token"):
+        answer = httpx.get(server + SLOT, headers={"Authorization": f"{scheme} {whole}"})
+        _refused(answer)
+
+
+def test_the_secret_is_nowhere_but_in_the_answer(filled, tmp_path):
+    made = _token(filled)
+    secret = made["token"].split("_", 2)[2]
+    stored = (tmp_path / "registry.db").read_bytes()
+    assert made["id"].encode() in stored
+    assert secret.encode() not in stored
+    with connect(filled) as registry:
+        assert secret not in json.dumps(registry.history())
+    with sqlite3.connect(tmp_path / "registry.db") as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        for change in (
+            "UPDATE token SET scopes = '[\"admin\"]'",
+            "UPDATE token SET expires_at = NULL, digest = 'x'",
+            "DELETE FROM token",
+        ):
+            with pytest.raises(sqlite3.IntegrityError):
+                connection.execute(change)
+
+
+NEEDS = {
+    ("GET", SLOT): Scope.READ,
+    ("GET", "/v1/events"): Scope.READ,
+    ("GET", "/metrics"): Scope.READ,
+    ("POST", f"{SLOT}/guard"): Scope.READ,
+    ("POST", "/v1/models"): Scope.REGISTER,
+    ("POST", "/v1/models/churn/versions"): Scope.REGISTER,
+    ("POST", "/v1/models/churn/versions/1/validations"): Scope.VALIDATE,
+    ("POST", "/v1/models/churn/versions/1/weights-checks"): Scope.VALIDATE,
+    ("POST", "/v1/models/churn/versions/1/approvals"): Scope.APPROVE,
+    ("POST", f"{SLOT}/promote"): Scope.DEPLOY,
+    ("POST", f"{SLOT}/rollback"): Scope.DEPLOY,
+    ("POST", f"{SLOT}/retire"): Scope.DEPLOY,
+    ("PUT", "/v1/environments/production/pipelines/churn"): Scope.DEPLOY,
+    ("POST", "/v1/environments/production/releases"): Scope.DEPLOY,
+    ("POST", f"{SLOT}/observations"): Scope.OBSERVE,
+    ("POST", "/v1/environments"): Scope.ADMIN,
+    ("PUT", "/v1/environments"): Scope.ADMIN,
+    ("POST", "/v1/tokens"): Scope.ADMIN,
+    ("GET", "/v1/tokens"): Scope.ADMIN,
+    ("DELETE", f"/v1/tokens/{'a' * 12}"): Scope.ADMIN,
+    ("GET", "/v1/database"): Scope.ADMIN,
+}
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+def test_each_scope_opens_its_own_and_nothing_else(filled, server, scope):
+    token = _token(filled, scope.value)["token"]
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    for (method, path), needed in NEEDS.items():
+        # a body that is wrong everywhere: what is open gets as far as to say so
+        content = b"[]" if method in ("POST", "PUT") else b""
+        answer = httpx.request(method, server + path, headers=headers, content=content)
+        if scope in (needed, Scope.ADMIN):
+            assert answer.status_code != 403, (method, path, answer.text)
+        else:
+            assert f"lacks the scope {needed}" in _refused(answer, 403), (method, path)
+
+
+def test_events_name_the_token_and_not_what_the_client_says(filled, server, monkeypatch):
+    monkeypatch.setenv(
+        "LINEAGE_TOKEN", _token(filled, "deploy", "register", name="release-job")["token"]
+    )
+    with connect(server) as remote:
+        remote.promote("churn@2", "production", actor="somebody else")
+        remote.register("churn", captured("5"), actor="somebody else")
+    with connect(filled) as registry:
+        assert {event["actor"] for event in registry.history(limit=2)} == {"release-job"}
+
+
+def test_guessing_is_slowed_and_those_who_are_known_go_on(filled):
+    good, other = _token(filled)["token"], _token(filled)["token"]
+    with registry_server(filled, failed_logins=5) as address:
+        assert _get(address, good).status_code == 200
+        found = [_get(address, f"lng_{'a' * 12}_{'b' * 43}") for _ in range(8)]
+        statuses = [answer.status_code for answer in found]
+        assert (statuses[:5], statuses[-2:]) == ([401] * 5, [429] * 2)
+        assert int(found[-1].headers["retry-after"]) >= 1
+        assert _get(address, good).status_code == 200, "who is known is not locked out"
+        assert _get(address, other).status_code == 429
+        with connect(address, token=other) as remote, pytest.raises(NotPermitted, match="Too many"):
+            remote.serving("churn", "production")
+
+
+def test_what_a_client_is_told_is_what_the_command_line_says(filled, server):
+    with connect(server, token="lng_no") as remote, pytest.raises(NotAuthenticated) as error:
+        remote.serving("churn", "production")
+    assert error.value.exit_code == 8
+    token = _token(filled, "read")["token"]
+    with (
+        connect(server, token=token) as remote,
+        pytest.raises(NotPermitted, match="lacks the scope"),
+    ):
+        remote.promote("churn@2", "production", actor="t")
+
+
+# OpenID Connect
+
+
+class Issuer:
+    """A real issuer on loopback: its configuration, its keys, its signatures."""
+
+    def __init__(self) -> None:
+        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.kid = "k1"
+        self.fetched = 0
+        self.url = ""
+        self.app = FastAPI()
+        self.app.get("/.well-known/openid-configuration")(self._configuration)
+        self.app.get("/keys")(self._keys)
+
+    def _configuration(self) -> dict[str, str]:
+        return {"issuer": self.url, "jwks_uri": f"{self.url}/keys"}
+
+    def _keys(self) -> dict[str, object]:
+        self.fetched += 1
+        key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key()))
+        return {"keys": [{**key, "kid": self.kid, "use": "sig", "alg": "RS256"}, {"kty": "oct"}]}
+
+    def sign(self, key=None, algorithm="RS256", kid=None, **changes) -> str:
+        now = int(time.time())
+        claims = {
+            "iss": self.url, "aud": "lineage", "sub": "repo:acme/churn:ref:refs/heads/main",
+            "iat": now, "nbf": now, "exp": now + 300, "repository": "acme/churn",
+            "ref": "refs/heads/main", "ref_protected": "true",
+        } | changes  # fmt: skip
+        claims = {name: value for name, value in claims.items() if value is not None}
+        headers = {"kid": kid or self.kid}
+        return jwt.encode(claims, key or self.key, algorithm=algorithm, headers=headers)
+
+
+@pytest.fixture
+def issuer():
+    made = Issuer()
+    with serving(made.app) as address:
+        made.url = address
+        yield made
+
+
+@pytest.fixture
+def trusting(filled, issuer, tmp_path):
+    """A server that trusts the issuer for one repository's main branch."""
+    file = tmp_path / "trust.toml"
+    file.write_text(
+        f'[[trust]]\nissuer = "{issuer.url}"\naudience = "lineage"\n'
+        'claims = {repository = "acme/churn", ref = ["refs/heads/main", "refs/heads/release"]}\n'
+        'scopes = ["read", "deploy"]\nenvironments = ["production"]\nname = "github:{repository}"\n'
+    )
+    with registry_server(filled, trust=file) as address:
+        yield address
+
+
+def test_a_ci_job_needs_no_stored_secret(trusting, issuer, filled):
+    with connect(trusting, token=issuer.sign()) as remote:
+        remote.promote("churn@2", "production", actor="x")
+        assert remote.serving("churn", "production").serving.promoted_by == "github:acme/churn"
+        with pytest.raises(NotPermitted, match="lacks the scope"):
+            remote.register("churn", captured("6"), actor="x")
+        with pytest.raises(NotPermitted, match="bound to other environments"):
+            remote.serving("churn", "staging")
+    with connect(filled) as registry:
+        assert registry.history(limit=1)[0]["actor"] == "github:acme/churn"
+    assert issuer.fetched == 1
+
+
+def _unsigned(issuer) -> str:
+    _, payload, _ = issuer.sign().split(".")
+    bare = base64.urlsafe_b64encode(b'{"alg":"none","kid":"k1"}').rstrip(b"=").decode()
+    return f"{bare}.{payload}."
+
+
+def _signed_with_the_public_key(issuer) -> str:
+    """The classic confusion: the public key taken as a shared secret."""
+    public = jwt.algorithms.RSAAlgorithm.to_jwk(issuer.key.public_key()).encode()
+    header = base64.urlsafe_b64encode(b'{"alg":"HS256","kid":"k1"}').rstrip(b"=").decode()
+    payload = issuer.sign().split(".")[1]
+    import hmac
+
+    signature = hmac.digest(public, f"{header}.{payload}".encode(), "sha256")
+    return f"{header}.{payload}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+
+FORGED = {
+    "wrong audience": (lambda i: i.sign(aud="another"), "audience"),
+    "no audience": (lambda i: i.sign(aud=None), "aud"),
+    "over": (lambda i: i.sign(exp=int(time.time()) - 60), "expired"),
+    "no end": (lambda i: i.sign(exp=None), "exp"),
+    "not yet": (lambda i: i.sign(nbf=int(time.time()) + 600), "not yet valid"),
+    "from the future": (lambda i: i.sign(iat=int(time.time()) + 600), "not yet valid"),
+    "another repository": (lambda i: i.sign(repository="evil/churn"), "claim repository"),
+    "another branch": (lambda i: i.sign(ref="refs/pull/1/merge"), "claim ref"),
+    "a claim missing": (lambda i: i.sign(ref=None), "claim ref"),
+    "another issuer": (lambda i: i.sign(iss="https://evil.example"), "issuer is not one"),
+    "another key": (
+        lambda i: i.sign(rsa.generate_private_key(public_exponent=65537, key_size=2048)),
+        "signature",
+    ),
+    "an unknown key": (lambda i: i.sign(kid="k9"), "key is not one"),
+    "another algorithm": (
+        lambda i: i.sign(ec.generate_private_key(ec.SECP256R1()), algorithm="ES256"),
+        "token is not accepted",
+    ),
+    "alg none": (_unsigned, "algorithm 'none'"),
+    "HS256 with the public key": (_signed_with_the_public_key, "algorithm 'HS256'"),
+    "truncated": (lambda i: i.sign()[:-6], "signature"),
+    "garbage": (lambda i: "a.b.c", "not a token"),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_forged_token_opens_nothing(trusting, issuer, name):
+    make, says = FORGED[name]
+    assert says in _refused(_get(trusting, make(issuer))), name
+
+
+def test_keys_that_are_rotated_are_found_and_fetches_are_bounded(trusting, issuer, monkeypatch):
+    assert _get(trusting, issuer.sign()).status_code == 200
+    for _ in range(5):
+        _refused(_get(trusting, issuer.sign(kid="k9")))
+    assert issuer.fetched == 1, "unknown keys do not make the server fetch again and again"
+    issuer.kid = "k2"
+    issuer.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    monkeypatch.setattr("lineage.api.oidc.REFRESH_AFTER", 0.0)
+    assert _get(trusting, issuer.sign()).status_code == 200
+
+
+def test_an_issuer_that_cannot_be_reached_is_503_and_lets_nobody_in(filled, issuer, tmp_path):
+    file = tmp_path / "trust.toml"
+    file.write_text(
+        '[[trust]]\nissuer = "http://127.0.0.1:9"\naudience = "lineage"\n'
+        'claims = {sub = "x"}\nscopes = ["read"]\n'
+    )
+    with registry_server(filled, trust=file) as address:
+        answer = _get(address, issuer.sign(iss="http://127.0.0.1:9"))
+        assert "cannot be fetched" in _refused(answer, 503)
+        assert answer.headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[[trust",
+        '[[trust]]\nissuer = "http://example.com"\naudience = "a"\nclaims = {a = "b"}\nscopes = ["read"]',
+        '[[trust]]\nissuer = "https://example.com"\naudience = "a"\nclaims = {}\nscopes = ["read"]',
+        '[[trust]]\nissuer = "https://example.com"\naudience = ""\nclaims = {a = "b"}\nscopes = ["read"]',
+        '[[trust]]\nissuer = "https://example.com"\naudience = "a"\nclaims = {a = "b"}\nscopes = ["root"]',
+        '[[trust]]\nissuer = "https://example.com"\naudience = "a"\nclaims = {a = "b"}\nscopes = ["read"]\nmodels = ["A"]',
+    ],
+)
+def test_a_list_of_issuers_that_is_wrong_is_refused_at_the_start(tmp_path, text):
+    from lineage.api import oidc
+
+    from lineage.errors import UsageError
+
+    (tmp_path / "trust.toml").write_text(text)
+    with pytest.raises(UsageError):
+        oidc.read(tmp_path / "trust.toml")
+
+
+def test_a_clock_that_jumps_does_not_bring_a_token_back():
+    over = Principal("t", frozenset({Scope.READ}), expires_at="2020-01-01T00:00:00.000000Z")
+    with pytest.raises(NotAuthenticated):
+        tokens.check_time(over, times.now())
+
+
+def test_secrets_do_not_travel_in_clear_or_in_addresses(monkeypatch):
+    from lineage.errors import UsageError
+
+    with pytest.raises(UsageError, match="unencrypted"):
+        connect("http://registry.example.com", token="lng_x")
+    with pytest.raises(UsageError, match="no place in the registry's URL"):
+        connect("https://user:secret@registry.example.com")
+    with pytest.raises(UsageError, match="cannot be one"):
+        connect("https://registry.example.com", token="a\nb")
+    monkeypatch.setenv("LINEAGE_ALLOW_HTTP", "1")
+    connect("http://registry.example.com", token="lng_x").close()
+    monkeypatch.setenv("LINEAGE_TIMEOUT", "0.5")
+    with connect("http://127.0.0.1:9") as remote, pytest.raises(RegistryUnreachable):
+        remote.environments()
