@@ -126,8 +126,8 @@ class PostgresqlVersion:
         self._conninfo = postgresql.conninfo(url)
         self._shown = without_password(url)
         self._connection: psycopg.AsyncConnection[Any] | None = None
-        self._asking: asyncio.Task[object] | None = None
-        self._next: asyncio.Task[object] | None = None
+        self._waiting: list[asyncio.Future[object]] = []
+        self._asking: asyncio.Task[None] | None = None
 
     async def now(self) -> object:
         """The newest event's digest.
@@ -135,48 +135,50 @@ class PostgresqlVersion:
         Raises:
             RegistryUnreachable: the database cannot be asked.
         """
+        mine = asyncio.get_running_loop().create_future()
+        self._waiting.append(mine)
         if self._asking is None:
             self._asking = asyncio.create_task(self._ask())
-            return await asyncio.shield(self._asking)
-        if self._next is None:
-            self._next = asyncio.create_task(self._ask_after(self._asking))
-        return await asyncio.shield(self._next)
+        return await mine
 
     async def close(self) -> None:
         """Let go of the connection."""
-        if self._connection is not None:
-            await self._connection.close()
-            self._connection = None
+        if self._asking is not None:
+            self._asking.cancel()
+        await self._drop()
 
-    async def _ask_after(self, former: asyncio.Task[object]) -> object:
-        await asyncio.wait([former])
-        self._asking, self._next = self._next, None
-        return await self._ask()
+    async def _ask(self) -> None:
+        """Ask for all who wait, until nobody does."""
+        while self._waiting:
+            those, self._waiting = self._waiting, []
+            try:
+                head = await self._head()
+            except RegistryUnreachable as error:
+                for one in those:
+                    if not one.done():
+                        one.set_exception(RegistryUnreachable(str(error), remedy=error.remedy))
+            else:
+                for one in those:
+                    if not one.done():
+                        one.set_result(head)
+        self._asking = None
 
-    async def _ask(self) -> object:
+    async def _head(self) -> object:
         import psycopg
 
         try:
-            return await asyncio.wait_for(self._head(), ROUND_TRIP)
+            async with asyncio.timeout(ROUND_TRIP):
+                if self._connection is None or self._connection.closed:
+                    self._connection = await psycopg.AsyncConnection.connect(
+                        self._conninfo, autocommit=True, prepare_threshold=0
+                    )
+                row = await (await self._connection.execute(HEAD)).fetchone()
         except (psycopg.Error, OSError, TimeoutError) as error:
             await self._drop()
             raise RegistryUnreachable(
                 f"The registry {self._shown} cannot be used: {_said(error)}.",
                 remedy="Check that the server runs and lets this user in.",
             ) from None
-        finally:
-            if self._next is None:
-                self._asking = None
-
-    async def _head(self) -> object:
-        import psycopg
-
-        if self._connection is None or self._connection.closed:
-            self._connection = await psycopg.AsyncConnection.connect(
-                self._conninfo, autocommit=True, connect_timeout=int(ROUND_TRIP)
-            )
-            self._connection.prepare_threshold = 0
-        row = await (await self._connection.execute(HEAD)).fetchone()
         return row[0] if row is not None else ""
 
     async def _drop(self) -> None:
