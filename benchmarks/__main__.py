@@ -1,6 +1,6 @@
-"""`make bench`: hashing and command starts, beside peers, in one run.
+"""`make bench`: hashing, command starts and the server, beside peers, in one run.
 
-python -m benchmarks [hashing|tree|register|commands]...
+python -m benchmarks [hashing|tree|register|commands|service]...
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from blake3 import blake3
 from lineage.hashing import hash_path
 from lineage.stat_cache import StatCache
 
+from .service import service
 from .timing import BIN, CACHE, best, command, peer, show
 
 LARGE = 2 << 30
@@ -184,7 +185,7 @@ def main(names: list[str]) -> None:
     """Run the named benchmarks; all where none is named."""
     CACHE.mkdir(parents=True, exist_ok=True)
     gc.set_threshold(50_000)  # as the command does
-    known = {run.__name__: run for run in (hashing, tree, register, commands)}
+    known = {run.__name__: run for run in (hashing, tree, register, commands, service)}
     version = subprocess.run(
         [BIN / "lineage", "--version"], capture_output=True, text=True, check=True
     ).stdout.strip()
