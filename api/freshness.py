@@ -11,6 +11,7 @@ import asyncio
 import os
 import sqlite3
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
 
@@ -26,14 +27,26 @@ if TYPE_CHECKING:
 ROUND_TRIP: Final = 5.0
 """Seconds that PostgreSQL may take to say its head."""
 
-HEAD: Final = "SELECT digest FROM event ORDER BY seq DESC LIMIT 1"
+TOKENS: Final = "SELECT max(seq) FROM event_subject WHERE subject = 'access:tokens'"
+HEAD: Final = (
+    "SELECT (SELECT digest FROM event ORDER BY seq DESC LIMIT 1), "
+    "(SELECT max(seq) FROM event_subject WHERE subject = 'access:tokens')"
+)
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Two equal ones mean that nothing was changed: of the whole registry, and of its tokens."""
+
+    registry: object
+    tokens: object
 
 
 class Version(Protocol):
-    """Says the version of the whole registry: two equal ones mean that nothing was changed."""
+    """Says the version of the registry."""
 
-    async def now(self) -> object:
-        """The version at some moment between the call and the answer."""
+    async def now(self) -> Versions:
+        """The versions at some moment between the call and the answer."""
 
     async def close(self) -> None:
         """Let go of the connection."""
@@ -55,8 +68,9 @@ class SqliteVersion:
         self._cursor: sqlite3.Cursor | None = None
         self._file: tuple[int, int] | None = None
         self._opened = 0
+        self._last = Versions(None, None)
 
-    async def now(self) -> object:
+    async def now(self) -> Versions:
         """The count of commits, and which file it is of.
 
         Raises:
@@ -77,13 +91,17 @@ class SqliteVersion:
             self._cursor.connection.close()
             self._cursor = None
 
-    def _look(self) -> object:
+    def _look(self) -> Versions:
         found = os.stat(self._path)
         if (found.st_dev, found.st_ino) != self._file:
             self._open()
             self._file = (found.st_dev, found.st_ino)
         assert self._cursor is not None  # noqa: S101 - just opened
-        return self._opened, self._cursor.execute("PRAGMA data_version").fetchone()[0]
+        commits = self._cursor.execute("PRAGMA data_version").fetchone()[0]
+        if (self._opened, commits) != self._last.registry:
+            (tokens,) = self._cursor.execute(TOKENS).fetchone()
+            self._last = Versions((self._opened, commits), (self._opened, tokens))
+        return self._last
 
     def _open(self) -> None:
         if self._cursor is not None:
@@ -94,7 +112,7 @@ class SqliteVersion:
         self._cursor = connection.cursor()
         self._opened += 1
 
-    async def _wait(self) -> object:
+    async def _wait(self) -> Versions:
         """A writer is committing this moment: what it does counts once it has done it."""
         end = time.monotonic() + self._timeout
         while time.monotonic() < end:
@@ -126,16 +144,16 @@ class PostgresqlVersion:
         self._conninfo = postgresql.conninfo(url)
         self._shown = without_password(url)
         self._connection: psycopg.AsyncConnection[Any] | None = None
-        self._waiting: list[asyncio.Future[object]] = []
+        self._waiting: list[asyncio.Future[Versions]] = []
         self._asking: asyncio.Task[None] | None = None
 
-    async def now(self) -> object:
+    async def now(self) -> Versions:
         """The newest event's digest.
 
         Raises:
             RegistryUnreachable: the database cannot be asked.
         """
-        mine = asyncio.get_running_loop().create_future()
+        mine: asyncio.Future[Versions] = asyncio.get_running_loop().create_future()
         self._waiting.append(mine)
         if self._asking is None:
             self._asking = asyncio.create_task(self._ask())
@@ -163,7 +181,7 @@ class PostgresqlVersion:
                         one.set_result(head)
         self._asking = None
 
-    async def _head(self) -> object:
+    async def _head(self) -> Versions:
         import psycopg
 
         try:
@@ -179,7 +197,7 @@ class PostgresqlVersion:
                 f"The registry {self._shown} cannot be used: {_said(error)}.",
                 remedy="Check that the server runs and lets this user in.",
             ) from None
-        return row[0] if row is not None else ""
+        return Versions(*row) if row is not None else Versions(None, None)
 
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None

@@ -1,7 +1,7 @@
 """Who is asking: bearer tokens of the registry and of trusted issuers.
 
-Who a token speaks for is remembered as long as nothing was changed in the registry, so that one
-that was revoked opens nothing from that moment on, on every server.
+Who a token speaks for is remembered until a token is made or revoked, of which the database is
+asked before every use: one that was revoked opens nothing from that moment on, on every server.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .problems import TooManyAttempts
 if TYPE_CHECKING:
     from lineage.registry import Registry
 
-    from .freshness import Version
+    from .freshness import Version, Versions
     from .oidc import Issuers
 
 ACTOR_HEADER: Final = "Lineage-Actor"
@@ -79,13 +79,13 @@ class Gate:
         """
         if self._open:
             return _anybody(request)
-        version = await self._version.now()
-        return await self.enter_at(request, version)
+        return await self.enter_at(request, await self._version.now())
 
-    async def enter_at(self, request: Request, version: object) -> Principal:
+    async def enter_at(self, request: Request, versions: Versions) -> Principal:
         """The same, where the registry's version is known already."""
         if self._open:
             return _anybody(request)
+        version = versions.tokens
         if version != self._seen:
             self._seen = version
             self._known = {}

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from lineage.registry import Registry
 
-    from .freshness import Version
+    from .freshness import Version, Versions
 
 MOST: Final = 100_000
 """Answers that are kept at the most."""
@@ -53,15 +53,15 @@ class Lookups:
         self._seen: object = None
         self._known: dict[tuple[str, str], Known] = {}
 
-    async def version(self) -> object:
+    async def versions(self) -> Versions:
         """The registry's version; what was known at another one is forgotten."""
         now = await self._version.now()
-        if now != self._seen:
-            self._seen = now
+        if now.registry != self._seen:
+            self._seen = now.registry
             self._known = {}
         return now
 
-    async def find(self, environment: str, model: str, version: object) -> Known:
+    async def find(self, environment: str, model: str, versions: Versions) -> Known:
         """The answer about a slot that holds at a version.
 
         Raises:
@@ -71,7 +71,7 @@ class Lookups:
         known = self._known.get(key)
         if known is None or (known.until is not None and known.until <= times.now()):
             known = await run_in_threadpool(self._read, environment, model)
-            if self._seen == version and len(self._known) < MOST:
+            if self._seen == versions.registry and len(self._known) < MOST:
                 self._known[key] = known
         return known
 
@@ -99,12 +99,12 @@ async def answer_lookup(request: Request) -> Response:
     """Answer a look-up."""
     parts = service(request)
     lookups = parts.lookups
-    version = await lookups.version()
-    principal = await parts.gate.enter_at(request, version)
+    versions = await lookups.versions()
+    principal = await parts.gate.enter_at(request, versions)
     request.scope["lineage.actor"] = principal.name
     environment, model = request.path_params["env"], request.path_params["model"]
     principal.require(Scope.READ, environment=environment, models=(model,))
-    known = await lookups.find(environment, model, version)
+    known = await lookups.find(environment, model, versions)
     wanted = request.headers.get("if-none-match")
     return known.unchanged if wanted is not None and _names(wanted, known.etag) else known.response
 

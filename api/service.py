@@ -122,6 +122,11 @@ def service(request: Request) -> Service:
     return found
 
 
+async def _service(request: Request) -> Service:
+    """The same for FastAPI, which would call a plain function in a thread."""
+    return service(request)
+
+
 def needs(scope: Scope) -> Any:  # noqa: ANN401 - what FastAPI takes as a dependency
     """The one who asks, if a scope is held for the environment and the model in the address."""
 
@@ -174,4 +179,4 @@ class Body(BaseModel):
     model_config = {"extra": "forbid", "strict": True, "frozen": True}
 
 
-Reads = Annotated[Service, Depends(service)]
+Reads = Annotated[Service, Depends(_service)]

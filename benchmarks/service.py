@@ -56,7 +56,8 @@ _GROW = """
 INSERT INTO model_version (model, number, kind, tuple_digest, code_digest, code_dirty, data_digest,
   data_asserted, pipeline, pipeline_digest, weights_digest, weights_blake3, weights_path,
   weights_size, weights_files, registered_at, registered_by)
-WITH RECURSIVE n(i) AS (SELECT CAST(:first AS integer) UNION ALL SELECT i + 1 FROM n WHERE i < :last)
+WITH RECURSIVE n(i) AS (
+  SELECT CAST(:first AS integer) UNION ALL SELECT i + 1 FROM n WHERE i < :last)
 SELECT v.model, n.i, v.kind, 'xxh3:' || n.i, v.code_digest, v.code_dirty, v.data_digest,
   v.data_asserted, v.pipeline, v.pipeline_digest, v.weights_digest, v.weights_blake3,
   v.weights_path, v.weights_size, v.weights_files, v.registered_at, v.registered_by

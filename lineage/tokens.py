@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from lineage.requests import NewToken
 
 PREFIX: Final = "lng"
-DEFAULT_DAYS: Final = 90
+
+SUBJECT: Final = "access:tokens"
+"""The subject of every event about tokens: a server knows by it that one was revoked."""
 
 _FORM = re.compile(r"lng_([a-z2-7]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz234567"
@@ -66,7 +68,13 @@ def create(session: Session, new: NewToken, at: str, actor: str) -> dict[str, An
     shown = to_json(row)
     payload = {key: shown[key] for key in ("id", "scopes", "environments", "models", "expires_at")}
     events.append(
-        session, at=at, actor=actor, kind="token-created", subject=new.name, payload=payload
+        session,
+        at=at,
+        actor=actor,
+        kind="token-created",
+        subject=new.name,
+        payload=payload,
+        also=[SUBJECT],
     )
     return shown | {"token": f"{PREFIX}_{identity}_{secret}"}
 
@@ -100,6 +108,7 @@ def revoke(session: Session, identity: str, at: str, actor: str) -> dict[str, An
             kind="token-revoked",
             subject=row.name,
             payload={"id": row.id},
+            also=[SUBJECT],
         )
     return to_json(row)
 

@@ -58,10 +58,25 @@ def open_engine(
     return engine
 
 
+class UnitOfWork(Session):
+    """A session that keeps what it has loaded: a row is read once in a transaction.
+
+    SQLAlchemy's own lets go of what nobody holds, and would read it again.
+    """
+
+
+def _keep(session: Session, row: object) -> None:
+    session.info.setdefault("kept", []).append(row)
+
+
+for _moment in ("loaded_as_persistent", "pending_to_persistent"):
+    event.listen(UnitOfWork, _moment, _keep)
+
+
 @contextmanager
 def read(engine: Engine) -> Iterator[Session]:
     """A read transaction: one consistent state, whatever others write meanwhile."""
-    with transaction(engine) as connection, Session(connection) as session:
+    with transaction(engine) as connection, UnitOfWork(connection) as session:
         yield session
 
 
@@ -71,7 +86,7 @@ def write(engine: Engine) -> Iterator[Session]:
     tables.load_all()  # the order of writes follows the keys between all tables
     with (
         transaction(engine, writing=True) as connection,
-        Session(connection, autoflush=False, expire_on_commit=False) as session,
+        UnitOfWork(connection, autoflush=False, expire_on_commit=False) as session,
     ):
         yield session
         session.flush()

@@ -72,7 +72,6 @@ def append(
     )
     event.digest = event_digest(event)
     session.add(event)
-    session.flush()
     for name in sorted({subject, *also}):
         session.add(tables.EventSubject(subject=name, seq=event.seq))
     session.flush()

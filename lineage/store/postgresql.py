@@ -46,6 +46,7 @@ def open_engine(url: str, *, lock_timeout: float, connections: int) -> Engine:
             pool_pre_ping=True,
             pool_size=connections,
             max_overflow=0,
+            pool_use_lifo=True,
             connect_args=arguments,
         )
     except ModuleNotFoundError:

@@ -72,6 +72,7 @@ def open_engine(url: str, *, create: bool, lock_timeout: float, connections: int
         creator=connect,
         pool_size=connections,
         max_overflow=0,
+        pool_use_lifo=True,  # the one that was used last knows its statements and pages
     )
 
 
