@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from json import JSONDecodeError
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from blake3 import blake3
 from fastapi import Depends, Header, Request, Response, Security
@@ -15,7 +16,7 @@ from typing_extensions import override
 
 from lineage import strict_json
 from lineage.access import Principal, Scope
-from lineage.errors import GuardRefused
+from lineage.errors import GuardRefused, NotPermitted
 
 from .answers import answer, raw
 from .gate import bearer
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from .metrics import Metrics
 
 
+_ODD: Final = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
+"""How null characters and surrogates are written in JSON."""
+
+
 @dataclass(frozen=True)
 class Service:
     """The parts of a server."""
@@ -42,6 +47,20 @@ class Service:
     gate: Gate
     metrics: Metrics
     lookups: Lookups
+
+    def require_pipeline(self, principal: Principal, name: str | None) -> None:
+        """Refuse a pipeline that no model rides on which is open.
+
+        Raises:
+            NotPermitted: the principal is bound to models of other pipelines.
+        """
+        if principal.models is None or name is None:
+            return
+        if name not in self.registry.pipelines_of(principal.models):
+            raise NotPermitted(
+                f"{principal.name} is bound to models of other pipelines than {name}.",
+                remedy="Use a token that is open to a model of this pipeline.",
+            )
 
     def once(
         self,
@@ -97,9 +116,31 @@ class StrictRequest(Request):
     async def json(self) -> Any:  # any JSON value
         body = await self.body()
         try:
-            return strict_json.loads(body)
+            value = strict_json.loads(body)
+            if _ODD.search(body):
+                _require_text(value)
+            return value
         except (ValueError, RecursionError) as error:
             raise JSONDecodeError(str(error) or type(error).__name__, "", 0) from None
+
+
+def _require_text(value: Any) -> None:  # noqa: ANN401 - any JSON value
+    """Refuse what no database keeps, wherever it stands.
+
+    Raises:
+        ValueError: a null character or half a surrogate pair.
+    """
+    rest = [value]
+    while rest:
+        one = rest.pop()
+        if isinstance(one, dict):
+            rest += [*one.keys(), *one.values()]
+        elif isinstance(one, list):
+            rest += one
+        elif isinstance(one, str):
+            one.encode()
+            if "\0" in one:
+                raise ValueError("it holds a null character")
 
 
 class Route(APIRoute):

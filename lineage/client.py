@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -14,7 +15,7 @@ from lineage.names import Reference, check_environment_name, check_name
 from lineage.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from lineage.answers import FoundPipeline, Moved, Registered, Serving
     from lineage.captured import Captured, CapturedPipelineVersion
@@ -38,7 +39,9 @@ def connect(url: str, token: str | None = None) -> RemoteRegistry:
     Raises:
         UsageError: the address or the token cannot be used.
     """
-    return RemoteRegistry(Transport(url, token or os.environ.get("LINEAGE_TOKEN") or None))
+    return RemoteRegistry(
+        Transport(url, token or os.environ.get("LINEAGE_TOKEN", "").strip() or None)
+    )
 
 
 class RemoteRegistry:
@@ -77,10 +80,17 @@ class RemoteRegistry:
         found: dict[str, Any] = self._http.get(_environment(name))
         return found
 
-    def models(self, *, after: str = "", limit: int | None = None) -> list[dict[str, Any]]:
-        """The models by name, each with its newest version; those behind ``after``."""
-        found = [row for row in self._http.pages("/v1/models") if row["name"] > after]
-        return found[:limit]
+    def models(
+        self, *, after: str = "", limit: int | None = None, among: Iterable[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """The models by name (``among`` some), each with its newest version, behind ``after``."""
+        wanted = set(among) if among is not None else None
+        rows = (
+            row
+            for row in self._http.pages("/v1/models")
+            if row["name"] > after and (wanted is None or row["name"] in wanted)
+        )
+        return list(islice(rows, limit))
 
     def versions(
         self, model: str, *, before: int | None = None, limit: int | None = None

@@ -17,7 +17,7 @@ from lineage.store import events, reading, schema, slots, tables, versions
 from lineage.store.engine import read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from sqlalchemy import Engine
     from sqlmodel import Session
@@ -66,11 +66,15 @@ class RegistryReader:
         with self._read() as session:
             return reading.environment(session, slots.require_environment(session, name))
 
-    def models(self, *, after: str = "", limit: int | None = None) -> list[dict[str, Any]]:
-        """The models by name, each with its newest version; those behind ``after``."""
+    def models(
+        self, *, after: str = "", limit: int | None = None, among: Iterable[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """The models by name (``among`` some), each with its newest version, behind ``after``."""
         table = tables.Model
         with self._read() as session:
             query = select(table).where(table.name > after).order_by(table.name).limit(limit)
+            if among is not None:
+                query = query.where(col(table.name).in_(list(among)))
             return [reading.model(session, row) for row in session.exec(query).all()]
 
     def versions(
@@ -187,6 +191,13 @@ class RegistryReader:
                 remedy="Registering or validating a model records its pipeline.",
             )
         return [reading.found_pipeline(row) for row in rows]
+
+    def pipelines_of(self, models: Iterable[str]) -> set[str]:
+        """The pipelines that versions of some models ride on."""
+        table = tables.ModelVersion
+        with self._read() as session:
+            query = select(table.pipeline).where(col(table.model).in_(list(models))).distinct()
+            return {name for name in session.exec(query) if name is not None}
 
     def deployed_pipeline(self, environment: str, name: str) -> FoundPipeline:
         """The version of a pipeline that runs in an environment.

@@ -119,8 +119,9 @@ def environment(env: EnvPath, parts: Reads, caller: Reader) -> Response:
     responses=READ,
     summary="The version of a pipeline that runs in an environment",
 )
-def deployed(env: EnvPath, pipeline: PipelinePath, parts: Reads, _: Reader) -> Response:
+def deployed(env: EnvPath, pipeline: PipelinePath, parts: Reads, caller: Reader) -> Response:
     """With its manifest."""
+    parts.require_pipeline(caller, pipeline)
     return answer(parts.registry.deployed_pipeline(env, pipeline).to_json())
 
 
@@ -169,6 +170,7 @@ def _release(
             f"The body is of pipeline {target.name}, the address of {name}.",
             remedy="Name one pipeline.",
         )
+    parts.require_pipeline(call.principal, target.name)
     asked = waiver(body.waiver)
     moved: list[Moved] = []
 

@@ -37,16 +37,7 @@ def models(
 ) -> Response:
     """Each with its newest version. A bound token sees only its own."""
     after = paging.decode("models", cursor) or ""
-    if caller.models is not None:
-        names = sorted(name for name in caller.models if name > after)
-        found = [
-            one
-            for name in names
-            for one in parts.registry.models(after=after, limit=None)
-            if one["name"] == name
-        ]
-    else:
-        found = parts.registry.models(after=after, limit=limit + 1)
+    found = parts.registry.models(after=after, limit=limit + 1, among=caller.models)
     return answer(paging.page("models", found, limit, lambda row: row["name"]))
 
 
@@ -110,6 +101,8 @@ def register(
     Every digest is taken anew from what it is of; a claim that differs is refused.
     """
     captured = wire.captured_from_json(model, body.model_dump())
+    if body.parent is not None:
+        call.principal.require(Scope.REGISTER, models=[Reference.parse(body.parent).model])
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         done = registry.register(

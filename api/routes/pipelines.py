@@ -29,11 +29,12 @@ Reader = Annotated[Principal, needs(Scope.READ)]
 def versions(
     pipeline: PipelinePath,
     parts: Reads,
-    _: Reader,
+    caller: Reader,
     limit: paging.Limit = 100,
     cursor: paging.Cursor = None,
 ) -> Response:
     """With their manifests."""
+    parts.require_pipeline(caller, pipeline)
     found = [row.to_json() for row in parts.registry.pipeline_versions(pipeline)]
     return answer(paging.sliced("pipelines", found, cursor, limit))
 
@@ -44,8 +45,9 @@ def versions(
     responses=READ | {412: {"description": "The digest is not unique: give the BLAKE3."}},
     summary="A recorded pipeline version",
 )
-def version(pipeline: PipelinePath, digest: DigestPath, parts: Reads, _: Reader) -> Response:
+def version(pipeline: PipelinePath, digest: DigestPath, parts: Reads, caller: Reader) -> Response:
     """By its digest, its BLAKE3, or a unique beginning of either."""
+    parts.require_pipeline(caller, pipeline)
     return answer(parts.registry.pipeline(NamedPipeline(pipeline, digest)).to_json())
 
 
@@ -55,6 +57,8 @@ def version(pipeline: PipelinePath, digest: DigestPath, parts: Reads, _: Reader)
     responses=READ | {412: {"description": "The digest is not unique: give the BLAKE3."}},
     summary="A recorded pipeline version, of whatever pipeline",
 )
-def any_version(digest: DigestPath, parts: Reads, _: Reader) -> Response:
+def any_version(digest: DigestPath, parts: Reads, caller: Reader) -> Response:
     """By its digest, its BLAKE3, or a unique beginning of either."""
-    return answer(parts.registry.pipeline(NamedPipeline(None, digest)).to_json())
+    found = parts.registry.pipeline(NamedPipeline(None, digest))
+    parts.require_pipeline(caller, found.name)
+    return answer(found.to_json())

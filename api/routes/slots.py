@@ -55,7 +55,7 @@ def guard(
     model: ModelPath,
     body: schemas.GuardBody,
     parts: Reads,
-    _: Annotated[Principal, needs(Scope.READ)],
+    caller: Annotated[Principal, needs(Scope.READ)],
 ) -> Response:
     """The decision: every rule with its status, a sentence, details and a remedy."""
     running = None
@@ -66,6 +66,7 @@ def guard(
             if isinstance(found, NamedPipeline)
             else found.version
         )
+        parts.require_pipeline(caller, found.name)
     made = parts.registry.guard(reference(model, body.version), env, running=running)
     parts.metrics.decided([made])
     return answer(wire.decision_to_json(made))

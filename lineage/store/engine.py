@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
 from lineage.connecting import LOCK_TIMEOUT
-from lineage.store import sqlite, tables
+from lineage.store import failures, sqlite, tables
 
 CONNECTIONS: Final = 15
 """Connections that are kept for threads."""
@@ -100,6 +101,7 @@ def transaction(engine: Engine, *, writing: bool = False) -> Iterator[Connection
         RegistryUnreachable: locked, read-only, full or gone.
         IntegrityFailure: the file is damaged.
         Conflict: a constraint refused the change.
+        UsageError: a text holds what the database cannot keep.
     """
     try:
         with (
@@ -109,6 +111,10 @@ def transaction(engine: Engine, *, writing: bool = False) -> Iterator[Connection
             yield connection
     except (DBAPIError, sqlite3.Error) as error:
         raise _translated(error, engine) from error
+    except UnicodeEncodeError as error:
+        raise failures.not_text(error.reason) from error
+    except PoolTimeout as error:
+        raise failures.busy() from error
 
 
 def _translated(error: Exception, engine: Engine) -> LineageError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lineage.errors import Conflict, RegistryUnreachable
+from lineage.errors import Conflict, RegistryUnreachable, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,21 @@ def inconsistent(said: str) -> Conflict:
     return Conflict(
         f"The registry refused an inconsistent change: {said}.",
         remedy="Look at the present state (lineage serving) and try again.",
+    )
+
+
+def not_text(said: str) -> UsageError:
+    """A text holds what no database keeps: a null character, half a surrogate pair."""
+    return UsageError(
+        f"A text holds a character that cannot be recorded: {said}.",
+        remedy="Use text without null characters and unpaired surrogates.",
+    )
+
+
+def busy() -> RegistryUnreachable:
+    """Every connection is in use."""
+    return RegistryUnreachable(
+        "The registry is busy: all its connections are in use.", remedy="Try again in a moment."
     )
 
 

@@ -82,6 +82,8 @@ def translate(error: Any, engine: Engine) -> LineageError:  # noqa: ANN401 - psy
     said = " ".join(str(error).split())[:300].rstrip(".?")
     if state.startswith("23"):
         return failures.inconsistent(said)
+    if state.startswith("22") or "NUL" in said:
+        return failures.not_text(said)
     where = engine.url.render_as_string(hide_password=True)
     hint = "Check that the server runs and lets this user in."
     return failures.unreachable(where, state, said, _UNREACHABLE, hint)

@@ -268,6 +268,8 @@ def test_a_pass_that_its_metrics_contradict_is_refused(server):
         (b'{"version": 1e999}', JSON, 422, "invalid-request"),
         (b"[" * 100_000, JSON, 422, "invalid-request"),
         (b'{"version": "\xff"}', JSON, 422, "invalid-request"),
+        (b'{"version": "2", "reason": "a\\u0000b"}', JSON, 422, "invalid-request"),
+        (b'{"version": "2", "reason": "\\ud800"}', JSON, 422, "invalid-request"),
         (b'{"version": "2", "shell": "rm"}', JSON, 422, "invalid-request"),
         (b'{"version": 2}', JSON, 422, "invalid-request"),
         (b'{"version": "../2"}', JSON, 422, "invalid-request"),
@@ -281,7 +283,7 @@ def test_a_pass_that_its_metrics_contradict_is_refused(server):
         (b'{"version": "2", "reason": "' + b"x" * 3000 + b'"}', JSON, 422, "invalid-request"),
         (b'{"version": "2"}', {**JSON, "Idempotency-Key": "x" * 201}, 422, "invalid-request"),
     ],
-    ids=range(17),
+    ids=range(19),
 )  # fmt: skip
 def test_a_bad_body_is_one_problem_and_changes_nothing(server, body, headers, status, code):
     before = server.get("/v1/audit").json()
@@ -315,6 +317,15 @@ def test_no_path_or_url_that_a_client_names_is_opened(server, path):
     assert answer.status_code in (404, 405, 422), answer.text
     _problem(answer, answer.status_code, answer.json()["code"])
     assert "root:" not in answer.text
+
+
+@BOTH
+def test_a_text_that_no_database_keeps_is_told(filled):
+    """In an address it does not pass through JSON: the database itself refuses it."""
+    with registry_server(filled, no_auth=True) as address:
+        for path in ("/v1/events?subject=a%00b", "/v1/lineage/xxh3:%00", f"{SLOT}/history?at=%00"):
+            answer = httpx.get(address + path)
+            assert answer.status_code in (200, 404, 422), answer.text
 
 
 def test_methods_and_addresses_that_are_not_there(server):
@@ -448,3 +459,11 @@ def test_a_bound_token_sees_and_moves_only_its_own(filled):
             "not-permitted",
         )
         assert ask(own, "POST", f"{SLOT}/promote", json={"version": "2"}).status_code == 200
+        for path in (
+            "/v1/pipelines/churn/versions",
+            f"/v1/pipelines/churn/versions/{captured_pipeline().version.digest}",
+            f"/v1/pipeline-versions/{captured_pipeline().version.digest}",
+            "/v1/environments/production/pipelines/churn",
+        ):
+            assert ask(own, "GET", path).status_code == 200
+            _problem(ask(other, "GET", path), 403, "not-permitted")

@@ -1,0 +1,35 @@
+"""The remote registry has the verbs of the other one, to the letter."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from lineage.client import RemoteRegistry
+from lineage.registry import Registry
+
+OF_A_SERVER = {
+    "authenticate", "keep_answer", "kept_answer", "pipelines_of", "require_current", "token_used",
+    "transaction",
+}  # fmt: skip
+"""What only a server does with a database."""
+
+
+def _verbs(kind: type) -> dict[str, inspect.Signature]:
+    return {
+        name: inspect.signature(member)
+        for name, member in inspect.getmembers(kind, inspect.isfunction)
+        if not name.startswith("_")
+    }
+
+
+def test_both_have_the_same_verbs():
+    assert set(_verbs(Registry)) - OF_A_SERVER == set(_verbs(RemoteRegistry))
+
+
+@pytest.mark.parametrize("name", sorted(_verbs(RemoteRegistry)))
+def test_a_verb_takes_and_gives_the_same(name):
+    here, there = _verbs(Registry)[name], _verbs(RemoteRegistry)[name]
+    assert here.parameters == there.parameters
+    assert here.return_annotation == there.return_annotation
