@@ -20,10 +20,9 @@ from starlette.concurrency import run_in_threadpool
 
 from lineage import times, tokens
 from lineage.access import LONGEST_NAME, Principal, Scope
-from lineage.errors import LineageError, NotAuthenticated, NotPermitted
+from lineage.errors import LineageError, NotAuthenticated, NotPermitted, TooManyAttempts
 
 from .limiter import Failures
-from .problems import TooManyAttempts
 
 if TYPE_CHECKING:
     from lineage.registry import Registry
@@ -113,7 +112,11 @@ class Gate:
         address = request.client.host if request.client else ""
         wait = self._failures.wait(address) if slowed else 0
         if wait:
-            raise TooManyAttempts(wait)
+            raise TooManyAttempts(
+                "Too many tokens from this address were not valid.",
+                remedy=f"Wait {wait} seconds, and use a valid one.",
+                seconds=wait,
+            )
         try:
             principal = await run_in_threadpool(self._authenticate, token)
         except NotAuthenticated:

@@ -20,7 +20,7 @@ from lineage.access import Scope
 
 from .answers import JSON
 from .gate import bearer
-from .schemas import EnvPath, ModelPath
+from .parameters import EnvPath, ModelPath
 from .service import service
 
 if TYPE_CHECKING:

@@ -13,7 +13,13 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from lineage import strict_json, wire
-from lineage.errors import CarryRefused, GuardRefused, LineageError, RegistryUnreachable
+from lineage.errors import (
+    CarryRefused,
+    GuardRefused,
+    LineageError,
+    RegistryUnreachable,
+    TooManyAttempts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,21 +47,6 @@ class Problem(BaseModel):
     )
     remedy: str = Field(description="One sentence of what to do.")
     request_id: str | None = Field(default=None, description="Also in the server's log.")
-
-
-class TooManyAttempts(LineageError):
-    """An address tried too many tokens that were none."""
-
-    code = "too-many-attempts"
-    exit_code = 8
-    http_status = 429
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__(
-            "Too many tokens from this address were not valid.",
-            remedy=f"Wait {seconds} seconds, and use a valid one.",
-        )
-        self.seconds = seconds
 
 
 _HTTP: Final = {

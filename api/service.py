@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from blake3 import blake3
 from fastapi import Depends, Header, Request, Response, Security
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
 from typing_extensions import override
 
 from lineage import strict_json
@@ -212,12 +211,6 @@ def call_of(scope: Scope) -> Any:  # noqa: ANN401 - what FastAPI takes as a depe
         return Call(principal, idempotency_key, fingerprint)
 
     return Depends(made)
-
-
-class Body(BaseModel):
-    """A body: nothing that is not known, nothing of a wrong type."""
-
-    model_config = {"extra": "forbid", "strict": True, "frozen": True}
 
 
 Reads = Annotated[Service, Depends(_service)]

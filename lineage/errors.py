@@ -13,7 +13,8 @@
     │   └── DigestMismatch   exit 6   HTTP 422   digest-mismatch
     ├── RegistryUnreachable  exit 7   HTTP 503   registry-unreachable
     ├── NotPermitted         exit 8   HTTP 403   not-permitted
-    │   └── NotAuthenticated exit 8   HTTP 401   not-authenticated
+    │   ├── NotAuthenticated exit 8   HTTP 401   not-authenticated
+    │   └── TooManyAttempts  exit 8   HTTP 429   too-many-attempts
     └── CaptureError         exit 9   HTTP 422   nothing-to-capture
         └── DirtyTree        exit 9   HTTP 422   dirty-tree
 
@@ -142,6 +143,17 @@ class NotAuthenticated(NotPermitted):
 
     code = "not-authenticated"
     http_status = 401
+
+
+class TooManyAttempts(NotPermitted):
+    """An address tried too many tokens that were none; it may try again after ``seconds``."""
+
+    code = "too-many-attempts"
+    http_status = 429
+
+    def __init__(self, message: str, *, remedy: str, seconds: int = 1) -> None:
+        super().__init__(message, remedy=remedy)
+        self.seconds = seconds
 
 
 class CaptureError(LineageError):

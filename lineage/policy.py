@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage import expression_parser, expressions
-from lineage.errors import UsageError
+from lineage.errors import DigestMismatch, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -120,6 +120,25 @@ def evaluate_all(
         else requirement.evaluate(metrics)
         for requirement in requirements
     )
+
+
+def outcomes_of(
+    texts: Iterable[str], metrics: Mapping[str, Any], *, passed: bool
+) -> tuple[Outcome, ...]:
+    """What a verdict's requirements come to, as whoever receives the verdict finds it out.
+
+    Raises:
+        UsageError: a requirement cannot be read.
+        DigestMismatch: the verdict is said to be a pass, and one does not hold.
+    """
+    outcomes = evaluate_all([Requirement.parse(text) for text in texts], metrics)
+    broken = next((outcome for outcome in outcomes if outcome.holds is False), None)
+    if passed and broken is not None:
+        raise DigestMismatch(
+            f"The verdict is said to be a pass, but {broken.sentence}.",
+            remedy="Record it as failed, or send the metrics that it was made on.",
+        )
+    return outcomes
 
 
 def _listed(values: Mapping[str, float]) -> str:

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from lineage import errors, strict_json, wire
-from lineage.errors import LineageError, NotPermitted, RegistryUnreachable, UsageError
+from lineage.errors import LineageError, RegistryUnreachable, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -284,8 +284,6 @@ def _error(problem: Mapping[str, Any]) -> LineageError:
         return errors.GuardRefused(detail, remedy=remedy, decisions=decisions)
     if code == errors.CarryRefused.code:
         return errors.CarryRefused(detail, remedy=remedy, details=problem["difference"])
-    if code == "too-many-attempts":
-        return NotPermitted(detail, remedy=remedy)
     if code == "no-such-route":
         raise ValueError(code)
     kind = _kinds().get(code)

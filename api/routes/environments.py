@@ -16,10 +16,10 @@ from lineage.policy_file import policy_of
 from lineage.registry import Registry
 from lineage.requests import DeclaredEnvironment
 
-from .. import paging, schemas
+from .. import bodies, documents, paging
 from ..answers import answer
+from ..parameters import EnvPath, PipelinePath
 from ..problems import MOVE, READ, WRITE
-from ..schemas import EnvPath, PipelinePath
 from ..service import Call, Reads, Route, call_of, needs
 from .slots import waiver
 
@@ -34,7 +34,7 @@ Deploys = Annotated[Call, call_of(Scope.DEPLOY)]
 
 @router.get(
     "/v1/environments",
-    response_model=schemas.PageAnswer,
+    response_model=documents.PageAnswer,
     responses=READ,
     summary="The environments by name",
 )
@@ -53,12 +53,12 @@ def environments(
 @router.post(
     "/v1/environments",
     status_code=201,
-    response_model=schemas.EnvironmentAnswer,
+    response_model=documents.EnvironmentAnswer,
     responses=WRITE
-    | {200: {"model": schemas.EnvironmentAnswer, "description": "It was there already."}},
+    | {200: {"model": documents.EnvironmentAnswer, "description": "It was there already."}},
     summary="Create an environment",
 )
-def create(body: schemas.EnvironmentBody, parts: Reads, call: Administers) -> Response:
+def create(body: bodies.EnvironmentBody, parts: Reads, call: Administers) -> Response:
     """Its kind never changes."""
     call.principal.require(Scope.ADMIN, environment=body.name)
 
@@ -74,11 +74,11 @@ def create(body: schemas.EnvironmentBody, parts: Reads, call: Administers) -> Re
 
 @router.put(
     "/v1/environments",
-    response_model=schemas.Answer,
+    response_model=documents.Answer,
     responses=WRITE,
     summary="Make environments what they are declared to be",
 )
-def apply(body: schemas.ApplyBody, parts: Reads, call: Administers) -> Response:
+def apply(body: bodies.ApplyBody, parts: Reads, call: Administers) -> Response:
     """With `dry_run`, only the plan."""
     for one in body.environments:
         call.principal.require(Scope.ADMIN, environment=one.name)
@@ -104,7 +104,7 @@ def apply(body: schemas.ApplyBody, parts: Reads, call: Administers) -> Response:
 
 @router.get(
     ENVIRONMENT,
-    response_model=schemas.EnvironmentAnswer,
+    response_model=documents.EnvironmentAnswer,
     responses=READ,
     summary="Every slot and pipeline deployment of an environment",
 )
@@ -115,7 +115,7 @@ def environment(env: EnvPath, parts: Reads, caller: Reader) -> Response:
 
 @router.get(
     ENVIRONMENT + "/pipelines/{pipeline}",
-    response_model=schemas.PipelineVersionAnswer,
+    response_model=documents.PipelineVersionAnswer,
     responses=READ,
     summary="The version of a pipeline that runs in an environment",
 )
@@ -127,14 +127,14 @@ def deployed(env: EnvPath, pipeline: PipelinePath, parts: Reads, caller: Reader)
 
 @router.put(
     ENVIRONMENT + "/pipelines/{pipeline}",
-    response_model=schemas.MovedAnswer,
+    response_model=documents.MovedAnswer,
     responses=MOVE,
     summary="Record that a pipeline version now runs in an environment",
 )
 def deploy(
     env: EnvPath,
     pipeline: PipelinePath,
-    body: schemas.DeploymentBody,
+    body: bodies.DeploymentBody,
     parts: Reads,
     call: Deploys,
 ) -> Response:
@@ -144,11 +144,11 @@ def deploy(
 
 @router.post(
     ENVIRONMENT + "/releases",
-    response_model=schemas.MovedAnswer,
+    response_model=documents.MovedAnswer,
     responses=MOVE,
     summary="Move a pipeline and models that ride on it in one step, or not at all",
 )
-def release(env: EnvPath, body: schemas.ReleaseBody, parts: Reads, call: Deploys) -> Response:
+def release(env: EnvPath, body: bodies.ReleaseBody, parts: Reads, call: Deploys) -> Response:
     """With `dry_run`, only the plan; its `revisions` can be given back as `seen`."""
     call.principal.require(
         Scope.DEPLOY, models=[Reference.parse(text).model for text in body.versions]
@@ -159,7 +159,7 @@ def release(env: EnvPath, body: schemas.ReleaseBody, parts: Reads, call: Deploys
 def _release(
     env: str,
     name: str | None,
-    body: schemas.DeploymentBody,
+    body: bodies.DeploymentBody,
     references: tuple[str, ...] | list[str],
     parts: Reads,
     call: Call,

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Query, Response
 from lineage.access import Principal, Scope
 from lineage.graph import Direction
 
-from .. import paging, schemas
+from .. import documents, paging
 from ..answers import answer
+from ..parameters import DigestPath
 from ..problems import READ
-from ..schemas import DigestPath
 from ..service import Reads, Route, needs
 
 router = APIRouter(tags=["history"], route_class=Route)
@@ -22,7 +22,7 @@ Reader = Annotated[Principal, needs(Scope.READ)]
 
 @router.get(
     "/v1/events",
-    response_model=schemas.EventsAnswer,
+    response_model=documents.EventsAnswer,
     responses=READ,
     summary="The history of events",
 )
@@ -59,7 +59,7 @@ def events(
 
 @router.get(
     "/v1/audit",
-    response_model=schemas.AuditAnswer,
+    response_model=documents.AuditAnswer,
     responses=READ,
     summary="Prove the chain of events, and that it tells the present state",
 )
@@ -79,7 +79,7 @@ def audit(parts: Reads, caller: Reader) -> Response:
 
 @router.get(
     "/v1/lineage/{digest:path}",
-    response_model=schemas.LineageAnswer,
+    response_model=documents.LineageAnswer,
     responses=READ,
     summary="What made a digest, or what was made from it",
 )

@@ -9,14 +9,14 @@ from fastapi import APIRouter, Response
 from lineage import policy, wire
 from lineage.access import Principal, Scope
 from lineage.components import Kind
-from lineage.errors import DigestMismatch, NotPermitted
+from lineage.errors import NotPermitted
 from lineage.names import Reference
 from lineage.registry import Registry
 
-from .. import paging, schemas
+from .. import bodies, documents, paging
 from ..answers import answer
+from ..parameters import ModelPath, VersionPath
 from ..problems import READ, WRITE
-from ..schemas import ModelPath, VersionPath
 from ..service import Call, Reads, Route, call_of, needs
 from .slots import reference
 
@@ -30,7 +30,7 @@ Reader = Annotated[Principal, needs(Scope.READ)]
 
 
 @router.get(
-    "/v1/models", response_model=schemas.PageAnswer, responses=READ, summary="The models by name"
+    "/v1/models", response_model=documents.PageAnswer, responses=READ, summary="The models by name"
 )
 def models(
     parts: Reads, caller: Reader, limit: paging.Limit = 100, cursor: paging.Cursor = None
@@ -44,12 +44,12 @@ def models(
 @router.post(
     "/v1/models",
     status_code=201,
-    response_model=schemas.Answer,
+    response_model=documents.Answer,
     responses=WRITE | {200: {"description": "It was there already."}},
     summary="Record a model without versions",
 )
 def add_model(
-    body: schemas.ModelBody, parts: Reads, call: Annotated[Call, call_of(Scope.REGISTER)]
+    body: bodies.ModelBody, parts: Reads, call: Annotated[Call, call_of(Scope.REGISTER)]
 ) -> Response:
     """Registering a version records its model too: this is for those who want the name first."""
     call.principal.require(Scope.REGISTER, models=[body.name])
@@ -64,7 +64,7 @@ def add_model(
 
 @router.get(
     VERSIONS,
-    response_model=schemas.PageAnswer,
+    response_model=documents.PageAnswer,
     responses=READ,
     summary="A model's versions, the newest first",
 )
@@ -85,14 +85,14 @@ def versions(
 @router.post(
     VERSIONS,
     status_code=201,
-    response_model=schemas.RegisteredAnswer,
+    response_model=documents.RegisteredAnswer,
     responses=WRITE
-    | {200: {"model": schemas.RegisteredAnswer, "description": "It was registered before."}},
+    | {200: {"model": documents.RegisteredAnswer, "description": "It was registered before."}},
     summary="Register a version",
 )
 def register(
     model: ModelPath,
-    body: schemas.VersionBody,
+    body: bodies.VersionBody,
     parts: Reads,
     call: Annotated[Call, call_of(Scope.REGISTER)],
 ) -> Response:
@@ -121,7 +121,7 @@ def register(
 
 @router.get(
     VERSION,
-    response_model=schemas.RegisteredAnswer,
+    response_model=documents.RegisteredAnswer,
     responses=READ,
     summary="All that is recorded of a version",
 )
@@ -132,7 +132,7 @@ def version(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) -> R
 
 @router.get(
     VERSION + "/pipeline",
-    response_model=schemas.PipelineVersionAnswer,
+    response_model=documents.PipelineVersionAnswer,
     responses=READ,
     summary="The pipeline version that a version was registered with",
 )
@@ -143,7 +143,7 @@ def pipeline_of(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) 
 
 @router.get(
     VERSION + "/verdicts",
-    response_model=schemas.Answer,
+    response_model=documents.Answer,
     responses=READ,
     summary="The newest verdict for each pipeline version",
 )
@@ -155,7 +155,7 @@ def verdicts(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) -> 
 
 @router.get(
     VERSION + "/validations",
-    response_model=schemas.PageAnswer,
+    response_model=documents.PageAnswer,
     responses=READ,
     summary="Every verdict on a version, the newest first",
 )
@@ -175,28 +175,21 @@ def validations(
 @router.post(
     VERSION + "/validations",
     status_code=201,
-    response_model=schemas.Answer,
+    response_model=documents.Answer,
     responses=WRITE,
     summary="Record a verdict on a version with a pipeline version",
 )
 def validate(
     model: ModelPath,
     n: VersionPath,
-    body: schemas.ValidationBody,
+    body: bodies.ValidationBody,
     parts: Reads,
     call: Annotated[Call, call_of(Scope.VALIDATE)],
 ) -> Response:
     """The requirements are evaluated here, on the metrics that come with them."""
     named = _reference(call.principal, model, n)
     pipeline = wire.pipeline_from_json(body.pipeline.model_dump())
-    requirements = [policy.Requirement.parse(text) for text in body.requirements]
-    outcomes = policy.evaluate_all(requirements, body.metrics or {})
-    if body.passed and any(outcome.holds is False for outcome in outcomes):
-        broken = next(outcome for outcome in outcomes if outcome.holds is False)
-        raise DigestMismatch(
-            f"The verdict is said to be a pass, but {broken.sentence}.",
-            remedy="Record it as failed, or send the metrics that it was made on.",
-        )
+    outcomes = policy.outcomes_of(body.requirements, body.metrics or {}, passed=body.passed)
     data = wire.data_from_json([item.model_dump() for item in body.data] if body.data else None)
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
@@ -227,7 +220,7 @@ def validate(
 
 @router.get(
     VERSION + "/approvals",
-    response_model=schemas.PageAnswer,
+    response_model=documents.PageAnswer,
     responses=READ,
     summary="Every approval of a version, the oldest first",
 )
@@ -247,14 +240,14 @@ def approvals(
 @router.post(
     VERSION + "/approvals",
     status_code=201,
-    response_model=schemas.Answer,
+    response_model=documents.Answer,
     responses=WRITE,
     summary="Approve a version for an environment",
 )
 def approve(
     model: ModelPath,
     n: VersionPath,
-    body: schemas.ApprovalBody,
+    body: bodies.ApprovalBody,
     parts: Reads,
     call: Annotated[Call, call_of(Scope.APPROVE)],
 ) -> Response:
@@ -271,14 +264,14 @@ def approve(
 @router.post(
     VERSION + "/weights-checks",
     status_code=201,
-    response_model=schemas.Answer,
+    response_model=documents.Answer,
     responses=WRITE,
     summary="Record what a look for the weights of a version found",
 )
 def record_weights(
     model: ModelPath,
     n: VersionPath,
-    body: schemas.WeightsCheckBody,
+    body: bodies.WeightsCheckBody,
     parts: Reads,
     call: Annotated[Call, call_of(Scope.VALIDATE)],
 ) -> Response:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from lineage.access import Principal, Scope
 from lineage.errors import LineageError
 
-from .. import metrics, schemas
+from .. import documents, metrics
 from ..answers import answer
 from ..problems import READ, documented, problem
 from ..service import Reads, Route, needs
@@ -17,7 +17,7 @@ from ..service import Reads, Route, needs
 router = APIRouter(tags=["operations"], route_class=Route)
 
 
-@router.get("/healthz", response_model=schemas.Answer, summary="Whether the process lives")
+@router.get("/healthz", response_model=documents.Answer, summary="Whether the process lives")
 async def alive() -> Response:
     """Says nothing of the database."""
     return answer({"status": "alive"})
@@ -25,7 +25,7 @@ async def alive() -> Response:
 
 @router.get(
     "/readyz",
-    response_model=schemas.Answer,
+    response_model=documents.Answer,
     responses=documented(500, 503),
     summary="Whether requests can be served",
 )
@@ -40,7 +40,7 @@ def ready(request: Request, parts: Reads) -> Response:
 
 @router.get(
     "/v1/database",
-    response_model=schemas.DatabaseAnswer,
+    response_model=documents.DatabaseAnswer,
     responses=READ,
     summary="Check the database: the file, the keys, the schema, the triggers",
 )

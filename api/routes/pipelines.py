@@ -9,10 +9,10 @@ from fastapi import APIRouter, Response
 from lineage.access import Principal, Scope
 from lineage.answers import NamedPipeline
 
-from .. import paging, schemas
+from .. import documents, paging
 from ..answers import answer
+from ..parameters import DigestPath, PipelinePath
 from ..problems import READ
-from ..schemas import DigestPath, PipelinePath
 from ..service import Reads, Route, needs
 
 router = APIRouter(tags=["pipelines"], route_class=Route)
@@ -22,7 +22,7 @@ Reader = Annotated[Principal, needs(Scope.READ)]
 
 @router.get(
     "/v1/pipelines/{pipeline}/versions",
-    response_model=schemas.PageAnswer,
+    response_model=documents.PageAnswer,
     responses=READ,
     summary="Every recorded version of a pipeline, the newest first",
 )
@@ -41,7 +41,7 @@ def versions(
 
 @router.get(
     "/v1/pipelines/{pipeline}/versions/{digest:path}",
-    response_model=schemas.PipelineVersionAnswer,
+    response_model=documents.PipelineVersionAnswer,
     responses=READ | {412: {"description": "The digest is not unique: give the BLAKE3."}},
     summary="A recorded pipeline version",
 )
@@ -53,7 +53,7 @@ def version(pipeline: PipelinePath, digest: DigestPath, parts: Reads, caller: Re
 
 @router.get(
     "/v1/pipeline-versions/{digest:path}",
-    response_model=schemas.PipelineVersionAnswer,
+    response_model=documents.PipelineVersionAnswer,
     responses=READ | {412: {"description": "The digest is not unique: give the BLAKE3."}},
     summary="A recorded pipeline version, of whatever pipeline",
 )

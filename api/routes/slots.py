@@ -14,11 +14,11 @@ from lineage.errors import Conflict, UsageError
 from lineage.registry import Registry
 from lineage.requests import Observed, WaiverRequest
 
-from .. import paging, schemas
+from .. import bodies, documents, paging
 from ..answers import answer
 from ..lookup import LookupRoute, look_up
+from ..parameters import EnvPath, ModelPath
 from ..problems import MOVE, READ, WRITE
-from ..schemas import EnvPath, ModelPath
 from ..service import Call, Reads, Route, call_of, needs
 
 SLOT = "/v1/environments/{env}/models/{model}"
@@ -38,7 +38,7 @@ lookups.add_api_route(
     SLOT,
     look_up,
     methods=["GET"],
-    response_model=schemas.SlotAnswer,
+    response_model=documents.SlotAnswer,
     responses=READ | {304: {"description": "The slot is as `If-None-Match` says."}},
     summary="What serves, and its backup",
 )
@@ -46,14 +46,14 @@ lookups.add_api_route(
 
 @router.post(
     SLOT + "/guard",
-    response_model=schemas.DecisionAnswer,
+    response_model=documents.DecisionAnswer,
     responses=WRITE,
     summary="Decide whether a version may serve; change nothing",
 )
 def guard(
     env: EnvPath,
     model: ModelPath,
-    body: schemas.GuardBody,
+    body: bodies.GuardBody,
     parts: Reads,
     caller: Annotated[Principal, needs(Scope.READ)],
 ) -> Response:
@@ -74,14 +74,14 @@ def guard(
 
 @router.post(
     SLOT + "/promote",
-    response_model=schemas.MovedSlotAnswer,
+    response_model=documents.MovedSlotAnswer,
     responses=MOVE,
     summary="Let a version serve, if the guard allows it",
 )
 def promote(
     env: EnvPath,
     model: ModelPath,
-    body: schemas.PromoteBody,
+    body: bodies.PromoteBody,
     parts: Reads,
     call: Deploys,
     if_match: IfMatch = None,
@@ -104,7 +104,7 @@ def promote(
 
 @router.post(
     SLOT + "/rollback",
-    response_model=schemas.MovedSlotAnswer,
+    response_model=documents.MovedSlotAnswer,
     responses=MOVE,
     summary="Let the backup serve again, if the guard allows it",
 )
@@ -113,12 +113,12 @@ def rollback(
     model: ModelPath,
     parts: Reads,
     call: Deploys,
-    body: schemas.RollbackBody | None = None,
+    body: bodies.RollbackBody | None = None,
     if_match: IfMatch = None,
 ) -> Response:
     """What served before does not become the backup."""
     expected = revision(if_match)
-    asked = body or schemas.RollbackBody()
+    asked = body or bodies.RollbackBody()
 
     def act(registry: Registry) -> Moved:
         return registry.rollback(
@@ -135,7 +135,7 @@ def rollback(
 
 @router.post(
     SLOT + "/retire",
-    response_model=schemas.MovedSlotAnswer,
+    response_model=documents.MovedSlotAnswer,
     responses=MOVE,
     summary="Empty a slot",
 )
@@ -144,7 +144,7 @@ def retire(
     model: ModelPath,
     parts: Reads,
     call: Deploys,
-    body: schemas.RetireBody | None = None,
+    body: bodies.RetireBody | None = None,
     if_match: IfMatch = None,
 ) -> Response:
     """Nothing serves, nothing stands by."""
@@ -161,14 +161,14 @@ def retire(
 @router.post(
     SLOT + "/observations",
     status_code=201,
-    response_model=schemas.Answer,
+    response_model=documents.Answer,
     responses=WRITE,
     summary="Report what an instance of a service has loaded",
 )
 def observe(
     env: EnvPath,
     model: ModelPath,
-    body: schemas.ObservationBody,
+    body: bodies.ObservationBody,
     parts: Reads,
     call: Annotated[Call, call_of(Scope.OBSERVE)],
 ) -> Response:
@@ -184,7 +184,7 @@ def observe(
 
 @router.get(
     SLOT + "/observations",
-    response_model=schemas.PageAnswer,
+    response_model=documents.PageAnswer,
     responses=READ,
     summary="What the instances of a service say that they have loaded",
 )
@@ -203,7 +203,7 @@ def observations(
 
 @router.get(
     SLOT + "/history",
-    response_model=schemas.SlotAnswer,
+    response_model=documents.SlotAnswer,
     responses=READ,
     summary="What served at a past moment",
 )
@@ -243,7 +243,7 @@ def revision(if_match: str | None) -> int | None:
     )
 
 
-def waiver(body: schemas.WaiverBody | None) -> WaiverRequest | None:
+def waiver(body: bodies.WaiverBody | None) -> WaiverRequest | None:
     """The waiver that a body asks for.
 
     Raises:

@@ -11,7 +11,7 @@ from lineage.access import Principal, Scope
 from lineage.registry import Registry
 from lineage.requests import NewToken
 
-from .. import paging, schemas
+from .. import bodies, documents, paging
 from ..answers import answer
 from ..problems import READ, WRITE
 from ..service import Call, Reads, Route, call_of, needs
@@ -23,7 +23,7 @@ Administers = Annotated[Call, call_of(Scope.ADMIN)]
 
 @router.get(
     "/v1/principal",
-    response_model=schemas.PrincipalAnswer,
+    response_model=documents.PrincipalAnswer,
     responses=READ,
     summary="Who asks, and what is open to them",
 )
@@ -34,7 +34,7 @@ def principal(caller: Annotated[Principal, needs(Scope.READ)]) -> Response:
 
 @router.get(
     "/v1/tokens",
-    response_model=schemas.PageAnswer,
+    response_model=documents.PageAnswer,
     responses=READ,
     summary="Every token without its secret, the newest first",
 )
@@ -52,11 +52,11 @@ def tokens(
 @router.post(
     "/v1/tokens",
     status_code=201,
-    response_model=schemas.NewTokenAnswer,
+    response_model=documents.NewTokenAnswer,
     responses=WRITE,
     summary="Make a token",
 )
-def create(body: schemas.TokenBody, parts: Reads, call: Administers) -> Response:
+def create(body: bodies.TokenBody, parts: Reads, call: Administers) -> Response:
     """The secret is shown once. An `Idempotency-Key` is not taken: its answer would be kept."""
     call.principal.require_unbound()
     until = times.parse_time(body.expires_at) if body.expires_at is not None else None
@@ -73,7 +73,7 @@ def create(body: schemas.TokenBody, parts: Reads, call: Administers) -> Response
 
 @router.delete(
     "/v1/tokens/{id}",
-    response_model=schemas.TokenAnswer,
+    response_model=documents.TokenAnswer,
     responses=WRITE,
     summary="Revoke a token",
 )

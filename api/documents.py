@@ -1,0 +1,219 @@
+"""What is answered, for the documentation: the shapes are the design's (§7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from lineage.decision import Status
+
+
+class Answer(BaseModel):
+    """Keys may be added in later versions, never taken away."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class NamedDigest(Answer):
+    """A pipeline and a version of it."""
+
+    name: str | None = None
+    digest: str | None = None
+
+
+class RegisteredAnswer(Answer):
+    """A model version."""
+
+    model: str
+    version: int
+    ref: str
+    kind: str
+    created: bool
+    tuple: str
+    code: str | None
+    data: str | None
+    pipeline: str | None
+    weights: str | None
+    registered_at: str
+    registered_by: str
+
+
+class OccupyingAnswer(Answer):
+    """A version that serves or stands by."""
+
+    version: int
+    ref: str
+    tuple: str
+    code: str | None
+    data: str | None
+    pipeline: str | None
+    weights: str | None
+    promoted_at: str
+    promoted_by: str
+
+
+class SlotAnswer(Answer):
+    """What serves, and its backup."""
+
+    environment: str
+    model: str
+    revision: int
+    pipeline: NamedDigest
+    serving: OccupyingAnswer | None
+    backup: OccupyingAnswer | None
+    waiver: dict[str, Any] | None
+    contradicted: bool
+
+
+class MovedSlotAnswer(SlotAnswer):
+    """The slot after a move, and the move in full."""
+
+    changed: bool
+    move: dict[str, Any]
+
+
+class MovedAnswer(Answer):
+    """What a deployment or a release did, or would do."""
+
+    environment: str
+    changed: bool
+    pipeline: NamedDigest
+    models: list[SlotAnswer]
+    emptied_backups: list[str]
+    plan: list[dict[str, Any]]
+    decisions: list[dict[str, Any]]
+    unused_waivers: list[str]
+    revisions: dict[str, int]
+    dry_run: bool
+
+
+class CheckAnswer(Answer):
+    """What one rule came to."""
+
+    code: str
+    status: Status
+    summary: str
+    remedy: str | None
+    details: dict[str, Any]
+
+
+class DecisionAnswer(Answer):
+    """The guard's decision."""
+
+    allowed: bool
+    model: str
+    version: int
+    environment: str
+    checks: list[CheckAnswer]
+
+
+class EnvironmentAnswer(Answer):
+    """An environment: its policy, what runs there, and every slot."""
+
+    name: str
+    kind: str
+    created_at: str
+    created_by: str
+    policy: dict[str, Any]
+    pipelines: list[dict[str, Any]]
+    slots: list[SlotAnswer]
+
+
+class PipelineVersionAnswer(Answer):
+    """A recorded pipeline version."""
+
+    name: str
+    digest: str
+    blake3: str
+    manifest: dict[str, Any] | None
+    commit: str | None
+    dirty: bool
+    recorded_at: str
+    recorded_by: str
+
+
+class EventAnswer(Answer):
+    """One entry of the history."""
+
+    seq: int
+    at: str
+    actor: str
+    kind: str
+    subject: str
+    payload: dict[str, Any]
+    previous: str
+    digest: str
+
+
+class PageAnswer(Answer):
+    """One page of a list; ``next`` is the cursor of the one behind it, null at the end."""
+
+    items: list[dict[str, Any]]
+    next: str | None
+
+
+class EventsAnswer(Answer):
+    """Events; ``next`` is the number to give as ``after``, null where there are no more now."""
+
+    items: list[EventAnswer]
+    next: int | None
+
+
+class LineageAnswer(Answer):
+    """Nodes, and edges from what was used to what was made."""
+
+    digest: str
+    direction: str
+    nodes: list[dict[str, Any]]
+    edges: list[dict[str, Any]]
+    truncated: bool
+
+
+class TokenAnswer(Answer):
+    """A token; the secret itself only when it is made."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    environments: list[str] | None
+    models: list[str] | None
+    created_at: str
+    created_by: str
+    expires_at: str | None
+    revoked_at: str | None
+    revoked_by: str | None
+    last_used_at: str | None
+
+
+class NewTokenAnswer(TokenAnswer):
+    """A token with its secret, which is never shown again."""
+
+    token: str
+
+
+class PrincipalAnswer(Answer):
+    """Who asks, and what is open to them."""
+
+    name: str
+    scopes: list[str]
+    environments: list[str] | None
+    models: list[str] | None
+    expires_at: str | None
+
+
+class DatabaseAnswer(Answer):
+    """What checking the database found."""
+
+    revision: str | None
+    head: str
+    problems: list[str]
+
+
+class AuditAnswer(Answer):
+    """What checking the chain of events found."""
+
+    valid: bool
+    events: int
+    head: str | None
+    problems: list[str]

@@ -1,0 +1,58 @@
+"""What stands in addresses and bodies: names, digests, selectors, and the forms they have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path
+from pydantic import Field, StringConstraints
+
+NAME = r"^[a-z0-9][a-z0-9._-]{0,127}$"
+SELECTOR = r"^([1-9][0-9]{0,9}|latest|[a-z0-9][a-z0-9._-]{0,127}(:backup)?)$"
+PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
+
+Name = Annotated[str, StringConstraints(pattern=NAME, max_length=128)]
+Digest = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,31}:[!-~]{1,2000}$", max_length=2033),
+    Field(examples=["xxh3:99aa06d3014798d86001c324468d497f"]),
+]
+Text = Annotated[str, StringConstraints(max_length=2000)]
+Line = Annotated[str, StringConstraints(max_length=1000, pattern=PRINTABLE)]
+Moment = Annotated[
+    str,
+    StringConstraints(max_length=40),
+    Field(description="ISO 8601; UTC without a zone.", examples=["2026-11-21T08:00:00Z"]),
+]
+Selector = Annotated[
+    str,
+    StringConstraints(pattern=SELECTOR, max_length=140),
+    Field(
+        description="A number, `latest`, or what serves in an environment: `production`, "
+        "`production:backup`.",
+        examples=["7", "latest", "staging"],
+    ),
+]
+
+EnvPath = Annotated[str, Path(pattern=NAME, max_length=128, examples=["production"])]
+ModelPath = Annotated[str, Path(pattern=NAME, max_length=128, examples=["churn"])]
+PipelinePath = Annotated[str, Path(pattern=NAME, max_length=128, examples=["churn"])]
+VersionPath = Annotated[
+    str,
+    Path(
+        pattern=SELECTOR,
+        max_length=140,
+        description="A number, `latest`, or what serves in an environment: `production`, "
+        "`production:backup`.",
+        examples=["7"],
+    ),
+]
+DigestPath = Annotated[
+    str,
+    Path(
+        min_length=1,
+        max_length=2033,
+        description="`algorithm:value`, whole or a unique beginning of it.",
+        examples=["xxh3:99aa06d3014798d86001c324468d497f"],
+    ),
+]
