@@ -176,6 +176,36 @@ def test_what_cannot_be_served_is_told(filled, tmp_path, words, env, code, says)
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("url", "env", "code", "says"),
+    [
+        ("http://127.0.0.1:9", {}, 7, "cannot be reached"),
+        ("https://127.0.0.1:9", {"LINEAGE_TOKEN": "lng_x"}, 7, "cannot be reached"),
+        ("http://registry.example.com", {"LINEAGE_TOKEN": "lng_x"}, 2, "unencrypted"),
+        ("https://user:hunter2@127.0.0.1:9", {}, 2, "no place in the registry's URL"),
+        ("https://", {}, 2, "cannot be read"),
+        ("https://127.0.0.1:99999", {}, 2, "cannot be read"),
+        ("http://127.0.0.1:9", {"LINEAGE_TIMEOUT": "soon"}, 2, "no number of seconds"),
+    ],
+)
+def test_a_gate_that_cannot_ask_does_not_open(tmp_path, url, env, code, says):
+    began = time.monotonic()
+    done = subprocess.run(
+        [BIN / "lineage", "guard", "churn@1", "--env", "production"],
+        env=ENVIRONMENT | {"LINEAGE_REGISTRY": url, "LINEAGE_TIMEOUT": "1"} | env,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr
+    assert "hunter2" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert time.monotonic() - began < 10
+
+
 def _certificate(folder: Path) -> None:
     """A certificate of its own for 127.0.0.1."""
     import ipaddress

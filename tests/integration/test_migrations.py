@@ -13,6 +13,7 @@ from sqlalchemy import text
 from lineage.connecting import connect
 from lineage.digest import canonical_bytes
 from lineage.errors import Conflict, RegistryUnreachable
+from lineage.policy import EnvironmentPolicy
 from lineage.store.engine import open_engine, transaction
 from lineage.store.schema import HEAD, upgrade
 
@@ -160,3 +161,36 @@ def test_a_postgresql_that_is_not_there_is_unreachable_and_names_no_password():
     with pytest.raises(RegistryUnreachable) as error:
         connect(url)
     assert "hunter2" not in str(error.value)
+
+
+@BOTH
+def test_a_registry_of_the_second_schema_keeps_all_it_had(database):
+    """Policies, waivers, approvals and looks for weights come along from 0002."""
+    _first_schema(database)
+    folder = Path(str(importlib.import_module("lineage.migrations").__file__)).parent
+    engine = open_engine(database)
+    with transaction(engine, writing=True) as connection:
+        config = Config()
+        config.set_main_option("script_location", str(folder))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        for statement in (
+            "INSERT INTO environment_policy VALUES ('production', 1, :policy, :now, 't')",
+            "INSERT INTO approval (version_id, environment, approved_at, approved_by) VALUES (1, 'production', :now, 'ann')",
+            "INSERT INTO waiver (version_id, environment, code, reason, waived_at, waived_by) VALUES (1, 'production', "
+            "'requirements', 'because', :now, 't')",
+            "INSERT INTO weights_check (version_id, state, place, checked_at, checked_by) VALUES (1, 'intact', "
+            "'model.bin', :now, 't')",
+        ):  # fmt: skip
+            policy = canonical_bytes(EnvironmentPolicy(approvals=1).to_json()).decode()
+            values = {"now": NOW, "policy": policy}
+            names = {name: value for name, value in values.items() if f":{name}" in statement}
+            connection.execute(text(statement), names)
+    engine.dispose()
+    assert upgrade(database) == ("0002", HEAD)
+    with connect(database) as registry:
+        assert registry.check().problems == ()
+        assert registry.environment("production")["policy"]["approvals"] == 1
+        assert [row["approved_by"] for row in registry.approvals("churn@1")] == ["ann"]
+        assert registry.guard("churn@1", "production").check("weights-intact").status == "pass"
+        assert registry.tokens() == []
