@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test lint format bench mutants docs lock clean
+.PHONY: setup demo test coverage lint format bench mutants docs lock clean
 
 setup: $(READY)
 
@@ -17,6 +17,9 @@ demo: $(READY)
 	$(BIN)/lineage demo
 
 test: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+coverage: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered
 
 lint: $(READY)
