@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from lineage.registry import Registry
 from lineage.store.engine import open_engine
@@ -61,7 +62,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings.registry, lock_timeout=settings.lock_timeout, connections=settings.threads
     )
     registry = Registry(engine)
-    version = freshness.version_of(settings.registry, settings.lock_timeout)
+    version = freshness.version_of(settings.registry, settings.lock_timeout, engine.dispose)
     gate = Gate(
         registry,
         version,
@@ -88,6 +89,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=_operation,
     )
     app.state.service = parts
     for router in ROUTERS:
@@ -99,6 +101,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     _document(app, open_to_all=settings.no_auth)
     return app
+
+
+def _operation(route: APIRoute) -> str:
+    """The name that a generated client gives to a route: its group and its function."""
+    return f"{route.tags[0]}_{route.name}"
 
 
 def _document(app: FastAPI, *, open_to_all: bool) -> None:

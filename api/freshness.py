@@ -20,6 +20,7 @@ from lineage.errors import RegistryUnreachable
 from lineage.store import postgresql, sqlite
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import psycopg
@@ -52,19 +53,27 @@ class Version(Protocol):
         """Let go of the connection."""
 
 
-def version_of(url: str, lock_timeout: float) -> Version:
-    """What says the version of a registry's database."""
+def version_of(url: str, lock_timeout: float, replaced: Callable[[], None]) -> Version:
+    """What says the version of a registry's database.
+
+    Args:
+        url: the database.
+        lock_timeout: seconds to wait for another process's write.
+        replaced: called when another file stands in the place of a SQLite registry: whatever is
+            connected is connected to the one that is gone.
+    """
     if url.startswith("postgresql"):
         return PostgresqlVersion(url)
-    return SqliteVersion(sqlite.path_of(url), lock_timeout)
+    return SqliteVersion(sqlite.path_of(url), lock_timeout, replaced)
 
 
 class SqliteVersion:
     """SQLite counts the commits of other connections: ``PRAGMA data_version``, 5 µs."""
 
-    def __init__(self, path: Path, timeout: float) -> None:
+    def __init__(self, path: Path, timeout: float, replaced: Callable[[], None]) -> None:
         self._path = os.fspath(path)
         self._timeout = timeout
+        self._replaced = replaced
         self._cursor: sqlite3.Cursor | None = None
         self._file: tuple[int, int] | None = None
         self._opened = 0
@@ -106,6 +115,7 @@ class SqliteVersion:
     def _open(self) -> None:
         if self._cursor is not None:
             self._cursor.connection.close()
+            self._replaced()
         connection = sqlite3.connect(
             f"file:{quote(self._path)}?mode=rw", uri=True, isolation_level=None, timeout=0
         )

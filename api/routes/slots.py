@@ -207,7 +207,7 @@ def observations(
     responses=READ,
     summary="What served at a past moment",
 )
-def serving_at(
+def past(
     env: EnvPath,
     model: ModelPath,
     at: Annotated[str, Query(max_length=40, examples=["2026-11-21T08:00:00Z"])],

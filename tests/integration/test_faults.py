@@ -428,6 +428,25 @@ def test_a_backup_is_whole_while_the_registry_is_written(tmp_path):
     ), "nothing half-made is left"
 
 
+def test_a_file_that_is_put_in_the_place_of_the_registry_is_noticed(tmp_path):
+    from lineage.backup import back_up
+
+    url = f"sqlite:///{tmp_path / 'registry.db'}"
+    _fill(url)
+    back_up(url, tmp_path / "older.db")
+    with registry_server(url, no_auth=True) as address, httpx.Client(base_url=address) as client:
+        for _ in range(3):
+            client.post(f"{SLOT}/promote", json={"version": "2"}).raise_for_status()
+        assert client.get(SLOT).json()["serving"]["version"] == 2
+        (tmp_path / "older.db").rename(tmp_path / "registry.db")
+        assert client.get(SLOT).json()["serving"]["version"] == 1
+        assert client.post(f"{SLOT}/promote", json={"version": "3"}).status_code == 200
+        assert client.get(SLOT).json()["serving"]["version"] == 3
+    with connect(url) as registry:
+        assert registry.serving("churn", "production").version == 3
+        assert registry.audit().problems == ()
+
+
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_a_registry_moves_to_postgresql_and_back_with_nothing_lost(database, tmp_path):
     from lineage.backup import copy
