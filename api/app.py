@@ -71,7 +71,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         open_to_all=settings.no_auth,
     )
     metrics = Metrics(registry)
-    parts = Service(registry, version, gate, metrics, Lookups(registry, version))
+    parts = Service(registry, gate, metrics, Lookups(registry, version))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

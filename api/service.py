@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from lineage.decision import Decision
     from lineage.registry import Registry
 
-    from .freshness import Version
     from .gate import Gate
     from .lookup import Lookups
     from .metrics import Metrics
@@ -42,7 +41,6 @@ class Service:
     """The parts of a server."""
 
     registry: Registry
-    version: Version
     gate: Gate
     metrics: Metrics
     lookups: Lookups

@@ -104,10 +104,6 @@ class RemoteRegistry:
                 break
         return found
 
-    def find(self, reference: str) -> Registered:
-        """The version that a reference names."""
-        return wire.registered(self.show(reference))
-
     def show(self, reference: str) -> dict[str, Any]:
         """All that is recorded of a version, its validations with it."""
         found: dict[str, Any] = self._http.get(_version(reference))

@@ -94,17 +94,6 @@ class RegistryReader:
             rows = session.exec(query.order_by(col(table.number).desc()).limit(limit))
             return [reading.registered(session, row, created=False) for row in rows]
 
-    def find(self, reference: str) -> Registered:
-        """The version that a reference names.
-
-        Raises:
-            NotFound: it does not exist.
-        """
-        parsed = Reference.parse(reference)
-        with self._read() as session:
-            row = versions.find_version(session, parsed)
-            return reading.registered(session, row, created=False)
-
     def show(self, reference: str) -> dict[str, Any]:
         """All that is recorded of a version, its validations with it.
 
