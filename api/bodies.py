@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from .parameters import PRINTABLE, Digest, Line, Moment, Name, Selector, Text
 
@@ -123,6 +123,12 @@ class ValidationBody(Body):
     run: dict[str, Any] | None = None
     data: Annotated[list[DataItemBody], Field(min_length=1, max_length=100_000)] | None = None
     carried: CarriedBody | None = None
+
+    @model_validator(mode="after")
+    def _only_a_pass_is_carried(self) -> Self:
+        if self.carried is not None and not self.passed:
+            raise ValueError("only a pass is carried over")
+        return self
 
 
 class ApprovalBody(Body):

@@ -260,6 +260,18 @@ def test_a_pass_that_its_metrics_contradict_is_refused(server):
     assert (failed.status_code, failed.json()["passed"]) == (201, False)
 
 
+def test_a_failure_is_never_carried_over_as_a_pass(server):
+    from lineage import wire
+
+    pipeline = json.loads(json.dumps(wire.pipeline_to_json(captured_pipeline("new"))))
+    carried = {"rests_on": 2, "difference": "comments"}
+    body = {"pipeline": pipeline, "passed": False, "carried": carried}
+    path = "/v1/models/churn/versions/2/validations"
+    before = server.get(path).json()
+    _problem(server.post(path, json=body), 422, "invalid-request")
+    assert server.get(path).json() == before
+
+
 @pytest.mark.parametrize(
     ("body", "headers", "status", "code"),
     [
