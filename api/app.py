@@ -20,7 +20,7 @@ from .lookup import Lookups
 from .metrics import Metrics
 from .middleware import Boundary
 from .problems import Problem
-from .routes import environments, history, models, operations, pipelines, slots, tokens
+from .routes import environments, history, models, operations, pipelines, slots, tokens, weights
 from .service import Service
 from .settings import Settings
 
@@ -32,6 +32,7 @@ ROUTERS: Final = (
     slots.router,
     environments.router,
     models.router,
+    weights.router,
     pipelines.router,
     history.router,
     tokens.router,

@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from .parameters import PRINTABLE, Digest, Line, Moment, Name, Selector, Text
+from lineage.requests import REPORT_HOLDS_FOR
+
+from .parameters import PRINTABLE, Digest, KeepDays, KeepLast, Line, Moment, Name, Selector, Text
 
 
 class Body(BaseModel):
@@ -79,6 +81,55 @@ class WeightsBody(Body):
     files: Annotated[int, Field(ge=1, le=2**31 - 1)] = 1
 
 
+ObjectId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}(\.dir)?$")]
+"""An object of a store, as DVC names it."""
+
+
+class StoreBody(Body):
+    """A store: a DVC remote, without anything secret."""
+
+    name: Name
+    url: Line = Field(examples=["s3://bucket/weights"])
+    config: dict[str, str | int | bool] = Field(default_factory=dict, max_length=50)
+
+
+class CopyBody(Body):
+    """Weights in a store, which were read back from it."""
+
+    store: StoreBody
+    object: ObjectId
+    listing: ObjectId | None = Field(
+        default=None, description="The object that lists a folder's files with their BLAKE3."
+    )
+    found_there: bool = False
+    repository: Line | None = None
+    revision: Line | None = None
+
+
+class LookBody(Body):
+    """What looking into a store found."""
+
+    store: Name
+    state: Literal["intact", "missing", "changed", "unreachable"]
+    deep: bool = Field(description="Whether every byte was read.")
+    detail: Text | None = None
+
+
+class LooksBody(Body):
+    """What looking into stores found; ``backup_in`` names the environment whose backup it is."""
+
+    looks: Annotated[list[LookBody], Field(min_length=1, max_length=100)]
+    backup_in: Name | None = None
+
+
+class RemovalBody(Body):
+    """The store that a copy is taken from, and the policy by which nothing needs it."""
+
+    store: Name
+    keep_last: KeepLast = 3
+    keep_days: KeepDays = 30
+
+
 class DigestsBody(Body):
     """What a client took the digests to be; the server takes them anew and refuses others."""
 
@@ -97,6 +148,7 @@ class VersionBody(Body):
     data: Annotated[list[DataItemBody], Field(min_length=1, max_length=100_000)] | None = None
     pipeline: PipelineBody | None = None
     weights: WeightsBody | None = None
+    stored: Annotated[list[CopyBody], Field(max_length=100)] = Field(default_factory=list)
     digests: DigestsBody | None = None
     parent: Annotated[str, StringConstraints(max_length=300)] | None = Field(
         default=None, description="The version it was made from.", examples=["churn@6"]
@@ -173,6 +225,13 @@ class PromoteBody(Body):
     waiver: WaiverBody | None = None
 
 
+class BackupBody(Body):
+    """The version that is to stand by."""
+
+    version: Selector
+    reason: Text | None = None
+
+
 class GuardBody(Body):
     """The version to decide on, and a pipeline version to suppose running."""
 
@@ -246,6 +305,9 @@ class ObservationBody(Body):
     weights: Digest
     pipeline: Digest | None = None
     loaded_at: Moment
+    holds_for: Annotated[int, Field(ge=10, le=86_400)] = Field(
+        default=REPORT_HOLDS_FOR, description="Seconds after which the instance is unknown."
+    )
 
 
 class TokenBody(Body):

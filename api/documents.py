@@ -53,6 +53,27 @@ class OccupyingAnswer(Answer):
     promoted_by: str
 
 
+class BackupAnswer(OccupyingAnswer):
+    """A version that stands by, and whether it could take over at once."""
+
+    ready: bool | None
+    checked_at: str | None
+    reasons: list[str]
+    copies: list[dict[str, Any]]
+
+
+class WeightsAnswer(Answer):
+    """The weights of a version, and where there are copies of them."""
+
+    ref: str
+    weights: str
+    blake3: str | None
+    path: str
+    size: int
+    files: int
+    copies: list[dict[str, Any]]
+
+
 class SlotAnswer(Answer):
     """What serves, and its backup."""
 
@@ -61,7 +82,7 @@ class SlotAnswer(Answer):
     revision: int
     pipeline: NamedDigest
     serving: OccupyingAnswer | None
-    backup: OccupyingAnswer | None
+    backup: BackupAnswer | None
     waiver: dict[str, Any] | None
     contradicted: bool
 
@@ -83,6 +104,7 @@ class MovedAnswer(Answer):
     emptied_backups: list[str]
     plan: list[dict[str, Any]]
     decisions: list[dict[str, Any]]
+    proposed_backups: dict[str, str]
     unused_waivers: list[str]
     revisions: dict[str, int]
     dry_run: bool
@@ -151,6 +173,12 @@ class PageAnswer(Answer):
 
     items: list[dict[str, Any]]
     next: str | None
+
+
+class ItemsAnswer(Answer):
+    """A short list as a whole."""
+
+    items: list[dict[str, Any]]
 
 
 class EventsAnswer(Answer):

@@ -18,7 +18,9 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
+from lineage import times
 from lineage.errors import LineageError
+from lineage.observations import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 NO_ROUTE: Final = "none"
+_SLOT: Final = ("environment", "model")
 
 
 class Metrics:
@@ -104,7 +107,7 @@ class _All(Collector):
 
 
 class _State(Collector):
-    """The registry's slots by their state, and whether the database answers."""
+    """The registry's slots, their backups, what is observed, and whether the database answers."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -115,16 +118,66 @@ class _State(Collector):
         slots = GaugeMetricFamily(
             "lineage_slots", "Slots by their state.", labels=["environment", "state"]
         )
+        found: list[Serving] = []
+        observed: list[dict[str, Any]] = []
         try:
-            states = Count(_states(self._registry.all_serving()))
+            found = self._registry.all_serving()
+            observed = self._registry.observed()
         except LineageError:
             up.add_metric([], 0)
         else:
             up.add_metric([], 1)
-            for (environment, state), count in sorted(states.items()):
-                slots.add_metric([environment, state], count)
+        for (environment, state), count in sorted(Count(_states(found)).items()):
+            slots.add_metric([environment, state], count)
         yield up
         yield slots
+        yield from _backups(found)
+        yield from _observed(observed)
+
+
+def _backups(found: Iterable[Serving]) -> Iterator[GaugeMetricFamily]:
+    """For each slot that serves: whether a backup could take over, and when that was looked at."""
+    ready = GaugeMetricFamily(
+        "lineage_backup_ready",
+        "Whether the slot has a backup that could take over at once.",
+        labels=_SLOT,
+    )
+    checked = GaugeMetricFamily(
+        "lineage_backup_checked_timestamp_seconds",
+        "When somebody last looked into a store for the backup.",
+        labels=_SLOT,
+    )
+    for slot in found:
+        if slot.serving is None:
+            continue
+        labels = [slot.environment, slot.model]
+        state = slot.readiness
+        ready.add_metric(labels, int(state is not None and state.ready))
+        if state is not None and state.checked_at is not None:
+            checked.add_metric(labels, times.moment(state.checked_at).timestamp())
+    yield ready
+    yield checked
+
+
+def _observed(found: Iterable[dict[str, Any]]) -> Iterator[GaugeMetricFamily]:
+    """For each slot that was reported of: its instances by their state, never by their name."""
+    instances = GaugeMetricFamily(
+        "lineage_observed_instances",
+        "Instances of a slot by what they are beside what is declared.",
+        labels=[*_SLOT, "state"],
+    )
+    lag = GaugeMetricFamily(
+        "lineage_observed_lag_seconds",
+        "For how long the instance that lags most has done so.",
+        labels=_SLOT,
+    )
+    for row in found:
+        labels = [row["environment"], row["model"]]
+        for state in STATES:
+            instances.add_metric([*labels, state], row[state.replace("-", "_")])
+        lag.add_metric(labels, row["lag_seconds"] or 0.0)
+    yield instances
+    yield lag
 
 
 def _states(found: Iterable[Serving]) -> Iterator[tuple[str, str]]:

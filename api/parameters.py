@@ -24,6 +24,12 @@ Moment = Annotated[
     StringConstraints(max_length=40),
     Field(description="ISO 8601; UTC without a zone.", examples=["2026-11-21T08:00:00Z"]),
 ]
+KeepLast = Annotated[
+    int, Field(ge=1, le=1_000_000, description="The newest versions of each model that are kept.")
+]
+KeepDays = Annotated[
+    int, Field(ge=0, le=36_500, description="Days for which what registered or served is kept.")
+]
 Selector = Annotated[
     str,
     StringConstraints(pattern=SELECTOR, max_length=140),

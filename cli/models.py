@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -47,14 +48,22 @@ def register(
             help="The id of a pipeline that lives elsewhere, e.g. an image's sha256:…",
         ),
     ] = None,
+    store: Annotated[
+        bool,
+        typer.Option("--store", help="Store an experiment's weights too, as those for production."),
+    ] = False,
     command: Command = None,
     as_json: Json = False,
 ) -> None:
     """Capture code, data, pipeline and weights, and record them as a version.
 
+    The weights go to the DVC remote that [artifacts] names, else to DVC's default one, else to
+    .lineage/store. The version is recorded when they are there and were read back.
+
     With a command behind --, the training is run here first, and nothing is registered where what
     it was made from changed meanwhile.
     """
+    from lineage import workflow
     from lineage.captured import Wanted
     from lineage.components import check_kind
     from lineage.digest import Digest
@@ -70,18 +79,16 @@ def register(
         )
     chosen = check_kind(kind)
     stated = Digest(pipeline_version) if pipeline_version else None
+    wanted = Wanted(chosen, weights, tuple(data or ()), stated, rev, secure=store)
+    asked = workflow.Registering(wanted, parent, store=store)
     with project_and_registry() as (project, found):
-        wanted = Wanted(chosen, weights, tuple(data or ()), stated, rev)
-        run = None
         if words:
             from lineage.believed import run_and_capture
 
-            captured, run = run_and_capture(project, model, wanted, words, quiet_stdout=as_json)
-        else:
-            with output.hashing(project.bytes_to_hash(model, wanted)) as progress:
-                captured = project.capture(model, wanted, progress)
-        done = found.register(
-            model, captured, kind=chosen, parent=parent, run=run, actor=actor(project)
+            made, run = run_and_capture(project, model, wanted, words, quiet_stdout=as_json)
+            asked = replace(asked, captured=made, run=run)
+        done, captured = workflow.register(
+            project, found, model, asked, bars=output.progress, actor=actor(project)
         )
     for path in captured.loose:
         output.note(f"note: {path} is versioned by neither git nor DVC; its digest joins the data.")
@@ -92,6 +99,8 @@ def register(
     output.say(f"{done.ref} {word} ({done.kind})")
     for name in ("code", "data", "pipeline", "weights"):
         output.say(f"  {name.ljust(8)}  {getattr(done, name) or '-'}")
+    for copy in captured.stored:
+        output.say(f"  stored    {copy.store.name}  {copy.store.url}")
 
 
 def validate(
@@ -165,22 +174,47 @@ def validate(
         _verdict(done)
 
 
-def verify(ref: Ref, as_json: Json = False) -> None:
-    """Look for the weights of a version where they were registered, and record what was found.
+def verify(
+    ref: Annotated[
+        str | None, typer.Argument(metavar="[REF]", help="A version, such as churn@7.")
+    ] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Every version whose weights are in a store.")
+    ] = False,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="Look at the sizes; read only small weights whole."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Look for the weights of a version in every store, and record what was found.
 
-    Exit 6 where they are missing or do not match their digests.
+    Every byte is read, but for --quick. Weights that are in no store are looked for where they were
+    registered. Exit 6 where no store has them as they were registered, 7 where none answers.
     """
     from lineage import workflow
-    from lineage.errors import IntegrityFailure
+    from lineage.errors import IntegrityFailure, StoreUnreachable, UsageError
 
+    if (ref is None) != all_:
+        raise UsageError(
+            "Either a version or --all is verified.", remedy="Write: lineage verify churn@7"
+        )
     with project_and_registry() as (project, found):
-        done = workflow.verify(project, found, ref, actor=actor(project))
+        refs = [ref] if ref is not None else workflow.stored_refs(found)
+        who = actor(project)
+        rows = []
+        for one in refs:
+            rows.append(workflow.verify(project, found, one, deep=not quick, actor=who))
+            if not as_json:
+                _verified(rows[-1])
     if as_json:
-        output.emit(done)
-    else:
-        output.say(f"{done['ref']}: the weights are {done['state']} at {done['place']}")
-    if done["state"] != "intact":
-        raise typer.Exit(IntegrityFailure.exit_code)
+        output.emit(rows if all_ else rows[0])
+    elif not rows:
+        output.say("No weights are in a store.")
+    states = {row["state"] for row in rows} - {"intact"}
+    if states:
+        unknown = states == {"unreachable"}
+        raise typer.Exit((StoreUnreachable if unknown else IntegrityFailure).exit_code)
 
 
 def versions(model: Model, as_json: Json = False) -> None:
@@ -262,6 +296,14 @@ def diff(
         for line in part["explanation"]:
             output.say(f"            {line}")
         output.explanation(part, "            ")
+
+
+def _verified(done: dict[str, Any]) -> None:
+    output.say(f"{done['ref']}: the weights are {done['state']} at {done['place']}")
+    for look in done["looks"]:
+        if look["state"] != "intact":
+            detail = f": {look['detail']}" if look["detail"] else ""
+            output.say(f"  {look['store']}  {look['state']}{detail}")
 
 
 def _verdict(done: dict[str, Any]) -> None:

@@ -16,12 +16,17 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from lineage.answers import Moved, Occupying, Serving
+    from lineage.answers import Moved, Occupying, Readiness, Serving, Step
     from lineage.decision import Check, Decision, Waiver
     from lineage.errors import LineageError
 
 _COLOURS: Final = {"pass": "32", "fail": "1;31", "warn": "33", "waived": "33", "skipped": "2"}
-_VERBS: Final = {"enter": "enter", "stay": "stay in", "return": "return to"}
+_VERBS: Final = {
+    "enter": "enter",
+    "stay": "stay in",
+    "return": "return to",
+    "stand-by": "stand by in",
+}
 _MOST_CHANGES: Final = 20
 _MOST_LINES: Final = 40
 """Lines of one file's diff that a terminal shows; --json has more."""
@@ -89,14 +94,21 @@ def decision(made: Decision) -> None:
         _check(check)
 
 
-def serving(slot: Serving) -> None:
-    """Print one slot."""
+def line(value: Any) -> None:  # noqa: ANN401 - any JSON value
+    """Print a JSON document on one line of stdout, at once."""
+    print(json.dumps(value, ensure_ascii=False), flush=True)  # noqa: T201
+
+
+def serving(slot: Serving, observed: dict[str, Any] | None = None) -> None:
+    """Print one slot, and what is observed of it."""
     say(_paint(f"{slot.model} in {slot.environment}", "1") + f"  revision {slot.revision}")
     if slot.age is not None:
         known = f"last known: the registry cannot be reached, and said this {slot.age:,.0f} s ago"
         say(_paint(f"  {known}", "1;31"))
     _occupying("serving", slot.serving)
     _occupying("backup", slot.backup)
+    if slot.readiness is not None:
+        _readiness(slot.readiness)
     if slot.pipeline["name"] is not None:
         say(f"  pipeline  {slot.pipeline['name']}  {short(slot.pipeline['digest'])}")
     if slot.waiver is not None:
@@ -105,6 +117,8 @@ def serving(slot: Serving) -> None:
         _waiver(waiver, False)
     if slot.contradicted:
         say(_paint("  contradicted: the newest verdict on what serves is a failure", "1;31"))
+    if observed is not None and observed["instances"]:
+        _observed(observed)
 
 
 def moved(what: str, done: Moved) -> None:
@@ -112,8 +126,13 @@ def moved(what: str, done: Moved) -> None:
     say(what)
     for slot in done.slots:
         serving(slot)
+    for step in done.steps:
+        passed_over(step)
     for name in done.emptied_backups:
         say(_paint(f"  {name} has no backup now", "33"))
+    for name, ref in done.proposed.items():
+        model, _, environment = name.partition("@")
+        say(f"  {ref} could stand by: lineage backup set {model} {ref} --env {environment}")
     for code in done.unused_waivers:
         note(f"note: {code} did not fail, so nothing was waived for it.")
 
@@ -127,13 +146,16 @@ def plan(done: Moved) -> None:
     for step in done.steps:
         say(f"  {step.model.ljust(12)}  serving {_arrow(step.serving_before, step.serving_after)}")
         backup = _arrow(step.backup_before, step.backup_after)
-        former = step.falls_back_to_nothing
-        why = (
-            f"  ({former} cannot stand by: it has not passed with this pipeline)" if former else ""
-        )
-        say(f"  {''.ljust(12)}  backup  {backup}{_paint(why, '33')}")
+        say(f"  {''.ljust(12)}  backup  {backup}")
+        passed_over(step)
     if not done.steps:
         say("  no model is touched")
+
+
+def passed_over(step: Step) -> None:
+    """Print what could have stood by and does not."""
+    for ref, why in step.passed_over.items():
+        say(_paint(f"  {ref} does not stand by: {why}", "33"))
 
 
 def explanation(found: dict[str, Any], indent: str = "  ") -> None:
@@ -186,17 +208,17 @@ def report_unexpected(error: Exception) -> int:
 
 
 @contextmanager
-def hashing(total: int) -> Iterator[Callable[[int], None] | None]:
-    """A progress bar on stderr while bytes are hashed: on a terminal, and for long work only."""
+def progress(what: str, total: int) -> Iterator[Callable[[int], None] | None]:
+    """A progress bar on stderr while bytes are moved: on a terminal, and for long work only."""
     if State.as_json or total < 256 << 20 or not sys.stderr.isatty():
         yield None
         return
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
-    columns = ("Hashing", BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=_console(), transient=True) as progress:
-        task = progress.add_task("", total=total)
-        yield lambda count: progress.update(task, advance=count)
+    columns = (what, BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_console(), transient=True) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda count: bar.update(task, advance=count)
 
 
 def _refusal(error: Any) -> None:  # noqa: ANN401 - GuardRefused, imported where it is raised
@@ -232,6 +254,28 @@ def _occupying(side: str, occupying: Occupying | None) -> None:
         f"  {side.ljust(8)}  {occupying.ref.ljust(12)}  weights {short(occupying.weights)}  "
         f"since {moment(occupying.promoted_at)} by {occupying.promoted_by}"
     )
+
+
+def _observed(found: dict[str, Any]) -> None:
+    counts = [
+        f"{found[state.replace('-', '_')]} {state.replace('-', ' ')}"
+        for state in ("in-step", "lagging", "unknown", "foreign")
+        if found[state.replace("-", "_")]
+    ]
+    lag = f", for {found['lag_seconds']:,.0f} s" if found["lag_seconds"] is not None else ""
+    text = f"  observed  {', '.join(counts)} of {found['instances']} instances{lag}"
+    say(text if found["state"] == "in-step" else _paint(text, "1;31"))
+
+
+def _readiness(found: Readiness) -> None:
+    when = f"looked at {moment(found.checked_at)}" if found.checked_at else "never looked at"
+    where = ", ".join(copy.store for copy in found.copies if copy.intact) or "no store"
+    if found.ready:
+        say(f"            ready: in {where}, {when}")
+        return
+    say(_paint(f"            not ready ({when})", "1;31"))
+    for reason in found.reasons:
+        say(_paint(f"              {reason}", "31"))
 
 
 def _arrow(before: str | None, after: str | None) -> str:

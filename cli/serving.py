@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import json
+import time
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lineage import times
 from lineage.acting import actor
-from lineage.answers import Serving
+from lineage.answers import Serving, nothing_observed
 
 from . import output
 from .options import (
@@ -25,6 +28,9 @@ from .options import (
     registry,
     waivers,
 )
+
+if TYPE_CHECKING:
+    from lineage.connecting import AnyRegistry
 
 
 def guard(
@@ -79,12 +85,13 @@ def promote(
 ) -> None:
     """Let a version serve in an environment, if the guard allows it.
 
-    What served before becomes the backup.
+    What served before becomes the backup, if it could take over at once.
     """
-    from lineage import workflow
+    from lineage import storing, workflow
 
     asked = waivers(waive, reason, until)
     with project_and_registry() as (project, found), workflow.explaining(project, found):
+        storing.glance_before(found, ref, env, actor=actor(project))
         done = found.promote(
             ref,
             env,
@@ -106,11 +113,15 @@ def rollback(
     until: Until = None,
     as_json: Json = False,
 ) -> None:
-    """Let the backup serve again, if the guard allows it."""
-    from lineage import workflow
+    """Let the backup serve again, if the guard allows it.
+
+    What served before neither becomes the backup nor is promoted again without a new validation.
+    """
+    from lineage import storing, workflow
 
     asked = waivers(waive, reason, until)
     with project_and_registry() as (project, found), workflow.explaining(project, found):
+        storing.glance(found, [f"{model}@{env}/backup"], actor=actor(project))
         done = found.rollback(
             model,
             env,
@@ -223,11 +234,19 @@ def serving(
             "30m, 12h, 7d.",
         ),
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on, and print whatever changes, until Ctrl-C.")
+    ] = False,
+    every: Annotated[
+        float, typer.Option("--every", metavar="SECONDS", help="How often --watch looks.")
+    ] = 2.0,
     as_json: Json = False,
 ) -> None:
-    """Show what serves, and its backup."""
+    """Show what serves, its backup, and what the serving hosts report that they have loaded."""
     from lineage.errors import UsageError
 
+    if watch and (at is not None or last_known is not None):
+        raise UsageError("--watch looks at the present.", remedy="Leave --at and --last-known out.")
     if at is not None and model is None:
         raise UsageError("--at needs a model.", remedy="Name it: lineage serving MODEL --at TIME")
     if last_known is not None and (model is None or at is not None):
@@ -235,29 +254,89 @@ def serving(
             "--last-known needs a model, and the present.",
             remedy="Name the model, and leave --at out: lineage serving MODEL --last-known 12h",
         )
-    if model is not None:
-        slots = [_serving(model, env or "production", at, last_known)]
-    else:
-        with registry() as found:
-            slots = found.all_serving(env)
-    if as_json:
-        rows: Any = [slot.to_json() for slot in slots]
-        output.emit(rows[0] if model is not None else rows)
+    if watch:
+        _watch(model, env, max(every, 0.1), as_json)
         return
-    if not slots:
+    rows: list[tuple[Serving, dict[str, Any] | None]]
+    if last_known is not None and model is not None:
+        rows = [(_last_known(model, env or "production", last_known), None)]
+    else:
+        with project_and_registry() as (project, found):
+            rows = _look(found, model, env, at)
+            url = project.registry_url(State.registry)
+        if model is not None and at is None and not url.startswith("sqlite:"):
+            from lineage.last_known import keep
+
+            keep(url, rows[0][0])
+    if as_json:
+        shown = [slot.to_json() | {"observed": observed} for slot, observed in rows]
+        output.emit(shown[0] if model is not None else shown)
+        return
+    if not rows:
         output.say("Nothing serves yet.")
-    for slot in slots:
-        output.serving(slot)
+    for slot, observed in rows:
+        output.serving(slot, observed)
 
 
-def _serving(model: str, environment: str, at: str | None, oldest: str | None) -> Serving:
+def _look(
+    found: AnyRegistry, model: str | None, env: str | None, at: str | None
+) -> list[tuple[Serving, dict[str, Any] | None]]:
+    """The slots, each with what is observed of it; nothing is of a past moment."""
+    if model is None:
+        slots = found.all_serving(env)
+    else:
+        env = env or "production"
+        slots = [found.serving(model, env, at=at)]
+    if at is not None:
+        return [(slot, None) for slot in slots]
+    known = {(row["environment"], row["model"]): row for row in found.observed(env, model)}
+    return [
+        (
+            slot,
+            known.get((slot.environment, slot.model))
+            or nothing_observed(slot.environment, slot.model),
+        )
+        for slot in slots
+    ]
+
+
+def _watch(model: str | None, env: str | None, every: float, as_json: bool) -> None:
+    """Print each slot when it is not what it was; one JSON document a line under --json."""
+    seen: dict[tuple[str, str], str] = {}
+    with registry() as found:
+        while True:
+            for slot, observed in _look(found, model, env, None):
+                document = slot.to_json() | {"observed": observed}
+                key = (slot.environment, slot.model)
+                if seen.get(key) == (now := _essence(document)):
+                    continue
+                seen[key] = now
+                if as_json:
+                    output.line(document)
+                else:
+                    output.say(times.now()[:19].replace("T", " "))
+                    output.serving(slot, observed)
+            time.sleep(every)
+
+
+def _essence(document: dict[str, Any]) -> str:
+    """What of a slot's document is worth telling: not that a report came or that time passes."""
+    observed = {
+        key: value
+        for key, value in (document["observed"] or {}).items()
+        if key not in ("lag_seconds", "last_report_at")
+    }
+    return json.dumps(document | {"observed": observed}, sort_keys=True)
+
+
+def _last_known(model: str, environment: str, oldest: str) -> Serving:
     from lineage.here import serving_of
     from lineage.project import opened
     from lineage.times import span
 
     with opened() as project:
         url = project.registry_url(State.registry)
-    return serving_of(url, model, environment, at, span(oldest) if oldest is not None else None)
+    return serving_of(url, model, environment, None, span(oldest))
 
 
 def _moved(done: Any, what: str, as_json: bool) -> None:  # noqa: ANN401 - Moved

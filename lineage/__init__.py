@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lineage.connecting import connect
     from lineage.errors import LineageError
-    from lineage.here import may_serve, promote, register, rollback, serving, validate
+    from lineage.here import (
+        follow,
+        may_serve,
+        promote,
+        pull,
+        register,
+        report,
+        rollback,
+        serving,
+        validate,
+    )
     from lineage.registry import Registry
 
 __all__ = [
@@ -22,9 +32,12 @@ __all__ = [
     "Registry",
     "__version__",
     "connect",
+    "follow",
     "may_serve",
     "promote",
+    "pull",
     "register",
+    "report",
     "rollback",
     "serving",
     "validate",
@@ -35,7 +48,18 @@ _HOMES = {
     "Registry": "lineage.registry",
     "connect": "lineage.connecting",
 } | dict.fromkeys(
-    ("may_serve", "promote", "register", "rollback", "serving", "validate"), "lineage.here"
+    (
+        "follow",
+        "may_serve",
+        "promote",
+        "pull",
+        "register",
+        "report",
+        "rollback",
+        "serving",
+        "validate",
+    ),
+    "lineage.here",
 )
 
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from lineage.digest import blake3_of, canonical_bytes
 
 if TYPE_CHECKING:
-    from lineage.decision import Decision, Waiver
+    from collections.abc import Mapping
+
+    from lineage.decision import Decision, HeldCopy, Waiver
     from lineage.pipeline import PipelineVersion
 
 
@@ -86,13 +88,37 @@ class Occupying:
 
 
 @dataclass(frozen=True)
+class Readiness:
+    """Whether a backup could take over at once, as far as the registry knows.
+
+    ``reasons`` tell why not; ``checked_at`` is when somebody last looked into a store for it,
+    ``copies`` what they found in each.
+    """
+
+    ready: bool
+    checked_at: str | None
+    reasons: tuple[str, ...] = ()
+    copies: tuple[HeldCopy, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """What `serving`'s JSON says of a backup besides."""
+        return {
+            "ready": self.ready,
+            "checked_at": self.checked_at,
+            "reasons": list(self.reasons),
+            "copies": [copy.to_json() for copy in self.copies],
+        }
+
+
+@dataclass(frozen=True)
 class Serving:
     """A slot as `serving` answers it.
 
     ``contradicted`` tells that the newest verdict on what serves has become a failure. ``waivers``
     are those in force; ``rests_on`` is the one in place of the proof, also when its time is over.
-    ``proven`` tells that a validation ties what serves to the pipeline. ``age`` is None for the
-    registry's own answer; where it could not be asked, how many seconds old the last one is.
+    ``proven`` tells that a validation ties what serves to the pipeline. ``readiness`` is that of
+    the backup, None for a past moment and where there is none. ``age`` is None for the registry's
+    own answer; where it could not be asked, how many seconds old the last one is.
     """
 
     environment: str
@@ -105,6 +131,7 @@ class Serving:
     waivers: tuple[Waiver, ...] = ()
     rests_on: Waiver | None = None
     proven: bool = False
+    readiness: Readiness | None = None
     age: float | None = None
 
     @property
@@ -127,12 +154,22 @@ class Serving:
         """What tells this answer from any other about the slot.
 
         It is the revision. Where what is shown can change while the slot stays as it is (a verdict
-        that contradicts, a waiver that ends, a pipeline that moves under nothing proven), a digest
-        of the answer follows.
+        that contradicts, a waiver that ends, a pipeline that moves under nothing proven, a backup
+        that is not ready or was looked at since), a digest of the answer follows.
         """
-        if self.proven and not self.contradicted and self.waiver is None:
+        settled = self.proven and not self.contradicted and self.waiver is None
+        if settled and self._backup_as_moved:
             return str(self.revision)
         return f"{self.revision}-{blake3_of(canonical_bytes(self.to_json())).value[:16]}"
+
+    @property
+    def _backup_as_moved(self) -> bool:
+        """Whether nothing was found out about the backup since the slot moved."""
+        found = self.readiness
+        if found is None or self.serving is None or self.backup is None:
+            return self.backup is None
+        moved = max(self.serving.promoted_at, self.backup.promoted_at)
+        return found.ready and (found.checked_at or "") <= moved
 
     @property
     def waiver(self) -> Waiver | None:
@@ -157,10 +194,16 @@ class Serving:
             "revision": self.revision,
             "pipeline": self.pipeline,
             "serving": self.serving.to_json() if self.serving else None,
-            "backup": self.backup.to_json() if self.backup else None,
+            "backup": self._backup_json(),
             "waiver": self._waiver_json(),
             "contradicted": self.contradicted,
         } | ({"age_seconds": round(self.age, 3)} if self.age is not None else {})
+
+    def _backup_json(self) -> dict[str, Any] | None:
+        if self.backup is None:
+            return None
+        unknown: dict[str, Any] = {"ready": None, "checked_at": None, "reasons": [], "copies": []}
+        return self.backup.to_json() | (self.readiness.to_json() if self.readiness else unknown)
 
     def _waiver_json(self) -> dict[str, Any] | None:
         if self.waiver is None:
@@ -173,7 +216,8 @@ class Serving:
 class Step:
     """What a move does to one slot: the references before and after, None where nothing stands.
 
-    ``revision`` is the slot's before.
+    ``revision`` is the slot's before. ``passed_over`` tells what could have stood by and does not,
+    with what speaks against it, by its reference.
     """
 
     model: str
@@ -183,18 +227,16 @@ class Step:
     serving_after: str | None
     backup_after: str | None
     revision: int = 0
+    passed_over: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def falls_back_to_nothing(self) -> str | None:
-        """What could have stood by and does not: it has not passed with the pipeline that runs."""
-        if self.backup_after is not None:
-            return None
-        moved_out = self.serving_before if self.serving_before != self.serving_after else None
-        return self.backup_before or moved_out
-
-    def then(self, after: Step) -> Step:
+    def then(self, after: Step, passed_over: Mapping[str, str]) -> Step:
         """The step from this state to a later one."""
-        return replace(self, serving_after=after.serving_after, backup_after=after.backup_after)
+        return replace(
+            self,
+            serving_after=after.serving_after,
+            backup_after=after.backup_after,
+            passed_over=passed_over,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """One entry of the ``plan`` in the JSON of `release`."""
@@ -203,6 +245,7 @@ class Step:
             "environment": self.environment,
             "serving": {"before": self.serving_before, "after": self.serving_after},
             "backup": {"before": self.backup_before, "after": self.backup_after},
+            "passed_over": dict(self.passed_over),
         }
 
 
@@ -210,7 +253,8 @@ class Step:
 class Moved:
     """What a promotion, rollback, deployment or release did, or would do.
 
-    ``unused_waivers`` are the rules that were asked to be waived and did not fail.
+    ``unused_waivers`` are the rules that were asked to be waived and did not fail. ``proposed`` is
+    the version that would best stand by where nothing does, by the slot.
     """
 
     environment: str
@@ -221,6 +265,7 @@ class Moved:
     pipeline: dict[str, str | None] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
     unused_waivers: tuple[str, ...] = ()
+    proposed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def revisions(self) -> dict[str, int]:
@@ -236,6 +281,39 @@ class Moved:
             "models": [slot.to_json() for slot in self.slots],
             "emptied_backups": list(self.emptied_backups),
             "plan": [step.to_json() for step in self.steps],
+            "proposed_backups": dict(self.proposed),
+        }
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A version that could stand by; ``reasons`` tell why it cannot, or why it is not the best.
+
+    ``stands`` is the side of the slot where it stands already.
+    """
+
+    ref: str
+    version: int
+    ready: bool
+    reasons: tuple[str, ...]
+    stands: str | None
+    served_at: str | None
+    validated_at: str | None
+    copies: tuple[HeldCopy, ...]
+    best: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """One of the ``candidates`` in the JSON of `backup candidates`."""
+        return {
+            "ref": self.ref,
+            "version": self.version,
+            "best": self.best,
+            "ready": self.ready,
+            "reasons": list(self.reasons),
+            "stands": self.stands,
+            "served_at": self.served_at,
+            "validated_at": self.validated_at,
+            "copies": [copy.to_json() for copy in self.copies],
         }
 
 
@@ -288,6 +366,22 @@ class PlannedChange:
             "action": self.action,
             "changes": list(self.lines),
         }
+
+
+def nothing_observed(environment: str, model: str) -> dict[str, Any]:
+    """JSON of what is observed of a slot, where nothing has reported."""
+    return {
+        "environment": environment,
+        "model": model,
+        "state": "unknown",
+        "instances": 0,
+        "in_step": 0,
+        "lagging": 0,
+        "unknown": 0,
+        "foreign": 0,
+        "lag_seconds": None,
+        "last_report_at": None,
+    }
 
 
 @dataclass(frozen=True)

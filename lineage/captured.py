@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lineage.components import Components
     from lineage.digest import Digest
     from lineage.pipeline import PipelineVersion
+    from lineage.stored import NewCopy
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,15 @@ class CapturedPipelineVersion:
 
 @dataclass(frozen=True)
 class Captured:
-    """A model version's components as captured; ``loose`` names inputs that nothing versions."""
+    """A model version's components as captured; ``loose`` names inputs that nothing versions.
+
+    ``stored`` are the places where the bytes of its weights are, read back from there.
+    """
 
     components: Components
     pipeline_name: str
     loose: tuple[str, ...] = ()
+    stored: tuple[NewCopy, ...] = ()
 
 
 @dataclass(frozen=True)

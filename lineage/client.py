@@ -12,19 +12,27 @@ from lineage.answers import Audit, NamedPipeline, PlannedChange, SchemaCheck
 from lineage.components import EnvironmentKind, Kind
 from lineage.digest import check_beginning
 from lineage.names import Reference, check_environment_name, check_name
+from lineage.stored import Copy, StoredWeights
 from lineage.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from lineage.answers import FoundPipeline, Moved, Registered, Serving
+    from lineage.answers import Candidate, FoundPipeline, Moved, Registered, Serving
     from lineage.captured import Captured, CapturedPipelineVersion
     from lineage.components import DataVersion
     from lineage.decision import Decision, Verdict
     from lineage.graph import Direction
     from lineage.pipeline import PipelineVersion
     from lineage.policy import Outcome
-    from lineage.requests import DeclaredEnvironment, NewToken, Observed, WaiverRequest
+    from lineage.requests import (
+        DeclaredEnvironment,
+        Keeping,
+        NewToken,
+        Observed,
+        WaiverRequest,
+    )
+    from lineage.stored import Look, NewCopy, StoreAddress
 
 NOBODY = "anonymous"
 
@@ -198,6 +206,42 @@ class RemoteRegistry:
         found: dict[str, Any] = self._http.get(path, direction=direction.value)
         return found
 
+    def observed(
+        self, environment: str | None = None, model: str | None = None
+    ) -> list[dict[str, Any]]:
+        """How many instances of each slot are in step with it, lag, are unknown or foreign."""
+        return list(self._http.pages("/v1/observed", environment=environment, model=model))
+
+    def stores(self) -> list[dict[str, Any]]:
+        """Every store of weights, by name."""
+        return list(self._http.pages("/v1/stores"))
+
+    def copies_in(self, store: str) -> tuple[StoredWeights, ...]:
+        """The weights that a store holds, each with that copy alone, by version."""
+        rows = self._http.pages(f"/v1/stores/{check_name('store', store)}/weights")
+        return tuple(StoredWeights.from_json(row) for row in rows)
+
+    def stored(self, reference: str) -> StoredWeights:
+        """The weights of a version, and where there are copies of them."""
+        return StoredWeights.from_json(self._http.get(f"{_version(reference)}/weights"))
+
+    def copies_of(self, blake3: str) -> tuple[Copy, ...]:
+        """The copies of weights, whichever version they were stored for; one for each store."""
+        found = self._http.get(f"/v1/weights/{quote(blake3, safe='')}/copies")
+        return tuple(Copy.from_json(row) for row in found["items"])
+
+    def backup_candidates(self, model: str, environment: str) -> tuple[Candidate, ...]:
+        """Every version that could stand by behind what serves, the best first."""
+        found = self._http.get(f"{_slot(environment, model)}/backup/candidates")
+        return tuple(wire.candidate(row) for row in found["items"])
+
+    def unneeded(self, keeping: Keeping) -> list[dict[str, Any]]:
+        """Each copy of weights that nothing can need any more."""
+        rows = self._http.pages(
+            "/v1/unneeded-weights", keep_last=keeping.last, keep_days=keeping.days
+        )
+        return list(rows)
+
     def observations(self, model: str, environment: str) -> list[dict[str, Any]]:
         """What each serving host last said that it has loaded, by instance."""
         return list(self._http.pages(f"{_slot(environment, model)}/observations"))
@@ -257,6 +301,43 @@ class RemoteRegistry:
             "run": run,
         }
         return wire.registered(self._http.write("POST", f"{_model(model)}/versions", body, actor))
+
+    def add_store(self, address: StoreAddress, *, actor: str) -> bool:
+        """Record a store of weights; False where its URL was known already."""
+        found = self._http.write("POST", "/v1/stores", address.to_json(), actor)
+        created: bool = found["created"]
+        return created
+
+    def add_copy(self, reference: str, copy: NewCopy, *, actor: str) -> StoredWeights:
+        """Record that a store holds the weights of a version; they were read back from it."""
+        path = f"{_version(reference)}/weights/copies"
+        return StoredWeights.from_json(self._http.write("POST", path, copy.to_json(), actor))
+
+    def record_looks(
+        self,
+        reference: str,
+        looks: Sequence[Look],
+        *,
+        backup_in: str | None = None,
+        actor: str,
+    ) -> StoredWeights:
+        """Record what looking into stores for the weights of a version found."""
+        body = {"looks": [look.to_json() for look in looks], "backup_in": backup_in}
+        path = f"{_version(reference)}/weights/looks"
+        return StoredWeights.from_json(self._http.write("POST", path, body, actor))
+
+    def remove_copy(
+        self, reference: str, store: str, keeping: Keeping, *, actor: str
+    ) -> dict[str, Any]:
+        """Record that the copy of a version in a store is taken away; JSON of it."""
+        body = {
+            "store": check_name("store", store),
+            "keep_last": keeping.last,
+            "keep_days": keeping.days,
+        }
+        path = f"{_version(reference)}/weights/removals"
+        found: dict[str, Any] = self._http.write("POST", path, body, actor)
+        return found
 
     def record_weights(self, reference: str, state: str, place: str, *, actor: str) -> str:
         """Record what a look for the weights of a version found; the version's reference."""
@@ -342,6 +423,21 @@ class RemoteRegistry:
         body = {"reason": reason, "waiver": _waiver(waive)}
         return self._moved(f"{_slot(environment, model)}/rollback", body, actor, expect_revision)
 
+    def set_backup(
+        self,
+        reference: str,
+        environment: str,
+        *,
+        expect_revision: int | None = None,
+        reason: str | None = None,
+        actor: str,
+    ) -> Moved:
+        """Let a version stand by behind what serves, if it could take over at once."""
+        parsed = Reference.parse(reference)
+        body = {"version": _selector(parsed), "reason": reason}
+        path = f"{_slot(environment, parsed.model)}/backup"
+        return self._moved(path, body, actor, expect_revision, method="PUT")
+
     def retire(
         self,
         model: str,
@@ -390,6 +486,7 @@ class RemoteRegistry:
             "weights": observed.weights,
             "pipeline": observed.pipeline,
             "loaded_at": observed.loaded_at,
+            "holds_for": observed.holds_for,
         }
         path = f"{_slot(environment, model)}/observations"
         found: dict[str, Any] = self._http.write("POST", path, body, actor)
@@ -422,9 +519,14 @@ class RemoteRegistry:
         return found
 
     def _moved(
-        self, path: str, body: dict[str, Any], actor: str, expect_revision: int | None
+        self,
+        path: str,
+        body: dict[str, Any],
+        actor: str,
+        expect_revision: int | None,
+        method: str = "POST",
     ) -> Moved:
-        found = self._http.write("POST", path, body, actor, revision=expect_revision)
+        found = self._http.write(method, path, body, actor, revision=expect_revision)
         return wire.moved(found["move"])
 
     def _events(

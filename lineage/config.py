@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -37,6 +37,12 @@ class RegistryTable(_Table):
     url: str | None = None
 
 
+class ArtifactsTable(_Table):
+    """``[artifacts]``: the DVC remote that weights go to; false for ``.lineage/store``."""
+
+    remote: str | Literal[False] | None = None
+
+
 class PipelineTable(_Table):
     """``[models.NAME.pipeline]``: which stages and files prepare the inputs in production too."""
 
@@ -65,6 +71,7 @@ class Config(_Table):
     """The whole file."""
 
     registry: RegistryTable = Field(default_factory=RegistryTable)
+    artifacts: ArtifactsTable = Field(default_factory=ArtifactsTable)
     models: dict[str, ModelTable] = Field(default_factory=dict)
 
     def model(self, name: str) -> ModelTable:

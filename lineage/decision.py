@@ -32,6 +32,8 @@ class Move(StrEnum):
     """It serves there already; perhaps its pipeline moves."""
     RETURN = "return"
     """It is the backup, and takes over again."""
+    STAND_BY = "stand-by"
+    """It is to become the backup."""
 
 
 class Basis(StrEnum):
@@ -106,6 +108,50 @@ class WeightsState:
 
 
 @dataclass(frozen=True)
+class HeldCopy:
+    """A copy of the weights in a store, and what the newest look at it found."""
+
+    store: str
+    state: str
+    deep: bool
+    at: str
+    by: str
+
+    @property
+    def intact(self) -> bool:
+        """Whether it was there and right."""
+        return self.state == "intact"
+
+    def to_json(self) -> dict[str, Any]:
+        """One of the ``copies`` of a backup in the JSON of `serving`."""
+        return {
+            "store": self.store,
+            "state": self.state,
+            "deep": self.deep,
+            "checked_at": self.at,
+            "checked_by": self.by,
+        }
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """A rollback that took the version out of the environment.
+
+    No verdict up to the number ``verdicts_until`` lets it back.
+    """
+
+    verdicts_until: int
+    reason: str | None
+    at: str
+    by: str
+
+    def outdated_by(self, verdict: Verdict) -> bool:
+        """Whether a verdict came of a validation that was made since."""
+        made = verdict.rests_on if verdict.rests_on is not None else verdict.id
+        return made > self.verdicts_until
+
+
+@dataclass(frozen=True)
 class Standby:
     """What would stand by as the backup after the move; ``reason`` tells why it is not ready."""
 
@@ -126,6 +172,8 @@ class Facts:
     ``pipeline_moves`` tells which, ``recorded`` that the registry knows it. ``verdicts`` holds the
     newest verdict for each pipeline version, the newest of them last. ``serving`` are the metrics
     of what serves now, None where nothing does. ``waivers`` are those in force or asked for.
+    ``weights`` is what the newest look where they were registered found, ``copies`` what the
+    stores hold of them.
     """
 
     model: str
@@ -146,6 +194,8 @@ class Facts:
     recorded: bool = True
     serving: Mapping[str, Any] | None = None
     weights: WeightsState | None = None
+    copies: tuple[HeldCopy, ...] = ()
+    rolled_back: RolledBack | None = None
     served_before: bool = False
     approvals: tuple[Approval, ...] = ()
     standby: Standby | None = None

@@ -7,11 +7,13 @@
     │   └── KeyReused        exit 2   HTTP 422   idempotency-key-reused
     ├── GuardRefused         exit 3   HTTP 409   guard-refused
     ├── CarryRefused         exit 3   HTTP 409   carry-over-refused
+    ├── PipelineMismatch     exit 3   HTTP 409   pipeline-mismatch
     ├── NotFound             exit 4   HTTP 404   not-found
     ├── Conflict             exit 5   HTTP 412   conflict
     ├── IntegrityFailure     exit 6   HTTP 500   integrity-failure
     │   └── DigestMismatch   exit 6   HTTP 422   digest-mismatch
     ├── RegistryUnreachable  exit 7   HTTP 503   registry-unreachable
+    ├── StoreUnreachable     exit 7   HTTP 503   store-unreachable
     ├── NotPermitted         exit 8   HTTP 403   not-permitted
     │   ├── NotAuthenticated exit 8   HTTP 401   not-authenticated
     │   └── TooManyAttempts  exit 8   HTTP 429   too-many-attempts
@@ -91,6 +93,14 @@ class CarryRefused(LineageError):
         return super().to_json() | {"difference": self.details}
 
 
+class PipelineMismatch(LineageError):
+    """A serving host runs another pipeline than its environment declares."""
+
+    code = "pipeline-mismatch"
+    exit_code = 3
+    http_status = 409
+
+
 class NotFound(LineageError):
     """A model, a version, an environment or a digest that the registry does not hold."""
 
@@ -126,6 +136,14 @@ class RegistryUnreachable(LineageError):
     """The registry cannot be opened, read or written now."""
 
     code = "registry-unreachable"
+    exit_code = 7
+    http_status = 503
+
+
+class StoreUnreachable(LineageError):
+    """A store of weights cannot be opened, read or written now."""
+
+    code = "store-unreachable"
     exit_code = 7
     http_status = 503
 

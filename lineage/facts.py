@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from lineage import times
 from lineage.components import EnvironmentKind, Kind
-from lineage.decision import Decision, Facts, Move, Standby, Waiver
+from lineage.decision import Decision, Facts, Move, Standby, Status, Waiver
 from lineage.errors import GuardRefused
 from lineage.guard import decide
-from lineage.store import policies, slots, tables, verdicts, versions
+from lineage.store import copies, policies, slots, tables, verdicts, versions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +70,8 @@ def gather(
         policy=policy,
         serving=_serving_metrics(session, slot),
         weights=policies.weights_state(session, version.id),
+        copies=copies.held(session, version.id),
+        rolled_back=copies.rolled_back(session, environment.name, version.id),
         served_before=policy.promote_from is not None
         and policies.served_in(session, policy.promote_from, version),
         approvals=policies.approvals_of(
@@ -77,9 +79,7 @@ def gather(
         )
         if policy.approvals
         else (),
-        standby=_standby(session, environment, slot, version.id, move, running)
-        if policy.backup
-        else None,
+        standby=_standby(session, environment, slot, version.id, move, running),
         waivers=(*asked, *in_force),
     )
 
@@ -118,6 +118,58 @@ def _serving_metrics(session: Session, slot: tables.Slot | None) -> dict[str, An
     return verdicts.metrics_of(row) if row is not None else {}
 
 
+def not_ready(
+    session: Session,
+    environment: tables.Environment,
+    version: tables.ModelVersion,
+    running: slots.Running,
+) -> tuple[str, ...]:
+    """Why a version could not take over at once; nothing where it could.
+
+    A rollback to it must be allowed, and a store must hold its weights.
+    """
+    made = decide(gather(session, environment, version, running, move=Move.RETURN))
+    reasons = [check.summary for check in made.failures]
+    weights = made.check("weights-intact")
+    if weights.status not in (Status.PASS, Status.FAIL):
+        reasons.append(weights.summary)
+    return tuple(reasons)
+
+
+def standing_by(
+    session: Session,
+    environment: tables.Environment,
+    slot: tables.Slot,
+    entering: int,
+    running: slots.Running,
+) -> tuple[slots.Occupant | None, tuple[Standby, ...]]:
+    """What stands by behind a version: what serves now if it is ready, else the present backup.
+
+    In an experimental environment whatever stands there does. Where what serves stays, its backup
+    does too: it is not the slot's move that makes it less ready.
+
+    Returns:
+        The occupant with its proof, and each that was considered, with what speaks against it.
+    """
+    considered = []
+    lenient = environment.kind == EnvironmentKind.EXPERIMENTAL
+    for side in slots.SIDES:
+        candidate = slots.occupant(slot, side)
+        stays = side == "backup" and slot.serving_version_id == entering
+        if candidate is None or candidate.version_id == entering:
+            continue
+        version = session.get(tables.ModelVersion, candidate.version_id)
+        assert version is not None  # noqa: S101 - a foreign key holds it
+        reasons = not_ready(session, environment, version, running)
+        renewed = slots.renew(session, running, candidate)
+        stands = slots.may_stand(renewed, environment.kind)
+        ref = f"{version.model}@{version.number}"
+        considered.append(Standby(ref, reasons[0] if reasons else None))
+        if stands and (lenient or stays or not reasons):
+            return renewed, tuple(considered)
+    return None, tuple(considered)
+
+
 def _standby(
     session: Session,
     environment: tables.Environment,
@@ -126,14 +178,10 @@ def _standby(
     move: Move,
     running: slots.Running,
 ) -> Standby | None:
-    """What would stand by, and whether a rollback to it would be allowed."""
-    if slot is None or move is Move.RETURN:
+    """What would stand by, or what could not and why."""
+    if slot is None or move in (Move.RETURN, Move.STAND_BY):
         return None
-    occupant = slots.standby(session, running, slot, entering)
-    if occupant is None:
+    occupant, considered = standing_by(session, environment, slot, entering, running)
+    if not considered:
         return None
-    version = session.get(tables.ModelVersion, occupant.version_id)
-    assert version is not None  # noqa: S101 - a foreign key holds it
-    taking_over = decide(gather(session, environment, version, running, move=Move.RETURN))
-    failures = taking_over.failures
-    return Standby(taking_over.ref, failures[0].summary if failures else None)
+    return considered[-1] if occupant is not None else considered[0]

@@ -38,21 +38,38 @@ BLOCKS: Final = 4
 
 
 Algorithms = tuple[str, ...]
-"""``("xxh3",)`` or ``("xxh3", "blake3")``."""
-
-_AT_ONCE: Final[dict[str, Callable[[bytes], str]]] = {
-    "xxh3": xxhash.xxh3_128_hexdigest,
-    "blake3": lambda data: blake3(data).hexdigest(),
-}
-_BY_BLOCK: Final[dict[str, Callable[[], _Hasher]]] = {
-    "xxh3": xxhash.xxh3_128,
-    "blake3": lambda: blake3(max_threads=blake3.AUTO),
-}
+"""``("xxh3",)``, ``("xxh3", "blake3")``, or ``("md5", "blake3")`` for what a store is to hold."""
 
 
 class _Hasher(Protocol):
     def update(self, data: memoryview, /) -> object: ...
     def hexdigest(self) -> str: ...
+
+
+def _md5() -> _Hasher:
+    """MD5 as DVC takes it, which names objects by it."""
+    from dvc_data.hashfile.hash import get_hasher
+
+    hasher: _Hasher = get_hasher("md5")
+    return hasher
+
+
+def _md5_at_once(data: bytes) -> str:
+    hasher = _md5()
+    hasher.update(memoryview(data))
+    return hasher.hexdigest()
+
+
+_AT_ONCE: Final[dict[str, Callable[[bytes], str]]] = {
+    "xxh3": xxhash.xxh3_128_hexdigest,
+    "blake3": lambda data: blake3(data).hexdigest(),
+    "md5": _md5_at_once,
+}
+_BY_BLOCK: Final[dict[str, Callable[[], _Hasher]]] = {
+    "xxh3": xxhash.xxh3_128,
+    "blake3": lambda: blake3(max_threads=blake3.AUTO),
+    "md5": _md5,
+}
 
 
 @dataclass(frozen=True)
@@ -66,6 +83,17 @@ class Hashed:
     blake3: Digest | None
     size: int
     files: int
+
+
+@dataclass(frozen=True)
+class HashedFile:
+    """A file of what is to be stored: its path in it (``""`` for the file itself), its digests."""
+
+    path: str
+    source: str
+    size: int
+    md5: str
+    blake3: Digest
 
 
 def hash_path(
@@ -98,6 +126,29 @@ def hash_path(
         return _hash_tree(files, status.st_dev, algorithms, cache, progress)
     digits, size = _hash_known_file(os.fspath(path), algorithms, cache, progress)
     return _hashed(digits, size, 1)
+
+
+def hash_files(
+    path: Path,
+    *,
+    cache: StatCache | None = None,
+    progress: Progress | None = None,
+    follow: Follow = follow_any,
+    project: Path | None = None,
+) -> list[HashedFile]:
+    """MD5 and BLAKE3 of a file, or of each file of a directory, sorted by path.
+
+    Args and errors are those of :func:`hash_path`.
+    """
+    follow(path)
+    files = [("", os.fspath(path), 0)]
+    if stat.S_ISDIR(_stat(path).st_mode):
+        files = sorted(tree_files(path, follow, project))
+    found = []
+    for relative, full, _ in files:
+        (md5, strong), size = _hash_known_file(full, ("md5", "blake3"), cache, progress)
+        found.append(HashedFile(relative, full, size, md5, Digest(f"blake3:{strong}")))
+    return found
 
 
 def total_size(path: Path) -> int:

@@ -17,22 +17,27 @@ from __future__ import annotations
 import datetime as dt
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lineage.connecting import connect
 from lineage.project import opened
+from lineage.requests import REPORT_HOLDS_FOR, Observed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lineage.answers import Moved, Registered, Serving
     from lineage.connecting import AnyRegistry
     from lineage.decision import Decision
+    from lineage.following import Following
     from lineage.project import Project
 
     Path = str | os.PathLike[str]
 
 PRODUCTION = "production"
+
+T = TypeVar("T")
 
 
 def register(
@@ -43,8 +48,9 @@ def register(
     kind: str = PRODUCTION,
     parent: str | None = None,
     revision: str | None = None,
+    store: bool = False,
 ) -> Registered:
-    """Capture code, data, pipeline and weights, and record them as a version.
+    """Capture code, data, pipeline and weights, store the weights, and record them as a version.
 
     Args:
         model: the model's name.
@@ -53,6 +59,7 @@ def register(
         kind: ``production``, or ``experiment`` for what may be dirty or incomplete.
         parent: the version that it was made from.
         revision: a git revision to take code, data and pipeline from.
+        store: store an experiment's weights too; those for production always are.
 
     Returns:
         The version; ``created`` is false for one that held this tuple before.
@@ -60,17 +67,19 @@ def register(
     Raises:
         CaptureError: something is missing, does not match, or the tree is dirty.
         UsageError: a name or the configuration is not valid.
+        StoreUnreachable: the weights cannot be stored; nothing was recorded.
         RegistryUnreachable: the registry cannot be asked.
     """
+    from lineage import workflow
     from lineage.captured import Wanted
     from lineage.components import check_kind
 
     chosen = check_kind(kind)
     items = tuple(os.fspath(item) for item in data)
     wanted = Wanted(chosen, _text(weights), items, None, revision)
+    asked = workflow.Registering(wanted, parent, store=store)
     with _opened() as (project, registry, actor):
-        captured = project.capture(model, wanted)
-        return registry.register(model, captured, kind=chosen, parent=parent, actor=actor)
+        return workflow.register(project, registry, model, asked, actor=actor)[0]
 
 
 def validate(
@@ -133,9 +142,10 @@ def promote(
         NotFound: the version or the environment does not exist.
         Conflict: the slot's revision is not ``expect_revision``.
     """
-    from lineage import workflow
+    from lineage import storing, workflow
 
     with _opened() as (project, registry, actor), workflow.explaining(project, registry):
+        storing.glance_before(registry, reference, environment, actor=actor)
         return registry.promote(
             reference, environment, expect_revision=expect_revision, reason=reason, actor=actor
         )
@@ -148,9 +158,10 @@ def rollback(model: str, environment: str = PRODUCTION, *, reason: str | None = 
         NotFound: there is no backup.
         GuardRefused: the backup may not serve.
     """
-    from lineage import workflow
+    from lineage import storing, workflow
 
     with _opened() as (project, registry, actor), workflow.explaining(project, registry):
+        storing.glance(registry, [f"{model}@{environment}/backup"], actor=actor)
         return registry.rollback(model, environment, reason=reason, actor=actor)
 
 
@@ -179,6 +190,120 @@ def serving(
     with opened() as project:
         url = project.registry_url()
     return serving_of(url, model, environment, at, oldest)
+
+
+def pull(reference: str, out: Path | None = None, *, force: bool = False) -> FilePath:
+    """Fetch the weights of a version, each byte checked, and visible only when whole.
+
+    Args:
+        reference: the version: ``churn@7``, ``churn@production``, ``churn@production/backup``.
+        out: the folder that they are to appear in; None for the local cache, read-only.
+        force: replace a folder that was not pulled.
+
+    Returns:
+        The file or folder.
+
+    Raises:
+        NotFound: there is no such version, or no store is known to have its weights.
+        IntegrityFailure: no store has the bytes that were registered; nothing was left behind.
+        StoreUnreachable: no store that could have them can be used.
+        Conflict: a folder that was not pulled stands in the way.
+        RegistryUnreachable: the registry cannot be asked.
+    """
+    from lineage import pulling
+
+    with _opened() as (_, registry, _actor):
+        stored = registry.stored(reference)
+    return pulling.pull(stored, FilePath(out) if out is not None else None, force=force)
+
+
+def report(
+    model: str,
+    environment: str = PRODUCTION,
+    *,
+    weights: str,
+    pipeline: str | None = None,
+    instance: str | None = None,
+    loaded_at: str | None = None,
+    holds_for: int = REPORT_HOLDS_FOR,
+) -> dict[str, Any]:
+    """Say what this instance of a service has loaded; the registry compares it.
+
+    Args:
+        model: the model's name.
+        environment: where the instance serves.
+        weights: the digest of the weights that it has loaded.
+        pipeline: the digest of the pipeline that it runs.
+        instance: what it is called; default: ``LINEAGE_INSTANCE``, else host and process.
+        loaded_at: since when, ISO 8601; default: now.
+        holds_for: seconds after which it is unknown unless it says so again.
+
+    Returns:
+        JSON of the report, with its ``state``: ``in-step``, ``lagging`` or ``foreign``.
+
+    Raises:
+        NotFound: there is no such model or environment.
+        UsageError: a digest or the time cannot be read.
+        RegistryUnreachable: the registry cannot be asked.
+    """
+    from lineage import following, times
+
+    name = instance or following.own_name()
+    observed = Observed(name, weights, loaded_at or times.now(), pipeline, holds_for)
+    with _opened() as (_, registry, actor):
+        return registry.report(model, environment, observed, actor=actor)
+
+
+def follow(
+    model: str,
+    environment: str = PRODUCTION,
+    *,
+    load: Callable[[FilePath], T] | None = None,
+    pipeline: str | None = None,
+    instance: str | None = None,
+    every: float = 10.0,
+    last_known: bool | float | dt.timedelta = False,
+) -> Following[T]:
+    """Fetch what serves, prove it, load it, say so, and follow every promotion and rollback.
+
+    Args:
+        model: the model's name.
+        environment: where this service serves.
+        load: makes of the path of the weights what the service works with, e.g. ``joblib.load``.
+        pipeline: the digest of the pipeline that this service runs; default: ``LINEAGE_PIPELINE``,
+            else the pipeline as captured in the current folder.
+        instance: what it is called in reports; default: ``LINEAGE_INSTANCE``, else host and
+            process.
+        every: seconds between two looks at what is declared.
+        last_known: where the registry cannot be asked, start from what it last said, as
+            :func:`serving` does; the bytes must have been fetched before.
+
+    Returns:
+        What is loaded: ``value``, ``path``, ``ref``. A later version that cannot be fetched, loaded
+        or proved is not loaded, and the log says why.
+
+    Raises:
+        PipelineMismatch: another pipeline is declared than the one that runs here.
+        NotFound: nothing serves, or no store is known to have the weights.
+        IntegrityFailure: no store has the bytes that were registered.
+        StoreUnreachable: no store that could have them can be used.
+        RegistryUnreachable: the registry cannot be asked.
+    """
+    from lineage import acting, following
+
+    with opened() as project:
+        url, actor = project.registry_url(), acting.actor(project)
+    return following.Following(
+        url,
+        model,
+        environment,
+        load=load or following.identity,
+        pipeline=following.own_pipeline(model, environment, pipeline),
+        instance=instance or following.own_name(),
+        every=every,
+        oldest=oldest_of(last_known),
+        actor=actor,
+    )
 
 
 def oldest_of(last_known: bool | float | dt.timedelta) -> dt.timedelta | None:

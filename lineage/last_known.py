@@ -68,8 +68,13 @@ def serving(
             ) from None
         seconds = max(0.0, age.total_seconds())
         return replace(wire.serving(known["answer"]), age=seconds)
-    _write(path, answer, model, environment)
+    keep(url, answer)
     return answer
+
+
+def keep(url: str, answer: Serving) -> None:
+    """Keep what a registry just said."""
+    _write(_path(url, answer.model, answer.environment), answer)
 
 
 def folder() -> Path:
@@ -97,7 +102,7 @@ def _read(path: Path, model: str, environment: str) -> dict[str, Any] | None:
     return known if whole and same else None
 
 
-def _write(path: Path, answer: Serving, model: str, environment: str) -> None:
+def _write(path: Path, answer: Serving) -> None:
     """Keep an answer, whole or not at all; not being able to is no reason to fail."""
     document = {"format": FORMAT, "answered_at": times.now(), "answer": answer.to_json()}
     with suppress(OSError):

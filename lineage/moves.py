@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lineage import deployments, facts, move_events, waiving
+from lineage import candidates, deployments, facts, move_events, readiness, waiving
 from lineage.answers import Moved, Step
 from lineage.decision import Decision, Move
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard import decide
-from lineage.store import reading, slots, tables
+from lineage.store import copies, reading, slots, tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,6 +83,20 @@ def release(
     return _Moving(session, request, kind, target).promote(promoted)
 
 
+def check_revision(slot: tables.Slot, expected: int | None) -> None:
+    """Refuse to move a slot that has moved since the caller looked.
+
+    Raises:
+        Conflict: it has.
+    """
+    if expected is not None and slot.revision != expected:
+        raise Conflict(
+            f"{slots.subject(slot)} is at revision {slot.revision}, not {expected}.",
+            remedy=f"Look at what serves now (lineage serving {slot.model} --env "
+            f"{slot.environment}) and decide again.",
+        )
+
+
 def rollback(session: Session, request: Request, model: str) -> Moved:
     """Move a slot to its backup; the version that failed does not become the backup.
 
@@ -126,16 +140,17 @@ class _Moving:
         self._formerly: dict[str, str | None] = {}
         self._running = slots.Running(session, request.environment, formerly=self._formerly)
         self._before: dict[str, Step] = {}
+        self._passed_over: dict[str, dict[str, str]] = {}
         self._granted = waiving.Granted()
         self._anew = False
 
     def promote(self, promoted: Sequence[tables.ModelVersion]) -> Moved:
         found = [self._slot(version.model) for version in promoted]
         for slot in found:
-            self._check_revision(slot)
+            check_revision(slot, self._request.expect_revision)
         affected, staying = self._deploy([version.model for version in promoted])
         for slot in (*found, *affected):
-            self._before[slots.subject(slot)] = self._step(slot)
+            self._before[slots.subject(slot)] = reading.step(self._session, slot)
         self._check_plan()
         versions = [*promoted, *staying]
         decisions = facts.decisions(
@@ -163,8 +178,8 @@ class _Moving:
                 remedy=f"Promote a version that the deployed pipeline was validated with: "
                 f"lineage versions {model}",
             )
-        self._check_revision(slot)
-        self._before[slots.subject(slot)] = self._step(slot)
+        check_revision(slot, self._request.expect_revision)
+        self._before[slots.subject(slot)] = reading.step(self._session, slot)
         version = self._session.get(tables.ModelVersion, backup.version_id)
         assert version is not None  # noqa: S101 - a foreign key holds it
         looked_at = facts.gather(
@@ -180,6 +195,15 @@ class _Moving:
             (decision,), f"The backup {version.model}@{version.number} may not serve"
         )
         self._grant([version], (decision,))
+        if slot.serving_version_id is not None:
+            copies.mark_rolled_back(
+                self._session,
+                name,
+                slot.serving_version_id,
+                self._request.reason,
+                self._request.at,
+                self._request.actor,
+            )
         slots.put(slot, "serving", self._occupant(version, slot))
         slots.put(slot, "backup", None)
         slot.revision += 1
@@ -194,8 +218,8 @@ class _Moving:
                 f"{model} does not serve in {name}.",
                 remedy=f"See what serves: lineage serving --env {name}",
             )
-        self._check_revision(slot)
-        self._before[slots.subject(slot)] = self._step(slot)
+        check_revision(slot, self._request.expect_revision)
+        self._before[slots.subject(slot)] = reading.step(self._session, slot)
         for side in slots.SIDES:
             slots.put(slot, side, None)
         slot.revision += 1
@@ -211,15 +235,6 @@ class _Moving:
             environment_kind=environment.kind,
             revision=0,
         )
-
-    def _check_revision(self, slot: tables.Slot) -> None:
-        expected = self._request.expect_revision
-        if expected is not None and slot.revision != expected:
-            raise Conflict(
-                f"{slots.subject(slot)} is at revision {slot.revision}, not {expected}.",
-                remedy=f"Look at what serves now (lineage serving {slot.model} --env "
-                f"{slot.environment}) and decide again.",
-            )
 
     def _check_plan(self) -> None:
         """Refuse to go on with a plan that no longer is what would happen."""
@@ -291,7 +306,13 @@ class _Moving:
     def _put(self, slot: tables.Slot, new: slots.Occupant) -> bool:
         """Put a version into a slot, what served before behind it; whether anything changed."""
         before = slots.occupant(slot, "serving"), slots.occupant(slot, "backup")
-        after = new, slots.standby(self._session, self._running, slot, new.version_id)
+        behind, considered = facts.standing_by(
+            self._session, self._environment, slot, new.version_id, self._running
+        )
+        self._passed_over[slots.subject(slot)] = {
+            one.ref: one.reason for one in considered if one.reason is not None
+        }
+        after = new, behind
         if after == before or (new == before[0] and not self._anew):
             return False
         for side, occupant in zip(slots.SIDES, after, strict=True):
@@ -325,21 +346,13 @@ class _Moving:
             ),
         )
 
-    def _step(self, slot: tables.Slot) -> Step:
-        """What stands in a slot now, as one side of a plan's step."""
-        sides = [
-            reading.occupying(self._session, slots.occupant(slot, side)) for side in slots.SIDES
-        ]
-        refs = [side.ref if side else None for side in sides]
-        return Step(slot.model, slot.environment, refs[0], refs[1], refs[0], refs[1], slot.revision)
-
     def _steps(self) -> tuple[Step, ...]:
         """What the move does to each slot that it touches."""
         steps = []
-        for before in self._before.values():
+        for name, before in self._before.items():
             slot = self._session.get(tables.Slot, (before.environment, before.model))
-            after = self._step(slot) if slot is not None else before
-            steps.append(before.then(after))
+            after = reading.step(self._session, slot) if slot is not None else before
+            steps.append(before.then(after, self._passed_over.get(name, {})))
         return tuple(steps)
 
     def _emptied(self, changed: Sequence[tables.Slot]) -> tuple[str, ...]:
@@ -359,11 +372,14 @@ class _Moving:
             environment=self._request.environment,
             changed=changed,
             slots=tuple(
-                reading.serving(self._session, slot.environment, slot.model) for slot in shown
+                readiness.serving(self._session, slot.environment, slot.model) for slot in shown
             ),
             decisions=decisions,
             emptied_backups=self._emptied(touched),
             pipeline={"name": target.pipeline, "digest": target.public_digest} if target else {},
             steps=self._steps(),
             unused_waivers=self._granted.unused,
+            proposed=candidates.proposed(self._session, self._environment, touched)
+            if changed and self._kind != "retired"
+            else {},
         )

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import datetime as dt
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlmodel import func, select
+import sqlalchemy as sa
+from sqlmodel import col, delete, func, or_, select
 
 from lineage import times
 from lineage.access import check_actor
+from lineage.answers import nothing_observed
 from lineage.digest import Digest
-from lineage.errors import Conflict
-from lineage.store import reading, slots, tables, versions
+from lineage.errors import Conflict, UsageError
+from lineage.store import slots, tables, versions
 
 if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.requests import Observed
 
-MOST = 10_000
+MOST: Final = 10_000
 """Instances of a model in an environment that are kept at the most."""
+
+STATES: Final = ("in-step", "lagging", "unknown", "foreign")
+"""What an instance can be; ``unknown`` is one that has not reported in time."""
+
+FORGOTTEN_AFTER: Final = dt.timedelta(days=1)
+"""How long an instance that reports no more is still listed."""
+
+SHORTEST, LONGEST = 10, 86_400
+"""Seconds that a report may hold for."""
 
 
 def report(
@@ -28,15 +42,19 @@ def report(
 
     Raises:
         NotFound: there is no such model or environment.
-        UsageError: a digest, the time or the instance's name cannot be read.
+        UsageError: a digest, a time or the instance's name cannot be read.
         Conflict: too many instances have reported.
     """
     slots.require_environment(session, environment)
     versions.require_model(session, model)
-    key = (environment, model, check_actor(observed.instance))
-    row = session.get(tables.Observation, key)
+    if not SHORTEST <= observed.holds_for <= LONGEST:
+        raise UsageError(
+            f"A report cannot hold for {observed.holds_for} seconds.",
+            remedy=f"Let it hold for {SHORTEST} to {LONGEST} seconds.",
+        )
+    row = session.get(tables.Observation, (environment, model, check_actor(observed.instance)))
     if row is None:
-        _require_room(session, environment, model)
+        _make_room(session, environment, model, at)
         row = tables.Observation(
             environment=environment,
             model=model,
@@ -50,12 +68,13 @@ def report(
     row.pipeline = Digest(observed.pipeline) if observed.pipeline is not None else None
     row.loaded_at = times.parse_time(observed.loaded_at)
     row.reported_at, row.reported_by = at, actor
+    row.expires_at = times.written(times.moment(at) + dt.timedelta(seconds=observed.holds_for))
     session.add(row)
     session.flush()
-    return _json(session, row)
+    return _json(row, _Declared.of(session, environment, model), at)
 
 
-def listed(session: Session, environment: str, model: str) -> list[dict[str, Any]]:
+def listed(session: Session, environment: str, model: str, at: str) -> list[dict[str, Any]]:
     """The newest report of each instance, by its name.
 
     Raises:
@@ -63,20 +82,137 @@ def listed(session: Session, environment: str, model: str) -> list[dict[str, Any
     """
     slots.require_environment(session, environment)
     versions.require_model(session, model)
+    declared = _Declared.of(session, environment, model)
     table = tables.Observation
     rows = session.exec(
         select(table)
         .where(table.environment == environment, table.model == model)
         .order_by(table.instance)
     )
-    return [_json(session, row) for row in rows.all()]
+    return [_json(row, declared, at) for row in rows.all()]
 
 
-def _json(session: Session, row: tables.Observation) -> dict[str, Any]:
-    """A report, and whether it is of what the registry declared: ``in_step``."""
-    declared = reading.serving(session, row.environment, row.model)
-    weights = declared.serving.weights if declared.serving else None
-    same = row.weights == weights and row.pipeline in (None, declared.pipeline["digest"])
+def summaries(
+    session: Session, environment: str | None, model: str | None, at: str
+) -> list[dict[str, Any]]:
+    """JSON of how many instances of each slot are in which state, by environment and model.
+
+    Raises:
+        NotFound: there is no such model or environment.
+    """
+    table = tables.Observation
+    alive = col(table.expires_at) > at
+    keys = (
+        col(table.environment),
+        col(table.model),
+        col(table.weights),
+        col(table.pipeline),
+        alive,
+    )
+    query = sa.select(*keys, func.count(), func.max(table.reported_at)).group_by(*keys)
+    if environment is not None:
+        slots.require_environment(session, environment)
+        query = query.where(col(table.environment) == environment)
+    if model is not None:
+        versions.require_model(session, model)
+        query = query.where(col(table.model) == model)
+    found: dict[tuple[str, str], _Summary] = {}
+    for where, name, weights, pipeline, is_alive, count, newest in session.execute(query):
+        key = (where, name)
+        if key not in found:
+            found[key] = _Summary(_Declared.of(session, where, name))
+        found[key].add(weights, pipeline, bool(is_alive), count, newest, at)
+    return [found[key].to_json(*key) for key in sorted(found)]
+
+
+@dataclass(frozen=True)
+class _Declared:
+    """What an instance should have loaded, and since when."""
+
+    session: Session
+    weights: frozenset[str]
+    weights_since: str | None
+    pipeline: frozenset[str]
+    pipeline_since: str | None
+    model: str
+
+    @classmethod
+    def of(cls, session: Session, environment: str, model: str) -> _Declared:
+        """What the registry declares for a slot."""
+        slot = session.get(tables.Slot, (environment, model))
+        row = (
+            session.get(tables.ModelVersion, slot.serving_version_id)
+            if slot is not None and slot.serving_version_id is not None
+            else None
+        )
+        if slot is None or row is None:
+            return cls(session, frozenset(), None, frozenset(), None, model)
+        deployed = slots.deployment(session, environment, row.pipeline)
+        digests: set[str | None] = set()
+        if deployed is not None:
+            key = (deployed.pipeline, deployed.digest)
+            pipeline = session.get(tables.PipelineVersion, key)
+            digests = {deployed.digest, pipeline.public_digest if pipeline else None}
+        return cls(
+            session,
+            frozenset(d for d in (row.weights_digest, row.weights_blake3) if d is not None),
+            slot.serving_promoted_at,
+            frozenset(d for d in digests if d is not None),
+            deployed.deployed_at if deployed is not None else None,
+            model,
+        )
+
+    def state(self, weights: str, pipeline: str | None) -> tuple[str, str | None]:
+        """What an instance is that has loaded something, and since when it lags."""
+        if weights in self.weights:
+            if pipeline is None or not self.pipeline or pipeline in self.pipeline:
+                return "in-step", None
+            return "lagging", self.pipeline_since
+        table = tables.ModelVersion
+        registered = self.session.exec(
+            select(table.id)
+            .where(or_(table.weights_digest == weights, table.weights_blake3 == weights))
+            .limit(1)
+        ).first()
+        return ("lagging", self.weights_since) if registered is not None else ("foreign", None)
+
+
+class _Summary:
+    """The counts of one slot."""
+
+    def __init__(self, declared: _Declared) -> None:
+        self._declared = declared
+        self._counts: Counter[str] = Counter()
+        self._lag: float | None = None
+        self._newest: str | None = None
+
+    def add(
+        self, weights: str, pipeline: str | None, alive: bool, count: int, newest: str, at: str
+    ) -> None:
+        state, since = "unknown", None
+        if alive:
+            state, since = self._declared.state(weights, pipeline)
+        self._counts[state] += count
+        self._newest = max(self._newest or "", newest)
+        if since is not None:
+            self._lag = max(self._lag or 0.0, _seconds(since, at))
+
+    def to_json(self, environment: str, model: str) -> dict[str, Any]:
+        worst = next((s for s in ("foreign", "lagging", "in-step") if self._counts[s]), "unknown")
+        return nothing_observed(environment, model) | {
+            "state": worst,
+            "instances": self._counts.total(),
+            **{state.replace("-", "_"): self._counts[state] for state in STATES},
+            "lag_seconds": self._lag,
+            "last_report_at": self._newest,
+        }
+
+
+def _json(row: tables.Observation, declared: _Declared, at: str) -> dict[str, Any]:
+    """A report, and what the instance is beside what the registry declares."""
+    state, since = "unknown", None
+    if (row.expires_at or "") > at:
+        state, since = declared.state(row.weights, row.pipeline)
     return {
         "environment": row.environment,
         "model": row.model,
@@ -86,15 +222,29 @@ def _json(session: Session, row: tables.Observation) -> dict[str, Any]:
         "loaded_at": row.loaded_at,
         "reported_at": row.reported_at,
         "reported_by": row.reported_by,
-        "in_step": same,
+        "expires_at": row.expires_at,
+        "state": state,
+        "in_step": state == "in-step",
+        "lag_seconds": _seconds(since, at) if since is not None else None,
     }
 
 
-def _require_room(session: Session, environment: str, model: str) -> None:
+def _seconds(since: str, at: str) -> float:
+    return max(0.0, (times.moment(at) - times.moment(since)).total_seconds())
+
+
+def _make_room(session: Session, environment: str, model: str, at: str) -> None:
+    """Forget instances that report no more; those that are too many are refused."""
     table = tables.Observation
-    query = select(func.count()).where(table.environment == environment, table.model == model)
+    here = (col(table.environment) == environment, col(table.model) == model)
+    forgotten = times.written(times.moment(at) - FORGOTTEN_AFTER)
+    session.exec(delete(table).where(*here, col(table.expires_at) < forgotten))
+    query = select(func.count()).where(*here)
+    if session.exec(query).one() < MOST:
+        return
+    session.exec(delete(table).where(*here, col(table.expires_at) <= at))
     if session.exec(query).one() >= MOST:
         raise Conflict(
-            f"{MOST:,} instances of {model} have reported from {environment}.",
+            f"{MOST:,} instances of {model} report from {environment}.",
             remedy="Give the instances names that stay the same over restarts.",
         )

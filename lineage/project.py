@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lineage.components import DataVersion
     from lineage.config import Config
     from lineage.config_file import ConfigFile
+    from lineage.file_tree import Follow
     from lineage.hashing import Progress
     from lineage.stat_cache import StatCache
 
@@ -188,6 +189,34 @@ class Project:
         from lineage.version_capture import VersionCapture
 
         return VersionCapture(self, model, wanted or Wanted(), progress).capture()
+
+    def weights_source(self, model: str, wanted: Wanted) -> tuple[Path, Follow]:
+        """Where the weights are, and what is asked before a symbolic link in them is read.
+
+        Raises:
+            UsageError: none are configured.
+        """
+        from lineage.version_capture import VersionCapture
+
+        return VersionCapture(self, model, wanted).weights_source
+
+    def own_folder(self) -> Path:
+        """The project's ``.lineage``, kept out of git.
+
+        Raises:
+            UsageError: it cannot be made.
+        """
+        folder = self.root / ".lineage"
+        ignore = folder / ".gitignore"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not ignore.exists():
+                ignore.write_text("*\n", encoding="utf-8")
+        except OSError as error:
+            raise UsageError(
+                f"{folder} cannot be made: {error.strerror}.", remedy="Make the folder writable."
+            ) from None
+        return folder
 
     def bytes_to_hash(self, model: str, wanted: Wanted) -> int:
         """About how many bytes :meth:`capture` will read, for a progress bar."""

@@ -28,7 +28,14 @@ if TYPE_CHECKING:
     from lineage.captured import Captured, CapturedPipelineVersion
     from lineage.components import DataVersion
     from lineage.policy import Outcome
-    from lineage.requests import DeclaredEnvironment, NewToken, Observed, WaiverRequest
+    from lineage.requests import (
+        DeclaredEnvironment,
+        Keeping,
+        NewToken,
+        Observed,
+        WaiverRequest,
+    )
+    from lineage.stored import Look, NewCopy, StoreAddress, StoredWeights
 
 
 def open_registry(url: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Registry:
@@ -148,6 +155,72 @@ class Registry(RegistryReader):
 
         with self._write() as session:
             return records.register(session, model, captured, kind, parent, run, actor)
+
+    def add_store(self, address: StoreAddress, *, actor: str) -> bool:
+        """Record a store of weights; False where its URL was known already.
+
+        Raises:
+            Conflict: another store has this name.
+        """
+        from lineage import records
+
+        with self._write() as session:
+            return records.add_store(session, address, times.now(), actor)
+
+    def add_copy(self, reference: str, copy: NewCopy, *, actor: str) -> StoredWeights:
+        """Record that a store holds the weights of a version; they were read back from it.
+
+        Raises:
+            NotFound: the version does not exist, or has no weights.
+            Conflict: something was removed from that store a moment ago.
+        """
+        from lineage import records
+        from lineage.store import copies
+
+        with self._write() as session:
+            version = versions.find_version(session, Reference.parse(reference))
+            records.add_copies(session, version, (copy,), times.now(), actor)
+            return copies.stored(session, version)
+
+    def record_looks(
+        self,
+        reference: str,
+        looks: Sequence[Look],
+        *,
+        backup_in: str | None = None,
+        actor: str,
+    ) -> StoredWeights:
+        """Record what looking into stores for the weights of a version found.
+
+        Args:
+            reference: the version.
+            looks: what was found, for each store.
+            backup_in: the environment whose backup was checked by it.
+            actor: who looked.
+
+        Raises:
+            NotFound: the version does not exist, or a store holds no copy of it.
+        """
+        from lineage import records
+
+        with self._write() as session:
+            return records.looks(session, reference, looks, backup_in, times.now(), actor)
+
+    def remove_copy(
+        self, reference: str, store: str, keeping: Keeping, *, actor: str
+    ) -> dict[str, Any]:
+        """Record that the copy of a version in a store is taken away; JSON of it.
+
+        Whoever asks takes the bytes away, within ten minutes.
+
+        Raises:
+            NotFound: there is no such copy.
+            Conflict: something needs it.
+        """
+        from lineage import retention
+
+        with self._write() as session:
+            return retention.remove(session, reference, store, keeping, times.now(), actor)
 
     def record_weights(self, reference: str, state: str, place: str, *, actor: str) -> str:
         """Record what a look for the weights of a version found; the version's reference.
@@ -294,6 +367,31 @@ class Registry(RegistryReader):
             versions.require_model(session, model)
             request = moves.Request(environment, actor, times.now(), reason, expect_revision, waive)
             return moves.rollback(session, request, model)
+
+    def set_backup(
+        self,
+        reference: str,
+        environment: str,
+        *,
+        expect_revision: int | None = None,
+        reason: str | None = None,
+        actor: str,
+    ) -> Moved:
+        """Let a version stand by behind what serves, if it could take over at once.
+
+        Raises:
+            NotFound: the version or the environment does not exist, or nothing serves there.
+            GuardRefused: a rule fails.
+            Conflict: the slot's revision is not ``expect_revision``, or the version serves there.
+        """
+        from lineage import candidates, moves
+
+        parsed = Reference.parse(reference)
+        with self._write() as session:
+            slots.require_environment(session, environment)
+            version = versions.find_version(session, parsed)
+            request = moves.Request(environment, actor, times.now(), reason, expect_revision)
+            return candidates.set_backup(session, request, version)
 
     def retire(
         self,

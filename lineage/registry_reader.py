@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select
 
-from lineage import times
+from lineage import readiness, times
 from lineage.errors import NotFound
 from lineage.names import Reference
 from lineage.store import events, reading, schema, slots, tables, versions
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lineage.access import Principal
     from lineage.answers import (
         Audit,
+        Candidate,
         FoundPipeline,
         NamedPipeline,
         Registered,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from lineage.decision import Decision, Verdict
     from lineage.graph import Direction
     from lineage.pipeline import PipelineVersion
+    from lineage.requests import Keeping
+    from lineage.stored import Copy, StoredWeights
 
 
 class RegistryReader:
@@ -55,7 +58,7 @@ class RegistryReader:
         """Every environment with its slots and deployments, by name."""
         with self._read() as session:
             rows = session.exec(select(tables.Environment).order_by(tables.Environment.name)).all()
-            return [reading.environment(session, row) for row in rows]
+            return [reading.environment(session, row, readiness.serving) for row in rows]
 
     def environment(self, name: str) -> dict[str, Any]:
         """One environment: its kind, every slot and every pipeline deployment.
@@ -64,7 +67,8 @@ class RegistryReader:
             NotFound: there is none of this name.
         """
         with self._read() as session:
-            return reading.environment(session, slots.require_environment(session, name))
+            row = slots.require_environment(session, name)
+            return reading.environment(session, row, readiness.serving)
 
     def models(
         self, *, after: str = "", limit: int | None = None, among: Iterable[str] | None = None
@@ -251,7 +255,7 @@ class RegistryReader:
             slots.require_environment(session, environment)
             versions.require_model(session, model)
             if moment is None:
-                return reading.serving(session, environment, model)
+                return readiness.serving(session, environment, model)
             return reading.serving_at(session, environment, model, moment)
 
     def all_serving(self, environment: str | None = None) -> list[Serving]:
@@ -266,7 +270,8 @@ class RegistryReader:
             if environment is not None:
                 slots.require_environment(session, environment)
                 query = query.where(table.environment == environment)
-            return [reading.serving(session, s.environment, s.model) for s in session.exec(query)]
+            rows = session.exec(query).all()
+            return [readiness.serving(session, s.environment, s.model) for s in rows]
 
     def history(
         self, subject: str | None = None, *, limit: int = 50, before: int | None = None
@@ -305,7 +310,82 @@ class RegistryReader:
         from lineage import observations
 
         with self._read() as session:
-            return observations.listed(session, environment, model)
+            return observations.listed(session, environment, model, times.now())
+
+    def observed(
+        self, environment: str | None = None, model: str | None = None
+    ) -> list[dict[str, Any]]:
+        """How many instances of each slot are in step with it, lag, are unknown or foreign.
+
+        Slots that nothing has reported of are not among them.
+
+        Raises:
+            NotFound: there is no such model or environment.
+        """
+        from lineage import observations
+
+        with self._read() as session:
+            return observations.summaries(session, environment, model, times.now())
+
+    def copies_in(self, store: str) -> tuple[StoredWeights, ...]:
+        """The weights that a store holds, each with that copy alone, by version.
+
+        Raises:
+            NotFound: there is no such store.
+        """
+        from lineage.store import copies
+
+        with self._read() as session:
+            return copies.held_by(session, store)
+
+    def unneeded(self, keeping: Keeping) -> list[dict[str, Any]]:
+        """Each copy of weights that nothing can need any more.
+
+        Raises:
+            UsageError: the policy makes no sense.
+        """
+        from lineage import retention
+
+        with self._read() as session:
+            return retention.unneeded(session, keeping, times.now())
+
+    def stores(self) -> list[dict[str, Any]]:
+        """Every store of weights, by name."""
+        from lineage.store import copies
+
+        with self._read() as session:
+            return copies.stores(session)
+
+    def stored(self, reference: str) -> StoredWeights:
+        """The weights of a version, and where there are copies of them.
+
+        Raises:
+            NotFound: it does not exist, or was registered without weights.
+        """
+        from lineage.store import copies
+
+        parsed = Reference.parse(reference)
+        with self._read() as session:
+            return copies.stored(session, versions.find_version(session, parsed))
+
+    def copies_of(self, blake3: str) -> tuple[Copy, ...]:
+        """The copies of weights, whichever version they were stored for; one for each store."""
+        from lineage.store import copies
+
+        with self._read() as session:
+            return copies.of_weights(session, blake3)
+
+    def backup_candidates(self, model: str, environment: str) -> tuple[Candidate, ...]:
+        """Every version that could stand by behind what serves, the best first.
+
+        Raises:
+            NotFound: there is no such model or environment.
+        """
+        from lineage import candidates
+
+        with self._read() as session:
+            versions.require_model(session, model)
+            return candidates.listed(session, environment, model)
 
     def tokens(self) -> list[dict[str, Any]]:
         """Every token without its secret, the newest first."""

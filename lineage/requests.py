@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from lineage.policy import EnvironmentPolicy
 
 LONGEST_REASON: Final = 2000
+REPORT_HOLDS_FOR: Final = 300
+"""Seconds after which a serving host that says nothing more is unknown."""
 
 
 @dataclass(frozen=True)
@@ -112,10 +114,24 @@ def to_come(until: str | None, now: str) -> str | None:
 class Observed:
     """What an instance of a service says: the weights and the pipeline it has, and since when.
 
-    Digests are of any algorithm; ``loaded_at`` is ISO 8601.
+    Digests are of any algorithm; ``loaded_at`` is ISO 8601. The report counts for ``holds_for``
+    seconds.
     """
 
     instance: str
     weights: str
     loaded_at: str
     pipeline: str | None = None
+    holds_for: int = REPORT_HOLDS_FOR
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """Which weights are kept besides those that something needs.
+
+    Those of the ``last`` versions of each model, and those that were registered or served in the
+    last ``days`` days.
+    """
+
+    last: int = 3
+    days: int = 30

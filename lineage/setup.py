@@ -85,11 +85,7 @@ def initialise(project: Project, url_flag: str | None, *, actor: str) -> Initial
     if missing:
         _write(path, TEMPLATE)
     url = project.registry_url(url_flag)
-    state = project.root / ".lineage"
-    ignore = state / ".gitignore"
-    if not ignore.exists():
-        _make(state)
-        _write(ignore, "*\n")
+    project.own_folder()
     new = not is_remote(url) and upgrade(url)[0] is None
     with connect(url) as registry:
         there = {row["name"] for row in registry.environments()}
@@ -109,15 +105,6 @@ def initialise(project: Project, url_flag: str | None, *, actor: str) -> Initial
         new,
         created,
     )
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"{folder} cannot be made: {error.strerror}.", remedy="Make the folder writable."
-        ) from None
 
 
 def _write(path: Path, text: str) -> None:

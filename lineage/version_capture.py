@@ -12,7 +12,7 @@ from lineage.capture.data import DataReader, link_policy
 from lineage.capture.source import Revision
 from lineage.captured import Captured, Wanted
 from lineage.components import Components, Kind, Weights
-from lineage.errors import CaptureError
+from lineage.errors import CaptureError, UsageError
 from lineage.file_tree import follow_any
 from lineage.hashing import hash_path, total_size
 from lineage.names import check_path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from lineage.capture.pipeline import CapturedPipeline
     from lineage.components import CodeVersion, DataVersion
+    from lineage.file_tree import Follow
     from lineage.hashing import Progress
     from lineage.project import Project
     from lineage.stat_cache import StatCache
@@ -113,16 +114,31 @@ class VersionCapture:
         configured = self._table.weights
         return self._project.inside(configured) if configured is not None else None
 
-    def _weights(self, cache: StatCache | None) -> Weights | None:
+    @property
+    def weights_source(self) -> tuple[Path, Follow]:
+        """Where the weights are, and what is asked before a symbolic link in them is read.
+
+        Raises:
+            UsageError: none are configured.
+        """
         path = self._weights_path
         if path is None:
+            raise UsageError(
+                f"No weights of {self._model} are configured.",
+                remedy=f"Name them under [models.{self._model}] in lineage.toml, or by --weights.",
+            )
+        return path, follow_any if self._wanted.weights else link_policy(self._project.top)
+
+    def _weights(self, cache: StatCache | None) -> Weights | None:
+        if self._weights_path is None:
             return None
+        path, follow = self.weights_source
         hashed = hash_path(
             path,
             secure=self._strict or self._wanted.secure,
             cache=cache,
             progress=self._progress,
-            follow=follow_any if self._wanted.weights else link_policy(self._project.top),
+            follow=follow,
             project=self._project.root,
         )
         if hashed.size == 0:

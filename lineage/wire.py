@@ -9,21 +9,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lineage.answers import (
+    Candidate,
     FoundPipeline,
     Moved,
     NamedPipeline,
     Occupying,
+    Readiness,
     Registered,
     Serving,
     Step,
 )
 from lineage.captured import Captured, CapturedPipelineVersion
 from lineage.components import CodeVersion, Components, DataItem, DataVersion, Known, Weights
-from lineage.decision import Basis, Check, Decision, Move, Status, Verdict, Waiver
+from lineage.decision import Basis, Check, Decision, HeldCopy, Move, Status, Verdict, Waiver
 from lineage.digest import Digest
 from lineage.errors import DigestMismatch, UsageError
 from lineage.pipeline import Manifest, PipelineVersion
 from lineage.policy import Outcome
+from lineage.stored import NewCopy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -46,6 +49,7 @@ def captured_to_json(captured: Captured) -> Json:
             else None
         ),
         "weights": _weights_to_json(parts.weights) if parts.weights else None,
+        "stored": [copy.to_json() for copy in captured.stored],
         "digests": {"tuple": parts.tuple_digest, **parts.digests},
     }
 
@@ -72,7 +76,8 @@ def captured_from_json(model: str, body: Mapping[str, Any]) -> Captured:
     held = {"tuple": components.tuple_digest, **components.digests}
     for name, claim in (body.get("digests") or {}).items():
         _check_claim(f"{name} digest", claim, held.get(name))
-    return Captured(components, found.name if found else model)
+    stored = tuple(NewCopy.from_json(copy) for copy in body.get("stored") or ())
+    return Captured(components, found.name if found else model, stored=stored)
 
 
 def data_to_json(data: DataVersion | None) -> list[Json] | None:
@@ -247,16 +252,18 @@ def serving(body: Mapping[str, Any]) -> Serving:
             rests_on = _waiver(waiver)
         else:
             in_force.insert(0, _waiver(waiver))
+    backup = body["backup"]
     return Serving(
         environment=body["environment"],
         model=body["model"],
         revision=body["revision"],
         pipeline=body["pipeline"],
         serving=_occupying(body["model"], body["serving"]),
-        backup=_occupying(body["model"], body["backup"]),
+        backup=_occupying(body["model"], backup),
         contradicted=body["contradicted"],
         waivers=tuple(in_force),
         rests_on=rests_on,
+        readiness=_readiness(backup) if backup is not None else None,
     )
 
 
@@ -295,6 +302,7 @@ def moved(body: Mapping[str, Any]) -> Moved:
         pipeline=body["pipeline"],
         steps=tuple(_step(step, body["revisions"]) for step in body["plan"]),
         unused_waivers=tuple(body["unused_waivers"]),
+        proposed=body["proposed_backups"],
     )
 
 
@@ -349,6 +357,30 @@ def _occupying(model: str, side: Mapping[str, Any] | None) -> Occupying | None:
     return Occupying(model, **fields)
 
 
+def _readiness(backup: Mapping[str, Any]) -> Readiness | None:
+    """What is known of a backup; None where nothing is, as of a past moment."""
+    if backup.get("ready") is None:
+        return None
+    copies = tuple(held_copy(copy) for copy in backup["copies"])
+    return Readiness(backup["ready"], backup["checked_at"], tuple(backup["reasons"]), copies)
+
+
+def held_copy(copy: Mapping[str, Any]) -> HeldCopy:
+    """What a store holds, read back from its JSON."""
+    return HeldCopy(
+        copy["store"], copy["state"], copy["deep"], copy["checked_at"], copy["checked_by"]
+    )
+
+
+def candidate(body: Mapping[str, Any]) -> Candidate:
+    """A version that could stand by, read back from its JSON."""
+    read = {
+        "reasons": tuple(body["reasons"]),
+        "copies": tuple(held_copy(copy) for copy in body["copies"]),
+    }
+    return Candidate(**{**body, **read})
+
+
 def _step(step: Mapping[str, Any], revisions: Mapping[str, int]) -> Step:
     before, backup = step["serving"], step["backup"]
     return Step(
@@ -359,4 +391,5 @@ def _step(step: Mapping[str, Any], revisions: Mapping[str, int]) -> Step:
         before["after"],
         backup["after"],
         revisions[step["model"]],
+        step["passed_over"],
     )

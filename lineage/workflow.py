@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lineage import metrics, policy
 from lineage.answers import NamedPipeline
+from lineage.components import Kind
 from lineage.errors import CarryRefused, GuardRefused, LineageError, NotFound
 from lineage.names import Reference, check_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
-    from lineage.captured import CapturedPipelineVersion
+    from lineage.answers import Registered
+    from lineage.captured import Captured, CapturedPipelineVersion, Wanted
     from lineage.connecting import AnyRegistry
     from lineage.decision import Check, Decision
+    from lineage.hashing import Progress
     from lineage.project import Project
 
 
@@ -37,6 +41,78 @@ class Validating:
     pipeline: str | None = None
     data: tuple[str, ...] = ()
     values: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Registering:
+    """What is to be registered besides what is captured.
+
+    ``run`` is JSON of the training that was run for it, ``captured`` what was captured around it.
+    ``store`` puts an experiment's weights into the store too; those for production always are.
+    """
+
+    wanted: Wanted
+    parent: str | None = None
+    run: dict[str, Any] | None = None
+    captured: Captured | None = None
+    store: bool = False
+
+
+class Bars(Protocol):
+    """Shows how far long work is: called with what it is and how many bytes it has."""
+
+    def __call__(self, what: str, total: int) -> AbstractContextManager[Progress | None]:
+        """A context whose value is called with the number of bytes just done."""
+
+
+def no_bars(what: str, total: int) -> AbstractContextManager[Progress | None]:
+    """Shows nothing."""
+    del what, total
+    return nullcontext()
+
+
+def register(
+    project: Project,
+    registry: AnyRegistry,
+    model: str,
+    asked: Registering,
+    *,
+    bars: Bars = no_bars,
+    actor: str,
+) -> tuple[Registered, Captured]:
+    """Capture a version, store its weights, and record it when they are there.
+
+    Returns:
+        The version, and what was captured of it.
+
+    Raises:
+        CaptureError: something is missing, does not match or changed, or the tree is dirty.
+        StoreUnreachable: the weights cannot be stored; nothing was recorded.
+        UsageError: a name or the configuration is not valid.
+        NotFound: the parent does not exist.
+    """
+    from lineage import storing
+
+    check_name("model", model)
+    stores = asked.store or asked.wanted.kind is Kind.PRODUCTION
+    wanted = replace(asked.wanted, secure=asked.wanted.secure or stores)
+    captured = asked.captured
+    if captured is None:
+        with bars("Hashing", project.bytes_to_hash(model, wanted)) as progress:
+            captured = project.capture(model, wanted, progress)
+    weights = captured.components.weights
+    if stores and weights is not None:
+        with bars("Storing", weights.size) as progress:
+            captured = storing.put_into_store(project, registry, model, wanted, captured, progress)
+    done = registry.register(
+        model,
+        captured,
+        kind=wanted.kind,
+        parent=asked.parent,
+        run=asked.run,
+        actor=actor,
+    )
+    return done, captured
 
 
 def validate(
@@ -113,25 +189,57 @@ def carry_over(
 
 
 def verify(
-    project: Project, registry: AnyRegistry, reference: str, *, actor: str
+    project: Project, registry: AnyRegistry, reference: str, *, deep: bool = True, actor: str
 ) -> dict[str, Any]:
-    """Look for the weights of a version where they were registered, and record what was found.
+    """Look for the weights of a version in every store, and record what was found.
+
+    Those that are in no store are looked for where they were registered.
+
+    Args:
+        project: where weights that are in no store were registered.
+        registry: where what was found is recorded.
+        reference: the version.
+        deep: read every byte; else the sizes.
+        actor: who looks.
 
     Returns:
-        JSON: ``ref``, ``state`` (``intact``, ``missing`` or ``changed``), ``place``.
+        JSON: ``ref``, ``state`` (``intact`` where one store has them; else ``missing``,
+        ``changed`` or ``unreachable``), ``place``, ``looks``.
 
     Raises:
         NotFound: the version does not exist, or has no weights.
     """
+    from lineage import storing
+
+    if registry.stored(reference).copies:
+        stored, looks = storing.verify(registry, reference, deep=deep, actor=actor)
+        best = next((one for one in looks if one.state.value == "intact"), looks[0])
+        return {
+            "ref": stored.ref,
+            "state": best.state.value,
+            "place": best.store,
+            "looks": [one.to_json() for one in looks],
+        }
+    return _verify_in_project(project, registry, reference, actor)
+
+
+def stored_refs(registry: AnyRegistry) -> list[str]:
+    """Every version whose weights are in a store, by store and version."""
+    refs: dict[str, None] = {}
+    for store in registry.stores():
+        refs |= dict.fromkeys(stored.ref for stored in registry.copies_in(store["name"]))
+    return list(refs)
+
+
+def _verify_in_project(
+    project: Project, registry: AnyRegistry, reference: str, actor: str
+) -> dict[str, Any]:
+    """Look for the weights where they were registered."""
     from lineage.file_tree import follow_any
     from lineage.hashing import hash_path
 
     version = registry.show(reference)
     recorded = version["components"]["weights"]
-    if version["weights"] is None:
-        raise NotFound(
-            f"{version['ref']} was registered without weights.", remedy="Name a version with some."
-        )
     place = project.root / recorded["path"]
     state = "missing"
     if place.exists():
@@ -139,7 +247,7 @@ def verify(
         same = found.xxh3 == version["weights"] and recorded["blake3"] in (None, found.blake3)
         state = "intact" if same else "changed"
     ref = registry.record_weights(version["ref"], state, str(recorded["path"]), actor=actor)
-    return {"ref": ref, "state": state, "place": recorded["path"]}
+    return {"ref": ref, "state": state, "place": recorded["path"], "looks": []}
 
 
 def guard(

@@ -21,8 +21,10 @@ from lineage.connecting import connect
 from lineage.digest import Digest, blake3_of, xxh3
 from lineage.pipeline import Manifest, PipelineVersion, Stage
 from lineage.store.schema import upgrade
+from lineage.stored import NewCopy, StoreAddress
 
 from .servers import registry_server
+from .stores import CREDENTIALS, s3_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -215,6 +217,15 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     server.cleanup()
 
 
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """A real S3 server; its address. Its credentials are in the environment."""
+    with s3_server() as endpoint, pytest.MonkeyPatch.context() as patch:
+        for name, value in CREDENTIALS.items():
+            patch.setenv(name, value)
+        yield endpoint
+
+
 @pytest.fixture
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database: SQLite, or what a test's parameter says."""
@@ -289,7 +300,13 @@ def captured(seed: str = "1", text: str = "old", name: str = "churn") -> Capture
         pipeline(text),
         Weights(xxh3(weights), blake3_of(weights), "model.bin", len(weights)),
     )
-    return Captured(components, name)
+    return Captured(components, name, stored=(a_copy(seed),))
+
+
+def a_copy(seed: str = "1", store: str = "remote") -> NewCopy:
+    """Where the weights are said to be; nothing opens it."""
+    object_id = blake3_of(seed.encode()).value[:32]
+    return NewCopy(StoreAddress(store, f"s3://{store}/weights"), object_id)
 
 
 def add_version(

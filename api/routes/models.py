@@ -127,7 +127,7 @@ def register(
 )
 def version(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) -> Response:
     """With its components and its validations."""
-    return answer(parts.registry.show(_reference(caller, model, n)))
+    return answer(parts.registry.show(version_reference(caller, model, n)))
 
 
 @router.get(
@@ -138,7 +138,7 @@ def version(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) -> R
 )
 def pipeline_of(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) -> Response:
     """With its manifest."""
-    return answer(parts.registry.pipeline_of(_reference(caller, model, n)).to_json())
+    return answer(parts.registry.pipeline_of(version_reference(caller, model, n)).to_json())
 
 
 @router.get(
@@ -149,7 +149,7 @@ def pipeline_of(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) 
 )
 def verdicts(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) -> Response:
     """The newest of them last: what the guard looks at."""
-    found = parts.registry.verdicts(_reference(caller, model, n))
+    found = parts.registry.verdicts(version_reference(caller, model, n))
     return answer({"items": [wire.verdict_to_json(verdict) for verdict in found]})
 
 
@@ -168,7 +168,7 @@ def validations(
     cursor: paging.Cursor = None,
 ) -> Response:
     """With the metrics, and what each requirement came to."""
-    found = parts.registry.validations(_reference(caller, model, n))
+    found = parts.registry.validations(version_reference(caller, model, n))
     return answer(paging.sliced("validations", found, cursor, limit))
 
 
@@ -187,7 +187,7 @@ def validate(
     call: Annotated[Call, call_of(Scope.VALIDATE)],
 ) -> Response:
     """The requirements are evaluated here, on the metrics that come with them."""
-    named = _reference(call.principal, model, n)
+    named = version_reference(call.principal, model, n)
     pipeline = wire.pipeline_from_json(body.pipeline.model_dump())
     outcomes = policy.outcomes_of(body.requirements, body.metrics or {}, passed=body.passed)
     data = wire.data_from_json([item.model_dump() for item in body.data] if body.data else None)
@@ -233,7 +233,7 @@ def approvals(
     cursor: paging.Cursor = None,
 ) -> Response:
     """By whom, for which environment, on which pipeline version."""
-    found = parts.registry.approvals(_reference(caller, model, n))
+    found = parts.registry.approvals(version_reference(caller, model, n))
     return answer(paging.sliced("approvals", found, cursor, limit))
 
 
@@ -252,7 +252,7 @@ def approve(
     call: Annotated[Call, call_of(Scope.APPROVE)],
 ) -> Response:
     """In the name of the token's holder, who must not be who registered it."""
-    named = _reference(call.principal, model, n)
+    named = version_reference(call.principal, model, n)
     call.principal.require(Scope.APPROVE, environment=body.environment)
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
@@ -276,7 +276,7 @@ def record_weights(
     call: Annotated[Call, call_of(Scope.VALIDATE)],
 ) -> Response:
     """The newest look counts for the rule `weights-intact`."""
-    named = _reference(call.principal, model, n)
+    named = version_reference(call.principal, model, n)
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         actor = call.principal.name
@@ -286,7 +286,7 @@ def record_weights(
     return parts.once(call, act)
 
 
-def _reference(caller: Principal, model: str, selector: str) -> str:
+def version_reference(caller: Principal, model: str, selector: str) -> str:
     """A version by its selector, which may name an environment that must be open.
 
     Raises:

@@ -133,6 +133,52 @@ def rollback(
     return _move(parts, call, act)
 
 
+@router.put(
+    SLOT + "/backup",
+    response_model=documents.MovedSlotAnswer,
+    responses=MOVE,
+    summary="Let a version stand by, if it could take over at once",
+)
+def set_backup(
+    env: EnvPath,
+    model: ModelPath,
+    body: bodies.BackupBody,
+    parts: Reads,
+    call: Deploys,
+    if_match: IfMatch = None,
+) -> Response:
+    """It must be allowed to serve, and a store must hold its weights."""
+    expected = revision(if_match)
+
+    def act(registry: Registry) -> Moved:
+        return registry.set_backup(
+            reference(model, body.version),
+            env,
+            expect_revision=expected,
+            reason=body.reason,
+            actor=call.principal.name,
+        )
+
+    return _move(parts, call, act)
+
+
+@router.get(
+    SLOT + "/backup/candidates",
+    response_model=documents.ItemsAnswer,
+    responses=READ,
+    summary="Which version would best stand by, and why not the others",
+)
+def candidates(
+    env: EnvPath,
+    model: ModelPath,
+    parts: Reads,
+    _: Annotated[Principal, needs(Scope.READ)],
+) -> Response:
+    """The best first; at most a hundred are looked at."""
+    found = parts.registry.backup_candidates(model, env)
+    return answer({"items": [one.to_json() for one in found]})
+
+
 @router.post(
     SLOT + "/retire",
     response_model=documents.MovedSlotAnswer,
@@ -173,7 +219,7 @@ def observe(
     call: Annotated[Call, call_of(Scope.OBSERVE)],
 ) -> Response:
     """The newest report of each instance is kept."""
-    observed = Observed(body.instance, body.weights, body.loaded_at, body.pipeline)
+    observed = Observed(body.instance, body.weights, body.loaded_at, body.pipeline, body.holds_for)
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         actor = call.principal.name
@@ -196,7 +242,7 @@ def observations(
     limit: paging.Limit = 100,
     cursor: paging.Cursor = None,
 ) -> Response:
-    """By instance; `in_step` tells whether it is what the registry declares."""
+    """By instance; `state` tells what it is beside what the registry declares."""
     found = parts.registry.observations(model, env)
     return answer(paging.sliced("observations", found, cursor, limit))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lineage.decision import Check, Facts, Move, Status
 from lineage.policy import Requirement, same_person
@@ -10,6 +10,9 @@ from lineage.policy import Requirement, same_person
 if TYPE_CHECKING:
     from lineage.decision import Verdict
     from lineage.policy import Outcome
+
+_SERVED: Final = (Move.STAY, Move.RETURN)
+"""What only a version does that has served in the environment."""
 
 
 def requirements(facts: Facts) -> Check:
@@ -52,7 +55,7 @@ def promotion_path(facts: Facts) -> Check:
     details = {"promote_from": source}
     if facts.served_before:
         return Check(code, Status.PASS, f"{facts.ref} served in {source} first", details=details)
-    if facts.move is not Move.ENTER:
+    if facts.move in _SERVED:
         return Check(
             code, Status.PASS, f"{facts.ref} has served in {facts.environment}", details=details
         )
@@ -79,7 +82,7 @@ def approvals(facts: Facts) -> Check:
     }
     if needed == 0:
         return Check(code, Status.PASS, "no approval is demanded", details=details)
-    if facts.move is not Move.ENTER:
+    if facts.move in _SERVED:
         summary = f"{facts.ref} has served in {facts.environment}: it needs no new approval"
         return Check(code, Status.PASS, summary, details=details)
     approve = f"Let other people approve it: lineage approve {facts.ref} --env {facts.environment}"
@@ -103,10 +106,15 @@ def backup_ready(facts: Facts) -> Check:
         "reason": standby.reason if standby else None,
     }
     slot = f"{facts.model} in {facts.environment}"
-    if not facts.policy.backup:
-        return Check(code, Status.PASS, "no backup is demanded", details=details)
+    if facts.move is Move.STAND_BY:
+        return _could_take_over(facts)
     if facts.move is Move.RETURN:
         return Check(code, Status.PASS, "a rollback uses the backup up", details=details)
+    if not facts.policy.backup:
+        if standby is None or standby.ready:
+            return Check(code, Status.PASS, "no backup is demanded", details=details)
+        summary = f"{standby.ref} will not stand by for {slot}: {standby.reason}"
+        return Check(code, Status.WARN, summary, _backup_remedy(facts), details)
     if standby is not None and standby.ready:
         return Check(code, Status.PASS, f"{standby.ref} stands by for {slot}", details=details)
     if standby is not None:
@@ -117,6 +125,22 @@ def backup_ready(facts: Facts) -> Check:
         return Check(code, Status.WARN, summary, details=details)
     summary = f"nothing would stand by for {slot}"
     return Check(code, Status.FAIL, summary, _backup_remedy(facts), details)
+
+
+def _could_take_over(facts: Facts) -> Check:
+    """Whether the bytes of what is to stand by are where they can be fetched."""
+    details = {"copies": [copy.to_json() for copy in facts.copies]}
+    if any(copy.intact for copy in facts.copies):
+        summary = f"the weights of {facts.ref} can be fetched at once"
+        return Check("backup-ready", Status.PASS, summary, details=details)
+    return Check(
+        "backup-ready",
+        Status.FAIL,
+        f"no store is known to hold the weights of {facts.ref} intact",
+        f"Look for them (lineage verify {facts.ref}), or store them from the checkout that they "
+        f"were registered from: lineage register {facts.model}",
+        details,
+    )
 
 
 def _decided(facts: Facts, verdict: Verdict, outcome: Outcome) -> Outcome:

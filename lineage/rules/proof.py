@@ -51,7 +51,7 @@ def validated(facts: Facts) -> Check:
             code, Status.SKIPPED, f"there is no verdict on what {facts.runs} in {facts.environment}"
         )
     details = _details(verdict)
-    problem = _problem(facts, verdict)
+    problem = _problem(facts, verdict) or _returning(facts, verdict)
     if problem is not None:
         return Check(code, Status.FAIL, problem, remedy, details)
     carried = "" if verdict.rests_on is None else f", carried over from {verdict.rests_on}"
@@ -127,6 +127,18 @@ def _problem(facts: Facts, verdict: Verdict) -> str | None:
             f"{verdict.rests_on}, and {facts.environment} accepts none that is"
         )
     return None
+
+
+def _returning(facts: Facts, verdict: Verdict) -> str | None:
+    """Why a version that a rollback took out may not come back yet."""
+    out = facts.rolled_back
+    if out is None or out.outdated_by(verdict) or facts.move is Move.STAY:
+        return None
+    why = f" ({out.reason})" if out.reason else ""
+    return (
+        f"{facts.ref} was rolled back from {facts.environment} on {out.at[:10]} by {out.by}{why}, "
+        "and has not been validated since"
+    )
 
 
 def _nearest(facts: Facts) -> tuple[Verdict, tuple[Change, ...]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from lineage.components import Kind
 from lineage.decision import Check, Facts, Status
 
@@ -52,10 +54,10 @@ def weights_intact(facts: Facts) -> Check:
     if "weights" in facts.missing:
         return Check(code, Status.SKIPPED, "no weights are recorded")
     found = facts.weights
+    if facts.copies and (found is None or found.at <= max(copy.at for copy in facts.copies)):
+        return _stored(facts)
     if found is None:
-        return Check(
-            code, Status.PASS, "the weights were read at registration; nobody looked since"
-        )
+        return _unstored(facts, "the weights were read at registration; nobody looked since", {})
     seen = f"at {found.place} on {found.at[:10]} ({found.by})"
     details = {
         "state": found.state,
@@ -63,8 +65,10 @@ def weights_intact(facts: Facts) -> Check:
         "checked_at": found.at,
         "checked_by": found.by,
     }
+    if found.state == "intact" and facts.copies:
+        return _stored(facts)
     if found.state == "intact":
-        return Check(code, Status.PASS, f"the weights were intact {seen}", details=details)
+        return _unstored(facts, f"the weights were intact {seen}", details)
     was = "were missing" if found.state == "missing" else "did not match their digests"
     return Check(
         code,
@@ -73,3 +77,48 @@ def weights_intact(facts: Facts) -> Check:
         f"Restore them and look again: lineage verify {facts.ref}",
         details,
     )
+
+
+def _unstored(facts: Facts, summary: str, details: dict[str, Any]) -> Check:
+    """What is in no store cannot be fetched; an experiment stores nothing unless it is asked to."""
+    if facts.kind is Kind.EXPERIMENT:
+        return Check("weights-intact", Status.PASS, summary, details=details)
+    return Check(
+        "weights-intact",
+        Status.WARN,
+        f"{summary}, and they are in no store",
+        f"Store them from the checkout that they were registered from: lineage register "
+        f"{facts.model}",
+        details,
+    )
+
+
+def _stored(facts: Facts) -> Check:
+    """What the stores hold: one intact copy is enough."""
+    code = "weights-intact"
+    details = {"copies": [copy.to_json() for copy in facts.copies]}
+    intact = [copy for copy in facts.copies if copy.intact]
+    if intact:
+        newest = max(copy.at for copy in intact)
+        where = ", ".join(copy.store for copy in intact)
+        stores = f"{len(intact)} of {len(facts.copies)} stores" if facts.copies[1:] else "store"
+        summary = f"the weights were intact in {stores} {where} on {newest[:10]}"
+        return Check(code, Status.PASS, summary, details=details)
+    found = "; ".join(f"{_WAS[copy.state]} {copy.store}" for copy in facts.copies)
+    seen = max(copy.at for copy in facts.copies)[:10]
+    summary = f"the weights of {facts.ref} {found} on {seen}"
+    unknown = all(copy.state == "unreachable" for copy in facts.copies)
+    remedy = (
+        f"Look again when the store answers: lineage verify {facts.ref}"
+        if unknown
+        else "Put them back from where they are (lineage store copy, or lineage register in the "
+        f"checkout that they were registered from) and look again: lineage verify {facts.ref}"
+    )
+    return Check(code, Status.WARN if unknown else Status.FAIL, summary, remedy, details)
+
+
+_WAS: Final = {
+    "missing": "were missing in store",
+    "changed": "did not match their digests in store",
+    "unreachable": "could not be looked for in store",
+}

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, func, select
 
 from lineage import times
-from lineage.answers import FoundPipeline, Occupying, Registered, Serving
+from lineage.answers import FoundPipeline, Occupying, Registered, Serving, Step
 from lineage.names import Reference
 from lineage.store import events, policies, slots, tables, versions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlmodel import Session
 
 
@@ -202,6 +204,13 @@ def occupying(session: Session, occupant: slots.Occupant | None) -> Occupying | 
     return _occupying(session, row, occupant.promoted_at, occupant.promoted_by)
 
 
+def step(session: Session, slot: tables.Slot) -> Step:
+    """What stands in a slot now, as both sides of a plan's step."""
+    sides = [occupying(session, slots.occupant(slot, side)) for side in slots.SIDES]
+    refs = [side.ref if side else None for side in sides]
+    return Step(slot.model, slot.environment, refs[0], refs[1], refs[0], refs[1], slot.revision)
+
+
 def _occupying(session: Session, row: tables.ModelVersion, at: str, by: str) -> Occupying:
     return Occupying(
         model=row.model,
@@ -235,8 +244,10 @@ def public_digest(session: Session, deployed: tables.PipelineDeployment | None) 
     return row.public_digest if row else None
 
 
-def environment(session: Session, row: tables.Environment) -> dict[str, Any]:
-    """JSON of an environment: its kind, every pipeline deployment and every slot."""
+def environment(
+    session: Session, row: tables.Environment, slot: Callable[[Session, str, str], Serving]
+) -> dict[str, Any]:
+    """JSON of an environment: its kind, every pipeline deployment and every ``slot`` as read."""
     deployed = session.exec(
         select(tables.PipelineDeployment, tables.PipelineVersion.public_digest)
         .where(
@@ -267,7 +278,7 @@ def environment(session: Session, row: tables.Environment) -> dict[str, Any]:
             }
             for deployment, public in deployed
         ],
-        "slots": [serving(session, row.name, model).to_json() for model in models],
+        "slots": [slot(session, row.name, model).to_json() for model in models],
     }
 
 

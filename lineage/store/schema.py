@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The newest migration; a test holds it against the migrations folder."""
 
 

@@ -183,22 +183,6 @@ def proven(
     )
 
 
-def standby(
-    session: Session, running: Running, slot: tables.Slot, entering: int | None
-) -> Occupant | None:
-    """What would stand by behind a version: what serves now, else the present backup.
-
-    Only what has the proof that the environment demands, and is not the version itself.
-    """
-    for candidate in (occupant(slot, side) for side in SIDES):
-        if candidate is None or candidate.version_id == entering:
-            continue
-        renewed = renew(session, running, candidate)
-        if may_stand(renewed, slot.environment_kind):
-            return renewed
-    return None
-
-
 def renew(session: Session, running: Running, occupant: Occupant) -> Occupant:
     """An occupant with the proof that the running pipeline and the newest verdicts give it."""
     version = session.get(tables.ModelVersion, occupant.version_id)

@@ -81,7 +81,9 @@ def test_the_whole_story(project):
     project.ok("validate", "churn@3")
     slot = project.ok("promote", "churn@3", "--env", "production", "--expect-revision", "2")
     assert set(slot) == SERVING | {"changed"}
-    assert set(slot["serving"]) == set(slot["backup"]) == OCCUPYING
+    assert set(slot["serving"]) == OCCUPYING
+    assert set(slot["backup"]) == OCCUPYING | {"ready", "checked_at", "reasons", "copies"}
+    assert slot["backup"]["ready"] is True
     conflict = project.lineage(
         "promote", "churn@2", "--env", "production", "--expect-revision", "2"
     )
@@ -90,7 +92,7 @@ def test_the_whole_story(project):
     project.ok("rollback", "churn", "--env", "production", "--reason", "bad nights")
 
     slot = project.ok("serving", "churn", "--env", "production")
-    assert set(slot) == SERVING
+    assert set(slot) == SERVING | {"observed"}
     assert (slot["serving"]["ref"], slot["backup"], slot["revision"]) == ("churn@2", None, 4)
     assert slot["serving"]["weights"] == second["weights"]
     assert slot == project.ok("serving", "churn") == project.ok("serving")[0]

@@ -83,7 +83,7 @@ def test_the_whole_way_of_a_governed_release(governed):
     release = ("release", "--env", "production", "--pipeline", "churn", "--model", "churn@2")
     left = governed.lineage(*release)
     assert left.code == 3
-    assert "nothing would stand by for churn in production" in left.err
+    assert "churn@1 would stand by for churn in production, but churn@1 was validated" in left.err
     governed.ok("validate", "churn@1", "--pipeline", governed.ok("pipeline", "capture")["digest"])
     dry = governed.lineage(*release, "--dry-run")
     assert dry.code == 0
@@ -107,7 +107,7 @@ def test_a_plan_says_why_nothing_stands_by(governed):
     dry = governed.lineage(
         "release", "--env", "production", "--pipeline", "churn", "--model", "churn@2", "--dry-run"
     )
-    assert "(churn@1 cannot stand by: it has not passed with this pipeline)" in dry.out
+    assert "churn@1 does not stand by: churn@1 was validated with pipeline" in dry.out
     deploy = governed.lineage("pipeline", "deploy", "--env", "staging", "--dry-run")
     assert "no model is touched" in deploy.out
 
@@ -143,23 +143,40 @@ def test_a_waiver_is_told_wherever_the_version_is(governed):
     assert "note: pipeline-match did not fail, so nothing was waived for it." in unused.err
 
 
-def test_weights_are_looked_for_where_they_were_registered(governed):
+def test_weights_are_looked_for_where_they_are_stored(governed):
+    look = {"store": "local", "state": "intact", "deep": True, "detail": None}
     assert governed.ok("verify", "churn@1") == {
         "ref": "churn@1",
         "state": "intact",
-        "place": "models/model.bin",
+        "place": "local",
+        "looks": [look],
     }
-    governed.write({"models/model.bin": "others"})
+    (stored,) = (governed.path / ".lineage/store/files").rglob("??/*")
+    stored.chmod(0o644)
+    stored.write_text("x" * stored.stat().st_size)
     changed = governed.lineage("verify", "churn@1")
     assert (changed.code, changed.out) == (
         6,
-        "churn@1: the weights are changed at models/model.bin\n",
+        "churn@1: the weights are changed at local\n  local  changed: the file holds other bytes\n",
     )
-    (governed.path / "models/model.bin").unlink()
-    assert governed.lineage("verify", "churn@1", "--json").json["state"] == "missing"
+    stored.unlink()
+    assert governed.lineage("verify", "--all", "--json").json[0]["state"] == "missing"
     guard = governed.lineage("guard", "churn@1", "--env", "production")
     assert guard.code == 3
-    assert "the weights of churn@1 were missing at models/model.bin" in guard.out
+    assert "the weights of churn@1 were missing in store local" in guard.out
+
+
+def test_an_experiments_weights_are_looked_for_where_they_were_registered(governed):
+    governed.ok("register", "churn", "--kind", "experiment")
+    assert governed.ok("verify", "churn@2")["place"] == "models/model.bin"
+    governed.write({"models/model.bin": "others"})
+    changed = governed.lineage("verify", "churn@2")
+    assert (changed.code, changed.out) == (
+        6,
+        "churn@2: the weights are changed at models/model.bin\n",
+    )
+    (governed.path / "models/model.bin").unlink()
+    assert governed.lineage("verify", "churn@2", "--json").json["state"] == "missing"
 
 
 def test_two_versions_are_compared_over_all_four_components(governed):

@@ -48,6 +48,8 @@ class World:
     approvals: dict[str, list[tuple[str, str | None]]] = field(default_factory=dict)
     damaged: set[str] = field(default_factory=set)
     staged: set[str] = field(default_factory=set)
+    out: dict[str, int] = field(default_factory=dict)
+    """How many verdicts had been told when a version was rolled back last."""
 
     def newest(self, ref: str, text: str | None) -> int | None:
         return self.verdicts.get((ref, text or ""), [None])[-1]
@@ -75,6 +77,11 @@ class World:
         root_pair = next(p for (r, _), p in self.verdicts.items() if r == ref and verdict.root in p)
         return self.policy.carried and self.told[root_pair[-1]].passed
 
+    def _made_since(self, ref: str, position: int) -> bool:
+        """Whether a verdict comes of a validation that is newer than the rollback."""
+        root = self.told[position].root
+        return (position if root is None else root) >= self.out.get(ref, 0)
+
     def failures(self, ref: str, text: str | None, move: str, before: str | None) -> set[str]:
         """The rules that fail for a version on a pipeline version that runs or is to run."""
         failing = set()
@@ -85,26 +92,36 @@ class World:
             failing.add("validated")
         elif text is not None and newest is None:
             failing.add("pipeline-match")
-        elif newest is not None and not self._counts(ref, newest):
+        elif (newest is not None and not self._counts(ref, newest)) or (
+            newest is not None and move != "stay" and not self._made_since(ref, newest)
+        ):
             failing.add("validated")
         if ref in self.damaged:
             failing.add("weights-intact")
         if self.policy.require and newest is not None and self.told[newest].auc < BAR:
             failing.add("requirements")
-        if move == "enter":
+        if move in ("enter", "stand-by"):
             if self.policy.path and ref not in self.staged:
                 failing.add("promotion-path")
             people = {who for who, bound in self.approvals.get(ref, []) if bound == before}
             if len(people) < self.policy.approvals:
                 failing.add("approvals")
-        if self.policy.backup and move != "return" and not self._backup_ready(ref, text, move):
+        if (
+            self.policy.backup
+            and move in ("enter", "stay")
+            and not self._backup_ready(ref, text, move)
+        ):
             failing.add("backup-ready")
         return failing
 
     def standby(self, ref: str, text: str | None) -> str | None:
+        """The first that passed and could take over at once; what stands by behind what stays."""
         slot = self.slots.get(ref.partition("@")[0], Slot())
-        for candidate in (slot.serving, slot.backup):
-            if candidate not in (None, ref) and self.proof(str(candidate), text) is not None:
+        for side, candidate in (("serving", slot.serving), ("backup", slot.backup)):
+            if candidate in (None, ref) or self.proof(str(candidate), text) is None:
+                continue
+            stays = side == "backup" and slot.serving == ref
+            if stays or not self.failures(str(candidate), text, "return", None):
                 return candidate
         return None
 
@@ -112,7 +129,8 @@ class World:
         slot = self.slots.get(ref.partition("@")[0], Slot())
         candidate = self.standby(ref, text)
         if candidate is None:
-            return move == "enter" and slot.serving is None
+            others = {slot.serving, slot.backup} - {None, ref}
+            return move == "enter" and slot.serving is None and not others
         return not self.failures(candidate, text, "return", None)
 
     def open(self, ref: str, text: str | None, move: str, before: str | None) -> set[str]:

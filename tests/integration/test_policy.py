@@ -325,9 +325,27 @@ def test_what_serves_by_a_waiver_is_no_ready_backup(registry):
     _promote(registry, "churn@1")
     _apply(registry, require=("auc >= 0.5",), backup=True, waive={"requirements": ("boss",)})
     _promote(registry, "churn@2", waive=_waive("requirements"))
-    with pytest.raises(GuardRefused, match="churn@2 would stand by") as error:
-        _promote(registry, "churn@3")
+    moved = _promote(registry, "churn@3")
+    assert moved.slots[0].backup.ref == "churn@1", "the one before is ready"
+    assert "auc >= 0.5" in moved.steps[0].passed_over["churn@2"]
+
+
+def test_a_promotion_that_would_leave_nothing_ready_is_refused_where_that_is_demanded(registry):
+    _deploy(registry)
+    for seed, auc in (("1", 0.4), ("2", 0.9)):
+        ref = add_version(registry, seed)
+        registry.validate(ref, captured_pipeline(), passed=True, metrics={"auc": auc}, actor="t")
+    _promote(registry, "churn@1")
+    _apply(registry, require=("auc >= 0.5",), backup=True)
+    with pytest.raises(GuardRefused, match="churn@1 would stand by") as error:
+        _promote(registry, "churn@2")
     assert _failing(error) == {"backup-ready"}
+    _apply(registry, require=("auc >= 0.5",))
+    moved = _promote(registry, "churn@2")
+    assert moved.slots[0].backup is None
+    assert "auc >= 0.5" in moved.steps[0].passed_over["churn@1"]
+    check = moved.decisions[0].check("backup-ready")
+    assert (check.status, check.details["backup"]) == ("warn", "churn@1")
 
 
 def test_a_pipeline_cannot_move_under_a_version_on_a_waiver(lenient):

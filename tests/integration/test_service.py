@@ -400,7 +400,9 @@ def test_metrics_tell_requests_decisions_and_slots(server):
     )
     route = 'route="/v1/environments/{env}/models/{model}",status="200"'
     assert f'lineage_request_seconds_count{{method="GET",{route}}} 1.0' in lines
-    assert "churn" not in text.replace("{model}", ""), "labels are bounded"
+    of_requests = [line for line in lines if not line.startswith(("lineage_b", "lineage_obs"))]
+    assert "churn" not in "".join(of_requests).replace("{model}", ""), "labels are bounded"
+    assert 'lineage_backup_ready{environment="production",model="churn"} 1.0' in lines
 
 
 def test_a_server_without_tokens_answers_to_this_machine_alone(server):

@@ -22,7 +22,7 @@ from sqlmodel import select
 from lineage.components import EnvironmentKind
 from lineage.connecting import connect
 from lineage.decision import Status
-from lineage.errors import GuardRefused, NotFound, NotPermitted
+from lineage.errors import Conflict, GuardRefused, NotFound, NotPermitted
 from lineage.policy import WAIVABLE, EnvironmentPolicy
 from lineage.requests import DeclaredEnvironment, WaiverRequest
 from lineage.store import tables
@@ -334,7 +334,30 @@ def histories(url: str) -> type[RuleBasedStateMachine]:
             if self._expect(act, {ref: "return"}, text, codes) is None:
                 return
             newly = self._newly(ref, text, "return", codes)
+            self.world.out[slot.serving] = len(self.world.told)
             self.world.slots[model] = Slot(ref, self.world.proof(ref, text), None, newly)
+
+        @rule(line=lines, pick=picks)
+        def stand_by(self, line: str, pick: int) -> None:
+            ref = self._pick(line, pick)
+            slot = self.world.slots.get(self.models[line], Slot())
+            if ref is None:
+                return
+            if slot.serving is None or slot.serving == ref:
+                with pytest.raises(Conflict if slot.serving else NotFound):
+                    self.registry.set_backup(ref, self.env, actor="t")
+                return
+            failing = self.world.failures(ref, self.world.deployed, "stand-by", self.world.deployed)
+            if failing:
+                with pytest.raises(GuardRefused) as error:
+                    self.registry.set_backup(ref, self.env, actor="t")
+                (made,) = error.value.decisions
+                assert {check.code for check in made.failures} == failing
+                return
+            best = self.registry.backup_candidates(self.models[line], self.env)[0]
+            assert best.ready, "there is one that may stand by"
+            self.registry.set_backup(ref, self.env, actor="t")
+            slot.backup = ref
 
         @precondition(lambda self: len(self.ids) % 7 == 0)
         @rule(line=lines)

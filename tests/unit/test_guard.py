@@ -13,7 +13,9 @@ from lineage.decision import (
     Approval,
     Basis,
     Facts,
+    HeldCopy,
     Move,
+    RolledBack,
     Standby,
     Status,
     Verdict,
@@ -30,6 +32,8 @@ from ..conftest import pipeline
 
 BROKEN = Outcome("auc >= 0.8", False, "auc >= 0.8 does not hold: auc is 0.7", {"auc": 0.7})
 HOLDS = Outcome("auc >= 0.8", True, "auc >= 0.8 holds: auc is 0.9", {"auc": 0.9})
+
+NOW = "2026-11-21T08:00:00Z"
 
 
 def _verdict(text: str = "old", *, passed: bool = True, id: int = 1, outcomes=(HOLDS,)) -> Verdict:
@@ -49,6 +53,7 @@ GOOD = Facts(
     deployed=pipeline("old"),
     policy=EnvironmentPolicy(),
     verdicts=(_verdict(),),
+    copies=(HeldCopy("remote", "intact", True, NOW, "ann"),),
 )
 
 
@@ -154,7 +159,6 @@ def test_equal_xxh3_names_do_not_make_equal_pipelines():
     assert _failing(verdicts=(Verdict(1, forged, True, "2026", "a"),)) == {"pipeline-match"}
 
 
-NOW = "2026-11-21T08:00:00Z"
 LOOKED = {
     state: WeightsState(state, "models/model.pkl", NOW, "bob")
     for state in ("intact", "missing", "changed")
@@ -163,6 +167,81 @@ LOOKED = {
 
 def _policy(**changes) -> EnvironmentPolicy:
     return EnvironmentPolicy(**changes)
+
+
+def _copies(**states: str) -> tuple[HeldCopy, ...]:
+    return tuple(HeldCopy(store, state, True, NOW, "ann") for store, state in states.items())
+
+
+@pytest.mark.parametrize(
+    ("copies", "status", "says"),
+    [
+        (_copies(s3="intact"), "pass", "the weights were intact in store s3 on 2026-11-21"),
+        (_copies(s3="missing", nas="intact"), "pass", "intact in 1 of 2 stores nas"),
+        (_copies(s3="missing"), "fail", "the weights of churn@7 were missing in store s3 on 2026-11-21"),
+        (_copies(s3="changed", nas="missing"), "fail", "did not match their digests in store s3; were missing in store nas"),
+        (_copies(s3="unreachable"), "warn", "could not be looked for in store s3"),
+        (_copies(s3="unreachable", nas="missing"), "fail", "could not be looked for in store s3; were missing in store nas"),
+    ],
+)  # fmt: skip
+def test_one_intact_copy_is_enough(copies, status, says):
+    check = _check("weights-intact", copies=copies)
+    assert check.status == status
+    assert says in check.summary
+    assert check.details == {"copies": [copy.to_json() for copy in copies]}
+
+
+def test_a_later_look_where_they_were_registered_counts_too():
+    later = WeightsState("missing", "models/model.pkl", NOW.replace("2026", "2027"), "bob")
+    assert _check("weights-intact", weights=later).status == "fail"
+    earlier = WeightsState("missing", "models/model.pkl", NOW.replace("2026", "2025"), "bob")
+    assert _check("weights-intact", weights=earlier).status == "pass"
+    intact = dataclasses.replace(later, state="intact")
+    assert _check("weights-intact", weights=intact).status == "pass"
+    lost = _copies(s3="missing")
+    assert _check("weights-intact", weights=intact, copies=lost).status == "fail"
+
+
+ROLLED_BACK = RolledBack(3, "night shift", NOW, "ann")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "move", "status"),
+    [
+        ({"id": 3}, Move.ENTER, "fail"),
+        ({"id": 4}, Move.ENTER, "pass"),
+        ({"id": 3}, Move.STAND_BY, "fail"),
+        ({"id": 3}, Move.RETURN, "fail"),
+        ({"id": 3}, Move.STAY, "pass"),
+        ({"id": 5, "basis": Basis.CARRIED, "rests_on": 2}, Move.ENTER, "fail"),
+        ({"id": 5, "basis": Basis.CARRIED, "rests_on": 4}, Move.ENTER, "pass"),
+    ],
+)
+def test_what_was_rolled_back_needs_a_new_validation(verdict, move, status):
+    made = (dataclasses.replace(_verdict(), **verdict),)
+    check = _check("validated", verdicts=made, move=move, rolled_back=ROLLED_BACK)
+    assert check.status == status
+    if status == "fail":
+        assert check.summary == (
+            "churn@7 was rolled back from production on 2026-11-21 by ann (night shift), and has "
+            "not been validated since"
+        )
+
+
+@pytest.mark.parametrize(
+    ("copies", "status"),
+    [(_copies(s3="intact"), "pass"), (_copies(s3="unreachable"), "fail"), ((), "fail")],
+)
+def test_what_is_to_stand_by_can_be_fetched(copies, status):
+    check = _check("backup-ready", move=Move.STAND_BY, copies=copies)
+    assert check.status == status
+    assert check.details == {"copies": [copy.to_json() for copy in copies]}
+
+
+def test_what_is_to_stand_by_is_approved_as_what_is_to_serve():
+    policy = EnvironmentPolicy(approvals=1, promote_from="staging")
+    made = decide(dataclasses.replace(GOOD, policy=policy, move=Move.STAND_BY))
+    assert {check.code for check in made.failures} == {"approvals", "promotion-path"}
 
 
 def _approved(*names: str, current: bool = True) -> tuple[Approval, ...]:
@@ -181,10 +260,11 @@ def _carried(**changes) -> tuple[Verdict, ...]:
 @pytest.mark.parametrize(
     ("changes", "status", "says"),
     [
-        ({}, "pass", "nobody looked since"),
-        ({"weights": LOOKED["intact"]}, "pass", "were intact at models/model.pkl on 2026-11-21 (bob)"),
-        ({"weights": LOOKED["missing"]}, "fail", "the weights of churn@7 were missing at models/model.pkl"),
-        ({"weights": LOOKED["changed"]}, "fail", "the weights of churn@7 did not match their digests"),
+        ({"copies": ()}, "warn", "nobody looked since, and they are in no store"),
+        ({"copies": (), "kind": Kind.EXPERIMENT}, "pass", "nobody looked since"),
+        ({"weights": LOOKED["intact"], "copies": ()}, "warn", "were intact at models/model.pkl on 2026-11-21 (bob), and they are in no store"),
+        ({"weights": LOOKED["missing"], "copies": ()}, "fail", "the weights of churn@7 were missing at models/model.pkl"),
+        ({"weights": LOOKED["changed"], "copies": ()}, "fail", "the weights of churn@7 did not match their digests"),
         ({"weights": LOOKED["missing"], "missing": ("weights",)}, "skipped", "no weights are recorded"),
     ],
 )  # fmt: skip
@@ -192,7 +272,7 @@ def test_the_newest_look_for_the_weights_counts(changes, status, says):
     check = _check("weights-intact", **changes)
     assert check.status == status
     assert says in check.summary
-    if changes and "missing" not in changes:
+    if "weights" in changes and "missing" not in changes:
         assert check.details == {
             "state": changes["weights"].state,
             "place": "models/model.pkl",
@@ -302,7 +382,8 @@ READY, BAD = Standby("churn@6"), Standby("churn@6", "churn@6 failed")
     ("changes", "status", "says"),
     [
         ({}, "pass", "no backup is demanded"),
-        ({"standby": BAD}, "pass", "no backup is demanded"),
+        ({"standby": READY}, "pass", "no backup is demanded"),
+        ({"standby": BAD}, "warn", "churn@6 will not stand by for churn in production: churn@6 failed"),
         ({"policy": BACKUP, "standby": READY, "serving": {}}, "pass", "churn@6 stands by for churn in production"),
         ({"policy": BACKUP, "standby": BAD, "serving": {}}, "fail",
          "churn@6 would stand by for churn in production, but churn@6 failed"),

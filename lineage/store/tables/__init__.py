@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lineage.store.tables.access import KeptAnswer, Token
     from lineage.store.tables.checks import WeightsCheck
+    from lineage.store.tables.copies import CopyCheck, RolledBack, Store, WeightsCopy
     from lineage.store.tables.data import DataItem, DataVersion
     from lineage.store.tables.environments import Environment, PipelineDeployment, Slot, Waiver
     from lineage.store.tables.history import Event, EventSubject
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "access": ("KeptAnswer", "Token"),
     "checks": ("WeightsCheck",),
+    "copies": ("CopyCheck", "RolledBack", "Store", "WeightsCopy"),
     "data": ("DataItem", "DataVersion"),
     "environments": ("Environment", "PipelineDeployment", "Slot", "Waiver"),
     "history": ("Event", "EventSubject"),
@@ -34,6 +36,7 @@ _MODULES = {
 
 __all__ = [
     "Approval",
+    "CopyCheck",
     "DataItem",
     "DataVersion",
     "Environment",
@@ -46,11 +49,14 @@ __all__ = [
     "Observation",
     "PipelineDeployment",
     "PipelineVersion",
+    "RolledBack",
     "Slot",
+    "Store",
     "Token",
     "Validation",
     "Waiver",
     "WeightsCheck",
+    "WeightsCopy",
 ]
 
 

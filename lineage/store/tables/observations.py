@@ -24,3 +24,4 @@ class Observation(SQLModel, table=True):
     loaded_at: str
     reported_at: str
     reported_by: str
+    expires_at: str | None = None

@@ -70,6 +70,8 @@ class ModelVersion(SQLModel, table=True):
             name="model_version_complete",
         ),
         Index("model_version_tuple", "model", "kind", "tuple_digest"),
+        Index("model_version_weights", "weights_blake3"),
+        Index("model_version_weights_digest", "weights_digest"),
     )
 
     id: int | None = Field(default=None, primary_key=True)

@@ -1,0 +1,224 @@
+"""Where the bytes of weights are: stores, copies, looks at them, and their removal."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+
+from lineage.access import Principal, Scope
+from lineage.digest import Digest
+from lineage.registry import Registry
+from lineage.requests import Keeping
+from lineage.stored import Look, NewCopy, StoreAddress
+
+from .. import bodies, documents, paging
+from ..answers import answer
+from ..parameters import NAME, KeepDays, KeepLast, ModelPath, Name, VersionPath
+from ..problems import READ, WRITE
+from ..service import Call, Reads, Route, call_of, needs
+from .models import VERSION, version_reference
+
+router = APIRouter(tags=["weights"], route_class=Route)
+
+Reader = Annotated[Principal, needs(Scope.READ)]
+
+
+@router.get(
+    "/v1/stores",
+    response_model=documents.PageAnswer,
+    responses=READ,
+    summary="The stores of weights, by name",
+)
+def stores(
+    parts: Reads, _: Reader, limit: paging.Limit = 100, cursor: paging.Cursor = None
+) -> Response:
+    """Where they are, and nothing that opens them: each host brings its own credentials."""
+    return answer(paging.sliced("stores", parts.registry.stores(), cursor, limit))
+
+
+@router.post(
+    "/v1/stores",
+    status_code=201,
+    response_model=documents.Answer,
+    responses=WRITE | {200: {"description": "It was there already."}},
+    summary="Record a store of weights",
+)
+def add_store(
+    body: bodies.StoreBody, parts: Reads, call: Annotated[Call, call_of(Scope.REGISTER)]
+) -> Response:
+    """The server never opens it."""
+    address = StoreAddress(body.name, body.url, body.config)
+
+    def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
+        created = registry.add_store(address, actor=call.principal.name)
+        return 201 if created else 200, address.to_json() | {"created": created}, {}
+
+    return parts.once(call, act)
+
+
+@router.get(
+    "/v1/stores/{id}/weights",
+    response_model=documents.PageAnswer,
+    responses=READ,
+    summary="The weights that a store holds, by version",
+)
+def copies_in(
+    id: Annotated[str, Path(pattern=NAME)],  # noqa: A002 - the address says so
+    parts: Reads,
+    caller: Reader,
+    limit: paging.Limit = 100,
+    cursor: paging.Cursor = None,
+) -> Response:
+    """Each with its copy in this store alone. A token that is bound to models may not ask."""
+    caller.require_unbound()
+    rows = [row.to_json() for row in parts.registry.copies_in(id)]
+    return answer(paging.sliced("store-weights", rows, cursor, limit))
+
+
+@router.get(
+    "/v1/weights/{digest}/copies",
+    response_model=documents.ItemsAnswer,
+    responses=READ,
+    summary="The copies of weights, whichever version they were stored for",
+)
+def copies_of(
+    digest: Annotated[str, Path(pattern=r"^blake3:[0-9a-f]{64}$")], parts: Reads, caller: Reader
+) -> Response:
+    """One for each store; none for a token that is bound to models."""
+    found = () if caller.models is not None else parts.registry.copies_of(Digest(digest))
+    return answer({"items": [copy.to_json() for copy in found]})
+
+
+@router.get(
+    "/v1/unneeded-weights",
+    response_model=documents.PageAnswer,
+    responses=READ,
+    summary="The copies of weights that nothing can need any more",
+)
+def unneeded(
+    parts: Reads,
+    caller: Reader,
+    keep_last: Annotated[KeepLast, Query()] = 3,
+    keep_days: Annotated[KeepDays, Query()] = 30,
+    limit: paging.Limit = 100,
+    cursor: paging.Cursor = None,
+) -> Response:
+    """Nothing that serves, stands by or could, nor what those were made from."""
+    caller.require_unbound()
+    rows = parts.registry.unneeded(Keeping(keep_last, keep_days))
+    return answer(paging.sliced("unneeded", rows, cursor, limit))
+
+
+@router.get(
+    VERSION + "/weights",
+    response_model=documents.WeightsAnswer,
+    responses=READ,
+    summary="The weights of a version, and where there are copies of them",
+)
+def weights(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) -> Response:
+    """All that a host needs to fetch them, but for its own credentials."""
+    return answer(parts.registry.stored(version_reference(caller, model, n)).to_json())
+
+
+@router.post(
+    VERSION + "/weights/copies",
+    status_code=201,
+    response_model=documents.WeightsAnswer,
+    responses=WRITE,
+    summary="Record that a store holds the weights of a version",
+)
+def add_copy(
+    model: ModelPath,
+    n: VersionPath,
+    body: bodies.CopyBody,
+    parts: Reads,
+    call: Annotated[Call, call_of(Scope.REGISTER)],
+) -> Response:
+    """Whoever says so has read every byte back from there."""
+    named = version_reference(call.principal, model, n)
+    copy = NewCopy.from_json(body.model_dump())
+
+    def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
+        return 201, registry.add_copy(named, copy, actor=call.principal.name).to_json(), {}
+
+    return parts.once(call, act)
+
+
+@router.post(
+    VERSION + "/weights/looks",
+    status_code=201,
+    response_model=documents.WeightsAnswer,
+    responses=WRITE,
+    summary="Record what looking into stores for the weights of a version found",
+)
+def record_looks(
+    model: ModelPath,
+    n: VersionPath,
+    body: bodies.LooksBody,
+    parts: Reads,
+    call: Annotated[Call, call_of(Scope.VALIDATE)],
+) -> Response:
+    """The newest look at each copy counts, for the guard and for whether a backup is ready."""
+    named = version_reference(call.principal, model, n)
+    if body.backup_in is not None:
+        call.principal.require(Scope.VALIDATE, environment=body.backup_in)
+    looks = [Look.from_json(look.model_dump()) for look in body.looks]
+
+    def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
+        actor = call.principal.name
+        done = registry.record_looks(named, looks, backup_in=body.backup_in, actor=actor)
+        return 201, done.to_json(), {}
+
+    return parts.once(call, act)
+
+
+@router.post(
+    VERSION + "/weights/removals",
+    status_code=201,
+    response_model=documents.Answer,
+    responses=WRITE,
+    summary="Record that a copy which nothing needs is taken away",
+)
+def remove_copy(
+    model: ModelPath,
+    n: VersionPath,
+    body: bodies.RemovalBody,
+    parts: Reads,
+    call: Annotated[Call, call_of(Scope.ADMIN)],
+) -> Response:
+    """Whoever says so takes the bytes away, within ten minutes; the version's row stays."""
+    named = version_reference(call.principal, model, n)
+    keeping = Keeping(body.keep_last, body.keep_days)
+
+    def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
+        actor = call.principal.name
+        return 201, registry.remove_copy(named, body.store, keeping, actor=actor), {}
+
+    return parts.once(call, act)
+
+
+@router.get(
+    "/v1/observed",
+    response_model=documents.PageAnswer,
+    responses=READ,
+    summary="How many instances of each slot are in step with it",
+)
+def observed(
+    parts: Reads,
+    caller: Reader,
+    environment: Annotated[Name | None, Query()] = None,
+    model: Annotated[Name | None, Query()] = None,
+    limit: paging.Limit = 100,
+    cursor: paging.Cursor = None,
+) -> Response:
+    """Slots that nothing has reported of are not listed."""
+    if environment is not None or model is not None:
+        caller.require(Scope.READ, environment=environment, models=[model] if model else [])
+    rows = [
+        row
+        for row in parts.registry.observed(environment, model)
+        if caller.sees_environment(row["environment"])
+        and (caller.models is None or row["model"] in caller.models)
+    ]
+    return answer(paging.sliced("observed", rows, cursor, limit))

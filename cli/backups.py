@@ -1,0 +1,113 @@
+"""`backup check / candidates / set`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lineage.acting import actor
+
+from . import output
+from .options import Env, Expect, Json, Model, Reason, Ref, project_and_registry, registry
+
+backup = typer.Typer(
+    help="What stands by behind what serves, and whether it is ready.", no_args_is_help=True
+)
+
+
+@backup.command()
+def check(
+    model: Annotated[
+        str | None, typer.Argument(metavar="[MODEL]", help="A model; default: all of them.")
+    ] = None,
+    env: Annotated[
+        str | None,
+        typer.Option("--env", metavar="ENVIRONMENT", help="The environment; default: all."),
+    ] = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read every byte, also of large weights.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Look into the stores whether each backup could take over now, and record what was found.
+
+    Exit 6 where a production slot that serves has no backup that is ready.
+    """
+    from lineage import storing
+    from lineage.errors import IntegrityFailure
+
+    with project_and_registry() as (project, found):
+        slots = storing.check_backups(found, env, model, deep=deep, actor=actor(project))
+        kinds = {row["name"]: row["kind"] for row in found.environments()}
+    if as_json:
+        output.emit([slot.to_json() for slot in slots])
+    elif not slots:
+        output.say("Nothing serves yet.")
+    else:
+        for slot in slots:
+            output.serving(slot)
+    lacking = [
+        slot
+        for slot in slots
+        if kinds[slot.environment] == "production"
+        and (slot.readiness is None or not slot.readiness.ready)
+    ]
+    if lacking:
+        raise typer.Exit(IntegrityFailure.exit_code)
+
+
+@backup.command()
+def candidates(model: Model, env: Env, as_json: Json = False) -> None:
+    """Show which version would best stand by, and why not the others."""
+    with registry() as found:
+        rows = found.backup_candidates(model, env)
+    best = next((row.ref for row in rows if row.best), None)
+    if as_json:
+        listed = [row.to_json() for row in rows]
+        output.emit({"model": model, "environment": env, "best": best, "candidates": listed})
+        return
+    output.table(
+        ("version", "", "served", "validated", "stores", "why not"),
+        [
+            (
+                row.ref,
+                "best" if row.best else row.stands or ("ready" if row.ready else ""),
+                output.moment(row.served_at) if row.served_at else "-",
+                output.moment(row.validated_at) if row.validated_at else "-",
+                ", ".join(copy.store for copy in row.copies if copy.intact) or "-",
+                "; ".join(row.reasons),
+            )
+            for row in rows
+        ],
+    )
+    if best is not None:
+        output.say(f"Let it stand by: lineage backup set {model} {best} --env {env}")
+
+
+@backup.command("set")
+def set_(
+    model: Model,
+    ref: Ref,
+    env: Env,
+    expect_revision: Expect = None,
+    reason: Reason = None,
+    as_json: Json = False,
+) -> None:
+    """Let a version stand by behind what serves, if it could take over at once."""
+    from lineage import storing, workflow
+    from lineage.errors import UsageError
+    from lineage.names import Reference
+
+    if Reference.parse(ref).model != model:
+        raise UsageError(f"{ref} is no version of {model}.", remedy=f"Write it as {model}@NUMBER.")
+    with project_and_registry() as (project, found), workflow.explaining(project, found):
+        who = actor(project)
+        storing.glance(found, [ref], actor=who)
+        done = found.set_backup(ref, env, expect_revision=expect_revision, reason=reason, actor=who)
+    if as_json:
+        output.emit(done.slots[0].to_json() | {"changed": done.changed})
+    else:
+        output.moved(
+            f"{ref} {'now stands' if done.changed else 'already stands'} by in {env}", done
+        )

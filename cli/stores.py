@@ -1,0 +1,174 @@
+"""`store add / list / copy`, `pull`, `gc`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lineage.acting import actor
+
+from . import output
+from .options import Json, Ref, project_and_registry, registry
+
+store = typer.Typer(help="Where the bytes of weights are kept.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The store.", show_default=False)]
+
+
+@store.command()
+def add(
+    name: Name,
+    url: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[URL]",
+            help="A folder, or a URL that DVC reaches; default: that of the DVC remote NAME.",
+        ),
+    ] = None,
+    config: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--config",
+            metavar="KEY=VALUE",
+            help="A setting of the DVC remote that is no secret, e.g. endpointurl. Repeatable.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Let the registry know a store, once it could be opened from here."""
+    from lineage import storing
+    from lineage.errors import UsageError
+
+    settings: dict[str, Any] = {}
+    for text in config or ():
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"{text[:60]!r} is no setting.", remedy="Write it as KEY=VALUE.")
+        settings[key] = value
+    with project_and_registry() as (project, found):
+        address, created = storing.add_store(
+            project, found, name, url, settings, actor=actor(project)
+        )
+    if as_json:
+        output.emit(address.to_json() | {"created": created})
+    else:
+        output.say(f"{address.name}  {address.url} {'added' if created else 'was known'}")
+
+
+@store.command("list")
+def list_(as_json: Json = False) -> None:
+    """List the stores."""
+    with registry() as found:
+        rows = found.stores()
+    if as_json:
+        output.emit(rows)
+        return
+    output.table(
+        ("store", "copies", "url"), [(row["name"], str(row["copies"]), row["url"]) for row in rows]
+    )
+
+
+@store.command()
+def copy(
+    ref: Ref,
+    to: Annotated[
+        str, typer.Option("--to", metavar="NAME", help="The other store.", show_default=False)
+    ],
+    as_json: Json = False,
+) -> None:
+    """Bring the weights of a version to another store: one that does not share the first's fate."""
+    from lineage import storing
+
+    with project_and_registry() as (project, found):
+        stored, new = storing.copy_to(found, ref, to, actor=actor(project))
+    if as_json:
+        output.emit(stored.to_json() | {"created": new})
+    else:
+        output.say(f"{stored.ref} {'copied to' if new else 'is in'} {to}, every byte read back")
+
+
+def pull(
+    ref: Ref,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--out",
+            metavar="DIR",
+            help="The folder that they appear in; default: the local cache.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a folder that was not pulled.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Fetch the weights of a version, and print where they are.
+
+    Every byte is read and is what was registered; they are visible only when whole. Exit 6 where no
+    store has them as they were registered: nothing is left behind then.
+    """
+    from lineage import pulling
+
+    with registry() as found:
+        stored = found.stored(ref)
+    with output.progress("Pulling", stored.size) as progress:
+        path = pulling.pull(stored, out, force=force, progress=progress)
+    if as_json:
+        output.emit(
+            {
+                "ref": stored.ref,
+                "path": str(path),
+                "weights": stored.digest,
+                "blake3": stored.blake3,
+                "size": stored.size,
+                "files": stored.files,
+            }
+        )
+    else:
+        output.say(str(path))
+
+
+def gc(
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Take them away; without it nothing is changed.")
+    ] = False,
+    keep_last: Annotated[
+        int, typer.Option("--keep-last", metavar="N", help="Newest versions of each model to keep.")
+    ] = 3,
+    keep_days: Annotated[
+        int,
+        typer.Option(
+            "--keep-days", metavar="N", help="Keep what was registered or served so lately."
+        ),
+    ] = 30,
+    as_json: Json = False,
+) -> None:
+    """Show the stored weights that nothing can need any more; with --apply, take them away.
+
+    Kept are what serves, stands by or could; what those were made from; the same weights under
+    another version; the newest ones and the lately used. The versions and their digests stay.
+    """
+    from lineage import collecting
+    from lineage.requests import Keeping
+
+    keeping = Keeping(keep_last, keep_days)
+    with project_and_registry() as (project, found):
+        if apply:
+            rows = collecting.collect(found, keeping, actor=actor(project))
+        else:
+            rows = found.unneeded(keeping)
+    if as_json:
+        output.emit({"applied": apply, "removed" if apply else "unneeded": rows})
+        return
+    for row in rows:
+        served = row["last_served_at"]
+        when = f"last served {output.moment(served)}" if served else "never served"
+        gone = f", {row['freed']:,} bytes freed" if apply else ""
+        output.say(f"{row['ref']}  in {row['store']}  {row['size']:,} bytes  {when}{gone}")
+    if not rows:
+        output.say("Nothing to do: all that is stored may still be needed.")
+    elif not apply:
+        output.say("Nothing was changed: this is a dry run. Take them away with --apply.")

@@ -1,0 +1,76 @@
+"""Taking weights away that nothing can need any more.
+
+The registry is told first, then the bytes go: a record never lacks its bytes. What another version
+shares, file by file, stays; what was in the store before us is somebody else's, and stays too.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from lineage import artifacts
+from lineage.errors import Conflict, NotFound
+from lineage.stores import open_store
+
+if TYPE_CHECKING:
+    from lineage.connecting import AnyRegistry
+    from lineage.requests import Keeping
+    from lineage.stored import StoredWeights
+    from lineage.stores import Store
+
+IN_TIME: Final = 300.0
+"""Seconds that taking away one copy may take: the registry lets nobody store there meanwhile."""
+
+
+def collect(registry: AnyRegistry, keeping: Keeping, *, actor: str) -> list[dict[str, Any]]:
+    """Take away every copy that nothing can need any more; JSON of each, with the bytes freed.
+
+    Raises:
+        UsageError: the policy makes no sense.
+        StoreUnreachable: a store cannot be used; what was taken away before stays so.
+    """
+    open_stores: dict[str, Store] = {}
+    removed = []
+    for row in registry.unneeded(keeping):
+        stored = registry.stored(row["ref"]).only_in(row["store"])
+        if not stored.copies:
+            continue
+        copy = stored.copies[0]
+        if copy.store.name not in open_stores:
+            open_stores[copy.store.name] = open_store(copy.store)
+        store = open_stores[copy.store.name]
+        objects = artifacts.objects_of(store, stored, copy)
+        try:
+            registry.remove_copy(stored.ref, row["store"], keeping, actor=actor)
+        except (Conflict, NotFound):
+            continue
+        until = time.monotonic() + IN_TIME
+        needed = _needed(registry, store, row["store"])
+        freed = 0 if copy.found_there else _remove(store, objects - needed, until)
+        removed.append(row | {"freed": freed})
+    return removed
+
+
+def _needed(registry: AnyRegistry, store: Store, name: str) -> set[str]:
+    """The objects of every copy that stays in a store."""
+    needed: set[str] = set()
+    for stored in registry.copies_in(name):
+        needed |= _objects(store, stored)
+    return needed
+
+
+def _objects(store: Store, stored: StoredWeights) -> set[str]:
+    return artifacts.objects_of(store, stored, stored.copies[0])
+
+
+def _remove(store: Store, objects: set[str], until: float) -> int:
+    """Take objects away, lists of files last; the bytes that it freed."""
+    freed = 0
+    for name in sorted(objects, key=lambda one: (one.endswith(".dir"), one)):
+        if time.monotonic() > until:
+            break
+        size = store.size(name)
+        if size is not None and store.remove(name):
+            freed += size
+    return freed

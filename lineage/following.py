@@ -1,0 +1,263 @@
+"""A serving host's own part: fetch what serves, prove it, load it, say so, and go on doing that.
+
+>>> import joblib, lineage
+>>> churn = lineage.follow("churn", load=joblib.load)                  # doctest: +SKIP
+>>> churn.value.predict(rows)                                          # doctest: +SKIP
+
+The weights are pulled and every byte is checked. The process is refused where its own pipeline is
+not the one that the environment declares. Then a thread looks every few seconds whether something
+else is declared (a promotion, a rollback), fetches and loads that, and reports what is loaded.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+from lineage import pulling, times
+from lineage.answers import NamedPipeline
+from lineage.connecting import connect
+from lineage.errors import LineageError, NotFound, PipelineMismatch, RegistryUnreachable
+from lineage.requests import REPORT_HOLDS_FOR, Observed
+from lineage.stored import StoredWeights
+from lineage.weights_cache import WeightsCache
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from lineage.answers import Serving
+    from lineage.connecting import AnyRegistry
+
+T = TypeVar("T")
+
+BEAT: Final = REPORT_HOLDS_FOR / 5
+"""Seconds between two reports of an instance that has nothing new to say."""
+
+logger = logging.getLogger("lineage.following")
+
+
+@dataclass(frozen=True)
+class Loaded(Generic[T]):
+    """A version that is loaded: where its bytes are, and what loading them gave."""
+
+    ref: str
+    weights: str
+    path: Path
+    value: T
+    loaded_at: str
+
+
+class Following(Generic[T]):
+    """What serves, loaded here; :func:`lineage.follow` makes it. Stop it, or use it in a with.
+
+    ``value``, ``path`` and ``ref`` are always those of one version, also while another is loaded:
+    read :attr:`loaded` once where several of them are needed together.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        environment: str,
+        *,
+        load: Callable[[Path], T],
+        pipeline: str,
+        instance: str,
+        every: float,
+        oldest: dt.timedelta | None,
+        actor: str,
+        cache: WeightsCache | None = None,
+    ) -> None:
+        self._url = url
+        self._model = model
+        self._environment = environment
+        self._load = load
+        self._pipeline = pipeline
+        self._instance = instance
+        self._every = every
+        self._oldest = oldest
+        self._actor = actor
+        self._cache = cache or WeightsCache.default()
+        self._stopped = threading.Event()
+        self._reported = float("-inf")
+        self._said = ""
+        self.loaded = self._start()
+        self._thread = threading.Thread(target=self._follow, name=f"lineage-{model}", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Following[T]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def value(self) -> T:
+        """What loading the weights gave."""
+        return self.loaded.value
+
+    @property
+    def path(self) -> Path:
+        """Where the weights are, read-only."""
+        return self.loaded.path
+
+    @property
+    def ref(self) -> str:
+        """The version that is loaded."""
+        return self.loaded.ref
+
+    def stop(self) -> None:
+        """Follow no more; what is loaded stays loaded."""
+        self._stopped.set()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _start(self) -> Loaded[T]:
+        """Load what serves, or raise; a report that cannot be sent is sent later."""
+        slot = self._ask()
+        loaded = self._fetch(slot)
+        self.loaded = loaded
+        with suppress(LineageError):
+            self._report()
+        return loaded
+
+    def _ask(self) -> Serving:
+        from lineage.here import serving_of
+
+        return serving_of(self._url, self._model, self._environment, None, self._oldest)
+
+    def _fetch(self, slot: Serving) -> Loaded[T]:
+        """Pull, check and load what serves.
+
+        Raises:
+            NotFound: nothing serves.
+            PipelineMismatch: another pipeline is declared than the one that runs here.
+        """
+        if slot.serving is None:
+            raise NotFound(
+                f"{self._model} does not serve in {self._environment}.",
+                remedy=f"Promote a version: lineage promote {self._model}@N "
+                f"--env {self._environment}",
+            )
+        self._require_pipeline(slot)
+        stored = self._stored(slot.serving.ref, slot.serving.weights or "")
+        path = pulling.pull(stored, cache=self._cache)
+        value = self._load(path)
+        return Loaded(stored.ref, stored.digest, path, value, times.now())
+
+    def _require_pipeline(self, slot: Serving) -> None:
+        declared = slot.pipeline["digest"]
+        own = self._pipeline
+        if own != declared and own.startswith("blake3:"):
+            with connect(self._url) as registry:
+                own = registry.pipeline(NamedPipeline(slot.pipeline["name"], own)).version.digest
+        if declared is None or own != declared:
+            raise PipelineMismatch(
+                f"This service runs pipeline {own}, but {self._environment} declares "
+                f"{declared or 'none'} for {self._model}.",
+                remedy="Deploy the service with the declared pipeline, or move the pipeline and "
+                "its models in one step: lineage release",
+            )
+
+    def _stored(self, ref: str, weights: str) -> StoredWeights:
+        """Where the weights are; what the registry last said of it where it cannot be asked."""
+        known = self._cache.folder / "known" / f"{ref}.json"
+        try:
+            with connect(self._url) as registry:
+                stored = registry.stored(ref)
+        except RegistryUnreachable:
+            if self._oldest is None:
+                raise
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                stored = StoredWeights.from_json(json.loads(known.read_bytes()))
+                if stored.digest == weights:
+                    return stored
+            raise
+        with suppress(OSError):
+            known.parent.mkdir(parents=True, exist_ok=True)
+            beside = known.with_name(f".{known.name}.{os.getpid()}")
+            beside.write_text(json.dumps(stored.to_json()), encoding="utf-8")
+            beside.replace(known)
+        return stored
+
+    def _follow(self) -> None:
+        while not self._stopped.wait(self._every):
+            try:
+                self._look()
+            except LineageError as error:
+                self._say(f"{error} {error.remedy}")
+            except Exception:
+                logger.exception("%s: what serves could not be loaded", self._model)
+
+    def _look(self) -> None:
+        """Load something else where that is declared, and say what is loaded."""
+        with connect(self._url) as registry:
+            slot = registry.serving(self._model, self._environment)
+            if time.monotonic() - self._reported >= BEAT:
+                self._report_to(registry)
+        if slot.serving is not None and slot.serving.ref == self.loaded.ref:
+            self._require_pipeline(slot)
+            self._said = ""
+            return
+        self.loaded = self._fetch(slot)
+        logger.info("%s is loaded", self.loaded.ref)
+        self._report()
+
+    def _report(self) -> None:
+        with connect(self._url) as registry:
+            self._report_to(registry)
+
+    def _report_to(self, registry: AnyRegistry) -> None:
+        loaded = self.loaded
+        observed = Observed(self._instance, loaded.weights, loaded.loaded_at, self._pipeline)
+        registry.report(self._model, self._environment, observed, actor=self._actor)
+        self._reported = time.monotonic()
+
+    def _say(self, text: str) -> None:
+        """Log what stands in the way, once for as long as it does."""
+        if text != self._said:
+            self._said = text
+            logger.warning("%s stays loaded: %s", self.loaded.ref, text)
+
+
+def own_name() -> str:
+    """What an instance is called in its reports: ``LINEAGE_INSTANCE``, else host and process."""
+    return os.environ.get("LINEAGE_INSTANCE") or f"{socket.gethostname()}:{os.getpid()}"
+
+
+def own_pipeline(model: str, environment: str, given: str | None) -> str:
+    """The digest of the pipeline that runs here: given, ``LINEAGE_PIPELINE``, or captured here.
+
+    Raises:
+        PipelineMismatch: nobody says, and there is none to capture.
+    """
+    from lineage.digest import Digest
+    from lineage.project import opened
+
+    named = given or os.environ.get("LINEAGE_PIPELINE")
+    if named:
+        return Digest(named)
+    with opened() as project:
+        try:
+            name = project.config.pipeline_of(model)
+            return project.capture_pipeline(name).version.digest
+        except LineageError:
+            raise PipelineMismatch(
+                "Nobody says which pipeline this service runs, so nothing of "
+                f"{model} in {environment} is loaded.",
+                remedy="Give its digest: pipeline=…, or LINEAGE_PIPELINE in the service's "
+                "environment (lineage pipeline capture prints it where the image is built).",
+            ) from None
+
+
+def identity(_: Path) -> Any:  # noqa: ANN401 - nothing
+    """Loads nothing: for a service that reads :attr:`Following.path` itself."""

@@ -1,0 +1,354 @@
+"""Weights out of a store: verified byte by byte, and visible under their name only when whole."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
+
+from blake3 import blake3
+
+from lineage.artifacts import Gone, folder_of, recorded
+from lineage.digest import blake3_of
+from lineage.errors import (
+    Conflict,
+    IntegrityFailure,
+    LineageError,
+    NotFound,
+    StoreUnreachable,
+    UsageError,
+)
+from lineage.stored import CopyState, Entry, StoredWeights, read_listing
+from lineage.stores import CHUNK, Store, each, open_store
+from lineage.weights_cache import WeightsCache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from lineage.hashing import Progress
+    from lineage.stored import Copy
+
+AT_ONCE: Final = 50
+"""How often somebody else may put the same folder in place before us."""
+
+MOST_SYNCED: Final = 100
+"""Files that are written through to the disk one by one; more of them all at once."""
+
+T = TypeVar("T")
+
+logger = logging.getLogger("lineage.weights")
+
+
+def pull(
+    stored: StoredWeights,
+    out: Path | None = None,
+    *,
+    cache: WeightsCache | None = None,
+    progress: Progress | None = None,
+    force: bool = False,
+) -> Path:
+    """Fetch the weights of a version, from whichever store has them.
+
+    Args:
+        stored: what was registered, and where there are copies.
+        out: the folder that they are to appear in; None for the cache itself, read-only.
+        cache: what was fetched before.
+        progress: called with the number of bytes that are done.
+        force: replace a folder that was not pulled.
+
+    Returns:
+        The file or folder: every byte of it was just read, and is what was registered.
+
+    Raises:
+        NotFound: the registry knows of no copy.
+        IntegrityFailure: no store has the bytes that were registered; nothing was left behind.
+        StoreUnreachable: no store that could have them can be used.
+        Conflict: a folder that was not pulled stands in the way.
+        UsageError: the target cannot be written.
+    """
+    pulling = _Pulling(stored, cache or WeightsCache.default(), progress)
+    try:
+        return pulling.to_cache() if out is None else pulling.to(out, force=force)
+    except OSError as error:
+        raise UsageError(
+            f"The weights cannot be written: {error.filename}: {(error.strerror or '').lower()}.",
+            remedy="Make room, or name another folder (-o) or cache (LINEAGE_CACHE).",
+        ) from None
+
+
+@dataclass(frozen=True)
+class _Target:
+    """Where a file is to go, and the file."""
+
+    path: Path
+    entry: Entry
+
+
+class _Pulling:
+    """One pull, from the stores to the cache, and from the cache to the place."""
+
+    def __init__(
+        self, stored: StoredWeights, cache: WeightsCache, progress: Progress | None
+    ) -> None:
+        self._stored = stored
+        self._cache = cache
+        self._progress = progress
+        self._blake3 = recorded(stored)
+        self._name = stored.name
+        self._linking = False
+        self._open: dict[str, Store] = {}
+        self._objects: dict[str, dict[str, str]] = {}
+
+    def to(self, out: Path, *, force: bool) -> Path:
+        """Let the weights appear in a folder under their name."""
+        target = Path(os.path.abspath(out)) / self._name  # noqa: PTH100 - links are kept
+        note = self._cache.folder / "pulled" / blake3(os.fsencode(target)).hexdigest()
+        if target.is_dir() and not target.is_symlink() and not (force or note.exists()):
+            raise Conflict(
+                f"{target} is a folder that was not pulled, so it is not replaced.",
+                remedy="Name another folder (-o), move this one away, or say --force.",
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{self._name[:100]}-"))
+        try:
+            whole = self._assemble(beside)
+            _write_through(beside)
+            note.parent.mkdir(parents=True, exist_ok=True)
+            note.touch()
+            _put_in_place(whole, target, beside)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+        return target
+
+    def to_cache(self) -> Path:
+        """Let the weights appear in the cache under their name, and check what is there already."""
+        self._linking = True
+        place = self._cache.folder / "whole" / self._blake3.value
+        target = place / self._name
+        if target.exists() and self._is_whole(target):
+            return target
+        place.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(dir=place, prefix="."))
+        try:
+            whole = self._assemble(beside)
+            if target.is_dir():
+                shutil.rmtree(target)
+            _put_in_place(whole, target, beside)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+        return target
+
+    def _assemble(self, beside: Path) -> Path:
+        """The weights as a whole in a folder of our own, each byte read and right."""
+        whole = beside / self._name
+        targets = [_Target(whole / e.path if e.path else whole, e) for e in self._entries()]
+        for folder in {target.path.parent for target in targets}:
+            folder.mkdir(parents=True, exist_ok=True)
+        each(self._place, [target for target in targets if target.entry.size <= CHUNK])
+        for target in targets:
+            if target.entry.size > CHUNK:
+                self._place(target)
+        return whole
+
+    def _entries(self) -> tuple[Entry, ...]:
+        """The files: a single one, or those that the listing of a folder names."""
+        folder = next((copy for copy in self._stored.copies if copy.listing is not None), None)
+        if folder is None:
+            return (Entry("", self._stored.size, self._blake3),)
+        with suppress(OSError, IntegrityFailure):
+            text = self._listing.read_bytes()
+            return read_listing(text, self._blake3, self._stored.ref)
+
+        def fetch(store: Store, copy: Copy) -> tuple[Entry, ...]:
+            text, rows = folder_of(store, self._stored, copy)
+            self._listing.parent.mkdir(parents=True, exist_ok=True)
+            self._listing.write_bytes(text)
+            return tuple(entry for entry, _ in rows)
+
+        return self._from_a_store(fetch)
+
+    @property
+    def _listing(self) -> Path:
+        return self._cache.folder / "listings" / self._blake3.value
+
+    def _place(self, target: _Target) -> None:
+        """Write a file into its place, and check what is written; a bad cache is asked once."""
+        for _ in range(2):
+            if not self._cache.has(target.entry):
+                self._fetch(target.entry)
+            if _copy(self._cache.path(target.entry), target, link=self._linking):
+                return
+            self._cache.drop(target.entry)
+        raise IntegrityFailure(
+            f"The weights of {self._stored.ref} do not stay what they are on this disk.",
+            remedy="Check the disk of the cache, or name another: LINEAGE_CACHE.",
+        )
+
+    def _fetch(self, entry: Entry) -> None:
+        """Bring a file into the cache."""
+        if entry.size <= CHUNK:
+            self._from_a_store(lambda store, copy: self._fetch_small(store, copy, entry))
+            return
+        with self._cache.locked(entry):
+            if not self._cache.has(entry):
+                self._from_a_store(lambda store, copy: self._fetch_large(store, copy, entry))
+
+    def _fetch_small(self, store: Store, copy: Copy, entry: Entry) -> None:
+        try:
+            name = self._object(store, copy, entry)
+            data = store.read(name, 0, entry.size + 1) if entry.size else b""
+        except FileNotFoundError:
+            raise self._missing(store) from None
+        if not self._cache.add_bytes(entry, data):
+            raise self._wrong(store)
+        if self._progress is not None:
+            self._progress(entry.size)
+
+    def _fetch_large(self, store: Store, copy: Copy, entry: Entry) -> None:
+        """Go on behind what has arrived before; begin anew where that was something else."""
+        name = self._object(store, copy, entry)
+        if store.size(name) != entry.size:
+            raise self._missing(store) if store.size(name) is None else self._wrong(store)
+        part = self._cache.part(entry)
+        start = min(part.stat().st_size, entry.size) if part.exists() else 0
+        for begin in (start, 0) if start else (0,):
+            try:
+                blocks = store.stream(name, entry.size, begin)
+                if self._cache.add_stream(entry, blocks, begin, self._progress):
+                    return
+            except FileNotFoundError:
+                raise self._missing(store) from None
+        raise self._wrong(store)
+
+    def _object(self, store: Store, copy: Copy, entry: Entry) -> str:
+        if copy.listing is None:
+            return copy.object
+        known = self._objects.get(copy.store.name)
+        if known is None:
+            rows = folder_of(store, self._stored, copy)[1]
+            known = self._objects[copy.store.name] = {e.path: name for e, name in rows}
+        return known[entry.path]
+
+    def _from_a_store(self, fetch: Callable[[Store, Copy], T]) -> T:
+        """Ask one store after the other, those that were intact first."""
+        failed: list[LineageError] = []
+        for copy in self._copies():
+            try:
+                if copy.store.name not in self._open:
+                    self._open[copy.store.name] = open_store(copy.store)
+                return fetch(self._open[copy.store.name], copy)
+            except (StoreUnreachable, IntegrityFailure) as error:
+                logger.warning("%s", error)
+                failed.append(error)
+        if not failed:
+            raise NotFound(
+                f"The registry knows no store that has the weights of {self._stored.ref}.",
+                remedy="Store them from where they are: lineage register, in the checkout that "
+                "they were registered from.",
+            )
+        raise next((e for e in failed if isinstance(e, IntegrityFailure)), failed[0])
+
+    def _copies(self) -> list[Copy]:
+        """Those that were intact when somebody looked, and folders of this machine, first."""
+        return sorted(
+            self._stored.copies,
+            key=lambda c: (c.state is not CopyState.INTACT, not c.store.is_folder),
+        )
+
+    def _is_whole(self, target: Path) -> bool:
+        """Whether what was put into the cache before is still what was registered."""
+        from lineage.hashing import hash_path
+
+        try:
+            return hash_path(target, secure=True).blake3 == self._blake3
+        except LineageError:
+            return False
+
+    def _missing(self, store: Store) -> Gone:
+        return Gone(
+            f"The weights of {self._stored.ref} are not in store {store.address.name}.",
+            remedy=f"See where else they are: lineage verify {self._stored.ref}",
+        )
+
+    def _wrong(self, store: Store) -> IntegrityFailure:
+        return IntegrityFailure(
+            f"The weights of {self._stored.ref} in store {store.address.name} are not what was "
+            "registered.",
+            remedy=f"See where else they are: lineage verify {self._stored.ref}",
+        )
+
+
+def _copy(source: Path, target: _Target, *, link: bool) -> bool:
+    """Copy a file (inside the cache, link it) and read it; whether it is what it should be."""
+    entry = target.entry
+    if link:
+        target.path.unlink(missing_ok=True)
+        with suppress(OSError):
+            target.path.hardlink_to(source)
+            return _is(target.path, entry)
+    if entry.size <= CHUNK:
+        try:
+            data = source.read_bytes()
+        except FileNotFoundError:
+            return False
+        target.path.write_bytes(data)
+        return blake3_of(data) == entry.blake3
+    hasher = blake3(max_threads=blake3.AUTO)
+    with source.open("rb") as reading, target.path.open("wb") as writing:
+        for block in _blocks(reading):
+            hasher.update(block)
+            writing.write(block)
+    return hasher.hexdigest() == entry.blake3.value
+
+
+def _is(path: Path, entry: Entry) -> bool:
+    hasher = blake3(max_threads=blake3.AUTO)
+    with path.open("rb") as file:
+        for block in _blocks(file):
+            hasher.update(block)
+    return hasher.hexdigest() == entry.blake3.value
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    while block := file.read(CHUNK):
+        yield block
+
+
+def _write_through(folder: Path) -> None:
+    """Let what was written survive a loss of power before it is seen."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    if len(files) > MOST_SYNCED:
+        os.sync()
+        return
+    for path in files:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _put_in_place(whole: Path, target: Path, beside: Path) -> None:
+    """Let a whole file or folder appear under its name; others may be doing the same."""
+    for number in range(AT_ONCE):
+        try:
+            if target.is_dir() and not target.is_symlink():
+                target.rename(beside / f"former-{number}")
+            elif whole.is_dir():
+                target.unlink(missing_ok=True)
+            whole.replace(target)
+            break
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR):
+                raise
+    descriptor = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

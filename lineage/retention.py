@@ -1,0 +1,187 @@
+"""Which weights nothing can need any more, by a stated policy (docs/guides/backups.md)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlmodel import col, func, select
+
+from lineage import times
+from lineage.components import Kind
+from lineage.errors import Conflict, NotFound, UsageError
+from lineage.names import Reference
+from lineage.store import copies, events, slots, tables, versions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlmodel import Session
+
+    from lineage.requests import Keeping
+
+MOST_DAYS: Final = 36_500
+
+
+def unneeded(session: Session, keeping: Keeping, at: str) -> list[dict[str, Any]]:
+    """JSON of each copy that nothing can need any more, by version and store.
+
+    Raises:
+        UsageError: the policy makes no sense.
+    """
+    if keeping.last < 1 or not 0 <= keeping.days <= MOST_DAYS:
+        raise UsageError(
+            "At least the newest version of each model is kept, and a number of days.",
+            remedy="Say --keep-last 1 or more, and --keep-days 0 to 36500.",
+        )
+    copy, version = tables.WeightsCopy, tables.ModelVersion
+    rows = session.exec(
+        select(copy, version)
+        .where(col(copy.removed_at).is_(None), version.id == copy.version_id)
+        .order_by(version.model, col(version.number), copy.store)
+    ).all()
+    left = _left_at(session)
+    needed = _needed(session, [row for _, row in rows], keeping, left, at)
+    return [
+        {
+            "ref": f"{row.model}@{row.number}",
+            "store": held.store,
+            "weights": row.weights_digest,
+            "size": held.size,
+            "files": held.files,
+            "registered_at": row.registered_at,
+            "last_served_at": left.get(f"{row.model}@{row.number}"),
+        }
+        for held, row in rows
+        if row.id not in needed
+    ]
+
+
+def remove(
+    session: Session, reference: str, store: str, keeping: Keeping, at: str, actor: str
+) -> dict[str, Any]:
+    """Record that the copy of a version in a store is taken away; JSON of it.
+
+    The version's row and its digests stay for ever.
+
+    Raises:
+        NotFound: there is no such copy.
+        Conflict: something needs it.
+    """
+    version = versions.find_version(session, Reference.parse(reference))
+    ref = f"{version.model}@{version.number}"
+    rows = [copy for copy, held in copies.live(session, version.id or 0) if held.name == store]
+    if not rows:
+        raise NotFound(
+            f"Store {store[:60]!r} is not known to hold the weights of {ref}.",
+            remedy=f"See where they are: lineage show {ref}",
+        )
+    named = (
+        one for one in unneeded(session, keeping, at) if one["ref"] == ref and one["store"] == store
+    )
+    found = next(named, None)
+    if found is None:
+        raise Conflict(
+            f"The weights of {ref} are needed.", remedy="See what is not: lineage gc (a dry run)."
+        )
+    row = rows[0]
+    row.removed_at, row.removed_by = at, actor
+    session.add(row)
+    session.flush()
+    events.append(
+        session,
+        at=at,
+        actor=actor,
+        kind="weights-removed",
+        subject=ref,
+        payload={"store": store, "object": row.object, "weights": version.weights_digest}
+        | {"keep_last": keeping.last, "keep_days": keeping.days},
+        also=[version.model, f"store:{store}"],
+    )
+    return found
+
+
+def _needed(
+    session: Session,
+    rows: Iterable[tables.ModelVersion],
+    keeping: Keeping,
+    left: dict[str, str],
+    at: str,
+) -> set[int | None]:
+    """The versions whose weights something can still need."""
+    since = times.written(times.moment(at) - dt.timedelta(days=keeping.days))
+    held = {row.id: row for row in rows}
+    kept: set[int | None] = _standing(session) | _candidates(session)
+    for row in held.values():
+        served = left.get(f"{row.model}@{row.number}", "")
+        if row.registered_at >= since or served >= since:
+            kept.add(row.id)
+    for model in {row.model for row in held.values()}:
+        kept |= _newest(session, model, keeping.last)
+    weights = {row.weights_blake3 for row in held.values() if row.id in kept}
+    kept |= {row.id for row in held.values() if row.weights_blake3 in weights}
+    return kept | _parents(session, kept)
+
+
+def _standing(session: Session) -> set[int | None]:
+    """What serves or stands by anywhere."""
+    found: set[int | None] = set()
+    for slot in session.exec(select(tables.Slot)):
+        found |= {getattr(slot, f"{side}_version_id") for side in slots.SIDES}
+    return found
+
+
+def _candidates(session: Session) -> set[int | None]:
+    """What passes with a pipeline version that is deployed anywhere: it could stand by."""
+    table, deployed = tables.Validation, tables.PipelineDeployment
+    newest = select(func.max(table.id)).group_by(col(table.version_id), col(table.pipeline_digest))
+    query = select(table.version_id).where(
+        col(table.id).in_(newest),
+        col(table.passed).is_(True),
+        deployed.pipeline == table.pipeline,
+        deployed.digest == table.pipeline_digest,
+    )
+    return set(session.exec(query).all())
+
+
+def _newest(session: Session, model: str, count: int) -> set[int | None]:
+    table = tables.ModelVersion
+    return set(
+        session.exec(
+            select(table.id)
+            .where(table.model == model, table.kind == Kind.PRODUCTION.value)
+            .order_by(col(table.number).desc())
+            .limit(count)
+        )
+    )
+
+
+def _parents(session: Session, kept: set[int | None]) -> set[int | None]:
+    """What those that are kept were made from, all the way up."""
+    table = tables.ModelVersion
+    found: set[int | None] = set()
+    pending = [one for one in kept if one is not None]
+    while pending:
+        row = session.get(table, pending.pop())
+        if row is not None and row.parent_id is not None and row.parent_id not in found:
+            found.add(row.parent_id)
+            pending.append(row.parent_id)
+    return found
+
+
+def _left_at(session: Session) -> dict[str, str]:
+    """When each version last left a slot, or came to serve in one that it is still in."""
+    table = tables.Event
+    standing: dict[str, set[str]] = {}
+    found: dict[str, str] = {}
+    moves = ("promoted", "released", "deployed", "rolled-back", "retired", "backup-set")
+    query = select(table).where(col(table.kind).in_(moves)).order_by(col(table.seq))
+    for event in session.exec(query):
+        for subject, state in json.loads(event.payload).get("slots", {}).items():
+            model = subject.partition("@")[0]
+            now = {f"{model}@{state[side]['version']}" for side in slots.SIDES if state.get(side)}
+            for ref in now | standing.get(subject, set()):
+                found[ref] = event.at
+            standing[subject] = now
+    return found

@@ -1,0 +1,278 @@
+"""Stores and copies: from values to rows and back."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import col, func, select
+
+from lineage.decision import HeldCopy, RolledBack
+from lineage.digest import Digest, blake3_of, canonical_bytes
+from lineage.errors import NotFound
+from lineage.store import tables
+from lineage.stored import Copy, CopyState, Look, StoreAddress, StoredWeights
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlmodel import Session
+
+    from lineage.stored import NewCopy
+
+COPY = tables.WeightsCopy
+CHECK = tables.CopyCheck
+
+
+def address(row: tables.Store) -> StoreAddress:
+    """The value that a row holds."""
+    return StoreAddress(row.name, row.url, json.loads(row.config))
+
+
+def find_store(session: Session, name: str) -> tables.Store:
+    """The store of a name.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = session.get(tables.Store, name)
+    if row is None:
+        raise NotFound(
+            f"The registry knows no store {name[:60]!r}.",
+            remedy="See them: lineage store list, or add it: lineage store add",
+        )
+    return row
+
+
+def ensure_store(
+    session: Session, wanted: StoreAddress, at: str, actor: str
+) -> tuple[tables.Store, bool]:
+    """The store of a URL, recorded if it is new, and whether it is.
+
+    It keeps its first name; a new one whose name is taken is told apart by a digest of its URL.
+    """
+    table = tables.Store
+    row = session.exec(select(table).where(table.url == wanted.url)).first()
+    if row is not None:
+        return row, False
+    name = wanted.name
+    if session.get(table, name) is not None:
+        name = f"{name[:110]}-{blake3_of(wanted.url.encode()).value[:8]}"
+    row = table(
+        name=name,
+        url=wanted.url,
+        config=canonical_bytes(dict(wanted.config)).decode(),
+        added_at=at,
+        added_by=actor,
+    )
+    session.add(row)
+    session.flush()
+    return row, True
+
+
+def live(session: Session, version_id: int) -> Sequence[tuple[tables.WeightsCopy, tables.Store]]:
+    """The copies of a version that were not removed, by the store's name."""
+    return session.exec(
+        select(COPY, tables.Store)
+        .where(
+            COPY.version_id == version_id,
+            col(COPY.removed_at).is_(None),
+            tables.Store.name == COPY.store,
+        )
+        .order_by(COPY.store)
+    ).all()
+
+
+def add(
+    session: Session,
+    version: tables.ModelVersion,
+    new: NewCopy,
+    at: str,
+    actor: str,
+) -> bool:
+    """Record a copy that was read back just now; whether it is new.
+
+    A copy that was found missing or wrong before, and is right again, is looked at again.
+    """
+    assert version.id is not None  # noqa: S101 - it was read from the table
+    store, _ = ensure_store(session, new.store, at, actor)
+    rows = [copy for copy, held in live(session, version.id) if held.name == store.name]
+    created = not rows
+    if created:
+        row = COPY(
+            version_id=version.id,
+            store=store.name,
+            object=new.object,
+            listing=new.listing,
+            size=version.weights_size or 0,
+            files=version.weights_files or 1,
+            found_there=new.found_there,
+            repository=new.repository,
+            revision=new.revision,
+            stored_at=at,
+            stored_by=actor,
+        )
+        session.add(row)
+        session.flush()
+        rows = [row]
+    if created or _newest(session, rows[0].id or 0).state != CopyState.INTACT:
+        checked(session, rows[0], Look(store.name, CopyState.INTACT, deep=True), at, actor)
+    return created
+
+
+def checked(session: Session, copy: tables.WeightsCopy, look: Look, at: str, actor: str) -> None:
+    """Record what a look at a copy found."""
+    session.add(
+        CHECK(
+            copy_id=copy.id or 0,
+            state=look.state.value,
+            deep=look.deep,
+            checked_at=at,
+            checked_by=actor,
+        )
+    )
+    session.flush()
+
+
+def held(session: Session, version_id: int) -> tuple[HeldCopy, ...]:
+    """The copies of a version as the guard looks at them."""
+    found = []
+    for copy, store in live(session, version_id):
+        check = _newest(session, copy.id or 0)
+        found.append(
+            HeldCopy(store.name, check.state, check.deep, check.checked_at, check.checked_by)
+        )
+    return tuple(found)
+
+
+def stored(session: Session, version: tables.ModelVersion) -> StoredWeights:
+    """The weights of a version, and where they are.
+
+    Raises:
+        NotFound: it was registered without weights.
+    """
+    ref = f"{version.model}@{version.number}"
+    if version.weights_digest is None or version.weights_path is None:
+        raise NotFound(f"{ref} was registered without weights.", remedy="Name a version with some.")
+    blake3 = version.weights_blake3
+    return StoredWeights(
+        ref,
+        Digest(version.weights_digest),
+        Digest(blake3) if blake3 is not None else None,
+        version.weights_path,
+        version.weights_size or 0,
+        version.weights_files or 1,
+        tuple(_copy(session, row, store) for row, store in live(session, version.id or 0)),
+    )
+
+
+def of_weights(session: Session, blake3: str) -> tuple[Copy, ...]:
+    """The copies of any version with these weights, one for each store."""
+    rows = session.exec(
+        select(COPY, tables.Store)
+        .join(tables.ModelVersion, col(tables.ModelVersion.id) == col(COPY.version_id))
+        .where(
+            tables.ModelVersion.weights_blake3 == blake3,
+            col(COPY.removed_at).is_(None),
+            tables.Store.name == COPY.store,
+        )
+        .order_by(col(COPY.id))
+    )
+    found = {store.name: _copy(session, row, store) for row, store in rows}
+    return tuple(found.values())
+
+
+def held_by(session: Session, name: str) -> tuple[StoredWeights, ...]:
+    """The weights that a store holds, each with that copy alone, by version.
+
+    Raises:
+        NotFound: there is no such store.
+    """
+    find_store(session, name)
+    version = tables.ModelVersion
+    rows = session.exec(
+        select(version)
+        .join(COPY, col(COPY.version_id) == col(version.id))
+        .where(COPY.store == name, col(COPY.removed_at).is_(None))
+        .order_by(version.model, col(version.number))
+    )
+    return tuple(stored(session, row).only_in(name) for row in rows.all())
+
+
+def mark_rolled_back(
+    session: Session, environment: str, version_id: int, reason: str | None, at: str, actor: str
+) -> None:
+    """Keep a version that a rollback took out from coming back on the verdicts that there are."""
+    newest = session.exec(select(func.max(tables.Validation.id))).one()
+    session.add(
+        tables.RolledBack(
+            environment=environment,
+            version_id=version_id,
+            verdicts_until=newest or 0,
+            reason=reason,
+            at=at,
+            by=actor,
+        )
+    )
+    session.flush()
+
+
+def rolled_back(session: Session, environment: str, version_id: int) -> RolledBack | None:
+    """The newest rollback that took a version out of an environment."""
+    table = tables.RolledBack
+    row = session.exec(
+        select(table)
+        .where(table.version_id == version_id, table.environment == environment)
+        .order_by(col(table.id).desc())
+        .limit(1)
+    ).first()
+    return RolledBack(row.verdicts_until, row.reason, row.at, row.by) if row else None
+
+
+def stores(session: Session) -> list[dict[str, Any]]:
+    """JSON of every store, by name, with how many copies it holds."""
+    table = tables.Store
+    counts: dict[str, int] = dict(
+        session.exec(
+            select(COPY.store, func.count())
+            .where(col(COPY.removed_at).is_(None))
+            .group_by(COPY.store)
+        ).all()
+    )
+    rows = session.exec(select(table).order_by(table.name))
+    return [
+        address(row).to_json()
+        | {"copies": counts.get(row.name, 0), "added_at": row.added_at, "added_by": row.added_by}
+        for row in rows
+    ]
+
+
+def removed_lately(session: Session, store: str, since: str) -> bool:
+    """Whether something was removed from a store since a moment."""
+    query = select(COPY.id).where(COPY.store == store, col(COPY.removed_at) >= since).limit(1)
+    return session.exec(query).first() is not None
+
+
+def _copy(session: Session, row: tables.WeightsCopy, store: tables.Store) -> Copy:
+    check = _newest(session, row.id or 0)
+    return Copy(
+        address(store),
+        row.object,
+        row.listing,
+        CopyState(check.state),
+        check.deep,
+        check.checked_at,
+        check.checked_by,
+        row.stored_at,
+        row.stored_by,
+        row.found_there,
+        row.repository,
+        row.revision,
+    )
+
+
+def _newest(session: Session, copy_id: int) -> tables.CopyCheck:
+    """The look at a copy that counts; storing it was the first."""
+    return session.exec(
+        select(CHECK).where(CHECK.copy_id == copy_id).order_by(col(CHECK.id).desc()).limit(1)
+    ).one()

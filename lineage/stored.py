@@ -1,0 +1,376 @@
+"""Where the bytes of a version's weights are: stores, copies, and what looking at them found. Pure.
+
+A store is a DVC remote. What is recorded of it holds no secret: each host brings its own.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from lineage.digest import TREE_HEADER, Digest, blake3_of
+from lineage.errors import IntegrityFailure, UsageError
+from lineage.names import check_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SCHEMES: Final = (
+    "file",
+    "s3",
+    "gs",
+    "azure",
+    "oss",
+    "ssh",
+    "hdfs",
+    "webhdfs",
+    "http",
+    "https",
+    "webdav",
+    "webdavs",
+    "gdrive",
+)
+"""What a store's URL may begin with."""
+
+PUBLIC: Final = frozenset(
+    {
+        "account_name",
+        "allow_anonymous_login",
+        "endpointurl",
+        "jobs",
+        "oss_endpoint",
+        "port",
+        "projectname",
+        "region",
+        "sse",
+        "ssl_verify",
+        "use_ssl",
+        "use_https",
+    }
+)
+"""The settings of a DVC remote that are recorded: where it is, nothing that opens it."""
+
+_OBJECT: Final = re.compile(r"[0-9a-f]{32}(\.dir)?", re.ASCII)
+_LINE: Final = re.compile(rb"(0|[1-9][0-9]{0,18}) ", re.ASCII)
+_ENTRY_END: Final = re.compile(rb" (0|[1-9][0-9]{0,18}) ([0-9a-f]{64})\n", re.ASCII)
+
+
+@dataclass(frozen=True)
+class StoreAddress:
+    """A store's name in the registry, its URL, and the public settings of its DVC remote."""
+
+    name: str
+    url: str
+    config: Mapping[str, str | int | bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be a store, and what must not be recorded.
+
+        Raises:
+            UsageError: the name, the URL or a setting is not valid.
+        """
+        check_name("store", self.name)
+        check_url(self.url)
+        secret = sorted(set(self.config) - PUBLIC)
+        if secret:
+            raise UsageError(
+                f"The setting {secret[0][:40]!r} of a store is not recorded.",
+                remedy="Keep it on each host, in DVC's own configuration: dvc remote modify "
+                f"--global {self.name} {secret[0][:40]} …",
+            )
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder of this machine."""
+        return self.url.startswith("file:")
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON of a store."""
+        return {"name": self.name, "url": self.url, "config": dict(self.config)}
+
+
+def check_url(url: str) -> str:
+    """A store's URL, if it is of a kind that DVC reaches and holds no password.
+
+    Raises:
+        UsageError: it is not.
+    """
+    try:
+        parts = urlsplit(url)
+        password = parts.password
+    except ValueError:
+        parts, password = urlsplit(""), None
+    whole = bool(parts.path.strip("/")) if parts.scheme == "file" else bool(parts.netloc)
+    if parts.scheme not in SCHEMES or not whole or not url.isprintable() or len(url) > 1000:
+        raise UsageError(
+            f"{url[:60].partition('?')[0]!r} is not the URL of a store.",
+            remedy="Name a folder, or a URL such as s3://bucket/path that DVC can reach.",
+        )
+    if password is not None or parts.query or parts.fragment:
+        raise UsageError(
+            "A store's URL holds no password and no query.",
+            remedy="Keep credentials on each host, in DVC's own configuration or the environment.",
+        )
+    return url
+
+
+class CopyState(StrEnum):
+    """What looking at a copy found."""
+
+    INTACT = "intact"
+    MISSING = "missing"
+    CHANGED = "changed"
+    UNREACHABLE = "unreachable"
+    """The store did not answer, so nobody knows."""
+
+
+@dataclass(frozen=True)
+class NewCopy:
+    """Weights that were put into a store, and read back: what registering records of them.
+
+    ``object`` is DVC's id of the file or of the folder (``….dir``); ``listing`` the object that
+    lists a folder's files with their BLAKE3. ``found_there`` tells that they were there before.
+    """
+
+    store: StoreAddress
+    object: str
+    listing: str | None = None
+    found_there: bool = False
+    repository: str | None = None
+    revision: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse ids that are none.
+
+        Raises:
+            UsageError: they are not DVC's.
+        """
+        for name in (self.object, *([self.listing] if self.listing is not None else [])):
+            self.check_object(name)
+        if self.object.endswith(".dir") != (self.listing is not None):
+            raise UsageError(
+                "A copy of a folder, and of nothing else, has a listing.",
+                remedy="Give the object that lists the files with their BLAKE3 as `listing`.",
+            )
+
+    @staticmethod
+    def check_object(name: str) -> str:
+        """An object's name, if it is one.
+
+        Raises:
+            UsageError: it is none.
+        """
+        if _OBJECT.fullmatch(name) is None:
+            raise UsageError(
+                f"{name[:40]!r} is no object of a store.",
+                remedy="Name it as DVC does: 32 hex digits, with .dir for a folder.",
+            )
+        return name
+
+    def to_json(self) -> dict[str, Any]:
+        """What is sent to a server."""
+        return {
+            "store": self.store.to_json(),
+            "object": self.object,
+            "listing": self.listing,
+            "found_there": self.found_there,
+            "repository": self.repository,
+            "revision": self.revision,
+        }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> NewCopy:
+        """What :meth:`to_json` wrote."""
+        return cls(**{**body, "store": StoreAddress(**body["store"])})
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A recorded copy, and what the newest look at it found."""
+
+    store: StoreAddress
+    object: str
+    listing: str | None
+    state: CopyState
+    deep: bool
+    checked_at: str
+    checked_by: str
+    stored_at: str
+    stored_by: str
+    found_there: bool = False
+    repository: str | None = None
+    revision: str | None = None
+
+    @property
+    def as_new(self) -> NewCopy:
+        """The same as it would be recorded for another version with these weights."""
+        return NewCopy(
+            self.store, self.object, self.listing, self.found_there, self.repository, self.revision
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON of a copy."""
+        return {
+            "store": self.store.to_json(),
+            "object": self.object,
+            "listing": self.listing,
+            "state": self.state.value,
+            "deep": self.deep,
+            "checked_at": self.checked_at,
+            "checked_by": self.checked_by,
+            "stored_at": self.stored_at,
+            "stored_by": self.stored_by,
+            "found_there": self.found_there,
+            "repository": self.repository,
+            "revision": self.revision,
+        }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Copy:
+        """What :meth:`to_json` wrote."""
+        read = {"store": StoreAddress(**body["store"]), "state": CopyState(body["state"])}
+        return cls(**{**body, **read})
+
+
+@dataclass(frozen=True)
+class Look:
+    """What looking into one store for a version's weights found, and why where it is not good."""
+
+    store: str
+    state: CopyState
+    deep: bool
+    detail: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON of a look."""
+        return {
+            "store": self.store,
+            "state": self.state.value,
+            "deep": self.deep,
+            "detail": self.detail,
+        }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Look:
+        """What :meth:`to_json` wrote."""
+        return cls(**{**body, "state": CopyState(body["state"])})
+
+
+@dataclass(frozen=True)
+class StoredWeights:
+    """The weights of a version: what they are, and where there are copies of them.
+
+    ``size`` is in bytes over all ``files``; ``folder`` tells a folder from a file.
+    """
+
+    ref: str
+    digest: Digest
+    blake3: Digest | None
+    path: str
+    size: int
+    files: int
+    copies: tuple[Copy, ...]
+
+    @property
+    def name(self) -> str:
+        """What the file or folder is called, never a way out of the folder that it is put in.
+
+        Raises:
+            IntegrityFailure: the recorded path ends in no name.
+        """
+        name = PurePosixPath(self.path.replace("\\", "/")).name
+        if name in ("", ".", "..") or not name.isprintable():
+            raise IntegrityFailure(
+                f"The weights of {self.ref} have no name: {self.path[:60]!r} was recorded.",
+                remedy="Register them again under a name.",
+            )
+        return name
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON of `GET …/versions/{n}/weights`."""
+        return {
+            "ref": self.ref,
+            "weights": self.digest,
+            "blake3": self.blake3,
+            "path": self.path,
+            "size": self.size,
+            "files": self.files,
+            "copies": [copy.to_json() for copy in self.copies],
+        }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> StoredWeights:
+        """What :meth:`to_json` wrote."""
+        blake3 = body["blake3"]
+        return cls(
+            body["ref"],
+            Digest(body["weights"]),
+            Digest(blake3) if blake3 is not None else None,
+            body["path"],
+            body["size"],
+            body["files"],
+            tuple(Copy.from_json(copy) for copy in body["copies"]),
+        )
+
+    def only_in(self, store: str) -> StoredWeights:
+        """The same with the copy of one store alone."""
+        return replace(self, copies=tuple(c for c in self.copies if c.store.name == store))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of a folder of weights: its path in it, its size in bytes, and its BLAKE3."""
+
+    path: str
+    size: int
+    blake3: Digest
+
+
+def read_listing(text: bytes, blake3: Digest, ref: str) -> tuple[Entry, ...]:
+    """The files of a folder, from the encoding that its BLAKE3 was taken of (design §3).
+
+    Args:
+        text: the listing's bytes, from wherever.
+        blake3: the recorded digest: nothing of a listing that has another is believed.
+        ref: the version, for messages.
+
+    Raises:
+        IntegrityFailure: it is another listing, or one of its paths would leave the folder.
+    """
+    if blake3_of(text) != blake3 or not text.startswith(TREE_HEADER):
+        raise IntegrityFailure(
+            f"The list of the files of {ref} is not the one that was registered.",
+            remedy=f"See where else it is stored: lineage verify {ref}",
+        )
+    entries, position = [], len(TREE_HEADER)
+    while position < len(text):
+        length = _LINE.match(text, position)
+        end = length.end() + int(length[1]) if length else len(text)
+        rest = _ENTRY_END.match(text, end)
+        if length is None or rest is None:
+            raise IntegrityFailure(
+                f"The list of the files of {ref} cannot be read.", remedy="Register it again."
+            )
+        path = inside(text[length.end() : end].decode("utf-8", "surrogateescape"), ref)
+        entries.append(Entry(path, int(rest[1]), Digest(f"blake3:{rest[2].decode()}")))
+        position = rest.end()
+    return tuple(entries)
+
+
+def inside(path: str, ref: str) -> str:
+    """A file's path in a folder, if it stays in it.
+
+    Raises:
+        IntegrityFailure: it is absolute, climbs out, or cannot be a file's name.
+    """
+    parts = path.split("/")
+    if "\0" in path or "\\" in path or any(part in ("", ".", "..") for part in parts):
+        raise IntegrityFailure(
+            f"The weights of {ref} hold a file that would leave their folder: {path[:60]!r}.",
+            remedy="Do not use them; whoever registered them should do so again.",
+        )
+    return path

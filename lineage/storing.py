@@ -1,0 +1,273 @@
+"""What a person does with weights: the project, the registry and the stores together."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from lineage import artifacts
+from lineage.errors import IntegrityFailure, LineageError, NotFound, StoreUnreachable, UsageError
+from lineage.names import Reference, check_name
+from lineage.stored import CopyState, Look, StoreAddress, StoredWeights
+from lineage.stores import open_store, remote_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from lineage.answers import Serving
+    from lineage.captured import Captured, Wanted
+    from lineage.connecting import AnyRegistry
+    from lineage.hashing import Progress
+    from lineage.project import Project
+
+LOCAL: Final = "local"
+"""What the store of a project without a DVC remote is called."""
+
+GLANCE: Final = 5.0
+"""Seconds that a move waits for a store to say whether the bytes are still there."""
+
+
+def store_of(project: Project) -> StoreAddress:
+    """Where the weights of a project are stored.
+
+    The DVC remote that ``[artifacts] remote`` names, else DVC's default one; where there is none,
+    ``.lineage/store``.
+
+    Raises:
+        UsageError: DVC knows no remote of this name, or it cannot be a store.
+    """
+    named = project.config.artifacts.remote
+    if named is not False:
+        found = remote_of(project.root, named)
+        if found is not None:
+            return found
+    folder = project.own_folder() / "store"
+    return StoreAddress(LOCAL, folder.resolve().as_uri())
+
+
+def put_into_store(
+    project: Project,
+    registry: AnyRegistry,
+    model: str,
+    wanted: Wanted,
+    captured: Captured,
+    progress: Progress | None = None,
+) -> Captured:
+    """Store the weights that were captured; what was captured, with where they are.
+
+    What the registry knows to be there already is only looked for.
+
+    Raises:
+        CaptureError: the weights changed since they were captured.
+        StoreUnreachable: the store does not take them.
+        UsageError: the store is not configured as it can be used.
+    """
+    weights = captured.components.weights
+    if weights is None or weights.blake3 is None:
+        return captured
+    address = store_of(project)
+    store = open_store(address)
+    described = StoredWeights(
+        model, weights.digest, weights.blake3, weights.path, weights.size, weights.files, ()
+    )
+    for known in registry.copies_of(weights.blake3):
+        if known.store.url != address.url or known.state is CopyState.CHANGED:
+            continue
+        if artifacts.look(store, described, known, deep=False).state is CopyState.INTACT:
+            return replace(captured, stored=(known.as_new,))
+    path, follow = project.weights_source(model, wanted)
+    with project.cache() as cache:
+        copy = artifacts.put(
+            store,
+            path,
+            weights,
+            cache=cache,
+            progress=progress,
+            follow=follow,
+            project=project.root,
+        )
+    code = captured.components.code
+    made = replace(
+        copy,
+        repository=code.remote if code else None,
+        revision=code.commit if code else None,
+    )
+    return replace(captured, stored=(made,))
+
+
+def verify(
+    registry: AnyRegistry, reference: str, *, deep: bool = True, actor: str
+) -> tuple[StoredWeights, tuple[Look, ...]]:
+    """Look into every store for the weights of a version, and record what was found.
+
+    Raises:
+        NotFound: the version does not exist, or is in no store.
+    """
+    stored = registry.stored(reference)
+    if not stored.copies:
+        raise NotFound(
+            f"The weights of {stored.ref} are in no store.",
+            remedy="Store them from the checkout that they were registered from: lineage register",
+        )
+    looks = look_at(stored, deep=deep)
+    return registry.record_looks(stored.ref, looks, actor=actor), looks
+
+
+def look_at(stored: StoredWeights, *, deep: bool) -> tuple[Look, ...]:
+    """Look into every store that should hold the weights of a version."""
+    found = []
+    for copy in stored.copies:
+        deeply = deep or copy.state is CopyState.CHANGED
+        try:
+            found.append(artifacts.look(open_store(copy.store), stored, copy, deep=deeply))
+        except (StoreUnreachable, UsageError) as error:
+            found.append(Look(copy.store.name, CopyState.UNREACHABLE, deeply, str(error)))
+    return tuple(found)
+
+
+def check_backups(
+    registry: AnyRegistry,
+    environment: str | None,
+    model: str | None = None,
+    *,
+    deep: bool,
+    actor: str,
+) -> list[Serving]:
+    """Look for the bytes of every backup and record what was found; each slot that serves, after.
+
+    Raises:
+        NotFound: there is no such environment or model.
+    """
+    if model is not None:
+        slots = [registry.serving(model, environment or "production")]
+    else:
+        slots = registry.all_serving(environment)
+    checked = []
+    for slot in slots:
+        if slot.backup is not None:
+            stored = registry.stored(slot.backup.ref)
+            looks = look_at(stored, deep=deep)
+            registry.record_looks(stored.ref, looks, backup_in=slot.environment, actor=actor)
+            slot = registry.serving(slot.model, slot.environment)
+        if slot.serving is not None:
+            checked.append(slot)
+    return checked
+
+
+def copy_to(
+    registry: AnyRegistry, reference: str, name: str, *, actor: str
+) -> tuple[StoredWeights, bool]:
+    """Bring the weights of a version to another store; whether it did not have them.
+
+    Raises:
+        NotFound: the version or the store does not exist, or the version is in no store.
+        IntegrityFailure: no store has the bytes that were registered.
+        StoreUnreachable: one of the stores cannot be used.
+    """
+    target = named_store(registry, name)
+    stored = registry.stored(reference)
+    there = next((copy for copy in stored.copies if copy.store.name == name), None)
+    if there is not None:
+        found = artifacts.look(open_store(there.store), stored, there, deep=True)
+        if found.state is CopyState.INTACT:
+            return registry.record_looks(stored.ref, [found], actor=actor), False
+    failed: list[LineageError] = []
+    for copy in stored.copies:
+        if copy.store.name == name:
+            continue
+        try:
+            new = artifacts.copy_over(open_store(copy.store), copy, open_store(target), stored)
+        except (IntegrityFailure, StoreUnreachable) as error:
+            failed.append(error)
+        else:
+            return registry.add_copy(stored.ref, new, actor=actor), True
+    if failed:
+        raise failed[0]
+    raise NotFound(
+        f"The weights of {stored.ref} are in no other store.",
+        remedy="Store them from the checkout that they were registered from: lineage register",
+    )
+
+
+def named_store(registry: AnyRegistry, name: str) -> StoreAddress:
+    """A store that the registry knows.
+
+    Raises:
+        NotFound: there is none of this name.
+    """
+    check_name("store", name)
+    for row in registry.stores():
+        if row["name"] == name:
+            return StoreAddress(row["name"], row["url"], row["config"])
+    raise NotFound(
+        f"The registry knows no store {name!r}.",
+        remedy="See them: lineage store list, or add it: lineage store add",
+    )
+
+
+def add_store(
+    project: Project,
+    registry: AnyRegistry,
+    name: str,
+    url: str | None,
+    settings: dict[str, Any],
+    *,
+    actor: str,
+) -> tuple[StoreAddress, bool]:
+    """Record a store: a URL, a folder, or the DVC remote of this name; whether it is new.
+
+    Raises:
+        UsageError: it cannot be a store.
+        StoreUnreachable: it cannot be opened from here.
+    """
+    check_name("store", name)
+    if url is None:
+        found = remote_of(project.root, name)
+        assert found is not None  # noqa: S101 - a name was given
+        address = StoreAddress(name, found.url, {**found.config, **settings})
+    else:
+        address = StoreAddress(name, as_url(url), settings)
+    open_store(address).size("0" * 32)
+    return address, registry.add_store(address, actor=actor)
+
+
+def as_url(text: str) -> str:
+    """A store's URL; a path is a folder of this machine."""
+    from pathlib import Path
+
+    return text.rstrip("/") if "://" in text else Path(text).resolve().as_uri()
+
+
+def glance_before(registry: AnyRegistry, reference: str, environment: str, *, actor: str) -> None:
+    """Before a promotion: at what is to serve, and at what serves now and is to stand by."""
+    model = Reference.parse(reference).model
+    glance(registry, [reference, f"{model}@{environment}"], actor=actor)
+
+
+def glance(registry: AnyRegistry, references: Iterable[str], *, actor: str) -> None:
+    """Before a move, see whether the bytes that it rests on are still there, if that is quick.
+
+    What was found out is recorded; a store that does not answer in time proves nothing.
+    """
+    for reference in references:
+        with suppress(LineageError):
+            stored = registry.stored(reference)
+            looks = [
+                look
+                for look, copy in zip(_quickly(stored), stored.copies, strict=False)
+                if look.state not in (copy.state, CopyState.UNREACHABLE)
+            ]
+            if looks:
+                registry.record_looks(stored.ref, looks, actor=actor)
+
+
+def _quickly(stored: StoredWeights) -> Sequence[Look]:
+    found: list[Look] = []
+    looking = threading.Thread(
+        target=lambda: found.extend(look_at(stored, deep=False)), name="glance", daemon=True
+    )
+    looking.start()
+    looking.join(GLANCE)
+    return tuple(found) if not looking.is_alive() else ()

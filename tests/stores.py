@@ -1,0 +1,188 @@
+"""Real stores: a folder, an S3 server on loopback, and a way to it on which things go wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import random
+import socket
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from moto.server import ThreadedMotoServer
+
+from lineage.components import Weights
+from lineage.hashing import hash_path
+from lineage.stored import Copy, CopyState, StoreAddress, StoredWeights
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from lineage.stored import NewCopy
+
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "AKIATEST",
+    "AWS_SECRET_ACCESS_KEY": "test-secret",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
+_BUCKETS = itertools.count()
+
+
+@dataclass
+class Bucket:
+    """A bucket of the S3 server, looked into from behind."""
+
+    client: Any
+    name: str
+    endpoint: str
+
+    def address(self, name: str = "s3", endpoint: str | None = None) -> StoreAddress:
+        settings = {"endpointurl": endpoint or self.endpoint}
+        return StoreAddress(name, f"s3://{self.name}/weights", settings)
+
+    def objects(self) -> dict[str, bytes]:
+        """Every object by its name in the store."""
+        found = {}
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name)
+        for page in pages:
+            for row in page.get("Contents", []):
+                key = row["Key"]
+                name = "".join(key.removeprefix("weights/files/md5/").split("/"))
+                body = self.client.get_object(Bucket=self.name, Key=key)["Body"]
+                found[name] = body.read()
+        return found
+
+    def key(self, name: str) -> str:
+        return f"weights/files/md5/{name[:2]}/{name[2:]}"
+
+    def put(self, name: str, data: bytes) -> None:
+        self.client.put_object(Bucket=self.name, Key=self.key(name), Body=data)
+
+    def delete(self, name: str) -> None:
+        self.client.delete_object(Bucket=self.name, Key=self.key(name))
+
+
+@dataclass
+class Folder:
+    """The same of a store that is a folder."""
+
+    path: Path
+
+    def address(self, name: str = "folder") -> StoreAddress:
+        return StoreAddress(name, self.path.as_uri())
+
+    def _path(self, name: str) -> Path:
+        return self.path / "files" / "md5" / name[:2] / name[2:]
+
+    def objects(self) -> dict[str, bytes]:
+        found = (self.path / "files" / "md5").rglob("*")
+        return {f.parent.name + f.name: f.read_bytes() for f in found if f.is_file()}
+
+    def put(self, name: str, data: bytes) -> None:
+        self.delete(name)
+        self._path(name).parent.mkdir(parents=True, exist_ok=True)
+        self._path(name).write_bytes(data)
+        self._path(name).chmod(0o444)  # as DVC leaves what it believes for ever
+
+    def delete(self, name: str) -> None:
+        self._path(name).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def s3_server() -> Iterator[str]:
+    """An S3 server; its address."""
+    logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+def new_bucket(endpoint: str) -> Bucket:
+    import boto3
+    from botocore.config import Config
+
+    client = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id="AKIATEST",
+        aws_secret_access_key="test-secret",
+        region_name="us-east-1",
+        config=Config(retries={"max_attempts": 10}),
+    )
+    name = f"bucket-{next(_BUCKETS)}"
+    client.create_bucket(Bucket=name)
+    return Bucket(client, name, endpoint)
+
+
+class Wire:
+    """A way to a server on which connections break, stall, or lose and turn bits, now and then."""
+
+    def __init__(self, target: str, seed: int, rate: float = 0.15) -> None:
+        self._target = ("127.0.0.1", int(target.rpartition(":")[2]))
+        self._random = random.Random(seed)
+        self._rate = rate
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(self._target)
+            except OSError:
+                return
+            for source, sink, back in ((client, server, False), (server, client, True)):
+                threading.Thread(target=self._pump, args=(source, sink, back), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, back: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                fault = self._random.random() / self._rate if back else 1.0
+                if fault < 0.4:
+                    sink.sendall(data[: self._random.randrange(len(data))])
+                    break
+                if fault < 0.8:
+                    damaged = bytearray(data)
+                    damaged[self._random.randrange(len(data))] ^= 1 << self._random.randrange(8)
+                    data = bytes(damaged)
+                sink.sendall(data)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+
+def weights_of(path: Path) -> Weights:
+    found = hash_path(path, secure=True)
+    return Weights(found.xxh3, found.blake3, f"models/{path.name}", found.size, found.files)
+
+
+def stored(weights: Weights, *copies: NewCopy, ref: str = "churn@1") -> StoredWeights:
+    """What a registry would say of weights that were put into stores."""
+    known = tuple(
+        Copy(
+            copy.store,
+            copy.object,
+            copy.listing,
+            CopyState.INTACT,
+            True,
+            "t",
+            "t",
+            "t",
+            "t",
+            copy.found_there,
+        )
+        for copy in copies
+    )
+    return StoredWeights(
+        ref, weights.digest, weights.blake3, weights.path, weights.size, weights.files, known
+    )
