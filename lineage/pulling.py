@@ -37,6 +37,15 @@ if TYPE_CHECKING:
 AT_ONCE: Final = 50
 """How often somebody else may put the same folder in place before us."""
 
+_MOVED_MEANWHILE: Final = (
+    errno.ENOTEMPTY,
+    errno.EEXIST,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EPERM,
+)
+
 MOST_SYNCED: Final = 100
 """Files that are written through to the disk one by one; more of them all at once."""
 
@@ -161,21 +170,17 @@ class _Pulling:
         folder = next((copy for copy in self._stored.copies if copy.listing is not None), None)
         if folder is None:
             return (Entry("", self._stored.size, self._blake3),)
+        listing = Entry("", 0, self._blake3)
         with suppress(OSError, IntegrityFailure):
-            text = self._listing.read_bytes()
+            text = self._cache.path(listing).read_bytes()
             return read_listing(text, self._blake3, self._stored.ref)
 
         def fetch(store: Store, copy: Copy) -> tuple[Entry, ...]:
             text, rows = folder_of(store, self._stored, copy)
-            self._listing.parent.mkdir(parents=True, exist_ok=True)
-            self._listing.write_bytes(text)
+            self._cache.add_bytes(listing, text)
             return tuple(entry for entry, _ in rows)
 
         return self._from_a_store(fetch)
-
-    @property
-    def _listing(self) -> Path:
-        return self._cache.folder / "listings" / self._blake3.value
 
     def _place(self, target: _Target) -> None:
         """Write a file into its place, and check what is written; a bad cache is asked once."""
@@ -345,7 +350,7 @@ def _put_in_place(whole: Path, target: Path, beside: Path) -> None:
             whole.replace(target)
             break
         except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR):
+            if error.errno not in _MOVED_MEANWHILE or number == AT_ONCE - 1:
                 raise
     descriptor = os.open(target.parent, os.O_RDONLY)
     try:

@@ -197,7 +197,7 @@ def looks(
                 f"Store {look.store[:60]!r} is not known to hold the weights of {ref}.",
                 remedy=f"See where they are: lineage show {ref}",
             )
-        copies.checked(session, rows[look.store], look, at, actor)
+        copies.looked(session, rows[look.store], look, at, actor)
     also = {version.model}
     payload: dict[str, Any] = {"looks": [look.to_json() for look in found]}
     if backup_in is not None:

@@ -120,6 +120,14 @@ def add(
     return created
 
 
+def looked(session: Session, copy: tables.WeightsCopy, look: Look, at: str, actor: str) -> None:
+    """Record what a look found; a cheap one does not overturn one that found other bytes."""
+    known = _newest(session, copy.id or 0).state
+    if known == CopyState.CHANGED and look.state is CopyState.INTACT and not look.deep:
+        return
+    checked(session, copy, look, at, actor)
+
+
 def checked(session: Session, copy: tables.WeightsCopy, look: Look, at: str, actor: str) -> None:
     """Record what a look at a copy found."""
     session.add(

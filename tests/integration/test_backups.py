@@ -1,0 +1,452 @@
+"""Readiness, candidates, what was rolled back, what is observed, and what nothing needs any more."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from lineage import observations, times
+from lineage.captured import Captured
+from lineage.components import Kind
+from lineage.errors import Conflict, GuardRefused, NotFound, UsageError
+from lineage.policy import EnvironmentPolicy
+from lineage.requests import DeclaredEnvironment, Keeping, Observed
+from lineage.stored import CopyState, Look, StoreAddress
+
+from ..conftest import (
+    EVERYWHERE,
+    a_copy,
+    add_validated,
+    add_version,
+    captured,
+    captured_pipeline,
+    pipeline,
+)
+
+pytestmark = EVERYWHERE
+
+
+@pytest.fixture
+def filled(registry):
+    """churn@1 to churn@3, all validated; churn@2 serves, churn@1 stands by."""
+    for seed in "123":
+        add_validated(registry, seed)
+    registry.release("production", captured_pipeline(), ["churn@1"], actor="t")
+    registry.promote("churn@2", "production", actor="t")
+    return registry
+
+
+def look(registry, ref: str, state: str, store: str = "remote", *, deep: bool = True, **more):
+    looks = [Look(store, CopyState(state), deep, "why" if state != "intact" else None)]
+    return registry.record_looks(ref, looks, actor="t", **more)
+
+
+def slot(registry):
+    return registry.serving("churn", "production")
+
+
+def kinds(registry, subject: str) -> list[str]:
+    return [event["kind"] for event in registry.history(subject)]
+
+
+# readiness
+
+
+def test_a_backup_is_ready_while_a_store_has_it(filled):
+    backup = slot(filled).to_json()["backup"]
+    assert (backup["ref"], backup["ready"], backup["reasons"]) == ("churn@1", True, [])
+    (copy,) = backup["copies"]
+    assert (copy["store"], copy["state"], copy["checked_at"]) == (
+        "remote", "intact", backup["checked_at"],
+    )  # fmt: skip
+    look(filled, "churn@1", "missing")
+    backup = slot(filled).to_json()["backup"]
+    assert backup["ready"] is False
+    assert backup["reasons"][0].startswith("the weights of churn@1 were missing in store remote")
+    look(filled, "churn@1", "intact")
+    assert slot(filled).readiness.ready
+
+
+def test_a_store_that_does_not_answer_proves_nothing(filled):
+    look(filled, "churn@1", "unreachable")
+    found = slot(filled).readiness
+    assert (found.ready, len(found.reasons)) == (False, 1)
+    assert "could not be looked for in store remote" in found.reasons[0]
+    assert filled.rollback("churn", "production", actor="t").slots[0].ref == "churn@1"
+
+
+def test_a_contradicted_backup_is_not_ready(filled):
+    filled.validate("churn@1", captured_pipeline(), passed=False, actor="t")
+    found = slot(filled).readiness
+    assert not found.ready
+    assert "failed its newest validation" in found.reasons[0]
+
+
+def test_a_policy_that_the_backup_does_not_meet_makes_it_unready(filled):
+    declared = DeclaredEnvironment("production", EnvironmentPolicy(require=("auc >= 0.9",)))
+    filled.apply_environments([declared], actor="t")
+    assert not slot(filled).readiness.ready
+
+
+def test_a_cheap_look_does_not_overturn_one_that_read_every_byte(filled):
+    look(filled, "churn@1", "changed")
+    look(filled, "churn@1", "intact", deep=False)
+    assert not slot(filled).readiness.ready
+    look(filled, "churn@1", "intact")
+    assert slot(filled).readiness.ready
+
+
+def test_checking_a_backup_is_an_event_of_its_slot(filled):
+    look(filled, "churn@1", "changed", backup_in="production")
+    (event,) = filled.history("churn@production", limit=1)
+    assert event["kind"] == "backup-checked"
+    assert event["payload"]["readiness"]["ready"] is False
+    assert event["payload"]["looks"][0]["detail"] == "why"
+    assert filled.audit().problems == ()
+
+
+def test_a_look_at_a_copy_that_is_not_there_is_refused(filled):
+    with pytest.raises(NotFound, match="elsewhere"):
+        look(filled, "churn@1", "intact", store="elsewhere")
+
+
+def test_what_was_registered_without_a_store_does_not_stand_by(registry):
+    bare = captured("1")
+    ref = registry.register(
+        "churn", Captured(bare.components, bare.pipeline_name), actor="tester"
+    ).ref
+    registry.validate(ref, captured_pipeline(), passed=True, actor="t")
+    add_validated(registry, "2")
+    registry.release("production", captured_pipeline(), [ref], actor="t")
+    moved = registry.promote("churn@2", "production", actor="t")
+    assert moved.slots[0].backup is None
+    assert "in no store" in moved.steps[0].passed_over["churn@1"]
+    (stored,) = (registry.register("churn", bare, actor="tester"),)
+    assert (stored.ref, stored.created) == (ref, False), "storing them later"
+    assert registry.stored(ref).copies[0].store.name == "remote"
+    assert registry.backup_candidates("churn", "production")[0].ref == ref
+
+
+def test_the_ready_one_stands_by(filled):
+    """What served is not ready, so what stood by stays."""
+    look(filled, "churn@2", "missing")
+    moved = filled.promote("churn@3", "production", actor="t")
+    assert moved.slots[0].backup.ref == "churn@1"
+    assert "churn@2" in moved.steps[0].passed_over
+
+
+def test_an_etag_tells_what_was_found_out_since(filled):
+    first = slot(filled).etag
+    assert first.partition("-")[0] == "2"
+    look(filled, "churn@1", "intact", backup_in="production")
+    second = slot(filled).etag
+    assert second != first
+    look(filled, "churn@1", "missing")
+    assert slot(filled).etag not in (first, second)
+
+
+# candidates
+
+
+def test_the_best_candidate_served_here_last(filled):
+    filled.promote("churn@3", "production", actor="t")
+    filled.rollback("churn", "production", reason="night shift", actor="t")
+    moved = filled.serving("churn", "production")
+    assert (moved.ref, moved.backup) == ("churn@2", None)
+    rows = {row.ref: row for row in filled.backup_candidates("churn", "production")}
+    assert [row.ref for row in rows.values() if row.best] == ["churn@1"]
+    assert rows["churn@2"].reasons == ("churn@2 serves",)
+    assert "was rolled back from production" in rows["churn@3"].reasons[0]
+    assert "night shift" in rows["churn@3"].reasons[0]
+    done = filled.set_backup("churn@1", "production", reason="again", actor="t")
+    assert (done.changed, done.slots[0].backup.ref, done.slots[0].revision) == (True, "churn@1", 5)
+    assert not filled.set_backup("churn@1", "production", actor="t").changed
+    assert kinds(filled, "churn@production")[0] == "backup-set"
+    assert filled.audit().problems == ()
+
+
+def test_a_rollback_proposes_what_could_stand_by(filled):
+    filled.promote("churn@3", "production", actor="t")
+    moved = filled.rollback("churn", "production", actor="t")
+    assert moved.proposed == {"churn@production": "churn@1"}
+
+
+def test_why_not_the_others(filled):
+    add_validated(filled, "4")
+    add_validated(filled, "5", "new")
+    add_version(filled, "6")
+    add_validated(filled, "7", passed=False)
+    look(filled, "churn@3", "changed")
+    rows = {row.ref: row for row in filled.backup_candidates("churn", "production")}
+    assert rows["churn@1"].best
+    assert rows["churn@4"].ready
+    assert rows["churn@4"].reasons == ("churn@1 served here more recently",)
+    assert "was validated with pipeline" in rows["churn@5"].reasons[0]
+    assert "never validated" in rows["churn@6"].reasons[0]
+    assert "failed its newest validation" in rows["churn@7"].reasons[0]
+    assert any("did not match their digests" in reason for reason in rows["churn@3"].reasons)
+
+
+@pytest.mark.parametrize("state", ["missing", "changed", "unreachable"])
+def test_what_cannot_be_fetched_is_not_set(filled, state):
+    look(filled, "churn@3", state)
+    with pytest.raises(GuardRefused) as error:
+        filled.set_backup("churn@3", "production", actor="t")
+    (made,) = error.value.decisions
+    assert "backup-ready" in {check.code for check in made.failures}
+    assert slot(filled).backup.ref == "churn@1"
+
+
+def test_a_backup_is_guarded_like_a_promotion(filled):
+    declared = DeclaredEnvironment("production", EnvironmentPolicy(approvals=1))
+    filled.apply_environments([declared], actor="t")
+    with pytest.raises(GuardRefused) as error:
+        filled.set_backup("churn@3", "production", actor="t")
+    assert {check.code for check in error.value.decisions[0].failures} == {"approvals"}
+    filled.approve("churn@3", "production", actor="ann")
+    assert filled.set_backup("churn@3", "production", actor="t").slots[0].backup.ref == "churn@3"
+
+
+def test_where_nothing_can_stand_by(filled):
+    with pytest.raises(Conflict, match="serves in production itself"):
+        filled.set_backup("churn@2", "production", actor="t")
+    with pytest.raises(Conflict, match="revision"):
+        filled.set_backup("churn@3", "production", expect_revision=1, actor="t")
+    filled.retire("churn", "production", actor="t")
+    with pytest.raises(NotFound, match="nothing can stand by"):
+        filled.set_backup("churn@3", "production", actor="t")
+    with pytest.raises(NotFound):
+        filled.backup_candidates("churn", "nowhere")
+
+
+# what was rolled back
+
+
+def test_what_failed_comes_back_only_after_a_new_validation(filled):
+    filled.rollback("churn", "production", reason="bad nights", actor="ann")
+    with pytest.raises(GuardRefused, match="bad nights"):
+        filled.promote("churn@2", "production", actor="t")
+    with pytest.raises(GuardRefused):
+        filled.release("production", captured_pipeline(), ["churn@2"], actor="t")
+    with pytest.raises(GuardRefused):
+        filled.set_backup("churn@2", "production", actor="t")
+    assert filled.promote("churn@2", "staging", actor="t").changed, "elsewhere it may"
+    filled.validate("churn@2", captured_pipeline(), passed=True, actor="t")
+    assert filled.promote("churn@2", "production", actor="t").slots[0].ref == "churn@2"
+
+
+def test_a_verdict_that_is_carried_over_is_no_new_validation(filled):
+    first = filled.validate("churn@2", captured_pipeline("other"), passed=True, actor="t")
+    filled.rollback("churn", "production", actor="ann")
+    filled.carry_over(
+        "churn@2", captured_pipeline(), rests_on=first["id"], difference="none", actor="t"
+    )
+    with pytest.raises(GuardRefused, match="rolled back"):
+        filled.promote("churn@2", "production", actor="t")
+
+
+# stores
+
+
+def test_stores_are_known_by_their_url(registry):
+    first = StoreAddress("remote", "s3://a/x", {"region": "eu-west-1"})
+    assert registry.add_store(first, actor="t")
+    assert not registry.add_store(first, actor="t")
+    with pytest.raises(Conflict, match="is another one"):
+        registry.add_store(StoreAddress("remote", "s3://b/x"), actor="t")
+    add_version(registry)
+    rows = registry.stores()
+    assert [(row["url"], row["copies"]) for row in rows] == [
+        ("s3://a/x", 0), ("s3://remote/weights", 1),
+    ]  # fmt: skip
+    assert rows[1]["name"].startswith("remote-")
+    assert rows[0]["config"] == {"region": "eu-west-1"}
+    assert kinds(registry, "store:remote") == ["store-added"]
+
+
+def test_a_version_may_be_in_several_stores(filled):
+    filled.add_copy("churn@1", a_copy("1", "second"), actor="t")
+    filled.add_copy("churn@1", a_copy("1", "second"), actor="t")
+    stored = filled.stored("churn@production/backup")
+    assert [copy.store.name for copy in stored.copies] == ["remote", "second"]
+    look(filled, "churn@1", "missing")
+    assert slot(filled).readiness.ready, "one intact copy is enough"
+    assert {copy.store.name for copy in filled.copies_of(stored.blake3)} == {"remote", "second"}
+    assert [one.ref for one in filled.copies_in("second")] == ["churn@1"]
+    assert kinds(filled, "churn@1").count("weights-stored") == 2
+
+
+def test_weights_that_are_not_there(registry):
+    with pytest.raises(NotFound):
+        registry.stored("churn@1")
+    with pytest.raises(NotFound):
+        registry.copies_in("nowhere")
+    assert registry.copies_of("blake3:" + "0" * 64) == ()
+    parts = captured("1").components
+    bare = Captured(type(parts)(parts.code, None, None, None), "churn")
+    ref = registry.register("churn", bare, kind=Kind.EXPERIMENT, actor="tester").ref
+    with pytest.raises(NotFound, match="without weights"):
+        registry.stored(ref)
+    with pytest.raises(NotFound, match="without weights"):
+        registry.add_copy(ref, a_copy(), actor="t")
+
+
+# what is observed
+
+
+def report(registry, instance: str, weights: str, pipeline_digest=None, **more):
+    observed = Observed(instance, weights, times.now(), pipeline_digest, **more)
+    return registry.report("churn", "production", observed, actor="host")
+
+
+def test_what_serves_beside_what_is_declared(filled):
+    assert filled.observed() == []
+    now = slot(filled)
+    rows = [
+        report(filled, "a", now.weights),
+        report(filled, "b", now.weights, pipeline().digest),
+        report(filled, "c", filled.stored("churn@2").blake3, pipeline().identity),
+        report(filled, "d", filled.stored("churn@1").digest),
+        report(filled, "e", now.weights, pipeline("other").digest),
+        report(filled, "f", "xxh3:" + "0" * 32),
+        report(filled, "g", "sha256:abc"),
+    ]
+    assert [row["state"] for row in rows] == [
+        "in-step", "in-step", "in-step", "lagging", "lagging", "foreign", "foreign",
+    ]  # fmt: skip
+    assert [row["in_step"] for row in rows[:4]] == [True, True, True, False]
+    assert rows[3]["lag_seconds"] >= 0
+    (found,) = filled.observed("production", "churn")
+    assert (found["state"], found["instances"]) == ("foreign", 7)
+    assert [found[key] for key in ("in_step", "lagging", "unknown", "foreign")] == [3, 2, 0, 2]
+    assert found["lag_seconds"] > 0
+    assert [row["instance"] for row in filled.observations("churn", "production")] == list(
+        "abcdefg"
+    )
+    with pytest.raises(NotFound):
+        filled.observed("nowhere")
+
+
+def test_a_promotion_lets_its_hosts_lag_until_they_have_followed(filled):
+    report(filled, "a", slot(filled).weights)
+    (before,) = filled.observed()
+    assert before["state"] == "in-step"
+    filled.promote("churn@3", "production", actor="t")
+    (during,) = filled.observed()
+    assert (during["state"], during["lagging"]) == ("lagging", 1)
+    report(filled, "a", slot(filled).weights)
+    (after,) = filled.observed()
+    assert (after["state"], after["lag_seconds"]) == ("in-step", None)
+
+
+def test_old_reports_are_unknown_and_then_forgotten(filled, monkeypatch):
+    report(filled, "a", slot(filled).weights, holds_for=10)
+    real = dt.datetime.now
+    for seconds, state in ((9, "in-step"), (11, "unknown")):
+        ahead = dt.timedelta(seconds=seconds)
+        monkeypatch.setattr(times, "now", lambda ahead=ahead: times.written(real(dt.UTC) + ahead))
+        (found,) = filled.observed()
+        assert found["state"] == state
+        assert filled.observations("churn", "production")[0]["state"] == state
+    ahead = dt.timedelta(days=2)
+    monkeypatch.setattr(times, "now", lambda: times.written(real(dt.UTC) + ahead))
+    report(filled, "b", slot(filled).weights)
+    assert [row["instance"] for row in filled.observations("churn", "production")] == ["b"]
+
+
+@pytest.mark.parametrize("seconds", [0, 9, 86_401, -1])
+def test_a_report_holds_for_a_while(filled, seconds):
+    with pytest.raises(UsageError):
+        report(filled, "a", slot(filled).weights, holds_for=seconds)
+
+
+def test_a_retired_model_is_declared_nowhere(filled):
+    weights = slot(filled).weights
+    filled.retire("churn", "production", actor="t")
+    assert report(filled, "a", weights)["state"] == "lagging"
+    assert report(filled, "b", "xxh3:" + "0" * 32)["state"] == "foreign"
+
+
+# what nothing needs
+
+
+DROP = Keeping(last=1, days=0)
+
+
+def unneeded(registry, keeping: Keeping = DROP) -> list[str]:
+    return [row["ref"] for row in registry.unneeded(keeping)]
+
+
+def test_what_can_still_be_needed_is_kept(filled):
+    """What serves, stands by, could, is new, was used lately, or is the newest."""
+    add_version(filled, "4")
+    add_validated(filled, "5", "new")
+    add_validated(filled, "6", passed=False)
+    add_version(filled, "7")
+    assert unneeded(filled) == ["churn@4", "churn@5", "churn@6"]
+    assert unneeded(filled, Keeping(last=3, days=0)) == ["churn@4"]
+    assert unneeded(filled, Keeping(last=1, days=1)) == []
+    filled.promote("churn@5", "staging", actor="t")
+    assert unneeded(filled) == ["churn@4", "churn@6"]
+    filled.validate("churn@6", captured_pipeline(), passed=True, actor="t")
+    assert unneeded(filled) == ["churn@4"]
+
+
+def test_what_others_were_made_from_is_kept(filled):
+    add_version(filled, "4")
+    filled.register("churn", captured("5"), parent="churn@4", actor="tester")
+    assert unneeded(filled) == []
+    add_version(filled, "6")
+    assert unneeded(filled) == ["churn@4", "churn@5"]
+
+
+def test_the_same_weights_under_another_version_are_kept(filled):
+    parts = captured("9").components
+    other = captured("2").components
+    again = type(parts)(parts.code, parts.data, parts.pipeline, other.weights)
+    filled.register("churn", Captured(again, "churn", stored=(a_copy("2"),)), actor="tester")
+    add_version(filled, "5")
+    assert unneeded(filled) == [], "churn@4 has the weights that serve"
+
+
+def test_what_is_taken_away_is_recorded_and_its_row_stays(filled):
+    add_version(filled, "4")
+    add_version(filled, "5")
+    done = filled.remove_copy("churn@4", "remote", DROP, actor="ann")
+    assert (done["ref"], done["store"]) == ("churn@4", "remote")
+    assert filled.stored("churn@4").copies == ()
+    assert filled.show("churn@4")["weights"] == filled.stored("churn@4").digest
+    (event,) = filled.history("churn@4", limit=1)
+    assert (event["kind"], event["actor"], event["payload"]["keep_last"]) == (
+        "weights-removed", "ann", 1,
+    )  # fmt: skip
+    with pytest.raises(NotFound):
+        filled.remove_copy("churn@4", "remote", DROP, actor="ann")
+    with pytest.raises(Conflict, match="are needed"):
+        filled.remove_copy("churn@1", "remote", DROP, actor="ann")
+    with pytest.raises(Conflict, match="less than ten minutes ago"):
+        add_version(filled, "6")
+    assert filled.audit().problems == ()
+
+
+@pytest.mark.parametrize("keeping", [Keeping(0, 0), Keeping(1, -1), Keeping(1, 36_501)])
+def test_a_policy_that_keeps_nothing_is_refused(filled, keeping):
+    with pytest.raises(UsageError):
+        filled.unneeded(keeping)
+
+
+def test_instances_are_bounded(filled, monkeypatch):
+    """So many, and not one more; what has expired makes room."""
+    monkeypatch.setattr(observations, "MOST", 20)
+    weights = slot(filled).weights
+    for number in range(20):
+        report(filled, f"i{number}", weights, holds_for=10 if number < 5 else 86_400)
+    with pytest.raises(Conflict, match="20 instances"):
+        report(filled, "more", weights)
+    assert report(filled, "i7", weights)["state"] == "in-step", "who is known may go on"
+    real = dt.datetime.now
+    ahead = dt.timedelta(seconds=60)
+    monkeypatch.setattr(times, "now", lambda: times.written(real(dt.UTC) + ahead))
+    report(filled, "more", weights)
+    assert filled.observed()[0]["instances"] == 16
