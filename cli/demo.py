@@ -157,10 +157,14 @@ def _rollback(terminal: Terminal) -> None:
     terminal.run(f"lineage register {MODEL} --parent {MODEL}@2")
     terminal.run(f"lineage validate {MODEL}@3")
     terminal.run(f"lineage promote {MODEL}@3 --env production")
+    terminal.tell("Could the backup take over now? Its bytes are looked for, and read:")
+    terminal.run("lineage backup check --env production")
     terminal.tell("Something is wrong with it? Back to what worked, in one command:")
     terminal.run(
         f"lineage rollback {MODEL} --env production --reason 'complaints from the night shift'"
     )
+    terminal.tell("A serving host fetches what serves, every byte checked:")
+    terminal.run(f"lineage pull {MODEL}@production")
     terminal.run(f"lineage serving {MODEL} --env production")
     terminal.run(f"lineage log {MODEL}")
     terminal.run("lineage audit verify")

@@ -262,6 +262,11 @@ def show(ref: Ref, as_json: Json = False) -> None:
         output.say(f"              {item['name']}  {item['digest']}  ({item['known']})")
     output.say(f"  pipeline  {row['pipeline'] or '-'}  {parts['pipeline']['name'] or ''}")
     output.say(f"  weights   {row['weights'] or '-'}  {parts['weights']['path'] or ''}")
+    for copy in row["stored"]["copies"]:
+        output.say(
+            f"  stored    {copy['store']['name']}  {copy['state']} on "
+            f"{output.moment(copy['checked_at'])}  {copy['store']['url']}"
+        )
     if row["parent"]:
         output.say(f"  parent    {row['parent']}")
     for verdict in row["validations"]:

@@ -124,11 +124,11 @@ class Following(Generic[T]):
     def _start(self) -> Loaded[T]:
         """Load what serves, or raise; a report that cannot be sent is sent later."""
         slot = self._ask()
-        loaded = self._fetch(slot)
-        self.loaded = loaded
-        with suppress(LineageError):
-            self._report()
-        return loaded
+        self.loaded = self._fetch(slot)
+        if slot.age is None:
+            with suppress(LineageError):
+                self._report()
+        return self.loaded
 
     def _ask(self) -> Serving:
         from lineage.here import serving_of
@@ -149,7 +149,7 @@ class Following(Generic[T]):
                 f"--env {self._environment}",
             )
         self._require_pipeline(slot)
-        stored = self._stored(slot.serving.ref, slot.serving.weights or "")
+        stored = self._stored(slot)
         path = pulling.pull(stored, cache=self._cache)
         value = self._load(path)
         return Loaded(stored.ref, stored.digest, path, value, times.now())
@@ -168,20 +168,20 @@ class Following(Generic[T]):
                 "its models in one step: lineage release",
             )
 
-    def _stored(self, ref: str, weights: str) -> StoredWeights:
+    def _stored(self, slot: Serving) -> StoredWeights:
         """Where the weights are; what the registry last said of it where it cannot be asked."""
-        known = self._cache.folder / "known" / f"{ref}.json"
-        try:
-            with connect(self._url) as registry:
-                stored = registry.stored(ref)
-        except RegistryUnreachable:
-            if self._oldest is None:
-                raise
+        known = self._cache.folder / "known" / f"{slot.ref}.json"
+        if slot.age is not None:
             with suppress(OSError, ValueError, KeyError, TypeError):
                 stored = StoredWeights.from_json(json.loads(known.read_bytes()))
-                if stored.digest == weights:
+                if stored.digest == slot.weights:
                     return stored
-            raise
+            raise RegistryUnreachable(
+                f"The registry cannot be asked where the weights of {slot.ref} are.",
+                remedy="Start again when it answers.",
+            )
+        with connect(self._url) as registry:
+            stored = registry.stored(slot.ref or "")
         with suppress(OSError):
             known.parent.mkdir(parents=True, exist_ok=True)
             beside = known.with_name(f".{known.name}.{os.getpid()}")

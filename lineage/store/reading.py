@@ -62,10 +62,20 @@ def described(session: Session, row: tables.ModelVersion) -> dict[str, Any]:
                 "files": row.weights_files,
             },
         },
+        "stored": _stored(session, row),
         "run": json.loads(row.run) if row.run else None,
         "parent": f"{parent.model}@{parent.number}" if parent else None,
         "validations": validations(session, row),
     }
+
+
+def _stored(session: Session, row: tables.ModelVersion) -> dict[str, Any]:
+    """Where the weights of a version are."""
+    from lineage.store import copies
+
+    if row.weights_digest is None:
+        return {"copies": []}
+    return {"copies": copies.stored(session, row).to_json()["copies"]}
 
 
 def model(session: Session, row: tables.Model) -> dict[str, Any]:
