@@ -81,6 +81,8 @@ def pull(
         Conflict: a folder that was not pulled stands in the way.
         UsageError: the target cannot be written.
     """
+    if not stored.copies:
+        raise _nowhere(stored.ref)
     pulling = _Pulling(stored, cache or WeightsCache.default(), progress)
     try:
         return pulling.to_cache() if out is None else pulling.to(out, force=force)
@@ -89,6 +91,14 @@ def pull(
             f"The weights cannot be written: {error.filename}: {(error.strerror or '').lower()}.",
             remedy="Make room, or name another folder (-o) or cache (LINEAGE_CACHE).",
         ) from None
+
+
+def _nowhere(ref: str) -> NotFound:
+    return NotFound(
+        f"The registry knows no store that has the weights of {ref}.",
+        remedy="Store them from where they are: lineage register, in the checkout that they were "
+        "registered from.",
+    )
 
 
 @dataclass(frozen=True)
@@ -251,12 +261,6 @@ class _Pulling:
             except (StoreUnreachable, IntegrityFailure) as error:
                 logger.warning("%s", error)
                 failed.append(error)
-        if not failed:
-            raise NotFound(
-                f"The registry knows no store that has the weights of {self._stored.ref}.",
-                remedy="Store them from where they are: lineage register, in the checkout that "
-                "they were registered from.",
-            )
         raise next((e for e in failed if isinstance(e, IntegrityFailure)), failed[0])
 
     def _copies(self) -> list[Copy]:
