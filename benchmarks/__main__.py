@@ -1,6 +1,6 @@
 """`make bench`: hashing, command starts and the server, beside peers, in one run.
 
-python -m benchmarks [hashing|tree|register|commands|service]...
+python -m benchmarks [hashing|tree|register|commands|weights|rollback|service]...
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from lineage.stat_cache import StatCache
 
 from .service import service
 from .timing import BIN, CACHE, best, command, peer, show
+from .weights import rollback, weights
 
 LARGE = 2 << 30
 FILES, FILE_SIZE = 20_000, 4096
@@ -110,6 +111,9 @@ def commands() -> None:
             "validate big@1 --passed", "promote big@1 --env staging",
         ):  # fmt: skip
             command(BIN / "lineage", *words.split(), cwd=folder)()
+        (folder / "model.bin").write_bytes(b"n")
+        for words in ("register big --kind experiment", "promote big@2 --env staging"):
+            command(BIN / "lineage", *words.split(), cwd=folder)()
         lineage = BIN / "lineage"
         guard = [lineage, "guard", "big@1", "--env", "staging"]
         times = best(
@@ -185,7 +189,9 @@ def main(names: list[str]) -> None:
     """Run the named benchmarks; all where none is named."""
     CACHE.mkdir(parents=True, exist_ok=True)
     gc.set_threshold(50_000)  # as the command does
-    known = {run.__name__: run for run in (hashing, tree, register, commands, service)}
+    known = {
+        run.__name__: run for run in (hashing, tree, register, commands, weights, rollback, service)
+    }
     version = subprocess.run(
         [BIN / "lineage", "--version"], capture_output=True, text=True, check=True
     ).stdout.strip()

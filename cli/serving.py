@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lineage import times
 from lineage.acting import actor
-from lineage.answers import Serving, nothing_observed
 
 from . import output
 from .options import (
@@ -30,6 +28,7 @@ from .options import (
 )
 
 if TYPE_CHECKING:
+    from lineage.answers import Serving
     from lineage.connecting import AnyRegistry
 
 
@@ -282,6 +281,8 @@ def _look(
     found: AnyRegistry, model: str | None, env: str | None, at: str | None
 ) -> list[tuple[Serving, dict[str, Any] | None]]:
     """The slots, each with what is observed of it; nothing is of a past moment."""
+    from lineage.answers import nothing_observed
+
     if model is None:
         slots = found.all_serving(env)
     else:
@@ -302,19 +303,21 @@ def _look(
 
 def _watch(model: str | None, env: str | None, every: float, as_json: bool) -> None:
     """Print each slot when it is not what it was; one JSON document a line under --json."""
+    from lineage.times import now
+
     seen: dict[tuple[str, str], str] = {}
     with registry() as found:
         while True:
             for slot, observed in _look(found, model, env, None):
                 document = slot.to_json() | {"observed": observed}
                 key = (slot.environment, slot.model)
-                if seen.get(key) == (now := _essence(document)):
+                if seen.get(key) == (told := _essence(document)):
                     continue
-                seen[key] = now
+                seen[key] = told
                 if as_json:
                     output.line(document)
                 else:
-                    output.say(times.now()[:19].replace("T", " "))
+                    output.say(output.moment(now()))
                     output.serving(slot, observed)
             time.sleep(every)
 

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -66,6 +65,8 @@ _HOMES = {
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute
     """Load the public names when they are first used: starting a command must be quick."""
     if name == "__version__":
+        from importlib.metadata import version
+
         return version("lineage-guard")
     if name in _HOMES:
         from importlib import import_module

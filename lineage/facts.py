@@ -9,7 +9,7 @@ from lineage.components import EnvironmentKind, Kind
 from lineage.decision import Decision, Facts, Move, Standby, Status, Waiver
 from lineage.errors import GuardRefused
 from lineage.guard import decide
-from lineage.store import copies, policies, slots, tables, verdicts, versions
+from lineage.store import held, policies, slots, tables, verdicts, versions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,8 +70,8 @@ def gather(
         policy=policy,
         serving=_serving_metrics(session, slot),
         weights=policies.weights_state(session, version.id),
-        copies=copies.held(session, version.id),
-        rolled_back=copies.rolled_back(session, environment.name, version.id),
+        copies=held.copies(session, version.id),
+        rolled_back=held.rolled_back(session, environment.name, version.id),
         served_before=policy.promote_from is not None
         and policies.served_in(session, policy.promote_from, version),
         approvals=policies.approvals_of(

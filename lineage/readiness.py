@@ -24,7 +24,7 @@ def serving(session: Session, environment: str, model: str) -> Serving:
 def _of(session: Session, environment: str, model: str) -> Readiness | None:
     from lineage import facts
     from lineage.answers import Readiness
-    from lineage.store import copies
+    from lineage.store import held
 
     slot = session.get(tables.Slot, (environment, model))
     where = session.get(tables.Environment, environment)
@@ -34,6 +34,6 @@ def _of(session: Session, environment: str, model: str) -> Readiness | None:
     version = session.get(tables.ModelVersion, occupant.version_id)
     assert version is not None  # noqa: S101 - a foreign key holds it
     reasons = facts.not_ready(session, where, version, slots.Running(session, environment))
-    held = copies.held(session, occupant.version_id)
-    checked_at = max((copy.at for copy in held), default=None)
-    return Readiness(not reasons, checked_at, reasons, held)
+    copies = held.copies(session, occupant.version_id)
+    checked_at = max((copy.at for copy in copies), default=None)
+    return Readiness(not reasons, checked_at, reasons, copies)

@@ -322,9 +322,16 @@ class RegistryReader:
         Raises:
             NotFound: there is no such model or environment.
         """
-        from lineage import observations
-
         with self._read() as session:
+            if environment is not None:
+                slots.require_environment(session, environment)
+            if model is not None:
+                versions.require_model(session, model)
+            anything = session.connection().exec_driver_sql("SELECT 1 FROM observation LIMIT 1")
+            if anything.first() is None:
+                return []
+            from lineage import observations
+
             return observations.summaries(session, environment, model, times.now())
 
     def copies_in(self, store: str) -> tuple[StoredWeights, ...]:

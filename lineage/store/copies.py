@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select
 
-from lineage.decision import HeldCopy, RolledBack
 from lineage.digest import Digest, blake3_of, canonical_bytes
 from lineage.errors import NotFound
 from lineage.store import tables
@@ -142,17 +141,6 @@ def checked(session: Session, copy: tables.WeightsCopy, look: Look, at: str, act
     session.flush()
 
 
-def held(session: Session, version_id: int) -> tuple[HeldCopy, ...]:
-    """The copies of a version as the guard looks at them."""
-    found = []
-    for copy, store in live(session, version_id):
-        check = _newest(session, copy.id or 0)
-        found.append(
-            HeldCopy(store.name, check.state, check.deep, check.checked_at, check.checked_by)
-        )
-    return tuple(found)
-
-
 def stored(session: Session, version: tables.ModelVersion) -> StoredWeights:
     """The weights of a version, and where they are.
 
@@ -223,18 +211,6 @@ def mark_rolled_back(
         )
     )
     session.flush()
-
-
-def rolled_back(session: Session, environment: str, version_id: int) -> RolledBack | None:
-    """The newest rollback that took a version out of an environment."""
-    table = tables.RolledBack
-    row = session.exec(
-        select(table)
-        .where(table.version_id == version_id, table.environment == environment)
-        .order_by(col(table.id).desc())
-        .limit(1)
-    ).first()
-    return RolledBack(row.verdicts_until, row.reason, row.at, row.by) if row else None
 
 
 def stores(session: Session) -> list[dict[str, Any]]:
