@@ -22,7 +22,7 @@ from lineage.digest import Digest, blake3_of, tree_bytes
 from lineage.errors import CaptureError, IntegrityFailure, StoreUnreachable, UsageError
 from lineage.hashing import HashedFile, hash_files
 from lineage.stored import CopyState, Entry, Look, NewCopy, inside, read_listing
-from lineage.stores import CHUNK, asking, each
+from lineage.stores import CHUNK, SMALL, asking, each
 from lineage.weights_cache import WeightsCache
 
 if TYPE_CHECKING:
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from lineage.stat_cache import StatCache
     from lineage.stored import Copy, StoredWeights
     from lineage.stores import Store
-
-SMALL: Final = CHUNK
-"""Files up to this size are moved in one piece, from memory."""
 
 READ_ANYWAY: Final = 16 << 20
 """Weights up to this size are read whole by every look."""
@@ -84,14 +81,16 @@ def put(
     _require_same(files, weights, path)
     found = [True]
 
+    unique = list({file.md5: file for file in files}.values())
+    perhaps = store.perhaps([file.md5 for file in unique])
+
     def put_one(file: HashedFile) -> None:
-        if not _holds(store, file):
+        if file.md5 not in perhaps or not _holds(store, file):
             found[0] = False
             _put_file(store, file)
         if progress is not None:
             progress(file.size)
 
-    unique = list({file.md5: file for file in files}.values())
     with asking(store.address, writing=True):
         each(put_one, [file for file in unique if file.size <= SMALL])
         for file in unique:

@@ -25,7 +25,7 @@ from lineage.errors import (
     UsageError,
 )
 from lineage.stored import CopyState, Entry, StoredWeights, read_listing
-from lineage.stores import CHUNK, Store, each, open_store
+from lineage.stores import CHUNK, SMALL, Store, each, open_store
 from lineage.weights_cache import WeightsCache
 
 if TYPE_CHECKING:
@@ -169,9 +169,9 @@ class _Pulling:
         targets = [_Target(whole / e.path if e.path else whole, e) for e in self._entries()]
         for folder in {target.path.parent for target in targets}:
             folder.mkdir(parents=True, exist_ok=True)
-        each(self._place, [target for target in targets if target.entry.size <= CHUNK])
+        each(self._place, [target for target in targets if target.entry.size <= SMALL])
         for target in targets:
-            if target.entry.size > CHUNK:
+            if target.entry.size > SMALL:
                 self._place(target)
         return whole
 
@@ -207,7 +207,7 @@ class _Pulling:
 
     def _fetch(self, entry: Entry) -> None:
         """Bring a file into the cache."""
-        if entry.size <= CHUNK:
+        if entry.size <= SMALL:
             self._from_a_store(lambda store, copy: self._fetch_small(store, copy, entry))
             return
         with self._cache.locked(entry):
@@ -301,7 +301,7 @@ def _copy(source: Path, target: _Target, *, link: bool) -> bool:
         with suppress(OSError):
             target.path.hardlink_to(source)
             return _is(target.path, entry)
-    if entry.size <= CHUNK:
+    if entry.size <= SMALL:
         try:
             data = source.read_bytes()
         except FileNotFoundError:

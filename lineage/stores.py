@@ -21,13 +21,16 @@ from lineage.errors import LineageError, StoreUnreachable, UsageError
 from lineage.stored import PUBLIC, StoreAddress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
-CHUNK: Final = 8 << 20
+CHUNK: Final = 16 << 20
 """Bytes that are read in one request."""
 
-AHEAD: Final = 8
+AHEAD: Final = 4
 """Requests that are under way at once; with CHUNK, what reading a file takes of memory."""
+
+SMALL: Final = 4 << 20
+"""Objects up to this size are moved in one piece, from memory, THREADS at once."""
 
 THREADS: Final = 16
 """Small objects that are moved at once."""
@@ -79,6 +82,17 @@ class Store:
                 return int(self._fs.info(self._path(object_id), refresh=True)["size"])
             except FileNotFoundError:
                 return None
+
+    def perhaps(self, object_ids: Collection[str]) -> set[str]:
+        """Those of some objects that may be there: a store that is asked in one go knows which.
+
+        Raises:
+            StoreUnreachable: the store does not say.
+        """
+        if self.is_folder or len(object_ids) < THREADS:
+            return set(object_ids)
+        with self._asking():
+            return set(self._odb.oids_exist(list(object_ids)))
 
     def read(self, object_id: str, start: int, end: int) -> bytes:
         """Some bytes of an object; fewer where it ends before.

@@ -29,12 +29,12 @@ from lineage.errors import (
 from lineage.file_tree import follow_any
 from lineage.hashing import hash_files
 from lineage.stored import CopyState, NewCopy, StoreAddress, read_listing
-from lineage.stores import CHUNK, open_store, remote_of
+from lineage.stores import SMALL, open_store, remote_of
 from lineage.weights_cache import WeightsCache
 
 from ..stores import CREDENTIALS, Folder, Wire, new_bucket, stored, weights_of
 
-LARGE = 2 * CHUNK + 12345
+LARGE = 4 * SMALL + 12345
 ROUNDS = 200 if os.environ.get("LINEAGE_LONG_TESTS") else 12
 
 
@@ -66,7 +66,7 @@ def make(folder: Path, kind: str, seed: int) -> Path:
         (target / "tokenizer.json").write_bytes(b"shared")
         (target / "twin.json").write_bytes(b"shared")
         (target / "sub folder" / "süß.bin").write_bytes(chance.randbytes(2000))
-        (target / "large.bin").write_bytes(chance.randbytes(CHUNK + 77))
+        (target / "large.bin").write_bytes(chance.randbytes(SMALL + 77))
     return target
 
 
@@ -332,7 +332,8 @@ def test_a_listing_cannot_leave_its_folder(place, cache, tmp_path, path):
 @pytest.mark.parametrize("path", ["..", "models/..", "/", "models/\n"])
 def test_weights_without_a_name_are_not_written(cache, tmp_path, path):
     weights = weights_of(make(tmp_path / "models", "small", 7))
-    nameless = stored(type(weights)(weights.digest, weights.blake3, path, weights.size))
+    copy = NewCopy(StoreAddress("store", (tmp_path / "store").as_uri()), "a" * 32)
+    nameless = stored(type(weights)(weights.digest, weights.blake3, path, weights.size), copy)
     with pytest.raises(IntegrityFailure, match="have no name"):
         pulling.pull(nameless, tmp_path / "out")
 
@@ -523,7 +524,7 @@ def _run(action: str, there, where: Path, kill_after: float | None) -> bool:
 
 def test_a_push_that_is_killed_is_completed_by_the_next(place, cache, tmp_path):
     source = make(tmp_path / "models", "folder", 13)
-    (source / "more.bin").write_bytes(random.Random(13).randbytes(3 * CHUNK))
+    (source / "more.bin").write_bytes(random.Random(13).randbytes(6 * SMALL))
     there = put(place, source)
     good = place.objects()
     for name in good:
@@ -538,7 +539,7 @@ def test_a_push_that_is_killed_is_completed_by_the_next(place, cache, tmp_path):
 
 def test_a_pull_that_is_killed_is_completed_by_the_next(place, cache, tmp_path):
     source = make(tmp_path / "models", "large", 14)
-    source.write_bytes(random.Random(14).randbytes(12 * CHUNK))
+    source.write_bytes(random.Random(14).randbytes(24 * SMALL))
     there = put(place, source)
     out = tmp_path / "out"
     for number in itertools.count():
@@ -554,12 +555,12 @@ def test_a_pull_goes_on_where_it_was_cut_off(place, cache, tmp_path):
     entry = artifacts.Entry("", there.size, there.blake3)
     part = cache.part(entry)
     part.parent.mkdir(parents=True)
-    part.write_bytes(source.read_bytes()[: CHUNK + 100])
+    part.write_bytes(source.read_bytes()[: SMALL + 100])
     read = []
     assert contents(pulling.pull(there, tmp_path / "out", progress=read.append)) == contents(source)
-    assert sum(read) == LARGE - CHUNK - 100
+    assert sum(read) == LARGE - SMALL - 100
     cache.drop(entry)
-    part.write_bytes(b"x" * (CHUNK + 100))
+    part.write_bytes(b"x" * (SMALL + 100))
     assert contents(pulling.pull(there, tmp_path / "again")) == contents(source)
 
 
