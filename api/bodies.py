@@ -104,6 +104,7 @@ class CopyBody(Body):
     found_there: bool = False
     repository: Line | None = None
     revision: Line | None = None
+    reused: bool = Field(default=True, description="Whether some objects were in the store before.")
 
 
 class LookBody(Body):

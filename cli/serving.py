@@ -28,7 +28,7 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from lineage.answers import Serving
+    from lineage.answers import Moved, Serving
     from lineage.connecting import AnyRegistry
 
 
@@ -129,7 +129,8 @@ def rollback(
             waive=asked,
             actor=actor(project),
         )
-    _moved(done, f"{model} rolled back in {env}", as_json)
+    best = {"proposed_backup": next(iter(done.proposed.values()), None)}
+    _moved(done, f"{model} rolled back in {env}", as_json, best)
 
 
 def retire(
@@ -342,8 +343,8 @@ def _last_known(model: str, environment: str, oldest: str) -> Serving:
     return serving_of(url, model, environment, None, span(oldest))
 
 
-def _moved(done: Any, what: str, as_json: bool) -> None:  # noqa: ANN401 - Moved
+def _moved(done: Moved, what: str, as_json: bool, more: dict[str, Any] | None = None) -> None:
     if as_json:
-        output.emit(done.slots[0].to_json() | {"changed": done.changed})
+        output.emit(done.slots[0].to_json() | {"changed": done.changed} | (more or {}))
     else:
         output.moved(what, done)

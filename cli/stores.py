@@ -89,6 +89,32 @@ def copy(
         output.say(f"{stored.ref} {'copied to' if new else 'is in'} {to}, every byte read back")
 
 
+@store.command()
+def put(
+    ref: Ref,
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="The file or folder.", show_default=False)
+    ],
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="NAME", help="The store; default: the project's.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Store the weights of a registered version from wherever they are, if it is they.
+
+    Exit 6 where the path does not hold what was registered.
+    """
+    from lineage import storing
+
+    with project_and_registry() as (project, found):
+        stored = storing.put_back(project, found, ref, path, to, actor=actor(project))
+    if as_json:
+        output.emit(stored.to_json())
+    else:
+        where = ", ".join(copy.store.name for copy in stored.copies)
+        output.say(f"{stored.ref} is in {where}, every byte read back")
+
+
 def pull(
     ref: Ref,
     out: Annotated[

@@ -79,14 +79,15 @@ def put(
     """
     files = hash_files(path, cache=cache, follow=follow, project=project)
     _require_same(files, weights, path)
-    found = [True]
+    found: set[bool] = set()
 
     unique = list({file.md5: file for file in files}.values())
     perhaps = store.perhaps([file.md5 for file in unique])
 
     def put_one(file: HashedFile) -> None:
-        if file.md5 not in perhaps or not _holds(store, file):
-            found[0] = False
+        there = file.md5 in perhaps and _holds(store, file)
+        found.add(there)
+        if not there:
             _put_file(store, file)
         if progress is not None:
             progress(file.size)
@@ -97,13 +98,16 @@ def put(
             if file.size > SMALL:
                 put_one(file)
     if files[0].path == "":
-        return NewCopy(store.address, files[0].md5, found_there=found[0])
+        return NewCopy(
+            store.address, files[0].md5, found_there=found == {True}, reused=True in found
+        )
     listing = tree_bytes((file.path, file.size, file.blake3.value) for file in files)
     return NewCopy(
         store.address,
         _put_text(store, _dvc_folder(files), ".dir"),
         _put_text(store, listing),
-        found_there=found[0],
+        found_there=found == {True},
+        reused=True in found,
     )
 
 
@@ -145,13 +149,14 @@ def copy_over(source: Store, copy: Copy, target: Store, stored: StoredWeights) -
     else:
         _, rows = folder_of(source, stored, copy)
         files = {md5: entry for entry, md5 in rows}
-    found = [True]
+    found: set[bool] = set()
 
     def bring(item: tuple[str, Entry]) -> None:
         md5, entry = item
-        if _wrong(target, md5, entry, deep=True) is None:
+        there = _wrong(target, md5, entry, deep=True) is None
+        found.add(there)
+        if there:
             return
-        found[0] = False
         with _fetched(source, md5, entry, target.incoming, stored.ref) as fetched:
             _put_and_read_back(target, md5, entry, fetched)
 
@@ -165,7 +170,13 @@ def copy_over(source: Store, copy: Copy, target: Store, stored: StoredWeights) -
             size = source.size(name) or 0
             target.put_bytes(name, b"".join(source.stream(name, size)))
     return NewCopy(
-        target.address, copy.object, copy.listing, found[0], copy.repository, copy.revision
+        target.address,
+        copy.object,
+        copy.listing,
+        found == {True},
+        copy.repository,
+        copy.revision,
+        reused=True in found,
     )
 
 

@@ -16,7 +16,6 @@ from lineage.stores import open_store
 if TYPE_CHECKING:
     from lineage.connecting import AnyRegistry
     from lineage.requests import Keeping
-    from lineage.stored import StoredWeights
     from lineage.stores import Store
 
 IN_TIME: Final = 300.0
@@ -31,6 +30,7 @@ def collect(registry: AnyRegistry, keeping: Keeping, *, actor: str) -> list[dict
         StoreUnreachable: a store cannot be used; what was taken away before stays so.
     """
     open_stores: dict[str, Store] = {}
+    known: dict[tuple[str, str], set[str]] = {}
     removed = []
     for row in registry.unneeded(keeping):
         stored = registry.stored(row["ref"]).only_in(row["store"])
@@ -46,22 +46,15 @@ def collect(registry: AnyRegistry, keeping: Keeping, *, actor: str) -> list[dict
         except (Conflict, NotFound):
             continue
         until = time.monotonic() + IN_TIME
-        needed = _needed(registry, store, row["store"])
+        needed: set[str] = set()
+        for kept in registry.copies_in(row["store"]):
+            key = (row["store"], kept.ref)
+            if key not in known:
+                known[key] = artifacts.objects_of(store, kept, kept.copies[0])
+            needed |= known[key]
         freed = 0 if copy.found_there else _remove(store, objects - needed, until)
         removed.append(row | {"freed": freed})
     return removed
-
-
-def _needed(registry: AnyRegistry, store: Store, name: str) -> set[str]:
-    """The objects of every copy that stays in a store."""
-    needed: set[str] = set()
-    for stored in registry.copies_in(name):
-        needed |= _objects(store, stored)
-    return needed
-
-
-def _objects(store: Store, stored: StoredWeights) -> set[str]:
-    return artifacts.objects_of(store, stored, stored.copies[0])
 
 
 def _remove(store: Store, objects: set[str], until: float) -> int:

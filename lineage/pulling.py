@@ -96,8 +96,7 @@ def pull(
 def _nowhere(ref: str) -> NotFound:
     return NotFound(
         f"The registry knows no store that has the weights of {ref}.",
-        remedy="Store them from where they are: lineage register, in the checkout that they were "
-        "registered from.",
+        remedy=f"Store them from wherever they are: lineage store put {ref} PATH",
     )
 
 

@@ -161,7 +161,8 @@ def add_copies(
         raise NotFound(f"{ref} was registered without weights.", remedy="Name a version with some.")
     for new in found:
         store = _ensure_store(session, new.store, at, actor)
-        _require_quiet(session, store.name, at)
+        if new.reused:
+            _require_quiet(session, store.name, at)
         if copies.add(session, version, new, at, actor):
             payload = new.to_json() | {"store": store.name, "weights": version.weights_digest}
             events.append(

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 MOST_DAYS: Final = 36_500
 
 
-def unneeded(session: Session, keeping: Keeping, at: str) -> list[dict[str, Any]]:
-    """JSON of each copy that nothing can need any more, by version and store.
+def unneeded(
+    session: Session, keeping: Keeping, at: str, model: str | None = None
+) -> list[dict[str, Any]]:
+    """JSON of each copy (of a model) that nothing can need any more, by version and store.
 
     Raises:
         UsageError: the policy makes no sense.
@@ -36,12 +38,15 @@ def unneeded(session: Session, keeping: Keeping, at: str) -> list[dict[str, Any]
             remedy="Say --keep-last 1 or more, and --keep-days 0 to 36500.",
         )
     copy, version = tables.WeightsCopy, tables.ModelVersion
-    rows = session.exec(
+    query = (
         select(copy, version)
         .where(col(copy.removed_at).is_(None), version.id == copy.version_id)
         .order_by(version.model, col(version.number), copy.store)
-    ).all()
-    left = _left_at(session)
+    )
+    if model is not None:
+        query = query.where(version.model == model)
+    rows = session.exec(query).all()
+    left = _left_at(session, model)
     needed = _needed(session, [row for _, row in rows], keeping, left, at)
     return [
         {
@@ -78,7 +83,9 @@ def remove(
             remedy=f"See where they are: lineage show {ref}",
         )
     named = (
-        one for one in unneeded(session, keeping, at) if one["ref"] == ref and one["store"] == store
+        one
+        for one in unneeded(session, keeping, at, version.model)
+        if one["ref"] == ref and one["store"] == store
     )
     found = next(named, None)
     if found is None:
@@ -170,17 +177,22 @@ def _parents(session: Session, kept: set[int | None]) -> set[int | None]:
     return found
 
 
-def _left_at(session: Session) -> dict[str, str]:
-    """When each version last left a slot, or came to serve in one that it is still in."""
+def _left_at(session: Session, model: str | None) -> dict[str, str]:
+    """When each version (of a model) last left a slot, or entered the one it is still in."""
     table = tables.Event
     standing: dict[str, set[str]] = {}
     found: dict[str, str] = {}
     moves = ("promoted", "released", "deployed", "rolled-back", "retired", "backup-set")
     query = select(table).where(col(table.kind).in_(moves)).order_by(col(table.seq))
+    if model is not None:
+        subject = tables.EventSubject
+        query = query.join(subject, col(subject.seq) == col(table.seq)).where(
+            subject.subject == model
+        )
     for event in session.exec(query):
         for subject, state in json.loads(event.payload).get("slots", {}).items():
-            model = subject.partition("@")[0]
-            now = {f"{model}@{state[side]['version']}" for side in slots.SIDES if state.get(side)}
+            name = subject.partition("@")[0]
+            now = {f"{name}@{state[side]['version']}" for side in slots.SIDES if state.get(side)}
             for ref in now | standing.get(subject, set()):
                 found[ref] = event.at
             standing[subject] = now

@@ -92,6 +92,16 @@ class StoreAddress:
         """JSON of a store."""
         return {"name": self.name, "url": self.url, "config": dict(self.config)}
 
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> StoreAddress:
+        """What :meth:`to_json` wrote."""
+        return cls(**_known(cls, body))
+
+
+def _known(kind: type, body: Mapping[str, Any]) -> dict[str, Any]:
+    """What a kind of value has of a document: later versions may say more."""
+    return {key: value for key, value in body.items() if key in kind.__dataclass_fields__}  # type: ignore[attr-defined]
+
 
 def check_url(url: str) -> str:
     """A store's URL, if it is of a kind that DVC reaches and holds no password.
@@ -133,7 +143,8 @@ class NewCopy:
     """Weights that were put into a store, and read back: what registering records of them.
 
     ``object`` is DVC's id of the file or of the folder (``….dir``); ``listing`` the object that
-    lists a folder's files with their BLAKE3. ``found_there`` tells that they were there before.
+    lists a folder's files with their BLAKE3. ``found_there`` tells that all of them were there
+    before, ``reused`` that some were: those could be on their way out.
     """
 
     store: StoreAddress
@@ -142,6 +153,7 @@ class NewCopy:
     found_there: bool = False
     repository: str | None = None
     revision: str | None = None
+    reused: bool = True
 
     def __post_init__(self) -> None:
         """Refuse ids that are none.
@@ -180,12 +192,13 @@ class NewCopy:
             "found_there": self.found_there,
             "repository": self.repository,
             "revision": self.revision,
+            "reused": self.reused,
         }
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> NewCopy:
         """What :meth:`to_json` wrote."""
-        return cls(**{**body, "store": StoreAddress(**body["store"])})
+        return cls(**_known(cls, body) | {"store": StoreAddress.from_json(body["store"])})
 
 
 @dataclass(frozen=True)
@@ -232,8 +245,8 @@ class Copy:
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Copy:
         """What :meth:`to_json` wrote."""
-        read = {"store": StoreAddress(**body["store"]), "state": CopyState(body["state"])}
-        return cls(**{**body, **read})
+        store = StoreAddress.from_json(body["store"])
+        return cls(**_known(cls, body) | {"store": store, "state": CopyState(body["state"])})
 
 
 @dataclass(frozen=True)
@@ -257,7 +270,7 @@ class Look:
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Look:
         """What :meth:`to_json` wrote."""
-        return cls(**{**body, "state": CopyState(body["state"])})
+        return cls(**_known(cls, body) | {"state": CopyState(body["state"])})
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,11 @@ THREADS: Final = 16
 OBJECT_STORES: Final = ("s3", "gs", "azure", "oss")
 """Where an object appears whole or not at all."""
 
-PATIENCE: Final = {"s3": {"connect_timeout": 10, "read_timeout": 60}, "ssh": {"timeout": 60}}
+PATIENCE: Final = {"s3": {"connect_timeout": 5, "read_timeout": 15}, "ssh": {"timeout": 30}}
 """Seconds that a store may take to say anything, where its configuration says nothing."""
+
+S3_ATTEMPTS: Final = 3
+"""How often botocore tries (a 503, a broken connection), for each of two times that s3fs does."""
 
 RUN_BY_OTHERS: Final = ("configpath", "credentialpath")
 """Settings that name files which may name programs: never taken from a repository's own config."""
@@ -113,8 +116,8 @@ class Store:
             return bytes(self._fs.fs.cat_file(path, start=start, end=end))
         except FileNotFoundError:
             raise
-        except (OSError, ValueError):
-            if self._fs.info(path, refresh=True)["size"] <= start:
+        except (OSError, ValueError) as error:
+            if "range" in str(error).lower() and self._fs.info(path)["size"] <= start:
                 return b""  # there is no such range: the object ends before
             raise
 
@@ -271,7 +274,12 @@ def open_store(address: StoreAddress) -> Store:
                 f"Store {address.name} is a DVC remote that is version-aware.",
                 remedy="Name another remote: [artifacts] remote in lineage.toml.",
             )
-        return Store(address, cls(**config), path)
+        filesystem = cls(**config)
+        if kind == "s3":
+            patience = {"total_max_attempts": S3_ATTEMPTS, "mode": "standard"}
+            filesystem.fs_args.setdefault("config_kwargs", {}).setdefault("retries", patience)
+            filesystem.fs.retries = 2
+        return Store(address, filesystem, path)
 
 
 def remote_of(folder: Path, name: str | None) -> StoreAddress | None:

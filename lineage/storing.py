@@ -5,10 +5,14 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage import artifacts
+from lineage.components import Weights
 from lineage.errors import IntegrityFailure, LineageError, NotFound, StoreUnreachable, UsageError
+from lineage.file_tree import follow_any
+from lineage.hashing import hash_path
 from lineage.names import Reference, check_name
 from lineage.stored import CopyState, Look, StoreAddress, StoredWeights
 from lineage.stores import open_store, remote_of
@@ -109,7 +113,7 @@ def verify(
     if not stored.copies:
         raise NotFound(
             f"The weights of {stored.ref} are in no store.",
-            remedy="Store them from the checkout that they were registered from: lineage register",
+            remedy=f"Store them from wherever they are: lineage store put {stored.ref} PATH",
         )
     looks = look_at(stored, deep=deep)
     return registry.record_looks(stored.ref, looks, actor=actor), looks
@@ -156,6 +160,46 @@ def check_backups(
     return checked
 
 
+def put_back(
+    project: Project,
+    registry: AnyRegistry,
+    reference: str,
+    path: Path,
+    name: str | None,
+    *,
+    actor: str,
+) -> StoredWeights:
+    """Store the weights of a version that is registered, from wherever they are.
+
+    Args:
+        project: whose store takes them where none is named.
+        registry: where the copy is recorded.
+        reference: the version.
+        path: a file or folder that holds them.
+        name: the store.
+        actor: who stores them.
+
+    Raises:
+        NotFound: the version or the store does not exist.
+        IntegrityFailure: what is there is not what was registered; nothing is stored.
+        CaptureError: it cannot be read.
+        StoreUnreachable: the store does not take it.
+    """
+    target = named_store(registry, name) if name is not None else store_of(project)
+    stored = registry.stored(reference)
+    wanted = artifacts.recorded(stored)
+    found = hash_path(path, secure=True, project=project.root)
+    if found.blake3 != wanted:
+        raise IntegrityFailure(
+            f"{path} is not what was registered as the weights of {stored.ref}.",
+            remedy=f"See what was: lineage show {stored.ref}",
+        )
+    weights = Weights(stored.digest, wanted, stored.path, stored.size, stored.files)
+    store = open_store(target)
+    copy = artifacts.put(store, path, weights, follow=follow_any, project=project.root)
+    return registry.add_copy(stored.ref, copy, actor=actor)
+
+
 def copy_to(
     registry: AnyRegistry, reference: str, name: str, *, actor: str
 ) -> tuple[StoredWeights, bool]:
@@ -187,7 +231,7 @@ def copy_to(
         raise failed[0]
     raise NotFound(
         f"The weights of {stored.ref} are in no other store.",
-        remedy="Store them from the checkout that they were registered from: lineage register",
+        remedy=f"Store them from wherever they are: lineage store put {stored.ref} PATH",
     )
 
 
@@ -200,7 +244,7 @@ def named_store(registry: AnyRegistry, name: str) -> StoreAddress:
     check_name("store", name)
     for row in registry.stores():
         if row["name"] == name:
-            return StoreAddress(row["name"], row["url"], row["config"])
+            return StoreAddress.from_json(row)
     raise NotFound(
         f"The registry knows no store {name!r}.",
         remedy="See them: lineage store list, or add it: lineage store add",
@@ -235,8 +279,6 @@ def add_store(
 
 def as_url(text: str) -> str:
     """A store's URL; a path is a folder of this machine."""
-    from pathlib import Path
-
     return text.rstrip("/") if "://" in text else Path(text).resolve().as_uri()
 
 

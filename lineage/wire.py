@@ -378,7 +378,8 @@ def candidate(body: Mapping[str, Any]) -> Candidate:
         "reasons": tuple(body["reasons"]),
         "copies": tuple(held_copy(copy) for copy in body["copies"]),
     }
-    return Candidate(**{**body, **read})
+    fields = {key: body[key] for key in Candidate.__dataclass_fields__}
+    return Candidate(**fields | read)
 
 
 def _step(step: Mapping[str, Any], revisions: Mapping[str, int]) -> Step:

@@ -137,8 +137,8 @@ def _could_take_over(facts: Facts) -> Check:
         "backup-ready",
         Status.FAIL,
         f"no store is known to hold the weights of {facts.ref} intact",
-        f"Look for them (lineage verify {facts.ref}), or store them from the checkout that they "
-        f"were registered from: lineage register {facts.model}",
+        f"Look for them (lineage verify {facts.ref}), or store them from wherever they are: "
+        f"lineage store put {facts.ref} PATH",
         details,
     )
 

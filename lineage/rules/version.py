@@ -87,8 +87,7 @@ def _unstored(facts: Facts, summary: str, details: dict[str, Any]) -> Check:
         "weights-intact",
         Status.WARN,
         f"{summary}, and they are in no store",
-        f"Store them from the checkout that they were registered from: lineage register "
-        f"{facts.model}",
+        f"Store them from wherever they are: lineage store put {facts.ref} PATH",
         details,
     )
 
@@ -111,8 +110,7 @@ def _stored(facts: Facts) -> Check:
     remedy = (
         f"Look again when the store answers: lineage verify {facts.ref}"
         if unknown
-        else "Put them back from where they are (lineage store copy, or lineage register in the "
-        f"checkout that they were registered from) and look again: lineage verify {facts.ref}"
+        else f"Put them back from wherever they are: lineage store put {facts.ref} PATH"
     )
     return Check(code, Status.WARN if unknown else Status.FAIL, summary, remedy, details)
 
