@@ -291,15 +291,9 @@ def remote_of(folder: Path, name: str | None) -> StoreAddress | None:
 
     Raises:
         UsageError: there is no remote of this name, or it cannot be a store.
+        StoreUnreachable: its plugin is not installed, or what it stands on is not there.
     """
-    from dvc.fs import get_fs_config
-
-    remotes: dict[str, dict[str, Any]] = {}
-    default = None
-    for _, level in _levels(folder):
-        default = (level.get("core") or {}).get("remote", default)
-        for key, remote in (level.get("remote") or {}).items():
-            remotes.setdefault(key.lower(), {}).update(remote)
+    remotes, default = _remotes(folder)
     chosen = name or default
     if chosen is None:
         return None
@@ -308,28 +302,49 @@ def remote_of(folder: Path, name: str | None) -> StoreAddress | None:
             f"DVC knows no remote {chosen[:60]!r}.",
             remedy="See them (dvc remote list), and name one: [artifacts] remote in lineage.toml.",
         )
-    settings = get_fs_config({"remote": remotes}, name=chosen)
-    url = str(settings["url"]).rstrip("/")
-    if "://" not in url:
-        url = Path(folder, url).absolute().as_uri()
+    try:
+        settings = _resolved(remotes, chosen)
+    except Exception as error:
+        raise StoreUnreachable(
+            f"The DVC remote {chosen} cannot be used: {_reason(error)}.",
+            remedy="Install its plugin (pip install 'dvc[…]'), or mend it: dvc remote modify.",
+        ) from None
     known = {key: settings[key] for key in sorted(PUBLIC & set(settings))}
-    return StoreAddress(_store_name(chosen), url, known)
+    return StoreAddress(_store_name(chosen), settings["url"], known)
 
 
 def _settings(url: str) -> dict[str, Any]:
-    """What DVC's configuration says of the remotes of a URL, the nearest file last."""
+    """What DVC's configuration says of the remotes of a URL."""
+    remotes, _ = _remotes(Path.cwd())
     found: dict[str, Any] = {}
-    for kind, level in _levels(Path.cwd()):
-        for remote in (level.get("remote") or {}).values():
-            own = str(remote.get("url", "")).rstrip("/")
-            if (own if "://" in own else Path(own).absolute().as_uri()) != url.rstrip("/"):
-                continue
-            found |= {
-                key: value
-                for key, value in remote.items()
-                if key != "url" and not (kind == "repo" and key in RUN_BY_OTHERS)
-            }
+    for name in remotes:
+        with suppress(Exception):
+            settings = _resolved(remotes, name)
+            if settings.pop("url") == url.rstrip("/"):
+                found |= settings
     return found
+
+
+def _remotes(folder: Path) -> tuple[dict[str, dict[str, Any]], str | None]:
+    """Every remote that DVC knows from a folder, and its default one; the nearest file counts."""
+    remotes: dict[str, dict[str, Any]] = {}
+    default = None
+    for kind, level in _levels(folder):
+        default = (level.get("core") or {}).get("remote", default)
+        for key, remote in (level.get("remote") or {}).items():
+            own = {k: v for k, v in remote.items() if kind != "repo" or k not in RUN_BY_OTHERS}
+            remotes.setdefault(key.lower(), {}).update(own)
+    return remotes, default
+
+
+def _resolved(remotes: dict[str, dict[str, Any]], name: str) -> dict[str, Any]:
+    """A remote's settings, with those of the remote that it stands on, and a whole URL."""
+    from dvc.fs import get_fs_config
+
+    settings = dict(get_fs_config({"remote": remotes}, name=name))
+    url = str(settings["url"]).rstrip("/")
+    settings["url"] = url if "://" in url else Path(url).absolute().as_uri()
+    return settings
 
 
 def _levels(folder: Path) -> list[tuple[str, Any]]:

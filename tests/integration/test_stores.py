@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from lineage import artifacts, pulling
+from lineage import artifacts, pulling, stores
 from lineage.digest import blake3_of, tree_bytes
 from lineage.errors import (
     CaptureError,
@@ -161,6 +161,28 @@ def test_what_dvc_pushed_is_not_put_twice(place, source, cache, repository):
     assert (found.name, found.url, found.config) == ("my_store", remote.url, {"jobs": "2"})
     assert put(place, source).copies[0].object == there.copies[0].object
     assert place.objects() == before
+
+
+def test_a_remote_may_stand_on_another_and_be_named_from_anywhere(repository, monkeypatch):
+    repository.dvc("init", "--quiet")
+    repository.dvc("remote", "add", "--default", "near", "../near")
+    (repository.path / "sub").mkdir()
+    near = remote_of(repository.path / "sub", None)
+    assert near.url == (repository.path / "../near").resolve().as_uri()
+    repository.dvc("remote", "add", "base", "s3://bucket")
+    repository.dvc("remote", "modify", "base", "endpointurl", "http://127.0.0.1:9")
+    repository.dvc("remote", "modify", "--local", "base", "access_key_id", "AKIA")
+    repository.dvc("remote", "add", "--default", "on-it", "remote://base/weights")
+    found = remote_of(repository.path, None)
+    assert (found.url, found.config) == (
+        "s3://bucket/weights", {"endpointurl": "http://127.0.0.1:9"},
+    )  # fmt: skip
+    monkeypatch.chdir(repository.path)
+    assert stores._settings(found.url)["access_key_id"] == "AKIA"
+    repository.dvc("remote", "add", "far", "ssh://host/x")
+    repository.dvc("remote", "add", "--default", "on-far", "remote://far/x")
+    with pytest.raises(StoreUnreachable, match="dvc-ssh"):
+        remote_of(repository.path, None)
 
 
 def damage(place, name: str, how: str, chance: random.Random, others: dict[str, bytes]) -> None:
