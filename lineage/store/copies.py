@@ -158,8 +158,13 @@ def stored(session: Session, version: tables.ModelVersion) -> StoredWeights:
         version.weights_path,
         version.weights_size or 0,
         version.weights_files or 1,
-        tuple(_copy(session, row, store) for row, store in live(session, version.id or 0)),
+        of_version(session, version.id or 0),
     )
+
+
+def of_version(session: Session, version_id: int) -> tuple[Copy, ...]:
+    """The copies of a version, by the store's name."""
+    return tuple(_copy(session, row, store) for row, store in live(session, version_id))
 
 
 def of_weights(session: Session, blake3: str) -> tuple[Copy, ...]:

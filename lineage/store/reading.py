@@ -73,9 +73,7 @@ def _stored(session: Session, row: tables.ModelVersion) -> dict[str, Any]:
     """Where the weights of a version are."""
     from lineage.store import copies
 
-    if row.weights_digest is None:
-        return {"copies": []}
-    return {"copies": copies.stored(session, row).to_json()["copies"]}
+    return {"copies": [copy.to_json() for copy in copies.of_version(session, row.id or 0)]}
 
 
 def model(session: Session, row: tables.Model) -> dict[str, Any]:

@@ -473,6 +473,7 @@ def test_a_store_that_says_nothing_is_given_up(tmp_path, cache, s3, monkeypatch)
     monkeypatch.setattr(
         "lineage.stores.PATIENCE", {"s3": {"connect_timeout": 1, "read_timeout": 1}}
     )
+    monkeypatch.setattr("lineage.stores.S3_ATTEMPTS", 1)
     source = make(tmp_path / "models", "small", 17)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         endpoint = f"http://127.0.0.1:{mute.getsockname()[1]}"
@@ -480,7 +481,7 @@ def test_a_store_that_says_nothing_is_given_up(tmp_path, cache, s3, monkeypatch)
         began = time.monotonic()
         with pytest.raises(StoreUnreachable, match="timeout"):
             artifacts.put(open_store(address), source, weights_of(source), follow=follow_any)
-        assert time.monotonic() - began < 60
+        assert time.monotonic() - began < 30
 
 
 def test_a_store_without_its_plugin_says_which():
@@ -698,7 +699,6 @@ def test_five_gigabytes_in_bounded_memory(tmp_path, cache):
         "store = open_store(StoreAddress('folder', sys.argv[2]))\n"
         "there = stored(weights, artifacts.put(store, source, weights, follow=follow_any))\n"
         "assert artifacts.look(store, there, there.copies[0], deep=False).state == 'intact'\n"
-        "for block in store.stream(there.copies[0].object, source.stat().st_size): pass\n"
         "entry = artifacts.Entry('', source.stat().st_size, weights.blake3)\n"
         "cache = pulling.WeightsCache.default()\n"
         "cache.part(entry).parent.mkdir(parents=True)\n"
