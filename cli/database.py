@@ -153,7 +153,7 @@ def _copied(done: dict[str, Any], as_json: bool) -> None:
     output.say(f"  the newest is {done['head']}; every link holds")
 
 
-def _what(payload: dict[str, object]) -> str:
+def _what(payload: dict[str, Any]) -> str:
     """The part of an event's payload that a line has room for."""
     words = []
     if "passed" in payload:
@@ -161,7 +161,8 @@ def _what(payload: dict[str, object]) -> str:
     if payload.get("basis") in ("run", "carried"):
         words.append(str(payload["basis"]))
     words += [str(payload[key]) for key in ("kind", "state") if key in payload]
-    if "revision" in payload:
+    words += _of_weights(payload)
+    if "revision" in payload and not isinstance(payload["revision"], str):
         words.append(f"revision {payload['revision']}")
     versions = payload.get("versions")
     if isinstance(versions, list):
@@ -177,6 +178,17 @@ def _what(payload: dict[str, object]) -> str:
     if payload.get("reason"):
         words.append(f"“{payload['reason']}”")
     return "  ".join(words)
+
+
+def _of_weights(payload: dict[str, Any]) -> list[str]:
+    """What an event says of copies: where, what was found, and whether a backup is ready."""
+    words = [f"{look['state']} in {look['store']}" for look in payload.get("looks", [])]
+    if isinstance(payload.get("store"), str):
+        words.append(f"in {payload['store']}")
+    readiness = payload.get("readiness")
+    if readiness is not None:
+        words.append("ready" if readiness["ready"] else "not ready")
+    return words
 
 
 def _report(

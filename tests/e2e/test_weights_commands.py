@@ -81,6 +81,7 @@ def test_a_backup_is_checked_found_wanting_and_replaced(serving):
     objects(serving)["churn@1"].unlink()
     lost = serving.lineage("backup", "check")
     assert lost.code == 6
+    assert "missing in local not ready" in " ".join(serving.lineage("log", "churn@1").out.split())
     assert "not ready" in lost.out
     assert "the weights of churn@1 were missing in store local" in lost.out
     assert serving.ok("serving", "churn")["backup"]["ready"] is False
@@ -241,6 +242,9 @@ def test_retention_is_a_dry_run_until_it_is_told(serving):
     assert serving.ok("gc", *policy, "--apply")["removed"] == []
     assert serving.lineage("verify", "--all").code == 0
     assert serving.ok("log", "churn@4")[0]["kind"] == "weights-removed"
+    assert "weights-removed churn@4 in local" in " ".join(
+        serving.lineage("log", "churn@4").out.split()
+    )
 
 
 def test_gc_leaves_what_versions_share_file_by_file_and_what_was_there_before(project):
