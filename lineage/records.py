@@ -1,35 +1,30 @@
-"""What is recorded: versions, verdicts, looks for weights, in the caller's write transaction."""
+"""What is recorded: versions and verdicts, in the caller's write transaction."""
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from sqlmodel import select
 
-from lineage import readiness, times
+from lineage import times, weights_records
 from lineage.answers import NamedPipeline, Registered
 from lineage.components import Kind
 from lineage.decision import Basis
 from lineage.digest import canonical_bytes
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.names import Reference, check_name
-from lineage.store import copies, events, reading, slots, tables, versions
+from lineage.store import events, reading, slots, tables, versions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from sqlmodel import Session
 
     from lineage.captured import Captured, CapturedPipelineVersion
     from lineage.components import Components, DataVersion
     from lineage.policy import Outcome
-    from lineage.stored import Look, NewCopy, StoreAddress, StoredWeights
-
-REMOVING: Final = dt.timedelta(minutes=10)
-"""How long taking bytes out of a store may go on after the registry was told of it."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +79,7 @@ def register(
     same = versions.same_version(session, model, kind, components, captured.pipeline_name)
     at = times.now()
     if same is not None:
-        add_copies(session, same, captured.stored, at, actor)
+        weights_records.add_copies(session, same, captured.stored, at, actor)
         return reading.registered(session, same, created=False)
     if session.get(tables.Model, model) is None:
         session.add(tables.Model(name=model, created_at=at, created_by=actor))
@@ -122,126 +117,8 @@ def register(
         | ({"run": run} if run is not None else {}),
         also=[model],
     )
-    add_copies(session, row, captured.stored, at, actor)
+    weights_records.add_copies(session, row, captured.stored, at, actor)
     return registered
-
-
-def add_store(session: Session, address: StoreAddress, at: str, actor: str) -> bool:
-    """Record a store; False where its URL was known already.
-
-    Raises:
-        Conflict: another store has this name.
-    """
-    known = session.get(tables.Store, address.name)
-    if known is not None and known.url != address.url:
-        raise Conflict(
-            f"Store {address.name} is another one: {known.url}.",
-            remedy="Choose another name: lineage store add NAME URL",
-        )
-    before = {store["url"] for store in copies.stores(session)}
-    _ensure_store(session, address, at, actor)
-    return address.url not in before
-
-
-def add_copies(
-    session: Session,
-    version: tables.ModelVersion,
-    found: Sequence[NewCopy],
-    at: str,
-    actor: str,
-) -> None:
-    """Record copies of a version's weights that were read back just now.
-
-    Raises:
-        NotFound: the version has no weights.
-        Conflict: something was removed from one of the stores a moment ago, perhaps these bytes.
-    """
-    ref = f"{version.model}@{version.number}"
-    if found and version.weights_digest is None:
-        raise NotFound(f"{ref} was registered without weights.", remedy="Name a version with some.")
-    for new in found:
-        store = _ensure_store(session, new.store, at, actor)
-        if new.reused:
-            _require_quiet(session, store.name, at)
-        if copies.add(session, version, new, at, actor):
-            payload = new.to_json() | {"store": store.name, "weights": version.weights_digest}
-            events.append(
-                session,
-                at=at,
-                actor=actor,
-                kind="weights-stored",
-                subject=ref,
-                payload=payload,
-                also=[version.model, f"store:{store.name}"],
-            )
-
-
-def looks(
-    session: Session,
-    reference: str,
-    found: Sequence[Look],
-    backup_in: str | None,
-    at: str,
-    actor: str,
-) -> StoredWeights:
-    """Record what looking into stores for the weights of a version found.
-
-    Raises:
-        NotFound: the version does not exist, or a store holds no copy of it.
-    """
-    version = versions.find_version(session, Reference.parse(reference))
-    ref = f"{version.model}@{version.number}"
-    rows = {copy.store: copy for copy, _ in copies.live(session, version.id or 0)}
-    for look in found:
-        if look.store not in rows:
-            raise NotFound(
-                f"Store {look.store[:60]!r} is not known to hold the weights of {ref}.",
-                remedy=f"See where they are: lineage show {ref}",
-            )
-        copies.looked(session, rows[look.store], look, at, actor)
-    also = {version.model}
-    payload: dict[str, Any] = {"looks": [look.to_json() for look in found]}
-    if backup_in is not None:
-        subject = f"{version.model}@{backup_in}"
-        also |= {subject, backup_in}
-        state = readiness.serving(session, backup_in, version.model).readiness
-        payload |= {"environment": backup_in, "readiness": state.to_json() if state else None}
-    events.append(
-        session,
-        at=at,
-        actor=actor,
-        kind="backup-checked" if backup_in is not None else "weights-checked",
-        subject=ref,
-        payload=payload,
-        also=also,
-    )
-    return copies.stored(session, version)
-
-
-def _ensure_store(session: Session, address: StoreAddress, at: str, actor: str) -> tables.Store:
-    """The store of a URL; where it is new, the history says so."""
-    row, created = copies.ensure_store(session, address, at, actor)
-    if created:
-        events.append(
-            session,
-            at=at,
-            actor=actor,
-            kind="store-added",
-            subject=f"store:{row.name}",
-            payload=copies.address(row).to_json(),
-        )
-    return row
-
-
-def _require_quiet(session: Session, store: str, at: str) -> None:
-    """Refuse a copy in a store that something is being removed from: it may be these bytes."""
-    since = times.written(times.moment(at) - REMOVING)
-    if copies.removed_lately(session, store, since):
-        raise Conflict(
-            f"Weights were removed from store {store} less than ten minutes ago.",
-            remedy="Run the same command again in ten minutes: it looks whether all is still "
-            "there.",
-        )
 
 
 def _require_complete(components: Components) -> None:
@@ -338,33 +215,6 @@ def carry_over(
         validated_by=actor,
     )
     return _record_verdict(session, version, row, target)
-
-
-def weights(session: Session, reference: str, state: str, place: str, actor: str) -> str:
-    """Record what a look for the weights of a version found; the version's reference.
-
-    Raises:
-        NotFound: the version does not exist.
-    """
-    version = versions.find_version(session, Reference.parse(reference))
-    ref = f"{version.model}@{version.number}"
-    at = times.now()
-    session.add(
-        tables.WeightsCheck(
-            version_id=version.id or 0, state=state, place=place, checked_at=at, checked_by=actor
-        )
-    )
-    session.flush()
-    events.append(
-        session,
-        at=at,
-        actor=actor,
-        kind="weights-checked",
-        subject=ref,
-        payload={"state": state, "place": place},
-        also=[version.model],
-    )
-    return ref
 
 
 def pipeline_row(

@@ -162,10 +162,10 @@ class Registry(RegistryReader):
         Raises:
             Conflict: another store has this name.
         """
-        from lineage import records
+        from lineage import weights_records
 
         with self._write() as session:
-            return records.add_store(session, address, times.now(), actor)
+            return weights_records.add_store(session, address, times.now(), actor)
 
     def add_copy(self, reference: str, copy: NewCopy, *, actor: str) -> StoredWeights:
         """Record that a store holds the weights of a version; they were read back from it.
@@ -174,12 +174,12 @@ class Registry(RegistryReader):
             NotFound: the version does not exist, or has no weights.
             Conflict: something was removed from that store a moment ago.
         """
-        from lineage import records
+        from lineage import weights_records
         from lineage.store import copies
 
         with self._write() as session:
             version = versions.find_version(session, Reference.parse(reference))
-            records.add_copies(session, version, (copy,), times.now(), actor)
+            weights_records.add_copies(session, version, (copy,), times.now(), actor)
             return copies.stored(session, version)
 
     def record_looks(
@@ -201,10 +201,10 @@ class Registry(RegistryReader):
         Raises:
             NotFound: the version does not exist, or a store holds no copy of it.
         """
-        from lineage import records
+        from lineage import weights_records
 
         with self._write() as session:
-            return records.looks(session, reference, looks, backup_in, times.now(), actor)
+            return weights_records.looks(session, reference, looks, backup_in, times.now(), actor)
 
     def remove_copy(
         self, reference: str, store: str, keeping: Keeping, *, actor: str
@@ -234,10 +234,10 @@ class Registry(RegistryReader):
         Raises:
             NotFound: the version does not exist.
         """
-        from lineage import records
+        from lineage import weights_records
 
         with self._write() as session:
-            return records.weights(session, reference, state, place, actor)
+            return weights_records.weights(session, reference, state, place, actor)
 
     # verdicts
 
