@@ -39,7 +39,7 @@ def check(
 
     with project_and_registry() as (project, found):
         slots = storing.check_backups(found, env, model, deep=deep, actor=actor(project))
-        kinds = {row["name"]: row["kind"] for row in found.environments()}
+        lacking = storing.without_backup(found, slots)
     if as_json:
         output.emit([slot.to_json() for slot in slots])
     elif not slots:
@@ -47,12 +47,6 @@ def check(
     else:
         for slot in slots:
             output.serving(slot)
-    lacking = [
-        slot
-        for slot in slots
-        if kinds[slot.environment] == "production"
-        and (slot.readiness is None or not slot.readiness.ready)
-    ]
     if lacking:
         raise typer.Exit(IntegrityFailure.exit_code)
 

@@ -8,21 +8,18 @@ from typing import TYPE_CHECKING, Final
 
 from sqlmodel import col, select
 
-from lineage import facts, move_events, readiness
-from lineage.answers import Candidate, Moved, Step
+from lineage import facts
+from lineage.answers import Candidate
 from lineage.components import Kind
 from lineage.decision import Move
-from lineage.errors import Conflict, NotFound
 from lineage.guard import decide
-from lineage.store import policies, reading, slots, tables
+from lineage.store import policies, slots, tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlmodel import Session
 
-    from lineage.decision import Decision
-    from lineage.moves import Request
 
 MOST: Final = 50
 """Versions that are looked at: those that served here last, and the newest ones."""
@@ -43,73 +40,14 @@ def listed(session: Session, environment: str, model: str) -> tuple[Candidate, .
     return tuple(_explained(one, best) for one in found)
 
 
-def proposed(
-    session: Session, environment: tables.Environment, moved: Sequence[tables.Slot]
-) -> dict[str, str]:
-    """The best candidate for each slot that has nothing behind what serves."""
+def proposed(session: Session, lost: Sequence[tables.Slot]) -> dict[str, str]:
+    """The best candidate for each slot that has just lost its backup."""
     refs = {}
-    for slot in moved:
-        if slot.serving_version_id is None or slot.backup_version_id is not None:
-            continue
-        best = next(iter(listed(session, environment.name, slot.model)), None)
+    for slot in lost:
+        best = next(iter(listed(session, slot.environment, slot.model)), None)
         if best is not None and best.ready:
             refs[slots.subject(slot)] = best.ref
     return refs
-
-
-def set_backup(session: Session, request: Request, version: tables.ModelVersion) -> Moved:
-    """Let a version stand by behind what serves, if it could take over at once.
-
-    Raises:
-        NotFound: nothing serves there.
-        GuardRefused: a rule fails.
-        Conflict: the slot moved since the caller looked, or the version serves there itself.
-    """
-    from lineage.moves import check_revision
-
-    environment = slots.require_environment(session, request.environment)
-    slot = session.get(tables.Slot, (environment.name, version.model))
-    ref = f"{version.model}@{version.number}"
-    if slot is None or slot.serving_version_id is None:
-        raise NotFound(
-            f"{version.model} does not serve in {environment.name}, so nothing can stand by.",
-            remedy=f"Promote a version first: lineage promote {ref} --env {environment.name}",
-        )
-    check_revision(slot, request.expect_revision)
-    if slot.serving_version_id == version.id:
-        raise Conflict(
-            f"{ref} serves in {environment.name} itself.",
-            remedy=f"Name another: lineage backup candidates {version.model} "
-            f"--env {environment.name}",
-        )
-    running = slots.Running(session, environment.name)
-    decision = decide(facts.gather(session, environment, version, running, move=Move.STAND_BY))
-    facts.refuse_unless_allowed((decision,), f"{ref} may not stand by in {environment.name}")
-    deployed = running.of(version.pipeline)
-    before = slots.occupant(slot, "backup")
-    new = slots.proven(session, version, deployed, request.at, request.actor)
-    if before is not None:
-        since = (before.promoted_at, before.promoted_by)
-        if before == replace(new, promoted_at=since[0], promoted_by=since[1]):
-            return _moved(session, slot, decision, None)
-    step = reading.step(session, slot)
-    slots.put(slot, "backup", new)
-    slot.revision += 1
-    move_events.append(
-        session, request, "backup-set", move_events.Touched([slot], [ref], None, (), ())
-    )
-    return _moved(session, slot, decision, step)
-
-
-def _moved(session: Session, slot: tables.Slot, decision: Decision, before: Step | None) -> Moved:
-    now = reading.step(session, slot)
-    return Moved(
-        environment=slot.environment,
-        changed=before is not None,
-        slots=(readiness.serving(session, slot.environment, slot.model),),
-        decisions=(decision,),
-        steps=(before.then(now, {}) if before is not None else now,),
-    )
 
 
 def _rows(session: Session, model: str, served: dict[str, str]) -> list[tables.ModelVersion]:

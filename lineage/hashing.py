@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import queue
 import stat
+import sys
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
 import xxhash
 from blake3 import blake3
@@ -23,7 +24,7 @@ from lineage.file_tree import Follow, follow_any, tree_files, unreadable
 from lineage.stat_cache import moving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from lineage.stat_cache import StatCache
@@ -149,6 +150,24 @@ def hash_files(
         (md5, strong), size = _hash_known_file(full, ("md5", "blake3"), cache, progress)
         found.append(HashedFile(relative, full, size, md5, Digest(f"blake3:{strong}")))
     return found
+
+
+def blocks_of(file: BinaryIO, most: int | None = None) -> Iterator[bytes]:
+    """A file's bytes, from where it stands, in blocks; at most so many."""
+    left = sys.maxsize if most is None else most
+    while block := file.read(min(BLOCK, left)):
+        left -= len(block)
+        yield block
+
+
+def blake3_through(blocks: Iterable[bytes], target: BinaryIO | None = None) -> Digest:
+    """BLAKE3 of blocks, which go on to a file where one is given."""
+    hasher = blake3(max_threads=blake3.AUTO)
+    for block in blocks:
+        hasher.update(block)
+        if target is not None:
+            target.write(block)
+    return Digest(f"blake3:{hasher.hexdigest()}")
 
 
 def total_size(path: Path) -> int:

@@ -83,20 +83,6 @@ def release(
     return _Moving(session, request, kind, target).promote(promoted)
 
 
-def check_revision(slot: tables.Slot, expected: int | None) -> None:
-    """Refuse to move a slot that has moved since the caller looked.
-
-    Raises:
-        Conflict: it has.
-    """
-    if expected is not None and slot.revision != expected:
-        raise Conflict(
-            f"{slots.subject(slot)} is at revision {slot.revision}, not {expected}.",
-            remedy=f"Look at what serves now (lineage serving {slot.model} --env "
-            f"{slot.environment}) and decide again.",
-        )
-
-
 def rollback(session: Session, request: Request, model: str) -> Moved:
     """Move a slot to its backup; the version that failed does not become the backup.
 
@@ -107,6 +93,17 @@ def rollback(session: Session, request: Request, model: str) -> Moved:
         Conflict: the slot moved since the caller looked.
     """
     return _Moving(session, request, "rolled-back").rollback(model)
+
+
+def stand_by(session: Session, request: Request, version: tables.ModelVersion) -> Moved:
+    """Let a version stand by behind what serves, if it could take over at once.
+
+    Raises:
+        NotFound: nothing serves there.
+        GuardRefused: a rule fails.
+        Conflict: the slot moved since the caller looked, or the version serves there itself.
+    """
+    return _Moving(session, request, "backup-set").stand_by(version)
 
 
 def retire(session: Session, request: Request, model: str) -> Moved:
@@ -147,7 +144,7 @@ class _Moving:
     def promote(self, promoted: Sequence[tables.ModelVersion]) -> Moved:
         found = [self._slot(version.model) for version in promoted]
         for slot in found:
-            check_revision(slot, self._request.expect_revision)
+            self._check_revision(slot)
         affected, staying = self._deploy([version.model for version in promoted])
         for slot in (*found, *affected):
             self._before[slots.subject(slot)] = reading.step(self._session, slot)
@@ -175,10 +172,9 @@ class _Moving:
         if slot is None or backup is None:
             raise NotFound(
                 f"{model} has no backup in {name}.",
-                remedy=f"Promote a version that the deployed pipeline was validated with: "
-                f"lineage versions {model}",
+                remedy=f"See what could stand by: lineage backup candidates {model} --env {name}",
             )
-        check_revision(slot, self._request.expect_revision)
+        self._check_revision(slot)
         self._before[slots.subject(slot)] = reading.step(self._session, slot)
         version = self._session.get(tables.ModelVersion, backup.version_id)
         assert version is not None  # noqa: S101 - a foreign key holds it
@@ -218,13 +214,46 @@ class _Moving:
                 f"{model} does not serve in {name}.",
                 remedy=f"See what serves: lineage serving --env {name}",
             )
-        check_revision(slot, self._request.expect_revision)
+        self._check_revision(slot)
         self._before[slots.subject(slot)] = reading.step(self._session, slot)
         for side in slots.SIDES:
             slots.put(slot, side, None)
         slot.revision += 1
         self._record([slot], [])
         return self._moved([slot], ())
+
+    def stand_by(self, version: tables.ModelVersion) -> Moved:
+        name, ref = self._environment.name, f"{version.model}@{version.number}"
+        slot = self._session.get(tables.Slot, (name, version.model))
+        if slot is None or slot.serving_version_id is None:
+            raise NotFound(
+                f"{version.model} does not serve in {name}, so nothing can stand by.",
+                remedy=f"Promote a version first: lineage promote {ref} --env {name}",
+            )
+        self._check_revision(slot)
+        if slot.serving_version_id == version.id:
+            raise Conflict(
+                f"{ref} serves in {name} itself.",
+                remedy=f"Name another: lineage backup candidates {version.model} --env {name}",
+            )
+        self._before[slots.subject(slot)] = reading.step(self._session, slot)
+        decision = decide(
+            facts.gather(
+                self._session, self._environment, version, self._running, move=Move.STAND_BY
+            )
+        )
+        facts.refuse_unless_allowed((decision,), f"{ref} may not stand by in {name}")
+        before = slots.occupant(slot, "backup")
+        same = before is not None and before.version_id == version.id
+        since = (before.promoted_at, before.promoted_by) if same and before else None
+        at, by = since or (self._request.at, self._request.actor)
+        deployed = self._running.of(version.pipeline)
+        new = slots.proven(self._session, version, deployed, at, by)
+        if new != before:
+            slots.put(slot, "backup", new)
+            slot.revision += 1
+            self._record([slot], [version])
+        return self._moved([slot], (decision,), new != before)
 
     def _slot(self, model: str) -> tables.Slot:
         environment = self._environment
@@ -235,6 +264,15 @@ class _Moving:
             environment_kind=environment.kind,
             revision=0,
         )
+
+    def _check_revision(self, slot: tables.Slot) -> None:
+        expected = self._request.expect_revision
+        if expected is not None and slot.revision != expected:
+            raise Conflict(
+                f"{slots.subject(slot)} is at revision {slot.revision}, not {expected}.",
+                remedy=f"Look at what serves now (lineage serving {slot.model} --env "
+                f"{slot.environment}) and decide again.",
+            )
 
     def _check_plan(self) -> None:
         """Refuse to go on with a plan that no longer is what would happen."""
@@ -368,6 +406,8 @@ class _Moving:
     ) -> Moved:
         target = self._target
         touched = [slot for slot in shown if slot.revision]
+        emptied = self._emptied(touched)
+        lost = [s for s in touched if self._kind == "rolled-back" or slots.subject(s) in emptied]
         return Moved(
             environment=self._request.environment,
             changed=changed,
@@ -375,11 +415,9 @@ class _Moving:
                 readiness.serving(self._session, slot.environment, slot.model) for slot in shown
             ),
             decisions=decisions,
-            emptied_backups=self._emptied(touched),
+            emptied_backups=emptied,
             pipeline={"name": target.pipeline, "digest": target.public_digest} if target else {},
             steps=self._steps(),
             unused_waivers=self._granted.unused,
-            proposed=candidates.proposed(self._session, self._environment, touched)
-            if changed and self._kind != "retired"
-            else {},
+            proposed=candidates.proposed(self._session, lost),
         )

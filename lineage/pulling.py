@@ -7,15 +7,13 @@ import logging
 import os
 import shutil
 import tempfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from blake3 import blake3
 
-from lineage.artifacts import Gone, folder_of, recorded
-from lineage.digest import blake3_of
 from lineage.errors import (
     Conflict,
     IntegrityFailure,
@@ -24,8 +22,10 @@ from lineage.errors import (
     StoreUnreachable,
     UsageError,
 )
+from lineage.hashing import blake3_through, blocks_of, hash_path
+from lineage.looking import differs, folder_of, gone, recorded
 from lineage.stored import CopyState, Entry, StoredWeights, read_listing
-from lineage.stores import CHUNK, SMALL, Store, each, open_store
+from lineage.stores import SMALL, Store, each_by_size, open_store
 from lineage.weights_cache import WeightsCache
 
 if TYPE_CHECKING:
@@ -119,7 +119,6 @@ class _Pulling:
         self._progress = progress
         self._blake3 = recorded(stored)
         self._name = stored.name
-        self._linking = False
         self._open: dict[str, Store] = {}
         self._objects: dict[str, dict[str, str]] = {}
 
@@ -132,47 +131,37 @@ class _Pulling:
                 f"{target} is a folder that was not pulled, so it is not replaced.",
                 remedy="Name another folder (-o), move this one away, or say --force.",
             )
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{self._name[:100]}-"))
-        try:
-            whole = self._assemble(beside)
-            _write_through(beside)
+        with self._assembled(target.parent, link=False) as whole:
+            _write_through(whole.parent)
             note.parent.mkdir(parents=True, exist_ok=True)
             note.touch()
-            _put_in_place(whole, target, beside)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
+            _put_in_place(whole, target)
         return target
 
     def to_cache(self) -> Path:
         """Let the weights appear in the cache under their name, and check what is there already."""
-        self._linking = True
-        place = self._cache.folder / "whole" / self._blake3.value
-        target = place / self._name
-        if target.exists() and self._is_whole(target):
-            return target
-        place.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(dir=place, prefix="."))
-        try:
-            whole = self._assemble(beside)
-            if target.is_dir():
-                shutil.rmtree(target)
-            _put_in_place(whole, target, beside)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
+        target = self._cache.folder / "whole" / self._blake3.value / self._name
+        if not (target.exists() and self._is_whole(target)):
+            with self._assembled(target.parent, link=True) as whole:
+                _put_in_place(whole, target)
         return target
 
-    def _assemble(self, beside: Path) -> Path:
-        """The weights as a whole in a folder of our own, each byte read and right."""
-        whole = beside / self._name
-        targets = [_Target(whole / e.path if e.path else whole, e) for e in self._entries()]
-        for folder in {target.path.parent for target in targets}:
-            folder.mkdir(parents=True, exist_ok=True)
-        each(self._place, [target for target in targets if target.entry.size <= SMALL])
-        for target in targets:
-            if target.entry.size > SMALL:
-                self._place(target)
-        return whole
+    @contextmanager
+    def _assembled(self, folder: Path, *, link: bool) -> Iterator[Path]:
+        """The weights as a whole beside where they are to be, each byte read and right."""
+        folder.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(dir=folder, prefix=f".{self._name[:100]}-"))
+        try:
+            whole = beside / self._name
+            targets = [_Target(whole / e.path if e.path else whole, e) for e in self._entries()]
+            for needed in {target.path.parent for target in targets}:
+                needed.mkdir(parents=True, exist_ok=True)
+            each_by_size(
+                lambda target: self._place(target, link=link), targets, lambda t: t.entry.size
+            )
+            yield whole
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
 
     def _entries(self) -> tuple[Entry, ...]:
         """The files: a single one, or those that the listing of a folder names."""
@@ -191,12 +180,12 @@ class _Pulling:
 
         return self._from_a_store(fetch)
 
-    def _place(self, target: _Target) -> None:
+    def _place(self, target: _Target, *, link: bool) -> None:
         """Write a file into its place, and check what is written; a bad cache is asked once."""
         for _ in range(2):
             if not self._cache.has(target.entry):
                 self._fetch(target.entry)
-            if _copy(self._cache.path(target.entry), target, link=self._linking):
+            if _copy(self._cache.path(target.entry), target, link=link):
                 return
             self._cache.drop(target.entry)
         raise IntegrityFailure(
@@ -218,17 +207,20 @@ class _Pulling:
             name = self._object(store, copy, entry)
             data = store.read(name, 0, entry.size + 1) if entry.size else b""
         except FileNotFoundError:
-            raise self._missing(store) from None
+            raise gone(store, self._stored.ref) from None
         if not self._cache.add_bytes(entry, data):
-            raise self._wrong(store)
+            raise differs(store, self._stored.ref)
         if self._progress is not None:
             self._progress(entry.size)
 
     def _fetch_large(self, store: Store, copy: Copy, entry: Entry) -> None:
         """Go on behind what has arrived before; begin anew where that was something else."""
         name = self._object(store, copy, entry)
-        if store.size(name) != entry.size:
-            raise self._missing(store) if store.size(name) is None else self._wrong(store)
+        size = store.size(name)
+        if size is None:
+            raise gone(store, self._stored.ref)
+        if size != entry.size:
+            raise differs(store, self._stored.ref)
         part = self._cache.part(entry)
         start = min(part.stat().st_size, entry.size) if part.exists() else 0
         for begin in (start, 0) if start else (0,):
@@ -237,8 +229,8 @@ class _Pulling:
                 if self._cache.add_stream(entry, blocks, begin, self._progress):
                     return
             except FileNotFoundError:
-                raise self._missing(store) from None
-        raise self._wrong(store)
+                raise gone(store, self._stored.ref) from None
+        raise differs(store, self._stored.ref)
 
     def _object(self, store: Store, copy: Copy, entry: Entry) -> str:
         if copy.listing is None:
@@ -271,61 +263,25 @@ class _Pulling:
 
     def _is_whole(self, target: Path) -> bool:
         """Whether what was put into the cache before is still what was registered."""
-        from lineage.hashing import hash_path
-
         try:
             return hash_path(target, secure=True).blake3 == self._blake3
         except LineageError:
             return False
 
-    def _missing(self, store: Store) -> Gone:
-        return Gone(
-            f"The weights of {self._stored.ref} are not in store {store.address.name}.",
-            remedy=f"See where else they are: lineage verify {self._stored.ref}",
-        )
-
-    def _wrong(self, store: Store) -> IntegrityFailure:
-        return IntegrityFailure(
-            f"The weights of {self._stored.ref} in store {store.address.name} are not what was "
-            "registered.",
-            remedy=f"See where else they are: lineage verify {self._stored.ref}",
-        )
-
 
 def _copy(source: Path, target: _Target, *, link: bool) -> bool:
     """Copy a file (inside the cache, link it) and read it; whether it is what it should be."""
-    entry = target.entry
     if link:
         target.path.unlink(missing_ok=True)
         with suppress(OSError):
             target.path.hardlink_to(source)
-            return _is(target.path, entry)
-    if entry.size <= SMALL:
-        try:
-            data = source.read_bytes()
-        except FileNotFoundError:
-            return False
-        target.path.write_bytes(data)
-        return blake3_of(data) == entry.blake3
-    hasher = blake3(max_threads=blake3.AUTO)
-    with source.open("rb") as reading, target.path.open("wb") as writing:
-        for block in _blocks(reading):
-            hasher.update(block)
-            writing.write(block)
-    return hasher.hexdigest() == entry.blake3.value
-
-
-def _is(path: Path, entry: Entry) -> bool:
-    hasher = blake3(max_threads=blake3.AUTO)
-    with path.open("rb") as file:
-        for block in _blocks(file):
-            hasher.update(block)
-    return hasher.hexdigest() == entry.blake3.value
-
-
-def _blocks(file: BinaryIO) -> Iterator[bytes]:
-    while block := file.read(CHUNK):
-        yield block
+            with target.path.open("rb") as file:
+                return blake3_through(blocks_of(file)) == target.entry.blake3
+    try:
+        with source.open("rb") as reading, target.path.open("wb") as writing:
+            return blake3_through(blocks_of(reading), writing) == target.entry.blake3
+    except FileNotFoundError:
+        return False
 
 
 def _write_through(folder: Path) -> None:
@@ -342,12 +298,12 @@ def _write_through(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _put_in_place(whole: Path, target: Path, beside: Path) -> None:
+def _put_in_place(whole: Path, target: Path) -> None:
     """Let a whole file or folder appear under its name; others may be doing the same."""
     for number in range(AT_ONCE):
         try:
             if target.is_dir() and not target.is_symlink():
-                target.rename(beside / f"former-{number}")
+                target.rename(whole.with_name(f".former-{number}"))
             elif whole.is_dir():
                 target.unlink(missing_ok=True)
             whole.replace(target)

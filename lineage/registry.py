@@ -384,14 +384,14 @@ class Registry(RegistryReader):
             GuardRefused: a rule fails.
             Conflict: the slot's revision is not ``expect_revision``, or the version serves there.
         """
-        from lineage import candidates, moves
+        from lineage import moves
 
         parsed = Reference.parse(reference)
         with self._write() as session:
             slots.require_environment(session, environment)
             version = versions.find_version(session, parsed)
             request = moves.Request(environment, actor, times.now(), reason, expect_revision)
-            return candidates.set_backup(session, request, version)
+            return moves.stand_by(session, request, version)
 
     def retire(
         self,

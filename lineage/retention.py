@@ -12,7 +12,7 @@ from lineage import times
 from lineage.components import Kind
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.names import Reference
-from lineage.store import copies, events, slots, tables, versions
+from lineage.store import copies, events, policies, slots, tables, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -182,7 +182,7 @@ def _left_at(session: Session, model: str | None) -> dict[str, str]:
     table = tables.Event
     standing: dict[str, set[str]] = {}
     found: dict[str, str] = {}
-    moves = ("promoted", "released", "deployed", "rolled-back", "retired", "backup-set")
+    moves = (*policies.MOVES, "deployed", "retired", "backup-set")
     query = select(table).where(col(table.kind).in_(moves)).order_by(col(table.seq))
     if model is not None:
         subject = tables.EventSubject

@@ -370,6 +370,14 @@ def _store_name(remote: str) -> str:
     return re.sub(r"[^a-z0-9._-]", "-", remote.lower())[:100].lstrip("._-") or "remote"
 
 
+def each_by_size(work: Callable[[T], None], items: Collection[T], size: Callable[[T], int]) -> None:
+    """Do some work on small things at once, then on large ones, each of which is many requests."""
+    each(work, (item for item in items if size(item) <= SMALL))
+    for item in items:
+        if size(item) > SMALL:
+            work(item)
+
+
 def each(work: Callable[[T], None], items: Iterable[T]) -> None:
     """Do some work on many small things at once; the first failure stops the rest."""
     with ThreadPoolExecutor(THREADS, "lineage-store") as pool:

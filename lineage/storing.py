@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage import artifacts
-from lineage.components import Weights
+from lineage import artifacts, looking
+from lineage.components import EnvironmentKind, Weights
 from lineage.errors import IntegrityFailure, LineageError, NotFound, StoreUnreachable, UsageError
 from lineage.file_tree import follow_any
 from lineage.hashing import hash_path
@@ -79,7 +79,7 @@ def put_into_store(
     for known in registry.copies_of(weights.blake3):
         if known.store.url != address.url or known.state is CopyState.CHANGED:
             continue
-        if artifacts.look(store, described, known, deep=False).state is CopyState.INTACT:
+        if looking.look(store, described, known, deep=False).state is CopyState.INTACT:
             return replace(captured, stored=(known.as_new,))
     path, follow = project.weights_source(model, wanted)
     with project.cache() as cache:
@@ -125,7 +125,7 @@ def look_at(stored: StoredWeights, *, deep: bool) -> tuple[Look, ...]:
     for copy in stored.copies:
         deeply = deep or copy.state is CopyState.CHANGED
         try:
-            found.append(artifacts.look(open_store(copy.store), stored, copy, deep=deeply))
+            found.append(looking.look(open_store(copy.store), stored, copy, deep=deeply))
         except (StoreUnreachable, UsageError) as error:
             found.append(Look(copy.store.name, CopyState.UNREACHABLE, deeply, str(error)))
     return tuple(found)
@@ -187,7 +187,7 @@ def put_back(
     """
     target = named_store(registry, name) if name is not None else store_of(project)
     stored = registry.stored(reference)
-    wanted = artifacts.recorded(stored)
+    wanted = looking.recorded(stored)
     found = hash_path(path, secure=True, project=project.root)
     if found.blake3 != wanted:
         raise IntegrityFailure(
@@ -198,6 +198,17 @@ def put_back(
     store = open_store(target)
     copy = artifacts.put(store, path, weights, follow=follow_any, project=project.root)
     return registry.add_copy(stored.ref, copy, actor=actor)
+
+
+def without_backup(registry: AnyRegistry, slots: Iterable[Serving]) -> list[Serving]:
+    """Those slots of production environments that have no backup which is ready."""
+    kinds = {row["name"]: row["kind"] for row in registry.environments()}
+    return [
+        slot
+        for slot in slots
+        if kinds[slot.environment] == EnvironmentKind.PRODUCTION
+        and (slot.readiness is None or not slot.readiness.ready)
+    ]
 
 
 def copy_to(
@@ -214,7 +225,7 @@ def copy_to(
     stored = registry.stored(reference)
     there = next((copy for copy in stored.copies if copy.store.name == name), None)
     if there is not None:
-        found = artifacts.look(open_store(there.store), stored, there, deep=True)
+        found = looking.look(open_store(there.store), stored, there, deep=True)
         if found.state is CopyState.INTACT:
             return registry.record_looks(stored.ref, [found], actor=actor), False
     failed: list[LineageError] = []

@@ -12,11 +12,11 @@ import tempfile
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Final
 
 from blake3 import blake3
 
-from lineage.stores import CHUNK
+from lineage.hashing import blocks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -94,8 +94,8 @@ class WeightsCache:
         """
         part = self.part(entry)
         hasher = blake3(max_threads=blake3.AUTO)
-        with part.open("r+b" if start else "wb") as file:
-            for block in _blocks(file, start):
+        with part.open("r+b" if start else "w+b") as file:
+            for block in blocks_of(file, start):
                 hasher.update(block)
             file.truncate(start)
             for block in blocks:
@@ -123,14 +123,3 @@ class WeightsCache:
         final.parent.mkdir(parents=True, exist_ok=True)
         file.chmod(0o444)
         file.replace(final)
-
-
-def _blocks(file: BinaryIO, size: int) -> Iterator[bytes]:
-    """The first bytes of a file."""
-    left = size
-    while left > 0:
-        block = file.read(min(CHUNK, left))
-        if not block:
-            return
-        left -= len(block)
-        yield block

@@ -33,9 +33,7 @@ def add_store(session: Session, address: StoreAddress, at: str, actor: str) -> b
             f"Store {address.name} is another one: {known.url}.",
             remedy="Choose another name: lineage store add NAME URL",
         )
-    before = {store["url"] for store in copies.stores(session)}
-    _ensure_store(session, address, at, actor)
-    return address.url not in before
+    return _ensure_store(session, address, at, actor)[1]
 
 
 def add_copies(
@@ -55,7 +53,7 @@ def add_copies(
     if found and version.weights_digest is None:
         raise NotFound(f"{ref} was registered without weights.", remedy="Name a version with some.")
     for new in found:
-        store = _ensure_store(session, new.store, at, actor)
+        store, _ = _ensure_store(session, new.store, at, actor)
         if new.reused:
             _require_quiet(session, store.name, at)
         if copies.add(session, version, new, at, actor):
@@ -140,8 +138,10 @@ def weights(session: Session, reference: str, state: str, place: str, actor: str
     return ref
 
 
-def _ensure_store(session: Session, address: StoreAddress, at: str, actor: str) -> tables.Store:
-    """The store of a URL; where it is new, the history says so."""
+def _ensure_store(
+    session: Session, address: StoreAddress, at: str, actor: str
+) -> tuple[tables.Store, bool]:
+    """The store of a URL, and whether it is new; the history says so then."""
     row, created = copies.ensure_store(session, address, at, actor)
     if created:
         events.append(
@@ -152,7 +152,7 @@ def _ensure_store(session: Session, address: StoreAddress, at: str, actor: str) 
             subject=f"store:{row.name}",
             payload=copies.address(row).to_json(),
         )
-    return row
+    return row, created
 
 
 def _require_quiet(session: Session, store: str, at: str) -> None:

@@ -1,0 +1,205 @@
+"""Looking whether a store has the weights that were registered: nothing of it is believed.
+
+A folder is two lists beside its files: DVC's own, which says what object holds each file, and the
+encoding that the folder's BLAKE3 was taken of, which proves itself.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from lineage.digest import Digest, blake3_of
+from lineage.errors import IntegrityFailure, StoreUnreachable, UsageError
+from lineage.hashing import blake3_through
+from lineage.stored import CopyState, Entry, Look, NewCopy, inside, read_listing
+from lineage.stores import SMALL, each
+
+if TYPE_CHECKING:
+    from lineage.stored import Copy, StoredWeights
+    from lineage.stores import Store
+
+READ_ANYWAY: Final = 16 << 20
+"""Weights up to this size are read whole by every look."""
+
+LONGEST_LINE: Final = 8192
+"""Bytes that one file takes in a list of files at the most."""
+
+SAMPLE: Final = 200
+"""Files of a folder that a cheap look asks a remote store about."""
+
+
+class Gone(IntegrityFailure):
+    """An object that is recorded is not there."""
+
+
+def look(store: Store, stored: StoredWeights, copy: Copy | NewCopy, *, deep: bool) -> Look:
+    """Look whether a copy is there and right.
+
+    Args:
+        store: where it is.
+        stored: what was registered.
+        copy: the copy in this store.
+        deep: read every byte; else the sizes (and small weights whole).
+    """
+    deep = deep or stored.size <= READ_ANYWAY
+    try:
+        if copy.listing is None:
+            file = Entry("", stored.size, recorded(stored))
+            problem = what_is_wrong(store, copy.object, file, deep=deep)
+        else:
+            problem = _look_folder(store, stored, copy, deep=deep)
+    except StoreUnreachable as error:
+        return Look(store.address.name, CopyState.UNREACHABLE, deep, str(error))
+    except Gone as error:
+        return Look(store.address.name, CopyState.MISSING, deep, str(error))
+    except IntegrityFailure as error:
+        return Look(store.address.name, CopyState.CHANGED, deep, str(error))
+    state, detail = problem or (CopyState.INTACT, None)
+    return Look(store.address.name, state, deep, detail)
+
+
+def folder_of(
+    store: Store, stored: StoredWeights, copy: Copy | NewCopy
+) -> tuple[bytes, list[tuple[Entry, str]]]:
+    """The files of a folder with the objects that hold them, and the listing's bytes.
+
+    Raises:
+        IntegrityFailure: a list is missing or is not what was registered.
+        StoreUnreachable: the store cannot be used.
+    """
+    listing = _whole(store, copy.listing or "", stored)
+    entries = read_listing(listing, recorded(stored), stored.ref)
+    objects = _objects(_whole(store, copy.object, stored), stored.ref)
+    missing = next((entry.path for entry in entries if entry.path not in objects), None)
+    if missing is not None:
+        raise IntegrityFailure(
+            f"DVC's list of the files of {stored.ref} lacks {missing!r}.",
+            remedy=f"See where else it is stored: lineage verify {stored.ref}",
+        )
+    return listing, [(entry, objects[entry.path]) for entry in entries]
+
+
+def objects_of(store: Store, stored: StoredWeights, copy: Copy) -> set[str]:
+    """Every object of a copy; only what is recorded where its lists cannot be read.
+
+    Raises:
+        StoreUnreachable: the store cannot be used.
+    """
+    named = {copy.object, *([copy.listing] if copy.listing is not None else [])}
+    if copy.listing is not None:
+        with suppress(IntegrityFailure):
+            named |= {md5 for _, md5 in folder_of(store, stored, copy)[1]}
+    return named
+
+
+def recorded(stored: StoredWeights) -> Digest:
+    """The digest that the bytes must have.
+
+    Raises:
+        IntegrityFailure: none was recorded, so nothing can be believed.
+    """
+    if stored.blake3 is None:
+        raise IntegrityFailure(
+            f"No BLAKE3 of the weights of {stored.ref} was recorded.",
+            remedy="Register them again with --store.",
+        )
+    return stored.blake3
+
+
+def gone(store: Store, ref: str) -> Gone:
+    """The error of an object that is recorded and not there."""
+    return Gone(
+        f"The weights of {ref} are not in store {store.address.name}.",
+        remedy=f"See where else they are: lineage verify {ref}",
+    )
+
+
+def differs(store: Store, ref: str) -> IntegrityFailure:
+    """The error of an object that is not what its record says."""
+    return IntegrityFailure(
+        f"The weights of {ref} in store {store.address.name} are not what was registered.",
+        remedy=f"See where else they are: lineage verify {ref}",
+    )
+
+
+def what_is_wrong(
+    store: Store, name: str, entry: Entry, *, deep: bool
+) -> tuple[CopyState, str] | None:
+    """What is wrong with an object; None for nothing."""
+    what = entry.path or "the file"
+    if deep and 0 < entry.size <= SMALL:
+        return _wrong_small(store, name, entry, what)
+    size = store.size(name)
+    if size is None:
+        return CopyState.MISSING, f"{what} is gone"
+    if size != entry.size:
+        return CopyState.CHANGED, f"{what} has {size} bytes instead of {entry.size}"
+    if deep:
+        try:
+            found = blake3_through(store.stream(name, size))
+        except FileNotFoundError:
+            return CopyState.MISSING, f"{what} is gone"
+        if found != entry.blake3:
+            return CopyState.CHANGED, f"{what} holds other bytes"
+    return None
+
+
+def _wrong_small(store: Store, name: str, entry: Entry, what: str) -> tuple[CopyState, str] | None:
+    """The same in one request."""
+    try:
+        data = store.read(name, 0, entry.size + 1)
+    except FileNotFoundError:
+        return CopyState.MISSING, f"{what} is gone"
+    if blake3_of(data) != entry.blake3:
+        return CopyState.CHANGED, f"{what} holds other bytes"
+    return None
+
+
+def _look_folder(
+    store: Store, stored: StoredWeights, copy: Copy | NewCopy, *, deep: bool
+) -> tuple[CopyState, str] | None:
+    _, rows = folder_of(store, stored, copy)
+    if not deep and not store.is_folder and len(rows) > SAMPLE:
+        rows = random.sample(rows, SAMPLE)
+    problems: list[tuple[CopyState, str]] = []
+
+    def check(row: tuple[Entry, str]) -> None:
+        problem = what_is_wrong(store, row[1], row[0], deep=deep)
+        if problem is not None:
+            problems.append(problem)
+
+    each(check, rows)
+    return min(problems, default=None, key=lambda problem: problem[0] is not CopyState.MISSING)
+
+
+def _objects(text: bytes, ref: str) -> dict[str, str]:
+    """The object of each file, from a folder as DVC writes it down; nothing in it is believed."""
+    try:
+        rows: Any = json.loads(text)
+        return {
+            inside(str(row["relpath"]), ref): NewCopy.check_object(str(row["md5"])) for row in rows
+        }
+    except (ValueError, KeyError, TypeError, UsageError):
+        raise IntegrityFailure(
+            f"DVC's list of the files of {ref} cannot be read.",
+            remedy=f"See where else they are: lineage verify {ref}",
+        ) from None
+
+
+def _whole(store: Store, name: str, stored: StoredWeights) -> bytes:
+    """A list of files, which is not larger than its files can make it."""
+    size = store.size(name)
+    if size is None:
+        raise gone(store, stored.ref)
+    if size > (stored.files + 1) * LONGEST_LINE:
+        raise IntegrityFailure(
+            f"The list of the files of {stored.ref} is too large to be one.",
+            remedy=f"See where else it is stored: lineage verify {stored.ref}",
+        )
+    try:
+        return b"".join(store.stream(name, size))
+    except FileNotFoundError:
+        raise gone(store, stored.ref) from None
