@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from lineage.access import LONGEST_NAME, Principal, check_scopes
 from lineage.config import first_problem
 from lineage.errors import NotAuthenticated, RegistryUnreachable, UsageError
-from lineage.names import check_environment_name, check_name
+from lineage.identity.references import check_environment_name, check_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

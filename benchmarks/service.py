@@ -22,7 +22,8 @@ from sqlalchemy import text
 
 from lineage import wire
 from lineage.captured import Captured, CapturedPipelineVersion
-from lineage.components import (
+from lineage.connecting import connect
+from lineage.identity.components import (
     CodeVersion,
     Components,
     DataItem,
@@ -31,9 +32,8 @@ from lineage.components import (
     Known,
     Weights,
 )
-from lineage.connecting import connect
-from lineage.digest import Digest, blake3_of, xxh3
-from lineage.pipeline import Manifest, PipelineVersion, Stage
+from lineage.identity.digest import Digest, blake3_of, xxh3
+from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
 from lineage.requests import NewToken
 from lineage.store.engine import open_engine, transaction
 from lineage.store.schema import upgrade

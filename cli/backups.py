@@ -91,7 +91,7 @@ def set_(
     """Let a version stand by behind what serves, if it could take over at once."""
     from lineage import storing, workflow
     from lineage.errors import UsageError
-    from lineage.names import Reference
+    from lineage.identity.references import Reference
 
     if Reference.parse(ref).model != model:
         raise UsageError(f"{ref} is no version of {model}.", remedy=f"Write it as {model}@NUMBER.")

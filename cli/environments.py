@@ -30,8 +30,8 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Create an environment."""
-    from lineage.components import EnvironmentKind
     from lineage.errors import UsageError
+    from lineage.identity.components import EnvironmentKind
 
     if kind not in list(EnvironmentKind):
         raise UsageError(

@@ -65,10 +65,10 @@ def register(
     """
     from lineage import workflow
     from lineage.captured import Wanted
-    from lineage.components import check_kind
-    from lineage.digest import Digest
     from lineage.errors import UsageError
-    from lineage.names import check_name
+    from lineage.identity.components import check_kind
+    from lineage.identity.digest import Digest
+    from lineage.identity.references import check_name
 
     check_name("model", model)
     words = behind_dashes(command)

@@ -74,7 +74,7 @@ def short(digest: str | None) -> str:
     """A digest as a table shows it."""
     if digest is None:
         return "-"
-    from lineage.digest import Digest
+    from lineage.identity.digest import Digest
 
     return Digest(digest).short
 

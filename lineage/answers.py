@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from lineage.digest import blake3_of, canonical_bytes
+from lineage.identity.digest import blake3_of, canonical_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lineage.decision import Decision, HeldCopy, Waiver
-    from lineage.pipeline import PipelineVersion
+    from lineage.identity.pipeline import PipelineVersion
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage import times
 from lineage.errors import NotPermitted
-from lineage.names import Reference
+from lineage.identity.references import Reference
 from lineage.policy import same_person
 from lineage.store import events, policies, reading, slots, tables, versions
 

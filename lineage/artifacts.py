@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lineage.digest import Digest, blake3_of, tree_bytes
 from lineage.errors import CaptureError, StoreUnreachable
 from lineage.hashing import HashedFile, blake3_through, blocks_of, hash_files
+from lineage.identity.digest import Digest, blake3_of, tree_bytes
 from lineage.looking import differs, folder_of, gone, recorded, what_is_wrong
 from lineage.stored import Entry, NewCopy
 from lineage.stores import SMALL, asking, each_by_size
@@ -24,9 +24,9 @@ from lineage.weights_cache import WeightsCache
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from lineage.components import Weights
     from lineage.file_tree import Follow
     from lineage.hashing import Progress
+    from lineage.identity.components import Weights
     from lineage.stat_cache import StatCache
     from lineage.stored import Copy, StoredWeights
     from lineage.stores import Store

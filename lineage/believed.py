@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from lineage import execution, metrics, policy
 from lineage.captured import Captured, Wanted
-from lineage.components import Kind
-from lineage.digest import Digest
 from lineage.errors import CaptureError
-from lineage.names import Reference
+from lineage.identity.components import Kind
+from lineage.identity.digest import Digest
+from lineage.identity.references import Reference
 from lineage.version_capture import VersionCapture
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lineage.captured import CapturedPipelineVersion
-    from lineage.components import DataVersion
     from lineage.connecting import AnyRegistry
     from lineage.hashing import Progress
+    from lineage.identity.components import DataVersion
     from lineage.project import Project
     from lineage.workflow import Validating
 

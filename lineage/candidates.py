@@ -10,9 +10,9 @@ from sqlmodel import col, select
 
 from lineage import facts
 from lineage.answers import Candidate
-from lineage.components import Kind
 from lineage.decision import Move
 from lineage.guard import decide
+from lineage.identity.components import Kind
 from lineage.store import policies, slots, tables
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lineage.components import Kind
+from lineage.identity.components import Kind
 
 if TYPE_CHECKING:
-    from lineage.components import Components
-    from lineage.digest import Digest
-    from lineage.pipeline import PipelineVersion
+    from lineage.identity.components import Components
+    from lineage.identity.digest import Digest
+    from lineage.identity.pipeline import PipelineVersion
     from lineage.stored import NewCopy
 
 

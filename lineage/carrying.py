@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from lineage.decision import Basis, Verdict
 from lineage.errors import CarryRefused, NotFound
 from lineage.explain import Explainer, Explanation
-from lineage.pipeline import changes_between
+from lineage.identity.pipeline import changes_between
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lineage.pipeline import Change, PipelineVersion
+    from lineage.identity.pipeline import Change, PipelineVersion
     from lineage.project import Project
 
 

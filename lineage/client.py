@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 from lineage import wire
 from lineage.answers import Audit, NamedPipeline, PlannedChange, SchemaCheck
-from lineage.components import EnvironmentKind, Kind
-from lineage.digest import check_beginning
-from lineage.names import Reference, check_environment_name, check_name
+from lineage.identity.components import EnvironmentKind, Kind
+from lineage.identity.digest import check_beginning
+from lineage.identity.references import Reference, check_environment_name, check_name
 from lineage.stored import Copy, StoredWeights
 from lineage.transport import Transport
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from lineage.answers import Candidate, FoundPipeline, Moved, Registered, Serving
     from lineage.captured import Captured, CapturedPipelineVersion
-    from lineage.components import DataVersion
     from lineage.decision import Decision, Verdict
     from lineage.graph import Direction
-    from lineage.pipeline import PipelineVersion
+    from lineage.identity.components import DataVersion
+    from lineage.identity.pipeline import PipelineVersion
     from lineage.policy import Outcome
     from lineage.requests import (
         DeclaredEnvironment,

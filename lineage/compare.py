@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lineage.answers import NamedPipeline
 from lineage.errors import LineageError, NotFound
 from lineage.explain import Explainer
-from lineage.pipeline import changes_between
+from lineage.identity.pipeline import changes_between
 
 if TYPE_CHECKING:
     from lineage.answers import FoundPipeline

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from lineage.errors import UsageError
-from lineage.names import check_name, check_path
+from lineage.identity.references import check_name, check_path
 from lineage.policy import Requirement
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lineage.components import EnvironmentKind, Kind
-    from lineage.pipeline import PipelineVersion
+    from lineage.identity.components import EnvironmentKind, Kind
+    from lineage.identity.pipeline import PipelineVersion
     from lineage.policy import EnvironmentPolicy, Outcome
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import select
 
 from lineage.answers import PlannedChange
-from lineage.components import EnvironmentKind
-from lineage.digest import canonical_bytes
 from lineage.errors import Conflict, NotFound, UsageError
-from lineage.names import check_environment_name
+from lineage.identity.components import EnvironmentKind
+from lineage.identity.digest import canonical_bytes
+from lineage.identity.references import check_environment_name
 from lineage.policy import EnvironmentPolicy
 from lineage.store import events, policies, tables
 

@@ -13,9 +13,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.capture.equivalence import same_behaviour
-from lineage.digest import blake3_of
 from lineage.errors import LineageError
-from lineage.pipeline import ABSENT, Change, ChangeKind
+from lineage.identity.digest import blake3_of
+from lineage.identity.pipeline import ABSENT, Change, ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

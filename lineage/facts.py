@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lineage import times
-from lineage.components import EnvironmentKind, Kind
 from lineage.decision import Decision, Facts, Move, Standby, Status, Waiver
 from lineage.errors import GuardRefused
 from lineage.guard import decide
+from lineage.identity.components import EnvironmentKind, Kind
 from lineage.store import held, policies, slots, tables, verdicts, versions
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from lineage.pipeline import PipelineVersion
+    from lineage.identity.pipeline import PipelineVersion
 
 
 def gather(

@@ -240,7 +240,7 @@ def own_pipeline(model: str, environment: str, given: str | None) -> str:
     Raises:
         PipelineMismatch: nobody says, and there is none to capture.
     """
-    from lineage.digest import Digest
+    from lineage.identity.digest import Digest
     from lineage.project import opened
 
     named = given or os.environ.get("LINEAGE_PIPELINE")

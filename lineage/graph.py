@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlmodel import col, or_, select
 
-from lineage.digest import Digest
 from lineage.errors import NotFound
+from lineage.identity.digest import Digest
 from lineage.store import tables, versions
 
 if TYPE_CHECKING:

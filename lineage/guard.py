@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lineage.components import EnvironmentKind
 from lineage.decision import Check, Decision, Facts, Status
+from lineage.identity.components import EnvironmentKind
 from lineage.rules import RULES
 
 

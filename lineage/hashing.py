@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 import xxhash
 from blake3 import blake3
 
-from lineage.digest import Digest, tree_bytes
 from lineage.errors import CaptureError
 from lineage.file_tree import Follow, follow_any, tree_files, unreadable
+from lineage.identity.digest import Digest, tree_bytes
 from lineage.stat_cache import moving
 
 if TYPE_CHECKING:

@@ -72,7 +72,7 @@ def register(
     """
     from lineage import workflow
     from lineage.captured import Wanted
-    from lineage.components import check_kind
+    from lineage.identity.components import check_kind
 
     chosen = check_kind(kind)
     items = tuple(os.fspath(item) for item in data)

@@ -13,8 +13,8 @@ from sqlmodel import col, delete, func, or_, select
 from lineage import times
 from lineage.access import check_actor
 from lineage.answers import nothing_observed
-from lineage.digest import Digest
 from lineage.errors import Conflict, UsageError
+from lineage.identity.digest import Digest
 from lineage.store import slots, tables, versions
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage.capture.documents import LARGEST, check_yaml, decode
 from lineage.errors import LineageError
-from lineage.pipeline import Change, ChangeKind
+from lineage.identity.pipeline import Change, ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from lineage import config_file
-from lineage.components import EnvironmentKind
 from lineage.config import first_problem, requirement
 from lineage.errors import UsageError
-from lineage.names import check_environment_name, check_name
+from lineage.identity.components import EnvironmentKind
+from lineage.identity.references import check_environment_name, check_name
 from lineage.policy import WAIVABLE, EnvironmentPolicy
 from lineage.requests import DeclaredEnvironment
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lineage import config_file, metrics
 from lineage.captured import Captured, CapturedPipelineVersion, Wanted
 from lineage.errors import CaptureError, UsageError
-from lineage.names import check_name
+from lineage.identity.references import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from lineage.capture.git import GitRepository
     from lineage.capture.pipeline import CapturedPipeline
     from lineage.capture.source import Source
-    from lineage.components import DataVersion
     from lineage.config import Config
     from lineage.config_file import ConfigFile
     from lineage.file_tree import Follow
     from lineage.hashing import Progress
+    from lineage.identity.components import DataVersion
     from lineage.stat_cache import StatCache
 
 CACHE: Final = ".lineage/cache/digests.db"

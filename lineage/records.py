@@ -10,11 +10,11 @@ from sqlmodel import select
 
 from lineage import times, weights_records
 from lineage.answers import NamedPipeline, Registered
-from lineage.components import Kind
 from lineage.decision import Basis
-from lineage.digest import canonical_bytes
 from lineage.errors import Conflict, NotFound, UsageError
-from lineage.names import Reference, check_name
+from lineage.identity.components import Kind
+from lineage.identity.digest import canonical_bytes
+from lineage.identity.references import Reference, check_name
 from lineage.store import events, reading, slots, tables, versions
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.captured import Captured, CapturedPipelineVersion
-    from lineage.components import Components, DataVersion
+    from lineage.identity.components import Components, DataVersion
     from lineage.policy import Outcome
 
 

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lineage import times
-from lineage.components import EnvironmentKind, Kind
 from lineage.connecting import LOCK_TIMEOUT
 from lineage.errors import LineageError
-from lineage.names import Reference
+from lineage.identity.components import EnvironmentKind, Kind
+from lineage.identity.references import Reference
 from lineage.registry_reader import RegistryReader
 from lineage.store import schema, slots, versions
 from lineage.store.engine import open_engine, write
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from lineage.answers import Moved, NamedPipeline, PlannedChange, Registered
     from lineage.captured import Captured, CapturedPipelineVersion
-    from lineage.components import DataVersion
+    from lineage.identity.components import DataVersion
     from lineage.policy import Outcome
     from lineage.requests import (
         DeclaredEnvironment,

@@ -12,7 +12,7 @@ from sqlmodel import col, select
 
 from lineage import readiness, times
 from lineage.errors import NotFound
-from lineage.names import Reference
+from lineage.identity.references import Reference
 from lineage.store import events, reading, schema, slots, tables, versions
 from lineage.store.engine import read
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     )
     from lineage.decision import Decision, Verdict
     from lineage.graph import Direction
-    from lineage.pipeline import PipelineVersion
+    from lineage.identity.pipeline import PipelineVersion
     from lineage.requests import Keeping
     from lineage.stored import Copy, StoredWeights
 

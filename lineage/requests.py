@@ -14,7 +14,7 @@ from lineage.rules import CODES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lineage.components import EnvironmentKind
+    from lineage.identity.components import EnvironmentKind
     from lineage.policy import EnvironmentPolicy
 
 LONGEST_REASON: Final = 2000

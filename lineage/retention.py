@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlmodel import col, func, select
 
 from lineage import times
-from lineage.components import Kind
 from lineage.errors import Conflict, NotFound, UsageError
-from lineage.names import Reference
+from lineage.identity.components import Kind
+from lineage.identity.references import Reference
 from lineage.store import copies, events, policies, slots, tables, versions
 
 if TYPE_CHECKING:

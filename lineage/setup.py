@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage import config_file
-from lineage.components import EnvironmentKind
 from lineage.connecting import connect, is_remote, without_password
 from lineage.errors import UsageError
+from lineage.identity.components import EnvironmentKind
 from lineage.store.schema import upgrade
 
 if TYPE_CHECKING:

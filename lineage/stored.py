@@ -12,9 +12,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from lineage.digest import TREE_HEADER, Digest, blake3_of
 from lineage.errors import IntegrityFailure, UsageError
-from lineage.names import check_name
+from lineage.identity.digest import TREE_HEADER, Digest, blake3_of
+from lineage.identity.references import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

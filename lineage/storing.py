@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage import artifacts, looking
-from lineage.components import EnvironmentKind, Weights
 from lineage.errors import IntegrityFailure, LineageError, NotFound, StoreUnreachable, UsageError
 from lineage.file_tree import follow_any
 from lineage.hashing import hash_path
-from lineage.names import Reference, check_name
+from lineage.identity.components import EnvironmentKind, Weights
+from lineage.identity.references import Reference, check_name
 from lineage.stored import CopyState, Look, StoreAddress, StoredWeights
 from lineage.stores import open_store, remote_of
 

@@ -17,7 +17,7 @@ from sqlmodel import col, select
 from lineage import requests
 from lineage.access import Principal, Scope, check_actor, check_scopes
 from lineage.errors import NotAuthenticated, NotFound
-from lineage.names import check_environment_name, check_name
+from lineage.identity.references import check_environment_name, check_name
 from lineage.store import events, tables
 
 if TYPE_CHECKING:

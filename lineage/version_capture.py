@@ -11,20 +11,20 @@ from lineage.capture.code import capture_code, code_at
 from lineage.capture.data import DataReader, link_policy
 from lineage.capture.source import Revision
 from lineage.captured import Captured, Wanted
-from lineage.components import Components, Kind, Weights
 from lineage.errors import CaptureError, UsageError
 from lineage.file_tree import follow_any
 from lineage.hashing import hash_path, total_size
-from lineage.names import check_path
-from lineage.pipeline import PipelineVersion
+from lineage.identity.components import Components, Kind, Weights
+from lineage.identity.pipeline import PipelineVersion
+from lineage.identity.references import check_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lineage.capture.pipeline import CapturedPipeline
-    from lineage.components import CodeVersion, DataVersion
     from lineage.file_tree import Follow
     from lineage.hashing import Progress
+    from lineage.identity.components import CodeVersion, DataVersion
     from lineage.project import Project
     from lineage.stat_cache import StatCache
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage import readiness, times
 from lineage.errors import Conflict, NotFound
-from lineage.names import Reference
+from lineage.identity.references import Reference
 from lineage.store import copies, events, tables, versions
 
 if TYPE_CHECKING:

@@ -20,11 +20,18 @@ from lineage.answers import (
     Step,
 )
 from lineage.captured import Captured, CapturedPipelineVersion
-from lineage.components import CodeVersion, Components, DataItem, DataVersion, Known, Weights
 from lineage.decision import Basis, Check, Decision, HeldCopy, Move, Status, Verdict, Waiver
-from lineage.digest import Digest
 from lineage.errors import DigestMismatch, UsageError
-from lineage.pipeline import Manifest, PipelineVersion
+from lineage.identity.components import (
+    CodeVersion,
+    Components,
+    DataItem,
+    DataVersion,
+    Known,
+    Weights,
+)
+from lineage.identity.digest import Digest
+from lineage.identity.pipeline import Manifest, PipelineVersion
 from lineage.policy import Outcome
 from lineage.stored import NewCopy
 

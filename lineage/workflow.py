@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lineage import metrics, policy
 from lineage.answers import NamedPipeline
-from lineage.components import Kind
 from lineage.errors import CarryRefused, GuardRefused, LineageError, NotFound
-from lineage.names import Reference, check_name
+from lineage.identity.components import Kind
+from lineage.identity.references import Reference, check_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -358,7 +358,7 @@ def _explained_check(
     here: CapturedPipelineVersion | None,
 ) -> Check:
     from lineage.explain import Explainer
-    from lineage.pipeline import Change
+    from lineage.identity.pipeline import Change
     from lineage.places import Places
 
     places = Places(project)

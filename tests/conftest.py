@@ -16,10 +16,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lineage.captured import Captured, CapturedPipelineVersion
-from lineage.components import CodeVersion, Components, DataItem, DataVersion, Kind, Known, Weights
 from lineage.connecting import connect
-from lineage.digest import Digest, blake3_of, xxh3
-from lineage.pipeline import Manifest, PipelineVersion, Stage
+from lineage.identity.components import (
+    CodeVersion,
+    Components,
+    DataItem,
+    DataVersion,
+    Kind,
+    Known,
+    Weights,
+)
+from lineage.identity.digest import Digest, blake3_of, xxh3
+from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
 from lineage.store.schema import upgrade
 from lineage.stored import NewCopy, StoreAddress
 
@@ -267,7 +275,7 @@ def registry(url: str) -> Any:
 
 
 def make_registry(url: str) -> None:
-    from lineage.components import EnvironmentKind
+    from lineage.identity.components import EnvironmentKind
 
     upgrade(url)
     with connect(url) as opened:

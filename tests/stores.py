@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from moto.server import ThreadedMotoServer
 
-from lineage.components import Weights
 from lineage.hashing import hash_path
+from lineage.identity.components import Weights
 from lineage.stored import Copy, CopyState, StoreAddress, StoredWeights
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Response
 
 from lineage import policy, wire
 from lineage.access import Principal, Scope
-from lineage.components import Kind
 from lineage.errors import NotPermitted
-from lineage.names import Reference
+from lineage.identity.components import Kind
+from lineage.identity.references import Reference
 from lineage.registry import Registry
 
 from .. import bodies, documents, paging

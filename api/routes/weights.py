@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 
 from lineage.access import Principal, Scope
-from lineage.digest import Digest
+from lineage.identity.digest import Digest
 from lineage.registry import Registry
 from lineage.requests import Keeping
 from lineage.stored import Look, NewCopy, StoreAddress

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from lineage.capture.git import SUBMODULE_MODE, GitRepository
 from lineage.capture.source import WorkingTree
-from lineage.components import CodeVersion
-from lineage.digest import hash_object
 from lineage.errors import CaptureError, DirtyTree
+from lineage.identity.components import CodeVersion
+from lineage.identity.digest import hash_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

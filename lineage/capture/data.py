@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from lineage.capture.dvc import DvcProject, Tracked, is_outside
 from lineage.capture.source import Revision, Source, WorkingTree
-from lineage.components import DataItem, DataVersion, Known
-from lineage.digest import Digest, xxh3
 from lineage.errors import CaptureError, UsageError
 from lineage.file_tree import unreadable
 from lineage.hashing import hash_path
+from lineage.identity.components import DataItem, DataVersion, Known
+from lineage.identity.digest import Digest, xxh3
 from lineage.stat_cache import moving
 
 if TYPE_CHECKING:

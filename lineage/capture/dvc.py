@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage.capture.documents import load_strings
 from lineage.capture.dvc_reader import DvcFiles, clean, guarded, open_resolver
-from lineage.digest import Digest, hash_object
 from lineage.errors import CaptureError, LineageError
+from lineage.identity.digest import Digest, hash_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final
 from lineage.capture.dvc import DvcProject, DvcStage, is_outside
 from lineage.capture.source import WorkingTree, is_dvc_file
 from lineage.errors import CaptureError
-from lineage.pipeline import Manifest, PipelineVersion, Stage
+from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from lineage.capture.source import Source
-    from lineage.digest import Digest
+    from lineage.identity.digest import Digest
 
 _WILDCARDS: Final = frozenset("*?[")
 

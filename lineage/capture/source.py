@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Final
 from typing_extensions import override
 
 from lineage.capture.git import LINK_MODE, SUBMODULE_MODE, Entry, GitRepository
-from lineage.digest import Digest, blake3_of
 from lineage.errors import CaptureError
 from lineage.file_tree import unreadable
 from lineage.hashing import hash_path
+from lineage.identity.digest import Digest, blake3_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

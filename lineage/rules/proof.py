@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lineage.decision import Basis, Check, Facts, Move, Status, Verdict
-from lineage.pipeline import changes_between
+from lineage.identity.pipeline import changes_between
 
 if TYPE_CHECKING:
-    from lineage.pipeline import Change, PipelineVersion
+    from lineage.identity.pipeline import Change, PipelineVersion
 
 
 def pipeline_deployed(facts: Facts) -> Check:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from lineage.components import Kind
 from lineage.decision import Check, Facts, Status
+from lineage.identity.components import Kind
 
 
 def kind(facts: Facts) -> Check:

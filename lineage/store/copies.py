@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select
 
-from lineage.digest import Digest, blake3_of, canonical_bytes
 from lineage.errors import NotFound
+from lineage.identity.digest import Digest, blake3_of, canonical_bytes
 from lineage.store import tables
 from lineage.stored import Copy, CopyState, Look, StoreAddress, StoredWeights
 

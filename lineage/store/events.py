@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, select
 
 from lineage.answers import Audit
-from lineage.digest import Digest, blake3_of, canonical_bytes
+from lineage.identity.digest import Digest, blake3_of, canonical_bytes
 from lineage.store import tables
 
 if TYPE_CHECKING:

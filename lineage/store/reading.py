@@ -9,7 +9,7 @@ from sqlmodel import col, func, select
 
 from lineage import times
 from lineage.answers import FoundPipeline, Occupying, Registered, Serving, Step
-from lineage.names import Reference
+from lineage.identity.references import Reference
 from lineage.store import events, policies, slots, tables, versions
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import and_, col, or_, select
 
-from lineage.components import EnvironmentKind
 from lineage.errors import NotFound
+from lineage.identity.components import EnvironmentKind
 from lineage.store import tables
 from lineage.store.versions import newest_verdict
 

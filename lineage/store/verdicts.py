@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, func, select
 
 from lineage.decision import Basis, Verdict
-from lineage.digest import Digest
-from lineage.pipeline import Manifest, PipelineVersion
+from lineage.identity.digest import Digest
+from lineage.identity.pipeline import Manifest, PipelineVersion
 from lineage.policy import Outcome
 from lineage.store import tables
 from lineage.store.versions import newest_verdict

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select
 
-from lineage.components import Kind, Known
-from lineage.digest import canonical_bytes, check_beginning
 from lineage.errors import Conflict, NotFound
+from lineage.identity.components import Kind, Known
+from lineage.identity.digest import canonical_bytes, check_beginning
 from lineage.store import tables
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from lineage.components import Components, DataVersion
-    from lineage.names import Reference
-    from lineage.pipeline import PipelineVersion
+    from lineage.identity.components import Components, DataVersion
+    from lineage.identity.pipeline import PipelineVersion
+    from lineage.identity.references import Reference
 
 ROW = tables.ModelVersion
 

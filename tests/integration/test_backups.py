@@ -8,8 +8,8 @@ import pytest
 
 from lineage import observations, times
 from lineage.captured import Captured
-from lineage.components import Kind
 from lineage.errors import Conflict, GuardRefused, NotFound, UsageError
+from lineage.identity.components import Kind
 from lineage.policy import EnvironmentPolicy
 from lineage.requests import DeclaredEnvironment, Keeping, Observed
 from lineage.stored import CopyState, Look, StoreAddress

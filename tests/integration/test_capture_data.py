@@ -6,8 +6,8 @@ import pytest
 from xxhash import xxh3_128_hexdigest
 
 from lineage.captured import Wanted
-from lineage.components import Kind, Known
 from lineage.errors import CaptureError, UsageError
+from lineage.identity.components import Kind, Known
 from lineage.project import Project
 
 

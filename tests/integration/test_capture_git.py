@@ -10,8 +10,8 @@ import pytest
 from lineage.capture.code import capture_code
 from lineage.capture.git import GitRepository
 from lineage.capture.source import Revision, WorkingTree
-from lineage.digest import blake3_of
 from lineage.errors import CaptureError, DirtyTree
+from lineage.identity.digest import blake3_of
 
 
 @pytest.fixture

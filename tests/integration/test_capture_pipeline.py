@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from lineage.captured import Wanted
-from lineage.components import Kind
-from lineage.digest import blake3_of
 from lineage.errors import CaptureError
-from lineage.pipeline import differences
+from lineage.identity.components import Kind
+from lineage.identity.digest import blake3_of
+from lineage.identity.pipeline import differences
 from lineage.project import Project
 
 

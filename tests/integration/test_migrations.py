@@ -11,8 +11,8 @@ from alembic.config import Config
 from sqlalchemy import text
 
 from lineage.connecting import connect
-from lineage.digest import canonical_bytes
 from lineage.errors import Conflict, RegistryUnreachable
+from lineage.identity.digest import canonical_bytes
 from lineage.policy import EnvironmentPolicy
 from lineage.store.engine import open_engine, transaction
 from lineage.store.schema import HEAD, upgrade

@@ -7,9 +7,9 @@ import datetime as dt
 import pytest
 
 from lineage.answers import NamedPipeline
-from lineage.components import EnvironmentKind
 from lineage.decision import Status
 from lineage.errors import Conflict, GuardRefused, NotFound, NotPermitted, UsageError
+from lineage.identity.components import EnvironmentKind
 from lineage.policy import WAIVABLE, EnvironmentPolicy
 from lineage.requests import DeclaredEnvironment, WaiverRequest
 

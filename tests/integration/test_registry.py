@@ -11,10 +11,10 @@ import rfc8785
 from blake3 import blake3
 
 from lineage.answers import NamedPipeline
-from lineage.components import EnvironmentKind, Kind
 from lineage.decision import Move
-from lineage.digest import blake3_of, xxh3
 from lineage.errors import Conflict, GuardRefused, NotFound, UsageError
+from lineage.identity.components import EnvironmentKind, Kind
+from lineage.identity.digest import blake3_of, xxh3
 
 from ..conftest import EVERYWHERE, add_validated, add_version, captured, captured_pipeline, pipeline
 
@@ -401,7 +401,7 @@ def test_a_recorded_pipeline_is_named_by_any_unique_beginning(registry):
 def test_two_pipelines_whose_xxh3_collide_stay_two(registry):
     """A stated digest that equals another version's public digest is another version."""
     from lineage.captured import CapturedPipelineVersion
-    from lineage.pipeline import PipelineVersion
+    from lineage.identity.pipeline import PipelineVersion
 
     forged = CapturedPipelineVersion("churn", PipelineVersion(None, pipeline("old").digest))
     ref = add_version(registry)

@@ -12,8 +12,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Inspector, create_engine, inspect
 from sqlmodel import SQLModel
 
-from lineage.components import EnvironmentKind
 from lineage.connecting import connect
+from lineage.identity.components import EnvironmentKind
 from lineage.policy import EnvironmentPolicy
 from lineage.requests import DeclaredEnvironment, WaiverRequest
 from lineage.store import schema, tables
@@ -31,7 +31,7 @@ HISTORY = (
 def serving(url):
     """churn@2 serves in production, churn@1 is its backup; churn@3 failed, churn@4 rides on another
     pipeline version, churn@5 was never validated, and an experiment is churn@6."""
-    from lineage.components import Kind
+    from lineage.identity.components import Kind
 
     from ..conftest import captured
 

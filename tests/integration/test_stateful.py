@@ -19,10 +19,10 @@ from hypothesis.stateful import (
 )
 from sqlmodel import select
 
-from lineage.components import EnvironmentKind
 from lineage.connecting import connect
 from lineage.decision import Status
 from lineage.errors import Conflict, GuardRefused, NotFound, NotPermitted
+from lineage.identity.components import EnvironmentKind
 from lineage.policy import WAIVABLE, EnvironmentPolicy
 from lineage.requests import DeclaredEnvironment, WaiverRequest
 from lineage.store import tables

@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 
 from lineage import artifacts, looking, pulling, stores
-from lineage.digest import blake3_of, tree_bytes
 from lineage.errors import (
     CaptureError,
     Conflict,
@@ -29,6 +28,7 @@ from lineage.errors import (
 )
 from lineage.file_tree import follow_any
 from lineage.hashing import hash_files
+from lineage.identity.digest import blake3_of, tree_bytes
 from lineage.stored import CopyState, Entry, NewCopy, StoreAddress, read_listing
 from lineage.stores import SMALL, open_store, remote_of
 from lineage.weights_cache import WeightsCache

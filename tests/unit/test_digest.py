@@ -13,10 +13,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from xxhash import xxh3_128_hexdigest
 
-from lineage.components import CodeVersion, Components, DataItem, DataVersion, Known, Weights
-from lineage.digest import Digest, canonical_bytes, hash_object, normalise, tree_bytes, xxh3
 from lineage.errors import UsageError
-from lineage.pipeline import Manifest, PipelineVersion
+from lineage.identity.components import (
+    CodeVersion,
+    Components,
+    DataItem,
+    DataVersion,
+    Known,
+    Weights,
+)
+from lineage.identity.digest import (
+    Digest,
+    canonical_bytes,
+    hash_object,
+    normalise,
+    tree_bytes,
+    xxh3,
+)
+from lineage.identity.pipeline import Manifest, PipelineVersion
 
 VECTORS = json.loads(
     (Path(__file__).parents[2] / "docs/reference/digest-vectors.json").read_text(encoding="utf-8")

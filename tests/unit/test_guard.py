@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineage.components import EnvironmentKind, Kind
 from lineage.decision import (
     Approval,
     Basis,
@@ -22,9 +21,10 @@ from lineage.decision import (
     Waiver,
     WeightsState,
 )
-from lineage.digest import Digest
 from lineage.guard import decide
-from lineage.pipeline import PipelineVersion
+from lineage.identity.components import EnvironmentKind, Kind
+from lineage.identity.digest import Digest
+from lineage.identity.pipeline import PipelineVersion
 from lineage.policy import PROOF, WAIVABLE, EnvironmentPolicy, Outcome
 from lineage.rules import RULES
 

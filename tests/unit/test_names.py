@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineage.errors import UsageError
-from lineage.names import Reference, check_environment_name, check_name
+from lineage.identity.references import Reference, check_environment_name, check_name
 
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,127}", fullmatch=True)
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineage.digest import Digest, blake3_of
 from lineage.errors import UsageError
-from lineage.pipeline import (
+from lineage.identity.digest import Digest, blake3_of
+from lineage.identity.pipeline import (
     Change,
     ChangeKind,
     Manifest,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lineage.digest import blake3_of
 from lineage.explain import _diff
-from lineage.pipeline import ABSENT, Change, ChangeKind
+from lineage.identity.digest import blake3_of
+from lineage.identity.pipeline import ABSENT, Change, ChangeKind
 from lineage.places import Places
 from lineage.project import Project
 

@@ -7,8 +7,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage.digest import Digest, blake3_of, canonical_bytes, hash_object, normalise
 from lineage.errors import UsageError
+from lineage.identity.digest import Digest, blake3_of, canonical_bytes, hash_object, normalise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from lineage.digest import Digest, blake3_of, canonical_bytes, hash_object
 from lineage.errors import UsageError
+from lineage.identity.digest import Digest, blake3_of, canonical_bytes, hash_object
 
 if TYPE_CHECKING:
-    from lineage.pipeline import PipelineVersion
+    from lineage.identity.pipeline import PipelineVersion
 
 
 class Kind(StrEnum):

@@ -1,0 +1,1 @@
+"""What names things: digests, the four components, pipeline manifests, references. Pure values."""
