@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from lineage.decision import Status
+from lineage.guard.decision import Status
 
 
 class Answer(BaseModel):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
     from lineage.answers import Serving
-    from lineage.decision import Decision
+    from lineage.guard.decision import Decision
     from lineage.registry import Registry
 
 BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)

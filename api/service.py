@@ -24,7 +24,7 @@ from .middleware import refuse_body
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from lineage.decision import Decision
+    from lineage.guard.decision import Decision
     from lineage.registry import Registry
 
     from .gate import Gate

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from lineage.answers import Moved, Occupying, Readiness, Serving, Step
-    from lineage.decision import Check, Decision, Waiver
     from lineage.errors import LineageError
+    from lineage.guard.decision import Check, Decision, Waiver
 
 _COLOURS: Final = {"pass": "32", "fail": "1;31", "warn": "33", "waived": "33", "skipped": "2"}
 _VERBS: Final = {

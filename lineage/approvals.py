@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from lineage import times
 from lineage.errors import NotPermitted
+from lineage.guard.policy import same_person
 from lineage.identity.references import Reference
-from lineage.policy import same_person
 from lineage.store import events, policies, reading, slots, tables, versions
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from lineage.decision import Approval
-    from lineage.policy import EnvironmentPolicy
+    from lineage.guard.decision import Approval
+    from lineage.guard.policy import EnvironmentPolicy
 
 
 def approve(session: Session, reference: str, environment: str, actor: str) -> dict[str, Any]:

@@ -7,9 +7,10 @@ import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lineage import execution, metrics, policy
+from lineage import execution, metrics
 from lineage.captured import Captured, Wanted
 from lineage.errors import CaptureError
+from lineage.guard import policy
 from lineage.identity.components import Kind
 from lineage.identity.digest import Digest
 from lineage.identity.references import Reference

@@ -10,8 +10,8 @@ from sqlmodel import col, select
 
 from lineage import facts
 from lineage.answers import Candidate
-from lineage.decision import Move
-from lineage.guard import decide
+from lineage.guard.decision import Move
+from lineage.guard.evaluate import decide
 from lineage.identity.components import Kind
 from lineage.store import policies, slots, tables
 

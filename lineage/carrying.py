@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lineage.decision import Basis, Verdict
 from lineage.errors import CarryRefused, NotFound
 from lineage.explain import Explainer, Explanation
+from lineage.guard.decision import Basis, Verdict
 from lineage.identity.pipeline import changes_between
 
 if TYPE_CHECKING:

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from lineage.answers import Candidate, FoundPipeline, Moved, Registered, Serving
     from lineage.captured import Captured, CapturedPipelineVersion
-    from lineage.decision import Decision, Verdict
     from lineage.graph import Direction
+    from lineage.guard.decision import Decision, Verdict
+    from lineage.guard.policy import Outcome
     from lineage.identity.components import DataVersion
     from lineage.identity.pipeline import PipelineVersion
-    from lineage.policy import Outcome
     from lineage.requests import (
         DeclaredEnvironment,
         Keeping,

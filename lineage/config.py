@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from lineage.errors import UsageError
+from lineage.guard.policy import Requirement
 from lineage.identity.references import check_name, check_path
-from lineage.policy import Requirement
 
 if TYPE_CHECKING:
     from lineage.config_file import ConfigFile

@@ -9,10 +9,10 @@ from sqlmodel import select
 
 from lineage.answers import PlannedChange
 from lineage.errors import Conflict, NotFound, UsageError
+from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
 from lineage.identity.digest import canonical_bytes
 from lineage.identity.references import check_environment_name
-from lineage.policy import EnvironmentPolicy
 from lineage.store import events, policies, tables
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from typing_extensions import override
 
 if TYPE_CHECKING:
-    from lineage.decision import Decision
+    from lineage.guard.decision import Decision
 
 
 class LineageError(Exception):

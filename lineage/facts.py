@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lineage import times
-from lineage.decision import Decision, Facts, Move, Standby, Status, Waiver
 from lineage.errors import GuardRefused
-from lineage.guard import decide
+from lineage.guard.decision import Decision, Facts, Move, Standby, Status, Waiver
+from lineage.guard.evaluate import decide
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.store import held, policies, slots, tables, verdicts, versions
 

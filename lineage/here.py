@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from lineage.answers import Moved, Registered, Serving
     from lineage.connecting import AnyRegistry
-    from lineage.decision import Decision
     from lineage.following import Following
+    from lineage.guard.decision import Decision
     from lineage.project import Project
 
     Path = str | os.PathLike[str]

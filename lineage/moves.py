@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from lineage import candidates, deployments, facts, move_events, readiness, waiving
 from lineage.answers import Moved, Step
-from lineage.decision import Decision, Move
 from lineage.errors import Conflict, NotFound, UsageError
-from lineage.guard import decide
+from lineage.guard.decision import Decision, Move
+from lineage.guard.evaluate import decide
 from lineage.store import copies, reading, slots, tables
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from lineage import config_file
 from lineage.config import first_problem, requirement
 from lineage.errors import UsageError
+from lineage.guard.policy import WAIVABLE, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
 from lineage.identity.references import check_environment_name, check_name
-from lineage.policy import WAIVABLE, EnvironmentPolicy
 from lineage.requests import DeclaredEnvironment
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from sqlmodel import select
 
 from lineage import times, weights_records
 from lineage.answers import NamedPipeline, Registered
-from lineage.decision import Basis
 from lineage.errors import Conflict, NotFound, UsageError
+from lineage.guard.decision import Basis
 from lineage.identity.components import Kind
 from lineage.identity.digest import canonical_bytes
 from lineage.identity.references import Reference, check_name
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.captured import Captured, CapturedPipelineVersion
+    from lineage.guard.policy import Outcome
     from lineage.identity.components import Components, DataVersion
-    from lineage.policy import Outcome
 
 
 @dataclass(frozen=True)

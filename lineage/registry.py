@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from lineage.answers import Moved, NamedPipeline, PlannedChange, Registered
     from lineage.captured import Captured, CapturedPipelineVersion
+    from lineage.guard.policy import Outcome
     from lineage.identity.components import DataVersion
-    from lineage.policy import Outcome
     from lineage.requests import (
         DeclaredEnvironment,
         Keeping,

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
         SchemaCheck,
         Serving,
     )
-    from lineage.decision import Decision, Verdict
     from lineage.graph import Direction
+    from lineage.guard.decision import Decision, Verdict
     from lineage.identity.pipeline import PipelineVersion
     from lineage.requests import Keeping
     from lineage.stored import Copy, StoredWeights
@@ -222,7 +222,7 @@ class RegistryReader:
             NotFound: the version or the environment does not exist.
         """
         from lineage import facts
-        from lineage.guard import decide
+        from lineage.guard.evaluate import decide
 
         parsed = Reference.parse(reference)
         with self._read() as session:

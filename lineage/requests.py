@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from lineage import times
 from lineage.errors import UsageError
-from lineage.policy import WAIVABLE
-from lineage.rules import CODES
+from lineage.guard.policy import WAIVABLE
+from lineage.guard.rules import CODES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lineage.guard.policy import EnvironmentPolicy
     from lineage.identity.components import EnvironmentKind
-    from lineage.policy import EnvironmentPolicy
 
 LONGEST_REASON: Final = 2000
 REPORT_HOLDS_FOR: Final = 300

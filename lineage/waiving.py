@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lineage.decision import Decision, Status, Waiver
 from lineage.errors import NotPermitted
-from lineage.policy import PROOF, WAIVABLE
+from lineage.guard.decision import Decision, Status, Waiver
+from lineage.guard.policy import PROOF, WAIVABLE
 from lineage.store import policies, tables
 
 if TYPE_CHECKING:

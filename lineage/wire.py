@@ -20,8 +20,9 @@ from lineage.answers import (
     Step,
 )
 from lineage.captured import Captured, CapturedPipelineVersion
-from lineage.decision import Basis, Check, Decision, HeldCopy, Move, Status, Verdict, Waiver
 from lineage.errors import DigestMismatch, UsageError
+from lineage.guard.decision import Basis, Check, Decision, HeldCopy, Move, Status, Verdict, Waiver
+from lineage.guard.policy import Outcome
 from lineage.identity.components import (
     CodeVersion,
     Components,
@@ -32,7 +33,6 @@ from lineage.identity.components import (
 )
 from lineage.identity.digest import Digest
 from lineage.identity.pipeline import Manifest, PipelineVersion
-from lineage.policy import Outcome
 from lineage.stored import NewCopy
 
 if TYPE_CHECKING:

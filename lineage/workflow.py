@@ -6,9 +6,10 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from lineage import metrics, policy
+from lineage import metrics
 from lineage.answers import NamedPipeline
 from lineage.errors import CarryRefused, GuardRefused, LineageError, NotFound
+from lineage.guard import policy
 from lineage.identity.components import Kind
 from lineage.identity.references import Reference, check_name
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from lineage.answers import Registered
     from lineage.captured import Captured, CapturedPipelineVersion, Wanted
     from lineage.connecting import AnyRegistry
-    from lineage.decision import Check, Decision
+    from lineage.guard.decision import Check, Decision
     from lineage.hashing import Progress
     from lineage.project import Project
 

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 
-from lineage import policy, wire
+from lineage import wire
 from lineage.access import Principal, Scope
 from lineage.errors import NotPermitted
+from lineage.guard import policy
 from lineage.identity.components import Kind
 from lineage.identity.references import Reference
 from lineage.registry import Registry

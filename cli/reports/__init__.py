@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lineage.decision import Decision
+    from lineage.guard.decision import Decision
 
 FORMATS = ("text", "json", "github", "junit", "sarif")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lineage.decision import Check, Decision
+    from lineage.guard.decision import Check, Decision
 
 MOST_PLACES: Final = 20
 

@@ -16,7 +16,7 @@ from .findings import Finding, findings, headline
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lineage.decision import Decision
+    from lineage.guard.decision import Decision
 
 _LEVELS: Final = {"fail": "error", "warn": "warning", "waived": "warning"}
 _SIGNS: Final = {"pass": "✅", "fail": "❌", "warn": "⚠️", "waived": "🔓", "skipped": "⏭️"}

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from .findings import Finding, findings
 
 if TYPE_CHECKING:
-    from lineage.decision import Decision
+    from lineage.guard.decision import Decision
 
 SCHEMA: Final = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -23,7 +23,7 @@ _LEVELS: Final = {"fail": "error", "warn": "warning", "waived": "warning"}
 
 def render(decision: Decision) -> str:
     """The SARIF document."""
-    from lineage.rules import RULES
+    from lineage.guard.rules import RULES
 
     rules = [
         {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
-from lineage.decision import Approval, Waiver, WeightsState
+from lineage.guard.decision import Approval, Waiver, WeightsState
 from lineage.store import tables
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from lineage.policy import EnvironmentPolicy
+    from lineage.guard.policy import EnvironmentPolicy
     from lineage.store.slots import Runs
 
 MOVES = ("promoted", "released", "rolled-back")
@@ -35,7 +35,7 @@ def policy_row(session: Session, environment: str) -> tables.EnvironmentPolicy |
 
 def policy_of(session: Session, environment: str) -> EnvironmentPolicy:
     """What an environment demands; nothing where no policy was ever applied."""
-    from lineage.policy import EnvironmentPolicy
+    from lineage.guard.policy import EnvironmentPolicy
 
     row = policy_row(session, environment)
     return EnvironmentPolicy.from_json(json.loads(row.document)) if row else EnvironmentPolicy()

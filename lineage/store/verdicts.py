@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select
 
-from lineage.decision import Basis, Verdict
+from lineage.guard.decision import Basis, Verdict
+from lineage.guard.policy import Outcome
 from lineage.identity.digest import Digest
 from lineage.identity.pipeline import Manifest, PipelineVersion
-from lineage.policy import Outcome
 from lineage.store import tables
 from lineage.store.versions import newest_verdict
 

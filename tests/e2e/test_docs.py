@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from lineage import errors
-from lineage.decision import Status
-from lineage.rules import RULES
+from lineage.guard.decision import Status
+from lineage.guard.rules import RULES
 
 from ..unit.test_guard import GOOD
 

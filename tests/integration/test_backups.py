@@ -9,8 +9,8 @@ import pytest
 from lineage import observations, times
 from lineage.captured import Captured
 from lineage.errors import Conflict, GuardRefused, NotFound, UsageError
+from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.components import Kind
-from lineage.policy import EnvironmentPolicy
 from lineage.requests import DeclaredEnvironment, Keeping, Observed
 from lineage.stored import CopyState, Look, StoreAddress
 

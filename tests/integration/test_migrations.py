@@ -12,8 +12,8 @@ from sqlalchemy import text
 
 from lineage.connecting import connect
 from lineage.errors import Conflict, RegistryUnreachable
+from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.digest import canonical_bytes
-from lineage.policy import EnvironmentPolicy
 from lineage.store.engine import open_engine, transaction
 from lineage.store.schema import HEAD, upgrade
 
@@ -129,7 +129,7 @@ WRONG = {
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_postgresql_refuses_every_wrong_write_too(url):
-    from lineage.policy import EnvironmentPolicy
+    from lineage.guard.policy import EnvironmentPolicy
     from lineage.requests import DeclaredEnvironment
 
     from ..conftest import add_validated

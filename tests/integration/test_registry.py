@@ -11,8 +11,8 @@ import rfc8785
 from blake3 import blake3
 
 from lineage.answers import NamedPipeline
-from lineage.decision import Move
 from lineage.errors import Conflict, GuardRefused, NotFound, UsageError
+from lineage.guard.decision import Move
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.digest import blake3_of, xxh3
 

@@ -418,7 +418,7 @@ def test_a_server_without_tokens_answers_to_this_machine_alone(server):
 
 def test_a_waiver_that_ends_is_not_shown_as_if_it_held(filled):
     """An answer that is kept says the truth only until its waiver is over."""
-    from lineage.policy import EnvironmentPolicy
+    from lineage.guard.policy import EnvironmentPolicy
     from lineage.requests import DeclaredEnvironment, WaiverRequest
 
     policy = EnvironmentPolicy(waive={"validated": ("*",)})

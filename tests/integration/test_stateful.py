@@ -20,10 +20,10 @@ from hypothesis.stateful import (
 from sqlmodel import select
 
 from lineage.connecting import connect
-from lineage.decision import Status
 from lineage.errors import Conflict, GuardRefused, NotFound, NotPermitted
+from lineage.guard.decision import Status
+from lineage.guard.policy import WAIVABLE, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
-from lineage.policy import WAIVABLE, EnvironmentPolicy
 from lineage.requests import DeclaredEnvironment, WaiverRequest
 from lineage.store import tables
 from lineage.store.engine import open_engine, read

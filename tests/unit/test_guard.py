@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineage.decision import (
+from lineage.guard.decision import (
     Approval,
     Basis,
     Facts,
@@ -21,12 +21,12 @@ from lineage.decision import (
     Waiver,
     WeightsState,
 )
-from lineage.guard import decide
+from lineage.guard.evaluate import decide
+from lineage.guard.policy import PROOF, WAIVABLE, EnvironmentPolicy, Outcome
+from lineage.guard.rules import RULES
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.digest import Digest
 from lineage.identity.pipeline import PipelineVersion
-from lineage.policy import PROOF, WAIVABLE, EnvironmentPolicy, Outcome
-from lineage.rules import RULES
 
 from ..conftest import pipeline
 
@@ -622,7 +622,7 @@ def test_a_decision_says_of_what_it_is():
 
 
 def test_the_rules_are_those_of_the_design_in_its_order():
-    from lineage.rules import CODES
+    from lineage.guard.rules import CODES
 
     assert CODES == (
         "pipeline-deployed", "validated", "pipeline-match", "kind", "tuple-complete", "code-clean",

@@ -15,8 +15,8 @@ from lineage.cli.reports import FORMATS, github, junit, render, sarif
 from lineage.cli.reports.findings import findings
 from sarif_pydantic import Sarif
 
-from lineage.decision import Check, Decision, Status
-from lineage.guard import decide
+from lineage.guard.decision import Check, Decision, Status
+from lineage.guard.evaluate import decide
 
 from ..conftest import pipeline
 from .test_guard import GOOD, TWO, Waiver

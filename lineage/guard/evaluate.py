@@ -1,17 +1,17 @@
 """The guard: facts in, a decision out. Pure: no I/O.
 
-Every rule of :mod:`lineage.rules` is evaluated, not only up to the first that fails. A rule whose
-facts another failing rule reports as missing is skipped: one cause, one failure. An experimental
-environment only warns; a waiver turns a failure into a recorded exception.
+Every rule of :mod:`lineage.guard.rules` is evaluated, not only up to the first that fails. A rule
+whose facts another failing rule reports as missing is skipped: one cause, one failure. An
+experimental environment only warns; a waiver turns a failure into a recorded exception.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from lineage.decision import Check, Decision, Facts, Status
+from lineage.guard.decision import Check, Decision, Facts, Status
+from lineage.guard.rules import RULES
 from lineage.identity.components import EnvironmentKind
-from lineage.rules import RULES
 
 
 def decide(facts: Facts) -> Decision:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from lineage.errors import UsageError
-from lineage.expressions import (
+from lineage.guard.expressions import (
     COMPARISONS,
     STAR,
     Arithmetic,

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lineage.rules.demands import approvals, backup_ready, promotion_path, requirements
-from lineage.rules.proof import pipeline_deployed, pipeline_match, validated
-from lineage.rules.version import code_clean, kind, tuple_complete, weights_intact
+from lineage.guard.rules.environment import approvals, backup_ready, promotion_path, requirements
+from lineage.guard.rules.validation import pipeline_deployed, pipeline_match, validated
+from lineage.guard.rules.version import code_clean, kind, tuple_complete, weights_intact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lineage.decision import Check, Facts
+    from lineage.guard.decision import Check, Facts
 
 RULES: Final[tuple[Callable[[Facts], Check], ...]] = (
     pipeline_deployed,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage.decision import Check, Facts, Move, Status
-from lineage.policy import Requirement, same_person
+from lineage.guard.decision import Check, Facts, Move, Status
+from lineage.guard.policy import Requirement, same_person
 
 if TYPE_CHECKING:
-    from lineage.decision import Verdict
-    from lineage.policy import Outcome
+    from lineage.guard.decision import Verdict
+    from lineage.guard.policy import Outcome
 
 _SERVED: Final = (Move.STAY, Move.RETURN)
 """What only a version does that has served in the environment."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lineage.guard.policy import EnvironmentPolicy, Outcome
     from lineage.identity.components import EnvironmentKind, Kind
     from lineage.identity.pipeline import PipelineVersion
-    from lineage.policy import EnvironmentPolicy, Outcome
 
 
 class Status(StrEnum):

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage import expression_parser, expressions
 from lineage.errors import DigestMismatch, UsageError
+from lineage.guard import expression_parser, expressions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -65,7 +65,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Requirement:
-    """An expression over metrics that must hold (see :mod:`lineage.expression_parser`)."""
+    """An expression over metrics that must hold (see :mod:`lineage.guard.expression_parser`)."""
 
     text: str
     expression: expressions.Expression

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from lineage.decision import Check, Facts, Status
+from lineage.guard.decision import Check, Facts, Status
 from lineage.identity.components import Kind
 
 

@@ -1,6 +1,6 @@
 """Expressions over metrics and what they come to. Pure, and safe by construction: no `eval`.
 
-:mod:`lineage.expression_parser` reads them.
+:mod:`lineage.guard.expression_parser` reads them.
 
 ``*`` stands for every key at its place: ``slices.*.auc >= 0.75`` must hold for each slice, and
 there must be one. What needs a metric that is missing, no number or not finite is unknown, and so
