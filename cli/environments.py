@@ -92,7 +92,7 @@ def apply(
 
     Environments that the file does not name stay as they are.
     """
-    from lineage.policy_file import read
+    from lineage.config.environments import read
 
     declared = read(file)
     with project_and_registry() as (project, found):

@@ -9,8 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage import config_file, metrics
+from lineage import metrics
 from lineage.captured import Captured, CapturedPipelineVersion, Wanted
+from lineage.config import file as config_file
 from lineage.errors import CaptureError, UsageError
 from lineage.identity.references import check_name
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from lineage.capture.git import GitRepository
     from lineage.capture.pipeline import CapturedPipeline
     from lineage.capture.source import Source
-    from lineage.config import Config
-    from lineage.config_file import ConfigFile
+    from lineage.config.file import ConfigFile
+    from lineage.config.models import Config
     from lineage.file_tree import Follow
     from lineage.hashing import Progress
     from lineage.identity.components import DataVersion
@@ -75,7 +76,7 @@ class Project:
         Raises:
             UsageError: a setting does not exist or has a wrong value.
         """
-        from lineage.config import validate
+        from lineage.config.models import validate
 
         return validate(self.file)
 
@@ -89,7 +90,7 @@ class Project:
         return GitRepository(self.root)
 
     def registry_url(self, flag: str | None = None) -> str:
-        """Where the registry is: see :func:`lineage.config_file.registry_url`."""
+        """Where the registry is: see :func:`lineage.config.file.registry_url`."""
         return config_file.registry_url(self.file, self.root, flag)
 
     def source(self, revision: str | None = None) -> Source:
@@ -112,7 +113,7 @@ class Project:
 
         if not isinstance(source, Revision):
             return self.config
-        from lineage.config import validate
+        from lineage.config.models import validate
 
         for name, table in config_file.PLACES:
             path = posixpath.join(self.folder, name)

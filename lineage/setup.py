@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage import config_file
+from lineage.config import file as config_file
 from lineage.connecting import connect, is_remote, without_password
 from lineage.errors import UsageError
 from lineage.identity.components import EnvironmentKind

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Response
 from lineage import wire
 from lineage.access import Principal, Scope
 from lineage.answers import Moved
+from lineage.config.environments import policy_of
 from lineage.errors import GuardRefused, NotPermitted
 from lineage.identity.components import EnvironmentKind
 from lineage.identity.references import Reference
-from lineage.policy_file import policy_of
 from lineage.registry import Registry
 from lineage.requests import DeclaredEnvironment
 

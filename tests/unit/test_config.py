@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lineage.config import Config, validate
-from lineage.config_file import DEFAULT_URL, ConfigFile, find, parse, registry_url
+from lineage.config.file import DEFAULT_URL, ConfigFile, find, parse, registry_url
+from lineage.config.models import Config, validate
 from lineage.errors import UsageError
 
 

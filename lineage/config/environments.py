@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from lineage import config_file
-from lineage.config import first_problem, requirement
+from lineage.config import file as config_file
+from lineage.config.models import first_problem, requirement
 from lineage.errors import UsageError
 from lineage.guard.policy import WAIVABLE, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind

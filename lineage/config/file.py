@@ -1,6 +1,6 @@
 """Finding and reading ``lineage.toml``, and where it says the registry is.
 
-What it says of models is :mod:`lineage.config`'s, which is loaded only by commands that need it: a
+What it says of models is :mod:`lineage.config.models`'s, which is loaded only by commands that need it: a
 command that looks something up must start quickly.
 """
 

@@ -11,7 +11,7 @@ from lineage.guard.policy import Requirement
 from lineage.identity.references import check_name, check_path
 
 if TYPE_CHECKING:
-    from lineage.config_file import ConfigFile
+    from lineage.config.file import ConfigFile
 
 
 def requirement(text: str) -> str:

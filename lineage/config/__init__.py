@@ -1,0 +1,1 @@
+"""What files say: lineage.toml, pyproject.toml, the policies of environments."""
