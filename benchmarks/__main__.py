@@ -15,8 +15,8 @@ from pathlib import Path
 
 from blake3 import blake3
 
-from lineage.hashing import hash_path
-from lineage.stat_cache import StatCache
+from lineage.hashing.cache import StatCache
+from lineage.hashing.files import hash_path
 
 from .service import service
 from .timing import BIN, CACHE, best, command, peer, show

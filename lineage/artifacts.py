@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lineage.errors import CaptureError, StoreUnreachable
-from lineage.hashing import HashedFile, blake3_through, blocks_of, hash_files
+from lineage.hashing.files import HashedFile, blake3_through, blocks_of, hash_files
 from lineage.identity.digest import Digest, blake3_of, tree_bytes
 from lineage.looking import differs, folder_of, gone, recorded, what_is_wrong
 from lineage.stored import Entry, NewCopy
@@ -24,10 +24,10 @@ from lineage.weights_cache import WeightsCache
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from lineage.file_tree import Follow
-    from lineage.hashing import Progress
+    from lineage.hashing.cache import StatCache
+    from lineage.hashing.files import Progress
+    from lineage.hashing.tree import Follow
     from lineage.identity.components import Weights
-    from lineage.stat_cache import StatCache
     from lineage.stored import Copy, StoredWeights
     from lineage.stores import Store
 

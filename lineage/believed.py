@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from lineage.captured import CapturedPipelineVersion
     from lineage.connecting import AnyRegistry
-    from lineage.hashing import Progress
+    from lineage.hashing.files import Progress
     from lineage.identity.components import DataVersion
     from lineage.project import Project
     from lineage.workflow import Validating

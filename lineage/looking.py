@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.errors import IntegrityFailure, StoreUnreachable, UsageError
-from lineage.hashing import blake3_through
+from lineage.hashing.files import blake3_through
 from lineage.identity.digest import Digest, blake3_of
 from lineage.stored import CopyState, Entry, Look, NewCopy, inside, read_listing
 from lineage.stores import SMALL, each

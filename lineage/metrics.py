@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage import strict_json
 from lineage.errors import CaptureError
-from lineage.file_tree import unreadable
+from lineage.hashing.tree import unreadable
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from lineage.capture.source import Source
     from lineage.config.file import ConfigFile
     from lineage.config.models import Config
-    from lineage.file_tree import Follow
-    from lineage.hashing import Progress
+    from lineage.hashing.cache import StatCache
+    from lineage.hashing.files import Progress
+    from lineage.hashing.tree import Follow
     from lineage.identity.components import DataVersion
-    from lineage.stat_cache import StatCache
 
 CACHE: Final = ".lineage/cache/digests.db"
 
@@ -294,7 +294,7 @@ class Project:
         """The digest cache, where ``lineage init`` made its folder."""
         if not (self.root / ".lineage").is_dir():
             return nullcontext()
-        from lineage.stat_cache import StatCache
+        from lineage.hashing.cache import StatCache
 
         return StatCache(self.root / CACHE)
 

@@ -22,7 +22,7 @@ from lineage.errors import (
     StoreUnreachable,
     UsageError,
 )
-from lineage.hashing import blake3_through, blocks_of, hash_path
+from lineage.hashing.files import blake3_through, blocks_of, hash_path
 from lineage.looking import differs, folder_of, gone, recorded
 from lineage.stored import CopyState, Entry, StoredWeights, read_listing
 from lineage.stores import SMALL, Store, each_by_size, open_store
@@ -31,7 +31,7 @@ from lineage.weights_cache import WeightsCache
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from lineage.hashing import Progress
+    from lineage.hashing.files import Progress
     from lineage.stored import Copy
 
 AT_ONCE: Final = 50

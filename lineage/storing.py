@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage import artifacts, looking
 from lineage.errors import IntegrityFailure, LineageError, NotFound, StoreUnreachable, UsageError
-from lineage.file_tree import follow_any
-from lineage.hashing import hash_path
+from lineage.hashing.files import hash_path
+from lineage.hashing.tree import follow_any
 from lineage.identity.components import EnvironmentKind, Weights
 from lineage.identity.references import Reference, check_name
 from lineage.stored import CopyState, Look, StoreAddress, StoredWeights
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lineage.answers import Serving
     from lineage.captured import Captured, Wanted
     from lineage.connecting import AnyRegistry
-    from lineage.hashing import Progress
+    from lineage.hashing.files import Progress
     from lineage.project import Project
 
 LOCAL: Final = "local"

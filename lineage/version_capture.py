@@ -12,8 +12,8 @@ from lineage.capture.data import DataReader, link_policy
 from lineage.capture.source import Revision
 from lineage.captured import Captured, Wanted
 from lineage.errors import CaptureError, UsageError
-from lineage.file_tree import follow_any
-from lineage.hashing import hash_path, total_size
+from lineage.hashing.files import hash_path, total_size
+from lineage.hashing.tree import follow_any
 from lineage.identity.components import Components, Kind, Weights
 from lineage.identity.pipeline import PipelineVersion
 from lineage.identity.references import check_path
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lineage.capture.pipeline import CapturedPipeline
-    from lineage.file_tree import Follow
-    from lineage.hashing import Progress
+    from lineage.hashing.cache import StatCache
+    from lineage.hashing.files import Progress
+    from lineage.hashing.tree import Follow
     from lineage.identity.components import CodeVersion, DataVersion
     from lineage.project import Project
-    from lineage.stat_cache import StatCache
 
 
 class VersionCapture:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lineage.captured import Captured, CapturedPipelineVersion, Wanted
     from lineage.connecting import AnyRegistry
     from lineage.guard.decision import Check, Decision
-    from lineage.hashing import Progress
+    from lineage.hashing.files import Progress
     from lineage.project import Project
 
 
@@ -236,8 +236,8 @@ def _verify_in_project(
     project: Project, registry: AnyRegistry, reference: str, actor: str
 ) -> dict[str, Any]:
     """Look for the weights where they were registered."""
-    from lineage.file_tree import follow_any
-    from lineage.hashing import hash_path
+    from lineage.hashing.files import hash_path
+    from lineage.hashing.tree import follow_any
 
     version = registry.show(reference)
     recorded = version["components"]["weights"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.server import ThreadedMotoServer
 
-from lineage.hashing import hash_path
+from lineage.hashing.files import hash_path
 from lineage.identity.components import Weights
 from lineage.stored import Copy, CopyState, StoreAddress, StoredWeights
 

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Final
 from lineage.capture.dvc import DvcProject, Tracked, is_outside
 from lineage.capture.source import Revision, Source, WorkingTree
 from lineage.errors import CaptureError, UsageError
-from lineage.file_tree import unreadable
-from lineage.hashing import hash_path
+from lineage.hashing.cache import moving
+from lineage.hashing.files import hash_path
+from lineage.hashing.tree import unreadable
 from lineage.identity.components import DataItem, DataVersion, Known
 from lineage.identity.digest import Digest, xxh3
-from lineage.stat_cache import moving
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from lineage.file_tree import Follow
-    from lineage.hashing import Progress
-    from lineage.stat_cache import StatCache
+    from lineage.hashing.cache import StatCache
+    from lineage.hashing.files import Progress
+    from lineage.hashing.tree import Follow
 
 RESOLVERS: Final = "lineage.data_resolvers"
 """Entry points that turn an outside source into a digest: ``scheme = "module:function"``.

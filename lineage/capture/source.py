@@ -18,8 +18,8 @@ from typing_extensions import override
 
 from lineage.capture.git import LINK_MODE, SUBMODULE_MODE, Entry, GitRepository
 from lineage.errors import CaptureError
-from lineage.file_tree import unreadable
-from lineage.hashing import hash_path
+from lineage.hashing.files import hash_path
+from lineage.hashing.tree import unreadable
 from lineage.identity.digest import Digest, blake3_of
 
 if TYPE_CHECKING:

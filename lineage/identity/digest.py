@@ -1,6 +1,6 @@
 """Digests and the canonical encodings they are taken of (design §3).
 
-Everything here takes values and returns values; reading files is :mod:`lineage.hashing`.
+Everything here takes values and returns values; reading files is :mod:`lineage.hashing.files`.
 
 >>> str(hash_object("lineage-data/1", {"data/raw.csv": "md5:d41d8cd98f00b204e9800998ecf8427e"}))
 'xxh3:385c93982eab1217a2515bdde63df888'

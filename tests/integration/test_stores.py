@@ -26,8 +26,8 @@ from lineage.errors import (
     StoreUnreachable,
     UsageError,
 )
-from lineage.file_tree import follow_any
-from lineage.hashing import hash_files
+from lineage.hashing.files import hash_files
+from lineage.hashing.tree import follow_any
 from lineage.identity.digest import blake3_of, tree_bytes
 from lineage.stored import CopyState, Entry, NewCopy, StoreAddress, read_listing
 from lineage.stores import SMALL, open_store, remote_of
@@ -497,7 +497,7 @@ def test_a_full_store_keeps_nothing_half(tmp_path, cache):
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "from lineage import artifacts\n"
         "from lineage.errors import LineageError\n"
-        "from lineage.file_tree import follow_any\n"
+        "from lineage.hashing.tree import follow_any\n"
         "from lineage.stored import StoreAddress\n"
         "from lineage.stores import open_store\n"
         "from tests.stores import weights_of\n"
@@ -686,7 +686,7 @@ def test_five_gigabytes_in_bounded_memory(tmp_path, cache):
         "import json, resource, sys\n"
         "from pathlib import Path\n"
         "from lineage import artifacts, looking, pulling\n"
-        "from lineage.file_tree import follow_any\n"
+        "from lineage.hashing.tree import follow_any\n"
         "from lineage.stored import StoreAddress\n"
         "from lineage.stores import open_store\n"
         "from tests.stores import stored, weights_of\n"

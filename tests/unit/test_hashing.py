@@ -12,8 +12,8 @@ from blake3 import blake3
 from xxhash import xxh3_128_hexdigest
 
 from lineage.errors import CaptureError
-from lineage.hashing import BLOCK, BLOCKS, ONE_READ, hash_path
-from lineage.stat_cache import StatCache
+from lineage.hashing.cache import StatCache
+from lineage.hashing.files import BLOCK, BLOCKS, ONE_READ, hash_path
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def settled(monkeypatch):
     import time
 
     now = time.time_ns
-    monkeypatch.setattr("lineage.stat_cache.time.time_ns", lambda: now() + 10 * 10**9)
+    monkeypatch.setattr("lineage.hashing.cache.time.time_ns", lambda: now() + 10 * 10**9)
 
 
 @pytest.mark.usefixtures("settled")

@@ -19,15 +19,15 @@ import xxhash
 from blake3 import blake3
 
 from lineage.errors import CaptureError
-from lineage.file_tree import Follow, follow_any, tree_files, unreadable
+from lineage.hashing.cache import moving
+from lineage.hashing.tree import Follow, follow_any, tree_files, unreadable
 from lineage.identity.digest import Digest, tree_bytes
-from lineage.stat_cache import moving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from lineage.stat_cache import StatCache
+    from lineage.hashing.cache import StatCache
 
     Progress = Callable[[int], None]
 

@@ -1,0 +1,1 @@
+"""From bytes to digests: files, folders, and a cache that spares reading what did not change."""
