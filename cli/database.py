@@ -79,8 +79,8 @@ def upgrade(as_json: Json = False) -> None:
 @db.command()
 def check(as_json: Json = False) -> None:
     """Check the database: the file, the keys, the schema, the triggers."""
+    from lineage.capture.project import opened
     from lineage.connecting import check as run
-    from lineage.project import opened
 
     with opened() as project:
         result = run(project.registry_url(State.registry))
@@ -131,9 +131,9 @@ def _database() -> str:
     Raises:
         UsageError: it is behind a server.
     """
+    from lineage.capture.project import opened
     from lineage.connecting import is_remote
     from lineage.errors import UsageError
-    from lineage.project import opened
 
     with opened() as project:
         url = project.registry_url(State.registry)

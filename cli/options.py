@@ -10,8 +10,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lineage.capture.project import Project
     from lineage.connecting import AnyRegistry
-    from lineage.project import Project
     from lineage.requests import WaiverRequest
 
 
@@ -99,8 +99,8 @@ def registry() -> Iterator[AnyRegistry]:
 @contextmanager
 def project_and_registry() -> Iterator[tuple[Project, AnyRegistry]]:
     """The project here, and its registry."""
+    from lineage.capture.project import opened
     from lineage.connecting import connect
-    from lineage.project import opened
 
     with opened() as project, connect(project.registry_url(State.registry)) as found:
         yield project, found

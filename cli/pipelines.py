@@ -36,7 +36,7 @@ Name = Annotated[
 @pipeline.command()
 def capture(name: Name = None, rev: Revision = None, as_json: Json = False) -> None:
     """Capture the pipeline as it is here, or at a revision; record nothing."""
-    from lineage.project import opened
+    from lineage.capture.project import opened
 
     with opened() as project:
         captured = project.capture_pipeline(project.pipeline_name(name), rev)

@@ -80,9 +80,9 @@ def serve(
     import uvicorn
 
     from lineage import logs
+    from lineage.capture.project import opened
     from lineage.connecting import connect, is_remote
     from lineage.errors import UsageError
-    from lineage.project import opened
 
     with opened() as project:
         url = project.registry_url(State.registry)

@@ -334,8 +334,8 @@ def _essence(document: dict[str, Any]) -> str:
 
 
 def _last_known(model: str, environment: str, oldest: str) -> Serving:
+    from lineage.capture.project import opened
     from lineage.here import serving_of
-    from lineage.project import opened
     from lineage.times import span
 
     with opened() as project:

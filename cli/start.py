@@ -18,7 +18,7 @@ def init(as_json: Json = False) -> None:
 
     What is there is kept: running it again changes nothing.
     """
-    from lineage.project import opened
+    from lineage.capture.project import opened
     from lineage.setup import initialise
 
     with opened() as project:

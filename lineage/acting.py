@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lineage.access import LONGEST_NAME
 
 if TYPE_CHECKING:
-    from lineage.project import Project
+    from lineage.capture.project import Project
 
 
 def actor(project: Project | None = None) -> str:

@@ -7,23 +7,24 @@ import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lineage import execution, metrics
+from lineage.capture import command as execution
+from lineage.capture import metrics
+from lineage.capture.version import VersionCapture
 from lineage.captured import Captured, Wanted
 from lineage.errors import CaptureError
 from lineage.guard import policy
 from lineage.identity.components import Kind
 from lineage.identity.digest import Digest
 from lineage.identity.references import Reference
-from lineage.version_capture import VersionCapture
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from lineage.capture.project import Project
     from lineage.captured import CapturedPipelineVersion
     from lineage.connecting import AnyRegistry
     from lineage.hashing.files import Progress
     from lineage.identity.components import DataVersion
-    from lineage.project import Project
     from lineage.workflow import Validating
 
 

@@ -13,8 +13,8 @@ from lineage.identity.pipeline import changes_between
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lineage.capture.project import Project
     from lineage.identity.pipeline import Change, PipelineVersion
-    from lineage.project import Project
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from lineage.identity.pipeline import changes_between
 
 if TYPE_CHECKING:
     from lineage.answers import FoundPipeline
+    from lineage.capture.project import Project
     from lineage.captured import CapturedPipelineVersion
     from lineage.connecting import AnyRegistry
-    from lineage.project import Project
 
     _Side = FoundPipeline | CapturedPipelineVersion
 

@@ -20,8 +20,8 @@ from lineage.identity.pipeline import ABSENT, Change, ChangeKind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from lineage.capture.project import Project
     from lineage.capture.source import Source
-    from lineage.project import Project
 
 LARGEST: Final = 1 << 20
 """Bytes of a file that is compared line by line."""

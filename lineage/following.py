@@ -240,8 +240,8 @@ def own_pipeline(model: str, environment: str, given: str | None) -> str:
     Raises:
         PipelineMismatch: nobody says, and there is none to capture.
     """
+    from lineage.capture.project import opened
     from lineage.identity.digest import Digest
-    from lineage.project import opened
 
     named = given or os.environ.get("LINEAGE_PIPELINE")
     if named:

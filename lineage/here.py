@@ -20,18 +20,18 @@ from contextlib import contextmanager
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lineage.capture.project import opened
 from lineage.connecting import connect
-from lineage.project import opened
 from lineage.requests import REPORT_HOLDS_FOR, Observed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lineage.answers import Moved, Registered, Serving
+    from lineage.capture.project import Project
     from lineage.connecting import AnyRegistry
     from lineage.following import Following
     from lineage.guard.decision import Decision
-    from lineage.project import Project
 
     Path = str | os.PathLike[str]
 

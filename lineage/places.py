@@ -6,16 +6,16 @@ import posixpath
 import re
 from typing import TYPE_CHECKING, Any
 
-from lineage.capture.documents import LARGEST, check_yaml, decode
+from lineage.capture.bounded_yaml import LARGEST, check_yaml, decode
 from lineage.errors import LineageError
 from lineage.identity.pipeline import Change, ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from lineage.capture.project import Project
     from lineage.capture.source import Source
     from lineage.explain import FileDiff
-    from lineage.project import Project
 
 Place = dict[str, Any]
 """``{"path", "line"}``: relative to the top of the repository; the line from 1, or None."""

@@ -14,7 +14,7 @@ from lineage.store.schema import upgrade
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lineage.project import Project
+    from lineage.capture.project import Project
 
 ENVIRONMENTS: Final = {
     "production": EnvironmentKind.PRODUCTION,

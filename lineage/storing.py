@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lineage.answers import Serving
+    from lineage.capture.project import Project
     from lineage.captured import Captured, Wanted
     from lineage.connecting import AnyRegistry
     from lineage.hashing.files import Progress
-    from lineage.project import Project
 
 LOCAL: Final = "local"
 """What the store of a project without a DVC remote is called."""

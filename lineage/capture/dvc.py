@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage.capture.documents import load_strings
-from lineage.capture.dvc_reader import DvcFiles, clean, guarded, open_resolver
+from lineage.capture.bounded_yaml import load_strings
+from lineage.capture.dvc_files import DvcFiles, clean, guarded, open_resolver
 from lineage.errors import CaptureError, LineageError
 from lineage.identity.digest import Digest, hash_object
 

@@ -20,7 +20,7 @@ import tokenize
 import tomllib
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage.capture.documents import check_yaml, decode
+from lineage.capture.bounded_yaml import check_yaml, decode
 from lineage.errors import LineageError
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from xxhash import xxh3_128_hexdigest
 
+from lineage.capture.project import Project
 from lineage.captured import Wanted
 from lineage.errors import CaptureError, UsageError
 from lineage.identity.components import Kind, Known
-from lineage.project import Project
 
 
 @pytest.fixture(autouse=True)

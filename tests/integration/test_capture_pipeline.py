@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from lineage.capture.project import Project
 from lineage.captured import Wanted
 from lineage.errors import CaptureError
 from lineage.identity.components import Kind
 from lineage.identity.digest import blake3_of
 from lineage.identity.pipeline import differences
-from lineage.project import Project
 
 
 def _manifest(workspace, *, name="churn", revision=None):

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from lineage.capture.documents import DEEPEST, check_yaml, decode, load_strings
+from lineage.capture.bounded_yaml import DEEPEST, check_yaml, decode, load_strings
 from lineage.errors import CaptureError
 
 ALIAS_BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(

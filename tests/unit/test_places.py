@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from lineage.capture.project import Project
 from lineage.explain import _diff
 from lineage.identity.digest import blake3_of
 from lineage.identity.pipeline import ABSENT, Change, ChangeKind
 from lineage.places import Places
-from lineage.project import Project
 
 OLD = "a\nb\nc\nd\ne\nf\ng\nh\n"
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage import metrics
+from lineage.capture import metrics
 from lineage.captured import Captured, CapturedPipelineVersion, Wanted
 from lineage.config import file as config_file
 from lineage.errors import CaptureError, UsageError
@@ -187,7 +187,7 @@ class Project:
         Raises:
             CaptureError: something is missing, does not match, or the tree is dirty.
         """
-        from lineage.version_capture import VersionCapture
+        from lineage.capture.version import VersionCapture
 
         return VersionCapture(self, model, wanted or Wanted(), progress).capture()
 
@@ -197,7 +197,7 @@ class Project:
         Raises:
             UsageError: none are configured.
         """
-        from lineage.version_capture import VersionCapture
+        from lineage.capture.version import VersionCapture
 
         return VersionCapture(self, model, wanted).weights_source
 
@@ -221,7 +221,7 @@ class Project:
 
     def bytes_to_hash(self, model: str, wanted: Wanted) -> int:
         """About how many bytes :meth:`capture` will read, for a progress bar."""
-        from lineage.version_capture import VersionCapture
+        from lineage.capture.version import VersionCapture
 
         return VersionCapture(self, model, wanted).size
 
@@ -259,7 +259,7 @@ class Project:
             CaptureError: a data set is missing or does not match what DVC recorded.
         """
         from lineage.capture.data import DataReader
-        from lineage.version_capture import from_here
+        from lineage.capture.version import from_here
 
         names = from_here(named, self.root) or self.config.model(model).validation_data
         with self.cache() as cache:

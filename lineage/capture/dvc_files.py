@@ -6,7 +6,7 @@ import io
 import posixpath
 from typing import TYPE_CHECKING, Any
 
-from lineage.capture.documents import LARGEST, check_yaml, decode, problem
+from lineage.capture.bounded_yaml import LARGEST, check_yaml, decode, problem
 from lineage.errors import CaptureError, LineageError
 
 if TYPE_CHECKING:

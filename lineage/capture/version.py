@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lineage.capture.pipeline import CapturedPipeline
+    from lineage.capture.project import Project
     from lineage.hashing.cache import StatCache
     from lineage.hashing.files import Progress
     from lineage.hashing.tree import Follow
     from lineage.identity.components import CodeVersion, DataVersion
-    from lineage.project import Project
 
 
 class VersionCapture:
