@@ -136,12 +136,12 @@ def pull(
     Every byte is read and is what was registered; they are visible only when whole. Exit 6 where no
     store has them as they were registered: nothing is left behind then.
     """
-    from lineage import pulling
+    from lineage.weights import download
 
     with registry() as found:
         stored = found.stored(ref)
     with output.progress("Pulling", stored.size) as progress:
-        path = pulling.pull(stored, out, force=force, progress=progress)
+        path = download.pull(stored, out, force=force, progress=progress)
     if as_json:
         output.emit(
             {

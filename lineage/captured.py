@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from lineage.identity.components import Components
     from lineage.identity.digest import Digest
     from lineage.identity.pipeline import PipelineVersion
-    from lineage.stored import NewCopy
+    from lineage.weights.copies import NewCopy
 
 
 @dataclass(frozen=True)

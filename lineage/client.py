@@ -12,8 +12,8 @@ from lineage.answers import Audit, NamedPipeline, PlannedChange, SchemaCheck
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.digest import check_beginning
 from lineage.identity.references import Reference, check_environment_name, check_name
-from lineage.stored import Copy, StoredWeights
 from lineage.transport import Transport
+from lineage.weights.copies import Copy, StoredWeights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         Observed,
         WaiverRequest,
     )
-    from lineage.stored import Look, NewCopy, StoreAddress
+    from lineage.weights.copies import Look, NewCopy, StoreAddress
 
 NOBODY = "anonymous"
 

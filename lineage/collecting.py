@@ -9,14 +9,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage import looking
 from lineage.errors import Conflict, NotFound
-from lineage.stores import open_store
+from lineage.weights import check
+from lineage.weights.store import open_store
 
 if TYPE_CHECKING:
     from lineage.connecting import AnyRegistry
     from lineage.requests import Keeping
-    from lineage.stores import Store
+    from lineage.weights.store import Store
 
 IN_TIME: Final = 300.0
 """Seconds that taking away one copy may take: the registry lets nobody store there meanwhile."""
@@ -40,7 +40,7 @@ def collect(registry: AnyRegistry, keeping: Keeping, *, actor: str) -> list[dict
         if copy.store.name not in open_stores:
             open_stores[copy.store.name] = open_store(copy.store)
         store = open_stores[copy.store.name]
-        objects = looking.objects_of(store, stored, copy)
+        objects = check.objects_of(store, stored, copy)
         try:
             registry.remove_copy(stored.ref, row["store"], keeping, actor=actor)
         except (Conflict, NotFound):
@@ -50,7 +50,7 @@ def collect(registry: AnyRegistry, keeping: Keeping, *, actor: str) -> list[dict
         for kept in registry.copies_in(row["store"]):
             key = (row["store"], kept.ref)
             if key not in known:
-                known[key] = looking.objects_of(store, kept, kept.copies[0])
+                known[key] = check.objects_of(store, kept, kept.copies[0])
             needed |= known[key]
         freed = 0 if copy.found_there else _remove(store, objects - needed, until)
         removed.append(row | {"freed": freed})

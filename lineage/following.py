@@ -21,13 +21,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from lineage import pulling, times
+from lineage import times
 from lineage.answers import NamedPipeline
 from lineage.connecting import connect
 from lineage.errors import LineageError, NotFound, PipelineMismatch, RegistryUnreachable
 from lineage.requests import REPORT_HOLDS_FOR, Observed
-from lineage.stored import StoredWeights
-from lineage.weights_cache import WeightsCache
+from lineage.weights import download
+from lineage.weights.cache import WeightsCache
+from lineage.weights.copies import StoredWeights
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -150,7 +151,7 @@ class Following(Generic[T]):
             )
         self._require_pipeline(slot)
         stored = self._stored(slot)
-        path = pulling.pull(stored, cache=self._cache)
+        path = download.pull(stored, cache=self._cache)
         value = self._load(path)
         return Loaded(stored.ref, stored.digest, path, value, times.now())
 

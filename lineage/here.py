@@ -210,11 +210,11 @@ def pull(reference: str, out: Path | None = None, *, force: bool = False) -> Fil
         Conflict: a folder that was not pulled stands in the way.
         RegistryUnreachable: the registry cannot be asked.
     """
-    from lineage import pulling
+    from lineage.weights import download
 
     with _opened() as (_, registry, _actor):
         stored = registry.stored(reference)
-    return pulling.pull(stored, FilePath(out) if out is not None else None, force=force)
+    return download.pull(stored, FilePath(out) if out is not None else None, force=force)
 
 
 def report(

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         Observed,
         WaiverRequest,
     )
-    from lineage.stored import Look, NewCopy, StoreAddress, StoredWeights
+    from lineage.weights.copies import Look, NewCopy, StoreAddress, StoredWeights
 
 
 def open_registry(url: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Registry:

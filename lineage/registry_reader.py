@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from lineage.guard.decision import Decision, Verdict
     from lineage.identity.pipeline import PipelineVersion
     from lineage.requests import Keeping
-    from lineage.stored import Copy, StoredWeights
+    from lineage.weights.copies import Copy, StoredWeights
 
 
 class RegistryReader:

@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage import artifacts, looking
 from lineage.errors import IntegrityFailure, LineageError, NotFound, StoreUnreachable, UsageError
 from lineage.hashing.files import hash_path
 from lineage.hashing.tree import follow_any
 from lineage.identity.components import EnvironmentKind, Weights
 from lineage.identity.references import Reference, check_name
-from lineage.stored import CopyState, Look, StoreAddress, StoredWeights
-from lineage.stores import open_store, remote_of
+from lineage.weights import check, upload
+from lineage.weights.copies import CopyState, Look, StoreAddress, StoredWeights
+from lineage.weights.store import open_store, remote_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -79,11 +79,11 @@ def put_into_store(
     for known in registry.copies_of(weights.blake3):
         if known.store.url != address.url or known.state is CopyState.CHANGED:
             continue
-        if looking.look(store, described, known, deep=False).state is CopyState.INTACT:
+        if check.look(store, described, known, deep=False).state is CopyState.INTACT:
             return replace(captured, stored=(known.as_new,))
     path, follow = project.weights_source(model, wanted)
     with project.cache() as cache:
-        copy = artifacts.put(
+        copy = upload.put(
             store,
             path,
             weights,
@@ -125,7 +125,7 @@ def look_at(stored: StoredWeights, *, deep: bool) -> tuple[Look, ...]:
     for copy in stored.copies:
         deeply = deep or copy.state is CopyState.CHANGED
         try:
-            found.append(looking.look(open_store(copy.store), stored, copy, deep=deeply))
+            found.append(check.look(open_store(copy.store), stored, copy, deep=deeply))
         except (StoreUnreachable, UsageError) as error:
             found.append(Look(copy.store.name, CopyState.UNREACHABLE, deeply, str(error)))
     return tuple(found)
@@ -187,7 +187,7 @@ def put_back(
     """
     target = named_store(registry, name) if name is not None else store_of(project)
     stored = registry.stored(reference)
-    wanted = looking.recorded(stored)
+    wanted = check.recorded(stored)
     found = hash_path(path, secure=True, project=project.root)
     if found.blake3 != wanted:
         raise IntegrityFailure(
@@ -196,7 +196,7 @@ def put_back(
         )
     weights = Weights(stored.digest, wanted, stored.path, stored.size, stored.files)
     store = open_store(target)
-    copy = artifacts.put(store, path, weights, follow=follow_any, project=project.root)
+    copy = upload.put(store, path, weights, follow=follow_any, project=project.root)
     return registry.add_copy(stored.ref, copy, actor=actor)
 
 
@@ -225,7 +225,7 @@ def copy_to(
     stored = registry.stored(reference)
     there = next((copy for copy in stored.copies if copy.store.name == name), None)
     if there is not None:
-        found = looking.look(open_store(there.store), stored, there, deep=True)
+        found = check.look(open_store(there.store), stored, there, deep=True)
         if found.state is CopyState.INTACT:
             return registry.record_looks(stored.ref, [found], actor=actor), False
     failed: list[LineageError] = []
@@ -233,7 +233,7 @@ def copy_to(
         if copy.store.name == name:
             continue
         try:
-            new = artifacts.copy_over(open_store(copy.store), copy, open_store(target), stored)
+            new = upload.copy_over(open_store(copy.store), copy, open_store(target), stored)
         except (IntegrityFailure, StoreUnreachable) as error:
             failed.append(error)
         else:
@@ -318,9 +318,9 @@ def glance(registry: AnyRegistry, references: Iterable[str], *, actor: str) -> N
 
 def _quickly(stored: StoredWeights) -> Sequence[Look]:
     found: list[Look] = []
-    looking = threading.Thread(
+    check = threading.Thread(
         target=lambda: found.extend(look_at(stored, deep=False)), name="glance", daemon=True
     )
-    looking.start()
-    looking.join(GLANCE)
-    return tuple(found) if not looking.is_alive() else ()
+    check.start()
+    check.join(GLANCE)
+    return tuple(found) if not check.is_alive() else ()

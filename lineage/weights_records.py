@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from lineage.stored import Look, NewCopy, StoreAddress, StoredWeights
+    from lineage.weights.copies import Look, NewCopy, StoreAddress, StoredWeights
 
 REMOVING: Final = dt.timedelta(minutes=10)
 """How long taking bytes out of a store may go on after the registry was told of it."""

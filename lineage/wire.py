@@ -33,7 +33,7 @@ from lineage.identity.components import (
 )
 from lineage.identity.digest import Digest
 from lineage.identity.pipeline import Manifest, PipelineVersion
-from lineage.stored import NewCopy
+from lineage.weights.copies import NewCopy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -29,7 +29,7 @@ from lineage.identity.components import (
 from lineage.identity.digest import Digest, blake3_of, xxh3
 from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
 from lineage.store.schema import upgrade
-from lineage.stored import NewCopy, StoreAddress
+from lineage.weights.copies import NewCopy, StoreAddress
 
 from .servers import registry_server
 from .stores import CREDENTIALS, s3_server

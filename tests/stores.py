@@ -15,13 +15,13 @@ from moto.server import ThreadedMotoServer
 
 from lineage.hashing.files import hash_path
 from lineage.identity.components import Weights
-from lineage.stored import Copy, CopyState, StoreAddress, StoredWeights
+from lineage.weights.copies import Copy, CopyState, StoreAddress, StoredWeights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from lineage.stored import NewCopy
+    from lineage.weights.copies import NewCopy
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "AKIATEST",

@@ -10,7 +10,7 @@ from lineage.access import Principal, Scope
 from lineage.identity.digest import Digest
 from lineage.registry import Registry
 from lineage.requests import Keeping
-from lineage.stored import Look, NewCopy, StoreAddress
+from lineage.weights.copies import Look, NewCopy, StoreAddress
 
 from .. import bodies, documents, paging
 from ..answers import answer

@@ -10,14 +10,14 @@ from sqlmodel import col, func, select
 from lineage.errors import NotFound
 from lineage.identity.digest import Digest, blake3_of, canonical_bytes
 from lineage.store import tables
-from lineage.stored import Copy, CopyState, Look, StoreAddress, StoredWeights
+from lineage.weights.copies import Copy, CopyState, Look, StoreAddress, StoredWeights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlmodel import Session
 
-    from lineage.stored import NewCopy
+    from lineage.weights.copies import NewCopy
 
 COPY = tables.WeightsCopy
 CHECK = tables.CopyCheck

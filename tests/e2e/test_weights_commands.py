@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lineage.connecting import connect
-from lineage.stored import NewCopy, StoreAddress
+from lineage.weights.copies import NewCopy, StoreAddress
 
 from ..conftest import BIN, ENVIRONMENT, FILE_AND_SERVER
 from ..stores import CREDENTIALS, new_bucket

@@ -12,7 +12,7 @@ from lineage.errors import Conflict, GuardRefused, NotFound, UsageError
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.components import Kind
 from lineage.requests import DeclaredEnvironment, Keeping, Observed
-from lineage.stored import CopyState, Look, StoreAddress
+from lineage.weights.copies import CopyState, Look, StoreAddress
 
 from ..conftest import (
     EVERYWHERE,

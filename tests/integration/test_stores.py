@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from lineage import artifacts, looking, pulling, stores
 from lineage.errors import (
     CaptureError,
     Conflict,
@@ -29,9 +28,11 @@ from lineage.errors import (
 from lineage.hashing.files import hash_files
 from lineage.hashing.tree import follow_any
 from lineage.identity.digest import blake3_of, tree_bytes
-from lineage.stored import CopyState, Entry, NewCopy, StoreAddress, read_listing
-from lineage.stores import SMALL, open_store, remote_of
-from lineage.weights_cache import WeightsCache
+from lineage.weights import check, download, upload
+from lineage.weights import store as weights_store
+from lineage.weights.cache import WeightsCache
+from lineage.weights.copies import CopyState, Entry, NewCopy, StoreAddress, read_listing
+from lineage.weights.store import SMALL, open_store, remote_of
 
 from ..stores import CREDENTIALS, Folder, Wire, new_bucket, stored, weights_of
 
@@ -81,7 +82,7 @@ def put(place, source: Path, address: StoreAddress | None = None):
     """Put weights into a store; what a registry would say of them."""
     weights = weights_of(source)
     store = open_store(address or place.address())
-    return stored(weights, artifacts.put(store, source, weights, follow=follow_any))
+    return stored(weights, upload.put(store, source, weights, follow=follow_any))
 
 
 def contents(path: Path) -> dict[str, bytes]:
@@ -100,10 +101,10 @@ def test_what_goes_in_comes_out(place, source, cache, tmp_path):
     there = put(place, source)
     copy = there.copies[0]
     assert not copy.found_there
-    out = pulling.pull(there, tmp_path / "out")
+    out = download.pull(there, tmp_path / "out")
     assert out == tmp_path / "out" / source.name
     assert contents(out) == contents(source)
-    kept = pulling.pull(there)
+    kept = download.pull(there)
     assert kept.name == source.name
     assert contents(kept) == contents(source)
     names = set(place.objects())
@@ -127,7 +128,7 @@ def test_what_is_damaged_is_put_again(place, source, cache, tmp_path):
         place.put(name, data[:-1] + b"?" if data else b"?")
     assert not put(place, source).copies[0].found_there
     assert place.objects() == good
-    assert contents(pulling.pull(there, tmp_path / "out")) == contents(source)
+    assert contents(download.pull(there, tmp_path / "out")) == contents(source)
 
 
 def test_dvc_pulls_what_we_put(place, source, cache, repository):
@@ -178,7 +179,7 @@ def test_a_remote_may_stand_on_another_and_be_named_from_anywhere(repository, mo
         "s3://bucket/weights", {"endpointurl": "http://127.0.0.1:9"},
     )  # fmt: skip
     monkeypatch.chdir(repository.path)
-    assert stores._settings(found.url)["access_key_id"] == "AKIA"
+    assert weights_store._settings(found.url)["access_key_id"] == "AKIA"
     repository.dvc("remote", "add", "far", "ssh://host/x")
     repository.dvc("remote", "add", "--default", "on-far", "remote://far/x")
     with pytest.raises(StoreUnreachable, match="dvc-ssh"):
@@ -213,13 +214,13 @@ def test_a_damaged_object_is_found_and_never_given_out(place, source, cache, tmp
     damaged = [name for name, data in good.items() if data]
     for round_, name in enumerate(damaged):
         damage(place, name, how, chance, good)
-        look = looking.look(open_store(place.address()), there, there.copies[0], deep=True)
+        look = check.look(open_store(place.address()), there, there.copies[0], deep=True)
         assert look.state in (CopyState.MISSING, CopyState.CHANGED), look
         assert look.state is CopyState.MISSING or how != "deleted", look
         out = tmp_path / f"out{round_}"
         fresh = WeightsCache(tmp_path / f"cache{round_}")
         try:  # where an empty file is said to be does not matter: it is made
-            assert contents(pulling.pull(there, out, cache=fresh)) == contents(source)
+            assert contents(download.pull(there, out, cache=fresh)) == contents(source)
             assert name.endswith(".dir")
         except IntegrityFailure as error:
             assert error.exit_code == 6
@@ -232,8 +233,8 @@ def test_a_damaged_object_is_found_and_never_given_out(place, source, cache, tmp
             )
             assert not left
         place.put(name, good[name])
-        assert contents(pulling.pull(there, out, cache=fresh)) == contents(source)
-    look = looking.look(open_store(place.address()), there, there.copies[0], deep=True)
+        assert contents(download.pull(there, out, cache=fresh)) == contents(source)
+    look = check.look(open_store(place.address()), there, there.copies[0], deep=True)
     assert look.state is CopyState.INTACT
 
 
@@ -244,11 +245,11 @@ def test_a_cheap_look_finds_what_is_gone_or_short(place, cache, tmp_path):
     store = open_store(place.address())
     good = place.objects()[copy.object]
     place.put(copy.object, good[:-1])
-    assert looking.look(store, there, copy, deep=False).state is CopyState.CHANGED
+    assert check.look(store, there, copy, deep=False).state is CopyState.CHANGED
     place.delete(copy.object)
-    assert looking.look(store, there, copy, deep=False).state is CopyState.MISSING
+    assert check.look(store, there, copy, deep=False).state is CopyState.MISSING
     place.put(copy.object, good)
-    assert looking.look(store, there, copy, deep=False).state is CopyState.INTACT
+    assert check.look(store, there, copy, deep=False).state is CopyState.INTACT
 
 
 def test_another_copy_stands_in(s3, cache, tmp_path):
@@ -256,11 +257,11 @@ def test_another_copy_stands_in(s3, cache, tmp_path):
     bucket, folder = new_bucket(s3), Folder(tmp_path / "second")
     first = put(bucket, source)
     target = open_store(folder.address())
-    second = artifacts.copy_over(open_store(bucket.address()), first.copies[0], target, first)
+    second = upload.copy_over(open_store(bucket.address()), first.copies[0], target, first)
     there = stored(weights_of(source), first.copies[0].as_new, second)
     for name in bucket.objects():
         bucket.delete(name)
-    assert contents(pulling.pull(there, tmp_path / "out")) == contents(source)
+    assert contents(download.pull(there, tmp_path / "out")) == contents(source)
 
 
 def test_a_bad_copy_is_not_copied(place, source, cache, tmp_path):
@@ -270,7 +271,7 @@ def test_a_bad_copy_is_not_copied(place, source, cache, tmp_path):
         damage(place, name, "flipped", chance, good)
         target = Folder(tmp_path / f"second-{name}")
         with pytest.raises(IntegrityFailure):
-            artifacts.copy_over(
+            upload.copy_over(
                 open_store(place.address()), there.copies[0], open_store(target.address()), there
             )
         for other, data in (target.objects() if target.path.exists() else {}).items():
@@ -285,7 +286,7 @@ def test_weights_that_change_meanwhile_are_refused(place, source, cache):
     victim.write_bytes(victim.read_bytes()[::-1])
     store = open_store(place.address())
     with pytest.raises(CaptureError, match="changed while they were registered"):
-        artifacts.put(store, source, weights, follow=follow_any)
+        upload.put(store, source, weights, follow=follow_any)
     _only_right_names(place)
 
 
@@ -306,7 +307,7 @@ def test_a_writer_beside_us_never_spoils_an_object(place, cache, tmp_path, delay
     try:
         for _ in range(20):
             with contextlib.suppress(CaptureError):
-                artifacts.put(open_store(place.address()), source, weights, follow=follow_any)
+                upload.put(open_store(place.address()), source, weights, follow=follow_any)
     finally:
         writer.kill()
         writer.wait()
@@ -347,7 +348,7 @@ def test_a_listing_cannot_leave_its_folder(place, cache, tmp_path, path):
     )
     before = sorted(tmp_path.rglob("evil*"))
     with pytest.raises(IntegrityFailure):
-        pulling.pull(forged, tmp_path / "out")
+        download.pull(forged, tmp_path / "out")
     assert sorted(tmp_path.rglob("evil*")) == before
     assert nothing_in(tmp_path / "out")
 
@@ -358,7 +359,7 @@ def test_weights_without_a_name_are_not_written(cache, tmp_path, path):
     copy = NewCopy(StoreAddress("store", (tmp_path / "store").as_uri()), "a" * 32)
     nameless = stored(type(weights)(weights.digest, weights.blake3, path, weights.size), copy)
     with pytest.raises(IntegrityFailure, match="have no name"):
-        pulling.pull(nameless, tmp_path / "out")
+        download.pull(nameless, tmp_path / "out")
 
 
 @pytest.mark.parametrize("text", [b"", b"{}", b"[1]", b'[{"relpath": 1}]', b"\xff", b"[" * 100000])
@@ -367,8 +368,8 @@ def test_a_list_of_files_that_is_none_is_an_integrity_failure(place, cache, tmp_
     there = put(place, source)
     place.put(there.copies[0].object, text)
     with pytest.raises(IntegrityFailure):
-        pulling.pull(there, tmp_path / "out")
-    look = looking.look(open_store(place.address()), there, there.copies[0], deep=False)
+        download.pull(there, tmp_path / "out")
+    look = check.look(open_store(place.address()), there, there.copies[0], deep=False)
     assert look.state is CopyState.CHANGED
 
 
@@ -382,13 +383,13 @@ def test_what_stands_in_the_way(place, source, cache, tmp_path):
     target.mkdir(parents=True)
     (target / "precious").write_text("mine")
     with pytest.raises(Conflict, match="was not pulled"):
-        pulling.pull(there, out)
+        download.pull(there, out)
     assert (target / "precious").read_text() == "mine"
-    assert contents(pulling.pull(there, out, force=True)) == contents(source)
+    assert contents(download.pull(there, out, force=True)) == contents(source)
     assert [path.name for path in out.iterdir()] == [source.name], "nothing is left beside it"
     victim = target if target.is_file() else target / "large.bin"
     victim.write_bytes(b"spoiled")
-    assert contents(pulling.pull(there, out)) == contents(source), "it was pulled: it is ours"
+    assert contents(download.pull(there, out)) == contents(source), "it was pulled: it is ours"
 
 
 def test_a_link_in_the_way_is_replaced_and_not_followed(place, source, cache, tmp_path):
@@ -397,40 +398,40 @@ def test_a_link_in_the_way_is_replaced_and_not_followed(place, source, cache, tm
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir() if source.is_dir() else elsewhere.write_text("mine")
     (tmp_path / "out" / source.name).symlink_to(elsewhere)
-    assert contents(pulling.pull(there, tmp_path / "out")) == contents(source)
+    assert contents(download.pull(there, tmp_path / "out")) == contents(source)
     assert elsewhere.read_text() == "mine" if elsewhere.is_file() else not list(elsewhere.iterdir())
 
 
 def test_a_spoiled_cache_is_asked_once(place, source, cache, tmp_path):
     there = put(place, source)
-    pulling.pull(there)
+    download.pull(there)
     for file in cache.folder.rglob("*"):
         if file.is_file() and "pulled" not in file.parts:
             file.chmod(0o644)
             data = file.read_bytes()
             file.write_bytes(data[:-1] + b"?" if data else b"")
-    assert contents(pulling.pull(there, tmp_path / "out")) == contents(source)
-    assert contents(pulling.pull(there)) == contents(source)
+    assert contents(download.pull(there, tmp_path / "out")) == contents(source)
+    assert contents(download.pull(there)) == contents(source)
 
 
 def test_versions_share_what_is_the_same(place, cache, tmp_path):
     first = make(tmp_path / "models", "folder", 9)
     there = put(place, first)
-    pulling.pull(there)
+    download.pull(there)
     (first / "sub folder" / "süß.bin").write_bytes(b"another")
     second = put(place, first)
     changed = hash_files(first)
     own = next(file for file in changed if "süß" in file.path)
     for name in set(place.objects()) - {own.md5, second.copies[0].object, second.copies[0].listing}:
         place.delete(name)
-    assert contents(pulling.pull(second, tmp_path / "out")) == contents(first)
+    assert contents(download.pull(second, tmp_path / "out")) == contents(first)
 
 
 def test_a_target_that_cannot_be_written_is_said_so(place, source, cache, tmp_path):
     there = put(place, source)
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be written"):
-        pulling.pull(there, tmp_path / "file" / "out")
+        download.pull(there, tmp_path / "file" / "out")
 
 
 # stores that do not answer
@@ -446,7 +447,7 @@ def test_a_store_that_is_not_there(tmp_path, cache, s3):
     ]
     for address in addresses:
         with pytest.raises(StoreUnreachable) as error:
-            artifacts.put(open_store(address), source, weights, follow=follow_any)
+            upload.put(open_store(address), source, weights, follow=follow_any)
         assert error.value.exit_code == 7
         assert "secret" not in str(error.value)
 
@@ -459,25 +460,25 @@ def test_wrong_credentials_are_said_so(s3, cache, tmp_path, monkeypatch):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("HOME", str(tmp_path))
-    look = looking.look(open_store(bucket.address()), there, there.copies[0], deep=False)
+    look = check.look(open_store(bucket.address()), there, there.copies[0], deep=False)
     assert look.state is CopyState.UNREACHABLE
     with pytest.raises(StoreUnreachable, match="credentials"):
-        pulling.pull(there, tmp_path / "out")
+        download.pull(there, tmp_path / "out")
     assert nothing_in(tmp_path / "out")
 
 
 def test_a_store_that_says_nothing_is_given_up(tmp_path, cache, s3, monkeypatch):
     monkeypatch.setattr(
-        "lineage.stores.PATIENCE", {"s3": {"connect_timeout": 1, "read_timeout": 1}}
+        "lineage.weights.store.PATIENCE", {"s3": {"connect_timeout": 1, "read_timeout": 1}}
     )
-    monkeypatch.setattr("lineage.stores.S3_ATTEMPTS", 1)
+    monkeypatch.setattr("lineage.weights.store.S3_ATTEMPTS", 1)
     source = make(tmp_path / "models", "small", 17)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         endpoint = f"http://127.0.0.1:{mute.getsockname()[1]}"
         address = StoreAddress("s3", "s3://bucket/x", {"endpointurl": endpoint})
         began = time.monotonic()
         with pytest.raises(StoreUnreachable, match="timeout"):
-            artifacts.put(open_store(address), source, weights_of(source), follow=follow_any)
+            upload.put(open_store(address), source, weights_of(source), follow=follow_any)
         assert time.monotonic() - began < 30
 
 
@@ -498,8 +499,8 @@ def test_a_full_store_keeps_nothing_half(tmp_path, cache):
         "from lineage import artifacts\n"
         "from lineage.errors import LineageError\n"
         "from lineage.hashing.tree import follow_any\n"
-        "from lineage.stored import StoreAddress\n"
-        "from lineage.stores import open_store\n"
+        "from lineage.weights.copies import StoreAddress\n"
+        "from lineage.weights.store import open_store\n"
         "from tests.stores import weights_of\n"
         "source = Path(sys.argv[1]); weights = weights_of(source)\n"
         "store = open_store(StoreAddress('folder', sys.argv[2]))\n"
@@ -592,11 +593,13 @@ def test_a_pull_goes_on_where_it_was_cut_off(place, cache, tmp_path):
     part.parent.mkdir(parents=True)
     part.write_bytes(source.read_bytes()[: SMALL + 100])
     read = []
-    assert contents(pulling.pull(there, tmp_path / "out", progress=read.append)) == contents(source)
+    assert contents(download.pull(there, tmp_path / "out", progress=read.append)) == contents(
+        source
+    )
     assert sum(read) == LARGE - SMALL - 100
     cache.drop(entry)
     part.write_bytes(b"x" * (SMALL + 100))
-    assert contents(pulling.pull(there, tmp_path / "again")) == contents(source)
+    assert contents(download.pull(there, tmp_path / "again")) == contents(source)
 
 
 def test_two_who_push_and_pull_the_same_at_once(place, source, cache, tmp_path):
@@ -622,7 +625,7 @@ def test_two_who_push_and_pull_the_same_at_once(place, source, cache, tmp_path):
 def test_on_a_bad_wire_nothing_wrong_is_ever_kept(s3, cache, tmp_path, monkeypatch, seed):
     """Connections break, bits turn: it works or it fails, and what is there is right."""
     monkeypatch.setattr(
-        "lineage.stores.PATIENCE", {"s3": {"connect_timeout": 2, "read_timeout": 2}}
+        "lineage.weights.store.PATIENCE", {"s3": {"connect_timeout": 2, "read_timeout": 2}}
     )
     bucket = new_bucket(s3)
     source = make(tmp_path / "models", ("small", "folder", "large")[seed % 3], seed)
@@ -637,7 +640,7 @@ def test_on_a_bad_wire_nothing_wrong_is_ever_kept(s3, cache, tmp_path, monkeypat
             except LineageError as error:
                 assert isinstance(error, StoreUnreachable | IntegrityFailure), error
         if there is not None:
-            look = looking.look(open_store(bucket.address()), there, there.copies[0], deep=True)
+            look = check.look(open_store(bucket.address()), there, there.copies[0], deep=True)
             assert look.state is CopyState.INTACT, "what is said to be stored is there"
         good = put(bucket, source)
         bad = stored(
@@ -651,7 +654,7 @@ def test_on_a_bad_wire_nothing_wrong_is_ever_kept(s3, cache, tmp_path, monkeypat
         for attempt in range(2):
             out = tmp_path / f"out{attempt}"
             try:
-                assert contents(pulling.pull(bad, out)) == contents(source)
+                assert contents(download.pull(bad, out)) == contents(source)
             except LineageError as error:
                 assert isinstance(error, StoreUnreachable | IntegrityFailure), error
                 assert nothing_in(out)
@@ -670,8 +673,8 @@ def test_twenty_thousand_files(tmp_path, cache):
         (folder / f"{number}").write_bytes(b"%d" % number)
     folder = Folder(tmp_path / "store")
     there = put(folder, source)
-    assert contents(pulling.pull(there, tmp_path / "out")) == contents(source)
-    look = looking.look(open_store(folder.address()), there, there.copies[0], deep=True)
+    assert contents(download.pull(there, tmp_path / "out")) == contents(source)
+    look = check.look(open_store(folder.address()), there, there.copies[0], deep=True)
     assert look.state is CopyState.INTACT
 
 
@@ -687,8 +690,8 @@ def test_five_gigabytes_in_bounded_memory(tmp_path, cache):
         "from pathlib import Path\n"
         "from lineage import artifacts, looking, pulling\n"
         "from lineage.hashing.tree import follow_any\n"
-        "from lineage.stored import StoreAddress\n"
-        "from lineage.stores import open_store\n"
+        "from lineage.weights.copies import StoreAddress\n"
+        "from lineage.weights.store import open_store\n"
         "from tests.stores import stored, weights_of\n"
         "import dvc.fs, dvc_data.hashfile.db.local\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
@@ -696,7 +699,7 @@ def test_five_gigabytes_in_bounded_memory(tmp_path, cache):
         "store = open_store(StoreAddress('folder', sys.argv[2]))\n"
         "there = stored(weights, artifacts.put(store, source, weights, follow=follow_any))\n"
         "assert looking.look(store, there, there.copies[0], deep=False).state == 'intact'\n"
-        "from lineage.stored import Entry\n"
+        "from lineage.weights.copies import Entry\n"
         "entry = Entry('', source.stat().st_size, weights.blake3)\n"
         "cache = pulling.WeightsCache.default()\n"
         "cache.part(entry).parent.mkdir(parents=True)\n"
@@ -715,7 +718,7 @@ def test_five_gigabytes_in_bounded_memory(tmp_path, cache):
 def test_nothing_known_is_said_so(tmp_path, cache):
     weights = weights_of(make(tmp_path / "models", "small", 16))
     with pytest.raises(NotFound, match="knows no store"):
-        pulling.pull(stored(weights), tmp_path / "out")
+        download.pull(stored(weights), tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 from lineage.errors import IntegrityFailure, StoreUnreachable, UsageError
 from lineage.hashing.files import blake3_through
 from lineage.identity.digest import Digest, blake3_of
-from lineage.stored import CopyState, Entry, Look, NewCopy, inside, read_listing
-from lineage.stores import SMALL, each
+from lineage.weights.copies import CopyState, Entry, Look, NewCopy, inside, read_listing
+from lineage.weights.store import SMALL, each
 
 if TYPE_CHECKING:
-    from lineage.stored import Copy, StoredWeights
-    from lineage.stores import Store
+    from lineage.weights.copies import Copy, StoredWeights
+    from lineage.weights.store import Store
 
 READ_ANYWAY: Final = 16 << 20
 """Weights up to this size are read whole by every look."""

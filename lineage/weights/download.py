@@ -23,16 +23,16 @@ from lineage.errors import (
     UsageError,
 )
 from lineage.hashing.files import blake3_through, blocks_of, hash_path
-from lineage.looking import differs, folder_of, gone, recorded
-from lineage.stored import CopyState, Entry, StoredWeights, read_listing
-from lineage.stores import SMALL, Store, each_by_size, open_store
-from lineage.weights_cache import WeightsCache
+from lineage.weights.cache import WeightsCache
+from lineage.weights.check import differs, folder_of, gone, recorded
+from lineage.weights.copies import CopyState, Entry, StoredWeights, read_listing
+from lineage.weights.store import SMALL, Store, each_by_size, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from lineage.hashing.files import Progress
-    from lineage.stored import Copy
+    from lineage.weights.copies import Copy
 
 AT_ONCE: Final = 50
 """How often somebody else may put the same folder in place before us."""

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from lineage.errors import CaptureError, StoreUnreachable
 from lineage.hashing.files import HashedFile, blake3_through, blocks_of, hash_files
 from lineage.identity.digest import Digest, blake3_of, tree_bytes
-from lineage.looking import differs, folder_of, gone, recorded, what_is_wrong
-from lineage.stored import Entry, NewCopy
-from lineage.stores import SMALL, asking, each_by_size
-from lineage.weights_cache import WeightsCache
+from lineage.weights.cache import WeightsCache
+from lineage.weights.check import differs, folder_of, gone, recorded, what_is_wrong
+from lineage.weights.copies import Entry, NewCopy
+from lineage.weights.store import SMALL, asking, each_by_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from lineage.hashing.files import Progress
     from lineage.hashing.tree import Follow
     from lineage.identity.components import Weights
-    from lineage.stored import Copy, StoredWeights
-    from lineage.stores import Store
+    from lineage.weights.copies import Copy, StoredWeights
+    from lineage.weights.store import Store
 
 
 def put(

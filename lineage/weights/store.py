@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from lineage.errors import LineageError, StoreUnreachable, UsageError
-from lineage.stored import PUBLIC, StoreAddress
+from lineage.weights.copies import PUBLIC, StoreAddress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator

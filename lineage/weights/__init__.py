@@ -1,0 +1,1 @@
+"""Weights in and out of DVC remotes: every byte is read back and compared."""
