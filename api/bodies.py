@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from lineage.requests import REPORT_HOLDS_FOR
+from lineage.contract.requests import REPORT_HOLDS_FOR
 
 from .parameters import PRINTABLE, Digest, KeepDays, KeepLast, Line, Moment, Name, Selector, Text
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Scope
 
-    from lineage.answers import Serving
+    from lineage.contract.results import Serving
     from lineage.guard.decision import Decision
     from lineage.registry import Registry
 

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from lineage import strict_json, wire
+from lineage import strict_json
+from lineage.contract import codec
 from lineage.errors import (
     CarryRefused,
     GuardRefused,
@@ -118,7 +119,7 @@ def problem(
 
 def _details(error: LineageError) -> dict[str, Any]:
     if isinstance(error, GuardRefused):
-        decisions = [wire.decision_to_json(made) for made in error.decisions]
+        decisions = [codec.decision_to_json(made) for made in error.decisions]
         return {"decision": decisions[0], "decisions": decisions}
     if isinstance(error, CarryRefused):
         return {"difference": error.details}

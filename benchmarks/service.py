@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from sqlalchemy import text
 
-from lineage import wire
-from lineage.captured import Captured, CapturedPipelineVersion
 from lineage.connecting import connect
+from lineage.contract import codec
+from lineage.contract.captured import Captured, CapturedPipelineVersion
+from lineage.contract.requests import NewToken
 from lineage.identity.components import (
     CodeVersion,
     Components,
@@ -34,7 +35,6 @@ from lineage.identity.components import (
 )
 from lineage.identity.digest import Digest, blake3_of, xxh3
 from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
-from lineage.requests import NewToken
 from lineage.store.engine import open_engine, transaction
 from lineage.store.schema import upgrade
 
@@ -280,7 +280,7 @@ def _grow(url: str, size: int) -> None:
 
 
 def _version(client: httpx.Client, seed: str) -> None:
-    body = wire.captured_to_json(_captured(seed))
+    body = codec.captured_to_json(_captured(seed))
     made = client.post("/v1/models/churn/versions", json=body).raise_for_status().json()
     move = {"version": str(made["version"])}
     path = "/v1/environments/staging/models/churn/promote"

@@ -14,7 +14,7 @@ from . import output
 from .options import DryRun, Json, project_and_registry, registry
 
 if TYPE_CHECKING:
-    from lineage.answers import PlannedChange
+    from lineage.contract.results import PlannedChange
 
 env = typer.Typer(help="Places where models serve.", no_args_is_help=True)
 

@@ -64,7 +64,7 @@ def register(
     it was made from changed meanwhile.
     """
     from lineage import workflow
-    from lineage.captured import Wanted
+    from lineage.contract.captured import Wanted
     from lineage.errors import UsageError
     from lineage.identity.components import check_kind
     from lineage.identity.digest import Digest

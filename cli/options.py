@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from lineage.capture.project import Project
     from lineage.connecting import AnyRegistry
-    from lineage.requests import WaiverRequest
+    from lineage.contract.requests import WaiverRequest
 
 
 class State:
@@ -124,7 +124,7 @@ def behind_dashes(command: list[str] | None) -> list[str]:
 
 def waivers(codes: list[str] | None, reason: str | None, until: str | None) -> WaiverRequest | None:
     """What `--waive`, `--reason` and `--until` ask for."""
-    from lineage.requests import WaiverRequest
+    from lineage.contract.requests import WaiverRequest
     from lineage.times import now, parse_time
 
     end = parse_time(until) if until is not None else None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from lineage.answers import Moved, Occupying, Readiness, Serving, Step
+    from lineage.contract.results import Moved, Occupying, Readiness, Serving, Step
     from lineage.errors import LineageError
     from lineage.guard.decision import Check, Decision, Waiver
 

@@ -28,8 +28,8 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from lineage.answers import Moved, Serving
     from lineage.connecting import AnyRegistry
+    from lineage.contract.results import Moved, Serving
 
 
 def guard(
@@ -282,7 +282,7 @@ def _look(
     found: AnyRegistry, model: str | None, env: str | None, at: str | None
 ) -> list[tuple[Serving, dict[str, Any] | None]]:
     """The slots, each with what is observed of it; nothing is of a past moment."""
-    from lineage.answers import nothing_observed
+    from lineage.contract.results import nothing_observed
 
     if model is None:
         slots = found.all_serving(env)

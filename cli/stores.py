@@ -178,7 +178,7 @@ def gc(
     another version; the newest ones and the lately used. The versions and their digests stay.
     """
     from lineage import collecting
-    from lineage.requests import Keeping
+    from lineage.contract.requests import Keeping
 
     keeping = Keeping(keep_last, keep_days)
     with project_and_registry() as (project, found):

@@ -48,7 +48,7 @@ def create(
 ) -> None:
     """Make a token. It is shown once: keep it where secrets are kept."""
     from lineage import times
-    from lineage.requests import NewToken, expiry
+    from lineage.contract.requests import NewToken, expiry
 
     new = NewToken(
         name,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Table
 
-    from lineage.answers import Audit
+    from lineage.contract.results import Audit
 
 BATCH: Final = 1_000
 """Rows that are carried over at a time."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lineage.capture import command as execution
 from lineage.capture import metrics
 from lineage.capture.version import VersionCapture
-from lineage.captured import Captured, Wanted
+from lineage.contract.captured import Captured, Wanted
 from lineage.errors import CaptureError
 from lineage.guard import policy
 from lineage.identity.components import Kind
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lineage.capture.project import Project
-    from lineage.captured import CapturedPipelineVersion
     from lineage.connecting import AnyRegistry
+    from lineage.contract.captured import CapturedPipelineVersion
     from lineage.hashing.files import Progress
     from lineage.identity.components import DataVersion
     from lineage.workflow import Validating

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from sqlmodel import col, select
 
 from lineage import facts
-from lineage.answers import Candidate
+from lineage.contract.results import Candidate
 from lineage.guard.decision import Move
 from lineage.guard.evaluate import decide
 from lineage.identity.components import Kind

@@ -7,8 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from lineage import wire
-from lineage.answers import Audit, NamedPipeline, PlannedChange, SchemaCheck
+from lineage.contract import codec
+from lineage.contract.results import Audit, NamedPipeline, PlannedChange, SchemaCheck
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.digest import check_beginning
 from lineage.identity.references import Reference, check_environment_name, check_name
@@ -18,20 +18,20 @@ from lineage.weights.copies import Copy, StoredWeights
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from lineage.answers import Candidate, FoundPipeline, Moved, Registered, Serving
-    from lineage.captured import Captured, CapturedPipelineVersion
-    from lineage.graph import Direction
-    from lineage.guard.decision import Decision, Verdict
-    from lineage.guard.policy import Outcome
-    from lineage.identity.components import DataVersion
-    from lineage.identity.pipeline import PipelineVersion
-    from lineage.requests import (
+    from lineage.contract.captured import Captured, CapturedPipelineVersion
+    from lineage.contract.requests import (
         DeclaredEnvironment,
         Keeping,
         NewToken,
         Observed,
         WaiverRequest,
     )
+    from lineage.contract.results import Candidate, FoundPipeline, Moved, Registered, Serving
+    from lineage.graph import Direction
+    from lineage.guard.decision import Decision, Verdict
+    from lineage.guard.policy import Outcome
+    from lineage.identity.components import DataVersion
+    from lineage.identity.pipeline import PipelineVersion
     from lineage.weights.copies import Look, NewCopy, StoreAddress
 
 NOBODY = "anonymous"
@@ -107,7 +107,7 @@ class RemoteRegistry:
         found = []
         for row in self._http.pages(f"{_model(model)}/versions", limit=min(limit or 500, 500)):
             if before is None or row["version"] < before:
-                found.append(wire.registered(row))
+                found.append(codec.registered(row))
             if limit is not None and len(found) >= limit:
                 break
         return found
@@ -128,28 +128,30 @@ class RemoteRegistry:
     def verdicts(self, reference: str) -> tuple[Verdict, ...]:
         """The newest verdict on a version for each pipeline version, the newest of them last."""
         found = self._http.get(f"{_version(reference)}/verdicts")
-        return tuple(wire.verdict(row) for row in found["items"])
+        return tuple(codec.verdict(row) for row in found["items"])
 
     def pipeline_of(self, reference: str) -> FoundPipeline:
         """The pipeline version that a model version was registered with."""
-        return wire.found_pipeline(self._http.get(f"{_version(reference)}/pipeline"))
+        return codec.found_pipeline(self._http.get(f"{_version(reference)}/pipeline"))
 
     def pipeline(self, named: NamedPipeline) -> FoundPipeline:
         """A recorded pipeline version."""
         digest = quote(check_beginning(named.digest), safe="")
         if named.name is None:
-            return wire.found_pipeline(self._http.get(f"/v1/pipeline-versions/{digest}"))
+            return codec.found_pipeline(self._http.get(f"/v1/pipeline-versions/{digest}"))
         path = f"{_pipeline(named.name)}/versions/{digest}"
-        return wire.found_pipeline(self._http.get(path))
+        return codec.found_pipeline(self._http.get(path))
 
     def pipeline_versions(self, name: str) -> list[FoundPipeline]:
         """Every recorded version of a pipeline, the newest first."""
-        return [wire.found_pipeline(row) for row in self._http.pages(f"{_pipeline(name)}/versions")]
+        return [
+            codec.found_pipeline(row) for row in self._http.pages(f"{_pipeline(name)}/versions")
+        ]
 
     def deployed_pipeline(self, environment: str, name: str) -> FoundPipeline:
         """The version of a pipeline that runs in an environment."""
         path = f"{_environment(environment)}/pipelines/{check_name('pipeline', name)}"
-        return wire.found_pipeline(self._http.get(path))
+        return codec.found_pipeline(self._http.get(path))
 
     def guard(
         self, reference: str, environment: str, *, running: PipelineVersion | None = None
@@ -164,19 +166,19 @@ class RemoteRegistry:
                 else {"manifest": running.manifest.to_json()}
             )
         path = f"{_slot(environment, parsed.model)}/guard"
-        return wire.decision(self._http.ask(path, body, NOBODY))
+        return codec.decision(self._http.ask(path, body, NOBODY))
 
     def serving(self, model: str, environment: str, *, at: str | None = None) -> Serving:
         """What serves for a model in an environment, now or at a past moment."""
         path = _slot(environment, model)
         if at is not None:
-            return wire.serving(self._http.get(f"{path}/history", at=at))
-        return wire.serving(self._http.get(path))
+            return codec.serving(self._http.get(f"{path}/history", at=at))
+        return codec.serving(self._http.get(path))
 
     def all_serving(self, environment: str | None = None) -> list[Serving]:
         """Every slot (of an environment), by environment and model."""
         found = [self.environment(environment)] if environment else self.environments()
-        return [wire.serving(slot) for one in found for slot in one["slots"]]
+        return [codec.serving(slot) for one in found for slot in one["slots"]]
 
     def history(
         self, subject: str | None = None, *, limit: int = 50, before: int | None = None
@@ -233,7 +235,7 @@ class RemoteRegistry:
     def backup_candidates(self, model: str, environment: str) -> tuple[Candidate, ...]:
         """Every version that could stand by behind what serves, the best first."""
         found = self._http.get(f"{_slot(environment, model)}/backup/candidates")
-        return tuple(wire.candidate(row) for row in found["items"])
+        return tuple(codec.candidate(row) for row in found["items"])
 
     def unneeded(self, keeping: Keeping) -> list[dict[str, Any]]:
         """Each copy of weights that nothing can need any more."""
@@ -295,12 +297,12 @@ class RemoteRegistry:
         actor: str,
     ) -> Registered:
         """Record a model version; the one that already holds this tuple, if there is one."""
-        body = wire.captured_to_json(captured) | {
+        body = codec.captured_to_json(captured) | {
             "kind": kind.value,
             "parent": parent,
             "run": run,
         }
-        return wire.registered(self._http.write("POST", f"{_model(model)}/versions", body, actor))
+        return codec.registered(self._http.write("POST", f"{_model(model)}/versions", body, actor))
 
     def add_store(self, address: StoreAddress, *, actor: str) -> bool:
         """Record a store of weights; False where its URL was known already."""
@@ -360,12 +362,12 @@ class RemoteRegistry:
     ) -> dict[str, Any]:
         """Record a verdict on a version with a pipeline version; JSON of it."""
         body = {
-            "pipeline": wire.pipeline_to_json(pipeline),
+            "pipeline": codec.pipeline_to_json(pipeline),
             "passed": passed,
             "metrics": dict(metrics) if metrics is not None else None,
             "requirements": [outcome.requirement for outcome in outcomes],
             "run": run,
-            "data": wire.data_to_json(data),
+            "data": codec.data_to_json(data),
         }
         return self._validated(reference, body, actor)
 
@@ -380,7 +382,7 @@ class RemoteRegistry:
     ) -> dict[str, Any]:
         """Record that a passing verdict holds for a pipeline that behaves alike; JSON of it."""
         body = {
-            "pipeline": wire.pipeline_to_json(pipeline),
+            "pipeline": codec.pipeline_to_json(pipeline),
             "passed": True,
             "carried": {"rests_on": rests_on, "difference": difference},
         }
@@ -467,7 +469,7 @@ class RemoteRegistry:
         for text in references:
             Reference.parse(text)
         body = {
-            "pipeline": wire.pipeline_to_json(pipeline),
+            "pipeline": codec.pipeline_to_json(pipeline),
             "versions": list(references),
             "reason": reason,
             "waiver": _waiver(waive),
@@ -475,7 +477,7 @@ class RemoteRegistry:
             "dry_run": dry_run,
         }
         path = f"{_environment(environment)}/releases"
-        return wire.moved(self._http.write("POST", path, body, actor))
+        return codec.moved(self._http.write("POST", path, body, actor))
 
     def report(
         self, model: str, environment: str, observed: Observed, *, actor: str
@@ -527,7 +529,7 @@ class RemoteRegistry:
         method: str = "POST",
     ) -> Moved:
         found = self._http.write(method, path, body, actor, revision=expect_revision)
-        return wire.moved(found["move"])
+        return codec.moved(found["move"])
 
     def _events(
         self, subject: str | None, order: str, after: int | None, limit: int

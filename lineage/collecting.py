@@ -15,7 +15,7 @@ from lineage.weights.store import open_store
 
 if TYPE_CHECKING:
     from lineage.connecting import AnyRegistry
-    from lineage.requests import Keeping
+    from lineage.contract.requests import Keeping
     from lineage.weights.store import Store
 
 IN_TIME: Final = 300.0

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from lineage.answers import NamedPipeline
+from lineage.contract.results import NamedPipeline
 from lineage.errors import LineageError, NotFound
 from lineage.explain import Explainer
 from lineage.identity.pipeline import changes_between
 
 if TYPE_CHECKING:
-    from lineage.answers import FoundPipeline
     from lineage.capture.project import Project
-    from lineage.captured import CapturedPipelineVersion
     from lineage.connecting import AnyRegistry
+    from lineage.contract.captured import CapturedPipelineVersion
+    from lineage.contract.results import FoundPipeline
 
     _Side = FoundPipeline | CapturedPipelineVersion
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from lineage.answers import SchemaCheck
     from lineage.client import RemoteRegistry
+    from lineage.contract.results import SchemaCheck
     from lineage.registry import Registry
 
     AnyRegistry: TypeAlias = Registry | RemoteRegistry

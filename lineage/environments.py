@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import select
 
-from lineage.answers import PlannedChange
+from lineage.contract.results import PlannedChange
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from lineage.requests import DeclaredEnvironment
+    from lineage.contract.requests import DeclaredEnvironment
 
 
 def create(session: Session, name: str, kind: EnvironmentKind, at: str, actor: str) -> bool:

@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from lineage import times
-from lineage.answers import NamedPipeline
 from lineage.connecting import connect
+from lineage.contract.requests import REPORT_HOLDS_FOR, Observed
+from lineage.contract.results import NamedPipeline
 from lineage.errors import LineageError, NotFound, PipelineMismatch, RegistryUnreachable
-from lineage.requests import REPORT_HOLDS_FOR, Observed
 from lineage.weights import download
 from lineage.weights.cache import WeightsCache
 from lineage.weights.copies import StoredWeights
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from lineage.answers import Serving
     from lineage.connecting import AnyRegistry
+    from lineage.contract.results import Serving
 
 T = TypeVar("T")
 

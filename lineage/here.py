@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lineage.capture.project import opened
 from lineage.connecting import connect
-from lineage.requests import REPORT_HOLDS_FOR, Observed
+from lineage.contract.requests import REPORT_HOLDS_FOR, Observed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from lineage.answers import Moved, Registered, Serving
     from lineage.capture.project import Project
     from lineage.connecting import AnyRegistry
+    from lineage.contract.results import Moved, Registered, Serving
     from lineage.following import Following
     from lineage.guard.decision import Decision
 
@@ -71,7 +71,7 @@ def register(
         RegistryUnreachable: the registry cannot be asked.
     """
     from lineage import workflow
-    from lineage.captured import Wanted
+    from lineage.contract.captured import Wanted
     from lineage.identity.components import check_kind
 
     chosen = check_kind(kind)

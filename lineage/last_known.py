@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from blake3 import blake3
 
-from lineage import times, wire
+from lineage import times
 from lineage.connecting import without_password
+from lineage.contract import codec
 from lineage.errors import RegistryUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lineage.answers import Serving
+    from lineage.contract.results import Serving
 
 FORMAT: Final = 1
 AHEAD: Final = dt.timedelta(minutes=5)
@@ -67,7 +68,7 @@ def serving(
                 remedy=error.remedy,
             ) from None
         seconds = max(0.0, age.total_seconds())
-        return replace(wire.serving(known["answer"]), age=seconds)
+        return replace(codec.serving(known["answer"]), age=seconds)
     keep(url, answer)
     return answer
 
@@ -96,7 +97,7 @@ def _read(path: Path, model: str, environment: str) -> dict[str, Any] | None:
         answer = known["answer"]
         same = (answer["model"], answer["environment"]) == (model, environment)
         dt.datetime.fromisoformat(known["answered_at"])
-        wire.serving(answer)
+        codec.serving(answer)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return known if whole and same else None

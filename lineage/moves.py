@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lineage import candidates, deployments, facts, move_events, readiness, waiving
-from lineage.answers import Moved, Step
+from lineage.contract.results import Moved, Step
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard.decision import Decision, Move
 from lineage.guard.evaluate import decide
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from lineage.requests import WaiverRequest
+    from lineage.contract.requests import WaiverRequest
 
 
 @dataclass(frozen=True)

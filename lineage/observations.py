@@ -12,7 +12,7 @@ from sqlmodel import col, delete, func, or_, select
 
 from lineage import times
 from lineage.access import check_actor
-from lineage.answers import nothing_observed
+from lineage.contract.results import nothing_observed
 from lineage.errors import Conflict, UsageError
 from lineage.identity.digest import Digest
 from lineage.store import slots, tables, versions
@@ -20,7 +20,7 @@ from lineage.store import slots, tables, versions
 if TYPE_CHECKING:
     from sqlmodel import Session
 
-    from lineage.requests import Observed
+    from lineage.contract.requests import Observed
 
 MOST: Final = 10_000
 """Instances of a model in an environment that are kept at the most."""

@@ -10,7 +10,7 @@ from lineage.store import reading, slots, tables
 if TYPE_CHECKING:
     from sqlmodel import Session
 
-    from lineage.answers import Readiness, Serving
+    from lineage.contract.results import Readiness, Serving
 
 
 def serving(session: Session, environment: str, model: str) -> Serving:
@@ -23,7 +23,7 @@ def serving(session: Session, environment: str, model: str) -> Serving:
 
 def _of(session: Session, environment: str, model: str) -> Readiness | None:
     from lineage import facts
-    from lineage.answers import Readiness
+    from lineage.contract.results import Readiness
     from lineage.store import held
 
     slot = session.get(tables.Slot, (environment, model))

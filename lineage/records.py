@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import select
 
 from lineage import times, weights_records
-from lineage.answers import NamedPipeline, Registered
+from lineage.contract.results import NamedPipeline, Registered
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard.decision import Basis
 from lineage.identity.components import Kind
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from lineage.captured import Captured, CapturedPipelineVersion
+    from lineage.contract.captured import Captured, CapturedPipelineVersion
     from lineage.guard.policy import Outcome
     from lineage.identity.components import Components, DataVersion
 

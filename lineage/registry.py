@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from lineage.answers import Moved, NamedPipeline, PlannedChange, Registered
-    from lineage.captured import Captured, CapturedPipelineVersion
-    from lineage.guard.policy import Outcome
-    from lineage.identity.components import DataVersion
-    from lineage.requests import (
+    from lineage.contract.captured import Captured, CapturedPipelineVersion
+    from lineage.contract.requests import (
         DeclaredEnvironment,
         Keeping,
         NewToken,
         Observed,
         WaiverRequest,
     )
+    from lineage.contract.results import Moved, NamedPipeline, PlannedChange, Registered
+    from lineage.guard.policy import Outcome
+    from lineage.identity.components import DataVersion
     from lineage.weights.copies import Look, NewCopy, StoreAddress, StoredWeights
 
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.access import Principal
-    from lineage.answers import (
+    from lineage.contract.requests import Keeping
+    from lineage.contract.results import (
         Audit,
         Candidate,
         FoundPipeline,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from lineage.graph import Direction
     from lineage.guard.decision import Decision, Verdict
     from lineage.identity.pipeline import PipelineVersion
-    from lineage.requests import Keeping
     from lineage.weights.copies import Copy, StoredWeights
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from lineage.requests import Keeping
+    from lineage.contract.requests import Keeping
 
 MOST_DAYS: Final = 36_500
 

@@ -20,10 +20,10 @@ from lineage.weights.store import open_store, remote_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from lineage.answers import Serving
     from lineage.capture.project import Project
-    from lineage.captured import Captured, Wanted
     from lineage.connecting import AnyRegistry
+    from lineage.contract.captured import Captured, Wanted
+    from lineage.contract.results import Serving
     from lineage.hashing.files import Progress
 
 LOCAL: Final = "local"

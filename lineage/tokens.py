@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from blake3 import blake3
 from sqlmodel import col, select
 
-from lineage import requests
 from lineage.access import Principal, Scope, check_actor, check_scopes
+from lineage.contract import requests
 from lineage.errors import NotAuthenticated, NotFound
 from lineage.identity.references import check_environment_name, check_name
 from lineage.store import events, tables
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from lineage.requests import NewToken
+    from lineage.contract.requests import NewToken
 
 PREFIX: Final = "lng"
 

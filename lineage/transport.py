@@ -16,7 +16,8 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from lineage import errors, strict_json, wire
+from lineage import errors, strict_json
+from lineage.contract import codec
 from lineage.errors import LineageError, RegistryUnreachable, UsageError
 
 if TYPE_CHECKING:
@@ -280,7 +281,7 @@ def _kinds() -> dict[str, type[LineageError]]:
 def _error(problem: Mapping[str, Any]) -> LineageError:
     code, detail, remedy = problem["code"], str(problem["detail"]), str(problem["remedy"])
     if code == errors.GuardRefused.code:
-        decisions = tuple(wire.decision(made) for made in problem["decisions"])
+        decisions = tuple(codec.decision(made) for made in problem["decisions"])
         return errors.GuardRefused(detail, remedy=remedy, decisions=decisions)
     if code == errors.CarryRefused.code:
         return errors.CarryRefused(detail, remedy=remedy, details=problem["difference"])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from lineage.requests import WaiverRequest
+    from lineage.contract.requests import WaiverRequest
     from lineage.store.slots import Running
 
 

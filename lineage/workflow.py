@@ -6,8 +6,8 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from lineage.answers import NamedPipeline
 from lineage.capture import metrics
+from lineage.contract.results import NamedPipeline
 from lineage.errors import CarryRefused, GuardRefused, LineageError, NotFound
 from lineage.guard import policy
 from lineage.identity.components import Kind
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from lineage.answers import Registered
     from lineage.capture.project import Project
-    from lineage.captured import Captured, CapturedPipelineVersion, Wanted
     from lineage.connecting import AnyRegistry
+    from lineage.contract.captured import Captured, CapturedPipelineVersion, Wanted
+    from lineage.contract.results import Registered
     from lineage.guard.decision import Check, Decision
     from lineage.hashing.files import Progress
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lineage.captured import Captured, CapturedPipelineVersion
 from lineage.connecting import connect
+from lineage.contract.captured import Captured, CapturedPipelineVersion
 from lineage.identity.components import (
     CodeVersion,
     Components,

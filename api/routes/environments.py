@@ -6,15 +6,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 
-from lineage import wire
 from lineage.access import Principal, Scope
-from lineage.answers import Moved
 from lineage.config.environments import policy_of
+from lineage.contract import codec
+from lineage.contract.requests import DeclaredEnvironment
+from lineage.contract.results import Moved
 from lineage.errors import GuardRefused, NotPermitted
 from lineage.identity.components import EnvironmentKind
 from lineage.identity.references import Reference
 from lineage.registry import Registry
-from lineage.requests import DeclaredEnvironment
 
 from .. import bodies, documents, paging
 from ..answers import answer
@@ -164,7 +164,7 @@ def _release(
     parts: Reads,
     call: Call,
 ) -> Response:
-    target = wire.pipeline_from_json(body.pipeline.model_dump(), name)
+    target = codec.pipeline_from_json(body.pipeline.model_dump(), name)
     if name is not None and target.name != name:
         raise NotPermitted(
             f"The body is of pipeline {target.name}, the address of {name}.",
@@ -192,7 +192,7 @@ def _release(
             raise
         call.principal.require(Scope.DEPLOY, models=[step.model for step in done.steps])
         moved.append(done)
-        return 200, wire.moved_to_json(done) | {"dry_run": body.dry_run}, {}
+        return 200, codec.moved_to_json(done) | {"dry_run": body.dry_run}, {}
 
     if body.dry_run:
         return answer(act(parts.registry)[1])

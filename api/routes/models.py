@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 
-from lineage import wire
 from lineage.access import Principal, Scope
+from lineage.contract import codec
 from lineage.errors import NotPermitted
 from lineage.guard import policy
 from lineage.identity.components import Kind
@@ -101,7 +101,7 @@ def register(
 
     Every digest is taken anew from what it is of; a claim that differs is refused.
     """
-    captured = wire.captured_from_json(model, body.model_dump())
+    captured = codec.captured_from_json(model, body.model_dump())
     if body.parent is not None:
         call.principal.require(Scope.REGISTER, models=[Reference.parse(body.parent).model])
 
@@ -151,7 +151,7 @@ def pipeline_of(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) 
 def verdicts(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) -> Response:
     """The newest of them last: what the guard looks at."""
     found = parts.registry.verdicts(version_reference(caller, model, n))
-    return answer({"items": [wire.verdict_to_json(verdict) for verdict in found]})
+    return answer({"items": [codec.verdict_to_json(verdict) for verdict in found]})
 
 
 @router.get(
@@ -189,9 +189,9 @@ def validate(
 ) -> Response:
     """The requirements are evaluated here, on the metrics that come with them."""
     named = version_reference(call.principal, model, n)
-    pipeline = wire.pipeline_from_json(body.pipeline.model_dump())
+    pipeline = codec.pipeline_from_json(body.pipeline.model_dump())
     outcomes = policy.outcomes_of(body.requirements, body.metrics or {}, passed=body.passed)
-    data = wire.data_from_json([item.model_dump() for item in body.data] if body.data else None)
+    data = codec.data_from_json([item.model_dump() for item in body.data] if body.data else None)
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         actor = call.principal.name

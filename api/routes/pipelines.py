@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 
 from lineage.access import Principal, Scope
-from lineage.answers import NamedPipeline
+from lineage.contract.results import NamedPipeline
 
 from .. import documents, paging
 from ..answers import answer

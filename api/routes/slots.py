@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
 
-from lineage import times, wire
+from lineage import times
 from lineage.access import Principal, Scope
-from lineage.answers import Moved, NamedPipeline
+from lineage.contract import codec
+from lineage.contract.requests import Observed, WaiverRequest
+from lineage.contract.results import Moved, NamedPipeline
 from lineage.errors import Conflict, UsageError
 from lineage.registry import Registry
-from lineage.requests import Observed, WaiverRequest
 
 from .. import bodies, documents, paging
 from ..answers import answer
@@ -60,7 +61,7 @@ def guard(
     """The decision: every rule with its status, a sentence, details and a remedy."""
     running = None
     if body.pipeline is not None:
-        found = wire.pipeline_from_json(body.pipeline.model_dump(), model)
+        found = codec.pipeline_from_json(body.pipeline.model_dump(), model)
         running = (
             parts.registry.pipeline(found).version
             if isinstance(found, NamedPipeline)
@@ -69,7 +70,7 @@ def guard(
         parts.require_pipeline(caller, found.name)
     made = parts.registry.guard(reference(model, body.version), env, running=running)
     parts.metrics.decided([made])
-    return answer(wire.decision_to_json(made))
+    return answer(codec.decision_to_json(made))
 
 
 @router.post(
@@ -308,7 +309,7 @@ def _move(parts: Reads, call: Call, act: Any) -> Response:  # noqa: ANN401 - a m
         done: Moved = act(registry)
         moved.append(done)
         slot = done.slots[0]
-        document = slot.to_json() | {"changed": done.changed, "move": wire.moved_to_json(done)}
+        document = slot.to_json() | {"changed": done.changed, "move": codec.moved_to_json(done)}
         return 200, document, {"ETag": f'"{slot.etag}"'}
 
     return parts.once(call, made, lambda: moved[0].decisions if moved else ())

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Path, Response
 
 from lineage import times
 from lineage.access import Principal, Scope
+from lineage.contract.requests import NewToken
 from lineage.registry import Registry
-from lineage.requests import NewToken
 
 from .. import bodies, documents, paging
 from ..answers import answer

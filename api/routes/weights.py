@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 
 from lineage.access import Principal, Scope
+from lineage.contract.requests import Keeping
 from lineage.identity.digest import Digest
 from lineage.registry import Registry
-from lineage.requests import Keeping
 from lineage.weights.copies import Look, NewCopy, StoreAddress
 
 from .. import bodies, documents, paging

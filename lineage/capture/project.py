@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.capture import metrics
-from lineage.captured import Captured, CapturedPipelineVersion, Wanted
 from lineage.config import file as config_file
+from lineage.contract.captured import Captured, CapturedPipelineVersion, Wanted
 from lineage.errors import CaptureError, UsageError
 from lineage.identity.references import check_name
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lineage.capture.code import capture_code, code_at
 from lineage.capture.data import DataReader, link_policy
 from lineage.capture.source import Revision
-from lineage.captured import Captured, Wanted
+from lineage.contract.captured import Captured, Wanted
 from lineage.errors import CaptureError, UsageError
 from lineage.hashing.files import hash_path, total_size
 from lineage.hashing.tree import follow_any

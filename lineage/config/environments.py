@@ -8,11 +8,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from lineage.config import file as config_file
 from lineage.config.models import first_problem, requirement
+from lineage.contract.requests import DeclaredEnvironment
 from lineage.errors import UsageError
 from lineage.guard.policy import WAIVABLE, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
 from lineage.identity.references import check_environment_name, check_name
-from lineage.requests import DeclaredEnvironment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

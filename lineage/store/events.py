@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select
 
-from lineage.answers import Audit
+from lineage.contract.results import Audit
 from lineage.identity.digest import Digest, blake3_of, canonical_bytes
 from lineage.store import tables
 

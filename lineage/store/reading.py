@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, func, select
 
 from lineage import times
-from lineage.answers import FoundPipeline, Occupying, Registered, Serving, Step
+from lineage.contract.results import FoundPipeline, Occupying, Registered, Serving, Step
 from lineage.identity.references import Reference
 from lineage.store import events, policies, slots, tables, versions
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import create_engine, inspect, text
 
-from lineage.answers import SchemaCheck
+from lineage.contract.results import SchemaCheck
 from lineage.errors import IntegrityFailure, RegistryUnreachable
 from lineage.store.engine import open_engine, transaction
 

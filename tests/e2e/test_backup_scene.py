@@ -16,7 +16,7 @@ import pytest
 from blake3 import blake3
 
 from lineage.connecting import connect
-from lineage.requests import NewToken
+from lineage.contract.requests import NewToken
 
 from ..conftest import BIN, ENVIRONMENT, Workspace
 from ..servers import registry_server

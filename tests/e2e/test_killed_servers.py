@@ -22,8 +22,8 @@ from typing import Any
 import httpx
 import pytest
 
-from lineage import wire
 from lineage.connecting import connect
+from lineage.contract import codec
 
 from ..conftest import BIN, ENVIRONMENT, captured, captured_pipeline, make_registry
 
@@ -156,7 +156,7 @@ class Client:
     def _register(self, mark: str) -> tuple[str, str, dict[str, Any], str]:
         self._made += 1
         body = json.loads(
-            json.dumps(wire.captured_to_json(captured(f"{abs(hash(mark)) % 10**15}")))
+            json.dumps(codec.captured_to_json(captured(f"{abs(hash(mark)) % 10**15}")))
         )
         return (
             "POST",
@@ -167,7 +167,7 @@ class Client:
 
     def _pipeline(self) -> dict[str, Any]:
         return json.loads(
-            json.dumps(wire.pipeline_to_json(captured_pipeline(self._random.choice(PIPELINES))))
+            json.dumps(codec.pipeline_to_json(captured_pipeline(self._random.choice(PIPELINES))))
         )
 
     def _validate(self, mark: str) -> tuple[str, str, dict[str, Any], str]:

@@ -11,7 +11,7 @@ import pytest
 
 from lineage.access import Scope
 from lineage.connecting import connect
-from lineage.requests import NewToken
+from lineage.contract.requests import NewToken
 
 from ..conftest import BIN, add_validated, captured_pipeline
 from ..servers import registry_server

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from lineage.connecting import connect
-from lineage.requests import NewToken
+from lineage.contract.requests import NewToken
 
 from ..conftest import BIN, ENVIRONMENT, add_validated, captured_pipeline, make_registry
 

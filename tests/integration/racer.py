@@ -9,8 +9,8 @@ import random
 import sys
 from typing import TYPE_CHECKING
 
-from lineage.answers import NamedPipeline
 from lineage.connecting import connect
+from lineage.contract.results import NamedPipeline
 from lineage.errors import Conflict, GuardRefused, NotFound
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import pytest
 from xxhash import xxh3_128_hexdigest
 
 from lineage.capture.project import Project
-from lineage.captured import Wanted
+from lineage.contract.captured import Wanted
 from lineage.errors import CaptureError, UsageError
 from lineage.identity.components import Kind, Known
 

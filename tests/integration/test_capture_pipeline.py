@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lineage.capture.project import Project
-from lineage.captured import Wanted
+from lineage.contract.captured import Wanted
 from lineage.errors import CaptureError
 from lineage.identity.components import Kind
 from lineage.identity.digest import blake3_of

@@ -450,8 +450,8 @@ def test_a_file_that_is_put_in_the_place_of_the_registry_is_noticed(tmp_path):
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_a_registry_moves_to_postgresql_and_back_with_nothing_lost(database, tmp_path):
     from lineage.backup import copy
+    from lineage.contract.requests import NewToken
     from lineage.errors import Conflict
-    from lineage.requests import NewToken
 
     source, back = f"sqlite:///{tmp_path / 'a.db'}", f"sqlite:///{tmp_path / 'b.db'}"
     _fill(source)

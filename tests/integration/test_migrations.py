@@ -129,8 +129,8 @@ WRONG = {
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_postgresql_refuses_every_wrong_write_too(url):
+    from lineage.contract.requests import DeclaredEnvironment
     from lineage.guard.policy import EnvironmentPolicy
-    from lineage.requests import DeclaredEnvironment
 
     from ..conftest import add_validated
 

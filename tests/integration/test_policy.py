@@ -6,12 +6,12 @@ import datetime as dt
 
 import pytest
 
-from lineage.answers import NamedPipeline
+from lineage.contract.requests import DeclaredEnvironment, WaiverRequest
+from lineage.contract.results import NamedPipeline
 from lineage.errors import Conflict, GuardRefused, NotFound, NotPermitted, UsageError
 from lineage.guard.decision import Status
 from lineage.guard.policy import WAIVABLE, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
-from lineage.requests import DeclaredEnvironment, WaiverRequest
 
 from ..conftest import EVERYWHERE, add_validated, add_version, captured_pipeline, pipeline
 

@@ -10,7 +10,7 @@ import pytest
 import rfc8785
 from blake3 import blake3
 
-from lineage.answers import NamedPipeline
+from lineage.contract.results import NamedPipeline
 from lineage.errors import Conflict, GuardRefused, NotFound, UsageError
 from lineage.guard.decision import Move
 from lineage.identity.components import EnvironmentKind, Kind
@@ -400,7 +400,7 @@ def test_a_recorded_pipeline_is_named_by_any_unique_beginning(registry):
 
 def test_two_pipelines_whose_xxh3_collide_stay_two(registry):
     """A stated digest that equals another version's public digest is another version."""
-    from lineage.captured import CapturedPipelineVersion
+    from lineage.contract.captured import CapturedPipelineVersion
     from lineage.identity.pipeline import PipelineVersion
 
     forged = CapturedPipelineVersion("churn", PipelineVersion(None, pipeline("old").digest))

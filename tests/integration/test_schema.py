@@ -13,9 +13,9 @@ from sqlalchemy import Inspector, create_engine, inspect
 from sqlmodel import SQLModel
 
 from lineage.connecting import connect
+from lineage.contract.requests import DeclaredEnvironment, WaiverRequest
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
-from lineage.requests import DeclaredEnvironment, WaiverRequest
 from lineage.store import schema, tables
 from lineage.store.engine import open_engine, transaction
 

@@ -10,7 +10,7 @@ import pytest
 
 from lineage import times
 from lineage.connecting import connect
-from lineage.requests import NewToken
+from lineage.contract.requests import NewToken
 
 from ..conftest import BOTH, add_validated, captured, captured_pipeline, make_registry
 from ..servers import registry_server
@@ -93,9 +93,9 @@ def test_a_refusal_holds_the_whole_decision(server):
 
 
 def _version(seed, **more):
-    from lineage import wire
+    from lineage.contract import codec
 
-    return json.loads(json.dumps(wire.captured_to_json(captured(seed)))) | more
+    return json.loads(json.dumps(codec.captured_to_json(captured(seed)))) | more
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
@@ -245,10 +245,10 @@ def test_a_lie_about_a_digest_is_refused(server, change, says):
 
 
 def test_a_pass_that_its_metrics_contradict_is_refused(server):
-    from lineage import wire
+    from lineage.contract import codec
 
     body = {
-        "pipeline": json.loads(json.dumps(wire.pipeline_to_json(captured_pipeline()))),
+        "pipeline": json.loads(json.dumps(codec.pipeline_to_json(captured_pipeline()))),
         "passed": True,
         "metrics": {"auc": 0.5},
         "requirements": ["auc >= 0.8"],
@@ -261,9 +261,9 @@ def test_a_pass_that_its_metrics_contradict_is_refused(server):
 
 
 def test_a_failure_is_never_carried_over_as_a_pass(server):
-    from lineage import wire
+    from lineage.contract import codec
 
-    pipeline = json.loads(json.dumps(wire.pipeline_to_json(captured_pipeline("new"))))
+    pipeline = json.loads(json.dumps(codec.pipeline_to_json(captured_pipeline("new"))))
     carried = {"rests_on": 2, "difference": "comments"}
     body = {"pipeline": pipeline, "passed": False, "carried": carried}
     path = "/v1/models/churn/versions/2/validations"
@@ -418,8 +418,8 @@ def test_a_server_without_tokens_answers_to_this_machine_alone(server):
 
 def test_a_waiver_that_ends_is_not_shown_as_if_it_held(filled):
     """An answer that is kept says the truth only until its waiver is over."""
+    from lineage.contract.requests import DeclaredEnvironment, WaiverRequest
     from lineage.guard.policy import EnvironmentPolicy
-    from lineage.requests import DeclaredEnvironment, WaiverRequest
 
     policy = EnvironmentPolicy(waive={"validated": ("*",)})
     with connect(filled) as registry:
@@ -463,9 +463,9 @@ def test_a_bound_token_sees_and_moves_only_its_own(filled):
         names = [e["name"] for e in ask(staging, "GET", "/v1/environments").json()["items"]]
         assert names == ["staging"]
         assert ask(other, "GET", "/v1/environments/production").json()["slots"] == []
-        from lineage import wire
+        from lineage.contract import codec
 
-        pipeline = json.loads(json.dumps(wire.pipeline_to_json(captured_pipeline("new"))))
+        pipeline = json.loads(json.dumps(codec.pipeline_to_json(captured_pipeline("new"))))
         release = {"pipeline": pipeline, "versions": []}
         _problem(
             ask(other, "POST", "/v1/environments/production/releases", json=release),

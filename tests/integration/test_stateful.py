@@ -20,11 +20,11 @@ from hypothesis.stateful import (
 from sqlmodel import select
 
 from lineage.connecting import connect
+from lineage.contract.requests import DeclaredEnvironment, WaiverRequest
 from lineage.errors import Conflict, GuardRefused, NotFound, NotPermitted
 from lineage.guard.decision import Status
 from lineage.guard.policy import WAIVABLE, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
-from lineage.requests import DeclaredEnvironment, WaiverRequest
 from lineage.store import tables
 from lineage.store.engine import open_engine, read
 from lineage.store.schema import upgrade

@@ -16,8 +16,8 @@ from fastapi import FastAPI
 from lineage import times, tokens
 from lineage.access import Principal, Scope
 from lineage.connecting import connect
+from lineage.contract.requests import NewToken
 from lineage.errors import NotAuthenticated, NotPermitted, RegistryUnreachable
-from lineage.requests import NewToken
 
 from ..conftest import BOTH, add_validated, captured, captured_pipeline
 from ..servers import registry_server, serving

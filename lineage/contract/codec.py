@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lineage.answers import (
+from lineage.contract.captured import Captured, CapturedPipelineVersion
+from lineage.contract.results import (
     Candidate,
     FoundPipeline,
     Moved,
@@ -19,7 +20,6 @@ from lineage.answers import (
     Serving,
     Step,
 )
-from lineage.captured import Captured, CapturedPipelineVersion
 from lineage.errors import DigestMismatch, UsageError
 from lineage.guard.decision import Basis, Check, Decision, HeldCopy, Move, Status, Verdict, Waiver
 from lineage.guard.policy import Outcome

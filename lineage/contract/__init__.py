@@ -1,0 +1,1 @@
+"""What is asked and answered, and its JSON: one surface over a database and over HTTP."""
