@@ -10,8 +10,8 @@ import anyio.to_thread
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from lineage.database.engine import open_engine
 from lineage.registry import Registry
-from lineage.store.engine import open_engine
 
 from . import freshness, oidc, problems
 from .gate import Gate

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
 
 from lineage.connecting import without_password
+from lineage.database import postgresql, sqlite
 from lineage.errors import RegistryUnreachable
-from lineage.store import postgresql, sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -24,6 +24,8 @@ from lineage.connecting import connect
 from lineage.contract import codec
 from lineage.contract.captured import Captured, CapturedPipelineVersion
 from lineage.contract.requests import NewToken
+from lineage.database.engine import open_engine, transaction
+from lineage.database.schema import upgrade
 from lineage.identity.components import (
     CodeVersion,
     Components,
@@ -35,8 +37,6 @@ from lineage.identity.components import (
 )
 from lineage.identity.digest import Digest, blake3_of, xxh3
 from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
-from lineage.store.engine import open_engine, transaction
-from lineage.store.schema import upgrade
 
 from .timing import CACHE, peer
 

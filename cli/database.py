@@ -65,7 +65,7 @@ def verify(as_json: Json = False) -> None:
 @db.command()
 def upgrade(as_json: Json = False) -> None:
     """Create the database, or bring its schema up to date."""
-    from lineage.store.schema import upgrade as run
+    from lineage.database.schema import upgrade as run
 
     before, after = run(_database())
     if as_json:

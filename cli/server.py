@@ -97,7 +97,7 @@ def serve(
             remedy="Leave --no-auth out and make tokens, or leave --host out.",
         )
     if migrate:
-        from lineage.store.schema import upgrade
+        from lineage.database.schema import upgrade
 
         upgrade(url)
     connect(url).close()

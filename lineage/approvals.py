@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lineage import times
+from lineage.database import events, policies, reading, slots, tables, versions
 from lineage.errors import NotPermitted
 from lineage.guard.policy import same_person
 from lineage.identity.references import Reference
-from lineage.store import events, policies, reading, slots, tables, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

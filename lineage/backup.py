@@ -12,10 +12,10 @@ from sqlalchemy import func, select, text
 from sqlmodel import SQLModel
 
 from lineage.connecting import without_password
+from lineage.database import schema, sqlite, tables
+from lineage.database.engine import open_engine, transaction
 from lineage.errors import Conflict, IntegrityFailure, RegistryUnreachable, UsageError
 from lineage.registry import open_registry
-from lineage.store import schema, sqlite, tables
-from lineage.store.engine import open_engine, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -38,8 +38,8 @@ def check(url: str) -> SchemaCheck:
     if is_remote(url):
         with connect(url) as registry:
             return registry.check()
-    from lineage.store import schema
-    from lineage.store.engine import open_engine
+    from lineage.database import schema
+    from lineage.database.engine import open_engine
 
     engine = open_engine(url)
     try:

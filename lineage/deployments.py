@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lineage.store import slots, tables
+from lineage.database import slots, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import select
 
 from lineage.contract.results import PlannedChange
+from lineage.database import events, policies, tables
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
 from lineage.identity.digest import canonical_bytes
 from lineage.identity.references import check_environment_name
-from lineage.store import events, policies, tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lineage import times
+from lineage.database import copy_status, policies, slots, tables, validations, versions
 from lineage.errors import GuardRefused
 from lineage.guard.decision import Decision, Facts, Move, Standby, Status, Waiver
 from lineage.guard.evaluate import decide
 from lineage.identity.components import EnvironmentKind, Kind
-from lineage.store import held, policies, slots, tables, verdicts, versions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,17 +61,17 @@ def gather(
         environment=environment.name,
         environment_kind=EnvironmentKind(environment.kind),
         pipeline=version.pipeline,
-        deployed=unrecorded or (verdicts.pipeline_version(row) if row else None),
+        deployed=unrecorded or (validations.pipeline_version(row) if row else None),
         deployed_commit=row.code_commit if row else None,
-        verdicts=verdicts.newest_verdicts(session, version.id),
+        verdicts=validations.newest_verdicts(session, version.id),
         move=move,
         pipeline_moves=running.moves(version.pipeline),
         recorded=unrecorded is None,
         policy=policy,
         serving=_serving_metrics(session, slot),
         weights=policies.weights_state(session, version.id),
-        copies=held.copies(session, version.id),
-        rolled_back=held.rolled_back(session, environment.name, version.id),
+        copies=copy_status.copies(session, version.id),
+        rolled_back=copy_status.rolled_back(session, environment.name, version.id),
         served_before=policy.promote_from is not None
         and policies.served_in(session, policy.promote_from, version),
         approvals=policies.approvals_of(
@@ -115,7 +115,7 @@ def _serving_metrics(session: Session, slot: tables.Slot | None) -> dict[str, An
         return None
     proof = slot.serving_validation_id
     row = session.get(tables.Validation, proof) if proof is not None else None
-    return verdicts.metrics_of(row) if row is not None else {}
+    return validations.metrics_of(row) if row is not None else {}
 
 
 def not_ready(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlmodel import col, or_, select
 
+from lineage.database import tables, versions
 from lineage.errors import NotFound
 from lineage.identity.digest import Digest
-from lineage.store import tables, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

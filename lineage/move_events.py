@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lineage.store import events, policies, slots
+from lineage.database import events, policies, slots
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlmodel import Session
 
+    from lineage.database import tables
     from lineage.moves import Request
-    from lineage.store import tables
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from lineage import candidates, deployments, facts, move_events, readiness, waiving
 from lineage.contract.results import Moved, Step
+from lineage.database import reading, slots, tables
+from lineage.database import weights as copies
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard.decision import Decision, Move
 from lineage.guard.evaluate import decide
-from lineage.store import copies, reading, slots, tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

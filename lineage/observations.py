@@ -13,9 +13,9 @@ from sqlmodel import col, delete, func, or_, select
 from lineage import times
 from lineage.access import check_actor
 from lineage.contract.results import nothing_observed
+from lineage.database import slots, tables, versions
 from lineage.errors import Conflict, UsageError
 from lineage.identity.digest import Digest
-from lineage.store import slots, tables, versions
 
 if TYPE_CHECKING:
     from sqlmodel import Session

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lineage.store import reading, slots, tables
+from lineage.database import reading, slots, tables
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -24,7 +24,7 @@ def serving(session: Session, environment: str, model: str) -> Serving:
 def _of(session: Session, environment: str, model: str) -> Readiness | None:
     from lineage import facts
     from lineage.contract.results import Readiness
-    from lineage.store import held
+    from lineage.database import copy_status
 
     slot = session.get(tables.Slot, (environment, model))
     where = session.get(tables.Environment, environment)
@@ -34,6 +34,6 @@ def _of(session: Session, environment: str, model: str) -> Readiness | None:
     version = session.get(tables.ModelVersion, occupant.version_id)
     assert version is not None  # noqa: S101 - a foreign key holds it
     reasons = facts.not_ready(session, where, version, slots.Running(session, environment))
-    copies = held.copies(session, occupant.version_id)
+    copies = copy_status.copies(session, occupant.version_id)
     checked_at = max((copy.at for copy in copies), default=None)
     return Readiness(not reasons, checked_at, reasons, copies)

@@ -10,12 +10,12 @@ from sqlmodel import select
 
 from lineage import times, weights_records
 from lineage.contract.results import NamedPipeline, Registered
+from lineage.database import events, reading, slots, tables, versions
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard.decision import Basis
 from lineage.identity.components import Kind
 from lineage.identity.digest import canonical_bytes
 from lineage.identity.references import Reference, check_name
-from lineage.store import events, reading, slots, tables, versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

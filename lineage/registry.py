@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from lineage import times
 from lineage.connecting import LOCK_TIMEOUT
+from lineage.database import schema, slots, versions
+from lineage.database.engine import open_engine, write
 from lineage.errors import LineageError
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.references import Reference
 from lineage.registry_reader import RegistryReader
-from lineage.store import schema, slots, versions
-from lineage.store.engine import open_engine, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -175,7 +175,7 @@ class Registry(RegistryReader):
             Conflict: something was removed from that store a moment ago.
         """
         from lineage import weights_records
-        from lineage.store import copies
+        from lineage.database import weights as copies
 
         with self._write() as session:
             version = versions.find_version(session, Reference.parse(reference))
@@ -520,14 +520,14 @@ class Registry(RegistryReader):
         Raises:
             KeyReused: the key was used for another request.
         """
-        from lineage.store import answers_kept
+        from lineage.database import idempotency
 
         with self._write() as session:
-            return answers_kept.find(session, principal, key, request)
+            return idempotency.find(session, principal, key, request)
 
     def keep_answer(self, principal: str, key: str, request: str, status: int, body: str) -> None:
         """Keep what a write under an idempotency key is answered, in the write's transaction."""
-        from lineage.store import answers_kept
+        from lineage.database import idempotency
 
         with self._write() as session:
-            answers_kept.keep(session, principal, key, request, (status, body), times.now())
+            idempotency.keep(session, principal, key, request, (status, body), times.now())

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, select
 
 from lineage import readiness, times
+from lineage.database import events, reading, schema, slots, tables, versions
+from lineage.database.engine import read
 from lineage.errors import NotFound
 from lineage.identity.references import Reference
-from lineage.store import events, reading, schema, slots, tables, versions
-from lineage.store.engine import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -134,7 +134,7 @@ class RegistryReader:
         Raises:
             NotFound: the version does not exist.
         """
-        from lineage.store.verdicts import newest_verdicts
+        from lineage.database.validations import newest_verdicts
 
         parsed = Reference.parse(reference)
         with self._read() as session:
@@ -340,7 +340,7 @@ class RegistryReader:
         Raises:
             NotFound: there is no such store.
         """
-        from lineage.store import copies
+        from lineage.database import weights as copies
 
         with self._read() as session:
             return copies.held_by(session, store)
@@ -358,7 +358,7 @@ class RegistryReader:
 
     def stores(self) -> list[dict[str, Any]]:
         """Every store of weights, by name."""
-        from lineage.store import copies
+        from lineage.database import weights as copies
 
         with self._read() as session:
             return copies.stores(session)
@@ -369,7 +369,7 @@ class RegistryReader:
         Raises:
             NotFound: it does not exist, or was registered without weights.
         """
-        from lineage.store import copies
+        from lineage.database import weights as copies
 
         parsed = Reference.parse(reference)
         with self._read() as session:
@@ -377,7 +377,7 @@ class RegistryReader:
 
     def copies_of(self, blake3: str) -> tuple[Copy, ...]:
         """The copies of weights, whichever version they were stored for; one for each store."""
-        from lineage.store import copies
+        from lineage.database import weights as copies
 
         with self._read() as session:
             return copies.of_weights(session, blake3)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlmodel import col, func, select
 
 from lineage import times
+from lineage.database import events, policies, slots, tables, versions
+from lineage.database import weights as copies
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.identity.components import Kind
 from lineage.identity.references import Reference
-from lineage.store import copies, events, policies, slots, tables, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lineage.database import policies, tables
 from lineage.errors import NotPermitted
 from lineage.guard.decision import Decision, Status, Waiver
 from lineage.guard.policy import PROOF, WAIVABLE
-from lineage.store import policies, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.contract.requests import WaiverRequest
-    from lineage.store.slots import Running
+    from lineage.database.slots import Running
 
 
 def asked(

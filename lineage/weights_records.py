@@ -6,9 +6,10 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage import readiness, times
+from lineage.database import events, tables, versions
+from lineage.database import weights as copies
 from lineage.errors import Conflict, NotFound
 from lineage.identity.references import Reference
-from lineage.store import copies, events, tables, versions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlmodel import SQLModel
 
-from lineage.store import tables
+from lineage.database import tables
 
 tables.load_all()
 

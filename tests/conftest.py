@@ -17,6 +17,7 @@ import pytest
 
 from lineage.connecting import connect
 from lineage.contract.captured import Captured, CapturedPipelineVersion
+from lineage.database.schema import upgrade
 from lineage.identity.components import (
     CodeVersion,
     Components,
@@ -28,7 +29,6 @@ from lineage.identity.components import (
 )
 from lineage.identity.digest import Digest, blake3_of, xxh3
 from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
-from lineage.store.schema import upgrade
 from lineage.weights.copies import NewCopy, StoreAddress
 
 from .servers import registry_server

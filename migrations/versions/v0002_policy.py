@@ -110,7 +110,7 @@ def widen_slot() -> None:
 
 
 def create_tables() -> None:
-    """The new tables as lineage/store/tables had them in 0.2."""
+    """The new tables as lineage/database/tables had them in 0.2."""
     op.create_table(
         "environment_policy",
         sa.Column("environment", sa.String(), nullable=False),

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import event
 
 from lineage.connecting import connect
+from lineage.database.engine import open_engine
 from lineage.errors import RegistryUnreachable
-from lineage.store.engine import open_engine
 
 from ..conftest import add_validated, captured, captured_pipeline
 

@@ -17,9 +17,9 @@ import pytest
 
 from lineage import here, last_known
 from lineage.connecting import connect
+from lineage.database.engine import open_engine, transaction
+from lineage.database.schema import upgrade
 from lineage.errors import IntegrityFailure, RegistryUnreachable
-from lineage.store.engine import open_engine, transaction
-from lineage.store.schema import upgrade
 
 from ..conftest import (
     BIN,

@@ -11,11 +11,11 @@ from alembic.config import Config
 from sqlalchemy import text
 
 from lineage.connecting import connect
+from lineage.database.engine import open_engine, transaction
+from lineage.database.schema import HEAD, upgrade
 from lineage.errors import Conflict, RegistryUnreachable
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.digest import canonical_bytes
-from lineage.store.engine import open_engine, transaction
-from lineage.store.schema import HEAD, upgrade
 
 from ..conftest import BOTH, captured_pipeline, pipeline
 

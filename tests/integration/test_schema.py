@@ -14,10 +14,10 @@ from sqlmodel import SQLModel
 
 from lineage.connecting import connect
 from lineage.contract.requests import DeclaredEnvironment, WaiverRequest
+from lineage.database import schema, tables
+from lineage.database.engine import open_engine, transaction
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
-from lineage.store import schema, tables
-from lineage.store.engine import open_engine, transaction
 
 from ..conftest import add_validated, add_version, captured_pipeline
 

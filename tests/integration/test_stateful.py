@@ -21,13 +21,13 @@ from sqlmodel import select
 
 from lineage.connecting import connect
 from lineage.contract.requests import DeclaredEnvironment, WaiverRequest
+from lineage.database import tables
+from lineage.database.engine import open_engine, read
+from lineage.database.schema import upgrade
 from lineage.errors import Conflict, GuardRefused, NotFound, NotPermitted
 from lineage.guard.decision import Status
 from lineage.guard.policy import WAIVABLE, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
-from lineage.store import tables
-from lineage.store.engine import open_engine, read
-from lineage.store.schema import upgrade
 
 from ..conftest import BOTH, add_version, captured_pipeline, pipeline
 from .model import BAR, Policy, Slot, Verdict, World

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from sqlmodel import col, delete
 
 from lineage import times
+from lineage.database import tables
 from lineage.errors import KeyReused
-from lineage.store import tables
 
 if TYPE_CHECKING:
     from sqlmodel import Session

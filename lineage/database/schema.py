@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import create_engine, inspect, text
 
 from lineage.contract.results import SchemaCheck
+from lineage.database.engine import open_engine, transaction
 from lineage.errors import IntegrityFailure, RegistryUnreachable
-from lineage.store.engine import open_engine, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 from sqlalchemy import URL, Engine, create_engine
 
+from lineage.database import errors
 from lineage.errors import IntegrityFailure, LineageError, RegistryUnreachable, UsageError
-from lineage.store import failures
 
 BEGIN_READ: Final = ("BEGIN",)
 BEGIN_WRITE: Final = ("BEGIN IMMEDIATE",)
@@ -81,21 +81,21 @@ def translate(error: sqlite3.Error, engine: Engine) -> LineageError:
     where = str(engine.url.database)
     name = str(getattr(error, "sqlite_errorname", ""))
     if isinstance(error, sqlite3.IntegrityError):
-        return failures.inconsistent(str(error))
+        return errors.inconsistent(str(error))
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return IntegrityFailure(
             f"The registry {where} is damaged: {error}.",
             remedy="Put a backup in its place; `lineage db check` tells whether a file is whole.",
         )
     hint = "Check it with `lineage db check`."
-    return failures.unreachable(where, name, str(error), _UNREACHABLE, hint)
+    return errors.unreachable(where, name, str(error), _UNREACHABLE, hint)
 
 
 _UNREACHABLE: Final = (
-    ("SQLITE_BUSY", failures.LOCKED),
-    ("SQLITE_LOCKED", failures.LOCKED),
+    ("SQLITE_BUSY", errors.LOCKED),
+    ("SQLITE_LOCKED", errors.LOCKED),
     ("SQLITE_READONLY", ("is read-only", "Make the file and its folder writable.")),
-    ("SQLITE_FULL", failures.FULL),
+    ("SQLITE_FULL", errors.FULL),
     ("SQLITE_IOERR", ("cannot be read or written", "Check the disk and try again.")),
     ("SQLITE_CANTOPEN", ("cannot be opened", "Check the path and its permissions.")),
 )

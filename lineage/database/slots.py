@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import and_, col, or_, select
 
+from lineage.database import tables
+from lineage.database.versions import newest_verdict
 from lineage.errors import NotFound
 from lineage.identity.components import EnvironmentKind
-from lineage.store import tables
-from lineage.store.versions import newest_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -9,8 +9,8 @@ from sqlmodel import col, func, select
 
 from lineage import times
 from lineage.contract.results import FoundPipeline, Occupying, Registered, Serving, Step
+from lineage.database import events, policies, slots, tables, versions
 from lineage.identity.references import Reference
-from lineage.store import events, policies, slots, tables, versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +71,7 @@ def described(session: Session, row: tables.ModelVersion) -> dict[str, Any]:
 
 def _stored(session: Session, row: tables.ModelVersion) -> dict[str, Any]:
     """Where the weights of a version are."""
-    from lineage.store import copies
+    from lineage.database import weights as copies
 
     return {"copies": [copy.to_json() for copy in copies.of_version(session, row.id or 0)]}
 
@@ -292,11 +292,11 @@ def environment(
 
 def found_pipeline(row: tables.PipelineVersion) -> FoundPipeline:
     """A recorded pipeline version."""
-    from lineage.store import verdicts
+    from lineage.database import validations
 
     return FoundPipeline(
         row.pipeline,
-        verdicts.pipeline_version(row),
+        validations.pipeline_version(row),
         row.code_commit,
         row.code_dirty,
         row.recorded_at,

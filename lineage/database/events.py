@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, select
 
 from lineage.contract.results import Audit
+from lineage.database import tables
 from lineage.identity.digest import Digest, blake3_of, canonical_bytes
-from lineage.store import tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

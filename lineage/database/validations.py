@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select
 
+from lineage.database import tables
+from lineage.database.versions import newest_verdict
 from lineage.guard.decision import Basis, Verdict
 from lineage.guard.policy import Outcome
 from lineage.identity.digest import Digest
 from lineage.identity.pipeline import Manifest, PipelineVersion
-from lineage.store import tables
-from lineage.store.versions import newest_verdict
 
 if TYPE_CHECKING:
     from sqlmodel import Session

@@ -12,15 +12,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lineage.store.tables.access import KeptAnswer, Token
-    from lineage.store.tables.checks import WeightsCheck
-    from lineage.store.tables.copies import CopyCheck, RolledBack, Store, WeightsCopy
-    from lineage.store.tables.data import DataItem, DataVersion
-    from lineage.store.tables.environments import Environment, PipelineDeployment, Slot, Waiver
-    from lineage.store.tables.history import Event, EventSubject
-    from lineage.store.tables.observations import Observation
-    from lineage.store.tables.policies import Approval, EnvironmentPolicy
-    from lineage.store.tables.versions import Model, ModelVersion, PipelineVersion, Validation
+    from lineage.database.tables.access import KeptAnswer, Token
+    from lineage.database.tables.checks import WeightsCheck
+    from lineage.database.tables.copies import CopyCheck, RolledBack, Store, WeightsCopy
+    from lineage.database.tables.data import DataItem, DataVersion
+    from lineage.database.tables.environments import Environment, PipelineDeployment, Slot, Waiver
+    from lineage.database.tables.history import Event, EventSubject
+    from lineage.database.tables.observations import Observation
+    from lineage.database.tables.policies import Approval, EnvironmentPolicy
+    from lineage.database.tables.versions import Model, ModelVersion, PipelineVersion, Validation
 
 _MODULES = {
     "access": ("KeptAnswer", "Token"),

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
+from lineage.database import tables
 from lineage.guard.decision import Approval, Waiver, WeightsState
-from lineage.store import tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlmodel import Session
 
+    from lineage.database.slots import Runs
     from lineage.guard.policy import EnvironmentPolicy
-    from lineage.store.slots import Runs
 
 MOVES = ("promoted", "released", "rolled-back")
 """The events by which a version comes to serve."""

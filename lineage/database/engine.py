@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
 from lineage.connecting import LOCK_TIMEOUT
-from lineage.store import failures, sqlite, tables
+from lineage.database import errors, sqlite, tables
 
 CONNECTIONS: Final = 15
 """Connections that are kept for threads."""
@@ -48,7 +48,7 @@ def open_engine(
         RegistryUnreachable: there is no such database, or it cannot be made.
     """
     if url.startswith("postgresql"):
-        from lineage.store import postgresql
+        from lineage.database import postgresql
 
         engine = postgresql.open_engine(url, lock_timeout=lock_timeout, connections=connections)
     else:
@@ -112,16 +112,16 @@ def transaction(engine: Engine, *, writing: bool = False) -> Iterator[Connection
     except (DBAPIError, sqlite3.Error) as error:
         raise _translated(error, engine) from error
     except UnicodeEncodeError as error:
-        raise failures.not_text(error.reason) from error
+        raise errors.not_text(error.reason) from error
     except PoolTimeout as error:
-        raise failures.busy() from error
+        raise errors.busy() from error
 
 
 def _translated(error: Exception, engine: Engine) -> LineageError:
     cause: Any = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite3.Error):
         return sqlite.translate(cause, engine)
-    from lineage.store import postgresql
+    from lineage.database import postgresql
 
     return postgresql.translate(cause, engine)
 
@@ -129,7 +129,7 @@ def _translated(error: Exception, engine: Engine) -> LineageError:
 def _begin(connection: Connection) -> None:
     writing = connection.get_execution_options().get("lineage_writing", False)
     if connection.dialect.name == "postgresql":
-        from lineage.store import postgresql
+        from lineage.database import postgresql
 
         statements = postgresql.BEGIN_WRITE if writing else postgresql.BEGIN_READ
     else:

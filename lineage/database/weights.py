@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select
 
+from lineage.database import tables
 from lineage.errors import NotFound
 from lineage.identity.digest import Digest, blake3_of, canonical_bytes
-from lineage.store import tables
 from lineage.weights.copies import Copy, CopyState, Look, StoreAddress, StoredWeights
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select
 
+from lineage.database import tables
 from lineage.errors import Conflict, NotFound
 from lineage.identity.components import Kind, Known
 from lineage.identity.digest import canonical_bytes, check_beginning
-from lineage.store import tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -260,7 +260,7 @@ def _serving_version(session: Session, reference: Reference) -> tables.ModelVers
         version_id = slot.backup_version_id if reference.backup else slot.serving_version_id
     row = session.get(ROW, version_id) if version_id is not None else None
     if row is None:
-        from lineage.store.slots import require_environment
+        from lineage.database.slots import require_environment
 
         require_environment(session, environment)
         what = "has no backup" if reference.backup else "does not serve"

@@ -13,8 +13,8 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from lineage.database import errors
 from lineage.errors import LineageError, UsageError
-from lineage.store import failures
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -81,18 +81,18 @@ def translate(error: Any, engine: Engine) -> LineageError:  # noqa: ANN401 - psy
     state = str(getattr(error, "sqlstate", None) or "")
     said = " ".join(str(error).split())[:300].rstrip(".?")
     if state.startswith("23"):
-        return failures.inconsistent(said)
+        return errors.inconsistent(said)
     if state.startswith("22") or "NUL" in said:
-        return failures.not_text(said)
+        return errors.not_text(said)
     where = engine.url.render_as_string(hide_password=True)
     hint = "Check that the server runs and lets this user in."
-    return failures.unreachable(where, state, said, _UNREACHABLE, hint)
+    return errors.unreachable(where, state, said, _UNREACHABLE, hint)
 
 
 _UNREACHABLE: Final = (
-    ("55P03", failures.LOCKED),
+    ("55P03", errors.LOCKED),
     ("40", ("was changed meanwhile", "Try again.")),
     ("25006", ("is read-only", "Connect to the primary server.")),
-    ("53100", failures.FULL),
+    ("53100", errors.FULL),
     ("42501", ("does not let this user write", "Grant the user its tables.")),
 )

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Boolean, CheckConstraint, ForeignKeyConstraint, Index, Text, text
 from sqlmodel import Field, SQLModel
 
-from lineage.store.tables.versions import BIG
+from lineage.database.tables.versions import BIG
 
 COPY_STATES = "state IN ('intact', 'missing', 'changed', 'unreachable')"
 _LIVE = text("removed_at IS NULL")

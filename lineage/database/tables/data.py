@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ForeignKeyConstraint
 from sqlmodel import Field, SQLModel
 
-from lineage.store.tables.versions import BIG
+from lineage.database.tables.versions import BIG
 
 
 class DataVersion(SQLModel, table=True):
