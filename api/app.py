@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from lineage.database.engine import open_engine
-from lineage.registry import Registry
+from lineage.registry.registry import Registry
 
 from . import freshness, oidc, problems
 from .gate import Gate

@@ -18,14 +18,15 @@ from fastapi import Request
 from fastapi.security.http import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
-from lineage import times, tokens
-from lineage.access import LONGEST_NAME, Principal, Scope
+from lineage import times
 from lineage.errors import LineageError, NotAuthenticated, NotPermitted, TooManyAttempts
+from lineage.registry import tokens
+from lineage.registry.access import LONGEST_NAME, Principal, Scope
 
 from .limiter import Failures
 
 if TYPE_CHECKING:
-    from lineage.registry import Registry
+    from lineage.registry.registry import Registry
 
     from .freshness import Version, Versions
     from .oidc import Issuers

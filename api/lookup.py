@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from typing_extensions import override
 
 from lineage import strict_json, times
-from lineage.access import Scope
+from lineage.registry.access import Scope
 
 from .answers import JSON
 from .gate import bearer
@@ -26,7 +26,7 @@ from .service import service
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from lineage.registry import Registry
+    from lineage.registry.registry import Registry
 
     from .freshness import Version, Versions
 

@@ -20,7 +20,7 @@ from typing_extensions import override
 
 from lineage import times
 from lineage.errors import LineageError
-from lineage.observations import STATES
+from lineage.registry.observations import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from lineage.contract.results import Serving
     from lineage.guard.decision import Decision
-    from lineage.registry import Registry
+    from lineage.registry.registry import Registry
 
 BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"

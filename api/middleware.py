@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 QUIET: Final = frozenset({"GET", "HEAD"})
 
-logger = logging.getLogger("lineage.access")
+logger = logging.getLogger("lineage.registry.access")
 
 
 class Boundary:

@@ -17,10 +17,10 @@ import httpx
 import jwt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from lineage.access import LONGEST_NAME, Principal, check_scopes
 from lineage.config.models import first_problem
 from lineage.errors import NotAuthenticated, RegistryUnreachable, UsageError
 from lineage.identity.references import check_environment_name, check_name
+from lineage.registry.access import LONGEST_NAME, Principal, check_scopes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

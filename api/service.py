@@ -14,8 +14,8 @@ from fastapi.routing import APIRoute
 from typing_extensions import override
 
 from lineage import strict_json
-from lineage.access import Principal, Scope
 from lineage.errors import GuardRefused, NotPermitted
+from lineage.registry.access import Principal, Scope
 
 from .answers import answer, raw
 from .gate import bearer
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from lineage.guard.decision import Decision
-    from lineage.registry import Registry
+    from lineage.registry.registry import Registry
 
     from .gate import Gate
     from .lookup import Lookups

@@ -101,7 +101,7 @@ def backup(
 
     PostgreSQL has its own tools for that: pg_dump, continuous archiving.
     """
-    from lineage.backup import back_up
+    from lineage.registry.transfer import back_up
 
     _copied(back_up(_database(), target).to_json(), as_json)
 
@@ -120,7 +120,7 @@ def copy(
 
     From SQLite to PostgreSQL or back. The target must be empty; it is whole afterwards, or empty.
     """
-    from lineage.backup import copy as run
+    from lineage.registry.transfer import copy as run
 
     _copied(run(source, target).to_json(), as_json)
 

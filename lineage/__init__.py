@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         serving,
         validate,
     )
-    from lineage.registry import Registry
+    from lineage.registry.registry import Registry
 
 __all__ = [
     "LineageError",
@@ -44,7 +44,7 @@ __all__ = [
 
 _HOMES = {
     "LineageError": "lineage.errors",
-    "Registry": "lineage.registry",
+    "Registry": "lineage.registry.registry",
     "connect": "lineage.connecting",
 } | dict.fromkeys(
     (

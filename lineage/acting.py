@@ -6,7 +6,7 @@ import getpass
 import os
 from typing import TYPE_CHECKING, Any
 
-from lineage.access import LONGEST_NAME
+from lineage.registry.access import LONGEST_NAME
 
 if TYPE_CHECKING:
     from lineage.capture.project import Project

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
         WaiverRequest,
     )
     from lineage.contract.results import Candidate, FoundPipeline, Moved, Registered, Serving
-    from lineage.graph import Direction
     from lineage.guard.decision import Decision, Verdict
     from lineage.guard.policy import Outcome
     from lineage.identity.components import DataVersion
     from lineage.identity.pipeline import PipelineVersion
+    from lineage.registry.lineage_graph import Direction
     from lineage.weights.copies import Look, NewCopy, StoreAddress
 
 NOBODY = "anonymous"

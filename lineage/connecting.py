@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from lineage.client import RemoteRegistry
     from lineage.contract.results import SchemaCheck
-    from lineage.registry import Registry
+    from lineage.registry.registry import Registry
 
     AnyRegistry: TypeAlias = Registry | RemoteRegistry
 
@@ -67,6 +67,6 @@ def connect(
         from lineage.client import connect as connect_remote
 
         return connect_remote(url, token)
-    from lineage.registry import open_registry
+    from lineage.registry.registry import open_registry
 
     return open_registry(url, lock_timeout=lock_timeout)

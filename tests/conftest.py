@@ -37,7 +37,7 @@ from .stores import CREDENTIALS, s3_server
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lineage.registry import Registry
+    from lineage.registry.registry import Registry
 
 BIN = Path(sys.executable).parent
 ENVIRONMENT = {

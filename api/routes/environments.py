@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 
-from lineage.access import Principal, Scope
 from lineage.config.environments import policy_of
 from lineage.contract import codec
 from lineage.contract.requests import DeclaredEnvironment
@@ -14,7 +13,8 @@ from lineage.contract.results import Moved
 from lineage.errors import GuardRefused, NotPermitted
 from lineage.identity.components import EnvironmentKind
 from lineage.identity.references import Reference
-from lineage.registry import Registry
+from lineage.registry.access import Principal, Scope
+from lineage.registry.registry import Registry
 
 from .. import bodies, documents, paging
 from ..answers import answer

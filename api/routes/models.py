@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 
-from lineage.access import Principal, Scope
 from lineage.contract import codec
 from lineage.errors import NotPermitted
 from lineage.guard import policy
 from lineage.identity.components import Kind
 from lineage.identity.references import Reference
-from lineage.registry import Registry
+from lineage.registry.access import Principal, Scope
+from lineage.registry.registry import Registry
 
 from .. import bodies, documents, paging
 from ..answers import answer

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 
-from lineage.access import Principal, Scope
 from lineage.errors import LineageError
+from lineage.registry.access import Principal, Scope
 
 from .. import documents, metrics
 from ..answers import answer

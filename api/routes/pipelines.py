@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 
-from lineage.access import Principal, Scope
 from lineage.contract.results import NamedPipeline
+from lineage.registry.access import Principal, Scope
 
 from .. import documents, paging
 from ..answers import answer

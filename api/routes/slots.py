@@ -8,12 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Response
 
 from lineage import times
-from lineage.access import Principal, Scope
 from lineage.contract import codec
 from lineage.contract.requests import Observed, WaiverRequest
 from lineage.contract.results import Moved, NamedPipeline
 from lineage.errors import Conflict, UsageError
-from lineage.registry import Registry
+from lineage.registry.access import Principal, Scope
+from lineage.registry.registry import Registry
 
 from .. import bodies, documents, paging
 from ..answers import answer

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 
 from lineage import times
-from lineage.access import Principal, Scope
 from lineage.contract.requests import NewToken
-from lineage.registry import Registry
+from lineage.registry.access import Principal, Scope
+from lineage.registry.registry import Registry
 
 from .. import bodies, documents, paging
 from ..answers import answer

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
-from lineage.access import Principal, Scope
 from lineage.contract.requests import Keeping
 from lineage.identity.digest import Digest
-from lineage.registry import Registry
+from lineage.registry.access import Principal, Scope
+from lineage.registry.registry import Registry
 from lineage.weights.copies import Look, NewCopy, StoreAddress
 
 from .. import bodies, documents, paging

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lineage.access import Scope
 from lineage.connecting import connect
 from lineage.contract.requests import NewToken
+from lineage.registry.access import Scope
 
 from ..conftest import BIN, add_validated, captured_pipeline
 from ..servers import registry_server

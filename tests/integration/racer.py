@@ -14,7 +14,7 @@ from lineage.contract.results import NamedPipeline
 from lineage.errors import Conflict, GuardRefused, NotFound
 
 if TYPE_CHECKING:
-    from lineage.registry import Registry
+    from lineage.registry.registry import Registry
 
 
 def act(registry: Registry, choice: random.Random) -> None:

@@ -6,12 +6,13 @@ import datetime as dt
 
 import pytest
 
-from lineage import observations, times
+from lineage import times
 from lineage.contract.captured import Captured
 from lineage.contract.requests import DeclaredEnvironment, Keeping, Observed
 from lineage.errors import Conflict, GuardRefused, NotFound, UsageError
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.components import Kind
+from lineage.registry import observations
 from lineage.weights.copies import CopyState, Look, StoreAddress
 
 from ..conftest import (

@@ -16,7 +16,7 @@ from lineage.errors import RegistryUnreachable
 from ..conftest import add_validated, captured, captured_pipeline
 
 if TYPE_CHECKING:
-    from lineage.registry import Registry
+    from lineage.registry.registry import Registry
 
 
 def _fill(registry: Registry) -> None:

@@ -389,8 +389,8 @@ def test_a_refusal_is_no_reason_for_the_last_answer(tmp_path, monkeypatch):
 
 
 def test_a_backup_is_whole_while_the_registry_is_written(tmp_path):
-    from lineage.backup import back_up
     from lineage.errors import Conflict
+    from lineage.registry.transfer import back_up
 
     url = f"sqlite:///{tmp_path / 'registry.db'}"
     _fill(url)
@@ -429,7 +429,7 @@ def test_a_backup_is_whole_while_the_registry_is_written(tmp_path):
 
 
 def test_a_file_that_is_put_in_the_place_of_the_registry_is_noticed(tmp_path):
-    from lineage.backup import back_up
+    from lineage.registry.transfer import back_up
 
     url = f"sqlite:///{tmp_path / 'registry.db'}"
     _fill(url)
@@ -449,9 +449,9 @@ def test_a_file_that_is_put_in_the_place_of_the_registry_is_noticed(tmp_path):
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_a_registry_moves_to_postgresql_and_back_with_nothing_lost(database, tmp_path):
-    from lineage.backup import copy
     from lineage.contract.requests import NewToken
     from lineage.errors import Conflict
+    from lineage.registry.transfer import copy
 
     source, back = f"sqlite:///{tmp_path / 'a.db'}", f"sqlite:///{tmp_path / 'b.db'}"
     _fill(source)
@@ -481,7 +481,7 @@ def test_a_registry_moves_to_postgresql_and_back_with_nothing_lost(database, tmp
 def test_a_broken_history_is_not_carried_over(tmp_path):
     import sqlite3
 
-    from lineage.backup import copy
+    from lineage.registry.transfer import copy
 
     source = f"sqlite:///{tmp_path / 'a.db'}"
     _fill(source)

@@ -13,11 +13,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from fastapi import FastAPI
 
-from lineage import times, tokens
-from lineage.access import Principal, Scope
+from lineage import times
 from lineage.connecting import connect
 from lineage.contract.requests import NewToken
 from lineage.errors import NotAuthenticated, NotPermitted, RegistryUnreachable
+from lineage.registry import tokens
+from lineage.registry.access import Principal, Scope
 
 from ..conftest import BOTH, add_validated, captured, captured_pipeline
 from ..servers import registry_server, serving

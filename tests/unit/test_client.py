@@ -7,7 +7,7 @@ import inspect
 import pytest
 
 from lineage.client import RemoteRegistry
-from lineage.registry import Registry
+from lineage.registry.registry import Registry
 
 OF_A_SERVER = {
     "authenticate", "keep_answer", "kept_answer", "pipelines_of", "require_current", "token_used",

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from sqlmodel import col, select
 
-from lineage import facts
 from lineage.contract.results import Candidate
 from lineage.database import policies, slots, tables
 from lineage.guard.decision import Move
 from lineage.guard.evaluate import decide
 from lineage.identity.components import Kind
+from lineage.registry.slots import facts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 from blake3 import blake3
 from sqlmodel import col, select
 
-from lineage.access import Principal, Scope, check_actor, check_scopes
 from lineage.contract import requests
 from lineage.database import events, tables
 from lineage.errors import NotAuthenticated, NotFound
 from lineage.identity.references import check_environment_name, check_name
+from lineage.registry.access import Principal, Scope, check_actor, check_scopes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,7 +17,7 @@ from lineage.database.engine import open_engine, write
 from lineage.errors import LineageError
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.references import Reference
-from lineage.registry_reader import RegistryReader
+from lineage.registry.reader import RegistryReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -91,7 +91,7 @@ class Registry(RegistryReader):
             UsageError: the name is not valid.
             Conflict: it is there, of the other kind.
         """
-        from lineage import environments
+        from lineage.registry import environments
 
         with self._write() as session:
             return environments.create(session, name, kind, times.now(), actor)
@@ -106,7 +106,7 @@ class Registry(RegistryReader):
             NotFound: one promotes from an environment that does not exist.
             Conflict: an environment is there, of the other kind.
         """
-        from lineage import environments
+        from lineage.registry import environments
 
         with self._write() as session:
             plan = environments.apply(session, declared, times.now(), actor)
@@ -122,7 +122,7 @@ class Registry(RegistryReader):
         Raises:
             UsageError: the name is not valid.
         """
-        from lineage import records
+        from lineage.registry import records
 
         with self._write() as session:
             return records.add_model(session, name, times.now(), actor)
@@ -151,7 +151,7 @@ class Registry(RegistryReader):
             UsageError: the model's name is not valid.
             NotFound: the parent does not exist.
         """
-        from lineage import records
+        from lineage.registry import records
 
         with self._write() as session:
             return records.register(session, model, captured, kind, parent, run, actor)
@@ -162,7 +162,7 @@ class Registry(RegistryReader):
         Raises:
             Conflict: another store has this name.
         """
-        from lineage import weights_records
+        from lineage.registry import weights as weights_records
 
         with self._write() as session:
             return weights_records.add_store(session, address, times.now(), actor)
@@ -174,8 +174,8 @@ class Registry(RegistryReader):
             NotFound: the version does not exist, or has no weights.
             Conflict: something was removed from that store a moment ago.
         """
-        from lineage import weights_records
         from lineage.database import weights as copies
+        from lineage.registry import weights as weights_records
 
         with self._write() as session:
             version = versions.find_version(session, Reference.parse(reference))
@@ -201,7 +201,7 @@ class Registry(RegistryReader):
         Raises:
             NotFound: the version does not exist, or a store holds no copy of it.
         """
-        from lineage import weights_records
+        from lineage.registry import weights as weights_records
 
         with self._write() as session:
             return weights_records.looks(session, reference, looks, backup_in, times.now(), actor)
@@ -217,7 +217,7 @@ class Registry(RegistryReader):
             NotFound: there is no such copy.
             Conflict: something needs it.
         """
-        from lineage import retention
+        from lineage.registry import retention
 
         with self._write() as session:
             return retention.remove(session, reference, store, keeping, times.now(), actor)
@@ -234,7 +234,7 @@ class Registry(RegistryReader):
         Raises:
             NotFound: the version does not exist.
         """
-        from lineage import weights_records
+        from lineage.registry import weights as weights_records
 
         with self._write() as session:
             return weights_records.weights(session, reference, state, place, actor)
@@ -269,7 +269,7 @@ class Registry(RegistryReader):
             NotFound: the version or the named pipeline version does not exist.
             UsageError: the pipeline is not the one that the version was registered with.
         """
-        from lineage import records
+        from lineage.registry import records
 
         verdict = records.NewVerdict(passed, metrics, tuple(outcomes), run, data)
         with self._write() as session:
@@ -297,7 +297,7 @@ class Registry(RegistryReader):
             NotFound: the version, its validation or the named pipeline version does not exist.
             Conflict: the validation is no longer a pass that counts.
         """
-        from lineage import records
+        from lineage.registry import records
 
         with self._write() as session:
             return records.carry_over(session, reference, pipeline, rests_on, difference, actor)
@@ -309,7 +309,7 @@ class Registry(RegistryReader):
             NotFound: the version or the environment does not exist.
             NotPermitted: the person registered it, has approved it already, or may not approve.
         """
-        from lineage import approvals
+        from lineage.registry import approvals
 
         with self._write() as session:
             return approvals.approve(session, reference, environment, actor)
@@ -334,7 +334,7 @@ class Registry(RegistryReader):
             NotFound: the version or the environment does not exist.
             Conflict: the slot's revision is not ``expect_revision``.
         """
-        from lineage import moves
+        from lineage.registry.slots import moves
 
         parsed = Reference.parse(reference)
         with self._write() as session:
@@ -361,7 +361,7 @@ class Registry(RegistryReader):
             NotPermitted: the environment does not let this person waive this.
             Conflict: the slot's revision is not ``expect_revision``.
         """
-        from lineage import moves
+        from lineage.registry.slots import moves
 
         with self._write() as session:
             versions.require_model(session, model)
@@ -384,7 +384,7 @@ class Registry(RegistryReader):
             GuardRefused: a rule fails.
             Conflict: the slot's revision is not ``expect_revision``, or the version serves there.
         """
-        from lineage import moves
+        from lineage.registry.slots import moves
 
         parsed = Reference.parse(reference)
         with self._write() as session:
@@ -408,7 +408,7 @@ class Registry(RegistryReader):
             NotFound: nothing serves there.
             Conflict: the slot's revision is not ``expect_revision``.
         """
-        from lineage import moves
+        from lineage.registry.slots import moves
 
         with self._write() as session:
             versions.require_model(session, model)
@@ -446,7 +446,8 @@ class Registry(RegistryReader):
             UsageError: a model is named twice or rides on another pipeline.
             Conflict: the slots are not those of the plan that was seen.
         """
-        from lineage import moves, records
+        from lineage.registry import records
+        from lineage.registry.slots import moves
 
         parsed = [Reference.parse(reference) for reference in references]
         with self._write() as session:
@@ -475,7 +476,7 @@ class Registry(RegistryReader):
             NotFound: there is no such model or environment.
             UsageError: a digest cannot be read.
         """
-        from lineage import observations
+        from lineage.registry import observations
 
         with self._write() as session:
             return observations.report(session, environment, model, observed, times.now(), actor)
@@ -486,7 +487,7 @@ class Registry(RegistryReader):
         Raises:
             UsageError: a name or a scope is not valid, or the token would be over already.
         """
-        from lineage import tokens
+        from lineage.registry import tokens
 
         with self._write() as session:
             return tokens.create(session, new, times.now(), actor)
@@ -497,14 +498,14 @@ class Registry(RegistryReader):
         Raises:
             NotFound: there is no such token.
         """
-        from lineage import tokens
+        from lineage.registry import tokens
 
         with self._write() as session:
             return tokens.revoke(session, identity, times.now(), actor)
 
     def token_used(self, identity: str, at: str) -> None:
         """Note when a token was used last."""
-        from lineage import tokens
+        from lineage.registry import tokens
 
         with self._write() as session:
             tokens.used(session, identity, at)

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from sqlmodel import col, delete, func, or_, select
 
 from lineage import times
-from lineage.access import check_actor
 from lineage.contract.results import nothing_observed
 from lineage.database import slots, tables, versions
 from lineage.errors import Conflict, UsageError
 from lineage.identity.digest import Digest
+from lineage.registry.access import check_actor
 
 if TYPE_CHECKING:
     from sqlmodel import Session

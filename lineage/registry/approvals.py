@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lineage import times
-from lineage.database import events, policies, reading, slots, tables, versions
+from lineage.database import events, policies, slots, tables, versions
 from lineage.errors import NotPermitted
 from lineage.guard.policy import same_person
 from lineage.identity.references import Reference
+from lineage.registry import views
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,7 +48,7 @@ def approve(session: Session, reference: str, environment: str, actor: str) -> d
             approved_by=actor,
         )
     )
-    public = reading.public_digest(session, deployed)
+    public = views.public_digest(session, deployed)
     answer = {
         "model": version.model,
         "version": version.number,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lineage.database import reading, slots, tables
+from lineage.database import slots, tables
+from lineage.registry import views
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -15,16 +16,16 @@ if TYPE_CHECKING:
 
 def serving(session: Session, environment: str, model: str) -> Serving:
     """What serves for a model in an environment, its backup, and whether that is ready."""
-    found = reading.serving(session, environment, model)
+    found = views.serving(session, environment, model)
     if found.backup is None:
         return found
     return replace(found, readiness=_of(session, environment, model))
 
 
 def _of(session: Session, environment: str, model: str) -> Readiness | None:
-    from lineage import facts
     from lineage.contract.results import Readiness
     from lineage.database import copy_status
+    from lineage.registry.slots import facts
 
     slot = session.get(tables.Slot, (environment, model))
     where = session.get(tables.Environment, environment)

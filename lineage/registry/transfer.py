@@ -15,7 +15,7 @@ from lineage.connecting import without_password
 from lineage.database import schema, sqlite, tables
 from lineage.database.engine import open_engine, transaction
 from lineage.errors import Conflict, IntegrityFailure, RegistryUnreachable, UsageError
-from lineage.registry import open_registry
+from lineage.registry.registry import open_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage import readiness, times
+from lineage import times
 from lineage.database import events, tables, versions
 from lineage.database import weights as copies
 from lineage.errors import Conflict, NotFound
 from lineage.identity.references import Reference
+from lineage.registry.slots import readiness
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

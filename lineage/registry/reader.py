@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select
 
-from lineage import readiness, times
-from lineage.database import events, reading, schema, slots, tables, versions
+from lineage import times
+from lineage.database import events, schema, slots, tables, versions
 from lineage.database.engine import read
 from lineage.errors import NotFound
 from lineage.identity.references import Reference
+from lineage.registry import views
+from lineage.registry.slots import readiness
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlmodel import Session
 
-    from lineage.access import Principal
     from lineage.contract.requests import Keeping
     from lineage.contract.results import (
         Audit,
@@ -33,9 +34,10 @@ if TYPE_CHECKING:
         SchemaCheck,
         Serving,
     )
-    from lineage.graph import Direction
     from lineage.guard.decision import Decision, Verdict
     from lineage.identity.pipeline import PipelineVersion
+    from lineage.registry.access import Principal
+    from lineage.registry.lineage_graph import Direction
     from lineage.weights.copies import Copy, StoredWeights
 
 
@@ -58,7 +60,7 @@ class RegistryReader:
         """Every environment with its slots and deployments, by name."""
         with self._read() as session:
             rows = session.exec(select(tables.Environment).order_by(tables.Environment.name)).all()
-            return [reading.environment(session, row, readiness.serving) for row in rows]
+            return [views.environment(session, row, readiness.serving) for row in rows]
 
     def environment(self, name: str) -> dict[str, Any]:
         """One environment: its kind, every slot and every pipeline deployment.
@@ -68,7 +70,7 @@ class RegistryReader:
         """
         with self._read() as session:
             row = slots.require_environment(session, name)
-            return reading.environment(session, row, readiness.serving)
+            return views.environment(session, row, readiness.serving)
 
     def models(
         self, *, after: str = "", limit: int | None = None, among: Iterable[str] | None = None
@@ -79,7 +81,7 @@ class RegistryReader:
             query = select(table).where(table.name > after).order_by(table.name).limit(limit)
             if among is not None:
                 query = query.where(col(table.name).in_(list(among)))
-            return [reading.model(session, row) for row in session.exec(query).all()]
+            return [views.model(session, row) for row in session.exec(query).all()]
 
     def versions(
         self, model: str, *, before: int | None = None, limit: int | None = None
@@ -96,7 +98,7 @@ class RegistryReader:
             if before is not None:
                 query = query.where(table.number < before)
             rows = session.exec(query.order_by(col(table.number).desc()).limit(limit))
-            return [reading.registered(session, row, created=False) for row in rows]
+            return [views.registered(session, row, created=False) for row in rows]
 
     def show(self, reference: str) -> dict[str, Any]:
         """All that is recorded of a version, its validations with it.
@@ -106,7 +108,7 @@ class RegistryReader:
         """
         parsed = Reference.parse(reference)
         with self._read() as session:
-            return reading.described(session, versions.find_version(session, parsed))
+            return views.described(session, versions.find_version(session, parsed))
 
     def validations(self, reference: str) -> list[dict[str, Any]]:
         """Every verdict on a version, the newest first.
@@ -116,7 +118,7 @@ class RegistryReader:
         """
         parsed = Reference.parse(reference)
         with self._read() as session:
-            return reading.validations(session, versions.find_version(session, parsed))
+            return views.validations(session, versions.find_version(session, parsed))
 
     def approvals(self, reference: str) -> list[dict[str, Any]]:
         """Every approval of a version, the oldest first.
@@ -126,7 +128,7 @@ class RegistryReader:
         """
         parsed = Reference.parse(reference)
         with self._read() as session:
-            return reading.approvals(session, versions.find_version(session, parsed))
+            return views.approvals(session, versions.find_version(session, parsed))
 
     def verdicts(self, reference: str) -> tuple[Verdict, ...]:
         """The newest verdict on a version for each pipeline version, the newest of them last.
@@ -154,7 +156,7 @@ class RegistryReader:
                     f"{reference} was registered without a pipeline.",
                     remedy="Name a version that has one.",
                 )
-            return reading.found_pipeline(
+            return views.found_pipeline(
                 versions.find_pipeline(session, row.pipeline, row.pipeline_digest)
             )
 
@@ -165,7 +167,7 @@ class RegistryReader:
             NotFound: it is not recorded.
         """
         with self._read() as session:
-            return reading.found_pipeline(versions.find_pipeline(session, named.name, named.digest))
+            return views.found_pipeline(versions.find_pipeline(session, named.name, named.digest))
 
     def pipeline_versions(self, name: str) -> list[FoundPipeline]:
         """Every recorded version of a pipeline, the newest first.
@@ -183,7 +185,7 @@ class RegistryReader:
                 f"There is no pipeline {name!r}.",
                 remedy="Registering or validating a model records its pipeline.",
             )
-        return [reading.found_pipeline(row) for row in rows]
+        return [views.found_pipeline(row) for row in rows]
 
     def pipelines_of(self, models: Iterable[str]) -> set[str]:
         """The pipelines that versions of some models ride on."""
@@ -206,7 +208,7 @@ class RegistryReader:
                     f"No version of pipeline {name} is deployed in {environment}.",
                     remedy=f"Record it: lineage pipeline deploy {name} --env {environment}",
                 )
-            return reading.found_pipeline(versions.find_pipeline(session, name, row.digest))
+            return views.found_pipeline(versions.find_pipeline(session, name, row.digest))
 
     def guard(
         self, reference: str, environment: str, *, running: PipelineVersion | None = None
@@ -221,8 +223,8 @@ class RegistryReader:
         Raises:
             NotFound: the version or the environment does not exist.
         """
-        from lineage import facts
         from lineage.guard.evaluate import decide
+        from lineage.registry.slots import facts
 
         parsed = Reference.parse(reference)
         with self._read() as session:
@@ -256,7 +258,7 @@ class RegistryReader:
             versions.require_model(session, model)
             if moment is None:
                 return readiness.serving(session, environment, model)
-            return reading.serving_at(session, environment, model, moment)
+            return views.serving_at(session, environment, model, moment)
 
     def all_serving(self, environment: str | None = None) -> list[Serving]:
         """Every slot (of an environment), by environment and model.
@@ -279,7 +281,7 @@ class RegistryReader:
         """The newest events (of a subject), the newest first; those numbered below ``before``."""
         with self._read() as session:
             found = events.history(session, subject, limit, before)
-            return [reading.event_json(event) for event in found]
+            return [views.event_json(event) for event in found]
 
     def events(
         self, *, after: int = 0, subject: str | None = None, limit: int = 100
@@ -287,7 +289,7 @@ class RegistryReader:
         """The events (of a subject) behind a number, the oldest first."""
         with self._read() as session:
             found = events.following(session, subject, after, limit)
-            return [reading.event_json(event) for event in found]
+            return [views.event_json(event) for event in found]
 
     def lineage(self, digest: str, direction: Direction) -> dict[str, Any]:
         """What made a digest (``up``), or what was made from it (``down``).
@@ -296,10 +298,10 @@ class RegistryReader:
             NotFound: nothing of this digest is recorded.
             UsageError: it is no digest.
         """
-        from lineage import graph
+        from lineage.registry import lineage_graph
 
         with self._read() as session:
-            return graph.lineage(session, digest, direction)
+            return lineage_graph.lineage(session, digest, direction)
 
     def observations(self, model: str, environment: str) -> list[dict[str, Any]]:
         """What each serving host last said that it has loaded, by instance.
@@ -307,7 +309,7 @@ class RegistryReader:
         Raises:
             NotFound: there is no such model or environment.
         """
-        from lineage import observations
+        from lineage.registry import observations
 
         with self._read() as session:
             return observations.listed(session, environment, model, times.now())
@@ -330,7 +332,7 @@ class RegistryReader:
             anything = session.connection().exec_driver_sql("SELECT 1 FROM observation LIMIT 1")
             if anything.first() is None:
                 return []
-            from lineage import observations
+            from lineage.registry import observations
 
             return observations.summaries(session, environment, model, times.now())
 
@@ -351,7 +353,7 @@ class RegistryReader:
         Raises:
             UsageError: the policy makes no sense.
         """
-        from lineage import retention
+        from lineage.registry import retention
 
         with self._read() as session:
             return retention.unneeded(session, keeping, times.now())
@@ -388,7 +390,7 @@ class RegistryReader:
         Raises:
             NotFound: there is no such model or environment.
         """
-        from lineage import candidates
+        from lineage.registry.slots import backup_candidates as candidates
 
         with self._read() as session:
             versions.require_model(session, model)
@@ -396,7 +398,7 @@ class RegistryReader:
 
     def tokens(self) -> list[dict[str, Any]]:
         """Every token without its secret, the newest first."""
-        from lineage import tokens
+        from lineage.registry import tokens
 
         with self._read() as session:
             return tokens.listed(session)
@@ -407,7 +409,7 @@ class RegistryReader:
         Raises:
             NotAuthenticated: it is none of this registry's, revoked, or over.
         """
-        from lineage import tokens
+        from lineage.registry import tokens
 
         with self._read() as session:
             return tokens.authenticate(session, token, times.now())

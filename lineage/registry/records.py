@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import select
 
-from lineage import times, weights_records
+from lineage import times
 from lineage.contract.results import NamedPipeline, Registered
-from lineage.database import events, reading, slots, tables, versions
+from lineage.database import events, slots, tables, versions
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard.decision import Basis
 from lineage.identity.components import Kind
 from lineage.identity.digest import canonical_bytes
 from lineage.identity.references import Reference, check_name
+from lineage.registry import views
+from lineage.registry import weights as weights_records
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,7 +82,7 @@ def register(
     at = times.now()
     if same is not None:
         weights_records.add_copies(session, same, captured.stored, at, actor)
-        return reading.registered(session, same, created=False)
+        return views.registered(session, same, created=False)
     if session.get(tables.Model, model) is None:
         session.add(tables.Model(name=model, created_at=at, created_by=actor))
         session.flush()
@@ -106,7 +108,7 @@ def register(
         at,
         actor,
     )
-    registered = reading.registered(session, row, created=True)
+    registered = views.registered(session, row, created=True)
     events.append(
         session,
         at=at,
@@ -291,5 +293,5 @@ def _record_verdict(
         payload=payload,
         also=[version.model, pipeline.pipeline, *contradicted],
     )
-    answer = reading.validation(session, row, pipeline.public_digest)
+    answer = views.validation(session, row, pipeline.public_digest)
     return {"model": version.model, "version": version.number, "ref": ref} | answer

@@ -10,13 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lineage import candidates, deployments, facts, move_events, readiness, waiving
 from lineage.contract.results import Moved, Step
-from lineage.database import reading, slots, tables
+from lineage.database import slots, tables
 from lineage.database import weights as copies
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard.decision import Decision, Move
 from lineage.guard.evaluate import decide
+from lineage.registry import views
+from lineage.registry.slots import backup_candidates as candidates
+from lineage.registry.slots import deployments, events, facts, readiness, waivers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -132,14 +134,14 @@ class _Moving:
         self._kind = kind
         self._target = target
         self._environment = slots.require_environment(session, request.environment)
-        self._asked = waiving.asked(
+        self._asked = waivers.asked(
             session, request.environment, request.waive, request.actor, request.at
         )
         self._formerly: dict[str, str | None] = {}
         self._running = slots.Running(session, request.environment, formerly=self._formerly)
         self._before: dict[str, Step] = {}
         self._passed_over: dict[str, dict[str, str]] = {}
-        self._granted = waiving.Granted()
+        self._granted = waivers.Granted()
         self._anew = False
 
     def promote(self, promoted: Sequence[tables.ModelVersion]) -> Moved:
@@ -148,7 +150,7 @@ class _Moving:
             self._check_revision(slot)
         affected, staying = self._deploy([version.model for version in promoted])
         for slot in (*found, *affected):
-            self._before[slots.subject(slot)] = reading.step(self._session, slot)
+            self._before[slots.subject(slot)] = views.step(self._session, slot)
         self._check_plan()
         versions = [*promoted, *staying]
         decisions = facts.decisions(
@@ -176,7 +178,7 @@ class _Moving:
                 remedy=f"See what could stand by: lineage backup candidates {model} --env {name}",
             )
         self._check_revision(slot)
-        self._before[slots.subject(slot)] = reading.step(self._session, slot)
+        self._before[slots.subject(slot)] = views.step(self._session, slot)
         version = self._session.get(tables.ModelVersion, backup.version_id)
         assert version is not None  # noqa: S101 - a foreign key holds it
         looked_at = facts.gather(
@@ -216,7 +218,7 @@ class _Moving:
                 remedy=f"See what serves: lineage serving --env {name}",
             )
         self._check_revision(slot)
-        self._before[slots.subject(slot)] = reading.step(self._session, slot)
+        self._before[slots.subject(slot)] = views.step(self._session, slot)
         for side in slots.SIDES:
             slots.put(slot, side, None)
         slot.revision += 1
@@ -237,7 +239,7 @@ class _Moving:
                 f"{ref} serves in {name} itself.",
                 remedy=f"Name another: lineage backup candidates {version.model} --env {name}",
             )
-        self._before[slots.subject(slot)] = reading.step(self._session, slot)
+        self._before[slots.subject(slot)] = views.step(self._session, slot)
         decision = decide(
             facts.gather(
                 self._session, self._environment, version, self._running, move=Move.STAND_BY
@@ -322,7 +324,7 @@ class _Moving:
         self, versions: Sequence[tables.ModelVersion], decisions: tuple[Decision, ...]
     ) -> None:
         decided = zip(versions, decisions, strict=True)
-        self._granted = waiving.grant(self._session, decided, self._asked, self._running)
+        self._granted = waivers.grant(self._session, decided, self._asked, self._running)
 
     def _occupant(self, version: tables.ModelVersion, slot: tables.Slot) -> slots.Occupant:
         """A version as it is to stand: with its proof, or the waiver in its place.
@@ -372,11 +374,11 @@ class _Moving:
         return self._put(slot, serving)
 
     def _record(self, changed: Sequence[tables.Slot], moved: Sequence[tables.ModelVersion]) -> None:
-        move_events.append(
+        events.append(
             self._session,
             self._request,
             self._kind,
-            move_events.Touched(
+            events.Touched(
                 changed,
                 [f"{version.model}@{version.number}" for version in moved],
                 self._target,
@@ -390,7 +392,7 @@ class _Moving:
         steps = []
         for name, before in self._before.items():
             slot = self._session.get(tables.Slot, (before.environment, before.model))
-            after = reading.step(self._session, slot) if slot is not None else before
+            after = views.step(self._session, slot) if slot is not None else before
             steps.append(before.then(after, self._passed_over.get(name, {})))
         return tuple(steps)
 

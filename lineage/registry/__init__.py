@@ -1,0 +1,1 @@
+"""The registry's service: a method a verb, a transaction each."""

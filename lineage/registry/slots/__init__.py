@@ -1,0 +1,1 @@
+"""What serves and what stands by: the moves of slots and deployments."""
