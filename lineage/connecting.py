@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from lineage.client import RemoteRegistry
     from lineage.contract.results import SchemaCheck
     from lineage.registry.registry import Registry
+    from lineage.remote.client import RemoteRegistry
 
     AnyRegistry: TypeAlias = Registry | RemoteRegistry
 
@@ -64,7 +64,7 @@ def connect(
         UsageError: the URL cannot be read.
     """
     if is_remote(url):
-        from lineage.client import connect as connect_remote
+        from lineage.remote.client import connect as connect_remote
 
         return connect_remote(url, token)
     from lineage.registry.registry import open_registry

@@ -6,8 +6,8 @@ import inspect
 
 import pytest
 
-from lineage.client import RemoteRegistry
 from lineage.registry.registry import Registry
+from lineage.remote.client import RemoteRegistry
 
 OF_A_SERVER = {
     "authenticate", "keep_answer", "kept_answer", "pipelines_of", "require_current", "token_used",

@@ -12,7 +12,7 @@ from lineage.contract.results import Audit, NamedPipeline, PlannedChange, Schema
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.digest import check_beginning
 from lineage.identity.references import Reference, check_environment_name, check_name
-from lineage.transport import Transport
+from lineage.remote.transport import Transport
 from lineage.weights.copies import Copy, StoredWeights
 
 if TYPE_CHECKING:

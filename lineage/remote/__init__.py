@@ -1,0 +1,1 @@
+"""The registry's verbs over HTTP."""
