@@ -265,7 +265,7 @@ def serving(
             rows = _look(found, model, env, at)
             url = project.registry_url(State.registry)
         if model is not None and at is None and not url.startswith("sqlite:"):
-            from lineage.last_known import keep
+            from lineage.host.last_known import keep
 
             keep(url, rows[0][0])
     if as_json:

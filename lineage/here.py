@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from lineage.capture.project import Project
     from lineage.connecting import AnyRegistry
     from lineage.contract.results import Moved, Registered, Serving
-    from lineage.following import Following
     from lineage.guard.decision import Decision
+    from lineage.host.follow import Following
 
     Path = str | os.PathLike[str]
 
@@ -246,7 +246,8 @@ def report(
         UsageError: a digest or the time cannot be read.
         RegistryUnreachable: the registry cannot be asked.
     """
-    from lineage import following, times
+    from lineage import times
+    from lineage.host import follow as following
 
     name = instance or following.own_name()
     observed = Observed(name, weights, loaded_at or times.now(), pipeline, holds_for)
@@ -289,7 +290,8 @@ def follow(
         StoreUnreachable: no store that could have them can be used.
         RegistryUnreachable: the registry cannot be asked.
     """
-    from lineage import acting, following
+    from lineage import acting
+    from lineage.host import follow as following
 
     with opened() as project:
         url, actor = project.registry_url(), acting.actor(project)
@@ -326,7 +328,7 @@ def serving_of(
 
     if at is not None or (oldest is None and url.startswith("sqlite:")):
         return ask()
-    from lineage import last_known
+    from lineage.host import last_known
 
     return last_known.serving(url, model, environment, ask, oldest)
 

@@ -15,11 +15,12 @@ import httpx
 import psutil
 import pytest
 
-from lineage import here, last_known
+from lineage import here
 from lineage.connecting import connect
 from lineage.database.engine import open_engine, transaction
 from lineage.database.schema import upgrade
 from lineage.errors import IntegrityFailure, RegistryUnreachable
+from lineage.host import last_known
 
 from ..conftest import (
     BIN,

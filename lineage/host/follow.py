@@ -43,7 +43,7 @@ T = TypeVar("T")
 BEAT: Final = REPORT_HOLDS_FOR / 5
 """Seconds between two reports of an instance that has nothing new to say."""
 
-logger = logging.getLogger("lineage.following")
+logger = logging.getLogger("lineage.host.follow")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""A serving host's part: fetch, prove, load, report, follow."""
