@@ -285,7 +285,7 @@ def diff(
     as_json: Json = False,
 ) -> None:
     """Show what differs between two versions, component by component."""
-    from lineage.compare import compare_versions
+    from lineage.explain.compare import compare_versions
 
     with project_and_registry() as (project, found):
         changes = compare_versions(project, found, first, second)

@@ -69,7 +69,7 @@ def show(
         if "@" not in which and ":" not in which:
             rows = found.pipeline_versions(which)
         else:
-            from lineage.compare import recorded
+            from lineage.explain.compare import recorded
 
             rows = []
             one = recorded(project, found, which)
@@ -104,7 +104,7 @@ def diff(
     A and B are digests, NAME@DIGEST, model versions (churn@7), NAME@ENVIRONMENT for what is
     deployed, "." for the working tree, or git revisions.
     """
-    from lineage.compare import compare
+    from lineage.explain.compare import compare
 
     with project_and_registry() as (project, found):
         result = compare(project, found, first, second)

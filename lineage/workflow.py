@@ -173,7 +173,7 @@ def carry_over(
         NotFound: the version does not exist, or no passing verdict is there to carry over.
         CarryRefused: what differs may change the behaviour.
     """
-    from lineage import carrying
+    from lineage.explain import carry_over as carrying
 
     model = Reference.parse(reference).model
     verdicts = registry.verdicts(reference)
@@ -358,9 +358,9 @@ def _explained_check(
     check: Check,
     here: CapturedPipelineVersion | None,
 ) -> Check:
-    from lineage.explain import Explainer
+    from lineage.explain.changes import Explainer
+    from lineage.explain.locations import Places
     from lineage.identity.pipeline import Change
-    from lineage.places import Places
 
     places = Places(project)
     if check.code == "requirements":
@@ -392,7 +392,7 @@ def _proposal(
     here: CapturedPipelineVersion | None,
 ) -> str | None:
     """The command that would carry a verdict over, if it would succeed and count here."""
-    from lineage import carrying
+    from lineage.explain import carry_over as carrying
 
     if not registry.environment(decision.environment)["policy"]["accept_carried"]:
         return None

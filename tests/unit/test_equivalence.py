@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineage.capture.equivalence import same_behaviour
+from lineage.explain.equivalence import same_behaviour
 
 PYTHON = b'''#!/usr/bin/env python3
 """What it does."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from lineage.capture.project import Project
-from lineage.explain import _diff
+from lineage.explain.changes import _diff
+from lineage.explain.locations import Places
 from lineage.identity.digest import blake3_of
 from lineage.identity.pipeline import ABSENT, Change, ChangeKind
-from lineage.places import Places
 
 OLD = "a\nb\nc\nd\ne\nf\ng\nh\n"
 

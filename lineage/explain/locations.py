@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from lineage.capture.project import Project
     from lineage.capture.source import Source
-    from lineage.explain import FileDiff
+    from lineage.explain.changes import FileDiff
 
 Place = dict[str, Any]
 """``{"path", "line"}``: relative to the top of the repository; the line from 1, or None."""

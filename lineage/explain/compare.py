@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage.contract.results import NamedPipeline
 from lineage.errors import LineageError, NotFound
-from lineage.explain import Explainer
+from lineage.explain.changes import Explainer
 from lineage.identity.pipeline import changes_between
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lineage.errors import CarryRefused, NotFound
-from lineage.explain import Explainer, Explanation
+from lineage.explain.changes import Explainer, Explanation
 from lineage.guard.decision import Basis, Verdict
 from lineage.identity.pipeline import changes_between
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage.capture.equivalence import same_behaviour
 from lineage.errors import LineageError
+from lineage.explain.equivalence import same_behaviour
 from lineage.identity.digest import blake3_of
 from lineage.identity.pipeline import ABSENT, Change, ChangeKind
 

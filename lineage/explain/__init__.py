@@ -1,0 +1,1 @@
+"""Why two things differ, in a person's words."""
