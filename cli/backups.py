@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lineage.acting import actor
+from lineage.workflows.actor import actor
 
 from . import output
 from .options import Env, Expect, Json, Model, Reason, Ref, project_and_registry, registry
@@ -34,8 +34,8 @@ def check(
 
     Exit 6 where a production slot that serves has no backup that is ready.
     """
-    from lineage import storing
     from lineage.errors import IntegrityFailure
+    from lineage.workflows import weights as storing
 
     with project_and_registry() as (project, found):
         slots = storing.check_backups(found, env, model, deep=deep, actor=actor(project))
@@ -89,9 +89,10 @@ def set_(
     as_json: Json = False,
 ) -> None:
     """Let a version stand by behind what serves, if it could take over at once."""
-    from lineage import storing, workflow
     from lineage.errors import UsageError
     from lineage.identity.references import Reference
+    from lineage.workflows import weights as storing
+    from lineage.workflows import workflow
 
     if Reference.parse(ref).model != model:
         raise UsageError(f"{ref} is no version of {model}.", remedy=f"Write it as {model}@NUMBER.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lineage.acting import actor
+from lineage.workflows.actor import actor
 
 from . import output
 from .options import DryRun, Json, project_and_registry, registry

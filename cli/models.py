@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lineage.acting import actor
+from lineage.workflows.actor import actor
 
 from . import output
 from .options import (
@@ -63,12 +63,12 @@ def register(
     With a command behind --, the training is run here first, and nothing is registered where what
     it was made from changed meanwhile.
     """
-    from lineage import workflow
     from lineage.contract.captured import Wanted
     from lineage.errors import UsageError
     from lineage.identity.components import check_kind
     from lineage.identity.digest import Digest
     from lineage.identity.references import check_name
+    from lineage.workflows import workflow
 
     check_name("model", model)
     words = behind_dashes(command)
@@ -83,7 +83,7 @@ def register(
     asked = workflow.Registering(wanted, parent, store=store)
     with project_and_registry() as (project, found):
         if words:
-            from lineage.believed import run_and_capture
+            from lineage.workflows.recorded_runs import run_and_capture
 
             made, run = run_and_capture(project, model, wanted, words, quiet_stdout=as_json)
             asked = replace(asked, captured=made, run=run)
@@ -146,8 +146,8 @@ def validate(
     --failed. --failed always wins. With a command behind --, it is run here: it must exit 0 and
     write the metrics, and what the version is made of must be here and stay the same meanwhile.
     """
-    from lineage import workflow
     from lineage.errors import UsageError
+    from lineage.workflows import workflow
 
     words = behind_dashes(command)
     wanted = workflow.Validating(metrics, passed, pipeline, tuple(data or ()))
@@ -161,7 +161,7 @@ def validate(
         if carry_over:
             done = workflow.carry_over(project, found, ref, pipeline, actor=who)
         elif words:
-            from lineage.believed import run_and_validate
+            from lineage.workflows.recorded_runs import run_and_validate
 
             done = run_and_validate(
                 project, found, ref, wanted, words, quiet_stdout=as_json, actor=who
@@ -192,8 +192,8 @@ def verify(
     Every byte is read, but for --quick. Weights that are in no store are looked for where they were
     registered. Exit 6 where no store has them as they were registered, 7 where none answers.
     """
-    from lineage import workflow
     from lineage.errors import IntegrityFailure, StoreUnreachable, UsageError
+    from lineage.workflows import workflow
 
     if (ref is None) != all_:
         raise UsageError(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lineage.acting import actor
+from lineage.workflows.actor import actor
 
 from . import output
 from .options import (
@@ -137,7 +137,7 @@ def deploy(
 
     Refused (3) where a serving model would be left without a passing validation on it.
     """
-    from lineage import workflow
+    from lineage.workflows import workflow
 
     asked = waivers(waive, reason, until)
     with project_and_registry() as (project, found):

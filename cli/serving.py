@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lineage.acting import actor
+from lineage.workflows.actor import actor
 
 from . import output
 from .options import (
@@ -53,8 +53,8 @@ def guard(
     Exit 0 where it may, 3 where it may not; anything but 0 blocks. The format github prints
     annotations and appends a summary to $GITHUB_STEP_SUMMARY.
     """
-    from lineage import workflow
     from lineage.errors import GuardRefused, UsageError
+    from lineage.workflows import workflow
 
     from . import reports
 
@@ -86,7 +86,8 @@ def promote(
 
     What served before becomes the backup, if it could take over at once.
     """
-    from lineage import storing, workflow
+    from lineage.workflows import weights as storing
+    from lineage.workflows import workflow
 
     asked = waivers(waive, reason, until)
     with project_and_registry() as (project, found), workflow.explaining(project, found):
@@ -116,7 +117,8 @@ def rollback(
 
     What served before neither becomes the backup nor is promoted again without a new validation.
     """
-    from lineage import storing, workflow
+    from lineage.workflows import weights as storing
+    from lineage.workflows import workflow
 
     asked = waivers(waive, reason, until)
     with project_and_registry() as (project, found), workflow.explaining(project, found):
@@ -175,7 +177,7 @@ def release(
 
     The plan is printed first: what moves, and what becomes of each backup.
     """
-    from lineage import workflow
+    from lineage.workflows import workflow
 
     asked = waivers(waive, reason, until)
     name, at, digest = pipeline.partition("@")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lineage.acting import actor
+from lineage.workflows.actor import actor
 
 from . import output
 from .options import Json, State
@@ -19,7 +19,7 @@ def init(as_json: Json = False) -> None:
     What is there is kept: running it again changes nothing.
     """
     from lineage.capture.project import opened
-    from lineage.setup import initialise
+    from lineage.workflows.init import initialise
 
     with opened() as project:
         done = initialise(project, State.registry, actor=actor(project))

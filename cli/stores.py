@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lineage.acting import actor
+from lineage.workflows.actor import actor
 
 from . import output
 from .options import Json, Ref, project_and_registry, registry
@@ -38,8 +38,8 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Let the registry know a store, once it could be opened from here."""
-    from lineage import storing
     from lineage.errors import UsageError
+    from lineage.workflows import weights as storing
 
     settings: dict[str, Any] = {}
     for text in config or ():
@@ -79,7 +79,7 @@ def copy(
     as_json: Json = False,
 ) -> None:
     """Bring the weights of a version to another store: one that does not share the first's fate."""
-    from lineage import storing
+    from lineage.workflows import weights as storing
 
     with project_and_registry() as (project, found):
         stored, new = storing.copy_to(found, ref, to, actor=actor(project))
@@ -104,7 +104,7 @@ def put(
 
     Exit 6 where the path does not hold what was registered.
     """
-    from lineage import storing
+    from lineage.workflows import weights as storing
 
     with project_and_registry() as (project, found):
         stored = storing.put_back(project, found, ref, path, to, actor=actor(project))
@@ -177,8 +177,8 @@ def gc(
     Kept are what serves, stands by or could; what those were made from; the same weights under
     another version; the newest ones and the lately used. The versions and their digests stay.
     """
-    from lineage import collecting
     from lineage.contract.requests import Keeping
+    from lineage.workflows import gc as collecting
 
     keeping = Keeping(keep_last, keep_days)
     with project_and_registry() as (project, found):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lineage.acting import actor
+from lineage.workflows.actor import actor
 
 from . import output
 from .options import Json, project_and_registry, registry

@@ -70,9 +70,9 @@ def register(
         StoreUnreachable: the weights cannot be stored; nothing was recorded.
         RegistryUnreachable: the registry cannot be asked.
     """
-    from lineage import workflow
     from lineage.contract.captured import Wanted
     from lineage.identity.components import check_kind
+    from lineage.workflows import workflow
 
     chosen = check_kind(kind)
     items = tuple(os.fspath(item) for item in data)
@@ -107,7 +107,7 @@ def validate(
     """
     from collections.abc import Mapping as AnyMapping
 
-    from lineage import workflow
+    from lineage.workflows import workflow
 
     values = dict(metrics) if isinstance(metrics, AnyMapping) else None
     file = None if isinstance(metrics, AnyMapping) else _text(metrics)
@@ -122,7 +122,7 @@ def may_serve(reference: str, environment: str = PRODUCTION) -> Decision:
     Raises:
         NotFound: the version or the environment does not exist.
     """
-    from lineage import workflow
+    from lineage.workflows import workflow
 
     with _opened() as (project, registry, _):
         return workflow.guard(project, registry, reference, environment)
@@ -142,7 +142,8 @@ def promote(
         NotFound: the version or the environment does not exist.
         Conflict: the slot's revision is not ``expect_revision``.
     """
-    from lineage import storing, workflow
+    from lineage.workflows import weights as storing
+    from lineage.workflows import workflow
 
     with _opened() as (project, registry, actor), workflow.explaining(project, registry):
         storing.glance_before(registry, reference, environment, actor=actor)
@@ -158,7 +159,8 @@ def rollback(model: str, environment: str = PRODUCTION, *, reason: str | None = 
         NotFound: there is no backup.
         GuardRefused: the backup may not serve.
     """
-    from lineage import storing, workflow
+    from lineage.workflows import weights as storing
+    from lineage.workflows import workflow
 
     with _opened() as (project, registry, actor), workflow.explaining(project, registry):
         storing.glance(registry, [f"{model}@{environment}/backup"], actor=actor)
@@ -290,8 +292,8 @@ def follow(
         StoreUnreachable: no store that could have them can be used.
         RegistryUnreachable: the registry cannot be asked.
     """
-    from lineage import acting
     from lineage.host import follow as following
+    from lineage.workflows import actor as acting
 
     with opened() as project:
         url, actor = project.registry_url(), acting.actor(project)
@@ -335,7 +337,7 @@ def serving_of(
 
 @contextmanager
 def _opened() -> Iterator[tuple[Project, AnyRegistry, str]]:
-    from lineage import acting
+    from lineage.workflows import actor as acting
 
     with opened() as project, connect(project.registry_url()) as registry:
         yield project, registry, acting.actor(project)

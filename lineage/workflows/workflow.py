@@ -92,7 +92,7 @@ def register(
         UsageError: a name or the configuration is not valid.
         NotFound: the parent does not exist.
     """
-    from lineage import storing
+    from lineage.workflows import weights as storing
 
     check_name("model", model)
     stores = asked.store or asked.wanted.kind is Kind.PRODUCTION
@@ -210,7 +210,7 @@ def verify(
     Raises:
         NotFound: the version does not exist, or has no weights.
     """
-    from lineage import storing
+    from lineage.workflows import weights as storing
 
     if registry.stored(reference).copies:
         stored, looks = storing.verify(registry, reference, deep=deep, actor=actor)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.hashing.files import Progress
     from lineage.identity.components import DataVersion
-    from lineage.workflow import Validating
+    from lineage.workflows.workflow import Validating
 
 
 def run_and_validate(
