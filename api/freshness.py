@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
 
-from lineage.connecting import without_password
+from lineage.connection import without_password
 from lineage.database import postgresql, sqlite
 from lineage.errors import RegistryUnreachable
 

@@ -18,7 +18,7 @@ from fastapi import Request
 from fastapi.security.http import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
-from lineage import times
+from lineage import timestamps
 from lineage.errors import LineageError, NotAuthenticated, NotPermitted, TooManyAttempts
 from lineage.registry import tokens
 from lineage.registry.access import LONGEST_NAME, Principal, Scope
@@ -98,7 +98,7 @@ class Gate:
                 self._met.add(key)
             if version == self._seen and len(self._known) < MOST_KNOWN:
                 self._known[key] = principal
-        tokens.check_time(principal, times.now())
+        tokens.check_time(principal, timestamps.now())
         if principal.token is not None and self._use_is_to_be_noted(principal.token):
             noting = asyncio.create_task(run_in_threadpool(self._note_use, principal.token))
             self._noting.add(noting)
@@ -142,7 +142,7 @@ class Gate:
     def _note_use(self, identity: str) -> None:
         """Write down that a token was used; a registry that is busy can still be read."""
         with suppress(LineageError):
-            self._registry.token_used(identity, times.now())
+            self._registry.token_used(identity, timestamps.now())
 
 
 def _anybody(request: Request) -> Principal:

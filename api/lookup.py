@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from typing_extensions import override
 
-from lineage import strict_json, times
+from lineage import strict_json, timestamps
 from lineage.registry.access import Scope
 
 from .answers import JSON
@@ -69,7 +69,7 @@ class Lookups:
         """
         key = (environment, model)
         known = self._known.get(key)
-        if known is None or (known.until is not None and known.until <= times.now()):
+        if known is None or (known.until is not None and known.until <= timestamps.now()):
             known = await run_in_threadpool(self._read, environment, model)
             if self._seen == versions.registry and len(self._known) < MOST:
                 self._known[key] = known

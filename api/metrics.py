@@ -18,7 +18,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
-from lineage import times
+from lineage import timestamps
 from lineage.errors import LineageError
 from lineage.registry.observations import STATES
 
@@ -154,7 +154,7 @@ def _backups(found: Iterable[Serving]) -> Iterator[GaugeMetricFamily]:
         state = slot.readiness
         ready.add_metric(labels, int(state is not None and state.ready))
         if state is not None and state.checked_at is not None:
-            checked.add_metric(labels, times.moment(state.checked_at).timestamp())
+            checked.add_metric(labels, timestamps.moment(state.checked_at).timestamp())
     yield ready
     yield checked
 

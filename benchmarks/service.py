@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from sqlalchemy import text
 
-from lineage.connecting import connect
+from lineage.connection import connect
 from lineage.contract import codec
 from lineage.contract.captured import Captured, CapturedPipelineVersion
 from lineage.contract.requests import NewToken

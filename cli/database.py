@@ -80,7 +80,7 @@ def upgrade(as_json: Json = False) -> None:
 def check(as_json: Json = False) -> None:
     """Check the database: the file, the keys, the schema, the triggers."""
     from lineage.capture.project import opened
-    from lineage.connecting import check as run
+    from lineage.connection import check as run
 
     with opened() as project:
         result = run(project.registry_url(State.registry))
@@ -132,7 +132,7 @@ def _database() -> str:
         UsageError: it is behind a server.
     """
     from lineage.capture.project import opened
-    from lineage.connecting import is_remote
+    from lineage.connection import is_remote
     from lineage.errors import UsageError
 
     with opened() as project:

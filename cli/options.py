@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lineage.capture.project import Project
-    from lineage.connecting import AnyRegistry
+    from lineage.connection import AnyRegistry
     from lineage.contract.requests import WaiverRequest
 
 
@@ -100,7 +100,7 @@ def registry() -> Iterator[AnyRegistry]:
 def project_and_registry() -> Iterator[tuple[Project, AnyRegistry]]:
     """The project here, and its registry."""
     from lineage.capture.project import opened
-    from lineage.connecting import connect
+    from lineage.connection import connect
 
     with opened() as project, connect(project.registry_url(State.registry)) as found:
         yield project, found
@@ -125,7 +125,7 @@ def behind_dashes(command: list[str] | None) -> list[str]:
 def waivers(codes: list[str] | None, reason: str | None, until: str | None) -> WaiverRequest | None:
     """What `--waive`, `--reason` and `--until` ask for."""
     from lineage.contract.requests import WaiverRequest
-    from lineage.times import now, parse_time
+    from lineage.timestamps import now, parse_time
 
     end = parse_time(until) if until is not None else None
     return WaiverRequest.checked(codes or (), reason, end, now())

@@ -81,7 +81,7 @@ def serve(
 
     from lineage import logs
     from lineage.capture.project import opened
-    from lineage.connecting import connect, is_remote
+    from lineage.connection import connect, is_remote
     from lineage.errors import UsageError
 
     with opened() as project:

@@ -28,7 +28,7 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from lineage.connecting import AnyRegistry
+    from lineage.connection import AnyRegistry
     from lineage.contract.results import Moved, Serving
 
 
@@ -306,7 +306,7 @@ def _look(
 
 def _watch(model: str | None, env: str | None, every: float, as_json: bool) -> None:
     """Print each slot when it is not what it was; one JSON document a line under --json."""
-    from lineage.times import now
+    from lineage.timestamps import now
 
     seen: dict[tuple[str, str], str] = {}
     with registry() as found:
@@ -337,8 +337,8 @@ def _essence(document: dict[str, Any]) -> str:
 
 def _last_known(model: str, environment: str, oldest: str) -> Serving:
     from lineage.capture.project import opened
-    from lineage.here import serving_of
-    from lineage.times import span
+    from lineage.python_api import serving_of
+    from lineage.timestamps import span
 
     with opened() as project:
         url = project.registry_url(State.registry)

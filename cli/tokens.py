@@ -47,7 +47,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make a token. It is shown once: keep it where secrets are kept."""
-    from lineage import times
+    from lineage import timestamps
     from lineage.contract.requests import NewToken, expiry
 
     new = NewToken(
@@ -55,7 +55,7 @@ def create(
         tuple(scope),
         tuple(env) if env else None,
         tuple(model) if model else None,
-        expiry(expires, times.now()),
+        expiry(expires, timestamps.now()),
     )
     with project_and_registry() as (project, found):
         made = found.create_token(new, actor=actor(project))

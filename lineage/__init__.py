@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lineage.connecting import connect
+    from lineage.connection import connect
     from lineage.errors import LineageError
-    from lineage.here import (
+    from lineage.python_api import (
         follow,
         may_serve,
         promote,
@@ -45,7 +45,7 @@ __all__ = [
 _HOMES = {
     "LineageError": "lineage.errors",
     "Registry": "lineage.registry.registry",
-    "connect": "lineage.connecting",
+    "connect": "lineage.connection",
 } | dict.fromkeys(
     (
         "follow",
@@ -58,7 +58,7 @@ _HOMES = {
         "serving",
         "validate",
     ),
-    "lineage.here",
+    "lineage.python_api",
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from lineage import times
+from lineage import timestamps
 
 
 class JsonLines(logging.Formatter):
@@ -18,7 +18,7 @@ class JsonLines(logging.Formatter):
     @override
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "at": times.now(),
+            "at": timestamps.now(),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),

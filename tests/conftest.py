@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lineage.connecting import connect
+from lineage.connection import connect
 from lineage.contract.captured import Captured, CapturedPipelineVersion
 from lineage.database.schema import upgrade
 from lineage.identity.components import (

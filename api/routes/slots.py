@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
 
-from lineage import times
+from lineage import timestamps
 from lineage.contract import codec
 from lineage.contract.requests import Observed, WaiverRequest
 from lineage.contract.results import Moved, NamedPipeline
@@ -298,8 +298,8 @@ def waiver(body: bodies.WaiverBody | None) -> WaiverRequest | None:
     """
     if body is None:
         return None
-    until = times.parse_time(body.until) if body.until is not None else None
-    return WaiverRequest.checked(body.codes, body.reason, until, times.now())
+    until = timestamps.parse_time(body.until) if body.until is not None else None
+    return WaiverRequest.checked(body.codes, body.reason, until, timestamps.now())
 
 
 def _move(parts: Reads, call: Call, act: Any) -> Response:  # noqa: ANN401 - a move

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 
-from lineage import times
+from lineage import timestamps
 from lineage.contract.requests import NewToken
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
@@ -59,7 +59,7 @@ def tokens(
 def create(body: bodies.TokenBody, parts: Reads, call: Administers) -> Response:
     """The secret is shown once. An `Idempotency-Key` is not taken: its answer would be kept."""
     call.principal.require_unbound()
-    until = times.parse_time(body.expires_at) if body.expires_at is not None else None
+    until = timestamps.parse_time(body.expires_at) if body.expires_at is not None else None
     new = NewToken(
         body.name,
         tuple(body.scopes),

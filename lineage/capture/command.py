@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.errors import UsageError
-from lineage.times import now
+from lineage.timestamps import now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from lineage import times
+from lineage import timestamps
 from lineage.errors import UsageError
 from lineage.guard.policy import WAIVABLE
 from lineage.guard.rules import CODES
@@ -91,9 +91,9 @@ def expiry(text: str, now: str) -> str | None:
     """
     if text == "never":
         return None
-    if times.is_span(text):
-        return times.written(dt.datetime.fromisoformat(now) + times.span(text))
-    return to_come(times.parse_time(text), now)
+    if timestamps.is_span(text):
+        return timestamps.written(dt.datetime.fromisoformat(now) + timestamps.span(text))
+    return to_come(timestamps.parse_time(text), now)
 
 
 def to_come(until: str | None, now: str) -> str | None:

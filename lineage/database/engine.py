@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
-from lineage.connecting import LOCK_TIMEOUT
+from lineage.connection import LOCK_TIMEOUT
 from lineage.database import errors, sqlite, tables
 
 CONNECTIONS: Final = 15

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlmodel import col, delete
 
-from lineage import times
+from lineage import timestamps
 from lineage.database import tables
 from lineage.errors import KeyReused
 
@@ -44,7 +44,7 @@ def keep(
     """Keep an answer, and let go of those that are older than a week."""
     oldest = dt.datetime.fromisoformat(at) - dt.timedelta(days=KEPT_DAYS)
     session.exec(
-        delete(tables.KeptAnswer).where(col(tables.KeptAnswer.kept_at) < times.written(oldest))
+        delete(tables.KeptAnswer).where(col(tables.KeptAnswer.kept_at) < timestamps.written(oldest))
     )
     status, body = answer
     session.add(

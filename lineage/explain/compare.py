@@ -12,7 +12,7 @@ from lineage.identity.pipeline import changes_between
 
 if TYPE_CHECKING:
     from lineage.capture.project import Project
-    from lineage.connecting import AnyRegistry
+    from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.contract.results import FoundPipeline
 

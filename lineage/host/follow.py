@@ -21,8 +21,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from lineage import times
-from lineage.connecting import connect
+from lineage import timestamps
+from lineage.connection import connect
 from lineage.contract.requests import REPORT_HOLDS_FOR, Observed
 from lineage.contract.results import NamedPipeline
 from lineage.errors import LineageError, NotFound, PipelineMismatch, RegistryUnreachable
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from lineage.connecting import AnyRegistry
+    from lineage.connection import AnyRegistry
     from lineage.contract.results import Serving
 
 T = TypeVar("T")
@@ -132,7 +132,7 @@ class Following(Generic[T]):
         return self.loaded
 
     def _ask(self) -> Serving:
-        from lineage.here import serving_of
+        from lineage.python_api import serving_of
 
         return serving_of(self._url, self._model, self._environment, None, self._oldest)
 
@@ -153,7 +153,7 @@ class Following(Generic[T]):
         stored = self._stored(slot)
         path = download.pull(stored, cache=self._cache)
         value = self._load(path)
-        return Loaded(stored.ref, stored.digest, path, value, times.now())
+        return Loaded(stored.ref, stored.digest, path, value, timestamps.now())
 
     def _require_pipeline(self, slot: Serving) -> None:
         declared = slot.pipeline["digest"]

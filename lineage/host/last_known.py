@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from blake3 import blake3
 
-from lineage import times
-from lineage.connecting import without_password
+from lineage import timestamps
+from lineage.connection import without_password
 from lineage.contract import codec
 from lineage.errors import RegistryUnreachable
 
@@ -105,7 +105,7 @@ def _read(path: Path, model: str, environment: str) -> dict[str, Any] | None:
 
 def _write(path: Path, answer: Serving) -> None:
     """Keep an answer, whole or not at all; not being able to is no reason to fail."""
-    document = {"format": FORMAT, "answered_at": times.now(), "answer": answer.to_json()}
+    document = {"format": FORMAT, "answered_at": timestamps.now(), "answer": answer.to_json()}
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")

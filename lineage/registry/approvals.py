@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lineage import times
+from lineage import timestamps
 from lineage.database import events, policies, slots, tables, versions
 from lineage.errors import NotPermitted
 from lineage.guard.policy import same_person
@@ -37,7 +37,7 @@ def approve(session: Session, reference: str, environment: str, actor: str) -> d
     digest = deployed.digest if deployed else None
     given = policies.approvals_of(session, environment, version.id or 0, digest)
     _refuse_approval(policy, version, given, ref, environment, actor)
-    at = times.now()
+    at = timestamps.now()
     session.add(
         tables.Approval(
             version_id=version.id or 0,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 from sqlmodel import col, delete, func, or_, select
 
-from lineage import times
+from lineage import timestamps
 from lineage.contract.results import nothing_observed
 from lineage.database import slots, tables, versions
 from lineage.errors import Conflict, UsageError
@@ -66,9 +66,11 @@ def report(
         )
     row.weights = Digest(observed.weights)
     row.pipeline = Digest(observed.pipeline) if observed.pipeline is not None else None
-    row.loaded_at = times.parse_time(observed.loaded_at)
+    row.loaded_at = timestamps.parse_time(observed.loaded_at)
     row.reported_at, row.reported_by = at, actor
-    row.expires_at = times.written(times.moment(at) + dt.timedelta(seconds=observed.holds_for))
+    row.expires_at = timestamps.written(
+        timestamps.moment(at) + dt.timedelta(seconds=observed.holds_for)
+    )
     session.add(row)
     session.flush()
     return _json(row, _Declared.of(session, environment, model), at)
@@ -224,14 +226,14 @@ def _json(row: tables.Observation, declared: _Declared, at: str) -> dict[str, An
 
 
 def _seconds(since: str, at: str) -> float:
-    return max(0.0, (times.moment(at) - times.moment(since)).total_seconds())
+    return max(0.0, (timestamps.moment(at) - timestamps.moment(since)).total_seconds())
 
 
 def _make_room(session: Session, environment: str, model: str, at: str) -> None:
     """Forget instances that report no more; those that are too many are refused."""
     table = tables.Observation
     here = (col(table.environment) == environment, col(table.model) == model)
-    forgotten = times.written(times.moment(at) - FORGOTTEN_AFTER)
+    forgotten = timestamps.written(timestamps.moment(at) - FORGOTTEN_AFTER)
     session.exec(delete(table).where(*here, col(table.expires_at) < forgotten))
     query = select(func.count()).where(*here)
     if session.exec(query).one() < MOST:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select
 
-from lineage import times
+from lineage import timestamps
 from lineage.database import events, schema, slots, tables, versions
 from lineage.database.engine import read
 from lineage.errors import NotFound
@@ -234,7 +234,7 @@ class RegistryReader:
             now = slots.Running(session, where.name).of(version.pipeline)
             moves = running is not None and (now is None or now.digest != running.identity)
             if running is not None and moves and version.pipeline is not None:
-                supposed = slots.Runs(version.pipeline, running.identity, times.now())
+                supposed = slots.Runs(version.pipeline, running.identity, timestamps.now())
                 known = session.get(tables.PipelineVersion, (version.pipeline, running.identity))
                 unrecorded = running if known is None else None
             runs = slots.Running(session, where.name, supposed)
@@ -252,7 +252,7 @@ class RegistryReader:
             NotFound: there is no such model or environment.
             UsageError: the time cannot be read.
         """
-        moment = times.parse_time(at) if at is not None else None
+        moment = timestamps.parse_time(at) if at is not None else None
         with self._read() as session:
             slots.require_environment(session, environment)
             versions.require_model(session, model)
@@ -312,7 +312,7 @@ class RegistryReader:
         from lineage.registry import observations
 
         with self._read() as session:
-            return observations.listed(session, environment, model, times.now())
+            return observations.listed(session, environment, model, timestamps.now())
 
     def observed(
         self, environment: str | None = None, model: str | None = None
@@ -334,7 +334,7 @@ class RegistryReader:
                 return []
             from lineage.registry import observations
 
-            return observations.summaries(session, environment, model, times.now())
+            return observations.summaries(session, environment, model, timestamps.now())
 
     def copies_in(self, store: str) -> tuple[StoredWeights, ...]:
         """The weights that a store holds, each with that copy alone, by version.
@@ -356,7 +356,7 @@ class RegistryReader:
         from lineage.registry import retention
 
         with self._read() as session:
-            return retention.unneeded(session, keeping, times.now())
+            return retention.unneeded(session, keeping, timestamps.now())
 
     def stores(self) -> list[dict[str, Any]]:
         """Every store of weights, by name."""
@@ -412,7 +412,7 @@ class RegistryReader:
         from lineage.registry import tokens
 
         with self._read() as session:
-            return tokens.authenticate(session, token, times.now())
+            return tokens.authenticate(session, token, timestamps.now())
 
     def audit(self) -> Audit:
         """Check the chain of events, and that it tells the present state."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import select
 
-from lineage import times
+from lineage import timestamps
 from lineage.contract.results import NamedPipeline, Registered
 from lineage.database import events, slots, tables, versions
 from lineage.errors import Conflict, NotFound, UsageError
@@ -79,7 +79,7 @@ def register(
         _require_complete(components)
     parent_row = versions.find_version(session, Reference.parse(parent)) if parent else None
     same = versions.same_version(session, model, kind, components, captured.pipeline_name)
-    at = times.now()
+    at = timestamps.now()
     if same is not None:
         weights_records.add_copies(session, same, captured.stored, at, actor)
         return views.registered(session, same, created=False)
@@ -155,7 +155,7 @@ def validate(
         NotFound: the version or the named pipeline version does not exist.
         UsageError: the pipeline is not the one that the version was registered with.
     """
-    at = times.now()
+    at = timestamps.now()
     version, target = _pair(session, reference, pipeline, at, actor)
     metrics, run = verdict.metrics, verdict.run
     row = tables.Validation(
@@ -188,7 +188,7 @@ def carry_over(
         NotFound: the version, its validation or the named pipeline version does not exist.
         Conflict: the validation is no longer a pass that counts, or carried itself.
     """
-    at = times.now()
+    at = timestamps.now()
     version, target = _pair(session, reference, pipeline, at, actor)
     root = session.get(tables.Validation, rests_on)
     if root is None or root.version_id != version.id:

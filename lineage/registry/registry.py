@@ -10,8 +10,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from lineage import times
-from lineage.connecting import LOCK_TIMEOUT
+from lineage import timestamps
+from lineage.connection import LOCK_TIMEOUT
 from lineage.database import schema, slots, versions
 from lineage.database.engine import open_engine, write
 from lineage.errors import LineageError
@@ -94,7 +94,7 @@ class Registry(RegistryReader):
         from lineage.registry import environments
 
         with self._write() as session:
-            return environments.create(session, name, kind, times.now(), actor)
+            return environments.create(session, name, kind, timestamps.now(), actor)
 
     def apply_environments(
         self, declared: Sequence[DeclaredEnvironment], *, dry_run: bool = False, actor: str
@@ -109,7 +109,7 @@ class Registry(RegistryReader):
         from lineage.registry import environments
 
         with self._write() as session:
-            plan = environments.apply(session, declared, times.now(), actor)
+            plan = environments.apply(session, declared, timestamps.now(), actor)
             if dry_run:
                 session.rollback()
         return plan
@@ -125,7 +125,7 @@ class Registry(RegistryReader):
         from lineage.registry import records
 
         with self._write() as session:
-            return records.add_model(session, name, times.now(), actor)
+            return records.add_model(session, name, timestamps.now(), actor)
 
     def register(
         self,
@@ -165,7 +165,7 @@ class Registry(RegistryReader):
         from lineage.registry import weights as weights_records
 
         with self._write() as session:
-            return weights_records.add_store(session, address, times.now(), actor)
+            return weights_records.add_store(session, address, timestamps.now(), actor)
 
     def add_copy(self, reference: str, copy: NewCopy, *, actor: str) -> StoredWeights:
         """Record that a store holds the weights of a version; they were read back from it.
@@ -179,7 +179,7 @@ class Registry(RegistryReader):
 
         with self._write() as session:
             version = versions.find_version(session, Reference.parse(reference))
-            weights_records.add_copies(session, version, (copy,), times.now(), actor)
+            weights_records.add_copies(session, version, (copy,), timestamps.now(), actor)
             return copies.stored(session, version)
 
     def record_looks(
@@ -204,7 +204,9 @@ class Registry(RegistryReader):
         from lineage.registry import weights as weights_records
 
         with self._write() as session:
-            return weights_records.looks(session, reference, looks, backup_in, times.now(), actor)
+            return weights_records.looks(
+                session, reference, looks, backup_in, timestamps.now(), actor
+            )
 
     def remove_copy(
         self, reference: str, store: str, keeping: Keeping, *, actor: str
@@ -220,7 +222,7 @@ class Registry(RegistryReader):
         from lineage.registry import retention
 
         with self._write() as session:
-            return retention.remove(session, reference, store, keeping, times.now(), actor)
+            return retention.remove(session, reference, store, keeping, timestamps.now(), actor)
 
     def record_weights(self, reference: str, state: str, place: str, *, actor: str) -> str:
         """Record what a look for the weights of a version found; the version's reference.
@@ -340,7 +342,9 @@ class Registry(RegistryReader):
         with self._write() as session:
             slots.require_environment(session, environment)
             version = versions.find_version(session, parsed)
-            request = moves.Request(environment, actor, times.now(), reason, expect_revision, waive)
+            request = moves.Request(
+                environment, actor, timestamps.now(), reason, expect_revision, waive
+            )
             return moves.promote(session, request, version)
 
     def rollback(
@@ -365,7 +369,9 @@ class Registry(RegistryReader):
 
         with self._write() as session:
             versions.require_model(session, model)
-            request = moves.Request(environment, actor, times.now(), reason, expect_revision, waive)
+            request = moves.Request(
+                environment, actor, timestamps.now(), reason, expect_revision, waive
+            )
             return moves.rollback(session, request, model)
 
     def set_backup(
@@ -390,7 +396,7 @@ class Registry(RegistryReader):
         with self._write() as session:
             slots.require_environment(session, environment)
             version = versions.find_version(session, parsed)
-            request = moves.Request(environment, actor, times.now(), reason, expect_revision)
+            request = moves.Request(environment, actor, timestamps.now(), reason, expect_revision)
             return moves.stand_by(session, request, version)
 
     def retire(
@@ -412,7 +418,7 @@ class Registry(RegistryReader):
 
         with self._write() as session:
             versions.require_model(session, model)
-            request = moves.Request(environment, actor, times.now(), reason, expect_revision)
+            request = moves.Request(environment, actor, timestamps.now(), reason, expect_revision)
             return moves.retire(session, request, model)
 
     def release(
@@ -453,7 +459,9 @@ class Registry(RegistryReader):
         with self._write() as session:
             slots.require_environment(session, environment)
             promoted = [versions.find_version(session, reference) for reference in parsed]
-            request = moves.Request(environment, actor, times.now(), reason, waive=waive, seen=seen)
+            request = moves.Request(
+                environment, actor, timestamps.now(), reason, waive=waive, seen=seen
+            )
             target = records.pipeline_row(session, pipeline, None, request.at, actor)
             moved = moves.release(session, request, target, promoted)
             if dry_run:
@@ -479,7 +487,9 @@ class Registry(RegistryReader):
         from lineage.registry import observations
 
         with self._write() as session:
-            return observations.report(session, environment, model, observed, times.now(), actor)
+            return observations.report(
+                session, environment, model, observed, timestamps.now(), actor
+            )
 
     def create_token(self, new: NewToken, *, actor: str) -> dict[str, Any]:
         """Make a bearer token; JSON of it with the ``token`` itself, which is never shown again.
@@ -490,7 +500,7 @@ class Registry(RegistryReader):
         from lineage.registry import tokens
 
         with self._write() as session:
-            return tokens.create(session, new, times.now(), actor)
+            return tokens.create(session, new, timestamps.now(), actor)
 
     def revoke_token(self, identity: str, *, actor: str) -> dict[str, Any]:
         """Let a token open nothing from now on; JSON of it.
@@ -501,7 +511,7 @@ class Registry(RegistryReader):
         from lineage.registry import tokens
 
         with self._write() as session:
-            return tokens.revoke(session, identity, times.now(), actor)
+            return tokens.revoke(session, identity, timestamps.now(), actor)
 
     def token_used(self, identity: str, at: str) -> None:
         """Note when a token was used last."""
@@ -531,4 +541,4 @@ class Registry(RegistryReader):
         from lineage.database import idempotency
 
         with self._write() as session:
-            idempotency.keep(session, principal, key, request, (status, body), times.now())
+            idempotency.keep(session, principal, key, request, (status, body), timestamps.now())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlmodel import col, func, select
 
-from lineage import times
+from lineage import timestamps
 from lineage.database import events, policies, slots, tables, versions
 from lineage.database import weights as copies
 from lineage.errors import Conflict, NotFound, UsageError
@@ -118,7 +118,7 @@ def _needed(
     at: str,
 ) -> set[int | None]:
     """The versions whose weights something can still need."""
-    since = times.written(times.moment(at) - dt.timedelta(days=keeping.days))
+    since = timestamps.written(timestamps.moment(at) - dt.timedelta(days=keeping.days))
     held = {row.id: row for row in rows}
     kept: set[int | None] = _standing(session) | _candidates(session)
     for row in held.values():

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from sqlalchemy import func, select, text
 from sqlmodel import SQLModel
 
-from lineage.connecting import without_password
+from lineage.connection import without_password
 from lineage.database import schema, sqlite, tables
 from lineage.database.engine import open_engine, transaction
 from lineage.errors import Conflict, IntegrityFailure, RegistryUnreachable, UsageError

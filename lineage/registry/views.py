@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select
 
-from lineage import times
+from lineage import timestamps
 from lineage.contract.results import FoundPipeline, Occupying, Registered, Serving, Step
 from lineage.database import events, policies, slots, tables, versions
 from lineage.identity.references import Reference
@@ -170,7 +170,7 @@ def _waivers(session: Session, slot: tables.Slot | None, pipeline: str | None) -
         return {}
     running = slots.Running(session, slot.environment).of(pipeline)
     in_force = policies.waivers_in_force(
-        session, slot, slot.serving_version_id, running, times.now()
+        session, slot, slot.serving_version_id, running, timestamps.now()
     )
     return {"waivers": in_force, "rests_on": policies.waiver_by_id(session, slot.serving_waiver_id)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage import times
+from lineage import timestamps
 from lineage.database import events, tables, versions
 from lineage.database import weights as copies
 from lineage.errors import Conflict, NotFound
@@ -121,7 +121,7 @@ def weights(session: Session, reference: str, state: str, place: str, actor: str
     """
     version = versions.find_version(session, Reference.parse(reference))
     ref = f"{version.model}@{version.number}"
-    at = times.now()
+    at = timestamps.now()
     session.add(
         tables.WeightsCheck(
             version_id=version.id or 0, state=state, place=place, checked_at=at, checked_by=actor
@@ -159,7 +159,7 @@ def _ensure_store(
 
 def _require_quiet(session: Session, store: str, at: str) -> None:
     """Refuse a copy in a store that something is being removed from: it may be these bytes."""
-    since = times.written(times.moment(at) - REMOVING)
+    since = timestamps.written(timestamps.moment(at) - REMOVING)
     if copies.removed_lately(session, store, since):
         raise Conflict(
             f"Weights were removed from store {store} less than ten minutes ago.",

@@ -14,7 +14,7 @@ from lineage.weights import check
 from lineage.weights.store import open_store
 
 if TYPE_CHECKING:
-    from lineage.connecting import AnyRegistry
+    from lineage.connection import AnyRegistry
     from lineage.contract.requests import Keeping
     from lineage.weights.store import Store
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.config import file as config_file
-from lineage.connecting import connect, is_remote, without_password
+from lineage.connection import connect, is_remote, without_password
 from lineage.database.schema import upgrade
 from lineage.errors import UsageError
 from lineage.identity.components import EnvironmentKind

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lineage.capture.project import Project
-    from lineage.connecting import AnyRegistry
+    from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.hashing.files import Progress
     from lineage.identity.components import DataVersion

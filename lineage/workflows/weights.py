@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lineage.capture.project import Project
-    from lineage.connecting import AnyRegistry
+    from lineage.connection import AnyRegistry
     from lineage.contract.captured import Captured, Wanted
     from lineage.contract.results import Serving
     from lineage.hashing.files import Progress

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from lineage.capture.project import Project
-    from lineage.connecting import AnyRegistry
+    from lineage.connection import AnyRegistry
     from lineage.contract.captured import Captured, CapturedPipelineVersion, Wanted
     from lineage.contract.results import Registered
     from lineage.guard.decision import Check, Decision

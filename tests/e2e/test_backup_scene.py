@@ -15,7 +15,7 @@ import httpx
 import pytest
 from blake3 import blake3
 
-from lineage.connecting import connect
+from lineage.connection import connect
 from lineage.contract.requests import NewToken
 
 from ..conftest import BIN, ENVIRONMENT, Workspace

@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 import pytest
 
-from lineage.connecting import connect
+from lineage.connection import connect
 from lineage.contract import codec
 
 from ..conftest import BIN, ENVIRONMENT, captured, captured_pipeline, make_registry

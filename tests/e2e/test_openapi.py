@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lineage.connecting import connect
+from lineage.connection import connect
 from lineage.contract.requests import NewToken
 from lineage.registry.access import Scope
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from lineage.connecting import connect
+from lineage.connection import connect
 from lineage.contract.requests import NewToken
 
 from ..conftest import BIN, ENVIRONMENT, add_validated, captured_pipeline, make_registry

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lineage.connecting import connect
+from lineage.connection import connect
 from lineage.weights.copies import NewCopy, StoreAddress
 
 from ..conftest import BIN, ENVIRONMENT, FILE_AND_SERVER

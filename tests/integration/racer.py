@@ -9,7 +9,7 @@ import random
 import sys
 from typing import TYPE_CHECKING
 
-from lineage.connecting import connect
+from lineage.connection import connect
 from lineage.contract.results import NamedPipeline
 from lineage.errors import Conflict, GuardRefused, NotFound
 

@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from lineage import times
+from lineage import timestamps
 from lineage.contract.captured import Captured
 from lineage.contract.requests import DeclaredEnvironment, Keeping, Observed
 from lineage.errors import Conflict, GuardRefused, NotFound, UsageError
@@ -297,7 +297,7 @@ def test_weights_that_are_not_there(registry):
 
 
 def report(registry, instance: str, weights: str, pipeline_digest=None, **more):
-    observed = Observed(instance, weights, times.now(), pipeline_digest, **more)
+    observed = Observed(instance, weights, timestamps.now(), pipeline_digest, **more)
     return registry.report("churn", "production", observed, actor="host")
 
 
@@ -346,12 +346,14 @@ def test_old_reports_are_unknown_and_then_forgotten(filled, monkeypatch):
     real = dt.datetime.now
     for seconds, state in ((9, "in-step"), (11, "unknown")):
         ahead = dt.timedelta(seconds=seconds)
-        monkeypatch.setattr(times, "now", lambda ahead=ahead: times.written(real(dt.UTC) + ahead))
+        monkeypatch.setattr(
+            timestamps, "now", lambda ahead=ahead: timestamps.written(real(dt.UTC) + ahead)
+        )
         (found,) = filled.observed()
         assert found["state"] == state
         assert filled.observations("churn", "production")[0]["state"] == state
     ahead = dt.timedelta(days=2)
-    monkeypatch.setattr(times, "now", lambda: times.written(real(dt.UTC) + ahead))
+    monkeypatch.setattr(timestamps, "now", lambda: timestamps.written(real(dt.UTC) + ahead))
     report(filled, "b", slot(filled).weights)
     assert [row["instance"] for row in filled.observations("churn", "production")] == ["b"]
 
@@ -448,6 +450,6 @@ def test_instances_are_bounded(filled, monkeypatch):
     assert report(filled, "i7", weights)["state"] == "in-step", "who is known may go on"
     real = dt.datetime.now
     ahead = dt.timedelta(seconds=60)
-    monkeypatch.setattr(times, "now", lambda: times.written(real(dt.UTC) + ahead))
+    monkeypatch.setattr(timestamps, "now", lambda: timestamps.written(real(dt.UTC) + ahead))
     report(filled, "more", weights)
     assert filled.observed()[0]["instances"] == 16

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import event
 
-from lineage.connecting import connect
+from lineage.connection import connect
 from lineage.database.engine import open_engine
 from lineage.errors import RegistryUnreachable
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lineage.connecting import connect
+from lineage.connection import connect
 from lineage.database.engine import open_engine, transaction
 
 from ..conftest import BOTH, add_validated, captured_pipeline

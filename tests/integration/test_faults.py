@@ -15,8 +15,8 @@ import httpx
 import psutil
 import pytest
 
-from lineage import here
-from lineage.connecting import connect
+from lineage import python_api
+from lineage.connection import connect
 from lineage.database.engine import open_engine, transaction
 from lineage.database.schema import upgrade
 from lineage.errors import IntegrityFailure, RegistryUnreachable
@@ -332,7 +332,7 @@ def test_clocks_that_jump_move_nothing_else(database, monkeypatch):
     _fill(database)
     with connect(database) as registry:
         for moment in ("2031-01-01T00:00:00.000000Z", "1999-01-01T00:00:00.000000Z"):
-            monkeypatch.setattr("lineage.times.now", lambda moment=moment: moment)
+            monkeypatch.setattr("lineage.timestamps.now", lambda moment=moment: moment)
             registry.promote("churn@2", "production", actor="t")
             registry.validate("churn@3", captured_pipeline(), passed=moment > "2", actor="t")
             registry.promote("churn@1", "production", actor="t")
@@ -350,30 +350,30 @@ def test_the_last_answer_is_given_only_when_asked_for_and_says_its_age(tmp_path,
     _fill(database)
     with registry_server(database, no_auth=True) as address:
         monkeypatch.setenv("LINEAGE_REGISTRY", address)
-        fresh = here.serving("churn")
+        fresh = python_api.serving("churn")
         assert (fresh.ref, fresh.age) == ("churn@1", None)
         assert "age_seconds" not in fresh.to_json()
     with pytest.raises(RegistryUnreachable):
-        here.serving("churn")
-    stale = here.serving("churn", last_known=True)
+        python_api.serving("churn")
+    stale = python_api.serving("churn", last_known=True)
     assert stale.weights == fresh.weights
     assert stale.age is not None
     assert 0 <= stale.to_json()["age_seconds"] < 60
     time.sleep(0.2)
     with pytest.raises(RegistryUnreachable, match="too old"):
-        here.serving("churn", last_known=0.1)
+        python_api.serving("churn", last_known=0.1)
     with pytest.raises(RegistryUnreachable):
-        here.serving("fraud", last_known=True)
-    monkeypatch.setattr("lineage.times.now", lambda: "2099-01-01T00:00:00.000000Z")
+        python_api.serving("fraud", last_known=True)
+    monkeypatch.setattr("lineage.timestamps.now", lambda: "2099-01-01T00:00:00.000000Z")
     with registry_server(database, no_auth=True) as address:
         monkeypatch.setenv("LINEAGE_REGISTRY", address)
-        here.serving("churn")
+        python_api.serving("churn")
     with pytest.raises(RegistryUnreachable, match="too old"):
-        here.serving("churn", last_known=3600)
+        python_api.serving("churn", last_known=3600)
     for file in last_known.folder().glob("*.json"):
         file.write_text('{"format": 1, "answer"')
     with pytest.raises(RegistryUnreachable):
-        here.serving("churn", last_known=True)
+        python_api.serving("churn", last_known=True)
 
 
 def test_a_refusal_is_no_reason_for_the_last_answer(tmp_path, monkeypatch):
@@ -386,7 +386,7 @@ def test_a_refusal_is_no_reason_for_the_last_answer(tmp_path, monkeypatch):
     with registry_server(database) as address:
         monkeypatch.setenv("LINEAGE_REGISTRY", address)
         with pytest.raises(NotAuthenticated):
-            here.serving("churn", last_known=True)
+            python_api.serving("churn", last_known=True)
 
 
 def test_a_backup_is_whole_while_the_registry_is_written(tmp_path):

@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
 
-from lineage.connecting import connect
+from lineage.connection import connect
 from lineage.database.engine import open_engine, transaction
 from lineage.database.schema import HEAD, upgrade
 from lineage.errors import Conflict, RegistryUnreachable

@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Inspector, create_engine, inspect
 from sqlmodel import SQLModel
 
-from lineage.connecting import connect
+from lineage.connection import connect
 from lineage.contract.requests import DeclaredEnvironment, WaiverRequest
 from lineage.database import schema, tables
 from lineage.database.engine import open_engine, transaction

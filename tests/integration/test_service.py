@@ -8,8 +8,8 @@ import threading
 import httpx
 import pytest
 
-from lineage import times
-from lineage.connecting import connect
+from lineage import timestamps
+from lineage.connection import connect
 from lineage.contract.requests import NewToken
 
 from ..conftest import BOTH, add_validated, captured, captured_pipeline, make_registry
@@ -425,13 +425,13 @@ def test_a_waiver_that_ends_is_not_shown_as_if_it_held(filled):
     with connect(filled) as registry:
         registry.apply_environments([DeclaredEnvironment("production", policy)], actor="t")
         registry.register("churn", captured("5"), actor="t")
-        soon = times.written(times.moment(times.now()) + times.span("2s"))
+        soon = timestamps.written(timestamps.moment(timestamps.now()) + timestamps.span("2s"))
         waive = WaiverRequest(("validated",), "an incident", soon)
         registry.promote("churn@4", "production", waive=waive, actor="t")
     with registry_server(filled, no_auth=True) as address:
         held = httpx.get(f"{address}{SLOT}")
         assert held.json()["waiver"]["ended"] is False
-        while times.now() <= soon:
+        while timestamps.now() <= soon:
             pass
         ended = httpx.get(f"{address}{SLOT}", headers={"If-None-Match": held.headers["etag"]})
         assert ended.status_code == 200

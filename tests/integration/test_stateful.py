@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 )
 from sqlmodel import select
 
-from lineage.connecting import connect
+from lineage.connection import connect
 from lineage.contract.requests import DeclaredEnvironment, WaiverRequest
 from lineage.database import tables
 from lineage.database.engine import open_engine, read

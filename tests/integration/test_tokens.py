@@ -13,8 +13,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from fastapi import FastAPI
 
-from lineage import times
-from lineage.connecting import connect
+from lineage import timestamps
+from lineage.connection import connect
 from lineage.contract.requests import NewToken
 from lineage.errors import NotAuthenticated, NotPermitted, RegistryUnreachable
 from lineage.registry import tokens
@@ -94,7 +94,7 @@ def test_a_token_opens_until_it_is_revoked_on_every_server(filled):
 
 
 def test_a_token_ends(filled, server):
-    soon = times.written(times.moment(times.now()) + times.span("1s"))
+    soon = timestamps.written(timestamps.moment(timestamps.now()) + timestamps.span("1s"))
     token = _token(filled, expires_at=soon)["token"]
     assert _get(server, token).status_code == 200
     time.sleep(1.1)
@@ -376,7 +376,7 @@ def test_a_list_of_issuers_that_is_wrong_is_refused_at_the_start(tmp_path, text)
 def test_a_clock_that_jumps_does_not_bring_a_token_back():
     over = Principal("t", frozenset({Scope.READ}), expires_at="2020-01-01T00:00:00.000000Z")
     with pytest.raises(NotAuthenticated):
-        tokens.check_time(over, times.now())
+        tokens.check_time(over, timestamps.now())
 
 
 def test_secrets_do_not_travel_in_clear_or_in_addresses(monkeypatch):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lineage import times
+from lineage import timestamps
 from lineage.database import copy_status, policies, slots, tables, validations, versions
 from lineage.errors import GuardRefused
 from lineage.guard.decision import Decision, Facts, Move, Standby, Status, Waiver
@@ -50,7 +50,7 @@ def gather(
     row = session.get(tables.PipelineVersion, (deployed.pipeline, digest)) if deployed else None
     in_force: tuple[Waiver, ...] = ()
     if move is not Move.RETURN:  # the waivers of what serves end when it leaves
-        in_force = policies.waivers_in_force(session, slot, version.id, deployed, times.now())
+        in_force = policies.waivers_in_force(session, slot, version.id, deployed, timestamps.now())
     return Facts(
         model=version.model,
         version=version.number,

@@ -21,14 +21,14 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lineage.capture.project import opened
-from lineage.connecting import connect
+from lineage.connection import connect
 from lineage.contract.requests import REPORT_HOLDS_FOR, Observed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lineage.capture.project import Project
-    from lineage.connecting import AnyRegistry
+    from lineage.connection import AnyRegistry
     from lineage.contract.results import Moved, Registered, Serving
     from lineage.guard.decision import Decision
     from lineage.host.follow import Following
@@ -248,11 +248,11 @@ def report(
         UsageError: a digest or the time cannot be read.
         RegistryUnreachable: the registry cannot be asked.
     """
-    from lineage import times
+    from lineage import timestamps
     from lineage.host import follow as following
 
     name = instance or following.own_name()
-    observed = Observed(name, weights, loaded_at or times.now(), pipeline, holds_for)
+    observed = Observed(name, weights, loaded_at or timestamps.now(), pipeline, holds_for)
     with _opened() as (_, registry, actor):
         return registry.report(model, environment, observed, actor=actor)
 
