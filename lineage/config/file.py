@@ -1,7 +1,7 @@
 """Finding and reading ``lineage.toml``, and where it says the registry is.
 
-What it says of models is :mod:`lineage.config.models`'s, which is loaded only by commands that need it: a
-command that looks something up must start quickly.
+What it says of models is :mod:`lineage.config.models`'s, which is loaded only by commands that need
+it: a command that looks something up must start quickly.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 What only some verbs need is imported by them: a look-up must start quickly.
 
-A remote registry has the same verbs: :mod:`lineage.remote.client`. :func:`lineage.connect` opens either.
+A remote registry has the same verbs: :mod:`lineage.remote.client`. :func:`lineage.connect` opens
+either.
 """
 
 from __future__ import annotations

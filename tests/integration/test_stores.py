@@ -506,7 +506,7 @@ def test_a_full_store_keeps_nothing_half(tmp_path, cache):
         "store = open_store(StoreAddress('folder', sys.argv[2]))\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
         "try:\n"
-        "    artifacts.put(store, source, weights, follow=follow_any)\n"
+        "    upload.put(store, source, weights, follow=follow_any)\n"
         "except LineageError as error:\n"
         "    print(type(error).__name__, error)\n"
     )
@@ -524,10 +524,10 @@ def test_a_full_store_keeps_nothing_half(tmp_path, cache):
 SCRIPT = """\
 import sys
 from pathlib import Path
-from lineage import artifacts, pulling
-from lineage.file_tree import follow_any
-from lineage.stored import StoredWeights
-from lineage.stores import open_store
+from lineage.hashing.tree import follow_any
+from lineage.weights import download, upload
+from lineage.weights.copies import StoredWeights
+from lineage.weights.store import open_store
 import json
 stored = StoredWeights.from_json(json.loads(sys.argv[2]))
 print("ready", flush=True)
@@ -535,9 +535,9 @@ if sys.argv[1] == "push":
     from tests.stores import weights_of
     source = Path(sys.argv[3])
     store = open_store(stored.copies[0].store)
-    artifacts.put(store, source, weights_of(source), follow=follow_any)
+    upload.put(store, source, weights_of(source), follow=follow_any)
 else:
-    pulling.pull(stored, Path(sys.argv[3]))
+    download.pull(stored, Path(sys.argv[3]))
 print("done", flush=True)
 """
 
