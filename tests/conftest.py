@@ -30,9 +30,8 @@ from lineage.identity.components import (
 from lineage.identity.digest import Digest, blake3_of, xxh3
 from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
 from lineage.weights.copies import NewCopy, StoreAddress
-
-from .servers import registry_server
-from .stores import CREDENTIALS, s3_server
+from tests.support.servers import registry_server
+from tests.support.weights_stores import CREDENTIALS, s3_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,10 +17,10 @@ from blake3 import blake3
 
 from lineage.connection import connect
 from lineage.contract.requests import NewToken
+from tests.support.servers import registry_server
+from tests.support.weights_stores import CREDENTIALS, new_bucket
 
 from ..conftest import BIN, ENVIRONMENT, Workspace
-from ..servers import registry_server
-from ..stores import CREDENTIALS, new_bucket
 
 MODEL = "flight-delays"
 SERVICE = Path(__file__).with_name("service.py")

@@ -12,8 +12,7 @@ import pytest
 from lineage import errors
 from lineage.guard.decision import Status
 from lineage.guard.rules import RULES
-
-from ..unit.test_guard import GOOD
+from tests.unit.guard.test_evaluate import GOOD
 
 ROOT = Path(__file__).parents[2]
 PAGES = [

@@ -12,9 +12,9 @@ import pytest
 from lineage.connection import connect
 from lineage.contract.requests import NewToken
 from lineage.registry.access import Scope
+from tests.support.servers import registry_server
 
 from ..conftest import BIN, add_validated, captured_pipeline
-from ..servers import registry_server
 
 CONFIG = Path(__file__).parents[1] / "schemathesis.toml"
 WHOLE = ("--max-examples", "8")

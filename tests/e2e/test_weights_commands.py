@@ -15,9 +15,9 @@ import pytest
 
 from lineage.connection import connect
 from lineage.weights.copies import NewCopy, StoreAddress
+from tests.support.weights_stores import CREDENTIALS, new_bucket
 
 from ..conftest import BIN, ENVIRONMENT, FILE_AND_SERVER
-from ..stores import CREDENTIALS, new_bucket
 
 
 @pytest.fixture

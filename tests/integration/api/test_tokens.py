@@ -19,9 +19,8 @@ from lineage.contract.requests import NewToken
 from lineage.errors import NotAuthenticated, NotPermitted, RegistryUnreachable
 from lineage.registry import tokens
 from lineage.registry.access import Principal, Scope
-
-from ..conftest import BOTH, add_validated, captured, captured_pipeline
-from ..servers import registry_server, serving
+from tests.conftest import BOTH, add_validated, captured, captured_pipeline
+from tests.support.servers import registry_server, serving
 
 SLOT = "/v1/environments/production/models/churn"
 

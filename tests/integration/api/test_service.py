@@ -11,9 +11,8 @@ import pytest
 from lineage import timestamps
 from lineage.connection import connect
 from lineage.contract.requests import NewToken
-
-from ..conftest import BOTH, add_validated, captured, captured_pipeline, make_registry
-from ..servers import registry_server
+from tests.conftest import BOTH, add_validated, captured, captured_pipeline, make_registry
+from tests.support.servers import registry_server
 
 SLOT = "/v1/environments/production/models/churn"
 JSON = {"Content-Type": "application/json"}

@@ -16,8 +16,7 @@ from lineage.database.schema import HEAD, upgrade
 from lineage.errors import Conflict, RegistryUnreachable
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.digest import canonical_bytes
-
-from ..conftest import BOTH, captured_pipeline, pipeline
+from tests.conftest import BOTH, captured_pipeline, pipeline
 
 NOW = "2026-11-20T08:00:00.000000Z"
 
@@ -131,8 +130,7 @@ WRONG = {
 def test_postgresql_refuses_every_wrong_write_too(url):
     from lineage.contract.requests import DeclaredEnvironment
     from lineage.guard.policy import EnvironmentPolicy
-
-    from ..conftest import add_validated
+    from tests.conftest import add_validated
 
     with connect(url) as registry:
         declared = [DeclaredEnvironment("production", EnvironmentPolicy(backup=True))]

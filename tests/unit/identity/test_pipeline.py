@@ -18,8 +18,7 @@ from lineage.identity.pipeline import (
     Stage,
     differences,
 )
-
-from ..conftest import pipeline
+from tests.conftest import pipeline
 
 paths = st.sampled_from(["a.py", "b.py", "src/c.py"])
 digests = st.sampled_from([blake3_of(bytes([n])) for n in range(3)])

@@ -28,9 +28,9 @@ from lineage.errors import Conflict, GuardRefused, NotFound, NotPermitted
 from lineage.guard.decision import Status
 from lineage.guard.policy import WAIVABLE, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
+from tests.conftest import BOTH, add_version, captured_pipeline, pipeline
 
-from ..conftest import BOTH, add_version, captured_pipeline, pipeline
-from .model import BAR, Policy, Slot, Verdict, World
+from .oracle import BAR, Policy, Slot, Verdict, World
 
 TEXTS = ("x", "y", "z")
 FULL = bool(os.environ.get("LINEAGE_LONG_TESTS"))

@@ -17,11 +17,11 @@ from sarif_pydantic import Sarif
 
 from lineage.guard.decision import Check, Decision, Status
 from lineage.guard.evaluate import decide
+from tests.conftest import pipeline
 
-from ..conftest import pipeline
-from .test_guard import GOOD, TWO, Waiver
+from ..guard.test_evaluate import GOOD, TWO, Waiver
 
-XSD = xmlschema.XMLSchema(Path(__file__).parents[1] / "schemas/junit-10.xsd")
+XSD = xmlschema.XMLSchema(Path(__file__).parents[2] / "schemas/junit-10.xsd")
 GOOD_DECISION = decide(GOOD)
 BAD = decide(
     dataclasses.replace(

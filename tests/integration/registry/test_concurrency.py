@@ -14,8 +14,7 @@ import pytest
 
 from lineage.connection import connect
 from lineage.database.engine import open_engine, transaction
-
-from ..conftest import BOTH, add_validated, captured_pipeline
+from tests.conftest import BOTH, add_validated, captured_pipeline
 
 RACER = Path(__file__).with_name("racer.py")
 

@@ -18,8 +18,7 @@ from lineage.database import schema, tables
 from lineage.database.engine import open_engine, transaction
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
-
-from ..conftest import add_validated, add_version, captured_pipeline
+from tests.conftest import add_validated, add_version, captured_pipeline
 
 HISTORY = (
     "model", "data_version", "data_item", "pipeline_version", "model_version", "validation", "event",
@@ -32,8 +31,7 @@ def serving(url):
     """churn@2 serves in production, churn@1 is its backup; churn@3 failed, churn@4 rides on another
     pipeline version, churn@5 was never validated, and an experiment is churn@6."""
     from lineage.identity.components import Kind
-
-    from ..conftest import captured
+    from tests.conftest import captured
 
     with connect(url) as registry:
         add_validated(registry, "1")
@@ -254,7 +252,7 @@ def _checks(inspector: Inspector) -> set[tuple[str, str, str]]:
 
 
 def test_the_newest_migration_is_the_one_the_program_needs():
-    folder = Path(__file__).parents[2] / "migrations"
+    folder = Path(__file__).parents[3] / "migrations"
     assert ScriptDirectory(str(folder)).get_current_head() == schema.HEAD
 
 

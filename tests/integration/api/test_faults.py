@@ -21,8 +21,7 @@ from lineage.database.engine import open_engine, transaction
 from lineage.database.schema import upgrade
 from lineage.errors import IntegrityFailure, RegistryUnreachable
 from lineage.host import last_known
-
-from ..conftest import (
+from tests.conftest import (
     BIN,
     BOTH,
     ENVIRONMENT,
@@ -31,7 +30,7 @@ from ..conftest import (
     captured_pipeline,
     make_registry,
 )
-from ..servers import registry_server
+from tests.support.servers import registry_server
 
 SLOT = "/v1/environments/production/models/churn"
 

@@ -27,8 +27,7 @@ from lineage.guard.rules import RULES
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.digest import Digest
 from lineage.identity.pipeline import PipelineVersion
-
-from ..conftest import pipeline
+from tests.conftest import pipeline
 
 BROKEN = Outcome("auc >= 0.8", False, "auc >= 0.8 does not hold: auc is 0.7", {"auc": 0.7})
 HOLDS = Outcome("auc >= 0.8", True, "auc >= 0.8 holds: auc is 0.9", {"auc": 0.9})

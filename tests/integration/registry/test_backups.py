@@ -14,8 +14,7 @@ from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.components import Kind
 from lineage.registry import observations
 from lineage.weights.copies import CopyState, Look, StoreAddress
-
-from ..conftest import (
+from tests.conftest import (
     EVERYWHERE,
     a_copy,
     add_validated,

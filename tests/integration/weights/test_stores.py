@@ -33,8 +33,7 @@ from lineage.weights import store as weights_store
 from lineage.weights.cache import WeightsCache
 from lineage.weights.copies import CopyState, Entry, NewCopy, StoreAddress, read_listing
 from lineage.weights.store import SMALL, open_store, remote_of
-
-from ..stores import CREDENTIALS, Folder, Wire, new_bucket, stored, weights_of
+from tests.support.weights_stores import CREDENTIALS, Folder, Wire, new_bucket, stored, weights_of
 
 LARGE = 4 * SMALL + 12345
 ROUNDS = 200 if os.environ.get("LINEAGE_LONG_TESTS") else 6
@@ -496,12 +495,12 @@ def test_a_full_store_keeps_nothing_half(tmp_path, cache):
         "import resource, signal, sys\n"
         "from pathlib import Path\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "from lineage import artifacts\n"
+        "from lineage.weights import upload\n"
         "from lineage.errors import LineageError\n"
         "from lineage.hashing.tree import follow_any\n"
         "from lineage.weights.copies import StoreAddress\n"
         "from lineage.weights.store import open_store\n"
-        "from tests.stores import weights_of\n"
+        "from tests.support.weights_stores import weights_of\n"
         "source = Path(sys.argv[1]); weights = weights_of(source)\n"
         "store = open_store(StoreAddress('folder', sys.argv[2]))\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
@@ -512,7 +511,7 @@ def test_a_full_store_keeps_nothing_half(tmp_path, cache):
     )
     done = subprocess.run(
         [sys.executable, "-c", code, source, folder.address().url],
-        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2],
+        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3],
     )  # fmt: skip
     assert "StoreUnreachable" in done.stdout, done
     assert not any(len(data) for data in folder.objects().values())
@@ -532,7 +531,7 @@ import json
 stored = StoredWeights.from_json(json.loads(sys.argv[2]))
 print("ready", flush=True)
 if sys.argv[1] == "push":
-    from tests.stores import weights_of
+    from tests.support.weights_stores import weights_of
     source = Path(sys.argv[3])
     store = open_store(stored.copies[0].store)
     upload.put(store, source, weights_of(source), follow=follow_any)
@@ -546,7 +545,7 @@ def _run(action: str, there, where: Path, kill_after: float | None) -> bool:
     """Push or pull in a process of its own; whether it came to its end."""
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, action, json.dumps(there.to_json()), where],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -608,7 +607,7 @@ def test_two_who_push_and_pull_the_same_at_once(place, source, cache, tmp_path):
     for name in good:
         place.delete(name)
     words = [sys.executable, "-c", SCRIPT, "push", json.dumps(there.to_json()), source]
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     pushing = [subprocess.Popen(words, cwd=root, stdout=subprocess.PIPE) for _ in range(3)]
     assert [process.wait(120) for process in pushing] == [0, 0, 0]
     assert place.objects() == good
@@ -688,29 +687,29 @@ def test_five_gigabytes_in_bounded_memory(tmp_path, cache):
     code = (
         "import json, resource, sys\n"
         "from pathlib import Path\n"
-        "from lineage import artifacts, looking, pulling\n"
+        "from lineage.weights import check, download, upload\n"
         "from lineage.hashing.tree import follow_any\n"
         "from lineage.weights.copies import StoreAddress\n"
         "from lineage.weights.store import open_store\n"
-        "from tests.stores import stored, weights_of\n"
+        "from tests.support.weights_stores import stored, weights_of\n"
         "import dvc.fs, dvc_data.hashfile.db.local\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "source = Path(sys.argv[1]); weights = weights_of(source)\n"
         "store = open_store(StoreAddress('folder', sys.argv[2]))\n"
-        "there = stored(weights, artifacts.put(store, source, weights, follow=follow_any))\n"
-        "assert looking.look(store, there, there.copies[0], deep=False).state == 'intact'\n"
+        "there = stored(weights, upload.put(store, source, weights, follow=follow_any))\n"
+        "assert check.look(store, there, there.copies[0], deep=False).state == 'intact'\n"
         "from lineage.weights.copies import Entry\n"
         "entry = Entry('', source.stat().st_size, weights.blake3)\n"
-        "cache = pulling.WeightsCache.default()\n"
+        "cache = download.WeightsCache.default()\n"
         "cache.part(entry).parent.mkdir(parents=True)\n"
         "import os; os.truncate(cache.part(entry).open('wb').name, 4_990_000_000)\n"
-        "out = pulling.pull(there)\n"
+        "out = download.pull(there)\n"
         "assert out.stat().st_size == 5_000_000_000\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, source, (tmp_path / "store").as_uri()],
-        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2],
+        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3],
     )  # fmt: skip
     assert int(done.stdout) < 256 * 1024, "KiB"
 

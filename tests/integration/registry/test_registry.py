@@ -15,8 +15,14 @@ from lineage.errors import Conflict, GuardRefused, NotFound, UsageError
 from lineage.guard.decision import Move
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.digest import blake3_of, xxh3
-
-from ..conftest import EVERYWHERE, add_validated, add_version, captured, captured_pipeline, pipeline
+from tests.conftest import (
+    EVERYWHERE,
+    add_validated,
+    add_version,
+    captured,
+    captured_pipeline,
+    pipeline,
+)
 
 pytestmark = EVERYWHERE
 

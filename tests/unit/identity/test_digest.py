@@ -33,7 +33,7 @@ from lineage.identity.digest import (
 from lineage.identity.pipeline import Manifest, PipelineVersion
 
 VECTORS = json.loads(
-    (Path(__file__).parents[2] / "docs/reference/digest-vectors.json").read_text(encoding="utf-8")
+    (Path(__file__).parents[3] / "docs/reference/digest-vectors.json").read_text(encoding="utf-8")
 )
 
 scalars = (

@@ -12,8 +12,7 @@ from sqlalchemy import event
 from lineage.connection import connect
 from lineage.database.engine import open_engine
 from lineage.errors import RegistryUnreachable
-
-from ..conftest import add_validated, captured, captured_pipeline
+from tests.conftest import add_validated, captured, captured_pipeline
 
 if TYPE_CHECKING:
     from lineage.registry.registry import Registry
@@ -83,7 +82,7 @@ def test_the_engine_never_makes_a_file_by_itself(tmp_path):
 
 
 def test_a_path_with_odd_characters_is_a_path(tmp_path):
-    from ..conftest import make_registry
+    from tests.conftest import make_registry
 
     folder = tmp_path / "odd ?#%&=é"
     folder.mkdir()

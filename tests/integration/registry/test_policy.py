@@ -12,8 +12,7 @@ from lineage.errors import Conflict, GuardRefused, NotFound, NotPermitted, Usage
 from lineage.guard.decision import Status
 from lineage.guard.policy import WAIVABLE, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
-
-from ..conftest import EVERYWHERE, add_validated, add_version, captured_pipeline, pipeline
+from tests.conftest import EVERYWHERE, add_validated, add_version, captured_pipeline, pipeline
 
 pytestmark = EVERYWHERE
 
