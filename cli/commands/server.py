@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from .options import State
+from ..options import State
 
 APPLICATION = "lineage.api.app:create_app"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")

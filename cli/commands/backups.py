@@ -8,8 +8,8 @@ import typer
 
 from lineage.workflows.actor import actor
 
-from . import output
-from .options import Env, Expect, Json, Model, Reason, Ref, project_and_registry, registry
+from .. import output
+from ..options import Env, Expect, Json, Model, Reason, Ref, project_and_registry, registry
 
 backup = typer.Typer(
     help="What stands by behind what serves, and whether it is ready.", no_args_is_help=True

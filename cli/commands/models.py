@@ -9,8 +9,8 @@ import typer
 
 from lineage.workflows.actor import actor
 
-from . import output
-from .options import (
+from .. import output
+from ..options import (
     Command,
     Json,
     Model,

@@ -8,8 +8,8 @@ import typer
 
 from lineage.workflows.actor import actor
 
-from . import output
-from .options import (
+from .. import output
+from ..options import (
     DryRun,
     Env,
     Json,

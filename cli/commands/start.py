@@ -9,8 +9,8 @@ import typer
 
 from lineage.workflows.actor import actor
 
-from . import output
-from .options import Json, State
+from .. import output
+from ..options import Json, State
 
 
 def init(as_json: Json = False) -> None:
@@ -38,6 +38,6 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Play the whole story on real flight data: train, guard, promote, release, roll back."""
-    from .demo import play
+    from ..demo import play
 
     play(folder, as_json=as_json)

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from . import output
-from .options import Json, State, registry
+from .. import output
+from ..options import Json, State, registry
 
 db = typer.Typer(help="The registry's database.", no_args_is_help=True)
 audit = typer.Typer(help="The history's integrity.", no_args_is_help=True)

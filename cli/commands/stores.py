@@ -9,8 +9,8 @@ import typer
 
 from lineage.workflows.actor import actor
 
-from . import output
-from .options import Json, Ref, project_and_registry, registry
+from .. import output
+from ..options import Json, Ref, project_and_registry, registry
 
 store = typer.Typer(help="Where the bytes of weights are kept.", no_args_is_help=True)
 

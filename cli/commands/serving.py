@@ -10,8 +10,8 @@ import typer
 
 from lineage.workflows.actor import actor
 
-from . import output
-from .options import (
+from .. import output
+from ..options import (
     DryRun,
     Env,
     Expect,
@@ -56,7 +56,7 @@ def guard(
     from lineage.errors import GuardRefused, UsageError
     from lineage.workflows import workflow
 
-    from . import reports
+    from .. import reports
 
     if form not in reports.FORMATS:
         raise UsageError(

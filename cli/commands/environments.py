@@ -10,8 +10,8 @@ import typer
 
 from lineage.workflows.actor import actor
 
-from . import output
-from .options import DryRun, Json, project_and_registry, registry
+from .. import output
+from ..options import DryRun, Json, project_and_registry, registry
 
 if TYPE_CHECKING:
     from lineage.contract.results import PlannedChange

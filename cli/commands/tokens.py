@@ -8,8 +8,8 @@ import typer
 
 from lineage.workflows.actor import actor
 
-from . import output
-from .options import Json, project_and_registry, registry
+from .. import output
+from ..options import Json, project_and_registry, registry
 
 token = typer.Typer(help="Who may speak to a registry's server.", no_args_is_help=True)
 

@@ -1,0 +1,1 @@
+"""The commands, one module a group: parse, call one workflow, render."""
