@@ -13,15 +13,15 @@ from fastapi.routing import APIRoute
 from lineage.database.engine import open_engine
 from lineage.registry.registry import Registry
 
-from . import freshness, oidc, problems
-from .gate import Gate
-from .limiter import Failures
-from .lookup import Lookups
+from . import change_detection, oidc, problems
+from .authentication import Gate
+from .dependencies import Service
 from .metrics import Metrics
 from .middleware import Boundary
 from .problems import Problem
+from .rate_limit import Failures
 from .routes import environments, history, models, operations, pipelines, slots, tokens, weights
-from .service import Service
+from .serving_cache import Lookups
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings.registry, lock_timeout=settings.lock_timeout, connections=settings.threads
     )
     registry = Registry(engine)
-    version = freshness.version_of(settings.registry, settings.lock_timeout, engine.dispose)
+    version = change_detection.version_of(settings.registry, settings.lock_timeout, engine.dispose)
     gate = Gate(
         registry,
         version,

@@ -16,11 +16,12 @@ from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
-from .. import bodies, documents, paging
-from ..answers import answer
-from ..parameters import EnvPath, PipelinePath
+from .. import paging
+from ..dependencies import Call, Reads, Route, call_of, needs
 from ..problems import MOVE, READ, WRITE
-from ..service import Call, Reads, Route, call_of, needs
+from ..responses import answer
+from ..schemas import requests, responses
+from ..schemas.parameters import EnvPath, PipelinePath
 from .slots import waiver
 
 ENVIRONMENT = "/v1/environments/{env}"
@@ -34,7 +35,7 @@ Deploys = Annotated[Call, call_of(Scope.DEPLOY)]
 
 @router.get(
     "/v1/environments",
-    response_model=documents.PageAnswer,
+    response_model=responses.PageAnswer,
     responses=READ,
     summary="The environments by name",
 )
@@ -53,12 +54,12 @@ def environments(
 @router.post(
     "/v1/environments",
     status_code=201,
-    response_model=documents.EnvironmentAnswer,
+    response_model=responses.EnvironmentAnswer,
     responses=WRITE
-    | {200: {"model": documents.EnvironmentAnswer, "description": "It was there already."}},
+    | {200: {"model": responses.EnvironmentAnswer, "description": "It was there already."}},
     summary="Create an environment",
 )
-def create(body: bodies.EnvironmentBody, parts: Reads, call: Administers) -> Response:
+def create(body: requests.EnvironmentBody, parts: Reads, call: Administers) -> Response:
     """Its kind never changes."""
     call.principal.require(Scope.ADMIN, environment=body.name)
 
@@ -74,11 +75,11 @@ def create(body: bodies.EnvironmentBody, parts: Reads, call: Administers) -> Res
 
 @router.put(
     "/v1/environments",
-    response_model=documents.Answer,
+    response_model=responses.Answer,
     responses=WRITE,
     summary="Make environments what they are declared to be",
 )
-def apply(body: bodies.ApplyBody, parts: Reads, call: Administers) -> Response:
+def apply(body: requests.ApplyBody, parts: Reads, call: Administers) -> Response:
     """With `dry_run`, only the plan."""
     for one in body.environments:
         call.principal.require(Scope.ADMIN, environment=one.name)
@@ -104,7 +105,7 @@ def apply(body: bodies.ApplyBody, parts: Reads, call: Administers) -> Response:
 
 @router.get(
     ENVIRONMENT,
-    response_model=documents.EnvironmentAnswer,
+    response_model=responses.EnvironmentAnswer,
     responses=READ,
     summary="Every slot and pipeline deployment of an environment",
 )
@@ -115,7 +116,7 @@ def environment(env: EnvPath, parts: Reads, caller: Reader) -> Response:
 
 @router.get(
     ENVIRONMENT + "/pipelines/{pipeline}",
-    response_model=documents.PipelineVersionAnswer,
+    response_model=responses.PipelineVersionAnswer,
     responses=READ,
     summary="The version of a pipeline that runs in an environment",
 )
@@ -127,14 +128,14 @@ def deployed(env: EnvPath, pipeline: PipelinePath, parts: Reads, caller: Reader)
 
 @router.put(
     ENVIRONMENT + "/pipelines/{pipeline}",
-    response_model=documents.MovedAnswer,
+    response_model=responses.MovedAnswer,
     responses=MOVE,
     summary="Record that a pipeline version now runs in an environment",
 )
 def deploy(
     env: EnvPath,
     pipeline: PipelinePath,
-    body: bodies.DeploymentBody,
+    body: requests.DeploymentBody,
     parts: Reads,
     call: Deploys,
 ) -> Response:
@@ -144,11 +145,11 @@ def deploy(
 
 @router.post(
     ENVIRONMENT + "/releases",
-    response_model=documents.MovedAnswer,
+    response_model=responses.MovedAnswer,
     responses=MOVE,
     summary="Move a pipeline and models that ride on it in one step, or not at all",
 )
-def release(env: EnvPath, body: bodies.ReleaseBody, parts: Reads, call: Deploys) -> Response:
+def release(env: EnvPath, body: requests.ReleaseBody, parts: Reads, call: Deploys) -> Response:
     """With `dry_run`, only the plan; its `revisions` can be given back as `seen`."""
     call.principal.require(
         Scope.DEPLOY, models=[Reference.parse(text).model for text in body.versions]
@@ -159,7 +160,7 @@ def release(env: EnvPath, body: bodies.ReleaseBody, parts: Reads, call: Deploys)
 def _release(
     env: str,
     name: str | None,
-    body: bodies.DeploymentBody,
+    body: requests.DeploymentBody,
     references: tuple[str, ...] | list[str],
     parts: Reads,
     call: Call,

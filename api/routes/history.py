@@ -9,11 +9,12 @@ from fastapi import APIRouter, Query, Response
 from lineage.registry.access import Principal, Scope
 from lineage.registry.lineage_graph import Direction
 
-from .. import documents, paging
-from ..answers import answer
-from ..parameters import DigestPath
+from .. import paging
+from ..dependencies import Reads, Route, needs
 from ..problems import READ
-from ..service import Reads, Route, needs
+from ..responses import answer
+from ..schemas import responses
+from ..schemas.parameters import DigestPath
 
 router = APIRouter(tags=["history"], route_class=Route)
 
@@ -22,7 +23,7 @@ Reader = Annotated[Principal, needs(Scope.READ)]
 
 @router.get(
     "/v1/events",
-    response_model=documents.EventsAnswer,
+    response_model=responses.EventsAnswer,
     responses=READ,
     summary="The history of events",
 )
@@ -59,7 +60,7 @@ def events(
 
 @router.get(
     "/v1/audit",
-    response_model=documents.AuditAnswer,
+    response_model=responses.AuditAnswer,
     responses=READ,
     summary="Prove the chain of events, and that it tells the present state",
 )
@@ -79,7 +80,7 @@ def audit(parts: Reads, caller: Reader) -> Response:
 
 @router.get(
     "/v1/lineage/{digest:path}",
-    response_model=documents.LineageAnswer,
+    response_model=responses.LineageAnswer,
     responses=READ,
     summary="What made a digest, or what was made from it",
 )

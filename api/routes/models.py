@@ -14,11 +14,12 @@ from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
-from .. import bodies, documents, paging
-from ..answers import answer
-from ..parameters import ModelPath, VersionPath
+from .. import paging
+from ..dependencies import Call, Reads, Route, call_of, needs
 from ..problems import READ, WRITE
-from ..service import Call, Reads, Route, call_of, needs
+from ..responses import answer
+from ..schemas import requests, responses
+from ..schemas.parameters import ModelPath, VersionPath
 from .slots import reference
 
 MODEL = "/v1/models/{model}"
@@ -31,7 +32,7 @@ Reader = Annotated[Principal, needs(Scope.READ)]
 
 
 @router.get(
-    "/v1/models", response_model=documents.PageAnswer, responses=READ, summary="The models by name"
+    "/v1/models", response_model=responses.PageAnswer, responses=READ, summary="The models by name"
 )
 def models(
     parts: Reads, caller: Reader, limit: paging.Limit = 100, cursor: paging.Cursor = None
@@ -45,12 +46,12 @@ def models(
 @router.post(
     "/v1/models",
     status_code=201,
-    response_model=documents.Answer,
+    response_model=responses.Answer,
     responses=WRITE | {200: {"description": "It was there already."}},
     summary="Record a model without versions",
 )
 def add_model(
-    body: bodies.ModelBody, parts: Reads, call: Annotated[Call, call_of(Scope.REGISTER)]
+    body: requests.ModelBody, parts: Reads, call: Annotated[Call, call_of(Scope.REGISTER)]
 ) -> Response:
     """Registering a version records its model too: this is for those who want the name first."""
     call.principal.require(Scope.REGISTER, models=[body.name])
@@ -65,7 +66,7 @@ def add_model(
 
 @router.get(
     VERSIONS,
-    response_model=documents.PageAnswer,
+    response_model=responses.PageAnswer,
     responses=READ,
     summary="A model's versions, the newest first",
 )
@@ -86,14 +87,14 @@ def versions(
 @router.post(
     VERSIONS,
     status_code=201,
-    response_model=documents.RegisteredAnswer,
+    response_model=responses.RegisteredAnswer,
     responses=WRITE
-    | {200: {"model": documents.RegisteredAnswer, "description": "It was registered before."}},
+    | {200: {"model": responses.RegisteredAnswer, "description": "It was registered before."}},
     summary="Register a version",
 )
 def register(
     model: ModelPath,
-    body: bodies.VersionBody,
+    body: requests.VersionBody,
     parts: Reads,
     call: Annotated[Call, call_of(Scope.REGISTER)],
 ) -> Response:
@@ -122,7 +123,7 @@ def register(
 
 @router.get(
     VERSION,
-    response_model=documents.RegisteredAnswer,
+    response_model=responses.RegisteredAnswer,
     responses=READ,
     summary="All that is recorded of a version",
 )
@@ -133,7 +134,7 @@ def version(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) -> R
 
 @router.get(
     VERSION + "/pipeline",
-    response_model=documents.PipelineVersionAnswer,
+    response_model=responses.PipelineVersionAnswer,
     responses=READ,
     summary="The pipeline version that a version was registered with",
 )
@@ -144,7 +145,7 @@ def pipeline_of(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) 
 
 @router.get(
     VERSION + "/verdicts",
-    response_model=documents.Answer,
+    response_model=responses.Answer,
     responses=READ,
     summary="The newest verdict for each pipeline version",
 )
@@ -156,7 +157,7 @@ def verdicts(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) -> 
 
 @router.get(
     VERSION + "/validations",
-    response_model=documents.PageAnswer,
+    response_model=responses.PageAnswer,
     responses=READ,
     summary="Every verdict on a version, the newest first",
 )
@@ -176,14 +177,14 @@ def validations(
 @router.post(
     VERSION + "/validations",
     status_code=201,
-    response_model=documents.Answer,
+    response_model=responses.Answer,
     responses=WRITE,
     summary="Record a verdict on a version with a pipeline version",
 )
 def validate(
     model: ModelPath,
     n: VersionPath,
-    body: bodies.ValidationBody,
+    body: requests.ValidationBody,
     parts: Reads,
     call: Annotated[Call, call_of(Scope.VALIDATE)],
 ) -> Response:
@@ -221,7 +222,7 @@ def validate(
 
 @router.get(
     VERSION + "/approvals",
-    response_model=documents.PageAnswer,
+    response_model=responses.PageAnswer,
     responses=READ,
     summary="Every approval of a version, the oldest first",
 )
@@ -241,14 +242,14 @@ def approvals(
 @router.post(
     VERSION + "/approvals",
     status_code=201,
-    response_model=documents.Answer,
+    response_model=responses.Answer,
     responses=WRITE,
     summary="Approve a version for an environment",
 )
 def approve(
     model: ModelPath,
     n: VersionPath,
-    body: bodies.ApprovalBody,
+    body: requests.ApprovalBody,
     parts: Reads,
     call: Annotated[Call, call_of(Scope.APPROVE)],
 ) -> Response:
@@ -265,14 +266,14 @@ def approve(
 @router.post(
     VERSION + "/weights-checks",
     status_code=201,
-    response_model=documents.Answer,
+    response_model=responses.Answer,
     responses=WRITE,
     summary="Record what a look for the weights of a version found",
 )
 def record_weights(
     model: ModelPath,
     n: VersionPath,
-    body: bodies.WeightsCheckBody,
+    body: requests.WeightsCheckBody,
     parts: Reads,
     call: Annotated[Call, call_of(Scope.VALIDATE)],
 ) -> Response:

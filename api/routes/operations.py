@@ -9,15 +9,16 @@ from fastapi import APIRouter, Request, Response
 from lineage.errors import LineageError
 from lineage.registry.access import Principal, Scope
 
-from .. import documents, metrics
-from ..answers import answer
+from .. import metrics
+from ..dependencies import Reads, Route, needs
 from ..problems import READ, documented, problem
-from ..service import Reads, Route, needs
+from ..responses import answer
+from ..schemas import responses
 
 router = APIRouter(tags=["operations"], route_class=Route)
 
 
-@router.get("/healthz", response_model=documents.Answer, summary="Whether the process lives")
+@router.get("/healthz", response_model=responses.Answer, summary="Whether the process lives")
 async def alive() -> Response:
     """Says nothing of the database."""
     return answer({"status": "alive"})
@@ -25,7 +26,7 @@ async def alive() -> Response:
 
 @router.get(
     "/readyz",
-    response_model=documents.Answer,
+    response_model=responses.Answer,
     responses=documented(500, 503),
     summary="Whether requests can be served",
 )
@@ -40,7 +41,7 @@ def ready(request: Request, parts: Reads) -> Response:
 
 @router.get(
     "/v1/database",
-    response_model=documents.DatabaseAnswer,
+    response_model=responses.DatabaseAnswer,
     responses=READ,
     summary="Check the database: the file, the keys, the schema, the triggers",
 )

@@ -9,11 +9,12 @@ from fastapi import APIRouter, Response
 from lineage.contract.results import NamedPipeline
 from lineage.registry.access import Principal, Scope
 
-from .. import documents, paging
-from ..answers import answer
-from ..parameters import DigestPath, PipelinePath
+from .. import paging
+from ..dependencies import Reads, Route, needs
 from ..problems import READ
-from ..service import Reads, Route, needs
+from ..responses import answer
+from ..schemas import responses
+from ..schemas.parameters import DigestPath, PipelinePath
 
 router = APIRouter(tags=["pipelines"], route_class=Route)
 
@@ -22,7 +23,7 @@ Reader = Annotated[Principal, needs(Scope.READ)]
 
 @router.get(
     "/v1/pipelines/{pipeline}/versions",
-    response_model=documents.PageAnswer,
+    response_model=responses.PageAnswer,
     responses=READ,
     summary="Every recorded version of a pipeline, the newest first",
 )
@@ -41,7 +42,7 @@ def versions(
 
 @router.get(
     "/v1/pipelines/{pipeline}/versions/{digest:path}",
-    response_model=documents.PipelineVersionAnswer,
+    response_model=responses.PipelineVersionAnswer,
     responses=READ | {412: {"description": "The digest is not unique: give the BLAKE3."}},
     summary="A recorded pipeline version",
 )
@@ -53,7 +54,7 @@ def version(pipeline: PipelinePath, digest: DigestPath, parts: Reads, caller: Re
 
 @router.get(
     "/v1/pipeline-versions/{digest:path}",
-    response_model=documents.PipelineVersionAnswer,
+    response_model=responses.PipelineVersionAnswer,
     responses=READ | {412: {"description": "The digest is not unique: give the BLAKE3."}},
     summary="A recorded pipeline version, of whatever pipeline",
 )

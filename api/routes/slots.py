@@ -15,12 +15,13 @@ from lineage.errors import Conflict, UsageError
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
-from .. import bodies, documents, paging
-from ..answers import answer
-from ..lookup import LookupRoute, look_up
-from ..parameters import EnvPath, ModelPath
+from .. import paging
+from ..dependencies import Call, Reads, Route, call_of, needs
 from ..problems import MOVE, READ, WRITE
-from ..service import Call, Reads, Route, call_of, needs
+from ..responses import answer
+from ..schemas import requests, responses
+from ..schemas.parameters import EnvPath, ModelPath
+from ..serving_cache import LookupRoute, look_up
 
 SLOT = "/v1/environments/{env}/models/{model}"
 TAG = "serving"
@@ -39,7 +40,7 @@ lookups.add_api_route(
     SLOT,
     look_up,
     methods=["GET"],
-    response_model=documents.SlotAnswer,
+    response_model=responses.SlotAnswer,
     responses=READ | {304: {"description": "The slot is as `If-None-Match` says."}},
     summary="What serves, and its backup",
 )
@@ -47,14 +48,14 @@ lookups.add_api_route(
 
 @router.post(
     SLOT + "/guard",
-    response_model=documents.DecisionAnswer,
+    response_model=responses.DecisionAnswer,
     responses=WRITE,
     summary="Decide whether a version may serve; change nothing",
 )
 def guard(
     env: EnvPath,
     model: ModelPath,
-    body: bodies.GuardBody,
+    body: requests.GuardBody,
     parts: Reads,
     caller: Annotated[Principal, needs(Scope.READ)],
 ) -> Response:
@@ -75,14 +76,14 @@ def guard(
 
 @router.post(
     SLOT + "/promote",
-    response_model=documents.MovedSlotAnswer,
+    response_model=responses.MovedSlotAnswer,
     responses=MOVE,
     summary="Let a version serve, if the guard allows it",
 )
 def promote(
     env: EnvPath,
     model: ModelPath,
-    body: bodies.PromoteBody,
+    body: requests.PromoteBody,
     parts: Reads,
     call: Deploys,
     if_match: IfMatch = None,
@@ -105,7 +106,7 @@ def promote(
 
 @router.post(
     SLOT + "/rollback",
-    response_model=documents.MovedSlotAnswer,
+    response_model=responses.MovedSlotAnswer,
     responses=MOVE,
     summary="Let the backup serve again, if the guard allows it",
 )
@@ -114,12 +115,12 @@ def rollback(
     model: ModelPath,
     parts: Reads,
     call: Deploys,
-    body: bodies.RollbackBody | None = None,
+    body: requests.RollbackBody | None = None,
     if_match: IfMatch = None,
 ) -> Response:
     """What served before does not become the backup."""
     expected = revision(if_match)
-    asked = body or bodies.RollbackBody()
+    asked = body or requests.RollbackBody()
 
     def act(registry: Registry) -> Moved:
         return registry.rollback(
@@ -136,14 +137,14 @@ def rollback(
 
 @router.put(
     SLOT + "/backup",
-    response_model=documents.MovedSlotAnswer,
+    response_model=responses.MovedSlotAnswer,
     responses=MOVE,
     summary="Let a version stand by, if it could take over at once",
 )
 def set_backup(
     env: EnvPath,
     model: ModelPath,
-    body: bodies.BackupBody,
+    body: requests.BackupBody,
     parts: Reads,
     call: Deploys,
     if_match: IfMatch = None,
@@ -165,7 +166,7 @@ def set_backup(
 
 @router.get(
     SLOT + "/backup/candidates",
-    response_model=documents.ItemsAnswer,
+    response_model=responses.ItemsAnswer,
     responses=READ,
     summary="Which version would best stand by, and why not the others",
 )
@@ -182,7 +183,7 @@ def candidates(
 
 @router.post(
     SLOT + "/retire",
-    response_model=documents.MovedSlotAnswer,
+    response_model=responses.MovedSlotAnswer,
     responses=MOVE,
     summary="Empty a slot",
 )
@@ -191,7 +192,7 @@ def retire(
     model: ModelPath,
     parts: Reads,
     call: Deploys,
-    body: bodies.RetireBody | None = None,
+    body: requests.RetireBody | None = None,
     if_match: IfMatch = None,
 ) -> Response:
     """Nothing serves, nothing stands by."""
@@ -208,14 +209,14 @@ def retire(
 @router.post(
     SLOT + "/observations",
     status_code=201,
-    response_model=documents.Answer,
+    response_model=responses.Answer,
     responses=WRITE,
     summary="Report what an instance of a service has loaded",
 )
 def observe(
     env: EnvPath,
     model: ModelPath,
-    body: bodies.ObservationBody,
+    body: requests.ObservationBody,
     parts: Reads,
     call: Annotated[Call, call_of(Scope.OBSERVE)],
 ) -> Response:
@@ -231,7 +232,7 @@ def observe(
 
 @router.get(
     SLOT + "/observations",
-    response_model=documents.PageAnswer,
+    response_model=responses.PageAnswer,
     responses=READ,
     summary="What the instances of a service say that they have loaded",
 )
@@ -250,7 +251,7 @@ def observations(
 
 @router.get(
     SLOT + "/history",
-    response_model=documents.SlotAnswer,
+    response_model=responses.SlotAnswer,
     responses=READ,
     summary="What served at a past moment",
 )
@@ -290,7 +291,7 @@ def revision(if_match: str | None) -> int | None:
     )
 
 
-def waiver(body: bodies.WaiverBody | None) -> WaiverRequest | None:
+def waiver(body: requests.WaiverBody | None) -> WaiverRequest | None:
     """The waiver that a body asks for.
 
     Raises:

@@ -11,10 +11,11 @@ from lineage.contract.requests import NewToken
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
-from .. import bodies, documents, paging
-from ..answers import answer
+from .. import paging
+from ..dependencies import Call, Reads, Route, call_of, needs
 from ..problems import READ, WRITE
-from ..service import Call, Reads, Route, call_of, needs
+from ..responses import answer
+from ..schemas import requests, responses
 
 router = APIRouter(tags=["access"], route_class=Route)
 
@@ -23,7 +24,7 @@ Administers = Annotated[Call, call_of(Scope.ADMIN)]
 
 @router.get(
     "/v1/principal",
-    response_model=documents.PrincipalAnswer,
+    response_model=responses.PrincipalAnswer,
     responses=READ,
     summary="Who asks, and what is open to them",
 )
@@ -34,7 +35,7 @@ def principal(caller: Annotated[Principal, needs(Scope.READ)]) -> Response:
 
 @router.get(
     "/v1/tokens",
-    response_model=documents.PageAnswer,
+    response_model=responses.PageAnswer,
     responses=READ,
     summary="Every token without its secret, the newest first",
 )
@@ -52,11 +53,11 @@ def tokens(
 @router.post(
     "/v1/tokens",
     status_code=201,
-    response_model=documents.NewTokenAnswer,
+    response_model=responses.NewTokenAnswer,
     responses=WRITE,
     summary="Make a token",
 )
-def create(body: bodies.TokenBody, parts: Reads, call: Administers) -> Response:
+def create(body: requests.TokenBody, parts: Reads, call: Administers) -> Response:
     """The secret is shown once. An `Idempotency-Key` is not taken: its answer would be kept."""
     call.principal.require_unbound()
     until = timestamps.parse_time(body.expires_at) if body.expires_at is not None else None
@@ -73,7 +74,7 @@ def create(body: bodies.TokenBody, parts: Reads, call: Administers) -> Response:
 
 @router.delete(
     "/v1/tokens/{id}",
-    response_model=documents.TokenAnswer,
+    response_model=responses.TokenAnswer,
     responses=WRITE,
     summary="Revoke a token",
 )

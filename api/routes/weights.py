@@ -12,11 +12,12 @@ from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 from lineage.weights.copies import Look, NewCopy, StoreAddress
 
-from .. import bodies, documents, paging
-from ..answers import answer
-from ..parameters import NAME, KeepDays, KeepLast, ModelPath, Name, VersionPath
+from .. import paging
+from ..dependencies import Call, Reads, Route, call_of, needs
 from ..problems import READ, WRITE
-from ..service import Call, Reads, Route, call_of, needs
+from ..responses import answer
+from ..schemas import requests, responses
+from ..schemas.parameters import NAME, KeepDays, KeepLast, ModelPath, Name, VersionPath
 from .models import VERSION, version_reference
 
 router = APIRouter(tags=["weights"], route_class=Route)
@@ -26,7 +27,7 @@ Reader = Annotated[Principal, needs(Scope.READ)]
 
 @router.get(
     "/v1/stores",
-    response_model=documents.PageAnswer,
+    response_model=responses.PageAnswer,
     responses=READ,
     summary="The stores of weights, by name",
 )
@@ -40,12 +41,12 @@ def stores(
 @router.post(
     "/v1/stores",
     status_code=201,
-    response_model=documents.Answer,
+    response_model=responses.Answer,
     responses=WRITE | {200: {"description": "It was there already."}},
     summary="Record a store of weights",
 )
 def add_store(
-    body: bodies.StoreBody, parts: Reads, call: Annotated[Call, call_of(Scope.REGISTER)]
+    body: requests.StoreBody, parts: Reads, call: Annotated[Call, call_of(Scope.REGISTER)]
 ) -> Response:
     """The server never opens it."""
     address = StoreAddress(body.name, body.url, body.config)
@@ -59,7 +60,7 @@ def add_store(
 
 @router.get(
     "/v1/stores/{id}/weights",
-    response_model=documents.PageAnswer,
+    response_model=responses.PageAnswer,
     responses=READ,
     summary="The weights that a store holds, by version",
 )
@@ -78,7 +79,7 @@ def copies_in(
 
 @router.get(
     "/v1/weights/{digest}/copies",
-    response_model=documents.ItemsAnswer,
+    response_model=responses.ItemsAnswer,
     responses=READ,
     summary="The copies of weights, whichever version they were stored for",
 )
@@ -92,7 +93,7 @@ def copies_of(
 
 @router.get(
     "/v1/unneeded-weights",
-    response_model=documents.PageAnswer,
+    response_model=responses.PageAnswer,
     responses=READ,
     summary="The copies of weights that nothing can need any more",
 )
@@ -112,7 +113,7 @@ def unneeded(
 
 @router.get(
     VERSION + "/weights",
-    response_model=documents.WeightsAnswer,
+    response_model=responses.WeightsAnswer,
     responses=READ,
     summary="The weights of a version, and where there are copies of them",
 )
@@ -124,14 +125,14 @@ def weights(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) -> R
 @router.post(
     VERSION + "/weights/copies",
     status_code=201,
-    response_model=documents.WeightsAnswer,
+    response_model=responses.WeightsAnswer,
     responses=WRITE,
     summary="Record that a store holds the weights of a version",
 )
 def add_copy(
     model: ModelPath,
     n: VersionPath,
-    body: bodies.CopyBody,
+    body: requests.CopyBody,
     parts: Reads,
     call: Annotated[Call, call_of(Scope.REGISTER)],
 ) -> Response:
@@ -148,14 +149,14 @@ def add_copy(
 @router.post(
     VERSION + "/weights/looks",
     status_code=201,
-    response_model=documents.WeightsAnswer,
+    response_model=responses.WeightsAnswer,
     responses=WRITE,
     summary="Record what looking into stores for the weights of a version found",
 )
 def record_looks(
     model: ModelPath,
     n: VersionPath,
-    body: bodies.LooksBody,
+    body: requests.LooksBody,
     parts: Reads,
     call: Annotated[Call, call_of(Scope.VALIDATE)],
 ) -> Response:
@@ -176,14 +177,14 @@ def record_looks(
 @router.post(
     VERSION + "/weights/removals",
     status_code=201,
-    response_model=documents.Answer,
+    response_model=responses.Answer,
     responses=WRITE,
     summary="Record that a copy which nothing needs is taken away",
 )
 def remove_copy(
     model: ModelPath,
     n: VersionPath,
-    body: bodies.RemovalBody,
+    body: requests.RemovalBody,
     parts: Reads,
     call: Annotated[Call, call_of(Scope.ADMIN)],
 ) -> Response:
@@ -200,7 +201,7 @@ def remove_copy(
 
 @router.get(
     "/v1/observed",
-    response_model=documents.PageAnswer,
+    response_model=responses.PageAnswer,
     responses=READ,
     summary="How many instances of each slot are in step with it",
 )

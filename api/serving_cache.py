@@ -18,17 +18,17 @@ from typing_extensions import override
 from lineage import strict_json, timestamps
 from lineage.registry.access import Scope
 
-from .answers import JSON
-from .gate import bearer
-from .parameters import EnvPath, ModelPath
-from .service import service
+from .authentication import bearer
+from .dependencies import service
+from .responses import JSON
+from .schemas.parameters import EnvPath, ModelPath
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from lineage.registry.registry import Registry
 
-    from .freshness import Version, Versions
+    from .change_detection import Version, Versions
 
 MOST: Final = 100_000
 """Answers that are kept at the most."""

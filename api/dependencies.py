@@ -17,9 +17,9 @@ from lineage import strict_json
 from lineage.errors import GuardRefused, NotPermitted
 from lineage.registry.access import Principal, Scope
 
-from .answers import answer, raw
-from .gate import bearer
+from .authentication import bearer
 from .middleware import refuse_body
+from .responses import answer, raw
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from lineage.guard.decision import Decision
     from lineage.registry.registry import Registry
 
-    from .gate import Gate
-    from .lookup import Lookups
+    from .authentication import Gate
     from .metrics import Metrics
+    from .serving_cache import Lookups
 
 
 _ODD: Final = re.compile(rb"\\u(0000|[dD][89a-fA-F])")

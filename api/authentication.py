@@ -23,12 +23,12 @@ from lineage.errors import LineageError, NotAuthenticated, NotPermitted, TooMany
 from lineage.registry import tokens
 from lineage.registry.access import LONGEST_NAME, Principal, Scope
 
-from .limiter import Failures
+from .rate_limit import Failures
 
 if TYPE_CHECKING:
     from lineage.registry.registry import Registry
 
-    from .freshness import Version, Versions
+    from .change_detection import Version, Versions
     from .oidc import Issuers
 
 ACTOR_HEADER: Final = "Lineage-Actor"
