@@ -14,7 +14,8 @@ from fastapi.routing import APIRoute
 from typing_extensions import override
 
 from lineage import strict_json
-from lineage.errors import GuardRefused, NotPermitted
+from lineage.errors import NotPermitted
+from lineage.guard.decision import GuardRefused
 from lineage.registry.access import Principal, Scope
 
 from .authentication import bearer

@@ -16,11 +16,11 @@ from lineage import strict_json
 from lineage.contract import codec
 from lineage.errors import (
     CarryRefused,
-    GuardRefused,
     LineageError,
     RegistryUnreachable,
     TooManyAttempts,
 )
+from lineage.guard.decision import GuardRefused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

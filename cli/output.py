@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from lineage.contract.results import Moved, Occupying, Readiness, Serving, Step
     from lineage.errors import LineageError
-    from lineage.guard.decision import Check, Decision, Waiver
+    from lineage.guard.decision import Check, Decision
+    from lineage.guard.facts import Waiver
 
 _COLOURS: Final = {"pass": "32", "fail": "1;31", "warn": "33", "waived": "33", "skipped": "2"}
 _VERBS: Final = {
@@ -177,7 +178,8 @@ def explanation(found: dict[str, Any], indent: str = "  ") -> None:
 
 def report(error: LineageError) -> int:
     """Print an error, with the guard's decisions where it carries them; its exit code."""
-    from lineage.errors import CarryRefused, GuardRefused
+    from lineage.errors import CarryRefused
+    from lineage.guard.decision import GuardRefused
 
     if isinstance(error, GuardRefused):
         _refusal(error)

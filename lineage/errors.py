@@ -22,17 +22,14 @@
 
 Each error says in one sentence what is wrong (``str(error)``) and in one what to do
 (``error.remedy``). The command line and the REST interface show exactly these; nothing else maps
-errors.
+errors. ``GuardRefused`` holds decisions, so it stands beside them: :mod:`lineage.guard.decision`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from typing_extensions import override
-
-if TYPE_CHECKING:
-    from lineage.guard.decision import Decision
 
 
 class LineageError(Exception):
@@ -63,18 +60,6 @@ class KeyReused(UsageError):
     """An idempotency key stands for another request already."""
 
     code = "idempotency-key-reused"
-
-
-class GuardRefused(LineageError):
-    """The guard said no; ``decisions`` holds every rule's verdict, one decision per model."""
-
-    code = "guard-refused"
-    exit_code = 3
-    http_status = 409
-
-    def __init__(self, message: str, *, remedy: str, decisions: tuple[Decision, ...]) -> None:
-        super().__init__(message, remedy=remedy)
-        self.decisions = decisions
 
 
 class CarryRefused(LineageError):

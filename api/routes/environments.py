@@ -10,7 +10,8 @@ from lineage.config.environments import policy_of
 from lineage.contract import codec
 from lineage.contract.requests import DeclaredEnvironment
 from lineage.contract.results import Moved
-from lineage.errors import GuardRefused, NotPermitted
+from lineage.errors import NotPermitted
+from lineage.guard.decision import GuardRefused
 from lineage.identity.components import EnvironmentKind
 from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope

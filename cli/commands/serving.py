@@ -53,7 +53,8 @@ def guard(
     Exit 0 where it may, 3 where it may not; anything but 0 blocks. The format github prints
     annotations and appends a summary to $GITHUB_STEP_SUMMARY.
     """
-    from lineage.errors import GuardRefused, UsageError
+    from lineage.errors import UsageError
+    from lineage.guard.decision import GuardRefused
     from lineage.workflows import workflow
 
     from .. import reports

@@ -21,7 +21,8 @@ from lineage.contract.results import (
     Step,
 )
 from lineage.errors import DigestMismatch, UsageError
-from lineage.guard.decision import Basis, Check, Decision, HeldCopy, Move, Status, Verdict, Waiver
+from lineage.guard.decision import Check, Decision, Status
+from lineage.guard.facts import Basis, HeldCopy, Move, Verdict, Waiver
 from lineage.guard.policy import Outcome
 from lineage.identity.components import (
     CodeVersion,

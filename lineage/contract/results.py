@@ -10,7 +10,8 @@ from lineage.identity.digest import blake3_of, canonical_bytes
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lineage.guard.decision import Decision, HeldCopy, Waiver
+    from lineage.guard.decision import Decision
+    from lineage.guard.facts import HeldCopy, Waiver
     from lineage.identity.pipeline import PipelineVersion
 
 

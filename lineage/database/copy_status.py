@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
-from lineage.guard.decision import HeldCopy, RolledBack
+from lineage.guard.facts import HeldCopy, RolledBack
 
 if TYPE_CHECKING:
     from sqlmodel import Session

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, select
 
 from lineage.database import tables
-from lineage.guard.decision import Approval, Waiver, WeightsState
+from lineage.guard.facts import Approval, Waiver, WeightsState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

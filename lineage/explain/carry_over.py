@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage.errors import CarryRefused, NotFound
 from lineage.explain.changes import Explainer, Explanation
-from lineage.guard.decision import Basis, Verdict
+from lineage.guard.facts import Basis, Verdict
 from lineage.identity.pipeline import changes_between
 
 if TYPE_CHECKING:

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from lineage.guard.policy import EnvironmentPolicy, Outcome
-    from lineage.identity.components import EnvironmentKind, Kind
-    from lineage.identity.pipeline import PipelineVersion
+from lineage.errors import LineageError
+from lineage.guard.facts import Move
 
 
 class Status(StrEnum):
@@ -22,202 +18,6 @@ class Status(StrEnum):
     WARN = "warn"
     WAIVED = "waived"
     SKIPPED = "skipped"
-
-
-class Move(StrEnum):
-    """What a version is about to do in its slot."""
-
-    ENTER = "enter"
-    STAY = "stay"
-    """It serves there already; perhaps its pipeline moves."""
-    RETURN = "return"
-    """It is the backup, and takes over again."""
-    STAND_BY = "stand-by"
-    """It is to become the backup."""
-
-
-class Basis(StrEnum):
-    """How a verdict came about."""
-
-    STATED = "stated"
-    RUN = "run"
-    """A command was run for it, and nothing changed meanwhile."""
-    CARRIED = "carried"
-    """It rests on another, whose pipeline differs only in what changes nothing."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The newest validation of the version with one pipeline version.
-
-    ``commit`` is where that pipeline version was captured first; ``overturned`` tells that a
-    carried verdict rests on one that a newer failure has replaced.
-    """
-
-    id: int
-    pipeline: PipelineVersion
-    passed: bool
-    validated_at: str
-    validated_by: str
-    outcomes: tuple[Outcome, ...] = ()
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    basis: Basis = Basis.STATED
-    rests_on: int | None = None
-    overturned: bool = False
-    commit: str | None = None
-
-
-@dataclass(frozen=True)
-class Approval:
-    """A person's approval; ``current`` while the pipeline that was deployed then still is."""
-
-    by: str
-    at: str
-    current: bool
-
-
-@dataclass(frozen=True)
-class Waiver:
-    """A rule waived: by whom, why, and until when; ``until`` None means while it serves there."""
-
-    code: str
-    reason: str
-    by: str
-    at: str
-    until: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The waiver as `serving` and `guard` show it."""
-        return {
-            "code": self.code,
-            "reason": self.reason,
-            "waived_by": self.by,
-            "waived_at": self.at,
-            "until": self.until,
-        }
-
-
-@dataclass(frozen=True)
-class WeightsState:
-    """What the newest look for the weights found: ``intact``, ``missing`` or ``changed``."""
-
-    state: str
-    place: str
-    at: str
-    by: str
-
-
-@dataclass(frozen=True)
-class HeldCopy:
-    """A copy of the weights in a store, and what the newest look at it found."""
-
-    store: str
-    state: str
-    deep: bool
-    at: str
-    by: str
-
-    @property
-    def intact(self) -> bool:
-        """Whether it was there and right."""
-        return self.state == "intact"
-
-    def to_json(self) -> dict[str, Any]:
-        """One of the ``copies`` of a backup in the JSON of `serving`."""
-        return {
-            "store": self.store,
-            "state": self.state,
-            "deep": self.deep,
-            "checked_at": self.at,
-            "checked_by": self.by,
-        }
-
-
-@dataclass(frozen=True)
-class RolledBack:
-    """A rollback that took the version out of the environment.
-
-    No verdict up to the number ``verdicts_until`` lets it back.
-    """
-
-    verdicts_until: int
-    reason: str | None
-    at: str
-    by: str
-
-    def outdated_by(self, verdict: Verdict) -> bool:
-        """Whether a verdict came of a validation that was made since."""
-        made = verdict.rests_on if verdict.rests_on is not None else verdict.id
-        return made > self.verdicts_until
-
-
-@dataclass(frozen=True)
-class Standby:
-    """What would stand by as the backup after the move; ``reason`` tells why it is not ready."""
-
-    ref: str
-    reason: str | None = None
-
-    @property
-    def ready(self) -> bool:
-        """Whether it could take over at once."""
-        return self.reason is None
-
-
-@dataclass(frozen=True)
-class Facts:
-    """All that the rules look at.
-
-    ``deployed`` is the pipeline version that runs in the environment, or is about to:
-    ``pipeline_moves`` tells which, ``recorded`` that the registry knows it. ``verdicts`` holds the
-    newest verdict for each pipeline version, the newest of them last. ``serving`` are the metrics
-    of what serves now, None where nothing does. ``waivers`` are those in force or asked for.
-    ``weights`` is what the newest look where they were registered found, ``copies`` what the
-    stores hold of them.
-    """
-
-    model: str
-    version: int
-    kind: Kind
-    missing: tuple[str, ...]
-    dirty: bool
-    registered_by: str
-    environment: str
-    environment_kind: EnvironmentKind
-    pipeline: str | None
-    deployed: PipelineVersion | None
-    policy: EnvironmentPolicy
-    deployed_commit: str | None = None
-    verdicts: tuple[Verdict, ...] = ()
-    move: Move = Move.ENTER
-    pipeline_moves: bool = False
-    recorded: bool = True
-    serving: Mapping[str, Any] | None = None
-    weights: WeightsState | None = None
-    copies: tuple[HeldCopy, ...] = ()
-    rolled_back: RolledBack | None = None
-    served_before: bool = False
-    approvals: tuple[Approval, ...] = ()
-    standby: Standby | None = None
-    waivers: tuple[Waiver, ...] = ()
-
-    @property
-    def ref(self) -> str:
-        """The version as a person writes it."""
-        return f"{self.model}@{self.version}"
-
-    @property
-    def verdict(self) -> Verdict | None:
-        """The newest verdict on the deployed pipeline version, if there is one."""
-        if self.deployed is None:
-            return None
-        identity = self.deployed.identity
-        return next((v for v in self.verdicts if v.pipeline.identity == identity), None)
-
-    @property
-    def runs(self) -> str:
-        """How a sentence says what runs there."""
-        return "would run" if self.pipeline_moves else "runs"
 
 
 @dataclass(frozen=True)
@@ -279,3 +79,15 @@ class Decision:
             "environment": self.environment,
             "checks": [check.to_json() for check in self.checks],
         }
+
+
+class GuardRefused(LineageError):
+    """The guard said no; ``decisions`` holds every rule's verdict, one decision per model."""
+
+    code = "guard-refused"
+    exit_code = 3
+    http_status = 409
+
+    def __init__(self, message: str, *, remedy: str, decisions: tuple[Decision, ...]) -> None:
+        super().__init__(message, remedy=remedy)
+        self.decisions = decisions

@@ -8,10 +8,14 @@ experimental environment only warns; a waiver turns a failure into a recorded ex
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from lineage.guard.decision import Check, Decision, Facts, Status
+from lineage.guard.decision import Check, Decision, Status
 from lineage.guard.rules import RULES
 from lineage.identity.components import EnvironmentKind
+
+if TYPE_CHECKING:
+    from lineage.guard.facts import Facts
 
 
 def decide(facts: Facts) -> Decision:

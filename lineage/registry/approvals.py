@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from lineage.guard.decision import Approval
+    from lineage.guard.facts import Approval
     from lineage.guard.policy import EnvironmentPolicy
 
 

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
         SchemaCheck,
         Serving,
     )
-    from lineage.guard.decision import Decision, Verdict
+    from lineage.guard.decision import Decision
+    from lineage.guard.facts import Verdict
     from lineage.identity.pipeline import PipelineVersion
     from lineage.registry.access import Principal
     from lineage.registry.lineage_graph import Direction

@@ -12,7 +12,7 @@ from lineage import timestamps
 from lineage.contract.results import NamedPipeline, Registered
 from lineage.database import events, slots, tables, versions
 from lineage.errors import Conflict, NotFound, UsageError
-from lineage.guard.decision import Basis
+from lineage.guard.facts import Basis
 from lineage.identity.components import Kind
 from lineage.identity.digest import canonical_bytes
 from lineage.identity.references import Reference, check_name

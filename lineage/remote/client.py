@@ -27,7 +27,8 @@ if TYPE_CHECKING:
         WaiverRequest,
     )
     from lineage.contract.results import Candidate, FoundPipeline, Moved, Registered, Serving
-    from lineage.guard.decision import Decision, Verdict
+    from lineage.guard.decision import Decision
+    from lineage.guard.facts import Verdict
     from lineage.guard.policy import Outcome
     from lineage.identity.components import DataVersion
     from lineage.identity.pipeline import PipelineVersion

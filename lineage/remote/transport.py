@@ -19,6 +19,7 @@ import httpx
 from lineage import errors, strict_json
 from lineage.contract import codec
 from lineage.errors import LineageError, RegistryUnreachable, UsageError
+from lineage.guard.decision import GuardRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -280,9 +281,9 @@ def _kinds() -> dict[str, type[LineageError]]:
 
 def _error(problem: Mapping[str, Any]) -> LineageError:
     code, detail, remedy = problem["code"], str(problem["detail"]), str(problem["remedy"])
-    if code == errors.GuardRefused.code:
+    if code == GuardRefused.code:
         decisions = tuple(codec.decision(made) for made in problem["decisions"])
-        return errors.GuardRefused(detail, remedy=remedy, decisions=decisions)
+        return GuardRefused(detail, remedy=remedy, decisions=decisions)
     if code == errors.CarryRefused.code:
         return errors.CarryRefused(detail, remedy=remedy, details=problem["difference"])
     if code == "no-such-route":

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lineage.capture import metrics
 from lineage.contract.results import NamedPipeline
-from lineage.errors import CarryRefused, GuardRefused, LineageError, NotFound
+from lineage.errors import CarryRefused, LineageError, NotFound
 from lineage.guard import policy
+from lineage.guard.decision import GuardRefused
 from lineage.identity.components import Kind
 from lineage.identity.references import Reference, check_name
 

@@ -15,7 +15,8 @@ from lineage.guard.rules.version import code_clean, kind, tuple_complete, weight
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lineage.guard.decision import Check, Facts
+    from lineage.guard.decision import Check
+    from lineage.guard.facts import Facts
 
 RULES: Final[tuple[Callable[[Facts], Check], ...]] = (
     pipeline_deployed,

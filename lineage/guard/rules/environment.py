@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage.guard.decision import Check, Facts, Move, Status
+from lineage.guard.decision import Check, Status
+from lineage.guard.facts import Facts, Move
 from lineage.guard.policy import Requirement, same_person
 
 if TYPE_CHECKING:
-    from lineage.guard.decision import Verdict
+    from lineage.guard.facts import Verdict
     from lineage.guard.policy import Outcome
 
 _SERVED: Final = (Move.STAY, Move.RETURN)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lineage.guard.decision import Basis, Check, Facts, Move, Status, Verdict
+from lineage.guard.decision import Check, Status
+from lineage.guard.facts import Basis, Facts, Move, Verdict
 from lineage.identity.pipeline import changes_between
 
 if TYPE_CHECKING:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from lineage.guard.decision import Check, Facts, Status
+from lineage.guard.decision import Check, Status
 from lineage.identity.components import Kind
+
+if TYPE_CHECKING:
+    from lineage.guard.facts import Facts
 
 
 def kind(facts: Facts) -> Check:

@@ -10,8 +10,8 @@ from sqlmodel import col, select
 
 from lineage.contract.results import Candidate
 from lineage.database import policies, slots, tables
-from lineage.guard.decision import Move
 from lineage.guard.evaluate import decide
+from lineage.guard.facts import Move
 from lineage.identity.components import Kind
 from lineage.registry.slots import facts
 

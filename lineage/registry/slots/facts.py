@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from lineage import timestamps
 from lineage.database import copy_status, policies, slots, tables, validations, versions
-from lineage.errors import GuardRefused
-from lineage.guard.decision import Decision, Facts, Move, Standby, Status, Waiver
+from lineage.guard.decision import Decision, GuardRefused, Status
 from lineage.guard.evaluate import decide
+from lineage.guard.facts import Facts, Move, Standby, Waiver
 from lineage.identity.components import EnvironmentKind, Kind
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from lineage.contract.results import Moved, Step
 from lineage.database import slots, tables
 from lineage.database import weights as copies
 from lineage.errors import Conflict, NotFound, UsageError
-from lineage.guard.decision import Decision, Move
 from lineage.guard.evaluate import decide
+from lineage.guard.facts import Move
 from lineage.registry import views
 from lineage.registry.slots import backup_candidates as candidates
 from lineage.registry.slots import deployments, events, facts, readiness, waivers
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.contract.requests import WaiverRequest
+    from lineage.guard.decision import Decision
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from lineage.database import policies, tables
 from lineage.errors import NotPermitted
-from lineage.guard.decision import Decision, Status, Waiver
+from lineage.guard.decision import Decision, Status
+from lineage.guard.facts import Waiver
 from lineage.guard.policy import PROOF, WAIVABLE
 
 if TYPE_CHECKING:

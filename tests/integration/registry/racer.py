@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from lineage.connection import connect
 from lineage.contract.results import NamedPipeline
-from lineage.errors import Conflict, GuardRefused, NotFound
+from lineage.errors import Conflict, NotFound
+from lineage.guard.decision import GuardRefused
 
 if TYPE_CHECKING:
     from lineage.registry.registry import Registry

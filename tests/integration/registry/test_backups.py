@@ -9,7 +9,8 @@ import pytest
 from lineage import timestamps
 from lineage.contract.captured import Captured
 from lineage.contract.requests import DeclaredEnvironment, Keeping, Observed
-from lineage.errors import Conflict, GuardRefused, NotFound, UsageError
+from lineage.errors import Conflict, NotFound, UsageError
+from lineage.guard.decision import GuardRefused
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.components import Kind
 from lineage.registry import observations

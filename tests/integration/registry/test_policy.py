@@ -8,8 +8,8 @@ import pytest
 
 from lineage.contract.requests import DeclaredEnvironment, WaiverRequest
 from lineage.contract.results import NamedPipeline
-from lineage.errors import Conflict, GuardRefused, NotFound, NotPermitted, UsageError
-from lineage.guard.decision import Status
+from lineage.errors import Conflict, NotFound, NotPermitted, UsageError
+from lineage.guard.decision import GuardRefused, Status
 from lineage.guard.policy import WAIVABLE, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
 from tests.conftest import EVERYWHERE, add_validated, add_version, captured_pipeline, pipeline

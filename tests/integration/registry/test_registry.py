@@ -11,8 +11,9 @@ import rfc8785
 from blake3 import blake3
 
 from lineage.contract.results import NamedPipeline
-from lineage.errors import Conflict, GuardRefused, NotFound, UsageError
-from lineage.guard.decision import Move
+from lineage.errors import Conflict, NotFound, UsageError
+from lineage.guard.decision import GuardRefused
+from lineage.guard.facts import Move
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.digest import blake3_of, xxh3
 from tests.conftest import (

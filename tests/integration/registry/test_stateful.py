@@ -24,8 +24,8 @@ from lineage.contract.requests import DeclaredEnvironment, WaiverRequest
 from lineage.database import tables
 from lineage.database.engine import open_engine, read
 from lineage.database.schema import upgrade
-from lineage.errors import Conflict, GuardRefused, NotFound, NotPermitted
-from lineage.guard.decision import Status
+from lineage.errors import Conflict, NotFound, NotPermitted
+from lineage.guard.decision import GuardRefused, Status
 from lineage.guard.policy import WAIVABLE, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
 from tests.conftest import BOTH, add_version, captured_pipeline, pipeline

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineage.guard.decision import (
+from lineage.guard.decision import Status
+from lineage.guard.evaluate import decide
+from lineage.guard.facts import (
     Approval,
     Basis,
     Facts,
@@ -16,12 +18,10 @@ from lineage.guard.decision import (
     Move,
     RolledBack,
     Standby,
-    Status,
     Verdict,
     Waiver,
     WeightsState,
 )
-from lineage.guard.evaluate import decide
 from lineage.guard.policy import PROOF, WAIVABLE, EnvironmentPolicy, Outcome
 from lineage.guard.rules import RULES
 from lineage.identity.components import EnvironmentKind, Kind
