@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 
 from lineage.contract import codec
 from lineage.errors import NotPermitted
-from lineage.guard import policy
+from lineage.guard import requirements
 from lineage.identity.components import Kind
 from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
@@ -191,7 +191,7 @@ def validate(
     """The requirements are evaluated here, on the metrics that come with them."""
     named = version_reference(call.principal, model, n)
     pipeline = codec.pipeline_from_json(body.pipeline.model_dump())
-    outcomes = policy.outcomes_of(body.requirements, body.metrics or {}, passed=body.passed)
+    outcomes = requirements.outcomes_of(body.requirements, body.metrics or {}, passed=body.passed)
     data = codec.data_from_json([item.model_dump() for item in body.data] if body.data else None)
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from lineage.errors import UsageError
-from lineage.guard.policy import Requirement
+from lineage.guard.requirements import Requirement
 from lineage.identity.references import check_name, check_path
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from lineage.contract.results import (
 from lineage.errors import DigestMismatch, UsageError
 from lineage.guard.decision import Check, Decision, Status
 from lineage.guard.facts import Basis, HeldCopy, Move, Verdict, Waiver
-from lineage.guard.policy import Outcome
+from lineage.guard.requirements import Outcome
 from lineage.identity.components import (
     CodeVersion,
     Components,

@@ -10,7 +10,7 @@ from sqlmodel import col, func, select
 from lineage.database import tables
 from lineage.database.versions import newest_verdict
 from lineage.guard.facts import Basis, Verdict
-from lineage.guard.policy import Outcome
+from lineage.guard.requirements import Outcome
 from lineage.identity.digest import Digest
 from lineage.identity.pipeline import Manifest, PipelineVersion
 

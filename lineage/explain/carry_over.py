@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from lineage.errors import CarryRefused, NotFound
 from lineage.explain.changes import Explainer, Explanation
 from lineage.guard.facts import Basis, Verdict
-from lineage.identity.pipeline import changes_between
+from lineage.identity.pipeline_diff import changes_between
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lineage.capture.project import Project
-    from lineage.identity.pipeline import Change, PipelineVersion
+    from lineage.identity.pipeline import PipelineVersion
+    from lineage.identity.pipeline_diff import Change
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lineage.errors import LineageError
 from lineage.explain.equivalence import same_behaviour
 from lineage.identity.digest import blake3_of
-from lineage.identity.pipeline import ABSENT, Change, ChangeKind
+from lineage.identity.pipeline_diff import ABSENT, Change, ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

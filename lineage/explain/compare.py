@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lineage.contract.results import NamedPipeline
 from lineage.errors import LineageError, NotFound
 from lineage.explain.changes import Explainer
-from lineage.identity.pipeline import changes_between
+from lineage.identity.pipeline_diff import changes_between
 
 if TYPE_CHECKING:
     from lineage.capture.project import Project

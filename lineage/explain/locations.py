@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage.capture.bounded_yaml import LARGEST, check_yaml, decode
 from lineage.errors import LineageError
-from lineage.identity.pipeline import Change, ChangeKind
+from lineage.identity.pipeline_diff import Change, ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

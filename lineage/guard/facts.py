@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lineage.guard.policy import EnvironmentPolicy, Outcome
+    from lineage.guard.policy import EnvironmentPolicy
+    from lineage.guard.requirements import Outcome
     from lineage.identity.components import EnvironmentKind, Kind
     from lineage.identity.pipeline import PipelineVersion
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.contract.captured import Captured, CapturedPipelineVersion
-    from lineage.guard.policy import Outcome
+    from lineage.guard.requirements import Outcome
     from lineage.identity.components import Components, DataVersion
 
 

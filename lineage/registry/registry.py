@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         WaiverRequest,
     )
     from lineage.contract.results import Moved, NamedPipeline, PlannedChange, Registered
-    from lineage.guard.policy import Outcome
+    from lineage.guard.requirements import Outcome
     from lineage.identity.components import DataVersion
     from lineage.weights.copies import Look, NewCopy, StoreAddress, StoredWeights
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lineage.contract.results import Candidate, FoundPipeline, Moved, Registered, Serving
     from lineage.guard.decision import Decision
     from lineage.guard.facts import Verdict
-    from lineage.guard.policy import Outcome
+    from lineage.guard.requirements import Outcome
     from lineage.identity.components import DataVersion
     from lineage.identity.pipeline import PipelineVersion
     from lineage.registry.lineage_graph import Direction

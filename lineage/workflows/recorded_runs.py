@@ -12,7 +12,7 @@ from lineage.capture import metrics
 from lineage.capture.version import VersionCapture
 from lineage.contract.captured import Captured, Wanted
 from lineage.errors import CaptureError
-from lineage.guard import policy
+from lineage.guard import requirements
 from lineage.identity.components import Kind
 from lineage.identity.digest import Digest
 from lineage.identity.references import Reference
@@ -74,14 +74,14 @@ def run_and_validate(
             f"The command did not write the metrics {path}.",
             remedy="Let it write them there, or name the file that it writes: --metrics FILE",
         )
-    outcomes = policy.evaluate_all(project.config.model(model).requirements, values or {})
+    outcomes = requirements.evaluate_all(project.config.model(model).requirements, values or {})
     stated = wanted.stated if succeeded else False
     if stated is None and all(outcome.holds is None for outcome in outcomes):
         stated = succeeded
     return registry.validate(
         version["ref"],
         before.pipeline,
-        passed=policy.verdict(outcomes, stated),
+        passed=requirements.verdict(outcomes, stated),
         metrics=values,
         outcomes=outcomes,
         run=ran.to_json(),

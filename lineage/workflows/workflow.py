@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from lineage.capture import metrics
 from lineage.contract.results import NamedPipeline
 from lineage.errors import CarryRefused, LineageError, NotFound
-from lineage.guard import policy
+from lineage.guard import requirements
 from lineage.guard.decision import GuardRefused
 from lineage.identity.components import Kind
 from lineage.identity.references import Reference, check_name
@@ -143,11 +143,11 @@ def validate(
         if wanted.values is not None
         else project.read_metrics(model, wanted.metrics)
     )
-    outcomes = policy.evaluate_all(project.config.model(model).requirements, values or {})
+    outcomes = requirements.evaluate_all(project.config.model(model).requirements, values or {})
     return registry.validate(
         reference,
         _pipeline(project, model, wanted.pipeline),
-        passed=policy.verdict(outcomes, wanted.stated),
+        passed=requirements.verdict(outcomes, wanted.stated),
         metrics=values,
         outcomes=outcomes,
         data=project.validation_data(model, wanted.data),
@@ -361,7 +361,7 @@ def _explained_check(
 ) -> Check:
     from lineage.explain.changes import Explainer
     from lineage.explain.locations import Places
-    from lineage.identity.pipeline import Change
+    from lineage.identity.pipeline_diff import Change
 
     places = Places(project)
     if check.code == "requirements":

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage.guard.decision import Check, Status
 from lineage.guard.facts import Facts, Move
-from lineage.guard.policy import Requirement, same_person
+from lineage.guard.policy import same_person
+from lineage.guard.requirements import Requirement
 
 if TYPE_CHECKING:
     from lineage.guard.facts import Verdict
-    from lineage.guard.policy import Outcome
+    from lineage.guard.requirements import Outcome
 
 _SERVED: Final = (Move.STAY, Move.RETURN)
 """What only a version does that has served in the environment."""

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from lineage.guard.decision import Check, Status
 from lineage.guard.facts import Basis, Facts, Move, Verdict
-from lineage.identity.pipeline import changes_between
+from lineage.identity.pipeline_diff import changes_between
 
 if TYPE_CHECKING:
-    from lineage.identity.pipeline import Change, PipelineVersion
+    from lineage.identity.pipeline import PipelineVersion
+    from lineage.identity.pipeline_diff import Change
 
 
 def pipeline_deployed(facts: Facts) -> Check:

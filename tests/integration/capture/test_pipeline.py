@@ -9,7 +9,7 @@ from lineage.contract.captured import Wanted
 from lineage.errors import CaptureError
 from lineage.identity.components import Kind
 from lineage.identity.digest import blake3_of
-from lineage.identity.pipeline import differences
+from lineage.identity.pipeline_diff import differences
 
 
 def _manifest(workspace, *, name="churn", revision=None):

@@ -8,7 +8,7 @@ from lineage.capture.project import Project
 from lineage.explain.changes import _diff
 from lineage.explain.locations import Places
 from lineage.identity.digest import blake3_of
-from lineage.identity.pipeline import ABSENT, Change, ChangeKind
+from lineage.identity.pipeline_diff import ABSENT, Change, ChangeKind
 
 OLD = "a\nb\nc\nd\ne\nf\ng\nh\n"
 

@@ -22,7 +22,8 @@ from lineage.guard.facts import (
     Waiver,
     WeightsState,
 )
-from lineage.guard.policy import PROOF, WAIVABLE, EnvironmentPolicy, Outcome
+from lineage.guard.policy import PROOF, WAIVABLE, EnvironmentPolicy
+from lineage.guard.requirements import Outcome
 from lineage.guard.rules import RULES
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.digest import Digest

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lineage.errors import UsageError
 from lineage.guard.expression_parser import DEEPEST, LONGEST
-from lineage.guard.policy import Outcome, Requirement, evaluate_all, verdict
+from lineage.guard.requirements import Outcome, Requirement, evaluate_all, verdict
 
 METRICS = {
     "auc": 0.8, "brier": 0.2, "slices": {"new": {"auc": 0.7, "n": 10}, "a.b": {"auc": 0.9, "n": 5}},

@@ -10,14 +10,8 @@ from hypothesis import strategies as st
 
 from lineage.errors import UsageError
 from lineage.identity.digest import Digest, blake3_of
-from lineage.identity.pipeline import (
-    Change,
-    ChangeKind,
-    Manifest,
-    PipelineVersion,
-    Stage,
-    differences,
-)
+from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
+from lineage.identity.pipeline_diff import Change, ChangeKind, differences
 from tests.conftest import pipeline
 
 paths = st.sampled_from(["a.py", "b.py", "src/c.py"])
