@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from lineage.hashing.files import Progress
-    from lineage.weights.copies import Entry
+    from lineage.weights.listing import Entry
 
 FORGOTTEN_AFTER: Final = 86_400.0
 """Seconds after which what a killed process left behind is taken away."""

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 from lineage.errors import IntegrityFailure, StoreUnreachable, UsageError
 from lineage.hashing.files import blake3_through
 from lineage.identity.digest import Digest, blake3_of
-from lineage.weights.copies import CopyState, Entry, Look, NewCopy, inside, read_listing
-from lineage.weights.store import SMALL, each
+from lineage.weights.copies import CopyState, Look, NewCopy
+from lineage.weights.listing import Entry, inside, read_listing
+from lineage.weights.parallel import SMALL, each
 
 if TYPE_CHECKING:
     from lineage.weights.copies import Copy, StoredWeights

@@ -25,8 +25,10 @@ from lineage.errors import (
 from lineage.hashing.files import blake3_through, blocks_of, hash_path
 from lineage.weights.cache import WeightsCache
 from lineage.weights.check import differs, folder_of, gone, recorded
-from lineage.weights.copies import CopyState, Entry, StoredWeights, read_listing
-from lineage.weights.store import SMALL, Store, each_by_size, open_store
+from lineage.weights.copies import CopyState, StoredWeights
+from lineage.weights.listing import Entry, read_listing
+from lineage.weights.parallel import SMALL, each_by_size
+from lineage.weights.store import Store, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import uuid
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from lineage.errors import LineageError, StoreUnreachable, UsageError
-from lineage.weights.copies import PUBLIC, StoreAddress
+from lineage.weights.dvc_remotes import reason_of, settings_of
+from lineage.weights.parallel import THREADS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterator
+
+    from lineage.weights.copies import StoreAddress
 
 CHUNK: Final = 16 << 20
 """Bytes that are read in one request."""
@@ -29,11 +31,6 @@ CHUNK: Final = 16 << 20
 AHEAD: Final = 4
 """Requests that are under way at once; with CHUNK, what reading a file takes of memory."""
 
-SMALL: Final = 4 << 20
-"""Objects up to this size are moved in one piece, from memory, THREADS at once."""
-
-THREADS: Final = 16
-"""Small objects that are moved at once."""
 
 OBJECT_STORES: Final = ("s3", "gs", "azure", "oss")
 """Where an object appears whole or not at all."""
@@ -44,12 +41,8 @@ PATIENCE: Final = {"s3": {"connect_timeout": 5, "read_timeout": 15}, "ssh": {"ti
 S3_ATTEMPTS: Final = 3
 """How often botocore tries (a 503, a broken connection), for each of two times that s3fs does."""
 
-RUN_BY_OTHERS: Final = ("configpath", "credentialpath")
-"""Settings that name files which may name programs: never taken from a repository's own config."""
 
 INCOMING: Final = ".lineage-incoming"
-
-T = TypeVar("T")
 
 
 class Store:
@@ -248,7 +241,7 @@ def asking(address: StoreAddress, *, writing: bool = False) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENOMEM):
             raise
         raise StoreUnreachable(
-            f"Store {address.name} ({address.url}) cannot be used: {_reason(error)}.",
+            f"Store {address.name} ({address.url}) cannot be used: {reason_of(error)}.",
             remedy=_remedy(address, error),
         ) from None
 
@@ -266,7 +259,7 @@ def open_store(address: StoreAddress) -> Store:
         from dvc.fs import get_cloud_fs
 
         kind = address.url.partition(":")[0]
-        settings = PATIENCE.get(kind, {}) | dict(address.config) | _settings(address.url)
+        settings = PATIENCE.get(kind, {}) | dict(address.config) | settings_of(address.url)
         url = unquote(urlsplit(address.url).path) if address.is_folder else address.url
         cls, config, path = get_cloud_fs({}, **(settings | {"url": url}))
         if config.pop("version_aware", False) or config.pop("worktree", False):
@@ -282,132 +275,11 @@ def open_store(address: StoreAddress) -> Store:
         return Store(address, filesystem, path)
 
 
-def remote_of(folder: Path, name: str | None) -> StoreAddress | None:
-    """A DVC remote as a store: the named one, else the default one, None where there is none.
-
-    Args:
-        folder: a folder of a DVC repository.
-        name: the remote's name.
-
-    Raises:
-        UsageError: there is no remote of this name, or it cannot be a store.
-        StoreUnreachable: its plugin is not installed, or what it stands on is not there.
-    """
-    remotes, default = _remotes(folder)
-    chosen = name or default
-    if chosen is None:
-        return None
-    if "url" not in remotes.get(chosen.lower(), {}):
-        raise UsageError(
-            f"DVC knows no remote {chosen[:60]!r}.",
-            remedy="See them (dvc remote list), and name one: [artifacts] remote in lineage.toml.",
-        )
-    try:
-        settings = _resolved(remotes, chosen)
-    except Exception as error:
-        raise StoreUnreachable(
-            f"The DVC remote {chosen} cannot be used: {_reason(error)}.",
-            remedy="Install its plugin (pip install 'dvc[…]'), or mend it: dvc remote modify.",
-        ) from None
-    known = {key: settings[key] for key in sorted(PUBLIC & set(settings))}
-    return StoreAddress(_store_name(chosen), settings["url"], known)
-
-
-def _settings(url: str) -> dict[str, Any]:
-    """What DVC's configuration says of the remotes of a URL."""
-    remotes, _ = _remotes(Path.cwd())
-    found: dict[str, Any] = {}
-    for name in remotes:
-        with suppress(Exception):
-            settings = _resolved(remotes, name)
-            if settings.pop("url") == url.rstrip("/"):
-                found |= settings
-    return found
-
-
-def _remotes(folder: Path) -> tuple[dict[str, dict[str, Any]], str | None]:
-    """Every remote that DVC knows from a folder, and its default one; the nearest file counts."""
-    remotes: dict[str, dict[str, Any]] = {}
-    default = None
-    for kind, level in _levels(folder):
-        default = (level.get("core") or {}).get("remote", default)
-        for key, remote in (level.get("remote") or {}).items():
-            own = {k: v for k, v in remote.items() if kind != "repo" or k not in RUN_BY_OTHERS}
-            remotes.setdefault(key.lower(), {}).update(own)
-    return remotes, default
-
-
-def _resolved(remotes: dict[str, dict[str, Any]], name: str) -> dict[str, Any]:
-    """A remote's settings, with those of the remote that it stands on, and a whole URL."""
-    from dvc.fs import get_fs_config
-
-    settings = dict(get_fs_config({"remote": remotes}, name=name))
-    url = str(settings["url"]).rstrip("/")
-    settings["url"] = url if "://" in url else Path(url).absolute().as_uri()
-    return settings
-
-
-def _levels(folder: Path) -> list[tuple[str, Any]]:
-    """DVC's configuration files by their level, from the system's to the checkout's own."""
-    from dvc.config import Config, ConfigError
-
-    here = folder.resolve()
-    found = (place / ".dvc" for place in (here, *here.parents))
-    dvc = next((os.fspath(place) for place in found if place.is_dir()), None)
-    levels = ("system", "global", *(("repo", "local") if dvc is not None else ()))
-    config = Config(dvc_dir=dvc, validate=False)
-    try:
-        return [(level, config.load_one(level)) for level in levels]
-    except (ConfigError, OSError, ValueError) as error:
-        raise UsageError(
-            f"DVC's configuration cannot be read: {_reason(error)}.",
-            remedy="Mend it: `dvc config --list` shows the same problem.",
-        ) from None
-
-
-def _store_name(remote: str) -> str:
-    """A remote's name as a store may be called."""
-    return re.sub(r"[^a-z0-9._-]", "-", remote.lower())[:100].lstrip("._-") or "remote"
-
-
-def each_by_size(work: Callable[[T], None], items: Collection[T], size: Callable[[T], int]) -> None:
-    """Do some work on small things at once, then on large ones, each of which is many requests."""
-    each(work, (item for item in items if size(item) <= SMALL))
-    for item in items:
-        if size(item) > SMALL:
-            work(item)
-
-
-def each(work: Callable[[T], None], items: Iterable[T]) -> None:
-    """Do some work on many small things at once; the first failure stops the rest."""
-    with ThreadPoolExecutor(THREADS, "lineage-store") as pool:
-        running = deque[Future[None]]()
-        try:
-            for item in items:
-                running.append(pool.submit(work, item))
-                if len(running) >= 4 * THREADS:
-                    running.popleft().result()
-            while running:
-                running.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
 def _write(path: str, data: bytes) -> None:
     with open(path, "xb") as file:  # noqa: PTH123 - a path of the store's own
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _reason(error: BaseException) -> str:
-    """What a library said, in one line without its own wrappings."""
-    root: BaseException = error
-    while not str(root) and root.__cause__ is not None:
-        root = root.__cause__
-    if isinstance(root, OSError) and root.strerror:
-        return root.strerror.lower()
-    return (" ".join(str(root).split()) or type(root).__name__)[:300].rstrip(".")
 
 
 def _remedy(address: StoreAddress, error: BaseException) -> str:

@@ -18,8 +18,10 @@ from lineage.hashing.files import HashedFile, blake3_through, blocks_of, hash_fi
 from lineage.identity.digest import Digest, blake3_of, tree_bytes
 from lineage.weights.cache import WeightsCache
 from lineage.weights.check import differs, folder_of, gone, recorded, what_is_wrong
-from lineage.weights.copies import Entry, NewCopy
-from lineage.weights.store import SMALL, asking, each_by_size
+from lineage.weights.copies import NewCopy
+from lineage.weights.listing import Entry
+from lineage.weights.parallel import SMALL, each_by_size
+from lineage.weights.store import asking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

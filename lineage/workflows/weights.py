@@ -15,7 +15,8 @@ from lineage.identity.components import EnvironmentKind, Weights
 from lineage.identity.references import Reference, check_name
 from lineage.weights import check, upload
 from lineage.weights.copies import CopyState, Look, StoreAddress, StoredWeights
-from lineage.weights.store import open_store, remote_of
+from lineage.weights.dvc_remotes import remote_of
+from lineage.weights.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -9,7 +9,7 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "name", ["lineage.identity.digest", "lineage.guard.policy", "lineage.explain.equivalence"]
+    "name", ["lineage.identity.digest", "lineage.guard.requirements", "lineage.explain.equivalence"]
 )
 def test_the_examples_are_true(name):
     found = doctest.testmod(importlib.import_module(name))

@@ -31,8 +31,11 @@ from lineage.identity.digest import blake3_of, tree_bytes
 from lineage.weights import check, download, upload
 from lineage.weights import store as weights_store
 from lineage.weights.cache import WeightsCache
-from lineage.weights.copies import CopyState, Entry, NewCopy, StoreAddress, read_listing
-from lineage.weights.store import SMALL, open_store, remote_of
+from lineage.weights.copies import CopyState, NewCopy, StoreAddress
+from lineage.weights.dvc_remotes import remote_of
+from lineage.weights.listing import Entry, read_listing
+from lineage.weights.parallel import SMALL
+from lineage.weights.store import open_store
 from tests.support.weights_stores import CREDENTIALS, Folder, Wire, new_bucket, stored, weights_of
 
 LARGE = 4 * SMALL + 12345
