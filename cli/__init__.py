@@ -23,7 +23,7 @@ def main() -> None:
     try:
         build(sys.argv[1:])()
     except LineageError as error:
-        from .output import report
+        from .errors import report
 
         sys.exit(report(error))
     except BrokenPipeError:
@@ -32,7 +32,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        from .output import report_unexpected
+        from .errors import report_unexpected
 
         sys.exit(report_unexpected(error))
 

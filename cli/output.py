@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from lineage.contract.results import Moved, Occupying, Readiness, Serving, Step
-    from lineage.errors import LineageError
     from lineage.guard.decision import Check, Decision
     from lineage.guard.facts import Waiver
 
@@ -176,39 +175,6 @@ def explanation(found: dict[str, Any], indent: str = "  ") -> None:
             say(_dim(f"{indent}({left_out} more lines of {diff['path']})"))
 
 
-def report(error: LineageError) -> int:
-    """Print an error, with the guard's decisions where it carries them; its exit code."""
-    from lineage.errors import CarryRefused
-    from lineage.guard.decision import GuardRefused
-
-    if isinstance(error, GuardRefused):
-        _refusal(error)
-    elif State.as_json:
-        emit(error.to_json())
-    elif isinstance(error, CarryRefused):
-        explanation(error.details)
-    if State.form == "github":
-        from .reports import github
-
-        raw(github.problem(str(error), error.remedy))
-    note(f"{_paint_error('error:')} {error}")
-    note(f"  {error.remedy}")
-    return error.exit_code
-
-
-def report_unexpected(error: Exception) -> int:
-    """Print a failure that nobody foresaw; the traceback only where it was asked for."""
-    if os.environ.get("LINEAGE_DEBUG"):
-        import traceback
-
-        traceback.print_exc()
-    if State.as_json:
-        emit({"error": {"code": "internal-error", "message": str(error), "remedy": None}})
-    note(f"{_paint_error('error:')} {type(error).__name__}: {' '.join(str(error).split())[:300]}")
-    note("  This is a defect of lineage-guard: please report it with LINEAGE_DEBUG=1's output.")
-    return 1
-
-
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], None] | None]:
     """A progress bar on stderr while bytes are moved: on a terminal, and for long work only."""
@@ -221,16 +187,6 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None] | None]:
     with Progress(*columns, console=_console(), transient=True) as bar:
         task = bar.add_task("", total=total)
         yield lambda count: bar.update(task, advance=count)
-
-
-def _refusal(error: Any) -> None:  # noqa: ANN401 - GuardRefused, imported where it is raised
-    decisions = [made.to_json() for made in error.decisions]
-    if State.as_json:
-        emit(decisions[0] if len(decisions) == 1 else {"allowed": False, "decisions": decisions})
-        return
-    for made in error.decisions:
-        decision(made)
-    say()
 
 
 def _check(check: Check) -> None:
@@ -321,7 +277,8 @@ def _paint(text: str, colour: str) -> str:
     return f"\033[{colour}m{text}\033[0m" if _coloured(sys.stdout.isatty()) else text
 
 
-def _paint_error(text: str) -> str:
+def paint_error(text: str) -> str:
+    """Red, where stderr is a terminal that may be coloured."""
     return f"\033[1;31m{text}\033[0m" if _coloured(sys.stderr.isatty()) else text
 
 

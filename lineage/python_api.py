@@ -72,14 +72,16 @@ def register(
     """
     from lineage.contract.captured import Wanted
     from lineage.identity.components import check_kind
-    from lineage.workflows import workflow
+    from lineage.workflows import register as registering
 
     chosen = check_kind(kind)
     items = tuple(os.fspath(item) for item in data)
     wanted = Wanted(chosen, _text(weights), items, None, revision)
-    asked = workflow.Registering(wanted, parent, store=store)
     with _opened() as (project, registry, actor):
-        return workflow.register(project, registry, model, asked, actor=actor)[0]
+        registered, _ = registering.register(
+            project, registry, model, wanted, parent=parent, store=store, actor=actor
+        )
+    return registered
 
 
 def validate(
@@ -107,13 +109,13 @@ def validate(
     """
     from collections.abc import Mapping as AnyMapping
 
-    from lineage.workflows import workflow
+    from lineage.workflows import validate as validating
 
     values = dict(metrics) if isinstance(metrics, AnyMapping) else None
     file = None if isinstance(metrics, AnyMapping) else _text(metrics)
-    wanted = workflow.Validating(file, passed, pipeline, values=values)
+    wanted = validating.Validating(file, passed, pipeline, values=values)
     with _opened() as (project, registry, actor):
-        return workflow.validate(project, registry, reference, wanted, actor=actor)
+        return validating.validate(project, registry, reference, wanted, actor=actor)
 
 
 def may_serve(reference: str, environment: str = PRODUCTION) -> Decision:
@@ -122,10 +124,10 @@ def may_serve(reference: str, environment: str = PRODUCTION) -> Decision:
     Raises:
         NotFound: the version or the environment does not exist.
     """
-    from lineage.workflows import workflow
+    from lineage.workflows.guard import guard
 
     with _opened() as (project, registry, _):
-        return workflow.guard(project, registry, reference, environment)
+        return guard(project, registry, reference, environment)
 
 
 def promote(
@@ -142,13 +144,17 @@ def promote(
         NotFound: the version or the environment does not exist.
         Conflict: the slot's revision is not ``expect_revision``.
     """
-    from lineage.workflows import weights as storing
-    from lineage.workflows import workflow
+    from lineage.workflows import promote as moving
 
-    with _opened() as (project, registry, actor), workflow.explaining(project, registry):
-        storing.glance_before(registry, reference, environment, actor=actor)
-        return registry.promote(
-            reference, environment, expect_revision=expect_revision, reason=reason, actor=actor
+    with _opened() as (project, registry, actor):
+        return moving.promote(
+            project,
+            registry,
+            reference,
+            environment,
+            expect_revision=expect_revision,
+            reason=reason,
+            actor=actor,
         )
 
 
@@ -159,12 +165,10 @@ def rollback(model: str, environment: str = PRODUCTION, *, reason: str | None = 
         NotFound: there is no backup.
         GuardRefused: the backup may not serve.
     """
-    from lineage.workflows import weights as storing
-    from lineage.workflows import workflow
+    from lineage.workflows import promote as moving
 
-    with _opened() as (project, registry, actor), workflow.explaining(project, registry):
-        storing.glance(registry, [f"{model}@{environment}/backup"], actor=actor)
-        return registry.rollback(model, environment, reason=reason, actor=actor)
+    with _opened() as (project, registry, actor):
+        return moving.rollback(project, registry, model, environment, reason=reason, actor=actor)
 
 
 def serving(
@@ -188,10 +192,11 @@ def serving(
         NotFound: there is no such model or environment.
         RegistryUnreachable: the registry cannot be asked, and no answer may be given for it.
     """
-    oldest = oldest_of(last_known)
+    from lineage.host import last_known as remembered
+
     with opened() as project:
         url = project.registry_url()
-    return serving_of(url, model, environment, at, oldest)
+    return remembered.serving(url, model, environment, at, oldest_of(last_known))
 
 
 def pull(reference: str, out: Path | None = None, *, force: bool = False) -> FilePath:
@@ -317,22 +322,6 @@ def oldest_of(last_known: bool | float | dt.timedelta) -> dt.timedelta | None:
     if isinstance(last_known, dt.timedelta):
         return last_known
     return dt.timedelta(seconds=last_known)
-
-
-def serving_of(
-    url: str, model: str, environment: str, at: str | None, oldest: dt.timedelta | None
-) -> Serving:
-    """What serves according to a registry; see :func:`serving`."""
-
-    def ask() -> Serving:
-        with connect(url) as registry:
-            return registry.serving(model, environment, at=at)
-
-    if at is not None or (oldest is None and url.startswith("sqlite:")):
-        return ask()
-    from lineage.host import last_known
-
-    return last_known.serving(url, model, environment, ask, oldest)
 
 
 @contextmanager

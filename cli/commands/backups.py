@@ -89,17 +89,19 @@ def set_(
     as_json: Json = False,
 ) -> None:
     """Let a version stand by behind what serves, if it could take over at once."""
-    from lineage.errors import UsageError
-    from lineage.identity.references import Reference
-    from lineage.workflows import weights as storing
-    from lineage.workflows import workflow
+    from lineage.workflows import promote as moving
 
-    if Reference.parse(ref).model != model:
-        raise UsageError(f"{ref} is no version of {model}.", remedy=f"Write it as {model}@NUMBER.")
-    with project_and_registry() as (project, found), workflow.explaining(project, found):
-        who = actor(project)
-        storing.glance(found, [ref], actor=who)
-        done = found.set_backup(ref, env, expect_revision=expect_revision, reason=reason, actor=who)
+    with project_and_registry() as (project, found):
+        done = moving.set_backup(
+            project,
+            found,
+            model,
+            ref,
+            env,
+            expect_revision=expect_revision,
+            reason=reason,
+            actor=actor(project),
+        )
     if as_json:
         output.emit(done.slots[0].to_json() | {"changed": done.changed})
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -68,7 +67,7 @@ def register(
     from lineage.identity.components import check_kind
     from lineage.identity.digest import Digest
     from lineage.identity.references import check_name
-    from lineage.workflows import workflow
+    from lineage.workflows.register import register as register_version
 
     check_name("model", model)
     words = behind_dashes(command)
@@ -77,18 +76,20 @@ def register(
             "A training runs in the working tree, not at a revision.",
             remedy="Leave --rev out, or check the revision out first.",
         )
-    chosen = check_kind(kind)
     stated = Digest(pipeline_version) if pipeline_version else None
-    wanted = Wanted(chosen, weights, tuple(data or ()), stated, rev, secure=store)
-    asked = workflow.Registering(wanted, parent, store=store)
+    wanted = Wanted(check_kind(kind), weights, tuple(data or ()), stated, rev)
     with project_and_registry() as (project, found):
-        if words:
-            from lineage.workflows.recorded_runs import run_and_capture
-
-            made, run = run_and_capture(project, model, wanted, words, quiet_stdout=as_json)
-            asked = replace(asked, captured=made, run=run)
-        done, captured = workflow.register(
-            project, found, model, asked, bars=output.progress, actor=actor(project)
+        done, captured = register_version(
+            project,
+            found,
+            model,
+            wanted,
+            parent=parent,
+            store=store,
+            command=words,
+            quiet_stdout=as_json,
+            show_progress=output.progress,
+            actor=actor(project),
         )
     for path in captured.loose:
         output.note(f"note: {path} is versioned by neither git nor DVC; its digest joins the data.")
@@ -147,10 +148,10 @@ def validate(
     write the metrics, and what the version is made of must be here and stay the same meanwhile.
     """
     from lineage.errors import UsageError
-    from lineage.workflows import workflow
+    from lineage.workflows import validate as validating
 
     words = behind_dashes(command)
-    wanted = workflow.Validating(metrics, passed, pipeline, tuple(data or ()))
+    wanted = validating.Validating(metrics, passed, pipeline, tuple(data or ()))
     if carry_over and (words or metrics or data or passed is not None):
         raise UsageError(
             "--carry-over takes the verdict, the metrics and the data of another validation.",
@@ -159,7 +160,7 @@ def validate(
     with project_and_registry() as (project, found):
         who = actor(project)
         if carry_over:
-            done = workflow.carry_over(project, found, ref, pipeline, actor=who)
+            done = validating.carry_over(project, found, ref, pipeline, actor=who)
         elif words:
             from lineage.workflows.recorded_runs import run_and_validate
 
@@ -167,7 +168,7 @@ def validate(
                 project, found, ref, wanted, words, quiet_stdout=as_json, actor=who
             )
         else:
-            done = workflow.validate(project, found, ref, wanted, actor=who)
+            done = validating.validate(project, found, ref, wanted, actor=who)
     if as_json:
         output.emit(done)
     else:
@@ -193,18 +194,18 @@ def verify(
     registered. Exit 6 where no store has them as they were registered, 7 where none answers.
     """
     from lineage.errors import IntegrityFailure, StoreUnreachable, UsageError
-    from lineage.workflows import workflow
+    from lineage.workflows import verify as verifying
 
     if (ref is None) != all_:
         raise UsageError(
             "Either a version or --all is verified.", remedy="Write: lineage verify churn@7"
         )
     with project_and_registry() as (project, found):
-        refs = [ref] if ref is not None else workflow.stored_refs(found)
+        refs = [ref] if ref is not None else verifying.stored_refs(found)
         who = actor(project)
         rows = []
         for one in refs:
-            rows.append(workflow.verify(project, found, one, deep=not quick, actor=who))
+            rows.append(verifying.verify(project, found, one, deep=not quick, actor=who))
             if not as_json:
                 _verified(rows[-1])
     if as_json:

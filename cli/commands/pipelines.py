@@ -137,15 +137,21 @@ def deploy(
 
     Refused (3) where a serving model would be left without a passing validation on it.
     """
-    from lineage.workflows import workflow
+    from lineage.workflows import promote as moving
 
     asked = waivers(waive, reason, until)
     with project_and_registry() as (project, found):
-        target = workflow.pipeline_target(project, name, digest)
-        with workflow.explaining(project, found, target):
-            done = found.release(
-                env, target, reason=reason, waive=asked, dry_run=dry_run, actor=actor(project)
-            )
+        target = moving.pipeline_target(project, name, digest)
+        done = moving.release(
+            project,
+            found,
+            env,
+            target,
+            dry_run=dry_run,
+            reason=reason,
+            waive=asked,
+            actor=actor(project),
+        )
     if as_json:
         output.emit(done.to_json() | {"dry_run": dry_run})
         return

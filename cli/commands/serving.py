@@ -55,7 +55,7 @@ def guard(
     """
     from lineage.errors import UsageError
     from lineage.guard.decision import GuardRefused
-    from lineage.workflows import workflow
+    from lineage.workflows import guard as guarding
 
     from .. import reports
 
@@ -65,7 +65,7 @@ def guard(
         )
     State.form = form
     with project_and_registry() as (project, found):
-        made = workflow.guard(project, found, ref, env, working_tree=working_tree)
+        made = guarding.guard(project, found, ref, env, working_tree=working_tree)
     if as_json or form != "text":
         output.raw(reports.render("json" if as_json else form, made))
     else:
@@ -87,13 +87,13 @@ def promote(
 
     What served before becomes the backup, if it could take over at once.
     """
-    from lineage.workflows import weights as storing
-    from lineage.workflows import workflow
+    from lineage.workflows import promote as moving
 
     asked = waivers(waive, reason, until)
-    with project_and_registry() as (project, found), workflow.explaining(project, found):
-        storing.glance_before(found, ref, env, actor=actor(project))
-        done = found.promote(
+    with project_and_registry() as (project, found):
+        done = moving.promote(
+            project,
+            found,
             ref,
             env,
             expect_revision=expect_revision,
@@ -118,17 +118,17 @@ def rollback(
 
     What served before neither becomes the backup nor is promoted again without a new validation.
     """
-    from lineage.workflows import weights as storing
-    from lineage.workflows import workflow
+    from lineage.workflows import promote as moving
 
     asked = waivers(waive, reason, until)
-    with project_and_registry() as (project, found), workflow.explaining(project, found):
-        storing.glance(found, [f"{model}@{env}/backup"], actor=actor(project))
-        done = found.rollback(
+    with project_and_registry() as (project, found):
+        done = moving.rollback(
+            project,
+            found,
             model,
             env,
-            reason=reason,
             expect_revision=expect_revision,
+            reason=reason,
             waive=asked,
             actor=actor(project),
         )
@@ -178,20 +178,23 @@ def release(
 
     The plan is printed first: what moves, and what becomes of each backup.
     """
-    from lineage.workflows import workflow
+    from lineage.workflows import promote as moving
 
     asked = waivers(waive, reason, until)
     name, at, digest = pipeline.partition("@")
     with project_and_registry() as (project, found):
-        target = workflow.pipeline_target(project, name, digest if at else None)
-        who = actor(project)
-        with workflow.explaining(project, found, target):
-            done = found.release(env, target, model, waive=asked, dry_run=True, actor=who)
-            output.plan(done)
-            if not dry_run:
-                done = found.release(
-                    env, target, model, waive=asked, reason=reason, seen=done.revisions, actor=who
-                )
+        done = moving.release(
+            project,
+            found,
+            env,
+            moving.pipeline_target(project, name, digest if at else None),
+            model,
+            show_plan=output.plan,
+            dry_run=dry_run,
+            reason=reason,
+            waive=asked,
+            actor=actor(project),
+        )
     if as_json:
         output.emit(done.to_json() | {"dry_run": dry_run})
     elif dry_run:
@@ -338,12 +341,12 @@ def _essence(document: dict[str, Any]) -> str:
 
 def _last_known(model: str, environment: str, oldest: str) -> Serving:
     from lineage.capture.project import opened
-    from lineage.python_api import serving_of
+    from lineage.host import last_known
     from lineage.timestamps import span
 
     with opened() as project:
         url = project.registry_url(State.registry)
-    return serving_of(url, model, environment, None, span(oldest))
+    return last_known.serving(url, model, environment, oldest=span(oldest))
 
 
 def _moved(done: Moved, what: str, as_json: bool, more: dict[str, Any] | None = None) -> None:

@@ -6,6 +6,7 @@ import os
 import posixpath
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lineage.capture.dvc import DvcProject, Tracked, is_outside
@@ -16,10 +17,10 @@ from lineage.hashing.files import hash_path
 from lineage.hashing.tree import unreadable
 from lineage.identity.components import DataItem, DataVersion, Known
 from lineage.identity.digest import Digest, xxh3
+from lineage.identity.references import check_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Iterable, Sequence
 
     from lineage.hashing.cache import StatCache
     from lineage.hashing.files import Progress
@@ -292,3 +293,11 @@ def _check_names(items: list[DataItem]) -> None:
                 f"Two data items are both called {item.name!r}.", remedy="Name each item once."
             )
         seen.add(item.name)
+
+
+def from_here(items: Sequence[str], root: Path) -> list[str]:
+    """Data items that were named from the current folder, as the project's folder names them."""
+    return [
+        item if "://" in item else Path(os.path.relpath(check_path("data", item), root)).as_posix()
+        for item in items
+    ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage.capture import metrics
 from lineage.config import file as config_file
-from lineage.contract.captured import Captured, CapturedPipelineVersion, Wanted
+from lineage.contract.captured import CapturedPipelineVersion
 from lineage.errors import CaptureError, UsageError
 from lineage.identity.references import check_name
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from lineage.config.file import ConfigFile
     from lineage.config.models import Config
     from lineage.hashing.cache import StatCache
-    from lineage.hashing.files import Progress
-    from lineage.hashing.tree import Follow
     from lineage.identity.components import DataVersion
 
 CACHE: Final = ".lineage/cache/digests.db"
@@ -174,33 +172,6 @@ class Project:
             else "Name the pipeline, or add [models.NAME] to lineage.toml.",
         )
 
-    def capture(
-        self, model: str, wanted: Wanted | None = None, progress: Progress | None = None
-    ) -> Captured:
-        """Capture the four components of a model version.
-
-        Args:
-            model: the model's name; its table in ``lineage.toml`` says what it is made of.
-            wanted: what to capture otherwise than the configuration says.
-            progress: called with the number of bytes just hashed.
-
-        Raises:
-            CaptureError: something is missing, does not match, or the tree is dirty.
-        """
-        from lineage.capture.version import VersionCapture
-
-        return VersionCapture(self, model, wanted or Wanted(), progress).capture()
-
-    def weights_source(self, model: str, wanted: Wanted) -> tuple[Path, Follow]:
-        """Where the weights are, and what is asked before a symbolic link in them is read.
-
-        Raises:
-            UsageError: none are configured.
-        """
-        from lineage.capture.version import VersionCapture
-
-        return VersionCapture(self, model, wanted).weights_source
-
     def own_folder(self) -> Path:
         """The project's ``.lineage``, kept out of git.
 
@@ -218,12 +189,6 @@ class Project:
                 f"{folder} cannot be made: {error.strerror}.", remedy="Make the folder writable."
             ) from None
         return folder
-
-    def bytes_to_hash(self, model: str, wanted: Wanted) -> int:
-        """About how many bytes :meth:`capture` will read, for a progress bar."""
-        from lineage.capture.version import VersionCapture
-
-        return VersionCapture(self, model, wanted).size
 
     def read_metrics(self, model: str, path: str | None = None) -> dict[str, Any] | None:
         """A validation's metrics from a JSON file.
@@ -258,8 +223,7 @@ class Project:
         Raises:
             CaptureError: a data set is missing or does not match what DVC recorded.
         """
-        from lineage.capture.data import DataReader
-        from lineage.capture.version import from_here
+        from lineage.capture.data import DataReader, from_here
 
         names = from_here(named, self.root) or self.config.model(model).validation_data
         with self.cache() as cache:

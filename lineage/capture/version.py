@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lineage.capture.code import capture_code, code_at
-from lineage.capture.data import DataReader, link_policy
+from lineage.capture.data import DataReader, from_here, link_policy
 from lineage.capture.source import Revision
 from lineage.contract.captured import Captured, Wanted
 from lineage.errors import CaptureError, UsageError
@@ -32,13 +32,10 @@ if TYPE_CHECKING:
 class VersionCapture:
     """One capture: of a model, from a source, with the configuration that the source holds."""
 
-    def __init__(
-        self, project: Project, model: str, wanted: Wanted, progress: Progress | None = None
-    ) -> None:
+    def __init__(self, project: Project, model: str, wanted: Wanted) -> None:
         self._project = project
-        self._model = model
+        self.model = model
         self._wanted = wanted
-        self._progress = progress
         self._strict = wanted.kind is Kind.PRODUCTION
         self._source = project.source(wanted.revision)
         self._config = project.config_in(self._source)
@@ -67,13 +64,16 @@ class VersionCapture:
             except CaptureError:
                 data = None
         components = Components(self._code(found), data, self._version(found), None)
-        return Captured(components, self._config.pipeline_of(self._model), loose)
+        return Captured(components, self._config.pipeline_of(self.model), loose)
 
-    def capture(self, code: CodeVersion | None = None) -> Captured:
-        """Capture.
+    def capture(
+        self, code: CodeVersion | None = None, progress: Progress | None = None
+    ) -> Captured:
+        """Capture the four components.
 
         Args:
             code: the code as it was captured before; None for the code as it is now.
+            progress: called with the number of bytes just hashed.
 
         Raises:
             CaptureError: something is missing, does not match, or the tree is dirty.
@@ -83,17 +83,17 @@ class VersionCapture:
         if self._strict:
             self._refuse_loose(loose)
         with self._project.cache() as cache:
-            weights = self._weights(cache)
-            data = self._data(cache, loose)
+            weights = self._weights(cache, progress)
+            data = self._data(cache, loose, progress)
         components = Components(code or self._code(found), data, self._version(found), weights)
         if self._strict:
             self._refuse_incomplete(components)
-        return Captured(components, self._config.pipeline_of(self._model), loose)
+        return Captured(components, self._config.pipeline_of(self.model), loose)
 
     def _pipeline(self) -> CapturedPipeline | None:
         if self._wanted.pipeline_version is not None:
             return None
-        name = self._config.pipeline_of(self._model)
+        name = self._config.pipeline_of(self.model)
         return self._project.pipeline_in(self._dvc, self._config, name)
 
     def _version(self, found: CapturedPipeline | None) -> PipelineVersion | None:
@@ -124,12 +124,12 @@ class VersionCapture:
         path = self._weights_path
         if path is None:
             raise UsageError(
-                f"No weights of {self._model} are configured.",
-                remedy=f"Name them under [models.{self._model}] in lineage.toml, or by --weights.",
+                f"No weights of {self.model} are configured.",
+                remedy=f"Name them under [models.{self.model}] in lineage.toml, or by --weights.",
             )
         return path, follow_any if self._wanted.weights else link_policy(self._project.top)
 
-    def _weights(self, cache: StatCache | None) -> Weights | None:
+    def _weights(self, cache: StatCache | None, progress: Progress | None) -> Weights | None:
         if self._weights_path is None:
             return None
         path, follow = self.weights_source
@@ -137,7 +137,7 @@ class VersionCapture:
             path,
             secure=self._strict or self._wanted.secure,
             cache=cache,
-            progress=self._progress,
+            progress=progress,
             follow=follow,
             project=self._project.root,
         )
@@ -147,8 +147,10 @@ class VersionCapture:
             )
         return Weights(hashed.xxh3, hashed.blake3, self._shown(path), hashed.size, hashed.files)
 
-    def _data(self, cache: StatCache | None, loose: Sequence[str]) -> DataVersion | None:
-        reader = DataReader(self._dvc, self._project.folder, cache, self._progress)
+    def _data(
+        self, cache: StatCache | None, loose: Sequence[str], progress: Progress | None = None
+    ) -> DataVersion | None:
+        reader = DataReader(self._dvc, self._project.folder, cache, progress)
         return reader.read(self._items, loose)
 
     def _code(self, found: CapturedPipeline | None) -> CodeVersion | None:
@@ -174,7 +176,7 @@ class VersionCapture:
             )
 
     def _refuse_incomplete(self, components: Components) -> None:
-        table = f"[models.{self._model}] in lineage.toml"
+        table = f"[models.{self.model}] in lineage.toml"
         how = {
             "code": "commit the code to git",
             "data": f"list data under {table} or give --data",
@@ -183,7 +185,7 @@ class VersionCapture:
         }
         if components.missing:
             raise CaptureError(
-                f"A production version of {self._model} needs its "
+                f"A production version of {self.model} needs its "
                 f"{' and '.join(components.missing)}.",
                 remedy="To add what is missing, "
                 + "; ".join(how[name] for name in components.missing)
@@ -195,11 +197,3 @@ class VersionCapture:
         full = Path(os.path.normpath(Path.cwd() / path))
         root = self._project.root
         return full.relative_to(root).as_posix() if full.is_relative_to(root) else str(full)
-
-
-def from_here(items: Sequence[str], root: Path) -> list[str]:
-    """Data items that were named from the current folder, as the project's folder names them."""
-    return [
-        item if "://" in item else Path(os.path.relpath(check_path("data", item), root)).as_posix()
-        for item in items
-    ]

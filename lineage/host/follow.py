@@ -26,6 +26,7 @@ from lineage.connection import connect
 from lineage.contract.requests import REPORT_HOLDS_FOR, Observed
 from lineage.contract.results import NamedPipeline
 from lineage.errors import LineageError, NotFound, PipelineMismatch, RegistryUnreachable
+from lineage.host import last_known
 from lineage.weights import download
 from lineage.weights.cache import WeightsCache
 from lineage.weights.copies import StoredWeights
@@ -132,9 +133,7 @@ class Following(Generic[T]):
         return self.loaded
 
     def _ask(self) -> Serving:
-        from lineage.python_api import serving_of
-
-        return serving_of(self._url, self._model, self._environment, None, self._oldest)
+        return last_known.serving(self._url, self._model, self._environment, oldest=self._oldest)
 
     def _fetch(self, slot: Serving) -> Loaded[T]:
         """Pull, check and load what serves.

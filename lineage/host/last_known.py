@@ -18,13 +18,11 @@ from typing import TYPE_CHECKING, Any, Final
 from blake3 import blake3
 
 from lineage import timestamps
-from lineage.connection import without_password
+from lineage.connection import connect, without_password
 from lineage.contract import codec
 from lineage.errors import RegistryUnreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from lineage.contract.results import Serving
 
 FORMAT: Final = 1
@@ -36,8 +34,8 @@ def serving(
     url: str,
     model: str,
     environment: str,
-    ask: Callable[[], Serving],
-    oldest: dt.timedelta | None,
+    at: str | None = None,
+    oldest: dt.timedelta | None = None,
 ) -> Serving:
     """What serves; what the registry last said of it where it cannot be asked now.
 
@@ -45,18 +43,21 @@ def serving(
         url: the registry.
         model: the model's name.
         environment: the environment's name.
-        ask: asks the registry.
+        at: a past moment, of which nothing is kept; None for now.
         oldest: how old the last answer may be; None never to give it.
 
     Returns:
         The answer. Its ``age`` is None where it is the registry's own, else in seconds.
 
     Raises:
+        NotFound: there is no such model or environment.
         RegistryUnreachable: the registry cannot be asked, and no answer is kept that is so young.
     """
+    if at is not None or (oldest is None and url.startswith("sqlite:")):
+        return _ask(url, model, environment, at)
     path = _path(url, model, environment)
     try:
-        answer = ask()
+        answer = _ask(url, model, environment, None)
     except RegistryUnreachable as error:
         known = _read(path, model, environment) if oldest is not None else None
         if known is None or oldest is None:
@@ -76,6 +77,11 @@ def serving(
 def keep(url: str, answer: Serving) -> None:
     """Keep what a registry just said."""
     _write(_path(url, answer.model, answer.environment), answer)
+
+
+def _ask(url: str, model: str, environment: str, at: str | None) -> Serving:
+    with connect(url) as registry:
+        return registry.serving(model, environment, at=at)
 
 
 def folder() -> Path:

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedPipelineVersion
-    from lineage.hashing.files import Progress
     from lineage.identity.components import DataVersion
-    from lineage.workflows.workflow import Validating
+    from lineage.workflows.validate import Validating
 
 
 def run_and_validate(
@@ -97,29 +96,29 @@ def run_and_capture(
     command: Sequence[str],
     *,
     quiet_stdout: bool,
-    progress: Progress | None = None,
-) -> tuple[Captured, dict[str, Any]]:
+) -> tuple[VersionCapture, Captured, dict[str, Any]]:
     """Run a training and capture what it made; what it was made from must not have changed.
 
     The code is what was there when the training began: what it writes into the tree itself (a
     ``dvc.lock``, metrics) makes no dirty version.
 
     Returns:
-        The captured components, and JSON of the run.
+        What captured them, the captured components, and JSON of the run.
 
     Raises:
         CaptureError: the tree is dirty, the command failed, or something changed while it ran.
     """
-    first = VersionCapture(project, model, wanted).before_training()
+    before = VersionCapture(project, model, wanted).before_training()
     ran = execution.run(command, quiet_stdout=quiet_stdout)
     if ran.exit_status != 0:
         raise CaptureError(
             f"The training ended with exit status {ran.exit_status}, so nothing is registered.",
             remedy="Mend what it reports and run it again.",
         )
-    old = first.components
-    second = VersionCapture(project, model, wanted, progress).capture(old.code)
-    new = second.components
+    old = before.components
+    after = VersionCapture(project, model, wanted)
+    captured = after.capture(old.code)
+    new = captured.components
     if old.code is not None and project.git is not None and project.git.head != old.code.commit:
         raise _changed("another commit was checked out")
     if old.pipeline and new.pipeline and old.pipeline.identity != new.pipeline.identity:
@@ -127,7 +126,7 @@ def run_and_capture(
     moved = _differing(_digests(old.data), _digests(new.data))
     if moved:
         raise _changed(f"the data changed ({', '.join(moved[:3])})")
-    return second, ran.to_json()
+    return after, captured, ran.to_json()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from lineage.errors import IntegrityFailure, LineageError, NotFound, StoreUnreac
 from lineage.hashing.files import hash_path
 from lineage.hashing.tree import follow_any
 from lineage.identity.components import EnvironmentKind, Weights
-from lineage.identity.references import Reference, check_name
+from lineage.identity.references import check_name
 from lineage.weights import check, upload
 from lineage.weights.copies import CopyState, Look, StoreAddress, StoredWeights
 from lineage.weights.dvc_remotes import remote_of
@@ -22,15 +22,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lineage.capture.project import Project
+    from lineage.capture.version import VersionCapture
     from lineage.connection import AnyRegistry
-    from lineage.contract.captured import Captured, Wanted
+    from lineage.contract.captured import Captured
     from lineage.contract.results import Serving
     from lineage.hashing.files import Progress
 
 LOCAL: Final = "local"
 """What the store of a project without a DVC remote is called."""
 
-GLANCE: Final = 5.0
+QUICK_CHECK: Final = 5.0
 """Seconds that a move waits for a store to say whether the bytes are still there."""
 
 
@@ -55,8 +56,7 @@ def store_of(project: Project) -> StoreAddress:
 def put_into_store(
     project: Project,
     registry: AnyRegistry,
-    model: str,
-    wanted: Wanted,
+    capture: VersionCapture,
     captured: Captured,
     progress: Progress | None = None,
 ) -> Captured:
@@ -75,14 +75,14 @@ def put_into_store(
     address = store_of(project)
     store = open_store(address)
     described = StoredWeights(
-        model, weights.digest, weights.blake3, weights.path, weights.size, weights.files, ()
+        capture.model, weights.digest, weights.blake3, weights.path, weights.size, weights.files, ()
     )
     for known in registry.copies_of(weights.blake3):
         if known.store.url != address.url or known.state is CopyState.CHANGED:
             continue
         if check.look(store, described, known, deep=False).state is CopyState.INTACT:
             return replace(captured, stored=(known.as_new,))
-    path, follow = project.weights_source(model, wanted)
+    path, follow = capture.weights_source
     with project.cache() as cache:
         copy = upload.put(
             store,
@@ -294,34 +294,28 @@ def as_url(text: str) -> str:
     return text.rstrip("/") if "://" in text else Path(text).resolve().as_uri()
 
 
-def glance_before(registry: AnyRegistry, reference: str, environment: str, *, actor: str) -> None:
-    """Before a promotion: at what is to serve, and at what serves now and is to stand by."""
-    model = Reference.parse(reference).model
-    glance(registry, [reference, f"{model}@{environment}"], actor=actor)
-
-
-def glance(registry: AnyRegistry, references: Iterable[str], *, actor: str) -> None:
-    """Before a move, see whether the bytes that it rests on are still there, if that is quick.
+def quick_check(registry: AnyRegistry, references: Iterable[str], *, actor: str) -> None:
+    """Before a move, check whether the bytes that it rests on are still there, if that is quick.
 
     What was found out is recorded; a store that does not answer in time proves nothing.
     """
     for reference in references:
         with suppress(LineageError):
             stored = registry.stored(reference)
-            looks = [
+            news = [
                 look
-                for look, copy in zip(_quickly(stored), stored.copies, strict=False)
+                for look, copy in zip(_checked_quickly(stored), stored.copies, strict=False)
                 if look.state not in (copy.state, CopyState.UNREACHABLE)
             ]
-            if looks:
-                registry.record_looks(stored.ref, looks, actor=actor)
+            if news:
+                registry.record_looks(stored.ref, news, actor=actor)
 
 
-def _quickly(stored: StoredWeights) -> Sequence[Look]:
-    found: list[Look] = []
-    check = threading.Thread(
-        target=lambda: found.extend(look_at(stored, deep=False)), name="glance", daemon=True
+def _checked_quickly(stored: StoredWeights) -> Sequence[Look]:
+    looks: list[Look] = []
+    thread = threading.Thread(
+        target=lambda: looks.extend(look_at(stored, deep=False)), name="quick-check", daemon=True
     )
-    check.start()
-    check.join(GLANCE)
-    return tuple(found) if not check.is_alive() else ()
+    thread.start()
+    thread.join(QUICK_CHECK)
+    return tuple(looks) if not thread.is_alive() else ()

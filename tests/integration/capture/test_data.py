@@ -6,6 +6,7 @@ import pytest
 from xxhash import xxh3_128_hexdigest
 
 from lineage.capture.project import Project
+from lineage.capture.version import VersionCapture
 from lineage.contract.captured import Wanted
 from lineage.errors import CaptureError, UsageError
 from lineage.identity.components import Kind, Known
@@ -19,7 +20,7 @@ def _inside(project, monkeypatch):
 
 def _data(workspace, *names, revision=None):
     wanted = Wanted(Kind.EXPERIMENT, data=names, revision=revision)
-    captured = Project.find(workspace.path).capture("churn", wanted)
+    captured = VersionCapture(Project.find(workspace.path), "churn", wanted).capture()
     return {item.name: item for item in captured.components.data.items}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lineage.capture.project import Project
+from lineage.capture.version import VersionCapture
 from lineage.contract.captured import Wanted
 from lineage.errors import CaptureError
 from lineage.identity.components import Kind
@@ -209,7 +210,9 @@ def test_a_file_that_nothing_versions_is_an_input(repository):
         }
     )
     repository.commit()
-    captured = Project.find(repository.path).capture("churn", Wanted(Kind.EXPERIMENT))
+    captured = VersionCapture(
+        Project.find(repository.path), "churn", Wanted(Kind.EXPERIMENT)
+    ).capture()
     assert captured.loose == ("raw.csv",)
     assert [item.name for item in captured.components.data.items] == ["raw.csv"]
     assert _manifest(repository).to_json()["stages"]["a"]["inputs"] == ["raw.csv"]

@@ -1,0 +1,99 @@
+"""What a decision leaves unexplained: where its causes stand, and what git shows of them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from lineage.contract.results import NamedPipeline
+from lineage.errors import CarryRefused, LineageError, NotFound
+
+if TYPE_CHECKING:
+    from lineage.capture.project import Project
+    from lineage.connection import AnyRegistry
+    from lineage.contract.captured import CapturedPipelineVersion
+    from lineage.guard.decision import Check, Decision
+
+
+_TOLD: Final = ("fail", "warn", "waived")
+"""The statuses that are worth an explanation."""
+
+
+def explained(
+    project: Project,
+    registry: AnyRegistry,
+    decision: Decision,
+    here: CapturedPipelineVersion | None = None,
+) -> Decision:
+    """A decision whose failing checks say where, and what git shows of it.
+
+    Only what the guard left unexplained is added: it never changes a status.
+    """
+    checks = []
+    for check in decision.checks:
+        explained = check
+        if check.status in _TOLD and check.code in ("requirements", "pipeline-match"):
+            with suppress(LineageError):
+                explained = _explained_check(project, registry, decision, check, here)
+        checks.append(explained)
+    return replace(decision, checks=tuple(checks))
+
+
+def _explained_check(
+    project: Project,
+    registry: AnyRegistry,
+    decision: Decision,
+    check: Check,
+    here: CapturedPipelineVersion | None,
+) -> Check:
+    from lineage.explain.changes import Explainer
+    from lineage.explain.locations import Places
+    from lineage.identity.pipeline_diff import Change
+
+    places = Places(project)
+    if check.code == "requirements":
+        texts = [
+            outcome["requirement"]
+            for outcome in check.details["requirements"]
+            if not outcome["holds"] and outcome["source"] == "repository"
+        ]
+        found = [places.of_requirement(text) for text in texts]
+        return replace(check, details=check.details | {"places": found})
+    changes = [Change.from_json(change) for change in check.details["changes"]]
+    commit = here.commit if here is not None else check.details["deployed_commit"]
+    explanation = Explainer(project).explain(changes, check.details["validated_commit"], commit)
+    details = check.details | explanation.to_json()
+    details["places"] = [places.of_change(change, explanation.diffs) for change in changes]
+    proposal = _proposal(project, registry, decision, check, here)
+    details["carry_over"] = proposal
+    remedy = check.remedy
+    if proposal is not None:
+        remedy = f"Only comments and formatting differ, so carry the verdict over: {proposal}"
+    return replace(check, remedy=remedy, details=details)
+
+
+def _proposal(
+    project: Project,
+    registry: AnyRegistry,
+    decision: Decision,
+    check: Check,
+    here: CapturedPipelineVersion | None,
+) -> str | None:
+    """The command that would carry a verdict over, if it would succeed and count here."""
+    from lineage.explain import carry_over as carrying
+
+    if not registry.environment(decision.environment)["policy"]["accept_carried"]:
+        return None
+    command = f"lineage validate {decision.ref} --carry-over"
+    if here is not None:
+        target, commit = here.version, here.commit
+    else:
+        found = registry.pipeline(NamedPipeline(None, check.details["deployed"]))
+        target, commit = found.version, found.commit
+        command += f" --pipeline {target.digest}"
+    try:
+        carrying.find(project, registry.verdicts(decision.ref), target, commit)
+    except (CarryRefused, NotFound):
+        return None
+    return command

@@ -1,0 +1,207 @@
+"""Moving what serves, as a person does it: a promotion, a rollback, a release, a backup.
+
+Each looks at the weights that the move rests on, lets the registry decide and move, and explains a
+refusal from the repository. There is no other place that puts these together.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from lineage.contract.results import NamedPipeline
+from lineage.errors import UsageError
+from lineage.explain.decision import explained
+from lineage.guard.decision import GuardRefused
+from lineage.identity.references import Reference, check_name
+from lineage.workflows.weights import quick_check
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from lineage.capture.project import Project
+    from lineage.connection import AnyRegistry
+    from lineage.contract.captured import CapturedPipelineVersion
+    from lineage.contract.requests import WaiverRequest
+    from lineage.contract.results import Moved
+
+
+def promote(
+    project: Project,
+    registry: AnyRegistry,
+    reference: str,
+    environment: str,
+    *,
+    expect_revision: int | None = None,
+    reason: str | None = None,
+    waive: WaiverRequest | None = None,
+    actor: str,
+) -> Moved:
+    """Let a version serve, if the guard allows it; what served before becomes the backup.
+
+    Raises:
+        GuardRefused: a rule fails; each decision is explained from the repository.
+        NotFound: the version or the environment does not exist.
+        NotPermitted: the environment lets this person waive no such rule.
+        Conflict: the slot's revision is not ``expect_revision``.
+    """
+    with _explaining(project, registry):
+        model = Reference.parse(reference).model
+        quick_check(registry, [reference, f"{model}@{environment}"], actor=actor)
+        return registry.promote(
+            reference,
+            environment,
+            expect_revision=expect_revision,
+            reason=reason,
+            waive=waive,
+            actor=actor,
+        )
+
+
+def rollback(
+    project: Project,
+    registry: AnyRegistry,
+    model: str,
+    environment: str,
+    *,
+    expect_revision: int | None = None,
+    reason: str | None = None,
+    waive: WaiverRequest | None = None,
+    actor: str,
+) -> Moved:
+    """Let the backup serve again, if the guard allows it.
+
+    Raises:
+        NotFound: there is no backup.
+        GuardRefused: the backup may not serve; the decision is explained from the repository.
+        NotPermitted: the environment lets this person waive no such rule.
+        Conflict: the slot's revision is not ``expect_revision``.
+    """
+    with _explaining(project, registry):
+        quick_check(registry, [f"{model}@{environment}/backup"], actor=actor)
+        return registry.rollback(
+            model,
+            environment,
+            expect_revision=expect_revision,
+            reason=reason,
+            waive=waive,
+            actor=actor,
+        )
+
+
+def set_backup(
+    project: Project,
+    registry: AnyRegistry,
+    model: str,
+    reference: str,
+    environment: str,
+    *,
+    expect_revision: int | None = None,
+    reason: str | None = None,
+    actor: str,
+) -> Moved:
+    """Let a version stand by behind what serves, if it could take over at once.
+
+    Raises:
+        UsageError: the version is another model's.
+        NotFound: nothing serves there.
+        GuardRefused: a rule fails; the decision is explained from the repository.
+        Conflict: the slot's revision is not ``expect_revision``, or the version serves there.
+    """
+    if Reference.parse(reference).model != model:
+        raise UsageError(
+            f"{reference} is no version of {model}.", remedy=f"Write it as {model}@NUMBER."
+        )
+    with _explaining(project, registry):
+        quick_check(registry, [reference], actor=actor)
+        return registry.set_backup(
+            reference, environment, expect_revision=expect_revision, reason=reason, actor=actor
+        )
+
+
+def release(
+    project: Project,
+    registry: AnyRegistry,
+    environment: str,
+    target: CapturedPipelineVersion | NamedPipeline,
+    references: Sequence[str] = (),
+    *,
+    show_plan: Callable[[Moved], None] | None = None,
+    dry_run: bool = False,
+    reason: str | None = None,
+    waive: WaiverRequest | None = None,
+    actor: str,
+) -> Moved:
+    """Move a pipeline, and the models that are named, in one step; without any it is a deployment.
+
+    Args:
+        project: whose repository explains a refusal.
+        registry: which decides and moves.
+        environment: where.
+        target: the pipeline version; see :func:`pipeline_target`.
+        references: the versions that are promoted with it.
+        show_plan: called with the plan before it is carried out; it holds or the release fails.
+        dry_run: decide and plan, change nothing.
+        reason: why; kept in the history.
+        waive: rules to waive.
+        actor: who moves it.
+
+    Raises:
+        UsageError: a model is named twice, or rides on another pipeline.
+        GuardRefused: a rule fails for a model, be it moved or left behind.
+        NotPermitted: the environment lets this person waive no such rule.
+        Conflict: a slot moved after the plan was shown.
+    """
+    here = None if isinstance(target, NamedPipeline) else target
+    with _explaining(project, registry, here):
+        seen = None
+        if dry_run or show_plan is not None:
+            plan = registry.release(
+                environment, target, references, waive=waive, dry_run=True, actor=actor
+            )
+            if show_plan is not None:
+                show_plan(plan)
+            if dry_run:
+                return plan
+            seen = plan.revisions
+        return registry.release(
+            environment, target, references, waive=waive, reason=reason, seen=seen, actor=actor
+        )
+
+
+def pipeline_target(
+    project: Project, name: str | None, digest: str | None
+) -> CapturedPipelineVersion | NamedPipeline:
+    """The pipeline version that a deployment or a release moves to.
+
+    Args:
+        project: whose pipeline is captured.
+        name: the pipeline; None where the configuration describes only one.
+        digest: a recorded version; None for the pipeline as captured here.
+
+    Raises:
+        UsageError: the name is not valid, or the configuration does not describe it.
+        CaptureError: the pipeline here cannot be captured.
+    """
+    if digest is None:
+        return project.capture_pipeline(project.pipeline_name(name))
+    named = project.pipeline_name(None) if name is None else check_name("pipeline", name)
+    return NamedPipeline(named, digest)
+
+
+@contextmanager
+def _explaining(
+    project: Project, registry: AnyRegistry, here: CapturedPipelineVersion | None = None
+) -> Iterator[None]:
+    """Explain the decisions of a refusal that comes out of the block.
+
+    ``here`` is a captured pipeline that was to move: the registry may not know it yet.
+    """
+    try:
+        yield
+    except GuardRefused as error:
+        error.decisions = tuple(
+            explained(project, registry, made, here) for made in error.decisions
+        )
+        error.remedy = error.decisions[0].failures[0].remedy or error.remedy
+        raise

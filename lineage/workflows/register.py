@@ -1,0 +1,94 @@
+"""Registering a version: capture it, store its weights, record it when they are there."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from lineage.capture.version import VersionCapture
+from lineage.identity.components import Kind
+from lineage.identity.references import check_name
+from lineage.workflows.recorded_runs import run_and_capture
+from lineage.workflows.weights import put_into_store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+    from lineage.capture.project import Project
+    from lineage.connection import AnyRegistry
+    from lineage.contract.captured import Captured, Wanted
+    from lineage.contract.results import Registered
+    from lineage.hashing.files import Progress
+
+
+class ProgressFactory(Protocol):
+    """Shows how far long work is: called with what it is and how many bytes it has."""
+
+    def __call__(self, what: str, total: int) -> AbstractContextManager[Progress | None]:
+        """A context whose value is called with the number of bytes just done."""
+
+
+def no_progress(what: str, total: int) -> AbstractContextManager[Progress | None]:
+    """Show nothing."""
+    del what, total
+    return nullcontext()
+
+
+def register(
+    project: Project,
+    registry: AnyRegistry,
+    model: str,
+    wanted: Wanted,
+    *,
+    parent: str | None = None,
+    store: bool = False,
+    command: Sequence[str] = (),
+    quiet_stdout: bool = False,
+    show_progress: ProgressFactory = no_progress,
+    actor: str,
+) -> tuple[Registered, Captured]:
+    """Capture a version, store its weights, and record it when they are there.
+
+    Args:
+        project: what is captured.
+        registry: where the version is recorded.
+        model: the model's name.
+        wanted: what to capture otherwise than the configuration says.
+        parent: the version that it was made from.
+        store: store an experiment's weights too; those for production always are.
+        command: a training to run first; what it is made from must stay the same meanwhile.
+        quiet_stdout: what the training prints goes to stderr.
+        show_progress: shows how far hashing and storing are.
+        actor: who registers.
+
+    Returns:
+        The version, and what was captured of it.
+
+    Raises:
+        CaptureError: something is missing, does not match or changed, or the tree is dirty.
+        StoreUnreachable: the weights cannot be stored; nothing was recorded.
+        UsageError: a name or the configuration is not valid.
+        NotFound: the parent does not exist.
+    """
+    check_name("model", model)
+    to_store = store or wanted.kind is Kind.PRODUCTION
+    wanted = replace(wanted, secure=to_store)
+    run: dict[str, Any] | None = None
+    if command:
+        capture, captured, run = run_and_capture(
+            project, model, wanted, command, quiet_stdout=quiet_stdout
+        )
+    else:
+        capture = VersionCapture(project, model, wanted)
+        with show_progress("Hashing", capture.size) as progress:
+            captured = capture.capture(progress=progress)
+    weights = captured.components.weights
+    if to_store and weights is not None:
+        with show_progress("Storing", weights.size) as progress:
+            captured = put_into_store(project, registry, capture, captured, progress)
+    registered = registry.register(
+        model, captured, kind=wanted.kind, parent=parent, run=run, actor=actor
+    )
+    return registered, captured

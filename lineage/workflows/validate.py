@@ -1,0 +1,113 @@
+"""Recording a verdict on a version with a pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lineage.capture import metrics
+from lineage.contract.results import NamedPipeline
+from lineage.guard import requirements
+from lineage.identity.references import Reference
+
+if TYPE_CHECKING:
+    from lineage.capture.project import Project
+    from lineage.connection import AnyRegistry
+    from lineage.contract.captured import CapturedPipelineVersion
+
+
+@dataclass(frozen=True)
+class Validating:
+    """What a person says of a validation, where not what the configuration says.
+
+    ``metrics`` is a JSON file, ``values`` the metrics themselves, ``stated`` a verdict,
+    ``pipeline`` a recorded pipeline version's digest, ``data`` the data sets that it is made on.
+    """
+
+    metrics: str | None = None
+    stated: bool | None = None
+    pipeline: str | None = None
+    data: tuple[str, ...] = ()
+    values: dict[str, Any] | None = None
+
+
+def validate(
+    project: Project, registry: AnyRegistry, reference: str, wanted: Validating, *, actor: str
+) -> dict[str, Any]:
+    """Record the verdict that the configured requirements and a person's word come to.
+
+    Args:
+        project: whose configuration, metrics and pipeline count.
+        registry: where the verdict is recorded.
+        reference: the version.
+        wanted: what the person says.
+        actor: who validates.
+
+    Returns:
+        JSON of the verdict.
+
+    Raises:
+        UsageError: nothing decides the verdict.
+        CaptureError: the metrics, the data or the pipeline cannot be read.
+        NotFound: the version or the named pipeline version does not exist.
+    """
+    model = Reference.parse(reference).model
+    values = (
+        metrics.checked(wanted.values)
+        if wanted.values is not None
+        else project.read_metrics(model, wanted.metrics)
+    )
+    outcomes = requirements.evaluate_all(project.config.model(model).requirements, values or {})
+    return registry.validate(
+        reference,
+        pipeline_to_validate(project, model, wanted.pipeline),
+        passed=requirements.verdict(outcomes, wanted.stated),
+        metrics=values,
+        outcomes=outcomes,
+        data=project.validation_data(model, wanted.data),
+        actor=actor,
+    )
+
+
+def carry_over(
+    project: Project, registry: AnyRegistry, reference: str, pipeline: str | None, *, actor: str
+) -> dict[str, Any]:
+    """Record that a passing verdict also holds for a pipeline that can only behave alike.
+
+    Args:
+        project: in whose repository the sources are compared.
+        registry: where the verdicts are.
+        reference: the version.
+        pipeline: a recorded pipeline version's digest; None for the pipeline as captured here.
+        actor: who says so.
+
+    Returns:
+        JSON of the new verdict.
+
+    Raises:
+        NotFound: the version does not exist, or no passing verdict is there to carry over.
+        CarryRefused: what differs may change the behaviour.
+    """
+    from lineage.explain import carry_over as carrying
+
+    model = Reference.parse(reference).model
+    verdicts = registry.verdicts(reference)
+    target = pipeline_to_validate(project, model, pipeline)
+    found = registry.pipeline(target) if isinstance(target, NamedPipeline) else target
+    carried = carrying.find(project, verdicts, found.version, found.commit)
+    return registry.carry_over(
+        reference,
+        target,
+        rests_on=carried.verdict.id,
+        difference=carried.difference,
+        actor=actor,
+    )
+
+
+def pipeline_to_validate(
+    project: Project, model: str, digest: str | None
+) -> CapturedPipelineVersion | NamedPipeline:
+    """The pipeline version that a verdict is on: the named one, or the model's as captured here."""
+    if digest is not None:
+        return NamedPipeline(None, digest)
+    return project.capture_pipeline(project.config.pipeline_of(model))
