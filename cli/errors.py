@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .options import State
+from .remedies import typed, typed_decision
 
 if TYPE_CHECKING:
     from lineage.errors import LineageError
+    from lineage.guard.decision import Decision
 from .output import decision, emit, explanation, note, paint_error, raw, say
 
 
@@ -17,18 +19,21 @@ def report(error: LineageError) -> int:
     from lineage.errors import CarryRefused
     from lineage.guard.decision import GuardRefused
 
+    remedy = typed(error.remedy)
     if isinstance(error, GuardRefused):
-        _refusal(error)
+        _refusal([typed_decision(made) for made in error.decisions])
     elif State.as_json:
-        emit(error.to_json())
+        document = error.to_json()
+        document["error"]["remedy"] = remedy
+        emit(document)
     elif isinstance(error, CarryRefused):
         explanation(error.details)
     if State.form == "github":
         from .reports import github
 
-        raw(github.problem(str(error), error.remedy))
+        raw(github.problem(str(error), remedy))
     note(f"{paint_error('error:')} {error}")
-    note(f"  {error.remedy}")
+    note(f"  {remedy}")
     return error.exit_code
 
 
@@ -45,11 +50,11 @@ def report_unexpected(error: Exception) -> int:
     return 1
 
 
-def _refusal(error: Any) -> None:  # noqa: ANN401 - GuardRefused, imported where it is raised
-    decisions = [made.to_json() for made in error.decisions]
+def _refusal(decisions: list[Decision]) -> None:
     if State.as_json:
-        emit(decisions[0] if len(decisions) == 1 else {"allowed": False, "decisions": decisions})
+        shown = [made.to_json() for made in decisions]
+        emit(shown[0] if len(shown) == 1 else {"allowed": False, "decisions": shown})
         return
-    for made in error.decisions:
+    for made in decisions:
         decision(made)
     say()

@@ -26,6 +26,7 @@ from ..options import (
     registry,
     waivers,
 )
+from ..remedies import typed_decision
 
 if TYPE_CHECKING:
     from lineage.connection import AnyRegistry
@@ -65,7 +66,7 @@ def guard(
         )
     State.form = form
     with project_and_registry() as (project, found):
-        made = guarding.guard(project, found, ref, env, working_tree=working_tree)
+        made = typed_decision(guarding.guard(project, found, ref, env, working_tree=working_tree))
     if as_json or form != "text":
         output.raw(reports.render("json" if as_json else form, made))
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lineage.acts import act
 from lineage.errors import CarryRefused, NotFound
 from lineage.explain.changes import Explainer, Explanation
 from lineage.guard.facts import Basis, Verdict
@@ -69,7 +70,7 @@ def find(
     if not tried:
         raise NotFound(
             "There is no passing verdict with another described pipeline version to carry over.",
-            remedy="Validate the version itself: lineage validate REF",
+            remedy=f"Validate the version itself: {act('validate', 'REF')}",
         )
     raise _refused(min(tried, key=lambda one: len(one.changes)))
 
@@ -86,6 +87,6 @@ def _refused(tried: _Tried) -> CarryRefused:
     return CarryRefused(
         f"Validation {tried.verdict.id} cannot be carried over, for more than comments and "
         f"formatting differs (or git lacks a side of it): {'; '.join(sentences[:3])}{more}.",
-        remedy="Validate the version with this pipeline: lineage validate REF",
+        remedy=f"Validate the version with this pipeline: {act('validate', 'REF')}",
         details=details | tried.explanation.to_json(),
     )

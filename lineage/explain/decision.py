@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from lineage.acts import act
 from lineage.contract.results import NamedPipeline
 from lineage.errors import CarryRefused, LineageError, NotFound
 
@@ -80,20 +81,20 @@ def _proposal(
     check: Check,
     here: CapturedPipelineVersion | None,
 ) -> str | None:
-    """The command that would carry a verdict over, if it would succeed and count here."""
+    """The act that would carry a verdict over, if it would succeed and count here."""
     from lineage.explain import carry_over as carrying
 
     if not registry.environment(decision.environment)["policy"]["accept_carried"]:
         return None
-    command = f"lineage validate {decision.ref} --carry-over"
+    named = None
     if here is not None:
         target, commit = here.version, here.commit
     else:
         found = registry.pipeline(NamedPipeline(None, check.details["deployed"]))
         target, commit = found.version, found.commit
-        command += f" --pipeline {target.digest}"
+        named = target.digest
     try:
         carrying.find(project, registry.verdicts(decision.ref), target, commit)
     except (CarryRefused, NotFound):
         return None
-    return command
+    return act("validate", decision.ref, carry_over=True, pipeline=named)

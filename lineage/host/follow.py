@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from lineage import timestamps
+from lineage.acts import act
 from lineage.connection import connect
 from lineage.contract.requests import REPORT_HOLDS_FOR, Observed
 from lineage.contract.results import NamedPipeline
@@ -145,8 +146,8 @@ class Following(Generic[T]):
         if slot.serving is None:
             raise NotFound(
                 f"{self._model} does not serve in {self._environment}.",
-                remedy=f"Promote a version: lineage promote {self._model}@N "
-                f"--env {self._environment}",
+                remedy=f"Promote a version: "
+                f"{act('promote', f'{self._model}@N', env=self._environment)}",
             )
         self._require_pipeline(slot)
         stored = self._stored(slot)
@@ -165,7 +166,7 @@ class Following(Generic[T]):
                 f"This service runs pipeline {own}, but {self._environment} declares "
                 f"{declared or 'none'} for {self._model}.",
                 remedy="Deploy the service with the declared pipeline, or move the pipeline and "
-                "its models in one step: lineage release",
+                f"its models in one step: {act('release')}",
             )
 
     def _stored(self, slot: Serving) -> StoredWeights:
@@ -255,7 +256,7 @@ def own_pipeline(model: str, environment: str, given: str | None) -> str:
                 "Nobody says which pipeline this service runs, so nothing of "
                 f"{model} in {environment} is loaded.",
                 remedy="Give its digest: pipeline=…, or LINEAGE_PIPELINE in the service's "
-                "environment (lineage pipeline capture prints it where the image is built).",
+                f"environment ({act('pipeline capture')} prints it where the image is built).",
             ) from None
 
 

@@ -11,6 +11,7 @@ import random
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from lineage.acts import act
 from lineage.errors import IntegrityFailure, StoreUnreachable, UsageError
 from lineage.hashing.files import blake3_through
 from lineage.identity.digest import Digest, blake3_of
@@ -78,7 +79,7 @@ def folder_of(
     if missing is not None:
         raise IntegrityFailure(
             f"DVC's list of the files of {stored.ref} lacks {missing!r}.",
-            remedy=f"See where else it is stored: lineage verify {stored.ref}",
+            remedy=f"See where else it is stored: {act('verify', stored.ref)}",
         )
     return listing, [(entry, objects[entry.path]) for entry in entries]
 
@@ -114,7 +115,7 @@ def gone(store: Store, ref: str) -> Gone:
     """The error of an object that is recorded and not there."""
     return Gone(
         f"The weights of {ref} are not in store {store.address.name}.",
-        remedy=f"See where else they are: lineage verify {ref}",
+        remedy=f"See where else they are: {act('verify', ref)}",
     )
 
 
@@ -122,7 +123,7 @@ def differs(store: Store, ref: str) -> IntegrityFailure:
     """The error of an object that is not what its record says."""
     return IntegrityFailure(
         f"The weights of {ref} in store {store.address.name} are not what was registered.",
-        remedy=f"See where else they are: lineage verify {ref}",
+        remedy=f"See where else they are: {act('verify', ref)}",
     )
 
 
@@ -186,7 +187,7 @@ def _objects(text: bytes, ref: str) -> dict[str, str]:
     except (ValueError, KeyError, TypeError, UsageError):
         raise IntegrityFailure(
             f"DVC's list of the files of {ref} cannot be read.",
-            remedy=f"See where else they are: lineage verify {ref}",
+            remedy=f"See where else they are: {act('verify', ref)}",
         ) from None
 
 
@@ -198,7 +199,7 @@ def _whole(store: Store, name: str, stored: StoredWeights) -> bytes:
     if size > (stored.files + 1) * LONGEST_LINE:
         raise IntegrityFailure(
             f"The list of the files of {stored.ref} is too large to be one.",
-            remedy=f"See where else it is stored: lineage verify {stored.ref}",
+            remedy=f"See where else it is stored: {act('verify', stored.ref)}",
         )
     try:
         return b"".join(store.stream(name, size))

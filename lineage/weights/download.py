@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from blake3 import blake3
 
+from lineage.acts import act
 from lineage.errors import (
     Conflict,
     IntegrityFailure,
@@ -98,7 +99,7 @@ def pull(
 def _nowhere(ref: str) -> NotFound:
     return NotFound(
         f"The registry knows no store that has the weights of {ref}.",
-        remedy=f"Store them from wherever they are: lineage store put {ref} PATH",
+        remedy=f"Store them from wherever they are: {act('store put', ref, 'PATH')}",
     )
 
 

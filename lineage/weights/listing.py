@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from lineage.acts import act
 from lineage.errors import IntegrityFailure
 from lineage.identity.digest import TREE_HEADER, Digest, blake3_of
 
@@ -38,7 +39,7 @@ def read_listing(text: bytes, blake3: Digest, ref: str) -> tuple[Entry, ...]:
     if blake3_of(text) != blake3 or not text.startswith(TREE_HEADER):
         raise IntegrityFailure(
             f"The list of the files of {ref} is not the one that was registered.",
-            remedy=f"See where else it is stored: lineage verify {ref}",
+            remedy=f"See where else it is stored: {act('verify', ref)}",
         )
     entries, position = [], len(TREE_HEADER)
     while position < len(text):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from lineage.acts import act
 from lineage.errors import IntegrityFailure, LineageError, NotFound, StoreUnreachable, UsageError
 from lineage.hashing.files import hash_path
 from lineage.hashing.tree import follow_any
@@ -114,7 +115,7 @@ def verify(
     if not stored.copies:
         raise NotFound(
             f"The weights of {stored.ref} are in no store.",
-            remedy=f"Store them from wherever they are: lineage store put {stored.ref} PATH",
+            remedy=f"Store them from wherever they are: {act('store put', stored.ref, 'PATH')}",
         )
     looks = look_at(stored, deep=deep)
     return registry.record_looks(stored.ref, looks, actor=actor), looks
@@ -193,7 +194,7 @@ def put_back(
     if found.blake3 != wanted:
         raise IntegrityFailure(
             f"{path} is not what was registered as the weights of {stored.ref}.",
-            remedy=f"See what was: lineage show {stored.ref}",
+            remedy=f"See what was: {act('show', stored.ref)}",
         )
     weights = Weights(stored.digest, wanted, stored.path, stored.size, stored.files)
     store = open_store(target)
@@ -243,7 +244,7 @@ def copy_to(
         raise failed[0]
     raise NotFound(
         f"The weights of {stored.ref} are in no other store.",
-        remedy=f"Store them from wherever they are: lineage store put {stored.ref} PATH",
+        remedy=f"Store them from wherever they are: {act('store put', stored.ref, 'PATH')}",
     )
 
 
@@ -259,7 +260,7 @@ def named_store(registry: AnyRegistry, name: str) -> StoreAddress:
             return StoreAddress.from_json(row)
     raise NotFound(
         f"The registry knows no store {name!r}.",
-        remedy="See them: lineage store list, or add it: lineage store add",
+        remedy=f"See them: {act('store list')}, or add it: {act('store add')}",
     )
 
 

@@ -9,7 +9,13 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "name", ["lineage.identity.digest", "lineage.guard.requirements", "lineage.explain.equivalence"]
+    "name",
+    [
+        "lineage.identity.digest",
+        "lineage.acts",
+        "lineage.guard.requirements",
+        "lineage.explain.equivalence",
+    ],
 )
 def test_the_examples_are_true(name):
     found = doctest.testmod(importlib.import_module(name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from lineage.acts import act
 from lineage.guard.decision import Check, Status
 from lineage.guard.facts import Facts, Move
 from lineage.guard.policy import same_person
@@ -39,8 +40,8 @@ def requirements(facts: Facts) -> Check:
             Status.FAIL,
             "; ".join(outcome.sentence for outcome in broken),
             "Improve the model and validate again "
-            f"(lineage validate {facts.ref}), or change the requirement where it is wrong: in "
-            "lineage.toml, or by lineage env apply",
+            f"({act('validate', facts.ref)}), or change the requirement where it is wrong: in "
+            f"lineage.toml, or by {act('env apply', 'FILE')}",
             details,
         )
     count = len(own) + len(demanded)
@@ -65,7 +66,7 @@ def promotion_path(facts: Facts) -> Check:
         code,
         Status.FAIL,
         f"{facts.ref} never served in {source}, and {facts.environment} takes versions from there",
-        f"Let it serve there first: lineage promote {facts.ref} --env {source}",
+        f"Let it serve there first: {act('promote', facts.ref, env=source)}",
         details,
     )
 
@@ -87,7 +88,7 @@ def approvals(facts: Facts) -> Check:
     if facts.move in _SERVED:
         summary = f"{facts.ref} has served in {facts.environment}: it needs no new approval"
         return Check(code, Status.PASS, summary, details=details)
-    approve = f"Let other people approve it: lineage approve {facts.ref} --env {facts.environment}"
+    approve = f"Let other people approve it: {act('approve', facts.ref, env=facts.environment)}"
     if own:
         summary = f"{facts.registered_by} registered {facts.ref} and approved it too"
         return Check(code, Status.FAIL, summary, approve, details)
@@ -139,8 +140,8 @@ def _could_take_over(facts: Facts) -> Check:
         "backup-ready",
         Status.FAIL,
         f"no store is known to hold the weights of {facts.ref} intact",
-        f"Look for them (lineage verify {facts.ref}), or store them from wherever they are: "
-        f"lineage store put {facts.ref} PATH",
+        f"Look for them ({act('verify', facts.ref)}), or store them from wherever they are: "
+        f"{act('store put', facts.ref, 'PATH')}",
         details,
     )
 
@@ -160,9 +161,10 @@ def _stale(people: list[str]) -> str:
 
 
 def _backup_remedy(facts: Facts) -> str:
-    pipeline = f" --pipeline {facts.deployed.digest.short}" if facts.deployed else ""
+    pipeline = facts.deployed.digest.short if facts.deployed else None
+    slot = f"{facts.model}@{facts.environment}"
     return (
-        "Validate what is to stand by with the pipeline that is to run (lineage validate "
-        f"{facts.model}@{facts.environment}{pipeline}), and have its weights checked: "
-        f"lineage verify {facts.model}@{facts.environment}"
+        "Validate what is to stand by with the pipeline that is to run "
+        f"({act('validate', slot, pipeline=pipeline)}), and have its weights checked: "
+        f"{act('verify', slot)}"
     )

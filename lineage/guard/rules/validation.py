@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lineage.acts import act
 from lineage.guard.decision import Check, Status
 from lineage.guard.facts import Basis, Facts, Move, Verdict
 from lineage.identity.pipeline_diff import changes_between
@@ -28,8 +29,8 @@ def pipeline_deployed(facts: Facts) -> Check:
             code,
             Status.FAIL,
             f"no version of pipeline {facts.pipeline} is deployed in {facts.environment}",
-            f"Record the one that runs there: lineage pipeline deploy {facts.pipeline} "
-            f"--env {facts.environment}",
+            f"Record the one that runs there: "
+            f"{act('pipeline deploy', facts.pipeline, env=facts.environment)}",
             {"pipeline": facts.pipeline},
         )
     return Check(
@@ -44,7 +45,7 @@ def pipeline_deployed(facts: Facts) -> Check:
 def validated(facts: Facts) -> Check:
     """Fails when the version was never validated, or failed with the deployed pipeline version."""
     code = "validated"
-    remedy = f"Validate it with the deployed pipeline: lineage validate {facts.ref}"
+    remedy = f"Validate it with the deployed pipeline: {act('validate', facts.ref)}"
     if not facts.verdicts:
         return Check(code, Status.FAIL, f"{facts.ref} was never validated", remedy)
     verdict = facts.verdict
@@ -153,22 +154,28 @@ def _nearest(facts: Facts) -> tuple[Verdict, tuple[Change, ...]]:
 
 
 def _match_remedy(facts: Facts, nearest: Verdict, deployed: PipelineVersion) -> str:
-    validate = f"lineage validate {facts.ref} --pipeline {deployed.digest.short}"
-    release = f"lineage release --env {facts.environment} --pipeline {facts.pipeline}"
+    validate = act("validate", facts.ref, pipeline=deployed.digest.short)
+    another = f"{facts.model}@N"
     if not facts.recorded:
         return (
-            f"Validate {facts.ref} with the pipeline as it is here (lineage validate {facts.ref}), "
-            f"or release it together with a version that was: {release} --model {facts.model}@N"
+            f"Validate {facts.ref} with the pipeline as it is here ({act('validate', facts.ref)}), "
+            "or release it together with a version that was: "
+            f"{_release(facts, facts.pipeline, another)}"
         )
     if facts.move is Move.STAY and facts.pipeline_moves:
         return (
-            f"Release it together with a version that was validated with it ({release}"
-            f"@{deployed.digest.short} --model {facts.model}@N), or validate the one that serves: "
-            f"{validate}"
+            "Release it together with a version that was validated with it "
+            f"({_release(facts, f'{facts.pipeline}@{deployed.digest.short}', another)}), "
+            f"or validate the one that serves: {validate}"
         )
     if not nearest.passed:
         return f"Validate it with the deployed pipeline: {validate}"
     return (
-        f"Move both together ({release}@{nearest.pipeline.digest.short} --model {facts.ref}), or "
+        "Move both together "
+        f"({_release(facts, f'{facts.pipeline}@{nearest.pipeline.digest.short}', facts.ref)}), or "
         f"validate it with the deployed pipeline: {validate}"
     )
+
+
+def _release(facts: Facts, pipeline: str | None, ref: str) -> str:
+    return act("release", env=facts.environment, pipeline=pipeline, model=ref)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from lineage.acts import act
 from lineage.guard.decision import Check, Status
 from lineage.identity.components import Kind
 
@@ -18,8 +19,8 @@ def kind(facts: Facts) -> Check:
             "kind",
             Status.FAIL,
             f"{facts.ref} is an experiment, and experiments never enter {facts.environment}",
-            f"Register it for production from a clean tree: lineage register {facts.model} "
-            "--kind production",
+            "Register it for production from a clean tree: "
+            f"{act('register', facts.model, kind='production')}",
         )
     return Check("kind", Status.PASS, f"{facts.ref} was registered for production")
 
@@ -31,7 +32,7 @@ def tuple_complete(facts: Facts) -> Check:
             "tuple-complete",
             Status.FAIL,
             f"{facts.ref} was registered without its {' and '.join(facts.missing)}",
-            f"Register it with all four components: lineage register {facts.model}",
+            f"Register it with all four components: {act('register', facts.model)}",
             {"missing": list(facts.missing)},
         )
     return Check("tuple-complete", Status.PASS, "code, data, pipeline and weights are recorded")
@@ -46,7 +47,7 @@ def code_clean(facts: Facts) -> Check:
             "code-clean",
             Status.FAIL,
             f"{facts.ref} was registered from a tree with uncommitted changes",
-            f"Commit them, train again and register: lineage register {facts.model}",
+            f"Commit them, train again and register: {act('register', facts.model)}",
         )
     return Check("code-clean", Status.PASS, "the code is a commit, unchanged")
 
@@ -77,7 +78,7 @@ def weights_intact(facts: Facts) -> Check:
         code,
         Status.FAIL,
         f"the weights of {facts.ref} {was} {seen}",
-        f"Restore them and look again: lineage verify {facts.ref}",
+        f"Restore them and look again: {act('verify', facts.ref)}",
         details,
     )
 
@@ -90,7 +91,7 @@ def _unstored(facts: Facts, summary: str, details: dict[str, Any]) -> Check:
         "weights-intact",
         Status.WARN,
         f"{summary}, and they are in no store",
-        f"Store them from wherever they are: lineage store put {facts.ref} PATH",
+        f"Store them from wherever they are: {act('store put', facts.ref, 'PATH')}",
         details,
     )
 
@@ -111,9 +112,9 @@ def _stored(facts: Facts) -> Check:
     summary = f"the weights of {facts.ref} {found} on {seen}"
     unknown = all(copy.state == "unreachable" for copy in facts.copies)
     remedy = (
-        f"Look again when the store answers: lineage verify {facts.ref}"
+        f"Look again when the store answers: {act('verify', facts.ref)}"
         if unknown
-        else f"Put them back from wherever they are: lineage store put {facts.ref} PATH"
+        else f"Put them back from wherever they are: {act('store put', facts.ref, 'PATH')}"
     )
     return Check(code, Status.WARN if unknown else Status.FAIL, summary, remedy, details)
 

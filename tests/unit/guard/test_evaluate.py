@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lineage.cli.remedies import typed
 
 from lineage.guard.decision import Status
 from lineage.guard.evaluate import decide
@@ -123,8 +124,8 @@ def test_a_mismatch_is_explained_stage_by_stage():
         }
     ]
     assert check.details["explanation"] == ["featurize: parameter top old → new"]
-    assert "lineage release" in check.remedy
-    assert "--model churn@7" in check.remedy
+    assert "lineage release" in typed(check.remedy)
+    assert "--model churn@7" in typed(check.remedy)
 
 
 def test_the_nearest_validated_pipeline_is_compared():
@@ -142,7 +143,7 @@ def test_the_nearest_validated_pipeline_is_compared():
 def test_a_failed_verdict_elsewhere_is_no_reason_to_release():
     decision = decide(dataclasses.replace(GOOD, verdicts=(_verdict("other", passed=False),)))
     check = next(c for c in decision.checks if c.code == "pipeline-match")
-    assert "lineage release" not in check.remedy
+    assert "lineage release" not in typed(check.remedy)
 
 
 def test_a_stated_pipeline_is_compared_by_its_digest_alone():
@@ -280,7 +281,7 @@ def test_the_newest_look_for_the_weights_counts(changes, status, says):
             "checked_by": "bob",
         }
     if status == "fail":
-        assert check.remedy == "Restore them and look again: lineage verify churn@7"
+        assert typed(check.remedy) == "Restore them and look again: lineage verify churn@7"
 
 
 def test_a_carried_verdict_counts_where_the_environment_accepts_it():
@@ -299,7 +300,9 @@ def test_a_carried_verdict_counts_where_the_environment_accepts_it():
     assert (
         "is carried over from validation 2, and production accepts none that is" in refused.summary
     )
-    assert refused.remedy == "Validate it with the deployed pipeline: lineage validate churn@7"
+    assert (
+        typed(refused.remedy) == "Validate it with the deployed pipeline: lineage validate churn@7"
+    )
     real = _check("validated", policy=_policy(accept_carried=False))
     assert (real.status, real.details["rests_on"]) == ("pass", None)
 
@@ -329,7 +332,9 @@ def test_a_path_demands_that_the_version_served_there_first(changes, status, say
     assert says in check.summary
     assert check.details == ({"promote_from": "staging"} if changes else {})
     if status == "fail":
-        assert check.remedy == "Let it serve there first: lineage promote churn@7 --env staging"
+        assert (
+            typed(check.remedy) == "Let it serve there first: lineage promote churn@7 --env staging"
+        )
 
 
 TWO = _policy(approvals=2, not_approvers=("CI",))
@@ -363,7 +368,7 @@ def test_approvals_are_by_distinct_people_and_never_by_the_registrant(changes, s
     assert says in check.summary
     assert check.details["needed"] == changes.get("policy", _policy()).approvals
     if status == "fail":
-        assert check.remedy == (
+        assert typed(check.remedy) == (
             "Let other people approve it: lineage approve churn@7 --env production"
         )
 
@@ -407,13 +412,13 @@ def test_a_demanded_backup_must_be_ready(changes, status, says):
     }
     if status == "fail":
         digest = pipeline("old").digest.short
-        assert f"lineage validate churn@production --pipeline {digest}" in check.remedy
-        assert "lineage verify churn@production" in check.remedy
+        assert f"lineage validate churn@production --pipeline {digest}" in typed(check.remedy)
+        assert "lineage verify churn@production" in typed(check.remedy)
 
 
 def test_a_backup_is_asked_for_also_where_no_pipeline_runs():
     check = _check("backup-ready", policy=BACKUP, serving={}, deployed=None)
-    assert "lineage validate churn@production)" in check.remedy
+    assert "lineage validate churn@production)" in typed(check.remedy)
 
 
 def test_requirements_of_the_environment_stand_beside_those_of_the_repository():
@@ -434,8 +439,8 @@ def test_requirements_of_the_environment_stand_beside_those_of_the_repository():
         ("auc >= 0.95", False, "environment"),
         ("f1 >= 0.5", False, "environment"),
     ]
-    assert "lineage validate churn@7" in check.remedy
-    assert "lineage env apply" in check.remedy
+    assert "lineage validate churn@7" in typed(check.remedy)
+    assert "lineage env apply" in typed(check.remedy)
     lower = _check("requirements", verdicts=(measured,), policy=_policy(require=("auc >= 0.5",)))
     assert (lower.status, lower.summary) == ("pass", "all 2 requirements hold")
     none = _check("requirements", verdicts=(_verdict(outcomes=()),))
@@ -565,7 +570,7 @@ SENTENCES = {
 )
 def test_each_sentence_and_each_remedy(code, changes, summary, remedy):
     check = _check(code, **changes)
-    assert (check.summary, check.remedy) == (summary, remedy)
+    assert (check.summary, typed(check.remedy)) == (summary, remedy)
 
 
 def test_the_details_say_what_the_sentence_says():
@@ -680,7 +685,7 @@ def test_every_rule_is_evaluated_and_every_failure_says_what_to_do(given_facts):
         assert check.summary
         assert "\n" not in check.summary
         if check.status is Status.FAIL:
-            assert check.remedy
+            assert typed(check.remedy)
 
 
 @given(facts)

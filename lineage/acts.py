@@ -1,0 +1,59 @@
+"""Acts: what a person can do next, named apart from how it is typed.
+
+A remedy says in words what to do and names the act between « and »: the product's verb, what it is
+done to, and settings as ``name=value``. The command line types it (``lineage validate churn@7``),
+the REST interface adds the request (``POST /v1/models/churn/versions/7/validations``).
+
+>>> act("validate", "churn@7", pipeline="xxh3:1f0c")
+'«validate churn@7 pipeline=xxh3:1f0c»'
+>>> spelled("Validate it: «validate churn@7 carry-over=true».", lambda words: " ".join(words))
+'Validate it: validate churn@7 carry-over=true.'
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+YES: Final = "true"
+"""The value of a setting that is only on or off."""
+
+_ACT: Final = re.compile(r"«([^«»\n]+)»")
+_MARKS: Final = str.maketrans("«»\n", "<> ")
+
+
+def act(verb: str, *objects: str, **settings: str | bool | None) -> str:
+    """Name an act as a remedy does.
+
+    Args:
+        verb: what is done, in the words of the command line: ``validate``, ``backup candidates``.
+        objects: what it is done to, in order; a word in capitals stands for what a person fills in.
+        settings: how; True for what is only on, None and False for what is left out.
+    """
+    words = [verb, *(_word(name) for name in objects)]
+    for name, value in settings.items():
+        if value is not None and value is not False:
+            text = YES if value is True else _word(value)
+            words.append(f"{name.replace('_', '-')}={text}")
+    return f"«{' '.join(words)}»"
+
+
+def spelled(text: str, how: Callable[[list[str]], str]) -> str:
+    """A remedy with each act spelled in another way, from its words."""
+
+    def spell(match: re.Match[str]) -> str:
+        try:
+            return how(shlex.split(match[1]))
+        except ValueError:
+            return match[0]
+
+    return _ACT.sub(spell, text)
+
+
+def _word(text: str) -> str:
+    """A word that stays one: quoted as a shell quotes it, without what ends the act."""
+    return shlex.quote(text.translate(_MARKS))
