@@ -1,4 +1,4 @@
-"""From DVC's stages and the configured files to a pipeline manifest (design §4)."""
+"""From DVC's stages and the configured files to a pipeline manifest (docs/design.md, "Capture")."""
 
 from __future__ import annotations
 

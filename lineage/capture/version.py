@@ -1,4 +1,4 @@
-"""Capturing the four components of a model version (design §3)."""
+"""Capturing the four components of a model version (docs/design.md, "Capture")."""
 
 from __future__ import annotations
 

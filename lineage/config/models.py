@@ -1,4 +1,4 @@
-"""What ``lineage.toml`` says each model is made of (design §4)."""
+"""What ``lineage.toml`` says each model is made of (docs/design.md, "Capture")."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class Decision:
         return next(check for check in self.checks if check.code == code)
 
     def to_json(self) -> dict[str, Any]:
-        """The guard's JSON (design §7)."""
+        """The guard's JSON (docs/reference/json.md)."""
         return {
             "allowed": self.allowed,
             "model": self.model,

@@ -106,7 +106,7 @@ def hash_path(
     follow: Follow = follow_any,
     project: Path | None = None,
 ) -> Hashed:
-    """Digest a file's bytes, or a directory's tree encoding (design §3).
+    """Digest a file's bytes, or a directory's tree encoding (docs/reference/digests.md).
 
     Args:
         path: a regular file or a directory.

@@ -1,4 +1,4 @@
-"""The four components of a model version, and the tuple they form (design §2 and §3)."""
+"""The four components of a model version, and the tuple they form (docs/design.md, "Words")."""
 
 from __future__ import annotations
 

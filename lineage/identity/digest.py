@@ -1,4 +1,4 @@
-"""Digests and the canonical encodings they are taken of (design §3).
+"""Digests and the canonical encodings they are taken of (docs/reference/digests.md).
 
 Everything here takes values and returns values; reading files is :mod:`lineage.hashing.files`.
 

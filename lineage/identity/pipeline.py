@@ -56,7 +56,7 @@ class Manifest:
     files: Mapping[str, Digest] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """The manifest of the design, §3: the value whose canonical bytes are hashed."""
+        """The manifest (docs/reference/digests.md): the value whose canonical bytes are hashed."""
         return {
             "stages": {name: stage.to_json() for name, stage in sorted(self.stages.items())},
             "files": {path: str(digest) for path, digest in sorted(self.files.items())},

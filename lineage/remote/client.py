@@ -1,4 +1,4 @@
-"""A registry behind a server: the verbs of :class:`lineage.registry.Registry` over HTTP."""
+"""A registry behind a server: the verbs of :class:`lineage.Registry` over HTTP."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def connect(url: str, token: str | None = None) -> RemoteRegistry:
 class RemoteRegistry:
     """A registry behind a server; use it as a context manager, or :meth:`close` it.
 
-    Each verb does, answers and raises what that of :class:`lineage.registry.Registry` does. Who
+    Each verb does, answers and raises what that of :class:`lineage.Registry` does. Who
     acts is who the token speaks for; ``actor`` counts only on a server that asks for no tokens.
     """
 

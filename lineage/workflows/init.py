@@ -22,7 +22,7 @@ ENVIRONMENTS: Final = {
 }
 
 TEMPLATE: Final = """\
-# lineage-guard: what each model is made of. See docs/reference/config_file.md.
+# lineage-guard: what each model is made of. See docs/reference/configuration.md.
 
 [registry]
 url = "sqlite:///.lineage/registry.db"

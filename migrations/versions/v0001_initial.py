@@ -48,7 +48,7 @@ def upgrade() -> None:
 
 
 def create_tables() -> None:
-    """The tables as lineage/database/tables.py had them in 0.1."""
+    """The tables as lineage/database/tables had them in 0.1."""
     op.create_table(
         "data_version",
         sa.Column("digest", sa.String(), nullable=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 import sys
@@ -39,6 +40,62 @@ def test_every_link_leads_somewhere(page):
     for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+TRACKED = subprocess.run(
+    ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+    cwd=ROOT, capture_output=True, text=True, check=True,
+).stdout.split()  # fmt: skip
+TEXTS = [
+    name
+    for name in TRACKED
+    if name.endswith((".py", ".md", ".toml", ".yml", ".yaml", ".sh")) or name == "Makefile"
+    if name != "CHANGELOG.md" and not name.startswith("tests/cases/")
+]
+FOLDERS = sorted({name.partition("/")[0] for name in TRACKED if "/" in name} - {".dvc", "docs"})
+PATH = re.compile(rf"(?<![\w./-])(?:docs|{'|'.join(FOLDERS)})/[\w./{{}}*-]*\w")
+SECTION = re.compile(r'\(docs/(\S+\.md), "([^"]+)"\)')
+MODULE = re.compile(r":(?:mod|class|func|meth|attr|exc):`~?(lineage(?:\.\w+)+)`")
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_every_path_section_and_module_that_a_text_names_is_there(name):
+    """In code, messages and documentation alike; a name with braces stands for several."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    for path in PATH.findall(text):
+        pattern = re.sub(r"\{[^}]*\}", "*", path)
+        if name.startswith("tests/") and not path.startswith("docs/"):
+            continue
+        assert any(ROOT.glob(pattern)) or any(ROOT.glob(f"{pattern}.py")), f"{name}: {path}"
+    for page, heading in SECTION.findall(text):
+        assert re.search(
+            rf"^#+ (?:\d+\. )?{re.escape(heading)}$",
+            (ROOT / "docs" / page).read_text(),
+            re.MULTILINE,
+        ), f"{name}: {page}, {heading}"
+    for dotted in MODULE.findall(text):
+        assert _is_there(dotted), f"{name}: {dotted}"
+
+
+def _is_there(dotted):
+    """Whether a dotted name is a module, or an attribute on the way from one."""
+    module, _, attribute = dotted.rpartition(".")
+    try:
+        importlib.import_module(dotted)
+    except ModuleNotFoundError:
+        if not module or not _is_there(module):
+            return False
+        owner = _attribute_of(module)
+        return hasattr(owner, attribute) or attribute in getattr(owner, "__annotations__", {})
+    return True
+
+
+def _attribute_of(dotted):
+    try:
+        return importlib.import_module(dotted)
+    except ModuleNotFoundError:
+        module, _, attribute = dotted.rpartition(".")
+        return getattr(_attribute_of(module), attribute)
 
 
 def test_every_rule_has_its_line():

@@ -1,4 +1,4 @@
-"""Whether a passing validation ties the version to the pipeline that is deployed (design §1)."""
+"""Whether a passing validation ties the version to the pipeline that is deployed (docs/design.md, "The problem")."""
 
 from __future__ import annotations
 

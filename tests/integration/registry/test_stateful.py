@@ -393,7 +393,7 @@ def histories(url: str) -> type[RuleBasedStateMachine]:
 
         @invariant()
         def the_invariant_holds(self) -> None:
-            """Design §1, read from the tables themselves."""
+            """The one invariant, read from the tables themselves."""
             with read(engine) as session:
                 slots = session.exec(
                     select(tables.Slot).where(tables.Slot.environment == self.env)
