@@ -1,7 +1,7 @@
 """What serves, at the speed of an answer that is known already, and never a stale one.
 
-See docs/decisions/0010-fast-and-never-stale.md. The answer is kept as bytes; before each use the database says whether
-anything was committed since it was read.
+See docs/decisions/0010-fast-and-never-stale.md. The answer is kept as bytes; before each use the
+database says whether anything was committed since it was read.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class Entry:
 
 
 def read_listing(text: bytes, blake3: Digest, ref: str) -> tuple[Entry, ...]:
-    """The files of a folder, from the encoding that its BLAKE3 was taken of (docs/reference/digests.md).
+    """The files of a folder, from the encoding of its BLAKE3 (docs/reference/digests.md).
 
     Args:
         text: the listing's bytes, from wherever.

@@ -260,7 +260,7 @@ def named_store(registry: AnyRegistry, name: str) -> StoreAddress:
             return StoreAddress.from_json(row)
     raise NotFound(
         f"The registry knows no store {name!r}.",
-        remedy=f"See them: {act('store list')}, or add it: {act('store add')}",
+        remedy=f"See them: {act('store list')}, or add it: {act('store add', 'NAME', 'URL')}",
     )
 
 

@@ -1,4 +1,7 @@
-"""Whether a passing validation ties the version to the pipeline that is deployed (docs/design.md, "The problem")."""
+"""Whether a passing validation ties the version to the pipeline that is deployed.
+
+The one invariant (docs/design.md, "The problem").
+"""
 
 from __future__ import annotations
 
