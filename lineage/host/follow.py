@@ -166,7 +166,8 @@ class Following(Generic[T]):
                 f"This service runs pipeline {own}, but {self._environment} declares "
                 f"{declared or 'none'} for {self._model}.",
                 remedy="Deploy the service with the declared pipeline, or move the pipeline and "
-                f"its models in one step: {act('release', env=self._environment, pipeline='NAME', model='REF')}",
+                "its models in one step: "
+                f"{act('release', env=self._environment, pipeline='NAME', model='REF')}",
             )
 
     def _stored(self, slot: Serving) -> StoredWeights:
