@@ -20,7 +20,17 @@ from .metrics import Metrics
 from .middleware import Boundary
 from .problems import Problem
 from .rate_limit import Failures
-from .routes import environments, history, models, operations, pipelines, slots, tokens, weights
+from .routes import (
+    environments,
+    history,
+    models,
+    operations,
+    pipelines,
+    serving,
+    slots,
+    tokens,
+    weights,
+)
 from .serving_cache import Lookups
 from .settings import Settings
 
@@ -28,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 ROUTERS: Final = (
-    slots.lookups,
+    serving.router,
     slots.router,
     environments.router,
     models.router,

@@ -6,26 +6,17 @@ database says whether anything was committed since it was read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from fastapi import Header, Request, Response, Security
-from fastapi.routing import APIRoute
+from fastapi import Response
 from starlette.concurrency import run_in_threadpool
-from typing_extensions import override
 
 from lineage import strict_json, timestamps
-from lineage.registry.access import Scope
 
-from .authentication import bearer
-from .dependencies import service
 from .responses import JSON
-from .schemas.parameters import EnvPath, ModelPath
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from lineage.registry.registry import Registry
 
     from .change_detection import Version, Versions
@@ -85,46 +76,3 @@ class Lookups:
             f'"{slot.etag}"',
             min(ends, default=None),
         )
-
-
-class LookupRoute(APIRoute):
-    """A documented route whose endpoint is called directly: what FastAPI would do is done by it."""
-
-    @override
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        return answer_lookup
-
-
-async def answer_lookup(request: Request) -> Response:
-    """Answer a look-up."""
-    parts = service(request)
-    lookups = parts.lookups
-    versions = await lookups.versions()
-    principal = await parts.gate.enter_at(request, versions)
-    request.scope["lineage.actor"] = principal.name
-    environment, model = request.path_params["env"], request.path_params["model"]
-    principal.require(Scope.READ, environment=environment, models=(model,))
-    known = await lookups.find(environment, model, versions)
-    wanted = request.headers.get("if-none-match")
-    return known.unchanged if wanted is not None and _names(wanted, known.etag) else known.response
-
-
-def look_up(
-    env: EnvPath,
-    model: ModelPath,
-    _: Annotated[object, Security(bearer)],
-    if_none_match: Annotated[
-        str | None, Header(description="An ETag that is known: 304 where it still holds.")
-    ] = None,
-) -> None:
-    """Never stale: an answer given after a promotion was acknowledged shows it, on every server.
-
-    The `ETag` is the slot's revision.
-    """
-
-
-def _names(header: str, etag: str) -> bool:
-    """Whether an ``If-None-Match`` names an ETag (compared weakly, as RFC 9110 says)."""
-    if header.strip() == "*":
-        return True
-    return etag in {part.strip().removeprefix("W/") for part in header.split(",")}

@@ -1,11 +1,11 @@
-"""What serves: the look-up, the guard, and every move of a slot."""
+"""Slots: what the guard says of them, every move, and what their serving hosts report."""
 
 from __future__ import annotations
 
 import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Response
 
 from lineage import timestamps
 from lineage.contract import codec
@@ -21,13 +21,9 @@ from ..problems import MOVE, READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
 from ..schemas.parameters import EnvPath, ModelPath
-from ..serving_cache import LookupRoute, look_up
-
-SLOT = "/v1/environments/{env}/models/{model}"
-TAG = "serving"
+from .serving import SLOT, TAG
 
 router = APIRouter(tags=[TAG], route_class=Route)
-lookups = APIRouter(tags=[TAG], route_class=LookupRoute)
 
 Deploys = Annotated[Call, call_of(Scope.DEPLOY)]
 IfMatch = Annotated[
@@ -35,15 +31,6 @@ IfMatch = Annotated[
     Header(description='The slot\'s ETag as it was seen, e.g. `"3"`: else 412.', max_length=200),
 ]
 _ETAG = re.compile(r'"(0|[1-9][0-9]{0,9})(-[0-9a-f]{16})?"')
-
-lookups.add_api_route(
-    SLOT,
-    look_up,
-    methods=["GET"],
-    response_model=responses.SlotAnswer,
-    responses=READ | {304: {"description": "The slot is as `If-None-Match` says."}},
-    summary="What serves, and its backup",
-)
 
 
 @router.post(
@@ -247,23 +234,6 @@ def observations(
     """By instance; `state` tells what it is beside what the registry declares."""
     found = parts.registry.observations(model, env)
     return answer(paging.sliced("observations", found, cursor, limit))
-
-
-@router.get(
-    SLOT + "/history",
-    response_model=responses.SlotAnswer,
-    responses=READ,
-    summary="What served at a past moment",
-)
-def past(
-    env: EnvPath,
-    model: ModelPath,
-    at: Annotated[str, Query(max_length=40, examples=["2026-11-21T08:00:00Z"])],
-    parts: Reads,
-    _: Annotated[Principal, needs(Scope.READ)],
-) -> Response:
-    """From the history of events."""
-    return answer(parts.registry.serving(model, env, at=at).to_json())
 
 
 def reference(model: str, selector: str) -> str:

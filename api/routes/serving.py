@@ -1,0 +1,99 @@
+"""What serves in a slot: the look-up that every serving host asks, and the same for a past moment.
+
+The look-up is in the way of every host, so it goes past FastAPI's own handling of parameters: its
+route calls :func:`answer_lookup`, and :func:`look_up` is what the documentation shows of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response, Security
+from fastapi.routing import APIRoute
+from typing_extensions import override
+
+from lineage.registry.access import Principal, Scope
+
+from ..authentication import bearer
+from ..dependencies import Reads, Route, needs, service
+from ..problems import READ
+from ..responses import answer
+from ..schemas import responses
+from ..schemas.parameters import EnvPath, ModelPath
+
+SLOT = "/v1/environments/{env}/models/{model}"
+TAG = "serving"
+
+router = APIRouter(tags=[TAG], route_class=Route)
+
+
+class LookupRoute(APIRoute):
+    """A documented route whose endpoint is called directly: what FastAPI would do is done by it."""
+
+    @override
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        return answer_lookup
+
+
+async def answer_lookup(request: Request) -> Response:
+    """Answer a look-up."""
+    parts = service(request)
+    lookups = parts.lookups
+    versions = await lookups.versions()
+    principal = await parts.gate.enter_at(request, versions)
+    request.scope["lineage.actor"] = principal.name
+    environment, model = request.path_params["env"], request.path_params["model"]
+    principal.require(Scope.READ, environment=environment, models=(model,))
+    known = await lookups.find(environment, model, versions)
+    wanted = request.headers.get("if-none-match")
+    return known.unchanged if wanted is not None and _names(wanted, known.etag) else known.response
+
+
+def look_up(
+    env: EnvPath,
+    model: ModelPath,
+    _: Annotated[object, Security(bearer)],
+    if_none_match: Annotated[
+        str | None, Header(description="An ETag that is known: 304 where it still holds.")
+    ] = None,
+) -> None:
+    """Never stale: an answer given after a promotion was acknowledged shows it, on every server.
+
+    The `ETag` is the slot's revision.
+    """
+
+
+router.add_api_route(
+    SLOT,
+    look_up,
+    methods=["GET"],
+    route_class_override=LookupRoute,
+    response_model=responses.SlotAnswer,
+    responses=READ | {304: {"description": "The slot is as `If-None-Match` says."}},
+    summary="What serves, and its backup",
+)
+
+
+@router.get(
+    SLOT + "/history",
+    response_model=responses.SlotAnswer,
+    responses=READ,
+    summary="What served at a past moment",
+)
+def past(
+    env: EnvPath,
+    model: ModelPath,
+    at: Annotated[str, Query(max_length=40, examples=["2026-11-21T08:00:00Z"])],
+    parts: Reads,
+    _: Annotated[Principal, needs(Scope.READ)],
+) -> Response:
+    """From the history of events."""
+    return answer(parts.registry.serving(model, env, at=at).to_json())
+
+
+def _names(header: str, etag: str) -> bool:
+    """Whether an ``If-None-Match`` names an ETag (compared weakly, as RFC 9110 says)."""
+    if header.strip() == "*":
+        return True
+    return etag in {part.strip().removeprefix("W/") for part in header.split(",")}
