@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 
 from lineage.config.environments import policy_of
-from lineage.contract import codec
+from lineage.contract import addresses, codec
+from lineage.contract.addresses import DEPLOYED_PIPELINE, ENVIRONMENT, ENVIRONMENTS
 from lineage.contract.requests import DeclaredEnvironment
 from lineage.contract.results import Moved
 from lineage.errors import NotPermitted
@@ -25,8 +26,6 @@ from ..schemas import requests, responses
 from ..schemas.parameters import EnvPath, PipelinePath
 from .slots import waiver
 
-ENVIRONMENT = "/v1/environments/{env}"
-
 router = APIRouter(tags=["environments"], route_class=Route)
 
 Reader = Annotated[Principal, needs(Scope.READ)]
@@ -35,7 +34,7 @@ Deploys = Annotated[Call, call_of(Scope.DEPLOY)]
 
 
 @router.get(
-    "/v1/environments",
+    ENVIRONMENTS,
     response_model=responses.PageAnswer,
     responses=READ,
     summary="The environments by name",
@@ -53,7 +52,7 @@ def environments(
 
 
 @router.post(
-    "/v1/environments",
+    ENVIRONMENTS,
     status_code=201,
     response_model=responses.EnvironmentAnswer,
     responses=WRITE
@@ -69,13 +68,13 @@ def create(body: requests.EnvironmentBody, parts: Reads, call: Administers) -> R
             body.name, EnvironmentKind(body.kind), actor=call.principal.name
         )
         document = registry.environment(body.name) | {"created": created}
-        return 201 if created else 200, document, {"Location": ENVIRONMENT.format(env=body.name)}
+        return 201 if created else 200, document, {"Location": addresses.environment(body.name)}
 
     return parts.once(call, act)
 
 
 @router.put(
-    "/v1/environments",
+    ENVIRONMENTS,
     response_model=responses.Answer,
     responses=WRITE,
     summary="Make environments what they are declared to be",
@@ -116,7 +115,7 @@ def environment(env: EnvPath, parts: Reads, caller: Reader) -> Response:
 
 
 @router.get(
-    ENVIRONMENT + "/pipelines/{pipeline}",
+    DEPLOYED_PIPELINE,
     response_model=responses.PipelineVersionAnswer,
     responses=READ,
     summary="The version of a pipeline that runs in an environment",
@@ -128,7 +127,7 @@ def deployed(env: EnvPath, pipeline: PipelinePath, parts: Reads, caller: Reader)
 
 
 @router.put(
-    ENVIRONMENT + "/pipelines/{pipeline}",
+    DEPLOYED_PIPELINE,
     response_model=responses.MovedAnswer,
     responses=MOVE,
     summary="Record that a pipeline version now runs in an environment",

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 
-from lineage.contract import codec
+from lineage.contract import addresses, codec
+from lineage.contract.addresses import MODEL, MODELS, VERSION, VERSIONS
 from lineage.errors import NotPermitted
 from lineage.guard import requirements
 from lineage.identity.components import Kind
@@ -20,11 +21,6 @@ from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
 from ..schemas.parameters import ModelPath, VersionPath
-from .slots import reference
-
-MODEL = "/v1/models/{model}"
-VERSIONS = MODEL + "/versions"
-VERSION = VERSIONS + "/{n}"
 
 router = APIRouter(tags=["versions"], route_class=Route)
 
@@ -32,7 +28,7 @@ Reader = Annotated[Principal, needs(Scope.READ)]
 
 
 @router.get(
-    "/v1/models", response_model=responses.PageAnswer, responses=READ, summary="The models by name"
+    MODELS, response_model=responses.PageAnswer, responses=READ, summary="The models by name"
 )
 def models(
     parts: Reads, caller: Reader, limit: paging.Limit = 100, cursor: paging.Cursor = None
@@ -44,7 +40,7 @@ def models(
 
 
 @router.post(
-    "/v1/models",
+    MODELS,
     status_code=201,
     response_model=responses.Answer,
     responses=WRITE | {200: {"description": "It was there already."}},
@@ -59,7 +55,7 @@ def add_model(
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         created = registry.add_model(body.name, actor=call.principal.name)
         document = {"name": body.name, "created": created}
-        return 201 if created else 200, document, {"Location": f"{MODEL.format(model=body.name)}"}
+        return 201 if created else 200, document, {"Location": MODEL.format(model=body.name)}
 
     return parts.once(call, act)
 
@@ -115,7 +111,7 @@ def register(
             run=body.run,
             actor=call.principal.name,
         )
-        place = VERSION.format(model=model, n=done.version)
+        place = addresses.version(Reference(model, number=done.version))
         return 201 if done.created else 200, done.to_json(), {"Location": place}
 
     return parts.once(call, act)
@@ -294,10 +290,11 @@ def version_reference(caller: Principal, model: str, selector: str) -> str:
     Raises:
         NotPermitted: it is not.
     """
-    environment = Reference.parse(reference(model, selector)).environment
+    named = Reference.from_selector(model, selector)
+    environment = named.environment
     if environment is not None and not caller.sees_environment(environment):
         raise NotPermitted(
             f"{caller.name} is bound to other environments than {environment}.",
             remedy="Use a token that is open to this environment.",
         )
-    return reference(model, selector)
+    return str(named)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 
+from lineage.contract.addresses import PIPELINE_VERSIONS
 from lineage.contract.results import NamedPipeline
 from lineage.registry.access import Principal, Scope
 
@@ -22,7 +23,7 @@ Reader = Annotated[Principal, needs(Scope.READ)]
 
 
 @router.get(
-    "/v1/pipelines/{pipeline}/versions",
+    PIPELINE_VERSIONS,
     response_model=responses.PageAnswer,
     responses=READ,
     summary="Every recorded version of a pipeline, the newest first",
@@ -41,7 +42,7 @@ def versions(
 
 
 @router.get(
-    "/v1/pipelines/{pipeline}/versions/{digest:path}",
+    PIPELINE_VERSIONS + "/{digest:path}",
     response_model=responses.PipelineVersionAnswer,
     responses=READ | {412: {"description": "The digest is not unique: give the BLAKE3."}},
     summary="A recorded pipeline version",

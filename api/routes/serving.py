@@ -13,6 +13,7 @@ from fastapi import APIRouter, Header, Query, Request, Response, Security
 from fastapi.routing import APIRoute
 from typing_extensions import override
 
+from lineage.contract.addresses import SLOT
 from lineage.registry.access import Principal, Scope
 
 from ..authentication import bearer
@@ -22,7 +23,6 @@ from ..responses import answer
 from ..schemas import responses
 from ..schemas.parameters import EnvPath, ModelPath
 
-SLOT = "/v1/environments/{env}/models/{model}"
 TAG = "serving"
 
 router = APIRouter(tags=[TAG], route_class=Route)

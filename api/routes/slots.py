@@ -9,9 +9,11 @@ from fastapi import APIRouter, Header, Response
 
 from lineage import timestamps
 from lineage.contract import codec
+from lineage.contract.addresses import SLOT
 from lineage.contract.requests import Observed, WaiverRequest
 from lineage.contract.results import Moved, NamedPipeline
 from lineage.errors import Conflict, UsageError
+from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
@@ -21,7 +23,7 @@ from ..problems import MOVE, READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
 from ..schemas.parameters import EnvPath, ModelPath
-from .serving import SLOT, TAG
+from .serving import TAG
 
 router = APIRouter(tags=[TAG], route_class=Route)
 
@@ -56,7 +58,9 @@ def guard(
             else found.version
         )
         parts.require_pipeline(caller, found.name)
-    made = parts.registry.guard(reference(model, body.version), env, running=running)
+    made = parts.registry.guard(
+        str(Reference.from_selector(model, body.version)), env, running=running
+    )
     parts.metrics.decided([made])
     return answer(codec.decision_to_json(made))
 
@@ -77,10 +81,11 @@ def promote(
 ) -> Response:
     """What served before becomes the backup."""
     expected = revision(if_match)
+    named = Reference.from_selector(model, body.version)
 
     def act(registry: Registry) -> Moved:
         return registry.promote(
-            reference(model, body.version),
+            str(named),
             env,
             expect_revision=expected,
             reason=body.reason,
@@ -138,10 +143,11 @@ def set_backup(
 ) -> Response:
     """It must be allowed to serve, and a store must hold its weights."""
     expected = revision(if_match)
+    named = Reference.from_selector(model, body.version)
 
     def act(registry: Registry) -> Moved:
         return registry.set_backup(
-            reference(model, body.version),
+            str(named),
             env,
             expect_revision=expected,
             reason=body.reason,
@@ -234,12 +240,6 @@ def observations(
     """By instance; `state` tells what it is beside what the registry declares."""
     found = parts.registry.observations(model, env)
     return answer(paging.sliced("observations", found, cursor, limit))
-
-
-def reference(model: str, selector: str) -> str:
-    """A version as the registry's verbs name it."""
-    environment, colon, backup = selector.partition(":")
-    return f"{model}@{environment}/{backup}" if colon else f"{model}@{selector}"
 
 
 def revision(if_match: str | None) -> int | None:

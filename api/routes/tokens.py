@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 
 from lineage import timestamps
+from lineage.contract.addresses import TOKENS
 from lineage.contract.requests import NewToken
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
@@ -34,7 +35,7 @@ def principal(caller: Annotated[Principal, needs(Scope.READ)]) -> Response:
 
 
 @router.get(
-    "/v1/tokens",
+    TOKENS,
     response_model=responses.PageAnswer,
     responses=READ,
     summary="Every token without its secret, the newest first",
@@ -51,7 +52,7 @@ def tokens(
 
 
 @router.post(
-    "/v1/tokens",
+    TOKENS,
     status_code=201,
     response_model=responses.NewTokenAnswer,
     responses=WRITE,
@@ -73,7 +74,7 @@ def create(body: requests.TokenBody, parts: Reads, call: Administers) -> Respons
 
 
 @router.delete(
-    "/v1/tokens/{id}",
+    TOKENS + "/{id}",
     response_model=responses.TokenAnswer,
     responses=WRITE,
     summary="Revoke a token",

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
+from lineage.contract.addresses import STORES, VERSION
 from lineage.contract.requests import Keeping
 from lineage.identity.digest import Digest
 from lineage.registry.access import Principal, Scope
@@ -18,7 +19,7 @@ from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
 from ..schemas.parameters import NAME, KeepDays, KeepLast, ModelPath, Name, VersionPath
-from .models import VERSION, version_reference
+from .models import version_reference
 
 router = APIRouter(tags=["weights"], route_class=Route)
 
@@ -26,7 +27,7 @@ Reader = Annotated[Principal, needs(Scope.READ)]
 
 
 @router.get(
-    "/v1/stores",
+    STORES,
     response_model=responses.PageAnswer,
     responses=READ,
     summary="The stores of weights, by name",
@@ -39,7 +40,7 @@ def stores(
 
 
 @router.post(
-    "/v1/stores",
+    STORES,
     status_code=201,
     response_model=responses.Answer,
     responses=WRITE | {200: {"description": "It was there already."}},
@@ -59,7 +60,7 @@ def add_store(
 
 
 @router.get(
-    "/v1/stores/{id}/weights",
+    STORES + "/{id}/weights",
     response_model=responses.PageAnswer,
     responses=READ,
     summary="The weights that a store holds, by version",

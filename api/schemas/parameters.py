@@ -7,8 +7,10 @@ from typing import Annotated
 from fastapi import Path
 from pydantic import Field, StringConstraints
 
-NAME = r"^[a-z0-9][a-z0-9._-]{0,127}$"
-SELECTOR = r"^([1-9][0-9]{0,9}|latest|[a-z0-9][a-z0-9._-]{0,127}(:backup)?)$"
+from lineage.identity import references
+
+NAME = f"^{references.NAME}$"
+SELECTOR = f"^{references.SELECTOR}$"
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 
 Name = Annotated[str, StringConstraints(pattern=NAME, max_length=128)]

@@ -1,4 +1,9 @@
-"""Names and references as people write them: ``churn``, ``churn@7``, ``churn@production``."""
+"""Names, and references to versions, as people write them and as they stand in a URL.
+
+A person writes ``churn@7``, ``churn@latest``, ``churn@production`` or ``churn@production/backup``.
+In a URL the model has a place of its own; beside it stands the selector: ``7``, ``latest``,
+``production`` or ``production:backup``. Both are spelled and read here alone.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +12,14 @@ from dataclasses import dataclass
 
 from lineage.errors import UsageError
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}", re.ASCII)
+NAME = r"[a-z0-9][a-z0-9._-]{0,127}"
+"""The form of a name of a model, a pipeline, an environment or a store."""
+
+SELECTOR = rf"([1-9][0-9]{{0,9}}|latest|{NAME}(:backup)?)"
+"""The form of a selector."""
+
 LARGEST_NUMBER = 2**31 - 1
+_NAME = re.compile(NAME, re.ASCII)
 
 
 def check_path(what: str, path: str) -> str:
@@ -71,11 +82,12 @@ class Reference:
     backup: bool = False
 
     def __str__(self) -> str:
-        if self.number is not None:
-            return f"{self.model}@{self.number}"
-        if self.environment is not None:
-            return f"{self.model}@{self.environment}" + ("/backup" if self.backup else "")
-        return f"{self.model}@latest"
+        return f"{self.model}@{self._spelled('/')}"
+
+    @property
+    def selector(self) -> str:
+        """What stands for the version in a URL, beside the model's name."""
+        return self._spelled(":")
 
     @classmethod
     def parse(cls, text: str) -> Reference:
@@ -92,18 +104,38 @@ class Reference:
                 "MODEL@ENVIRONMENT/backup, for example churn@7.",
             )
         check_name("model", model)
+        return cls._read(model, selector, "/")
+
+    @classmethod
+    def from_selector(cls, model: str, selector: str) -> Reference:
+        """Read what :attr:`selector` wrote.
+
+        Raises:
+            UsageError: the text is no selector.
+        """
+        return cls._read(model, selector, ":")
+
+    def _spelled(self, mark: str) -> str:
+        if self.number is not None:
+            return str(self.number)
+        if self.environment is None:
+            return "latest"
+        return self.environment + (f"{mark}backup" if self.backup else "")
+
+    @classmethod
+    def _read(cls, model: str, selector: str, mark: str) -> Reference:
         if selector == "latest":
             return cls(model)
         if selector.isascii() and selector.isdigit():
             return cls(model, number=_number(selector))
-        environment, _, rest = selector.partition("/")
-        if rest not in ("", "backup") or selector.endswith("/"):
+        environment, marked, side = selector.partition(mark)
+        if marked and side != "backup":
             raise UsageError(
-                f"{_shown(text)} is not a reference.",
-                remedy="After the environment only /backup may follow.",
+                f"{_shown(f'{model}@{selector}')} is not a reference.",
+                remedy=f"After the environment only {mark}backup may follow.",
             )
         check_environment_name(environment)
-        return cls(model, environment=environment, backup=rest == "backup")
+        return cls(model, environment=environment, backup=bool(marked))
 
 
 def _number(digits: str) -> int:

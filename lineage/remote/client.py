@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from lineage.contract import codec
+from lineage.contract import addresses, codec
 from lineage.contract.results import Audit, NamedPipeline, PlannedChange, SchemaCheck
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.digest import check_beginning
@@ -82,11 +82,11 @@ class RemoteRegistry:
 
     def environments(self) -> list[dict[str, Any]]:
         """Every environment with its slots and deployments, by name."""
-        return list(self._http.pages("/v1/environments"))
+        return list(self._http.pages(addresses.ENVIRONMENTS))
 
     def environment(self, name: str) -> dict[str, Any]:
         """One environment: its kind, every slot and every pipeline deployment."""
-        found: dict[str, Any] = self._http.get(_environment(name))
+        found: dict[str, Any] = self._http.get(addresses.environment(name))
         return found
 
     def models(
@@ -96,7 +96,7 @@ class RemoteRegistry:
         wanted = set(among) if among is not None else None
         rows = (
             row
-            for row in self._http.pages("/v1/models")
+            for row in self._http.pages(addresses.MODELS)
             if row["name"] > after and (wanted is None or row["name"] in wanted)
         )
         return list(islice(rows, limit))
@@ -106,7 +106,7 @@ class RemoteRegistry:
     ) -> list[Registered]:
         """A model's versions, the newest first; those numbered below ``before``."""
         found = []
-        for row in self._http.pages(f"{_model(model)}/versions", limit=min(limit or 500, 500)):
+        for row in self._http.pages(addresses.versions(model), limit=min(limit or 500, 500)):
             if before is None or row["version"] < before:
                 found.append(codec.registered(row))
             if limit is not None and len(found) >= limit:
@@ -140,18 +140,18 @@ class RemoteRegistry:
         digest = quote(check_beginning(named.digest), safe="")
         if named.name is None:
             return codec.found_pipeline(self._http.get(f"/v1/pipeline-versions/{digest}"))
-        path = f"{_pipeline(named.name)}/versions/{digest}"
+        path = f"{addresses.pipeline_versions(named.name)}/{digest}"
         return codec.found_pipeline(self._http.get(path))
 
     def pipeline_versions(self, name: str) -> list[FoundPipeline]:
         """Every recorded version of a pipeline, the newest first."""
         return [
-            codec.found_pipeline(row) for row in self._http.pages(f"{_pipeline(name)}/versions")
+            codec.found_pipeline(row) for row in self._http.pages(addresses.pipeline_versions(name))
         ]
 
     def deployed_pipeline(self, environment: str, name: str) -> FoundPipeline:
         """The version of a pipeline that runs in an environment."""
-        path = f"{_environment(environment)}/pipelines/{check_name('pipeline', name)}"
+        path = addresses.deployed_pipeline(environment, name)
         return codec.found_pipeline(self._http.get(path))
 
     def guard(
@@ -159,19 +159,19 @@ class RemoteRegistry:
     ) -> Decision:
         """Decide whether a version may serve; change nothing."""
         parsed = Reference.parse(reference)
-        body: dict[str, Any] = {"version": _selector(parsed)}
+        body: dict[str, Any] = {"version": parsed.selector}
         if running is not None:
             body["pipeline"] = (
                 {"stated": running.stated}
                 if running.manifest is None
                 else {"manifest": running.manifest.to_json()}
             )
-        path = f"{_slot(environment, parsed.model)}/guard"
+        path = f"{addresses.slot(environment, parsed.model)}/guard"
         return codec.decision(self._http.ask(path, body, NOBODY))
 
     def serving(self, model: str, environment: str, *, at: str | None = None) -> Serving:
         """What serves for a model in an environment, now or at a past moment."""
-        path = _slot(environment, model)
+        path = addresses.slot(environment, model)
         if at is not None:
             return codec.serving(self._http.get(f"{path}/history", at=at))
         return codec.serving(self._http.get(path))
@@ -217,11 +217,11 @@ class RemoteRegistry:
 
     def stores(self) -> list[dict[str, Any]]:
         """Every store of weights, by name."""
-        return list(self._http.pages("/v1/stores"))
+        return list(self._http.pages(addresses.STORES))
 
     def copies_in(self, store: str) -> tuple[StoredWeights, ...]:
         """The weights that a store holds, each with that copy alone, by version."""
-        rows = self._http.pages(f"/v1/stores/{check_name('store', store)}/weights")
+        rows = self._http.pages(f"{addresses.STORES}/{check_name('store', store)}/weights")
         return tuple(StoredWeights.from_json(row) for row in rows)
 
     def stored(self, reference: str) -> StoredWeights:
@@ -235,7 +235,7 @@ class RemoteRegistry:
 
     def backup_candidates(self, model: str, environment: str) -> tuple[Candidate, ...]:
         """Every version that could stand by behind what serves, the best first."""
-        found = self._http.get(f"{_slot(environment, model)}/backup/candidates")
+        found = self._http.get(f"{addresses.slot(environment, model)}/backup/candidates")
         return tuple(codec.candidate(row) for row in found["items"])
 
     def unneeded(self, keeping: Keeping) -> list[dict[str, Any]]:
@@ -247,11 +247,11 @@ class RemoteRegistry:
 
     def observations(self, model: str, environment: str) -> list[dict[str, Any]]:
         """What each serving host last said that it has loaded, by instance."""
-        return list(self._http.pages(f"{_slot(environment, model)}/observations"))
+        return list(self._http.pages(f"{addresses.slot(environment, model)}/observations"))
 
     def tokens(self) -> list[dict[str, Any]]:
         """Every token without its secret, the newest first."""
-        return list(self._http.pages("/v1/tokens"))
+        return list(self._http.pages(addresses.TOKENS))
 
     # what it records
 
@@ -259,7 +259,7 @@ class RemoteRegistry:
         """Create an environment; False where it was there already, of the same kind."""
         check_environment_name(name)
         body = {"name": name, "kind": EnvironmentKind(kind).value}
-        created: bool = self._http.write("POST", "/v1/environments", body, actor)["created"]
+        created: bool = self._http.write("POST", addresses.ENVIRONMENTS, body, actor)["created"]
         return created
 
     def apply_environments(
@@ -275,7 +275,7 @@ class RemoteRegistry:
             for one in declared
         ]
         body = {"environments": environments, "dry_run": dry_run}
-        found = self._http.write("PUT", "/v1/environments", body, actor)
+        found = self._http.write("PUT", addresses.ENVIRONMENTS, body, actor)
         return tuple(
             PlannedChange(one["environment"], one["action"], tuple(one["changes"]))
             for one in found["plan"]
@@ -284,7 +284,7 @@ class RemoteRegistry:
     def add_model(self, name: str, *, actor: str) -> bool:
         """Record a model without versions; False where it was there already."""
         body = {"name": check_name("model", name)}
-        created: bool = self._http.write("POST", "/v1/models", body, actor)["created"]
+        created: bool = self._http.write("POST", addresses.MODELS, body, actor)["created"]
         return created
 
     def register(
@@ -303,11 +303,11 @@ class RemoteRegistry:
             "parent": parent,
             "run": run,
         }
-        return codec.registered(self._http.write("POST", f"{_model(model)}/versions", body, actor))
+        return codec.registered(self._http.write("POST", addresses.versions(model), body, actor))
 
     def add_store(self, address: StoreAddress, *, actor: str) -> bool:
         """Record a store of weights; False where its URL was known already."""
-        found = self._http.write("POST", "/v1/stores", address.to_json(), actor)
+        found = self._http.write("POST", addresses.STORES, address.to_json(), actor)
         created: bool = found["created"]
         return created
 
@@ -408,8 +408,8 @@ class RemoteRegistry:
     ) -> Moved:
         """Move a slot to a version; what served before becomes the backup."""
         parsed = Reference.parse(reference)
-        body = {"version": _selector(parsed), "reason": reason, "waiver": _waiver(waive)}
-        path = f"{_slot(environment, parsed.model)}/promote"
+        body = {"version": parsed.selector, "reason": reason, "waiver": _waiver(waive)}
+        path = f"{addresses.slot(environment, parsed.model)}/promote"
         return self._moved(path, body, actor, expect_revision)
 
     def rollback(
@@ -424,7 +424,9 @@ class RemoteRegistry:
     ) -> Moved:
         """Move a slot to its backup."""
         body = {"reason": reason, "waiver": _waiver(waive)}
-        return self._moved(f"{_slot(environment, model)}/rollback", body, actor, expect_revision)
+        return self._moved(
+            f"{addresses.slot(environment, model)}/rollback", body, actor, expect_revision
+        )
 
     def set_backup(
         self,
@@ -437,8 +439,8 @@ class RemoteRegistry:
     ) -> Moved:
         """Let a version stand by behind what serves, if it could take over at once."""
         parsed = Reference.parse(reference)
-        body = {"version": _selector(parsed), "reason": reason}
-        path = f"{_slot(environment, parsed.model)}/backup"
+        body = {"version": parsed.selector, "reason": reason}
+        path = f"{addresses.slot(environment, parsed.model)}/backup"
         return self._moved(path, body, actor, expect_revision, method="PUT")
 
     def retire(
@@ -452,7 +454,9 @@ class RemoteRegistry:
     ) -> Moved:
         """Empty a slot."""
         body = {"reason": reason}
-        return self._moved(f"{_slot(environment, model)}/retire", body, actor, expect_revision)
+        return self._moved(
+            f"{addresses.slot(environment, model)}/retire", body, actor, expect_revision
+        )
 
     def release(
         self,
@@ -477,7 +481,7 @@ class RemoteRegistry:
             "seen": dict(seen) if seen is not None else None,
             "dry_run": dry_run,
         }
-        path = f"{_environment(environment)}/releases"
+        path = f"{addresses.environment(environment)}/releases"
         return codec.moved(self._http.write("POST", path, body, actor))
 
     def report(
@@ -491,7 +495,7 @@ class RemoteRegistry:
             "loaded_at": observed.loaded_at,
             "holds_for": observed.holds_for,
         }
-        path = f"{_slot(environment, model)}/observations"
+        path = f"{addresses.slot(environment, model)}/observations"
         found: dict[str, Any] = self._http.write("POST", path, body, actor)
         return found
 
@@ -507,12 +511,12 @@ class RemoteRegistry:
             "models": list(new.models) if new.models is not None else None,
             "expires_at": new.expires_at,
         }
-        found: dict[str, Any] = self._http.write("POST", "/v1/tokens", body, actor, once=False)
+        found: dict[str, Any] = self._http.write("POST", addresses.TOKENS, body, actor, once=False)
         return found
 
     def revoke_token(self, identity: str, *, actor: str) -> dict[str, Any]:
         """Let a token open nothing from now on; JSON of it."""
-        path = f"/v1/tokens/{quote(identity, safe='')}"
+        path = f"{addresses.TOKENS}/{quote(identity, safe='')}"
         found: dict[str, Any] = self._http.write("DELETE", path, None, actor)
         return found
 
@@ -551,34 +555,8 @@ class RemoteRegistry:
         return found
 
 
-def _environment(name: str) -> str:
-    return f"/v1/environments/{check_environment_name(name)}"
-
-
-def _model(name: str) -> str:
-    return f"/v1/models/{check_name('model', name)}"
-
-
-def _pipeline(name: str) -> str:
-    return f"/v1/pipelines/{check_name('pipeline', name)}"
-
-
-def _slot(environment: str, model: str) -> str:
-    return f"{_environment(environment)}/models/{check_name('model', model)}"
-
-
 def _version(reference: str) -> str:
-    parsed = Reference.parse(reference)
-    return f"{_model(parsed.model)}/versions/{_selector(parsed)}"
-
-
-def _selector(parsed: Reference) -> str:
-    """A version as an address names it."""
-    if parsed.number is not None:
-        return str(parsed.number)
-    if parsed.environment is None:
-        return "latest"
-    return parsed.environment + (":backup" if parsed.backup else "")
+    return addresses.version(Reference.parse(reference))
 
 
 def _waiver(waive: WaiverRequest | None) -> dict[str, Any] | None:
