@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 
+from lineage.contract.requests import Direction
 from lineage.registry.access import Principal, Scope
-from lineage.registry.lineage_graph import Direction
 
 from .. import paging
 from ..dependencies import Reads, Route, needs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from lineage import timestamps
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 LONGEST_REASON: Final = 2000
 REPORT_HOLDS_FOR: Final = 300
 """Seconds after which a serving host that says nothing more is unknown."""
+
+
+class Direction(StrEnum):
+    """Which way a digest's lineage is followed: to what made it, or to what was made from it."""
+
+    UP = "up"
+    DOWN = "down"
 
 
 @dataclass(frozen=True)

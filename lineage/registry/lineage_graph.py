@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlmodel import col, or_, select
 
+from lineage.contract.requests import Direction
 from lineage.database import tables, versions
 from lineage.errors import NotFound
 from lineage.identity.digest import Digest
@@ -19,13 +19,6 @@ if TYPE_CHECKING:
 
 MOST: Final = 1_000
 """Nodes that an answer holds at the most."""
-
-
-class Direction(StrEnum):
-    """Which way to look."""
-
-    UP = "up"
-    DOWN = "down"
 
 
 def lineage(session: Session, digest: str, direction: Direction) -> dict[str, Any]:

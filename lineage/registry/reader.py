@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlmodel import Session
 
-    from lineage.contract.requests import Keeping
+    from lineage.contract.requests import Direction, Keeping
     from lineage.contract.results import (
         Audit,
         Candidate,
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from lineage.guard.facts import Verdict
     from lineage.identity.pipeline import PipelineVersion
     from lineage.registry.access import Principal
-    from lineage.registry.lineage_graph import Direction
     from lineage.weights.copies import Copy, StoredWeights
 
 

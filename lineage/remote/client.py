@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lineage.contract.captured import Captured, CapturedPipelineVersion
     from lineage.contract.requests import (
         DeclaredEnvironment,
+        Direction,
         Keeping,
         NewToken,
         Observed,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from lineage.guard.requirements import Outcome
     from lineage.identity.components import DataVersion
     from lineage.identity.pipeline import PipelineVersion
-    from lineage.registry.lineage_graph import Direction
     from lineage.weights.copies import Look, NewCopy, StoreAddress
 
 NOBODY = "anonymous"
