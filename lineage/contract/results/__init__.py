@@ -1,0 +1,23 @@
+"""What the registry answers, in the JSON shapes of the reference (docs/reference/json.md). Pure."""
+
+from lineage.contract.results.backups import Candidate, Readiness
+from lineage.contract.results.moves import Moved, Step
+from lineage.contract.results.operations import Audit, PlannedChange, SchemaCheck
+from lineage.contract.results.slots import Occupying, Serving, nothing_observed
+from lineage.contract.results.versions import FoundPipeline, NamedPipeline, Registered
+
+__all__ = [
+    "Audit",
+    "Candidate",
+    "FoundPipeline",
+    "Moved",
+    "NamedPipeline",
+    "Occupying",
+    "PlannedChange",
+    "Readiness",
+    "Registered",
+    "SchemaCheck",
+    "Serving",
+    "Step",
+    "nothing_observed",
+]

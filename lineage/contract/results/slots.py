@@ -1,0 +1,164 @@
+"""What is answered about a slot: what serves, what stands by, what is observed of it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lineage.identity.digest import blake3_of, canonical_bytes
+
+if TYPE_CHECKING:
+    from lineage.contract.results.backups import Readiness
+    from lineage.guard.facts import Waiver
+
+
+@dataclass(frozen=True)
+class Occupying:
+    """A version that serves or stands by as the backup."""
+
+    model: str
+    version: int
+    tuple: str
+    code: str | None
+    data: str | None
+    pipeline: str | None
+    weights: str | None
+    promoted_at: str
+    promoted_by: str
+
+    @property
+    def ref(self) -> str:
+        """The version as a person writes it."""
+        return f"{self.model}@{self.version}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The ``serving`` or ``backup`` of `serving`'s JSON."""
+        return {
+            "version": self.version,
+            "ref": self.ref,
+            "tuple": self.tuple,
+            "code": self.code,
+            "data": self.data,
+            "pipeline": self.pipeline,
+            "weights": self.weights,
+            "promoted_at": self.promoted_at,
+            "promoted_by": self.promoted_by,
+        }
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A slot as `serving` answers it.
+
+    ``contradicted`` tells that the newest verdict on what serves has become a failure. ``waivers``
+    are those in force; ``rests_on`` is the one in place of the proof, also when its time is over.
+    ``proven`` tells that a validation ties what serves to the pipeline. ``readiness`` is that of
+    the backup, None for a past moment and where there is none. ``age`` is None for the registry's
+    own answer; where it could not be asked, how many seconds old the last one is.
+    """
+
+    environment: str
+    model: str
+    revision: int
+    pipeline: dict[str, str | None]
+    serving: Occupying | None
+    backup: Occupying | None
+    contradicted: bool = False
+    waivers: tuple[Waiver, ...] = ()
+    rests_on: Waiver | None = None
+    proven: bool = False
+    readiness: Readiness | None = None
+    age: float | None = None
+
+    @property
+    def version(self) -> int | None:
+        """The number of the version that serves, None where none does."""
+        return self.serving.version if self.serving else None
+
+    @property
+    def ref(self) -> str | None:
+        """The version that serves, as a person writes it."""
+        return self.serving.ref if self.serving else None
+
+    @property
+    def weights(self) -> str | None:
+        """The digest of the weights that serve."""
+        return self.serving.weights if self.serving else None
+
+    @property
+    def etag(self) -> str:
+        """What tells this answer from any other about the slot.
+
+        It is the revision. Where what is shown can change while the slot stays as it is (a verdict
+        that contradicts, a waiver that ends, a pipeline that moves under nothing proven, a backup
+        that is not ready or was looked at since), a digest of the answer follows.
+        """
+        settled = self.proven and not self.contradicted and self.waiver is None
+        if settled and self._backup_as_moved:
+            return str(self.revision)
+        return f"{self.revision}-{blake3_of(canonical_bytes(self.to_json())).value[:16]}"
+
+    @property
+    def _backup_as_moved(self) -> bool:
+        """Whether nothing was found out about the backup since the slot moved."""
+        found = self.readiness
+        if found is None or self.serving is None or self.backup is None:
+            return self.backup is None
+        moved = max(self.serving.promoted_at, self.backup.promoted_at)
+        return found.ready and (found.checked_at or "") <= moved
+
+    @property
+    def waiver(self) -> Waiver | None:
+        """The waiver to tell first: what the slot rests on, else any in force."""
+        return self.rests_on or next(iter(self.waivers), None)
+
+    @property
+    def further_waivers(self) -> tuple[Waiver, ...]:
+        """The others that are in force."""
+        return tuple(waiver for waiver in self.waivers if waiver != self.waiver)
+
+    @property
+    def waiver_ended(self) -> bool:
+        """Whether what serves rests on a waiver whose time is over."""
+        return self.rests_on is not None and self.rests_on not in self.waivers
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON of `serving`."""
+        return {
+            "environment": self.environment,
+            "model": self.model,
+            "revision": self.revision,
+            "pipeline": self.pipeline,
+            "serving": self.serving.to_json() if self.serving else None,
+            "backup": self._backup_json(),
+            "waiver": self._waiver_json(),
+            "contradicted": self.contradicted,
+        } | ({"age_seconds": round(self.age, 3)} if self.age is not None else {})
+
+    def _backup_json(self) -> dict[str, Any] | None:
+        if self.backup is None:
+            return None
+        unknown: dict[str, Any] = {"ready": None, "checked_at": None, "reasons": [], "copies": []}
+        return self.backup.to_json() | (self.readiness.to_json() if self.readiness else unknown)
+
+    def _waiver_json(self) -> dict[str, Any] | None:
+        if self.waiver is None:
+            return None
+        further = [waiver.to_json() for waiver in self.further_waivers]
+        return self.waiver.to_json() | {"ended": self.waiver_ended, "further": further}
+
+
+def nothing_observed(environment: str, model: str) -> dict[str, Any]:
+    """JSON of what is observed of a slot, where nothing has reported."""
+    return {
+        "environment": environment,
+        "model": model,
+        "state": "unknown",
+        "instances": 0,
+        "in_step": 0,
+        "lagging": 0,
+        "unknown": 0,
+        "foreign": 0,
+        "lag_seconds": None,
+        "last_report_at": None,
+    }

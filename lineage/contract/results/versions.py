@@ -1,0 +1,82 @@
+"""What is answered about model versions and pipeline versions. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lineage.identity.pipeline import PipelineVersion
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A model version as `register` answers it; ``created`` is false for one that was there."""
+
+    model: str
+    version: int
+    kind: str
+    created: bool
+    tuple: str
+    code: str | None
+    data: str | None
+    pipeline: str | None
+    weights: str | None
+    registered_at: str
+    registered_by: str
+
+    @property
+    def ref(self) -> str:
+        """The version as a person writes it."""
+        return f"{self.model}@{self.version}"
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON of `register`."""
+        return {
+            "model": self.model,
+            "version": self.version,
+            "ref": self.ref,
+            "kind": self.kind,
+            "created": self.created,
+            "tuple": self.tuple,
+            "code": self.code,
+            "data": self.data,
+            "pipeline": self.pipeline,
+            "weights": self.weights,
+            "registered_at": self.registered_at,
+            "registered_by": self.registered_by,
+        }
+
+
+@dataclass(frozen=True)
+class NamedPipeline:
+    """A recorded pipeline version by its name and a digest, or by the digest alone."""
+
+    name: str | None
+    digest: str
+
+
+@dataclass(frozen=True)
+class FoundPipeline:
+    """A recorded pipeline version, with where it was captured first."""
+
+    name: str
+    version: PipelineVersion
+    commit: str | None
+    dirty: bool
+    recorded_at: str
+    recorded_by: str
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON of `pipeline show`."""
+        manifest = self.version.manifest
+        return {
+            "name": self.name,
+            "digest": self.version.digest,
+            "blake3": self.version.identity,
+            "manifest": manifest.to_json() if manifest else None,
+            "commit": self.commit,
+            "dirty": self.dirty,
+            "recorded_at": self.recorded_at,
+            "recorded_by": self.recorded_by,
+        }
