@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from lineage import strict_json
-from lineage.contract import codec
+from lineage.contract import decisions
 from lineage.errors import (
     CarryRefused,
     LineageError,
@@ -119,8 +119,8 @@ def problem(
 
 def _details(error: LineageError) -> dict[str, Any]:
     if isinstance(error, GuardRefused):
-        decisions = [codec.decision_to_json(made) for made in error.decisions]
-        return {"decision": decisions[0], "decisions": decisions}
+        found = [decisions.decision_to_json(made) for made in error.decisions]
+        return {"decision": found[0], "decisions": found}
     if isinstance(error, CarryRefused):
         return {"difference": error.details}
     return {}

@@ -193,7 +193,7 @@ def _release(
             raise
         call.principal.require(Scope.DEPLOY, models=[step.model for step in done.steps])
         moved.append(done)
-        return 200, codec.moved_to_json(done) | {"dry_run": body.dry_run}, {}
+        return 200, done.to_whole_json() | {"dry_run": body.dry_run}, {}
 
     if body.dry_run:
         return answer(act(parts.registry)[1])

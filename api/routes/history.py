@@ -67,15 +67,7 @@ def events(
 def audit(parts: Reads, caller: Reader) -> Response:
     """Reads the whole history. For tokens that are bound to nothing."""
     caller.require_unbound()
-    found = parts.registry.audit()
-    return answer(
-        {
-            "valid": not found.problems,
-            "events": found.events,
-            "head": found.head,
-            "problems": list(found.problems),
-        }
-    )
+    return answer(parts.registry.audit().to_json())
 
 
 @router.get(

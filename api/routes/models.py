@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 
-from lineage.contract import addresses, codec
+from lineage.contract import addresses, codec, decisions
 from lineage.contract.addresses import MODEL, MODELS, VERSION, VERSIONS
 from lineage.errors import NotPermitted
 from lineage.guard import requirements
@@ -148,7 +148,7 @@ def pipeline_of(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) 
 def verdicts(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) -> Response:
     """The newest of them last: what the guard looks at."""
     found = parts.registry.verdicts(version_reference(caller, model, n))
-    return answer({"items": [codec.verdict_to_json(verdict) for verdict in found]})
+    return answer({"items": [decisions.validation_to_json(validation) for validation in found]})
 
 
 @router.get(

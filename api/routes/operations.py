@@ -48,10 +48,7 @@ def ready(request: Request, parts: Reads) -> Response:
 def check(parts: Reads, caller: Annotated[Principal, needs(Scope.ADMIN)]) -> Response:
     """Reads all of it."""
     caller.require_unbound()
-    found = parts.registry.check()
-    return answer(
-        {"revision": found.revision, "head": found.head, "problems": list(found.problems)}
-    )
+    return answer(parts.registry.check().to_json())
 
 
 @router.get(

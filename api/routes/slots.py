@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Response
 
 from lineage import timestamps
-from lineage.contract import codec
+from lineage.contract import codec, decisions
 from lineage.contract.addresses import SLOT
 from lineage.contract.requests import Observed, WaiverRequest
 from lineage.contract.results import Moved, NamedPipeline
@@ -62,7 +62,7 @@ def guard(
         str(Reference.from_selector(model, body.version)), env, running=running
     )
     parts.metrics.decided([made])
-    return answer(codec.decision_to_json(made))
+    return answer(decisions.decision_to_json(made))
 
 
 @router.post(
@@ -280,7 +280,7 @@ def _move(parts: Reads, call: Call, act: Any) -> Response:  # noqa: ANN401 - a m
         done: Moved = act(registry)
         moved.append(done)
         slot = done.slots[0]
-        document = slot.to_json() | {"changed": done.changed, "move": codec.moved_to_json(done)}
+        document = slot.to_json() | {"changed": done.changed, "move": done.to_whole_json()}
         return 200, document, {"ETag": f'"{slot.etag}"'}
 
     return parts.once(call, made, lambda: moved[0].decisions if moved else ())

@@ -13,17 +13,14 @@ import tempfile
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from blake3 import blake3
 
 from lineage import timestamps
 from lineage.connection import connect, without_password
-from lineage.contract import codec
+from lineage.contract.results import Serving
 from lineage.errors import RegistryUnreachable
-
-if TYPE_CHECKING:
-    from lineage.contract.results import Serving
 
 FORMAT: Final = 1
 AHEAD: Final = dt.timedelta(minutes=5)
@@ -69,7 +66,7 @@ def serving(
                 remedy=error.remedy,
             ) from None
         seconds = max(0.0, age.total_seconds())
-        return replace(codec.serving(known["answer"]), age=seconds)
+        return replace(Serving.from_json(known["answer"]), age=seconds)
     keep(url, answer)
     return answer
 
@@ -103,7 +100,7 @@ def _read(path: Path, model: str, environment: str) -> dict[str, Any] | None:
         answer = known["answer"]
         same = (answer["model"], answer["environment"]) == (model, environment)
         dt.datetime.fromisoformat(known["answered_at"])
-        codec.serving(answer)
+        Serving.from_json(answer)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return known if whole and same else None

@@ -7,8 +7,18 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from lineage.contract import addresses, codec
-from lineage.contract.results import Audit, NamedPipeline, PlannedChange, SchemaCheck
+from lineage.contract import addresses, codec, decisions
+from lineage.contract.results import (
+    Audit,
+    Candidate,
+    FoundPipeline,
+    Moved,
+    NamedPipeline,
+    PlannedChange,
+    Registered,
+    SchemaCheck,
+    Serving,
+)
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.digest import check_beginning
 from lineage.identity.references import Reference, check_environment_name, check_name
@@ -27,7 +37,6 @@ if TYPE_CHECKING:
         Observed,
         WaiverRequest,
     )
-    from lineage.contract.results import Candidate, FoundPipeline, Moved, Registered, Serving
     from lineage.guard.decision import Decision
     from lineage.guard.facts import Verdict
     from lineage.guard.requirements import Outcome
@@ -108,7 +117,7 @@ class RemoteRegistry:
         found = []
         for row in self._http.pages(addresses.versions(model), limit=min(limit or 500, 500)):
             if before is None or row["version"] < before:
-                found.append(codec.registered(row))
+                found.append(Registered.from_json(row))
             if limit is not None and len(found) >= limit:
                 break
         return found
@@ -129,30 +138,31 @@ class RemoteRegistry:
     def verdicts(self, reference: str) -> tuple[Verdict, ...]:
         """The newest verdict on a version for each pipeline version, the newest of them last."""
         found = self._http.get(f"{_version(reference)}/verdicts")
-        return tuple(codec.verdict(row) for row in found["items"])
+        return tuple(decisions.validation_from_json(row) for row in found["items"])
 
     def pipeline_of(self, reference: str) -> FoundPipeline:
         """The pipeline version that a model version was registered with."""
-        return codec.found_pipeline(self._http.get(f"{_version(reference)}/pipeline"))
+        return FoundPipeline.from_json(self._http.get(f"{_version(reference)}/pipeline"))
 
     def pipeline(self, named: NamedPipeline) -> FoundPipeline:
         """A recorded pipeline version."""
         digest = quote(check_beginning(named.digest), safe="")
         if named.name is None:
-            return codec.found_pipeline(self._http.get(f"/v1/pipeline-versions/{digest}"))
+            return FoundPipeline.from_json(self._http.get(f"/v1/pipeline-versions/{digest}"))
         path = f"{addresses.pipeline_versions(named.name)}/{digest}"
-        return codec.found_pipeline(self._http.get(path))
+        return FoundPipeline.from_json(self._http.get(path))
 
     def pipeline_versions(self, name: str) -> list[FoundPipeline]:
         """Every recorded version of a pipeline, the newest first."""
         return [
-            codec.found_pipeline(row) for row in self._http.pages(addresses.pipeline_versions(name))
+            FoundPipeline.from_json(row)
+            for row in self._http.pages(addresses.pipeline_versions(name))
         ]
 
     def deployed_pipeline(self, environment: str, name: str) -> FoundPipeline:
         """The version of a pipeline that runs in an environment."""
         path = addresses.deployed_pipeline(environment, name)
-        return codec.found_pipeline(self._http.get(path))
+        return FoundPipeline.from_json(self._http.get(path))
 
     def guard(
         self, reference: str, environment: str, *, running: PipelineVersion | None = None
@@ -167,19 +177,19 @@ class RemoteRegistry:
                 else {"manifest": running.manifest.to_json()}
             )
         path = f"{addresses.slot(environment, parsed.model)}/guard"
-        return codec.decision(self._http.ask(path, body, NOBODY))
+        return decisions.decision_from_json(self._http.ask(path, body, NOBODY))
 
     def serving(self, model: str, environment: str, *, at: str | None = None) -> Serving:
         """What serves for a model in an environment, now or at a past moment."""
         path = addresses.slot(environment, model)
         if at is not None:
-            return codec.serving(self._http.get(f"{path}/history", at=at))
-        return codec.serving(self._http.get(path))
+            return Serving.from_json(self._http.get(f"{path}/history", at=at))
+        return Serving.from_json(self._http.get(path))
 
     def all_serving(self, environment: str | None = None) -> list[Serving]:
         """Every slot (of an environment), by environment and model."""
         found = [self.environment(environment)] if environment else self.environments()
-        return [codec.serving(slot) for one in found for slot in one["slots"]]
+        return [Serving.from_json(slot) for one in found for slot in one["slots"]]
 
     def history(
         self, subject: str | None = None, *, limit: int = 50, before: int | None = None
@@ -195,13 +205,11 @@ class RemoteRegistry:
 
     def audit(self) -> Audit:
         """Check the chain of events, and that it tells the present state."""
-        found = self._http.get("/v1/audit")
-        return Audit(found["events"], found["head"], tuple(found["problems"]))
+        return Audit.from_json(self._http.get("/v1/audit"))
 
     def check(self) -> SchemaCheck:
         """Check the database, its keys and its schema, where the server is."""
-        found = self._http.get("/v1/database")
-        return SchemaCheck(found["revision"], found["head"], tuple(found["problems"]))
+        return SchemaCheck.from_json(self._http.get("/v1/database"))
 
     def lineage(self, digest: str, direction: Direction) -> dict[str, Any]:
         """What made a digest (``up``), or what was made from it (``down``)."""
@@ -236,7 +244,7 @@ class RemoteRegistry:
     def backup_candidates(self, model: str, environment: str) -> tuple[Candidate, ...]:
         """Every version that could stand by behind what serves, the best first."""
         found = self._http.get(f"{addresses.slot(environment, model)}/backup/candidates")
-        return tuple(codec.candidate(row) for row in found["items"])
+        return tuple(Candidate.from_json(row) for row in found["items"])
 
     def unneeded(self, keeping: Keeping) -> list[dict[str, Any]]:
         """Each copy of weights that nothing can need any more."""
@@ -276,10 +284,7 @@ class RemoteRegistry:
         ]
         body = {"environments": environments, "dry_run": dry_run}
         found = self._http.write("PUT", addresses.ENVIRONMENTS, body, actor)
-        return tuple(
-            PlannedChange(one["environment"], one["action"], tuple(one["changes"]))
-            for one in found["plan"]
-        )
+        return tuple(PlannedChange.from_json(change) for change in found["plan"])
 
     def add_model(self, name: str, *, actor: str) -> bool:
         """Record a model without versions; False where it was there already."""
@@ -303,7 +308,9 @@ class RemoteRegistry:
             "parent": parent,
             "run": run,
         }
-        return codec.registered(self._http.write("POST", addresses.versions(model), body, actor))
+        return Registered.from_json(
+            self._http.write("POST", addresses.versions(model), body, actor)
+        )
 
     def add_store(self, address: StoreAddress, *, actor: str) -> bool:
         """Record a store of weights; False where its URL was known already."""
@@ -482,7 +489,7 @@ class RemoteRegistry:
             "dry_run": dry_run,
         }
         path = f"{addresses.environment(environment)}/releases"
-        return codec.moved(self._http.write("POST", path, body, actor))
+        return Moved.from_whole_json(self._http.write("POST", path, body, actor))
 
     def report(
         self, model: str, environment: str, observed: Observed, *, actor: str
@@ -534,7 +541,7 @@ class RemoteRegistry:
         method: str = "POST",
     ) -> Moved:
         found = self._http.write(method, path, body, actor, revision=expect_revision)
-        return codec.moved(found["move"])
+        return Moved.from_whole_json(found["move"])
 
     def _events(
         self, subject: str | None, order: str, after: int | None, limit: int

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from lineage import errors, strict_json
-from lineage.contract import codec
+from lineage.contract import decisions
 from lineage.errors import LineageError, RegistryUnreachable, UsageError
 from lineage.guard.decision import GuardRefused
 
@@ -282,8 +282,8 @@ def _kinds() -> dict[str, type[LineageError]]:
 def _error(problem: Mapping[str, Any]) -> LineageError:
     code, detail, remedy = problem["code"], str(problem["detail"]), str(problem["remedy"])
     if code == GuardRefused.code:
-        decisions = tuple(codec.decision(made) for made in problem["decisions"])
-        return GuardRefused(detail, remedy=remedy, decisions=decisions)
+        refusals = tuple(decisions.decision_from_json(made) for made in problem["decisions"])
+        return GuardRefused(detail, remedy=remedy, decisions=refusals)
     if code == errors.CarryRefused.code:
         return errors.CarryRefused(detail, remedy=remedy, details=problem["difference"])
     if code == "no-such-route":

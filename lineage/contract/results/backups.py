@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lineage.contract.decisions import held_copy_from_json
+from lineage.contract.fields import from_fields
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lineage.guard.facts import HeldCopy
 
 
@@ -30,6 +35,13 @@ class Readiness:
             "reasons": list(self.reasons),
             "copies": [copy.to_json() for copy in self.copies],
         }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Readiness | None:
+        """Read back what :meth:`to_json` wrote; None where nothing is known, as of the past."""
+        if body.get("ready") is None:
+            return None
+        return from_fields(cls, body, reasons=tuple(body["reasons"]), copies=_copies(body))
 
 
 @dataclass(frozen=True)
@@ -62,3 +74,12 @@ class Candidate:
             "validated_at": self.validated_at,
             "copies": [copy.to_json() for copy in self.copies],
         }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Candidate:
+        """Read back what :meth:`to_json` wrote."""
+        return from_fields(cls, body, reasons=tuple(body["reasons"]), copies=_copies(body))
+
+
+def _copies(body: Mapping[str, Any]) -> tuple[HeldCopy, ...]:
+    return tuple(held_copy_from_json(copy) for copy in body["copies"])

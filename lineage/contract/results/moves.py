@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from lineage.contract.decisions import decision_from_json, decision_to_json
+from lineage.contract.fields import from_fields
+from lineage.contract.results.slots import Serving
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lineage.contract.results.slots import Serving
     from lineage.guard.decision import Decision
 
 
@@ -48,6 +51,20 @@ class Step:
             "passed_over": dict(self.passed_over),
         }
 
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any], revision: int) -> Step:
+        """Read back what :meth:`to_json` wrote; the revision stands beside the plan."""
+        serving, backup = body["serving"], body["backup"]
+        return from_fields(
+            cls,
+            body,
+            serving_before=serving["before"],
+            backup_before=backup["before"],
+            serving_after=serving["after"],
+            backup_after=backup["after"],
+            revision=revision,
+        )
+
 
 @dataclass(frozen=True)
 class Moved:
@@ -83,3 +100,26 @@ class Moved:
             "plan": [step.to_json() for step in self.steps],
             "proposed_backups": dict(self.proposed),
         }
+
+    def to_whole_json(self) -> dict[str, Any]:
+        """What goes over HTTP: the decisions that the move rests on too, and the revisions."""
+        return self.to_json() | {
+            "decisions": [decision_to_json(decision) for decision in self.decisions],
+            "unused_waivers": list(self.unused_waivers),
+            "revisions": self.revisions,
+        }
+
+    @classmethod
+    def from_whole_json(cls, body: Mapping[str, Any]) -> Moved:
+        """Read back what :meth:`to_whole_json` wrote."""
+        revisions = body["revisions"]
+        return from_fields(
+            cls,
+            body,
+            slots=tuple(Serving.from_json(slot) for slot in body["models"]),
+            decisions=tuple(decision_from_json(decision) for decision in body["decisions"]),
+            emptied_backups=tuple(body["emptied_backups"]),
+            steps=tuple(Step.from_json(step, revisions[step["model"]]) for step in body["plan"]),
+            unused_waivers=tuple(body["unused_waivers"]),
+            proposed=body["proposed_backups"],
+        )

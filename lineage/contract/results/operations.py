@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from lineage.contract.fields import from_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,11 @@ class PlannedChange:
             "changes": list(self.lines),
         }
 
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> PlannedChange:
+        """Read back what :meth:`to_json` wrote."""
+        return from_fields(cls, body, lines=tuple(body["changes"]))
+
 
 @dataclass(frozen=True)
 class Audit:
@@ -31,6 +41,20 @@ class Audit:
     head: str | None
     problems: tuple[str, ...]
 
+    def to_json(self) -> dict[str, Any]:
+        """JSON of `GET /v1/audit`."""
+        return {
+            "valid": not self.problems,
+            "events": self.events,
+            "head": self.head,
+            "problems": list(self.problems),
+        }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Audit:
+        """Read back what :meth:`to_json` wrote."""
+        return from_fields(cls, body, problems=tuple(body["problems"]))
+
 
 @dataclass(frozen=True)
 class SchemaCheck:
@@ -39,3 +63,16 @@ class SchemaCheck:
     revision: str | None
     head: str
     problems: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON of `GET /v1/database`."""
+        return {
+            "revision": self.revision,
+            "head": self.head,
+            "problems": list(self.problems),
+        }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> SchemaCheck:
+        """Read back what :meth:`to_json` wrote."""
+        return from_fields(cls, body, problems=tuple(body["problems"]))

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lineage.contract.decisions import waiver_from_json
+from lineage.contract.fields import from_fields
+from lineage.contract.results.backups import Readiness
 from lineage.identity.digest import blake3_of, canonical_bytes
 
 if TYPE_CHECKING:
-    from lineage.contract.results.backups import Readiness
+    from collections.abc import Mapping
+
     from lineage.guard.facts import Waiver
 
 
@@ -44,6 +48,11 @@ class Occupying:
             "promoted_at": self.promoted_at,
             "promoted_by": self.promoted_by,
         }
+
+    @classmethod
+    def from_json(cls, model: str, body: Mapping[str, Any]) -> Occupying:
+        """Read back what :meth:`to_json` wrote of a version of a model."""
+        return from_fields(cls, body, model=model)
 
 
 @dataclass(frozen=True)
@@ -135,6 +144,26 @@ class Serving:
             "contradicted": self.contradicted,
         } | ({"age_seconds": round(self.age, 3)} if self.age is not None else {})
 
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Serving:
+        """Read back what :meth:`to_json` wrote.
+
+        It does not say whether a validation ties what serves to the pipeline, nor how old it is.
+        """
+        model, serving, backup = body["model"], body["serving"], body["backup"]
+        waivers, rests_on = _waivers_from_json(body["waiver"])
+        return from_fields(
+            cls,
+            body,
+            serving=Occupying.from_json(model, serving) if serving is not None else None,
+            backup=Occupying.from_json(model, backup) if backup is not None else None,
+            waivers=waivers,
+            rests_on=rests_on,
+            proven=False,
+            readiness=Readiness.from_json(backup) if backup is not None else None,
+            age=None,
+        )
+
     def _backup_json(self) -> dict[str, Any] | None:
         if self.backup is None:
             return None
@@ -146,6 +175,17 @@ class Serving:
             return None
         further = [waiver.to_json() for waiver in self.further_waivers]
         return self.waiver.to_json() | {"ended": self.waiver_ended, "further": further}
+
+
+def _waivers_from_json(
+    body: Mapping[str, Any] | None,
+) -> tuple[tuple[Waiver, ...], Waiver | None]:
+    """The waivers in force, and the one that the slot rests on where its time is over."""
+    if body is None:
+        return (), None
+    first = waiver_from_json(body)
+    further = tuple(waiver_from_json(waiver) for waiver in body["further"])
+    return (further, first) if body["ended"] else ((first, *further), None)
 
 
 def nothing_observed(environment: str, model: str) -> dict[str, Any]:

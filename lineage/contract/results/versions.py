@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lineage.contract.decisions import pipeline_version_from_json
+from lineage.contract.fields import from_fields
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lineage.identity.pipeline import PipelineVersion
 
 
@@ -47,6 +52,11 @@ class Registered:
             "registered_by": self.registered_by,
         }
 
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Registered:
+        """Read back what :meth:`to_json` wrote."""
+        return from_fields(cls, body)
+
 
 @dataclass(frozen=True)
 class NamedPipeline:
@@ -80,3 +90,8 @@ class FoundPipeline:
             "recorded_at": self.recorded_at,
             "recorded_by": self.recorded_by,
         }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> FoundPipeline:
+        """Read back what :meth:`to_json` wrote."""
+        return from_fields(cls, body, version=pipeline_version_from_json(body))

@@ -1,0 +1,80 @@
+"""The guard's values as JSON, and read back: decisions, validations, waivers, held copies. Pure.
+
+What a value tells a person is its own ``to_json``; here stands what goes over HTTP besides, and the
+way back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lineage.contract.fields import from_fields
+from lineage.guard.decision import Check, Decision, Status
+from lineage.guard.facts import Basis, HeldCopy, Move, Verdict, Waiver
+from lineage.guard.requirements import Outcome
+from lineage.identity.digest import Digest
+from lineage.identity.pipeline import Manifest, PipelineVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def decision_to_json(decision: Decision) -> dict[str, Any]:
+    """The guard's JSON, and what the version was about to do."""
+    return decision.to_json() | {"move": decision.move.value}
+
+
+def decision_from_json(body: Mapping[str, Any]) -> Decision:
+    """Read back what :func:`decision_to_json` wrote; before it said the move, it was to enter."""
+    checks = tuple(
+        from_fields(Check, check, status=Status(check["status"])) for check in body["checks"]
+    )
+    return from_fields(Decision, body, checks=checks, move=Move(body.get("move", Move.ENTER)))
+
+
+def validation_to_json(validation: Verdict) -> dict[str, Any]:
+    """All that the guard looks at of a validation."""
+    pipeline = validation.pipeline
+    return {
+        "id": validation.id,
+        "manifest": pipeline.manifest.to_json() if pipeline.manifest else None,
+        "digest": pipeline.digest,
+        "passed": validation.passed,
+        "validated_at": validation.validated_at,
+        "validated_by": validation.validated_by,
+        "requirements": [outcome.to_json() for outcome in validation.outcomes],
+        "metrics": dict(validation.metrics),
+        "basis": validation.basis.value,
+        "rests_on": validation.rests_on,
+        "overturned": validation.overturned,
+        "commit": validation.commit,
+    }
+
+
+def validation_from_json(body: Mapping[str, Any]) -> Verdict:
+    """Read back what :func:`validation_to_json` wrote."""
+    return from_fields(
+        Verdict,
+        body,
+        pipeline=pipeline_version_from_json(body),
+        outcomes=tuple(Outcome.from_json(outcome) for outcome in body["requirements"]),
+        basis=Basis(body["basis"]),
+    )
+
+
+def pipeline_version_from_json(body: Mapping[str, Any]) -> PipelineVersion:
+    """A recorded pipeline version: by its ``manifest``, or by the ``digest`` that was stated."""
+    manifest = body["manifest"]
+    if manifest is None:
+        return PipelineVersion(None, Digest(body["digest"]))
+    return PipelineVersion(Manifest.from_json(manifest))
+
+
+def waiver_from_json(body: Mapping[str, Any]) -> Waiver:
+    """Read back what :meth:`Waiver.to_json` wrote."""
+    return from_fields(Waiver, body, by=body["waived_by"], at=body["waived_at"])
+
+
+def held_copy_from_json(body: Mapping[str, Any]) -> HeldCopy:
+    """Read back what :meth:`HeldCopy.to_json` wrote."""
+    return from_fields(HeldCopy, body, by=body["checked_by"], at=body["checked_at"])
