@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage.contract.captured import Captured, CapturedPipelineVersion
 from lineage.contract.fields import from_fields
-from lineage.contract.results import (
-    NamedPipeline,
-)
+from lineage.contract.results import NamedPipeline
 from lineage.errors import DigestMismatch, UsageError
 from lineage.identity.components import (
     CodeVersion,

@@ -1,0 +1,226 @@
+"""What a remote registry tells: every verb that changes nothing."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from lineage.contract import addresses, decisions
+from lineage.contract.results import (
+    Audit,
+    Candidate,
+    FoundPipeline,
+    NamedPipeline,
+    Registered,
+    SchemaCheck,
+    Serving,
+)
+from lineage.identity.digest import check_beginning
+from lineage.identity.references import Reference, check_name
+from lineage.remote.verbs import Verbs, version_address
+from lineage.weights.copies import Copy, StoredWeights
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lineage.contract.requests import Direction, Keeping
+    from lineage.guard.decision import Decision
+    from lineage.guard.facts import Verdict
+    from lineage.identity.pipeline import PipelineVersion
+
+NOBODY = "anonymous"
+
+
+class RemoteReader(Verbs):
+    """The verbs that read."""
+
+    def environments(self) -> list[dict[str, Any]]:
+        """Every environment with its slots and deployments, by name."""
+        return list(self._http.pages(addresses.ENVIRONMENTS))
+
+    def environment(self, name: str) -> dict[str, Any]:
+        """One environment: its kind, every slot and every pipeline deployment."""
+        document: dict[str, Any] = self._http.get(addresses.environment(name))
+        return document
+
+    def models(
+        self, *, after: str = "", limit: int | None = None, among: Iterable[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """The models by name (``among`` some), each with its newest version, behind ``after``."""
+        names = set(among) if among is not None else None
+        rows = (
+            row
+            for row in self._http.pages(addresses.MODELS)
+            if row["name"] > after and (names is None or row["name"] in names)
+        )
+        return list(islice(rows, limit))
+
+    def versions(
+        self, model: str, *, before: int | None = None, limit: int | None = None
+    ) -> list[Registered]:
+        """A model's versions, the newest first; those numbered below ``before``."""
+        versions = []
+        for row in self._http.pages(addresses.versions(model), limit=min(limit or 500, 500)):
+            if before is None or row["version"] < before:
+                versions.append(Registered.from_json(row))
+            if limit is not None and len(versions) >= limit:
+                break
+        return versions
+
+    def show(self, reference: str) -> dict[str, Any]:
+        """All that is recorded of a version, its validations with it."""
+        document: dict[str, Any] = self._http.get(version_address(reference))
+        return document
+
+    def validations(self, reference: str) -> list[dict[str, Any]]:
+        """Every verdict on a version, the newest first."""
+        return list(self._http.pages(f"{version_address(reference)}/validations"))
+
+    def approvals(self, reference: str) -> list[dict[str, Any]]:
+        """Every approval of a version, the oldest first."""
+        return list(self._http.pages(f"{version_address(reference)}/approvals"))
+
+    def verdicts(self, reference: str) -> tuple[Verdict, ...]:
+        """The newest verdict on a version for each pipeline version, the newest of them last."""
+        document = self._http.get(f"{version_address(reference)}/verdicts")
+        return tuple(decisions.validation_from_json(row) for row in document["items"])
+
+    def pipeline_of(self, reference: str) -> FoundPipeline:
+        """The pipeline version that a model version was registered with."""
+        return FoundPipeline.from_json(self._http.get(f"{version_address(reference)}/pipeline"))
+
+    def pipeline(self, named: NamedPipeline) -> FoundPipeline:
+        """A recorded pipeline version."""
+        digest = quote(check_beginning(named.digest), safe="")
+        if named.name is None:
+            return FoundPipeline.from_json(self._http.get(f"/v1/pipeline-versions/{digest}"))
+        path = f"{addresses.pipeline_versions(named.name)}/{digest}"
+        return FoundPipeline.from_json(self._http.get(path))
+
+    def pipeline_versions(self, name: str) -> list[FoundPipeline]:
+        """Every recorded version of a pipeline, the newest first."""
+        return [
+            FoundPipeline.from_json(row)
+            for row in self._http.pages(addresses.pipeline_versions(name))
+        ]
+
+    def deployed_pipeline(self, environment: str, name: str) -> FoundPipeline:
+        """The version of a pipeline that runs in an environment."""
+        path = addresses.deployed_pipeline(environment, name)
+        return FoundPipeline.from_json(self._http.get(path))
+
+    def guard(
+        self, reference: str, environment: str, *, running: PipelineVersion | None = None
+    ) -> Decision:
+        """Decide whether a version may serve; change nothing."""
+        parsed = Reference.parse(reference)
+        body: dict[str, Any] = {"version": parsed.selector}
+        if running is not None:
+            body["pipeline"] = (
+                {"stated": running.stated}
+                if running.manifest is None
+                else {"manifest": running.manifest.to_json()}
+            )
+        path = f"{addresses.slot(environment, parsed.model)}/guard"
+        return decisions.decision_from_json(self._http.ask(path, body, NOBODY))
+
+    def serving(self, model: str, environment: str, *, at: str | None = None) -> Serving:
+        """What serves for a model in an environment, now or at a past moment."""
+        path = addresses.slot(environment, model)
+        if at is not None:
+            return Serving.from_json(self._http.get(f"{path}/history", at=at))
+        return Serving.from_json(self._http.get(path))
+
+    def all_serving(self, environment: str | None = None) -> list[Serving]:
+        """Every slot (of an environment), by environment and model."""
+        environments = [self.environment(environment)] if environment else self.environments()
+        return [Serving.from_json(slot) for row in environments for slot in row["slots"]]
+
+    def history(
+        self, subject: str | None = None, *, limit: int = 50, before: int | None = None
+    ) -> list[dict[str, Any]]:
+        """The newest events (of a subject), the newest first; those numbered below ``before``."""
+        return self._events(subject, "newest", before, limit)
+
+    def events(
+        self, *, after: int = 0, subject: str | None = None, limit: int = 100
+    ) -> list[dict[str, Any]]:
+        """The events (of a subject) behind a number, the oldest first."""
+        return self._events(subject, "oldest", after, limit)
+
+    def audit(self) -> Audit:
+        """Check the chain of events, and that it tells the present state."""
+        return Audit.from_json(self._http.get("/v1/audit"))
+
+    def check(self) -> SchemaCheck:
+        """Check the database, its keys and its schema, where the server is."""
+        return SchemaCheck.from_json(self._http.get("/v1/database"))
+
+    def lineage(self, digest: str, direction: Direction) -> dict[str, Any]:
+        """What made a digest (``up``), or what was made from it (``down``)."""
+        path = f"/v1/lineage/{quote(digest, safe='')}"
+        document: dict[str, Any] = self._http.get(path, direction=direction.value)
+        return document
+
+    def observed(
+        self, environment: str | None = None, model: str | None = None
+    ) -> list[dict[str, Any]]:
+        """How many instances of each slot are in step with it, lag, are unknown or foreign."""
+        return list(self._http.pages("/v1/observed", environment=environment, model=model))
+
+    def stores(self) -> list[dict[str, Any]]:
+        """Every store of weights, by name."""
+        return list(self._http.pages(addresses.STORES))
+
+    def copies_in(self, store: str) -> tuple[StoredWeights, ...]:
+        """The weights that a store holds, each with that copy alone, by version."""
+        rows = self._http.pages(f"{addresses.STORES}/{check_name('store', store)}/weights")
+        return tuple(StoredWeights.from_json(row) for row in rows)
+
+    def stored(self, reference: str) -> StoredWeights:
+        """The weights of a version, and where there are copies of them."""
+        return StoredWeights.from_json(self._http.get(f"{version_address(reference)}/weights"))
+
+    def copies_of(self, blake3: str) -> tuple[Copy, ...]:
+        """The copies of weights, whichever version they were stored for; one for each store."""
+        document = self._http.get(f"/v1/weights/{quote(blake3, safe='')}/copies")
+        return tuple(Copy.from_json(row) for row in document["items"])
+
+    def backup_candidates(self, model: str, environment: str) -> tuple[Candidate, ...]:
+        """Every version that could stand by behind what serves, the best first."""
+        document = self._http.get(f"{addresses.slot(environment, model)}/backup/candidates")
+        return tuple(Candidate.from_json(row) for row in document["items"])
+
+    def unneeded(self, keeping: Keeping) -> list[dict[str, Any]]:
+        """Each copy of weights that nothing can need any more."""
+        rows = self._http.pages(
+            "/v1/unneeded-weights", keep_last=keeping.last, keep_days=keeping.days
+        )
+        return list(rows)
+
+    def observations(self, model: str, environment: str) -> list[dict[str, Any]]:
+        """What each serving host last said that it has loaded, by instance."""
+        return list(self._http.pages(f"{addresses.slot(environment, model)}/observations"))
+
+    def tokens(self) -> list[dict[str, Any]]:
+        """Every token without its secret, the newest first."""
+        return list(self._http.pages(addresses.TOKENS))
+
+    def _events(
+        self, subject: str | None, order: str, after: int | None, limit: int
+    ) -> list[dict[str, Any]]:
+        events: list[dict[str, Any]] = []
+        while len(events) < limit:
+            page = self._http.get(
+                "/v1/events",
+                subject=subject,
+                order=order,
+                after=after,
+                limit=min(limit - len(events), 500),
+            )
+            events += page["items"]
+            after = page["next"]
+            if after is None:
+                break
+        return events

@@ -1,0 +1,164 @@
+"""What a remote registry records about environments and their slots: every move among it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lineage.contract import addresses, codec
+from lineage.contract.results import Moved, NamedPipeline, PlannedChange
+from lineage.identity.components import EnvironmentKind
+from lineage.identity.references import Reference, check_environment_name
+from lineage.remote.verbs import Verbs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lineage.contract.captured import CapturedPipelineVersion
+    from lineage.contract.requests import DeclaredEnvironment, Observed, WaiverRequest
+
+
+class RemoteSlots(Verbs):
+    """The verbs that move a slot, or say what an environment is to be."""
+
+    def create_environment(self, name: str, kind: EnvironmentKind, *, actor: str) -> bool:
+        """Create an environment; False where it was there already, of the same kind."""
+        check_environment_name(name)
+        body = {"name": name, "kind": EnvironmentKind(kind).value}
+        created: bool = self._http.write("POST", addresses.ENVIRONMENTS, body, actor)["created"]
+        return created
+
+    def apply_environments(
+        self, declared: Sequence[DeclaredEnvironment], *, dry_run: bool = False, actor: str
+    ) -> tuple[PlannedChange, ...]:
+        """Make environments what they are declared to be, or tell what that would change."""
+        environments = [
+            {
+                "name": environment.name,
+                "kind": environment.kind.value if environment.kind is not None else None,
+                "policy": environment.policy.to_json(),
+            }
+            for environment in declared
+        ]
+        body = {"environments": environments, "dry_run": dry_run}
+        document = self._http.write("PUT", addresses.ENVIRONMENTS, body, actor)
+        return tuple(PlannedChange.from_json(change) for change in document["plan"])
+
+    def promote(
+        self,
+        reference: str,
+        environment: str,
+        *,
+        expect_revision: int | None = None,
+        reason: str | None = None,
+        waive: WaiverRequest | None = None,
+        actor: str,
+    ) -> Moved:
+        """Move a slot to a version; what served before becomes the backup."""
+        parsed = Reference.parse(reference)
+        body = {"version": parsed.selector, "reason": reason, "waiver": _waiver(waive)}
+        path = f"{addresses.slot(environment, parsed.model)}/promote"
+        return self._moved(path, body, actor, expect_revision)
+
+    def rollback(
+        self,
+        model: str,
+        environment: str,
+        *,
+        reason: str | None = None,
+        expect_revision: int | None = None,
+        waive: WaiverRequest | None = None,
+        actor: str,
+    ) -> Moved:
+        """Move a slot to its backup."""
+        body = {"reason": reason, "waiver": _waiver(waive)}
+        return self._moved(
+            f"{addresses.slot(environment, model)}/rollback", body, actor, expect_revision
+        )
+
+    def set_backup(
+        self,
+        reference: str,
+        environment: str,
+        *,
+        expect_revision: int | None = None,
+        reason: str | None = None,
+        actor: str,
+    ) -> Moved:
+        """Let a version stand by behind what serves, if it could take over at once."""
+        parsed = Reference.parse(reference)
+        body = {"version": parsed.selector, "reason": reason}
+        path = f"{addresses.slot(environment, parsed.model)}/backup"
+        return self._moved(path, body, actor, expect_revision, method="PUT")
+
+    def retire(
+        self,
+        model: str,
+        environment: str,
+        *,
+        reason: str | None = None,
+        expect_revision: int | None = None,
+        actor: str,
+    ) -> Moved:
+        """Empty a slot."""
+        body = {"reason": reason}
+        return self._moved(
+            f"{addresses.slot(environment, model)}/retire", body, actor, expect_revision
+        )
+
+    def release(
+        self,
+        environment: str,
+        pipeline: CapturedPipelineVersion | NamedPipeline,
+        references: Sequence[str] = (),
+        *,
+        reason: str | None = None,
+        waive: WaiverRequest | None = None,
+        seen: Mapping[str, int] | None = None,
+        dry_run: bool = False,
+        actor: str,
+    ) -> Moved:
+        """Move a pipeline and models that ride on it in one step; without models, deploy it."""
+        for text in references:
+            Reference.parse(text)
+        body = {
+            "pipeline": codec.pipeline_to_json(pipeline),
+            "versions": list(references),
+            "reason": reason,
+            "waiver": _waiver(waive),
+            "seen": dict(seen) if seen is not None else None,
+            "dry_run": dry_run,
+        }
+        path = f"{addresses.environment(environment)}/releases"
+        return Moved.from_whole_json(self._http.write("POST", path, body, actor))
+
+    def report(
+        self, model: str, environment: str, observed: Observed, *, actor: str
+    ) -> dict[str, Any]:
+        """Record what a serving host says that it has loaded; JSON of it."""
+        body = {
+            "instance": observed.instance,
+            "weights": observed.weights,
+            "pipeline": observed.pipeline,
+            "loaded_at": observed.loaded_at,
+            "holds_for": observed.holds_for,
+        }
+        path = f"{addresses.slot(environment, model)}/observations"
+        document: dict[str, Any] = self._http.write("POST", path, body, actor)
+        return document
+
+    def _moved(
+        self,
+        path: str,
+        body: dict[str, Any],
+        actor: str,
+        expect_revision: int | None,
+        method: str = "POST",
+    ) -> Moved:
+        document = self._http.write(method, path, body, actor, revision=expect_revision)
+        return Moved.from_whole_json(document["move"])
+
+
+def _waiver(waive: WaiverRequest | None) -> dict[str, Any] | None:
+    if waive is None:
+        return None
+    return {"codes": list(waive.codes), "reason": waive.reason, "until": waive.until}

@@ -1,0 +1,27 @@
+"""The base of a remote registry's verbs: the connection they are sent over. A version's address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lineage.contract import addresses
+from lineage.identity.references import Reference
+
+if TYPE_CHECKING:
+    from lineage.remote.transport import Transport
+
+
+class Verbs:
+    """Verbs of a registry that are sent over one connection."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._http = transport
+
+
+def version_address(reference: str) -> str:
+    """The address of a version that is named as a person writes it.
+
+    Raises:
+        UsageError: the text is no reference.
+    """
+    return addresses.version(Reference.parse(reference))

@@ -1,0 +1,147 @@
+"""What a remote registry records about versions: models, validations, approvals, weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lineage.contract import addresses, codec
+from lineage.contract.results import NamedPipeline, Registered
+from lineage.identity.components import Kind
+from lineage.identity.references import check_environment_name, check_name
+from lineage.remote.verbs import Verbs, version_address
+from lineage.weights.copies import StoredWeights
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lineage.contract.captured import Captured, CapturedPipelineVersion
+    from lineage.contract.requests import Keeping
+    from lineage.guard.requirements import Outcome
+    from lineage.identity.components import DataVersion
+    from lineage.weights.copies import Look, NewCopy, StoreAddress
+
+
+class RemoteVersions(Verbs):
+    """The verbs that record something about a version."""
+
+    def add_model(self, name: str, *, actor: str) -> bool:
+        """Record a model without versions; False where it was there already."""
+        body = {"name": check_name("model", name)}
+        created: bool = self._http.write("POST", addresses.MODELS, body, actor)["created"]
+        return created
+
+    def register(
+        self,
+        model: str,
+        captured: Captured,
+        *,
+        kind: Kind = Kind.PRODUCTION,
+        parent: str | None = None,
+        run: dict[str, Any] | None = None,
+        actor: str,
+    ) -> Registered:
+        """Record a model version; the one that already holds this tuple, if there is one."""
+        body = codec.captured_to_json(captured) | {
+            "kind": kind.value,
+            "parent": parent,
+            "run": run,
+        }
+        return Registered.from_json(
+            self._http.write("POST", addresses.versions(model), body, actor)
+        )
+
+    def validate(
+        self,
+        reference: str,
+        pipeline: CapturedPipelineVersion | NamedPipeline,
+        *,
+        passed: bool,
+        metrics: Mapping[str, Any] | None = None,
+        outcomes: Sequence[Outcome] = (),
+        run: dict[str, Any] | None = None,
+        data: DataVersion | None = None,
+        actor: str,
+    ) -> dict[str, Any]:
+        """Record a verdict on a version with a pipeline version; JSON of it."""
+        body = {
+            "pipeline": codec.pipeline_to_json(pipeline),
+            "passed": passed,
+            "metrics": dict(metrics) if metrics is not None else None,
+            "requirements": [outcome.requirement for outcome in outcomes],
+            "run": run,
+            "data": codec.data_to_json(data),
+        }
+        return self._validated(reference, body, actor)
+
+    def carry_over(
+        self,
+        reference: str,
+        pipeline: CapturedPipelineVersion | NamedPipeline,
+        *,
+        rests_on: int,
+        difference: str,
+        actor: str,
+    ) -> dict[str, Any]:
+        """Record that a passing verdict holds for a pipeline that behaves alike; JSON of it."""
+        body = {
+            "pipeline": codec.pipeline_to_json(pipeline),
+            "passed": True,
+            "carried": {"rests_on": rests_on, "difference": difference},
+        }
+        return self._validated(reference, body, actor)
+
+    def approve(self, reference: str, environment: str, *, actor: str) -> dict[str, Any]:
+        """Record a person's approval of a version for an environment; JSON of it."""
+        body = {"environment": check_environment_name(environment)}
+        path = f"{version_address(reference)}/approvals"
+        document: dict[str, Any] = self._http.write("POST", path, body, actor)
+        return document
+
+    def add_store(self, address: StoreAddress, *, actor: str) -> bool:
+        """Record a store of weights; False where its URL was known already."""
+        document = self._http.write("POST", addresses.STORES, address.to_json(), actor)
+        created: bool = document["created"]
+        return created
+
+    def add_copy(self, reference: str, copy: NewCopy, *, actor: str) -> StoredWeights:
+        """Record that a store holds the weights of a version; they were read back from it."""
+        path = f"{version_address(reference)}/weights/copies"
+        return StoredWeights.from_json(self._http.write("POST", path, copy.to_json(), actor))
+
+    def record_looks(
+        self,
+        reference: str,
+        looks: Sequence[Look],
+        *,
+        backup_in: str | None = None,
+        actor: str,
+    ) -> StoredWeights:
+        """Record what looking into stores for the weights of a version found."""
+        body = {"looks": [look.to_json() for look in looks], "backup_in": backup_in}
+        path = f"{version_address(reference)}/weights/looks"
+        return StoredWeights.from_json(self._http.write("POST", path, body, actor))
+
+    def remove_copy(
+        self, reference: str, store: str, keeping: Keeping, *, actor: str
+    ) -> dict[str, Any]:
+        """Record that the copy of a version in a store is taken away; JSON of it."""
+        body = {
+            "store": check_name("store", store),
+            "keep_last": keeping.last,
+            "keep_days": keeping.days,
+        }
+        path = f"{version_address(reference)}/weights/removals"
+        document: dict[str, Any] = self._http.write("POST", path, body, actor)
+        return document
+
+    def record_weights(self, reference: str, state: str, place: str, *, actor: str) -> str:
+        """Record what a look for the weights of a version found; the version's reference."""
+        body = {"state": state, "place": place}
+        path = f"{version_address(reference)}/weights-checks"
+        ref: str = self._http.write("POST", path, body, actor)["ref"]
+        return ref
+
+    def _validated(self, reference: str, body: dict[str, Any], actor: str) -> dict[str, Any]:
+        path = f"{version_address(reference)}/validations"
+        document: dict[str, Any] = self._http.write("POST", path, body, actor)
+        return document
