@@ -13,14 +13,12 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from lineage import strict_json
-from lineage.contract import decisions
+from lineage.contract.problems import NO_SUCH_ROUTE, details_of
 from lineage.errors import (
-    CarryRefused,
     LineageError,
     RegistryUnreachable,
     TooManyAttempts,
 )
-from lineage.guard.decision import GuardRefused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +49,7 @@ class Problem(BaseModel):
 
 
 _HTTP: Final = {
-    404: ("no-such-route", "There is nothing at this address.", "See /openapi.json."),
+    404: (NO_SUCH_ROUTE, "There is nothing at this address.", "See /openapi.json."),
     405: ("method-not-allowed", "This address does not know the method.", "See the Allow header."),
     413: ("body-too-large", "The body is too large.", "Send less."),
     415: (
@@ -112,18 +110,10 @@ def problem(
         more["Retry-After"] = str(error.seconds)
     if error.http_status == 401:
         more["WWW-Authenticate"] = 'Bearer realm="lineage"'
+    details = details_of(error)
     return _response(
-        request, error.http_status, error.code, str(error), error.remedy, more, _details(error)
+        request, error.http_status, error.code, str(error), error.remedy, more, details
     )
-
-
-def _details(error: LineageError) -> dict[str, Any]:
-    if isinstance(error, GuardRefused):
-        found = [decisions.decision_to_json(made) for made in error.decisions]
-        return {"decision": found[0], "decisions": found}
-    if isinstance(error, CarryRefused):
-        return {"difference": error.details}
-    return {}
 
 
 def _response(

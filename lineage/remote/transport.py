@@ -1,4 +1,4 @@
-"""Speaking HTTP with a registry's server: bounded in time and size, retried where that is harmless.
+"""A connection to a registry's server: bounded in time and size, retrying what does no harm.
 
 A request is repeated when the server could not be reached, or said that it cannot work now. Reads
 may always be; writes carry an ``Idempotency-Key``, by which the server makes them once.
@@ -16,10 +16,9 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from lineage import errors, strict_json
-from lineage.contract import decisions
+from lineage import strict_json
+from lineage.contract import problems
 from lineage.errors import LineageError, RegistryUnreachable, UsageError
-from lineage.guard.decision import GuardRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,9 +81,9 @@ class Transport:
         """Every item of a list, page by page."""
         cursor = None
         while True:
-            found = self.get(path, cursor=cursor, **({"limit": 500} | query))
-            yield from found["items"]
-            cursor = found["next"]
+            page = self.get(path, cursor=cursor, **({"limit": 500} | query))
+            yield from page["items"]
+            cursor = page["next"]
             if cursor is None:
                 return
 
@@ -199,7 +198,9 @@ class Transport:
             return self._foreign(status)
         try:
             problem = strict_json.loads(text)
-            return _error(problem)
+            if problem["code"] == problems.NO_SUCH_ROUTE:
+                return self._foreign(status)
+            return problems.error_from_json(problem)
         except (ValueError, KeyError, TypeError, RecursionError):
             return self._foreign(status)
 
@@ -267,28 +268,3 @@ def _given(query: Mapping[str, Any]) -> dict[str, Any]:
 
 def _acting(actor: str) -> dict[str, bytes]:
     return {"Lineage-Actor": quote(actor).encode()}
-
-
-def _kinds() -> dict[str, type[LineageError]]:
-    found: dict[str, type[LineageError]] = {}
-    rest: list[type[LineageError]] = [LineageError]
-    while rest:
-        kind = rest.pop()
-        found[kind.code] = kind
-        rest += kind.__subclasses__()
-    return found
-
-
-def _error(problem: Mapping[str, Any]) -> LineageError:
-    code, detail, remedy = problem["code"], str(problem["detail"]), str(problem["remedy"])
-    if code == GuardRefused.code:
-        refusals = tuple(decisions.decision_from_json(made) for made in problem["decisions"])
-        return GuardRefused(detail, remedy=remedy, decisions=refusals)
-    if code == errors.CarryRefused.code:
-        return errors.CarryRefused(detail, remedy=remedy, details=problem["difference"])
-    if code == "no-such-route":
-        raise ValueError(code)
-    kind = _kinds().get(code)
-    if kind is None:
-        kind = UsageError if problem["status"] < 500 else LineageError
-    return kind(detail, remedy=remedy)
