@@ -14,6 +14,7 @@ from starlette.routing import Match
 
 from lineage import strict_json
 from lineage.contract.problems import NO_SUCH_ROUTE, details_of
+from lineage.contract.rest_remedies import with_requests
 from lineage.errors import (
     LineageError,
     RegistryUnreachable,
@@ -112,7 +113,13 @@ def problem(
         more["WWW-Authenticate"] = 'Bearer realm="lineage"'
     details = details_of(error)
     return _response(
-        request, error.http_status, error.code, str(error), error.remedy, more, details
+        request,
+        error.http_status,
+        error.code,
+        str(error),
+        with_requests(error.remedy),
+        more,
+        details,
     )
 
 

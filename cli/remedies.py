@@ -29,7 +29,7 @@ def _typed_check(check: Check) -> Check:
     return replace(check, remedy=typed(check.remedy) if check.remedy else None, details=details)
 
 
-def _command(words: list[str]) -> str:
+def _command(words: list[str], _: str) -> str:
     command = ["lineage"]
     for word in words:
         name, equals, value = word.partition("=")

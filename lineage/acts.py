@@ -6,7 +6,7 @@ the REST interface adds the request (``POST /v1/models/churn/versions/7/validati
 
 >>> act("validate", "churn@7", pipeline="xxh3:1f0c")
 '«validate churn@7 pipeline=xxh3:1f0c»'
->>> spelled("Validate it: «validate churn@7 carry-over=true».", lambda words: " ".join(words))
+>>> spelled("Validate it: «validate churn@7 carry-over=true».", lambda words, _: " ".join(words))
 'Validate it: validate churn@7 carry-over=true.'
 """
 
@@ -42,12 +42,12 @@ def act(verb: str, *objects: str, **settings: str | bool | None) -> str:
     return f"«{' '.join(words)}»"
 
 
-def spelled(text: str, how: Callable[[list[str]], str]) -> str:
-    """A remedy with each act spelled in another way, from its words."""
+def spelled(text: str, how: Callable[[list[str], str], str]) -> str:
+    """A remedy with each act spelled in another way: from its words, and as it stands there."""
 
     def spell(match: re.Match[str]) -> str:
         try:
-            return how(shlex.split(match[1]))
+            return how(shlex.split(match[1]), match[0])
         except ValueError:
             return match[0]
 

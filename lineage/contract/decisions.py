@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lineage.contract.fields import from_fields
+from lineage.contract.rest_remedies import with_requests, without_requests
 from lineage.guard.decision import Check, Decision, Status
 from lineage.guard.facts import Basis, HeldCopy, Move, Verdict, Waiver
 from lineage.guard.requirements import Outcome
@@ -20,14 +21,23 @@ if TYPE_CHECKING:
 
 
 def decision_to_json(decision: Decision) -> dict[str, Any]:
-    """The guard's JSON, and what the version was about to do."""
-    return decision.to_json() | {"move": decision.move.value}
+    """The guard's JSON with requests in its remedies, and what the version was about to do."""
+    body = decision.to_json() | {"move": decision.move.value}
+    for check in body["checks"]:
+        check["remedy"] = check["remedy"] and with_requests(check["remedy"])
+    return body
 
 
 def decision_from_json(body: Mapping[str, Any]) -> Decision:
     """Read back what :func:`decision_to_json` wrote; before it said the move, it was to enter."""
     checks = tuple(
-        from_fields(Check, check, status=Status(check["status"])) for check in body["checks"]
+        from_fields(
+            Check,
+            check,
+            status=Status(check["status"]),
+            remedy=check["remedy"] and without_requests(check["remedy"]),
+        )
+        for check in body["checks"]
     )
     return from_fields(Decision, body, checks=checks, move=Move(body.get("move", Move.ENTER)))
 

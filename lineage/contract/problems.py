@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.contract.decisions import decision_from_json, decision_to_json
+from lineage.contract.rest_remedies import without_requests
 from lineage.errors import CarryRefused, LineageError, UsageError
 from lineage.guard.decision import GuardRefused
 
@@ -34,7 +35,8 @@ def error_from_json(problem: Mapping[str, Any]) -> LineageError:
     Raises:
         KeyError: something is missing.
     """
-    code, detail, remedy = problem["code"], str(problem["detail"]), str(problem["remedy"])
+    code, detail = problem["code"], str(problem["detail"])
+    remedy = without_requests(str(problem["remedy"]))
     if code == GuardRefused.code:
         decisions = tuple(decision_from_json(decision) for decision in problem["decisions"])
         return GuardRefused(detail, remedy=remedy, decisions=decisions)

@@ -1,0 +1,85 @@
+"""How a remedy reads over HTTP: each act with the request that does it, and back without it.
+
+>>> with_requests("Validate it: «validate churn@7».")
+'Validate it: «validate churn@7» (POST /v1/models/churn/versions/7/validations).'
+>>> without_requests(with_requests("Validate it: «validate churn@7»."))
+'Validate it: «validate churn@7».'
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import quote
+
+from lineage.acts import spelled
+from lineage.contract import addresses
+from lineage.errors import UsageError
+from lineage.identity.references import Reference
+
+REQUESTS: Final = {
+    "approve": ("POST", f"{addresses.VERSION}/approvals"),
+    "backup candidates": ("GET", f"{addresses.SLOT}/backup/candidates"),
+    "backup set": ("PUT", f"{addresses.SLOT}/backup"),
+    "db check": ("GET", "/v1/database"),
+    "env apply": ("PUT", addresses.ENVIRONMENTS),
+    "env create": ("POST", addresses.ENVIRONMENTS),
+    "env list": ("GET", addresses.ENVIRONMENTS),
+    "pipeline deploy": ("PUT", addresses.DEPLOYED_PIPELINE),
+    "promote": ("POST", f"{addresses.SLOT}/promote"),
+    "register": ("POST", addresses.VERSIONS),
+    "release": ("POST", f"{addresses.ENVIRONMENT}/releases"),
+    "serving": ("GET", addresses.SLOT),
+    "show": ("GET", addresses.VERSION),
+    "store add": ("POST", addresses.STORES),
+    "store list": ("GET", addresses.STORES),
+    "token create": ("POST", addresses.TOKENS),
+    "token list": ("GET", addresses.TOKENS),
+    "validate": ("POST", f"{addresses.VERSION}/validations"),
+    "versions": ("GET", addresses.VERSIONS),
+}
+"""The request that does an act; what is not here is done beside a checkout or a database."""
+
+_ADDED: Final = re.compile(r"» \((?:GET|POST|PUT) /v1/[^\s)]*\)")
+
+
+def with_requests(remedy: str) -> str:
+    """A remedy in which each act is followed by the request that does it, where there is one."""
+    return spelled(remedy, _with_request)
+
+
+def without_requests(remedy: str) -> str:
+    """A remedy as it was before :func:`with_requests`."""
+    return _ADDED.sub("»", remedy)
+
+
+def _with_request(words: list[str], named: str) -> str:
+    for verb in (" ".join(words[:2]), words[0]):
+        if verb in REQUESTS:
+            method, template = REQUESTS[verb]
+            return f"{named} ({method} {template.format_map(_fields(words, verb))})"
+    return named
+
+
+class _Fields(dict[str, str]):
+    """What fills a template; what nobody named stays as the template has it."""
+
+    def __missing__(self, name: str) -> str:
+        return f"{{{name}}}"
+
+
+def _fields(words: list[str], verb: str) -> _Fields:
+    """The fields that an act names: its environment, and its model, version or pipeline."""
+    rest = words[len(verb.split()) :]
+    settings = dict(word.split("=", 1) for word in rest if "=" in word)
+    fields = _Fields({"env": settings["env"]} if "env" in settings else {})
+    for name in (word for word in rest if "=" not in word):
+        try:
+            reference = Reference.parse(name)
+        except UsageError:
+            fields["model"] = fields["pipeline"] = name.partition("@")[0]
+        else:
+            fields |= {"model": reference.model, "n": reference.selector}
+    for name, value in fields.items():
+        fields[name] = quote(value, safe=":@")
+    return fields

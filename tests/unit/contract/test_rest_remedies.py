@@ -1,0 +1,55 @@
+"""Each act of a remedy has its request beside it over HTTP, and loses it on the way back."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lineage.api.app import create_app
+from lineage.api.settings import Settings
+from lineage.cli.remedies import typed
+
+from lineage.acts import act
+from lineage.contract.rest_remedies import REQUESTS, with_requests, without_requests
+from lineage.database.schema import upgrade
+
+WORD = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=12)
+
+
+@given(st.sampled_from([*REQUESTS, "verify", "store put"]), st.lists(WORD, max_size=3), WORD)
+def test_what_is_added_is_taken_away_again(verb, objects, env):
+    remedy = f"Do it ({act(verb, *objects, env=env)}), or say why not."
+    assert without_requests(with_requests(remedy)) == remedy
+    assert typed(without_requests(with_requests(remedy))) == typed(remedy)
+
+
+def test_every_request_is_one_that_the_server_takes(tmp_path):
+    url = f"sqlite:///{tmp_path}/registry.db"
+    upgrade(url)
+    paths = create_app(Settings(registry=url)).openapi()["paths"]
+    served = {
+        (method, re.sub(r"{\w+}", "{}", path))
+        for path, methods in paths.items()
+        for method in methods
+    }
+    for method, template in REQUESTS.values():
+        assert (method.lower(), re.sub(r"{\w+}", "{}", template)) in served
+
+
+@pytest.mark.parametrize(
+    ("remedy", "over_http"),
+    [
+        ("See it: «serving churn env=production»",
+         "See it: «serving churn env=production» (GET /v1/environments/production/models/churn)"),
+        ("«validate churn@production/backup»",
+         "«validate churn@production/backup» (POST /v1/models/churn/versions/production:backup/validations)"),
+        ("«promote churn@N env=staging»",
+         "«promote churn@N env=staging» (POST /v1/environments/staging/models/churn/promote)"),
+        ("Bring it back: «store put churn@7 PATH»", "Bring it back: «store put churn@7 PATH»"),
+        ("Run dvc pull.", "Run dvc pull."),
+    ],
+)  # fmt: skip
+def test_an_act_is_followed_by_its_request(remedy, over_http):
+    assert with_requests(remedy) == over_http
