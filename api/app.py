@@ -24,11 +24,15 @@ from .routes import (
     environments,
     history,
     models,
+    observations,
     operations,
     pipelines,
     serving,
     slots,
+    stores,
     tokens,
+    validations,
+    versions,
     weights,
 )
 from .serving_cache import Lookups
@@ -40,8 +44,12 @@ if TYPE_CHECKING:
 ROUTERS: Final = (
     serving.router,
     slots.router,
+    observations.router,
     environments.router,
     models.router,
+    versions.router,
+    validations.router,
+    stores.router,
     weights.router,
     pipelines.router,
     history.router,

@@ -13,14 +13,17 @@ from fastapi import Depends, Header, Request, Response, Security
 from fastapi.routing import APIRoute
 from typing_extensions import override
 
-from lineage import strict_json
+from lineage import strict_json, timestamps
+from lineage.contract.requests import WaiverRequest
 from lineage.errors import NotPermitted
 from lineage.guard.decision import GuardRefused
+from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
 
 from .authentication import bearer
 from .middleware import refuse_body
 from .responses import answer, raw
+from .schemas import requests
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -210,6 +213,34 @@ def call_of(scope: Scope) -> Any:  # noqa: ANN401 - what FastAPI takes as a depe
         return Call(principal, idempotency_key, fingerprint)
 
     return Depends(made)
+
+
+def version_named(caller: Principal, model: str, selector: str) -> str:
+    """A version by its selector, which may name an environment that must be open.
+
+    Raises:
+        NotPermitted: it is not.
+    """
+    named = Reference.from_selector(model, selector)
+    environment = named.environment
+    if environment is not None and not caller.sees_environment(environment):
+        raise NotPermitted(
+            f"{caller.name} is bound to other environments than {environment}.",
+            remedy="Use a token that is open to this environment.",
+        )
+    return str(named)
+
+
+def waiver_of(body: requests.WaiverBody | None) -> WaiverRequest | None:
+    """The waiver that a body asks for.
+
+    Raises:
+        UsageError: a code is no rule, the reason is missing, or the time is over.
+    """
+    if body is None:
+        return None
+    until = timestamps.parse_time(body.until) if body.until is not None else None
+    return WaiverRequest.checked(body.codes, body.reason, until, timestamps.now())
 
 
 Reads = Annotated[Service, Depends(_service)]

@@ -19,12 +19,11 @@ from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
-from ..dependencies import Call, Reads, Route, call_of, needs
+from ..dependencies import Call, Reads, Route, call_of, needs, waiver_of
 from ..problems import MOVE, READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
 from ..schemas.parameters import EnvPath, PipelinePath
-from .slots import waiver
 
 router = APIRouter(tags=["environments"], route_class=Route)
 
@@ -172,7 +171,7 @@ def _release(
             remedy="Name one pipeline.",
         )
     parts.require_pipeline(call.principal, target.name)
-    asked = waiver(body.waiver)
+    asked = waiver_of(body.waiver)
     moved: list[Moved] = []
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:

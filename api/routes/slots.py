@@ -1,4 +1,4 @@
-"""Slots: what the guard says of them, every move, and what their serving hosts report."""
+"""Slots: ask the guard about one, and move it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
 
-from lineage import timestamps
 from lineage.contract import codec, decisions
 from lineage.contract.addresses import SLOT
-from lineage.contract.requests import Observed, WaiverRequest
 from lineage.contract.results import Moved, NamedPipeline
 from lineage.errors import Conflict, UsageError
 from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
-from .. import paging
-from ..dependencies import Call, Reads, Route, call_of, needs
+from ..dependencies import Call, Reads, Route, call_of, needs, waiver_of
 from ..problems import MOVE, READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
@@ -89,7 +86,7 @@ def promote(
             env,
             expect_revision=expected,
             reason=body.reason,
-            waive=waiver(body.waiver),
+            waive=waiver_of(body.waiver),
             actor=call.principal.name,
         )
 
@@ -120,7 +117,7 @@ def rollback(
             env,
             reason=asked.reason,
             expect_revision=expected,
-            waive=waiver(asked.waiver),
+            waive=waiver_of(asked.waiver),
             actor=call.principal.name,
         )
 
@@ -199,49 +196,6 @@ def retire(
     return _move(parts, call, act)
 
 
-@router.post(
-    SLOT + "/observations",
-    status_code=201,
-    response_model=responses.Answer,
-    responses=WRITE,
-    summary="Report what an instance of a service has loaded",
-)
-def observe(
-    env: EnvPath,
-    model: ModelPath,
-    body: requests.ObservationBody,
-    parts: Reads,
-    call: Annotated[Call, call_of(Scope.OBSERVE)],
-) -> Response:
-    """The newest report of each instance is kept."""
-    observed = Observed(body.instance, body.weights, body.loaded_at, body.pipeline, body.holds_for)
-
-    def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
-        actor = call.principal.name
-        return 201, registry.report(model, env, observed, actor=actor), {}
-
-    return parts.once(call, act)
-
-
-@router.get(
-    SLOT + "/observations",
-    response_model=responses.PageAnswer,
-    responses=READ,
-    summary="What the instances of a service say that they have loaded",
-)
-def observations(
-    env: EnvPath,
-    model: ModelPath,
-    parts: Reads,
-    _: Annotated[Principal, needs(Scope.READ)],
-    limit: paging.Limit = 100,
-    cursor: paging.Cursor = None,
-) -> Response:
-    """By instance; `state` tells what it is beside what the registry declares."""
-    found = parts.registry.observations(model, env)
-    return answer(paging.sliced("observations", found, cursor, limit))
-
-
 def revision(if_match: str | None) -> int | None:
     """The revision that an ``If-Match`` asks for.
 
@@ -259,18 +213,6 @@ def revision(if_match: str | None) -> int | None:
     raise UsageError(
         "If-Match is no ETag of a slot.", remedy='Write it as it was given, for example "3".'
     )
-
-
-def waiver(body: requests.WaiverBody | None) -> WaiverRequest | None:
-    """The waiver that a body asks for.
-
-    Raises:
-        UsageError: a code is no rule, the reason is missing, or the time is over.
-    """
-    if body is None:
-        return None
-    until = timestamps.parse_time(body.until) if body.until is not None else None
-    return WaiverRequest.checked(body.codes, body.reason, until, timestamps.now())
 
 
 def _move(parts: Reads, call: Call, act: Any) -> Response:  # noqa: ANN401 - a move

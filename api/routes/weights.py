@@ -1,4 +1,4 @@
-"""Where the bytes of weights are: stores, copies, looks at them, and their removal."""
+"""Copies of weights: where they are, what looking at them found, and which nothing needs."""
 
 from __future__ import annotations
 
@@ -6,76 +6,23 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
-from lineage.contract.addresses import STORES, VERSION
+from lineage.contract.addresses import VERSION
 from lineage.contract.requests import Keeping
 from lineage.identity.digest import Digest
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
-from lineage.weights.copies import Look, NewCopy, StoreAddress
+from lineage.weights.copies import Look, NewCopy
 
 from .. import paging
-from ..dependencies import Call, Reads, Route, call_of, needs
+from ..dependencies import Call, Reads, Route, call_of, needs, version_named
 from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
-from ..schemas.parameters import NAME, KeepDays, KeepLast, ModelPath, Name, VersionPath
-from .models import version_reference
+from ..schemas.parameters import KeepDays, KeepLast, ModelPath, VersionPath
 
 router = APIRouter(tags=["weights"], route_class=Route)
 
 Reader = Annotated[Principal, needs(Scope.READ)]
-
-
-@router.get(
-    STORES,
-    response_model=responses.PageAnswer,
-    responses=READ,
-    summary="The stores of weights, by name",
-)
-def stores(
-    parts: Reads, _: Reader, limit: paging.Limit = 100, cursor: paging.Cursor = None
-) -> Response:
-    """Where they are, and nothing that opens them: each host brings its own credentials."""
-    return answer(paging.sliced("stores", parts.registry.stores(), cursor, limit))
-
-
-@router.post(
-    STORES,
-    status_code=201,
-    response_model=responses.Answer,
-    responses=WRITE | {200: {"description": "It was there already."}},
-    summary="Record a store of weights",
-)
-def add_store(
-    body: requests.StoreBody, parts: Reads, call: Annotated[Call, call_of(Scope.REGISTER)]
-) -> Response:
-    """The server never opens it."""
-    address = StoreAddress(body.name, body.url, body.config)
-
-    def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
-        created = registry.add_store(address, actor=call.principal.name)
-        return 201 if created else 200, address.to_json() | {"created": created}, {}
-
-    return parts.once(call, act)
-
-
-@router.get(
-    STORES + "/{id}/weights",
-    response_model=responses.PageAnswer,
-    responses=READ,
-    summary="The weights that a store holds, by version",
-)
-def copies_in(
-    id: Annotated[str, Path(pattern=NAME)],  # noqa: A002 - the address says so
-    parts: Reads,
-    caller: Reader,
-    limit: paging.Limit = 100,
-    cursor: paging.Cursor = None,
-) -> Response:
-    """Each with its copy in this store alone. A token that is bound to models may not ask."""
-    caller.require_unbound()
-    rows = [row.to_json() for row in parts.registry.copies_in(id)]
-    return answer(paging.sliced("store-weights", rows, cursor, limit))
 
 
 @router.get(
@@ -120,7 +67,7 @@ def unneeded(
 )
 def weights(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) -> Response:
     """All that a host needs to fetch them, but for its own credentials."""
-    return answer(parts.registry.stored(version_reference(caller, model, n)).to_json())
+    return answer(parts.registry.stored(version_named(caller, model, n)).to_json())
 
 
 @router.post(
@@ -138,7 +85,7 @@ def add_copy(
     call: Annotated[Call, call_of(Scope.REGISTER)],
 ) -> Response:
     """Whoever says so has read every byte back from there."""
-    named = version_reference(call.principal, model, n)
+    named = version_named(call.principal, model, n)
     copy = NewCopy.from_json(body.model_dump())
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
@@ -162,7 +109,7 @@ def record_looks(
     call: Annotated[Call, call_of(Scope.VALIDATE)],
 ) -> Response:
     """The newest look at each copy counts, for the guard and for whether a backup is ready."""
-    named = version_reference(call.principal, model, n)
+    named = version_named(call.principal, model, n)
     if body.backup_in is not None:
         call.principal.require(Scope.VALIDATE, environment=body.backup_in)
     looks = [Look.from_json(look.model_dump()) for look in body.looks]
@@ -190,7 +137,7 @@ def remove_copy(
     call: Annotated[Call, call_of(Scope.ADMIN)],
 ) -> Response:
     """Whoever says so takes the bytes away, within ten minutes; the version's row stays."""
-    named = version_reference(call.principal, model, n)
+    named = version_named(call.principal, model, n)
     keeping = Keeping(body.keep_last, body.keep_days)
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
@@ -198,29 +145,3 @@ def remove_copy(
         return 201, registry.remove_copy(named, body.store, keeping, actor=actor), {}
 
     return parts.once(call, act)
-
-
-@router.get(
-    "/v1/observed",
-    response_model=responses.PageAnswer,
-    responses=READ,
-    summary="How many instances of each slot are in step with it",
-)
-def observed(
-    parts: Reads,
-    caller: Reader,
-    environment: Annotated[Name | None, Query()] = None,
-    model: Annotated[Name | None, Query()] = None,
-    limit: paging.Limit = 100,
-    cursor: paging.Cursor = None,
-) -> Response:
-    """Slots that nothing has reported of are not listed."""
-    if environment is not None or model is not None:
-        caller.require(Scope.READ, environment=environment, models=[model] if model else [])
-    rows = [
-        row
-        for row in parts.registry.observed(environment, model)
-        if caller.sees_environment(row["environment"])
-        and (caller.models is None or row["model"] in caller.models)
-    ]
-    return answer(paging.sliced("observed", rows, cursor, limit))

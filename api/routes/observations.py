@@ -1,0 +1,95 @@
+"""What serving hosts report that they have loaded: record it, and compare it with the slots."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from lineage.contract.addresses import SLOT
+from lineage.contract.requests import Observed
+from lineage.registry.access import Principal, Scope
+from lineage.registry.registry import Registry
+
+from .. import paging
+from ..dependencies import Call, Reads, Route, call_of, needs
+from ..problems import READ, WRITE
+from ..responses import answer
+from ..schemas import requests, responses
+from ..schemas.parameters import EnvPath, ModelPath, Name
+
+router = APIRouter(route_class=Route)
+
+Reader = Annotated[Principal, needs(Scope.READ)]
+
+
+@router.post(
+    SLOT + "/observations",
+    status_code=201,
+    response_model=responses.Answer,
+    tags=["serving"],
+    responses=WRITE,
+    summary="Report what an instance of a service has loaded",
+)
+def observe(
+    env: EnvPath,
+    model: ModelPath,
+    body: requests.ObservationBody,
+    parts: Reads,
+    call: Annotated[Call, call_of(Scope.OBSERVE)],
+) -> Response:
+    """The newest report of each instance is kept."""
+    observed = Observed(body.instance, body.weights, body.loaded_at, body.pipeline, body.holds_for)
+
+    def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
+        actor = call.principal.name
+        return 201, registry.report(model, env, observed, actor=actor), {}
+
+    return parts.once(call, act)
+
+
+@router.get(
+    SLOT + "/observations",
+    response_model=responses.PageAnswer,
+    tags=["serving"],
+    responses=READ,
+    summary="What the instances of a service say that they have loaded",
+)
+def observations(
+    env: EnvPath,
+    model: ModelPath,
+    parts: Reads,
+    _: Annotated[Principal, needs(Scope.READ)],
+    limit: paging.Limit = 100,
+    cursor: paging.Cursor = None,
+) -> Response:
+    """By instance; `state` tells what it is beside what the registry declares."""
+    found = parts.registry.observations(model, env)
+    return answer(paging.sliced("observations", found, cursor, limit))
+
+
+@router.get(
+    "/v1/observed",
+    response_model=responses.PageAnswer,
+    tags=["weights"],
+    responses=READ,
+    summary="How many instances of each slot are in step with it",
+)
+def observed(
+    parts: Reads,
+    caller: Reader,
+    environment: Annotated[Name | None, Query()] = None,
+    model: Annotated[Name | None, Query()] = None,
+    limit: paging.Limit = 100,
+    cursor: paging.Cursor = None,
+) -> Response:
+    """Slots that nothing has reported of are not listed."""
+    if environment is not None or model is not None:
+        caller.require(Scope.READ, environment=environment, models=[model] if model else [])
+    rows = [
+        row
+        for row in parts.registry.observed(environment, model)
+        if caller.sees_environment(row["environment"])
+        and (caller.models is None or row["model"] in caller.models)
+    ]
+    return answer(paging.sliced("observed", rows, cursor, limit))

@@ -1,0 +1,75 @@
+"""Stores of weights: record one, and list what each holds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Response
+
+from lineage.contract.addresses import STORES
+from lineage.registry.access import Principal, Scope
+from lineage.registry.registry import Registry
+from lineage.weights.copies import StoreAddress
+
+from .. import paging
+from ..dependencies import Call, Reads, Route, call_of, needs
+from ..problems import READ, WRITE
+from ..responses import answer
+from ..schemas import requests, responses
+from ..schemas.parameters import NAME
+
+router = APIRouter(tags=["weights"], route_class=Route)
+
+Reader = Annotated[Principal, needs(Scope.READ)]
+
+
+@router.get(
+    STORES,
+    response_model=responses.PageAnswer,
+    responses=READ,
+    summary="The stores of weights, by name",
+)
+def stores(
+    parts: Reads, _: Reader, limit: paging.Limit = 100, cursor: paging.Cursor = None
+) -> Response:
+    """Where they are, and nothing that opens them: each host brings its own credentials."""
+    return answer(paging.sliced("stores", parts.registry.stores(), cursor, limit))
+
+
+@router.post(
+    STORES,
+    status_code=201,
+    response_model=responses.Answer,
+    responses=WRITE | {200: {"description": "It was there already."}},
+    summary="Record a store of weights",
+)
+def add_store(
+    body: requests.StoreBody, parts: Reads, call: Annotated[Call, call_of(Scope.REGISTER)]
+) -> Response:
+    """The server never opens it."""
+    address = StoreAddress(body.name, body.url, body.config)
+
+    def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
+        created = registry.add_store(address, actor=call.principal.name)
+        return 201 if created else 200, address.to_json() | {"created": created}, {}
+
+    return parts.once(call, act)
+
+
+@router.get(
+    STORES + "/{id}/weights",
+    response_model=responses.PageAnswer,
+    responses=READ,
+    summary="The weights that a store holds, by version",
+)
+def copies_in(
+    id: Annotated[str, Path(pattern=NAME)],  # noqa: A002 - the address says so
+    parts: Reads,
+    caller: Reader,
+    limit: paging.Limit = 100,
+    cursor: paging.Cursor = None,
+) -> Response:
+    """Each with its copy in this store alone. A token that is bound to models may not ask."""
+    caller.require_unbound()
+    rows = [row.to_json() for row in parts.registry.copies_in(id)]
+    return answer(paging.sliced("store-weights", rows, cursor, limit))

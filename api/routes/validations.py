@@ -1,0 +1,144 @@
+"""What is said about a version: its validations and its approvals. Record them, list them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Response
+
+from lineage.contract import codec, decisions
+from lineage.contract.addresses import VERSION
+from lineage.guard import requirements
+from lineage.registry.access import Principal, Scope
+from lineage.registry.registry import Registry
+
+from .. import paging
+from ..dependencies import Call, Reads, Route, call_of, needs, version_named
+from ..problems import READ, WRITE
+from ..responses import answer
+from ..schemas import requests, responses
+from ..schemas.parameters import ModelPath, VersionPath
+
+router = APIRouter(tags=["versions"], route_class=Route)
+
+Reader = Annotated[Principal, needs(Scope.READ)]
+
+
+@router.get(
+    VERSION + "/verdicts",
+    response_model=responses.Answer,
+    responses=READ,
+    summary="The newest verdict for each pipeline version",
+)
+def verdicts(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) -> Response:
+    """The newest of them last: what the guard looks at."""
+    found = parts.registry.verdicts(version_named(caller, model, n))
+    return answer({"items": [decisions.validation_to_json(validation) for validation in found]})
+
+
+@router.get(
+    VERSION + "/validations",
+    response_model=responses.PageAnswer,
+    responses=READ,
+    summary="Every verdict on a version, the newest first",
+)
+def validations(
+    model: ModelPath,
+    n: VersionPath,
+    parts: Reads,
+    caller: Reader,
+    limit: paging.Limit = 100,
+    cursor: paging.Cursor = None,
+) -> Response:
+    """With the metrics, and what each requirement came to."""
+    found = parts.registry.validations(version_named(caller, model, n))
+    return answer(paging.sliced("validations", found, cursor, limit))
+
+
+@router.post(
+    VERSION + "/validations",
+    status_code=201,
+    response_model=responses.Answer,
+    responses=WRITE,
+    summary="Record a verdict on a version with a pipeline version",
+)
+def validate(
+    model: ModelPath,
+    n: VersionPath,
+    body: requests.ValidationBody,
+    parts: Reads,
+    call: Annotated[Call, call_of(Scope.VALIDATE)],
+) -> Response:
+    """The requirements are evaluated here, on the metrics that come with them."""
+    named = version_named(call.principal, model, n)
+    pipeline = codec.pipeline_from_json(body.pipeline.model_dump())
+    outcomes = requirements.outcomes_of(body.requirements, body.metrics or {}, passed=body.passed)
+    data = codec.data_from_json([item.model_dump() for item in body.data] if body.data else None)
+
+    def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
+        actor = call.principal.name
+        if body.carried is not None:
+            document = registry.carry_over(
+                named,
+                pipeline,
+                rests_on=body.carried.rests_on,
+                difference=body.carried.difference,
+                actor=actor,
+            )
+        else:
+            document = registry.validate(
+                named,
+                pipeline,
+                passed=body.passed,
+                metrics=body.metrics,
+                outcomes=outcomes,
+                run=body.run,
+                data=data,
+                actor=actor,
+            )
+        return 201, document, {}
+
+    return parts.once(call, act)
+
+
+@router.get(
+    VERSION + "/approvals",
+    response_model=responses.PageAnswer,
+    responses=READ,
+    summary="Every approval of a version, the oldest first",
+)
+def approvals(
+    model: ModelPath,
+    n: VersionPath,
+    parts: Reads,
+    caller: Reader,
+    limit: paging.Limit = 100,
+    cursor: paging.Cursor = None,
+) -> Response:
+    """By whom, for which environment, on which pipeline version."""
+    found = parts.registry.approvals(version_named(caller, model, n))
+    return answer(paging.sliced("approvals", found, cursor, limit))
+
+
+@router.post(
+    VERSION + "/approvals",
+    status_code=201,
+    response_model=responses.Answer,
+    responses=WRITE,
+    summary="Approve a version for an environment",
+)
+def approve(
+    model: ModelPath,
+    n: VersionPath,
+    body: requests.ApprovalBody,
+    parts: Reads,
+    call: Annotated[Call, call_of(Scope.APPROVE)],
+) -> Response:
+    """In the name of the token's holder, who must not be who registered it."""
+    named = version_named(call.principal, model, n)
+    call.principal.require(Scope.APPROVE, environment=body.environment)
+
+    def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
+        return 201, registry.approve(named, body.environment, actor=call.principal.name), {}
+
+    return parts.once(call, act)

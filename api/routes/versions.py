@@ -1,0 +1,129 @@
+"""Versions of a model: register one, and tell what is recorded of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Response
+
+from lineage.contract import addresses, codec
+from lineage.contract.addresses import VERSION, VERSIONS
+from lineage.identity.components import Kind
+from lineage.identity.references import Reference
+from lineage.registry.access import Principal, Scope
+from lineage.registry.registry import Registry
+
+from .. import paging
+from ..dependencies import Call, Reads, Route, call_of, needs, version_named
+from ..problems import READ, WRITE
+from ..responses import answer
+from ..schemas import requests, responses
+from ..schemas.parameters import ModelPath, VersionPath
+
+router = APIRouter(tags=["versions"], route_class=Route)
+
+Reader = Annotated[Principal, needs(Scope.READ)]
+
+
+@router.get(
+    VERSIONS,
+    response_model=responses.PageAnswer,
+    responses=READ,
+    summary="A model's versions, the newest first",
+)
+def versions(
+    model: ModelPath,
+    parts: Reads,
+    _: Reader,
+    limit: paging.Limit = 100,
+    cursor: paging.Cursor = None,
+) -> Response:
+    """Each in the shape of a registration."""
+    before = paging.number("versions", cursor)
+    found = parts.registry.versions(model, before=before, limit=limit + 1)
+    rows = [row.to_json() for row in found]
+    return answer(paging.page("versions", rows, limit, lambda row: row["version"]))
+
+
+@router.post(
+    VERSIONS,
+    status_code=201,
+    response_model=responses.RegisteredAnswer,
+    responses=WRITE
+    | {200: {"model": responses.RegisteredAnswer, "description": "It was registered before."}},
+    summary="Register a version",
+)
+def register(
+    model: ModelPath,
+    body: requests.VersionBody,
+    parts: Reads,
+    call: Annotated[Call, call_of(Scope.REGISTER)],
+) -> Response:
+    """The one that already holds this tuple, if there is one: `created` is false then.
+
+    Every digest is taken anew from what it is of; a claim that differs is refused.
+    """
+    captured = codec.captured_from_json(model, body.model_dump())
+    if body.parent is not None:
+        call.principal.require(Scope.REGISTER, models=[Reference.parse(body.parent).model])
+
+    def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
+        done = registry.register(
+            model,
+            captured,
+            kind=Kind(body.kind),
+            parent=body.parent,
+            run=body.run,
+            actor=call.principal.name,
+        )
+        place = addresses.version(Reference(model, number=done.version))
+        return 201 if done.created else 200, done.to_json(), {"Location": place}
+
+    return parts.once(call, act)
+
+
+@router.get(
+    VERSION,
+    response_model=responses.RegisteredAnswer,
+    responses=READ,
+    summary="All that is recorded of a version",
+)
+def version(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) -> Response:
+    """With its components and its validations."""
+    return answer(parts.registry.show(version_named(caller, model, n)))
+
+
+@router.get(
+    VERSION + "/pipeline",
+    response_model=responses.PipelineVersionAnswer,
+    responses=READ,
+    summary="The pipeline version that a version was registered with",
+)
+def pipeline_of(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) -> Response:
+    """With its manifest."""
+    return answer(parts.registry.pipeline_of(version_named(caller, model, n)).to_json())
+
+
+@router.post(
+    VERSION + "/weights-checks",
+    status_code=201,
+    response_model=responses.Answer,
+    responses=WRITE,
+    summary="Record what a look for the weights of a version found",
+)
+def record_weights(
+    model: ModelPath,
+    n: VersionPath,
+    body: requests.WeightsCheckBody,
+    parts: Reads,
+    call: Annotated[Call, call_of(Scope.VALIDATE)],
+) -> Response:
+    """The newest look counts for the rule `weights-intact`."""
+    named = version_named(call.principal, model, n)
+
+    def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
+        actor = call.principal.name
+        ref = registry.record_weights(named, body.state, body.place, actor=actor)
+        return 201, {"ref": ref, "state": body.state, "place": body.place}, {}
+
+    return parts.once(call, act)
