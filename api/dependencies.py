@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from json import JSONDecodeError
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 from blake3 import blake3
 from fastapi import Depends, Header, Request, Response, Security
-from fastapi.routing import APIRoute
-from typing_extensions import override
 
 from lineage import strict_json, timestamps
 from lineage.contract.requests import WaiverRequest
@@ -21,23 +17,16 @@ from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
 
 from .authentication import bearer
-from .middleware import refuse_body
 from .responses import answer, raw
 from .schemas import requests
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from lineage.guard.decision import Decision
     from lineage.registry.registry import Registry
 
     from .authentication import Gate
     from .metrics import Metrics
     from .serving_cache import Lookups
-
-
-_ODD: Final = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
-"""How null characters and surrogates are written in JSON."""
 
 
 @dataclass(frozen=True)
@@ -108,54 +97,6 @@ class Call:
     principal: Principal
     key: str | None
     fingerprint: str
-
-
-class StrictRequest(Request):
-    """A request whose JSON is strict."""
-
-    @override
-    async def json(self) -> Any:  # any JSON value
-        body = await self.body()
-        try:
-            value = strict_json.loads(body)
-            if _ODD.search(body):
-                _require_text(value)
-            return value
-        except (ValueError, RecursionError) as error:
-            raise JSONDecodeError(str(error) or type(error).__name__, "", 0) from None
-
-
-def _require_text(value: Any) -> None:  # noqa: ANN401 - any JSON value
-    """Refuse what no database keeps, wherever it stands.
-
-    Raises:
-        ValueError: a null character or half a surrogate pair.
-    """
-    rest = [value]
-    while rest:
-        one = rest.pop()
-        if isinstance(one, dict):
-            rest += [*one.keys(), *one.values()]
-        elif isinstance(one, list):
-            rest += one
-        elif isinstance(one, str):
-            one.encode()
-            if "\0" in one:
-                raise ValueError("it holds a null character")
-
-
-class Route(APIRoute):
-    """A route whose bodies are checked before they are read, and read strictly."""
-
-    @override
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
-
-        async def strict(request: Request) -> Response:
-            refuse_body(request.scope)
-            return await handle(StrictRequest(request.scope, request.receive))
-
-        return strict
 
 
 def service(request: Request) -> Service:

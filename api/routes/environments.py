@@ -19,13 +19,14 @@ from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
-from ..dependencies import Call, Reads, Route, call_of, needs, waiver_of
+from ..dependencies import Call, Reads, call_of, needs, waiver_of
 from ..problems import MOVE, READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
 from ..schemas.parameters import EnvPath, PipelinePath
+from ..strict_bodies import StrictRoute
 
-router = APIRouter(tags=["environments"], route_class=Route)
+router = APIRouter(tags=["environments"], route_class=StrictRoute)
 
 Reader = Annotated[Principal, needs(Scope.READ)]
 Administers = Annotated[Call, call_of(Scope.ADMIN)]

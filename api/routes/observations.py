@@ -12,13 +12,14 @@ from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
-from ..dependencies import Call, Reads, Route, call_of, needs
+from ..dependencies import Call, Reads, call_of, needs
 from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
 from ..schemas.parameters import EnvPath, ModelPath, Name
+from ..strict_bodies import StrictRoute
 
-router = APIRouter(route_class=Route)
+router = APIRouter(route_class=StrictRoute)
 
 Reader = Annotated[Principal, needs(Scope.READ)]
 

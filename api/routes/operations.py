@@ -10,12 +10,13 @@ from lineage.errors import LineageError
 from lineage.registry.access import Principal, Scope
 
 from .. import metrics
-from ..dependencies import Reads, Route, needs
+from ..dependencies import Reads, needs
 from ..problems import READ, documented, problem
 from ..responses import answer
 from ..schemas import responses
+from ..strict_bodies import StrictRoute
 
-router = APIRouter(tags=["operations"], route_class=Route)
+router = APIRouter(tags=["operations"], route_class=StrictRoute)
 
 
 @router.get("/healthz", response_model=responses.Answer, summary="Whether the process lives")

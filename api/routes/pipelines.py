@@ -11,13 +11,14 @@ from lineage.contract.results import NamedPipeline
 from lineage.registry.access import Principal, Scope
 
 from .. import paging
-from ..dependencies import Reads, Route, needs
+from ..dependencies import Reads, needs
 from ..problems import READ
 from ..responses import answer
 from ..schemas import responses
 from ..schemas.parameters import DigestPath, PipelinePath
+from ..strict_bodies import StrictRoute
 
-router = APIRouter(tags=["pipelines"], route_class=Route)
+router = APIRouter(tags=["pipelines"], route_class=StrictRoute)
 
 Reader = Annotated[Principal, needs(Scope.READ)]
 

@@ -17,15 +17,16 @@ from lineage.contract.addresses import SLOT
 from lineage.registry.access import Principal, Scope
 
 from ..authentication import bearer
-from ..dependencies import Reads, Route, needs, service
+from ..dependencies import Reads, needs, service
 from ..problems import READ
 from ..responses import answer
 from ..schemas import responses
 from ..schemas.parameters import EnvPath, ModelPath
+from ..strict_bodies import StrictRoute
 
 TAG = "serving"
 
-router = APIRouter(tags=[TAG], route_class=Route)
+router = APIRouter(tags=[TAG], route_class=StrictRoute)
 
 
 class LookupRoute(APIRoute):

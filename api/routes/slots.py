@@ -15,14 +15,15 @@ from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
-from ..dependencies import Call, Reads, Route, call_of, needs, waiver_of
+from ..dependencies import Call, Reads, call_of, needs, waiver_of
 from ..problems import MOVE, READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
 from ..schemas.parameters import EnvPath, ModelPath
+from ..strict_bodies import StrictRoute
 from .serving import TAG
 
-router = APIRouter(tags=[TAG], route_class=Route)
+router = APIRouter(tags=[TAG], route_class=StrictRoute)
 
 Deploys = Annotated[Call, call_of(Scope.DEPLOY)]
 IfMatch = Annotated[

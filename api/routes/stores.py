@@ -12,13 +12,14 @@ from lineage.registry.registry import Registry
 from lineage.weights.copies import StoreAddress
 
 from .. import paging
-from ..dependencies import Call, Reads, Route, call_of, needs
+from ..dependencies import Call, Reads, call_of, needs
 from ..problems import READ, WRITE
 from ..responses import answer
-from ..schemas import requests, responses
+from ..schemas import components, responses
 from ..schemas.parameters import NAME
+from ..strict_bodies import StrictRoute
 
-router = APIRouter(tags=["weights"], route_class=Route)
+router = APIRouter(tags=["weights"], route_class=StrictRoute)
 
 Reader = Annotated[Principal, needs(Scope.READ)]
 
@@ -44,7 +45,7 @@ def stores(
     summary="Record a store of weights",
 )
 def add_store(
-    body: requests.StoreBody, parts: Reads, call: Annotated[Call, call_of(Scope.REGISTER)]
+    body: components.StoreBody, parts: Reads, call: Annotated[Call, call_of(Scope.REGISTER)]
 ) -> Response:
     """The server never opens it."""
     address = StoreAddress(body.name, body.url, body.config)

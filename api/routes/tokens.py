@@ -13,12 +13,13 @@ from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
-from ..dependencies import Call, Reads, Route, call_of, needs
+from ..dependencies import Call, Reads, call_of, needs
 from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
+from ..strict_bodies import StrictRoute
 
-router = APIRouter(tags=["access"], route_class=Route)
+router = APIRouter(tags=["access"], route_class=StrictRoute)
 
 Administers = Annotated[Call, call_of(Scope.ADMIN)]
 

@@ -14,13 +14,14 @@ from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
-from ..dependencies import Call, Reads, Route, call_of, needs, version_named
+from ..dependencies import Call, Reads, call_of, needs, version_named
 from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
 from ..schemas.parameters import ModelPath, VersionPath
+from ..strict_bodies import StrictRoute
 
-router = APIRouter(tags=["versions"], route_class=Route)
+router = APIRouter(tags=["versions"], route_class=StrictRoute)
 
 Reader = Annotated[Principal, needs(Scope.READ)]
 

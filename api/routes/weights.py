@@ -14,13 +14,14 @@ from lineage.registry.registry import Registry
 from lineage.weights.copies import Look, NewCopy
 
 from .. import paging
-from ..dependencies import Call, Reads, Route, call_of, needs, version_named
+from ..dependencies import Call, Reads, call_of, needs, version_named
 from ..problems import READ, WRITE
 from ..responses import answer
-from ..schemas import requests, responses
+from ..schemas import components, requests, responses
 from ..schemas.parameters import KeepDays, KeepLast, ModelPath, VersionPath
+from ..strict_bodies import StrictRoute
 
-router = APIRouter(tags=["weights"], route_class=Route)
+router = APIRouter(tags=["weights"], route_class=StrictRoute)
 
 Reader = Annotated[Principal, needs(Scope.READ)]
 
@@ -80,7 +81,7 @@ def weights(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) -> R
 def add_copy(
     model: ModelPath,
     n: VersionPath,
-    body: requests.CopyBody,
+    body: components.CopyBody,
     parts: Reads,
     call: Annotated[Call, call_of(Scope.REGISTER)],
 ) -> Response:

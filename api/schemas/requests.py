@@ -4,107 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from lineage.contract.requests import REPORT_HOLDS_FOR
 
+from .components import (
+    Body,
+    CodeBody,
+    CopyBody,
+    DataItemBody,
+    DigestsBody,
+    PipelineBody,
+    WeightsBody,
+)
 from .parameters import PRINTABLE, Digest, KeepDays, KeepLast, Line, Moment, Name, Selector, Text
-
-
-class Body(BaseModel):
-    """A body."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class CodeBody(Body):
-    """The git commit, and the digest of what differs from it in the working tree."""
-
-    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
-    difference: Digest | None = None
-    remote: Line | None = None
-    branch: Line | None = None
-    subfolder: Annotated[str, StringConstraints(max_length=1000)] = ""
-
-
-class DataItemBody(Body):
-    """One named data item; ``size`` in bytes where it is known."""
-
-    name: Line
-    digest: Digest
-    known: Literal["verified", "asserted"]
-    size: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
-
-
-class StageBody(Body):
-    """One stage of a pipeline, as the manifest holds it."""
-
-    cmd: list[str]
-    code: dict[str, Digest]
-    params: dict[str, dict[str, Any]]
-    inputs: list[str]
-    outputs: list[str]
-
-
-class ManifestBody(Body):
-    """The canonical description of a pipeline; its digest is ``H("lineage-pipeline/1", …)``."""
-
-    stages: dict[str, StageBody]
-    files: dict[str, Digest]
-
-
-class PipelineBody(Body):
-    """A pipeline version: its ``manifest``, a ``stated`` digest, or a recorded one.
-
-    A recorded one is named by its ``digest``. Beside a manifest, ``digest`` and ``blake3`` are
-    claims that the server checks.
-    """
-
-    name: Name | None = None
-    manifest: ManifestBody | None = None
-    stated: Digest | None = None
-    digest: Digest | None = None
-    blake3: Digest | None = None
-    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")] | None = (
-        None
-    )
-    dirty: bool = False
-
-
-class WeightsBody(Body):
-    """The weights; ``size`` in bytes over all ``files``."""
-
-    digest: Digest
-    blake3: Digest | None = None
-    path: Line
-    size: Annotated[int, Field(ge=1, le=2**63 - 1)]
-    files: Annotated[int, Field(ge=1, le=2**31 - 1)] = 1
-
-
-ObjectId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}(\.dir)?$")]
-"""An object of a store, as DVC names it."""
-
-
-class StoreBody(Body):
-    """A store: a DVC remote, without anything secret."""
-
-    name: Name
-    url: Line = Field(examples=["s3://bucket/weights"])
-    config: dict[str, str | int | bool] = Field(default_factory=dict, max_length=50)
-
-
-class CopyBody(Body):
-    """Weights in a store, which were read back from it."""
-
-    store: StoreBody
-    object: ObjectId
-    listing: ObjectId | None = Field(
-        default=None, description="The object that lists a folder's files with their BLAKE3."
-    )
-    found_there: bool = False
-    repository: Line | None = None
-    revision: Line | None = None
-    reused: bool = Field(default=True, description="Whether some objects were in the store before.")
 
 
 class LookBody(Body):
@@ -129,16 +42,6 @@ class RemovalBody(Body):
     store: Name
     keep_last: KeepLast = 3
     keep_days: KeepDays = 30
-
-
-class DigestsBody(Body):
-    """What a client took the digests to be; the server takes them anew and refuses others."""
-
-    tuple: Digest | None = None
-    code: Digest | None = None
-    data: Digest | None = None
-    pipeline: Digest | None = None
-    weights: Digest | None = None
 
 
 class VersionBody(Body):

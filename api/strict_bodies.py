@@ -1,0 +1,67 @@
+"""Bodies of requests: refused by their headers before they are read, and read as strict JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Coroutine
+from json import JSONDecodeError
+from typing import Any, Final
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from typing_extensions import override
+
+from lineage import strict_json
+
+from .middleware import refuse_body
+
+_ODD: Final = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
+"""How null characters and surrogates are written in JSON."""
+
+
+class StrictRequest(Request):
+    """A request whose JSON is strict."""
+
+    @override
+    async def json(self) -> Any:  # any JSON value
+        body = await self.body()
+        try:
+            value = strict_json.loads(body)
+            if _ODD.search(body):
+                _require_text(value)
+            return value
+        except (ValueError, RecursionError) as error:
+            raise JSONDecodeError(str(error) or type(error).__name__, "", 0) from None
+
+
+def _require_text(value: Any) -> None:  # noqa: ANN401 - any JSON value
+    """Refuse what no database keeps, wherever it stands.
+
+    Raises:
+        ValueError: a null character or half a surrogate pair.
+    """
+    rest = [value]
+    while rest:
+        part = rest.pop()
+        if isinstance(part, dict):
+            rest += [*part.keys(), *part.values()]
+        elif isinstance(part, list):
+            rest += part
+        elif isinstance(part, str):
+            part.encode()
+            if "\0" in part:
+                raise ValueError("it holds a null character")
+
+
+class StrictRoute(APIRoute):
+    """A route whose bodies are checked before they are read, and read strictly."""
+
+    @override
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def strict(request: Request) -> Response:
+            refuse_body(request.scope)
+            return await handle(StrictRequest(request.scope, request.receive))
+
+        return strict
