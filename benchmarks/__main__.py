@@ -45,7 +45,7 @@ def hashing() -> None:
         "plain read": read,
         "lineage XXH3": lambda: hash_path(path),
         "BLAKE3 alone, all threads": own_blake3,
-        "lineage XXH3 and BLAKE3 in one read": lambda: hash_path(path, secure=True),
+        "lineage XXH3 and BLAKE3 in one read": lambda: hash_path(path, with_blake3=True),
     }
     if XXHSUM:
         candidates["xxhsum -H128"] = command(XXHSUM, "-H128", path)

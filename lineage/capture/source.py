@@ -129,8 +129,8 @@ class WorkingTree(Source):
         entry = self.tracked.get(target)
         if self.git is not None and entry is not None and target not in self.git.modified:
             return blake3_of(self.git.blob(entry.oid))
-        digest = hash_path(real, secure=True).blake3
-        assert digest is not None  # noqa: S101 - secure=True takes it
+        digest = hash_path(real, with_blake3=True).blake3
+        assert digest is not None  # noqa: S101 - with_blake3=True takes it
         return digest
 
     @override

@@ -135,7 +135,7 @@ class VersionCapture:
         path, follow = self.weights_source
         hashed = hash_path(
             path,
-            secure=self._strict or self._wanted.secure,
+            with_blake3=self._strict or self._wanted.with_blake3,
             cache=cache,
             progress=progress,
             follow=follow,

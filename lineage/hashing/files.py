@@ -1,7 +1,7 @@
 """Hashing files and directories at memory speed, reading each byte once.
 
 >>> from pathlib import Path
->>> hash_path(Path("model.pkl"), secure=True)          # doctest: +SKIP
+>>> hash_path(Path("model.pkl"), with_blake3=True)          # doctest: +SKIP
 Hashed(xxh3='xxh3:…', blake3='blake3:…', size=81234, files=1)
 """
 
@@ -100,7 +100,7 @@ class HashedFile:
 def hash_path(
     path: Path,
     *,
-    secure: bool = False,
+    with_blake3: bool = False,
     cache: StatCache | None = None,
     progress: Progress | None = None,
     follow: Follow = follow_any,
@@ -110,7 +110,7 @@ def hash_path(
 
     Args:
         path: a regular file or a directory.
-        secure: also take BLAKE3, in the same read.
+        with_blake3: also take BLAKE3, in the same read.
         cache: digests of files that have not changed since they were last read.
         progress: called with the number of bytes just done.
         follow: asked about the path itself, and before a symbolic link in it is read.
@@ -121,7 +121,7 @@ def hash_path(
     """
     follow(path)
     status = _stat(path)
-    algorithms = ("xxh3", "blake3") if secure else ("xxh3",)
+    algorithms = ("xxh3", "blake3") if with_blake3 else ("xxh3",)
     if stat.S_ISDIR(status.st_mode):
         files = list(tree_files(path, follow, project))
         return _hash_tree(files, status.st_dev, algorithms, cache, progress)

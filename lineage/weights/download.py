@@ -267,7 +267,7 @@ class _Pulling:
     def _is_whole(self, target: Path) -> bool:
         """Whether what was put into the cache before is still what was registered."""
         try:
-            return hash_path(target, secure=True).blake3 == self._blake3
+            return hash_path(target, with_blake3=True).blake3 == self._blake3
         except LineageError:
             return False
 

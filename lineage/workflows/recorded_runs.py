@@ -148,7 +148,7 @@ class _State:
             Kind.EXPERIMENT,
             os.path.relpath(project.root / weights) if weights is not None else None,
             _data_here(project, version),
-            secure=True,
+            with_blake3=True,
         )
         parts = VersionCapture(project, model, here).capture().components
         found = parts.weights

@@ -74,7 +74,7 @@ def register(
     """
     check_name("model", model)
     to_store = store or wanted.kind is Kind.PRODUCTION
-    wanted = replace(wanted, secure=to_store)
+    wanted = replace(wanted, with_blake3=to_store)
     run: dict[str, Any] | None = None
     if command:
         capture, captured, run = run_and_capture(

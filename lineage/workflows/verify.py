@@ -64,7 +64,7 @@ def _verify_in_project(
     place = project.root / recorded["path"]
     state = "missing"
     if place.exists():
-        found = hash_path(place, secure=True, follow=follow_any, project=project.root)
+        found = hash_path(place, with_blake3=True, follow=follow_any, project=project.root)
         same = found.xxh3 == version["weights"] and recorded["blake3"] in (None, found.blake3)
         state = "intact" if same else "changed"
     ref = registry.record_weights(version["ref"], state, str(recorded["path"]), actor=actor)

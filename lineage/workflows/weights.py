@@ -190,7 +190,7 @@ def put_back(
     target = named_store(registry, name) if name is not None else store_of(project)
     stored = registry.stored(reference)
     wanted = check.recorded(stored)
-    found = hash_path(path, secure=True, project=project.root)
+    found = hash_path(path, with_blake3=True, project=project.root)
     if found.blake3 != wanted:
         raise IntegrityFailure(
             f"{path} is not what was registered as the weights of {stored.ref}.",

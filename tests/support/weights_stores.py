@@ -162,7 +162,7 @@ class Wire:
 
 
 def weights_of(path: Path) -> Weights:
-    found = hash_path(path, secure=True)
+    found = hash_path(path, with_blake3=True)
     return Weights(found.xxh3, found.blake3, f"models/{path.name}", found.size, found.files)
 
 

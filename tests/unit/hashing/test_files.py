@@ -19,15 +19,15 @@ from lineage.hashing.files import BLOCK, BLOCKS, ONE_READ, hash_path
 @pytest.mark.parametrize(
     "size", [0, 1, ONE_READ - 1, ONE_READ, ONE_READ + 1, BLOCK * BLOCKS * 2 + 7]
 )
-@pytest.mark.parametrize("secure", [True, False])
-def test_a_file_has_the_digests_of_its_bytes(tmp_path, size, secure):
+@pytest.mark.parametrize("with_blake3", [True, False])
+def test_a_file_has_the_digests_of_its_bytes(tmp_path, size, with_blake3):
     data = os.urandom(size)
     path = tmp_path / "file.bin"
     path.write_bytes(data)
     seen: list[int] = []
-    hashed = hash_path(path, secure=secure, progress=seen.append)
+    hashed = hash_path(path, with_blake3=with_blake3, progress=seen.append)
     assert hashed.xxh3 == "xxh3:" + xxh3_128_hexdigest(data)
-    assert hashed.blake3 == ("blake3:" + blake3(data).hexdigest() if secure else None)
+    assert hashed.blake3 == ("blake3:" + blake3(data).hexdigest() if with_blake3 else None)
     assert (hashed.size, hashed.files, sum(seen)) == (size, 1, size)
 
 
@@ -42,7 +42,7 @@ def test_a_directory_has_the_digest_that_anyone_can_compute(tmp_path):
         f"{len(name.encode())} {name} {len(data)} {xxh3_128_hexdigest(data)}\n".encode()
         for name, data in sorted(files.items(), key=lambda item: item[0].encode())
     )
-    hashed = hash_path(tmp_path, secure=True)
+    hashed = hash_path(tmp_path, with_blake3=True)
     assert hashed.xxh3 == "xxh3:" + xxh3_128_hexdigest(encoding)
     assert (hashed.files, hashed.size) == (4, 4)
 
@@ -185,7 +185,7 @@ def test_an_unchanged_file_is_not_read_again(tmp_path):
     path = tmp_path / "file.bin"
     path.write_bytes(b"content")
     with StatCache(tmp_path / "cache.db") as cache:
-        first = hash_path(path, secure=True, cache=cache)
+        first = hash_path(path, with_blake3=True, cache=cache)
     status = path.stat()
     with StatCache(tmp_path / "cache.db") as cache:
         assert cache.look_up(status, "xxh3") == first.xxh3.value
@@ -202,7 +202,7 @@ def test_an_unchanged_file_of_a_directory_is_not_opened_again(tmp_path):
         (top / name).write_bytes(name.encode() * 100)
     (top / "link").symlink_to("a")
     with StatCache(tmp_path / "cache.db") as cache:
-        first = hash_path(top, secure=True, cache=cache)
+        first = hash_path(top, with_blake3=True, cache=cache)
     opened: list[str] = []
     watching = True
 
@@ -212,14 +212,14 @@ def test_an_unchanged_file_of_a_directory_is_not_opened_again(tmp_path):
 
     sys.addaudithook(watch)
     with StatCache(tmp_path / "cache.db") as cache:
-        assert hash_path(top, secure=True, cache=cache) == first
+        assert hash_path(top, with_blake3=True, cache=cache) == first
     watching = False
     assert opened, "the cache itself was opened"
     assert not [name for name in opened if name.endswith(("models/a", "models/b"))]
     (top / "b").write_bytes(b"c" * 100)
     with StatCache(tmp_path / "cache.db") as cache:
-        changed = hash_path(top, secure=True, cache=cache)
-    assert changed == hash_path(top, secure=True)
+        changed = hash_path(top, with_blake3=True, cache=cache)
+    assert changed == hash_path(top, with_blake3=True)
     assert changed != first
 
 
@@ -249,9 +249,9 @@ def test_a_file_that_was_just_written_is_not_remembered(tmp_path):
 def test_what_is_added_later_joins_what_is_known(tmp_path):
     path = tmp_path / "file.bin"
     path.write_bytes(b"content")
-    for secure in (False, True, False):
+    for with_blake3 in (False, True, False):
         with StatCache(tmp_path / "cache.db") as cache:
-            hash_path(path, secure=secure, cache=cache)
+            hash_path(path, with_blake3=with_blake3, cache=cache)
     with StatCache(tmp_path / "cache.db") as cache:
         cache.remember("md5", [(path.stat(), "0" * 32)])
     with StatCache(tmp_path / "cache.db") as cache:
