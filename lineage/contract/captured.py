@@ -46,7 +46,7 @@ class Wanted:
 
     ``kind`` production demands all four components and a clean tree. ``weights`` and ``data`` are
     named from the current folder. ``pipeline_version`` is an outside pipeline's digest.
-    ``revision`` takes code, data and pipeline from a git revision. ``with_blake3`` takes the BLAKE3 of
+    ``revision`` takes code, data and pipeline from a git revision. ``with_blake3`` takes BLAKE3 of
     an experiment's weights too.
     """
 
