@@ -1,4 +1,4 @@
-"""The application: its parts, its routes, its errors, its documentation."""
+"""The application: puts a server together from its state, its routes, its errors, its documents."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from fastapi.routing import APIRoute
 from lineage.database.engine import open_engine
 from lineage.registry.registry import Registry
 
-from . import change_detection, oidc, problems
-from .authentication import Gate
-from .dependencies import Service
+from . import oidc, problems
+from .authentication import Authenticator
+from .change_detection import detector_of
+from .dependencies import AppState
 from .metrics import Metrics
 from .middleware import Boundary
 from .problems import Problem
-from .rate_limit import Failures
+from .rate_limit import AttemptLimiter
 from .routes import (
     environments,
     history,
@@ -35,7 +36,7 @@ from .routes import (
     versions,
     weights,
 )
-from .serving_cache import Lookups
+from .serving_cache import ServingCache
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -81,23 +82,23 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings.registry, lock_timeout=settings.lock_timeout, connections=settings.threads
     )
     registry = Registry(engine)
-    version = change_detection.version_of(settings.registry, settings.lock_timeout, engine.dispose)
-    gate = Gate(
+    detector = detector_of(settings.registry, settings.lock_timeout, engine.dispose)
+    authenticator = Authenticator(
         registry,
-        version,
+        detector,
         oidc.Issuers(oidc.read(settings.trust)),
-        Failures(settings.failed_logins),
+        AttemptLimiter(settings.failed_logins),
         open_to_all=settings.no_auth,
     )
     metrics = Metrics(registry)
-    parts = Service(registry, gate, metrics, Lookups(registry, version))
+    state = AppState(registry, authenticator, metrics, ServingCache(registry, detector))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         """As many threads as the database has connections; all are let go at the end."""
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.threads
         yield
-        await version.close()
+        await detector.close()
         registry.close()
 
     app = FastAPI(
@@ -110,7 +111,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=_operation,
     )
-    app.state.service = parts
+    app.state.server = state
     for router in ROUTERS:
         app.include_router(router)
     app.state.routes = [route for router in ROUTERS for route in router.routes]
@@ -137,10 +138,10 @@ def _document(app: FastAPI, *, open_to_all: bool) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = plain()
-            parts = document["components"]["schemas"]
-            parts.pop("HTTPValidationError", None)
-            parts.pop("ValidationError", None)
-            parts["Problem"] = Problem.model_json_schema()
+            schemas = document["components"]["schemas"]
+            schemas.pop("HTTPValidationError", None)
+            schemas.pop("ValidationError", None)
+            schemas["Problem"] = Problem.model_json_schema()
             if open_to_all:
                 document["components"].pop("securitySchemes")
                 for path in document["paths"].values():

@@ -1,4 +1,4 @@
-"""Who is asking: bearer tokens of the registry and of trusted issuers.
+"""Authentication: tells who asks, by bearer tokens of the registry and of trusted issuers.
 
 Who a token speaks for is remembered until a token is made or revoked, of which the database is
 asked before every use: one that was revoked opens nothing from that moment on, on every server.
@@ -23,12 +23,12 @@ from lineage.errors import LineageError, NotAuthenticated, NotPermitted, TooMany
 from lineage.registry import tokens
 from lineage.registry.access import LONGEST_NAME, Principal, Scope
 
-from .rate_limit import Failures
+from .rate_limit import AttemptLimiter
 
 if TYPE_CHECKING:
     from lineage.registry.registry import Registry
 
-    from .change_detection import Version, Versions
+    from .change_detection import ChangeDetector, RegistryVersion
     from .oidc import Issuers
 
 ACTOR_HEADER: Final = "Lineage-Actor"
@@ -46,22 +46,22 @@ bearer = HTTPBearer(
 )
 
 
-class Gate:
-    """Lets in who has a token; everybody, under the name they give, where none is asked for."""
+class Authenticator:
+    """Tells who asks by their token; by the name they give where no tokens are asked for."""
 
     def __init__(
         self,
         registry: Registry,
-        version: Version,
+        detector: ChangeDetector,
         issuers: Issuers,
-        failures: Failures,
+        limiter: AttemptLimiter,
         *,
         open_to_all: bool,
     ) -> None:
         self._registry = registry
-        self._version = version
+        self._detector = detector
         self._issuers = issuers
-        self._failures = failures
+        self._limiter = limiter
         self._open = open_to_all
         self._secret = secrets.token_bytes(32)
         self._seen: object = None
@@ -70,7 +70,7 @@ class Gate:
         self._noted: dict[str, float] = {}
         self._noting: set[asyncio.Task[None]] = set()
 
-    async def enter(self, request: Request) -> Principal:
+    async def authenticate(self, request: Request) -> Principal:
         """The one who asks.
 
         Raises:
@@ -79,15 +79,14 @@ class Gate:
         """
         if self._open:
             return _anybody(request)
-        return await self.enter_at(request, await self._version.now())
+        return await self.authenticate_at(await self._detector.version(), request)
 
-    async def enter_at(self, request: Request, versions: Versions) -> Principal:
+    async def authenticate_at(self, version: RegistryVersion, request: Request) -> Principal:
         """The same, where the registry's version is known already."""
         if self._open:
             return _anybody(request)
-        version = versions.tokens
-        if version != self._seen:
-            self._seen = version
+        if version.tokens != self._seen:
+            self._seen = version.tokens
             self._known = {}
         token = _bearer(request)
         key = blake3(token.encode("utf-8", "replace"), key=self._secret).digest()
@@ -96,7 +95,7 @@ class Gate:
             principal = await self._identify(request, token, slowed=key not in self._met)
             if len(self._met) < MOST_KNOWN:
                 self._met.add(key)
-            if version == self._seen and len(self._known) < MOST_KNOWN:
+            if version.tokens == self._seen and len(self._known) < MOST_KNOWN:
                 self._known[key] = principal
         tokens.check_time(principal, timestamps.now())
         if principal.token is not None and self._use_is_to_be_noted(principal.token):
@@ -111,7 +110,7 @@ class Gate:
         Whoever has been let in once is not locked out by a neighbour who guesses.
         """
         address = request.client.host if request.client else ""
-        wait = self._failures.wait(address) if slowed else 0
+        wait = self._limiter.seconds_to_wait(address) if slowed else 0
         if wait:
             raise TooManyAttempts(
                 "Too many tokens from this address were not valid.",
@@ -121,7 +120,7 @@ class Gate:
         try:
             principal = await run_in_threadpool(self._authenticate, token)
         except NotAuthenticated:
-            self._failures.add(address)
+            self._limiter.note_failure(address)
             raise
         return principal
 

@@ -1,4 +1,4 @@
-"""Whether anything changed since the last look, cheaply (decision 10).
+"""Detectors of change: tell whether anything was committed since the last question (decision 10).
 
 A look-up is answered from memory only after the database itself said, in a question asked after the
 request arrived, that nothing was committed since the answer was read. Nothing is notified, so there
@@ -36,25 +36,25 @@ HEAD: Final = (
 
 
 @dataclass(frozen=True)
-class Versions:
-    """Two equal ones mean that nothing was changed: of the whole registry, and of its tokens."""
+class RegistryVersion:
+    """The version of a registry, and that of its tokens: equal ones mean that nothing changed."""
 
     registry: object
     tokens: object
 
 
-class Version(Protocol):
-    """Says the version of the registry."""
+class ChangeDetector(Protocol):
+    """Tells the version that a registry is at."""
 
-    async def now(self) -> Versions:
-        """The versions at some moment between the call and the answer."""
+    async def version(self) -> RegistryVersion:
+        """The version at some moment between the call and the answer."""
 
     async def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
 
 
-def version_of(url: str, lock_timeout: float, replaced: Callable[[], None]) -> Version:
-    """What says the version of a registry's database.
+def detector_of(url: str, lock_timeout: float, replaced: Callable[[], None]) -> ChangeDetector:
+    """What detects changes of a registry's database.
 
     Args:
         url: the database.
@@ -63,11 +63,11 @@ def version_of(url: str, lock_timeout: float, replaced: Callable[[], None]) -> V
             connected is connected to the one that is gone.
     """
     if url.startswith("postgresql"):
-        return PostgresqlVersion(url)
-    return SqliteVersion(sqlite.path_of(url), lock_timeout, replaced)
+        return PostgresqlDetector(url)
+    return SqliteDetector(sqlite.path_of(url), lock_timeout, replaced)
 
 
-class SqliteVersion:
+class SqliteDetector:
     """SQLite counts the commits of other connections: ``PRAGMA data_version``, 5 µs."""
 
     def __init__(self, path: Path, timeout: float, replaced: Callable[[], None]) -> None:
@@ -77,16 +77,16 @@ class SqliteVersion:
         self._cursor: sqlite3.Cursor | None = None
         self._file: tuple[int, int] | None = None
         self._opened = 0
-        self._last = Versions(None, None)
+        self._last = RegistryVersion(None, None)
 
-    async def now(self) -> Versions:
+    async def version(self) -> RegistryVersion:
         """The count of commits, and which file it is of.
 
         Raises:
             RegistryUnreachable: the file cannot be read, or is locked for too long.
         """
         try:
-            return self._look()
+            return self._read()
         except sqlite3.OperationalError as error:
             if not _busy(error):
                 raise self._gone(error) from None
@@ -95,21 +95,21 @@ class SqliteVersion:
         return await self._wait()
 
     async def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         if self._cursor is not None:
             self._cursor.connection.close()
             self._cursor = None
 
-    def _look(self) -> Versions:
-        found = os.stat(self._path)
-        if (found.st_dev, found.st_ino) != self._file:
+    def _read(self) -> RegistryVersion:
+        file = os.stat(self._path)
+        if (file.st_dev, file.st_ino) != self._file:
             self._open()
-            self._file = (found.st_dev, found.st_ino)
+            self._file = (file.st_dev, file.st_ino)
         assert self._cursor is not None  # noqa: S101 - just opened
         commits = self._cursor.execute("PRAGMA data_version").fetchone()[0]
         if (self._opened, commits) != self._last.registry:
             (tokens,) = self._cursor.execute(TOKENS).fetchone()
-            self._last = Versions((self._opened, commits), (self._opened, tokens))
+            self._last = RegistryVersion((self._opened, commits), (self._opened, tokens))
         return self._last
 
     def _open(self) -> None:
@@ -122,13 +122,13 @@ class SqliteVersion:
         self._cursor = connection.cursor()
         self._opened += 1
 
-    async def _wait(self) -> Versions:
+    async def _wait(self) -> RegistryVersion:
         """A writer is committing this moment: what it does counts once it has done it."""
         end = time.monotonic() + self._timeout
         while time.monotonic() < end:
             await asyncio.sleep(0.001)
             try:
-                return self._look()
+                return self._read()
             except sqlite3.OperationalError as error:
                 if not _busy(error):
                     raise self._gone(error) from None
@@ -144,7 +144,7 @@ class SqliteVersion:
         )
 
 
-class PostgresqlVersion:
+class PostgresqlDetector:
     """The newest event's digest, which stands for the whole history.
 
     Those who ask while a question is on its way share the next one, which begins after they came.
@@ -154,23 +154,23 @@ class PostgresqlVersion:
         self._conninfo = postgresql.conninfo(url)
         self._shown = without_password(url)
         self._connection: psycopg.AsyncConnection[Any] | None = None
-        self._waiting: list[asyncio.Future[Versions]] = []
+        self._waiting: list[asyncio.Future[RegistryVersion]] = []
         self._asking: asyncio.Task[None] | None = None
 
-    async def now(self) -> Versions:
+    async def version(self) -> RegistryVersion:
         """The newest event's digest.
 
         Raises:
             RegistryUnreachable: the database cannot be asked.
         """
-        mine: asyncio.Future[Versions] = asyncio.get_running_loop().create_future()
+        mine: asyncio.Future[RegistryVersion] = asyncio.get_running_loop().create_future()
         self._waiting.append(mine)
         if self._asking is None:
             self._asking = asyncio.create_task(self._ask())
         return await mine
 
     async def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         if self._asking is not None:
             self._asking.cancel()
         await self._drop()
@@ -178,20 +178,20 @@ class PostgresqlVersion:
     async def _ask(self) -> None:
         """Ask for all who wait, until nobody does."""
         while self._waiting:
-            those, self._waiting = self._waiting, []
+            waiting, self._waiting = self._waiting, []
             try:
                 head = await self._head()
             except RegistryUnreachable as error:
-                for one in those:
-                    if not one.done():
-                        one.set_exception(RegistryUnreachable(str(error), remedy=error.remedy))
+                for future in waiting:
+                    if not future.done():
+                        future.set_exception(RegistryUnreachable(str(error), remedy=error.remedy))
             else:
-                for one in those:
-                    if not one.done():
-                        one.set_result(head)
+                for future in waiting:
+                    if not future.done():
+                        future.set_result(head)
         self._asking = None
 
-    async def _head(self) -> Versions:
+    async def _head(self) -> RegistryVersion:
         import psycopg
 
         try:
@@ -207,7 +207,7 @@ class PostgresqlVersion:
                 f"The registry {self._shown} cannot be used: {_said(error)}.",
                 remedy="Check that the server runs and lets this user in.",
             ) from None
-        return Versions(*row) if row is not None else Versions(None, None)
+        return RegistryVersion(*row) if row is not None else RegistryVersion(None, None)
 
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None

@@ -1,4 +1,7 @@
-"""What the routes work with, made once for each server process."""
+"""What the routes depend on: the state of the server, who asks, and the write that is asked for.
+
+The state is made once for each server process; the rest is worked out for each request.
+"""
 
 from __future__ import annotations
 
@@ -24,19 +27,19 @@ if TYPE_CHECKING:
     from lineage.guard.decision import Decision
     from lineage.registry.registry import Registry
 
-    from .authentication import Gate
+    from .authentication import Authenticator
     from .metrics import Metrics
-    from .serving_cache import Lookups
+    from .serving_cache import ServingCache
 
 
 @dataclass(frozen=True)
-class Service:
-    """The parts of a server."""
+class AppState:
+    """What a server process holds: its registry, and what stands around it."""
 
     registry: Registry
-    gate: Gate
+    authenticator: Authenticator
     metrics: Metrics
-    lookups: Lookups
+    serving_cache: ServingCache
 
     def require_pipeline(self, principal: Principal, name: str | None) -> None:
         """Refuse a pipeline that no model rides on which is open.
@@ -75,9 +78,9 @@ class Service:
                 if key is not None:
                     kept = registry.kept_answer(call.principal.name, key, call.fingerprint)
                     if kept is not None:
-                        known = strict_json.loads(kept[1])
-                        headers = known["headers"] | {"Idempotency-Replayed": "true"}
-                        return answer(known["document"], kept[0], headers)
+                        first = strict_json.loads(kept[1])
+                        headers = first["headers"] | {"Idempotency-Replayed": "true"}
+                        return answer(first["document"], kept[0], headers)
                 status, document, headers = action(registry)
                 body = strict_json.dumps(document)
                 if key is not None:
@@ -99,15 +102,15 @@ class Call:
     fingerprint: str
 
 
-def service(request: Request) -> Service:
-    """The server's parts."""
-    found: Service = request.app.state.service
-    return found
+def state_of(request: Request) -> AppState:
+    """The state of the server that a request came to."""
+    state: AppState = request.app.state.server
+    return state
 
 
-async def _service(request: Request) -> Service:
+async def _state(request: Request) -> AppState:
     """The same for FastAPI, which would call a plain function in a thread."""
-    return service(request)
+    return state_of(request)
 
 
 def needs(scope: Scope) -> Any:  # noqa: ANN401 - what FastAPI takes as a dependency
@@ -117,7 +120,7 @@ def needs(scope: Scope) -> Any:  # noqa: ANN401 - what FastAPI takes as a depend
         request: Request,
         _: Annotated[object, Security(bearer)],
     ) -> Principal:
-        principal = await service(request).gate.enter(request)
+        principal = await state_of(request).authenticator.authenticate(request)
         request.scope["lineage.actor"] = principal.name
         names = request.path_params
         model = names.get("model")
@@ -146,11 +149,11 @@ def call_of(scope: Scope) -> Any:  # noqa: ANN401 - what FastAPI takes as a depe
         ] = None,
     ) -> Call:
         body = await request.body()
-        known = b"\n".join(
+        head = b"\n".join(
             part.encode()
             for part in (request.method, request.url.path, request.headers.get("if-match", ""))
         )
-        fingerprint = blake3(known + b"\n" + body).hexdigest()
+        fingerprint = blake3(head + b"\n" + body).hexdigest()
         return Call(principal, idempotency_key, fingerprint)
 
     return Depends(made)
@@ -162,14 +165,14 @@ def version_named(caller: Principal, model: str, selector: str) -> str:
     Raises:
         NotPermitted: it is not.
     """
-    named = Reference.from_selector(model, selector)
-    environment = named.environment
+    reference = Reference.from_selector(model, selector)
+    environment = reference.environment
     if environment is not None and not caller.sees_environment(environment):
         raise NotPermitted(
             f"{caller.name} is bound to other environments than {environment}.",
             remedy="Use a token that is open to this environment.",
         )
-    return str(named)
+    return str(reference)
 
 
 def waiver_of(body: requests.WaiverBody | None) -> WaiverRequest | None:
@@ -184,4 +187,4 @@ def waiver_of(body: requests.WaiverBody | None) -> WaiverRequest | None:
     return WaiverRequest.checked(body.codes, body.reason, until, timestamps.now())
 
 
-Reads = Annotated[Service, Depends(_service)]
+State = Annotated[AppState, Depends(_state)]

@@ -1,4 +1,4 @@
-"""Bounding how many tokens an address may try that are none."""
+"""A rate limit: how many tokens that are none an address may try."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ WINDOW: Final = 60.0
 MOST_ADDRESSES: Final = 10_000
 
 
-class Failures:
-    """Failed attempts by address: at most ``limit`` a minute, counted in this process.
+class AttemptLimiter:
+    """Limits failed attempts by address to ``limit`` a minute, counted in this process.
 
     A bucket that empties by the clock that never jumps (``time.monotonic``).
     """
@@ -22,14 +22,14 @@ class Failures:
         self._limit = limit
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def wait(self, address: str) -> int:
+    def seconds_to_wait(self, address: str) -> int:
         """Seconds until an address may try again; 0 for now."""
         level = self._level(address)
         if level < self._limit:
             return 0
         return max(1, round((level - self._limit + 1) * WINDOW / self._limit))
 
-    def add(self, address: str) -> None:
+    def note_failure(self, address: str) -> None:
         """Note a failure."""
         self._buckets[address] = (self._level(address) + 1, time.monotonic())
         self._buckets.move_to_end(address)

@@ -1,4 +1,4 @@
-"""What serves, at the speed of an answer that is known already, and never a stale one.
+"""A cache of what serves: gives the answer that is known already, and never a stale one.
 
 See docs/decisions/0010-fast-and-never-stale.md. The answer is kept as bytes; before each use the
 database says whether anything was committed since it was read.
@@ -19,14 +19,14 @@ from .responses import JSON
 if TYPE_CHECKING:
     from lineage.registry.registry import Registry
 
-    from .change_detection import Version, Versions
+    from .change_detection import ChangeDetector, RegistryVersion
 
 MOST: Final = 100_000
 """Answers that are kept at the most."""
 
 
 @dataclass(frozen=True)
-class Known:
+class CachedAnswer:
     """An answer, what tells it from others, and until when it says the truth by itself."""
 
     response: Response
@@ -35,42 +35,42 @@ class Known:
     until: str | None
 
 
-class Lookups:
-    """The answers that are known at one version of the registry."""
+class ServingCache:
+    """The answers about slots that are known at one version of the registry."""
 
-    def __init__(self, registry: Registry, version: Version) -> None:
+    def __init__(self, registry: Registry, detector: ChangeDetector) -> None:
         self._registry = registry
-        self._version = version
+        self._detector = detector
         self._seen: object = None
-        self._known: dict[tuple[str, str], Known] = {}
+        self._answers: dict[tuple[str, str], CachedAnswer] = {}
 
-    async def versions(self) -> Versions:
+    async def version(self) -> RegistryVersion:
         """The registry's version; what was known at another one is forgotten."""
-        now = await self._version.now()
-        if now.registry != self._seen:
-            self._seen = now.registry
-            self._known = {}
-        return now
+        version = await self._detector.version()
+        if version.registry != self._seen:
+            self._seen = version.registry
+            self._answers = {}
+        return version
 
-    async def find(self, environment: str, model: str, versions: Versions) -> Known:
+    async def answer(self, environment: str, model: str, version: RegistryVersion) -> CachedAnswer:
         """The answer about a slot that holds at a version.
 
         Raises:
             NotFound: there is no such environment or model.
         """
         key = (environment, model)
-        known = self._known.get(key)
-        if known is None or (known.until is not None and known.until <= timestamps.now()):
-            known = await run_in_threadpool(self._read, environment, model)
-            if self._seen == versions.registry and len(self._known) < MOST:
-                self._known[key] = known
-        return known
+        cached = self._answers.get(key)
+        if cached is None or (cached.until is not None and cached.until <= timestamps.now()):
+            cached = await run_in_threadpool(self._read, environment, model)
+            if self._seen == version.registry and len(self._answers) < MOST:
+                self._answers[key] = cached
+        return cached
 
-    def _read(self, environment: str, model: str) -> Known:
+    def _read(self, environment: str, model: str) -> CachedAnswer:
         slot = self._registry.serving(model, environment)
         headers = {"ETag": f'"{slot.etag}"', "Cache-Control": "no-cache"}
         ends = [waiver.until for waiver in slot.waivers if waiver.until is not None]
-        return Known(
+        return CachedAnswer(
             Response(strict_json.dumps(slot.to_json()), headers=headers, media_type=JSON),
             Response(status_code=304, headers=headers),
             f'"{slot.etag}"',

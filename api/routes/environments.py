@@ -19,7 +19,7 @@ from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
-from ..dependencies import Call, Reads, call_of, needs, waiver_of
+from ..dependencies import Call, State, call_of, needs, waiver_of
 from ..problems import MOVE, READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
@@ -40,12 +40,12 @@ Deploys = Annotated[Call, call_of(Scope.DEPLOY)]
     summary="The environments by name",
 )
 def environments(
-    parts: Reads, caller: Reader, limit: paging.Limit = 100, cursor: paging.Cursor = None
+    state: State, caller: Reader, limit: paging.Limit = 100, cursor: paging.Cursor = None
 ) -> Response:
     """Each with its policy, its deployments and its slots. A bound token sees only its own."""
     found = [
         _open(caller, one)
-        for one in parts.registry.environments()
+        for one in state.registry.environments()
         if caller.sees_environment(one["name"])
     ]
     return answer(paging.sliced("environments", found, cursor, limit))
@@ -59,7 +59,7 @@ def environments(
     | {200: {"model": responses.EnvironmentAnswer, "description": "It was there already."}},
     summary="Create an environment",
 )
-def create(body: requests.EnvironmentBody, parts: Reads, call: Administers) -> Response:
+def create(body: requests.EnvironmentBody, state: State, call: Administers) -> Response:
     """Its kind never changes."""
     call.principal.require(Scope.ADMIN, environment=body.name)
 
@@ -70,7 +70,7 @@ def create(body: requests.EnvironmentBody, parts: Reads, call: Administers) -> R
         document = registry.environment(body.name) | {"created": created}
         return 201 if created else 200, document, {"Location": addresses.environment(body.name)}
 
-    return parts.once(call, act)
+    return state.once(call, act)
 
 
 @router.put(
@@ -79,7 +79,7 @@ def create(body: requests.EnvironmentBody, parts: Reads, call: Administers) -> R
     responses=WRITE,
     summary="Make environments what they are declared to be",
 )
-def apply(body: requests.ApplyBody, parts: Reads, call: Administers) -> Response:
+def apply(body: requests.ApplyBody, state: State, call: Administers) -> Response:
     """With `dry_run`, only the plan."""
     for one in body.environments:
         call.principal.require(Scope.ADMIN, environment=one.name)
@@ -99,8 +99,8 @@ def apply(body: requests.ApplyBody, parts: Reads, call: Administers) -> Response
         return 200, {"plan": [change.to_json() for change in plan]}, {}
 
     if body.dry_run:
-        return answer(act(parts.registry)[1])
-    return parts.once(call, act)
+        return answer(act(state.registry)[1])
+    return state.once(call, act)
 
 
 @router.get(
@@ -109,9 +109,9 @@ def apply(body: requests.ApplyBody, parts: Reads, call: Administers) -> Response
     responses=READ,
     summary="Every slot and pipeline deployment of an environment",
 )
-def environment(env: EnvPath, parts: Reads, caller: Reader) -> Response:
+def environment(env: EnvPath, state: State, caller: Reader) -> Response:
     """With its policy. A token that is bound to models sees only their slots."""
-    return answer(_open(caller, parts.registry.environment(env)))
+    return answer(_open(caller, state.registry.environment(env)))
 
 
 @router.get(
@@ -120,10 +120,10 @@ def environment(env: EnvPath, parts: Reads, caller: Reader) -> Response:
     responses=READ,
     summary="The version of a pipeline that runs in an environment",
 )
-def deployed(env: EnvPath, pipeline: PipelinePath, parts: Reads, caller: Reader) -> Response:
+def deployed(env: EnvPath, pipeline: PipelinePath, state: State, caller: Reader) -> Response:
     """With its manifest."""
-    parts.require_pipeline(caller, pipeline)
-    return answer(parts.registry.deployed_pipeline(env, pipeline).to_json())
+    state.require_pipeline(caller, pipeline)
+    return answer(state.registry.deployed_pipeline(env, pipeline).to_json())
 
 
 @router.put(
@@ -136,11 +136,11 @@ def deploy(
     env: EnvPath,
     pipeline: PipelinePath,
     body: requests.DeploymentBody,
-    parts: Reads,
+    state: State,
     call: Deploys,
 ) -> Response:
     """Refused where a serving model would be left without a passing validation on it."""
-    return _release(env, pipeline, body, (), parts, call)
+    return _release(env, pipeline, body, (), state, call)
 
 
 @router.post(
@@ -149,12 +149,12 @@ def deploy(
     responses=MOVE,
     summary="Move a pipeline and models that ride on it in one step, or not at all",
 )
-def release(env: EnvPath, body: requests.ReleaseBody, parts: Reads, call: Deploys) -> Response:
+def release(env: EnvPath, body: requests.ReleaseBody, state: State, call: Deploys) -> Response:
     """With `dry_run`, only the plan; its `revisions` can be given back as `seen`."""
     call.principal.require(
         Scope.DEPLOY, models=[Reference.parse(text).model for text in body.versions]
     )
-    return _release(env, None, body, body.versions, parts, call)
+    return _release(env, None, body, body.versions, state, call)
 
 
 def _release(
@@ -162,7 +162,7 @@ def _release(
     name: str | None,
     body: requests.DeploymentBody,
     references: tuple[str, ...] | list[str],
-    parts: Reads,
+    state: State,
     call: Call,
 ) -> Response:
     target = codec.pipeline_from_json(body.pipeline.model_dump(), name)
@@ -171,7 +171,7 @@ def _release(
             f"The body is of pipeline {target.name}, the address of {name}.",
             remedy="Name one pipeline.",
         )
-    parts.require_pipeline(call.principal, target.name)
+    state.require_pipeline(call.principal, target.name)
     asked = waiver_of(body.waiver)
     moved: list[Moved] = []
 
@@ -196,8 +196,8 @@ def _release(
         return 200, done.to_whole_json() | {"dry_run": body.dry_run}, {}
 
     if body.dry_run:
-        return answer(act(parts.registry)[1])
-    return parts.once(call, act, lambda: moved[0].decisions if moved else ())
+        return answer(act(state.registry)[1])
+    return state.once(call, act, lambda: moved[0].decisions if moved else ())
 
 
 def _open(caller: Principal, document: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from lineage.contract.requests import Direction
 from lineage.registry.access import Principal, Scope
 
 from .. import paging
-from ..dependencies import Reads, needs
+from ..dependencies import State, needs
 from ..problems import READ
 from ..responses import answer
 from ..schemas import responses
@@ -29,7 +29,7 @@ Reader = Annotated[Principal, needs(Scope.READ)]
     summary="The history of events",
 )
 def events(
-    parts: Reads,
+    state: State,
     caller: Reader,
     after: Annotated[
         int | None, Query(ge=0, le=2**53, description="The number behind which to go on.")
@@ -52,9 +52,9 @@ def events(
     """
     caller.require_unbound()
     if order == "newest":
-        found = parts.registry.history(subject, before=after, limit=limit + 1)
+        found = state.registry.history(subject, before=after, limit=limit + 1)
     else:
-        found = parts.registry.events(after=after or 0, subject=subject, limit=limit + 1)
+        found = state.registry.events(after=after or 0, subject=subject, limit=limit + 1)
     following = found[limit - 1]["seq"] if len(found) > limit else None
     return answer({"items": found[:limit], "next": following})
 
@@ -65,10 +65,10 @@ def events(
     responses=READ,
     summary="Prove the chain of events, and that it tells the present state",
 )
-def audit(parts: Reads, caller: Reader) -> Response:
+def audit(state: State, caller: Reader) -> Response:
     """Reads the whole history. For tokens that are bound to nothing."""
     caller.require_unbound()
-    return answer(parts.registry.audit().to_json())
+    return answer(state.registry.audit().to_json())
 
 
 @router.get(
@@ -79,10 +79,10 @@ def audit(parts: Reads, caller: Reader) -> Response:
 )
 def lineage(
     digest: DigestPath,
-    parts: Reads,
+    state: State,
     caller: Reader,
     direction: Annotated[Literal["up", "down"], Query()] = "up",
 ) -> Response:
     """Of a tuple, code, data, a data item, a pipeline or weights; for tokens bound to nothing."""
     caller.require_unbound()
-    return answer(parts.registry.lineage(digest, Direction(direction)))
+    return answer(state.registry.lineage(digest, Direction(direction)))

@@ -11,7 +11,7 @@ from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
-from ..dependencies import Call, Reads, call_of, needs
+from ..dependencies import Call, State, call_of, needs
 from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
@@ -26,11 +26,11 @@ Reader = Annotated[Principal, needs(Scope.READ)]
     MODELS, response_model=responses.PageAnswer, responses=READ, summary="The models by name"
 )
 def models(
-    parts: Reads, caller: Reader, limit: paging.Limit = 100, cursor: paging.Cursor = None
+    state: State, caller: Reader, limit: paging.Limit = 100, cursor: paging.Cursor = None
 ) -> Response:
     """Each with its newest version. A bound token sees only its own."""
     after = paging.decode("models", cursor) or ""
-    found = parts.registry.models(after=after, limit=limit + 1, among=caller.models)
+    found = state.registry.models(after=after, limit=limit + 1, among=caller.models)
     return answer(paging.page("models", found, limit, lambda row: row["name"]))
 
 
@@ -42,7 +42,7 @@ def models(
     summary="Record a model without versions",
 )
 def add_model(
-    body: requests.ModelBody, parts: Reads, call: Annotated[Call, call_of(Scope.REGISTER)]
+    body: requests.ModelBody, state: State, call: Annotated[Call, call_of(Scope.REGISTER)]
 ) -> Response:
     """Registering a version records its model too: this is for those who want the name first."""
     call.principal.require(Scope.REGISTER, models=[body.name])
@@ -52,4 +52,4 @@ def add_model(
         document = {"name": body.name, "created": created}
         return 201 if created else 200, document, {"Location": MODEL.format(model=body.name)}
 
-    return parts.once(call, act)
+    return state.once(call, act)

@@ -12,7 +12,7 @@ from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
-from ..dependencies import Call, Reads, call_of, needs
+from ..dependencies import Call, State, call_of, needs
 from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
@@ -36,7 +36,7 @@ def observe(
     env: EnvPath,
     model: ModelPath,
     body: requests.ObservationBody,
-    parts: Reads,
+    state: State,
     call: Annotated[Call, call_of(Scope.OBSERVE)],
 ) -> Response:
     """The newest report of each instance is kept."""
@@ -46,7 +46,7 @@ def observe(
         actor = call.principal.name
         return 201, registry.report(model, env, observed, actor=actor), {}
 
-    return parts.once(call, act)
+    return state.once(call, act)
 
 
 @router.get(
@@ -59,13 +59,13 @@ def observe(
 def observations(
     env: EnvPath,
     model: ModelPath,
-    parts: Reads,
+    state: State,
     _: Annotated[Principal, needs(Scope.READ)],
     limit: paging.Limit = 100,
     cursor: paging.Cursor = None,
 ) -> Response:
     """By instance; `state` tells what it is beside what the registry declares."""
-    found = parts.registry.observations(model, env)
+    found = state.registry.observations(model, env)
     return answer(paging.sliced("observations", found, cursor, limit))
 
 
@@ -77,7 +77,7 @@ def observations(
     summary="How many instances of each slot are in step with it",
 )
 def observed(
-    parts: Reads,
+    state: State,
     caller: Reader,
     environment: Annotated[Name | None, Query()] = None,
     model: Annotated[Name | None, Query()] = None,
@@ -89,7 +89,7 @@ def observed(
         caller.require(Scope.READ, environment=environment, models=[model] if model else [])
     rows = [
         row
-        for row in parts.registry.observed(environment, model)
+        for row in state.registry.observed(environment, model)
         if caller.sees_environment(row["environment"])
         and (caller.models is None or row["model"] in caller.models)
     ]

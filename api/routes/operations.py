@@ -10,7 +10,7 @@ from lineage.errors import LineageError
 from lineage.registry.access import Principal, Scope
 
 from .. import metrics
-from ..dependencies import Reads, needs
+from ..dependencies import State, needs
 from ..problems import READ, documented, problem
 from ..responses import answer
 from ..schemas import responses
@@ -31,10 +31,10 @@ async def alive() -> Response:
     responses=documented(500, 503),
     summary="Whether requests can be served",
 )
-def ready(request: Request, parts: Reads) -> Response:
+def ready(request: Request, state: State) -> Response:
     """The database answers, and its schema is this program's."""
     try:
-        parts.registry.require_current()
+        state.registry.require_current()
     except LineageError as error:
         return problem(request, error)
     return answer({"status": "ready"})
@@ -46,10 +46,10 @@ def ready(request: Request, parts: Reads) -> Response:
     responses=READ,
     summary="Check the database: the file, the keys, the schema, the triggers",
 )
-def check(parts: Reads, caller: Annotated[Principal, needs(Scope.ADMIN)]) -> Response:
+def check(state: State, caller: Annotated[Principal, needs(Scope.ADMIN)]) -> Response:
     """Reads all of it."""
     caller.require_unbound()
-    return answer(parts.registry.check().to_json())
+    return answer(state.registry.check().to_json())
 
 
 @router.get(
@@ -58,7 +58,7 @@ def check(parts: Reads, caller: Annotated[Principal, needs(Scope.ADMIN)]) -> Res
     responses=READ | {200: {"content": {metrics.CONTENT_TYPE: {"schema": {"type": "string"}}}}},
     summary="Measures for Prometheus",
 )
-def measures(parts: Reads, caller: Annotated[Principal, needs(Scope.READ)]) -> Response:
+def measures(state: State, caller: Annotated[Principal, needs(Scope.READ)]) -> Response:
     """Requests, decisions by rule and outcome, slots by state, the database."""
     caller.require_unbound()
-    return Response(parts.metrics.text(), media_type=metrics.CONTENT_TYPE)
+    return Response(state.metrics.text(), media_type=metrics.CONTENT_TYPE)

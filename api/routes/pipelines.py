@@ -11,7 +11,7 @@ from lineage.contract.results import NamedPipeline
 from lineage.registry.access import Principal, Scope
 
 from .. import paging
-from ..dependencies import Reads, needs
+from ..dependencies import State, needs
 from ..problems import READ
 from ..responses import answer
 from ..schemas import responses
@@ -31,14 +31,14 @@ Reader = Annotated[Principal, needs(Scope.READ)]
 )
 def versions(
     pipeline: PipelinePath,
-    parts: Reads,
+    state: State,
     caller: Reader,
     limit: paging.Limit = 100,
     cursor: paging.Cursor = None,
 ) -> Response:
     """With their manifests."""
-    parts.require_pipeline(caller, pipeline)
-    found = [row.to_json() for row in parts.registry.pipeline_versions(pipeline)]
+    state.require_pipeline(caller, pipeline)
+    found = [row.to_json() for row in state.registry.pipeline_versions(pipeline)]
     return answer(paging.sliced("pipelines", found, cursor, limit))
 
 
@@ -48,10 +48,10 @@ def versions(
     responses=READ | {412: {"description": "The digest is not unique: give the BLAKE3."}},
     summary="A recorded pipeline version",
 )
-def version(pipeline: PipelinePath, digest: DigestPath, parts: Reads, caller: Reader) -> Response:
+def version(pipeline: PipelinePath, digest: DigestPath, state: State, caller: Reader) -> Response:
     """By its digest, its BLAKE3, or a unique beginning of either."""
-    parts.require_pipeline(caller, pipeline)
-    return answer(parts.registry.pipeline(NamedPipeline(pipeline, digest)).to_json())
+    state.require_pipeline(caller, pipeline)
+    return answer(state.registry.pipeline(NamedPipeline(pipeline, digest)).to_json())
 
 
 @router.get(
@@ -60,8 +60,8 @@ def version(pipeline: PipelinePath, digest: DigestPath, parts: Reads, caller: Re
     responses=READ | {412: {"description": "The digest is not unique: give the BLAKE3."}},
     summary="A recorded pipeline version, of whatever pipeline",
 )
-def any_version(digest: DigestPath, parts: Reads, caller: Reader) -> Response:
+def any_version(digest: DigestPath, state: State, caller: Reader) -> Response:
     """By its digest, its BLAKE3, or a unique beginning of either."""
-    found = parts.registry.pipeline(NamedPipeline(None, digest))
-    parts.require_pipeline(caller, found.name)
+    found = state.registry.pipeline(NamedPipeline(None, digest))
+    state.require_pipeline(caller, found.name)
     return answer(found.to_json())

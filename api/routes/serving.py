@@ -17,7 +17,7 @@ from lineage.contract.addresses import SLOT
 from lineage.registry.access import Principal, Scope
 
 from ..authentication import bearer
-from ..dependencies import Reads, needs, service
+from ..dependencies import State, needs, state_of
 from ..problems import READ
 from ..responses import answer
 from ..schemas import responses
@@ -39,16 +39,15 @@ class LookupRoute(APIRoute):
 
 async def answer_lookup(request: Request) -> Response:
     """Answer a look-up."""
-    parts = service(request)
-    lookups = parts.lookups
-    versions = await lookups.versions()
-    principal = await parts.gate.enter_at(request, versions)
+    state = state_of(request)
+    version = await state.serving_cache.version()
+    principal = await state.authenticator.authenticate_at(version, request)
     request.scope["lineage.actor"] = principal.name
     environment, model = request.path_params["env"], request.path_params["model"]
     principal.require(Scope.READ, environment=environment, models=(model,))
-    known = await lookups.find(environment, model, versions)
-    wanted = request.headers.get("if-none-match")
-    return known.unchanged if wanted is not None and _names(wanted, known.etag) else known.response
+    cached = await state.serving_cache.answer(environment, model, version)
+    seen = request.headers.get("if-none-match")
+    return cached.unchanged if seen is not None and _names(seen, cached.etag) else cached.response
 
 
 def look_up(
@@ -86,11 +85,11 @@ def past(
     env: EnvPath,
     model: ModelPath,
     at: Annotated[str, Query(max_length=40, examples=["2026-11-21T08:00:00Z"])],
-    parts: Reads,
+    state: State,
     _: Annotated[Principal, needs(Scope.READ)],
 ) -> Response:
     """From the history of events."""
-    return answer(parts.registry.serving(model, env, at=at).to_json())
+    return answer(state.registry.serving(model, env, at=at).to_json())
 
 
 def _names(header: str, etag: str) -> bool:

@@ -15,7 +15,7 @@ from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
-from ..dependencies import Call, Reads, call_of, needs, waiver_of
+from ..dependencies import Call, State, call_of, needs, waiver_of
 from ..problems import MOVE, READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
@@ -43,7 +43,7 @@ def guard(
     env: EnvPath,
     model: ModelPath,
     body: requests.GuardBody,
-    parts: Reads,
+    state: State,
     caller: Annotated[Principal, needs(Scope.READ)],
 ) -> Response:
     """The decision: every rule with its status, a sentence, details and a remedy."""
@@ -51,15 +51,15 @@ def guard(
     if body.pipeline is not None:
         found = codec.pipeline_from_json(body.pipeline.model_dump(), model)
         running = (
-            parts.registry.pipeline(found).version
+            state.registry.pipeline(found).version
             if isinstance(found, NamedPipeline)
             else found.version
         )
-        parts.require_pipeline(caller, found.name)
-    made = parts.registry.guard(
+        state.require_pipeline(caller, found.name)
+    made = state.registry.guard(
         str(Reference.from_selector(model, body.version)), env, running=running
     )
-    parts.metrics.decided([made])
+    state.metrics.decided([made])
     return answer(decisions.decision_to_json(made))
 
 
@@ -73,7 +73,7 @@ def promote(
     env: EnvPath,
     model: ModelPath,
     body: requests.PromoteBody,
-    parts: Reads,
+    state: State,
     call: Deploys,
     if_match: IfMatch = None,
 ) -> Response:
@@ -91,7 +91,7 @@ def promote(
             actor=call.principal.name,
         )
 
-    return _move(parts, call, act)
+    return _move(state, call, act)
 
 
 @router.post(
@@ -103,7 +103,7 @@ def promote(
 def rollback(
     env: EnvPath,
     model: ModelPath,
-    parts: Reads,
+    state: State,
     call: Deploys,
     body: requests.RollbackBody | None = None,
     if_match: IfMatch = None,
@@ -122,7 +122,7 @@ def rollback(
             actor=call.principal.name,
         )
 
-    return _move(parts, call, act)
+    return _move(state, call, act)
 
 
 @router.put(
@@ -135,7 +135,7 @@ def set_backup(
     env: EnvPath,
     model: ModelPath,
     body: requests.BackupBody,
-    parts: Reads,
+    state: State,
     call: Deploys,
     if_match: IfMatch = None,
 ) -> Response:
@@ -152,7 +152,7 @@ def set_backup(
             actor=call.principal.name,
         )
 
-    return _move(parts, call, act)
+    return _move(state, call, act)
 
 
 @router.get(
@@ -164,11 +164,11 @@ def set_backup(
 def candidates(
     env: EnvPath,
     model: ModelPath,
-    parts: Reads,
+    state: State,
     _: Annotated[Principal, needs(Scope.READ)],
 ) -> Response:
     """The best first; at most a hundred are looked at."""
-    found = parts.registry.backup_candidates(model, env)
+    found = state.registry.backup_candidates(model, env)
     return answer({"items": [one.to_json() for one in found]})
 
 
@@ -181,7 +181,7 @@ def candidates(
 def retire(
     env: EnvPath,
     model: ModelPath,
-    parts: Reads,
+    state: State,
     call: Deploys,
     body: requests.RetireBody | None = None,
     if_match: IfMatch = None,
@@ -194,7 +194,7 @@ def retire(
         actor = call.principal.name
         return registry.retire(model, env, reason=reason, expect_revision=expected, actor=actor)
 
-    return _move(parts, call, act)
+    return _move(state, call, act)
 
 
 def revision(if_match: str | None) -> int | None:
@@ -216,7 +216,7 @@ def revision(if_match: str | None) -> int | None:
     )
 
 
-def _move(parts: Reads, call: Call, act: Any) -> Response:  # noqa: ANN401 - a move
+def _move(state: State, call: Call, act: Any) -> Response:  # noqa: ANN401 - a move
     moved: list[Moved] = []
 
     def made(registry: Registry) -> tuple[int, Any, dict[str, str]]:
@@ -226,4 +226,4 @@ def _move(parts: Reads, call: Call, act: Any) -> Response:  # noqa: ANN401 - a m
         document = slot.to_json() | {"changed": done.changed, "move": done.to_whole_json()}
         return 200, document, {"ETag": f'"{slot.etag}"'}
 
-    return parts.once(call, made, lambda: moved[0].decisions if moved else ())
+    return state.once(call, made, lambda: moved[0].decisions if moved else ())

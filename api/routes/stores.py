@@ -12,7 +12,7 @@ from lineage.registry.registry import Registry
 from lineage.weights.copies import StoreAddress
 
 from .. import paging
-from ..dependencies import Call, Reads, call_of, needs
+from ..dependencies import Call, State, call_of, needs
 from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import components, responses
@@ -31,10 +31,10 @@ Reader = Annotated[Principal, needs(Scope.READ)]
     summary="The stores of weights, by name",
 )
 def stores(
-    parts: Reads, _: Reader, limit: paging.Limit = 100, cursor: paging.Cursor = None
+    state: State, _: Reader, limit: paging.Limit = 100, cursor: paging.Cursor = None
 ) -> Response:
     """Where they are, and nothing that opens them: each host brings its own credentials."""
-    return answer(paging.sliced("stores", parts.registry.stores(), cursor, limit))
+    return answer(paging.sliced("stores", state.registry.stores(), cursor, limit))
 
 
 @router.post(
@@ -45,7 +45,7 @@ def stores(
     summary="Record a store of weights",
 )
 def add_store(
-    body: components.StoreBody, parts: Reads, call: Annotated[Call, call_of(Scope.REGISTER)]
+    body: components.StoreBody, state: State, call: Annotated[Call, call_of(Scope.REGISTER)]
 ) -> Response:
     """The server never opens it."""
     address = StoreAddress(body.name, body.url, body.config)
@@ -54,7 +54,7 @@ def add_store(
         created = registry.add_store(address, actor=call.principal.name)
         return 201 if created else 200, address.to_json() | {"created": created}, {}
 
-    return parts.once(call, act)
+    return state.once(call, act)
 
 
 @router.get(
@@ -65,12 +65,12 @@ def add_store(
 )
 def copies_in(
     id: Annotated[str, Path(pattern=NAME)],  # noqa: A002 - the address says so
-    parts: Reads,
+    state: State,
     caller: Reader,
     limit: paging.Limit = 100,
     cursor: paging.Cursor = None,
 ) -> Response:
     """Each with its copy in this store alone. A token that is bound to models may not ask."""
     caller.require_unbound()
-    rows = [row.to_json() for row in parts.registry.copies_in(id)]
+    rows = [row.to_json() for row in state.registry.copies_in(id)]
     return answer(paging.sliced("store-weights", rows, cursor, limit))

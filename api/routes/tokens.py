@@ -13,7 +13,7 @@ from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
-from ..dependencies import Call, Reads, call_of, needs
+from ..dependencies import Call, State, call_of, needs
 from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
@@ -42,14 +42,14 @@ def principal(caller: Annotated[Principal, needs(Scope.READ)]) -> Response:
     summary="Every token without its secret, the newest first",
 )
 def tokens(
-    parts: Reads,
+    state: State,
     caller: Annotated[Principal, needs(Scope.ADMIN)],
     limit: paging.Limit = 100,
     cursor: paging.Cursor = None,
 ) -> Response:
     """Those that are revoked or over stay listed."""
     caller.require_unbound()
-    return answer(paging.sliced("tokens", parts.registry.tokens(), cursor, limit))
+    return answer(paging.sliced("tokens", state.registry.tokens(), cursor, limit))
 
 
 @router.post(
@@ -59,7 +59,7 @@ def tokens(
     responses=WRITE,
     summary="Make a token",
 )
-def create(body: requests.TokenBody, parts: Reads, call: Administers) -> Response:
+def create(body: requests.TokenBody, state: State, call: Administers) -> Response:
     """The secret is shown once. An `Idempotency-Key` is not taken: its answer would be kept."""
     call.principal.require_unbound()
     until = timestamps.parse_time(body.expires_at) if body.expires_at is not None else None
@@ -70,7 +70,7 @@ def create(body: requests.TokenBody, parts: Reads, call: Administers) -> Respons
         tuple(body.models) if body.models is not None else None,
         until,
     )
-    made = parts.registry.create_token(new, actor=call.principal.name)
+    made = state.registry.create_token(new, actor=call.principal.name)
     return answer(made, 201, {"Cache-Control": "no-store"})
 
 
@@ -82,7 +82,7 @@ def create(body: requests.TokenBody, parts: Reads, call: Administers) -> Respons
 )
 def revoke(
     id: Annotated[str, Path(pattern=r"^[a-z2-7]{12}$")],  # noqa: A002 - the address says so
-    parts: Reads,
+    state: State,
     call: Administers,
 ) -> Response:
     """It opens nothing from now on, on every server."""
@@ -91,4 +91,4 @@ def revoke(
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         return 200, registry.revoke_token(id, actor=call.principal.name), {}
 
-    return parts.once(call, act)
+    return state.once(call, act)

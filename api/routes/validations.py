@@ -13,7 +13,7 @@ from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
-from ..dependencies import Call, Reads, call_of, needs, version_named
+from ..dependencies import Call, State, call_of, needs, version_named
 from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
@@ -31,9 +31,9 @@ Reader = Annotated[Principal, needs(Scope.READ)]
     responses=READ,
     summary="The newest verdict for each pipeline version",
 )
-def verdicts(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) -> Response:
+def verdicts(model: ModelPath, n: VersionPath, state: State, caller: Reader) -> Response:
     """The newest of them last: what the guard looks at."""
-    found = parts.registry.verdicts(version_named(caller, model, n))
+    found = state.registry.verdicts(version_named(caller, model, n))
     return answer({"items": [decisions.validation_to_json(validation) for validation in found]})
 
 
@@ -46,13 +46,13 @@ def verdicts(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) -> 
 def validations(
     model: ModelPath,
     n: VersionPath,
-    parts: Reads,
+    state: State,
     caller: Reader,
     limit: paging.Limit = 100,
     cursor: paging.Cursor = None,
 ) -> Response:
     """With the metrics, and what each requirement came to."""
-    found = parts.registry.validations(version_named(caller, model, n))
+    found = state.registry.validations(version_named(caller, model, n))
     return answer(paging.sliced("validations", found, cursor, limit))
 
 
@@ -67,7 +67,7 @@ def validate(
     model: ModelPath,
     n: VersionPath,
     body: requests.ValidationBody,
-    parts: Reads,
+    state: State,
     call: Annotated[Call, call_of(Scope.VALIDATE)],
 ) -> Response:
     """The requirements are evaluated here, on the metrics that come with them."""
@@ -99,7 +99,7 @@ def validate(
             )
         return 201, document, {}
 
-    return parts.once(call, act)
+    return state.once(call, act)
 
 
 @router.get(
@@ -111,13 +111,13 @@ def validate(
 def approvals(
     model: ModelPath,
     n: VersionPath,
-    parts: Reads,
+    state: State,
     caller: Reader,
     limit: paging.Limit = 100,
     cursor: paging.Cursor = None,
 ) -> Response:
     """By whom, for which environment, on which pipeline version."""
-    found = parts.registry.approvals(version_named(caller, model, n))
+    found = state.registry.approvals(version_named(caller, model, n))
     return answer(paging.sliced("approvals", found, cursor, limit))
 
 
@@ -132,7 +132,7 @@ def approve(
     model: ModelPath,
     n: VersionPath,
     body: requests.ApprovalBody,
-    parts: Reads,
+    state: State,
     call: Annotated[Call, call_of(Scope.APPROVE)],
 ) -> Response:
     """In the name of the token's holder, who must not be who registered it."""
@@ -142,4 +142,4 @@ def approve(
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         return 201, registry.approve(named, body.environment, actor=call.principal.name), {}
 
-    return parts.once(call, act)
+    return state.once(call, act)

@@ -14,7 +14,7 @@ from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
-from ..dependencies import Call, Reads, call_of, needs, version_named
+from ..dependencies import Call, State, call_of, needs, version_named
 from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
@@ -34,14 +34,14 @@ Reader = Annotated[Principal, needs(Scope.READ)]
 )
 def versions(
     model: ModelPath,
-    parts: Reads,
+    state: State,
     _: Reader,
     limit: paging.Limit = 100,
     cursor: paging.Cursor = None,
 ) -> Response:
     """Each in the shape of a registration."""
     before = paging.number("versions", cursor)
-    found = parts.registry.versions(model, before=before, limit=limit + 1)
+    found = state.registry.versions(model, before=before, limit=limit + 1)
     rows = [row.to_json() for row in found]
     return answer(paging.page("versions", rows, limit, lambda row: row["version"]))
 
@@ -57,7 +57,7 @@ def versions(
 def register(
     model: ModelPath,
     body: requests.VersionBody,
-    parts: Reads,
+    state: State,
     call: Annotated[Call, call_of(Scope.REGISTER)],
 ) -> Response:
     """The one that already holds this tuple, if there is one: `created` is false then.
@@ -80,7 +80,7 @@ def register(
         place = addresses.version(Reference(model, number=done.version))
         return 201 if done.created else 200, done.to_json(), {"Location": place}
 
-    return parts.once(call, act)
+    return state.once(call, act)
 
 
 @router.get(
@@ -89,9 +89,9 @@ def register(
     responses=READ,
     summary="All that is recorded of a version",
 )
-def version(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) -> Response:
+def version(model: ModelPath, n: VersionPath, state: State, caller: Reader) -> Response:
     """With its components and its validations."""
-    return answer(parts.registry.show(version_named(caller, model, n)))
+    return answer(state.registry.show(version_named(caller, model, n)))
 
 
 @router.get(
@@ -100,9 +100,9 @@ def version(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) -> R
     responses=READ,
     summary="The pipeline version that a version was registered with",
 )
-def pipeline_of(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) -> Response:
+def pipeline_of(model: ModelPath, n: VersionPath, state: State, caller: Reader) -> Response:
     """With its manifest."""
-    return answer(parts.registry.pipeline_of(version_named(caller, model, n)).to_json())
+    return answer(state.registry.pipeline_of(version_named(caller, model, n)).to_json())
 
 
 @router.post(
@@ -116,7 +116,7 @@ def record_weights(
     model: ModelPath,
     n: VersionPath,
     body: requests.WeightsCheckBody,
-    parts: Reads,
+    state: State,
     call: Annotated[Call, call_of(Scope.VALIDATE)],
 ) -> Response:
     """The newest look counts for the rule `weights-intact`."""
@@ -127,4 +127,4 @@ def record_weights(
         ref = registry.record_weights(named, body.state, body.place, actor=actor)
         return 201, {"ref": ref, "state": body.state, "place": body.place}, {}
 
-    return parts.once(call, act)
+    return state.once(call, act)

@@ -14,7 +14,7 @@ from lineage.registry.registry import Registry
 from lineage.weights.copies import Look, NewCopy
 
 from .. import paging
-from ..dependencies import Call, Reads, call_of, needs, version_named
+from ..dependencies import Call, State, call_of, needs, version_named
 from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import components, requests, responses
@@ -33,10 +33,10 @@ Reader = Annotated[Principal, needs(Scope.READ)]
     summary="The copies of weights, whichever version they were stored for",
 )
 def copies_of(
-    digest: Annotated[str, Path(pattern=r"^blake3:[0-9a-f]{64}$")], parts: Reads, caller: Reader
+    digest: Annotated[str, Path(pattern=r"^blake3:[0-9a-f]{64}$")], state: State, caller: Reader
 ) -> Response:
     """One for each store; none for a token that is bound to models."""
-    found = () if caller.models is not None else parts.registry.copies_of(Digest(digest))
+    found = () if caller.models is not None else state.registry.copies_of(Digest(digest))
     return answer({"items": [copy.to_json() for copy in found]})
 
 
@@ -47,7 +47,7 @@ def copies_of(
     summary="The copies of weights that nothing can need any more",
 )
 def unneeded(
-    parts: Reads,
+    state: State,
     caller: Reader,
     keep_last: Annotated[KeepLast, Query()] = 3,
     keep_days: Annotated[KeepDays, Query()] = 30,
@@ -56,7 +56,7 @@ def unneeded(
 ) -> Response:
     """Nothing that serves, stands by or could, nor what those were made from."""
     caller.require_unbound()
-    rows = parts.registry.unneeded(Keeping(keep_last, keep_days))
+    rows = state.registry.unneeded(Keeping(keep_last, keep_days))
     return answer(paging.sliced("unneeded", rows, cursor, limit))
 
 
@@ -66,9 +66,9 @@ def unneeded(
     responses=READ,
     summary="The weights of a version, and where there are copies of them",
 )
-def weights(model: ModelPath, n: VersionPath, parts: Reads, caller: Reader) -> Response:
+def weights(model: ModelPath, n: VersionPath, state: State, caller: Reader) -> Response:
     """All that a host needs to fetch them, but for its own credentials."""
-    return answer(parts.registry.stored(version_named(caller, model, n)).to_json())
+    return answer(state.registry.stored(version_named(caller, model, n)).to_json())
 
 
 @router.post(
@@ -82,7 +82,7 @@ def add_copy(
     model: ModelPath,
     n: VersionPath,
     body: components.CopyBody,
-    parts: Reads,
+    state: State,
     call: Annotated[Call, call_of(Scope.REGISTER)],
 ) -> Response:
     """Whoever says so has read every byte back from there."""
@@ -92,7 +92,7 @@ def add_copy(
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         return 201, registry.add_copy(named, copy, actor=call.principal.name).to_json(), {}
 
-    return parts.once(call, act)
+    return state.once(call, act)
 
 
 @router.post(
@@ -106,7 +106,7 @@ def record_looks(
     model: ModelPath,
     n: VersionPath,
     body: requests.LooksBody,
-    parts: Reads,
+    state: State,
     call: Annotated[Call, call_of(Scope.VALIDATE)],
 ) -> Response:
     """The newest look at each copy counts, for the guard and for whether a backup is ready."""
@@ -120,7 +120,7 @@ def record_looks(
         done = registry.record_looks(named, looks, backup_in=body.backup_in, actor=actor)
         return 201, done.to_json(), {}
 
-    return parts.once(call, act)
+    return state.once(call, act)
 
 
 @router.post(
@@ -134,7 +134,7 @@ def remove_copy(
     model: ModelPath,
     n: VersionPath,
     body: requests.RemovalBody,
-    parts: Reads,
+    state: State,
     call: Annotated[Call, call_of(Scope.ADMIN)],
 ) -> Response:
     """Whoever says so takes the bytes away, within ten minutes; the version's row stays."""
@@ -145,4 +145,4 @@ def remove_copy(
         actor = call.principal.name
         return 201, registry.remove_copy(named, body.store, keeping, actor=actor), {}
 
-    return parts.once(call, act)
+    return state.once(call, act)
