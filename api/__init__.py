@@ -1,1 +1,1 @@
-"""The registry over HTTP: parse, call one service method, answer. No rules of its own."""
+"""The registry over HTTP: parse, call one registry method, answer. No rules of its own."""

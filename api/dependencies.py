@@ -116,7 +116,7 @@ async def _state(request: Request) -> AppState:
 def needs(scope: Scope) -> Any:  # noqa: ANN401 - what FastAPI takes as a dependency
     """The one who asks, if a scope is held for the environment and the model in the address."""
 
-    async def entered(
+    async def principal_of(
         request: Request,
         _: Annotated[object, Security(bearer)],
     ) -> Principal:
@@ -127,14 +127,14 @@ def needs(scope: Scope) -> Any:  # noqa: ANN401 - what FastAPI takes as a depend
         principal.require(scope, environment=names.get("env"), models=[model] if model else [])
         return principal
 
-    return Depends(entered)
+    return Depends(principal_of)
 
 
 def call_of(scope: Scope) -> Any:  # noqa: ANN401 - what FastAPI takes as a dependency
     """A write, with what tells it from others; the body is read into the fingerprint."""
     entered = needs(scope)
 
-    async def made(
+    async def call(
         request: Request,
         principal: Principal = entered,
         idempotency_key: Annotated[
@@ -156,7 +156,7 @@ def call_of(scope: Scope) -> Any:  # noqa: ANN401 - what FastAPI takes as a depe
         fingerprint = blake3(head + b"\n" + body).hexdigest()
         return Call(principal, idempotency_key, fingerprint)
 
-    return Depends(made)
+    return Depends(call)
 
 
 def version_named(caller: Principal, model: str, selector: str) -> str:

@@ -1,4 +1,4 @@
-"""Prometheus metrics: requests, decisions, slots, the database."""
+"""Prometheus metrics: count requests and decisions, tell the state of slots and the database."""
 
 from __future__ import annotations
 
@@ -118,24 +118,24 @@ class _State(Collector):
         slots = GaugeMetricFamily(
             "lineage_slots", "Slots by their state.", labels=["environment", "state"]
         )
-        found: list[Serving] = []
+        serving: list[Serving] = []
         observed: list[dict[str, Any]] = []
         try:
-            found = self._registry.all_serving()
+            serving = self._registry.all_serving()
             observed = self._registry.observed()
         except LineageError:
             up.add_metric([], 0)
         else:
             up.add_metric([], 1)
-        for (environment, state), count in sorted(Count(_states(found)).items()):
+        for (environment, state), count in sorted(Count(_states(serving)).items()):
             slots.add_metric([environment, state], count)
         yield up
         yield slots
-        yield from _backups(found)
+        yield from _backups(serving)
         yield from _observed(observed)
 
 
-def _backups(found: Iterable[Serving]) -> Iterator[GaugeMetricFamily]:
+def _backups(slots: Iterable[Serving]) -> Iterator[GaugeMetricFamily]:
     """For each slot that serves: whether a backup could take over, and when that was looked at."""
     ready = GaugeMetricFamily(
         "lineage_backup_ready",
@@ -147,7 +147,7 @@ def _backups(found: Iterable[Serving]) -> Iterator[GaugeMetricFamily]:
         "When somebody last looked into a store for the backup.",
         labels=_SLOT,
     )
-    for slot in found:
+    for slot in slots:
         if slot.serving is None:
             continue
         labels = [slot.environment, slot.model]
@@ -159,7 +159,7 @@ def _backups(found: Iterable[Serving]) -> Iterator[GaugeMetricFamily]:
     yield checked
 
 
-def _observed(found: Iterable[dict[str, Any]]) -> Iterator[GaugeMetricFamily]:
+def _observed(rows: Iterable[dict[str, Any]]) -> Iterator[GaugeMetricFamily]:
     """For each slot that was reported of: its instances by their state, never by their name."""
     instances = GaugeMetricFamily(
         "lineage_observed_instances",
@@ -171,7 +171,7 @@ def _observed(found: Iterable[dict[str, Any]]) -> Iterator[GaugeMetricFamily]:
         "For how long the instance that lags most has done so.",
         labels=_SLOT,
     )
-    for row in found:
+    for row in rows:
         labels = [row["environment"], row["model"]]
         for state in STATES:
             instances.add_metric([*labels, state], row[state.replace("-", "_")])
@@ -180,9 +180,9 @@ def _observed(found: Iterable[dict[str, Any]]) -> Iterator[GaugeMetricFamily]:
     yield lag
 
 
-def _states(found: Iterable[Serving]) -> Iterator[tuple[str, str]]:
+def _states(slots: Iterable[Serving]) -> Iterator[tuple[str, str]]:
     """Each state that each slot is in: several may hold at once, but for ``empty``."""
-    for slot in found:
+    for slot in slots:
         if slot.serving is None:
             yield slot.environment, "empty"
             continue

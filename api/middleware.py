@@ -1,4 +1,4 @@
-"""What every request passes: its id, the bounds of its body, its measure, its line in the log."""
+"""The boundary of the application: gives a request its id, bounds its body, measures and logs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens of CI services (OpenID Connect): accepted by configured issuer, audience and claims.
+"""Tokens of CI services (OpenID Connect): verify them by configured issuer, audience and claims.
 
 Only the addresses of configured issuers are ever fetched; what a token names (``jku``, ``x5u``, an
 unknown ``iss``) is not.
@@ -89,11 +89,11 @@ def read(path: Path | None) -> tuple[Trust, ...]:
             f"{path} is not a valid list of issuers: {first_problem(error)}.",
             remedy="See docs/guides/server.md.",
         ) from None
-    for one in trusted:
-        check_scopes(one.scopes)
-        for name in one.environments or ():
+    for trust in trusted:
+        check_scopes(trust.scopes)
+        for name in trust.environments or ():
             check_environment_name(name)
-        for name in one.models or ():
+        for name in trust.models or ():
             check_name("model", name)
     return trusted
 
@@ -103,7 +103,7 @@ class Issuers:
 
     def __init__(self, trusted: Sequence[Trust]) -> None:
         self._trusted = tuple(trusted)
-        self._keys = {one.issuer: _Keys(one.issuer) for one in trusted}
+        self._keys = {trust.issuer: _Keys(trust.issuer) for trust in trusted}
 
     def authenticate(self, token: str) -> Principal:
         """The one whom a token speaks of.
@@ -113,7 +113,7 @@ class Issuers:
                 its claims are not those that are asked for.
             RegistryUnreachable: the issuer's keys cannot be fetched.
         """
-        candidates = [one for one in self._trusted if one.issuer == _claimed_issuer(token)]
+        candidates = [trust for trust in self._trusted if trust.issuer == _claimed_issuer(token)]
         if not candidates:
             raise _refused("its issuer is not one that this server trusts")
         key = self._keys[candidates[0].issuer].key_of(token)
@@ -185,14 +185,14 @@ class _Keys:
 
 
 def _usable(keys: Sequence[Mapping[str, Any]]) -> dict[str, jwt.PyJWK]:
-    found = {}
+    usable = {}
     for key in keys:
         if key.get("kty") in ("RSA", "EC", "OKP") and key.get("use", "sig") == "sig":
             try:
-                found[str(key["kid"])] = jwt.PyJWK(dict(key))
+                usable[str(key["kid"])] = jwt.PyJWK(dict(key))
             except (jwt.PyJWTError, KeyError, ValueError):
                 continue
-    return found
+    return usable
 
 
 def _get(client: httpx.Client, url: str) -> dict[str, Any]:

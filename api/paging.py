@@ -1,4 +1,4 @@
-"""Lists by pages: an opaque cursor says where the next one begins."""
+"""Pages of lists: cut them, and write and read the cursor that says where the next one begins."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def decode(kind: str, cursor: str | None) -> str | None:
         text = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
         text = ""
-    found, _, place = text.partition(":")
-    if found != kind or not place:
+    of, _, place = text.partition(":")
+    if of != kind or not place:
         raise unknown()
     return place
 
@@ -61,13 +61,13 @@ def number(kind: str, cursor: str | None) -> int | None:
 
 def page(
     kind: str,
-    found: Sequence[dict[str, Any]],
+    rows: Sequence[dict[str, Any]],
     limit: int,
     place: Callable[[dict[str, Any]], object],
 ) -> dict[str, Any]:
-    """One page of what was found with a limit of one more."""
-    items = list(found[:limit])
-    more = len(found) > limit
+    """One page of rows that were read with a limit of one more."""
+    items = list(rows[:limit])
+    more = len(rows) > limit
     return {"items": items, "next": encode(kind, place(items[-1])) if more else None}
 
 

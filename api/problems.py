@@ -1,4 +1,4 @@
-"""Every error as RFC 9457 ``application/problem+json``, and how the documentation lists them."""
+"""Problems (RFC 9457): answer every error as ``application/problem+json``, and document them."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ MOVE: Final = WRITE | documented(409)
 
 def install(app: FastAPI) -> None:
     """Let every error of the application become a problem."""
-    app.add_exception_handler(LineageError, _of_ours)
+    app.add_exception_handler(LineageError, _lineage_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
 
@@ -146,7 +146,7 @@ def _response(
     return Response(body, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
-async def _of_ours(request: Request, error: Exception) -> Response:
+async def _lineage_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, LineageError)  # noqa: S101 - registered for it
     if error.http_status >= 500:
         logger.warning("%s %s", error, error.remedy)
@@ -156,8 +156,8 @@ async def _of_ours(request: Request, error: Exception) -> Response:
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
     errors = [
-        {"place": ".".join(str(part) for part in one["loc"])[:200], "message": one["msg"][:200]}
-        for one in error.errors()[:20]
+        {"place": ".".join(str(part) for part in wrong["loc"])[:200], "message": wrong["msg"][:200]}
+        for wrong in error.errors()[:20]
     ]
     first = errors[0] if errors else {"place": "the request", "message": "it is not valid"}
     return _response(
@@ -173,8 +173,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
     status = error.status_code
-    known = ("http-error", str(error.detail), "See /openapi.json.")
-    code, detail, remedy = _HTTP.get(status, known)
+    other = ("http-error", str(error.detail), "See /openapi.json.")
+    code, detail, remedy = _HTTP.get(status, other)
     headers = {"Allow": _allowed(request)} if status == 405 else error.headers
     return _response(request, status, code, detail, remedy, headers)
 

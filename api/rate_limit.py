@@ -1,4 +1,4 @@
-"""A rate limit: how many tokens that are none an address may try."""
+"""A rate limit: bounds how many tokens that are not valid an address may try."""
 
 from __future__ import annotations
 

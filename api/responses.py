@@ -1,4 +1,4 @@
-"""Responses: JSON that is written once, and what all of them share."""
+"""Responses: answer with a document, or with JSON that is written already."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server is told when it starts: environment variables, all of them ``LINEAGE_…``."""
+"""Settings of a server: read what it is told when it starts, in variables named ``LINEAGE_…``."""
 
 from __future__ import annotations
 

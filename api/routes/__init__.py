@@ -1,1 +1,1 @@
-"""The addresses, a module for each noun."""
+"""The routes, a module for each noun: parse, call one registry method, answer."""

@@ -1,4 +1,4 @@
-"""Environments, and the pipelines that run in them."""
+"""Environments: create, declare and show them, and record which pipelines run in them."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def environments(
     state: State, caller: Reader, limit: paging.Limit = 100, cursor: paging.Cursor = None
 ) -> Response:
     """Each with its policy, its deployments and its slots. A bound token sees only its own."""
-    found = [
-        _open(caller, one)
-        for one in state.registry.environments()
-        if caller.sees_environment(one["name"])
+    shown = [
+        _open(caller, environment)
+        for environment in state.registry.environments()
+        if caller.sees_environment(environment["name"])
     ]
-    return answer(paging.sliced("environments", found, cursor, limit))
+    return answer(paging.sliced("environments", shown, cursor, limit))
 
 
 @router.post(
@@ -81,15 +81,15 @@ def create(body: requests.EnvironmentBody, state: State, call: Administers) -> R
 )
 def apply(body: requests.ApplyBody, state: State, call: Administers) -> Response:
     """With `dry_run`, only the plan."""
-    for one in body.environments:
-        call.principal.require(Scope.ADMIN, environment=one.name)
+    for declaration in body.environments:
+        call.principal.require(Scope.ADMIN, environment=declaration.name)
     declared = [
         DeclaredEnvironment(
-            one.name,
-            policy_of(one.policy.model_dump()),
-            EnvironmentKind(one.kind) if one.kind is not None else None,
+            declaration.name,
+            policy_of(declaration.policy.model_dump()),
+            EnvironmentKind(declaration.kind) if declaration.kind is not None else None,
         )
-        for one in body.environments
+        for declaration in body.environments
     ]
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
@@ -177,7 +177,7 @@ def _release(
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         try:
-            done = registry.release(
+            result = registry.release(
                 env,
                 target,
                 references,
@@ -188,12 +188,12 @@ def _release(
                 actor=call.principal.name,
             )
         except GuardRefused as refused:
-            touched = [made.model for made in refused.decisions]
+            touched = [decision.model for decision in refused.decisions]
             call.principal.require(Scope.DEPLOY, models=touched)
             raise
-        call.principal.require(Scope.DEPLOY, models=[step.model for step in done.steps])
-        moved.append(done)
-        return 200, done.to_whole_json() | {"dry_run": body.dry_run}, {}
+        call.principal.require(Scope.DEPLOY, models=[step.model for step in result.steps])
+        moved.append(result)
+        return 200, result.to_whole_json() | {"dry_run": body.dry_run}, {}
 
     if body.dry_run:
         return answer(act(state.registry)[1])

@@ -1,4 +1,4 @@
-"""The history, and what was made from what."""
+"""The history: list its events, prove its chain, and follow what was made from what."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def events(
     """
     caller.require_unbound()
     if order == "newest":
-        found = state.registry.history(subject, before=after, limit=limit + 1)
+        events = state.registry.history(subject, before=after, limit=limit + 1)
     else:
-        found = state.registry.events(after=after or 0, subject=subject, limit=limit + 1)
-    following = found[limit - 1]["seq"] if len(found) > limit else None
-    return answer({"items": found[:limit], "next": following})
+        events = state.registry.events(after=after or 0, subject=subject, limit=limit + 1)
+    following = events[limit - 1]["seq"] if len(events) > limit else None
+    return answer({"items": events[:limit], "next": following})
 
 
 @router.get(

@@ -30,8 +30,8 @@ def models(
 ) -> Response:
     """Each with its newest version. A bound token sees only its own."""
     after = paging.decode("models", cursor) or ""
-    found = state.registry.models(after=after, limit=limit + 1, among=caller.models)
-    return answer(paging.page("models", found, limit, lambda row: row["name"]))
+    rows = state.registry.models(after=after, limit=limit + 1, among=caller.models)
+    return answer(paging.page("models", rows, limit, lambda row: row["name"]))
 
 
 @router.post(

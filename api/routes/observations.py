@@ -65,8 +65,8 @@ def observations(
     cursor: paging.Cursor = None,
 ) -> Response:
     """By instance; `state` tells what it is beside what the registry declares."""
-    found = state.registry.observations(model, env)
-    return answer(paging.sliced("observations", found, cursor, limit))
+    reports = state.registry.observations(model, env)
+    return answer(paging.sliced("observations", reports, cursor, limit))
 
 
 @router.get(

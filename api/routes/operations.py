@@ -1,4 +1,4 @@
-"""Whether the server lives, whether it is ready, and its measures."""
+"""Operations: tell whether the server lives and is ready, check the database, give the metrics."""
 
 from __future__ import annotations
 

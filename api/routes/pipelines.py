@@ -1,4 +1,4 @@
-"""Recorded pipeline versions."""
+"""Pipelines: show and list their recorded versions."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def versions(
 ) -> Response:
     """With their manifests."""
     state.require_pipeline(caller, pipeline)
-    found = [row.to_json() for row in state.registry.pipeline_versions(pipeline)]
-    return answer(paging.sliced("pipelines", found, cursor, limit))
+    rows = [version.to_json() for version in state.registry.pipeline_versions(pipeline)]
+    return answer(paging.sliced("pipelines", rows, cursor, limit))
 
 
 @router.get(
@@ -62,6 +62,6 @@ def version(pipeline: PipelinePath, digest: DigestPath, state: State, caller: Re
 )
 def any_version(digest: DigestPath, state: State, caller: Reader) -> Response:
     """By its digest, its BLAKE3, or a unique beginning of either."""
-    found = state.registry.pipeline(NamedPipeline(None, digest))
-    state.require_pipeline(caller, found.name)
-    return answer(found.to_json())
+    recorded = state.registry.pipeline(NamedPipeline(None, digest))
+    state.require_pipeline(caller, recorded.name)
+    return answer(recorded.to_json())

@@ -1,4 +1,4 @@
-"""What serves in a slot: the look-up that every serving host asks, and the same for a past moment.
+"""What serves in a slot: answer the look-up of every serving host, and the same for a past moment.
 
 The look-up is in the way of every host, so it goes past FastAPI's own handling of parameters: its
 route calls :func:`answer_lookup`, and :func:`look_up` is what the documentation shows of it.

@@ -49,18 +49,18 @@ def guard(
     """The decision: every rule with its status, a sentence, details and a remedy."""
     running = None
     if body.pipeline is not None:
-        found = codec.pipeline_from_json(body.pipeline.model_dump(), model)
+        named = codec.pipeline_from_json(body.pipeline.model_dump(), model)
         running = (
-            state.registry.pipeline(found).version
-            if isinstance(found, NamedPipeline)
-            else found.version
+            state.registry.pipeline(named).version
+            if isinstance(named, NamedPipeline)
+            else named.version
         )
-        state.require_pipeline(caller, found.name)
-    made = state.registry.guard(
+        state.require_pipeline(caller, named.name)
+    decision = state.registry.guard(
         str(Reference.from_selector(model, body.version)), env, running=running
     )
-    state.metrics.decided([made])
-    return answer(decisions.decision_to_json(made))
+    state.metrics.decided([decision])
+    return answer(decisions.decision_to_json(decision))
 
 
 @router.post(
@@ -168,8 +168,8 @@ def candidates(
     _: Annotated[Principal, needs(Scope.READ)],
 ) -> Response:
     """The best first; at most a hundred are looked at."""
-    found = state.registry.backup_candidates(model, env)
-    return answer({"items": [one.to_json() for one in found]})
+    versions = state.registry.backup_candidates(model, env)
+    return answer({"items": [version.to_json() for version in versions]})
 
 
 @router.post(
@@ -206,9 +206,9 @@ def revision(if_match: str | None) -> int | None:
     """
     if if_match is None or if_match.strip() == "*":
         return None
-    found = _ETAG.fullmatch(if_match.strip())
-    if found is not None:
-        return int(found[1])
+    etag = _ETAG.fullmatch(if_match.strip())
+    if etag is not None:
+        return int(etag[1])
     if if_match.strip().startswith("W/"):
         raise Conflict("A weak ETag guards no write.", remedy="Give the slot's own ETag.")
     raise UsageError(
@@ -219,11 +219,11 @@ def revision(if_match: str | None) -> int | None:
 def _move(state: State, call: Call, act: Any) -> Response:  # noqa: ANN401 - a move
     moved: list[Moved] = []
 
-    def made(registry: Registry) -> tuple[int, Any, dict[str, str]]:
-        done: Moved = act(registry)
-        moved.append(done)
-        slot = done.slots[0]
-        document = slot.to_json() | {"changed": done.changed, "move": done.to_whole_json()}
+    def move(registry: Registry) -> tuple[int, Any, dict[str, str]]:
+        result: Moved = act(registry)
+        moved.append(result)
+        slot = result.slots[0]
+        document = slot.to_json() | {"changed": result.changed, "move": result.to_whole_json()}
         return 200, document, {"ETag": f'"{slot.etag}"'}
 
-    return state.once(call, made, lambda: moved[0].decisions if moved else ())
+    return state.once(call, move, lambda: moved[0].decisions if moved else ())

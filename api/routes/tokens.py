@@ -1,4 +1,4 @@
-"""Tokens, and who asks."""
+"""Tokens: make, list and revoke them, and tell who asks."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def create(body: requests.TokenBody, state: State, call: Administers) -> Respons
         tuple(body.models) if body.models is not None else None,
         until,
     )
-    made = state.registry.create_token(new, actor=call.principal.name)
-    return answer(made, 201, {"Cache-Control": "no-store"})
+    token = state.registry.create_token(new, actor=call.principal.name)
+    return answer(token, 201, {"Cache-Control": "no-store"})
 
 
 @router.delete(

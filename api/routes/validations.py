@@ -1,4 +1,4 @@
-"""What is said about a version: its validations and its approvals. Record them, list them."""
+"""Validations and approvals of a version: record them, and list them."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ Reader = Annotated[Principal, needs(Scope.READ)]
 )
 def verdicts(model: ModelPath, n: VersionPath, state: State, caller: Reader) -> Response:
     """The newest of them last: what the guard looks at."""
-    found = state.registry.verdicts(version_named(caller, model, n))
-    return answer({"items": [decisions.validation_to_json(validation) for validation in found]})
+    newest = state.registry.verdicts(version_named(caller, model, n))
+    return answer({"items": [decisions.validation_to_json(validation) for validation in newest]})
 
 
 @router.get(
@@ -52,8 +52,8 @@ def validations(
     cursor: paging.Cursor = None,
 ) -> Response:
     """With the metrics, and what each requirement came to."""
-    found = state.registry.validations(version_named(caller, model, n))
-    return answer(paging.sliced("validations", found, cursor, limit))
+    rows = state.registry.validations(version_named(caller, model, n))
+    return answer(paging.sliced("validations", rows, cursor, limit))
 
 
 @router.post(
@@ -117,8 +117,8 @@ def approvals(
     cursor: paging.Cursor = None,
 ) -> Response:
     """By whom, for which environment, on which pipeline version."""
-    found = state.registry.approvals(version_named(caller, model, n))
-    return answer(paging.sliced("approvals", found, cursor, limit))
+    rows = state.registry.approvals(version_named(caller, model, n))
+    return answer(paging.sliced("approvals", rows, cursor, limit))
 
 
 @router.post(

@@ -41,8 +41,8 @@ def versions(
 ) -> Response:
     """Each in the shape of a registration."""
     before = paging.number("versions", cursor)
-    found = state.registry.versions(model, before=before, limit=limit + 1)
-    rows = [row.to_json() for row in found]
+    registered = state.registry.versions(model, before=before, limit=limit + 1)
+    rows = [version.to_json() for version in registered]
     return answer(paging.page("versions", rows, limit, lambda row: row["version"]))
 
 
@@ -69,7 +69,7 @@ def register(
         call.principal.require(Scope.REGISTER, models=[Reference.parse(body.parent).model])
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
-        done = registry.register(
+        registered = registry.register(
             model,
             captured,
             kind=Kind(body.kind),
@@ -77,8 +77,8 @@ def register(
             run=body.run,
             actor=call.principal.name,
         )
-        place = addresses.version(Reference(model, number=done.version))
-        return 201 if done.created else 200, done.to_json(), {"Location": place}
+        place = addresses.version(Reference(model, number=registered.version))
+        return 201 if registered.created else 200, registered.to_json(), {"Location": place}
 
     return state.once(call, act)
 

@@ -36,8 +36,8 @@ def copies_of(
     digest: Annotated[str, Path(pattern=r"^blake3:[0-9a-f]{64}$")], state: State, caller: Reader
 ) -> Response:
     """One for each store; none for a token that is bound to models."""
-    found = () if caller.models is not None else state.registry.copies_of(Digest(digest))
-    return answer({"items": [copy.to_json() for copy in found]})
+    copies = () if caller.models is not None else state.registry.copies_of(Digest(digest))
+    return answer({"items": [copy.to_json() for copy in copies]})
 
 
 @router.get(
@@ -117,8 +117,8 @@ def record_looks(
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         actor = call.principal.name
-        done = registry.record_looks(named, looks, backup_in=body.backup_in, actor=actor)
-        return 201, done.to_json(), {}
+        stored = registry.record_looks(named, looks, backup_in=body.backup_in, actor=actor)
+        return 201, stored.to_json(), {}
 
     return state.once(call, act)
 

@@ -1,4 +1,4 @@
-"""What requests bring of a version: its components, its pipeline, and where its weights are."""
+"""Parts of request bodies: describe a version's components, its pipeline, its weights' copies."""
 
 from __future__ import annotations
 

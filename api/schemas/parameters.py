@@ -1,4 +1,4 @@
-"""What stands in addresses and bodies: names, digests, selectors, and the forms they have."""
+"""Parameters: describe the names, digests and selectors that stand in addresses and bodies."""
 
 from __future__ import annotations
 

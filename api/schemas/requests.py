@@ -1,4 +1,4 @@
-"""What requests bring: nothing that is not known, nothing of a wrong type."""
+"""Bodies of requests: describe what they bring, and refuse what is not known or of a wrong type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is answered, for the documentation: the shapes are the design's (§7)."""
+"""Bodies of responses: describe for the documentation what is answered (design §7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is to be captured, and what was."""
+"""Captures: say what a version is to be captured from, and hold what was captured. Pure."""
 
 from __future__ import annotations
 

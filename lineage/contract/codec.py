@@ -1,4 +1,4 @@
-"""What a client captured, as it goes over HTTP: components and pipeline versions. Pure.
+"""A codec of what a client captured: writes components and pipeline versions, and reads them. Pure.
 
 A digest that comes with what it is of is a claim: it is taken anew, and a claim that differs is
 refused.

@@ -1,4 +1,4 @@
-"""What callers ask for, as values: on a database and over HTTP alike. Pure."""
+"""Requests: hold what callers ask for, on a database and over HTTP alike. Pure."""
 
 from __future__ import annotations
 

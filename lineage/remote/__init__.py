@@ -1,1 +1,1 @@
-"""The registry's verbs over HTTP."""
+"""A registry behind a server: sends the registry's verbs over HTTP."""

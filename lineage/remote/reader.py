@@ -1,4 +1,4 @@
-"""What a remote registry tells: every verb that changes nothing."""
+"""The verbs of a remote registry that read: they ask, and change nothing."""
 
 from __future__ import annotations
 

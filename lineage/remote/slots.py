@@ -1,4 +1,4 @@
-"""What a remote registry records about environments and their slots: every move among it."""
+"""The verbs of a remote registry that declare environments and move their slots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The base of a remote registry's verbs: the connection they are sent over. A version's address."""
+"""The base of a remote registry's verbs: holds the connection they share, and finds a version."""
 
 from __future__ import annotations
 

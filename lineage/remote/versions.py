@@ -1,4 +1,4 @@
-"""What a remote registry records about versions: models, validations, approvals, weights."""
+"""The verbs of a remote registry that record models, versions, and what is said of a version."""
 
 from __future__ import annotations
 

@@ -110,11 +110,11 @@ class Serving:
     @property
     def _backup_as_moved(self) -> bool:
         """Whether nothing was found out about the backup since the slot moved."""
-        found = self.readiness
-        if found is None or self.serving is None or self.backup is None:
+        readiness = self.readiness
+        if readiness is None or self.serving is None or self.backup is None:
             return self.backup is None
         moved = max(self.serving.promoted_at, self.backup.promoted_at)
-        return found.ready and (found.checked_at or "") <= moved
+        return readiness.ready and (readiness.checked_at or "") <= moved
 
     @property
     def waiver(self) -> Waiver | None:
