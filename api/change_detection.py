@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
 
-from lineage.connection import without_password
 from lineage.database import postgresql, sqlite
 from lineage.errors import RegistryUnreachable
+from lineage.registry_url import without_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable

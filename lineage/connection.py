@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from lineage.database.limits import LOCK_TIMEOUT
+from lineage.registry_url import is_remote
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -13,19 +15,6 @@ if TYPE_CHECKING:
     from lineage.remote.client import RemoteRegistry
 
     AnyRegistry: TypeAlias = Registry | RemoteRegistry
-
-LOCK_TIMEOUT: Final = 10.0
-"""Seconds to wait for another process's write."""
-
-
-def is_remote(url: str) -> bool:
-    """Whether a registry's URL is that of a server."""
-    return url.startswith(("https://", "http://"))
-
-
-def without_password(url: str) -> str:
-    """A registry's URL as it may be shown."""
-    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url)
 
 
 def check(url: str) -> SchemaCheck:

@@ -132,8 +132,8 @@ def _database() -> str:
         UsageError: it is behind a server.
     """
     from lineage.capture.project import opened
-    from lineage.connection import is_remote
     from lineage.errors import UsageError
+    from lineage.registry_url import is_remote
 
     with opened() as project:
         url = project.registry_url(State.registry)

@@ -81,8 +81,9 @@ def serve(
 
     from lineage import logs
     from lineage.capture.project import opened
-    from lineage.connection import connect, is_remote
+    from lineage.connection import connect
     from lineage.errors import UsageError
+    from lineage.registry_url import is_remote
 
     with opened() as project:
         url = project.registry_url(State.registry)

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
-from lineage.connection import LOCK_TIMEOUT
 from lineage.database import errors, sqlite, tables
-
-CONNECTIONS: Final = 15
-"""Connections that are kept for threads."""
+from lineage.database.limits import CONNECTIONS, LOCK_TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

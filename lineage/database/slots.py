@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import and_, col, or_, select
 
 from lineage.database import tables
-from lineage.database.versions import newest_verdict
-from lineage.errors import NotFound
+from lineage.database.validations import newest_verdict
 from lineage.identity.components import EnvironmentKind
 
 if TYPE_CHECKING:
@@ -97,21 +96,6 @@ class Running:
         """Whether the pipeline moves in what is being decided."""
         row = self.of(pipeline)
         return row is not None and row.digest != self.before(pipeline)
-
-
-def require_environment(session: Session, name: str) -> tables.Environment:
-    """The environment's row.
-
-    Raises:
-        NotFound: there is none of this name.
-    """
-    row = session.get(tables.Environment, name)
-    if row is None:
-        raise NotFound(
-            f"There is no environment {name!r}.",
-            remedy="See them: lineage env list, or create it: lineage env create",
-        )
-    return row
 
 
 def deployment(

@@ -1,4 +1,4 @@
-"""Verdicts and pipeline versions: from rows to what the guard compares."""
+"""The rows of validations: finding the newest, and reading one as the guard compares it."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, func, select
 
 from lineage.database import tables
-from lineage.database.versions import newest_verdict
 from lineage.guard.facts import Basis, Verdict
-from lineage.guard.requirements import Outcome
-from lineage.identity.digest import Digest
-from lineage.identity.pipeline import Manifest, PipelineVersion
 
 if TYPE_CHECKING:
     from sqlmodel import Session
 
 
-def pipeline_version(row: tables.PipelineVersion) -> PipelineVersion:
-    """The value that a row holds."""
-    if row.manifest is None:
-        return PipelineVersion(None, Digest(row.public_digest))
-    return PipelineVersion(Manifest.from_json(json.loads(row.manifest)))
+def newest_verdict(session: Session, version_id: int, digest: str) -> tables.Validation | None:
+    """The verdict that counts for a version and a pipeline version."""
+    table = tables.Validation
+    return session.exec(
+        select(table)
+        .where(table.version_id == version_id, table.pipeline_digest == digest)
+        .order_by(col(table.id).desc())
+        .limit(1)
+    ).first()
 
 
 def newest_verdicts(session: Session, version_id: int) -> tuple[Verdict, ...]:
@@ -47,6 +47,10 @@ def newest_verdicts(session: Session, version_id: int) -> tuple[Verdict, ...]:
 
 def verdict(session: Session, row: tables.Validation, pipeline: tables.PipelineVersion) -> Verdict:
     """The value that a row holds."""
+    # a look-up only asks for the newest, and is to start quickly
+    from lineage.database.pipelines import pipeline_version
+    from lineage.guard.requirements import Outcome
+
     assert row.id is not None  # noqa: S101 - it was read from the table
     return Verdict(
         id=row.id,

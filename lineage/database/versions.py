@@ -1,4 +1,4 @@
-"""Model versions, pipeline versions and validations: from values to rows and back."""
+"""The rows of model versions and of their data: finding, recording and reading them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, func, select
 
 from lineage.database import tables
-from lineage.errors import Conflict, NotFound
+from lineage.database.environments import require_environment
+from lineage.errors import NotFound
 from lineage.identity.components import Kind, Known
-from lineage.identity.digest import canonical_bytes, check_beginning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.identity.components import Components, DataVersion
-    from lineage.identity.pipeline import PipelineVersion
     from lineage.identity.references import Reference
 
 ROW = tables.ModelVersion
@@ -136,84 +135,6 @@ def add_data(session: Session, data: DataVersion) -> str:
     return data.identity
 
 
-def add_pipeline(
-    session: Session,
-    name: str,
-    version: PipelineVersion,
-    commit: str | None,
-    dirty: bool,
-    at: str,
-    actor: str,
-) -> tables.PipelineVersion:
-    """Record a pipeline version unless it is there."""
-    row = session.get(tables.PipelineVersion, (name, version.identity))
-    if row is None:
-        manifest = version.manifest
-        row = tables.PipelineVersion(
-            pipeline=name,
-            digest=version.identity,
-            public_digest=version.digest,
-            manifest=canonical_bytes(manifest.to_json()).decode() if manifest else None,
-            code_commit=commit,
-            code_dirty=dirty,
-            recorded_at=at,
-            recorded_by=actor,
-        )
-        session.add(row)
-        session.flush()
-    return row
-
-
-def find_pipeline(session: Session, name: str | None, digest: str) -> tables.PipelineVersion:
-    """The recorded pipeline version that a digest (or a unique beginning of one) names.
-
-    Args:
-        session: a transaction.
-        name: the pipeline; None to look in all.
-        digest: the public digest or the BLAKE3.
-
-    Raises:
-        NotFound: none matches.
-        Conflict: several do.
-        UsageError: the text is no digest.
-    """
-    table = tables.PipelineVersion
-    check_beginning(digest)
-    query = select(table).where(
-        col(table.public_digest).startswith(digest, autoescape=True)
-        | col(table.digest).startswith(digest, autoescape=True)
-    )
-    if name is not None:
-        query = query.where(table.pipeline == name)
-    rows = session.exec(query.limit(3)).all()
-    whole = [row for row in rows if digest in (row.public_digest, row.digest)]
-    found = whole or list(rows)
-    what = f"pipeline {name}" if name is not None else "any pipeline"
-    if not found:
-        raise NotFound(
-            f"No version {digest} of {what} is recorded.",
-            remedy="Digests are shown by `lineage pipeline show`; registering or validating "
-            "records the captured one.",
-        )
-    if len({row.digest for row in found}) > 1:
-        raise Conflict(
-            f"{digest} names several versions of {what}.",
-            remedy="Write the whole digest, or the BLAKE3 that `lineage pipeline show` prints.",
-        )
-    return found[0]
-
-
-def newest_verdict(session: Session, version_id: int, digest: str) -> tables.Validation | None:
-    """The verdict that counts for a version and a pipeline version."""
-    table = tables.Validation
-    return session.exec(
-        select(table)
-        .where(table.version_id == version_id, table.pipeline_digest == digest)
-        .order_by(col(table.id).desc())
-        .limit(1)
-    ).first()
-
-
 def public_digests(session: Session, row: tables.ModelVersion) -> dict[str, str | None]:
     """The four components as people and JSON see them."""
     data = session.get(tables.DataVersion, row.data_digest) if row.data_digest else None
@@ -260,8 +181,6 @@ def _serving_version(session: Session, reference: Reference) -> tables.ModelVers
         version_id = slot.backup_version_id if reference.backup else slot.serving_version_id
     row = session.get(ROW, version_id) if version_id is not None else None
     if row is None:
-        from lineage.database.slots import require_environment
-
         require_environment(session, environment)
         what = "has no backup" if reference.backup else "does not serve"
         raise NotFound(

@@ -18,9 +18,10 @@ from typing import Any, Final
 from blake3 import blake3
 
 from lineage import timestamps
-from lineage.connection import connect, without_password
+from lineage.connection import connect
 from lineage.contract.results import Serving
 from lineage.errors import RegistryUnreachable
+from lineage.registry_url import without_password
 
 FORMAT: Final = 1
 AHEAD: Final = dt.timedelta(minutes=5)

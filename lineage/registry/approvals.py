@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage import timestamps
 from lineage.database import events, policies, slots, tables, versions
+from lineage.database.environments import require_environment
 from lineage.errors import NotPermitted
 from lineage.guard.policy import same_person
 from lineage.identity.references import Reference
@@ -29,7 +30,7 @@ def approve(session: Session, reference: str, environment: str, actor: str) -> d
         NotFound: the version or the environment does not exist.
         NotPermitted: the person registered it, has approved it already, or may not approve.
     """
-    slots.require_environment(session, environment)
+    require_environment(session, environment)
     version = versions.find_version(session, Reference.parse(reference))
     ref = f"{version.model}@{version.number}"
     policy = policies.policy_of(session, environment)

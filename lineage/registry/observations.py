@@ -13,6 +13,7 @@ from sqlmodel import col, delete, func, or_, select
 from lineage import timestamps
 from lineage.contract.results import nothing_observed
 from lineage.database import slots, tables, versions
+from lineage.database.environments import require_environment
 from lineage.errors import Conflict, UsageError
 from lineage.identity.digest import Digest
 from lineage.registry.access import check_actor
@@ -45,7 +46,7 @@ def report(
         UsageError: a digest, a time or the instance's name cannot be read.
         Conflict: too many instances have reported.
     """
-    slots.require_environment(session, environment)
+    require_environment(session, environment)
     versions.require_model(session, model)
     if not SHORTEST <= observed.holds_for <= LONGEST:
         raise UsageError(
@@ -82,7 +83,7 @@ def listed(session: Session, environment: str, model: str, at: str) -> list[dict
     Raises:
         NotFound: there is no such model or environment.
     """
-    slots.require_environment(session, environment)
+    require_environment(session, environment)
     versions.require_model(session, model)
     declared = _Declared.of(session, environment, model)
     table = tables.Observation

@@ -13,6 +13,7 @@ from sqlmodel import col, select
 from lineage import timestamps
 from lineage.database import events, schema, slots, tables, versions
 from lineage.database.engine import read
+from lineage.database.environments import require_environment
 from lineage.errors import NotFound
 from lineage.identity.references import Reference
 from lineage.registry import views
@@ -69,7 +70,7 @@ class RegistryReader:
             NotFound: there is none of this name.
         """
         with self._read() as session:
-            row = slots.require_environment(session, name)
+            row = require_environment(session, name)
             return views.environment(session, row, readiness.serving)
 
     def models(
@@ -148,6 +149,8 @@ class RegistryReader:
         Raises:
             NotFound: the version does not exist, or has no pipeline.
         """
+        from lineage.database import pipelines
+
         parsed = Reference.parse(reference)
         with self._read() as session:
             row = versions.find_version(session, parsed)
@@ -157,7 +160,7 @@ class RegistryReader:
                     remedy="Name a version that has one.",
                 )
             return views.found_pipeline(
-                versions.find_pipeline(session, row.pipeline, row.pipeline_digest)
+                pipelines.find_pipeline(session, row.pipeline, row.pipeline_digest)
             )
 
     def pipeline(self, named: NamedPipeline) -> FoundPipeline:
@@ -166,8 +169,10 @@ class RegistryReader:
         Raises:
             NotFound: it is not recorded.
         """
+        from lineage.database import pipelines
+
         with self._read() as session:
-            return views.found_pipeline(versions.find_pipeline(session, named.name, named.digest))
+            return views.found_pipeline(pipelines.find_pipeline(session, named.name, named.digest))
 
     def pipeline_versions(self, name: str) -> list[FoundPipeline]:
         """Every recorded version of a pipeline, the newest first.
@@ -200,15 +205,17 @@ class RegistryReader:
         Raises:
             NotFound: there is no such environment, or nothing of the pipeline is deployed there.
         """
+        from lineage.database import pipelines
+
         with self._read() as session:
-            slots.require_environment(session, environment)
+            require_environment(session, environment)
             row = slots.deployment(session, environment, name)
             if row is None:
                 raise NotFound(
                     f"No version of pipeline {name} is deployed in {environment}.",
                     remedy=f"Record it: lineage pipeline deploy {name} --env {environment}",
                 )
-            return views.found_pipeline(versions.find_pipeline(session, name, row.digest))
+            return views.found_pipeline(pipelines.find_pipeline(session, name, row.digest))
 
     def guard(
         self, reference: str, environment: str, *, running: PipelineVersion | None = None
@@ -228,7 +235,7 @@ class RegistryReader:
 
         parsed = Reference.parse(reference)
         with self._read() as session:
-            where = slots.require_environment(session, environment)
+            where = require_environment(session, environment)
             version = versions.find_version(session, parsed)
             supposed, unrecorded = None, None
             now = slots.Running(session, where.name).of(version.pipeline)
@@ -254,7 +261,7 @@ class RegistryReader:
         """
         moment = timestamps.parse_time(at) if at is not None else None
         with self._read() as session:
-            slots.require_environment(session, environment)
+            require_environment(session, environment)
             versions.require_model(session, model)
             if moment is None:
                 return readiness.serving(session, environment, model)
@@ -270,7 +277,7 @@ class RegistryReader:
         with self._read() as session:
             query = select(table).order_by(table.environment, table.model)
             if environment is not None:
-                slots.require_environment(session, environment)
+                require_environment(session, environment)
                 query = query.where(table.environment == environment)
             rows = session.exec(query).all()
             return [readiness.serving(session, s.environment, s.model) for s in rows]
@@ -326,7 +333,7 @@ class RegistryReader:
         """
         with self._read() as session:
             if environment is not None:
-                slots.require_environment(session, environment)
+                require_environment(session, environment)
             if model is not None:
                 versions.require_model(session, model)
             anything = session.connection().exec_driver_sql("SELECT 1 FROM observation LIMIT 1")

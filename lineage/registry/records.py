@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from lineage import timestamps
 from lineage.contract.results import NamedPipeline, Registered
-from lineage.database import events, slots, tables, versions
+from lineage.database import events, pipelines, slots, tables, validations, versions
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard.facts import Basis
 from lineage.identity.components import Kind
@@ -88,7 +88,7 @@ def register(
         session.flush()
     if components.pipeline is not None:
         code = components.code
-        versions.add_pipeline(
+        pipelines.add_pipeline(
             session,
             captured.pipeline_name,
             components.pipeline,
@@ -196,7 +196,7 @@ def carry_over(
             f"{reference} has no validation {rests_on}.",
             remedy=f"See its validations: lineage show {reference}",
         )
-    newest = versions.newest_verdict(session, root.version_id, root.pipeline_digest)
+    newest = validations.newest_verdict(session, root.version_id, root.pipeline_digest)
     if not root.passed or root.rests_on is not None or newest is None or newest.id != root.id:
         raise Conflict(
             f"Validation {rests_on} of {reference} is not a pass that counts.",
@@ -232,9 +232,9 @@ def pipeline_row(
         NotFound: the named one is not recorded.
     """
     if isinstance(pipeline, NamedPipeline):
-        return versions.find_pipeline(session, pipeline.name or default_name, pipeline.digest)
+        return pipelines.find_pipeline(session, pipeline.name or default_name, pipeline.digest)
     check_name("pipeline", pipeline.name)
-    return versions.add_pipeline(
+    return pipelines.add_pipeline(
         session, pipeline.name, pipeline.version, pipeline.commit, pipeline.dirty, at, actor
     )
 

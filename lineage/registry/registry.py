@@ -12,13 +12,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lineage import timestamps
-from lineage.connection import LOCK_TIMEOUT
-from lineage.database import schema, slots, versions
+from lineage.database import schema, versions
 from lineage.database.engine import open_engine, write
+from lineage.database.environments import require_environment
+from lineage.database.limits import LOCK_TIMEOUT
 from lineage.errors import LineageError
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.references import Reference
 from lineage.registry.reader import RegistryReader
+from lineage.registry.slots.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -341,11 +343,9 @@ class Registry(RegistryReader):
 
         parsed = Reference.parse(reference)
         with self._write() as session:
-            slots.require_environment(session, environment)
+            require_environment(session, environment)
             version = versions.find_version(session, parsed)
-            request = moves.Request(
-                environment, actor, timestamps.now(), reason, expect_revision, waive
-            )
+            request = Request(environment, actor, timestamps.now(), reason, expect_revision, waive)
             return moves.promote(session, request, version)
 
     def rollback(
@@ -370,9 +370,7 @@ class Registry(RegistryReader):
 
         with self._write() as session:
             versions.require_model(session, model)
-            request = moves.Request(
-                environment, actor, timestamps.now(), reason, expect_revision, waive
-            )
+            request = Request(environment, actor, timestamps.now(), reason, expect_revision, waive)
             return moves.rollback(session, request, model)
 
     def set_backup(
@@ -395,9 +393,9 @@ class Registry(RegistryReader):
 
         parsed = Reference.parse(reference)
         with self._write() as session:
-            slots.require_environment(session, environment)
+            require_environment(session, environment)
             version = versions.find_version(session, parsed)
-            request = moves.Request(environment, actor, timestamps.now(), reason, expect_revision)
+            request = Request(environment, actor, timestamps.now(), reason, expect_revision)
             return moves.stand_by(session, request, version)
 
     def retire(
@@ -419,7 +417,7 @@ class Registry(RegistryReader):
 
         with self._write() as session:
             versions.require_model(session, model)
-            request = moves.Request(environment, actor, timestamps.now(), reason, expect_revision)
+            request = Request(environment, actor, timestamps.now(), reason, expect_revision)
             return moves.retire(session, request, model)
 
     def release(
@@ -458,11 +456,9 @@ class Registry(RegistryReader):
 
         parsed = [Reference.parse(reference) for reference in references]
         with self._write() as session:
-            slots.require_environment(session, environment)
+            require_environment(session, environment)
             promoted = [versions.find_version(session, reference) for reference in parsed]
-            request = moves.Request(
-                environment, actor, timestamps.now(), reason, waive=waive, seen=seen
-            )
+            request = Request(environment, actor, timestamps.now(), reason, waive=waive, seen=seen)
             target = records.pipeline_row(session, pipeline, None, request.at, actor)
             moved = moves.release(session, request, target, promoted)
             if dry_run:

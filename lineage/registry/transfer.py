@@ -11,11 +11,11 @@ from urllib.parse import quote
 from sqlalchemy import func, select, text
 from sqlmodel import SQLModel
 
-from lineage.connection import without_password
 from lineage.database import schema, sqlite, tables
 from lineage.database.engine import open_engine, transaction
 from lineage.errors import Conflict, IntegrityFailure, RegistryUnreachable, UsageError
 from lineage.registry.registry import open_registry
+from lineage.registry_url import without_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

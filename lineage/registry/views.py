@@ -292,11 +292,11 @@ def environment(
 
 def found_pipeline(row: tables.PipelineVersion) -> FoundPipeline:
     """A recorded pipeline version."""
-    from lineage.database import validations
+    from lineage.database import pipelines
 
     return FoundPipeline(
         row.pipeline,
-        validations.pipeline_version(row),
+        pipelines.pipeline_version(row),
         row.code_commit,
         row.code_dirty,
         row.recorded_at,

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.config import file as config_file
-from lineage.connection import connect, is_remote, without_password
+from lineage.connection import connect
 from lineage.database.schema import upgrade
 from lineage.errors import UsageError
 from lineage.identity.components import EnvironmentKind
+from lineage.registry_url import is_remote, without_password
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,6 +10,7 @@ from sqlmodel import col, select
 
 from lineage.contract.results import Candidate
 from lineage.database import policies, slots, tables
+from lineage.database.environments import require_environment
 from lineage.guard.evaluate import decide
 from lineage.guard.facts import Move
 from lineage.identity.components import Kind
@@ -31,7 +32,7 @@ def listed(session: Session, environment: str, model: str) -> tuple[Candidate, .
     The best is one that is ready; among those, one that served here, the latest first; then the
     one that was validated last.
     """
-    where = slots.require_environment(session, environment)
+    where = require_environment(session, environment)
     slot = session.get(tables.Slot, (environment, model))
     served = _served(session, f"{model}@{environment}", model)
     found = [_candidate(session, where, slot, row, served) for row in _rows(session, model, served)]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.database import tables
-    from lineage.registry.slots.moves import Request
+    from lineage.registry.slots.request import Request
 
 
 @dataclass(frozen=True)

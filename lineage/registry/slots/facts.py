@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lineage import timestamps
-from lineage.database import copy_status, policies, slots, tables, validations, versions
+from lineage.database import (
+    copy_status,
+    pipelines,
+    policies,
+    slots,
+    tables,
+    validations,
+    versions,
+)
 from lineage.guard.decision import Decision, GuardRefused, Status
 from lineage.guard.evaluate import decide
 from lineage.guard.facts import Facts, Move, Standby, Waiver
@@ -61,7 +69,7 @@ def gather(
         environment=environment.name,
         environment_kind=EnvironmentKind(environment.kind),
         pipeline=version.pipeline,
-        deployed=unrecorded or (validations.pipeline_version(row) if row else None),
+        deployed=unrecorded or (pipelines.pipeline_version(row) if row else None),
         deployed_commit=row.code_commit if row else None,
         verdicts=validations.newest_verdicts(session, version.id),
         move=move,

@@ -7,12 +7,12 @@ moves between the decision and the commit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lineage.contract.results import Moved, Step
 from lineage.database import slots, tables
 from lineage.database import weights as copies
+from lineage.database.environments import require_environment
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard.evaluate import decide
 from lineage.guard.facts import Move
@@ -21,29 +21,12 @@ from lineage.registry.slots import backup_candidates as candidates
 from lineage.registry.slots import deployments, events, facts, readiness, waivers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from sqlmodel import Session
 
-    from lineage.contract.requests import WaiverRequest
     from lineage.guard.decision import Decision
-
-
-@dataclass(frozen=True)
-class Request:
-    """Who moves what, when and why.
-
-    ``expect_revision`` is the slot's as the caller saw it, ``seen`` those of all the slots that a
-    plan touched, by their model.
-    """
-
-    environment: str
-    actor: str
-    at: str
-    reason: str | None = None
-    expect_revision: int | None = None
-    waive: WaiverRequest | None = None
-    seen: Mapping[str, int] | None = None
+    from lineage.registry.slots.request import Request
 
 
 def promote(session: Session, request: Request, version: tables.ModelVersion) -> Moved:
@@ -134,7 +117,7 @@ class _Moving:
         self._request = request
         self._kind = kind
         self._target = target
-        self._environment = slots.require_environment(session, request.environment)
+        self._environment = require_environment(session, request.environment)
         self._asked = waivers.asked(
             session, request.environment, request.waive, request.actor, request.at
         )

@@ -1,0 +1,90 @@
+"""The rows of pipeline versions: recording, finding and reading one."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, select
+
+from lineage.database import tables
+from lineage.errors import Conflict, NotFound
+from lineage.identity.digest import Digest, canonical_bytes, check_beginning
+from lineage.identity.pipeline import Manifest, PipelineVersion
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+
+def pipeline_version(row: tables.PipelineVersion) -> PipelineVersion:
+    """The value that a row holds."""
+    if row.manifest is None:
+        return PipelineVersion(None, Digest(row.public_digest))
+    return PipelineVersion(Manifest.from_json(json.loads(row.manifest)))
+
+
+def add_pipeline(
+    session: Session,
+    name: str,
+    version: PipelineVersion,
+    commit: str | None,
+    dirty: bool,
+    at: str,
+    actor: str,
+) -> tables.PipelineVersion:
+    """Record a pipeline version unless it is there."""
+    row = session.get(tables.PipelineVersion, (name, version.identity))
+    if row is None:
+        manifest = version.manifest
+        row = tables.PipelineVersion(
+            pipeline=name,
+            digest=version.identity,
+            public_digest=version.digest,
+            manifest=canonical_bytes(manifest.to_json()).decode() if manifest else None,
+            code_commit=commit,
+            code_dirty=dirty,
+            recorded_at=at,
+            recorded_by=actor,
+        )
+        session.add(row)
+        session.flush()
+    return row
+
+
+def find_pipeline(session: Session, name: str | None, digest: str) -> tables.PipelineVersion:
+    """The recorded pipeline version that a digest (or a unique beginning of one) names.
+
+    Args:
+        session: a transaction.
+        name: the pipeline; None to look in all.
+        digest: the public digest or the BLAKE3.
+
+    Raises:
+        NotFound: none matches.
+        Conflict: several do.
+        UsageError: the text is no digest.
+    """
+    table = tables.PipelineVersion
+    check_beginning(digest)
+    query = select(table).where(
+        col(table.public_digest).startswith(digest, autoescape=True)
+        | col(table.digest).startswith(digest, autoescape=True)
+    )
+    if name is not None:
+        query = query.where(table.pipeline == name)
+    rows = session.exec(query.limit(3)).all()
+    whole = [row for row in rows if digest in (row.public_digest, row.digest)]
+    found = whole or list(rows)
+    what = f"pipeline {name}" if name is not None else "any pipeline"
+    if not found:
+        raise NotFound(
+            f"No version {digest} of {what} is recorded.",
+            remedy="Digests are shown by `lineage pipeline show`; registering or validating "
+            "records the captured one.",
+        )
+    if len({row.digest for row in found}) > 1:
+        raise Conflict(
+            f"{digest} names several versions of {what}.",
+            remedy="Write the whole digest, or the BLAKE3 that `lineage pipeline show` prints.",
+        )
+    return found[0]

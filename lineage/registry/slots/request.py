@@ -1,0 +1,28 @@
+"""What somebody asks for who moves a slot or a pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lineage.contract.requests import WaiverRequest
+
+
+@dataclass(frozen=True)
+class Request:
+    """Who moves what, when and why.
+
+    ``expect_revision`` is the slot's as the caller saw it, ``seen`` those of all the slots that a
+    plan touched, by their model.
+    """
+
+    environment: str
+    actor: str
+    at: str
+    reason: str | None = None
+    expect_revision: int | None = None
+    waive: WaiverRequest | None = None
+    seen: Mapping[str, int] | None = None

@@ -1,0 +1,15 @@
+"""A registry's URL: whether a server is behind it, and how it may be shown."""
+
+from __future__ import annotations
+
+import re
+
+
+def is_remote(url: str) -> bool:
+    """Whether a registry's URL is that of a server."""
+    return url.startswith(("https://", "http://"))
+
+
+def without_password(url: str) -> str:
+    """A registry's URL as it may be shown."""
+    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url)
