@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from lineage.database.slots import Runs
+    from lineage.database.deployments import DeployedPipeline
     from lineage.guard.policy import EnvironmentPolicy
 
 MOVES = ("promoted", "released", "rolled-back")
@@ -61,7 +61,11 @@ def approvals_of(
 
 
 def waivers_in_force(
-    session: Session, slot: tables.Slot | None, version_id: int, running: Runs | None, at: str
+    session: Session,
+    slot: tables.Slot | None,
+    version_id: int,
+    deployed: DeployedPipeline | None,
+    at: str,
 ) -> tuple[Waiver, ...]:
     """The waivers that hold for a version in its slot, the newest of each rule.
 
@@ -70,13 +74,13 @@ def waivers_in_force(
     """
     if slot is None or slot.serving_version_id != version_id:
         return ()
-    digest, since = (running.digest, running.since) if running is not None else (None, "")
-    found: dict[str, Waiver] = {}
+    blake3, since = (deployed.blake3, deployed.since) if deployed is not None else (None, "")
+    waivers: dict[str, Waiver] = {}
     for row in _waivers(session, slot):
-        moved = row.pipeline_digest != digest or row.waived_at < since
+        moved = row.pipeline_digest != blake3 or row.waived_at < since
         if not moved and (row.until is None or at < row.until):
-            found[row.code] = waiver(row)
-    return tuple(found.values())
+            waivers[row.code] = waiver(row)
+    return tuple(waivers.values())
 
 
 def waiver_by_id(session: Session, key: int | None) -> Waiver | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 
-def newest_verdict(session: Session, version_id: int, digest: str) -> tables.Validation | None:
+def newest_validation(session: Session, version_id: int, digest: str) -> tables.Validation | None:
     """The verdict that counts for a version and a pipeline version."""
     table = tables.Validation
     return session.exec(
@@ -77,5 +77,5 @@ def _overturned(session: Session, row: tables.Validation) -> bool:
     root = session.get(tables.Validation, row.rests_on) if row.rests_on is not None else None
     if root is None:
         return False
-    newest = newest_verdict(session, root.version_id, root.pipeline_digest)
+    newest = newest_validation(session, root.version_id, root.pipeline_digest)
     return newest is not None and not newest.passed

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lineage import timestamps
-from lineage.database import events, policies, slots, tables, versions
+from lineage.database import events, policies, tables, versions
+from lineage.database.deployments import deployment
 from lineage.database.environments import require_environment
 from lineage.errors import NotPermitted
 from lineage.guard.policy import same_person
@@ -34,7 +35,7 @@ def approve(session: Session, reference: str, environment: str, actor: str) -> d
     version = versions.find_version(session, Reference.parse(reference))
     ref = f"{version.model}@{version.number}"
     policy = policies.policy_of(session, environment)
-    deployed = slots.deployment(session, environment, version.pipeline)
+    deployed = deployment(session, environment, version.pipeline)
     digest = deployed.digest if deployed else None
     given = policies.approvals_of(session, environment, version.id or 0, digest)
     _refuse_approval(policy, version, given, ref, environment, actor)
@@ -49,7 +50,7 @@ def approve(session: Session, reference: str, environment: str, actor: str) -> d
             approved_by=actor,
         )
     )
-    public = views.public_digest(session, deployed)
+    public = views.xxh3_of(session, deployed)
     answer = {
         "model": version.model,
         "version": version.number,

@@ -12,7 +12,8 @@ from sqlmodel import col, delete, func, or_, select
 
 from lineage import timestamps
 from lineage.contract.results import nothing_observed
-from lineage.database import slots, tables, versions
+from lineage.database import tables, versions
+from lineage.database.deployments import deployment
 from lineage.database.environments import require_environment
 from lineage.errors import Conflict, UsageError
 from lineage.identity.digest import Digest
@@ -144,7 +145,7 @@ class _Declared:
         )
         if slot is None or row is None:
             return cls(session, frozenset(), None, frozenset(), None, model)
-        deployed = slots.deployment(session, environment, row.pipeline)
+        deployed = deployment(session, environment, row.pipeline)
         digests: set[str | None] = set()
         if deployed is not None:
             key = (deployed.pipeline, deployed.digest)

@@ -12,12 +12,13 @@ from sqlmodel import col, select
 
 from lineage import timestamps
 from lineage.database import events, schema, slots, tables, versions
+from lineage.database.deployments import DeployedPipeline, DeployedPipelines, deployment
 from lineage.database.engine import read
 from lineage.database.environments import require_environment
 from lineage.errors import NotFound
 from lineage.identity.references import Reference
 from lineage.registry import views
-from lineage.registry.slots import readiness
+from lineage.registry.slots import serving as slots_serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,7 +62,7 @@ class RegistryReader:
         """Every environment with its slots and deployments, by name."""
         with self._read() as session:
             rows = session.exec(select(tables.Environment).order_by(tables.Environment.name)).all()
-            return [views.environment(session, row, readiness.serving) for row in rows]
+            return [views.environment(session, row, slots_serving.now) for row in rows]
 
     def environment(self, name: str) -> dict[str, Any]:
         """One environment: its kind, every slot and every pipeline deployment.
@@ -71,7 +72,7 @@ class RegistryReader:
         """
         with self._read() as session:
             row = require_environment(session, name)
-            return views.environment(session, row, readiness.serving)
+            return views.environment(session, row, slots_serving.now)
 
     def models(
         self, *, after: str = "", limit: int | None = None, among: Iterable[str] | None = None
@@ -209,7 +210,7 @@ class RegistryReader:
 
         with self._read() as session:
             require_environment(session, environment)
-            row = slots.deployment(session, environment, name)
+            row = deployment(session, environment, name)
             if row is None:
                 raise NotFound(
                     f"No version of pipeline {name} is deployed in {environment}.",
@@ -231,21 +232,25 @@ class RegistryReader:
             NotFound: the version or the environment does not exist.
         """
         from lineage.guard.evaluate import decide
-        from lineage.registry.slots import facts
+        from lineage.registry.slots import gather
 
         parsed = Reference.parse(reference)
         with self._read() as session:
             where = require_environment(session, environment)
             version = versions.find_version(session, parsed)
-            supposed, unrecorded = None, None
-            now = slots.Running(session, where.name).of(version.pipeline)
-            moves = running is not None and (now is None or now.digest != running.identity)
+            now = DeployedPipelines(session, where.name).of(version.pipeline)
+            hypothetical, unrecorded = None, None
+            moves = running is not None and (now is None or now.blake3 != running.identity)
             if running is not None and moves and version.pipeline is not None:
-                supposed = slots.Runs(version.pipeline, running.identity, timestamps.now())
+                hypothetical = DeployedPipeline(
+                    version.pipeline, running.identity, timestamps.now()
+                )
                 known = session.get(tables.PipelineVersion, (version.pipeline, running.identity))
                 unrecorded = running if known is None else None
-            runs = slots.Running(session, where.name, supposed)
-            return decide(facts.gather(session, where, version, runs, unrecorded=unrecorded))
+            deployed_pipelines = DeployedPipelines(session, where.name, hypothetical)
+            return decide(
+                gather.entering(session, where, version, deployed_pipelines, unrecorded=unrecorded)
+            )
 
     def serving(self, model: str, environment: str, *, at: str | None = None) -> Serving:
         """What serves for a model in an environment, now or at a past moment.
@@ -264,8 +269,8 @@ class RegistryReader:
             require_environment(session, environment)
             versions.require_model(session, model)
             if moment is None:
-                return readiness.serving(session, environment, model)
-            return views.serving_at(session, environment, model, moment)
+                return slots_serving.now(session, environment, model)
+            return slots_serving.at(session, environment, model, moment)
 
     def all_serving(self, environment: str | None = None) -> list[Serving]:
         """Every slot (of an environment), by environment and model.
@@ -280,7 +285,7 @@ class RegistryReader:
                 require_environment(session, environment)
                 query = query.where(table.environment == environment)
             rows = session.exec(query).all()
-            return [readiness.serving(session, s.environment, s.model) for s in rows]
+            return [slots_serving.now(session, s.environment, s.model) for s in rows]
 
     def history(
         self, subject: str | None = None, *, limit: int = 50, before: int | None = None

@@ -196,7 +196,7 @@ def carry_over(
             f"{reference} has no validation {rests_on}.",
             remedy=f"See its validations: lineage show {reference}",
         )
-    newest = validations.newest_verdict(session, root.version_id, root.pipeline_digest)
+    newest = validations.newest_validation(session, root.version_id, root.pipeline_digest)
     if not root.passed or root.rests_on is not None or newest is None or newest.id != root.id:
         raise Conflict(
             f"Validation {rests_on} of {reference} is not a pass that counts.",

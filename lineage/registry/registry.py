@@ -16,7 +16,7 @@ from lineage.database import schema, versions
 from lineage.database.engine import open_engine, write
 from lineage.database.environments import require_environment
 from lineage.database.limits import LOCK_TIMEOUT
-from lineage.errors import LineageError
+from lineage.errors import LineageError, RegistryUnreachable
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.references import Reference
 from lineage.registry.reader import RegistryReader
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lineage.contract.results import Moved, NamedPipeline, PlannedChange, Registered
     from lineage.guard.requirements import Outcome
     from lineage.identity.components import DataVersion
+    from lineage.registry.slots.plan import MovePlan
     from lineage.weights.copies import Look, NewCopy, StoreAddress, StoredWeights
 
 
@@ -84,6 +85,19 @@ class Registry(RegistryReader):
         else:
             yield self._session
             self._session.flush()
+
+    def _with_hints(self, moved: Moved, plan: MovePlan) -> Moved:
+        """The answer of a move with what is only shown, read when no writer waits for it.
+
+        The move is made, so a registry that cannot be read any more leaves out the rest.
+        """
+        from lineage.registry.slots import results
+
+        try:
+            with self._read() as session:
+                return results.with_hints(session, moved, plan)
+        except RegistryUnreachable:
+            return moved
 
     # environments
 
@@ -339,14 +353,16 @@ class Registry(RegistryReader):
             NotFound: the version or the environment does not exist.
             Conflict: the slot's revision is not ``expect_revision``.
         """
-        from lineage.registry.slots import moves
+        from lineage.registry.slots import moves, results
 
         parsed = Reference.parse(reference)
         with self._write() as session:
             require_environment(session, environment)
             version = versions.find_version(session, parsed)
             request = Request(environment, actor, timestamps.now(), reason, expect_revision, waive)
-            return moves.promote(session, request, version)
+            plan = moves.promote(session, request, version)
+            moved = results.moved(session, plan)
+        return self._with_hints(moved, plan)
 
     def rollback(
         self,
@@ -366,12 +382,14 @@ class Registry(RegistryReader):
             NotPermitted: the environment does not let this person waive this.
             Conflict: the slot's revision is not ``expect_revision``.
         """
-        from lineage.registry.slots import moves
+        from lineage.registry.slots import moves, results
 
         with self._write() as session:
             versions.require_model(session, model)
             request = Request(environment, actor, timestamps.now(), reason, expect_revision, waive)
-            return moves.rollback(session, request, model)
+            plan = moves.rollback(session, request, model)
+            moved = results.moved(session, plan)
+        return self._with_hints(moved, plan)
 
     def set_backup(
         self,
@@ -389,14 +407,16 @@ class Registry(RegistryReader):
             GuardRefused: a rule fails.
             Conflict: the slot's revision is not ``expect_revision``, or the version serves there.
         """
-        from lineage.registry.slots import moves
+        from lineage.registry.slots import moves, results
 
         parsed = Reference.parse(reference)
         with self._write() as session:
             require_environment(session, environment)
             version = versions.find_version(session, parsed)
             request = Request(environment, actor, timestamps.now(), reason, expect_revision)
-            return moves.stand_by(session, request, version)
+            plan = moves.set_backup(session, request, version)
+            moved = results.moved(session, plan)
+        return self._with_hints(moved, plan)
 
     def retire(
         self,
@@ -413,12 +433,14 @@ class Registry(RegistryReader):
             NotFound: nothing serves there.
             Conflict: the slot's revision is not ``expect_revision``.
         """
-        from lineage.registry.slots import moves
+        from lineage.registry.slots import moves, results
 
         with self._write() as session:
             versions.require_model(session, model)
             request = Request(environment, actor, timestamps.now(), reason, expect_revision)
-            return moves.retire(session, request, model)
+            plan = moves.retire(session, request, model)
+            moved = results.moved(session, plan)
+        return self._with_hints(moved, plan)
 
     def release(
         self,
@@ -452,7 +474,7 @@ class Registry(RegistryReader):
             Conflict: the slots are not those of the plan that was seen.
         """
         from lineage.registry import records
-        from lineage.registry.slots import moves
+        from lineage.registry.slots import moves, results
 
         parsed = [Reference.parse(reference) for reference in references]
         with self._write() as session:
@@ -460,10 +482,14 @@ class Registry(RegistryReader):
             promoted = [versions.find_version(session, reference) for reference in parsed]
             request = Request(environment, actor, timestamps.now(), reason, waive=waive, seen=seen)
             target = records.pipeline_row(session, pipeline, None, request.at, actor)
-            moved = moves.release(session, request, target, promoted)
+            plan = moves.release(session, request, target, promoted)
+            moved = results.moved(session, plan)
             if dry_run:
+                moved = results.with_hints(session, moved, plan)
                 session.rollback()
-        return moved
+        if dry_run:
+            return moved
+        return self._with_hints(moved, plan)
 
     # the service
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select
 
-from lineage import timestamps
-from lineage.contract.results import FoundPipeline, Occupying, Registered, Serving, Step
-from lineage.database import events, policies, slots, tables, versions
-from lineage.identity.references import Reference
+from lineage.contract.results import FoundPipeline, Registered
+from lineage.database import events, policies, tables, versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlmodel import Session
+
+    from lineage.contract.results import Serving
 
 
 def registered(session: Session, row: tables.ModelVersion, *, created: bool) -> Registered:
@@ -145,106 +145,7 @@ def validation(session: Session, row: tables.Validation, pipeline: str) -> dict[
     }
 
 
-def serving(session: Session, environment: str, model: str) -> Serving:
-    """What serves for a model in an environment, and its backup."""
-    slot = session.get(tables.Slot, (environment, model))
-    sides = {side: slots.occupant(slot, side) for side in slots.SIDES}
-    name = _pipeline_name(session, model, sides["serving"])
-    deployed = slots.deployment(session, environment, name)
-    digest = public_digest(session, deployed)
-    return Serving(
-        environment=environment,
-        model=model,
-        revision=slot.revision if slot else 0,
-        pipeline={"name": name, "digest": digest},
-        serving=occupying(session, sides["serving"]),
-        backup=occupying(session, sides["backup"]),
-        contradicted=slots.contradicted(session, sides["serving"]),
-        proven=sides["serving"] is not None and sides["serving"].validation_id is not None,
-        **_waivers(session, slot, name),
-    )
-
-
-def _waivers(session: Session, slot: tables.Slot | None, pipeline: str | None) -> dict[str, Any]:
-    if slot is None or slot.serving_version_id is None:
-        return {}
-    running = slots.Running(session, slot.environment).of(pipeline)
-    in_force = policies.waivers_in_force(
-        session, slot, slot.serving_version_id, running, timestamps.now()
-    )
-    return {"waivers": in_force, "rests_on": policies.waiver_by_id(session, slot.serving_waiver_id)}
-
-
-def serving_at(session: Session, environment: str, model: str, at: str) -> Serving:
-    """What served at a past moment, from the history."""
-    state = events.slot_at(session, f"{model}@{environment}", at) or {"revision": 0}
-    sides = {side: _occupying_at(session, model, state.get(side)) for side in slots.SIDES}
-    proof = state.get("serving") or {}
-    key = (proof.get("pipeline"), proof.get("pipeline_digest"))
-    row = session.get(tables.PipelineVersion, key) if all(key) else None
-    waiver = policies.waiver_by_id(session, proof.get("waiver"))
-    in_force = waiver is not None and (waiver.until is None or at < waiver.until)
-    return Serving(
-        environment=environment,
-        model=model,
-        revision=state["revision"],
-        pipeline={"name": key[0], "digest": row.public_digest if row else None},
-        serving=sides["serving"],
-        backup=sides["backup"],
-        waivers=(waiver,) if waiver is not None and in_force else (),
-        rests_on=waiver,
-    )
-
-
-def _occupying_at(session: Session, model: str, side: dict[str, Any] | None) -> Occupying | None:
-    if side is None:
-        return None
-    row = versions.find_version(session, Reference(model, number=side["version"]))
-    return _occupying(session, row, side["promoted_at"], side["promoted_by"])
-
-
-def occupying(session: Session, occupant: slots.Occupant | None) -> Occupying | None:
-    """One side of a slot with the digests of its version."""
-    if occupant is None:
-        return None
-    row = session.get(tables.ModelVersion, occupant.version_id)
-    assert row is not None  # noqa: S101 - a foreign key holds it
-    return _occupying(session, row, occupant.promoted_at, occupant.promoted_by)
-
-
-def step(session: Session, slot: tables.Slot) -> Step:
-    """What stands in a slot now, as both sides of a plan's step."""
-    sides = [occupying(session, slots.occupant(slot, side)) for side in slots.SIDES]
-    refs = [side.ref if side else None for side in sides]
-    return Step(slot.model, slot.environment, refs[0], refs[1], refs[0], refs[1], slot.revision)
-
-
-def _occupying(session: Session, row: tables.ModelVersion, at: str, by: str) -> Occupying:
-    return Occupying(
-        model=row.model,
-        version=row.number,
-        tuple=row.tuple_digest,
-        promoted_at=at,
-        promoted_by=by,
-        **versions.public_digests(session, row),
-    )
-
-
-def _pipeline_name(session: Session, model: str, serving: slots.Occupant | None) -> str | None:
-    """The pipeline that the serving version was registered with; else the newest version's."""
-    table = tables.ModelVersion
-    if serving is not None:
-        row = session.get(table, serving.version_id)
-        return row.pipeline if row else None
-    return session.exec(
-        select(table.pipeline)
-        .where(table.model == model, col(table.pipeline).is_not(None))
-        .order_by(col(table.number).desc())
-        .limit(1)
-    ).first()
-
-
-def public_digest(session: Session, deployed: tables.PipelineDeployment | None) -> str | None:
+def xxh3_of(session: Session, deployed: tables.PipelineDeployment | None) -> str | None:
     """What a deployment runs, as people and JSON see it."""
     if deployed is None:
         return None

@@ -10,7 +10,7 @@ from lineage.database import events, tables, versions
 from lineage.database import weights as copies
 from lineage.errors import Conflict, NotFound
 from lineage.identity.references import Reference
-from lineage.registry.slots import readiness
+from lineage.registry.slots import serving
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,7 +99,7 @@ def looks(
     if backup_in is not None:
         subject = f"{version.model}@{backup_in}"
         also |= {subject, backup_in}
-        state = readiness.serving(session, backup_in, version.model).readiness
+        state = serving.now(session, backup_in, version.model).readiness
         payload |= {"environment": backup_in, "readiness": state.to_json() if state else None}
     events.append(
         session,

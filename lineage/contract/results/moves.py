@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lineage.contract.decisions import decision_from_json, decision_to_json
@@ -31,15 +31,6 @@ class Step:
     backup_after: str | None
     revision: int = 0
     passed_over: Mapping[str, str] = field(default_factory=dict)
-
-    def then(self, after: Step, passed_over: Mapping[str, str]) -> Step:
-        """The step from this state to a later one."""
-        return replace(
-            self,
-            serving_after=after.serving_after,
-            backup_after=after.backup_after,
-            passed_over=passed_over,
-        )
 
     def to_json(self) -> dict[str, Any]:
         """One entry of the ``plan`` in the JSON of `release`."""

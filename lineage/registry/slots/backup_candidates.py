@@ -10,11 +10,12 @@ from sqlmodel import col, select
 
 from lineage.contract.results import Candidate
 from lineage.database import policies, slots, tables
+from lineage.database.deployments import DeployedPipelines
 from lineage.database.environments import require_environment
 from lineage.guard.evaluate import decide
 from lineage.guard.facts import Move
 from lineage.identity.components import Kind
-from lineage.registry.slots import facts
+from lineage.registry.slots import gather
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 MOST: Final = 50
-"""Versions that are looked at: those that served here last, and the newest ones."""
+"""Versions that are checked: those that served here last, and the newest ones."""
 
 
 def listed(session: Session, environment: str, model: str) -> tuple[Candidate, ...]:
@@ -35,24 +36,26 @@ def listed(session: Session, environment: str, model: str) -> tuple[Candidate, .
     where = require_environment(session, environment)
     slot = session.get(tables.Slot, (environment, model))
     served = _served(session, f"{model}@{environment}", model)
-    found = [_candidate(session, where, slot, row, served) for row in _rows(session, model, served)]
-    found.sort(key=_rank, reverse=True)
-    best = next((one for one in found if one.ready), None)
-    return tuple(_explained(one, best) for one in found)
+    candidates = [
+        _candidate(session, where, slot, row, served) for row in _rows(session, model, served)
+    ]
+    candidates.sort(key=_rank, reverse=True)
+    best = next((candidate for candidate in candidates if candidate.ready), None)
+    return tuple(_explained(candidate, best) for candidate in candidates)
 
 
-def proposed(session: Session, lost: Sequence[tables.Slot]) -> dict[str, str]:
-    """The best candidate for each slot that has just lost its backup."""
+def proposed(session: Session, without_backup: Sequence[slots.SlotState]) -> dict[str, str]:
+    """The best candidate for each slot that has just lost its backup, by the slot."""
     refs = {}
-    for slot in lost:
+    for slot in without_backup:
         best = next(iter(listed(session, slot.environment, slot.model)), None)
         if best is not None and best.ready:
-            refs[slots.subject(slot)] = best.ref
+            refs[slot.subject] = best.ref
     return refs
 
 
 def _rows(session: Session, model: str, served: dict[str, str]) -> list[tables.ModelVersion]:
-    """The versions to look at: those that served here, and the newest for production."""
+    """The versions to check: those that served here, and the newest for production."""
     table = tables.ModelVersion
     newest = session.exec(
         select(table)
@@ -74,42 +77,44 @@ def _candidate(
     row: tables.ModelVersion,
     served: dict[str, str],
 ) -> Candidate:
-    running = slots.Running(session, environment.name)
-    looked_at = facts.gather(session, environment, row, running, move=Move.STAND_BY)
-    made = decide(looked_at)
-    reasons = tuple(check.summary for check in made.failures)
+    deployed_pipelines = DeployedPipelines(session, environment.name)
+    facts = gather.guard_facts(session, environment, row, deployed_pipelines, move=Move.STAND_BY)
+    decision = decide(facts)
+    reasons = tuple(check.summary for check in decision.failures)
     stands = None
     for side in slots.SIDES:
         if slot is not None and getattr(slot, f"{side}_version_id") == row.id:
             stands = side
     if stands == "serving":
-        reasons = (f"{made.ref} serves", *reasons)
-    verdict = looked_at.verdict
+        reasons = (f"{decision.ref} serves", *reasons)
+    validation = facts.verdict
     return Candidate(
-        ref=made.ref,
+        ref=decision.ref,
         version=row.number,
         ready=not reasons,
         reasons=reasons,
         stands=stands,
-        served_at=served.get(made.ref),
-        validated_at=verdict.validated_at if verdict is not None else None,
-        copies=looked_at.copies,
+        served_at=served.get(decision.ref),
+        validated_at=validation.validated_at if validation is not None else None,
+        copies=facts.copies,
     )
 
 
-def _rank(one: Candidate) -> tuple[bool, str, str, int]:
-    return one.ready, one.served_at or "", one.validated_at or "", one.version
+def _rank(candidate: Candidate) -> tuple[bool, str, str, int]:
+    """How good a candidate is, the best the greatest."""
+    when = candidate.served_at or "", candidate.validated_at or ""
+    return candidate.ready, *when, candidate.version
 
 
-def _explained(one: Candidate, best: Candidate | None) -> Candidate:
+def _explained(candidate: Candidate, best: Candidate | None) -> Candidate:
     """A candidate with why it is not the best, where nothing else speaks against it."""
-    if best is None or one is best:
-        return replace(one, best=one is best)
-    if one.reasons:
-        return one
-    if (best.served_at or "") > (one.served_at or ""):
-        return replace(one, reasons=(f"{best.ref} served here more recently",))
-    return replace(one, reasons=(f"{best.ref} was validated more recently",))
+    if best is None or candidate is best:
+        return replace(candidate, best=candidate is best)
+    if candidate.reasons:
+        return candidate
+    if (best.served_at or "") > (candidate.served_at or ""):
+        return replace(candidate, reasons=(f"{best.ref} served here more recently",))
+    return replace(candidate, reasons=(f"{best.ref} was validated more recently",))
 
 
 def _served(session: Session, subject: str, model: str) -> dict[str, str]:
@@ -124,10 +129,10 @@ def _served(session: Session, subject: str, model: str) -> dict[str, str]:
         .order_by(col(tables.Event.seq).desc())
         .limit(10 * MOST)
     )
-    found: dict[str, str] = {}
+    served: dict[str, str] = {}
     for payload, at in session.exec(query):
         state = json.loads(payload).get("slots", {}).get(subject) or {}
         side = state.get("serving")
         if side is not None:
-            found.setdefault(f"{model}@{side['version']}", at)
-    return found
+            served.setdefault(f"{model}@{side['version']}", at)
+    return served

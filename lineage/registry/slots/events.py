@@ -5,67 +5,69 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lineage.database import events, policies, slots
+from lineage.database import events
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sqlmodel import Session
 
-    from lineage.database import tables
-    from lineage.registry.slots.request import Request
+    from lineage.registry.slots.plan import MovePlan
 
 
 @dataclass(frozen=True)
-class Touched:
-    """What a move touched: slots, versions (by reference), a pipeline, backups, waivers."""
+class MoveEvent:
+    """What the history says of a move: its subject, its payload, and what else it concerns."""
 
-    slots: Sequence[tables.Slot]
-    refs: Sequence[str]
-    target: tables.PipelineVersion | None
-    emptied: Sequence[str]
-    waivers: Sequence[tables.Waiver]
+    subject: str
+    payload: dict[str, Any]
+    also: frozenset[str]
+
+    @classmethod
+    def of(cls, plan: MovePlan) -> MoveEvent:
+        """The event of a plan whose waivers are recorded."""
+        environment = plan.request.environment
+        states = [slot.after for slot in plan.changed]
+        payload: dict[str, Any] = {
+            "environment": environment,
+            "slots": {state.subject: state.to_event() for state in states},
+        }
+        also = {environment, *plan.named}
+        also |= {state.subject for state in states} | {state.model for state in states}
+        if plan.pipeline is not None:
+            pipeline = plan.pipeline
+            payload["pipeline"] = {"name": pipeline.pipeline, "digest": pipeline.xxh3}
+            payload["deployments"] = {f"{pipeline.pipeline}@{environment}": pipeline.blake3}
+            also |= {pipeline.pipeline}
+        if plan.named:
+            payload["versions"] = list(plan.named)
+        emptied = plan.emptied(plan.changed)
+        if emptied:
+            payload["emptied_backups"] = list(emptied)
+        if plan.waivers:
+            payload["waivers"] = [
+                grant.waiver.to_json() | {"id": grant.id} for grant in plan.waivers
+            ]
+        if plan.request.reason is not None:
+            payload["reason"] = plan.request.reason
+        return cls(_subject(plan), payload, frozenset(also))
 
 
-def append(session: Session, request: Request, kind: str, touched: Touched) -> None:
-    """Append the event, under every subject that it concerns."""
-    session.flush()
-    target = touched.target
-    payload: dict[str, Any] = {
-        "environment": request.environment,
-        "slots": slots.event_states(session, touched.slots),
-    }
-    also = {request.environment, *touched.refs}
-    also |= {slots.subject(slot) for slot in touched.slots} | {slot.model for slot in touched.slots}
-    if target is not None:
-        payload["pipeline"] = {"name": target.pipeline, "digest": target.public_digest}
-        payload["deployments"] = {f"{target.pipeline}@{request.environment}": target.digest}
-        also |= {target.pipeline}
-    if touched.refs:
-        payload["versions"] = list(touched.refs)
-    if touched.emptied:
-        payload["emptied_backups"] = list(touched.emptied)
-    if touched.waivers:
-        payload["waivers"] = [
-            policies.waiver(row).to_json() | {"id": row.id} for row in touched.waivers
-        ]
-    if request.reason is not None:
-        payload["reason"] = request.reason
+def record(session: Session, plan: MovePlan) -> None:
+    """Append the event of a move, under every subject that it concerns."""
+    event = MoveEvent.of(plan)
     events.append(
         session,
-        at=request.at,
-        actor=request.actor,
-        kind=kind,
-        subject=_subject(request, touched),
-        payload=payload,
-        also=also,
+        at=plan.request.at,
+        actor=plan.request.actor,
+        kind=plan.kind.value,
+        subject=event.subject,
+        payload=event.payload,
+        also=event.also,
     )
 
 
-def _subject(request: Request, touched: Touched) -> str:
+def _subject(plan: MovePlan) -> str:
     """What the event is about: the slot of the one model, or the environment of a pipeline."""
-    if touched.target is not None:
-        return request.environment
-    if touched.slots:
-        return slots.subject(touched.slots[0])
-    return f"{touched.refs[0].partition('@')[0]}@{request.environment}"
+    if plan.pipeline is not None:
+        return plan.request.environment
+    slots = plan.changed or plan.slots
+    return slots[0].after.subject

@@ -1,23 +1,22 @@
-"""Waivers: who may ask for one, and what is recorded of those that were needed."""
+"""Waivers: who may ask for one, and recording those that a move needed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lineage.database import policies, tables
 from lineage.errors import NotPermitted
-from lineage.guard.decision import Decision, Status
 from lineage.guard.facts import Waiver
-from lineage.guard.policy import PROOF, WAIVABLE
+from lineage.guard.policy import WAIVABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from sqlmodel import Session
 
     from lineage.contract.requests import WaiverRequest
-    from lineage.database.slots import Running
+    from lineage.registry.slots.plan import WaiverGrant
 
 
 def asked(
@@ -51,53 +50,24 @@ def asked(
     return tuple(Waiver(code, request.reason, actor, at, request.until) for code in request.codes)
 
 
-@dataclass(frozen=True)
-class Granted:
-    """The waivers that decisions needed and that were recorded; those that none needed."""
-
-    rows: tuple[tables.Waiver, ...] = ()
-    unused: tuple[str, ...] = ()
-
-    def standing_in(self, version_id: int | None) -> tables.Waiver | None:
-        """The one that stands in for a version's proof, if it needs one."""
-        return next(
-            (row for row in self.rows if row.version_id == version_id and row.code in PROOF), None
-        )
-
-
-def grant(
-    session: Session,
-    decided: Iterable[tuple[tables.ModelVersion, Decision]],
-    wanted: Sequence[Waiver],
-    running: Running,
-) -> Granted:
-    """Record the waivers that the decisions needed."""
-    rows: list[tables.Waiver] = []
-    for version, decision in decided:
-        waived = {check.code for check in decision.checks if check.status is Status.WAIVED}
-        rows += [
-            _row(decision.environment, version, waiver, running)
-            for waiver in wanted
-            if waiver.code in waived
-        ]
-    session.add_all(rows)
+def record(
+    session: Session, environment: str, grants: Iterable[WaiverGrant]
+) -> tuple[WaiverGrant, ...]:
+    """Record the waivers that a move needed; each with its id."""
+    rows = [(grant, _row(environment, grant)) for grant in grants]
+    session.add_all([row for _, row in rows])
     session.flush()
-    used = {row.code for row in rows}
-    unused = tuple(waiver.code for waiver in wanted if waiver.code not in used)
-    return Granted(tuple(rows), unused)
+    return tuple(replace(grant, id=row.id) for grant, row in rows)
 
 
-def _row(
-    environment: str, version: tables.ModelVersion, waiver: Waiver, running: Running
-) -> tables.Waiver:
-    assert version.id is not None  # noqa: S101 - it was read from the table
-    deployed = running.of(version.pipeline)
+def _row(environment: str, grant: WaiverGrant) -> tables.Waiver:
+    waiver, deployed = grant.waiver, grant.deployed
     return tables.Waiver(
         environment=environment,
-        version_id=version.id,
+        version_id=grant.version_id,
         code=waiver.code,
         pipeline=deployed.pipeline if deployed else None,
-        pipeline_digest=deployed.digest if deployed else None,
+        pipeline_digest=deployed.blake3 if deployed else None,
         reason=waiver.reason,
         until=waiver.until,
         waived_at=waiver.at,

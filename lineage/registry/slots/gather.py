@@ -1,0 +1,181 @@
+"""What the guard and a move look at, read from the registry."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from lineage import timestamps
+from lineage.database import (
+    copy_status,
+    pipelines,
+    policies,
+    slots,
+    tables,
+    validations,
+    versions,
+)
+from lineage.guard.facts import Facts, Move, Waiver
+from lineage.identity.components import EnvironmentKind, Kind
+from lineage.registry.slots.facts import SlotFacts, VersionFacts
+from lineage.registry.slots.readiness import choose_backup, reasons_against
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlmodel import Session
+
+    from lineage.database.deployments import DeployedPipelines
+    from lineage.database.slots import SlotState
+    from lineage.identity.pipeline import PipelineVersion
+    from lineage.registry.slots.readiness import BackupChoice
+
+
+def guard_facts(
+    session: Session,
+    environment: tables.Environment,
+    version: tables.ModelVersion,
+    deployed_pipelines: DeployedPipelines,
+    *,
+    move: Move | None = None,
+    asked: Sequence[Waiver] = (),
+    unrecorded: PipelineVersion | None = None,
+) -> Facts:
+    """What the guard looks at for a version, but for what stands by behind it.
+
+    Args:
+        session: a transaction.
+        environment: where it is to serve.
+        version: the version.
+        deployed_pipelines: what runs there, or is to.
+        move: what the version is about to do; by default whether it serves there already tells.
+        asked: waivers that are asked for.
+        unrecorded: the pipeline version that is to run, where nobody recorded it yet.
+    """
+    assert version.id is not None  # noqa: S101 - it was read from the table
+    slot = session.get(tables.Slot, (environment.name, version.model))
+    serves = slot is not None and slot.serving_version_id == version.id
+    move = move or (Move.STAY if serves else Move.ENTER)
+    policy = policies.policy_of(session, environment.name)
+    deployed = deployed_pipelines.of(version.pipeline)
+    key = (deployed.pipeline, deployed.blake3) if deployed else None
+    pipeline = session.get(tables.PipelineVersion, key) if key else None
+    in_force: tuple[Waiver, ...] = ()
+    if move is not Move.RETURN:  # the waivers of what serves end when it leaves
+        in_force = policies.waivers_in_force(session, slot, version.id, deployed, timestamps.now())
+    return Facts(
+        model=version.model,
+        version=version.number,
+        kind=Kind(version.kind),
+        missing=versions.missing_components(version),
+        dirty=version.code_dirty,
+        registered_by=version.registered_by,
+        environment=environment.name,
+        environment_kind=EnvironmentKind(environment.kind),
+        pipeline=version.pipeline,
+        deployed=unrecorded or (pipelines.pipeline_version(pipeline) if pipeline else None),
+        deployed_commit=pipeline.code_commit if pipeline else None,
+        verdicts=validations.newest_verdicts(session, version.id),
+        move=move,
+        pipeline_moves=deployed_pipelines.moves(version.pipeline),
+        recorded=unrecorded is None,
+        policy=policy,
+        serving=_serving_metrics(session, slot),
+        weights=policies.weights_state(session, version.id),
+        copies=copy_status.copies(session, version.id),
+        rolled_back=copy_status.rolled_back(session, environment.name, version.id),
+        served_before=policy.promote_from is not None
+        and policies.served_in(session, policy.promote_from, version),
+        approvals=policies.approvals_of(
+            session, environment.name, version.id, deployed_pipelines.previous(version.pipeline)
+        )
+        if policy.approvals
+        else (),
+        waivers=(*asked, *in_force),
+    )
+
+
+def entering(
+    session: Session,
+    environment: tables.Environment,
+    version: tables.ModelVersion,
+    deployed_pipelines: DeployedPipelines,
+    *,
+    unrecorded: PipelineVersion | None = None,
+) -> Facts:
+    """What the guard looks at for a version that is to serve, what stands by behind it included."""
+    state = slots.find_slot(session, environment, version.model)
+    backups = backup_choice(session, environment, state, version.id, deployed_pipelines)
+    facts = guard_facts(session, environment, version, deployed_pipelines, unrecorded=unrecorded)
+    return replace(facts, standby=backups.standby)
+
+
+def slot_facts(
+    session: Session,
+    environment: tables.Environment,
+    state: SlotState,
+    version: tables.ModelVersion | None,
+    deployed_pipelines: DeployedPipelines,
+    *,
+    named: bool = False,
+    asked: Sequence[Waiver] = (),
+) -> SlotFacts:
+    """What a move looks at of a slot in which a version is to serve.
+
+    Args:
+        session: a transaction.
+        environment: where the slot is.
+        state: the slot.
+        version: what is to serve, or serves while its pipeline moves; None where nothing is
+            decided on.
+        deployed_pipelines: what is to run there.
+        named: whether the one who moves named the version.
+        asked: waivers that are asked for.
+    """
+    serving = state.serving.version_id if state.serving is not None else None
+    serves = version.id if version is not None else serving
+    backups = backup_choice(session, environment, state, serves, deployed_pipelines)
+    if version is None:
+        return SlotFacts(state, backups=backups)
+    facts = version_facts(session, environment, version, deployed_pipelines, asked=asked)
+    return SlotFacts(state, facts, named, backups)
+
+
+def version_facts(
+    session: Session,
+    environment: tables.Environment,
+    version: tables.ModelVersion,
+    deployed_pipelines: DeployedPipelines,
+    *,
+    move: Move | None = None,
+    asked: Sequence[Waiver] = (),
+) -> VersionFacts:
+    """What a move looks at of a version; the arguments are those of :func:`guard_facts`."""
+    facts = guard_facts(session, environment, version, deployed_pipelines, move=move, asked=asked)
+    return VersionFacts(version.id or 0, facts, deployed_pipelines.of(version.pipeline))
+
+
+def backup_choice(
+    session: Session,
+    environment: tables.Environment,
+    state: SlotState,
+    serves: int | None,
+    deployed_pipelines: DeployedPipelines,
+) -> BackupChoice:
+    """What could stand by behind a version that is to serve; see :func:`choose_backup`."""
+
+    def consider(side: slots.SlotSide) -> tuple[slots.SlotSide, tuple[str, ...]]:
+        version = session.get(tables.ModelVersion, side.version_id)
+        assert version is not None  # noqa: S101 - a foreign key holds it
+        facts = version_facts(session, environment, version, deployed_pipelines, move=Move.RETURN)
+        return facts.side(side.promoted_at, side.promoted_by), reasons_against(facts.guard)
+
+    return choose_backup(state, serves, consider)
+
+
+def _serving_metrics(session: Session, slot: tables.Slot | None) -> dict[str, Any] | None:
+    if slot is None or slot.serving_version_id is None:
+        return None
+    proof = slot.serving_validation_id
+    row = session.get(tables.Validation, proof) if proof is not None else None
+    return validations.metrics_of(row) if row is not None else {}

@@ -1,0 +1,370 @@
+"""The plan of a move: what it changes in which slot, and why. Pure: facts in, a plan out.
+
+These are the rules of a move, in the order in which they are held:
+
+* nobody moves a slot that has moved since they looked at it;
+* every version that is to serve, be it moved or left behind on a pipeline that moves, is decided on
+  by the guard, and so is one that is to stand by; one refusal refuses the whole move;
+* a version stands in a slot with its newest passing validation on the pipeline that is to run as
+  its proof, else with a waiver that the guard needed; one that stays keeps since when it serves;
+* what served before stands by if it is ready, else the present backup if that is
+  (:mod:`lineage.registry.slots.readiness`); a rollback uses the backup up;
+* a slot in which nothing changes keeps its revision, and a move that changes nothing has no event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from lineage.contract.results import Step
+from lineage.errors import Conflict, NotFound
+from lineage.guard.decision import GuardRefused, Status
+from lineage.guard.evaluate import decide
+from lineage.guard.policy import PROOF
+from lineage.registry.slots.facts import MoveKind
+from lineage.registry.slots.readiness import may_stand
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from lineage.database.deployments import DeployedPipeline
+    from lineage.database.slots import SlotSide, SlotState
+    from lineage.guard.decision import Decision
+    from lineage.guard.facts import Waiver
+    from lineage.registry.slots.facts import MoveFacts, PipelineMove, SlotFacts, VersionFacts
+    from lineage.registry.slots.request import Request
+
+
+@dataclass(frozen=True)
+class WaiverGrant:
+    """A waiver that a decision needed, tied to the pipeline version that it is given for.
+
+    ``id`` is None until it is recorded.
+    """
+
+    version_id: int
+    waiver: Waiver
+    deployed: DeployedPipeline | None
+    id: int | None = None
+
+
+@dataclass(frozen=True)
+class SlotPlan:
+    """What a move does to one slot; ``named`` is the version that was named for it."""
+
+    before: SlotState
+    after: SlotState
+    named: str | None = None
+    passed_over: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything changes in it."""
+        return self.after.revision != self.before.revision
+
+    @property
+    def loses_backup(self) -> bool:
+        """Whether something stood by, and nothing does after it."""
+        return self.before.backup is not None and self.after.backup is None
+
+    def step(self) -> Step:
+        """The change as answers show it."""
+        return Step(
+            self.before.model,
+            self.before.environment,
+            _ref(self.before.serving),
+            _ref(self.before.backup),
+            _ref(self.after.serving),
+            _ref(self.after.backup),
+            self.before.revision,
+            self.passed_over,
+        )
+
+
+@dataclass(frozen=True)
+class MovePlan:
+    """What a move does, and the decisions that allow it.
+
+    ``unused_waivers`` are rules that were asked to be waived and do not fail. ``taken_out`` is the
+    id of the version that a rollback takes out.
+    """
+
+    kind: MoveKind
+    request: Request
+    slots: tuple[SlotPlan, ...]
+    decisions: tuple[Decision, ...] = ()
+    pipeline: PipelineMove | None = None
+    waivers: tuple[WaiverGrant, ...] = ()
+    unused_waivers: tuple[str, ...] = ()
+    taken_out: int | None = None
+
+    @property
+    def changed(self) -> tuple[SlotPlan, ...]:
+        """The slots in which anything changes."""
+        return tuple(slot for slot in self.slots if slot.changed)
+
+    @property
+    def changes_anything(self) -> bool:
+        """Whether a slot or the pipeline moves."""
+        return bool(self.changed) or (self.pipeline is not None and self.pipeline.moves)
+
+    @property
+    def has_event(self) -> bool:
+        """Whether the history is to tell of it."""
+        return self.changes_anything or bool(self.waivers)
+
+    @property
+    def shown(self) -> tuple[SlotPlan, ...]:
+        """The slots of an answer: those that were named, or all that the pipeline moves under."""
+        return tuple(slot for slot in self.slots if slot.named) or self.slots
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The versions that were named."""
+        return tuple(slot.named for slot in self.slots if slot.named is not None)
+
+    def emptied(self, slots: Iterable[SlotPlan]) -> tuple[str, ...]:
+        """Those of some slots whose backup the move took away without being asked to."""
+        if self.kind in (MoveKind.ROLLED_BACK, MoveKind.RETIRED):
+            return ()
+        return tuple(slot.after.subject for slot in slots if slot.loses_backup)
+
+    @property
+    def without_backup(self) -> tuple[SlotState, ...]:
+        """The shown slots that serve and have just lost their backup."""
+        return tuple(
+            slot.after
+            for slot in self.shown
+            if slot.loses_backup and slot.after.serving is not None
+        )
+
+
+def plan(facts: MoveFacts) -> MovePlan:
+    """What a move does.
+
+    Raises:
+        GuardRefused: a rule fails for a version.
+        NotFound: nothing serves, or nothing stands by, where that is needed.
+        Conflict: a slot moved since the caller looked, or the version to stand by serves itself.
+    """
+    match facts.kind:
+        case MoveKind.ROLLED_BACK:
+            return _rollback(facts)
+        case MoveKind.BACKUP_SET:
+            return _backup_change(facts)
+        case MoveKind.RETIRED:
+            return _retirement(facts)
+        case _:
+            return _promotion(facts)
+
+
+def _promotion(facts: MoveFacts) -> MovePlan:
+    """A promotion, a deployment or a release: versions come to serve, or stay as one moves."""
+    for slot in facts.slots:
+        if slot.named:
+            _check_revision(facts.request, slot.state)
+    _check_seen(facts)
+    decided = [(slot, _decided(slot)) for slot in facts.slots if slot.version is not None]
+    decisions = tuple(decision for _, decision in decided)
+    _refuse_unless_allowed(decisions, _refusal(facts, decided))
+    waivers = _needed(facts, decided)
+    return MovePlan(
+        facts.kind,
+        facts.request,
+        tuple(_settled(facts, slot, waivers) for slot in facts.slots),
+        decisions,
+        facts.pipeline,
+        waivers,
+        _unused(facts, waivers),
+    )
+
+
+def _rollback(facts: MoveFacts) -> MovePlan:
+    """The backup serves; the version that failed does not become the backup."""
+    (slot,) = facts.slots
+    state = slot.state
+    if state.backup is None or slot.version is None:
+        raise NotFound(
+            f"{state.model} has no backup in {state.environment}.",
+            remedy=f"See what could stand by: lineage backup candidates {state.model} --env "
+            f"{state.environment}",
+        )
+    _check_revision(facts.request, state)
+    decision = _decided(slot)
+    _refuse_unless_allowed((decision,), f"The backup {decision.ref} may not serve")
+    waivers = _needed(facts, [(slot, decision)])
+    after = replace(
+        state,
+        revision=state.revision + 1,
+        serving=_to_serve(facts.request, state, slot.version, waivers),
+        backup=None,
+    )
+    return MovePlan(
+        facts.kind,
+        facts.request,
+        (SlotPlan(state, after, decision.ref),),
+        (decision,),
+        waivers=waivers,
+        unused_waivers=_unused(facts, waivers),
+        taken_out=state.serving.version_id if state.serving is not None else None,
+    )
+
+
+def _backup_change(facts: MoveFacts) -> MovePlan:
+    """A version stands by behind what serves."""
+    (slot,) = facts.slots
+    state, version = slot.state, slot.version
+    assert version is not None  # noqa: S101 - a backup change names one
+    name, ref = state.environment, version.guard.ref
+    if state.serving is None:
+        raise NotFound(
+            f"{state.model} does not serve in {name}, so nothing can stand by.",
+            remedy=f"Promote a version first: lineage promote {ref} --env {name}",
+        )
+    _check_revision(facts.request, state)
+    if state.serving.version_id == version.id:
+        raise Conflict(
+            f"{ref} serves in {name} itself.",
+            remedy=f"Name another: lineage backup candidates {state.model} --env {name}",
+        )
+    decision = _decided(slot)
+    _refuse_unless_allowed((decision,), f"{ref} may not stand by in {name}")
+    backup = version.side(*_since(facts.request, state.backup, version.id))
+    after = state
+    if backup != state.backup:
+        after = replace(state, revision=state.revision + 1, backup=backup)
+    return MovePlan(facts.kind, facts.request, (SlotPlan(state, after, ref),), (decision,))
+
+
+def _retirement(facts: MoveFacts) -> MovePlan:
+    """Nothing serves, and nothing stands by."""
+    (slot,) = facts.slots
+    state = slot.state
+    if state.serving is None:
+        raise NotFound(
+            f"{state.model} does not serve in {state.environment}.",
+            remedy=f"See what serves: lineage serving --env {state.environment}",
+        )
+    _check_revision(facts.request, state)
+    after = replace(state, revision=state.revision + 1, serving=None, backup=None)
+    return MovePlan(facts.kind, facts.request, (SlotPlan(state, after),))
+
+
+def _ref(side: SlotSide | None) -> str | None:
+    return side.ref if side is not None else None
+
+
+def _decided(slot: SlotFacts) -> Decision:
+    """The guard's word on a slot's version, beside what stands by after the move."""
+    assert slot.version is not None  # noqa: S101 - only what has one is decided on
+    return decide(replace(slot.version.guard, standby=slot.backups.standby))
+
+
+def _settled(facts: MoveFacts, slot: SlotFacts, waivers: tuple[WaiverGrant, ...]) -> SlotPlan:
+    """A slot with what is to serve, and what stands by behind it."""
+    before = slot.state
+    serving, backup = before.serving, slot.backups.chosen
+    if slot.version is not None:
+        serving = _to_serve(facts.request, before, slot.version, waivers)
+    anew = facts.pipeline is not None and facts.pipeline.moves
+    stays = (serving, backup) == before.sides or (serving == before.serving and not anew)
+    after = before
+    if not stays:
+        after = replace(before, revision=before.revision + 1, serving=serving, backup=backup)
+    named = slot.version.guard.ref if slot.named and slot.version is not None else None
+    return SlotPlan(before, after, named, slot.backups.passed_over)
+
+
+def _to_serve(
+    request: Request, state: SlotState, version: VersionFacts, waivers: tuple[WaiverGrant, ...]
+) -> SlotSide:
+    """A version as it is to serve: with its proof, or the waiver in its place."""
+    serving = version.side(*_since(request, state.serving, version.id))
+    if may_stand(serving, state.environment_kind):
+        return serving
+    standing_in = (
+        grant for grant in waivers if grant.version_id == version.id and grant.waiver.code in PROOF
+    )
+    grant = next(standing_in, None)
+    if grant is None:
+        stays = state.serving is not None and state.serving.version_id == version.id
+        return state.serving if stays and state.serving is not None else serving
+    return replace(
+        serving,
+        pipeline=version.deployed.pipeline if version.deployed else None,
+        pipeline_digest=version.deployed.blake3 if version.deployed else None,
+        waiver_code=grant.waiver.code,
+    )
+
+
+def _since(request: Request, side: SlotSide | None, version_id: int) -> tuple[str, str]:
+    """Since when a version stands on a side, and by whom: what stands there already keeps both."""
+    if side is not None and side.version_id == version_id:
+        return side.promoted_at, side.promoted_by
+    return request.at, request.actor
+
+
+def _needed(
+    facts: MoveFacts, decided: Iterable[tuple[SlotFacts, Decision]]
+) -> tuple[WaiverGrant, ...]:
+    """Those of the waivers that are asked for that decisions needed, for each version."""
+    grants: list[WaiverGrant] = []
+    for slot, decision in decided:
+        waived = {check.code for check in decision.checks if check.status is Status.WAIVED}
+        if slot.version is not None:
+            version = slot.version
+            grants += [
+                WaiverGrant(version.id, waiver, version.deployed)
+                for waiver in facts.asked
+                if waiver.code in waived
+            ]
+    return tuple(grants)
+
+
+def _unused(facts: MoveFacts, waivers: Iterable[WaiverGrant]) -> tuple[str, ...]:
+    used = {grant.waiver.code for grant in waivers}
+    return tuple(waiver.code for waiver in facts.asked if waiver.code not in used)
+
+
+def _check_revision(request: Request, state: SlotState) -> None:
+    expected = request.expect_revision
+    if expected is not None and state.revision != expected:
+        raise Conflict(
+            f"{state.subject} is at revision {state.revision}, not {expected}.",
+            remedy=f"Look at what serves now (lineage serving {state.model} --env "
+            f"{state.environment}) and decide again.",
+        )
+
+
+def _check_seen(facts: MoveFacts) -> None:
+    """Refuse to go on with a plan that no longer is what would happen."""
+    seen = facts.request.seen
+    if seen is not None and seen != {slot.state.model: slot.state.revision for slot in facts.slots}:
+        raise Conflict(
+            f"The slots of {facts.request.environment} moved after the plan was made.",
+            remedy="Look at the new plan (--dry-run) and decide again.",
+        )
+
+
+def _refusal(facts: MoveFacts, decided: Iterable[tuple[SlotFacts, Decision]]) -> str:
+    """What is refused, with the models that would be left behind."""
+    environment = facts.request.environment
+    sentence = f"The promotion into {environment} is refused"
+    if facts.pipeline is not None:
+        what = "deployment" if facts.kind is MoveKind.DEPLOYED else "release"
+        sentence = f"The {what} of pipeline {facts.pipeline.pipeline} to {environment} is refused"
+    left = [decision.ref for slot, decision in decided if not slot.named and not decision.allowed]
+    return f"{sentence} and would leave behind {', '.join(left)}" if left else sentence
+
+
+def _refuse_unless_allowed(decisions: tuple[Decision, ...], sentence: str) -> None:
+    """Raise :class:`GuardRefused` with the decisions that say no, if any does."""
+    refused = tuple(decision for decision in decisions if not decision.allowed)
+    if refused:
+        first = refused[0].failures[0]
+        raise GuardRefused(
+            f"{sentence}: {first.summary}.",
+            remedy=first.remedy or "See the checks that fail.",
+            decisions=refused,
+        )

@@ -1,0 +1,146 @@
+"""What serves in a slot and what stands by: now, with whether that is ready, and at a past moment.
+
+What only the readiness of a backup needs is imported for it: a look-up must start quickly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import col, select
+
+from lineage import timestamps
+from lineage.contract.results import Occupying, Readiness, Serving
+from lineage.database import events, policies, slots, tables, versions
+from lineage.database.deployments import DeployedPipelines, deployment
+from lineage.identity.references import Reference
+from lineage.registry import views
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+
+def now(session: Session, environment: str, model: str) -> Serving:
+    """What serves for a model in an environment, its backup, and whether that is ready."""
+    found = slot(session, environment, model)
+    if found.backup is None:
+        return found
+    row = session.get(tables.Slot, (environment, model))
+    backup = slots.slot_side(session, row, "backup")
+    return replace(found, readiness=readiness(session, environment, backup))
+
+
+def slot(session: Session, environment: str, model: str) -> Serving:
+    """What serves for a model in an environment, and its backup; not whether that is ready."""
+    row = session.get(tables.Slot, (environment, model))
+    serving, backup = (slots.slot_side(session, row, name) for name in slots.SIDES)
+    pipeline = _pipeline_name(session, model, serving)
+    deployed = deployment(session, environment, pipeline)
+    return Serving(
+        environment=environment,
+        model=model,
+        revision=row.revision if row else 0,
+        pipeline={"name": pipeline, "digest": views.xxh3_of(session, deployed)},
+        serving=_side(session, serving),
+        backup=_side(session, backup),
+        contradicted=slots.contradicted(session, serving),
+        proven=serving is not None and serving.proven,
+        **_waivers(session, row, pipeline),
+    )
+
+
+def readiness(
+    session: Session, environment: str, backup: slots.SlotSide | None
+) -> Readiness | None:
+    """Whether a backup could take over at once, as far as the registry knows."""
+    if backup is None:
+        return None
+    from lineage.database import copy_status
+    from lineage.database.environments import require_environment
+    from lineage.guard.facts import Move
+    from lineage.registry.slots.gather import guard_facts
+    from lineage.registry.slots.readiness import reasons_against
+
+    version = session.get(tables.ModelVersion, backup.version_id)
+    assert version is not None  # noqa: S101 - a foreign key holds it
+    where = require_environment(session, environment)
+    deployed_pipelines = DeployedPipelines(session, environment)
+    reasons = reasons_against(
+        guard_facts(session, where, version, deployed_pipelines, move=Move.RETURN)
+    )
+    copies = copy_status.copies(session, backup.version_id)
+    checked_at = max((copy.at for copy in copies), default=None)
+    return Readiness(not reasons, checked_at, reasons, copies)
+
+
+def at(session: Session, environment: str, model: str, moment: str) -> Serving:
+    """What served at a past moment, from the history."""
+    state = events.slot_at(session, f"{model}@{environment}", moment) or {"revision": 0}
+    sides = {name: _side_of_event(session, model, state.get(name)) for name in slots.SIDES}
+    proof = state.get("serving") or {}
+    key = (proof.get("pipeline"), proof.get("pipeline_digest"))
+    row = session.get(tables.PipelineVersion, key) if all(key) else None
+    waiver = policies.waiver_by_id(session, proof.get("waiver"))
+    in_force = waiver is not None and (waiver.until is None or moment < waiver.until)
+    return Serving(
+        environment=environment,
+        model=model,
+        revision=state["revision"],
+        pipeline={"name": key[0], "digest": row.public_digest if row else None},
+        serving=sides["serving"],
+        backup=sides["backup"],
+        waivers=(waiver,) if waiver is not None and in_force else (),
+        rests_on=waiver,
+    )
+
+
+def _waivers(session: Session, row: tables.Slot | None, pipeline: str | None) -> dict[str, Any]:
+    if row is None or row.serving_version_id is None:
+        return {}
+    deployed = DeployedPipelines(session, row.environment).of(pipeline)
+    in_force = policies.waivers_in_force(
+        session, row, row.serving_version_id, deployed, timestamps.now()
+    )
+    return {"waivers": in_force, "rests_on": policies.waiver_by_id(session, row.serving_waiver_id)}
+
+
+def _side(session: Session, side: slots.SlotSide | None) -> Occupying | None:
+    """One side of a slot with the digests of its version."""
+    if side is None:
+        return None
+    row = session.get(tables.ModelVersion, side.version_id)
+    assert row is not None  # noqa: S101 - a foreign key holds it
+    return _version(session, row, side.promoted_at, side.promoted_by)
+
+
+def _side_of_event(session: Session, model: str, side: dict[str, Any] | None) -> Occupying | None:
+    if side is None:
+        return None
+    row = versions.find_version(session, Reference(model, number=side["version"]))
+    return _version(session, row, side["promoted_at"], side["promoted_by"])
+
+
+def _version(session: Session, row: tables.ModelVersion, since: str, by: str) -> Occupying:
+    return Occupying(
+        model=row.model,
+        version=row.number,
+        tuple=row.tuple_digest,
+        promoted_at=since,
+        promoted_by=by,
+        **versions.public_digests(session, row),
+    )
+
+
+def _pipeline_name(session: Session, model: str, serving: slots.SlotSide | None) -> str | None:
+    """The pipeline that the serving version was registered with; else the newest version's."""
+    table = tables.ModelVersion
+    if serving is not None:
+        row = session.get(table, serving.version_id)
+        return row.pipeline if row else None
+    return session.exec(
+        select(table.pipeline)
+        .where(table.model == model, col(table.pipeline).is_not(None))
+        .order_by(col(table.number).desc())
+        .limit(1)
+    ).first()
