@@ -1,0 +1,177 @@
+"""Validating: what is said of a version with a pipeline version, and carrying that over."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import select
+
+from lineage import timestamps
+from lineage.database import events, slots, tables, validations, versions
+from lineage.errors import Conflict, NotFound, UsageError
+from lineage.guard.facts import Basis
+from lineage.identity.digest import canonical_bytes
+from lineage.identity.references import Reference
+from lineage.registry import views
+from lineage.registry.versions import pipeline_row
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlmodel import Session
+
+    from lineage.contract.captured import CapturedPipelineVersion
+    from lineage.contract.results import NamedPipeline
+    from lineage.guard.requirements import Outcome
+    from lineage.identity.components import DataVersion
+
+
+@dataclass(frozen=True)
+class NewValidation:
+    """What a validation came to, and what it rests on.
+
+    ``run`` is JSON of the command that was run for it, ``data`` the data that it was made on.
+    """
+
+    passed: bool
+    metrics: Mapping[str, Any] | None = None
+    outcomes: tuple[Outcome, ...] = ()
+    run: dict[str, Any] | None = None
+    data: DataVersion | None = None
+
+
+def validate(
+    session: Session,
+    reference: str,
+    pipeline: CapturedPipelineVersion | NamedPipeline,
+    new: NewValidation,
+    actor: str,
+) -> dict[str, Any]:
+    """Record a validation of a version with a pipeline version; JSON of it.
+
+    Raises:
+        NotFound: the version or the named pipeline version does not exist.
+        UsageError: the pipeline is not the one that the version was registered with.
+    """
+    at = timestamps.now()
+    version, target = _pair(session, reference, pipeline, at, actor)
+    metrics, run = new.metrics, new.run
+    row = tables.Validation(
+        version_id=version.id or 0,
+        pipeline=target.pipeline,
+        pipeline_digest=target.digest,
+        passed=new.passed,
+        metrics=canonical_bytes(metrics).decode() if metrics is not None else None,
+        outcomes=json.dumps([outcome.to_json() for outcome in new.outcomes]),
+        basis=Basis.RUN if run is not None else Basis.STATED,
+        run=json.dumps(run) if run is not None else None,
+        data_digest=versions.add_data(session, new.data) if new.data else None,
+        validated_at=at,
+        validated_by=actor,
+    )
+    return _record(session, version, row, target)
+
+
+def carry_over(
+    session: Session,
+    reference: str,
+    pipeline: CapturedPipelineVersion | NamedPipeline,
+    rests_on: int,
+    difference: str,
+    actor: str,
+) -> dict[str, Any]:
+    """Record that a passing validation also holds for a pipeline that behaves alike; JSON of it.
+
+    Raises:
+        NotFound: the version, its validation or the named pipeline version does not exist.
+        Conflict: the validation is no longer a pass that counts, or carried itself.
+    """
+    at = timestamps.now()
+    version, target = _pair(session, reference, pipeline, at, actor)
+    root = session.get(tables.Validation, rests_on)
+    if root is None or root.version_id != version.id:
+        raise NotFound(
+            f"{reference} has no validation {rests_on}.",
+            remedy=f"See its validations: lineage show {reference}",
+        )
+    newest = validations.newest_validation(session, root.version_id, root.pipeline_digest)
+    if not root.passed or root.rests_on is not None or newest is None or newest.id != root.id:
+        raise Conflict(
+            f"Validation {rests_on} of {reference} is not a pass that counts.",
+            remedy=f"Validate it anew: lineage validate {reference}",
+        )
+    row = tables.Validation(
+        version_id=root.version_id,
+        pipeline=target.pipeline,
+        pipeline_digest=target.digest,
+        passed=True,
+        metrics=root.metrics,
+        outcomes=root.outcomes,
+        basis=Basis.CARRIED,
+        rests_on=root.id,
+        difference=difference,
+        data_digest=root.data_digest,
+        validated_at=at,
+        validated_by=actor,
+    )
+    return _record(session, version, row, target)
+
+
+def _pair(
+    session: Session,
+    reference: str,
+    pipeline: CapturedPipelineVersion | NamedPipeline,
+    at: str,
+    actor: str,
+) -> tuple[tables.ModelVersion, tables.PipelineVersion]:
+    """The version and the pipeline version that a validation is about."""
+    version = versions.find_version(session, Reference.parse(reference))
+    target = pipeline_row(session, pipeline, version.pipeline, at, actor)
+    if version.pipeline not in (None, target.pipeline):
+        raise UsageError(
+            f"{reference} rides on pipeline {version.pipeline}, not on {target.pipeline}.",
+            remedy=f"Validate it with a version of pipeline {version.pipeline}.",
+        )
+    return version, target
+
+
+def _record(
+    session: Session,
+    version: tables.ModelVersion,
+    row: tables.Validation,
+    pipeline: tables.PipelineVersion,
+) -> dict[str, Any]:
+    """Add a validation and its event; JSON of it."""
+    session.add(row)
+    session.flush()
+    ref = f"{version.model}@{version.number}"
+    contradicted = [
+        slots.subject(slot)
+        for slot in session.exec(
+            select(tables.Slot).where(tables.Slot.serving_version_id == version.id)
+        )
+        if not row.passed and slot.serving_pipeline_digest == pipeline.digest
+    ]
+    payload: dict[str, Any] = {
+        "validation": row.id,
+        "passed": row.passed,
+        "basis": row.basis,
+        "pipeline": {"name": pipeline.pipeline, "digest": pipeline.public_digest},
+    }
+    if row.rests_on is not None:
+        payload |= {"rests_on": row.rests_on, "difference": row.difference}
+    if contradicted:
+        payload["contradicted"] = contradicted
+    events.append(
+        session,
+        at=row.validated_at,
+        actor=row.validated_by,
+        kind="validated",
+        subject=ref,
+        payload=payload,
+        also=[version.model, pipeline.pipeline, *contradicted],
+    )
+    answer = views.validation(session, row, pipeline.public_digest)
+    return {"model": version.model, "version": version.number, "ref": ref} | answer

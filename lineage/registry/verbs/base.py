@@ -1,0 +1,44 @@
+"""The base of the registry's verbs: the database, and one transaction each."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from lineage.database.engine import read, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Engine
+    from sqlmodel import Session
+
+
+class Verbs:
+    """Verbs of a registry on one database.
+
+    Args:
+        engine: the database.
+        session: a write transaction that every verb takes part in; by default each has its own.
+    """
+
+    def __init__(self, engine: Engine, session: Session | None = None) -> None:
+        self._engine = engine
+        self._session = session
+
+    @contextmanager
+    def _read(self) -> Iterator[Session]:
+        if self._session is None:
+            with read(self._engine) as session:
+                yield session
+        else:
+            yield self._session
+
+    @contextmanager
+    def _write(self) -> Iterator[Session]:
+        if self._session is None:
+            with write(self._engine) as session:
+                yield session
+        else:
+            yield self._session
+            self._session.flush()

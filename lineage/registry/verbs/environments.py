@@ -1,0 +1,125 @@
+"""The verbs on environments: what there are, what they are to be, what runs and is seen there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import select
+
+from lineage import timestamps
+from lineage.database import tables, versions
+from lineage.database.environments import require_environment
+from lineage.registry import views
+from lineage.registry.slots import serving as slots_serving
+from lineage.registry.verbs.base import Verbs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lineage.contract.requests import DeclaredEnvironment, Observed
+    from lineage.contract.results import PlannedChange
+    from lineage.identity.components import EnvironmentKind
+
+
+class EnvironmentVerbs(Verbs):
+    """Verbs on environments, and on what serving hosts report from them."""
+
+    def environments(self) -> list[dict[str, Any]]:
+        """Every environment with its slots and deployments, by name."""
+        with self._read() as session:
+            rows = session.exec(select(tables.Environment).order_by(tables.Environment.name)).all()
+            return [views.environment(session, row, slots_serving.now) for row in rows]
+
+    def environment(self, name: str) -> dict[str, Any]:
+        """One environment: its kind, every slot and every pipeline deployment.
+
+        Raises:
+            NotFound: there is none of this name.
+        """
+        with self._read() as session:
+            row = require_environment(session, name)
+            return views.environment(session, row, slots_serving.now)
+
+    def create_environment(self, name: str, kind: EnvironmentKind, *, actor: str) -> bool:
+        """Create an environment; False where it was there already, of the same kind.
+
+        Raises:
+            UsageError: the name is not valid.
+            Conflict: it is there, of the other kind.
+        """
+        from lineage.registry import environments
+
+        with self._write() as session:
+            return environments.create(session, name, kind, timestamps.now(), actor)
+
+    def apply_environments(
+        self, declared: Sequence[DeclaredEnvironment], *, dry_run: bool = False, actor: str
+    ) -> tuple[PlannedChange, ...]:
+        """Make environments what they are declared to be, or tell what that would change.
+
+        Raises:
+            UsageError: the declarations contradict themselves.
+            NotFound: one promotes from an environment that does not exist.
+            Conflict: an environment is there, of the other kind.
+        """
+        from lineage.registry import environments
+
+        with self._write() as session:
+            plan = environments.apply(session, declared, timestamps.now(), actor)
+            if dry_run:
+                session.rollback()
+        return plan
+
+    def report(
+        self,
+        model: str,
+        environment: str,
+        observed: Observed,
+        *,
+        actor: str,
+    ) -> dict[str, Any]:
+        """Record what a serving host says that it has loaded; JSON of it.
+
+        Raises:
+            NotFound: there is no such model or environment.
+            UsageError: a digest cannot be read.
+        """
+        from lineage.registry import observations
+
+        with self._write() as session:
+            return observations.report(
+                session, environment, model, observed, timestamps.now(), actor
+            )
+
+    def observations(self, model: str, environment: str) -> list[dict[str, Any]]:
+        """What each serving host last said that it has loaded, by instance.
+
+        Raises:
+            NotFound: there is no such model or environment.
+        """
+        from lineage.registry import observations
+
+        with self._read() as session:
+            return observations.listed(session, environment, model, timestamps.now())
+
+    def observed(
+        self, environment: str | None = None, model: str | None = None
+    ) -> list[dict[str, Any]]:
+        """How many instances of each slot are in step with it, lag, are unknown or foreign.
+
+        Slots that nothing has reported of are not among them.
+
+        Raises:
+            NotFound: there is no such model or environment.
+        """
+        with self._read() as session:
+            if environment is not None:
+                require_environment(session, environment)
+            if model is not None:
+                versions.require_model(session, model)
+            anything = session.connection().exec_driver_sql("SELECT 1 FROM observation LIMIT 1")
+            if anything.first() is None:
+                return []
+            from lineage.registry import observations
+
+            return observations.summaries(session, environment, model, timestamps.now())

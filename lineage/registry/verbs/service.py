@@ -1,0 +1,125 @@
+"""The verbs on the registry itself: its history, its tokens, its schema, the answers it keeps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import select
+
+from lineage import timestamps
+from lineage.database import events, schema, slots, tables
+from lineage.registry import views
+from lineage.registry.verbs.base import Verbs
+
+if TYPE_CHECKING:
+    from lineage.contract.requests import NewToken
+    from lineage.contract.results import Audit, SchemaCheck
+    from lineage.registry.access import Principal
+
+
+class ServiceVerbs(Verbs):
+    """Verbs on the registry itself."""
+
+    def history(
+        self, subject: str | None = None, *, limit: int = 50, before: int | None = None
+    ) -> list[dict[str, Any]]:
+        """The newest events (of a subject), the newest first; those numbered below ``before``."""
+        with self._read() as session:
+            found = events.history(session, subject, limit, before)
+            return [views.event_json(event) for event in found]
+
+    def events(
+        self, *, after: int = 0, subject: str | None = None, limit: int = 100
+    ) -> list[dict[str, Any]]:
+        """The events (of a subject) behind a number, the oldest first."""
+        with self._read() as session:
+            found = events.following(session, subject, after, limit)
+            return [views.event_json(event) for event in found]
+
+    def audit(self) -> Audit:
+        """Check the chain of events, and that it tells the present state."""
+        with self._read() as session:
+            rows = session.exec(select(tables.Slot)).all()
+            return events.audit(session, slots.event_states(session, rows))
+
+    def require_current(self) -> None:
+        """Refuse a schema that this program does not know.
+
+        Raises:
+            RegistryUnreachable: the database cannot be reached, or its schema is another one.
+        """
+        schema.require_current(self._engine)
+
+    def check(self) -> SchemaCheck:
+        """Check the database file, its keys and its schema."""
+        return schema.check(self._engine)
+
+    def tokens(self) -> list[dict[str, Any]]:
+        """Every token without its secret, the newest first."""
+        from lineage.registry import tokens
+
+        with self._read() as session:
+            return tokens.listed(session)
+
+    def authenticate(self, token: str) -> Principal:
+        """The one who speaks with a token.
+
+        Raises:
+            NotAuthenticated: it is none of this registry's, revoked, or over.
+        """
+        from lineage.registry import tokens
+
+        with self._read() as session:
+            return tokens.authenticate(session, token, timestamps.now())
+
+    def create_token(self, new: NewToken, *, actor: str) -> dict[str, Any]:
+        """Make a bearer token; JSON of it with the ``token`` itself, which is never shown again.
+
+        Raises:
+            UsageError: a name or a scope is not valid, or the token would be over already.
+        """
+        from lineage.registry import tokens
+
+        with self._write() as session:
+            return tokens.create(session, new, timestamps.now(), actor)
+
+    def revoke_token(self, identity: str, *, actor: str) -> dict[str, Any]:
+        """Let a token open nothing from now on; JSON of it.
+
+        Raises:
+            NotFound: there is no such token.
+        """
+        from lineage.registry import tokens
+
+        with self._write() as session:
+            return tokens.revoke(session, identity, timestamps.now(), actor)
+
+    def token_used(self, identity: str, at: str) -> None:
+        """Note when a token was used last."""
+        from lineage.registry import tokens
+
+        with self._write() as session:
+            tokens.used(session, identity, at)
+
+    def kept_answer(self, principal: str, key: str, request: str) -> tuple[int, str] | None:
+        """What a write under an idempotency key was answered; None where it was never made.
+
+        Args:
+            principal: who made it.
+            key: the key.
+            request: what tells the request from others under the same key.
+
+        Raises:
+            KeyReused: the key was used for another request.
+        """
+        from lineage.database import idempotency
+
+        with self._write() as session:
+            return idempotency.find(session, principal, key, request)
+
+    def keep_answer(self, principal: str, key: str, request: str, status: int, body: str) -> None:
+        """Keep what a write under an idempotency key is answered, in the write's transaction."""
+        from lineage.database import idempotency
+
+        with self._write() as session:
+            idempotency.keep(session, principal, key, request, (status, body), timestamps.now())

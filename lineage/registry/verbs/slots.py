@@ -1,0 +1,281 @@
+"""The verbs on slots: what serves, what may, and every move."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlmodel import select
+
+from lineage import timestamps
+from lineage.database import tables, versions
+from lineage.database.deployments import DeployedPipeline, DeployedPipelines
+from lineage.database.environments import require_environment
+from lineage.errors import RegistryUnreachable
+from lineage.identity.references import Reference
+from lineage.registry.slots import serving as slots_serving
+from lineage.registry.slots.request import Request
+from lineage.registry.verbs.base import Verbs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lineage.contract.captured import CapturedPipelineVersion
+    from lineage.contract.requests import WaiverRequest
+    from lineage.contract.results import Candidate, Moved, NamedPipeline, Serving
+    from lineage.guard.decision import Decision
+    from lineage.identity.pipeline import PipelineVersion
+    from lineage.registry.slots.plan import MovePlan
+
+
+class SlotVerbs(Verbs):
+    """Verbs on slots: looking them up, asking the guard, and moving them."""
+
+    def guard(
+        self, reference: str, environment: str, *, running: PipelineVersion | None = None
+    ) -> Decision:
+        """Decide whether a version may serve in an environment; change nothing.
+
+        Args:
+            reference: the version.
+            environment: the environment's name.
+            running: decide as if this pipeline version ran there, instead of what is deployed.
+
+        Raises:
+            NotFound: the version or the environment does not exist.
+        """
+        from lineage.guard.evaluate import decide
+        from lineage.registry.slots import gather
+
+        parsed = Reference.parse(reference)
+        with self._read() as session:
+            where = require_environment(session, environment)
+            version = versions.find_version(session, parsed)
+            now = DeployedPipelines(session, where.name).of(version.pipeline)
+            hypothetical, unrecorded = None, None
+            moves = running is not None and (now is None or now.blake3 != running.identity)
+            if running is not None and moves and version.pipeline is not None:
+                hypothetical = DeployedPipeline(
+                    version.pipeline, running.identity, timestamps.now()
+                )
+                known = session.get(tables.PipelineVersion, (version.pipeline, running.identity))
+                unrecorded = running if known is None else None
+            deployed_pipelines = DeployedPipelines(session, where.name, hypothetical)
+            return decide(
+                gather.entering(session, where, version, deployed_pipelines, unrecorded=unrecorded)
+            )
+
+    def serving(self, model: str, environment: str, *, at: str | None = None) -> Serving:
+        """What serves for a model in an environment, now or at a past moment.
+
+        Args:
+            model: the model's name.
+            environment: the environment's name.
+            at: an ISO 8601 time; without a zone it is UTC.
+
+        Raises:
+            NotFound: there is no such model or environment.
+            UsageError: the time cannot be read.
+        """
+        moment = timestamps.parse_time(at) if at is not None else None
+        with self._read() as session:
+            require_environment(session, environment)
+            versions.require_model(session, model)
+            if moment is None:
+                return slots_serving.now(session, environment, model)
+            return slots_serving.at(session, environment, model, moment)
+
+    def all_serving(self, environment: str | None = None) -> list[Serving]:
+        """Every slot (of an environment), by environment and model.
+
+        Raises:
+            NotFound: there is no such environment.
+        """
+        table = tables.Slot
+        with self._read() as session:
+            query = select(table).order_by(table.environment, table.model)
+            if environment is not None:
+                require_environment(session, environment)
+                query = query.where(table.environment == environment)
+            rows = session.exec(query).all()
+            return [slots_serving.now(session, s.environment, s.model) for s in rows]
+
+    def backup_candidates(self, model: str, environment: str) -> tuple[Candidate, ...]:
+        """Every version that could stand by behind what serves, the best first.
+
+        Raises:
+            NotFound: there is no such model or environment.
+        """
+        from lineage.registry.slots import backup_candidates as candidates
+
+        with self._read() as session:
+            versions.require_model(session, model)
+            return candidates.listed(session, environment, model)
+
+    def promote(
+        self,
+        reference: str,
+        environment: str,
+        *,
+        expect_revision: int | None = None,
+        reason: str | None = None,
+        waive: WaiverRequest | None = None,
+        actor: str,
+    ) -> Moved:
+        """Move a slot to a version; what served before becomes the backup.
+
+        Raises:
+            GuardRefused: a rule fails.
+            NotPermitted: the environment does not let this person waive this.
+            NotFound: the version or the environment does not exist.
+            Conflict: the slot's revision is not ``expect_revision``.
+        """
+        from lineage.registry.slots import moves, results
+
+        parsed = Reference.parse(reference)
+        with self._write() as session:
+            require_environment(session, environment)
+            version = versions.find_version(session, parsed)
+            request = Request(environment, actor, timestamps.now(), reason, expect_revision, waive)
+            plan = moves.promote(session, request, version)
+            moved = results.moved(session, plan)
+        return self._with_hints(moved, plan)
+
+    def rollback(
+        self,
+        model: str,
+        environment: str,
+        *,
+        reason: str | None = None,
+        expect_revision: int | None = None,
+        waive: WaiverRequest | None = None,
+        actor: str,
+    ) -> Moved:
+        """Move a slot to its backup.
+
+        Raises:
+            NotFound: there is no backup.
+            GuardRefused: the backup may not serve.
+            NotPermitted: the environment does not let this person waive this.
+            Conflict: the slot's revision is not ``expect_revision``.
+        """
+        from lineage.registry.slots import moves, results
+
+        with self._write() as session:
+            versions.require_model(session, model)
+            request = Request(environment, actor, timestamps.now(), reason, expect_revision, waive)
+            plan = moves.rollback(session, request, model)
+            moved = results.moved(session, plan)
+        return self._with_hints(moved, plan)
+
+    def set_backup(
+        self,
+        reference: str,
+        environment: str,
+        *,
+        expect_revision: int | None = None,
+        reason: str | None = None,
+        actor: str,
+    ) -> Moved:
+        """Let a version stand by behind what serves, if it could take over at once.
+
+        Raises:
+            NotFound: the version or the environment does not exist, or nothing serves there.
+            GuardRefused: a rule fails.
+            Conflict: the slot's revision is not ``expect_revision``, or the version serves there.
+        """
+        from lineage.registry.slots import moves, results
+
+        parsed = Reference.parse(reference)
+        with self._write() as session:
+            require_environment(session, environment)
+            version = versions.find_version(session, parsed)
+            request = Request(environment, actor, timestamps.now(), reason, expect_revision)
+            plan = moves.set_backup(session, request, version)
+            moved = results.moved(session, plan)
+        return self._with_hints(moved, plan)
+
+    def retire(
+        self,
+        model: str,
+        environment: str,
+        *,
+        reason: str | None = None,
+        expect_revision: int | None = None,
+        actor: str,
+    ) -> Moved:
+        """Empty a slot.
+
+        Raises:
+            NotFound: nothing serves there.
+            Conflict: the slot's revision is not ``expect_revision``.
+        """
+        from lineage.registry.slots import moves, results
+
+        with self._write() as session:
+            versions.require_model(session, model)
+            request = Request(environment, actor, timestamps.now(), reason, expect_revision)
+            plan = moves.retire(session, request, model)
+            moved = results.moved(session, plan)
+        return self._with_hints(moved, plan)
+
+    def release(
+        self,
+        environment: str,
+        pipeline: CapturedPipelineVersion | NamedPipeline,
+        references: Sequence[str] = (),
+        *,
+        reason: str | None = None,
+        waive: WaiverRequest | None = None,
+        seen: Mapping[str, int] | None = None,
+        dry_run: bool = False,
+        actor: str,
+    ) -> Moved:
+        """Move a pipeline and models that ride on it in one step; without models, deploy it.
+
+        Args:
+            environment: the environment's name.
+            pipeline: the pipeline version, captured or named.
+            references: the versions that move with it.
+            reason: why; kept in the history.
+            waive: rules to waive.
+            seen: the revisions of the slots that the plan showed, by their model.
+            dry_run: decide and tell the plan, change nothing.
+            actor: who moves.
+
+        Raises:
+            NotPermitted: the environment does not let this person waive this.
+            GuardRefused: a model, moved or left behind, would serve without a passing validation.
+            NotFound: a version, the pipeline version or the environment does not exist.
+            UsageError: a model is named twice or rides on another pipeline.
+            Conflict: the slots are not those of the plan that was seen.
+        """
+        from lineage.registry.slots import moves, results
+        from lineage.registry.versions import pipeline_row
+
+        parsed = [Reference.parse(reference) for reference in references]
+        with self._write() as session:
+            require_environment(session, environment)
+            promoted = [versions.find_version(session, reference) for reference in parsed]
+            request = Request(environment, actor, timestamps.now(), reason, waive=waive, seen=seen)
+            target = pipeline_row(session, pipeline, None, request.at, actor)
+            plan = moves.release(session, request, target, promoted)
+            moved = results.moved(session, plan)
+            if dry_run:
+                moved = results.with_hints(session, moved, plan)
+                session.rollback()
+        if dry_run:
+            return moved
+        return self._with_hints(moved, plan)
+
+    def _with_hints(self, moved: Moved, plan: MovePlan) -> Moved:
+        """The answer of a move with what is only shown, read when no writer waits for it.
+
+        The move is made, so a registry that cannot be read any more leaves out the rest.
+        """
+        from lineage.registry.slots import results
+
+        try:
+            with self._read() as session:
+                return results.with_hints(session, moved, plan)
+        except RegistryUnreachable:
+            return moved

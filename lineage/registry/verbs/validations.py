@@ -1,0 +1,128 @@
+"""The verbs on what is said of a version: validations of it, and approvals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lineage.database import versions
+from lineage.identity.references import Reference
+from lineage.registry import views
+from lineage.registry.verbs.base import Verbs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lineage.contract.captured import CapturedPipelineVersion
+    from lineage.contract.results import NamedPipeline
+    from lineage.guard.facts import Verdict
+    from lineage.guard.requirements import Outcome
+    from lineage.identity.components import DataVersion
+
+
+class ValidationVerbs(Verbs):
+    """Verbs on validations of a version, and on approvals of it."""
+
+    def validations(self, reference: str) -> list[dict[str, Any]]:
+        """Every verdict on a version, the newest first.
+
+        Raises:
+            NotFound: it does not exist.
+        """
+        parsed = Reference.parse(reference)
+        with self._read() as session:
+            return views.validations(session, versions.find_version(session, parsed))
+
+    def verdicts(self, reference: str) -> tuple[Verdict, ...]:
+        """The newest verdict on a version for each pipeline version, the newest of them last.
+
+        Raises:
+            NotFound: the version does not exist.
+        """
+        from lineage.database.validations import newest_verdicts
+
+        parsed = Reference.parse(reference)
+        with self._read() as session:
+            return newest_verdicts(session, versions.find_version(session, parsed).id or 0)
+
+    def approvals(self, reference: str) -> list[dict[str, Any]]:
+        """Every approval of a version, the oldest first.
+
+        Raises:
+            NotFound: it does not exist.
+        """
+        parsed = Reference.parse(reference)
+        with self._read() as session:
+            return views.approvals(session, versions.find_version(session, parsed))
+
+    def validate(
+        self,
+        reference: str,
+        pipeline: CapturedPipelineVersion | NamedPipeline,
+        *,
+        passed: bool,
+        metrics: Mapping[str, Any] | None = None,
+        outcomes: Sequence[Outcome] = (),
+        run: dict[str, Any] | None = None,
+        data: DataVersion | None = None,
+        actor: str,
+    ) -> dict[str, Any]:
+        """Record a verdict on a version with a pipeline version; JSON of it.
+
+        Args:
+            reference: the version.
+            pipeline: the pipeline version, captured or named.
+            passed: the verdict.
+            metrics: what was measured.
+            outcomes: what the requirements came to.
+            run: JSON of the command that was run for it.
+            data: the data that it was made on.
+            actor: who validates.
+
+        Raises:
+            NotFound: the version or the named pipeline version does not exist.
+            UsageError: the pipeline is not the one that the version was registered with.
+        """
+        from lineage.registry import validations
+
+        validation = validations.NewValidation(passed, metrics, tuple(outcomes), run, data)
+        with self._write() as session:
+            return validations.validate(session, reference, pipeline, validation, actor)
+
+    def carry_over(
+        self,
+        reference: str,
+        pipeline: CapturedPipelineVersion | NamedPipeline,
+        *,
+        rests_on: int,
+        difference: str,
+        actor: str,
+    ) -> dict[str, Any]:
+        """Record that a passing verdict also holds for a pipeline that behaves alike; JSON of it.
+
+        Args:
+            reference: the version.
+            pipeline: the pipeline version that behaves alike.
+            rests_on: the validation that passed.
+            difference: what differs between the two, in words.
+            actor: who says so.
+
+        Raises:
+            NotFound: the version, its validation or the named pipeline version does not exist.
+            Conflict: the validation is no longer a pass that counts.
+        """
+        from lineage.registry import validations
+
+        with self._write() as session:
+            return validations.carry_over(session, reference, pipeline, rests_on, difference, actor)
+
+    def approve(self, reference: str, environment: str, *, actor: str) -> dict[str, Any]:
+        """Record a person's approval of a version for an environment; JSON of it.
+
+        Raises:
+            NotFound: the version or the environment does not exist.
+            NotPermitted: the person registered it, has approved it already, or may not approve.
+        """
+        from lineage.registry import approvals
+
+        with self._write() as session:
+            return approvals.approve(session, reference, environment, actor)

@@ -1,0 +1,192 @@
+"""The verbs on versions of models and of pipelines: recording, showing and finding them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import col, select
+
+from lineage import timestamps
+from lineage.database import tables, versions
+from lineage.database.deployments import deployment
+from lineage.database.environments import require_environment
+from lineage.errors import NotFound
+from lineage.identity.components import Kind
+from lineage.identity.references import Reference
+from lineage.registry import views
+from lineage.registry.verbs.base import Verbs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lineage.contract.captured import Captured
+    from lineage.contract.requests import Direction
+    from lineage.contract.results import FoundPipeline, NamedPipeline, Registered
+
+
+class VersionVerbs(Verbs):
+    """Verbs on models, their versions, and the versions of pipelines."""
+
+    def models(
+        self, *, after: str = "", limit: int | None = None, among: Iterable[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """The models by name (``among`` some), each with its newest version, behind ``after``."""
+        table = tables.Model
+        with self._read() as session:
+            query = select(table).where(table.name > after).order_by(table.name).limit(limit)
+            if among is not None:
+                query = query.where(col(table.name).in_(list(among)))
+            return [views.model(session, row) for row in session.exec(query).all()]
+
+    def versions(
+        self, model: str, *, before: int | None = None, limit: int | None = None
+    ) -> list[Registered]:
+        """A model's versions, the newest first; those numbered below ``before``.
+
+        Raises:
+            NotFound: there is no such model.
+        """
+        table = tables.ModelVersion
+        with self._read() as session:
+            versions.require_model(session, model)
+            query = select(table).where(table.model == model)
+            if before is not None:
+                query = query.where(table.number < before)
+            rows = session.exec(query.order_by(col(table.number).desc()).limit(limit))
+            return [views.registered(session, row, created=False) for row in rows]
+
+    def show(self, reference: str) -> dict[str, Any]:
+        """All that is recorded of a version, its validations with it.
+
+        Raises:
+            NotFound: it does not exist.
+        """
+        parsed = Reference.parse(reference)
+        with self._read() as session:
+            return views.described(session, versions.find_version(session, parsed))
+
+    def add_model(self, name: str, *, actor: str) -> bool:
+        """Record a model without versions; False where it was there already.
+
+        Raises:
+            UsageError: the name is not valid.
+        """
+        from lineage.registry import versions as registering
+
+        with self._write() as session:
+            return registering.add_model(session, name, timestamps.now(), actor)
+
+    def register(
+        self,
+        model: str,
+        captured: Captured,
+        *,
+        kind: Kind = Kind.PRODUCTION,
+        parent: str | None = None,
+        run: dict[str, Any] | None = None,
+        actor: str,
+    ) -> Registered:
+        """Record a model version; the one that already holds this tuple, if there is one.
+
+        Args:
+            model: the model's name.
+            captured: its components.
+            kind: how much of it is tracked.
+            parent: the version that it was made from.
+            run: JSON of the training that was run for it.
+            actor: who registers.
+
+        Raises:
+            UsageError: the model's name is not valid.
+            NotFound: the parent does not exist.
+        """
+        from lineage.registry import versions as registering
+
+        with self._write() as session:
+            return registering.register(session, model, captured, kind, parent, run, actor)
+
+    def pipeline_of(self, reference: str) -> FoundPipeline:
+        """The pipeline version that a model version was registered with.
+
+        Raises:
+            NotFound: the version does not exist, or has no pipeline.
+        """
+        from lineage.database import pipelines
+
+        parsed = Reference.parse(reference)
+        with self._read() as session:
+            row = versions.find_version(session, parsed)
+            if row.pipeline is None or row.pipeline_digest is None:
+                raise NotFound(
+                    f"{reference} was registered without a pipeline.",
+                    remedy="Name a version that has one.",
+                )
+            return views.found_pipeline(
+                pipelines.find_pipeline(session, row.pipeline, row.pipeline_digest)
+            )
+
+    def pipeline(self, named: NamedPipeline) -> FoundPipeline:
+        """A recorded pipeline version.
+
+        Raises:
+            NotFound: it is not recorded.
+        """
+        from lineage.database import pipelines
+
+        with self._read() as session:
+            return views.found_pipeline(pipelines.find_pipeline(session, named.name, named.digest))
+
+    def pipeline_versions(self, name: str) -> list[FoundPipeline]:
+        """Every recorded version of a pipeline, the newest first.
+
+        Raises:
+            NotFound: there is none.
+        """
+        table = tables.PipelineVersion
+        with self._read() as session:
+            rows = session.exec(
+                select(table).where(table.pipeline == name).order_by(col(table.recorded_at).desc())
+            ).all()
+        if not rows:
+            raise NotFound(
+                f"There is no pipeline {name!r}.",
+                remedy="Registering or validating a model records its pipeline.",
+            )
+        return [views.found_pipeline(row) for row in rows]
+
+    def pipelines_of(self, models: Iterable[str]) -> set[str]:
+        """The pipelines that versions of some models ride on."""
+        table = tables.ModelVersion
+        with self._read() as session:
+            query = select(table.pipeline).where(col(table.model).in_(list(models))).distinct()
+            return {name for name in session.exec(query) if name is not None}
+
+    def deployed_pipeline(self, environment: str, name: str) -> FoundPipeline:
+        """The version of a pipeline that runs in an environment.
+
+        Raises:
+            NotFound: there is no such environment, or nothing of the pipeline is deployed there.
+        """
+        from lineage.database import pipelines
+
+        with self._read() as session:
+            require_environment(session, environment)
+            row = deployment(session, environment, name)
+            if row is None:
+                raise NotFound(
+                    f"No version of pipeline {name} is deployed in {environment}.",
+                    remedy=f"Record it: lineage pipeline deploy {name} --env {environment}",
+                )
+            return views.found_pipeline(pipelines.find_pipeline(session, name, row.digest))
+
+    def lineage(self, digest: str, direction: Direction) -> dict[str, Any]:
+        """What made a digest (``up``), or what was made from it (``down``).
+
+        Raises:
+            NotFound: nothing of this digest is recorded.
+            UsageError: it is no digest.
+        """
+        from lineage.registry import lineage_graph
+
+        with self._read() as session:
+            return lineage_graph.lineage(session, digest, direction)

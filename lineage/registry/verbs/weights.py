@@ -1,0 +1,153 @@
+"""The verbs on weights: stores, the copies in them, and what checking these found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lineage import timestamps
+from lineage.database import versions
+from lineage.identity.references import Reference
+from lineage.registry.verbs.base import Verbs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lineage.contract.requests import Keeping
+    from lineage.weights.copies import Copy, Look, NewCopy, StoreAddress, StoredWeights
+
+
+class WeightsVerbs(Verbs):
+    """Verbs on weights, the stores that hold copies of them, and the checks of these."""
+
+    def stores(self) -> list[dict[str, Any]]:
+        """Every store of weights, by name."""
+        from lineage.database import weights as copies
+
+        with self._read() as session:
+            return copies.stores(session)
+
+    def stored(self, reference: str) -> StoredWeights:
+        """The weights of a version, and where there are copies of them.
+
+        Raises:
+            NotFound: it does not exist, or was registered without weights.
+        """
+        from lineage.database import weights as copies
+
+        parsed = Reference.parse(reference)
+        with self._read() as session:
+            return copies.stored(session, versions.find_version(session, parsed))
+
+    def copies_in(self, store: str) -> tuple[StoredWeights, ...]:
+        """The weights that a store holds, each with that copy alone, by version.
+
+        Raises:
+            NotFound: there is no such store.
+        """
+        from lineage.database import weights as copies
+
+        with self._read() as session:
+            return copies.held_by(session, store)
+
+    def copies_of(self, blake3: str) -> tuple[Copy, ...]:
+        """The copies of weights, whichever version they were stored for; one for each store."""
+        from lineage.database import weights as copies
+
+        with self._read() as session:
+            return copies.of_weights(session, blake3)
+
+    def unneeded(self, keeping: Keeping) -> list[dict[str, Any]]:
+        """Each copy of weights that nothing can need any more.
+
+        Raises:
+            UsageError: the policy makes no sense.
+        """
+        from lineage.registry import retention
+
+        with self._read() as session:
+            return retention.unneeded(session, keeping, timestamps.now())
+
+    def add_store(self, address: StoreAddress, *, actor: str) -> bool:
+        """Record a store of weights; False where its URL was known already.
+
+        Raises:
+            Conflict: another store has this name.
+        """
+        from lineage.registry import weights as weights_records
+
+        with self._write() as session:
+            return weights_records.add_store(session, address, timestamps.now(), actor)
+
+    def add_copy(self, reference: str, copy: NewCopy, *, actor: str) -> StoredWeights:
+        """Record that a store holds the weights of a version; they were read back from it.
+
+        Raises:
+            NotFound: the version does not exist, or has no weights.
+            Conflict: something was removed from that store a moment ago.
+        """
+        from lineage.database import weights as copies
+        from lineage.registry import weights as weights_records
+
+        with self._write() as session:
+            version = versions.find_version(session, Reference.parse(reference))
+            weights_records.add_copies(session, version, (copy,), timestamps.now(), actor)
+            return copies.stored(session, version)
+
+    def record_looks(
+        self,
+        reference: str,
+        looks: Sequence[Look],
+        *,
+        backup_in: str | None = None,
+        actor: str,
+    ) -> StoredWeights:
+        """Record what looking into stores for the weights of a version found.
+
+        Args:
+            reference: the version.
+            looks: what was found, for each store.
+            backup_in: the environment whose backup was checked by it.
+            actor: who looked.
+
+        Raises:
+            NotFound: the version does not exist, or a store holds no copy of it.
+        """
+        from lineage.registry import weights as weights_records
+
+        with self._write() as session:
+            return weights_records.looks(
+                session, reference, looks, backup_in, timestamps.now(), actor
+            )
+
+    def remove_copy(
+        self, reference: str, store: str, keeping: Keeping, *, actor: str
+    ) -> dict[str, Any]:
+        """Record that the copy of a version in a store is taken away; JSON of it.
+
+        Whoever asks takes the bytes away, within ten minutes.
+
+        Raises:
+            NotFound: there is no such copy.
+            Conflict: something needs it.
+        """
+        from lineage.registry import retention
+
+        with self._write() as session:
+            return retention.remove(session, reference, store, keeping, timestamps.now(), actor)
+
+    def record_weights(self, reference: str, state: str, place: str, *, actor: str) -> str:
+        """Record what a look for the weights of a version found; the version's reference.
+
+        Args:
+            reference: the version.
+            state: ``intact``, ``missing`` or ``changed``.
+            place: where they were looked for.
+            actor: who looked.
+
+        Raises:
+            NotFound: the version does not exist.
+        """
+        from lineage.registry import weights as weights_records
+
+        with self._write() as session:
+            return weights_records.weights(session, reference, state, place, actor)

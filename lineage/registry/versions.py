@@ -1,0 +1,139 @@
+"""Registering: models, their versions, and the versions of the pipelines that they ride on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lineage import timestamps
+from lineage.contract.results import NamedPipeline, Registered
+from lineage.database import events, pipelines, tables, versions
+from lineage.errors import UsageError
+from lineage.identity.components import Kind
+from lineage.identity.references import Reference, check_name
+from lineage.registry import views
+from lineage.registry import weights as weights_records
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+    from lineage.contract.captured import Captured, CapturedPipelineVersion
+    from lineage.identity.components import Components
+
+
+def add_model(session: Session, name: str, at: str, actor: str) -> bool:
+    """Record a model without versions; False where it was there already.
+
+    Raises:
+        UsageError: the name is not valid.
+    """
+    check_name("model", name)
+    if session.get(tables.Model, name) is not None:
+        return False
+    session.add(tables.Model(name=name, created_at=at, created_by=actor))
+    session.flush()
+    events.append(session, at=at, actor=actor, kind="model-created", subject=name, payload={})
+    return True
+
+
+def register(
+    session: Session,
+    model: str,
+    captured: Captured,
+    kind: Kind,
+    parent: str | None,
+    run: dict[str, Any] | None,
+    actor: str,
+) -> Registered:
+    """Record a model version; the one that already holds this tuple, if there is one.
+
+    Raises:
+        UsageError: the model's name is not valid.
+        NotFound: the parent does not exist.
+    """
+    check_name("model", model)
+    components = captured.components
+    if kind is Kind.PRODUCTION:
+        _require_complete(components)
+    parent_row = versions.find_version(session, Reference.parse(parent)) if parent else None
+    same = versions.same_version(session, model, kind, components, captured.pipeline_name)
+    at = timestamps.now()
+    if same is not None:
+        weights_records.add_copies(session, same, captured.stored, at, actor)
+        return views.registered(session, same, created=False)
+    if session.get(tables.Model, model) is None:
+        session.add(tables.Model(name=model, created_at=at, created_by=actor))
+        session.flush()
+    if components.pipeline is not None:
+        code = components.code
+        pipelines.add_pipeline(
+            session,
+            captured.pipeline_name,
+            components.pipeline,
+            code.commit if code else None,
+            code.dirty if code else False,
+            at,
+            actor,
+        )
+    row = versions.add_version(
+        session,
+        model,
+        kind,
+        components,
+        captured.pipeline_name,
+        parent_row.id if parent_row else None,
+        run,
+        at,
+        actor,
+    )
+    registered = views.registered(session, row, created=True)
+    events.append(
+        session,
+        at=at,
+        actor=actor,
+        kind="registered",
+        subject=registered.ref,
+        payload={"kind": kind.value, "tuple": registered.tuple, **components.digests}
+        | ({"run": run} if run is not None else {}),
+        also=[model],
+    )
+    weights_records.add_copies(session, row, captured.stored, at, actor)
+    return registered
+
+
+def pipeline_row(
+    session: Session,
+    pipeline: CapturedPipelineVersion | NamedPipeline,
+    default_name: str | None,
+    at: str,
+    actor: str,
+) -> tables.PipelineVersion:
+    """The row of a pipeline version: the named one, or the captured one, recorded if it is new.
+
+    Raises:
+        NotFound: the named one is not recorded.
+    """
+    if isinstance(pipeline, NamedPipeline):
+        return pipelines.find_pipeline(session, pipeline.name or default_name, pipeline.digest)
+    check_name("pipeline", pipeline.name)
+    return pipelines.add_pipeline(
+        session, pipeline.name, pipeline.version, pipeline.commit, pipeline.dirty, at, actor
+    )
+
+
+def _require_complete(components: Components) -> None:
+    """Refuse a production version that lacks what the schema demands of one.
+
+    Raises:
+        UsageError: a component is missing, the code is dirty, or the weights have no BLAKE3.
+    """
+    code, weights = components.code, components.weights
+    lacks = list(components.missing)
+    if code is not None and code.dirty:
+        lacks.append("clean code")
+    if weights is not None and weights.blake3 is None:
+        lacks.append("the BLAKE3 of the weights")
+    if lacks:
+        raise UsageError(
+            f"A production version needs more: {', '.join(lacks)}.",
+            remedy="Give what is missing, or register it as an experiment.",
+        )
