@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
 
+from lineage.acts import act
 from lineage.database import postgresql, sqlite
 from lineage.errors import RegistryUnreachable
 from lineage.registry_url import without_password
@@ -140,7 +141,7 @@ class SqliteDetector:
         self._file = None
         return RegistryUnreachable(
             f"The registry {self._path} cannot be read: {error}.",
-            remedy="Check it with `lineage db check`.",
+            remedy=f"Check it with {act('db check')}.",
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lineage.acts import act
 from lineage.database import tables
 from lineage.errors import NotFound
 
@@ -21,6 +22,6 @@ def require_environment(session: Session, name: str) -> tables.Environment:
     if row is None:
         raise NotFound(
             f"There is no environment {name!r}.",
-            remedy="See them: lineage env list, or create it: lineage env create",
+            remedy=f"See them: {act('env list')}, or create it: {act('env create', 'NAME')}",
         )
     return row

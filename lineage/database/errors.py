@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lineage.acts import act
 from lineage.errors import Conflict, RegistryUnreachable, UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def inconsistent(said: str) -> Conflict:
     """A key, a check or a trigger refused the change."""
     return Conflict(
         f"The registry refused an inconsistent change: {said}.",
-        remedy="Look at the present state (lineage serving) and try again.",
+        remedy=f"Look at the present state ({act('serving')}) and try again.",
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
+from lineage.acts import act
 from lineage.database import tables
 from lineage.errors import Conflict, NotFound
 from lineage.identity.digest import Digest, canonical_bytes, check_beginning
@@ -79,12 +80,13 @@ def find_pipeline(session: Session, name: str | None, digest: str) -> tables.Pip
     if not found:
         raise NotFound(
             f"No version {digest} of {what} is recorded.",
-            remedy="Digests are shown by `lineage pipeline show`; registering or validating "
+            remedy=f"{act('pipeline show', 'NAME')} shows digests; registering or validating "
             "records the captured one.",
         )
     if len({row.digest for row in found}) > 1:
         raise Conflict(
             f"{digest} names several versions of {what}.",
-            remedy="Write the whole digest, or the BLAKE3 that `lineage pipeline show` prints.",
+            remedy="Write the whole digest, or the BLAKE3: "
+            f"{act('pipeline show', 'NAME')} prints both.",
         )
     return found[0]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import create_engine, inspect, text
 
+from lineage.acts import act
 from lineage.contract.results import SchemaCheck
 from lineage.database.engine import open_engine, transaction
 from lineage.errors import IntegrityFailure, RegistryUnreachable
@@ -35,12 +36,12 @@ def require_current(engine: Engine) -> None:
         return
     if revision is None:
         raise RegistryUnreachable(
-            "The registry's database is empty.", remedy="Create its tables: lineage db upgrade"
+            "The registry's database is empty.", remedy=f"Create its tables: {act('db upgrade')}"
         )
     if revision < HEAD:
         raise RegistryUnreachable(
             f"The registry's schema is {revision}, older than this program's {HEAD}.",
-            remedy="Bring it up to date: lineage db upgrade",
+            remedy=f"Bring it up to date: {act('db upgrade')}",
         )
     raise _newer(revision)
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from sqlalchemy import URL, Engine, create_engine
 
+from lineage.acts import act
 from lineage.database import errors
 from lineage.errors import IntegrityFailure, LineageError, RegistryUnreachable, UsageError
 
@@ -54,7 +55,7 @@ def open_engine(url: str, *, create: bool, lock_timeout: float, connections: int
     elif not path.is_file():
         raise RegistryUnreachable(
             f"There is no registry at {path}.",
-            remedy="Create it (lineage init), or say where it is: LINEAGE_REGISTRY or [registry] "
+            remedy=f"Create it ({act('init')}), or say where it is: LINEAGE_REGISTRY or [registry] "
             "url in lineage.toml.",
         )
     mode = "rwc" if create else "rw"
@@ -85,9 +86,9 @@ def translate(error: sqlite3.Error, engine: Engine) -> LineageError:
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return IntegrityFailure(
             f"The registry {where} is damaged: {error}.",
-            remedy="Put a backup in its place; `lineage db check` tells whether a file is whole.",
+            remedy=f"Put a backup in its place; {act('db check')} tells whether a file is whole.",
         )
-    hint = "Check it with `lineage db check`."
+    hint = f"Check it with {act('db check')}."
     return errors.unreachable(where, name, str(error), _UNREACHABLE, hint)
 
 

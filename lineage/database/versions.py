@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select
 
+from lineage.acts import act
 from lineage.database import tables
 from lineage.database.environments import require_environment
 from lineage.errors import NotFound
@@ -39,7 +40,7 @@ def find_version(session: Session, reference: Reference) -> tables.ModelVersion:
     if row is None:
         raise NotFound(
             f"{reference} does not exist.",
-            remedy=f"See what is registered: lineage versions {reference.model}",
+            remedy=f"See what is registered: {act('versions', reference.model)}",
         )
     return row
 
@@ -49,7 +50,7 @@ def require_model(session: Session, name: str) -> None:
     if session.get(tables.Model, name) is None:
         raise NotFound(
             f"There is no model {name!r}.",
-            remedy=f"Register its first version: lineage register {name}",
+            remedy=f"Register its first version: {act('register', name)}",
         )
 
 
@@ -185,6 +186,6 @@ def _serving_version(session: Session, reference: Reference) -> tables.ModelVers
         what = "has no backup" if reference.backup else "does not serve"
         raise NotFound(
             f"{reference.model} {what} in {environment}.",
-            remedy=f"See what serves: lineage serving {reference.model} --env {environment}",
+            remedy=f"See what serves: {act('serving', reference.model, env=environment)}",
         )
     return row

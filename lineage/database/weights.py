@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select
 
+from lineage.acts import act
 from lineage.database import tables
 from lineage.errors import NotFound
 from lineage.identity.digest import Digest, blake3_of, canonical_bytes
@@ -38,7 +39,7 @@ def find_store(session: Session, name: str) -> tables.Store:
     if row is None:
         raise NotFound(
             f"The registry knows no store {name[:60]!r}.",
-            remedy="See them: lineage store list, or add it: lineage store add",
+            remedy=f"See them: {act('store list')}, or add it: {act('store add', 'NAME', 'URL')}",
         )
     return row
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from lineage.acts import act
 from lineage.errors import NotPermitted, UsageError
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Principal:
         if not self.may(scope):
             raise NotPermitted(
                 f"{self.name} lacks the scope {scope}.",
-                remedy=f"Ask for a token with it: lineage token create --scope {scope}",
+                remedy=f"Ask for a token with it: {act('token create', 'NAME', scope=scope)}",
             )
         if environment is not None and not self.sees_environment(environment):
             raise NotPermitted(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import select
 
+from lineage.acts import act
 from lineage.contract.results import PlannedChange
 from lineage.database import events, policies, tables
 from lineage.errors import Conflict, NotFound, UsageError
@@ -139,7 +140,7 @@ def _check_paths(session: Session, declared: Sequence[DeclaredEnvironment]) -> N
         if source is not None and source not in sources:
             raise NotFound(
                 f"{one.name} promotes from {source}, and there is no such environment.",
-                remedy="Declare it in the same file, or name one of lineage env list.",
+                remedy=f"Declare it in the same file, or name one of {act('env list')}.",
             )
     for start in sources:
         path = [start]

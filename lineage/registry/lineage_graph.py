@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlmodel import col, or_, select
 
+from lineage.acts import act
 from lineage.contract.requests import Direction
 from lineage.database import tables, versions
 from lineage.errors import NotFound
@@ -73,7 +74,7 @@ class _Graph:
         if not holders and not items:
             raise NotFound(
                 f"Nothing of digest {self._digest[:60]} is recorded.",
-                remedy="Name a digest as `lineage show REF` prints it, whole.",
+                remedy=f"Name a digest as {act('show', 'REF')} prints it, whole.",
             )
         if self._direction is Direction.UP and not holders:
             for name in items:

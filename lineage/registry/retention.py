@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlmodel import col, func, select
 
 from lineage import timestamps
+from lineage.acts import act
 from lineage.database import events, policies, slots, tables, versions
 from lineage.database import weights as copies
 from lineage.errors import Conflict, NotFound, UsageError
@@ -81,7 +82,7 @@ def remove(
     if not rows:
         raise NotFound(
             f"Store {store[:60]!r} is not known to hold the weights of {ref}.",
-            remedy=f"See where they are: lineage show {ref}",
+            remedy=f"See where they are: {act('show', ref)}",
         )
     named = (
         one
@@ -91,7 +92,7 @@ def remove(
     found = next(named, None)
     if found is None:
         raise Conflict(
-            f"The weights of {ref} are needed.", remedy="See what is not: lineage gc (a dry run)."
+            f"The weights of {ref} are needed.", remedy=f"See what is not: {act('gc')} (a dry run)."
         )
     row = rows[0]
     row.removed_at, row.removed_by = at, actor

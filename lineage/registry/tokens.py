@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from blake3 import blake3
 from sqlmodel import col, select
 
+from lineage.acts import act
 from lineage.contract import requests
 from lineage.database import events, tables
 from lineage.errors import NotAuthenticated, NotFound
@@ -95,7 +96,7 @@ def revoke(session: Session, identity: str, at: str, actor: str) -> dict[str, An
     row = session.get(tables.Token, identity)
     if row is None:
         raise NotFound(
-            f"There is no token {identity[:40]!r}.", remedy="See them: lineage token list"
+            f"There is no token {identity[:40]!r}.", remedy=f"See them: {act('token list')}"
         )
     if row.revoked_at is None:
         row.revoked_at, row.revoked_by = at, actor
@@ -157,7 +158,7 @@ def unknown() -> NotAuthenticated:
     """What is said of a token that is not known: nothing that helps to guess one."""
     return NotAuthenticated(
         "The token is not one of this registry's.",
-        remedy="Check LINEAGE_TOKEN, or ask for a token: lineage token create",
+        remedy=f"Check LINEAGE_TOKEN, or ask for a token: {act('token create', 'NAME', scope='SCOPE')}",
     )
 
 

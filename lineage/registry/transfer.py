@@ -11,6 +11,7 @@ from urllib.parse import quote
 from sqlalchemy import func, select, text
 from sqlmodel import SQLModel
 
+from lineage.acts import act
 from lineage.database import schema, sqlite, tables
 from lineage.database.engine import open_engine, transaction
 from lineage.errors import Conflict, IntegrityFailure, RegistryUnreachable, UsageError
@@ -127,7 +128,7 @@ def copy(source: str, target: str) -> Copied:
     if copied.rows != left or audit.problems or not _continues(source, copied, audit):
         raise IntegrityFailure(
             "What arrived is not what left the source.",
-            remedy="Empty the target, check the source (lineage audit verify), and copy again.",
+            remedy=f"Empty the target, check the source ({act('audit verify')}), and copy again.",
         )
     return copied
 
@@ -160,7 +161,7 @@ def _proved(url: str, place: str) -> Copied:
         if problems:
             raise IntegrityFailure(
                 f"The copy is not whole: {problems[0]}.",
-                remedy="Check the source: lineage db check, lineage audit verify",
+                remedy=f"Check the source: {act('db check')}, {act('audit verify')}",
             )
         audit = registry.audit()
     tables.load_all()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import select
 
 from lineage import timestamps
+from lineage.acts import act
 from lineage.database import events, slots, tables, validations, versions
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard.facts import Basis
@@ -94,13 +95,13 @@ def carry_over(
     if root is None or root.version_id != version.id:
         raise NotFound(
             f"{reference} has no validation {rests_on}.",
-            remedy=f"See its validations: lineage show {reference}",
+            remedy=f"See its validations: {act('show', reference)}",
         )
     newest = validations.newest_validation(session, root.version_id, root.pipeline_digest)
     if not root.passed or root.rests_on is not None or newest is None or newest.id != root.id:
         raise Conflict(
             f"Validation {rests_on} of {reference} is not a pass that counts.",
-            remedy=f"Validate it anew: lineage validate {reference}",
+            remedy=f"Validate it anew: {act('validate', reference)}",
         )
     row = tables.Validation(
         version_id=root.version_id,

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage import timestamps
+from lineage.acts import act
 from lineage.database import events, tables, versions
 from lineage.database import weights as copies
 from lineage.errors import Conflict, NotFound
@@ -33,7 +34,7 @@ def add_store(session: Session, address: StoreAddress, at: str, actor: str) -> b
     if known is not None and known.url != address.url:
         raise Conflict(
             f"Store {address.name} is another one: {known.url}.",
-            remedy="Choose another name: lineage store add NAME URL",
+            remedy=f"Choose another name: {act('store add', 'NAME', 'URL')}",
         )
     return _ensure_store(session, address, at, actor)[1]
 
@@ -91,7 +92,7 @@ def looks(
         if look.store not in rows:
             raise NotFound(
                 f"Store {look.store[:60]!r} is not known to hold the weights of {ref}.",
-                remedy=f"See where they are: lineage show {ref}",
+                remedy=f"See where they are: {act('show', ref)}",
             )
         copies.looked(session, rows[look.store], look, at, actor)
     also = {version.model}

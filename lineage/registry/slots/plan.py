@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from lineage.acts import act
 from lineage.contract.results import Step
 from lineage.errors import Conflict, NotFound
 from lineage.guard.decision import GuardRefused, Status
@@ -187,8 +188,8 @@ def _rollback(facts: MoveFacts) -> MovePlan:
     if state.backup is None or slot.version is None:
         raise NotFound(
             f"{state.model} has no backup in {state.environment}.",
-            remedy=f"See what could stand by: lineage backup candidates {state.model} --env "
-            f"{state.environment}",
+            remedy="See what could stand by: "
+            f"{act('backup candidates', state.model, env=state.environment)}",
         )
     _check_revision(facts.request, state)
     decision = _decided(slot)
@@ -220,13 +221,13 @@ def _backup_change(facts: MoveFacts) -> MovePlan:
     if state.serving is None:
         raise NotFound(
             f"{state.model} does not serve in {name}, so nothing can stand by.",
-            remedy=f"Promote a version first: lineage promote {ref} --env {name}",
+            remedy=f"Promote a version first: {act('promote', ref, env=name)}",
         )
     _check_revision(facts.request, state)
     if state.serving.version_id == version.id:
         raise Conflict(
             f"{ref} serves in {name} itself.",
-            remedy=f"Name another: lineage backup candidates {state.model} --env {name}",
+            remedy=f"Name another: {act('backup candidates', state.model, env=name)}",
         )
     decision = _decided(slot)
     _refuse_unless_allowed((decision,), f"{ref} may not stand by in {name}")
@@ -244,7 +245,7 @@ def _retirement(facts: MoveFacts) -> MovePlan:
     if state.serving is None:
         raise NotFound(
             f"{state.model} does not serve in {state.environment}.",
-            remedy=f"See what serves: lineage serving --env {state.environment}",
+            remedy=f"See what serves: {act('serving', env=state.environment)}",
         )
     _check_revision(facts.request, state)
     after = replace(state, revision=state.revision + 1, serving=None, backup=None)
@@ -332,8 +333,8 @@ def _check_revision(request: Request, state: SlotState) -> None:
     if expected is not None and state.revision != expected:
         raise Conflict(
             f"{state.subject} is at revision {state.revision}, not {expected}.",
-            remedy=f"Look at what serves now (lineage serving {state.model} --env "
-            f"{state.environment}) and decide again.",
+            remedy="Look at what serves now "
+            f"({act('serving', state.model, env=state.environment)}) and decide again.",
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lineage.acts import act
 from lineage.database import policies, tables
 from lineage.errors import NotPermitted
 from lineage.guard.facts import Waiver
@@ -40,7 +41,7 @@ def asked(
         if not people:
             raise NotPermitted(
                 f"{environment} lets nobody waive {code}.",
-                remedy="Its policy may name people who may: lineage env apply",
+                remedy=f"Its policy may name people who may: {act('env apply', 'FILE')}",
             )
         if not policy.may_waive(code, actor):
             raise NotPermitted(

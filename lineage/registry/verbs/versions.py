@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, select
 
 from lineage import timestamps
+from lineage.acts import act
 from lineage.database import tables, versions
 from lineage.database.deployments import deployment
 from lineage.database.environments import require_environment
@@ -175,7 +176,7 @@ class VersionVerbs(Verbs):
             if row is None:
                 raise NotFound(
                     f"No version of pipeline {name} is deployed in {environment}.",
-                    remedy=f"Record it: lineage pipeline deploy {name} --env {environment}",
+                    remedy=f"Record it: {act('pipeline deploy', name, env=environment)}",
                 )
             return views.found_pipeline(pipelines.find_pipeline(session, name, row.digest))
 

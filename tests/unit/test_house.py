@@ -1,0 +1,84 @@
+"""The house: chapters with one direction, small rooms, and every room in the wheel."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SHELL = ("cli", "api", "migrations")
+MODULES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for folder in ("lineage", *SHELL)
+    for path in (ROOT / folder).rglob("*.py")
+)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    """The modules as they are installed: `cli/`, `api/` and `migrations/` below `lineage/`."""
+    top = tmp_path_factory.mktemp("house")
+    shutil.copytree(ROOT / "lineage", top / "lineage")
+    for name in SHELL:
+        shutil.copytree(ROOT / name, top / "lineage" / name)
+    shutil.copy(ROOT / "pyproject.toml", top)
+    return top
+
+
+def lint(house):
+    return subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache", "--no-logo"],
+        cwd=house, env={"PYTHONPATH": str(house)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_the_chapters_have_one_direction_and_no_circle(house):
+    """Imports inside functions and for types alone count too (`[tool.importlinter]`)."""
+    done = lint(house)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("lineage/identity/digest.py", "def late():\n    import lineage.guard.policy\n"),
+        ("lineage/database/versions.py",
+         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import lineage.database.schema\n"),
+    ],
+)  # fmt: skip
+def test_a_hidden_import_upward_or_round_about_is_noticed(house, tmp_path, module, line):
+    broken = tmp_path / "house"
+    shutil.copytree(house, broken)
+    with (broken / module).open("a") as file:
+        file.write(line)
+    with (broken / "lineage/database/schema.py").open("a") as file:
+        file.write("\n\ndef back():\n    import lineage.database.versions\n")
+    assert lint(broken).returncode == 1
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_module_is_longer_than_400_lines(module):
+    assert len((ROOT / module).read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def test_every_package_is_in_the_wheel():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    packages = settings["setuptools"]["packages"]
+    homes = settings["setuptools"]["package-dir"]
+    there = {Path(module).parent.as_posix() for module in MODULES}
+    named = set()
+    for package in packages:
+        known = max((home for home in homes if f"{package}.".startswith(f"{home}.")), key=len)
+        named.add(homes[known] + package.removeprefix(known).replace(".", "/"))
+    assert named - {"examples"} == there
+
+
+def test_every_module_says_what_it_is():
+    for module in MODULES:
+        text = (ROOT / module).read_text(encoding="utf-8")
+        assert text.startswith(('"""', 'r"""')), module
