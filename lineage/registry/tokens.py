@@ -158,7 +158,8 @@ def unknown() -> NotAuthenticated:
     """What is said of a token that is not known: nothing that helps to guess one."""
     return NotAuthenticated(
         "The token is not one of this registry's.",
-        remedy=f"Check LINEAGE_TOKEN, or ask for a token: {act('token create', 'NAME', scope='SCOPE')}",
+        remedy="Check LINEAGE_TOKEN, or ask for a token: "
+        f"{act('token create', 'NAME', scope='SCOPE')}",
     )
 
 
