@@ -41,12 +41,12 @@ class DeployedPipelines:
         if self._hypothetical is not None and self._hypothetical.pipeline == pipeline:
             return self._hypothetical
         row = deployment(self._session, self._environment, pipeline)
-        return DeployedPipeline(row.pipeline, row.digest, row.deployed_at) if row else None
+        return DeployedPipeline(row.pipeline, row.blake3, row.deployed_at) if row else None
 
     def previous(self, pipeline: str | None) -> str | None:
         """The BLAKE3 of the version that is recorded: it runs until the move is made."""
         row = deployment(self._session, self._environment, pipeline)
-        return row.digest if row else None
+        return row.blake3 if row else None
 
     def moves(self, pipeline: str | None) -> bool:
         """Whether the pipeline moves in what is being decided."""
@@ -72,13 +72,13 @@ def deploy(
         row = tables.PipelineDeployment(
             environment=environment,
             pipeline=pipeline,
-            digest=blake3,
+            blake3=blake3,
             revision=0,
             deployed_at=at,
             deployed_by=actor,
         )
         session.add(row)
-    row.digest = blake3
+    row.blake3 = blake3
     row.revision += 1
     row.deployed_at, row.deployed_by = at, actor
     session.flush()

@@ -67,10 +67,10 @@ def append(
         kind=kind,
         subject=subject,
         payload=canonical_bytes(payload).decode(),
-        previous=last.digest if last else "",
-        digest="",
+        previous=last.blake3 if last else "",
+        blake3="",
     )
-    event.digest = event_digest(event)
+    event.blake3 = event_digest(event)
     session.add(event)
     for name in sorted({subject, *also}):
         session.add(tables.EventSubject(subject=name, seq=event.seq))
@@ -130,7 +130,7 @@ def audit(session: Session, slots: dict[str, dict[str, Any]]) -> Audit:
     for event in session.exec(select(tables.Event).order_by(col(tables.Event.seq))):
         count += 1
         problems += _broken(event, count, previous)
-        previous = event.digest
+        previous = event.blake3
         told.update(json.loads(event.payload).get("slots", {}))
     for subject in sorted({*told, *slots}):
         if told.get(subject) != slots.get(subject):
@@ -143,5 +143,5 @@ def _broken(event: tables.Event, position: int, previous: str) -> Iterator[str]:
         yield f"event {position} is missing: {event.seq} stands in its place"
     if event.previous != previous:
         yield f"event {event.seq} does not follow the one before it"
-    if event.digest != event_digest(event):
+    if event.blake3 != event_digest(event):
         yield f"event {event.seq} was changed: its digest does not match"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def pipeline_version(row: tables.PipelineVersion) -> PipelineVersion:
     """The value that a row holds."""
     if row.manifest is None:
-        return PipelineVersion(None, Digest(row.public_digest))
+        return PipelineVersion(None, Digest(row.xxh3))
     return PipelineVersion(Manifest.from_json(json.loads(row.manifest)))
 
 
@@ -39,8 +39,8 @@ def add_pipeline(
         manifest = version.manifest
         row = tables.PipelineVersion(
             pipeline=name,
-            digest=version.identity,
-            public_digest=version.digest,
+            blake3=version.identity,
+            xxh3=version.digest,
             manifest=canonical_bytes(manifest.to_json()).decode() if manifest else None,
             code_commit=commit,
             code_dirty=dirty,
@@ -58,7 +58,7 @@ def find_pipeline(session: Session, name: str | None, digest: str) -> tables.Pip
     Args:
         session: a transaction.
         name: the pipeline; None to look in all.
-        digest: the public digest or the BLAKE3.
+        digest: the XXH3 or the BLAKE3.
 
     Raises:
         NotFound: none matches.
@@ -68,13 +68,13 @@ def find_pipeline(session: Session, name: str | None, digest: str) -> tables.Pip
     table = tables.PipelineVersion
     check_beginning(digest)
     query = select(table).where(
-        col(table.public_digest).startswith(digest, autoescape=True)
-        | col(table.digest).startswith(digest, autoescape=True)
+        col(table.xxh3).startswith(digest, autoescape=True)
+        | col(table.blake3).startswith(digest, autoescape=True)
     )
     if name is not None:
         query = query.where(table.pipeline == name)
     rows = session.exec(query.limit(3)).all()
-    whole = [row for row in rows if digest in (row.public_digest, row.digest)]
+    whole = [row for row in rows if digest in (row.xxh3, row.blake3)]
     found = whole or list(rows)
     what = f"pipeline {name}" if name is not None else "any pipeline"
     if not found:
@@ -83,7 +83,7 @@ def find_pipeline(session: Session, name: str | None, digest: str) -> tables.Pip
             remedy=f"{act('pipeline show', 'NAME')} shows digests; registering or validating "
             "records the captured one.",
         )
-    if len({row.digest for row in found}) > 1:
+    if len({row.blake3 for row in found}) > 1:
         raise Conflict(
             f"{digest} names several versions of {what}.",
             remedy="Write the whole digest, or the BLAKE3: "

@@ -56,7 +56,7 @@ def approvals_of(
         .order_by(col(table.id))
     )
     return tuple(
-        Approval(row.approved_by, row.approved_at, row.pipeline_digest == deployed) for row in rows
+        Approval(row.approved_by, row.approved_at, row.pipeline_blake3 == deployed) for row in rows
     )
 
 
@@ -77,7 +77,7 @@ def waivers_in_force(
     blake3, since = (deployed.blake3, deployed.since) if deployed is not None else (None, "")
     waivers: dict[str, Waiver] = {}
     for row in _waivers(session, slot):
-        moved = row.pipeline_digest != blake3 or row.waived_at < since
+        moved = row.pipeline_blake3 != blake3 or row.waived_at < since
         if not moved and (row.until is None or at < row.until):
             waivers[row.code] = waiver(row)
     return tuple(waivers.values())

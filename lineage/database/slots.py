@@ -20,7 +20,7 @@ _COLUMNS = (
     "version_id",
     "version_kind",
     "pipeline",
-    "pipeline_digest",
+    "pipeline_blake3",
     "validation_id",
     "passed",
     "promoted_at",
@@ -34,8 +34,8 @@ _COLUMNS = (
 class SlotSide:
     """One side of a slot: a version, and the proof (or the waiver) that it may stand there.
 
-    The proof is a passing validation with the pipeline version that runs; ``pipeline_digest`` is
-    its BLAKE3. A waiver that is still to be recorded has a code and no id.
+    The proof is a passing validation with the pipeline version that runs; ``pipeline_blake3``
+    is that of the version that runs. A waiver that is still to be recorded has a code and no id.
     """
 
     model: str
@@ -43,7 +43,7 @@ class SlotSide:
     version_id: int
     version_kind: str
     pipeline: str | None
-    pipeline_digest: str | None
+    pipeline_blake3: str | None
     validation_id: int | None
     passed: bool | None
     promoted_at: str
@@ -66,7 +66,7 @@ class SlotSide:
         return {
             "version": self.number,
             "pipeline": self.pipeline,
-            "pipeline_digest": self.pipeline_digest,
+            "pipeline_digest": self.pipeline_blake3,
             "validation": self.validation_id,
             "promoted_at": self.promoted_at,
             "promoted_by": self.promoted_by,
@@ -174,9 +174,9 @@ def riding_on(session: Session, environment: str, pipeline: str) -> list[tables.
 
 def contradicted(session: Session, side: SlotSide | None) -> bool:
     """Whether a newer validation than the proof of what stands there has failed."""
-    if side is None or side.pipeline_digest is None:
+    if side is None or side.pipeline_blake3 is None:
         return False
-    newest = newest_validation(session, side.version_id, side.pipeline_digest)
+    newest = newest_validation(session, side.version_id, side.pipeline_blake3)
     return newest is not None and not newest.passed
 
 

@@ -19,7 +19,7 @@ def newest_validation(session: Session, version_id: int, digest: str) -> tables.
     table = tables.Validation
     return session.exec(
         select(table)
-        .where(table.version_id == version_id, table.pipeline_digest == digest)
+        .where(table.version_id == version_id, table.pipeline_blake3 == digest)
         .order_by(col(table.id).desc())
         .limit(1)
     ).first()
@@ -31,14 +31,14 @@ def newest_verdicts(session: Session, version_id: int) -> tuple[Verdict, ...]:
     newest = (
         select(func.max(table.id))
         .where(table.version_id == version_id)
-        .group_by(col(table.pipeline_digest))
+        .group_by(col(table.pipeline_blake3))
     )
     rows = session.exec(
         select(table, tables.PipelineVersion)
         .where(
             col(table.id).in_(newest),
             tables.PipelineVersion.pipeline == table.pipeline,
-            tables.PipelineVersion.digest == table.pipeline_digest,
+            tables.PipelineVersion.blake3 == table.pipeline_blake3,
         )
         .order_by(col(table.id))
     )
@@ -77,5 +77,5 @@ def _overturned(session: Session, row: tables.Validation) -> bool:
     root = session.get(tables.Validation, row.rests_on) if row.rests_on is not None else None
     if root is None:
         return False
-    newest = newest_validation(session, root.version_id, root.pipeline_digest)
+    newest = newest_validation(session, root.version_id, root.pipeline_blake3)
     return newest is not None and not newest.passed

@@ -62,13 +62,13 @@ def same_version(
         select(ROW).where(
             ROW.model == model,
             ROW.kind == kind.value,
-            ROW.tuple_digest == components.tuple_digest,
+            ROW.tuple_xxh3 == components.tuple_digest,
         )
     )
     wanted = (*components.identity, pipeline if components.pipeline else None)
     for row in candidates:
-        weights = (row.weights_digest, row.weights_blake3) if row.weights_digest else None
-        held = (row.code_digest, row.data_digest, row.pipeline_digest, weights, row.pipeline)
+        weights = (row.weights_xxh3, row.weights_blake3) if row.weights_xxh3 else None
+        held = (row.code_digest, row.data_blake3, row.pipeline_blake3, weights, row.pipeline)
         if held == wanted:
             return row
     return None
@@ -92,11 +92,11 @@ def add_version(
         model=model,
         number=(newest or 0) + 1,
         kind=kind.value,
-        tuple_digest=components.tuple_digest,
-        data_digest=add_data(session, components.data) if components.data else None,
+        tuple_xxh3=components.tuple_digest,
+        data_blake3=add_data(session, components.data) if components.data else None,
         data_asserted=_asserted(components.data),
         pipeline=pipeline if components.pipeline else None,
-        pipeline_digest=components.pipeline.identity if components.pipeline else None,
+        pipeline_blake3=components.pipeline.identity if components.pipeline else None,
         parent_id=parent,
         run=json.dumps(run) if run is not None else None,
         registered_at=at,
@@ -110,7 +110,7 @@ def add_version(
             code.subfolder,
         )
     if weights is not None:
-        row.weights_digest, row.weights_blake3 = weights.digest, weights.blake3
+        row.weights_xxh3, row.weights_blake3 = weights.digest, weights.blake3
         row.weights_path, row.weights_size, row.weights_files = (
             weights.path,
             weights.size,
@@ -124,31 +124,31 @@ def add_version(
 def add_data(session: Session, data: DataVersion) -> str:
     """Record a data version unless it is there; its key."""
     if session.get(tables.DataVersion, data.identity) is None:
-        session.add(tables.DataVersion(digest=data.identity, public_digest=data.digest))
+        session.add(tables.DataVersion(blake3=data.identity, xxh3=data.digest))
         session.flush()
         for item in data.items:
             session.add(
                 tables.DataItem(
-                    data_digest=data.identity, name=item.name, digest=item.digest, size=item.size
+                    data_blake3=data.identity, name=item.name, digest=item.digest, size=item.size
                 )
             )
         session.flush()
     return data.identity
 
 
-def public_digests(session: Session, row: tables.ModelVersion) -> dict[str, str | None]:
+def shown_digests(session: Session, row: tables.ModelVersion) -> dict[str, str | None]:
     """The four components as people and JSON see them."""
-    data = session.get(tables.DataVersion, row.data_digest) if row.data_digest else None
+    data = session.get(tables.DataVersion, row.data_blake3) if row.data_blake3 else None
     pipeline = (
-        session.get(tables.PipelineVersion, (row.pipeline, row.pipeline_digest))
-        if row.pipeline_digest
+        session.get(tables.PipelineVersion, (row.pipeline, row.pipeline_blake3))
+        if row.pipeline_blake3
         else None
     )
     return {
         "code": row.code_digest,
-        "data": data.public_digest if data else None,
-        "pipeline": pipeline.public_digest if pipeline else None,
-        "weights": row.weights_digest,
+        "data": data.xxh3 if data else None,
+        "pipeline": pipeline.xxh3 if pipeline else None,
+        "weights": row.weights_xxh3,
     }
 
 
@@ -156,9 +156,9 @@ def missing_components(row: tables.ModelVersion) -> tuple[str, ...]:
     """The names of the components that a version lacks."""
     held = {
         "code": row.code_digest,
-        "data": row.data_digest,
-        "pipeline": row.pipeline_digest,
-        "weights": row.weights_digest,
+        "data": row.data_blake3,
+        "pipeline": row.pipeline_blake3,
+        "weights": row.weights_xxh3,
     }
     return tuple(name for name, digest in held.items() if digest is None)
 
@@ -166,7 +166,7 @@ def missing_components(row: tables.ModelVersion) -> tuple[str, ...]:
 def data_items(session: Session, digest: str | None) -> Iterable[tables.DataItem]:
     """The items of a data version, by name."""
     table = tables.DataItem
-    return session.exec(select(table).where(table.data_digest == digest).order_by(table.name))
+    return session.exec(select(table).where(table.data_blake3 == digest).order_by(table.name))
 
 
 def _asserted(data: DataVersion | None) -> str:

@@ -149,12 +149,12 @@ def stored(session: Session, version: tables.ModelVersion) -> StoredWeights:
         NotFound: it was registered without weights.
     """
     ref = f"{version.model}@{version.number}"
-    if version.weights_digest is None or version.weights_path is None:
+    if version.weights_xxh3 is None or version.weights_path is None:
         raise NotFound(f"{ref} was registered without weights.", remedy="Name a version with some.")
     blake3 = version.weights_blake3
     return StoredWeights(
         ref,
-        Digest(version.weights_digest),
+        Digest(version.weights_xxh3),
         Digest(blake3) if blake3 is not None else None,
         version.weights_path,
         version.weights_size or 0,

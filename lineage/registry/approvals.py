@@ -36,8 +36,8 @@ def approve(session: Session, reference: str, environment: str, actor: str) -> d
     ref = f"{version.model}@{version.number}"
     policy = policies.policy_of(session, environment)
     deployed = deployment(session, environment, version.pipeline)
-    digest = deployed.digest if deployed else None
-    given = policies.approvals_of(session, environment, version.id or 0, digest)
+    blake3 = deployed.blake3 if deployed else None
+    given = policies.approvals_of(session, environment, version.id or 0, blake3)
     _refuse_approval(policy, version, given, ref, environment, actor)
     at = timestamps.now()
     session.add(
@@ -45,7 +45,7 @@ def approve(session: Session, reference: str, environment: str, actor: str) -> d
             version_id=version.id or 0,
             environment=environment,
             pipeline=deployed.pipeline if deployed else None,
-            pipeline_digest=digest,
+            pipeline_blake3=blake3,
             approved_at=at,
             approved_by=actor,
         )

@@ -93,28 +93,26 @@ class _Graph:
         """The versions that a digest is of, or (downwards) that were made from it."""
         table = tables.ModelVersion
         digest = str(self._digest)
-        data = select(tables.DataVersion.digest).where(
+        data = select(tables.DataVersion.blake3).where(
             or_(
-                col(tables.DataVersion.public_digest) == digest,
-                col(tables.DataVersion.digest) == digest,
+                col(tables.DataVersion.xxh3) == digest,
+                col(tables.DataVersion.blake3) == digest,
             )
         )
         parts = [
-            col(table.tuple_digest) == digest,
-            col(table.weights_digest) == digest,
+            col(table.tuple_xxh3) == digest,
+            col(table.weights_xxh3) == digest,
             col(table.weights_blake3) == digest,
             col(table.code_digest) == digest,
-            col(table.data_digest).in_(data),
-            col(table.pipeline_digest) == digest,
-            col(table.pipeline_digest).in_(
-                select(tables.PipelineVersion.digest).where(
-                    tables.PipelineVersion.public_digest == digest
-                )
+            col(table.data_blake3).in_(data),
+            col(table.pipeline_blake3) == digest,
+            col(table.pipeline_blake3).in_(
+                select(tables.PipelineVersion.blake3).where(tables.PipelineVersion.xxh3 == digest)
             ),
         ]
         if self._direction is Direction.DOWN:
-            items = select(tables.DataItem.data_digest).where(tables.DataItem.digest == digest)
-            parts.append(col(table.data_digest).in_(items))
+            items = select(tables.DataItem.data_blake3).where(tables.DataItem.digest == digest)
+            parts.append(col(table.data_blake3).in_(items))
         query = select(table).where(or_(*parts)).order_by(col(table.id)).limit(MOST)
         yield from self._session.exec(query)
 
@@ -139,8 +137,8 @@ class _Graph:
 
     def _version(self, row: tables.ModelVersion) -> None:
         name = _name(row)
-        self._add(name, "version", row.tuple_digest, version_kind=row.kind)
-        parts = versions.public_digests(self._session, row)
+        self._add(name, "version", row.tuple_xxh3, version_kind=row.kind)
+        parts = versions.shown_digests(self._session, row)
         for part, digest in parts.items():
             if digest is None:
                 continue
@@ -157,11 +155,11 @@ class _Graph:
             self._slots(row)
 
     def _is_asked(self, part: str, digest: str, row: tables.ModelVersion) -> bool:
-        identity = {"data": row.data_digest, "pipeline": row.pipeline_digest}.get(part)
-        return str(self._digest) in (digest, identity)
+        blake3 = {"data": row.data_blake3, "pipeline": row.pipeline_blake3}.get(part)
+        return str(self._digest) in (digest, blake3)
 
     def _items(self, row: tables.ModelVersion, data: str) -> None:
-        for item in versions.data_items(self._session, row.data_digest):
+        for item in versions.data_items(self._session, row.data_blake3):
             node = f"item:{item.digest}:{item.name}"
             self._add(node, "data-item", item.digest, name=item.name)
             self._edges[node, data] = None

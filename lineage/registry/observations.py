@@ -148,12 +148,12 @@ class _Declared:
         deployed = deployment(session, environment, row.pipeline)
         digests: set[str | None] = set()
         if deployed is not None:
-            key = (deployed.pipeline, deployed.digest)
+            key = (deployed.pipeline, deployed.blake3)
             pipeline = session.get(tables.PipelineVersion, key)
-            digests = {deployed.digest, pipeline.public_digest if pipeline else None}
+            digests = {deployed.blake3, pipeline.xxh3 if pipeline else None}
         return cls(
             session,
-            frozenset(d for d in (row.weights_digest, row.weights_blake3) if d is not None),
+            frozenset(d for d in (row.weights_xxh3, row.weights_blake3) if d is not None),
             slot.serving_promoted_at,
             frozenset(d for d in digests if d is not None),
             deployed.deployed_at if deployed is not None else None,
@@ -169,7 +169,7 @@ class _Declared:
         table = tables.ModelVersion
         registered = self.session.exec(
             select(table.id)
-            .where(or_(table.weights_digest == weights, table.weights_blake3 == weights))
+            .where(or_(table.weights_xxh3 == weights, table.weights_blake3 == weights))
             .limit(1)
         ).first()
         return ("lagging", self.weights_since) if registered is not None else ("foreign", None)

@@ -54,7 +54,7 @@ def unneeded(
         {
             "ref": f"{row.model}@{row.number}",
             "store": held.store,
-            "weights": row.weights_digest,
+            "weights": row.weights_xxh3,
             "size": held.size,
             "files": held.files,
             "registered_at": row.registered_at,
@@ -104,7 +104,7 @@ def remove(
         actor=actor,
         kind="weights-removed",
         subject=ref,
-        payload={"store": store, "object": row.object, "weights": version.weights_digest}
+        payload={"store": store, "object": row.object, "weights": version.weights_xxh3}
         | {"keep_last": keeping.last, "keep_days": keeping.days},
         also=[version.model, f"store:{store}"],
     )
@@ -144,12 +144,12 @@ def _standing(session: Session) -> set[int | None]:
 def _candidates(session: Session) -> set[int | None]:
     """What passes with a pipeline version that is deployed anywhere: it could stand by."""
     table, deployed = tables.Validation, tables.PipelineDeployment
-    newest = select(func.max(table.id)).group_by(col(table.version_id), col(table.pipeline_digest))
+    newest = select(func.max(table.id)).group_by(col(table.version_id), col(table.pipeline_blake3))
     query = select(table.version_id).where(
         col(table.id).in_(newest),
         col(table.passed).is_(True),
         deployed.pipeline == table.pipeline,
-        deployed.digest == table.pipeline_digest,
+        deployed.blake3 == table.pipeline_blake3,
     )
     return set(session.exec(query).all())
 

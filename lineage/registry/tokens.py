@@ -56,7 +56,7 @@ def create(session: Session, new: NewToken, at: str, actor: str) -> dict[str, An
         id=identity,
         name=new.name,
         key=key.hex(),
-        digest=_digest(secret, key),
+        blake3=_digest(secret, key),
         scopes=json.dumps(sorted(check_scopes(new.scopes))),
         environments=_names(new.environments),
         models=_names(new.models),
@@ -124,7 +124,7 @@ def authenticate(session: Session, text: str, now: str) -> Principal:
     row = session.get(tables.Token, form[1]) if form is not None else None
     key = bytes.fromhex(row.key) if row is not None else bytes(32)
     found = _digest(form[2] if form is not None else "", key)
-    same = secrets.compare_digest(found, row.digest if row is not None else "0" * 64)
+    same = secrets.compare_digest(found, row.blake3 if row is not None else "0" * 64)
     if row is None or not same:
         raise unknown()
     if row.revoked_at is not None:

@@ -62,13 +62,13 @@ def validate(
     row = tables.Validation(
         version_id=version.id or 0,
         pipeline=target.pipeline,
-        pipeline_digest=target.digest,
+        pipeline_blake3=target.blake3,
         passed=new.passed,
         metrics=canonical_bytes(metrics).decode() if metrics is not None else None,
         outcomes=json.dumps([outcome.to_json() for outcome in new.outcomes]),
         basis=Basis.RUN if run is not None else Basis.STATED,
         run=json.dumps(run) if run is not None else None,
-        data_digest=versions.add_data(session, new.data) if new.data else None,
+        data_blake3=versions.add_data(session, new.data) if new.data else None,
         validated_at=at,
         validated_by=actor,
     )
@@ -97,7 +97,7 @@ def carry_over(
             f"{reference} has no validation {rests_on}.",
             remedy=f"See its validations: {act('show', reference)}",
         )
-    newest = validations.newest_validation(session, root.version_id, root.pipeline_digest)
+    newest = validations.newest_validation(session, root.version_id, root.pipeline_blake3)
     if not root.passed or root.rests_on is not None or newest is None or newest.id != root.id:
         raise Conflict(
             f"Validation {rests_on} of {reference} is not a pass that counts.",
@@ -106,14 +106,14 @@ def carry_over(
     row = tables.Validation(
         version_id=root.version_id,
         pipeline=target.pipeline,
-        pipeline_digest=target.digest,
+        pipeline_blake3=target.blake3,
         passed=True,
         metrics=root.metrics,
         outcomes=root.outcomes,
         basis=Basis.CARRIED,
         rests_on=root.id,
         difference=difference,
-        data_digest=root.data_digest,
+        data_blake3=root.data_blake3,
         validated_at=at,
         validated_by=actor,
     )
@@ -153,13 +153,13 @@ def _record(
         for slot in session.exec(
             select(tables.Slot).where(tables.Slot.serving_version_id == version.id)
         )
-        if not row.passed and slot.serving_pipeline_digest == pipeline.digest
+        if not row.passed and slot.serving_pipeline_blake3 == pipeline.blake3
     ]
     payload: dict[str, Any] = {
         "validation": row.id,
         "passed": row.passed,
         "basis": row.basis,
-        "pipeline": {"name": pipeline.pipeline, "digest": pipeline.public_digest},
+        "pipeline": {"name": pipeline.pipeline, "digest": pipeline.xxh3},
     }
     if row.rests_on is not None:
         payload |= {"rests_on": row.rests_on, "difference": row.difference}
@@ -174,5 +174,5 @@ def _record(
         payload=payload,
         also=[version.model, pipeline.pipeline, *contradicted],
     )
-    answer = views.validation(session, row, pipeline.public_digest)
+    answer = views.validation(session, row, pipeline.xxh3)
     return {"model": version.model, "version": version.number, "ref": ref} | answer

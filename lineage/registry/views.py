@@ -25,10 +25,10 @@ def registered(session: Session, row: tables.ModelVersion, *, created: bool) -> 
         version=row.number,
         kind=row.kind,
         created=created,
-        tuple=row.tuple_digest,
+        tuple=row.tuple_xxh3,
         registered_at=row.registered_at,
         registered_by=row.registered_by,
-        **versions.public_digests(session, row),
+        **versions.shown_digests(session, row),
     )
 
 
@@ -52,9 +52,9 @@ def described(session: Session, row: tables.ModelVersion) -> dict[str, Any]:
                     "known": "asserted" if item.name in asserted else "verified",
                     "size": item.size,
                 }
-                for item in versions.data_items(session, row.data_digest)
+                for item in versions.data_items(session, row.data_blake3)
             ],
-            "pipeline": {"name": row.pipeline, "blake3": row.pipeline_digest},
+            "pipeline": {"name": row.pipeline, "blake3": row.pipeline_blake3},
             "weights": {
                 "path": row.weights_path,
                 "blake3": row.weights_blake3,
@@ -94,14 +94,14 @@ def approvals(session: Session, version: tables.ModelVersion) -> list[dict[str, 
     rows = session.exec(select(table).where(table.version_id == version.id).order_by(col(table.id)))
     answers = []
     for row in rows:
-        key = (row.pipeline, row.pipeline_digest)
+        key = (row.pipeline, row.pipeline_blake3)
         found = session.get(tables.PipelineVersion, key) if all(key) else None
         answers.append(
             {
                 "environment": row.environment,
                 "pipeline": {
                     "name": row.pipeline,
-                    "digest": found.public_digest if found else None,
+                    "digest": found.xxh3 if found else None,
                 },
                 "approved_at": row.approved_at,
                 "approved_by": row.approved_by,
@@ -113,11 +113,11 @@ def approvals(session: Session, version: tables.ModelVersion) -> list[dict[str, 
 def validations(session: Session, version: tables.ModelVersion) -> list[dict[str, Any]]:
     """Every verdict on a version, the newest first."""
     rows = session.exec(
-        select(tables.Validation, tables.PipelineVersion.public_digest)
+        select(tables.Validation, tables.PipelineVersion.xxh3)
         .where(
             tables.Validation.version_id == version.id,
             tables.PipelineVersion.pipeline == tables.Validation.pipeline,
-            tables.PipelineVersion.digest == tables.Validation.pipeline_digest,
+            tables.PipelineVersion.blake3 == tables.Validation.pipeline_blake3,
         )
         .order_by(col(tables.Validation.id).desc())
     )
@@ -138,7 +138,7 @@ def validation(session: Session, row: tables.Validation, pipeline: str) -> dict[
         "run": json.loads(row.run) if row.run else None,
         "data": [
             {"name": item.name, "digest": item.digest, "size": item.size}
-            for item in versions.data_items(session, row.data_digest)
+            for item in versions.data_items(session, row.data_blake3)
         ],
         "validated_at": row.validated_at,
         "validated_by": row.validated_by,
@@ -149,8 +149,8 @@ def xxh3_of(session: Session, deployed: tables.PipelineDeployment | None) -> str
     """What a deployment runs, as people and JSON see it."""
     if deployed is None:
         return None
-    row = session.get(tables.PipelineVersion, (deployed.pipeline, deployed.digest))
-    return row.public_digest if row else None
+    row = session.get(tables.PipelineVersion, (deployed.pipeline, deployed.blake3))
+    return row.xxh3 if row else None
 
 
 def environment(
@@ -158,11 +158,11 @@ def environment(
 ) -> dict[str, Any]:
     """JSON of an environment: its kind, every pipeline deployment and every ``slot`` as read."""
     deployed = session.exec(
-        select(tables.PipelineDeployment, tables.PipelineVersion.public_digest)
+        select(tables.PipelineDeployment, tables.PipelineVersion.xxh3)
         .where(
             tables.PipelineDeployment.environment == row.name,
             tables.PipelineVersion.pipeline == tables.PipelineDeployment.pipeline,
-            tables.PipelineVersion.digest == tables.PipelineDeployment.digest,
+            tables.PipelineVersion.blake3 == tables.PipelineDeployment.blake3,
         )
         .order_by(tables.PipelineDeployment.pipeline)
     )
@@ -207,4 +207,4 @@ def found_pipeline(row: tables.PipelineVersion) -> FoundPipeline:
 
 def event_json(event: tables.Event) -> dict[str, Any]:
     """JSON of an event."""
-    return events.document(event) | {"digest": event.digest}
+    return events.document(event) | {"digest": event.blake3}

@@ -53,14 +53,14 @@ def add_copies(
         Conflict: something was removed from one of the stores a moment ago, perhaps these bytes.
     """
     ref = f"{version.model}@{version.number}"
-    if found and version.weights_digest is None:
+    if found and version.weights_xxh3 is None:
         raise NotFound(f"{ref} was registered without weights.", remedy="Name a version with some.")
     for new in found:
         store, _ = _ensure_store(session, new.store, at, actor)
         if new.reused:
             _require_quiet(session, store.name, at)
         if copies.add(session, version, new, at, actor):
-            payload = new.to_json() | {"store": store.name, "weights": version.weights_digest}
+            payload = new.to_json() | {"store": store.name, "weights": version.weights_xxh3}
             events.append(
                 session,
                 at=at,

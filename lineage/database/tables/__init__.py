@@ -1,8 +1,9 @@
 """The tables (design §5): the schema itself refuses a state that breaks the invariant.
 
-Where a column is called ``digest`` and keys point to it, it holds the BLAKE3 of canonical bytes;
-``public_digest`` is the one that people and JSON show. Times are ISO 8601 text in UTC. Triggers
-stand in the migrations: they keep history immutable and the newest verdict decisive.
+Attributes say the algorithm: keys point to ``blake3``, the BLAKE3 of canonical bytes, and ``xxh3``
+is the digest that people and JSON show (or the one that was stated, where only a digest was); their
+columns are called ``digest`` and ``public_digest``. Times are ISO 8601 text in UTC. Triggers stand
+in the migrations: they keep history immutable and the newest validation decisive.
 
 Making a table's class takes milliseconds, so each is made when it is first named: a look-up needs
 few of them.

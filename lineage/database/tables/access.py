@@ -17,7 +17,7 @@ class Token(SQLModel, table=True):
     id: str = Field(primary_key=True)
     name: str = Field(index=True)
     key: str
-    digest: str
+    blake3: str = Field(sa_column_kwargs={"name": "digest"})
     scopes: str
     environments: str | None = Field(default=None, sa_type=Text)
     models: str | None = Field(default=None, sa_type=Text)

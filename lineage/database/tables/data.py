@@ -15,19 +15,19 @@ class DataVersion(SQLModel, table=True):
 
     __tablename__ = "data_version"
 
-    digest: str = Field(primary_key=True)
-    public_digest: str = Field(index=True)
+    blake3: str = Field(primary_key=True, sa_column_kwargs={"name": "digest"})
+    xxh3: str = Field(index=True, sa_column_kwargs={"name": "public_digest"})
 
 
 class DataItem(SQLModel, table=True):
-    """One item of a data version; ``size`` in bytes where it is known."""
+    """One item of a data version, its digest of any algorithm; ``size`` in bytes if it is known."""
 
     __tablename__ = "data_item"
     __table_args__: Any = (
         ForeignKeyConstraint(["data_digest"], ["data_version.digest"], name="data_item_version"),
     )
 
-    data_digest: str = Field(primary_key=True)
+    data_blake3: str = Field(primary_key=True, sa_column_kwargs={"name": "data_digest"})
     name: str = Field(primary_key=True)
     digest: str = Field(index=True)
     size: int | None = Field(default=None, sa_type=BIG)

@@ -67,7 +67,7 @@ class Waiver(SQLModel, table=True):
     version_id: int
     code: str
     pipeline: str | None = None
-    pipeline_digest: str | None = None
+    pipeline_blake3: str | None = Field(default=None, sa_column_kwargs={"name": "pipeline_digest"})
     reason: str = Field(sa_type=Text)
     until: str | None = None
     waived_at: str
@@ -92,7 +92,7 @@ class PipelineDeployment(SQLModel, table=True):
 
     environment: str = Field(primary_key=True)
     pipeline: str = Field(primary_key=True)
-    digest: str
+    blake3: str = Field(sa_column_kwargs={"name": "digest"})
     revision: int
     deployed_at: str
     deployed_by: str
@@ -206,7 +206,9 @@ class Slot(SQLModel, table=True):
     serving_version_id: int | None = None
     serving_version_kind: str | None = None
     serving_pipeline: str | None = None
-    serving_pipeline_digest: str | None = None
+    serving_pipeline_blake3: str | None = Field(
+        default=None, sa_column_kwargs={"name": "serving_pipeline_digest"}
+    )
     serving_validation_id: int | None = None
     serving_passed: bool | None = Field(default=None, sa_type=Boolean)
     serving_promoted_at: str | None = None
@@ -216,7 +218,9 @@ class Slot(SQLModel, table=True):
     backup_version_id: int | None = None
     backup_version_kind: str | None = None
     backup_pipeline: str | None = None
-    backup_pipeline_digest: str | None = None
+    backup_pipeline_blake3: str | None = Field(
+        default=None, sa_column_kwargs={"name": "backup_pipeline_digest"}
+    )
     backup_validation_id: int | None = None
     backup_passed: bool | None = Field(default=None, sa_type=Boolean)
     backup_promoted_at: str | None = None

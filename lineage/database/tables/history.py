@@ -18,7 +18,7 @@ class Event(SQLModel, table=True):
     subject: str
     payload: str = Field(sa_type=Text)
     previous: str
-    digest: str
+    blake3: str = Field(sa_column_kwargs={"name": "digest"})
 
 
 class EventSubject(SQLModel, table=True):

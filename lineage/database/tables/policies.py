@@ -46,6 +46,6 @@ class Approval(SQLModel, table=True):
     version_id: int
     environment: str
     pipeline: str | None = None
-    pipeline_digest: str | None = None
+    pipeline_blake3: str | None = Field(default=None, sa_column_kwargs={"name": "pipeline_digest"})
     approved_at: str
     approved_by: str

@@ -37,8 +37,8 @@ class PipelineVersion(SQLModel, table=True):
     __tablename__ = "pipeline_version"
 
     pipeline: str = Field(primary_key=True)
-    digest: str = Field(primary_key=True)
-    public_digest: str = Field(index=True)
+    blake3: str = Field(primary_key=True, sa_column_kwargs={"name": "digest"})
+    xxh3: str = Field(index=True, sa_column_kwargs={"name": "public_digest"})
     manifest: str | None = Field(default=None, sa_type=Text)
     code_commit: str | None = None
     code_dirty: bool = Field(default=False, sa_type=Boolean)
@@ -78,17 +78,17 @@ class ModelVersion(SQLModel, table=True):
     model: str
     number: int
     kind: str
-    tuple_digest: str
+    tuple_xxh3: str = Field(sa_column_kwargs={"name": "tuple_digest"})
     code_digest: str | None = None
     code_dirty: bool = Field(default=False, sa_type=Boolean)
     code_remote: str | None = None
     code_branch: str | None = None
     code_subfolder: str | None = None
-    data_digest: str | None = None
+    data_blake3: str | None = Field(default=None, sa_column_kwargs={"name": "data_digest"})
     data_asserted: str = Field(default="[]", sa_type=Text)
     pipeline: str | None = None
-    pipeline_digest: str | None = None
-    weights_digest: str | None = None
+    pipeline_blake3: str | None = Field(default=None, sa_column_kwargs={"name": "pipeline_digest"})
+    weights_xxh3: str | None = Field(default=None, sa_column_kwargs={"name": "weights_digest"})
     weights_blake3: str | None = None
     weights_path: str | None = None
     weights_size: int | None = Field(default=None, sa_type=BIG)
@@ -100,9 +100,9 @@ class ModelVersion(SQLModel, table=True):
 
 
 class Validation(SQLModel, table=True):
-    """A verdict on one model version with one pipeline version.
+    """A validation of one model version with one pipeline version.
 
-    ``run`` is JSON of the command that was run for it, ``data_digest`` the data it was made on. A
+    ``run`` is JSON of the command that was run for it, ``data_blake3`` the data it was made on. A
     carried one names the validation that it rests on, and the difference that changes nothing.
     """
 
@@ -125,7 +125,7 @@ class Validation(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     version_id: int
     pipeline: str
-    pipeline_digest: str
+    pipeline_blake3: str = Field(sa_column_kwargs={"name": "pipeline_digest"})
     passed: bool = Field(sa_type=Boolean)
     metrics: str | None = Field(default=None, sa_type=Text)
     outcomes: str = Field(default="[]", sa_type=Text)
@@ -135,4 +135,4 @@ class Validation(SQLModel, table=True):
     rests_on: int | None = None
     difference: str | None = Field(default=None, sa_type=Text)
     run: str | None = Field(default=None, sa_type=Text)
-    data_digest: str | None = None
+    data_blake3: str | None = Field(default=None, sa_column_kwargs={"name": "data_digest"})

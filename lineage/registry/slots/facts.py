@@ -50,7 +50,7 @@ class VersionFacts:
             version_id=self.id,
             version_kind=self.guard.kind.value,
             pipeline=self.deployed.pipeline if proven and self.deployed else None,
-            pipeline_digest=self.deployed.blake3 if proven and self.deployed else None,
+            pipeline_blake3=self.deployed.blake3 if proven and self.deployed else None,
             validation_id=newest.id if proven and newest else None,
             passed=True if proven else None,
             promoted_at=since,

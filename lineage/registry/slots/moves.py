@@ -69,7 +69,7 @@ def release(
     asked = _asked(session, request)
     row = deployment(session, environment.name, target.pipeline)
     pipeline = PipelineMove(
-        target.pipeline, target.digest, target.public_digest, row.digest if row else None
+        target.pipeline, target.blake3, target.xxh3, row.blake3 if row else None
     )
     moving = DeployedPipeline(pipeline.pipeline, pipeline.blake3, request.at)
     deployed_pipelines = DeployedPipelines(

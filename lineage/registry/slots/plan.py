@@ -294,7 +294,7 @@ def _to_serve(
     return replace(
         serving,
         pipeline=version.deployed.pipeline if version.deployed else None,
-        pipeline_digest=version.deployed.blake3 if version.deployed else None,
+        pipeline_blake3=version.deployed.blake3 if version.deployed else None,
         waiver_code=grant.waiver.code,
     )
 

@@ -87,7 +87,7 @@ def at(session: Session, environment: str, model: str, moment: str) -> Serving:
         environment=environment,
         model=model,
         revision=state["revision"],
-        pipeline={"name": key[0], "digest": row.public_digest if row else None},
+        pipeline={"name": key[0], "digest": row.xxh3 if row else None},
         serving=sides["serving"],
         backup=sides["backup"],
         waivers=(waiver,) if waiver is not None and in_force else (),
@@ -125,10 +125,10 @@ def _version(session: Session, row: tables.ModelVersion, since: str, by: str) ->
     return Occupying(
         model=row.model,
         version=row.number,
-        tuple=row.tuple_digest,
+        tuple=row.tuple_xxh3,
         promoted_at=since,
         promoted_by=by,
-        **versions.public_digests(session, row),
+        **versions.shown_digests(session, row),
     )
 
 

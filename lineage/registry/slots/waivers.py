@@ -68,7 +68,7 @@ def _row(environment: str, grant: WaiverGrant) -> tables.Waiver:
         version_id=grant.version_id,
         code=waiver.code,
         pipeline=deployed.pipeline if deployed else None,
-        pipeline_digest=deployed.blake3 if deployed else None,
+        pipeline_blake3=deployed.blake3 if deployed else None,
         reason=waiver.reason,
         until=waiver.until,
         waived_at=waiver.at,

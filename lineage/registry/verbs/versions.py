@@ -117,13 +117,13 @@ class VersionVerbs(Verbs):
         parsed = Reference.parse(reference)
         with self._read() as session:
             row = versions.find_version(session, parsed)
-            if row.pipeline is None or row.pipeline_digest is None:
+            if row.pipeline is None or row.pipeline_blake3 is None:
                 raise NotFound(
                     f"{reference} was registered without a pipeline.",
                     remedy="Name a version that has one.",
                 )
             return views.found_pipeline(
-                pipelines.find_pipeline(session, row.pipeline, row.pipeline_digest)
+                pipelines.find_pipeline(session, row.pipeline, row.pipeline_blake3)
             )
 
     def pipeline(self, named: NamedPipeline) -> FoundPipeline:
@@ -178,7 +178,7 @@ class VersionVerbs(Verbs):
                     f"No version of pipeline {name} is deployed in {environment}.",
                     remedy=f"Record it: {act('pipeline deploy', name, env=environment)}",
                 )
-            return views.found_pipeline(pipelines.find_pipeline(session, name, row.digest))
+            return views.found_pipeline(pipelines.find_pipeline(session, name, row.blake3))
 
     def lineage(self, digest: str, direction: Direction) -> dict[str, Any]:
         """What made a digest (``up``), or what was made from it (``down``).

@@ -412,8 +412,8 @@ def histories(url: str) -> type[RuleBasedStateMachine]:
                     verdict = session.get(tables.Validation, row.serving_validation_id)
                     assert verdict.passed
                     assert verdict.version_id == row.serving_version_id
-                    assert verdict.pipeline_digest == deployed.digest
-                    assert deployed.digest == pipeline(self.world.deployed).identity
+                    assert verdict.pipeline_blake3 == deployed.blake3
+                    assert deployed.blake3 == pipeline(self.world.deployed).identity
                     slot = self.world.slots[row.model]
                     assert verdict.id == self.ids[slot.proof]
 

@@ -179,7 +179,7 @@ def test_the_first_version_serves_on_its_proof_and_nothing_stands_by():
     assert _numbers(slot.after) == (1, None)
     assert slot.after.revision == 1
     assert slot.after.serving.validation_id == 10
-    assert slot.after.serving.pipeline_digest == pipeline("x").identity
+    assert slot.after.serving.pipeline_blake3 == pipeline("x").identity
     assert (slot.after.serving.promoted_at, slot.after.serving.promoted_by) == (NOW, "t")
 
 
@@ -241,7 +241,7 @@ def test_a_waiver_stands_in_for_the_proof_and_is_granted_once():
     (slot,), (grant,) = planned.slots, planned.waivers
     assert slot.after.serving.waiver_code == "validated"
     assert not slot.after.serving.proven
-    assert grant.deployed.blake3 == slot.after.serving.pipeline_digest
+    assert grant.deployed.blake3 == slot.after.serving.pipeline_blake3
     assert planned.unused_waivers == ("approvals",)
 
 
@@ -267,7 +267,7 @@ def test_a_deployment_renews_the_proof_and_keeps_since_when_a_version_serves():
     world = World(_all_pass("x", "y")).promote(1)
     world.slot = replace(world.slot, serving=replace(world.slot.serving, promoted_at=BEFORE))
     (slot,) = world.plan(MoveKind.DEPLOYED, to="y").slots
-    assert slot.after.serving.pipeline_digest == pipeline("y").identity
+    assert slot.after.serving.pipeline_blake3 == pipeline("y").identity
     assert slot.after.serving.promoted_at == BEFORE
 
 
@@ -414,7 +414,7 @@ def _holds(world: World) -> None:
     serving, backup = world.slot.sides
     if serving is not None and serving.waiver_code is None:
         assert world.runs in world.passes[serving.number]
-        assert serving.pipeline_digest == pipeline(world.runs).identity
+        assert serving.pipeline_blake3 == pipeline(world.runs).identity
     if serving is not None and serving.waiver_code is not None:
         assert serving.waiver_code in PROOF
         assert serving.waiver_code in {waiver.code for waiver in world.in_force}
@@ -422,4 +422,4 @@ def _holds(world: World) -> None:
         assert serving is not None
         assert serving.version_id != backup.version_id
         assert world.runs in world.passes[backup.number]
-        assert backup.pipeline_digest == pipeline(world.runs).identity
+        assert backup.pipeline_blake3 == pipeline(world.runs).identity
