@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from lineage.contract.results import Moved, Occupying, Readiness, Serving, Step
+    from lineage.contract.results import Moved, Readiness, ServedVersion, Serving, Step
     from lineage.guard.decision import Check, Decision
     from lineage.guard.facts import Waiver
 
@@ -105,8 +105,8 @@ def serving(slot: Serving, observed: dict[str, Any] | None = None) -> None:
     if slot.age is not None:
         known = f"last known: the registry cannot be reached, and said this {slot.age:,.0f} s ago"
         say(_paint(f"  {known}", "1;31"))
-    _occupying("serving", slot.serving)
-    _occupying("backup", slot.backup)
+    _side("serving", slot.serving)
+    _side("backup", slot.backup)
     if slot.readiness is not None:
         _readiness(slot.readiness)
     if slot.pipeline["name"] is not None:
@@ -204,13 +204,13 @@ def _check(check: Check) -> None:
         say(_dim(f"           → {check.remedy}"))
 
 
-def _occupying(side: str, occupying: Occupying | None) -> None:
-    if occupying is None:
-        say(f"  {side.ljust(8)}  -")
+def _side(name: str, version: ServedVersion | None) -> None:
+    if version is None:
+        say(f"  {name.ljust(8)}  -")
         return
     say(
-        f"  {side.ljust(8)}  {occupying.ref.ljust(12)}  weights {short(occupying.weights)}  "
-        f"since {moment(occupying.promoted_at)} by {occupying.promoted_by}"
+        f"  {name.ljust(8)}  {version.ref.ljust(12)}  weights {short(version.weights)}  "
+        f"since {moment(version.promoted_at)} by {version.promoted_by}"
     )
 
 

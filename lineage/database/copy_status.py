@@ -1,4 +1,4 @@
-"""What the guard looks at of stores and rollbacks: two plain queries, for a look-up is to be quick.
+"""What stores hold and rollbacks took out, as the guard sees it: two plain, quick queries.
 
 Making a table's class takes milliseconds, and these need none.
 """
@@ -26,7 +26,7 @@ _ROLLED_BACK: Final = text(
 
 
 def copies(session: Session, version_id: int) -> tuple[HeldCopy, ...]:
-    """The copies of a version with what the newest look at each found, by the store's name."""
+    """The copies of a version with what the newest check of each found, by the store's name."""
     rows = session.connection().execute(_COPIES, {"version": version_id})
     return tuple(HeldCopy(store, state, bool(deep), at, by) for store, state, deep, at, by in rows)
 

@@ -1,7 +1,7 @@
 """Opening the registry's database, and its transactions, on SQLite and on PostgreSQL.
 
 Both are used alike: every transaction begins with the statements of its database's module, which
-make a reader see one state, and a writer be alone from its first look to its commit.
+make a reader see one state, and a writer be alone from its first statement to its commit.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def read(engine: Engine) -> Iterator[Session]:
 
 @contextmanager
 def write(engine: Engine) -> Iterator[Session]:
-    """A write transaction: alone from its first look to its commit, whole or not at all."""
+    """A write transaction: alone from its first statement to its commit, whole or not at all."""
     tables.load_all()  # the order of writes follows the keys between all tables
     with (
         transaction(engine, writing=True) as connection,

@@ -75,18 +75,18 @@ def find_pipeline(session: Session, name: str | None, digest: str) -> tables.Pip
         query = query.where(table.pipeline == name)
     rows = session.exec(query.limit(3)).all()
     whole = [row for row in rows if digest in (row.xxh3, row.blake3)]
-    found = whole or list(rows)
+    matching = whole or list(rows)
     what = f"pipeline {name}" if name is not None else "any pipeline"
-    if not found:
+    if not matching:
         raise NotFound(
             f"No version {digest} of {what} is recorded.",
             remedy=f"{act('pipeline show', 'NAME')} shows digests; registering or validating "
             "records the captured one.",
         )
-    if len({row.blake3 for row in found}) > 1:
+    if len({row.blake3 for row in matching}) > 1:
         raise Conflict(
             f"{digest} names several versions of {what}.",
             remedy="Write the whole digest, or the BLAKE3: "
             f"{act('pipeline show', 'NAME')} prints both.",
         )
-    return found[0]
+    return matching[0]

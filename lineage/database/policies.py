@@ -95,7 +95,7 @@ def waiver(row: tables.Waiver) -> Waiver:
 
 
 def weights_state(session: Session, version_id: int) -> WeightsState | None:
-    """What the newest look for a version's weights found."""
+    """What the newest check of a version's weights found."""
     table = tables.WeightsCheck
     row = session.exec(
         select(table).where(table.version_id == version_id).order_by(col(table.id).desc()).limit(1)

@@ -69,7 +69,7 @@ def upgrade(url: str) -> tuple[str | None, str]:
 
 
 def check(engine: Engine) -> SchemaCheck:
-    """Look for damage: the file, the keys, the schema's version, and triggers taken away.
+    """Check for damage: the file, the keys, the schema's version, and triggers taken away.
 
     Raises:
         IntegrityFailure: the file cannot be read as a database.
@@ -120,9 +120,9 @@ def _expected_on_postgresql(engine: Engine) -> dict[str, str]:
         connection.exec_driver_sql("CREATE SCHEMA lineage_expected")
         connection.exec_driver_sql("SET LOCAL search_path TO lineage_expected")
         _migrate(connection)
-        found = _objects(connection)
+        expected = _objects(connection)
         connection.rollback()
-    return found
+    return expected
 
 
 def _objects(connection: Connection) -> dict[str, str]:

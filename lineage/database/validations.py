@@ -68,7 +68,7 @@ def verdict(session: Session, row: tables.Validation, pipeline: tables.PipelineV
 
 
 def metrics_of(row: tables.Validation) -> dict[str, Any]:
-    """The metrics of a validation, as its requirements look at them."""
+    """The metrics of a validation, as requirements read them."""
     return json.loads(row.metrics) if row.metrics is not None else {}
 
 

@@ -1,4 +1,4 @@
-"""Stores and copies: from values to rows and back."""
+"""The rows of weights stores, of the copies in them, and of the checks of these."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def add(
 ) -> bool:
     """Record a copy that was read back just now; whether it is new.
 
-    A copy that was found missing or wrong before, and is right again, is looked at again.
+    A copy that was found missing or wrong before, and is right again, is checked again.
     """
     assert version.id is not None  # noqa: S101 - it was read from the table
     store, _ = ensure_store(session, new.store, at, actor)
@@ -116,25 +116,28 @@ def add(
         session.flush()
         rows = [row]
     if created or _newest(session, rows[0].id or 0).state != CopyState.INTACT:
-        checked(session, rows[0], Look(store.name, CopyState.INTACT, deep=True), at, actor)
+        _add_check(session, rows[0], Look(store.name, CopyState.INTACT, deep=True), at, actor)
     return created
 
 
-def looked(session: Session, copy: tables.WeightsCopy, look: Look, at: str, actor: str) -> None:
-    """Record what a look found; a cheap one does not overturn one that found other bytes."""
+def record_check(
+    session: Session, copy: tables.WeightsCopy, check: Look, at: str, actor: str
+) -> None:
+    """Record a check of a copy; a quick one does not overturn one that found other bytes."""
     known = _newest(session, copy.id or 0).state
-    if known == CopyState.CHANGED and look.state is CopyState.INTACT and not look.deep:
+    if known == CopyState.CHANGED and check.state is CopyState.INTACT and not check.deep:
         return
-    checked(session, copy, look, at, actor)
+    _add_check(session, copy, check, at, actor)
 
 
-def checked(session: Session, copy: tables.WeightsCopy, look: Look, at: str, actor: str) -> None:
-    """Record what a look at a copy found."""
+def _add_check(
+    session: Session, copy: tables.WeightsCopy, check: Look, at: str, actor: str
+) -> None:
     session.add(
         CHECK(
             copy_id=copy.id or 0,
-            state=look.state.value,
-            deep=look.deep,
+            state=check.state.value,
+            deep=check.deep,
             checked_at=at,
             checked_by=actor,
         )
@@ -180,8 +183,8 @@ def of_weights(session: Session, blake3: str) -> tuple[Copy, ...]:
         )
         .order_by(col(COPY.id))
     )
-    found = {store.name: _copy(session, row, store) for row, store in rows}
-    return tuple(found.values())
+    copies = {store.name: _copy(session, row, store) for row, store in rows}
+    return tuple(copies.values())
 
 
 def held_by(session: Session, name: str) -> tuple[StoredWeights, ...]:
@@ -262,7 +265,7 @@ def _copy(session: Session, row: tables.WeightsCopy, store: tables.Store) -> Cop
 
 
 def _newest(session: Session, copy_id: int) -> tables.CopyCheck:
-    """The look at a copy that counts; storing it was the first."""
+    """The check of a copy that counts; storing it was the first."""
     return session.exec(
         select(CHECK).where(CHECK.copy_id == copy_id).order_by(col(CHECK.id).desc()).limit(1)
     ).one()

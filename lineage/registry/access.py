@@ -113,16 +113,16 @@ def check_scopes(names: Iterable[str]) -> frozenset[Scope]:
         UsageError: there are none, or one does not exist.
     """
     known = {scope.value: scope for scope in Scope}
-    found = set()
+    scopes_held = set()
     for name in names:
         if name not in known:
             raise UsageError(
                 f"{name[:40]!r} is no scope.", remedy=f"Use some of {', '.join(known)}."
             )
-        found.add(known[name])
-    if not found:
+        scopes_held.add(known[name])
+    if not scopes_held:
         raise UsageError("No scope is named.", remedy=f"Use some of {', '.join(known)}.")
-    return frozenset(found)
+    return frozenset(scopes_held)
 
 
 def check_actor(name: str) -> str:

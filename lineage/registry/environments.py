@@ -60,13 +60,15 @@ def apply(
         Conflict: an environment is there, of the other kind.
     """
     _check_paths(session, declared)
-    changes = [_plan(session, one) for one in declared]
-    for one, change in zip(declared, changes, strict=True):
+    changes = [_plan(session, environment) for environment in declared]
+    for environment, change in zip(declared, changes, strict=True):
         if change.action == "create":
-            create(session, one.name, one.kind or EnvironmentKind.PRODUCTION, at, actor)
-    for one, change in zip(declared, changes, strict=True):
+            create(
+                session, environment.name, environment.kind or EnvironmentKind.PRODUCTION, at, actor
+            )
+    for environment, change in zip(declared, changes, strict=True):
         if change.action != "keep" and change.lines:
-            _apply(session, one, at, actor)
+            _apply(session, environment, at, actor)
     return tuple(changes)
 
 
@@ -134,12 +136,12 @@ def _check_paths(session: Session, declared: Sequence[DeclaredEnvironment]) -> N
     sources = {
         row.name: policies.policy_of(session, row.name).promote_from
         for row in session.exec(select(tables.Environment))
-    } | {one.name: one.policy.promote_from for one in declared}
-    for one in declared:
-        source = one.policy.promote_from
+    } | {environment.name: environment.policy.promote_from for environment in declared}
+    for environment in declared:
+        source = environment.policy.promote_from
         if source is not None and source not in sources:
             raise NotFound(
-                f"{one.name} promotes from {source}, and there is no such environment.",
+                f"{environment.name} promotes from {source}, and there is no such environment.",
                 remedy=f"Declare it in the same file, or name one of {act('env list')}.",
             )
     for start in sources:

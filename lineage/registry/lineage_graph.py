@@ -38,8 +38,7 @@ def lineage(session: Session, digest: str, direction: Direction) -> dict[str, An
         UsageError: it is no digest.
         NotFound: nothing of this digest is recorded.
     """
-    found = _Graph(session, Digest(digest), direction)
-    return found.to_json()
+    return _Graph(session, Digest(digest), direction).to_json()
 
 
 class _Graph:

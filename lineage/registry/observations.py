@@ -96,7 +96,7 @@ def listed(session: Session, environment: str, model: str, at: str) -> list[dict
     return [_json(row, declared, at) for row in rows.all()]
 
 
-def summaries(
+def summarised(
     session: Session, environment: str | None, model: str | None, at: str
 ) -> list[dict[str, Any]]:
     """JSON of how many instances of each slot are in which state, by environment and model."""
@@ -114,13 +114,13 @@ def summaries(
         query = query.where(col(table.environment) == environment)
     if model is not None:
         query = query.where(col(table.model) == model)
-    found: dict[tuple[str, str], _Summary] = {}
+    summaries: dict[tuple[str, str], _Summary] = {}
     for where, name, weights, pipeline, is_alive, count, newest in session.execute(query):
         key = (where, name)
-        if key not in found:
-            found[key] = _Summary(_Declared.of(session, where, name))
-        found[key].add(weights, pipeline, bool(is_alive), count, newest, at)
-    return [found[key].to_json(*key) for key in sorted(found)]
+        if key not in summaries:
+            summaries[key] = _Summary(_Declared.of(session, where, name))
+        summaries[key].add(weights, pipeline, bool(is_alive), count, newest, at)
+    return [summaries[key].to_json(*key) for key in sorted(summaries)]
 
 
 @dataclass(frozen=True)

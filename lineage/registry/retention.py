@@ -85,12 +85,12 @@ def remove(
             remedy=f"See where they are: {act('show', ref)}",
         )
     named = (
-        one
-        for one in unneeded(session, keeping, at, version.model)
-        if one["ref"] == ref and one["store"] == store
+        copy
+        for copy in unneeded(session, keeping, at, version.model)
+        if copy["ref"] == ref and copy["store"] == store
     )
-    found = next(named, None)
-    if found is None:
+    copy = next(named, None)
+    if copy is None:
         raise Conflict(
             f"The weights of {ref} are needed.", remedy=f"See what is not: {act('gc')} (a dry run)."
         )
@@ -108,7 +108,7 @@ def remove(
         | {"keep_last": keeping.last, "keep_days": keeping.days},
         also=[version.model, f"store:{store}"],
     )
-    return found
+    return copy
 
 
 def _needed(
@@ -135,10 +135,10 @@ def _needed(
 
 def _standing(session: Session) -> set[int | None]:
     """What serves or stands by anywhere."""
-    found: set[int | None] = set()
+    standing: set[int | None] = set()
     for slot in session.exec(select(tables.Slot)):
-        found |= {getattr(slot, f"{side}_version_id") for side in slots.SIDES}
-    return found
+        standing |= {getattr(slot, f"{side}_version_id") for side in slots.SIDES}
+    return standing
 
 
 def _candidates(session: Session) -> set[int | None]:
@@ -169,21 +169,21 @@ def _newest(session: Session, model: str, count: int) -> set[int | None]:
 def _parents(session: Session, kept: set[int | None]) -> set[int | None]:
     """What those that are kept were made from, all the way up."""
     table = tables.ModelVersion
-    found: set[int | None] = set()
-    pending = [one for one in kept if one is not None]
+    parents: set[int | None] = set()
+    pending = [version_id for version_id in kept if version_id is not None]
     while pending:
         row = session.get(table, pending.pop())
-        if row is not None and row.parent_id is not None and row.parent_id not in found:
-            found.add(row.parent_id)
+        if row is not None and row.parent_id is not None and row.parent_id not in parents:
+            parents.add(row.parent_id)
             pending.append(row.parent_id)
-    return found
+    return parents
 
 
 def _left_at(session: Session, model: str | None) -> dict[str, str]:
     """When each version (of a model) last left a slot, or entered the one it is still in."""
     table = tables.Event
     standing: dict[str, set[str]] = {}
-    found: dict[str, str] = {}
+    left: dict[str, str] = {}
     moves = (*policies.MOVES, "deployed", "retired", "backup-set")
     query = select(table).where(col(table.kind).in_(moves)).order_by(col(table.seq))
     if model is not None:
@@ -196,6 +196,6 @@ def _left_at(session: Session, model: str | None) -> dict[str, str]:
             name = subject.partition("@")[0]
             now = {f"{name}@{state[side]['version']}" for side in slots.SIDES if state.get(side)}
             for ref in now | standing.get(subject, set()):
-                found[ref] = event.at
+                left[ref] = event.at
             standing[subject] = now
-    return found
+    return left

@@ -88,7 +88,7 @@ def listed(session: Session) -> list[dict[str, Any]]:
 
 
 def revoke(session: Session, identity: str, at: str, actor: str) -> dict[str, Any]:
-    """Let a token open nothing from now on; JSON of it. One that is revoked already stays so.
+    """Revoke a token; JSON of it. One that is revoked already stays so.
 
     Raises:
         NotFound: there is no such token.
@@ -123,8 +123,8 @@ def authenticate(session: Session, text: str, now: str) -> Principal:
     form = _FORM.fullmatch(text)
     row = session.get(tables.Token, form[1]) if form is not None else None
     key = bytes.fromhex(row.key) if row is not None else bytes(32)
-    found = _digest(form[2] if form is not None else "", key)
-    same = secrets.compare_digest(found, row.blake3 if row is not None else "0" * 64)
+    presented = _digest(form[2] if form is not None else "", key)
+    same = secrets.compare_digest(presented, row.blake3 if row is not None else "0" * 64)
     if row is None or not same:
         raise unknown()
     if row.revoked_at is not None:

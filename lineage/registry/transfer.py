@@ -218,8 +218,8 @@ def _renumber(connection: Connection, ordered: list[Table], rows: Mapping[str, i
     if connection.dialect.name != "postgresql":
         return
     for name in (table.name for table in ordered if rows[table.name] and "id" in table.columns):
-        found = text("SELECT pg_get_serial_sequence(:name, 'id')")
-        sequence = connection.execute(found, {"name": name}).scalar_one()
+        sequence_of = text("SELECT pg_get_serial_sequence(:name, 'id')")
+        sequence = connection.execute(sequence_of, {"name": name}).scalar_one()
         if sequence is not None:
             newest = select(func.max(text("id"))).select_from(text(name)).scalar_subquery()
             connection.execute(select(func.setval(sequence, newest)))

@@ -95,13 +95,13 @@ def approvals(session: Session, version: tables.ModelVersion) -> list[dict[str, 
     answers = []
     for row in rows:
         key = (row.pipeline, row.pipeline_blake3)
-        found = session.get(tables.PipelineVersion, key) if all(key) else None
+        pipeline = session.get(tables.PipelineVersion, key) if all(key) else None
         answers.append(
             {
                 "environment": row.environment,
                 "pipeline": {
                     "name": row.pipeline,
-                    "digest": found.xxh3 if found else None,
+                    "digest": pipeline.xxh3 if pipeline else None,
                 },
                 "approved_at": row.approved_at,
                 "approved_by": row.approved_by,

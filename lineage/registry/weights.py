@@ -1,4 +1,4 @@
-"""What is recorded of weights: stores, copies, looks at them, in the caller's write transaction."""
+"""Recording of weights: the stores that hold copies, the copies, and the checks of these."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def add_store(session: Session, address: StoreAddress, at: str, actor: str) -> b
 def add_copies(
     session: Session,
     version: tables.ModelVersion,
-    found: Sequence[NewCopy],
+    new_copies: Sequence[NewCopy],
     at: str,
     actor: str,
 ) -> None:
@@ -53,9 +53,9 @@ def add_copies(
         Conflict: something was removed from one of the stores a moment ago, perhaps these bytes.
     """
     ref = f"{version.model}@{version.number}"
-    if found and version.weights_xxh3 is None:
+    if new_copies and version.weights_xxh3 is None:
         raise NotFound(f"{ref} was registered without weights.", remedy="Name a version with some.")
-    for new in found:
+    for new in new_copies:
         store, _ = _ensure_store(session, new.store, at, actor)
         if new.reused:
             _require_quiet(session, store.name, at)
@@ -72,15 +72,15 @@ def add_copies(
             )
 
 
-def looks(
+def record_checks(
     session: Session,
     reference: str,
-    found: Sequence[Look],
+    checks: Sequence[Look],
     backup_in: str | None,
     at: str,
     actor: str,
 ) -> StoredWeights:
-    """Record what looking into stores for the weights of a version found.
+    """Record checks of the copies of a version's weights.
 
     Raises:
         NotFound: the version does not exist, or a store holds no copy of it.
@@ -88,15 +88,15 @@ def looks(
     version = versions.find_version(session, Reference.parse(reference))
     ref = f"{version.model}@{version.number}"
     rows = {copy.store: copy for copy, _ in copies.live(session, version.id or 0)}
-    for look in found:
-        if look.store not in rows:
+    for check in checks:
+        if check.store not in rows:
             raise NotFound(
-                f"Store {look.store[:60]!r} is not known to hold the weights of {ref}.",
+                f"Store {check.store[:60]!r} is not known to hold the weights of {ref}.",
                 remedy=f"See where they are: {act('show', ref)}",
             )
-        copies.looked(session, rows[look.store], look, at, actor)
+        copies.record_check(session, rows[check.store], check, at, actor)
     also = {version.model}
-    payload: dict[str, Any] = {"looks": [look.to_json() for look in found]}
+    payload: dict[str, Any] = {"looks": [check.to_json() for check in checks]}
     if backup_in is not None:
         subject = f"{version.model}@{backup_in}"
         also |= {subject, backup_in}
@@ -114,8 +114,8 @@ def looks(
     return copies.stored(session, version)
 
 
-def weights(session: Session, reference: str, state: str, place: str, actor: str) -> str:
-    """Record what a look for the weights of a version found; the version's reference.
+def record_state(session: Session, reference: str, state: str, place: str, actor: str) -> str:
+    """Record what a check of a version's weights found; the version's reference.
 
     Raises:
         NotFound: the version does not exist.

@@ -3,7 +3,7 @@
 from lineage.contract.results.backups import Candidate, Readiness
 from lineage.contract.results.moves import Moved, Step
 from lineage.contract.results.operations import Audit, PlannedChange, SchemaCheck
-from lineage.contract.results.slots import Occupying, Serving, nothing_observed
+from lineage.contract.results.slots import ServedVersion, Serving, nothing_observed
 from lineage.contract.results.versions import FoundPipeline, NamedPipeline, Registered
 
 __all__ = [
@@ -12,11 +12,11 @@ __all__ = [
     "FoundPipeline",
     "Moved",
     "NamedPipeline",
-    "Occupying",
     "PlannedChange",
     "Readiness",
     "Registered",
     "SchemaCheck",
+    "ServedVersion",
     "Serving",
     "Step",
     "nothing_observed",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Occupying:
+class ServedVersion:
     """A version that serves or stands by as the backup."""
 
     model: str
@@ -50,7 +50,7 @@ class Occupying:
         }
 
     @classmethod
-    def from_json(cls, model: str, body: Mapping[str, Any]) -> Occupying:
+    def from_json(cls, model: str, body: Mapping[str, Any]) -> ServedVersion:
         """Read back what :meth:`to_json` wrote of a version of a model."""
         return from_fields(cls, body, model=model)
 
@@ -70,8 +70,8 @@ class Serving:
     model: str
     revision: int
     pipeline: dict[str, str | None]
-    serving: Occupying | None
-    backup: Occupying | None
+    serving: ServedVersion | None
+    backup: ServedVersion | None
     contradicted: bool = False
     waivers: tuple[Waiver, ...] = ()
     rests_on: Waiver | None = None
@@ -155,8 +155,8 @@ class Serving:
         return from_fields(
             cls,
             body,
-            serving=Occupying.from_json(model, serving) if serving is not None else None,
-            backup=Occupying.from_json(model, backup) if backup is not None else None,
+            serving=ServedVersion.from_json(model, serving) if serving is not None else None,
+            backup=ServedVersion.from_json(model, backup) if backup is not None else None,
             waivers=waivers,
             rests_on=rests_on,
             proven=False,

@@ -11,7 +11,7 @@ WEIGHTS_STATES = "state IN ('intact', 'missing', 'changed')"
 
 
 class WeightsCheck(SQLModel, table=True):
-    """What looking for the weights of a version found; the newest check counts."""
+    """What a check of the weights of a version found; the newest counts."""
 
     __tablename__ = "weights_check"
     __table_args__: Any = (

@@ -1,4 +1,4 @@
-"""Where the bytes of weights are, and what looking at them found."""
+"""Where the bytes of weights are, and what checks of them found."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class WeightsCopy(SQLModel, table=True):
 
 
 class CopyCheck(SQLModel, table=True):
-    """What looking at a copy found; the newest counts. ``deep`` tells that every byte was read."""
+    """What a check of a copy found; the newest counts. ``deep`` tells that every byte was read."""
 
     __tablename__ = "copy_check"
     __table_args__: Any = (

@@ -1,4 +1,4 @@
-"""What the guard and a move look at, read from the registry."""
+"""The facts of the guard and of a move, gathered from the registry."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def guard_facts(
     asked: Sequence[Waiver] = (),
     unrecorded: PipelineVersion | None = None,
 ) -> Facts:
-    """What the guard looks at for a version, but for what stands by behind it.
+    """The guard's facts of a version, but for what stands by behind it.
 
     Args:
         session: a transaction.
@@ -103,7 +103,7 @@ def entering(
     *,
     unrecorded: PipelineVersion | None = None,
 ) -> Facts:
-    """What the guard looks at for a version that is to serve, what stands by behind it included."""
+    """The guard's facts of a version that is to serve, with what stands by behind it."""
     state = slots.find_slot(session, environment, version.model)
     backups = backup_choice(session, environment, state, version.id, deployed_pipelines)
     facts = guard_facts(session, environment, version, deployed_pipelines, unrecorded=unrecorded)
@@ -120,7 +120,7 @@ def slot_facts(
     named: bool = False,
     asked: Sequence[Waiver] = (),
 ) -> SlotFacts:
-    """What a move looks at of a slot in which a version is to serve.
+    """A move's facts of a slot in which a version is to serve.
 
     Args:
         session: a transaction.
@@ -150,7 +150,7 @@ def version_facts(
     move: Move | None = None,
     asked: Sequence[Waiver] = (),
 ) -> VersionFacts:
-    """What a move looks at of a version; the arguments are those of :func:`guard_facts`."""
+    """A move's facts of a version; the arguments are those of :func:`guard_facts`."""
     facts = guard_facts(session, environment, version, deployed_pipelines, move=move, asked=asked)
     return VersionFacts(version.id or 0, facts, deployed_pipelines.of(version.pipeline))
 

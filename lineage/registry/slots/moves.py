@@ -38,7 +38,7 @@ def promote(session: Session, request: Request, version: tables.ModelVersion) ->
     Raises:
         GuardRefused: a rule fails.
         NotPermitted: a waiver was asked for that the environment does not allow.
-        Conflict: the slot moved since the caller looked.
+        Conflict: the slot moved since the caller saw it.
     """
     environment = require_environment(session, request.environment)
     asked = _asked(session, request)
@@ -102,7 +102,7 @@ def rollback(session: Session, request: Request, model: str) -> MovePlan:
         NotFound: there is no backup.
         GuardRefused: the backup may not serve.
         NotPermitted: a waiver was asked for that the environment does not allow.
-        Conflict: the slot moved since the caller looked.
+        Conflict: the slot moved since the caller saw it.
     """
     environment = require_environment(session, request.environment)
     asked = _asked(session, request)
@@ -125,7 +125,7 @@ def set_backup(session: Session, request: Request, version: tables.ModelVersion)
     Raises:
         NotFound: nothing serves there.
         GuardRefused: a rule fails.
-        Conflict: the slot moved since the caller looked, or the version serves there itself.
+        Conflict: the slot moved since the caller saw it, or the version serves there itself.
     """
     environment = require_environment(session, request.environment)
     deployed_pipelines = DeployedPipelines(session, environment.name)
@@ -142,7 +142,7 @@ def retire(session: Session, request: Request, model: str) -> MovePlan:
 
     Raises:
         NotFound: nothing serves there.
-        Conflict: the slot moved since the caller looked.
+        Conflict: the slot moved since the caller saw it.
     """
     environment = require_environment(session, request.environment)
     facts = SlotFacts(slots.find_slot(session, environment, model))

@@ -2,7 +2,7 @@
 
 These are the rules of a move, in the order in which they are held:
 
-* nobody moves a slot that has moved since they looked at it;
+* nobody moves a slot that has moved since they saw it;
 * every version that is to serve, be it moved or left behind on a pipeline that moves, is decided on
   by the guard, and so is one that is to stand by; one refusal refuses the whole move;
 * a version stands in a slot with its newest passing validation on the pipeline that is to run as
@@ -147,7 +147,7 @@ def plan(facts: MoveFacts) -> MovePlan:
     Raises:
         GuardRefused: a rule fails for a version.
         NotFound: nothing serves, or nothing stands by, where that is needed.
-        Conflict: a slot moved since the caller looked, or the version to stand by serves itself.
+        Conflict: a slot moved since the caller saw it, or the version to stand by serves itself.
     """
     match facts.kind:
         case MoveKind.ROLLED_BACK:

@@ -63,7 +63,7 @@ class BackupFacts:
 
     @property
     def standby(self) -> Standby:
-        """The version as the guard looks at it."""
+        """The version as the guard sees it."""
         return Standby(self.side.ref, next(iter(self.reasons), None))
 
 
@@ -80,7 +80,7 @@ class BackupChoice:
 
     @property
     def standby(self) -> Standby | None:
-        """What the guard looks at: what stands by, or the first that could not."""
+        """What the guard sees: what stands by, or the first that could not."""
         if not self.considered:
             return None
         stands = next((backup for backup in self.considered if backup.stands), None)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, select
 
 from lineage import timestamps
-from lineage.contract.results import Occupying, Readiness, Serving
+from lineage.contract.results import Readiness, ServedVersion, Serving
 from lineage.database import events, policies, slots, tables, versions
 from lineage.database.deployments import DeployedPipelines, deployment
 from lineage.identity.references import Reference
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 def now(session: Session, environment: str, model: str) -> Serving:
     """What serves for a model in an environment, its backup, and whether that is ready."""
-    found = slot(session, environment, model)
-    if found.backup is None:
-        return found
+    answer = slot(session, environment, model)
+    if answer.backup is None:
+        return answer
     row = session.get(tables.Slot, (environment, model))
     backup = slots.slot_side(session, row, "backup")
-    return replace(found, readiness=readiness(session, environment, backup))
+    return replace(answer, readiness=readiness(session, environment, backup))
 
 
 def slot(session: Session, environment: str, model: str) -> Serving:
@@ -105,7 +105,7 @@ def _waivers(session: Session, row: tables.Slot | None, pipeline: str | None) ->
     return {"waivers": in_force, "rests_on": policies.waiver_by_id(session, row.serving_waiver_id)}
 
 
-def _side(session: Session, side: slots.SlotSide | None) -> Occupying | None:
+def _side(session: Session, side: slots.SlotSide | None) -> ServedVersion | None:
     """One side of a slot with the digests of its version."""
     if side is None:
         return None
@@ -114,15 +114,17 @@ def _side(session: Session, side: slots.SlotSide | None) -> Occupying | None:
     return _version(session, row, side.promoted_at, side.promoted_by)
 
 
-def _side_of_event(session: Session, model: str, side: dict[str, Any] | None) -> Occupying | None:
+def _side_of_event(
+    session: Session, model: str, side: dict[str, Any] | None
+) -> ServedVersion | None:
     if side is None:
         return None
     row = versions.find_version(session, Reference(model, number=side["version"]))
     return _version(session, row, side["promoted_at"], side["promoted_by"])
 
 
-def _version(session: Session, row: tables.ModelVersion, since: str, by: str) -> Occupying:
-    return Occupying(
+def _version(session: Session, row: tables.ModelVersion, since: str, by: str) -> ServedVersion:
+    return ServedVersion(
         model=row.model,
         version=row.number,
         tuple=row.tuple_xxh3,

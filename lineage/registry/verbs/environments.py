@@ -122,4 +122,4 @@ class EnvironmentVerbs(Verbs):
                 return []
             from lineage.registry import observations
 
-            return observations.summaries(session, environment, model, timestamps.now())
+            return observations.summarised(session, environment, model, timestamps.now())

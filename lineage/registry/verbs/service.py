@@ -25,16 +25,16 @@ class ServiceVerbs(Verbs):
     ) -> list[dict[str, Any]]:
         """The newest events (of a subject), the newest first; those numbered below ``before``."""
         with self._read() as session:
-            found = events.history(session, subject, limit, before)
-            return [views.event_json(event) for event in found]
+            newest = events.history(session, subject, limit, before)
+            return [views.event_json(event) for event in newest]
 
     def events(
         self, *, after: int = 0, subject: str | None = None, limit: int = 100
     ) -> list[dict[str, Any]]:
         """The events (of a subject) behind a number, the oldest first."""
         with self._read() as session:
-            found = events.following(session, subject, after, limit)
-            return [views.event_json(event) for event in found]
+            following = events.following(session, subject, after, limit)
+            return [views.event_json(event) for event in following]
 
     def audit(self) -> Audit:
         """Check the chain of events, and that it tells the present state."""
@@ -84,7 +84,7 @@ class ServiceVerbs(Verbs):
             return tokens.create(session, new, timestamps.now(), actor)
 
     def revoke_token(self, identity: str, *, actor: str) -> dict[str, Any]:
-        """Let a token open nothing from now on; JSON of it.
+        """Revoke a token; JSON of it.
 
         Raises:
             NotFound: there is no such token.

@@ -101,13 +101,13 @@ class WeightsVerbs(Verbs):
         backup_in: str | None = None,
         actor: str,
     ) -> StoredWeights:
-        """Record what looking into stores for the weights of a version found.
+        """Record checks of the copies of a version's weights.
 
         Args:
             reference: the version.
-            looks: what was found, for each store.
+            looks: the checks, one for each store.
             backup_in: the environment whose backup was checked by it.
-            actor: who looked.
+            actor: who checked.
 
         Raises:
             NotFound: the version does not exist, or a store holds no copy of it.
@@ -115,7 +115,7 @@ class WeightsVerbs(Verbs):
         from lineage.registry import weights as weights_records
 
         with self._write() as session:
-            return weights_records.looks(
+            return weights_records.record_checks(
                 session, reference, looks, backup_in, timestamps.now(), actor
             )
 
@@ -136,13 +136,13 @@ class WeightsVerbs(Verbs):
             return retention.remove(session, reference, store, keeping, timestamps.now(), actor)
 
     def record_weights(self, reference: str, state: str, place: str, *, actor: str) -> str:
-        """Record what a look for the weights of a version found; the version's reference.
+        """Record what a check of a version's weights found; the version's reference.
 
         Args:
             reference: the version.
             state: ``intact``, ``missing`` or ``changed``.
-            place: where they were looked for.
-            actor: who looked.
+            place: where they were checked.
+            actor: who checked.
 
         Raises:
             NotFound: the version does not exist.
@@ -150,4 +150,4 @@ class WeightsVerbs(Verbs):
         from lineage.registry import weights as weights_records
 
         with self._write() as session:
-            return weights_records.weights(session, reference, state, place, actor)
+            return weights_records.record_state(session, reference, state, place, actor)

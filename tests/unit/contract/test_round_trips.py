@@ -18,11 +18,11 @@ from lineage.contract.results import (
     FoundPipeline,
     Moved,
     NamedPipeline,
-    Occupying,
     PlannedChange,
     Readiness,
     Registered,
     SchemaCheck,
+    ServedVersion,
     Serving,
     Step,
 )
@@ -112,7 +112,7 @@ DECISIONS = values(
 def slots(draw):
     """A slot, its waivers in force or over."""
     model, waivers = draw(TEXT), draw(st.lists(WAIVERS, max_size=3, unique=True))
-    side = st.none() | values(Occupying, model=st.just(model))
+    side = st.none() | values(ServedVersion, model=st.just(model))
     backup = draw(side)
     return draw(
         values(
