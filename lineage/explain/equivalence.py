@@ -1,6 +1,7 @@
 r"""Whether two contents of a file can only behave alike (issue 6386 of DVC). Pure: no I/O.
 
-Python: the stream of tokens without comments and line breaks that mean nothing; docstrings count.
+Python: the stream of tokens without comments and line breaks that mean nothing, and the tree that
+is parsed from them; docstrings count.
 YAML, TOML and JSON: the parsed value, types and all, whatever the order of keys. Anything else: the
 bytes. What cannot be parsed is compared by its bytes too.
 
@@ -18,6 +19,7 @@ import json
 import posixpath
 import tokenize
 import tomllib
+import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.capture.bounded_yaml import check_yaml, decode
@@ -29,6 +31,16 @@ if TYPE_CHECKING:
 _MEANINGLESS: Final = frozenset({tokenize.COMMENT, tokenize.NL, tokenize.ENCODING})
 _LAYOUT: Final = frozenset({tokenize.INDENT, tokenize.DEDENT, tokenize.NEWLINE, tokenize.ENDMARKER})
 
+_UNPARSED: Final = (
+    LineageError,
+    ValueError,
+    SyntaxError,
+    tokenize.TokenError,
+    RecursionError,
+    MemoryError,
+)
+"""What reading a content raises; the last two where it nests too deeply for the parser."""
+
 
 def same_behaviour(path: str, old: bytes, new: bytes) -> bool:
     """Whether nothing but comments and formatting differs between two contents of a file."""
@@ -39,21 +51,29 @@ def same_behaviour(path: str, old: bytes, new: bytes) -> bool:
         return False
     try:
         return bool(reduce(old) == reduce(new))
-    except (LineageError, ValueError, SyntaxError, RecursionError, tokenize.TokenError):
+    except _UNPARSED:
         return False
 
 
 def _python(content: bytes) -> Any:  # noqa: ANN401 - only compared
-    """The tokens that the interpreter acts on, and the line that names the interpreter."""
+    """The line that names the interpreter, the tokens that it acts on, and their tree.
+
+    From Python 3.12 on, tokens do not tell `f"{a=}"` from `f"{a = }"`, which print differently:
+    the tree does. Nor does parsing find a byte that is not of the encoding, where it stands in a
+    comment: decoding does.
+    """
     first = content.split(b"\n", 1)[0]
     interpreter = first if first.startswith(b"#!") else b""
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+    content.decode(encoding)
     tokens = [
         (token.type, "" if token.type in _LAYOUT else token.string)
         for token in tokenize.tokenize(io.BytesIO(content).readline)
         if token.type not in _MEANINGLESS
     ]
-    ast.parse(content)
-    return interpreter, tokens
+    with warnings.catch_warnings(action="ignore"):  # of "\d" and the like: not ours to tell
+        tree = ast.parse(content)
+    return interpreter, tokens, ast.dump(tree)
 
 
 def _yaml(content: bytes) -> Any:  # noqa: ANN401 - only compared

@@ -45,6 +45,7 @@ OTHERS = {
     "a magic comma": PYTHON.replace(b"b=1)", b"b=1,)"),
     "a syntax error": PYTHON + b"def",
     "not UTF-8": PYTHON.replace(b"why", b"\xff"),
+    "too deep to parse": PYTHON + b"x = " + b"-" * 100_000 + b"1",
 }
 
 
@@ -57,6 +58,16 @@ def test_python_that_differs_in_nothing_that_runs(new):
 @pytest.mark.parametrize("new", OTHERS.values(), ids=OTHERS)
 def test_python_that_may_behave_otherwise(new):
     assert not same_behaviour("src/f.py", PYTHON, new)
+
+
+def test_the_spaces_that_an_f_string_prints_count():
+    """Python 3.12 and later take f-strings apart, and drop them from the tokens."""
+    assert not same_behaviour("f.py", b'print(f"{a=}")\n', b'print(f"{a = }")\n')
+
+
+def test_what_python_warns_of_in_others_code_is_not_said(recwarn):
+    assert same_behaviour("f.py", b"x = '\\d'  # digits\n", b"x = '\\d'\n")
+    assert not list(recwarn)
 
 
 @pytest.mark.parametrize(
