@@ -2,15 +2,21 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
+# The lock is complete. Pip resolves nothing (--no-deps) and fetches nothing to build with
+# (--no-build-isolation): any pip installs the same, whatever the index holds newest.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes
 
 .PHONY: setup demo test coverage lint format bench mutants docs lock clean
 
 setup: $(READY)
 
-$(READY): requirements/dev.txt pyproject.toml
+$(READY): requirements/build.txt requirements/dev.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(INSTALL) --require-hashes -r requirements/build.txt
+	$(INSTALL) --require-hashes -r requirements/dev.txt
+	$(INSTALL) --editable .
+	$(BIN)/python -m pip --disable-pip-version-check check
 	touch $(READY)
 
 demo: $(READY)
@@ -42,8 +48,9 @@ docs: $(READY)
 	$(BIN)/mkdocs build --strict --quiet
 
 lock: $(READY)
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-		--all-extras --group dev pyproject.toml -o requirements/dev.txt
+	$(COMPILE) --all-extras --group dev pyproject.toml -o requirements/dev.txt
+	$(COMPILE) --constraint requirements/dev.txt --group build -o requirements/build.txt
+	$(COMPILE) --constraint requirements/dev.txt --extra postgresql pyproject.toml -o requirements/runtime.txt
 
 clean:
 	rm -rf .venv build mutants mutants.txt dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache

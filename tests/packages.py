@@ -1,0 +1,117 @@
+"""What the project says of itself; packages without code, and an index on loopback for them."""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import threading
+import tomllib
+import zipfile
+from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+CONFIGURATION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = CONFIGURATION["project"]
+PYTHONS = re.findall(r"Python :: (3\.\d+)", "\n".join(PROJECT["classifiers"]))
+"""The versions of Python that are named as supported."""
+SOURCES = [
+    "README.md",
+    "LICENSE",
+    "pyproject.toml",
+    "lineage",
+    "cli",
+    "api",
+    "migrations",
+    "examples",
+]
+"""What the wheel is built from."""
+
+
+def copy(names: list[str], target: Path) -> None:
+    """Copy files and folders of the project: a build leaves its traces there."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        if (ROOT / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / name, target / name, ignore=ignored)
+        else:
+            shutil.copy2(ROOT / name, target)
+
+
+def wheel(folder: Path, name: str, version: str, metadata: str = "") -> Path:
+    """Write a wheel that holds its metadata alone."""
+    stem = f"{canonicalize_name(name).replace('-', '_')}-{version}"
+    files = {
+        "METADATA": metadata or f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        "WHEEL": "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files["RECORD"] = "".join(f"{stem}.dist-info/{file},,\n" for file in (*files, "RECORD"))
+    path = folder / f"{stem}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file, text in files.items():
+            archive.writestr(f"{stem}.dist-info/{file}", text)
+    return path
+
+
+def source_distribution(folder: Path, name: str, version: str) -> Path:
+    """Write a source distribution, which pip has to build with setuptools."""
+    files = {
+        "setup.py": f"from setuptools import setup\nsetup(name={name!r}, version={version!r})\n",
+        "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+    }
+    path = folder / f"{name}-{version}.tar.gz"
+    with tarfile.open(path, mode="w:gz") as archive:
+        for file, text in files.items():
+            member = tarfile.TarInfo(f"{name}-{version}/{file}")
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    return path
+
+
+def download(requirement: str, folder: Path) -> Path:
+    """Fetch one wheel from the index that this machine uses."""
+    wanted = folder / "wanted.txt"
+    wanted.write_text(requirement)
+    subprocess.run(
+        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-r", wanted, "-d", folder],
+        check=True,
+    )  # fmt: skip
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+@contextmanager
+def index(folder: Path, asked: list[str]) -> Iterator[dict[str, str]]:
+    """Serve a folder of projects; the variables by which pip knows this index and no other."""
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            asked.append(self.path)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield {
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_INDEX_URL": f"http://127.0.0.1:{server.server_port}",
+            "PIP_NO_CACHE_DIR": "1",
+        }
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
