@@ -1,5 +1,5 @@
-# Each target makes what it needs: a fresh machine has Python 3.11, pip, git and make.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# Each target makes what it needs: a fresh machine has Python 3.11, 3.12 or 3.13, pip, git and make.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
 # The lock is complete. Pip resolves nothing (--no-deps) and fetches nothing to build with
@@ -51,6 +51,7 @@ lock: $(READY)
 	$(COMPILE) --all-extras --group dev pyproject.toml -o requirements/dev.txt
 	$(COMPILE) --constraint requirements/dev.txt --group build -o requirements/build.txt
 	$(COMPILE) --constraint requirements/dev.txt --extra postgresql pyproject.toml -o requirements/runtime.txt
+	$(COMPILE) --resolution lowest-direct --all-extras pyproject.toml -o requirements/lowest.txt
 
 clean:
 	rm -rf .venv build mutants mutants.txt dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache
