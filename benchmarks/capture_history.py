@@ -57,7 +57,7 @@ def main(repositories: list[str]) -> int:
                 else:
                     seen["captured" if captured else "no stages"] += 1
                     if captured:
-                        digests.add(captured.version.digest)
+                        digests.add(captured.version.xxh3)
         spent = time.perf_counter() - began
         print(
             f"{path}: {len(commits)} commits, {dict(seen)}, {len(digests)} pipeline versions, "

@@ -22,7 +22,7 @@ from sqlalchemy import text
 
 from lineage.connection import connect
 from lineage.contract import codec
-from lineage.contract.captured import Captured, CapturedPipelineVersion
+from lineage.contract.captured import CapturedPipelineVersion, CapturedVersion
 from lineage.contract.requests import NewToken
 from lineage.database.engine import open_engine, transaction
 from lineage.database.schema import upgrade
@@ -238,7 +238,7 @@ def _milliseconds(times: list[float]) -> str:
     return f"{statistics.median(times) * 1000:.1f} ms"
 
 
-def _captured(seed: str) -> Captured:
+def _captured(seed: str) -> CapturedVersion:
     stage = Stage(cmd=("python featurize.py",), code={"featurize.py": blake3_of(b"code")})
     items = (DataItem("raw.csv", Digest("md5:" + "a" * 32), Known.VERIFIED, 8),)
     components = Components(
@@ -247,7 +247,7 @@ def _captured(seed: str) -> Captured:
         PipelineVersion(Manifest({"featurize": stage})),
         Weights(xxh3(seed.encode()), blake3_of(seed.encode()), "model.bin", 8),
     )
-    return Captured(components, "churn")
+    return CapturedVersion(components, "churn")
 
 
 def _fill(url: str) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from lineage.contract.results import Moved, Readiness, ServedVersion, Serving, Step
+    from lineage.contract.results import MoveResult, Readiness, ServedVersion, Serving, SlotChange
     from lineage.guard.decision import Check, Decision
     from lineage.guard.facts import Waiver
 
@@ -121,7 +121,7 @@ def serving(slot: Serving, observed: dict[str, Any] | None = None) -> None:
         _observed(observed)
 
 
-def moved(what: str, done: Moved) -> None:
+def moved(what: str, done: MoveResult) -> None:
     """Print what a promotion, deployment, release or rollback did."""
     say(what)
     for slot in done.slots:
@@ -137,7 +137,7 @@ def moved(what: str, done: Moved) -> None:
         note(f"note: {code} did not fail, so nothing was waived for it.")
 
 
-def plan(done: Moved) -> None:
+def plan(done: MoveResult) -> None:
     """Print what a release or a deployment is about to do."""
     if State.as_json:
         return
@@ -152,7 +152,7 @@ def plan(done: Moved) -> None:
         say("  no model is touched")
 
 
-def passed_over(step: Step) -> None:
+def passed_over(step: SlotChange) -> None:
     """Print what could have stood by and does not."""
     for ref, why in step.passed_over.items():
         say(_paint(f"  {ref} does not stand by: {why}", "33"))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
-    from lineage.contract.results import Moved, Registered, Serving
+    from lineage.contract.results import MoveResult, Registered, Serving
     from lineage.guard.decision import Decision
     from lineage.host.follow import Following
 
@@ -70,13 +70,13 @@ def register(
         StoreUnreachable: the weights cannot be stored; nothing was recorded.
         RegistryUnreachable: the registry cannot be asked.
     """
-    from lineage.contract.captured import Wanted
+    from lineage.contract.captured import CaptureRequest
     from lineage.identity.components import check_kind
     from lineage.workflows import register as registering
 
     chosen = check_kind(kind)
     items = tuple(os.fspath(item) for item in data)
-    wanted = Wanted(chosen, _text(weights), items, None, revision)
+    wanted = CaptureRequest(chosen, _text(weights), items, None, revision)
     with _opened() as (project, registry, actor):
         registered, _ = registering.register(
             project, registry, model, wanted, parent=parent, store=store, actor=actor
@@ -136,7 +136,7 @@ def promote(
     *,
     expect_revision: int | None = None,
     reason: str | None = None,
-) -> Moved:
+) -> MoveResult:
     """Let a version serve, if the guard allows it; what served before becomes the backup.
 
     Raises:
@@ -158,7 +158,7 @@ def promote(
         )
 
 
-def rollback(model: str, environment: str = PRODUCTION, *, reason: str | None = None) -> Moved:
+def rollback(model: str, environment: str = PRODUCTION, *, reason: str | None = None) -> MoveResult:
     """Let the backup serve again, if the guard allows it.
 
     Raises:

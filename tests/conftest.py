@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lineage.connection import connect
-from lineage.contract.captured import Captured, CapturedPipelineVersion
+from lineage.contract.captured import CapturedPipelineVersion, CapturedVersion
 from lineage.database.schema import upgrade
 from lineage.identity.components import (
     CodeVersion,
@@ -298,7 +298,7 @@ def captured_pipeline(text: str = "old", name: str = "churn") -> CapturedPipelin
     return CapturedPipelineVersion(name, pipeline(text), "c" * 40)
 
 
-def captured(seed: str = "1", text: str = "old", name: str = "churn") -> Captured:
+def captured(seed: str = "1", text: str = "old", name: str = "churn") -> CapturedVersion:
     """A whole tuple; ``seed`` tells it from others."""
     weights = seed.encode()
     components = Components(
@@ -307,7 +307,7 @@ def captured(seed: str = "1", text: str = "old", name: str = "churn") -> Capture
         pipeline(text),
         Weights(xxh3(weights), blake3_of(weights), "model.bin", len(weights)),
     )
-    return Captured(components, name, stored=(a_copy(seed),))
+    return CapturedVersion(components, name, stored=(a_copy(seed),))
 
 
 def a_copy(seed: str = "1", store: str = "remote") -> NewCopy:

@@ -10,7 +10,7 @@ from lineage.config.environments import policy_of
 from lineage.contract import addresses, codec
 from lineage.contract.addresses import DEPLOYED_PIPELINE, ENVIRONMENT, ENVIRONMENTS
 from lineage.contract.requests import DeclaredEnvironment
-from lineage.contract.results import Moved
+from lineage.contract.results import MoveResult
 from lineage.errors import NotPermitted
 from lineage.guard.decision import GuardRefused
 from lineage.identity.components import EnvironmentKind
@@ -173,7 +173,7 @@ def _release(
         )
     state.require_pipeline(call.principal, target.name)
     asked = waiver_of(body.waiver)
-    moved: list[Moved] = []
+    moved: list[MoveResult] = []
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         try:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Response
 
 from lineage.contract import codec, decisions
 from lineage.contract.addresses import SLOT
-from lineage.contract.results import Moved, NamedPipeline
+from lineage.contract.results import MoveResult, NamedPipeline
 from lineage.errors import Conflict, UsageError
 from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
@@ -81,7 +81,7 @@ def promote(
     expected = revision(if_match)
     named = Reference.from_selector(model, body.version)
 
-    def act(registry: Registry) -> Moved:
+    def act(registry: Registry) -> MoveResult:
         return registry.promote(
             str(named),
             env,
@@ -112,7 +112,7 @@ def rollback(
     expected = revision(if_match)
     asked = body or requests.RollbackBody()
 
-    def act(registry: Registry) -> Moved:
+    def act(registry: Registry) -> MoveResult:
         return registry.rollback(
             model,
             env,
@@ -143,7 +143,7 @@ def set_backup(
     expected = revision(if_match)
     named = Reference.from_selector(model, body.version)
 
-    def act(registry: Registry) -> Moved:
+    def act(registry: Registry) -> MoveResult:
         return registry.set_backup(
             str(named),
             env,
@@ -190,7 +190,7 @@ def retire(
     expected = revision(if_match)
     reason = body.reason if body is not None else None
 
-    def act(registry: Registry) -> Moved:
+    def act(registry: Registry) -> MoveResult:
         actor = call.principal.name
         return registry.retire(model, env, reason=reason, expect_revision=expected, actor=actor)
 
@@ -217,10 +217,10 @@ def revision(if_match: str | None) -> int | None:
 
 
 def _move(state: State, call: Call, act: Any) -> Response:  # noqa: ANN401 - a move
-    moved: list[Moved] = []
+    moved: list[MoveResult] = []
 
     def move(registry: Registry) -> tuple[int, Any, dict[str, str]]:
-        result: Moved = act(registry)
+        result: MoveResult = act(registry)
         moved.append(result)
         slot = result.slots[0]
         document = slot.to_json() | {"changed": result.changed, "move": result.to_whole_json()}

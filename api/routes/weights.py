@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 
 from lineage.contract.addresses import VERSION
-from lineage.contract.requests import Keeping
+from lineage.contract.requests import RetentionPolicy
 from lineage.identity.digest import Digest
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
-from lineage.weights.copies import Look, NewCopy
+from lineage.weights.copies import CopyCheck, NewCopy
 
 from .. import paging
 from ..dependencies import Call, State, call_of, needs, version_named
@@ -56,7 +56,7 @@ def unneeded(
 ) -> Response:
     """Nothing that serves, stands by or could, nor what those were made from."""
     caller.require_unbound()
-    rows = state.registry.unneeded(Keeping(keep_last, keep_days))
+    rows = state.registry.unneeded(RetentionPolicy(keep_last, keep_days))
     return answer(paging.sliced("unneeded", rows, cursor, limit))
 
 
@@ -113,11 +113,11 @@ def record_looks(
     named = version_named(call.principal, model, n)
     if body.backup_in is not None:
         call.principal.require(Scope.VALIDATE, environment=body.backup_in)
-    looks = [Look.from_json(look.model_dump()) for look in body.looks]
+    looks = [CopyCheck.from_json(look.model_dump()) for look in body.looks]
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         actor = call.principal.name
-        stored = registry.record_looks(named, looks, backup_in=body.backup_in, actor=actor)
+        stored = registry.record_checks(named, looks, backup_in=body.backup_in, actor=actor)
         return 201, stored.to_json(), {}
 
     return state.once(call, act)
@@ -139,7 +139,7 @@ def remove_copy(
 ) -> Response:
     """Whoever says so takes the bytes away, within ten minutes; the version's row stays."""
     named = version_named(call.principal, model, n)
-    keeping = Keeping(body.keep_last, body.keep_days)
+    keeping = RetentionPolicy(body.keep_last, body.keep_days)
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         actor = call.principal.name

@@ -62,7 +62,7 @@ def register(
     With a command behind --, the training is run here first, and nothing is registered where what
     it was made from changed meanwhile.
     """
-    from lineage.contract.captured import Wanted
+    from lineage.contract.captured import CaptureRequest
     from lineage.errors import UsageError
     from lineage.identity.components import check_kind
     from lineage.identity.digest import Digest
@@ -77,7 +77,7 @@ def register(
             remedy="Leave --rev out, or check the revision out first.",
         )
     stated = Digest(pipeline_version) if pipeline_version else None
-    wanted = Wanted(check_kind(kind), weights, tuple(data or ()), stated, rev)
+    wanted = CaptureRequest(check_kind(kind), weights, tuple(data or ()), stated, rev)
     with project_and_registry() as (project, found):
         done, captured = register_version(
             project,

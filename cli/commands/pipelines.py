@@ -43,8 +43,8 @@ def capture(name: Name = None, rev: Revision = None, as_json: Json = False) -> N
     manifest = captured.version.manifest
     document = {
         "name": captured.name,
-        "digest": captured.version.digest,
-        "blake3": captured.version.identity,
+        "digest": captured.version.xxh3,
+        "blake3": captured.version.blake3,
         "commit": captured.commit,
         "dirty": captured.dirty,
         "manifest": manifest.to_json() if manifest else None,
@@ -82,7 +82,7 @@ def show(
             ("digest", "stages", "commit", "recorded", "by"),
             [
                 (
-                    row.version.digest,
+                    row.version.xxh3,
                     str(len(row.version.manifest.stages)) if row.version.manifest else "-",
                     (row.commit or "-")[:12] + ("+" if row.dirty else ""),
                     output.moment(row.recorded_at),

@@ -30,7 +30,7 @@ from ..remedies import typed_decision
 
 if TYPE_CHECKING:
     from lineage.connection import AnyRegistry
-    from lineage.contract.results import Moved, Serving
+    from lineage.contract.results import MoveResult, Serving
 
 
 def guard(
@@ -350,7 +350,7 @@ def _last_known(model: str, environment: str, oldest: str) -> Serving:
     return last_known.serving(url, model, environment, oldest=span(oldest))
 
 
-def _moved(done: Moved, what: str, as_json: bool, more: dict[str, Any] | None = None) -> None:
+def _moved(done: MoveResult, what: str, as_json: bool, more: dict[str, Any] | None = None) -> None:
     if as_json:
         output.emit(done.slots[0].to_json() | {"changed": done.changed} | (more or {}))
     else:

@@ -147,7 +147,7 @@ def pull(
             {
                 "ref": stored.ref,
                 "path": str(path),
-                "weights": stored.digest,
+                "weights": stored.xxh3,
                 "blake3": stored.blake3,
                 "size": stored.size,
                 "files": stored.files,
@@ -177,10 +177,10 @@ def gc(
     Kept are what serves, stands by or could; what those were made from; the same weights under
     another version; the newest ones and the lately used. The versions and their digests stay.
     """
-    from lineage.contract.requests import Keeping
+    from lineage.contract.requests import RetentionPolicy
     from lineage.workflows import gc as collecting
 
-    keeping = Keeping(keep_last, keep_days)
+    keeping = RetentionPolicy(keep_last, keep_days)
     with project_and_registry() as (project, found):
         if apply:
             rows = collecting.collect(found, keeping, actor=actor(project))

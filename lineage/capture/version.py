@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lineage.capture.code import capture_code, code_at
 from lineage.capture.data import DataReader, from_here, link_policy
 from lineage.capture.source import Revision
-from lineage.contract.captured import Captured, Wanted
+from lineage.contract.captured import CapturedVersion, CaptureRequest
 from lineage.errors import CaptureError, UsageError
 from lineage.hashing.files import hash_path, total_size
 from lineage.hashing.tree import follow_any
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class VersionCapture:
     """One capture: of a model, from a source, with the configuration that the source holds."""
 
-    def __init__(self, project: Project, model: str, wanted: Wanted) -> None:
+    def __init__(self, project: Project, model: str, wanted: CaptureRequest) -> None:
         self._project = project
         self.model = model
         self._wanted = wanted
@@ -50,7 +50,7 @@ class VersionCapture:
             paths.append(self._weights_path)
         return sum(total_size(path) for path in paths)
 
-    def before_training(self) -> Captured:
+    def before_training(self) -> CapturedVersion:
         """Capture what is there before the weights are made; data that is not there yet is none.
 
         Raises:
@@ -64,11 +64,11 @@ class VersionCapture:
             except CaptureError:
                 data = None
         components = Components(self._code(found), data, self._version(found), None)
-        return Captured(components, self._config.pipeline_of(self.model), loose)
+        return CapturedVersion(components, self._config.pipeline_of(self.model), loose)
 
     def capture(
         self, code: CodeVersion | None = None, progress: Progress | None = None
-    ) -> Captured:
+    ) -> CapturedVersion:
         """Capture the four components.
 
         Args:
@@ -88,7 +88,7 @@ class VersionCapture:
         components = Components(code or self._code(found), data, self._version(found), weights)
         if self._strict:
             self._refuse_incomplete(components)
-        return Captured(components, self._config.pipeline_of(self.model), loose)
+        return CapturedVersion(components, self._config.pipeline_of(self.model), loose)
 
     def _pipeline(self) -> CapturedPipeline | None:
         if self._wanted.pipeline_version is not None:

@@ -28,7 +28,7 @@ class CapturedPipelineVersion:
 
 
 @dataclass(frozen=True)
-class Captured:
+class CapturedVersion:
     """A model version's components as captured; ``loose`` names inputs that nothing versions.
 
     ``stored`` are the places where the bytes of its weights are, read back from there.
@@ -41,7 +41,7 @@ class Captured:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class CaptureRequest:
     """What a model version is to be captured from, where not from what the configuration says.
 
     ``kind`` production demands all four components and a clean tree. ``weights`` and ``data`` are

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lineage.contract.captured import Captured, CapturedPipelineVersion
+from lineage.contract.captured import CapturedPipelineVersion, CapturedVersion
 from lineage.contract.fields import from_fields
 from lineage.contract.results import NamedPipeline
 from lineage.errors import DigestMismatch, UsageError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-def captured_to_json(captured: Captured) -> Json:
+def captured_to_json(captured: CapturedVersion) -> Json:
     """The components of a version, each with what its digest is taken of."""
     parts = captured.components
     return {
@@ -47,7 +47,7 @@ def captured_to_json(captured: Captured) -> Json:
     }
 
 
-def captured_from_json(model: str, body: Mapping[str, Any]) -> Captured:
+def captured_from_json(model: str, body: Mapping[str, Any]) -> CapturedVersion:
     """The components of a version, every digest taken anew.
 
     Args:
@@ -70,7 +70,7 @@ def captured_from_json(model: str, body: Mapping[str, Any]) -> Captured:
     for name, claim in (body.get("digests") or {}).items():
         _check_claim(f"{name} digest", claim, digests.get(name))
     stored = tuple(NewCopy.from_json(copy) for copy in body.get("stored") or ())
-    return Captured(components, described.name if described else model, stored=stored)
+    return CapturedVersion(components, described.name if described else model, stored=stored)
 
 
 def data_to_json(data: DataVersion | None) -> list[Json] | None:
@@ -110,8 +110,8 @@ def pipeline_to_json(pipeline: CapturedPipelineVersion | NamedPipeline) -> Json:
         return body | {"stated": version.stated}
     return body | {
         "manifest": version.manifest.to_json(),
-        "digest": version.digest,
-        "blake3": version.identity,
+        "digest": version.xxh3,
+        "blake3": version.blake3,
     }
 
 
@@ -153,8 +153,8 @@ def described_pipeline(body: Mapping[str, Any], name: str | None) -> CapturedPip
         Manifest.from_json(manifest) if manifest is not None else None,
         _digest(stated),
     )
-    _check_claim("digest of the pipeline", body.get("digest"), version.digest)
-    _check_claim("BLAKE3 of the pipeline", body.get("blake3"), version.identity)
+    _check_claim("digest of the pipeline", body.get("digest"), version.xxh3)
+    _check_claim("BLAKE3 of the pipeline", body.get("blake3"), version.blake3)
     return CapturedPipelineVersion(
         name, version, body.get("commit"), bool(body.get("dirty", False))
     )
@@ -184,7 +184,7 @@ def _code_from_json(code: Mapping[str, Any]) -> CodeVersion:
 
 def _weights_to_json(weights: Weights) -> Json:
     return {
-        "digest": weights.digest,
+        "digest": weights.xxh3,
         "blake3": weights.blake3,
         "path": weights.path,
         "size": weights.size,
@@ -194,7 +194,7 @@ def _weights_to_json(weights: Weights) -> Json:
 
 def _weights_from_json(weights: Mapping[str, Any]) -> Weights:
     return from_fields(
-        Weights, weights, digest=Digest(weights["digest"]), blake3=_digest(weights["blake3"])
+        Weights, weights, xxh3=Digest(weights["digest"]), blake3=_digest(weights["blake3"])
     )
 
 

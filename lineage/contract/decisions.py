@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lineage.contract.fields import from_fields
 from lineage.contract.rest_remedies import with_requests, without_requests
 from lineage.guard.decision import Check, Decision, Status
-from lineage.guard.facts import Basis, HeldCopy, Move, Verdict, Waiver
+from lineage.guard.facts import Basis, HeldCopy, Transition, Verdict, Waiver
 from lineage.guard.requirements import Outcome
 from lineage.identity.digest import Digest
 from lineage.identity.pipeline import Manifest, PipelineVersion
@@ -39,7 +39,9 @@ def decision_from_json(body: Mapping[str, Any]) -> Decision:
         )
         for check in body["checks"]
     )
-    return from_fields(Decision, body, checks=checks, move=Move(body.get("move", Move.ENTER)))
+    return from_fields(
+        Decision, body, checks=checks, move=Transition(body.get("move", Transition.ENTER))
+    )
 
 
 def validation_to_json(validation: Verdict) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def validation_to_json(validation: Verdict) -> dict[str, Any]:
     return {
         "id": validation.id,
         "manifest": pipeline.manifest.to_json() if pipeline.manifest else None,
-        "digest": pipeline.digest,
+        "digest": pipeline.xxh3,
         "passed": validation.passed,
         "validated_at": validation.validated_at,
         "validated_by": validation.validated_by,

@@ -54,6 +54,6 @@ def _kinds() -> dict[str, type[LineageError]]:
     rest: list[type[LineageError]] = [LineageError]
     while rest:
         kind = rest.pop()
-        kinds[kind.code] = kind
+        kinds.setdefault(kind.code, kind)  # a private kind goes by its parent's code
         rest += kind.__subclasses__()
     return kinds

@@ -134,7 +134,7 @@ class Observed:
 
 
 @dataclass(frozen=True)
-class Keeping:
+class RetentionPolicy:
     """Which weights are kept besides those that something needs.
 
     Those of the ``last`` versions of each model, and those that were registered or served in the

@@ -34,13 +34,13 @@ def add_pipeline(
     actor: str,
 ) -> tables.PipelineVersion:
     """Record a pipeline version unless it is there."""
-    row = session.get(tables.PipelineVersion, (name, version.identity))
+    row = session.get(tables.PipelineVersion, (name, version.blake3))
     if row is None:
         manifest = version.manifest
         row = tables.PipelineVersion(
             pipeline=name,
-            blake3=version.identity,
-            xxh3=version.digest,
+            blake3=version.blake3,
+            xxh3=version.xxh3,
             manifest=canonical_bytes(manifest.to_json()).decode() if manifest else None,
             code_commit=commit,
             code_dirty=dirty,

@@ -96,7 +96,7 @@ def add_version(
         data_blake3=add_data(session, components.data) if components.data else None,
         data_asserted=_asserted(components.data),
         pipeline=pipeline if components.pipeline else None,
-        pipeline_blake3=components.pipeline.identity if components.pipeline else None,
+        pipeline_blake3=components.pipeline.blake3 if components.pipeline else None,
         parent_id=parent,
         run=json.dumps(run) if run is not None else None,
         registered_at=at,
@@ -110,7 +110,7 @@ def add_version(
             code.subfolder,
         )
     if weights is not None:
-        row.weights_xxh3, row.weights_blake3 = weights.digest, weights.blake3
+        row.weights_xxh3, row.weights_blake3 = weights.xxh3, weights.blake3
         row.weights_path, row.weights_size, row.weights_files = (
             weights.path,
             weights.size,
@@ -123,17 +123,17 @@ def add_version(
 
 def add_data(session: Session, data: DataVersion) -> str:
     """Record a data version unless it is there; its key."""
-    if session.get(tables.DataVersion, data.identity) is None:
-        session.add(tables.DataVersion(blake3=data.identity, xxh3=data.digest))
+    if session.get(tables.DataVersion, data.blake3) is None:
+        session.add(tables.DataVersion(blake3=data.blake3, xxh3=data.xxh3))
         session.flush()
         for item in data.items:
             session.add(
                 tables.DataItem(
-                    data_blake3=data.identity, name=item.name, digest=item.digest, size=item.size
+                    data_blake3=data.blake3, name=item.name, digest=item.digest, size=item.size
                 )
             )
         session.flush()
-    return data.identity
+    return data.blake3
 
 
 def shown_digests(session: Session, row: tables.ModelVersion) -> dict[str, str | None]:

@@ -11,7 +11,7 @@ from lineage.acts import act
 from lineage.database import tables
 from lineage.errors import NotFound
 from lineage.identity.digest import Digest, blake3_of, canonical_bytes
-from lineage.weights.copies import Copy, CopyState, Look, StoreAddress, StoredWeights
+from lineage.weights.copies import Copy, CopyCheck, CopyState, StoreAddress, StoredWeights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,12 +116,12 @@ def add(
         session.flush()
         rows = [row]
     if created or _newest(session, rows[0].id or 0).state != CopyState.INTACT:
-        _add_check(session, rows[0], Look(store.name, CopyState.INTACT, deep=True), at, actor)
+        _add_check(session, rows[0], CopyCheck(store.name, CopyState.INTACT, deep=True), at, actor)
     return created
 
 
 def record_check(
-    session: Session, copy: tables.WeightsCopy, check: Look, at: str, actor: str
+    session: Session, copy: tables.WeightsCopy, check: CopyCheck, at: str, actor: str
 ) -> None:
     """Record a check of a copy; a quick one does not overturn one that found other bytes."""
     known = _newest(session, copy.id or 0).state
@@ -131,7 +131,7 @@ def record_check(
 
 
 def _add_check(
-    session: Session, copy: tables.WeightsCopy, check: Look, at: str, actor: str
+    session: Session, copy: tables.WeightsCopy, check: CopyCheck, at: str, actor: str
 ) -> None:
     session.add(
         CHECK(

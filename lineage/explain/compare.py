@@ -36,9 +36,9 @@ def compare(project: Project, registry: AnyRegistry, first: str, second: str) ->
     """
     old, new = (_version(project, registry, text) for text in (first, second))
     return {
-        "validated": old.version.digest,
-        "deployed": new.version.digest,
-        "same": old.version.identity == new.version.identity,
+        "validated": old.version.xxh3,
+        "deployed": new.version.xxh3,
+        "same": old.version.blake3 == new.version.blake3,
     } | _explained(project, old, new)
 
 

@@ -92,7 +92,7 @@ def _proposal(
     else:
         found = registry.pipeline(NamedPipeline(None, check.details["deployed"]))
         target, commit = found.version, found.commit
-        named = target.digest
+        named = target.xxh3
     try:
         carrying.find(project, registry.verdicts(decision.ref), target, commit)
     except (CarryRefused, NotFound):

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from lineage.errors import LineageError
-from lineage.guard.facts import Move
+from lineage.guard.facts import Transition
 
 
 class Status(StrEnum):
@@ -49,7 +49,7 @@ class Decision:
     version: int
     environment: str
     checks: tuple[Check, ...]
-    move: Move = Move.ENTER
+    move: Transition = Transition.ENTER
 
     @property
     def ref(self) -> str:

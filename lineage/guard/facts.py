@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lineage.identity.pipeline import PipelineVersion
 
 
-class Move(StrEnum):
+class Transition(StrEnum):
     """What a version is about to do in its slot."""
 
     ENTER = "enter"
@@ -180,7 +180,7 @@ class Facts:
     policy: EnvironmentPolicy
     deployed_commit: str | None = None
     verdicts: tuple[Verdict, ...] = ()
-    move: Move = Move.ENTER
+    move: Transition = Transition.ENTER
     pipeline_moves: bool = False
     recorded: bool = True
     serving: Mapping[str, Any] | None = None
@@ -202,8 +202,8 @@ class Facts:
         """The newest verdict on the deployed pipeline version, if there is one."""
         if self.deployed is None:
             return None
-        identity = self.deployed.identity
-        return next((v for v in self.verdicts if v.pipeline.identity == identity), None)
+        identity = self.deployed.blake3
+        return next((v for v in self.verdicts if v.pipeline.blake3 == identity), None)
 
     @property
     def runs(self) -> str:

@@ -153,14 +153,14 @@ class Following(Generic[T]):
         stored = self._stored(slot)
         path = download.pull(stored, cache=self._cache)
         value = self._load(path)
-        return Loaded(stored.ref, stored.digest, path, value, timestamps.now())
+        return Loaded(stored.ref, stored.xxh3, path, value, timestamps.now())
 
     def _require_pipeline(self, slot: Serving) -> None:
         declared = slot.pipeline["digest"]
         own = self._pipeline
         if own != declared and own.startswith("blake3:"):
             with connect(self._url) as registry:
-                own = registry.pipeline(NamedPipeline(slot.pipeline["name"], own)).version.digest
+                own = registry.pipeline(NamedPipeline(slot.pipeline["name"], own)).version.xxh3
         if declared is None or own != declared:
             raise PipelineMismatch(
                 f"This service runs pipeline {own}, but {self._environment} declares "
@@ -176,7 +176,7 @@ class Following(Generic[T]):
         if slot.age is not None:
             with suppress(OSError, ValueError, KeyError, TypeError):
                 stored = StoredWeights.from_json(json.loads(known.read_bytes()))
-                if stored.digest == slot.weights:
+                if stored.xxh3 == slot.weights:
                     return stored
             raise RegistryUnreachable(
                 f"The registry cannot be asked where the weights of {slot.ref} are.",
@@ -251,7 +251,7 @@ def own_pipeline(model: str, environment: str, given: str | None) -> str:
     with opened() as project:
         try:
             name = project.config.pipeline_of(model)
-            return project.capture_pipeline(name).version.digest
+            return project.capture_pipeline(name).version.xxh3
         except LineageError:
             raise PipelineMismatch(
                 "Nobody says which pipeline this service runs, so nothing of "

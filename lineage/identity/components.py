@@ -93,12 +93,12 @@ class DataVersion:
     items: tuple[DataItem, ...]
 
     @property
-    def digest(self) -> Digest:
+    def xxh3(self) -> Digest:
         """``H("lineage-data/1", {name: digest, …})``."""
         return hash_object("lineage-data/1", self._manifest)
 
     @property
-    def identity(self) -> Digest:
+    def blake3(self) -> Digest:
         """BLAKE3 of the manifest's canonical bytes: what tells two data versions apart."""
         return blake3_of(canonical_bytes(self._manifest))
 
@@ -111,7 +111,7 @@ class DataVersion:
 class Weights:
     """A model's weights, a file or a folder; ``size`` in bytes over all its files."""
 
-    digest: Digest
+    xxh3: Digest
     blake3: Digest | None
     path: str
     size: int
@@ -132,9 +132,9 @@ class Components:
         """Each component's digest by its name."""
         return {
             "code": self.code.digest if self.code else None,
-            "data": self.data.digest if self.data else None,
-            "pipeline": self.pipeline.digest if self.pipeline else None,
-            "weights": self.weights.digest if self.weights else None,
+            "data": self.data.xxh3 if self.data else None,
+            "pipeline": self.pipeline.xxh3 if self.pipeline else None,
+            "weights": self.weights.xxh3 if self.weights else None,
         }
 
     @property
@@ -152,7 +152,7 @@ class Components:
         """What two equal tuples share, resting on BLAKE3 wherever it is recorded."""
         return (
             self.digests["code"],
-            self.data.identity if self.data else None,
-            self.pipeline.identity if self.pipeline else None,
-            (self.weights.digest, self.weights.blake3) if self.weights else None,
+            self.data.blake3 if self.data else None,
+            self.pipeline.blake3 if self.pipeline else None,
+            (self.weights.xxh3, self.weights.blake3) if self.weights else None,
         )

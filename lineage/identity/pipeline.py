@@ -92,7 +92,7 @@ class PipelineVersion:
             raise ValueError("a pipeline version is either described or stated")
 
     @cached_property
-    def digest(self) -> Digest:
+    def xxh3(self) -> Digest:
         """``H("lineage-pipeline/1", manifest)``, or the stated digest."""
         if self.manifest is None:
             assert self.stated is not None  # noqa: S101 - see __post_init__
@@ -105,6 +105,6 @@ class PipelineVersion:
         return canonical_bytes(self.manifest.to_json() if self.manifest else str(self.stated))
 
     @cached_property
-    def identity(self) -> Digest:
+    def blake3(self) -> Digest:
         """BLAKE3 of :attr:`canonical`: what the guard compares."""
         return blake3_of(self.canonical)

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from lineage.contract.requests import Keeping
+    from lineage.contract.requests import RetentionPolicy
 
 MOST_DAYS: Final = 36_500
 
 
 def unneeded(
-    session: Session, keeping: Keeping, at: str, model: str | None = None
+    session: Session, keeping: RetentionPolicy, at: str, model: str | None = None
 ) -> list[dict[str, Any]]:
     """JSON of each copy (of a model) that nothing can need any more, by version and store.
 
@@ -66,7 +66,7 @@ def unneeded(
 
 
 def remove(
-    session: Session, reference: str, store: str, keeping: Keeping, at: str, actor: str
+    session: Session, reference: str, store: str, keeping: RetentionPolicy, at: str, actor: str
 ) -> dict[str, Any]:
     """Record that the copy of a version in a store is taken away; JSON of it.
 
@@ -114,7 +114,7 @@ def remove(
 def _needed(
     session: Session,
     rows: Iterable[tables.ModelVersion],
-    keeping: Keeping,
+    keeping: RetentionPolicy,
     left: dict[str, str],
     at: str,
 ) -> set[int | None]:

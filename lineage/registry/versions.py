@@ -16,7 +16,7 @@ from lineage.registry import weights as weights_records
 if TYPE_CHECKING:
     from sqlmodel import Session
 
-    from lineage.contract.captured import Captured, CapturedPipelineVersion
+    from lineage.contract.captured import CapturedPipelineVersion, CapturedVersion
     from lineage.identity.components import Components
 
 
@@ -38,7 +38,7 @@ def add_model(session: Session, name: str, at: str, actor: str) -> bool:
 def register(
     session: Session,
     model: str,
-    captured: Captured,
+    captured: CapturedVersion,
     kind: Kind,
     parent: str | None,
     run: dict[str, Any] | None,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from lineage.weights.copies import Look, NewCopy, StoreAddress, StoredWeights
+    from lineage.weights.copies import CopyCheck, NewCopy, StoreAddress, StoredWeights
 
 REMOVING: Final = dt.timedelta(minutes=10)
 """How long taking bytes out of a store may go on after the registry was told of it."""
@@ -75,7 +75,7 @@ def add_copies(
 def record_checks(
     session: Session,
     reference: str,
-    checks: Sequence[Look],
+    checks: Sequence[CopyCheck],
     backup_in: str | None,
     at: str,
     actor: str,

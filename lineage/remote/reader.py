@@ -24,7 +24,7 @@ from lineage.weights.copies import Copy, StoredWeights
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from lineage.contract.requests import Direction, Keeping
+    from lineage.contract.requests import Direction, RetentionPolicy
     from lineage.guard.decision import Decision
     from lineage.guard.facts import Verdict
     from lineage.identity.pipeline import PipelineVersion
@@ -192,7 +192,7 @@ class RemoteReader(Verbs):
         document = self._http.get(f"{addresses.slot(environment, model)}/backup/candidates")
         return tuple(Candidate.from_json(row) for row in document["items"])
 
-    def unneeded(self, keeping: Keeping) -> list[dict[str, Any]]:
+    def unneeded(self, keeping: RetentionPolicy) -> list[dict[str, Any]]:
         """Each copy of weights that nothing can need any more."""
         rows = self._http.pages(
             "/v1/unneeded-weights", keep_last=keeping.last, keep_days=keeping.days

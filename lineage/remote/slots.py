@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lineage.contract import addresses, codec
-from lineage.contract.results import Moved, NamedPipeline, PlannedChange
+from lineage.contract.results import MoveResult, NamedPipeline, PlannedChange
 from lineage.identity.components import EnvironmentKind
 from lineage.identity.references import Reference, check_environment_name
 from lineage.remote.verbs import Verbs
@@ -52,7 +52,7 @@ class RemoteSlots(Verbs):
         reason: str | None = None,
         waive: WaiverRequest | None = None,
         actor: str,
-    ) -> Moved:
+    ) -> MoveResult:
         """Move a slot to a version; what served before becomes the backup."""
         parsed = Reference.parse(reference)
         body = {"version": parsed.selector, "reason": reason, "waiver": _waiver(waive)}
@@ -68,7 +68,7 @@ class RemoteSlots(Verbs):
         expect_revision: int | None = None,
         waive: WaiverRequest | None = None,
         actor: str,
-    ) -> Moved:
+    ) -> MoveResult:
         """Move a slot to its backup."""
         body = {"reason": reason, "waiver": _waiver(waive)}
         return self._moved(
@@ -83,7 +83,7 @@ class RemoteSlots(Verbs):
         expect_revision: int | None = None,
         reason: str | None = None,
         actor: str,
-    ) -> Moved:
+    ) -> MoveResult:
         """Let a version stand by behind what serves, if it could take over at once."""
         parsed = Reference.parse(reference)
         body = {"version": parsed.selector, "reason": reason}
@@ -98,7 +98,7 @@ class RemoteSlots(Verbs):
         reason: str | None = None,
         expect_revision: int | None = None,
         actor: str,
-    ) -> Moved:
+    ) -> MoveResult:
         """Empty a slot."""
         body = {"reason": reason}
         return self._moved(
@@ -116,7 +116,7 @@ class RemoteSlots(Verbs):
         seen: Mapping[str, int] | None = None,
         dry_run: bool = False,
         actor: str,
-    ) -> Moved:
+    ) -> MoveResult:
         """Move a pipeline and models that ride on it in one step; without models, deploy it."""
         for text in references:
             Reference.parse(text)
@@ -129,7 +129,7 @@ class RemoteSlots(Verbs):
             "dry_run": dry_run,
         }
         path = f"{addresses.environment(environment)}/releases"
-        return Moved.from_whole_json(self._http.write("POST", path, body, actor))
+        return MoveResult.from_whole_json(self._http.write("POST", path, body, actor))
 
     def report(
         self, model: str, environment: str, observed: Observed, *, actor: str
@@ -153,9 +153,9 @@ class RemoteSlots(Verbs):
         actor: str,
         expect_revision: int | None,
         method: str = "POST",
-    ) -> Moved:
+    ) -> MoveResult:
         document = self._http.write(method, path, body, actor, revision=expect_revision)
-        return Moved.from_whole_json(document["move"])
+        return MoveResult.from_whole_json(document["move"])
 
 
 def _waiver(waive: WaiverRequest | None) -> dict[str, Any] | None:

@@ -14,11 +14,11 @@ from lineage.weights.copies import StoredWeights
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lineage.contract.captured import Captured, CapturedPipelineVersion
-    from lineage.contract.requests import Keeping
+    from lineage.contract.captured import CapturedPipelineVersion, CapturedVersion
+    from lineage.contract.requests import RetentionPolicy
     from lineage.guard.requirements import Outcome
     from lineage.identity.components import DataVersion
-    from lineage.weights.copies import Look, NewCopy, StoreAddress
+    from lineage.weights.copies import CopyCheck, NewCopy, StoreAddress
 
 
 class RemoteVersions(Verbs):
@@ -33,7 +33,7 @@ class RemoteVersions(Verbs):
     def register(
         self,
         model: str,
-        captured: Captured,
+        captured: CapturedVersion,
         *,
         kind: Kind = Kind.PRODUCTION,
         parent: str | None = None,
@@ -108,10 +108,10 @@ class RemoteVersions(Verbs):
         path = f"{version_address(reference)}/weights/copies"
         return StoredWeights.from_json(self._http.write("POST", path, copy.to_json(), actor))
 
-    def record_looks(
+    def record_checks(
         self,
         reference: str,
-        looks: Sequence[Look],
+        looks: Sequence[CopyCheck],
         *,
         backup_in: str | None = None,
         actor: str,
@@ -122,7 +122,7 @@ class RemoteVersions(Verbs):
         return StoredWeights.from_json(self._http.write("POST", path, body, actor))
 
     def remove_copy(
-        self, reference: str, store: str, keeping: Keeping, *, actor: str
+        self, reference: str, store: str, keeping: RetentionPolicy, *, actor: str
     ) -> dict[str, Any]:
         """Record that the copy of a version in a store is taken away; JSON of it."""
         body = {

@@ -15,7 +15,7 @@ from lineage.acts import act
 from lineage.errors import IntegrityFailure, StoreUnreachable, UsageError
 from lineage.hashing.files import blake3_through
 from lineage.identity.digest import Digest, blake3_of
-from lineage.weights.copies import CopyState, Look, NewCopy
+from lineage.weights.copies import CopyCheck, CopyState, NewCopy
 from lineage.weights.listing import Entry, inside, read_listing
 from lineage.weights.parallel import SMALL, each
 
@@ -37,7 +37,7 @@ class Gone(IntegrityFailure):
     """An object that is recorded is not there."""
 
 
-def look(store: Store, stored: StoredWeights, copy: Copy | NewCopy, *, deep: bool) -> Look:
+def look(store: Store, stored: StoredWeights, copy: Copy | NewCopy, *, deep: bool) -> CopyCheck:
     """Look whether a copy is there and right.
 
     Args:
@@ -54,13 +54,13 @@ def look(store: Store, stored: StoredWeights, copy: Copy | NewCopy, *, deep: boo
         else:
             problem = _look_folder(store, stored, copy, deep=deep)
     except StoreUnreachable as error:
-        return Look(store.address.name, CopyState.UNREACHABLE, deep, str(error))
+        return CopyCheck(store.address.name, CopyState.UNREACHABLE, deep, str(error))
     except Gone as error:
-        return Look(store.address.name, CopyState.MISSING, deep, str(error))
+        return CopyCheck(store.address.name, CopyState.MISSING, deep, str(error))
     except IntegrityFailure as error:
-        return Look(store.address.name, CopyState.CHANGED, deep, str(error))
+        return CopyCheck(store.address.name, CopyState.CHANGED, deep, str(error))
     state, detail = problem or (CopyState.INTACT, None)
-    return Look(store.address.name, state, deep, detail)
+    return CopyCheck(store.address.name, state, deep, detail)
 
 
 def folder_of(

@@ -248,7 +248,7 @@ class Copy:
 
 
 @dataclass(frozen=True)
-class Look:
+class CopyCheck:
     """What looking into one store for a version's weights found, and why where it is not good."""
 
     store: str
@@ -266,7 +266,7 @@ class Look:
         }
 
     @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> Look:
+    def from_json(cls, body: Mapping[str, Any]) -> CopyCheck:
         """What :meth:`to_json` wrote."""
         return cls(**_known(cls, body) | {"state": CopyState(body["state"])})
 
@@ -279,7 +279,7 @@ class StoredWeights:
     """
 
     ref: str
-    digest: Digest
+    xxh3: Digest
     blake3: Digest | None
     path: str
     size: int
@@ -305,7 +305,7 @@ class StoredWeights:
         """JSON of `GET …/versions/{n}/weights`."""
         return {
             "ref": self.ref,
-            "weights": self.digest,
+            "weights": self.xxh3,
             "blake3": self.blake3,
             "path": self.path,
             "size": self.size,

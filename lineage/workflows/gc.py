@@ -15,14 +15,14 @@ from lineage.weights.store import open_store
 
 if TYPE_CHECKING:
     from lineage.connection import AnyRegistry
-    from lineage.contract.requests import Keeping
+    from lineage.contract.requests import RetentionPolicy
     from lineage.weights.store import Store
 
 IN_TIME: Final = 300.0
 """Seconds that taking away one copy may take: the registry lets nobody store there meanwhile."""
 
 
-def collect(registry: AnyRegistry, keeping: Keeping, *, actor: str) -> list[dict[str, Any]]:
+def collect(registry: AnyRegistry, keeping: RetentionPolicy, *, actor: str) -> list[dict[str, Any]]:
     """Take away every copy that nothing can need any more; JSON of each, with the bytes freed.
 
     Raises:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.contract.requests import WaiverRequest
-    from lineage.contract.results import Moved
+    from lineage.contract.results import MoveResult
 
 
 def promote(
@@ -36,7 +36,7 @@ def promote(
     reason: str | None = None,
     waive: WaiverRequest | None = None,
     actor: str,
-) -> Moved:
+) -> MoveResult:
     """Let a version serve, if the guard allows it; what served before becomes the backup.
 
     Raises:
@@ -68,7 +68,7 @@ def rollback(
     reason: str | None = None,
     waive: WaiverRequest | None = None,
     actor: str,
-) -> Moved:
+) -> MoveResult:
     """Let the backup serve again, if the guard allows it.
 
     Raises:
@@ -99,7 +99,7 @@ def set_backup(
     expect_revision: int | None = None,
     reason: str | None = None,
     actor: str,
-) -> Moved:
+) -> MoveResult:
     """Let a version stand by behind what serves, if it could take over at once.
 
     Raises:
@@ -126,12 +126,12 @@ def release(
     target: CapturedPipelineVersion | NamedPipeline,
     references: Sequence[str] = (),
     *,
-    show_plan: Callable[[Moved], None] | None = None,
+    show_plan: Callable[[MoveResult], None] | None = None,
     dry_run: bool = False,
     reason: str | None = None,
     waive: WaiverRequest | None = None,
     actor: str,
-) -> Moved:
+) -> MoveResult:
     """Move a pipeline, and the models that are named, in one step; without any it is a deployment.
 
     Args:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lineage.capture import command as execution
 from lineage.capture import metrics
 from lineage.capture.version import VersionCapture
-from lineage.contract.captured import Captured, Wanted
+from lineage.contract.captured import CapturedVersion, CaptureRequest
 from lineage.errors import CaptureError
 from lineage.guard import requirements
 from lineage.identity.components import Kind
@@ -92,11 +92,11 @@ def run_and_validate(
 def run_and_capture(
     project: Project,
     model: str,
-    wanted: Wanted,
+    wanted: CaptureRequest,
     command: Sequence[str],
     *,
     quiet_stdout: bool,
-) -> tuple[VersionCapture, Captured, dict[str, Any]]:
+) -> tuple[VersionCapture, CapturedVersion, dict[str, Any]]:
     """Run a training and capture what it made; what it was made from must not have changed.
 
     The code is what was there when the training began: what it writes into the tree itself (a
@@ -121,7 +121,7 @@ def run_and_capture(
     new = captured.components
     if old.code is not None and project.git is not None and project.git.head != old.code.commit:
         raise _changed("another commit was checked out")
-    if old.pipeline and new.pipeline and old.pipeline.identity != new.pipeline.identity:
+    if old.pipeline and new.pipeline and old.pipeline.blake3 != new.pipeline.blake3:
         raise _changed("the pipeline changed")
     moved = _differing(_digests(old.data), _digests(new.data))
     if moved:
@@ -144,7 +144,7 @@ class _State:
     def of(cls, project: Project, version: dict[str, Any], wanted: Validating) -> _State:
         model = version["model"]
         weights = version["components"]["weights"]["path"]
-        here = Wanted(
+        here = CaptureRequest(
             Kind.EXPERIMENT,
             os.path.relpath(project.root / weights) if weights is not None else None,
             _data_here(project, version),
@@ -156,7 +156,7 @@ class _State:
             project.capture_pipeline(project.config.pipeline_of(model)),
             _digests(parts.data),
             _elsewhere(project, version),
-            (found.digest, found.blake3) if found is not None else None,
+            (found.xxh3, found.blake3) if found is not None else None,
             project.validation_data(model, wanted.data),
         )
 
@@ -167,7 +167,7 @@ class _State:
             CaptureError: the pipeline, the data or the weights are others.
         """
         ref, parts = version["ref"], version["components"]
-        identity, digest = self.pipeline.version.identity, self.pipeline.version.digest
+        identity, digest = self.pipeline.version.blake3, self.pipeline.version.xxh3
         if named is not None:
             if not identity.startswith(named) and not digest.startswith(named):
                 raise CaptureError(
@@ -200,7 +200,7 @@ class _State:
         Raises:
             CaptureError: the pipeline, the data, the weights or the validation data changed.
         """
-        if self.pipeline.version.identity != later.pipeline.version.identity:
+        if self.pipeline.version.blake3 != later.pipeline.version.blake3:
             raise _changed("the pipeline changed")
         pairs = (
             ("the data", self.data, later.data),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
-    from lineage.contract.captured import Captured, Wanted
+    from lineage.contract.captured import CapturedVersion, CaptureRequest
     from lineage.contract.results import Registered
     from lineage.hashing.files import Progress
 
@@ -40,7 +40,7 @@ def register(
     project: Project,
     registry: AnyRegistry,
     model: str,
-    wanted: Wanted,
+    wanted: CaptureRequest,
     *,
     parent: str | None = None,
     store: bool = False,
@@ -48,7 +48,7 @@ def register(
     quiet_stdout: bool = False,
     show_progress: ProgressFactory = no_progress,
     actor: str,
-) -> tuple[Registered, Captured]:
+) -> tuple[Registered, CapturedVersion]:
     """Capture a version, store its weights, and record it when they are there.
 
     Args:

@@ -15,7 +15,7 @@ from lineage.hashing.tree import follow_any
 from lineage.identity.components import EnvironmentKind, Weights
 from lineage.identity.references import check_name
 from lineage.weights import check, upload
-from lineage.weights.copies import CopyState, Look, StoreAddress, StoredWeights
+from lineage.weights.copies import CopyCheck, CopyState, StoreAddress, StoredWeights
 from lineage.weights.dvc_remotes import remote_of
 from lineage.weights.store import open_store
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lineage.capture.project import Project
     from lineage.capture.version import VersionCapture
     from lineage.connection import AnyRegistry
-    from lineage.contract.captured import Captured
+    from lineage.contract.captured import CapturedVersion
     from lineage.contract.results import Serving
     from lineage.hashing.files import Progress
 
@@ -58,9 +58,9 @@ def put_into_store(
     project: Project,
     registry: AnyRegistry,
     capture: VersionCapture,
-    captured: Captured,
+    captured: CapturedVersion,
     progress: Progress | None = None,
-) -> Captured:
+) -> CapturedVersion:
     """Store the weights that were captured; what was captured, with where they are.
 
     What the registry knows to be there already is only looked for.
@@ -76,7 +76,7 @@ def put_into_store(
     address = store_of(project)
     store = open_store(address)
     described = StoredWeights(
-        capture.model, weights.digest, weights.blake3, weights.path, weights.size, weights.files, ()
+        capture.model, weights.xxh3, weights.blake3, weights.path, weights.size, weights.files, ()
     )
     for known in registry.copies_of(weights.blake3):
         if known.store.url != address.url or known.state is CopyState.CHANGED:
@@ -105,7 +105,7 @@ def put_into_store(
 
 def verify(
     registry: AnyRegistry, reference: str, *, deep: bool = True, actor: str
-) -> tuple[StoredWeights, tuple[Look, ...]]:
+) -> tuple[StoredWeights, tuple[CopyCheck, ...]]:
     """Look into every store for the weights of a version, and record what was found.
 
     Raises:
@@ -117,11 +117,11 @@ def verify(
             f"The weights of {stored.ref} are in no store.",
             remedy=f"Store them from wherever they are: {act('store put', stored.ref, 'PATH')}",
         )
-    looks = look_at(stored, deep=deep)
-    return registry.record_looks(stored.ref, looks, actor=actor), looks
+    looks = check_copies(stored, deep=deep)
+    return registry.record_checks(stored.ref, looks, actor=actor), looks
 
 
-def look_at(stored: StoredWeights, *, deep: bool) -> tuple[Look, ...]:
+def check_copies(stored: StoredWeights, *, deep: bool) -> tuple[CopyCheck, ...]:
     """Look into every store that should hold the weights of a version."""
     found = []
     for copy in stored.copies:
@@ -129,7 +129,7 @@ def look_at(stored: StoredWeights, *, deep: bool) -> tuple[Look, ...]:
         try:
             found.append(check.look(open_store(copy.store), stored, copy, deep=deeply))
         except (StoreUnreachable, UsageError) as error:
-            found.append(Look(copy.store.name, CopyState.UNREACHABLE, deeply, str(error)))
+            found.append(CopyCheck(copy.store.name, CopyState.UNREACHABLE, deeply, str(error)))
     return tuple(found)
 
 
@@ -154,8 +154,8 @@ def check_backups(
     for slot in slots:
         if slot.backup is not None:
             stored = registry.stored(slot.backup.ref)
-            looks = look_at(stored, deep=deep)
-            registry.record_looks(stored.ref, looks, backup_in=slot.environment, actor=actor)
+            looks = check_copies(stored, deep=deep)
+            registry.record_checks(stored.ref, looks, backup_in=slot.environment, actor=actor)
             slot = registry.serving(slot.model, slot.environment)
         if slot.serving is not None:
             checked.append(slot)
@@ -196,7 +196,7 @@ def put_back(
             f"{path} is not what was registered as the weights of {stored.ref}.",
             remedy=f"See what was: {act('show', stored.ref)}",
         )
-    weights = Weights(stored.digest, wanted, stored.path, stored.size, stored.files)
+    weights = Weights(stored.xxh3, wanted, stored.path, stored.size, stored.files)
     store = open_store(target)
     copy = upload.put(store, path, weights, follow=follow_any, project=project.root)
     return registry.add_copy(stored.ref, copy, actor=actor)
@@ -229,7 +229,7 @@ def copy_to(
     if there is not None:
         found = check.look(open_store(there.store), stored, there, deep=True)
         if found.state is CopyState.INTACT:
-            return registry.record_looks(stored.ref, [found], actor=actor), False
+            return registry.record_checks(stored.ref, [found], actor=actor), False
     failed: list[LineageError] = []
     for copy in stored.copies:
         if copy.store.name == name:
@@ -309,13 +309,15 @@ def quick_check(registry: AnyRegistry, references: Iterable[str], *, actor: str)
                 if look.state not in (copy.state, CopyState.UNREACHABLE)
             ]
             if news:
-                registry.record_looks(stored.ref, news, actor=actor)
+                registry.record_checks(stored.ref, news, actor=actor)
 
 
-def _checked_quickly(stored: StoredWeights) -> Sequence[Look]:
-    looks: list[Look] = []
+def _checked_quickly(stored: StoredWeights) -> Sequence[CopyCheck]:
+    looks: list[CopyCheck] = []
     thread = threading.Thread(
-        target=lambda: looks.extend(look_at(stored, deep=False)), name="quick-check", daemon=True
+        target=lambda: looks.extend(check_copies(stored, deep=False)),
+        name="quick-check",
+        daemon=True,
     )
     thread.start()
     thread.join(QUICK_CHECK)

@@ -325,7 +325,7 @@ def _states(events) -> dict[tuple[str, int], tuple[int | None, int | None]]:
 def _require_proof(events) -> None:
     """In every state, what serves has a pass, with what runs, that was the newest when it moved."""
     newest: dict[tuple[str, str], tuple[int, bool]] = {}
-    public: dict[str, str] = {captured_pipeline(t).version.identity: captured_pipeline(t).version.digest for t in PIPELINES}  # fmt: skip
+    public: dict[str, str] = {captured_pipeline(t).version.blake3: captured_pipeline(t).version.xxh3 for t in PIPELINES}  # fmt: skip
     runs: str | None = None
     serving: dict[str, tuple[int, str]] = {}
     for event in events:

@@ -184,5 +184,5 @@ def stored(weights: Weights, *copies: NewCopy, ref: str = "churn@1") -> StoredWe
         for copy in copies
     )
     return StoredWeights(
-        ref, weights.digest, weights.blake3, weights.path, weights.size, weights.files, known
+        ref, weights.xxh3, weights.blake3, weights.path, weights.size, weights.files, known
     )

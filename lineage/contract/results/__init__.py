@@ -1,7 +1,7 @@
 """What the registry answers, in the JSON shapes of the reference (docs/reference/json.md). Pure."""
 
 from lineage.contract.results.backups import Candidate, Readiness
-from lineage.contract.results.moves import Moved, Step
+from lineage.contract.results.moves import MoveResult, SlotChange
 from lineage.contract.results.operations import Audit, PlannedChange, SchemaCheck
 from lineage.contract.results.slots import ServedVersion, Serving, nothing_observed
 from lineage.contract.results.versions import FoundPipeline, NamedPipeline, Registered
@@ -10,7 +10,7 @@ __all__ = [
     "Audit",
     "Candidate",
     "FoundPipeline",
-    "Moved",
+    "MoveResult",
     "NamedPipeline",
     "PlannedChange",
     "Readiness",
@@ -18,6 +18,6 @@ __all__ = [
     "SchemaCheck",
     "ServedVersion",
     "Serving",
-    "Step",
+    "SlotChange",
     "nothing_observed",
 ]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Step:
+class SlotChange:
     """What a move does to one slot: the references before and after, None where nothing stands.
 
     ``revision`` is the slot's before. ``passed_over`` tells what could have stood by and does not,
@@ -43,7 +43,7 @@ class Step:
         }
 
     @classmethod
-    def from_json(cls, body: Mapping[str, Any], revision: int) -> Step:
+    def from_json(cls, body: Mapping[str, Any], revision: int) -> SlotChange:
         """Read back what :meth:`to_json` wrote; the revision stands beside the plan."""
         serving, backup = body["serving"], body["backup"]
         return from_fields(
@@ -58,7 +58,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Moved:
+class MoveResult:
     """What a promotion, rollback, deployment or release did, or would do.
 
     ``unused_waivers`` are the rules that were asked to be waived and did not fail. ``proposed`` is
@@ -71,7 +71,7 @@ class Moved:
     decisions: tuple[Decision, ...]
     emptied_backups: tuple[str, ...] = ()
     pipeline: dict[str, str | None] = field(default_factory=dict)
-    steps: tuple[Step, ...] = ()
+    steps: tuple[SlotChange, ...] = ()
     unused_waivers: tuple[str, ...] = ()
     proposed: Mapping[str, str] = field(default_factory=dict)
 
@@ -101,7 +101,7 @@ class Moved:
         }
 
     @classmethod
-    def from_whole_json(cls, body: Mapping[str, Any]) -> Moved:
+    def from_whole_json(cls, body: Mapping[str, Any]) -> MoveResult:
         """Read back what :meth:`to_whole_json` wrote."""
         revisions = body["revisions"]
         return from_fields(
@@ -110,7 +110,9 @@ class Moved:
             slots=tuple(Serving.from_json(slot) for slot in body["models"]),
             decisions=tuple(decision_from_json(decision) for decision in body["decisions"]),
             emptied_backups=tuple(body["emptied_backups"]),
-            steps=tuple(Step.from_json(step, revisions[step["model"]]) for step in body["plan"]),
+            steps=tuple(
+                SlotChange.from_json(step, revisions[step["model"]]) for step in body["plan"]
+            ),
             unused_waivers=tuple(body["unused_waivers"]),
             proposed=body["proposed_backups"],
         )

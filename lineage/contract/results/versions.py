@@ -82,8 +82,8 @@ class FoundPipeline:
         manifest = self.version.manifest
         return {
             "name": self.name,
-            "digest": self.version.digest,
-            "blake3": self.version.identity,
+            "digest": self.version.xxh3,
+            "blake3": self.version.blake3,
             "manifest": manifest.to_json() if manifest else None,
             "commit": self.commit,
             "dirty": self.dirty,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage.acts import act
 from lineage.guard.decision import Check, Status
-from lineage.guard.facts import Facts, Move
+from lineage.guard.facts import Facts, Transition
 from lineage.guard.policy import same_person
 from lineage.guard.requirements import Requirement
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lineage.guard.facts import Verdict
     from lineage.guard.requirements import Outcome
 
-_SERVED: Final = (Move.STAY, Move.RETURN)
+_SERVED: Final = (Transition.STAY, Transition.RETURN)
 """What only a version does that has served in the environment."""
 
 
@@ -109,9 +109,9 @@ def backup_ready(facts: Facts) -> Check:
         "reason": standby.reason if standby else None,
     }
     slot = f"{facts.model} in {facts.environment}"
-    if facts.move is Move.STAND_BY:
+    if facts.move is Transition.STAND_BY:
         return _could_take_over(facts)
-    if facts.move is Move.RETURN:
+    if facts.move is Transition.RETURN:
         return Check(code, Status.PASS, "a rollback uses the backup up", details=details)
     if not facts.policy.backup:
         if standby is None or standby.ready:
@@ -123,7 +123,7 @@ def backup_ready(facts: Facts) -> Check:
     if standby is not None:
         summary = f"{standby.ref} would stand by for {slot}, but {standby.reason}"
         return Check(code, Status.FAIL, summary, _backup_remedy(facts), details)
-    if facts.move is Move.ENTER and facts.serving is None:
+    if facts.move is Transition.ENTER and facts.serving is None:
         summary = f"nothing serves {slot} yet, so nothing can stand by"
         return Check(code, Status.WARN, summary, details=details)
     summary = f"nothing would stand by for {slot}"
@@ -161,7 +161,7 @@ def _stale(people: list[str]) -> str:
 
 
 def _backup_remedy(facts: Facts) -> str:
-    pipeline = facts.deployed.digest.short if facts.deployed else None
+    pipeline = facts.deployed.xxh3.short if facts.deployed else None
     slot = f"{facts.model}@{facts.environment}"
     return (
         "Validate what is to stand by with the pipeline that is to run "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage.acts import act
 from lineage.guard.decision import Check, Status
-from lineage.guard.facts import Basis, Facts, Move, Verdict
+from lineage.guard.facts import Basis, Facts, Transition, Verdict
 from lineage.identity.pipeline_diff import changes_between
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def pipeline_deployed(facts: Facts) -> Check:
         code,
         Status.PASS,
         f"pipeline {facts.pipeline} {facts.runs} in {facts.environment} as "
-        f"{facts.deployed.digest.short}",
-        details={"pipeline": facts.pipeline, "digest": facts.deployed.digest},
+        f"{facts.deployed.xxh3.short}",
+        details={"pipeline": facts.pipeline, "digest": facts.deployed.xxh3},
     )
 
 
@@ -64,7 +64,7 @@ def validated(facts: Facts) -> Check:
     return Check(
         code,
         Status.PASS,
-        f"{facts.ref} passed with {verdict.pipeline.digest.short} on "
+        f"{facts.ref} passed with {verdict.pipeline.xxh3.short} on "
         f"{verdict.validated_at[:10]} ({verdict.validated_by}){carried}",
         details=details,
     )
@@ -84,18 +84,18 @@ def pipeline_match(facts: Facts) -> Check:
             code,
             Status.PASS,
             f"the deployed pipeline is the one {facts.ref} was validated with",
-            details={"digest": facts.deployed.digest},
+            details={"digest": facts.deployed.xxh3},
         )
     nearest, changes = _nearest(facts)
     return Check(
         code,
         Status.FAIL,
-        f"{facts.ref} was validated with pipeline {nearest.pipeline.digest.short}, but "
-        f"{facts.environment} {facts.runs} {facts.deployed.digest.short}",
+        f"{facts.ref} was validated with pipeline {nearest.pipeline.xxh3.short}, but "
+        f"{facts.environment} {facts.runs} {facts.deployed.xxh3.short}",
         _match_remedy(facts, nearest, facts.deployed),
         {
-            "validated": nearest.pipeline.digest,
-            "deployed": facts.deployed.digest,
+            "validated": nearest.pipeline.xxh3,
+            "deployed": facts.deployed.xxh3,
             "validation": nearest.id,
             "validated_commit": nearest.commit,
             "deployed_commit": facts.deployed_commit,
@@ -117,7 +117,7 @@ def _details(verdict: Verdict) -> dict[str, Any]:
 
 def _problem(facts: Facts, verdict: Verdict) -> str | None:
     """Why a verdict on the deployed pipeline does not count as a pass."""
-    with_pipeline = f"with the deployed pipeline {verdict.pipeline.digest.short}"
+    with_pipeline = f"with the deployed pipeline {verdict.pipeline.xxh3.short}"
     if not verdict.passed:
         return f"{facts.ref} failed its newest validation {with_pipeline}"
     if verdict.basis is not Basis.CARRIED:
@@ -138,7 +138,7 @@ def _problem(facts: Facts, verdict: Verdict) -> str | None:
 def _returning(facts: Facts, verdict: Verdict) -> str | None:
     """Why a version that a rollback took out may not come back yet."""
     out = facts.rolled_back
-    if out is None or out.outdated_by(verdict) or facts.move is Move.STAY:
+    if out is None or out.outdated_by(verdict) or facts.move is Transition.STAY:
         return None
     why = f" ({out.reason})" if out.reason else ""
     return (
@@ -157,7 +157,7 @@ def _nearest(facts: Facts) -> tuple[Verdict, tuple[Change, ...]]:
 
 
 def _match_remedy(facts: Facts, nearest: Verdict, deployed: PipelineVersion) -> str:
-    validate = act("validate", facts.ref, pipeline=deployed.digest.short)
+    validate = act("validate", facts.ref, pipeline=deployed.xxh3.short)
     another = f"{facts.model}@N"
     if not facts.recorded:
         return (
@@ -165,17 +165,17 @@ def _match_remedy(facts: Facts, nearest: Verdict, deployed: PipelineVersion) -> 
             "or release it together with a version that was: "
             f"{_release(facts, facts.pipeline, another)}"
         )
-    if facts.move is Move.STAY and facts.pipeline_moves:
+    if facts.move is Transition.STAY and facts.pipeline_moves:
         return (
             "Release it together with a version that was validated with it "
-            f"({_release(facts, f'{facts.pipeline}@{deployed.digest.short}', another)}), "
+            f"({_release(facts, f'{facts.pipeline}@{deployed.xxh3.short}', another)}), "
             f"or validate the one that serves: {validate}"
         )
     if not nearest.passed:
         return f"Validate it with the deployed pipeline: {validate}"
     return (
         "Move both together "
-        f"({_release(facts, f'{facts.pipeline}@{nearest.pipeline.digest.short}', facts.ref)}), or "
+        f"({_release(facts, f'{facts.pipeline}@{nearest.pipeline.xxh3.short}', facts.ref)}), or "
         f"validate it with the deployed pipeline: {validate}"
     )
 

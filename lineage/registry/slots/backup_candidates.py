@@ -13,7 +13,7 @@ from lineage.database import policies, slots, tables
 from lineage.database.deployments import DeployedPipelines
 from lineage.database.environments import require_environment
 from lineage.guard.evaluate import decide
-from lineage.guard.facts import Move
+from lineage.guard.facts import Transition
 from lineage.identity.components import Kind
 from lineage.registry.slots import gather
 
@@ -78,7 +78,9 @@ def _candidate(
     served: dict[str, str],
 ) -> Candidate:
     deployed_pipelines = DeployedPipelines(session, environment.name)
-    facts = gather.guard_facts(session, environment, row, deployed_pipelines, move=Move.STAND_BY)
+    facts = gather.guard_facts(
+        session, environment, row, deployed_pipelines, move=Transition.STAND_BY
+    )
     decision = decide(facts)
     reasons = tuple(check.summary for check in decision.failures)
     stands = None

@@ -15,7 +15,7 @@ from lineage.database import (
     validations,
     versions,
 )
-from lineage.guard.facts import Facts, Move, Waiver
+from lineage.guard.facts import Facts, Transition, Waiver
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.registry.slots.facts import SlotFacts, VersionFacts
 from lineage.registry.slots.readiness import choose_backup, reasons_against
@@ -37,7 +37,7 @@ def guard_facts(
     version: tables.ModelVersion,
     deployed_pipelines: DeployedPipelines,
     *,
-    move: Move | None = None,
+    move: Transition | None = None,
     asked: Sequence[Waiver] = (),
     unrecorded: PipelineVersion | None = None,
 ) -> Facts:
@@ -55,13 +55,13 @@ def guard_facts(
     assert version.id is not None  # noqa: S101 - it was read from the table
     slot = session.get(tables.Slot, (environment.name, version.model))
     serves = slot is not None and slot.serving_version_id == version.id
-    move = move or (Move.STAY if serves else Move.ENTER)
+    move = move or (Transition.STAY if serves else Transition.ENTER)
     policy = policies.policy_of(session, environment.name)
     deployed = deployed_pipelines.of(version.pipeline)
     key = (deployed.pipeline, deployed.blake3) if deployed else None
     pipeline = session.get(tables.PipelineVersion, key) if key else None
     in_force: tuple[Waiver, ...] = ()
-    if move is not Move.RETURN:  # the waivers of what serves end when it leaves
+    if move is not Transition.RETURN:  # the waivers of what serves end when it leaves
         in_force = policies.waivers_in_force(session, slot, version.id, deployed, timestamps.now())
     return Facts(
         model=version.model,
@@ -147,7 +147,7 @@ def version_facts(
     version: tables.ModelVersion,
     deployed_pipelines: DeployedPipelines,
     *,
-    move: Move | None = None,
+    move: Transition | None = None,
     asked: Sequence[Waiver] = (),
 ) -> VersionFacts:
     """A move's facts of a version; the arguments are those of :func:`guard_facts`."""
@@ -167,7 +167,9 @@ def backup_choice(
     def consider(side: slots.SlotSide) -> tuple[slots.SlotSide, tuple[str, ...]]:
         version = session.get(tables.ModelVersion, side.version_id)
         assert version is not None  # noqa: S101 - a foreign key holds it
-        facts = version_facts(session, environment, version, deployed_pipelines, move=Move.RETURN)
+        facts = version_facts(
+            session, environment, version, deployed_pipelines, move=Transition.RETURN
+        )
         return facts.side(side.promoted_at, side.promoted_by), reasons_against(facts.guard)
 
     return choose_backup(state, serves, consider)

@@ -17,7 +17,7 @@ from lineage.database import weights as copies
 from lineage.database.deployments import DeployedPipeline, DeployedPipelines, deploy, deployment
 from lineage.database.environments import require_environment
 from lineage.errors import UsageError
-from lineage.guard.facts import Move
+from lineage.guard.facts import Transition
 from lineage.registry.slots import events, gather, waivers
 from lineage.registry.slots.facts import MoveFacts, MoveKind, PipelineMove, SlotFacts
 from lineage.registry.slots.plan import plan
@@ -113,7 +113,7 @@ def rollback(session: Session, request: Request, model: str) -> MovePlan:
         assert version is not None  # noqa: S101 - a foreign key holds it
         deployed_pipelines = DeployedPipelines(session, environment.name)
         backup = gather.version_facts(
-            session, environment, version, deployed_pipelines, move=Move.RETURN, asked=asked
+            session, environment, version, deployed_pipelines, move=Transition.RETURN, asked=asked
         )
         facts = SlotFacts(state, backup, named=True)
     return carry_out(session, MoveFacts(MoveKind.ROLLED_BACK, request, (facts,), asked=asked))
@@ -130,7 +130,7 @@ def set_backup(session: Session, request: Request, version: tables.ModelVersion)
     environment = require_environment(session, request.environment)
     deployed_pipelines = DeployedPipelines(session, environment.name)
     backup = gather.version_facts(
-        session, environment, version, deployed_pipelines, move=Move.STAND_BY
+        session, environment, version, deployed_pipelines, move=Transition.STAND_BY
     )
     state = slots.find_slot(session, environment, version.model)
     facts = SlotFacts(state, backup, named=True)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lineage.acts import act
-from lineage.contract.results import Step
+from lineage.contract.results import SlotChange
 from lineage.errors import Conflict, NotFound
 from lineage.guard.decision import GuardRefused, Status
 from lineage.guard.evaluate import decide
@@ -69,9 +69,9 @@ class SlotPlan:
         """Whether something stood by, and nothing does after it."""
         return self.before.backup is not None and self.after.backup is None
 
-    def step(self) -> Step:
+    def step(self) -> SlotChange:
         """The change as answers show it."""
-        return Step(
+        return SlotChange(
             self.before.model,
             self.before.environment,
             _ref(self.before.serving),

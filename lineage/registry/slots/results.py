@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lineage.contract.results import Moved
+from lineage.contract.results import MoveResult
 from lineage.registry.slots import backup_candidates, serving
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from lineage.registry.slots.plan import MovePlan
 
 
-def moved(session: Session, plan: MovePlan) -> Moved:
+def moved(session: Session, plan: MovePlan) -> MoveResult:
     """What a move did to the slots that it is shown for."""
     pipeline = plan.pipeline
-    return Moved(
+    return MoveResult(
         environment=plan.request.environment,
         changed=plan.changes_anything,
         slots=tuple(
@@ -36,7 +36,7 @@ def moved(session: Session, plan: MovePlan) -> Moved:
     )
 
 
-def with_hints(session: Session, answer: Moved, plan: MovePlan) -> Moved:
+def with_hints(session: Session, answer: MoveResult, plan: MovePlan) -> MoveResult:
     """The answer with whether each backup is ready, and what would best stand by where none is."""
     sides = [slot.after.backup for slot in plan.shown]
     return replace(

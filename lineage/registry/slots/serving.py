@@ -58,7 +58,7 @@ def readiness(
         return None
     from lineage.database import copy_status
     from lineage.database.environments import require_environment
-    from lineage.guard.facts import Move
+    from lineage.guard.facts import Transition
     from lineage.registry.slots.gather import guard_facts
     from lineage.registry.slots.readiness import reasons_against
 
@@ -67,7 +67,7 @@ def readiness(
     where = require_environment(session, environment)
     deployed_pipelines = DeployedPipelines(session, environment)
     reasons = reasons_against(
-        guard_facts(session, where, version, deployed_pipelines, move=Move.RETURN)
+        guard_facts(session, where, version, deployed_pipelines, move=Transition.RETURN)
     )
     copies = copy_status.copies(session, backup.version_id)
     checked_at = max((copy.at for copy in copies), default=None)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.contract.requests import WaiverRequest
-    from lineage.contract.results import Candidate, Moved, NamedPipeline, Serving
+    from lineage.contract.results import Candidate, MoveResult, NamedPipeline, Serving
     from lineage.guard.decision import Decision
     from lineage.identity.pipeline import PipelineVersion
     from lineage.registry.slots.plan import MovePlan
@@ -52,12 +52,10 @@ class SlotVerbs(Verbs):
             version = versions.find_version(session, parsed)
             now = DeployedPipelines(session, where.name).of(version.pipeline)
             hypothetical, unrecorded = None, None
-            moves = running is not None and (now is None or now.blake3 != running.identity)
+            moves = running is not None and (now is None or now.blake3 != running.blake3)
             if running is not None and moves and version.pipeline is not None:
-                hypothetical = DeployedPipeline(
-                    version.pipeline, running.identity, timestamps.now()
-                )
-                known = session.get(tables.PipelineVersion, (version.pipeline, running.identity))
+                hypothetical = DeployedPipeline(version.pipeline, running.blake3, timestamps.now())
+                known = session.get(tables.PipelineVersion, (version.pipeline, running.blake3))
                 unrecorded = running if known is None else None
             deployed_pipelines = DeployedPipelines(session, where.name, hypothetical)
             return decide(
@@ -120,7 +118,7 @@ class SlotVerbs(Verbs):
         reason: str | None = None,
         waive: WaiverRequest | None = None,
         actor: str,
-    ) -> Moved:
+    ) -> MoveResult:
         """Move a slot to a version; what served before becomes the backup.
 
         Raises:
@@ -149,7 +147,7 @@ class SlotVerbs(Verbs):
         expect_revision: int | None = None,
         waive: WaiverRequest | None = None,
         actor: str,
-    ) -> Moved:
+    ) -> MoveResult:
         """Move a slot to its backup.
 
         Raises:
@@ -175,7 +173,7 @@ class SlotVerbs(Verbs):
         expect_revision: int | None = None,
         reason: str | None = None,
         actor: str,
-    ) -> Moved:
+    ) -> MoveResult:
         """Let a version stand by behind what serves, if it could take over at once.
 
         Raises:
@@ -202,7 +200,7 @@ class SlotVerbs(Verbs):
         reason: str | None = None,
         expect_revision: int | None = None,
         actor: str,
-    ) -> Moved:
+    ) -> MoveResult:
         """Empty a slot.
 
         Raises:
@@ -229,7 +227,7 @@ class SlotVerbs(Verbs):
         seen: Mapping[str, int] | None = None,
         dry_run: bool = False,
         actor: str,
-    ) -> Moved:
+    ) -> MoveResult:
         """Move a pipeline and models that ride on it in one step; without models, deploy it.
 
         Args:
@@ -267,7 +265,7 @@ class SlotVerbs(Verbs):
             return moved
         return self._with_hints(moved, plan)
 
-    def _with_hints(self, moved: Moved, plan: MovePlan) -> Moved:
+    def _with_hints(self, moved: MoveResult, plan: MovePlan) -> MoveResult:
         """The answer of a move with what is only shown, read when no writer waits for it.
 
         The move is made, so a registry that cannot be read any more leaves out the rest.

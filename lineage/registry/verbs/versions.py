@@ -20,7 +20,7 @@ from lineage.registry.verbs.base import Verbs
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from lineage.contract.captured import Captured
+    from lineage.contract.captured import CapturedVersion
     from lineage.contract.requests import Direction
     from lineage.contract.results import FoundPipeline, NamedPipeline, Registered
 
@@ -80,7 +80,7 @@ class VersionVerbs(Verbs):
     def register(
         self,
         model: str,
-        captured: Captured,
+        captured: CapturedVersion,
         *,
         kind: Kind = Kind.PRODUCTION,
         parent: str | None = None,

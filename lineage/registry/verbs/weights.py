@@ -12,8 +12,8 @@ from lineage.registry.verbs.base import Verbs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lineage.contract.requests import Keeping
-    from lineage.weights.copies import Copy, Look, NewCopy, StoreAddress, StoredWeights
+    from lineage.contract.requests import RetentionPolicy
+    from lineage.weights.copies import Copy, CopyCheck, NewCopy, StoreAddress, StoredWeights
 
 
 class WeightsVerbs(Verbs):
@@ -56,7 +56,7 @@ class WeightsVerbs(Verbs):
         with self._read() as session:
             return copies.of_weights(session, blake3)
 
-    def unneeded(self, keeping: Keeping) -> list[dict[str, Any]]:
+    def unneeded(self, keeping: RetentionPolicy) -> list[dict[str, Any]]:
         """Each copy of weights that nothing can need any more.
 
         Raises:
@@ -93,10 +93,10 @@ class WeightsVerbs(Verbs):
             weights_records.add_copies(session, version, (copy,), timestamps.now(), actor)
             return copies.stored(session, version)
 
-    def record_looks(
+    def record_checks(
         self,
         reference: str,
-        looks: Sequence[Look],
+        looks: Sequence[CopyCheck],
         *,
         backup_in: str | None = None,
         actor: str,
@@ -120,7 +120,7 @@ class WeightsVerbs(Verbs):
             )
 
     def remove_copy(
-        self, reference: str, store: str, keeping: Keeping, *, actor: str
+        self, reference: str, store: str, keeping: RetentionPolicy, *, actor: str
     ) -> dict[str, Any]:
         """Record that the copy of a version in a store is taken away; JSON of it.
 

@@ -474,8 +474,8 @@ def test_a_bound_token_sees_and_moves_only_its_own(filled):
         assert ask(own, "POST", f"{SLOT}/promote", json={"version": "2"}).status_code == 200
         for path in (
             "/v1/pipelines/churn/versions",
-            f"/v1/pipelines/churn/versions/{captured_pipeline().version.digest}",
-            f"/v1/pipeline-versions/{captured_pipeline().version.digest}",
+            f"/v1/pipelines/churn/versions/{captured_pipeline().version.xxh3}",
+            f"/v1/pipeline-versions/{captured_pipeline().version.xxh3}",
             "/v1/environments/production/pipelines/churn",
         ):
             assert ask(own, "GET", path).status_code == 200

@@ -7,7 +7,7 @@ from xxhash import xxh3_128_hexdigest
 
 from lineage.capture.project import Project
 from lineage.capture.version import VersionCapture
-from lineage.contract.captured import Wanted
+from lineage.contract.captured import CaptureRequest
 from lineage.errors import CaptureError, UsageError
 from lineage.identity.components import Kind, Known
 
@@ -19,7 +19,7 @@ def _inside(project, monkeypatch):
 
 
 def _data(workspace, *names, revision=None):
-    wanted = Wanted(Kind.EXPERIMENT, data=names, revision=revision)
+    wanted = CaptureRequest(Kind.EXPERIMENT, data=names, revision=revision)
     captured = VersionCapture(Project.find(workspace.path), "churn", wanted).capture()
     return {item.name: item for item in captured.components.data.items}
 

@@ -6,7 +6,7 @@ import pytest
 
 from lineage.capture.project import Project
 from lineage.capture.version import VersionCapture
-from lineage.contract.captured import Wanted
+from lineage.contract.captured import CaptureRequest
 from lineage.errors import CaptureError
 from lineage.identity.components import Kind
 from lineage.identity.digest import blake3_of
@@ -18,7 +18,7 @@ def _manifest(workspace, *, name="churn", revision=None):
 
 
 def _digest(workspace, *, name="churn", revision=None):
-    return Project.find(workspace.path).capture_pipeline(name, revision).version.digest
+    return Project.find(workspace.path).capture_pipeline(name, revision).version.xxh3
 
 
 def test_the_configured_stages_are_captured_with_all_that_prepares_the_inputs(project):
@@ -211,7 +211,7 @@ def test_a_file_that_nothing_versions_is_an_input(repository):
     )
     repository.commit()
     captured = VersionCapture(
-        Project.find(repository.path), "churn", Wanted(Kind.EXPERIMENT)
+        Project.find(repository.path), "churn", CaptureRequest(Kind.EXPERIMENT)
     ).capture()
     assert captured.loose == ("raw.csv",)
     assert [item.name for item in captured.components.data.items] == ["raw.csv"]
@@ -229,16 +229,14 @@ def test_a_monorepo_keeps_its_projects_apart(repository):
     repository.commit()
     one, two = (Project.find(repository.path / name) for name in ("one", "two"))
     assert one.folder == "one"
-    digest = one.capture_pipeline("p").version.digest
-    assert two.capture_pipeline("p").version.digest == digest, (
-        "paths count from the project's folder"
-    )
-    assert one.capture_pipeline("p", "HEAD").version.digest == digest
+    digest = one.capture_pipeline("p").version.xxh3
+    assert two.capture_pipeline("p").version.xxh3 == digest, "paths count from the project's folder"
+    assert one.capture_pipeline("p", "HEAD").version.xxh3 == digest
     repository.write({"two/a.py": "2"})
-    assert one.capture_pipeline("p").version.digest == digest
-    assert two.capture_pipeline("p").version.digest != digest
+    assert one.capture_pipeline("p").version.xxh3 == digest
+    assert two.capture_pipeline("p").version.xxh3 != digest
     repository.write({"shared/lib.py": "other"})
-    assert one.capture_pipeline("p").version.digest != digest
+    assert one.capture_pipeline("p").version.xxh3 != digest
 
 
 def test_a_pipeline_without_dvc_is_its_files(repository):

@@ -51,7 +51,7 @@ def _first_schema(url: str) -> None:
         ):  # fmt: skip
             manifest = canonical_bytes(pipeline().manifest.to_json()).decode()
             values = {
-                "now": NOW, "digest": pipeline().identity, "public": pipeline().digest, "manifest": manifest,
+                "now": NOW, "digest": pipeline().blake3, "public": pipeline().xxh3, "manifest": manifest,
             }  # fmt: skip
             names = {name: value for name, value in values.items() if f":{name}" in statement}
             connection.execute(text(_bound(statement, names)), names)

@@ -22,7 +22,7 @@ def act(registry: Registry, choice: random.Random) -> None:
     """One move; what the guard refuses is no matter."""
     model = choice.choice(["a", "b"])
     ref = f"{model}@{choice.randint(1, 4)}"
-    digests = [row.version.digest for row in registry.pipeline_versions("shared")]
+    digests = [row.version.xxh3 for row in registry.pipeline_versions("shared")]
     target = NamedPipeline("shared", choice.choice(digests))
     kind = choice.choice(
         ["promote"] * 4 + ["deploy"] * 3 + ["release"] * 3 + ["rollback", "fail", "pass"]

@@ -7,14 +7,14 @@ import datetime as dt
 import pytest
 
 from lineage import timestamps
-from lineage.contract.captured import Captured
-from lineage.contract.requests import DeclaredEnvironment, Keeping, Observed
+from lineage.contract.captured import CapturedVersion
+from lineage.contract.requests import DeclaredEnvironment, Observed, RetentionPolicy
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard.decision import GuardRefused
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.components import Kind
 from lineage.registry import observations
-from lineage.weights.copies import CopyState, Look, StoreAddress
+from lineage.weights.copies import CopyCheck, CopyState, StoreAddress
 from tests.conftest import (
     EVERYWHERE,
     a_copy,
@@ -39,8 +39,8 @@ def filled(registry):
 
 
 def look(registry, ref: str, state: str, store: str = "remote", *, deep: bool = True, **more):
-    looks = [Look(store, CopyState(state), deep, "why" if state != "intact" else None)]
-    return registry.record_looks(ref, looks, actor="t", **more)
+    looks = [CopyCheck(store, CopyState(state), deep, "why" if state != "intact" else None)]
+    return registry.record_checks(ref, looks, actor="t", **more)
 
 
 def slot(registry):
@@ -115,7 +115,7 @@ def test_a_look_at_a_copy_that_is_not_there_is_refused(filled):
 def test_what_was_registered_without_a_store_does_not_stand_by(registry):
     bare = captured("1")
     ref = registry.register(
-        "churn", Captured(bare.components, bare.pipeline_name), actor="tester"
+        "churn", CapturedVersion(bare.components, bare.pipeline_name), actor="tester"
     ).ref
     registry.validate(ref, captured_pipeline(), passed=True, actor="t")
     add_validated(registry, "2")
@@ -285,7 +285,7 @@ def test_weights_that_are_not_there(registry):
         registry.copies_in("nowhere")
     assert registry.copies_of("blake3:" + "0" * 64) == ()
     parts = captured("1").components
-    bare = Captured(type(parts)(parts.code, None, None, None), "churn")
+    bare = CapturedVersion(type(parts)(parts.code, None, None, None), "churn")
     ref = registry.register("churn", bare, kind=Kind.EXPERIMENT, actor="tester").ref
     with pytest.raises(NotFound, match="without weights"):
         registry.stored(ref)
@@ -306,10 +306,10 @@ def test_what_serves_beside_what_is_declared(filled):
     now = slot(filled)
     rows = [
         report(filled, "a", now.weights),
-        report(filled, "b", now.weights, pipeline().digest),
-        report(filled, "c", filled.stored("churn@2").blake3, pipeline().identity),
+        report(filled, "b", now.weights, pipeline().xxh3),
+        report(filled, "c", filled.stored("churn@2").blake3, pipeline().blake3),
         report(filled, "d", filled.stored("churn@1").digest),
-        report(filled, "e", now.weights, pipeline("other").digest),
+        report(filled, "e", now.weights, pipeline("other").xxh3),
         report(filled, "f", "xxh3:" + "0" * 32),
         report(filled, "g", "sha256:abc"),
     ]
@@ -374,10 +374,10 @@ def test_a_retired_model_is_declared_nowhere(filled):
 # what nothing needs
 
 
-DROP = Keeping(last=1, days=0)
+DROP = RetentionPolicy(last=1, days=0)
 
 
-def unneeded(registry, keeping: Keeping = DROP) -> list[str]:
+def unneeded(registry, keeping: RetentionPolicy = DROP) -> list[str]:
     return [row["ref"] for row in registry.unneeded(keeping)]
 
 
@@ -388,8 +388,8 @@ def test_what_can_still_be_needed_is_kept(filled):
     add_validated(filled, "6", passed=False)
     add_version(filled, "7")
     assert unneeded(filled) == ["churn@4", "churn@5", "churn@6"]
-    assert unneeded(filled, Keeping(last=3, days=0)) == ["churn@4"]
-    assert unneeded(filled, Keeping(last=1, days=1)) == []
+    assert unneeded(filled, RetentionPolicy(last=3, days=0)) == ["churn@4"]
+    assert unneeded(filled, RetentionPolicy(last=1, days=1)) == []
     filled.promote("churn@5", "staging", actor="t")
     assert unneeded(filled) == ["churn@4", "churn@6"]
     filled.validate("churn@6", captured_pipeline(), passed=True, actor="t")
@@ -408,7 +408,7 @@ def test_the_same_weights_under_another_version_are_kept(filled):
     parts = captured("9").components
     other = captured("2").components
     again = type(parts)(parts.code, parts.data, parts.pipeline, other.weights)
-    filled.register("churn", Captured(again, "churn", stored=(a_copy("2"),)), actor="tester")
+    filled.register("churn", CapturedVersion(again, "churn", stored=(a_copy("2"),)), actor="tester")
     add_version(filled, "5")
     assert unneeded(filled) == [], "churn@4 has the weights that serve"
 
@@ -433,7 +433,9 @@ def test_what_is_taken_away_is_recorded_and_its_row_stays(filled):
     assert filled.audit().problems == ()
 
 
-@pytest.mark.parametrize("keeping", [Keeping(0, 0), Keeping(1, -1), Keeping(1, 36_501)])
+@pytest.mark.parametrize(
+    "keeping", [RetentionPolicy(0, 0), RetentionPolicy(1, -1), RetentionPolicy(1, 36_501)]
+)
 def test_a_policy_that_keeps_nothing_is_refused(filled, keeping):
     with pytest.raises(UsageError):
         filled.unneeded(keeping)

@@ -146,7 +146,7 @@ def test_approvals_are_bound_to_version_environment_and_pipeline(registry):
     registry.validate(ref, captured_pipeline("new"), passed=True, actor="t")
     answer = registry.approve(ref, "production", actor="ann")
     assert (answer["approvals"], answer["needed"]) == (1, 2)
-    assert answer["pipeline"] == {"name": "churn", "digest": pipeline().digest}
+    assert answer["pipeline"] == {"name": "churn", "digest": pipeline().xxh3}
     before = len(registry.history())
     for who, why in (
         ("ANN", "already approved"),
@@ -371,7 +371,7 @@ def test_a_version_may_enter_where_nothing_runs_by_waiver(registry):
         _deploy(registry)
     _deploy(registry, waive=_waive("validated"))
     assert registry.serving("churn", "production").waiver.code == "validated"
-    registry.validate(ref, NamedPipeline("churn", pipeline().digest), passed=True, actor="t")
+    registry.validate(ref, NamedPipeline("churn", pipeline().xxh3), passed=True, actor="t")
     _promote(registry, ref)
     assert registry.serving("churn", "production").rests_on is None
 

@@ -13,7 +13,7 @@ from blake3 import blake3
 from lineage.contract.results import NamedPipeline
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard.decision import GuardRefused
-from lineage.guard.facts import Move
+from lineage.guard.facts import Transition
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.digest import blake3_of, xxh3
 from tests.conftest import (
@@ -92,8 +92,8 @@ def test_what_was_registered_is_shown_whole(registry):
     assert shown["components"]["data"] == [
         {"name": "raw.csv", "digest": "md5:" + "a" * 32, "known": "verified", "size": 8}
     ]
-    assert shown["pipeline"] == pipeline("old").digest
-    assert shown["components"]["pipeline"]["blake3"] == pipeline("old").identity
+    assert shown["pipeline"] == pipeline("old").xxh3
+    assert shown["components"]["pipeline"]["blake3"] == pipeline("old").blake3
 
 
 def test_a_promotion_needs_a_pass_with_what_is_deployed(registry):
@@ -201,10 +201,8 @@ def test_a_pipeline_cannot_move_under_a_serving_model(registry):
     with pytest.raises(GuardRefused) as error:
         _deploy(registry, "new")
     assert _codes(error) == {"churn@1": {"pipeline-match"}}
-    assert error.value.decisions[0].move is Move.STAY
-    assert (
-        registry.deployed_pipeline("production", "churn").version.digest == pipeline("old").digest
-    )
+    assert error.value.decisions[0].move is Transition.STAY
+    assert registry.deployed_pipeline("production", "churn").version.xxh3 == pipeline("old").xxh3
 
 
 def test_a_pipeline_may_move_where_what_serves_was_validated_with_it(registry):
@@ -347,7 +345,7 @@ def test_the_past_is_told_from_the_history(registry):
     ]
     assert [slot.revision for slot in past] == [0, 1, 2]
     assert past[2].backup.ref == "churn@1"
-    assert past[2].pipeline == {"name": "churn", "digest": pipeline("old").digest}
+    assert past[2].pipeline == {"name": "churn", "digest": pipeline("old").xxh3}
     with pytest.raises(UsageError, match="not a time"):
         registry.serving("churn", "production", at="yesterday")
 
@@ -387,14 +385,14 @@ def test_events_follow_one_another_without_a_gap(registry):
 def test_a_recorded_pipeline_is_named_by_any_unique_beginning(registry):
     add_validated(registry, "1", "old")
     add_validated(registry, "2", "new")
-    digest, identity = pipeline("old").digest, pipeline("old").identity
+    digest, identity = pipeline("old").xxh3, pipeline("old").blake3
     for named in (digest, digest[:12], identity, identity[:14]):
-        assert registry.pipeline(NamedPipeline("churn", named)).version.digest == digest
-        assert registry.pipeline(NamedPipeline(None, named)).version.digest == digest
+        assert registry.pipeline(NamedPipeline("churn", named)).version.xxh3 == digest
+        assert registry.pipeline(NamedPipeline(None, named)).version.xxh3 == digest
     texts = [str(number) for number in range(20)]
     for text in texts:
         registry.validate("churn@1", captured_pipeline(text), passed=True, actor="t")
-    first = Counter(pipeline(text).digest[:6] for text in texts).most_common(1)[0][0]
+    first = Counter(pipeline(text).xxh3[:6] for text in texts).most_common(1)[0][0]
     with pytest.raises(Conflict, match="several versions"):
         registry.pipeline(NamedPipeline("churn", first))
     for named in ("", "xxh3", "xxh3:", ":0"):
@@ -410,7 +408,7 @@ def test_two_pipelines_whose_xxh3_collide_stay_two(registry):
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.identity.pipeline import PipelineVersion
 
-    forged = CapturedPipelineVersion("churn", PipelineVersion(None, pipeline("old").digest))
+    forged = CapturedPipelineVersion("churn", PipelineVersion(None, pipeline("old").xxh3))
     ref = add_version(registry)
     _deploy(registry)
     registry.validate(ref, forged, passed=True, actor="mallory")

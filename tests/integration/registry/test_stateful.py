@@ -413,7 +413,7 @@ def histories(url: str) -> type[RuleBasedStateMachine]:
                     assert verdict.passed
                     assert verdict.version_id == row.serving_version_id
                     assert verdict.pipeline_blake3 == deployed.blake3
-                    assert deployed.blake3 == pipeline(self.world.deployed).identity
+                    assert deployed.blake3 == pipeline(self.world.deployed).blake3
                     slot = self.world.slots[row.model]
                     assert verdict.id == self.ids[slot.proof]
 

@@ -345,9 +345,7 @@ def test_a_listing_cannot_leave_its_folder(place, cache, tmp_path, path):
     place.put(copy.listing, text)
     rows = [{"relpath": path, "md5": "a" * 32}, {"relpath": "good", "md5": "b" * 32}]
     place.put(copy.object, json.dumps(rows).encode())
-    forged = stored(
-        type(weights)(weights.digest, blake3_of(text), "models/model", 8, 2), copy.as_new
-    )
+    forged = stored(type(weights)(weights.xxh3, blake3_of(text), "models/model", 8, 2), copy.as_new)
     before = sorted(tmp_path.rglob("evil*"))
     with pytest.raises(IntegrityFailure):
         download.pull(forged, tmp_path / "out")
@@ -359,7 +357,7 @@ def test_a_listing_cannot_leave_its_folder(place, cache, tmp_path, path):
 def test_weights_without_a_name_are_not_written(cache, tmp_path, path):
     weights = weights_of(make(tmp_path / "models", "small", 7))
     copy = NewCopy(StoreAddress("store", (tmp_path / "store").as_uri()), "a" * 32)
-    nameless = stored(type(weights)(weights.digest, weights.blake3, path, weights.size), copy)
+    nameless = stored(type(weights)(weights.xxh3, weights.blake3, path, weights.size), copy)
     with pytest.raises(IntegrityFailure, match="have no name"):
         download.pull(nameless, tmp_path / "out")
 

@@ -12,10 +12,14 @@ import lineage
 from lineage.contract import problems
 from lineage.errors import CarryRefused, LineageError, UsageError
 from lineage.guard.decision import Check, Decision, GuardRefused, Status
-from lineage.guard.facts import Move
+from lineage.guard.facts import Transition
 
 DECISION = Decision(
-    "churn", 7, "production", (Check("pipeline-match", Status.FAIL, "It differs."),), Move.RETURN
+    "churn",
+    7,
+    "production",
+    (Check("pipeline-match", Status.FAIL, "It differs."),),
+    Transition.RETURN,
 )
 OTHERS = {
     GuardRefused: {"decisions": (DECISION, DECISION)},
@@ -25,7 +29,7 @@ OTHERS = {
 
 def _kinds(kind=LineageError):
     yield kind
-    for below in kind.__subclasses__():
+    for below in (kind for kind in kind.__subclasses__() if not kind.__name__.startswith("_")):
         yield from _kinds(below)
 
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from lineage import strict_json
 from lineage.contract import codec, decisions
-from lineage.contract.captured import Captured, CapturedPipelineVersion
+from lineage.contract.captured import CapturedPipelineVersion, CapturedVersion
 from lineage.contract.results import (
     Audit,
     Candidate,
     FoundPipeline,
-    Moved,
+    MoveResult,
     NamedPipeline,
     PlannedChange,
     Readiness,
@@ -24,10 +24,10 @@ from lineage.contract.results import (
     SchemaCheck,
     ServedVersion,
     Serving,
-    Step,
+    SlotChange,
 )
 from lineage.guard.decision import Check, Decision, Status
-from lineage.guard.facts import Basis, HeldCopy, Move, Verdict, Waiver
+from lineage.guard.facts import Basis, HeldCopy, Transition, Verdict, Waiver
 from lineage.guard.requirements import Outcome
 from lineage.identity.components import (
     CodeVersion,
@@ -104,7 +104,7 @@ VALIDATIONS = values(
 DECISIONS = values(
     Decision,
     checks=some(values(Check, status=st.sampled_from(Status))),
-    move=st.sampled_from(Move),
+    move=st.sampled_from(Transition),
 )
 
 
@@ -132,10 +132,10 @@ def slots(draw):
 @st.composite
 def moves(draw):
     """A move of several slots, no model twice."""
-    steps = draw(st.lists(values(Step), max_size=3, unique_by=lambda step: step.model))
+    steps = draw(st.lists(values(SlotChange), max_size=3, unique_by=lambda step: step.model))
     return draw(
         values(
-            Moved, slots=some(slots()), decisions=some(DECISIONS), steps=st.just(tuple(steps))
+            MoveResult, slots=some(slots()), decisions=some(DECISIONS), steps=st.just(tuple(steps))
         )
     )  # fmt: skip
 
@@ -148,7 +148,7 @@ ROUND_TRIPS = {
     "readiness": (READINESS, Readiness.to_json, Readiness.from_json),
     "candidate": (values(Candidate, copies=COPIES), Candidate.to_json, Candidate.from_json),
     "slot": (slots(), Serving.to_json, Serving.from_json),
-    "move": (moves(), Moved.to_whole_json, Moved.from_whole_json),
+    "move": (moves(), MoveResult.to_whole_json, MoveResult.from_whole_json),
     "planned change": (values(PlannedChange), PlannedChange.to_json, PlannedChange.from_json),
     "audit": (values(Audit), Audit.to_json, Audit.from_json),
     "schema": (values(SchemaCheck), SchemaCheck.to_json, SchemaCheck.from_json),
@@ -199,7 +199,9 @@ COMPONENTS = st.builds(
 @quick
 @given(COMPONENTS, some(values(NewCopy, store=STORES, object=OBJECTS, listing=st.none())))
 def test_what_was_captured_is_read_back_the_same(components, copies):
-    captured = Captured(components, "features" if components.pipeline else "churn", (), copies)
+    captured = CapturedVersion(
+        components, "features" if components.pipeline else "churn", (), copies
+    )
     document = sent(codec.captured_to_json(captured))
     assert codec.captured_from_json("churn", document) == captured
 

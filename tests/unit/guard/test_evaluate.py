@@ -16,9 +16,9 @@ from lineage.guard.facts import (
     Basis,
     Facts,
     HeldCopy,
-    Move,
     RolledBack,
     Standby,
+    Transition,
     Verdict,
     Waiver,
     WeightsState,
@@ -137,7 +137,7 @@ def test_the_nearest_validated_pipeline_is_compared():
     )
     decision = decide(dataclasses.replace(GOOD, verdicts=verdicts))
     check = next(c for c in decision.checks if c.code == "pipeline-match")
-    assert check.details["validated"] == pipeline("near").digest
+    assert check.details["validated"] == pipeline("near").xxh3
 
 
 def test_a_failed_verdict_elsewhere_is_no_reason_to_release():
@@ -156,7 +156,7 @@ def test_a_stated_pipeline_is_compared_by_its_digest_alone():
 
 def test_equal_xxh3_names_do_not_make_equal_pipelines():
     """A forged version that is only called like the deployed one is another version."""
-    forged = PipelineVersion(None, pipeline("old").digest)
+    forged = PipelineVersion(None, pipeline("old").xxh3)
     assert _failing(verdicts=(Verdict(1, forged, True, "2026", "a"),)) == {"pipeline-match"}
 
 
@@ -209,13 +209,13 @@ ROLLED_BACK = RolledBack(3, "night shift", NOW, "ann")
 @pytest.mark.parametrize(
     ("verdict", "move", "status"),
     [
-        ({"id": 3}, Move.ENTER, "fail"),
-        ({"id": 4}, Move.ENTER, "pass"),
-        ({"id": 3}, Move.STAND_BY, "fail"),
-        ({"id": 3}, Move.RETURN, "fail"),
-        ({"id": 3}, Move.STAY, "pass"),
-        ({"id": 5, "basis": Basis.CARRIED, "rests_on": 2}, Move.ENTER, "fail"),
-        ({"id": 5, "basis": Basis.CARRIED, "rests_on": 4}, Move.ENTER, "pass"),
+        ({"id": 3}, Transition.ENTER, "fail"),
+        ({"id": 4}, Transition.ENTER, "pass"),
+        ({"id": 3}, Transition.STAND_BY, "fail"),
+        ({"id": 3}, Transition.RETURN, "fail"),
+        ({"id": 3}, Transition.STAY, "pass"),
+        ({"id": 5, "basis": Basis.CARRIED, "rests_on": 2}, Transition.ENTER, "fail"),
+        ({"id": 5, "basis": Basis.CARRIED, "rests_on": 4}, Transition.ENTER, "pass"),
     ],
 )
 def test_what_was_rolled_back_needs_a_new_validation(verdict, move, status):
@@ -234,14 +234,14 @@ def test_what_was_rolled_back_needs_a_new_validation(verdict, move, status):
     [(_copies(s3="intact"), "pass"), (_copies(s3="unreachable"), "fail"), ((), "fail")],
 )
 def test_what_is_to_stand_by_can_be_fetched(copies, status):
-    check = _check("backup-ready", move=Move.STAND_BY, copies=copies)
+    check = _check("backup-ready", move=Transition.STAND_BY, copies=copies)
     assert check.status == status
     assert check.details == {"copies": [copy.to_json() for copy in copies]}
 
 
 def test_what_is_to_stand_by_is_approved_as_what_is_to_serve():
     policy = EnvironmentPolicy(approvals=1, promote_from="staging")
-    made = decide(dataclasses.replace(GOOD, policy=policy, move=Move.STAND_BY))
+    made = decide(dataclasses.replace(GOOD, policy=policy, move=Transition.STAND_BY))
     assert {check.code for check in made.failures} == {"approvals", "promotion-path"}
 
 
@@ -322,8 +322,8 @@ def test_a_carried_verdict_falls_with_the_one_it_rests_on():
         ({"policy": _policy(promote_from="staging")}, "fail",
          "churn@7 never served in staging, and production takes versions from there"),
         ({"policy": _policy(promote_from="staging"), "served_before": True}, "pass", "served in staging first"),
-        ({"policy": _policy(promote_from="staging"), "move": Move.STAY}, "pass", "has served in production"),
-        ({"policy": _policy(promote_from="staging"), "move": Move.RETURN}, "pass", "has served in production"),
+        ({"policy": _policy(promote_from="staging"), "move": Transition.STAY}, "pass", "has served in production"),
+        ({"policy": _policy(promote_from="staging"), "move": Transition.RETURN}, "pass", "has served in production"),
     ],
 )  # fmt: skip
 def test_a_path_demands_that_the_version_served_there_first(changes, status, says):
@@ -358,8 +358,8 @@ TWO = _policy(approvals=2, not_approvers=("CI",))
          "has 0 of 2 approvals; those of bob, cy came before the pipeline changed"),
         ({"policy": TWO, "approvals": _approved("bob", "cy") + _approved("ann", current=False)}, "pass",
          "approved by bob, cy"),
-        ({"policy": TWO, "move": Move.STAY}, "pass", "churn@7 has served in production: it needs no new approval"),
-        ({"policy": TWO, "move": Move.RETURN}, "pass", "it needs no new approval"),
+        ({"policy": TWO, "move": Transition.STAY}, "pass", "churn@7 has served in production: it needs no new approval"),
+        ({"policy": TWO, "move": Transition.RETURN}, "pass", "it needs no new approval"),
     ],
 )  # fmt: skip
 def test_approvals_are_by_distinct_people_and_never_by_the_registrant(changes, status, says):
@@ -394,10 +394,10 @@ READY, BAD = Standby("churn@6"), Standby("churn@6", "churn@6 failed")
          "churn@6 would stand by for churn in production, but churn@6 failed"),
         ({"policy": BACKUP, "serving": {}}, "fail", "nothing would stand by for churn in production"),
         ({"policy": BACKUP}, "warn", "nothing serves churn in production yet, so nothing can stand by"),
-        ({"policy": BACKUP, "serving": {}, "move": Move.STAY}, "fail", "nothing would stand by"),
-        ({"policy": BACKUP, "move": Move.STAY}, "fail", "nothing would stand by"),
-        ({"policy": BACKUP, "standby": READY, "serving": {}, "move": Move.STAY}, "pass", "churn@6 stands by"),
-        ({"policy": BACKUP, "serving": {}, "move": Move.RETURN}, "pass", "a rollback uses the backup up"),
+        ({"policy": BACKUP, "serving": {}, "move": Transition.STAY}, "fail", "nothing would stand by"),
+        ({"policy": BACKUP, "move": Transition.STAY}, "fail", "nothing would stand by"),
+        ({"policy": BACKUP, "standby": READY, "serving": {}, "move": Transition.STAY}, "pass", "churn@6 stands by"),
+        ({"policy": BACKUP, "serving": {}, "move": Transition.RETURN}, "pass", "a rollback uses the backup up"),
     ],
 )  # fmt: skip
 def test_a_demanded_backup_must_be_ready(changes, status, says):
@@ -411,7 +411,7 @@ def test_a_demanded_backup_must_be_ready(changes, status, says):
         "reason": standby.reason if standby else None,
     }
     if status == "fail":
-        digest = pipeline("old").digest.short
+        digest = pipeline("old").xxh3.short
         assert f"lineage validate churn@production --pipeline {digest}" in typed(check.remedy)
         assert "lineage verify churn@production" in typed(check.remedy)
 
@@ -499,19 +499,19 @@ def test_an_experimental_environment_warns_rather_than_waives():
 
 SENTENCES = {
     "pipeline-deployed": [
-        ({}, f"pipeline churn runs in production as {pipeline('old').digest.short}", None),
-        ({"pipeline_moves": True}, f"pipeline churn would run in production as {pipeline('old').digest.short}", None),
+        ({}, f"pipeline churn runs in production as {pipeline('old').xxh3.short}", None),
+        ({"pipeline_moves": True}, f"pipeline churn would run in production as {pipeline('old').xxh3.short}", None),
         ({"deployed": None}, "no version of pipeline churn is deployed in production",
          "Record the one that runs there: lineage pipeline deploy churn --env production"),
         ({"pipeline": None}, "churn@7 was registered without a pipeline",
          "Register a version with its pipeline: describe it in dvc.yaml or lineage.toml."),
     ],
     "validated": [
-        ({}, f"churn@7 passed with {pipeline('old').digest.short} on 2026-11-21 (ann)", None),
+        ({}, f"churn@7 passed with {pipeline('old').xxh3.short} on 2026-11-21 (ann)", None),
         ({"verdicts": ()}, "churn@7 was never validated",
          "Validate it with the deployed pipeline: lineage validate churn@7"),
         ({"verdicts": (_verdict(passed=False),)},
-         f"churn@7 failed its newest validation with the deployed pipeline {pipeline('old').digest.short}",
+         f"churn@7 failed its newest validation with the deployed pipeline {pipeline('old').xxh3.short}",
          "Validate it with the deployed pipeline: lineage validate churn@7"),
         ({"deployed": None}, "there is no verdict on what runs in production", None),
     ],
@@ -520,26 +520,26 @@ SENTENCES = {
         ({"verdicts": ()}, "needs a deployed pipeline and a validation to compare", None),
         ({"deployed": None}, "needs a deployed pipeline and a validation to compare", None),
         ({"deployed": pipeline("new")},
-         f"churn@7 was validated with pipeline {pipeline('old').digest.short}, but production runs "
-         f"{pipeline('new').digest.short}",
-         f"Move both together (lineage release --env production --pipeline churn@{pipeline('old').digest.short} "
+         f"churn@7 was validated with pipeline {pipeline('old').xxh3.short}, but production runs "
+         f"{pipeline('new').xxh3.short}",
+         f"Move both together (lineage release --env production --pipeline churn@{pipeline('old').xxh3.short} "
          f"--model churn@7), or validate it with the deployed pipeline: lineage validate churn@7 --pipeline "
-         f"{pipeline('new').digest.short}"),
+         f"{pipeline('new').xxh3.short}"),
         ({"deployed": pipeline("new"), "verdicts": (_verdict(passed=False),)},
-         f"churn@7 was validated with pipeline {pipeline('old').digest.short}, but production runs "
-         f"{pipeline('new').digest.short}",
-         f"Validate it with the deployed pipeline: lineage validate churn@7 --pipeline {pipeline('new').digest.short}"),
-        ({"deployed": pipeline("new"), "recorded": False, "pipeline_moves": True, "move": Move.STAY},
-         f"churn@7 was validated with pipeline {pipeline('old').digest.short}, but production would run "
-         f"{pipeline('new').digest.short}",
+         f"churn@7 was validated with pipeline {pipeline('old').xxh3.short}, but production runs "
+         f"{pipeline('new').xxh3.short}",
+         f"Validate it with the deployed pipeline: lineage validate churn@7 --pipeline {pipeline('new').xxh3.short}"),
+        ({"deployed": pipeline("new"), "recorded": False, "pipeline_moves": True, "move": Transition.STAY},
+         f"churn@7 was validated with pipeline {pipeline('old').xxh3.short}, but production would run "
+         f"{pipeline('new').xxh3.short}",
          "Validate churn@7 with the pipeline as it is here (lineage validate churn@7), or release it together with "
          "a version that was: lineage release --env production --pipeline churn --model churn@N"),
-        ({"deployed": pipeline("new"), "pipeline_moves": True, "move": Move.STAY},
-         f"churn@7 was validated with pipeline {pipeline('old').digest.short}, but production would run "
-         f"{pipeline('new').digest.short}",
+        ({"deployed": pipeline("new"), "pipeline_moves": True, "move": Transition.STAY},
+         f"churn@7 was validated with pipeline {pipeline('old').xxh3.short}, but production would run "
+         f"{pipeline('new').xxh3.short}",
          f"Release it together with a version that was validated with it (lineage release --env production "
-         f"--pipeline churn@{pipeline('new').digest.short} --model churn@N), or validate the one that serves: "
-         f"lineage validate churn@7 --pipeline {pipeline('new').digest.short}"),
+         f"--pipeline churn@{pipeline('new').xxh3.short} --model churn@N), or validate the one that serves: "
+         f"lineage validate churn@7 --pipeline {pipeline('new').xxh3.short}"),
     ],
     "kind": [
         ({}, "churn@7 was registered for production", None),
@@ -577,10 +577,10 @@ def test_each_sentence_and_each_remedy(code, changes, summary, remedy):
 def test_the_details_say_what_the_sentence_says():
     assert _check("pipeline-deployed").details == {
         "pipeline": "churn",
-        "digest": pipeline("old").digest,
+        "digest": pipeline("old").xxh3,
     }
     assert _check("pipeline-deployed", deployed=None).details == {"pipeline": "churn"}
-    assert _check("pipeline-match").details == {"digest": pipeline("old").digest}
+    assert _check("pipeline-match").details == {"digest": pipeline("old").xxh3}
     assert _check("tuple-complete", missing=("data",)).details == {"missing": ["data"]}
     failed = _check("validated", verdicts=(_verdict(passed=False, id=9),))
     assert failed.details["validation"] == 9
@@ -589,8 +589,8 @@ def test_the_details_say_what_the_sentence_says():
         "pipeline-match", deployed=pipeline("new"), verdicts=(verdict,), deployed_commit="c2"
     )
     assert {key: other.details[key] for key in list(other.details)[:5]} == {
-        "validated": pipeline("old").digest,
-        "deployed": pipeline("new").digest,
+        "validated": pipeline("old").xxh3,
+        "deployed": pipeline("new").xxh3,
         "validation": 4,
         "validated_commit": "c1",
         "deployed_commit": "c2",
@@ -607,12 +607,12 @@ def test_of_equally_near_verdicts_the_newest_is_compared():
 
 
 def test_a_decision_says_of_what_it_is():
-    given = dataclasses.replace(GOOD, dirty=True, move=Move.RETURN)
+    given = dataclasses.replace(GOOD, dirty=True, move=Transition.RETURN)
     decision = decide(given)
     assert (decision.ref, decision.environment, decision.move) == (
         "churn@7",
         "production",
-        Move.RETURN,
+        Transition.RETURN,
     )
     document = decision.to_json()
     assert set(document) == {"allowed", "model", "version", "environment", "checks"}
@@ -652,9 +652,9 @@ facts = st.builds(
             outcomes=st.sampled_from([(), (HOLDS,), (BROKEN,)]),
         ),
         max_size=3,
-        unique_by=lambda v: v.pipeline.identity,
+        unique_by=lambda v: v.pipeline.blake3,
     ).map(tuple),
-    move=st.sampled_from(Move),
+    move=st.sampled_from(Transition),
     policy=st.builds(
         EnvironmentPolicy,
         require=st.sampled_from([(), ("auc >= 0.5",), ("auc >= serving.auc",)]),

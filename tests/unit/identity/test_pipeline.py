@@ -46,9 +46,9 @@ OLD = Stage(
 
 @given(manifests, manifests)
 def test_there_is_no_difference_exactly_where_the_digests_are_equal(one, other):
-    same = PipelineVersion(one).identity == PipelineVersion(other).identity
+    same = PipelineVersion(one).blake3 == PipelineVersion(other).blake3
     assert (differences(one, other) == ()) is same
-    assert (PipelineVersion(one).digest == PipelineVersion(other).digest) is same
+    assert (PipelineVersion(one).xxh3 == PipelineVersion(other).xxh3) is same
 
 
 @given(manifests, manifests)
@@ -86,7 +86,7 @@ def test_a_renamed_stage_is_recognised_with_what_changed_in_it():
 @given(manifests)
 def test_a_manifest_reads_back_what_it_writes(manifest):
     again = Manifest.from_json(manifest.to_json())
-    assert PipelineVersion(again).identity == PipelineVersion(manifest).identity
+    assert PipelineVersion(again).blake3 == PipelineVersion(manifest).blake3
 
 
 def _changed(**changes) -> tuple[Change, ...]:
@@ -140,17 +140,17 @@ def test_stages_and_files_come_and_go():
 
 def test_a_stated_version_is_identified_by_what_was_stated():
     stated = PipelineVersion(None, Digest("sha256:abc"))
-    assert stated.digest == "sha256:abc"
-    assert stated.identity == blake3_of(b'"sha256:abc"')
+    assert stated.xxh3 == "sha256:abc"
+    assert stated.blake3 == blake3_of(b'"sha256:abc"')
     with pytest.raises(ValueError, match="either"):
         PipelineVersion(None)
 
 
 def test_a_manifest_cannot_pass_as_a_stated_digest():
     manifest = PipelineVersion(Manifest())
-    forged = PipelineVersion(None, manifest.digest)
-    assert forged.digest == manifest.digest
-    assert forged.identity != manifest.identity
+    forged = PipelineVersion(None, manifest.xxh3)
+    assert forged.xxh3 == manifest.xxh3
+    assert forged.blake3 != manifest.blake3
 
 
 @pytest.mark.parametrize(

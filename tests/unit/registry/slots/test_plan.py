@@ -14,7 +14,7 @@ from lineage.database.deployments import DeployedPipeline
 from lineage.database.slots import SlotSide, SlotState
 from lineage.errors import Conflict, LineageError, NotFound
 from lineage.guard.decision import GuardRefused
-from lineage.guard.facts import Facts, HeldCopy, Move, Verdict, Waiver
+from lineage.guard.facts import Facts, HeldCopy, Transition, Verdict, Waiver
 from lineage.guard.policy import PROOF, WAIVABLE, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.registry.slots.events import MoveEvent
@@ -67,14 +67,16 @@ class World:
         match kind:
             case MoveKind.ROLLED_BACK:
                 backup = self.slot.backup
-                version = self._version(backup.number, Move.RETURN, text, asked) if backup else None
+                version = (
+                    self._version(backup.number, Transition.RETURN, text, asked) if backup else None
+                )
             case MoveKind.BACKUP_SET:
-                version = self._version(number or 1, Move.STAND_BY, text, ())
+                version = self._version(number or 1, Transition.STAND_BY, text, ())
             case MoveKind.RETIRED:
                 version = None
             case _:
                 entering = number or serving
-                move = Move.STAY if entering == serving else Move.ENTER
+                move = Transition.STAY if entering == serving else Transition.ENTER
                 version = self._version(entering, move, text, asked) if entering else None
                 choice = choose_backup(self.slot, entering, lambda side: self._consider(side, text))
         slots = (SlotFacts(self.slot, version, number is not None, choice),)
@@ -116,14 +118,14 @@ class World:
 
     @staticmethod
     def _texts() -> dict[str, str]:
-        return {pipeline(text).identity: text for text in "xyz"}
+        return {pipeline(text).blake3: text for text in "xyz"}
 
     def _moving(self, to: str) -> PipelineMove:
-        target, runs = pipeline(to), pipeline(self.runs).identity if self.runs else None
-        return PipelineMove("churn", target.identity, target.digest, runs)
+        target, runs = pipeline(to), pipeline(self.runs).blake3 if self.runs else None
+        return PipelineMove("churn", target.blake3, target.xxh3, runs)
 
     def _version(
-        self, number: int, move: Move, text: str | None, asked: tuple[Waiver, ...]
+        self, number: int, move: Transition, text: str | None, asked: tuple[Waiver, ...]
     ) -> VersionFacts:
         moves = text != self.runs
         verdicts = [
@@ -133,7 +135,7 @@ class World:
                 + [(known, False) for known in sorted(self.fails.get(number, ()))]
             )
         ]
-        in_force = self.in_force if move is Move.STAY and not moves else ()
+        in_force = self.in_force if move is Transition.STAY and not moves else ()
         copies = (HeldCopy("remote", "intact", True, BEFORE, "t"),)
         facts = Facts(
             model="churn",
@@ -154,11 +156,11 @@ class World:
             copies=copies if number in self.stored else (),
             waivers=(*asked, *in_force),
         )
-        deployed = DeployedPipeline("churn", pipeline(text).identity, BEFORE) if text else None
+        deployed = DeployedPipeline("churn", pipeline(text).blake3, BEFORE) if text else None
         return VersionFacts(number, facts, deployed)
 
     def _consider(self, side: SlotSide, text: str | None) -> tuple[SlotSide, tuple[str, ...]]:
-        version = self._version(side.number, Move.RETURN, text, ())
+        version = self._version(side.number, Transition.RETURN, text, ())
         return version.side(side.promoted_at, side.promoted_by), reasons_against(version.guard)
 
 
@@ -179,7 +181,7 @@ def test_the_first_version_serves_on_its_proof_and_nothing_stands_by():
     assert _numbers(slot.after) == (1, None)
     assert slot.after.revision == 1
     assert slot.after.serving.validation_id == 10
-    assert slot.after.serving.pipeline_blake3 == pipeline("x").identity
+    assert slot.after.serving.pipeline_blake3 == pipeline("x").blake3
     assert (slot.after.serving.promoted_at, slot.after.serving.promoted_by) == (NOW, "t")
 
 
@@ -267,7 +269,7 @@ def test_a_deployment_renews_the_proof_and_keeps_since_when_a_version_serves():
     world = World(_all_pass("x", "y")).promote(1)
     world.slot = replace(world.slot, serving=replace(world.slot.serving, promoted_at=BEFORE))
     (slot,) = world.plan(MoveKind.DEPLOYED, to="y").slots
-    assert slot.after.serving.pipeline_blake3 == pipeline("y").identity
+    assert slot.after.serving.pipeline_blake3 == pipeline("y").blake3
     assert slot.after.serving.promoted_at == BEFORE
 
 
@@ -339,7 +341,7 @@ def test_the_event_of_a_release_tells_the_slots_the_pipeline_and_what_was_emptie
                 "serving": {
                     "version": 3,
                     "pipeline": "churn",
-                    "pipeline_digest": target.identity,
+                    "pipeline_digest": target.blake3,
                     "validation": 30,
                     "promoted_at": NOW,
                     "promoted_by": "t",
@@ -347,8 +349,8 @@ def test_the_event_of_a_release_tells_the_slots_the_pipeline_and_what_was_emptie
                 "backup": None,
             }
         },
-        "pipeline": {"name": "churn", "digest": target.digest},
-        "deployments": {"churn@production": target.identity},
+        "pipeline": {"name": "churn", "digest": target.xxh3},
+        "deployments": {"churn@production": target.blake3},
         "versions": ["churn@3"],
         "emptied_backups": ["churn@production"],
         "reason": "because",
@@ -414,7 +416,7 @@ def _holds(world: World) -> None:
     serving, backup = world.slot.sides
     if serving is not None and serving.waiver_code is None:
         assert world.runs in world.passes[serving.number]
-        assert serving.pipeline_blake3 == pipeline(world.runs).identity
+        assert serving.pipeline_blake3 == pipeline(world.runs).blake3
     if serving is not None and serving.waiver_code is not None:
         assert serving.waiver_code in PROOF
         assert serving.waiver_code in {waiver.code for waiver in world.in_force}
@@ -422,4 +424,4 @@ def _holds(world: World) -> None:
         assert serving is not None
         assert serving.version_id != backup.version_id
         assert world.runs in world.passes[backup.number]
-        assert backup.pipeline_blake3 == pipeline(world.runs).identity
+        assert backup.pipeline_blake3 == pipeline(world.runs).blake3
