@@ -6,8 +6,6 @@ import itertools
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +28,8 @@ from lineage.identity.components import (
 from lineage.identity.digest import Digest, blake3_of, xxh3
 from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
 from lineage.weights.copies import NewCopy, StoreAddress
+from tests.support import commands
+from tests.support.commands import BIN, Result
 from tests.support.servers import registry_server
 from tests.support.weights_stores import CREDENTIALS, s3_server
 
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
     from lineage.registry.registry import Registry
 
-BIN = Path(sys.executable).parent
 ENVIRONMENT = {
     "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
     "HOME": os.environ.get("HOME", "/"),
@@ -96,19 +95,6 @@ _DATABASES = itertools.count()
 
 
 @dataclass
-class Result:
-    """What a command said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-@dataclass
 class Workspace:
     """A folder with commands run in it; ``env`` are further variables of theirs."""
 
@@ -116,20 +102,10 @@ class Workspace:
     env: dict[str, str] = field(default_factory=dict)
 
     def command(self, *words: str, env: dict[str, str] | None = None, cwd: str = ".") -> Result:
-        done = subprocess.run(
-            words,
-            cwd=self.path / cwd,
-            env=ENVIRONMENT | self.env | (env or {}),
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=120,
-            check=False,
-        )
-        return Result(done.returncode, done.stdout, done.stderr)
+        return commands.run(words, self.path / cwd, ENVIRONMENT | self.env | (env or {}), 120)
 
     def lineage(self, *words: str, env: dict[str, str] | None = None, cwd: str = ".") -> Result:
-        """The installed command; no traceback may ever reach its user."""
+        """The command; no traceback may ever reach its user."""
         done = self.command(str(BIN / "lineage"), *words, env=env, cwd=cwd)
         assert "Traceback" not in done.out + done.err, done.err
         return done

@@ -1,0 +1,143 @@
+"""Every command as it is installed: by its script, in an interpreter that loads what it needs.
+
+Other tests fork most of their commands from a process that has loaded all libraries; see
+``tests/support/commands.py``.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import typer
+from lineage.cli.app import build
+
+from ..conftest import BIN, ENVIRONMENT, Workspace
+from ..support import commands
+
+ELSEWHERE = {"demo", "serve"}
+"""These are run as they are installed by ``test_demo.py`` and ``test_serve.py``."""
+
+
+def _names(group: typer.core.TyperGroup, before: str = "") -> set[str]:
+    """The commands of a group, and of the groups in it."""
+    found = set()
+    for name, command in group.commands.items():
+        whole = f"{before} {name}".strip()
+        found |= _names(command, whole) if hasattr(command, "commands") else {whole}
+    return found
+
+
+COMMANDS = _names(typer.main.get_command(build()))
+
+
+class Installed:
+    """Runs scripts as they are installed, and remembers which commands of ours those were."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self.ran: set[str] = set()
+
+    def run(self, text: str, who: str = "tester") -> commands.Result:
+        """A command that must succeed, its words divided by spaces."""
+        words = text.split()
+        self.ran |= {name for name in COMMANDS if f"{text} ".startswith(f"{name} ")}
+        env = ENVIRONMENT | self._workspace.env | {"LINEAGE_ACTOR": who}
+        done = commands.run_installed(
+            [str(BIN / "lineage"), *words], self._workspace.path, env, 120
+        )
+        assert (done.code, "Traceback" in done.err) == (0, False), (text, done)
+        return done
+
+    def reads(self, text: str) -> commands.Result:
+        """A command that changes nothing says the same when it is forked."""
+        done = self.run(text)
+        assert self._workspace.lineage(*text.split()) == done
+        return done
+
+
+def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
+    project.env["LINEAGE_CACHE"] = str(tmp_path / "cache")
+    lineage = Installed(project)
+    lineage.run("init")
+    lineage.run("register churn")
+    project.edit("src/train.py", "weights of", "better weights of")
+    project.dvc("repro", "--quiet")
+    project.commit("Better weights")
+    lineage.run("register churn --parent churn@1")
+    lineage.run("validate churn@1")
+    lineage.run("validate churn@2")
+    assert "churn@1" in lineage.reads("versions churn").out
+    assert "churn@2" in lineage.reads("show churn@2").out
+    assert "weights   xxh3:" in lineage.reads("diff churn@1 churn@2").out
+    digest = lineage.reads("pipeline capture --json").json["digest"]
+    assert digest in lineage.reads("pipeline show churn").out
+    assert lineage.reads("pipeline diff HEAD~1 . --json").json["same"] is True
+
+    lineage.run("pipeline deploy --env production")
+    assert "churn@1 may enter" in lineage.reads("guard churn@1 --env production").out
+    lineage.run("promote churn@1 --env production")
+    lineage.run("approve churn@2 --env production", who="ann")
+    lineage.run("release --env production --pipeline churn --model churn@2")
+    assert lineage.reads("serving churn --json").json["backup"]["ref"] == "churn@1"
+    lineage.run("backup check")
+    assert "churn@2 serves" in lineage.reads("backup candidates churn --env production").out
+    lineage.run("backup set churn churn@1 --env production")
+    lineage.run("rollback churn --env production")
+    lineage.run("retire churn --env production")
+
+    assert lineage.run("verify --all").out.count("intact") == 2
+    pulled = lineage.run("pull churn@2 -o pulled").out.strip()
+    assert (project.path / pulled).read_text().startswith("better weights of ")
+    lineage.run(f"store add offsite {tmp_path / 'offsite'}")
+    lineage.run("store copy churn@1 --to offsite")
+    lineage.run("store put churn@2 models/model.bin --to offsite")
+    assert "offsite  2" in lineage.reads("store list").out
+    assert "needed" in lineage.reads("gc").out
+
+    lineage.run("env create canary --kind experimental")
+    project.write({"environments.toml": '[environments.canary]\nkind = "experimental"\n'})
+    lineage.run("env apply environments.toml")
+    assert "canary" in lineage.reads("env list").out
+    assert "canary" in lineage.reads("env show canary").out
+    token = lineage.run("token create job --scope read --json").json
+    lineage.run(f"token revoke {token['id']}")
+    assert "job" in lineage.reads("token list").out
+
+    lineage.run("db upgrade")
+    assert lineage.reads("db check --json").json["valid"] is True
+    assert lineage.reads("audit verify --json").json["valid"] is True
+    lineage.run(f"db backup {tmp_path / 'copy.db'}")
+    lineage.run(f"db copy sqlite:///{tmp_path / 'copy.db'} sqlite:///{tmp_path / 'other.db'}")
+    copied = lineage.run(f"--registry sqlite:///{tmp_path / 'other.db'} log --json").json
+    assert copied == lineage.reads("log --json").json
+    assert lineage.ran == COMMANDS - ELSEWHERE
+
+
+@pytest.mark.parametrize(
+    "text", ["show nobody@1", "show NOBODY@1", "promote", "nonsense", "--help", "--version"]
+)
+def test_what_is_refused_reads_the_same_when_it_is_forked(project, text):
+    words = [str(BIN / "lineage"), *text.split()]
+    installed = commands.run_installed(words, project.path, ENVIRONMENT, 120)
+    assert project.lineage(*text.split()) == installed
+
+
+def test_a_forked_command_has_a_folder_and_an_environment_of_its_own(project, tmp_path):
+    (tmp_path / "empty").mkdir()
+    before = dict(os.environ), Path.cwd()
+    other = {"LINEAGE_REGISTRY": f"sqlite:///{tmp_path / 'other.db'}"}
+    assert project.lineage("init", "--json", env=other, cwd="../empty").code == 0
+    assert (tmp_path / "empty/lineage.toml").exists()
+    assert project.lineage("versions", env=other).code == 2, "nothing of it stayed behind"
+    assert project.ok("env", "list")[0]["name"] == "production"
+    assert (dict(os.environ), Path.cwd()) == before
+
+
+def test_a_forked_command_that_does_not_end_is_ended(project):
+    words = [str(BIN / "lineage"), "register", "churn", "--", "sleep", "30"]
+    with pytest.raises(subprocess.TimeoutExpired):
+        commands.run(words, project.path, ENVIRONMENT, 2)
+    assert project.lineage("versions", "churn").code == 4, "the next one is run"
