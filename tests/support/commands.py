@@ -26,6 +26,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tests.support import LONG
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -37,15 +39,14 @@ MAIN = {"lineage": "lineage.cli", "dvc": "dvc.cli"}
 LOADED_BY_USE = (
     "alembic.command", "alembic.config", "configobj", "dulwich.index", "dvc.analytics",
     "dvc.cachemgr", "dvc.cli.parser", "dvc.data_cloud", "dvc.dirs", "dvc.lock", "dvc.repo.index",
-    "dvc.utils.strictyaml", "dvc_data.hashfile.db.local", "h11", "httpcore", "httpx",
+    "dvc.utils.strictyaml", "dvc_data.hashfile.db.local", "dvc_s3", "h11", "httpcore", "httpx",
     "lineage.cli.reports", "lineage.migrations", "markdown_it", "networkx", "platformdirs",
-    "rich.markdown", "ruamel.yaml", "scmrepo.git", "sqlalchemy.dialects.sqlite", "typer.rich_utils",
+    "rich.markdown", "ruamel.yaml", "s3fs", "scmrepo.git", "sqlalchemy.dialects.sqlite",
+    "typer.rich_utils",
 )  # fmt: skip
 """Libraries that a command loads only when it comes to need them."""
 
-AS_INSTALLED = bool(os.environ.get("LINEAGE_LONG_TESTS")) or any(
-    name.startswith("COVERAGE_") for name in os.environ
-)
+AS_INSTALLED = LONG or any(name.startswith("COVERAGE_") for name in os.environ)
 
 
 class Result(NamedTuple):

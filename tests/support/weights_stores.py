@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import logging
 import random
@@ -11,6 +12,10 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.loaders import JSONFileLoader, Loader
 from moto.server import ThreadedMotoServer
 
 from lineage.hashing.files import hash_path
@@ -18,7 +23,7 @@ from lineage.identity.components import Weights
 from lineage.weights.copies import Copy, CopyState, StoreAddress, StoredWeights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from lineage.weights.copies import NewCopy
@@ -98,15 +103,36 @@ def s3_server() -> Iterator[str]:
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
+    with pytest.MonkeyPatch.context() as patch:
+        _read_once(patch)
+        yield f"http://{host}:{port}"
     server.stop()
 
 
-def new_bucket(endpoint: str) -> Bucket:
-    import boto3
-    from botocore.config import Config
+def _read_once(patch: pytest.MonkeyPatch) -> None:
+    """Let botocore look through its files and read each of them once, not once a client."""
+    read, look = JSONFileLoader.load_file, Loader.list_available_services
+    patch.setattr(JSONFileLoader, "load_file", _kept(read))
+    patch.setattr(Loader, "list_available_services", _kept(look))
 
-    client = boto3.client(
+
+def _kept(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method whose answer is kept by its arguments, whosever method it is."""
+    kept: dict[object, Any] = {}
+
+    @functools.wraps(method)
+    def answer(owner: object, *arguments: object, **named: object) -> Any:
+        key = arguments, *named.items()
+        if key not in kept:
+            kept[key] = method(owner, *arguments, **named)
+        return kept[key]
+
+    return answer
+
+
+@functools.cache
+def _client(endpoint: str) -> Any:
+    return boto3.client(
         "s3",
         endpoint_url=endpoint,
         aws_access_key_id="AKIATEST",
@@ -114,6 +140,10 @@ def new_bucket(endpoint: str) -> Bucket:
         region_name="us-east-1",
         config=Config(retries={"max_attempts": 10}),
     )
+
+
+def new_bucket(endpoint: str) -> Bucket:
+    client = _client(endpoint)
     name = f"bucket-{next(_BUCKETS)}"
     client.create_bucket(Bucket=name)
     return Bucket(client, name, endpoint)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -29,13 +28,13 @@ from lineage.guard.decision import GuardRefused, Status
 from lineage.guard.policy import WAIVABLE, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
 from tests.conftest import BOTH, add_version, captured_pipeline, pipeline
+from tests.support import LONG
 
 from .oracle import BAR, Policy, Slot, Verdict, World
 
 TEXTS = ("x", "y", "z")
-FULL = bool(os.environ.get("LINEAGE_LONG_TESTS"))
 STEPS = 50
-EXAMPLES = 400 if FULL else 40
+EXAMPLES = 400 if LONG else 40
 
 texts = st.sampled_from(TEXTS)
 lines = st.sampled_from(["a", "b"])
@@ -424,7 +423,7 @@ SETTINGS = settings(
     max_examples=EXAMPLES,
     stateful_step_count=STEPS,
     deadline=None,
-    derandomize=not FULL,
+    derandomize=not LONG,
     suppress_health_check=list(HealthCheck),
 )
 
