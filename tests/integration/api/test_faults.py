@@ -36,11 +36,13 @@ SLOT = "/v1/environments/production/models/churn"
 
 
 def _fill(url):
-    make_registry(url)
-    with connect(url) as registry:
-        for seed in "123":
-            add_validated(registry, seed)
-        registry.release("production", captured_pipeline(), ["churn@1"], actor="t")
+    make_registry(url, _serve)
+
+
+def _serve(registry):
+    for seed in "123":
+        add_validated(registry, seed)
+    registry.release("production", captured_pipeline(), ["churn@1"], actor="t")
 
 
 class Database:

@@ -21,12 +21,14 @@ JSON = {"Content-Type": "application/json"}
 @pytest.fixture
 def filled(database):
     """A database with three validated versions, the first of them serving."""
-    make_registry(database)
-    with connect(database) as registry:
-        for seed in "123":
-            add_validated(registry, seed)
-        registry.release("production", captured_pipeline(), ["churn@1"], actor="t")
+    make_registry(database, _fill)
     return database
+
+
+def _fill(registry):
+    for seed in "123":
+        add_validated(registry, seed)
+    registry.release("production", captured_pipeline(), ["churn@1"], actor="t")
 
 
 @pytest.fixture

@@ -19,19 +19,22 @@ from lineage.contract.requests import NewToken
 from lineage.errors import NotAuthenticated, NotPermitted, RegistryUnreachable
 from lineage.registry import tokens
 from lineage.registry.access import Principal, Scope
-from tests.conftest import BOTH, add_validated, captured, captured_pipeline
+from tests.conftest import BOTH, add_validated, captured, captured_pipeline, make_registry
 from tests.support.servers import registry_server, serving
 
 SLOT = "/v1/environments/production/models/churn"
 
 
 @pytest.fixture
-def filled(url):
-    with connect(url) as registry:
-        add_validated(registry, "1")
-        add_validated(registry, "2")
-        registry.release("production", captured_pipeline(), ["churn@1"], actor="t")
-    return url
+def filled(database):
+    make_registry(database, _fill)
+    return database
+
+
+def _fill(registry):
+    add_validated(registry, "1")
+    add_validated(registry, "2")
+    registry.release("production", captured_pipeline(), ["churn@1"], actor="t")
 
 
 @pytest.fixture

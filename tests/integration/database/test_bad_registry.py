@@ -13,6 +13,7 @@ from lineage.connection import connect
 from lineage.database.engine import open_engine
 from lineage.errors import RegistryUnreachable
 from tests.conftest import add_validated, captured, captured_pipeline
+from tests.support.registries import migrate
 
 if TYPE_CHECKING:
     from lineage.registry.registry import Registry
@@ -82,11 +83,9 @@ def test_the_engine_never_makes_a_file_by_itself(tmp_path):
 
 
 def test_a_path_with_odd_characters_is_a_path(tmp_path):
-    from tests.conftest import make_registry
-
     folder = tmp_path / "odd ?#%&=é"
     folder.mkdir()
-    make_registry(f"sqlite:///{folder}/registry.db")
+    migrate(f"sqlite:///{folder}/registry.db")
     assert Path(folder / "registry.db").is_file()
 
 

@@ -17,8 +17,8 @@ from lineage.contract.requests import DeclaredEnvironment, WaiverRequest
 from lineage.database import schema, tables
 from lineage.database.engine import open_engine, transaction
 from lineage.guard.policy import EnvironmentPolicy
-from lineage.identity.components import EnvironmentKind
-from tests.conftest import add_validated, add_version, captured_pipeline
+from lineage.identity.components import EnvironmentKind, Kind
+from tests.conftest import add_validated, add_version, captured, captured_pipeline, make_registry
 
 HISTORY = (
     "model", "data_version", "data_item", "pipeline_version", "model_version", "validation", "event",
@@ -27,25 +27,25 @@ HISTORY = (
 
 
 @pytest.fixture
-def serving(url):
+def serving(database):
     """churn@2 serves in production, churn@1 is its backup; churn@3 failed, churn@4 rides on another
     pipeline version, churn@5 was never validated, and an experiment is churn@6."""
-    from lineage.identity.components import Kind
-    from tests.conftest import captured
+    make_registry(database, _fill)
+    return Path(database.removeprefix("sqlite:///"))
 
-    with connect(url) as registry:
-        add_validated(registry, "1")
-        add_validated(registry, "2")
-        registry.release("production", captured_pipeline("old"), actor="t")
-        registry.promote("churn@1", "production", actor="t")
-        registry.promote("churn@2", "production", actor="t")
-        add_validated(registry, "3", passed=False)
-        add_validated(registry, "4", "new")
-        add_version(registry, "5")
-        registry.register("churn", captured("6"), kind=Kind.EXPERIMENT, actor="t")
-        registry.validate("churn@6", captured_pipeline("old"), passed=True, actor="t")
-        _say_more(registry)
-    return Path(url.removeprefix("sqlite:///"))
+
+def _fill(registry):
+    add_validated(registry, "1")
+    add_validated(registry, "2")
+    registry.release("production", captured_pipeline("old"), actor="t")
+    registry.promote("churn@1", "production", actor="t")
+    registry.promote("churn@2", "production", actor="t")
+    add_validated(registry, "3", passed=False)
+    add_validated(registry, "4", "new")
+    add_version(registry, "5")
+    registry.register("churn", captured("6"), kind=Kind.EXPERIMENT, actor="t")
+    registry.validate("churn@6", captured_pipeline("old"), passed=True, actor="t")
+    _say_more(registry)
 
 
 def _say_more(registry):
@@ -180,8 +180,8 @@ def test_history_never_changes(sql, table, how):
     assert _state(sql) == before
 
 
-def test_an_older_passing_verdict_does_not_outweigh_a_newer_failure(url, serving):
-    with connect(url) as registry:
+def test_an_older_passing_verdict_does_not_outweigh_a_newer_failure(database, serving):
+    with connect(database) as registry:
         registry.validate("churn@1", captured_pipeline("old"), passed=False, actor="t")
     with sqlite3.connect(serving, isolation_level=None) as sql:
         sql.execute("PRAGMA foreign_keys = ON")
@@ -256,16 +256,16 @@ def test_the_newest_migration_is_the_one_the_program_needs():
     assert ScriptDirectory(str(folder)).get_current_head() == schema.HEAD
 
 
-def test_a_trigger_that_was_taken_away_is_noticed(url, sql):
+def test_a_trigger_that_was_taken_away_is_noticed(database, sql):
     sql.execute("DROP TRIGGER event_no_update")
-    with connect(url) as registry:
+    with connect(database) as registry:
         assert registry.check().problems == ("trigger event_no_update is missing or was changed",)
 
 
-def test_a_key_that_was_broken_is_noticed(url, sql):
+def test_a_key_that_was_broken_is_noticed(database, sql):
     sql.execute("PRAGMA foreign_keys = OFF")
     for name in ("slot_guarded_update", "slot_serving_newest_update"):
         sql.execute(f"DROP TRIGGER {name}")
     sql.execute("UPDATE slot SET serving_validation_id = 99")
-    with connect(url) as registry:
+    with connect(database) as registry:
         assert "a row of slot points to no validation" in registry.check().problems

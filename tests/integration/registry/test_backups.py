@@ -7,6 +7,7 @@ import datetime as dt
 import pytest
 
 from lineage import timestamps
+from lineage.connection import connect
 from lineage.contract.captured import CapturedVersion
 from lineage.contract.requests import DeclaredEnvironment, Observed, RetentionPolicy
 from lineage.errors import Conflict, NotFound, UsageError
@@ -22,20 +23,27 @@ from tests.conftest import (
     add_version,
     captured,
     captured_pipeline,
+    make_registry,
     pipeline,
+    reached,
 )
 
 pytestmark = EVERYWHERE
 
 
-@pytest.fixture
-def filled(registry):
-    """churn@1 to churn@3, all validated; churn@2 serves, churn@1 stands by."""
+def _fill(registry):
     for seed in "123":
         add_validated(registry, seed)
     registry.release("production", captured_pipeline(), ["churn@1"], actor="t")
     registry.promote("churn@2", "production", actor="t")
-    return registry
+
+
+@pytest.fixture
+def filled(database, request):
+    """churn@1 to churn@3, all validated; churn@2 serves, churn@1 stands by."""
+    make_registry(database, _fill)
+    with reached(database, request) as url, connect(url) as registry:
+        yield registry
 
 
 def look(registry, ref: str, state: str, store: str = "remote", *, deep: bool = True, **more):

