@@ -1,4 +1,4 @@
-"""The rows of pipeline deployments: which version of a pipeline runs in an environment."""
+"""The rows of pipeline deployments: finding what runs in an environment, and deploying another."""
 
 from __future__ import annotations
 

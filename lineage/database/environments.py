@@ -1,4 +1,4 @@
-"""The rows of environments."""
+"""The rows of environments: finding one by its name."""
 
 from __future__ import annotations
 

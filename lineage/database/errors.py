@@ -1,4 +1,4 @@
-"""What a database's own error means to the registry's user, whichever database it is."""
+"""A database's own errors: translating them into the registry's, whichever database it is."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def find(session: Session, principal: str, key: str, request: str) -> tuple[int,
 def keep(
     session: Session, principal: str, key: str, request: str, answer: tuple[int, str], at: str
 ) -> None:
-    """Keep an answer, and let go of those that are older than a week."""
+    """Record an answer, and delete those that are older than a week."""
     oldest = dt.datetime.fromisoformat(at) - dt.timedelta(days=KEPT_DAYS)
     session.exec(
         delete(tables.KeptAnswer).where(col(tables.KeptAnswer.kept_at) < timestamps.written(oldest))

@@ -1,4 +1,4 @@
-"""How long the registry waits for its database, and how many connections it keeps.
+"""The limits of a database: how long the registry waits for it, how many connections it keeps.
 
 Apart from :mod:`lineage.database.engine`, because reading a number must not load SQLAlchemy.
 """

@@ -1,4 +1,4 @@
-"""What environments demand, and who said what about a version: policy, approvals, waivers."""
+"""The rows of policies, approvals and waivers: reading what is demanded, and who said what."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows of slots: what serves for a model in an environment, and what stands by."""
+"""The rows of slots: reading what serves and what stands by, and writing both."""
 
 from __future__ import annotations
 

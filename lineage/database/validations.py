@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def newest_validation(session: Session, version_id: int, digest: str) -> tables.Validation | None:
-    """The verdict that counts for a version and a pipeline version."""
+    """The validation that counts for a version and a pipeline version."""
     table = tables.Validation
     return session.exec(
         select(table)
@@ -25,8 +25,8 @@ def newest_validation(session: Session, version_id: int, digest: str) -> tables.
     ).first()
 
 
-def newest_verdicts(session: Session, version_id: int) -> tuple[Verdict, ...]:
-    """The newest verdict for each pipeline version, the newest last."""
+def newest_validations(session: Session, version_id: int) -> tuple[Verdict, ...]:
+    """The newest validation for each pipeline version, the newest last."""
     table = tables.Validation
     newest = (
         select(func.max(table.id))
@@ -42,10 +42,12 @@ def newest_verdicts(session: Session, version_id: int) -> tuple[Verdict, ...]:
         )
         .order_by(col(table.id))
     )
-    return tuple(verdict(session, row, pipeline) for row, pipeline in rows)
+    return tuple(validation(session, row, pipeline) for row, pipeline in rows)
 
 
-def verdict(session: Session, row: tables.Validation, pipeline: tables.PipelineVersion) -> Verdict:
+def validation(
+    session: Session, row: tables.Validation, pipeline: tables.PipelineVersion
+) -> Verdict:
     """The value that a row holds."""
     # a look-up only asks for the newest, and is to start quickly
     from lineage.database.pipelines import pipeline_version
@@ -73,7 +75,7 @@ def metrics_of(row: tables.Validation) -> dict[str, Any]:
 
 
 def _overturned(session: Session, row: tables.Validation) -> bool:
-    """Whether what a carried verdict rests on has been replaced by a failure."""
+    """Whether what a carried validation rests on has been replaced by a failure."""
     root = session.get(tables.Validation, row.rests_on) if row.rests_on is not None else None
     if root is None:
         return False

@@ -207,7 +207,7 @@ def held_by(session: Session, name: str) -> tuple[StoredWeights, ...]:
 def mark_rolled_back(
     session: Session, environment: str, version_id: int, reason: str | None, at: str, actor: str
 ) -> None:
-    """Keep a version that a rollback took out from coming back on the verdicts that there are."""
+    """Mark a version that a rollback took out: no validation made up to now brings it back."""
     newest = session.exec(select(func.max(tables.Validation.id))).one()
     session.add(
         tables.RolledBack(

@@ -1,4 +1,4 @@
-"""Who may do what: scopes, and the one who acts. Pure: no I/O."""
+"""Scopes, and the principal who holds them: refusing what is not held. Pure: no I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Approvals: who may give one, and what it is bound to."""
+"""Approvals: refusing those that a person may not give, and recording the others."""
 
 from __future__ import annotations
 

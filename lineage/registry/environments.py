@@ -1,4 +1,4 @@
-"""Declared environments: what applying a file would change, and changing it."""
+"""Declared environments: planning what applying a file changes, and changing it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What made a digest, and what was made from it."""
+"""The lineage of a digest: walking from it to what made it, or to what was made from it."""
 
 from __future__ import annotations
 

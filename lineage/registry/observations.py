@@ -1,4 +1,4 @@
-"""What serving hosts say that they have loaded, beside what the registry declared."""
+"""The reports of serving hosts: recording what they loaded, and comparing it with what serves."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SHORTEST, LONGEST = 10, 86_400
 def report(
     session: Session, environment: str, model: str, observed: Observed, at: str, actor: str
 ) -> dict[str, Any]:
-    """Keep an instance's report in the place of its last; JSON of it.
+    """Record an instance's report in the place of its last; JSON of it.
 
     Raises:
         NotFound: there is no such model or environment.

@@ -1,4 +1,4 @@
-"""Which weights nothing can need any more, by a stated policy (docs/guides/backups.md)."""
+"""Retention: finding the weights that nothing needs by a stated policy (docs/guides/backups.md)."""
 
 from __future__ import annotations
 

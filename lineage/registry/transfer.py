@@ -1,4 +1,4 @@
-"""A copy of a SQLite registry while it is written, and moving a registry to another database."""
+"""Database copies: copying a registry while it is written, and moving it to another database."""
 
 from __future__ import annotations
 

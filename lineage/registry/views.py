@@ -1,4 +1,4 @@
-"""From rows to answers: what a session shows, in the registry's own words."""
+"""The JSON of rows: showing versions, validations, environments, pipelines and events."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def approvals(session: Session, version: tables.ModelVersion) -> list[dict[str, 
 
 
 def validations(session: Session, version: tables.ModelVersion) -> list[dict[str, Any]]:
-    """Every verdict on a version, the newest first."""
+    """Every validation of a version, the newest first."""
     rows = session.exec(
         select(tables.Validation, tables.PipelineVersion.xxh3)
         .where(
@@ -125,7 +125,7 @@ def validations(session: Session, version: tables.ModelVersion) -> list[dict[str
 
 
 def validation(session: Session, row: tables.Validation, pipeline: str) -> dict[str, Any]:
-    """JSON of one verdict."""
+    """JSON of one validation."""
     return {
         "id": row.id,
         "pipeline": {"name": row.pipeline, "digest": pipeline},

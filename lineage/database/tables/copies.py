@@ -83,7 +83,7 @@ class CopyCheck(SQLModel, table=True):
 
 
 class RolledBack(SQLModel, table=True):
-    """A version that a rollback took out; no verdict up to ``verdicts_until`` lets it back."""
+    """A version that a rollback took out; no validation up to ``verdicts_until`` brings it back."""
 
     __tablename__ = "rolled_back"
     __table_args__: Any = (

@@ -1,4 +1,4 @@
-"""Which version would best stand by, and why not the others."""
+"""The candidates for a backup: ranking the versions that could stand by, and saying why."""
 
 from __future__ import annotations
 

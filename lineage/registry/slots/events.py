@@ -1,4 +1,4 @@
-"""The event of a move: all of it in one."""
+"""The event of a move: writing all of it into the history as one."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def guard_facts(
         pipeline=version.pipeline,
         deployed=unrecorded or (pipelines.pipeline_version(pipeline) if pipeline else None),
         deployed_commit=pipeline.code_commit if pipeline else None,
-        verdicts=validations.newest_verdicts(session, version.id),
+        verdicts=validations.newest_validations(session, version.id),
         move=move,
         pipeline_moves=deployed_pipelines.moves(version.pipeline),
         recorded=unrecorded is None,

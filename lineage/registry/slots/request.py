@@ -1,4 +1,4 @@
-"""What somebody asks for who moves a slot or a pipeline."""
+"""The request of a move: naming who moves what, when and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waivers: who may ask for one, and recording those that a move needed."""
+"""Waivers: refusing those that a person may not ask for, and recording those that a move needed."""
 
 from __future__ import annotations
 

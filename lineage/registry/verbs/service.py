@@ -118,7 +118,7 @@ class ServiceVerbs(Verbs):
             return idempotency.find(session, principal, key, request)
 
     def keep_answer(self, principal: str, key: str, request: str, status: int, body: str) -> None:
-        """Keep what a write under an idempotency key is answered, in the write's transaction."""
+        """Record the answer to a write under an idempotency key, in the write's transaction."""
         from lineage.database import idempotency
 
         with self._write() as session:

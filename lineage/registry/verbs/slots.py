@@ -174,7 +174,7 @@ class SlotVerbs(Verbs):
         reason: str | None = None,
         actor: str,
     ) -> MoveResult:
-        """Let a version stand by behind what serves, if it could take over at once.
+        """Make a version the backup of what serves, if it could take over at once.
 
         Raises:
             NotFound: the version or the environment does not exist, or nothing serves there.

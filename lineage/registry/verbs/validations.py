@@ -23,7 +23,7 @@ class ValidationVerbs(Verbs):
     """Verbs on validations of a version, and on approvals of it."""
 
     def validations(self, reference: str) -> list[dict[str, Any]]:
-        """Every verdict on a version, the newest first.
+        """Every validation of a version, the newest first.
 
         Raises:
             NotFound: it does not exist.
@@ -33,16 +33,16 @@ class ValidationVerbs(Verbs):
             return views.validations(session, versions.find_version(session, parsed))
 
     def verdicts(self, reference: str) -> tuple[Verdict, ...]:
-        """The newest verdict on a version for each pipeline version, the newest of them last.
+        """The newest validation of a version for each pipeline version, the newest of them last.
 
         Raises:
             NotFound: the version does not exist.
         """
-        from lineage.database.validations import newest_verdicts
+        from lineage.database.validations import newest_validations
 
         parsed = Reference.parse(reference)
         with self._read() as session:
-            return newest_verdicts(session, versions.find_version(session, parsed).id or 0)
+            return newest_validations(session, versions.find_version(session, parsed).id or 0)
 
     def approvals(self, reference: str) -> list[dict[str, Any]]:
         """Every approval of a version, the oldest first.
@@ -66,12 +66,12 @@ class ValidationVerbs(Verbs):
         data: DataVersion | None = None,
         actor: str,
     ) -> dict[str, Any]:
-        """Record a verdict on a version with a pipeline version; JSON of it.
+        """Record a validation of a version with a pipeline version; JSON of it.
 
         Args:
             reference: the version.
             pipeline: the pipeline version, captured or named.
-            passed: the verdict.
+            passed: whether it passed.
             metrics: what was measured.
             outcomes: what the requirements came to.
             run: JSON of the command that was run for it.
@@ -97,7 +97,7 @@ class ValidationVerbs(Verbs):
         difference: str,
         actor: str,
     ) -> dict[str, Any]:
-        """Record that a passing verdict also holds for a pipeline that behaves alike; JSON of it.
+        """Record that a pass also holds for a pipeline that behaves alike; JSON of it.
 
         Args:
             reference: the version.
