@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import psutil
@@ -31,6 +32,9 @@ from tests.conftest import (
     make_registry,
 )
 from tests.support.servers import registry_server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SLOT = "/v1/environments/production/models/churn"
 
@@ -75,6 +79,13 @@ def own_database():
     made.close()
 
 
+def _until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def test_a_database_that_goes_away_and_comes_back_costs_no_acknowledged_write(own_database):
     _fill(own_database.url)
     statuses: list[tuple[float, str, int]] = []
@@ -85,8 +96,9 @@ def test_a_database_that_goes_away_and_comes_back_costs_no_acknowledged_write(ow
         with httpx.Client(timeout=30) as client:
             number = 2
             while not stop.is_set():
+                asked = time.monotonic()
                 answer = client.post(f"{address}{SLOT}/promote", json={"version": str(number)})
-                statuses.append((time.monotonic(), "write", answer.status_code))
+                statuses.append((asked, "write", answer.status_code))
                 if answer.status_code == 200:
                     promoted.append(answer.json()["revision"])
                     number = 5 - number
@@ -97,25 +109,33 @@ def test_a_database_that_goes_away_and_comes_back_costs_no_acknowledged_write(ow
     def read(address: str) -> None:
         with httpx.Client(timeout=30) as client:
             while not stop.is_set():
+                asked = time.monotonic()
                 answer = client.get(f"{address}{SLOT}")
-                statuses.append((time.monotonic(), "read", answer.status_code))
+                statuses.append((asked, "read", answer.status_code))
+
+    def asked_since(moment: float, status: int) -> set[str]:
+        return {kind for asked, kind, code in statuses if asked > moment and code == status}
 
     with registry_server(own_database.url, no_auth=True) as address:
         threads = [threading.Thread(target=work, args=(address,)) for work in (write, read, read)]
         for thread in threads:
             thread.start()
         for _ in range(2):
-            time.sleep(1)
+            before = len(promoted)
+            _until(lambda before=before: len(promoted) > before + 10)
             own_database.take_away()
             away = time.monotonic()
-            time.sleep(1.5)
+            time.sleep(0.5)
+            _until(lambda away=away: asked_since(away, 503) == {"read", "write"})
             ready = httpx.get(f"{address}/readyz")
             assert (ready.status_code, ready.headers["retry-after"]) == (503, "1")
             assert httpx.get(f"{address}/healthz").status_code == 200
-            while_away = {status for at, _, status in statuses if away < at < away + 1.4}
-            assert while_away == {503}
+            assert {status for asked, _, status in statuses if asked > away} == {503}
+            back = time.monotonic()
             own_database.bring_back()
-        time.sleep(2)
+            _until(lambda back=back: asked_since(back, 200) == {"read", "write"})
+        before = len(promoted)
+        _until(lambda: len(promoted) > before + 10)
         last = {kind: status for _, kind, status in statuses}
         assert last == {"write": 200, "read": 200}, "it recovers by itself"
         stop.set()
