@@ -92,7 +92,7 @@ MOVE: Final = WRITE | documented(409)
 
 
 def install(app: FastAPI) -> None:
-    """Let every error of the application become a problem."""
+    """Turn every error of the application into a problem."""
     app.add_exception_handler(LineageError, _lineage_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)

@@ -119,7 +119,7 @@ def validate(
 
 
 def may_serve(reference: str, environment: str = PRODUCTION) -> Decision:
-    """Let the guard decide whether a version may serve; change nothing.
+    """Ask the guard whether a version may serve; change nothing.
 
     Raises:
         NotFound: the version or the environment does not exist.
@@ -137,7 +137,7 @@ def promote(
     expect_revision: int | None = None,
     reason: str | None = None,
 ) -> MoveResult:
-    """Let a version serve, if the guard allows it; what served before becomes the backup.
+    """Promote a version, if the guard allows it; what served before becomes the backup.
 
     Raises:
         GuardRefused: a rule fails; its ``decisions`` say which, and what to do.
@@ -159,7 +159,7 @@ def promote(
 
 
 def rollback(model: str, environment: str = PRODUCTION, *, reason: str | None = None) -> MoveResult:
-    """Let the backup serve again, if the guard allows it.
+    """Roll back to the backup, if the guard allows it.
 
     Raises:
         NotFound: there is no backup.
@@ -234,7 +234,7 @@ def report(
     loaded_at: str | None = None,
     holds_for: int = REPORT_HOLDS_FOR,
 ) -> dict[str, Any]:
-    """Say what this instance of a service has loaded; the registry compares it.
+    """Report what this instance of a service has loaded; the registry compares it.
 
     Args:
         model: the model's name.

@@ -30,7 +30,7 @@ def check(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Look into the stores whether each backup could take over now, and record what was found.
+    """Check in the stores whether each backup could take over now, and record what was found.
 
     Exit 6 where a production slot that serves has no backup that is ready.
     """
@@ -88,7 +88,7 @@ def set_(
     reason: Reason = None,
     as_json: Json = False,
 ) -> None:
-    """Let a version stand by behind what serves, if it could take over at once."""
+    """Make a version the backup of what serves, if it could take over at once."""
     from lineage.workflows import promote as moving
 
     with project_and_registry() as (project, found):

@@ -88,7 +88,7 @@ def apply(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Make environments what a file declares: their kind and their policy.
+    """Apply what a file declares of environments: their kind and their policy.
 
     Environments that the file does not name stay as they are.
     """

@@ -188,7 +188,7 @@ def verify(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Look for the weights of a version in every store, and record what was found.
+    """Check the weights of a version in every store, and record what was found.
 
     Every byte is read, but for --quick. Weights that are in no store are looked for where they were
     registered. Exit 6 where no store has them as they were registered, 7 where none answers.

@@ -84,7 +84,7 @@ def promote(
     until: Until = None,
     as_json: Json = False,
 ) -> None:
-    """Let a version serve in an environment, if the guard allows it.
+    """Promote a version: it serves in the environment, if the guard allows it.
 
     What served before becomes the backup, if it could take over at once.
     """
@@ -115,7 +115,7 @@ def rollback(
     until: Until = None,
     as_json: Json = False,
 ) -> None:
-    """Let the backup serve again, if the guard allows it.
+    """Roll back to the backup, if the guard allows it.
 
     What served before neither becomes the backup nor is promoted again without a new validation.
     """

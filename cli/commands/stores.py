@@ -37,7 +37,7 @@ def add(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Let the registry know a store, once it could be opened from here."""
+    """Record a store, once it could be opened from here."""
     from lineage.errors import UsageError
     from lineage.workflows import weights as storing
 
@@ -78,7 +78,7 @@ def copy(
     ],
     as_json: Json = False,
 ) -> None:
-    """Bring the weights of a version to another store: one that does not share the first's fate."""
+    """Copy the weights of a version to another store: one that does not share the first's fate."""
     from lineage.workflows import weights as storing
 
     with project_and_registry() as (project, found):

@@ -46,7 +46,7 @@ def create(
     ] = "90d",
     as_json: Json = False,
 ) -> None:
-    """Make a token. It is shown once: keep it where secrets are kept."""
+    """Create a token. It is shown once: keep it where secrets are kept."""
     from lineage import timestamps
     from lineage.contract.requests import NewToken, expiry
 
@@ -105,7 +105,7 @@ def revoke(
     ],
     as_json: Json = False,
 ) -> None:
-    """Let a token open nothing from now on, on every server."""
+    """Revoke a token: from now on it opens nothing, on any server."""
     with project_and_registry() as (project, found):
         done = found.revoke_token(identity, actor=actor(project))
     if as_json:

@@ -52,7 +52,7 @@ def create(session: Session, name: str, kind: EnvironmentKind, at: str, actor: s
 def apply(
     session: Session, declared: Sequence[DeclaredEnvironment], at: str, actor: str
 ) -> tuple[PlannedChange, ...]:
-    """Make the environments what they are declared to be; those that are not named stay.
+    """Apply declared environments; those that are not named stay.
 
     Raises:
         UsageError: the paths of promotion form a circle, or a new environment's kind is missing.

@@ -40,7 +40,7 @@ _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def create(session: Session, new: NewToken, at: str, actor: str) -> dict[str, Any]:
-    """Make a token; JSON of it with the ``token`` itself, which is never shown again.
+    """Create a token; JSON of it with the ``token`` itself, which is never shown again.
 
     Raises:
         UsageError: a name or a scope is not valid, or the token would be over already.

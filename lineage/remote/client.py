@@ -54,7 +54,7 @@ class RemoteRegistry(RemoteReader, RemoteVersions, RemoteSlots):
         self._http.close()
 
     def create_token(self, new: NewToken, *, actor: str) -> dict[str, Any]:
-        """Make a bearer token; JSON of it with the ``token`` itself, which is never shown again.
+        """Create a bearer token; JSON of it with the ``token`` itself, which is never shown again.
 
         It is not repeated where no answer came: nothing is kept by which it could be answered.
         """

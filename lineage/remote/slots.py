@@ -30,7 +30,7 @@ class RemoteSlots(Verbs):
     def apply_environments(
         self, declared: Sequence[DeclaredEnvironment], *, dry_run: bool = False, actor: str
     ) -> tuple[PlannedChange, ...]:
-        """Make environments what they are declared to be, or tell what that would change."""
+        """Apply declared environments, or tell what that would change."""
         environments = [
             {
                 "name": environment.name,
@@ -84,7 +84,7 @@ class RemoteSlots(Verbs):
         reason: str | None = None,
         actor: str,
     ) -> MoveResult:
-        """Let a version stand by behind what serves, if it could take over at once."""
+        """Make a version the backup of what serves, if it could take over at once."""
         parsed = Reference.parse(reference)
         body = {"version": parsed.selector, "reason": reason}
         path = f"{addresses.slot(environment, parsed.model)}/backup"

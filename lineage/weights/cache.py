@@ -66,7 +66,7 @@ class WeightsCache:
             return False
 
     def drop(self, entry: Entry) -> None:
-        """Take away a file that is not what its name says."""
+        """Remove a file that is not what its name says."""
         self.path(entry).unlink(missing_ok=True)
 
     def add_bytes(self, entry: Entry, data: bytes) -> bool:

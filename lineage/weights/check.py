@@ -38,7 +38,7 @@ class Gone(IntegrityFailure):
 
 
 def look(store: Store, stored: StoredWeights, copy: Copy | NewCopy, *, deep: bool) -> CopyCheck:
-    """Look whether a copy is there and right.
+    """Check whether a copy is there and right.
 
     Args:
         store: where it is.

@@ -126,7 +126,7 @@ class _Pulling:
         self._objects: dict[str, dict[str, str]] = {}
 
     def to(self, out: Path, *, force: bool) -> Path:
-        """Let the weights appear in a folder under their name."""
+        """Put the weights into a folder under their name."""
         target = Path(os.path.abspath(out)) / self._name  # noqa: PTH100 - links are kept
         note = self._cache.folder / "pulled" / blake3(os.fsencode(target)).hexdigest()
         if target.is_dir() and not target.is_symlink() and not (force or note.exists()):
@@ -142,7 +142,7 @@ class _Pulling:
         return target
 
     def to_cache(self) -> Path:
-        """Let the weights appear in the cache under their name, and check what is there already."""
+        """Put the weights into the cache under their name, and check what is there already."""
         target = self._cache.folder / "whole" / self._blake3.value / self._name
         if not (target.exists() and self._is_whole(target)):
             with self._assembled(target.parent, link=True) as whole:

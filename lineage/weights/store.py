@@ -175,7 +175,7 @@ class Store:
                     generic.copy(localfs, source, self._fs, beside)
 
     def remove(self, object_id: str) -> bool:
-        """Take an object away; whether it was there.
+        """Remove an object; whether it was there.
 
         Raises:
             StoreUnreachable: the store does not let it go.

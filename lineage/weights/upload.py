@@ -96,7 +96,7 @@ def put(
 
 
 def copy_over(source: Store, copy: Copy, target: Store, stored: StoredWeights) -> NewCopy:
-    """Bring a copy from one store to another, reading every byte back from there.
+    """Copy weights from one store to another, reading every byte back from there.
 
     Raises:
         IntegrityFailure: the copy in the source is missing or wrong; nothing of it is recorded.

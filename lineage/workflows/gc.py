@@ -23,7 +23,7 @@ IN_TIME: Final = 300.0
 
 
 def collect(registry: AnyRegistry, keeping: RetentionPolicy, *, actor: str) -> list[dict[str, Any]]:
-    """Take away every copy that nothing can need any more; JSON of each, with the bytes freed.
+    """Remove every copy that nothing can need any more; JSON of each, with the bytes freed.
 
     Raises:
         UsageError: the policy makes no sense.
@@ -58,7 +58,7 @@ def collect(registry: AnyRegistry, keeping: RetentionPolicy, *, actor: str) -> l
 
 
 def _remove(store: Store, objects: set[str], until: float) -> int:
-    """Take objects away, lists of files last; the bytes that it freed."""
+    """Remove objects, lists of files last; the bytes freed."""
     freed = 0
     for name in sorted(objects, key=lambda one: (one.endswith(".dir"), one)):
         if time.monotonic() > until:

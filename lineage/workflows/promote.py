@@ -37,7 +37,7 @@ def promote(
     waive: WaiverRequest | None = None,
     actor: str,
 ) -> MoveResult:
-    """Let a version serve, if the guard allows it; what served before becomes the backup.
+    """Promote a version, if the guard allows it; what served before becomes the backup.
 
     Raises:
         GuardRefused: a rule fails; each decision is explained from the repository.
@@ -69,7 +69,7 @@ def rollback(
     waive: WaiverRequest | None = None,
     actor: str,
 ) -> MoveResult:
-    """Let the backup serve again, if the guard allows it.
+    """Roll back to the backup, if the guard allows it.
 
     Raises:
         NotFound: there is no backup.
@@ -100,7 +100,7 @@ def set_backup(
     reason: str | None = None,
     actor: str,
 ) -> MoveResult:
-    """Let a version stand by behind what serves, if it could take over at once.
+    """Make a version the backup of what serves, if it could take over at once.
 
     Raises:
         UsageError: the version is another model's.

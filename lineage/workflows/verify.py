@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def verify(
     project: Project, registry: AnyRegistry, reference: str, *, deep: bool = True, actor: str
 ) -> dict[str, Any]:
-    """Look for the weights of a version in every store, and record what was found.
+    """Check the weights of a version in every store, and record what was found.
 
     Those that are in no store are looked for where they were registered.
 
@@ -55,7 +55,7 @@ def stored_refs(registry: AnyRegistry) -> list[str]:
 def _verify_in_project(
     project: Project, registry: AnyRegistry, reference: str, actor: str
 ) -> dict[str, Any]:
-    """Look for the weights where they were registered."""
+    """Check the weights where they were registered."""
     from lineage.hashing.files import hash_path
     from lineage.hashing.tree import follow_any
 

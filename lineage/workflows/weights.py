@@ -106,7 +106,7 @@ def put_into_store(
 def verify(
     registry: AnyRegistry, reference: str, *, deep: bool = True, actor: str
 ) -> tuple[StoredWeights, tuple[CopyCheck, ...]]:
-    """Look into every store for the weights of a version, and record what was found.
+    """Check the weights of a version in every store, and record what was found.
 
     Raises:
         NotFound: the version does not exist, or is in no store.
@@ -122,7 +122,7 @@ def verify(
 
 
 def check_copies(stored: StoredWeights, *, deep: bool) -> tuple[CopyCheck, ...]:
-    """Look into every store that should hold the weights of a version."""
+    """Check every store that should hold the weights of a version."""
     found = []
     for copy in stored.copies:
         deeply = deep or copy.state is CopyState.CHANGED
@@ -141,7 +141,7 @@ def check_backups(
     deep: bool,
     actor: str,
 ) -> list[Serving]:
-    """Look for the bytes of every backup and record what was found; each slot that serves, after.
+    """Check the bytes of every backup and record what was found; each slot that serves, after.
 
     Raises:
         NotFound: there is no such environment or model.
@@ -216,7 +216,7 @@ def without_backup(registry: AnyRegistry, slots: Iterable[Serving]) -> list[Serv
 def copy_to(
     registry: AnyRegistry, reference: str, name: str, *, actor: str
 ) -> tuple[StoredWeights, bool]:
-    """Bring the weights of a version to another store; whether it did not have them.
+    """Copy the weights of a version to another store; whether it did not have them.
 
     Raises:
         NotFound: the version or the store does not exist, or the version is in no store.

@@ -55,7 +55,7 @@ class EnvironmentVerbs(Verbs):
     def apply_environments(
         self, declared: Sequence[DeclaredEnvironment], *, dry_run: bool = False, actor: str
     ) -> tuple[PlannedChange, ...]:
-        """Make environments what they are declared to be, or tell what that would change.
+        """Apply declared environments, or tell what that would change.
 
         Raises:
             UsageError: the declarations contradict themselves.

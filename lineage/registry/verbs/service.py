@@ -73,7 +73,7 @@ class ServiceVerbs(Verbs):
             return tokens.authenticate(session, token, timestamps.now())
 
     def create_token(self, new: NewToken, *, actor: str) -> dict[str, Any]:
-        """Make a bearer token; JSON of it with the ``token`` itself, which is never shown again.
+        """Create a bearer token; JSON of it with the ``token`` itself, which is never shown again.
 
         Raises:
             UsageError: a name or a scope is not valid, or the token would be over already.
