@@ -54,6 +54,6 @@ def _kinds() -> dict[str, type[LineageError]]:
     rest: list[type[LineageError]] = [LineageError]
     while rest:
         kind = rest.pop()
-        kinds.setdefault(kind.code, kind)  # a private kind goes by its parent's code
+        kinds.setdefault(kind.code, kind)  # one without a code of its own goes by its parent's
         rest += kind.__subclasses__()
     return kinds

@@ -29,7 +29,7 @@ from typing_extensions import override
 
 from ..conftest import BIN, ENVIRONMENT, Result, Workspace
 from ..packages import PROJECT, PYTHONS, ROOT, SOURCES, copy
-from ..stores import CREDENTIALS, new_bucket
+from ..support.weights_stores import CREDENTIALS, new_bucket
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 EXTRAS = {"runtime": ["postgresql"], "lowest": list(PROJECT["optional-dependencies"])}

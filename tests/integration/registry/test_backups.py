@@ -316,7 +316,7 @@ def test_what_serves_beside_what_is_declared(filled):
         report(filled, "a", now.weights),
         report(filled, "b", now.weights, pipeline().xxh3),
         report(filled, "c", filled.stored("churn@2").blake3, pipeline().blake3),
-        report(filled, "d", filled.stored("churn@1").digest),
+        report(filled, "d", filled.stored("churn@1").xxh3),
         report(filled, "e", now.weights, pipeline("other").xxh3),
         report(filled, "f", "xxh3:" + "0" * 32),
         report(filled, "g", "sha256:abc"),
@@ -427,7 +427,7 @@ def test_what_is_taken_away_is_recorded_and_its_row_stays(filled):
     done = filled.remove_copy("churn@4", "remote", DROP, actor="ann")
     assert (done["ref"], done["store"]) == ("churn@4", "remote")
     assert filled.stored("churn@4").copies == ()
-    assert filled.show("churn@4")["weights"] == filled.stored("churn@4").digest
+    assert filled.show("churn@4")["weights"] == filled.stored("churn@4").xxh3
     (event,) = filled.history("churn@4", limit=1)
     assert (event["kind"], event["actor"], event["payload"]["keep_last"]) == (
         "weights-removed", "ann", 1,

@@ -704,7 +704,7 @@ def test_a_huge_file_in_bounded_memory(tmp_path, cache):
         "store = open_store(StoreAddress('folder', sys.argv[2]))\n"
         "there = stored(weights, upload.put(store, source, weights, follow=follow_any))\n"
         "assert check.look(store, there, there.copies[0], deep=False).state == 'intact'\n"
-        "from lineage.weights.copies import Entry\n"
+        "from lineage.weights.listing import Entry\n"
         "entry = Entry('', source.stat().st_size, weights.blake3)\n"
         "cache = download.WeightsCache.default()\n"
         "cache.part(entry).parent.mkdir(parents=True)\n"
