@@ -56,7 +56,7 @@ def unneeded(
 ) -> Response:
     """Nothing that serves, stands by or could, nor what those were made from."""
     caller.require_unbound()
-    rows = state.registry.unneeded(RetentionPolicy(keep_last, keep_days))
+    rows = state.registry.collectable(RetentionPolicy(keep_last, keep_days))
     return answer(paging.sliced("unneeded", rows, cursor, limit))
 
 

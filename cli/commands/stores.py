@@ -185,7 +185,7 @@ def gc(
         if apply:
             rows = collecting.collect(found, keeping, actor=actor(project))
         else:
-            rows = found.unneeded(keeping)
+            rows = found.collectable(keeping)
     if as_json:
         output.emit({"applied": apply, "removed" if apply else "unneeded": rows})
         return

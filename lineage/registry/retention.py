@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MOST_DAYS: Final = 36_500
 
 
-def unneeded(
+def collectable(
     session: Session, keeping: RetentionPolicy, at: str, model: str | None = None
 ) -> list[dict[str, Any]]:
     """JSON of each copy (of a model) that nothing can need any more, by version and store.
@@ -86,7 +86,7 @@ def remove(
         )
     named = (
         copy
-        for copy in unneeded(session, keeping, at, version.model)
+        for copy in collectable(session, keeping, at, version.model)
         if copy["ref"] == ref and copy["store"] == store
     )
     copy = next(named, None)

@@ -192,7 +192,7 @@ class RemoteReader(Verbs):
         document = self._http.get(f"{addresses.slot(environment, model)}/backup/candidates")
         return tuple(Candidate.from_json(row) for row in document["items"])
 
-    def unneeded(self, keeping: RetentionPolicy) -> list[dict[str, Any]]:
+    def collectable(self, keeping: RetentionPolicy) -> list[dict[str, Any]]:
         """Each copy of weights that nothing can need any more."""
         rows = self._http.pages(
             "/v1/unneeded-weights", keep_last=keeping.last, keep_days=keeping.days

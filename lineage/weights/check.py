@@ -37,7 +37,9 @@ class Gone(IntegrityFailure):
     """An object that is recorded is not there."""
 
 
-def look(store: Store, stored: StoredWeights, copy: Copy | NewCopy, *, deep: bool) -> CopyCheck:
+def check_copy(
+    store: Store, stored: StoredWeights, copy: Copy | NewCopy, *, deep: bool
+) -> CopyCheck:
     """Check whether a copy is there and right.
 
     Args:
@@ -52,7 +54,7 @@ def look(store: Store, stored: StoredWeights, copy: Copy | NewCopy, *, deep: boo
             file = Entry("", stored.size, recorded(stored))
             problem = what_is_wrong(store, copy.object, file, deep=deep)
         else:
-            problem = _look_folder(store, stored, copy, deep=deep)
+            problem = _check_folder(store, stored, copy, deep=deep)
     except StoreUnreachable as error:
         return CopyCheck(store.address.name, CopyState.UNREACHABLE, deep, str(error))
     except Gone as error:
@@ -160,7 +162,7 @@ def _wrong_small(store: Store, name: str, entry: Entry, what: str) -> tuple[Copy
     return None
 
 
-def _look_folder(
+def _check_folder(
     store: Store, stored: StoredWeights, copy: Copy | NewCopy, *, deep: bool
 ) -> tuple[CopyState, str] | None:
     _, rows = folder_of(store, stored, copy)

@@ -32,7 +32,7 @@ def collect(registry: AnyRegistry, keeping: RetentionPolicy, *, actor: str) -> l
     open_stores: dict[str, Store] = {}
     known: dict[tuple[str, str], set[str]] = {}
     removed = []
-    for row in registry.unneeded(keeping):
+    for row in registry.collectable(keeping):
         stored = registry.stored(row["ref"]).only_in(row["store"])
         if not stored.copies:
             continue

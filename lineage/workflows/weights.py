@@ -81,7 +81,7 @@ def put_into_store(
     for known in registry.copies_of(weights.blake3):
         if known.store.url != address.url or known.state is CopyState.CHANGED:
             continue
-        if check.look(store, described, known, deep=False).state is CopyState.INTACT:
+        if check.check_copy(store, described, known, deep=False).state is CopyState.INTACT:
             return replace(captured, stored=(known.as_new,))
     path, follow = capture.weights_source
     with project.cache() as cache:
@@ -127,7 +127,7 @@ def check_copies(stored: StoredWeights, *, deep: bool) -> tuple[CopyCheck, ...]:
     for copy in stored.copies:
         deeply = deep or copy.state is CopyState.CHANGED
         try:
-            found.append(check.look(open_store(copy.store), stored, copy, deep=deeply))
+            found.append(check.check_copy(open_store(copy.store), stored, copy, deep=deeply))
         except (StoreUnreachable, UsageError) as error:
             found.append(CopyCheck(copy.store.name, CopyState.UNREACHABLE, deeply, str(error)))
     return tuple(found)
@@ -227,7 +227,7 @@ def copy_to(
     stored = registry.stored(reference)
     there = next((copy for copy in stored.copies if copy.store.name == name), None)
     if there is not None:
-        found = check.look(open_store(there.store), stored, there, deep=True)
+        found = check.check_copy(open_store(there.store), stored, there, deep=True)
         if found.state is CopyState.INTACT:
             return registry.record_checks(stored.ref, [found], actor=actor), False
     failed: list[LineageError] = []

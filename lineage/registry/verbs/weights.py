@@ -56,7 +56,7 @@ class WeightsVerbs(Verbs):
         with self._read() as session:
             return copies.of_weights(session, blake3)
 
-    def unneeded(self, keeping: RetentionPolicy) -> list[dict[str, Any]]:
+    def collectable(self, keeping: RetentionPolicy) -> list[dict[str, Any]]:
         """Each copy of weights that nothing can need any more.
 
         Raises:
@@ -65,7 +65,7 @@ class WeightsVerbs(Verbs):
         from lineage.registry import retention
 
         with self._read() as session:
-            return retention.unneeded(session, keeping, timestamps.now())
+            return retention.collectable(session, keeping, timestamps.now())
 
     def add_store(self, address: StoreAddress, *, actor: str) -> bool:
         """Record a store of weights; False where its URL was known already.

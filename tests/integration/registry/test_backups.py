@@ -386,7 +386,7 @@ DROP = RetentionPolicy(last=1, days=0)
 
 
 def unneeded(registry, keeping: RetentionPolicy = DROP) -> list[str]:
-    return [row["ref"] for row in registry.unneeded(keeping)]
+    return [row["ref"] for row in registry.collectable(keeping)]
 
 
 def test_what_can_still_be_needed_is_kept(filled):

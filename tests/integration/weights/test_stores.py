@@ -220,7 +220,7 @@ def test_a_damaged_object_is_found_and_never_given_out(place, source, cache, tmp
     damaged = [name for name, data in good.items() if data]
     for round_, name in enumerate(damaged):
         damage(place, name, how, chance, good)
-        look = check.look(open_store(place.address()), there, there.copies[0], deep=True)
+        look = check.check_copy(open_store(place.address()), there, there.copies[0], deep=True)
         assert look.state in (CopyState.MISSING, CopyState.CHANGED), look
         assert look.state is CopyState.MISSING or how != "deleted", look
         out = tmp_path / f"out{round_}"
@@ -240,7 +240,7 @@ def test_a_damaged_object_is_found_and_never_given_out(place, source, cache, tmp
             assert not left
         place.put(name, good[name])
         assert contents(download.pull(there, out, cache=fresh)) == contents(source)
-    look = check.look(open_store(place.address()), there, there.copies[0], deep=True)
+    look = check.check_copy(open_store(place.address()), there, there.copies[0], deep=True)
     assert look.state is CopyState.INTACT
 
 
@@ -251,11 +251,11 @@ def test_a_cheap_look_finds_what_is_gone_or_short(place, cache, tmp_path):
     store = open_store(place.address())
     good = place.objects()[copy.object]
     place.put(copy.object, good[:-1])
-    assert check.look(store, there, copy, deep=False).state is CopyState.CHANGED
+    assert check.check_copy(store, there, copy, deep=False).state is CopyState.CHANGED
     place.delete(copy.object)
-    assert check.look(store, there, copy, deep=False).state is CopyState.MISSING
+    assert check.check_copy(store, there, copy, deep=False).state is CopyState.MISSING
     place.put(copy.object, good)
-    assert check.look(store, there, copy, deep=False).state is CopyState.INTACT
+    assert check.check_copy(store, there, copy, deep=False).state is CopyState.INTACT
 
 
 def test_another_copy_stands_in(s3, cache, tmp_path):
@@ -373,7 +373,7 @@ def test_a_list_of_files_that_is_none_is_an_integrity_failure(place, cache, tmp_
     place.put(there.copies[0].object, text)
     with pytest.raises(IntegrityFailure):
         download.pull(there, tmp_path / "out")
-    look = check.look(open_store(place.address()), there, there.copies[0], deep=False)
+    look = check.check_copy(open_store(place.address()), there, there.copies[0], deep=False)
     assert look.state is CopyState.CHANGED
 
 
@@ -464,7 +464,7 @@ def test_wrong_credentials_are_said_so(s3, cache, tmp_path, monkeypatch):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("HOME", str(tmp_path))
-    look = check.look(open_store(bucket.address()), there, there.copies[0], deep=False)
+    look = check.check_copy(open_store(bucket.address()), there, there.copies[0], deep=False)
     assert look.state is CopyState.UNREACHABLE
     with pytest.raises(StoreUnreachable, match="credentials"):
         download.pull(there, tmp_path / "out")
@@ -645,7 +645,7 @@ def test_on_a_bad_wire_nothing_wrong_is_ever_kept(s3, cache, tmp_path, monkeypat
             except LineageError as error:
                 assert isinstance(error, StoreUnreachable | IntegrityFailure), error
         if there is not None:
-            look = check.look(open_store(bucket.address()), there, there.copies[0], deep=True)
+            look = check.check_copy(open_store(bucket.address()), there, there.copies[0], deep=True)
             assert look.state is CopyState.INTACT, "what is said to be stored is there"
         good = put(bucket, source)
         bad = stored(
@@ -679,7 +679,7 @@ def test_thousands_of_files(tmp_path, cache):
     folder = Folder(tmp_path / "store")
     there = put(folder, source)
     assert contents(download.pull(there, tmp_path / "out")) == contents(source)
-    look = check.look(open_store(folder.address()), there, there.copies[0], deep=True)
+    look = check.check_copy(open_store(folder.address()), there, there.copies[0], deep=True)
     assert look.state is CopyState.INTACT
 
 
@@ -703,7 +703,7 @@ def test_a_huge_file_in_bounded_memory(tmp_path, cache):
         "source = Path(sys.argv[1]); weights = weights_of(source)\n"
         "store = open_store(StoreAddress('folder', sys.argv[2]))\n"
         "there = stored(weights, upload.put(store, source, weights, follow=follow_any))\n"
-        "assert check.look(store, there, there.copies[0], deep=False).state == 'intact'\n"
+        "assert check.check_copy(store, there, there.copies[0], deep=False).state == 'intact'\n"
         "from lineage.weights.listing import Entry\n"
         "entry = Entry('', source.stat().st_size, weights.blake3)\n"
         "cache = download.WeightsCache.default()\n"
