@@ -446,7 +446,7 @@ def test_what_is_taken_away_is_recorded_and_its_row_stays(filled):
 )
 def test_a_policy_that_keeps_nothing_is_refused(filled, keeping):
     with pytest.raises(UsageError):
-        filled.unneeded(keeping)
+        filled.collectable(keeping)
 
 
 def test_instances_are_bounded(filled, monkeypatch):
