@@ -38,7 +38,10 @@ if TYPE_CHECKING:
 
     from lineage.registry.registry import Registry
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # more threads than cores wait by spinning
+
 ENVIRONMENT = {
+    "OMP_NUM_THREADS": os.environ["OMP_NUM_THREADS"],
     "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
     "HOME": os.environ.get("HOME", "/"),
     "LINEAGE_ACTOR": "tester",

@@ -94,7 +94,9 @@ class Installed(Workspace):
 
 def _environment(home: Path, python: str, wheel: Path, resolution: str) -> None:
     def uv(*words: str | Path) -> None:
-        done = subprocess.run([BIN / "uv", *words], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [BIN / "uv", *words, "--system-certs"], capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
 
     uv("venv", "--no-python-downloads", "--python", interpreter(python), home)
