@@ -5,8 +5,8 @@ The state is made once for each server process; the rest is worked out for each 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from blake3 import blake3
@@ -14,22 +14,25 @@ from fastapi import Depends, Header, Request, Response, Security
 
 from lineage import strict_json, timestamps
 from lineage.contract.requests import WaiverRequest
+from lineage.contract.results import MoveResult
 from lineage.errors import NotPermitted
 from lineage.guard.decision import GuardRefused
 from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
 
 from .authentication import bearer
-from .responses import answer, raw
+from .responses import answer
 from .schemas import requests
 
 if TYPE_CHECKING:
-    from lineage.guard.decision import Decision
     from lineage.registry.registry import Registry
 
     from .authentication import Authenticator
     from .metrics import Metrics
     from .serving_cache import ServingCache
+
+Written = tuple[int, Any, dict[str, str]]
+"""The answer to a write: the status, the document, the headers."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,7 @@ class AppState:
                 remedy="Use a token that is open to a model of this pipeline.",
             )
 
-    def once(
-        self,
-        call: Call,
-        action: Callable[[Registry], tuple[int, Any, dict[str, str]]],
-        decisions: Callable[[], tuple[Decision, ...]] = tuple,
-    ) -> Response:
+    def once(self, call: Call, action: Callable[[Registry], Written]) -> Response:
         """Make a write in one transaction, together with the answer that is kept of it.
 
         The same ``Idempotency-Key`` gives the same answer and does nothing again: on another
@@ -70,27 +68,55 @@ class AppState:
         Args:
             call: who asks for what.
             action: the write; it gives a status, a document, and headers.
-            decisions: the decisions that the write came to, for the metrics.
         """
-        key = call.key
+        status, document, headers = self._written(call, action)
+        return answer(document, status, headers)
+
+    def move(
+        self,
+        call: Call,
+        act: Callable[[Registry], MoveResult],
+        shown: Callable[[MoveResult], Written],
+    ) -> Response:
+        """Make a move like :meth:`once`; what is only shown of it is read after the commit.
+
+        Args:
+            call: who asks for what.
+            act: the move.
+            shown: the answer to it: a status, a document, and headers.
+        """
+        moved: list[MoveResult] = []
+
+        def action(registry: Registry) -> Written:
+            moved.append(act(registry))
+            return 200, _kept_move(moved[0]), {}
+
         try:
-            with self.registry.transaction() as registry:
-                if key is not None:
-                    kept = registry.kept_answer(call.principal.name, key, call.fingerprint)
-                    if kept is not None:
-                        first = strict_json.loads(kept[1])
-                        headers = first["headers"] | {"Idempotency-Replayed": "true"}
-                        return answer(first["document"], kept[0], headers)
-                status, document, headers = action(registry)
-                body = strict_json.dumps(document)
-                if key is not None:
-                    whole = strict_json.dumps({"headers": headers, "document": document})
-                    registry.keep_answer(call.principal.name, key, call.fingerprint, status, whole)
+            _, kept, replayed = self._written(call, action)
         except GuardRefused as error:
             self.metrics.decided(error.decisions)
             raise
-        self.metrics.decided(decisions())
-        return raw(body, status, headers)
+        if moved:
+            self.metrics.decided(moved[0].decisions)
+        result = moved[0] if moved else _move_kept(kept)
+        status, document, headers = shown(self.registry.with_hints(result))
+        return answer(document, status, headers | replayed)
+
+    def _written(self, call: Call, action: Callable[[Registry], Written]) -> Written:
+        """What a write is answered: made now, or kept of the first time."""
+        key = call.key
+        with self.registry.transaction() as registry:
+            if key is not None:
+                kept = registry.kept_answer(call.principal.name, key, call.fingerprint)
+                if kept is not None:
+                    first = strict_json.loads(kept[1])
+                    headers = first["headers"] | {"Idempotency-Replayed": "true"}
+                    return kept[0], first["document"], headers
+            status, document, headers = action(registry)
+            if key is not None:
+                whole = strict_json.dumps({"headers": headers, "document": document})
+                registry.keep_answer(call.principal.name, key, call.fingerprint, status, whole)
+        return status, document, headers
 
 
 @dataclass(frozen=True)
@@ -100,6 +126,20 @@ class Call:
     principal: Principal
     key: str | None
     fingerprint: str
+
+
+def _kept_move(moved: MoveResult) -> dict[str, Any]:
+    """A move as its answer is kept: without what is only shown, which is read for each answer."""
+    proven = [slot.model for slot in moved.slots if slot.proven]
+    return {"move": moved.to_whole_json(), "proven": proven}
+
+
+def _move_kept(kept: Mapping[str, Any]) -> MoveResult:
+    """Read back what :func:`_kept_move` wrote; a release's answer was once kept as it was given."""
+    moved = MoveResult.from_whole_json(kept.get("move", kept))
+    proven = kept.get("proven", ())
+    slots = tuple(replace(slot, proven=slot.model in proven) for slot in moved.slots)
+    return replace(moved, slots=slots)
 
 
 def state_of(request: Request) -> AppState:

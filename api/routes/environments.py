@@ -19,7 +19,7 @@ from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
-from ..dependencies import Call, State, call_of, needs, waiver_of
+from ..dependencies import Call, State, Written, call_of, needs, waiver_of
 from ..problems import MOVE, READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
@@ -173,9 +173,8 @@ def _release(
         )
     state.require_pipeline(call.principal, target.name)
     asked = waiver_of(body.waiver)
-    moved: list[MoveResult] = []
 
-    def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
+    def act(registry: Registry) -> MoveResult:
         try:
             result = registry.release(
                 env,
@@ -192,12 +191,14 @@ def _release(
             call.principal.require(Scope.DEPLOY, models=touched)
             raise
         call.principal.require(Scope.DEPLOY, models=[step.model for step in result.steps])
-        moved.append(result)
-        return 200, result.to_whole_json() | {"dry_run": body.dry_run}, {}
+        return result
+
+    def shown(moved: MoveResult) -> Written:
+        return 200, moved.to_whole_json() | {"dry_run": body.dry_run}, {}
 
     if body.dry_run:
-        return answer(act(state.registry)[1])
-    return state.once(call, act, lambda: moved[0].decisions if moved else ())
+        return answer(shown(act(state.registry))[1])
+    return state.move(call, act, shown)
 
 
 def _open(caller: Principal, document: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 
@@ -15,7 +15,7 @@ from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
-from ..dependencies import Call, State, call_of, needs, waiver_of
+from ..dependencies import Call, State, Written, call_of, needs, waiver_of
 from ..problems import MOVE, READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
@@ -91,7 +91,7 @@ def promote(
             actor=call.principal.name,
         )
 
-    return _move(state, call, act)
+    return state.move(call, act, _shown)
 
 
 @router.post(
@@ -122,7 +122,7 @@ def rollback(
             actor=call.principal.name,
         )
 
-    return _move(state, call, act)
+    return state.move(call, act, _shown)
 
 
 @router.put(
@@ -152,7 +152,7 @@ def set_backup(
             actor=call.principal.name,
         )
 
-    return _move(state, call, act)
+    return state.move(call, act, _shown)
 
 
 @router.get(
@@ -194,7 +194,7 @@ def retire(
         actor = call.principal.name
         return registry.retire(model, env, reason=reason, expect_revision=expected, actor=actor)
 
-    return _move(state, call, act)
+    return state.move(call, act, _shown)
 
 
 def revision(if_match: str | None) -> int | None:
@@ -216,14 +216,8 @@ def revision(if_match: str | None) -> int | None:
     )
 
 
-def _move(state: State, call: Call, act: Any) -> Response:  # noqa: ANN401 - a move
-    moved: list[MoveResult] = []
-
-    def move(registry: Registry) -> tuple[int, Any, dict[str, str]]:
-        result: MoveResult = act(registry)
-        moved.append(result)
-        slot = result.slots[0]
-        document = slot.to_json() | {"changed": result.changed, "move": result.to_whole_json()}
-        return 200, document, {"ETag": f'"{slot.etag}"'}
-
-    return state.once(call, move, lambda: moved[0].decisions if moved else ())
+def _shown(moved: MoveResult) -> Written:
+    """The answer to a move of one slot."""
+    slot = moved.slots[0]
+    document = slot.to_json() | {"changed": moved.changed, "move": moved.to_whole_json()}
+    return 200, document, {"ETag": f'"{slot.etag}"'}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+    from lineage.contract.results import Serving
 
 MOST: Final = 50
 """Versions that are checked: those that served here last, and the newest ones."""
@@ -44,13 +45,13 @@ def listed(session: Session, environment: str, model: str) -> tuple[Candidate, .
     return tuple(_explained(candidate, best) for candidate in candidates)
 
 
-def proposed(session: Session, without_backup: Sequence[slots.SlotState]) -> dict[str, str]:
+def proposed(session: Session, without_backup: Sequence[Serving]) -> dict[str, str]:
     """The best candidate for each slot that has just lost its backup, by the slot."""
     refs = {}
     for slot in without_backup:
         best = next(iter(listed(session, slot.environment, slot.model)), None)
         if best is not None and best.ready:
-            refs[slot.subject] = best.ref
+            refs[f"{slot.model}@{slot.environment}"] = best.ref
     return refs
 
 

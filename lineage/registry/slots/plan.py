@@ -131,15 +131,6 @@ class MovePlan:
             return ()
         return tuple(slot.after.subject for slot in slots if slot.loses_backup)
 
-    @property
-    def without_backup(self) -> tuple[SlotState, ...]:
-        """The shown slots that serve and have just lost their backup."""
-        return tuple(
-            slot.after
-            for slot in self.shown
-            if slot.loses_backup and slot.after.serving is not None
-        )
-
 
 def plan(facts: MoveFacts) -> MovePlan:
     """What a move does.

@@ -11,11 +11,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lineage.contract.results import MoveResult
+from lineage.database import versions
+from lineage.identity.references import Reference
 from lineage.registry.slots import backup_candidates, serving
 
 if TYPE_CHECKING:
     from sqlmodel import Session
 
+    from lineage.contract.results import Readiness, Serving
     from lineage.registry.slots.plan import MovePlan
 
 
@@ -36,14 +39,24 @@ def moved(session: Session, plan: MovePlan) -> MoveResult:
     )
 
 
-def with_hints(session: Session, answer: MoveResult, plan: MovePlan) -> MoveResult:
+def with_hints(session: Session, answer: MoveResult) -> MoveResult:
     """The answer with whether each backup is ready, and what would best stand by where none is."""
-    sides = [slot.after.backup for slot in plan.shown]
+    had = {step.model for step in answer.steps if step.backup_before is not None}
+    without = [
+        slot
+        for slot in answer.slots
+        if slot.serving is not None and slot.backup is None and slot.model in had
+    ]
     return replace(
         answer,
-        slots=tuple(
-            replace(slot, readiness=serving.readiness(session, slot.environment, side))
-            for slot, side in zip(answer.slots, sides, strict=True)
-        ),
-        proposed=backup_candidates.proposed(session, plan.without_backup),
+        slots=tuple(replace(slot, readiness=_readiness(session, slot)) for slot in answer.slots),
+        proposed=backup_candidates.proposed(session, without),
     )
+
+
+def _readiness(session: Session, slot: Serving) -> Readiness | None:
+    if slot.backup is None:
+        return None
+    reference = Reference(slot.model, number=slot.backup.version)
+    row = versions.find_version(session, reference)
+    return serving.readiness(session, slot.environment, row)

@@ -27,7 +27,9 @@ def now(session: Session, environment: str, model: str) -> Serving:
     if answer.backup is None:
         return answer
     row = session.get(tables.Slot, (environment, model))
-    backup = slots.slot_side(session, row, "backup")
+    assert row is not None  # noqa: S101 - it has a backup
+    backup = session.get(tables.ModelVersion, row.backup_version_id)
+    assert backup is not None  # noqa: S101 - a foreign key holds it
     return replace(answer, readiness=readiness(session, environment, backup))
 
 
@@ -50,26 +52,21 @@ def slot(session: Session, environment: str, model: str) -> Serving:
     )
 
 
-def readiness(
-    session: Session, environment: str, backup: slots.SlotSide | None
-) -> Readiness | None:
+def readiness(session: Session, environment: str, backup: tables.ModelVersion) -> Readiness:
     """Whether a backup could take over at once, as far as the registry knows."""
-    if backup is None:
-        return None
     from lineage.database import copy_status
     from lineage.database.environments import require_environment
     from lineage.guard.facts import Transition
     from lineage.registry.slots.gather import guard_facts
     from lineage.registry.slots.readiness import reasons_against
 
-    version = session.get(tables.ModelVersion, backup.version_id)
-    assert version is not None  # noqa: S101 - a foreign key holds it
+    assert backup.id is not None  # noqa: S101 - it was read from the table
     where = require_environment(session, environment)
     deployed_pipelines = DeployedPipelines(session, environment)
     reasons = reasons_against(
-        guard_facts(session, where, version, deployed_pipelines, move=Transition.RETURN)
+        guard_facts(session, where, backup, deployed_pipelines, move=Transition.RETURN)
     )
-    copies = copy_status.copies(session, backup.version_id)
+    copies = copy_status.copies(session, backup.id)
     checked_at = max((copy.at for copy in copies), default=None)
     return Readiness(not reasons, checked_at, reasons, copies)
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from lineage.contract.results import Candidate, MoveResult, NamedPipeline, Serving
     from lineage.guard.decision import Decision
     from lineage.identity.pipeline import PipelineVersion
-    from lineage.registry.slots.plan import MovePlan
 
 
 class SlotVerbs(Verbs):
@@ -136,7 +135,7 @@ class SlotVerbs(Verbs):
             request = Request(environment, actor, timestamps.now(), reason, expect_revision, waive)
             plan = moves.promote(session, request, version)
             moved = results.moved(session, plan)
-        return self._with_hints(moved, plan)
+        return self._answered(moved)
 
     def rollback(
         self,
@@ -163,7 +162,7 @@ class SlotVerbs(Verbs):
             request = Request(environment, actor, timestamps.now(), reason, expect_revision, waive)
             plan = moves.rollback(session, request, model)
             moved = results.moved(session, plan)
-        return self._with_hints(moved, plan)
+        return self._answered(moved)
 
     def set_backup(
         self,
@@ -190,7 +189,7 @@ class SlotVerbs(Verbs):
             request = Request(environment, actor, timestamps.now(), reason, expect_revision)
             plan = moves.set_backup(session, request, version)
             moved = results.moved(session, plan)
-        return self._with_hints(moved, plan)
+        return self._answered(moved)
 
     def retire(
         self,
@@ -214,7 +213,7 @@ class SlotVerbs(Verbs):
             request = Request(environment, actor, timestamps.now(), reason, expect_revision)
             plan = moves.retire(session, request, model)
             moved = results.moved(session, plan)
-        return self._with_hints(moved, plan)
+        return self._answered(moved)
 
     def release(
         self,
@@ -259,21 +258,24 @@ class SlotVerbs(Verbs):
             plan = moves.release(session, request, target, promoted)
             moved = results.moved(session, plan)
             if dry_run:
-                moved = results.with_hints(session, moved, plan)
+                moved = results.with_hints(session, moved)
                 session.rollback()
-        if dry_run:
-            return moved
-        return self._with_hints(moved, plan)
+        return moved if dry_run else self._answered(moved)
 
-    def _with_hints(self, moved: MoveResult, plan: MovePlan) -> MoveResult:
-        """The answer of a move with what is only shown, read when no writer waits for it.
+    def with_hints(self, moved: MoveResult) -> MoveResult:
+        """The answer of a move with what is only shown: read when no writer waits for it.
 
-        The move is made, so a registry that cannot be read any more leaves out the rest.
+        Every move's answer has it, except in a :meth:`Registry.transaction`, which would hold the
+        write lock for it; there it is asked for after the commit. The move is made, so a registry
+        that cannot be read any more leaves out the rest.
         """
         from lineage.registry.slots import results
 
         try:
             with self._read() as session:
-                return results.with_hints(session, moved, plan)
+                return results.with_hints(session, moved)
         except RegistryUnreachable:
             return moved
+
+    def _answered(self, moved: MoveResult) -> MoveResult:
+        return moved if self._session is not None else self.with_hints(moved)

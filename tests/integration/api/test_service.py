@@ -7,12 +7,15 @@ import threading
 
 import httpx
 import pytest
+from lineage.api.app import create_app
+from lineage.api.settings import Settings
+from sqlalchemy import event
 
 from lineage import timestamps
 from lineage.connection import connect
 from lineage.contract.requests import NewToken
 from tests.conftest import BOTH, add_validated, captured, captured_pipeline, make_registry
-from tests.support.servers import registry_server
+from tests.support.servers import registry_server, serving
 
 SLOT = "/v1/environments/production/models/churn"
 JSON = {"Content-Type": "application/json"}
@@ -126,6 +129,26 @@ def test_a_retry_has_one_effect_and_one_answer_on_every_replica_and_after_a_rest
     with connect(filled) as registry:
         moves = [e for e in registry.history("churn@production") if e["kind"] == "promoted"]
     assert len(moves) == 2
+
+
+@BOTH
+def test_what_is_only_shown_of_a_move_is_read_after_its_commit(filled):
+    read = []
+
+    def before(connection, _cursor, statement, *_rest):
+        if "event.kind IN" in statement:
+            read.append(connection.get_execution_options().get("lineage_writing", False))
+
+    application = create_app(Settings(registry=filled, no_auth=True))
+    key = {"Idempotency-Key": "job-18"}
+    with serving(application) as address, httpx.Client(base_url=address) as client:
+        assert _promote(client, 2).json()["backup"]["ready"] is not None
+        assert _promote(client, 3).status_code == 200
+        event.listen(application.state.server.registry._engine, "before_cursor_execute", before)
+        answers = [client.post(f"{SLOT}/rollback", headers=key) for _ in range(2)]
+    assert read == [False, False]
+    assert answers[0].json()["move"]["proposed_backups"] == {"churn@production": "churn@1"}
+    assert answers[0].content == answers[1].content
 
 
 def test_a_registration_that_is_retried_is_answered_alike(server):

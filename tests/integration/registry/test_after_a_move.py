@@ -71,3 +71,18 @@ def test_a_registry_that_cannot_be_read_after_the_commit_does_not_unsay_the_move
     assert moved.changed
     assert moved.slots[0].ref == "churn@1"
     assert moved.to_json()["models"][0]["backup"]["ready"] is None
+
+
+def test_what_has_lost_no_backup_or_serves_no_more_is_proposed_nothing(filled):
+    assert filled.promote("churn@1", "production", actor="t").proposed == {}
+    assert filled.retire("churn", "production", actor="t").proposed == {}
+
+
+def test_a_transaction_of_several_verbs_leaves_the_hints_to_its_end(filled):
+    statements = []
+    _listen(filled, lambda statement, writing: statements.append((statement, writing)))
+    with filled.transaction() as registry:
+        moved = registry.rollback("churn", "production", actor="t")
+    assert moved.proposed == {}
+    assert not any("event.kind IN" in text for text, _ in statements)
+    assert filled.with_hints(moved).proposed == {"churn@production": "churn@1"}

@@ -278,7 +278,6 @@ def test_a_deployment_empties_the_backup_that_did_not_pass_with_it():
     planned = world.plan(MoveKind.DEPLOYED, to="y")
     assert _numbers(planned.slots[0].after) == (2, None)
     assert planned.emptied(planned.changed) == ("churn@production",)
-    assert [slot.subject for slot in planned.without_backup] == ["churn@production"]
 
 
 def test_a_release_moves_a_model_and_its_pipeline_at_once():
@@ -296,7 +295,6 @@ def test_a_rollback_uses_the_backup_up_and_marks_what_it_takes_out():
     assert _numbers(planned.slots[0].after) == (1, None)
     assert planned.taken_out == 2
     assert planned.emptied(planned.changed) == ()
-    assert len(planned.without_backup) == 1
 
 
 def test_a_rollback_needs_a_backup():
@@ -318,10 +316,9 @@ def test_what_serves_does_not_stand_by_for_itself():
         World(_all_pass("x")).promote(1).plan(MoveKind.BACKUP_SET, 1)
 
 
-def test_a_retirement_leaves_nothing_and_proposes_nothing():
+def test_a_retirement_leaves_nothing():
     planned = World(_all_pass("x")).promote(1, 2).plan(MoveKind.RETIRED)
     assert _numbers(planned.slots[0].after) == (None, None)
-    assert planned.without_backup == ()
 
 
 # events
