@@ -23,9 +23,9 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from .. import packages
 from ..conftest import BIN
-from ..packages import CONFIGURATION, PROJECT, PYTHONS, ROOT
+from ..support import packages
+from ..support.packages import CONFIGURATION, PROJECT, PYTHONS, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -28,7 +28,7 @@ from packaging.version import Version
 from typing_extensions import override
 
 from ..conftest import BIN, ENVIRONMENT, Result, Workspace
-from ..packages import PROJECT, PYTHONS, ROOT, SOURCES, copy
+from ..support.packages import PROJECT, PYTHONS, ROOT, SOURCES, copy
 from ..support.weights_stores import CREDENTIALS, new_bucket
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
