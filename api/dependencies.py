@@ -5,24 +5,21 @@ The state is made once for each server process; the rest is worked out for each 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from blake3 import blake3
-from fastapi import Depends, Header, Request, Response, Security
+from fastapi import Depends, Header, Request, Security
 
-from lineage import strict_json, timestamps
+from lineage import timestamps
 from lineage.contract.requests import WaiverRequest
-from lineage.contract.results import MoveResult
 from lineage.errors import NotPermitted
-from lineage.guard.decision import GuardRefused
 from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
 
 from .authentication import bearer
-from .responses import answer
 from .schemas import requests
+from .writes import Call
 
 if TYPE_CHECKING:
     from lineage.registry.registry import Registry
@@ -30,9 +27,6 @@ if TYPE_CHECKING:
     from .authentication import Authenticator
     from .metrics import Metrics
     from .serving_cache import ServingCache
-
-Written = tuple[int, Any, dict[str, str]]
-"""The answer to a write: the status, the document, the headers."""
 
 
 @dataclass(frozen=True)
@@ -57,89 +51,6 @@ class AppState:
                 f"{principal.name} is bound to models of other pipelines than {name}.",
                 remedy="Use a token that is open to a model of this pipeline.",
             )
-
-    def once(self, call: Call, action: Callable[[Registry], Written]) -> Response:
-        """Make a write in one transaction, together with the answer that is kept of it.
-
-        The same ``Idempotency-Key`` gives the same answer and does nothing again: on another
-        server, after a restart, and where the first answer never arrived. What is refused does
-        nothing, so it is decided anew.
-
-        Args:
-            call: who asks for what.
-            action: the write; it gives a status, a document, and headers.
-        """
-        status, document, headers = self._written(call, action)
-        return answer(document, status, headers)
-
-    def move(
-        self,
-        call: Call,
-        act: Callable[[Registry], MoveResult],
-        shown: Callable[[MoveResult], Written],
-    ) -> Response:
-        """Make a move like :meth:`once`; what is only shown of it is read after the commit.
-
-        Args:
-            call: who asks for what.
-            act: the move.
-            shown: the answer to it: a status, a document, and headers.
-        """
-        moved: list[MoveResult] = []
-
-        def action(registry: Registry) -> Written:
-            moved.append(act(registry))
-            return 200, _kept_move(moved[0]), {}
-
-        try:
-            _, kept, replayed = self._written(call, action)
-        except GuardRefused as error:
-            self.metrics.decided(error.decisions)
-            raise
-        if moved:
-            self.metrics.decided(moved[0].decisions)
-        result = moved[0] if moved else _move_kept(kept)
-        status, document, headers = shown(self.registry.with_hints(result))
-        return answer(document, status, headers | replayed)
-
-    def _written(self, call: Call, action: Callable[[Registry], Written]) -> Written:
-        """What a write is answered: made now, or kept of the first time."""
-        key = call.key
-        with self.registry.transaction() as registry:
-            if key is not None:
-                kept = registry.kept_answer(call.principal.name, key, call.fingerprint)
-                if kept is not None:
-                    first = strict_json.loads(kept[1])
-                    headers = first["headers"] | {"Idempotency-Replayed": "true"}
-                    return kept[0], first["document"], headers
-            status, document, headers = action(registry)
-            if key is not None:
-                whole = strict_json.dumps({"headers": headers, "document": document})
-                registry.keep_answer(call.principal.name, key, call.fingerprint, status, whole)
-        return status, document, headers
-
-
-@dataclass(frozen=True)
-class Call:
-    """A write that was asked for: by whom, under which key, and what tells it from others."""
-
-    principal: Principal
-    key: str | None
-    fingerprint: str
-
-
-def _kept_move(moved: MoveResult) -> dict[str, Any]:
-    """A move as its answer is kept: without what is only shown, which is read for each answer."""
-    proven = [slot.model for slot in moved.slots if slot.proven]
-    return {"move": moved.to_whole_json(), "proven": proven}
-
-
-def _move_kept(kept: Mapping[str, Any]) -> MoveResult:
-    """Read back what :func:`_kept_move` wrote; a release's answer was once kept as it was given."""
-    moved = MoveResult.from_whole_json(kept.get("move", kept))
-    proven = kept.get("proven", ())
-    slots = tuple(replace(slot, proven=slot.model in proven) for slot in moved.slots)
-    return replace(moved, slots=slots)
 
 
 def state_of(request: Request) -> AppState:
@@ -199,7 +110,7 @@ def call_of(scope: Scope) -> Any:  # noqa: ANN401 - what FastAPI takes as a depe
     return Depends(call)
 
 
-def version_named(caller: Principal, model: str, selector: str) -> str:
+def version_named(caller: Principal, model: str, selector: str) -> Reference:
     """A version by its selector, which may name an environment that must be open.
 
     Raises:
@@ -212,7 +123,7 @@ def version_named(caller: Principal, model: str, selector: str) -> str:
             f"{caller.name} is bound to other environments than {environment}.",
             remedy="Use a token that is open to this environment.",
         )
-    return str(reference)
+    return reference
 
 
 def waiver_of(body: requests.WaiverBody | None) -> WaiverRequest | None:

@@ -1,4 +1,4 @@
-"""Responses: answer with a document, or with JSON that is written already."""
+"""Answering with a JSON document."""
 
 from __future__ import annotations
 
@@ -20,9 +20,5 @@ def answer(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """A JSON response."""
-    return raw(strict_json.dumps(document), status, headers)
-
-
-def raw(body: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A response whose JSON is written already."""
+    body = strict_json.dumps(document)
     return Response(body, status, headers=dict(headers or {}), media_type=JSON)

@@ -19,12 +19,13 @@ from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
-from ..dependencies import Call, State, Written, call_of, needs, waiver_of
+from ..dependencies import State, call_of, needs, waiver_of
 from ..problems import MOVE, READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
 from ..schemas.parameters import EnvPath, PipelinePath
 from ..strict_bodies import StrictRoute
+from ..writes import Call, Written, move, once
 
 router = APIRouter(tags=["environments"], route_class=StrictRoute)
 
@@ -70,7 +71,7 @@ def create(body: requests.EnvironmentBody, state: State, call: Administers) -> R
         document = registry.environment(body.name) | {"created": created}
         return 201 if created else 200, document, {"Location": addresses.environment(body.name)}
 
-    return state.once(call, act)
+    return once(state.registry, call, act)
 
 
 @router.put(
@@ -100,7 +101,7 @@ def apply(body: requests.ApplyBody, state: State, call: Administers) -> Response
 
     if body.dry_run:
         return answer(act(state.registry)[1])
-    return state.once(call, act)
+    return once(state.registry, call, act)
 
 
 @router.get(
@@ -198,7 +199,7 @@ def _release(
 
     if body.dry_run:
         return answer(shown(act(state.registry))[1])
-    return state.move(call, act, shown)
+    return move(state.registry, state.metrics, call, act, shown)
 
 
 def _open(caller: Principal, document: dict[str, Any]) -> dict[str, Any]:

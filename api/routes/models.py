@@ -11,11 +11,12 @@ from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
-from ..dependencies import Call, State, call_of, needs
+from ..dependencies import State, call_of, needs
 from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
 from ..strict_bodies import StrictRoute
+from ..writes import Call, once
 
 router = APIRouter(tags=["versions"], route_class=StrictRoute)
 
@@ -52,4 +53,4 @@ def add_model(
         document = {"name": body.name, "created": created}
         return 201 if created else 200, document, {"Location": MODEL.format(model=body.name)}
 
-    return state.once(call, act)
+    return once(state.registry, call, act)

@@ -12,12 +12,13 @@ from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
-from ..dependencies import Call, State, call_of, needs
+from ..dependencies import State, call_of, needs
 from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
 from ..schemas.parameters import EnvPath, ModelPath, Name
 from ..strict_bodies import StrictRoute
+from ..writes import Call, once
 
 router = APIRouter(route_class=StrictRoute)
 
@@ -46,7 +47,7 @@ def observe(
         actor = call.principal.name
         return 201, registry.report(model, env, observed, actor=actor), {}
 
-    return state.once(call, act)
+    return once(state.registry, call, act)
 
 
 @router.get(

@@ -15,12 +15,13 @@ from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
-from ..dependencies import Call, State, Written, call_of, needs, waiver_of
+from ..dependencies import State, call_of, needs, waiver_of
 from ..problems import MOVE, READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
 from ..schemas.parameters import EnvPath, ModelPath
 from ..strict_bodies import StrictRoute
+from ..writes import Call, Written, move
 from .serving import TAG
 
 router = APIRouter(tags=[TAG], route_class=StrictRoute)
@@ -57,7 +58,7 @@ def guard(
         )
         state.require_pipeline(caller, named.name)
     decision = state.registry.guard(
-        str(Reference.from_selector(model, body.version)), env, running=running
+        Reference.from_selector(model, body.version), env, running=running
     )
     state.metrics.decided([decision])
     return answer(decisions.decision_to_json(decision))
@@ -83,7 +84,7 @@ def promote(
 
     def act(registry: Registry) -> MoveResult:
         return registry.promote(
-            str(named),
+            named,
             env,
             expect_revision=expected,
             reason=body.reason,
@@ -91,7 +92,7 @@ def promote(
             actor=call.principal.name,
         )
 
-    return state.move(call, act, _shown)
+    return move(state.registry, state.metrics, call, act, _shown)
 
 
 @router.post(
@@ -122,7 +123,7 @@ def rollback(
             actor=call.principal.name,
         )
 
-    return state.move(call, act, _shown)
+    return move(state.registry, state.metrics, call, act, _shown)
 
 
 @router.put(
@@ -145,14 +146,14 @@ def set_backup(
 
     def act(registry: Registry) -> MoveResult:
         return registry.set_backup(
-            str(named),
+            named,
             env,
             expect_revision=expected,
             reason=body.reason,
             actor=call.principal.name,
         )
 
-    return state.move(call, act, _shown)
+    return move(state.registry, state.metrics, call, act, _shown)
 
 
 @router.get(
@@ -194,7 +195,7 @@ def retire(
         actor = call.principal.name
         return registry.retire(model, env, reason=reason, expect_revision=expected, actor=actor)
 
-    return state.move(call, act, _shown)
+    return move(state.registry, state.metrics, call, act, _shown)
 
 
 def revision(if_match: str | None) -> int | None:

@@ -12,12 +12,13 @@ from lineage.registry.registry import Registry
 from lineage.weights.copies import StoreAddress
 
 from .. import paging
-from ..dependencies import Call, State, call_of, needs
+from ..dependencies import State, call_of, needs
 from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import components, responses
 from ..schemas.parameters import NAME
 from ..strict_bodies import StrictRoute
+from ..writes import Call, once
 
 router = APIRouter(tags=["weights"], route_class=StrictRoute)
 
@@ -54,7 +55,7 @@ def add_store(
         created = registry.add_store(address, actor=call.principal.name)
         return 201 if created else 200, address.to_json() | {"created": created}, {}
 
-    return state.once(call, act)
+    return once(state.registry, call, act)
 
 
 @router.get(

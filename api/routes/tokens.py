@@ -13,11 +13,12 @@ from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
-from ..dependencies import Call, State, call_of, needs
+from ..dependencies import State, call_of, needs
 from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
 from ..strict_bodies import StrictRoute
+from ..writes import Call, once
 
 router = APIRouter(tags=["access"], route_class=StrictRoute)
 
@@ -91,4 +92,4 @@ def revoke(
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         return 200, registry.revoke_token(id, actor=call.principal.name), {}
 
-    return state.once(call, act)
+    return once(state.registry, call, act)

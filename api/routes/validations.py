@@ -13,12 +13,13 @@ from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
-from ..dependencies import Call, State, call_of, needs, version_named
+from ..dependencies import State, call_of, needs, version_named
 from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
 from ..schemas.parameters import ModelPath, VersionPath
 from ..strict_bodies import StrictRoute
+from ..writes import Call, once
 
 router = APIRouter(tags=["versions"], route_class=StrictRoute)
 
@@ -99,7 +100,7 @@ def validate(
             )
         return 201, document, {}
 
-    return state.once(call, act)
+    return once(state.registry, call, act)
 
 
 @router.get(
@@ -142,4 +143,4 @@ def approve(
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         return 201, registry.approve(named, body.environment, actor=call.principal.name), {}
 
-    return state.once(call, act)
+    return once(state.registry, call, act)

@@ -14,12 +14,13 @@ from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
-from ..dependencies import Call, State, call_of, needs, version_named
+from ..dependencies import State, call_of, needs, version_named
 from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
 from ..schemas.parameters import ModelPath, VersionPath
 from ..strict_bodies import StrictRoute
+from ..writes import Call, once
 
 router = APIRouter(tags=["versions"], route_class=StrictRoute)
 
@@ -80,7 +81,7 @@ def register(
         place = addresses.version(Reference(model, number=registered.version))
         return 201 if registered.created else 200, registered.to_json(), {"Location": place}
 
-    return state.once(call, act)
+    return once(state.registry, call, act)
 
 
 @router.get(
@@ -127,4 +128,4 @@ def record_weights(
         ref = registry.record_weights(named, body.state, body.place, actor=actor)
         return 201, {"ref": ref, "state": body.state, "place": body.place}, {}
 
-    return state.once(call, act)
+    return once(state.registry, call, act)

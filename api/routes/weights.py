@@ -14,12 +14,13 @@ from lineage.registry.registry import Registry
 from lineage.weights.copies import CopyCheck, NewCopy
 
 from .. import paging
-from ..dependencies import Call, State, call_of, needs, version_named
+from ..dependencies import State, call_of, needs, version_named
 from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import components, requests, responses
 from ..schemas.parameters import KeepDays, KeepLast, ModelPath, VersionPath
 from ..strict_bodies import StrictRoute
+from ..writes import Call, once
 
 router = APIRouter(tags=["weights"], route_class=StrictRoute)
 
@@ -92,7 +93,7 @@ def add_copy(
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         return 201, registry.add_copy(named, copy, actor=call.principal.name).to_json(), {}
 
-    return state.once(call, act)
+    return once(state.registry, call, act)
 
 
 @router.post(
@@ -120,7 +121,7 @@ def record_checks(
         stored = registry.record_checks(named, looks, backup_in=body.backup_in, actor=actor)
         return 201, stored.to_json(), {}
 
-    return state.once(call, act)
+    return once(state.registry, call, act)
 
 
 @router.post(
@@ -145,4 +146,4 @@ def remove_copy(
         actor = call.principal.name
         return 201, registry.remove_copy(named, body.store, keeping, actor=actor), {}
 
-    return state.once(call, act)
+    return once(state.registry, call, act)

@@ -41,13 +41,13 @@ def find(session: Session, principal: str, key: str, request: str) -> tuple[int,
 def keep(
     session: Session, principal: str, key: str, request: str, answer: tuple[int, str], at: str
 ) -> None:
-    """Record an answer, and delete those that are older than a week."""
+    """Record an answer, also in the place of one; delete those that are older than a week."""
     oldest = dt.datetime.fromisoformat(at) - dt.timedelta(days=KEPT_DAYS)
     session.exec(
         delete(tables.KeptAnswer).where(col(tables.KeptAnswer.kept_at) < timestamps.written(oldest))
     )
     status, body = answer
-    session.add(
+    session.merge(
         tables.KeptAnswer(
             principal=principal, key=key, request=request, status=status, body=body, kept_at=at
         )

@@ -90,12 +90,16 @@ class Reference:
         return self._spelled(":")
 
     @classmethod
-    def parse(cls, text: str) -> Reference:
+    def parse(cls, text: str | Reference) -> Reference:
         """Read ``churn@7``, ``churn@latest``, ``churn@production`` or ``churn@production/backup``.
+
+        What is read already is given back.
 
         Raises:
             UsageError: the text is none of these.
         """
+        if isinstance(text, Reference):
+            return text
         model, at, selector = text.partition("@")
         if not at or not selector:
             raise UsageError(

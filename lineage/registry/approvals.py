@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from lineage.guard.policy import EnvironmentPolicy
 
 
-def approve(session: Session, reference: str, environment: str, actor: str) -> dict[str, Any]:
+def approve(
+    session: Session, reference: str | Reference, environment: str, actor: str
+) -> dict[str, Any]:
     """Record a person's approval of a version for an environment; JSON of it.
 
     It is bound to the pipeline version that is deployed there now.

@@ -66,7 +66,12 @@ def collectable(
 
 
 def remove(
-    session: Session, reference: str, store: str, keeping: RetentionPolicy, at: str, actor: str
+    session: Session,
+    reference: str | Reference,
+    store: str,
+    keeping: RetentionPolicy,
+    at: str,
+    actor: str,
 ) -> dict[str, Any]:
     """Record that the copy of a version in a store is taken away; JSON of it.
 

@@ -45,7 +45,7 @@ class NewValidation:
 
 def validate(
     session: Session,
-    reference: str,
+    reference: str | Reference,
     pipeline: CapturedPipelineVersion | NamedPipeline,
     new: NewValidation,
     actor: str,
@@ -77,7 +77,7 @@ def validate(
 
 def carry_over(
     session: Session,
-    reference: str,
+    reference: str | Reference,
     pipeline: CapturedPipelineVersion | NamedPipeline,
     rests_on: int,
     difference: str,
@@ -95,13 +95,13 @@ def carry_over(
     if root is None or root.version_id != version.id:
         raise NotFound(
             f"{reference} has no validation {rests_on}.",
-            remedy=f"See its validations: {act('show', reference)}",
+            remedy=f"See its validations: {act('show', str(reference))}",
         )
     newest = validations.newest_validation(session, root.version_id, root.pipeline_blake3)
     if not root.passed or root.rests_on is not None or newest is None or newest.id != root.id:
         raise Conflict(
             f"Validation {rests_on} of {reference} is not a pass that counts.",
-            remedy=f"Validate it anew: {act('validate', reference)}",
+            remedy=f"Validate it anew: {act('validate', str(reference))}",
         )
     row = tables.Validation(
         version_id=root.version_id,
@@ -122,7 +122,7 @@ def carry_over(
 
 def _pair(
     session: Session,
-    reference: str,
+    reference: str | Reference,
     pipeline: CapturedPipelineVersion | NamedPipeline,
     at: str,
     actor: str,

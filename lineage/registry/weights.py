@@ -74,7 +74,7 @@ def add_copies(
 
 def record_checks(
     session: Session,
-    reference: str,
+    reference: str | Reference,
     checks: Sequence[CopyCheck],
     backup_in: str | None,
     at: str,
@@ -114,7 +114,9 @@ def record_checks(
     return copies.stored(session, version)
 
 
-def record_state(session: Session, reference: str, state: str, place: str, actor: str) -> str:
+def record_state(
+    session: Session, reference: str | Reference, state: str, place: str, actor: str
+) -> str:
     """Record what a check of a version's weights found; the version's reference.
 
     Raises:

@@ -68,25 +68,25 @@ class RemoteReader(Verbs):
                 break
         return versions
 
-    def show(self, reference: str) -> dict[str, Any]:
+    def show(self, reference: str | Reference) -> dict[str, Any]:
         """All that is recorded of a version, its validations with it."""
         document: dict[str, Any] = self._http.get(version_address(reference))
         return document
 
-    def validations(self, reference: str) -> list[dict[str, Any]]:
+    def validations(self, reference: str | Reference) -> list[dict[str, Any]]:
         """Every verdict on a version, the newest first."""
         return list(self._http.pages(f"{version_address(reference)}/validations"))
 
-    def approvals(self, reference: str) -> list[dict[str, Any]]:
+    def approvals(self, reference: str | Reference) -> list[dict[str, Any]]:
         """Every approval of a version, the oldest first."""
         return list(self._http.pages(f"{version_address(reference)}/approvals"))
 
-    def verdicts(self, reference: str) -> tuple[Verdict, ...]:
+    def verdicts(self, reference: str | Reference) -> tuple[Verdict, ...]:
         """The newest verdict on a version for each pipeline version, the newest of them last."""
         document = self._http.get(f"{version_address(reference)}/verdicts")
         return tuple(decisions.validation_from_json(row) for row in document["items"])
 
-    def pipeline_of(self, reference: str) -> FoundPipeline:
+    def pipeline_of(self, reference: str | Reference) -> FoundPipeline:
         """The pipeline version that a model version was registered with."""
         return FoundPipeline.from_json(self._http.get(f"{version_address(reference)}/pipeline"))
 
@@ -111,7 +111,11 @@ class RemoteReader(Verbs):
         return FoundPipeline.from_json(self._http.get(path))
 
     def guard(
-        self, reference: str, environment: str, *, running: PipelineVersion | None = None
+        self,
+        reference: str | Reference,
+        environment: str,
+        *,
+        running: PipelineVersion | None = None,
     ) -> Decision:
         """Decide whether a version may serve; change nothing."""
         parsed = Reference.parse(reference)
@@ -178,7 +182,7 @@ class RemoteReader(Verbs):
         rows = self._http.pages(f"{addresses.STORES}/{check_name('store', store)}/weights")
         return tuple(StoredWeights.from_json(row) for row in rows)
 
-    def stored(self, reference: str) -> StoredWeights:
+    def stored(self, reference: str | Reference) -> StoredWeights:
         """The weights of a version, and where there are copies of them."""
         return StoredWeights.from_json(self._http.get(f"{version_address(reference)}/weights"))
 

@@ -45,7 +45,7 @@ class RemoteSlots(Verbs):
 
     def promote(
         self,
-        reference: str,
+        reference: str | Reference,
         environment: str,
         *,
         expect_revision: int | None = None,
@@ -77,7 +77,7 @@ class RemoteSlots(Verbs):
 
     def set_backup(
         self,
-        reference: str,
+        reference: str | Reference,
         environment: str,
         *,
         expect_revision: int | None = None,
@@ -109,7 +109,7 @@ class RemoteSlots(Verbs):
         self,
         environment: str,
         pipeline: CapturedPipelineVersion | NamedPipeline,
-        references: Sequence[str] = (),
+        references: Sequence[str | Reference] = (),
         *,
         reason: str | None = None,
         waive: WaiverRequest | None = None,

@@ -18,7 +18,7 @@ class Verbs:
         self._http = transport
 
 
-def version_address(reference: str) -> str:
+def version_address(reference: str | Reference) -> str:
     """The address of a version that is named as a person writes it.
 
     Raises:

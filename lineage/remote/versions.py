@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lineage.contract.requests import RetentionPolicy
     from lineage.guard.requirements import Outcome
     from lineage.identity.components import DataVersion
+    from lineage.identity.references import Reference
     from lineage.weights.copies import CopyCheck, NewCopy, StoreAddress
 
 
@@ -52,7 +53,7 @@ class RemoteVersions(Verbs):
 
     def validate(
         self,
-        reference: str,
+        reference: str | Reference,
         pipeline: CapturedPipelineVersion | NamedPipeline,
         *,
         passed: bool,
@@ -75,7 +76,7 @@ class RemoteVersions(Verbs):
 
     def carry_over(
         self,
-        reference: str,
+        reference: str | Reference,
         pipeline: CapturedPipelineVersion | NamedPipeline,
         *,
         rests_on: int,
@@ -90,7 +91,9 @@ class RemoteVersions(Verbs):
         }
         return self._validated(reference, body, actor)
 
-    def approve(self, reference: str, environment: str, *, actor: str) -> dict[str, Any]:
+    def approve(
+        self, reference: str | Reference, environment: str, *, actor: str
+    ) -> dict[str, Any]:
         """Record a person's approval of a version for an environment; JSON of it."""
         body = {"environment": check_environment_name(environment)}
         path = f"{version_address(reference)}/approvals"
@@ -103,14 +106,14 @@ class RemoteVersions(Verbs):
         created: bool = document["created"]
         return created
 
-    def add_copy(self, reference: str, copy: NewCopy, *, actor: str) -> StoredWeights:
+    def add_copy(self, reference: str | Reference, copy: NewCopy, *, actor: str) -> StoredWeights:
         """Record that a store holds the weights of a version; they were read back from it."""
         path = f"{version_address(reference)}/weights/copies"
         return StoredWeights.from_json(self._http.write("POST", path, copy.to_json(), actor))
 
     def record_checks(
         self,
-        reference: str,
+        reference: str | Reference,
         looks: Sequence[CopyCheck],
         *,
         backup_in: str | None = None,
@@ -122,7 +125,7 @@ class RemoteVersions(Verbs):
         return StoredWeights.from_json(self._http.write("POST", path, body, actor))
 
     def remove_copy(
-        self, reference: str, store: str, keeping: RetentionPolicy, *, actor: str
+        self, reference: str | Reference, store: str, keeping: RetentionPolicy, *, actor: str
     ) -> dict[str, Any]:
         """Record that the copy of a version in a store is taken away; JSON of it."""
         body = {
@@ -134,14 +137,18 @@ class RemoteVersions(Verbs):
         document: dict[str, Any] = self._http.write("POST", path, body, actor)
         return document
 
-    def record_weights(self, reference: str, state: str, place: str, *, actor: str) -> str:
+    def record_weights(
+        self, reference: str | Reference, state: str, place: str, *, actor: str
+    ) -> str:
         """Record what a look for the weights of a version found; the version's reference."""
         body = {"state": state, "place": place}
         path = f"{version_address(reference)}/weights-checks"
         ref: str = self._http.write("POST", path, body, actor)["ref"]
         return ref
 
-    def _validated(self, reference: str, body: dict[str, Any], actor: str) -> dict[str, Any]:
+    def _validated(
+        self, reference: str | Reference, body: dict[str, Any], actor: str
+    ) -> dict[str, Any]:
         path = f"{version_address(reference)}/validations"
         document: dict[str, Any] = self._http.write("POST", path, body, actor)
         return document

@@ -30,7 +30,11 @@ class SlotVerbs(Verbs):
     """Verbs on slots: looking them up, asking the guard, and moving them."""
 
     def guard(
-        self, reference: str, environment: str, *, running: PipelineVersion | None = None
+        self,
+        reference: str | Reference,
+        environment: str,
+        *,
+        running: PipelineVersion | None = None,
     ) -> Decision:
         """Decide whether a version may serve in an environment; change nothing.
 
@@ -110,7 +114,7 @@ class SlotVerbs(Verbs):
 
     def promote(
         self,
-        reference: str,
+        reference: str | Reference,
         environment: str,
         *,
         expect_revision: int | None = None,
@@ -166,7 +170,7 @@ class SlotVerbs(Verbs):
 
     def set_backup(
         self,
-        reference: str,
+        reference: str | Reference,
         environment: str,
         *,
         expect_revision: int | None = None,
@@ -219,7 +223,7 @@ class SlotVerbs(Verbs):
         self,
         environment: str,
         pipeline: CapturedPipelineVersion | NamedPipeline,
-        references: Sequence[str] = (),
+        references: Sequence[str | Reference] = (),
         *,
         reason: str | None = None,
         waive: WaiverRequest | None = None,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class ValidationVerbs(Verbs):
     """Verbs on validations of a version, and on approvals of it."""
 
-    def validations(self, reference: str) -> list[dict[str, Any]]:
+    def validations(self, reference: str | Reference) -> list[dict[str, Any]]:
         """Every validation of a version, the newest first.
 
         Raises:
@@ -32,7 +32,7 @@ class ValidationVerbs(Verbs):
         with self._read() as session:
             return views.validations(session, versions.find_version(session, parsed))
 
-    def verdicts(self, reference: str) -> tuple[Verdict, ...]:
+    def verdicts(self, reference: str | Reference) -> tuple[Verdict, ...]:
         """The newest validation of a version for each pipeline version, the newest of them last.
 
         Raises:
@@ -44,7 +44,7 @@ class ValidationVerbs(Verbs):
         with self._read() as session:
             return newest_validations(session, versions.find_version(session, parsed).id or 0)
 
-    def approvals(self, reference: str) -> list[dict[str, Any]]:
+    def approvals(self, reference: str | Reference) -> list[dict[str, Any]]:
         """Every approval of a version, the oldest first.
 
         Raises:
@@ -56,7 +56,7 @@ class ValidationVerbs(Verbs):
 
     def validate(
         self,
-        reference: str,
+        reference: str | Reference,
         pipeline: CapturedPipelineVersion | NamedPipeline,
         *,
         passed: bool,
@@ -90,7 +90,7 @@ class ValidationVerbs(Verbs):
 
     def carry_over(
         self,
-        reference: str,
+        reference: str | Reference,
         pipeline: CapturedPipelineVersion | NamedPipeline,
         *,
         rests_on: int,
@@ -115,7 +115,9 @@ class ValidationVerbs(Verbs):
         with self._write() as session:
             return validations.carry_over(session, reference, pipeline, rests_on, difference, actor)
 
-    def approve(self, reference: str, environment: str, *, actor: str) -> dict[str, Any]:
+    def approve(
+        self, reference: str | Reference, environment: str, *, actor: str
+    ) -> dict[str, Any]:
         """Record a person's approval of a version for an environment; JSON of it.
 
         Raises:

@@ -56,7 +56,7 @@ class VersionVerbs(Verbs):
             rows = session.exec(query.order_by(col(table.number).desc()).limit(limit))
             return [views.registered(session, row, created=False) for row in rows]
 
-    def show(self, reference: str) -> dict[str, Any]:
+    def show(self, reference: str | Reference) -> dict[str, Any]:
         """All that is recorded of a version, its validations with it.
 
         Raises:
@@ -106,7 +106,7 @@ class VersionVerbs(Verbs):
         with self._write() as session:
             return registering.register(session, model, captured, kind, parent, run, actor)
 
-    def pipeline_of(self, reference: str) -> FoundPipeline:
+    def pipeline_of(self, reference: str | Reference) -> FoundPipeline:
         """The pipeline version that a model version was registered with.
 
         Raises:

@@ -26,7 +26,7 @@ class WeightsVerbs(Verbs):
         with self._read() as session:
             return copies.stores(session)
 
-    def stored(self, reference: str) -> StoredWeights:
+    def stored(self, reference: str | Reference) -> StoredWeights:
         """The weights of a version, and where there are copies of them.
 
         Raises:
@@ -78,7 +78,7 @@ class WeightsVerbs(Verbs):
         with self._write() as session:
             return weights_records.add_store(session, address, timestamps.now(), actor)
 
-    def add_copy(self, reference: str, copy: NewCopy, *, actor: str) -> StoredWeights:
+    def add_copy(self, reference: str | Reference, copy: NewCopy, *, actor: str) -> StoredWeights:
         """Record that a store holds the weights of a version; they were read back from it.
 
         Raises:
@@ -95,7 +95,7 @@ class WeightsVerbs(Verbs):
 
     def record_checks(
         self,
-        reference: str,
+        reference: str | Reference,
         looks: Sequence[CopyCheck],
         *,
         backup_in: str | None = None,
@@ -120,7 +120,7 @@ class WeightsVerbs(Verbs):
             )
 
     def remove_copy(
-        self, reference: str, store: str, keeping: RetentionPolicy, *, actor: str
+        self, reference: str | Reference, store: str, keeping: RetentionPolicy, *, actor: str
     ) -> dict[str, Any]:
         """Record that the copy of a version in a store is taken away; JSON of it.
 
@@ -135,7 +135,9 @@ class WeightsVerbs(Verbs):
         with self._write() as session:
             return retention.remove(session, reference, store, keeping, timestamps.now(), actor)
 
-    def record_weights(self, reference: str, state: str, place: str, *, actor: str) -> str:
+    def record_weights(
+        self, reference: str | Reference, state: str, place: str, *, actor: str
+    ) -> str:
         """Record what a check of a version's weights found; the version's reference.
 
         Args:

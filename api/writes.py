@@ -1,0 +1,148 @@
+"""Making a write once: in one transaction with the answer that is kept under its key.
+
+The same ``Idempotency-Key`` gives the same answer and does nothing again: on another server, after
+a restart, and where the first answer never arrived. What is refused does nothing, so it is decided
+anew.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from lineage import strict_json
+from lineage.contract.results import MoveResult
+from lineage.errors import RegistryUnreachable
+from lineage.guard.decision import GuardRefused
+
+from .responses import answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from fastapi import Response
+
+    from lineage.registry.access import Principal
+    from lineage.registry.registry import Registry
+
+    from .metrics import Metrics
+
+Written = tuple[int, Any, dict[str, str]]
+"""The answer to a write: the status, the document, the headers."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A write that was asked for: by whom, under which key, and what tells it from others."""
+
+    principal: Principal
+    key: str | None
+    fingerprint: str
+
+
+def once(registry: Registry, call: Call, action: Callable[[Registry], Written]) -> Response:
+    """Make a write.
+
+    Args:
+        registry: where.
+        call: who asks for what.
+        action: the write; it gives a status, a document, and headers.
+    """
+    with registry.transaction() as inside:
+        kept = _kept(inside, call)
+        if kept is not None:
+            return _repeated(kept)
+        written = action(inside)
+        _keep(inside, call, _finished(written))
+    return _answered(written)
+
+
+def move(
+    registry: Registry,
+    metrics: Metrics,
+    call: Call,
+    act: Callable[[Registry], MoveResult],
+    shown: Callable[[MoveResult], Written],
+) -> Response:
+    """Make a move; what is only shown of it is read after the commit, when no writer waits for it.
+
+    The move is kept in its own transaction, and the answer in the place of it as soon as that is
+    whole. A retry that comes in between, or after a server that died there, finds the move and
+    makes the answer whole.
+
+    Args:
+        registry: where.
+        metrics: what counts decisions.
+        call: who asks for what.
+        act: the move.
+        shown: the answer to it: a status, a document, and headers.
+    """
+    try:
+        with registry.transaction() as inside:
+            kept = _kept(inside, call)
+            if kept is None:
+                moved = act(inside)
+                _keep(inside, call, _unfinished(moved))
+    except GuardRefused as error:
+        metrics.decided(error.decisions)
+        raise
+    if kept is None:
+        metrics.decided(moved.decisions)
+    elif "moved" in kept:
+        moved = _moved(kept)
+    else:
+        return _repeated(kept)
+    written = shown(registry.with_hints(moved))
+    if call.key is not None:
+        with suppress(RegistryUnreachable), registry.transaction() as inside:
+            _keep(inside, call, _finished(written))
+    return _repeated(_finished(written)) if kept is not None else _answered(written)
+
+
+def _kept(registry: Registry, call: Call) -> dict[str, Any] | None:
+    """What was kept of the write; None where it was never made, or has no key."""
+    if call.key is None:
+        return None
+    found = registry.kept_answer(call.principal.name, call.key, call.fingerprint)
+    if found is None:
+        return None
+    status, body = found
+    kept: dict[str, Any] = strict_json.loads(body)
+    return kept | {"status": status}
+
+
+def _keep(registry: Registry, call: Call, kept: Mapping[str, Any]) -> None:
+    if call.key is not None:
+        body = strict_json.dumps({name: kept[name] for name in kept if name != "status"})
+        name = call.principal.name
+        registry.keep_answer(name, call.key, call.fingerprint, kept["status"], body)
+
+
+def _finished(written: Written) -> dict[str, Any]:
+    """An answer as it is kept."""
+    status, document, headers = written
+    return {"status": status, "headers": headers, "document": document}
+
+
+def _unfinished(moved: MoveResult) -> dict[str, Any]:
+    """A move as it is kept until its answer is whole."""
+    proven = [slot.model for slot in moved.slots if slot.proven]
+    return {"status": 200, "moved": moved.to_whole_json(), "proven": proven}
+
+
+def _moved(kept: Mapping[str, Any]) -> MoveResult:
+    """Read back what :func:`_unfinished` wrote."""
+    moved = MoveResult.from_whole_json(kept["moved"])
+    slots = tuple(replace(slot, proven=slot.model in kept["proven"]) for slot in moved.slots)
+    return replace(moved, slots=slots)
+
+
+def _answered(written: Written) -> Response:
+    status, document, headers = written
+    return answer(document, status, headers)
+
+
+def _repeated(kept: Mapping[str, Any]) -> Response:
+    headers = kept["headers"] | {"Idempotency-Replayed": "true"}
+    return answer(kept["document"], kept["status"], headers)
