@@ -12,10 +12,10 @@ from lineage.contract.results import Candidate
 from lineage.database import policies, slots, tables
 from lineage.database.deployments import DeployedPipelines
 from lineage.database.environments import require_environment
-from lineage.guard.evaluate import decide
 from lineage.guard.facts import Transition
 from lineage.identity.components import Kind
 from lineage.registry.slots import gather
+from lineage.registry.slots.readiness import reasons_against
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,26 +78,24 @@ def _candidate(
     row: tables.ModelVersion,
     served: dict[str, str],
 ) -> Candidate:
-    deployed_pipelines = DeployedPipelines(session, environment.name)
-    facts = gather.guard_facts(
-        session, environment, row, deployed_pipelines, move=Transition.STAND_BY
-    )
-    decision = decide(facts)
-    reasons = tuple(check.summary for check in decision.failures)
     stands = None
     for side in slots.SIDES:
         if slot is not None and getattr(slot, f"{side}_version_id") == row.id:
             stands = side
+    move = Transition.RETURN if stands == "backup" else Transition.STAND_BY
+    deployed_pipelines = DeployedPipelines(session, environment.name)
+    facts = gather.guard_facts(session, environment, row, deployed_pipelines, move=move)
+    reasons = reasons_against(facts)
     if stands == "serving":
-        reasons = (f"{decision.ref} serves", *reasons)
+        reasons = (f"{facts.ref} serves", *reasons)
     validation = facts.verdict
     return Candidate(
-        ref=decision.ref,
+        ref=facts.ref,
         version=row.number,
         ready=not reasons,
         reasons=reasons,
         stands=stands,
-        served_at=served.get(decision.ref),
+        served_at=served.get(facts.ref),
         validated_at=validation.validated_at if validation is not None else None,
         copies=facts.copies,
     )

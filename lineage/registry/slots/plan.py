@@ -7,8 +7,9 @@ These are the rules of a move, in the order in which they are held:
   by the guard, and so is one that is to stand by; one refusal refuses the whole move;
 * a version stands in a slot with its newest passing validation on the pipeline that is to run as
   its proof, else with a waiver that the guard needed; one that stays keeps since when it serves;
-* what served before stands by if it is ready, else the present backup if that is
-  (:mod:`lineage.registry.slots.readiness`); a rollback uses the backup up;
+* what served before stands by if it is ready, else the present backup if that is: the facts bring
+  that choice (:mod:`lineage.registry.slots.readiness`), for it asks the registry no further than
+  it must; a rollback uses the backup up;
 * a slot in which nothing changes keeps its revision, and a move that changes nothing has no event.
 """
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lineage.guard.decision import Status
 from lineage.guard.evaluate import decide
-from lineage.guard.facts import Standby
+from lineage.guard.facts import Standby, Transition
 from lineage.identity.components import EnvironmentKind
 
 if TYPE_CHECKING:
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 
 def reasons_against(facts: Facts) -> tuple[str, ...]:
-    """Why a version could not take over at once; nothing where it could.
+    """Why a backup could not take over at once, or a version not stand by; nothing where it could.
 
     Args:
-        facts: what the guard sees of it, were it to return.
+        facts: what the guard sees of it: a backup were to return, any other version to stand by.
     """
     decision = decide(facts)
     reasons = [check.summary for check in decision.failures]
     weights = decision.check("weights-intact")
-    if weights.status not in (Status.PASS, Status.FAIL):
+    if facts.move is Transition.RETURN and weights.status not in (Status.PASS, Status.FAIL):
         reasons.append(weights.summary)
     return tuple(reasons)
 

@@ -213,6 +213,12 @@ def test_a_backup_is_guarded_like_a_promotion(filled):
     with pytest.raises(GuardRefused) as error:
         filled.set_backup("churn@3", "production", actor="t")
     assert {check.code for check in error.value.decisions[0].failures} == {"approvals"}
+    rows = {row.ref: row for row in filled.backup_candidates("churn", "production")}
+    (approval,) = rows["churn@3"].reasons
+    assert "0 of 1 approvals" in approval
+    stands = filled.serving("churn", "production")
+    assert stands.readiness.ready, "what stands by has served here, and needs no new approval"
+    assert (rows["churn@1"].stands, rows["churn@1"].ready) == ("backup", True)
     filled.approve("churn@3", "production", actor="ann")
     assert filled.set_backup("churn@3", "production", actor="t").slots[0].backup.ref == "churn@3"
 
