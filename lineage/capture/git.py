@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -42,6 +43,8 @@ LINK_MODE: Final = "120000"
 SUBMODULE_MODE: Final = "160000"
 MOST_COMMITS: Final = 1000
 """Commits between two that are listed at the most."""
+
+_AT_ONCE: Final = 1000
 
 
 class Entry(tuple[str, str]):
@@ -161,6 +164,26 @@ class GitRepository:
                 f"Object {oid} is not in this clone.",
                 remedy="Fetch it (a partial clone leaves objects out): git fetch --refetch",
             ) from None
+
+    def blobs(self, oids: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+        """Many objects and their bytes, each as git stores it; None for one that is not here.
+
+        One process of git gives them all: asking for each by itself is ten times as slow.
+        """
+        wanted = list(oids)
+        for start in range(0, len(wanted), _AT_ONCE):
+            part = wanted[start : start + _AT_ONCE]
+            with tempfile.TemporaryFile() as asked:
+                asked.write("".join(f"{oid}\n" for oid in part).encode())
+                asked.seek(0)
+                output: bytes = self._repo.git.execute(
+                    ["git", "cat-file", "--batch", "--buffer"],
+                    istream=asked,
+                    with_extended_output=False,
+                    stdout_as_string=False,
+                    strip_newline_in_stdout=False,
+                )
+            yield from zip(part, _parse_batch(output), strict=True)
 
     @property
     def filters_left_out(self) -> tuple[str, ...]:
@@ -307,6 +330,21 @@ def _environment(filters: Iterable[str]) -> dict[str, str]:
         variables[f"GIT_CONFIG_KEY_{number}"] = key
         variables[f"GIT_CONFIG_VALUE_{number}"] = value
     return _ENVIRONMENT | variables
+
+
+def _parse_batch(output: bytes) -> Iterator[bytes | None]:
+    """What ``git cat-file --batch`` printed: a line with the size, the bytes, a line end."""
+    at = 0
+    while at < len(output):
+        end = output.index(b"\n", at)
+        facts = output[at:end].split(b" ")
+        if len(facts) != 3 or not facts[2].isdigit():
+            yield None
+            at = end + 1
+            continue
+        size = int(facts[2])
+        yield output[end + 1 : end + 1 + size]
+        at = end + size + 2
 
 
 def _parse_ls_files(text: str) -> Iterator[tuple[str, Entry]]:

@@ -1,0 +1,1 @@
+"""What a command names: read as a shell would split it, never run."""

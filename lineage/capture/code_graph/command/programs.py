@@ -1,0 +1,234 @@
+"""Programs whose arguments choose code: Python, shells, ``make``, ``cd``, ``env`` and others."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import TYPE_CHECKING, Final
+
+from lineage.capture.code_graph.command.actions import Argument, Reading, line
+from lineage.capture.code_graph.command.language import is_python, is_shell
+from lineage.capture.code_graph.tracked import Kind
+from lineage.capture.code_graph.values import UnseenKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lineage.capture.code_graph.command.shell import Simple
+
+    Program = Callable[[Reading, list[Argument], Simple], None]
+
+MAKEFILES: Final = ("GNUmakefile", "makefile", "Makefile")
+_PYTHON_OPTION: Final = re.compile(r"-[bBdEhiIOPqRsSuvVx]*([mc])(.*)", re.DOTALL)
+_WITH_VALUE: Final = frozenset({"-W", "-X", "--check-hash-based-pycs"})
+_SAYS: Final = frozenset({"--version", "-V", "-VV", "-h", "--help"})
+
+
+def program_named(name: str) -> Program | None:
+    """How the arguments of a program are read; None for one of no special kind."""
+    if is_python(name):
+        return python
+    return shell if is_shell(name) else PROGRAMS.get(name)
+
+
+def python(reading: Reading, rest: list[Argument], simple: Simple) -> None:
+    """``python [options] script | -m module | -c text | folder``."""
+    skipped = False
+    for number, argument in enumerate(rest):
+        following = rest[number + 1 :]
+        option = _PYTHON_OPTION.fullmatch(argument.text)
+        if skipped or argument.text in _WITH_VALUE:
+            skipped = not skipped
+        elif option is not None:
+            if option[2]:
+                following = [Argument(option[2], argument.known, argument.raw), *following]
+            _python_option(reading, option[1], following)
+            return
+        elif argument.text == "-":
+            break
+        elif not argument.text.startswith("-"):
+            _python_script(reading, argument)
+            reading.words(following)
+            return
+    _python_input(reading, rest, simple)
+
+
+def _python_option(reading: Reading, option: str, following: list[Argument]) -> None:
+    if not following:
+        return
+    first, others = following[0], following[1:]
+    if not first.known:
+        kind = UnseenKind.COMPUTED_IMPORT if option == "m" else UnseenKind.CODE_FROM_TEXT
+        reading.unseen(kind, f"python -{option} {first.raw}")
+    elif option == "c":
+        reading.run_text(first.text)
+    else:
+        reading.run_module(first.text)
+        for number, argument in enumerate(others[:-1]):
+            if argument.text == "-m":  # as in ``python -m coverage run -m package.module``
+                reading.run_module(others[number + 1].text)
+    reading.words(others)
+
+
+def _python_script(reading: Reading, argument: Argument) -> None:
+    if reading.word(argument, program=True):
+        return
+    if not argument.known:
+        reading.unseen(UnseenKind.COMMAND, f"the script is computed: {argument.raw}")
+        return
+    main = posixpath.join(argument.text, "__main__.py")
+    found = reading.tracked.find(reading.here(argument.text))
+    if found is not None and found.kind is Kind.FOLDER and reading.tracked.file(reading.here(main)):
+        reading.word(Argument(main, known=True, raw=main), program=True)
+    elif found is None:
+        reading.unseen(UnseenKind.MISSING, f"git tracks no {argument.text}")
+
+
+def _python_input(reading: Reading, rest: list[Argument], simple: Simple) -> None:
+    """The code comes from a here-document, a file, or another command."""
+    if simple.text is not None:
+        reading.run_text(simple.text)
+    elif simple.reads:
+        for word in simple.reads:
+            reading.word(reading.expand(word), program=True)
+    elif not any(argument.text in _SAYS for argument in rest):
+        reading.unseen(UnseenKind.CODE_FROM_TEXT, "python reads its code from another command")
+    reading.words(rest)
+
+
+def shell(reading: Reading, rest: list[Argument], simple: Simple) -> None:
+    """``bash [options] script | -c text``."""
+    for number, argument in enumerate(rest):
+        if re.fullmatch(r"-[a-z]*c", argument.text) and number + 1 < len(rest):
+            reading.nested(rest[number + 1])
+            reading.words(rest[number + 2 :])
+            return
+        if argument.text and argument.text[0] not in "-+":
+            if not reading.word(argument, program=True):
+                kind = UnseenKind.MISSING if argument.known else UnseenKind.COMMAND
+                reading.unseen(kind, f"a script that git does not track: {argument.raw}")
+            reading.words(rest[number + 1 :])
+            return
+    if simple.text is not None:
+        reading.nested(Argument(simple.text, known=True, raw=simple.text))
+    for word in simple.reads:
+        reading.word(reading.expand(word), program=True)
+
+
+def source(reading: Reading, rest: list[Argument], _: Simple) -> None:
+    """``source script``; what activates an environment is none of the repository's code."""
+    activates = bool(rest) and posixpath.basename(rest[0].text) == "activate"
+    if rest and not reading.word(rest[0], program=True) and not activates:
+        reading.unseen(UnseenKind.COMMAND, f"a script that git does not track: {rest[0].raw}")
+
+
+def evaluate(reading: Reading, rest: list[Argument], _: Simple) -> None:
+    """``eval text``."""
+    text = " ".join(argument.text for argument in rest)
+    reading.nested(Argument(text, all(argument.known for argument in rest), line(rest)))
+
+
+def change_folder(reading: Reading, rest: list[Argument], _: Simple) -> None:
+    """``cd folder``."""
+    target = next((argument for argument in rest if argument.text != "--"), None)
+    if target is None or not target.known or target.text.startswith(("/", "~", "-")):
+        reading.unseen(UnseenKind.COMMAND, f"cd {line(rest)}")
+        return
+    folder = reading.here(target.text)
+    real = reading.tracked.folder(folder)
+    reading.move(folder if real is None else real)
+
+
+def export(reading: Reading, rest: list[Argument], _: Simple) -> None:
+    """``export NAME=value``."""
+    for argument in rest:
+        reading.assign(argument)
+
+
+def make(reading: Reading, rest: list[Argument], _: Simple) -> None:
+    """``make [-C folder] [-f file] target``."""
+    folder, targets = reading.around.folder, []
+    names: tuple[str, ...] = MAKEFILES
+    previous = ""
+    for argument in rest:
+        text = argument.text
+        if previous in ("-C", "--directory"):
+            folder = reading.here(text)
+        elif text.startswith("--directory=") or (text.startswith("-C") and text != "-C"):
+            folder = reading.here(text.removeprefix("-C").removeprefix("--directory="))
+        elif previous in ("-f", "--file", "--makefile"):
+            names = (text,)
+        elif not text.startswith("-") and "=" not in text and previous not in ("-j", "-o", "-W"):
+            targets.append(text)
+            if not argument.known:
+                reading.unseen(UnseenKind.COMMAND, f"the target is computed: make {argument.raw}")
+        previous = text
+    paths = [posixpath.normpath(posixpath.join(folder, name)) for name in names]
+    path = next((file for one in paths if (file := reading.tracked.file(one)) is not None), None)
+    if path is None:
+        reading.unseen(UnseenKind.MISSING, f"git tracks no makefile: make {line(rest)}")
+        return
+    around = reading.around
+    reading.move("" if folder == "." else folder)
+    reading.run_file(path, tuple(targets))
+    reading.around = around
+
+
+def papermill(reading: Reading, rest: list[Argument], _: Simple) -> None:
+    """``papermill in out``: the second notebook is made."""
+    notebooks = 0
+    for argument in rest:
+        notebooks += argument.text.endswith(".ipynb")
+        if notebooks != 2:
+            reading.word(argument)
+
+
+def contained(reading: Reading, rest: list[Argument], _: Simple) -> None:
+    """``docker run …`` and others: the files that it sees may be others."""
+    reading.unseen(UnseenKind.COMMAND, f"it runs elsewhere: {line(rest)}")
+    reading.words(rest)
+
+
+def wrapper(reading: Reading, rest: list[Argument], simple: Simple) -> None:
+    """A program that runs another one: ``env``, ``uv run``, ``nohup`` and others."""
+    for number, argument in enumerate(rest):
+        if reading.assign(argument):
+            continue
+        if reading.starts_program(argument) or (not argument.known and number == 0):
+            reading.program(rest[number:], simple)
+            return
+    reading.words(rest)
+
+
+def elsewhere(reading: Reading, rest: list[Argument], _: Simple) -> None:
+    """A runner of tasks that stand in a file of its own kind."""
+    reading.unseen(UnseenKind.COMMAND, f"what it runs stands elsewhere: {line(rest)}")
+    reading.words(rest)
+
+
+def nothing(_: Reading, __: list[Argument], ___: Simple) -> None:
+    """A program that only shows its words, or takes names."""
+
+
+_WRAPPERS: Final = """
+    env nohup nice ionice timeout sudo exec command stdbuf xvfb-run taskset setsid chronic
+    uv uvx poetry pipenv pdm hatch rye pixi conda mamba micromamba srun mpirun mpiexec horovodrun
+    torchrun accelerate deepspeed coverage kernprof xargs parallel op dotenv ddtrace-run
+    opentelemetry-instrument systemd-run caffeinate catchsegv
+"""
+_TASK_RUNNERS: Final = """
+    just task invoke inv nox tox poe doit snakemake nextflow kedro mlflow luigi fab rake npm npx
+    yarn pnpm mvn gradle cargo go bazel cmake ninja dbt airflow prefect metaflow zenml
+"""
+PROGRAMS: Final[dict[str, Program]] = {
+    **dict.fromkeys(_WRAPPERS.split(), wrapper),
+    **dict.fromkeys(_TASK_RUNNERS.split(), elsewhere),
+    **dict.fromkeys((".", "source"), source),
+    **dict.fromkeys(("cd", "pushd"), change_folder),
+    **dict.fromkeys(("export", "declare", "local"), export),
+    **dict.fromkeys(("make", "gmake"), make),
+    **dict.fromkeys(("docker", "podman", "singularity", "apptainer", "ssh", "kubectl"), contained),
+    **dict.fromkeys(("echo", "printf", "mkdir", "touch", "rm"), nothing),
+    "eval": evaluate,
+    "papermill": papermill,
+}

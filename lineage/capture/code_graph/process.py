@@ -1,0 +1,367 @@
+"""One Python process of a stage: everything that is imported in it, from its starts on.
+
+Modules are imported once, and one search path serves them all, so a process is walked as one graph.
+Where its code adds to ``sys.path``, the walk is done again with what it added.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from lineage.capture.code_graph.command.actions import RunFile, Surroundings
+from lineage.capture.code_graph.command.language import Language, language_of
+from lineage.capture.code_graph.python.command_calls import BESIDE
+from lineage.capture.code_graph.python.literals import ITSELF
+from lineage.capture.code_graph.resolve import Finder
+from lineage.capture.code_graph.tracked import Kind, TrackedFiles
+from lineage.capture.code_graph.values import Place, Unseen, UnseenKind, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from lineage.capture.code_graph.command.actions import Action
+    from lineage.capture.code_graph.command.reader import CommandReader
+    from lineage.capture.code_graph.facts import Facts, Import, PathUse, Spot
+    from lineage.capture.code_graph.resolve import Location, Resolver, SearchPath
+
+MOST_ROUNDS: Final = 8
+"""Times that a process is walked with more folders to search."""
+
+
+class Library(Protocol):
+    """What a walk needs of the repository."""
+
+    tracked: TrackedFiles
+    resolver: Resolver
+
+    def facts_of(self, paths: Iterable[str]) -> Mapping[str, Facts | None]:
+        """What sources say; None for one that cannot be read."""
+
+
+class Start(NamedTuple):
+    """A source that a process begins with: a file, or (``path`` is None) a text's facts."""
+
+    path: str | None
+    place: Place | None
+    facts: Facts | None = None
+
+
+@dataclass
+class Walked:
+    """What a process imports: files, what is unseen, what else it runs.
+
+    ``unresolved`` are the modules without dots that each file imports and that led nowhere.
+    """
+
+    files: dict[str, Place | None] = field(default_factory=dict)
+    unseen: dict[Unseen, None] = field(default_factory=dict)
+    actions: list[Action] = field(default_factory=list)
+    unresolved: dict[str, set[str]] = field(default_factory=dict)
+    added: dict[str, None] = field(default_factory=dict)
+
+
+class PythonProcess:
+    """Walks a process; started again, it goes on from what it knows.
+
+    ``passed`` are files that are not read again where an import leads to them.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        commands: CommandReader,
+        search: SearchPath,
+        around: Surroundings,
+        passed: frozenset[str] = frozenset(),
+    ) -> None:
+        self._library = library
+        self._commands = commands
+        self._search = search
+        self._around = around
+        self._passed = passed
+        self._starts: list[Start] = []
+
+    def walk(self, starts: Iterable[Start]) -> Walked:
+        """Everything that is imported from these starts, and from earlier ones."""
+        self._starts += starts
+        for _ in range(MOST_ROUNDS):
+            walk = _Round(self._library, self._commands, self._search, self._around, self._passed)
+            walked = walk.run(self._starts)
+            added = tuple(dict.fromkeys([*self._search.added, *walked.added]))
+            if added == self._search.added:
+                break
+            self._search = replace(self._search, added=added)
+        return walked
+
+
+class _Star(NamedTuple):
+    """``from package import *``, to be looked at when the package has been read."""
+
+    init: str
+    end: Location
+    place: Place
+
+
+class _Hollow(NamedTuple):
+    """``from package import name`` where no module has the name, so the package must define it."""
+
+    init: str
+    name: str
+    place: Place
+
+
+class _Round:
+    """One walk over the graph of imports, nearest files first."""
+
+    def __init__(
+        self,
+        library: Library,
+        commands: CommandReader,
+        search: SearchPath,
+        around: Surroundings,
+        passed: frozenset[str],
+    ) -> None:
+        self._library = library
+        self._passed = passed
+        self._tracked = library.tracked
+        self._resolver = library.resolver
+        self._commands = commands
+        self._finder = Finder(library.resolver, search)
+        self._around = around
+        self._next: list[str] = []
+        self._stars: list[_Star] = []
+        self._hollow: list[_Hollow] = []
+        self.walked = Walked()
+
+    def run(self, starts: Sequence[Start]) -> Walked:
+        """Walk to the end."""
+        for start in starts:
+            if start.path is not None:
+                self._reach(start.path, Kind.FILE, start.place)
+            elif start.facts is not None and start.place is not None:
+                _Source(self, None, start.facts, start.place).read()
+        while self._next:
+            frontier, self._next = self._next, []
+            facts = self._library.facts_of(frontier)
+            for path in frontier:
+                said = facts[path]
+                if said is None:
+                    self.unseen(
+                        Place(path), UnseenKind.MISSING, "git tracks it, but it is not there"
+                    )
+                else:
+                    _Source(self, path, said).read()
+            self._look_into_packages(facts)
+        return self.walked
+
+    def unseen(self, place: Place, kind: UnseenKind, text: str) -> None:
+        self.walked.unseen.setdefault(Unseen(place, kind, shown(text)))
+
+    def reach(self, files: Iterable[tuple[str, Kind]], place: Place) -> None:
+        """Take files in, and read them in turn."""
+        for path, kind in files:
+            if path not in self._passed:
+                self._reach(path, kind, place)
+
+    def _reach(self, path: str, kind: Kind, place: Place | None) -> None:
+        if kind is Kind.OUTSIDE or kind is Kind.MADE:
+            what = UnseenKind.OUTSIDE if kind is Kind.OUTSIDE else UnseenKind.MADE
+            self.unseen(place or Place(path), what, path)
+            return
+        if path in self.walked.files:
+            return
+        self.walked.files[path] = place
+        language = language_of(path)
+        if kind is Kind.SUBMODULE:
+            self.unseen(Place(path), UnseenKind.SUBMODULE, "what its code imports is not read")
+        elif language in (Language.PYTHON, Language.NOTEBOOK, Language.DATA):
+            self._next.append(path)
+        elif language in (Language.BINARY, Language.OTHER):
+            binary = language is Language.BINARY
+            what = UnseenKind.BINARY if binary else UnseenKind.OTHER_LANGUAGE
+            self.unseen(Place(path), what, "what it runs or imports is not read")
+
+    def import_(self, one: Import, place: Place, path: str | None, *, broken: bool) -> None:
+        """Follow an import that stands in a file (or in a text)."""
+        if one.level:
+            found = self._resolver.relative(path or "", one.level, one.module) if path else None
+            if found is None:
+                dots = "." * one.level
+                self.unseen(place, UnseenKind.MISSING, f"{dots}{one.module} is beyond the top")
+                return
+        else:
+            found = self._finder.find(one.module)
+            if broken and path is not None and not found.files:
+                beside = self._resolver.relative(path, 1, one.module)  # as Python 2 had it
+                found = beside if beside is not None and beside.ends else found
+        self.reach(found.files, place)
+        if not found.files and not found.ends:
+            top = one.module.partition(".")[0]
+            self.walked.unresolved.setdefault(path or "", set()).add(top)
+        if found.missing is not None and not one.guarded:
+            self.unseen(place, UnseenKind.MISSING, f"git tracks no module {found.missing}")
+        for name in one.names if found.missing is None else ():
+            self._imported_name(one, name, found.ends, place)
+
+    def _imported_name(
+        self, one: Import, name: str, ends: Sequence[Location], place: Place
+    ) -> None:
+        if name == "*":
+            self._stars += [_Star(end.file, end, place) for end in ends if end.file and end.folders]
+            return
+        placed = self._finder.placed(f"{one.module}.{name}") if not one.level else []
+        below = placed or self._resolver.children(ends, name)
+        for end in below:
+            if end.file is not None:
+                compiled = [(path, Kind.FILE) for path in end.compiled]
+                self.reach([(end.file, end.kind), *compiled], place)
+        if below or one.guarded:
+            return
+        packages = [end for end in ends if end.folders]
+        if packages and len(packages) == len(ends):
+            self._hollow += [_Hollow(end.file, name, place) for end in packages if end.file]
+            if one.level and not any(end.file for end in packages):
+                self.unseen(place, UnseenKind.MISSING, f"git tracks no module {name} beside it")
+
+    def _look_into_packages(self, facts: Mapping[str, Facts | None]) -> None:
+        """What depends on what a package says itself: names that it lists, or cannot define."""
+        stars, self._stars = self._stars, []
+        for star in stars:
+            said = facts.get(star.init)
+            if said is None:
+                self._stars.append(star)
+            elif said.exported is None:
+                text = f"from … import *: the __all__ of {star.init} is computed"
+                self.unseen(star.place, UnseenKind.COMPUTED_IMPORT, text)
+            else:
+                for name in said.exported:
+                    ends = self._resolver.children([star.end], name)
+                    self.reach(((e.file, e.kind) for e in ends if e.file is not None), star.place)
+        waiting, self._hollow = self._hollow, []
+        for one in waiting:
+            said = facts.get(one.init)
+            if said is None:
+                self._hollow.append(one)
+            elif said.hollow:
+                text = f"git tracks no module {one.name}, and {one.init} is empty"
+                self.unseen(one.place, UnseenKind.MISSING, text)
+
+    def lazy_name(self, name: str, place: Place, path: str | None) -> None:
+        """Take in what a text of a module with computed imports names, where it names a module."""
+        plain = name.lstrip(".")
+        level = len(name) - len(plain)
+        found = None
+        if not level and "." in name:
+            found = self._finder.find(name)
+        elif path is not None and (level or posixpath.basename(path) == "__init__.py"):
+            found = self._resolver.relative(path, level or 1, plain)
+        if found is not None and any(end.file is not None for end in found.ends):
+            self.reach(found.files, place)
+
+
+class _Source:
+    """One source of a process: its facts, seen from where it lies and where it runs."""
+
+    def __init__(
+        self, walk: _Round, path: str | None, facts: Facts, place: Place | None = None
+    ) -> None:
+        self._walk = walk
+        self._path = path
+        self._facts = facts
+        self._place = place
+        self._tracked = walk._tracked
+        self._runs_in = walk._around.folder
+        self._folder = posixpath.dirname(path) if path is not None else self._runs_in
+
+    def read(self) -> None:
+        """Follow everything that the source says."""
+        facts, walk = self._facts, self._walk
+        for one in facts.imports:
+            walk.import_(one, self._at(one.spot), self._path, broken=facts.broken)
+        for name in facts.lazy:
+            walk.lazy_name(name, self._at_first_blind(), self._path)
+        for use in facts.searched:
+            self._search(use)
+        for use in (*facts.runs, *facts.loads):
+            self._file(use, runs=use in facts.runs)
+        for command in facts.commands:
+            around = replace(
+                walk._around, folder=self._command_folder(command.folder, command.beside)
+            )
+            place = self._at(command.spot)
+            if command.shell:
+                walk.walked.actions += walk._commands.read(command.words[0] or "", place, around)
+            else:
+                words = [self._word(word, around.folder) for word in command.words]
+                walk.walked.actions += walk._commands.words(words, place, around)
+        for blind in facts.blind:
+            walk.unseen(self._at(blind.spot), blind.kind, blind.text)
+
+    def _at(self, spot: Spot) -> Place:
+        if self._place is not None:
+            return self._place
+        return Place(self._path, spot.line or None, spot.cell or None)
+
+    def _at_first_blind(self) -> Place:
+        blind = self._facts.blind
+        return self._at(blind[0].spot) if blind else self._place or Place(self._path)
+
+    def _candidates(self, path: str, *, beside: bool) -> list[str]:
+        """The places in the repository that a path may mean, the likeliest first."""
+        if self._path is not None:
+            path = path.replace(ITSELF, posixpath.basename(self._path))
+        notebook = self._path is not None and language_of(self._path) is Language.NOTEBOOK
+        folders = [self._runs_in, self._folder]
+        if beside or notebook:
+            folders.reverse()
+        joined = [
+            posixpath.normpath(posixpath.join(f, path)) for f in folders[: 1 if beside else 2]
+        ]
+        if path.startswith("~"):
+            joined = [f"/{path}"]
+        return ["" if one == "." else one for one in dict.fromkeys(joined)]
+
+    def _search(self, use: PathUse) -> None:
+        """A folder that the source adds to ``sys.path``."""
+        place = self._at(use.spot)
+        found = [self._tracked.find(path) for path in self._candidates(use.path, beside=use.beside)]
+        folders = [one.path for one in found if one is not None and one.kind is Kind.FOLDER]
+        if folders:
+            self._walk.walked.added.setdefault(folders[0])
+            return
+        known = next((one for one in found if one is not None), None)
+        if known is None:
+            self._walk.unseen(place, UnseenKind.SEARCH_PATH, f"git tracks no folder {use.path}")
+        elif known.kind is Kind.OUTSIDE:
+            self._walk.unseen(place, UnseenKind.OUTSIDE, use.path)
+        else:
+            self._walk.reach([(known.path, known.kind)], place)
+
+    def _file(self, use: PathUse, *, runs: bool) -> None:
+        """A file that the source runs or loads."""
+        place = self._at(use.spot)
+        found = [self._tracked.find(path) for path in self._candidates(use.path, beside=use.beside)]
+        known = next((one for one in found if one is not None), None)
+        if known is None:
+            self._walk.unseen(place, UnseenKind.MISSING, f"git tracks no {use.path}")
+        elif runs and known.kind is Kind.FILE:
+            around = self._walk._around
+            self._walk.walked.actions.append(RunFile(known.path, place, around, program=True))
+        else:
+            self._walk.reach([(known.path, known.kind)], place)
+
+    def _command_folder(self, path: str, beside: bool) -> str:
+        """Where a command runs that the source starts."""
+        if path == "." and not beside:
+            return self._runs_in
+        found = (self._tracked.folder(one) for one in self._candidates(path, beside=beside))
+        return next((folder for folder in found if folder is not None), self._runs_in)
+
+    def _word(self, word: str | None, folder: str) -> str | None:
+        """A word that is a path beside the source, as seen from where its command runs."""
+        if word is None or not word.startswith(BESIDE):
+            return word
+        path = self._candidates(word.removeprefix(BESIDE), beside=True)[0]
+        return posixpath.relpath(path or ".", folder or ".")

@@ -1,0 +1,1 @@
+"""What a Python source says of other code: parsed, never run."""

@@ -1,0 +1,264 @@
+"""What a command names."""
+
+from __future__ import annotations
+
+import pytest
+
+from lineage.capture.code_graph.graph import CodeGraph
+from lineage.capture.code_graph.values import StageToFollow
+
+from .repository import Repository, Submodule, follow, found, unseen
+
+FILES = {
+    "run.py": "",
+    "src/run.py": "import beside",
+    "src/beside.py": "",
+    "src/pkg/__init__.py": "",
+    "src/pkg/main.py": "",
+    "src/pkg/__main__.py": "",
+    "conf/run.yaml": "",
+    "run.sh": "python src/run.py\n",
+    "nb.ipynb": "{}",
+}
+SRC = {"src/run.py", "src/beside.py"}
+MAIN = {"src/pkg/__init__.py", "src/pkg/main.py"}
+
+COMMANDS = {
+    "a script": ("python src/run.py --top 20", SRC),
+    "python3.11": ("python3.11 -u -W ignore -X dev src/run.py", SRC),
+    "a path to python": ("/usr/bin/python src/run.py", SRC),
+    "a dot": ("python ./src/run.py", SRC),
+    "quotes": ("python 'src/run.py' \"x y\"", SRC),
+    "a module": ("cd src && python -m pkg.main", MAIN),
+    "a module, close": ("cd src && python -mpkg.main", MAIN),
+    "a package": ("cd src && python -m pkg", {"src/pkg/__init__.py", "src/pkg/__main__.py"}),
+    "PYTHONPATH": ("PYTHONPATH=src python -m pkg.main", MAIN),
+    "PYTHONPATH of env": ("env PYTHONPATH=src:$PYTHONPATH python -m pkg.main", MAIN),
+    "PYTHONPATH exported": ("export PYTHONPATH=$PWD/src; python -m pkg.main", MAIN),
+    "src is searched": ("python -m pkg.main", MAIN),
+    "a folder": ("python src/pkg", {"src/pkg/__main__.py"}),
+    "a text": ("cd src; python -c 'from pkg import main'", MAIN),
+    "a here-document": ("cd src; python - <<EOF\nfrom pkg import main\nEOF\n", MAIN),
+    "a here-string": ("cd src; python <<< 'import pkg.main'", MAIN),
+    "its input": ("python < src/run.py", SRC),
+    "uv": ("uv run --with numpy python src/run.py", SRC),
+    "uv, the script": ("uv run src/run.py", SRC),
+    "poetry": ("poetry run python -m src.pkg.main", MAIN),
+    "conda": ("conda run -n env python src/run.py", SRC),
+    "nice": ("nice -n 10 timeout 60 python src/run.py", SRC),
+    "torchrun": ("torchrun --nproc_per_node 2 src/run.py", SRC),
+    "coverage": ("python -m coverage run -m src.pkg.main", MAIN),
+    "a pipe": ("cat x | python src/run.py | tee out", SRC),
+    "and, or": ("true && python src/run.py || false", SRC),
+    "a subshell": ("(cd src; python run.py); python run.py", {*SRC, "run.py"}),
+    "a background": ("python src/run.py & wait", SRC),
+    "if": ("if true; then python src/run.py; fi", SRC),
+    "a loop": ("for f in src/run.py; do echo $f; done", SRC),
+    "lines": ("cd src\npython run.py", SRC),
+    "a line that goes on": ("python \\\n  src/run.py", SRC),
+    "a comment": ("python run.py # src/run.py", {"run.py"}),
+    "bash": ("bash run.sh", {"run.sh", *SRC}),
+    "itself": ("./run.sh", {"run.sh", *SRC}),
+    "source": ("source run.sh", {"run.sh", *SRC}),
+    "bash -c": ("bash -ec 'python src/run.py'", SRC),
+    "eval": ('eval "python src/run.py"', SRC),
+    "a substitution": ("echo $(python src/run.py)", SRC),
+    "backticks": ("echo `python src/run.py`", SRC),
+    "a variable of its own": ("S=src/run.py; python $S", SRC),
+    "a default": ("python ${S:-src/run.py}", SRC),
+    "braces": ('D=src; python "${D}/run.py"', SRC),
+    "a value of an option": ("prog --config=conf/run.yaml", {"conf/run.yaml"}),
+    "a word": ("prog conf/run.yaml", {"conf/run.yaml"}),
+    "an at sign": ("curl -d @conf/run.yaml", {"conf/run.yaml"}),
+    "a pattern": ("prog conf/*.yaml", {"conf/run.yaml"}),
+    "a path of Windows": ("python src\\run.py", SRC),
+    "a test": ("pytest src/run.py::test_x", SRC),
+    "a redirection": ("prog > conf/run.yaml", set()),
+    "a redirection of errors": ("prog 2>conf/run.yaml", set()),
+    "input of a program": ("psql < conf/run.yaml", {"conf/run.yaml"}),
+    "names only": ("echo src/run.py", set()),
+    "not a file": ("python --version", set()),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_names_files(name: str) -> None:
+    command, expected = COMMANDS[name]
+    code = follow(FILES, command)
+    assert set(code.files) == expected
+    assert not [one for one in code.unseen if one.kind.value != "unreadable"]
+
+
+NAMED = {
+    "quotes that do not close": ("python src/run.py 'a b", "command", SRC),
+    "double quotes": ('python "src/run.py --x', "command", SRC),
+    "a substitution that does not close": ("python $(cat src/run.py", "command", SRC),
+    "a variable": ("python $SCRIPT", "command", set()),
+    "a program": ("$PYTHON src/run.py", "command", SRC),
+    "a module": ("python -m $MODULE", "computed import", set()),
+    "a text": ('python -c "$CODE"', "exec or eval", set()),
+    "another command's output": ("cat src/run.py | python", "exec or eval", SRC),
+    "a folder": ("cd $DIR && python run.py", "command", {"run.py"}),
+    "a folder elsewhere": ("cd /opt && python run.py", "command", {"run.py"}),
+    "a script that is gone": ("python src/gone.py", "missing", set()),
+    "a shell script that is gone": ("bash gone.sh", "missing", set()),
+    "a makefile that is gone": ("make all", "missing", set()),
+    "a script elsewhere": ("../train.sh", "outside the repository", set()),
+    "a container": ("docker run image python src/run.py", "command", SRC),
+    "a task": ("just train", "command", set()),
+    "PYTHONPATH": ("PYTHONPATH=$LIB python src/run.py", "sys.path entry", SRC),
+    "PYTHONPATH elsewhere": (
+        "PYTHONPATH=/opt/lib python run.py",
+        "outside the repository",
+        {"run.py"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_what_a_command_leaves_open_is_named(name: str) -> None:
+    command, kind, files = NAMED[name]
+    code = follow(FILES, command)
+    assert [one.kind.value for one in code.unseen] == [kind]
+    assert [one.place.path for one in code.unseen] == [None]
+    assert set(code.files) == files
+
+
+def test_several_commands_run_one_after_the_other_each_from_the_start() -> None:
+    assert found(FILES, "cd src", "python run.py") == {"run.py"}
+
+
+def test_words_are_seen_from_where_the_stage_runs() -> None:
+    assert found(FILES, "python run.py ../conf/run.yaml", wdir="src") == {*SRC, "conf/run.yaml"}
+
+
+def test_parameter_files_and_dvcs_own_files_are_not_code() -> None:
+    files = {**FILES, "params.yaml": "", "dvc.yaml": "", "data.csv.dvc": ""}
+    command = "python run.py params.yaml dvc.yaml data.csv.dvc"
+    assert found(files, command, parameters=("params.yaml",)) == {"run.py"}
+
+
+def test_what_a_stage_makes_is_not_code() -> None:
+    assert found(FILES, "python run.py conf/run.yaml", made=["conf"]) == {"run.py"}
+
+
+def test_papermill_makes_its_second_notebook() -> None:
+    files = {"in.ipynb": '{"cells": []}', "out.ipynb": '{"cells": []}'}
+    assert found(files, "papermill -p a 1 in.ipynb out.ipynb") == {"in.ipynb"}
+
+
+def test_scripts_are_followed_through_scripts() -> None:
+    files = {
+        "a.sh": 'cd "$(dirname "$0")"/sub\nsource ../env.sh\n./b.sh\n',
+        "env.sh": "export PYTHONPATH=lib",
+        "sub/b.sh": "bash ../a.sh\nset -e\npython run.py\n",
+        "sub/run.py": "import helper",
+        "sub/helper.py": "",
+    }
+    code = follow(files, "bash a.sh")
+    assert set(code.files) == {*files}
+    assert code.why("sub/helper.py").startswith(
+        "sub/helper.py ← sub/run.py:1 ← sub/b.sh:3 ← a.sh:3"
+    )
+
+
+def test_a_script_without_a_suffix_is_read_by_its_first_line() -> None:
+    files = {
+        "train": "#!/usr/bin/env python3\nimport helper",
+        "helper.py": "",
+        "go": "#!/bin/sh -e\npython x.py",
+        "x.py": "",
+        "perl": "#!/usr/bin/perl\n",
+        "tool": b"\x7fELF\0\0",
+    }
+    assert found(files, "./train") == {"train", "helper.py"}
+    assert found(files, "./go") == {"go", "x.py"}
+    assert unseen(files, "./perl")[0][:2] == ("perl", "other language")
+    assert unseen(files, "./tool")[0][:2] == ("tool", "binary")
+
+
+@pytest.mark.parametrize("path", ["plot.R", "a.jl", "x.js", "M.java", "q.scala"])
+def test_other_languages_are_taken_and_named(path: str) -> None:
+    files = {path: ""}
+    assert found(files, f"prog {path}") == {path}
+    assert unseen(files, f"prog {path}")[0][:2] == (path, "other language")
+    assert unseen(files, declared=[path])[0][:2] == (path, "other language")
+
+
+def test_data_in_the_repository_is_taken_and_not_named() -> None:
+    files = {"run.py": "", "query.sql": "", "names.csv": "", "x.png": b"\0"}
+    assert found(files, "python run.py query.sql names.csv x.png") == {*files}
+    assert not unseen(files, "python run.py query.sql names.csv x.png")
+
+
+def test_a_submodule_that_is_searched_is_taken() -> None:
+    files = {"run.py": "", "lib": Submodule("0" * 40)}
+    assert "lib" in found(files, "PYTHONPATH=lib python run.py")
+
+
+MAKE = """
+PY ?= python
+SRC := src
+all: features
+features: $(SRC)/featurize.py data.csv
+\t@$(PY) $(SRC)/featurize.py \\
+\t  --x
+train: features
+\t-cd sub && $(PY) train.py
+%.csv: %.py
+\tpython $<
+include more.mk
+other:; python other.py
+"""
+
+
+def test_a_makefiles_targets_are_followed() -> None:
+    files = {
+        "Makefile": MAKE,
+        "src/featurize.py": "import a",
+        "src/a.py": "",
+        "sub/train.py": "",
+        "other.py": "",
+        "data.csv": "",
+    }
+    rest = {"src/featurize.py", "src/a.py", "data.csv", "Makefile"}
+    assert found(files, "make") == rest
+    assert found(files, "make -j 4 train X=1") == {*rest, "sub/train.py"}
+    assert found(files, "make other") == {"Makefile", "other.py"}
+    assert follow(files, "make train").why("sub/train.py").startswith("sub/train.py ← Makefile:9")
+    assert ("Makefile:12", "command", "include more.mk") in unseen(files, "make")
+    assert ("Makefile", "command", "gone") in unseen(files, "make gone")
+
+
+def test_a_makefile_in_another_folder_runs_there() -> None:
+    files = {"sub/Makefile": "go:\n\tpython run.py", "sub/run.py": "", "run.py": ""}
+    assert found(files, "make -C sub go") == {"sub/Makefile", "sub/run.py"}
+
+
+def test_a_command_that_the_project_installs_is_followed() -> None:
+    files = {
+        "pyproject.toml": '[project.scripts]\nchurn-train = "churn.cli:main"',
+        "src/churn/__init__.py": "",
+        "src/churn/cli.py": "",
+    }
+    assert found(files, "churn-train --top 1") == {"src/churn/__init__.py", "src/churn/cli.py"}
+    assert found(files, "uv run churn-train") == {"src/churn/__init__.py", "src/churn/cli.py"}
+
+
+def test_the_classes_of_a_hydra_configuration_are_followed() -> None:
+    config = "model:\n  _target_: models.net.Net\n  x:\n    - _target_: 'models.opt.Adam'\n"
+    files = {"run.py": "", "c.yaml": config, "models/net.py": "", "models/opt.py": ""}
+    code = follow(files, "python run.py --config c.yaml")
+    assert set(code.files) == {*files}
+
+
+def test_a_script_that_names_too_much_is_cut_and_named() -> None:
+    files = {"run.sh": "python run.py\n" * 30_000, "run.py": ""}
+    kinds = {kind for _, kind, _ in unseen(files, "bash run.sh")}
+    assert "too large" in kinds
+
+
+def test_what_is_read_of_a_repository_is_only_what_runs() -> None:
+    repository = Repository({"run.py": "import a", "a.py": "", "b.py": "", "data.csv": "x"})
+    CodeGraph(repository).follow(StageToFollow(("python run.py data.csv",)))
+    assert sorted(set(repository.read)) == ["a.py", "run.py"]
