@@ -89,6 +89,13 @@ class DvcProject:
             found.update((item.path, item) for item in self._recorded(path))
         return found
 
+    @cached_property
+    def made(self) -> frozenset[str]:
+        """Every path that DVC tracks; what its lock records of them is not needed, nor read."""
+        outs = [out for stage in self.stages for out in stage.outs]
+        pointers = [p for p in self.files if posixpath.basename(p) not in ("dvc.yaml", "dvc.lock")]
+        return frozenset([*outs, *(item.path for p in pointers for item in self._recorded(p))])
+
     def covering(self, path: str) -> Tracked | None:
         """What DVC tracks at a path, or the tracked folder that the path lies in."""
         while path:

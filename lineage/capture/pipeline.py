@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from lineage.capture.code_graph.facts_cache import FactsCache
+from lineage.capture.code_graph.graph import CodeGraph
+from lineage.capture.code_graph.python.notebook import notebook_digest
+from lineage.capture.code_graph.source_files import SourceFiles
+from lineage.capture.code_graph.tracked import Kind
+from lineage.capture.code_graph.values import StageCode, StageToFollow
 from lineage.capture.dvc import DvcProject, DvcStage, is_outside
 from lineage.capture.source import WorkingTree, is_dvc_file
 from lineage.errors import CaptureError
 from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from lineage.capture.source import Source
     from lineage.identity.digest import Digest
@@ -25,16 +31,18 @@ class CapturedPipeline:
     """A pipeline version as captured.
 
     ``loose`` holds the inputs that neither git nor DVC versions, ``named`` every file whose content
-    the manifest holds; both relative to the top of the repository.
+    the manifest holds; both relative to the top of the repository. ``code`` tells for each stage
+    how its files came in and what could not be followed; it is empty where imports stay out.
     """
 
     version: PipelineVersion
     loose: tuple[str, ...]
     named: tuple[str, ...]
+    code: Mapping[str, StageCode] = field(default_factory=dict)
 
 
 def capture_pipeline(
-    project: DvcProject, stages: list[str] | None, files: list[str]
+    project: DvcProject, stages: list[str] | None, files: list[str], *, imports: bool = True
 ) -> CapturedPipeline | None:
     """Capture a pipeline.
 
@@ -42,6 +50,7 @@ def capture_pipeline(
         project: where to read.
         stages: names of the stages that production runs too; None for all.
         files: further files (globs, relative to the project's folder) that define the pipeline.
+        imports: follow what a stage runs; else its declared dependencies are its code.
 
     Returns:
         None where there are neither stages nor files.
@@ -50,9 +59,10 @@ def capture_pipeline(
         CaptureError: a stage, a file or a parameter is missing, or a DVC file cannot be read.
     """
     source, folder = project.source, project.folder
-    reader = _StageReader(project)
     chosen = dict(_choose(project, folder, stages))
-    captured = {name: reader.read(stage) for name, stage in chosen.items()}
+    with FactsCache.default() as cache:
+        reader = _StageReader(project, cache, imports=imports)
+        captured = {name: reader.read(name, stage) for name, stage in chosen.items()}
     listed = {path: source.code_digest(path) for path in _expand(source, folder, files)}
     if not captured and not listed:
         return None
@@ -61,28 +71,33 @@ def capture_pipeline(
         PipelineVersion(manifest),
         tuple(sorted(reader.loose)),
         tuple(sorted({*reader.code, *listed})),
+        reader.followed,
     )
 
 
 class _StageReader:
     """Turns DVC's stages into manifest stages, and keeps what it met on the way."""
 
-    def __init__(self, project: DvcProject) -> None:
+    def __init__(self, project: DvcProject, cache: FactsCache, *, imports: bool) -> None:
         self._project = project
         self._source = project.source
+        self._graph = CodeGraph(SourceFiles(project.source), project.made, cache)
+        self._imports = imports
         self.code: dict[str, Digest] = {}
         self.loose: set[str] = set()
+        self.followed: dict[str, StageCode] = {}
 
-    def read(self, stage: DvcStage) -> Stage:
+    def read(self, name: str, stage: DvcStage) -> Stage:
         folder = self._project.folder
-        code: dict[str, Digest] = {}
-        inputs: set[str] = set()
-        for dep in stage.deps:
-            for path, is_code in self._classify(stage, dep):
-                if is_code:
-                    code[_relative(path, folder)] = self._digest(path)
-                else:
-                    inputs.add(_relative(path, folder))
+        classified = [found for dep in stage.deps for found in self._classify(stage, dep)]
+        declared = [path for path, is_code in classified if is_code]
+        read = [path for path, is_code in classified if not is_code]
+        if self._imports:
+            self.followed[name] = self._follow(stage, declared, read)
+            files = [path for path in self.followed[name].files if self._is_there(path)]
+            declared += [path for path in files if path not in read]
+        code = {_relative(path, folder): self._digest(path) for path in declared}
+        inputs = {_relative(path, folder) for path in read}
         params = {
             _relative(file, folder): self._project.parameters(file, names)
             for file, names in stage.params.items()
@@ -90,8 +105,28 @@ class _StageReader:
         outputs = tuple(sorted({_relative(out, folder) for out in stage.outs}))
         return Stage(stage.cmd, code, params, tuple(sorted(inputs)), outputs)
 
+    def _follow(self, stage: DvcStage, declared: list[str], inputs: list[str]) -> StageCode:
+        """What the stage runs."""
+        return self._graph.follow(
+            StageToFollow(
+                stage.cmd,
+                "" if is_outside(stage.wdir) else stage.wdir,
+                tuple(declared),
+                tuple(inputs),
+                tuple(stage.params),
+                self._project.folder,
+            )
+        )
+
+    def _is_there(self, path: str) -> bool:
+        """Whether a file that is followed has bytes; one that is gone is named as unseen."""
+        return self._source.is_file(path) or self._source.submodule_of(path) == path
+
     def _classify(self, stage: DvcStage, dep: str) -> Iterator[tuple[str, bool]]:
         """The files behind a dependency: (path, whether it is code)."""
+        lies = self._graph.tracked.find(dep)
+        if lies is not None and lies.kind in (Kind.FILE, Kind.FOLDER) and lies.path:
+            dep = lies.path  # behind a link, where git tracks it
         if is_outside(dep) or self._project.covering(dep) is not None:
             yield dep, False
         elif (submodule := self._source.submodule_of(dep)) is not None:
@@ -128,7 +163,9 @@ class _StageReader:
 
     def _digest(self, path: str) -> Digest:
         if path not in self.code:
-            self.code[path] = self._source.code_digest(path)
+            notebook = self._graph.content(path) if path.endswith(".ipynb") else None
+            digest = notebook_digest(notebook) if notebook is not None else None
+            self.code[path] = digest or self._source.code_digest(path)
         return self.code[path]
 
 

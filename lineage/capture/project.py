@@ -251,8 +251,9 @@ class Project:
         from lineage.capture.pipeline import capture_pipeline
 
         table = config.pipelines().get(name)
-        stages, files = (table.stages, table.files) if table else (None, [])
-        return capture_pipeline(dvc, stages, files)
+        if table is None:
+            return capture_pipeline(dvc, None, [])
+        return capture_pipeline(dvc, table.stages, table.files, imports=table.imports)
 
     def cache(self) -> AbstractContextManager[StatCache | None]:
         """The digest cache, where ``lineage init`` made its folder."""

@@ -48,6 +48,7 @@ class PipelineTable(_Table):
 
     name: Annotated[str, AfterValidator(_pipeline_name)] | None = None
     stages: list[str] | None = None
+    imports: bool = True
     files: list[Annotated[str, AfterValidator(_path)]] = Field(default_factory=list)
 
 
@@ -93,7 +94,7 @@ class Config(_Table):
             name = self.pipeline_of(model)
             own = table.pipeline
             first = found.setdefault(name, own)
-            if (first.stages, first.files) != (own.stages, own.files):
+            if (first.stages, first.files, first.imports) != (own.stages, own.files, own.imports):
                 raise UsageError(
                     f"Two models describe pipeline {name!r} differently.",
                     remedy="Give them the same stages and files, or pipelines of different names.",

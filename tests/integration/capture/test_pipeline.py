@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from lineage.capture.dvc import DvcProject
+from lineage.capture.pipeline import capture_pipeline
 from lineage.capture.project import Project
 from lineage.capture.version import VersionCapture
 from lineage.contract.captured import CaptureRequest
@@ -366,3 +370,88 @@ def test_a_pattern_that_matches_nothing_is_a_clear_error(repository):
     repository.write({"lineage.toml": '[models.churn.pipeline]\nfiles = ["../../etc/passwd"]'})
     with pytest.raises(CaptureError, match="outside the repository"):
         _manifest(repository)
+
+
+IMPORTING = {
+    "dvc.yaml": "stages:\n  a:\n    cmd: python src/run.py\n    deps: [src/run.py]\n    outs: [made.py]\n",
+    "src/run.py": "from common import scaling\n",
+    "src/common/__init__.py": "",
+    "src/common/scaling.py": "FACTOR = 1\nexec(text)\n",
+}
+
+
+def _captured(workspace, revision=None):
+    return Project.find(workspace.path).capture_pipeline("churn", revision).version.manifest
+
+
+def test_a_change_of_an_imported_helper_is_a_change_of_the_pipeline(repository):
+    repository.write({**IMPORTING, "lineage.toml": "[models.churn]\n"})
+    repository.commit()
+    before = _captured(repository)
+    assert set(before.stages["a"].code) == {path for path in IMPORTING if path.startswith("src")}
+    repository.write({"src/common/scaling.py": "FACTOR = 2\n"})
+    after = _captured(repository)
+    assert [change.name for change in differences(before, after)] == ["src/common/scaling.py"]
+    assert _captured(repository, "HEAD") == before
+
+
+def test_imports_can_stay_out(repository):
+    off = "[models.churn.pipeline]\nimports = false\n"
+    repository.write({**IMPORTING, "lineage.toml": off})
+    repository.commit()
+    assert set(_captured(repository).stages["a"].code) == {"src/run.py"}
+
+
+def test_what_could_not_be_followed_is_told(repository):
+    repository.write(IMPORTING)
+    repository.commit()
+    source = Project.find(repository.path).source()
+    captured = capture_pipeline(DvcProject(source, ""), None, [])
+    code = captured.code["a"]
+    assert code.why("src/common/scaling.py") == ("src/common/scaling.py ← src/run.py:1 ← declared")
+    assert [one.to_json() for one in code.unseen] == [
+        {"where": "src/common/scaling.py:2", "what": "exec or eval", "text": "exec(text)"}
+    ]
+
+
+def test_an_untracked_module_that_is_imported_makes_the_tree_dirty(repository):
+    repository.write(
+        {**IMPORTING, "src/run.py": "import fresh\n", "lineage.toml": "[models.churn]\n"}
+    )
+    repository.commit()
+    assert not Project.find(repository.path).capture_pipeline("churn").dirty
+    repository.write({"src/fresh.py": ""})
+    captured = Project.find(repository.path).capture_pipeline("churn")
+    assert "src/fresh.py" in captured.version.manifest.stages["a"].code
+    assert captured.dirty
+
+
+def test_an_imported_module_that_was_deleted_is_named_not_an_error(repository):
+    repository.write(IMPORTING)
+    repository.commit()
+    (repository.path / "src/common/scaling.py").unlink()
+    captured = capture_pipeline(DvcProject(Project.find(repository.path).source(), ""), None, [])
+    assert "src/common/scaling.py" not in captured.version.manifest.stages["a"].code
+    assert [one.kind for one in captured.code["a"].unseen] == ["missing"]
+
+
+def test_code_behind_a_link_is_code(repository):
+    repository.write({path.replace("src/", "shared/"): text for path, text in IMPORTING.items()})
+    (repository.path / "src").symlink_to("shared")
+    repository.commit()
+    stage = _captured(repository).stages["a"]
+    assert "shared/common/scaling.py" in stage.code
+    assert stage.inputs == ()
+    assert _captured(repository, "HEAD") == _captured(repository)
+
+
+def test_running_a_notebook_again_changes_nothing(repository):
+    cell = {"cell_type": "code", "source": "x = 1", "outputs": [], "execution_count": None}
+    stage = "stages:\n  a:\n    cmd: papermill n.ipynb out.ipynb\n    deps: [n.ipynb]\n"
+    repository.write({"dvc.yaml": stage, "n.ipynb": json.dumps({"cells": [cell]})})
+    repository.commit()
+    before = _captured(repository)
+    repository.write({"n.ipynb": json.dumps({"cells": [{**cell, "execution_count": 3}]})})
+    assert _captured(repository) == before
+    repository.write({"n.ipynb": json.dumps({"cells": [{**cell, "source": "x = 2"}]})})
+    assert _captured(repository) != before
