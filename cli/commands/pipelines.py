@@ -34,8 +34,19 @@ Name = Annotated[
 
 
 @pipeline.command()
-def capture(name: Name = None, rev: Revision = None, as_json: Json = False) -> None:
-    """Capture the pipeline as it is here, or at a revision; record nothing."""
+def capture(
+    name: Name = None,
+    rev: Revision = None,
+    why: Annotated[
+        bool, typer.Option("--why", help="Show for each code file how it came in.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Capture the pipeline as it is here, or at a revision; record nothing.
+
+    The code of a stage is what it runs: declared files, those that its command names, and what
+    they import. What cannot be followed is listed as unseen.
+    """
     from lineage.capture.project import opened
 
     with opened() as project:
@@ -48,8 +59,19 @@ def capture(name: Name = None, rev: Revision = None, as_json: Json = False) -> N
         "commit": captured.commit,
         "dirty": captured.dirty,
         "manifest": manifest.to_json() if manifest else None,
+        "why": captured.why,
+        "unseen": list(captured.unseen),
     }
     _show(document, as_json)
+    if as_json:
+        return
+    for stage, reasons in captured.why.items() if why else ():
+        for reason in reasons.values():
+            output.say(f"  why     {stage}: {reason}")
+    for thing in captured.unseen:
+        output.say(
+            f"  unseen  {thing['stage']}: {thing['where']}  {thing['what']}: {thing['text']}"
+        )
 
 
 @pipeline.command()

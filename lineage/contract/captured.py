@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lineage.identity.components import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lineage.identity.components import Components
     from lineage.identity.digest import Digest
     from lineage.identity.pipeline import PipelineVersion
@@ -18,13 +20,17 @@ if TYPE_CHECKING:
 class CapturedPipelineVersion:
     """A named pipeline's version as captured, and the commit it was captured at.
 
-    ``dirty`` tells whether the working tree had changes then.
+    ``dirty`` tells whether the working tree had changes then. ``why`` says for each stage how its
+    code files came in, ``unseen`` is JSON of what runs and could not be followed; the registry
+    keeps neither.
     """
 
     name: str
     version: PipelineVersion
     commit: str | None = None
     dirty: bool = False
+    why: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    unseen: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

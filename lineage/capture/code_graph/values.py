@@ -110,6 +110,11 @@ class StageCode:
         declared = last is not None and self.files.get(last) is None
         return " ← ".join([path, *map(str, way), *(["declared"] if declared else [])])
 
+    @property
+    def reasons(self) -> dict[str, str]:
+        """:meth:`why` for each file, by its path."""
+        return {path: self.why(path) for path in sorted(self.files)}
+
     def _way(self, path: str) -> Iterator[Place]:
         passed: set[str] = set()
         place = self.files.get(path)
