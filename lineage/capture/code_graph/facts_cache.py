@@ -24,7 +24,7 @@ from lineage.capture.code_graph.facts import Facts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-READING: Final = 1
+READING: Final = 2
 """The version of how sources are read: raise it with every change of what facts hold."""
 
 MOST_ENTRIES: Final = 200_000

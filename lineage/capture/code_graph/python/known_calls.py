@@ -55,12 +55,6 @@ COMMANDS: Final = frozenset(
     }
 )
 BLIND: Final = {
-    **{
-        f"{module}.{name}": UnseenKind.UNPICKLED
-        for module in ("pickle", "cPickle", "dill", "cloudpickle", "joblib", "torch")
-        for name in ("load", "loads", "Unpickler")
-    },
-    "pandas.read_pickle": UnseenKind.UNPICKLED,
     "torch.hub.load": UnseenKind.COMPUTED_IMPORT,
     "lazy_loader.attach_stub": UnseenKind.COMPUTED_IMPORT,
     "importlib.util.spec_from_loader": UnseenKind.COMPUTED_IMPORT,
