@@ -49,6 +49,7 @@ class ManifestBody(Body):
 
     stages: dict[str, StageBody]
     files: dict[str, Digest]
+    code: Literal["declared", "followed"] | None = None
 
 
 class PipelineBody(Body):

@@ -15,7 +15,7 @@ from lineage.capture.code_graph.values import StageCode, StageToFollow
 from lineage.capture.dvc import DvcProject, DvcStage, is_outside
 from lineage.capture.source import WorkingTree, is_dvc_file
 from lineage.errors import CaptureError
-from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
+from lineage.identity.pipeline import Manifest, PipelineVersion, Scope, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -32,13 +32,32 @@ class CapturedPipeline:
 
     ``loose`` holds the inputs that neither git nor DVC versions, ``named`` every file whose content
     the manifest holds; both relative to the top of the repository. ``code`` tells for each stage
-    how its files came in and what could not be followed; it is empty where imports stay out.
+    how its files came in and what could not be followed, its paths relative to the project's
+    folder; it is empty where imports stay out.
     """
 
     version: PipelineVersion
     loose: tuple[str, ...]
     named: tuple[str, ...]
     code: Mapping[str, StageCode] = field(default_factory=dict)
+
+    @property
+    def why(self) -> dict[str, dict[str, str]]:
+        """For each stage how each of its code files came in, in words."""
+        stages = self.version.manifest.stages if self.version.manifest is not None else {}
+        return {
+            name: {path: code.why(path) for path in sorted(stages[name].code)}
+            for name, code in self.code.items()
+        }
+
+    @property
+    def unseen(self) -> tuple[dict[str, str], ...]:
+        """JSON of what runs and could not be followed."""
+        return tuple(
+            {"stage": name, **thing.to_json()}
+            for name, code in self.code.items()
+            for thing in code.unseen
+        )
 
 
 def capture_pipeline(
@@ -66,12 +85,13 @@ def capture_pipeline(
     listed = {path: source.code_digest(path) for path in _expand(source, folder, files)}
     if not captured and not listed:
         return None
-    manifest = Manifest(captured, {_relative(path, folder): d for path, d in listed.items()})
+    named = {_relative(path, folder): digest for path, digest in listed.items()}
+    manifest = Manifest(captured, named, reader.scope if captured else None)
     return CapturedPipeline(
         PipelineVersion(manifest),
         tuple(sorted(reader.loose)),
         tuple(sorted({*reader.code, *listed})),
-        reader.followed,
+        {name: code.seen_from(folder) for name, code in reader.followed.items()},
     )
 
 
@@ -86,6 +106,14 @@ class _StageReader:
         self.code: dict[str, Digest] = {}
         self.loose: set[str] = set()
         self.followed: dict[str, StageCode] = {}
+        self._beyond_declared = False
+
+    @property
+    def scope(self) -> Scope | None:
+        """Which code the stages hold that were read."""
+        if not self._imports:
+            return Scope.DECLARED
+        return Scope.FOLLOWED if self._beyond_declared else None
 
     def read(self, name: str, stage: DvcStage) -> Stage:
         folder = self._project.folder
@@ -95,7 +123,9 @@ class _StageReader:
         if self._imports:
             self.followed[name] = self._follow(stage, declared, read)
             files = [path for path in self.followed[name].files if self._is_there(path)]
-            declared += [path for path in files if path not in read]
+            further = [path for path in files if path not in read and path not in declared]
+            self._beyond_declared = self._beyond_declared or bool(further)
+            declared += further
         code = {_relative(path, folder): self._digest(path) for path in declared}
         inputs = {_relative(path, folder) for path in read}
         params = {

@@ -145,13 +145,9 @@ class Project:
                 f"[models.{name}.pipeline] in lineage.toml.",
             )
         commit, dirty = self._provenance(source, captured)
-        why = {stage: code.reasons for stage, code in captured.code.items()}
-        unseen = tuple(
-            {"stage": stage, **thing.to_json()}
-            for stage, code in captured.code.items()
-            for thing in code.unseen
+        return CapturedPipelineVersion(
+            name, captured.version, commit, dirty, captured.why, captured.unseen
         )
-        return CapturedPipelineVersion(name, captured.version, commit, dirty, why, unseen)
 
     def pipeline_name(self, name: str | None, config: Config | None = None) -> str:
         """The pipeline that a person means: the named one, or the only one there is.

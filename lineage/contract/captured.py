@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lineage.identity.components import Kind
 
@@ -31,6 +31,23 @@ class CapturedPipelineVersion:
     dirty: bool = False
     why: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     unseen: tuple[Mapping[str, str], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON of `pipeline capture`."""
+        manifest = self.version.manifest
+        return {
+            "name": self.name,
+            "digest": self.version.xxh3,
+            "blake3": self.version.blake3,
+            "commit": self.commit,
+            "dirty": self.dirty,
+            "manifest": manifest.to_json() if manifest else None,
+        } | self.reasons()
+
+    def reasons(self) -> dict[str, Any]:
+        """``why`` and ``unseen``, which `pipeline show --why` adds to a recorded version."""
+        why = {stage: dict(reasons) for stage, reasons in self.why.items()}
+        return {"why": why, "unseen": [dict(thing) for thing in self.unseen]}
 
 
 @dataclass(frozen=True)

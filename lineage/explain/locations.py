@@ -39,6 +39,8 @@ class Places:
             file, _, key = change.name.rpartition(":")
             file = file or "params.yaml"
             return self._place(file, self._key_line(file, key.split(".")))
+        if change.kind is ChangeKind.CODE:
+            return self._place(self._project.file.name, None)
         file, _, stage = (change.stage or change.name).rpartition(":")
         file = file or "dvc.yaml"
         line = self._key_line(file, ["stages", stage.partition("@")[0]])
@@ -63,8 +65,8 @@ class Places:
         Where lines were only taken away, the one before them.
         """
         text = self._text(path)
-        if diff is None or text is None:
-            return None
+        if diff is None or text is None or path.endswith(".ipynb"):
+            return None  # lines of a notebook's diff are those of its code cells
         line, removed = 0, False
         for entry in diff.lines[2:]:
             hunk = _HUNK.match(entry)

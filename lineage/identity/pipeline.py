@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,15 @@ from lineage.identity.digest import Digest, blake3_of, canonical_bytes, hash_obj
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+class Scope(StrEnum):
+    """Which code a manifest holds, where that is not clear by itself."""
+
+    DECLARED = "declared"
+    """Declared dependencies alone: ``imports = false``."""
+    FOLLOWED = "followed"
+    """Besides declared dependencies, files that were found by following what the stages run."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +60,22 @@ class Stage:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The canonical description of what prepares a model's inputs."""
+    """The canonical description of what prepares a model's inputs.
+
+    ``code`` is None where nothing but declared dependencies was found to run, and in manifests from
+    before what runs was followed: they hold declared dependencies alone.
+    """
 
     stages: Mapping[str, Stage] = field(default_factory=dict)
     files: Mapping[str, Digest] = field(default_factory=dict)
+    code: Scope | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The manifest (docs/reference/digests.md): the value whose canonical bytes are hashed."""
         return {
             "stages": {name: stage.to_json() for name, stage in sorted(self.stages.items())},
             "files": {path: str(digest) for path, digest in sorted(self.files.items())},
-        }
+        } | ({"code": self.code.value} if self.code is not None else {})
 
     @classmethod
     def from_json(cls, manifest: Mapping[str, Any]) -> Manifest:
@@ -73,8 +88,9 @@ class Manifest:
             return cls(
                 {name: Stage.from_json(stage) for name, stage in manifest["stages"].items()},
                 {path: Digest(digest) for path, digest in manifest["files"].items()},
+                Scope(manifest["code"]) if manifest.get("code") is not None else None,
             )
-        except (KeyError, TypeError, AttributeError):
+        except (KeyError, TypeError, AttributeError, ValueError):
             raise UsageError(
                 "This is not a pipeline manifest.", remedy="See docs/reference/digests.md."
             ) from None

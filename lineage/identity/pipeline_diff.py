@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.identity.digest import Digest, canonical_bytes
+from lineage.identity.pipeline import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,6 +24,8 @@ class ChangeKind(StrEnum):
     FILE = "file"
     INPUT = "input"
     OUTPUT = "output"
+    CODE = "code"
+    """Which code the two manifests hold: what stages declare, or what they run."""
 
 
 _ALIKE: Final = 0.5
@@ -34,7 +37,7 @@ ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "absent"})()
 
 @dataclass(frozen=True)
 class Change:
-    """One difference; ``stage`` is None for the pipeline's own files."""
+    """One difference; ``stage`` is None for what is the whole pipeline's."""
 
     stage: str | None
     kind: ChangeKind
@@ -93,6 +96,9 @@ def short_value(value: object, limit: int = 60) -> str:
 
 
 def _differences(validated: dict[str, Any], deployed: dict[str, Any]) -> Iterator[Change]:
+    scopes = [side.get("code", ABSENT) for side in (validated, deployed)]
+    if scopes[0] != scopes[1]:
+        yield Change(None, ChangeKind.CODE, "code", *scopes)
     renamed = _renamed(validated["stages"], deployed["stages"])
     for was, now in renamed.items():
         yield Change(now, ChangeKind.STAGE, now, was, now)
@@ -188,12 +194,27 @@ def _file_sentence(change: Change) -> str:
     return f"{change.name} changed ({old} → {new})"
 
 
+def _code_sentence(change: Change) -> str:
+    for side, scope in (("validated", change.validated), ("deployed", change.deployed)):
+        if scope == Scope.DECLARED:
+            return (
+                f"the {side} version was captured without imports (imports = false): what its "
+                "stages run besides their declared dependencies is not in it"
+            )
+    side = "validated" if change.validated is ABSENT else "deployed"
+    return (
+        f"the {side} version holds declared dependencies alone: it was captured without imports, "
+        "or its stages ran nothing else"
+    )
+
+
 _SENTENCES: dict[ChangeKind, Callable[[Change], str]] = {
     ChangeKind.COMMAND: lambda _: "command changed",
     ChangeKind.PARAMETER: _parameter_sentence,
     ChangeKind.FILE: _file_sentence,
     ChangeKind.INPUT: lambda change: f"input {change.name} {change._verb}",
     ChangeKind.OUTPUT: lambda change: f"output {change.name} {change._verb}",
+    ChangeKind.CODE: _code_sentence,
 }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import posixpath
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +21,6 @@ class UnseenKind(StrEnum):
     CODE_FROM_TEXT = "exec or eval"
     SEARCH_PATH = "sys.path entry"
     COMMAND = "command"
-    UNPICKLED = "unpickled object"
     OTHER_LANGUAGE = "other language"
     BINARY = "binary"
     UNREADABLE = "unreadable"
@@ -110,10 +110,25 @@ class StageCode:
         declared = last is not None and self.files.get(last) is None
         return " ← ".join([path, *map(str, way), *(["declared"] if declared else [])])
 
-    @property
-    def reasons(self) -> dict[str, str]:
-        """:meth:`why` for each file, by its path."""
-        return {path: self.why(path) for path in sorted(self.files)}
+    def seen_from(self, folder: str) -> StageCode:
+        """The same with paths relative to a folder, as a manifest has them.
+
+        >>> code = StageCode({"one/a.py": None, "lib/b.py": Place("one/a.py", 3)}).seen_from("one")
+        >>> code.why("../lib/b.py")
+        '../lib/b.py ← a.py:3 ← declared'
+        """
+        if not folder:
+            return self
+
+        def at(place: Place) -> Place:
+            path = place.path and posixpath.relpath(place.path, folder)
+            return replace(place, path=path)
+
+        files = {
+            posixpath.relpath(path, folder): place and at(place)
+            for path, place in self.files.items()
+        }
+        return StageCode(files, tuple(replace(one, place=at(one.place)) for one in self.unseen))
 
     def _way(self, path: str) -> Iterator[Place]:
         passed: set[str] = set()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lineage.acts import act
 from lineage.guard.decision import Check, Status
 from lineage.guard.facts import Basis, Facts, Transition, Verdict
+from lineage.identity.pipeline import Scope
 from lineage.identity.pipeline_diff import changes_between
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def pipeline_match(facts: Facts) -> Check:
         return Check(
             code,
             Status.PASS,
-            f"the deployed pipeline is the one {facts.ref} was validated with",
+            f"the deployed pipeline is the one {facts.ref} was validated with"
+            f"{_without_imports(facts.deployed)}",
             details={"digest": facts.deployed.xxh3},
         )
     nearest, changes = _nearest(facts)
@@ -103,6 +105,13 @@ def pipeline_match(facts: Facts) -> Check:
             "explanation": [str(change) for change in changes],
         },
     )
+
+
+def _without_imports(pipeline: PipelineVersion) -> str:
+    """What is to be known of a pipeline that holds declared dependencies alone by choice."""
+    if pipeline.manifest is None or pipeline.manifest.code is not Scope.DECLARED:
+        return ""
+    return " (captured with imports = false: declared dependencies alone are compared)"
 
 
 def _details(verdict: Verdict) -> dict[str, Any]:

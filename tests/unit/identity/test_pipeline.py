@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lineage.errors import UsageError
 from lineage.identity.digest import Digest, blake3_of
-from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
+from lineage.identity.pipeline import Manifest, PipelineVersion, Scope, Stage
 from lineage.identity.pipeline_diff import Change, ChangeKind, differences
 from tests.conftest import pipeline
 
@@ -33,6 +33,7 @@ manifests = st.builds(
     Manifest,
     stages=st.dictionaries(st.sampled_from(["prepare", "train"]), stages, max_size=2),
     files=st.dictionaries(paths, digests, max_size=2),
+    code=st.none() | st.sampled_from(Scope),
 )
 
 OLD = Stage(
