@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lineage.errors import UsageError
 from lineage.workflows.actor import actor
 
 from .. import output
@@ -21,6 +22,9 @@ from ..options import (
     waivers,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 pipeline = typer.Typer(
     help="What prepares the inputs: capture, compare, deploy.", no_args_is_help=True
 )
@@ -33,45 +37,28 @@ Name = Annotated[
 ]
 
 
+Why = Annotated[
+    bool,
+    typer.Option(
+        "--why", help="Show how each code file came in, and where each unseen thing stands."
+    ),
+]
+
+
 @pipeline.command()
 def capture(
-    name: Name = None,
-    rev: Revision = None,
-    why: Annotated[
-        bool, typer.Option("--why", help="Show for each code file how it came in.")
-    ] = False,
-    as_json: Json = False,
+    name: Name = None, rev: Revision = None, why: Why = False, as_json: Json = False
 ) -> None:
     """Capture the pipeline as it is here, or at a revision; record nothing.
 
     The code of a stage is what it runs: declared files, those that its command names, and what
-    they import. What cannot be followed is listed as unseen.
+    they import. What cannot be followed is unseen.
     """
     from lineage.capture.project import opened
 
     with opened() as project:
         captured = project.capture_pipeline(project.pipeline_name(name), rev)
-    manifest = captured.version.manifest
-    document = {
-        "name": captured.name,
-        "digest": captured.version.xxh3,
-        "blake3": captured.version.blake3,
-        "commit": captured.commit,
-        "dirty": captured.dirty,
-        "manifest": manifest.to_json() if manifest else None,
-        "why": captured.why,
-        "unseen": list(captured.unseen),
-    }
-    _show(document, as_json)
-    if as_json:
-        return
-    for stage, reasons in captured.why.items() if why else ():
-        for reason in reasons.values():
-            output.say(f"  why     {stage}: {reason}")
-    for thing in captured.unseen:
-        output.say(
-            f"  unseen  {thing['stage']}: {thing['where']}  {thing['what']}: {thing['text']}"
-        )
+    _show(captured.to_json(), as_json, why=why)
 
 
 @pipeline.command()
@@ -79,24 +66,40 @@ def show(
     which: Annotated[
         str,
         typer.Argument(
-            metavar="NAME|NAME@DIGEST|DIGEST|REF",
-            help="A pipeline's versions, one recorded version, or a model version's.",
+            metavar="[NAME|NAME@DIGEST|DIGEST|REF]",
+            help="A pipeline's versions, one recorded version, or a model version's; "
+            "default: the only pipeline as it is here.",
             show_default=False,
         ),
-    ],
+    ] = ".",
+    why: Why = False,
     as_json: Json = False,
 ) -> None:
-    """Show a recorded pipeline version, or list a pipeline's versions."""
+    """Show a recorded pipeline version, or list a pipeline's versions.
+
+    The registry keeps what a version holds; why it does is read anew from the commit that it was
+    captured at, or from the working tree where that is the same version.
+    """
+    if which == ".":
+        capture(None, None, why, as_json)
+        return
     with project_and_registry() as (project, found):
         if "@" not in which and ":" not in which:
             rows = found.pipeline_versions(which)
         else:
             from lineage.explain.compare import recorded
+            from lineage.explain.reasons import with_reasons
 
             rows = []
             one = recorded(project, found, which)
+            reasons = with_reasons(project, one).reasons() if why else {}
     if not rows:
-        _show(one.to_json(), as_json)
+        _show(one.to_json() | reasons, as_json, why=why)
+    elif why:
+        raise UsageError(
+            f"--why is of one version, and {which} is a pipeline with {len(rows)}.",
+            remedy="Name one by its digest, or a model version (churn@7).",
+        )
     elif as_json:
         output.emit([row.to_json() for row in rows])
     else:
@@ -188,14 +191,14 @@ def deploy(
         output.note("note: it was captured from a tree with uncommitted changes.")
 
 
-def _show(document: dict[str, Any], as_json: bool) -> None:
+def _show(document: dict[str, Any], as_json: bool, *, why: bool = False) -> None:
     if as_json:
         output.emit(document)
     else:
-        _describe(document)
+        _describe(document, document.get("why", {}) if why else {})
 
 
-def _describe(document: dict[str, Any]) -> None:
+def _describe(document: dict[str, Any], why: Mapping[str, Mapping[str, str]]) -> None:
     output.say(f"{document['name']}  {document['digest']}")
     dirty = " with uncommitted changes" if document["dirty"] else ""
     if document["commit"]:
@@ -205,14 +208,21 @@ def _describe(document: dict[str, Any]) -> None:
         output.say("  stated by its digest; its manifest is not recorded")
         return
     for name, stage in manifest["stages"].items():
-        output.say(f"  stage   {name}: {' && '.join(stage['cmd'])}")
-        for path, content in stage["code"].items():
-            output.say(f"            code    {path}  {output.short(content)}")
-        for file, values in stage["params"].items():
-            for key, value in values.items():
-                output.say(f"            param   {file}:{key} = {value}")
-        for word in ("inputs", "outputs"):
-            for path in stage[word]:
-                output.say(f"            {word[:-1].ljust(6)}  {path}")
+        _describe_stage(name, stage, why.get(name, {}))
     for path, content in manifest["files"].items():
         output.say(f"  file    {path}  {output.short(content)}")
+    for thing in document.get("unseen", ()):
+        said = f"{thing['stage']}: {thing['where']}  {thing['what']}: {thing['text']}"
+        output.say(f"  unseen  {said}")
+
+
+def _describe_stage(name: str, stage: Mapping[str, Any], why: Mapping[str, str]) -> None:
+    output.say(f"  stage   {name}: {' && '.join(stage['cmd'])}")
+    for path, content in stage["code"].items():
+        output.say(f"            code    {why.get(path, path)}  {output.short(content)}")
+    for file, values in stage["params"].items():
+        for key, value in values.items():
+            output.say(f"            param   {file}:{key} = {value}")
+    for word in ("inputs", "outputs"):
+        for path in stage[word]:
+            output.say(f"            {word[:-1].ljust(6)}  {path}")

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
+
+from lineage.capture.project import Project
+from lineage.capture.version import VersionCapture
+from lineage.connection import connect
+from lineage.contract.captured import CapturedPipelineVersion, CaptureRequest
+from lineage.identity.components import Kind
+from lineage.identity.digest import hash_object
+from lineage.identity.pipeline import Manifest, PipelineVersion
+from tests.conftest import a_copy
 
 HELPER = "src/common/scaling.py"
 
@@ -36,6 +47,7 @@ def test_an_imported_helper_that_changes_is_refused_with_the_line(serving):
     assert refused.code == 3
     assert f"featurize: {HELPER} changed" in refused.out
     assert "text * 3" in refused.out
+    assert f"reached: {HELPER} ← src/featurize.py:1 ← " in refused.out
     gate = serving.lineage("guard", "churn@1", "--env", "production", "--working-tree", "--json")
     assert (gate.code, gate.json["allowed"]) == (3, False)
 
@@ -45,21 +57,130 @@ def test_a_capture_says_how_each_file_came_in_and_what_it_cannot_see(serving):
     assert HELPER in captured["manifest"]["stages"]["featurize"]["code"]
     assert captured["unseen"] == []
     assert captured["why"]["featurize"][HELPER].startswith(f"{HELPER} ← src/featurize.py:1")
-    shown = serving.lineage("pipeline", "capture", "--why")
-    assert f"featurize: {HELPER} ← src/featurize.py:1" in shown.out
+    way = f"code    {HELPER} ← src/featurize.py:1"
+    assert way in serving.lineage("pipeline", "capture", "--why").out
+    assert way in serving.lineage("pipeline", "show", "--why").out
 
-    serving.edit("src/featurize.py", "open(", "__import__(input())\nopen(")
+    serving.edit("src/featurize.py", "import scaled", "import scaled\n__import__(input())")
     (unseen,) = serving.ok("pipeline", "capture")["unseen"]
     assert (unseen["stage"], unseen["where"]) == ("featurize", "src/featurize.py:2")
     assert unseen["what"] == "computed import"
     assert "unseen  featurize: src/featurize.py:2" in serving.lineage("pipeline", "capture").out
 
 
+def test_a_recorded_version_says_why_it_holds_its_files(serving):
+    recorded = serving.ok("pipeline", "show", "churn@1", "--why")
+    assert recorded["why"] == serving.ok("pipeline", "capture")["why"]
+    assert recorded["unseen"] == []
+    assert "why" not in serving.ok("pipeline", "show", "churn@1")
+    way = f"code    {HELPER} ← src/featurize.py:1 ← "
+    assert way in serving.lineage("pipeline", "show", "churn@1", "--why").out
+
+    serving.edit(HELPER, "* 2", "* 3")
+    assert way in serving.lineage("pipeline", "show", "churn@1", "--why").out, "from its commit"
+    serving.ok("validate", "churn@1", "--passed")
+    uncommitted = serving.ok("pipeline", "capture")["digest"]
+    assert HELPER in serving.ok("pipeline", "show", uncommitted, "--why")["why"]["featurize"]
+    serving.edit(HELPER, "* 3", "* 4")
+    gone = serving.lineage("pipeline", "show", uncommitted, "--why")
+    assert gone.code == 4
+    assert "with uncommitted changes" in gone.err
+    assert "lineage pipeline show --why" in gone.err
+
+
+def test_reasons_are_of_one_version(serving):
+    refused = serving.lineage("pipeline", "show", "churn", "--why")
+    assert refused.code == 2
+    assert "Name one by its digest" in refused.err
+
+
+def test_a_project_in_a_folder_says_why_by_its_own_paths(repository):
+    repository.write(
+        {
+            "one/dvc.yaml": "stages:\n  a:\n    cmd: python a.py\n    deps: [a.py]\n",
+            "one/lineage.toml": "[models.churn]\n",
+            "one/a.py": "import sys\nsys.path.append('../shared')\nimport lib\nexec(x)\n",
+            "shared/lib.py": "",
+        }
+    )
+    repository.commit()
+    captured = repository.ok("pipeline", "capture", cwd="one")
+    assert sorted(captured["manifest"]["stages"]["a"]["code"]) == ["../shared/lib.py", "a.py"]
+    assert captured["why"]["a"]["../shared/lib.py"].startswith("../shared/lib.py ← a.py:3 ← ")
+    assert [thing["where"] for thing in captured["unseen"]] == ["a.py:4"]
+
+
+def _match(workspace, ref="churn@1", env="production"):
+    words = ("guard", ref, "--env", env, "--working-tree")
+    decided = workspace.lineage(*words, "--json")
+    return next(check for check in decided.json["checks"] if check["code"] == "pipeline-match")
+
+
 def test_declared_dependencies_alone_are_captured_where_imports_are_switched_off(serving):
     before = serving.ok("pipeline", "capture")
+    assert before["manifest"]["code"] == "followed"
     serving.edit(
         "lineage.toml", "[models.churn.pipeline]", "[models.churn.pipeline]\nimports = false"
     )
     declared = serving.ok("pipeline", "capture")
+    assert declared["manifest"]["code"] == "declared"
     assert HELPER not in declared["manifest"]["stages"]["featurize"]["code"]
-    assert declared["digest"] != before["digest"]
+    assert (declared["why"], declared["unseen"]) == ({}, [])
+
+    check = _match(serving)
+    assert check["status"] == "fail"
+    said, removed = check["details"]["explanation"]
+    assert "the deployed version was captured without imports (imports = false)" in said
+    assert removed == f"featurize: {HELPER} removed"
+    assert check["details"]["places"][0] == {"path": "lineage.toml", "line": None}
+    serving.ok("validate", "churn@1")
+    check = _match(serving)
+    assert (check["status"], "imports = false" in check["summary"]) == ("pass", True)
+
+
+def _recorded_before(workspace, commit):
+    """churn@1 as it was registered and validated before what stages run was followed."""
+    captured = VersionCapture(
+        Project.find(workspace.path), "churn", CaptureRequest(Kind.EXPERIMENT)
+    ).capture()
+    stages = {
+        name: dataclasses.replace(
+            stage, code={path: digest for path, digest in stage.code.items() if path != HELPER}
+        )
+        for name, stage in captured.components.pipeline.manifest.stages.items()
+    }
+    version = PipelineVersion(Manifest(stages))
+    components = dataclasses.replace(captured.components, pipeline=version)
+    captured = dataclasses.replace(captured, components=components, stored=(a_copy(),))
+    with connect(f"sqlite:///{workspace.path / '.lineage/registry.db'}") as registry:
+        ref = registry.register("churn", captured, kind=Kind.EXPERIMENT, actor="tester").ref
+        pipeline = CapturedPipelineVersion("churn", version, commit)
+        registry.validate(ref, pipeline, passed=True, actor="tester")
+
+
+def test_a_version_from_before_imports_were_followed_is_explained_and_validated_anew(project):
+    project.write({HELPER: "def scaled(text):\n    return text * 2\n"})
+    project.edit("src/featurize.py", "open(", "import common.scaling\nopen(")
+    _recorded_before(project, project.commit())
+    check = _match(project, env="staging")
+    said, added = check["details"]["explanation"]
+    assert said.startswith("the validated version holds declared dependencies alone")
+    assert added == f"featurize: {HELPER} added"
+    assert check["details"]["carry_over"] is None, "nobody knows what it was validated with"
+    project.ok("validate", "churn@1")
+    assert _match(project, env="staging")["status"] == "pass"
+    old = project.ok("pipeline", "show", "churn@1")["digest"]
+    assert project.ok("pipeline", "diff", old, ".")["changes"][0] == {
+        "stage": None,
+        "kind": "code",
+        "name": "code",
+        "validated": None,
+        "deployed": "followed",
+    }
+
+
+def test_the_digest_of_a_pipeline_that_imports_nothing_is_what_it_was(project):
+    captured = project.ok("pipeline", "capture")
+    manifest = captured["manifest"]
+    assert sorted(manifest) == ["files", "stages"]
+    assert captured["digest"] == hash_object("lineage-pipeline/1", manifest)
