@@ -8,23 +8,30 @@ from __future__ import annotations
 
 import difflib
 import posixpath
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from lineage.capture.code_graph.python.notebook import (
+    LARGEST_NOTEBOOK,
+    code_text,
+    notebook_digest,
+)
 from lineage.errors import LineageError
 from lineage.explain.equivalence import same_behaviour
 from lineage.identity.digest import blake3_of
 from lineage.identity.pipeline_diff import ABSENT, Change, ChangeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from lineage.capture.project import Project
     from lineage.capture.source import Source
+    from lineage.identity.digest import Digest
 
 LARGEST: Final = 1 << 20
-"""Bytes of a file that is compared line by line."""
+"""Bytes of a file that is compared line by line; a notebook may have more, for its outputs."""
 
 MOST_LINES: Final = 200
 """Lines of one file's diff."""
@@ -127,13 +134,14 @@ class Explainer:
         if digest is ABSENT:
             return b""
         top = posixpath.normpath(posixpath.join(self._project.folder, path))
+        largest = LARGEST_NOTEBOOK if _is_notebook(path) else LARGEST
         for commit in where:
             source = self._source(commit)
             try:
-                data = source.read(top, LARGEST) if source is not None else None
+                data = source.read(top, largest) if source is not None else None
             except LineageError:
                 continue
-            if data is not None and blake3_of(data) == digest:
+            if data is not None and digest in _digests(path, data):
                 return data
         return None
 
@@ -146,9 +154,28 @@ class Explainer:
         return self._sources[commit]
 
 
+def _is_notebook(path: str) -> bool:
+    return path.endswith(".ipynb")
+
+
+def _digests(path: str, data: bytes) -> Iterator[Digest | None]:
+    """What a manifest may hold of these bytes: of a notebook, its code cells."""
+    yield blake3_of(data)
+    if _is_notebook(path):
+        yield notebook_digest(data)
+
+
+def _text(path: str, data: bytes) -> str:
+    """A content as it is compared line by line."""
+    if _is_notebook(path):
+        with suppress(ValueError):
+            data = code_text(data)
+    return data.decode()
+
+
 def _diff(path: str, old: bytes, new: bytes) -> FileDiff:
     try:
-        was, now = old.decode().splitlines(), new.decode().splitlines()
+        was, now = _text(path, old).splitlines(), _text(path, new).splitlines()
     except UnicodeDecodeError:
         return FileDiff(path, ())
     lines = list(

@@ -1,7 +1,7 @@
 r"""Whether two contents of a file can only behave alike (issue 6386 of DVC). Pure: no I/O.
 
 Python: the stream of tokens without comments and line breaks that mean nothing, and the tree that
-is parsed from them; docstrings count.
+is parsed from them; docstrings count. Notebooks: their code cells, each as Python where it is.
 YAML, TOML and JSON: the parsed value, types and all, whatever the order of keys. Anything else: the
 bytes. What cannot be parsed is compared by its bytes too.
 
@@ -23,6 +23,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.capture.bounded_yaml import check_yaml, decode
+from lineage.capture.code_graph.python.notebook import parse_notebook
 from lineage.errors import LineageError
 
 if TYPE_CHECKING:
@@ -76,6 +77,19 @@ def _python(content: bytes) -> Any:  # noqa: ANN401 - only compared
     return interpreter, tokens, ast.dump(tree)
 
 
+def _notebook(content: bytes) -> Any:  # noqa: ANN401 - only compared
+    notebook = parse_notebook(content)
+    return notebook.language, [(cell.tags, _cell(cell.text)) for cell in notebook.cells]
+
+
+def _cell(text: str) -> Any:  # noqa: ANN401 - only compared
+    """A cell as Python; one with IPython's own lines by its text."""
+    try:
+        return _python(text.encode())
+    except _UNPARSED:
+        return text
+
+
 def _yaml(content: bytes) -> Any:  # noqa: ANN401 - only compared
     """The values by YAML 1.1 and by YAML 1.2: readers of either are in use."""
     import yaml
@@ -121,6 +135,7 @@ def _typed(value: Any) -> Any:  # noqa: ANN401 - any parsed document
 
 _REDUCERS: Final[dict[str, Callable[[bytes], Any]]] = {
     ".py": _python,
+    ".ipynb": _notebook,
     ".yaml": _yaml,
     ".yml": _yaml,
     ".toml": _toml,

@@ -89,6 +89,21 @@ def notebook_digest(data: bytes) -> Digest | None:
     return blake3_of(b"lineage-notebook/1\n" + content)
 
 
+def code_text(data: bytes) -> bytes:
+    r"""The code cells as one text, each behind a line that begins it, for people and for diffs.
+
+    >>> code_text(b'{"cells": [{"cell_type": "code", "source": ["x = 1"]}]}')
+    b'# %%\nx = 1\n'
+
+    Raises:
+        ValueError: it is no notebook, or too large.
+    """
+    cells = parse_notebook(data).cells
+    heads = (" ".join(("# %%", *cell.tags)) for cell in cells)
+    parts = (f"{head}\n{cell.text}\n" for head, cell in zip(heads, cells, strict=True))
+    return "".join(parts).encode("utf-8", "replace")
+
+
 def read_notebook(data: bytes) -> Facts:
     """What a notebook says of other code."""
     try:
