@@ -98,7 +98,7 @@ def play(folder: Path | None, *, as_json: bool) -> None:
         )
     began = time.monotonic()
     terminal = Terminal(_empty_folder(folder), as_json)
-    for act in (_begin, _first_version, _the_mistake, _release, _rollback):
+    for act in (_begin, _first_version, _the_mistake, _release, _the_accident, _rollback):
         act(terminal)
     if as_json:
         output.emit({"folder": os.fspath(terminal.folder), "steps": terminal.steps})
@@ -147,6 +147,15 @@ def _the_mistake(terminal: Terminal) -> None:
 def _release(terminal: Terminal) -> None:
     terminal.tell("Both together are right, in one step:")
     terminal.run(f"lineage release --env production --pipeline {MODEL} --model {MODEL}@2")
+
+
+def _the_accident(terminal: Terminal) -> None:
+    terminal.tell("The mistake that nobody sees: a helper changes that dvc.yaml does not name.")
+    terminal.edit("src/traffic.py", '.transform("size")', '.transform("size") / 60')
+    terminal.run("dvc status")
+    terminal.tell("DVC sees no change. The guard follows what a stage imports:")
+    terminal.run(f"lineage guard {MODEL}@production --env production --working-tree", expect=3)
+    terminal.run("git checkout --quiet src/traffic.py")
 
 
 def _rollback(terminal: Terminal) -> None:

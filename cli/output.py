@@ -159,7 +159,9 @@ def passed_over(step: SlotChange) -> None:
 
 
 def explanation(found: dict[str, Any], indent: str = "  ") -> None:
-    """Print the commits and the diffs behind changes."""
+    """Print how changed files are reached, the commits and the diffs behind changes."""
+    for way in found.get("reached", []):
+        say(_plain(f"{indent}reached: {way}"))
     if found.get("commits"):
         say(f"{indent}commits in between:")
     for commit in found.get("commits", []):

@@ -70,6 +70,7 @@ def _explained(details: dict[str, Any]) -> Iterator[str]:
     if changes:
         yield ""
         yield from (f"- {_text(change)}" for change in changes)
+    yield from (f"- reached: {_text(way)}" for way in details.get("reached", []))
     for commit in details.get("commits", []):
         yield f"- `{commit['commit'][:12]}` {_text(commit['subject'])} ({_text(commit['author'])})"
     for diff in details.get("diffs", []):

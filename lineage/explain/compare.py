@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lineage.contract.results import NamedPipeline
 from lineage.errors import LineageError, NotFound
 from lineage.explain.changes import Explainer
+from lineage.explain.reasons import ways
 from lineage.identity.pipeline_diff import changes_between
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def _explained(project: Project, old: _Side, new: _Side) -> dict[str, Any]:
     return {
         "changes": [change.to_json() for change in changes],
         "explanation": [str(change) for change in changes],
+        "reached": list(ways(project, changes, (new, old))),
     } | found.to_json()
 
 

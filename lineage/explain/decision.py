@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedPipelineVersion
+    from lineage.contract.results import FoundPipeline
     from lineage.guard.decision import Check, Decision
 
 
@@ -50,6 +51,7 @@ def _explained_check(
 ) -> Check:
     from lineage.explain.changes import Explainer
     from lineage.explain.locations import Places
+    from lineage.explain.reasons import ways
     from lineage.identity.pipeline_diff import Change
 
     places = Places(project)
@@ -65,6 +67,7 @@ def _explained_check(
     commit = here.commit if here is not None else check.details["deployed_commit"]
     explanation = Explainer(project).explain(changes, check.details["validated_commit"], commit)
     details = check.details | explanation.to_json()
+    details["reached"] = list(ways(project, changes, _sides(registry, check, here)))
     details["places"] = [places.of_change(change, explanation.diffs) for change in changes]
     proposal = _proposal(project, registry, decision, check, here)
     details["carry_over"] = proposal
@@ -72,6 +75,17 @@ def _explained_check(
     if proposal is not None:
         remedy = f"Only comments and formatting differ, so carry the verdict over: {proposal}"
     return replace(check, remedy=remedy, details=details)
+
+
+def _sides(
+    registry: AnyRegistry, check: Check, here: CapturedPipelineVersion | None
+) -> list[FoundPipeline | CapturedPipelineVersion]:
+    """The deployed and the validated version, as far as they can be read."""
+    sides: list[FoundPipeline | CapturedPipelineVersion] = [] if here is None else [here]
+    for key in ("validated",) if here is not None else ("deployed", "validated"):
+        with suppress(LineageError):
+            sides.append(registry.pipeline(NamedPipeline(None, check.details[key])))
+    return sides
 
 
 def _proposal(

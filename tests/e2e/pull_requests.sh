@@ -59,6 +59,10 @@ open_request more-destinations
 sed -i 's/top_destinations: 40/top_destinations: 60/' params.yaml
 close_request more-destinations 3
 
+open_request another-traffic # imported, and named by no dependency
+sed -i 's/transform("size")/transform("size") * 2/' src/traffic.py
+close_request another-traffic 3
+
 open_request another-scikit-learn
 sed -i 's/scikit-learn.*/scikit-learn==9.9/' requirements.txt
 close_request another-scikit-learn 3

@@ -28,12 +28,17 @@ def played(tmp_path_factory):
 def test_the_demo_plays_the_whole_story(played):
     folder, steps = played
     refused = [step for step in steps if step["exit_code"] == 3]
-    assert [step["command"].split()[1] for step in refused] == ["promote", "pipeline"]
+    assert [step["command"].split()[1] for step in refused] == ["promote", "pipeline", "guard"]
     assert {step["exit_code"] for step in steps} == {0, 3}
-    for step in refused:
+    for step in refused[:2]:
         assert "featurize: parameter featurize.top_destinations" in step["output"]
         assert "featurize: src/featurize.py changed" in step["output"]
         assert "hour.between(15, 20)" in step["output"], "the lines themselves are shown"
+    accident = refused[2]["output"]
+    assert "featurize: src/traffic.py changed" in accident
+    assert "reached: src/traffic.py ← src/featurize.py:8 ← " in accident
+    assert "+    return frame.groupby" in accident
+    assert "up to date" in steps[steps.index(refused[2]) - 1]["output"], "DVC sees no change"
     assert "serving   flight-delays@2" in steps[-3]["output"]
     metrics = json.loads((folder / "eval/metrics.json").read_text())
     assert metrics["auc"] > 0.65
@@ -56,6 +61,7 @@ def test_pull_requests_are_merged_by_the_exit_code_of_the_guard_alone(played):
         "reordered-yaml": "0",
         "a-comment": "0",
         "more-destinations": "3",
+        "another-traffic": "3",
         "another-scikit-learn": "3",
         "broken-yaml": "9",
         "registry-gone": "7",
