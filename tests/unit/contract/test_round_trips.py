@@ -38,7 +38,7 @@ from lineage.identity.components import (
     Weights,
 )
 from lineage.identity.digest import Digest
-from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
+from lineage.identity.pipeline import Manifest, PipelineVersion, Scope, Stage
 from lineage.weights.copies import NewCopy, StoreAddress
 
 NAMES = st.sampled_from(["churn", "features", "7.a_b-c"])
@@ -90,7 +90,11 @@ STAGES = st.builds(
     inputs=st.sets(TEXT, max_size=2).map(sorted).map(tuple),
     outputs=st.sets(TEXT, max_size=2).map(sorted).map(tuple),
 )
-MANIFESTS = st.builds(Manifest, st.dictionaries(TEXT, STAGES, max_size=2))
+MANIFESTS = st.builds(
+    Manifest,
+    st.dictionaries(TEXT, STAGES, max_size=2),
+    code=st.none() | st.sampled_from(Scope),
+)
 PIPELINES = st.builds(PipelineVersion, MANIFESTS) | DIGESTS.map(
     lambda digest: PipelineVersion(None, digest)
 )
@@ -209,7 +213,13 @@ def test_what_was_captured_is_read_back_the_same(components, copies):
 @quick
 @given(
     values(NamedPipeline, name=st.none() | NAMES, digest=DIGESTS.map(str))
-    | values(CapturedPipelineVersion, name=NAMES, version=PIPELINES)
+    | values(
+        CapturedPipelineVersion,
+        name=NAMES,
+        version=PIPELINES,
+        why=st.just({}),  # read from the repository, never sent
+        unseen=st.just(()),
+    )
 )
 def test_a_pipeline_version_is_read_back_the_same(pipeline):
     document = json.loads(json.dumps(codec.pipeline_to_json(pipeline)))
