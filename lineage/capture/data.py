@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lineage.capture.dvc import DvcProject, Tracked, is_outside
+from lineage.capture.dvc_hash import ALGORITHMS, DvcHasher, link_policy
 from lineage.capture.source import Revision, Source, WorkingTree
 from lineage.errors import CaptureError, UsageError
-from lineage.hashing.cache import moving
 from lineage.hashing.files import hash_path
-from lineage.hashing.tree import unreadable
 from lineage.identity.components import DataItem, DataVersion, Known
 from lineage.identity.digest import Digest, xxh3
 from lineage.identity.references import check_path
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from lineage.hashing.cache import StatCache
     from lineage.hashing.files import Progress
-    from lineage.hashing.tree import Follow
 
 RESOLVERS: Final = "lineage.data_resolvers"
 """Entry points that turn an outside source into a digest: ``scheme = "module:function"``.
@@ -113,7 +111,7 @@ class DataReader:
                 f"DVC has recorded no digest of {tracked.path} ({tracked.file}).",
                 remedy="Run the pipeline (dvc repro) or fetch the data (dvc pull).",
             )
-        if here and tracked.digest.algorithm in ("md5", "md5-dos2unix"):
+        if here and tracked.digest.algorithm in ALGORITHMS:
             return self._verified(path, name, tracked)
         if path != tracked.path:
             raise CaptureError(
@@ -126,8 +124,9 @@ class DataReader:
         source = self.project.source
         assert isinstance(source, WorkingTree)  # noqa: S101 - see _from_dvc
         assert tracked.digest is not None  # noqa: S101 - see _from_dvc
-        hasher = _DvcHasher(source, tracked.digest.algorithm, self.cache, self.progress)
-        actual, size = hasher.digest(tracked.path)
+        hasher = DvcHasher(source, self.cache, self.progress)
+        algorithm = tracked.digest.algorithm
+        actual, size = hasher.digest(tracked.path, algorithm)
         if actual != tracked.digest:
             raise CaptureError(
                 f"{tracked.path} does not match {tracked.file}: the data changed after DVC "
@@ -136,108 +135,8 @@ class DataReader:
                 f"{tracked.path}), or run the pipeline again (dvc repro).",
             )
         if path != tracked.path:
-            actual, size = hasher.digest(path)
+            actual, size = hasher.digest(path, algorithm)
         return DataItem(name, actual, Known.VERIFIED, size)
-
-
-class _DvcHasher:
-    """DVC's own hash of files and directories, through DVC's own code."""
-
-    def __init__(
-        self,
-        source: WorkingTree,
-        algorithm: str,
-        cache: StatCache | None,
-        progress: Progress | None,
-    ) -> None:
-        self._source = source
-        self._algorithm = algorithm
-        self._cache = cache
-        self._progress = progress
-        self._follow = link_policy(source.top)
-
-    def digest(self, path: str) -> tuple[Digest, int]:
-        """The digest as DVC writes it, and the size in bytes.
-
-        Raises:
-            CaptureError: the path cannot be read.
-        """
-        full = self._source.top / path
-        self._follow(full)
-        try:
-            if full.is_dir():
-                value, size = self._directory(full)
-            else:
-                value, size = self._file(full)
-        except OSError as error:
-            raise unreadable(full, error) from None
-        return Digest(f"{self._algorithm}:{value}"), size
-
-    def _file(self, full: Path) -> tuple[str, int]:
-        from dvc_data.hashfile.hash import file_md5
-
-        if full.is_symlink():
-            self._follow(full)
-        status = full.stat()
-        value = self._cache.look_up(status, self._algorithm) if self._cache else None
-        if value is None:
-            value = file_md5(os.fspath(full), name=self._algorithm)
-            if moving(full.stat()) != moving(status):
-                raise CaptureError(
-                    f"{full} changed while it was read.",
-                    remedy="Wait until nothing writes to it and try again.",
-                )
-            if self._cache is not None:
-                self._cache.remember(self._algorithm, [(status, value)])
-        if self._progress is not None:
-            self._progress(status.st_size)
-        return value, status.st_size
-
-    def _directory(self, folder: Path) -> tuple[str, int]:
-        from dvc.fs import LocalFileSystem
-        from dvc.ignore import DvcIgnoreFilter
-        from dvc_data.hashfile.hash_info import HashInfo
-        from dvc_data.hashfile.tree import Tree
-
-        files = LocalFileSystem()
-        ignore = DvcIgnoreFilter(files, os.fspath(self._source.top))
-        tree = Tree()
-        total = 0
-        for root, _, names in ignore.walk(files, os.fspath(folder)):
-            prefix = os.path.relpath(root, folder)
-            parts = () if prefix == "." else tuple(prefix.split(os.sep))
-            for name in names:
-                value, size = self._file(folder.joinpath(*parts, name))
-                tree.add((*parts, name), None, HashInfo(self._algorithm, value))
-                total += size
-        tree.digest()
-        return str(tree.oid), total
-
-
-def link_policy(top: Path) -> Follow:
-    """Links may lead to what is inside the repository, and to an object of a DVC cache."""
-
-    def follow(path: Path) -> None:
-        real = _resolved(path)
-        cached = re.fullmatch(r"[0-9a-f]{30}", real.name) and re.fullmatch(
-            r"[0-9a-f]{2}", real.parent.name
-        )
-        if not real.is_relative_to(top) and not cached:
-            raise CaptureError(
-                f"The symbolic link {path} leads out of the repository.",
-                remedy="Copy the file into the repository, or track it with DVC.",
-            )
-
-    return follow
-
-
-def _resolved(path: Path) -> Path:
-    try:
-        return path.resolve()
-    except (OSError, RuntimeError):
-        raise CaptureError(
-            f"The symbolic link {path} points to itself.", remedy="Repair or remove the link."
-        ) from None
 
 
 def _from_revision(source: Source, path: str, name: str) -> DataItem:
