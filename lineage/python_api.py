@@ -49,6 +49,7 @@ def register(
     parent: str | None = None,
     revision: str | None = None,
     store: bool = False,
+    stale_ok: str | None = None,
 ) -> Registered:
     """Capture code, data, pipeline and weights, store the weights, and record them as a version.
 
@@ -60,6 +61,7 @@ def register(
         parent: the version that it was made from.
         revision: a git revision to take code, data and pipeline from.
         store: store an experiment's weights too; those for production always are.
+        stale_ok: why weights are taken whose stages' code changed since they were made.
 
     Returns:
         The version; ``created`` is false for one that held this tuple before.
@@ -76,7 +78,7 @@ def register(
 
     chosen = check_kind(kind)
     items = tuple(os.fspath(item) for item in data)
-    wanted = CaptureRequest(chosen, _text(weights), items, None, revision)
+    wanted = CaptureRequest(chosen, _text(weights), items, None, revision, stale_ok=stale_ok)
     with _opened() as (project, registry, actor):
         registered, _ = registering.register(
             project, registry, model, wanted, parent=parent, store=store, actor=actor

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from .parameters import Digest, Line, Name
+from .parameters import Digest, Line, Name, Text
 
 
 class Body(BaseModel):
@@ -78,6 +78,16 @@ class WeightsBody(Body):
     path: Line
     size: Annotated[int, Field(ge=1, le=2**63 - 1)]
     files: Annotated[int, Field(ge=1, le=2**31 - 1)] = 1
+
+
+class MadeBody(Body):
+    """What made the weights: the stage, the run, or nothing that is known."""
+
+    state: Literal["made", "run", "stale", "unmade"]
+    stage: Line | None = None
+    commit: Line | None = None
+    changed: Annotated[list[Line], Field(max_length=10_000)] = []
+    reason: Text | None = None
 
 
 class DigestsBody(Body):

@@ -14,6 +14,7 @@ from .components import (
     CopyBody,
     DataItemBody,
     DigestsBody,
+    MadeBody,
     PipelineBody,
     WeightsBody,
 )
@@ -52,6 +53,7 @@ class VersionBody(Body):
     data: Annotated[list[DataItemBody], Field(min_length=1, max_length=100_000)] | None = None
     pipeline: PipelineBody | None = None
     weights: WeightsBody | None = None
+    made: MadeBody | None = None
     stored: Annotated[list[CopyBody], Field(max_length=100)] = Field(default_factory=list)
     digests: DigestsBody | None = None
     parent: Annotated[str, StringConstraints(max_length=300)] | None = Field(

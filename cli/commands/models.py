@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from lineage.identity.origin import WeightsOrigin
 from lineage.workflows.actor import actor
 
 from .. import output
@@ -51,6 +52,14 @@ def register(
         bool,
         typer.Option("--store", help="Store an experiment's weights too, as those for production."),
     ] = False,
+    stale_ok: Annotated[
+        str | None,
+        typer.Option(
+            "--stale-ok",
+            metavar="REASON",
+            help="Take weights whose stages' code changed since they were made, and say why.",
+        ),
+    ] = None,
     command: Command = None,
     as_json: Json = False,
 ) -> None:
@@ -58,6 +67,8 @@ def register(
 
     The weights go to the DVC remote that [artifacts] names, else to DVC's default one, else to
     .lineage/store. The version is recorded when they are there and were read back.
+
+    Where a stage of DVC makes the weights, they must be what its last run made of what is here.
 
     With a command behind --, the training is run here first, and nothing is registered where what
     it was made from changed meanwhile.
@@ -77,7 +88,8 @@ def register(
             remedy="Leave --rev out, or check the revision out first.",
         )
     stated = Digest(pipeline_version) if pipeline_version else None
-    wanted = CaptureRequest(check_kind(kind), weights, tuple(data or ()), stated, rev)
+    items = tuple(data or ())
+    wanted = CaptureRequest(check_kind(kind), weights, items, stated, rev, stale_ok=stale_ok)
     with project_and_registry() as (project, found):
         done, captured = register_version(
             project,
@@ -93,6 +105,9 @@ def register(
         )
     for path in captured.loose:
         output.note(f"note: {path} is versioned by neither git nor DVC; its digest joins the data.")
+    origin = captured.origin
+    if stale_ok is not None and (origin is None or origin.reason is None):
+        output.note("note: the weights are not stale, so the reason is not recorded.")
     if as_json:
         output.emit(done.to_json())
         return
@@ -100,6 +115,8 @@ def register(
     output.say(f"{done.ref} {word} ({done.kind})")
     for name in ("code", "data", "pipeline", "weights"):
         output.say(f"  {name.ljust(8)}  {getattr(done, name) or '-'}")
+    if origin is not None:
+        output.say(f"  made      the weights {origin.sentence}")
     for copy in captured.stored:
         output.say(f"  stored    {copy.store.name}  {copy.store.url}")
 
@@ -263,6 +280,9 @@ def show(ref: Ref, as_json: Json = False) -> None:
         output.say(f"              {item['name']}  {item['digest']}  ({item['known']})")
     output.say(f"  pipeline  {row['pipeline'] or '-'}  {parts['pipeline']['name'] or ''}")
     output.say(f"  weights   {row['weights'] or '-'}  {parts['weights']['path'] or ''}")
+    made = parts["weights"]["made"]
+    if made is not None:
+        output.say(f"  made      {_made(made)}")
     for copy in row["stored"]["copies"]:
         output.say(
             f"  stored    {copy['store']['name']}  {copy['state']} on "
@@ -278,6 +298,13 @@ def show(ref: Ref, as_json: Json = False) -> None:
             f"{output.moment(verdict['validated_at'])} by {verdict['validated_by']}"
             f"{basis.get(verdict['basis'], '')}"
         )
+
+
+def _made(made: dict[str, Any]) -> str:
+    """What made the weights, and why it was taken on where they are stale."""
+    origin = WeightsOrigin.from_json(made)
+    why = f"; taken on: {origin.reason}" if origin.reason else ""
+    return f"the weights {origin.sentence}{why}"
 
 
 def diff(

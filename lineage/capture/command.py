@@ -97,6 +97,12 @@ def without_secrets(command: Sequence[str]) -> list[str]:
     return shown
 
 
+def stamps(path: Path) -> dict[str, Stamp]:
+    """The stamps of a file, or of every file in a folder, by their paths."""
+    files = [path] if not path.is_dir() else (f for f in path.rglob("*") if f.is_file())
+    return {os.fspath(file): Stamp.of(file) for file in files}
+
+
 @dataclass(frozen=True)
 class Stamp:
     """A file's state by which a new one is told from an old one; None where there is none."""

@@ -44,6 +44,8 @@ class DvcStage:
     deps: tuple[str, ...]
     params: Mapping[str, tuple[str, ...]]
     outs: tuple[str, ...]
+    frozen: bool = False
+    """Whether `dvc repro` leaves it as it is, whatever changes."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,22 @@ class DvcProject:
                 return self.tracked[path]
             path = posixpath.dirname(path)
         return None
+
+    def making(self, path: str) -> list[DvcStage]:
+        """The stages that make a path: its own, that of a folder around it, or of parts of it."""
+        return [stage for stage in self.stages if any(_overlap(out, path) for out in stage.outs)]
+
+    def recorded_at(self, path: str) -> list[Tracked]:
+        """What DVC tracks at a path, around it, or in it."""
+        return [item for item in self.tracked.values() if _overlap(item.path, path)]
+
+    def text(self, path: str) -> str:
+        """The text of a DVC file.
+
+        Raises:
+            CaptureError: it cannot be read.
+        """
+        return self._files.text(path)
 
     def below(self, folder: str) -> list[str]:
         """What DVC tracks inside a folder."""
@@ -179,7 +197,7 @@ class DvcProject:
         if name == "dvc.lock":
             yield from self._locked(path, document)
             return
-        folder = _join(posixpath.dirname(path), document.get("wdir"))
+        folder = joined(posixpath.dirname(path), document.get("wdir"))
         for out in _mappings(document.get("outs")):
             item = _tracked(folder, out, path, made_by_stage=bool(document.get("cmd")))
             if item is not None:
@@ -210,7 +228,7 @@ class DvcProject:
 
 def _stage(path: str, resolver: Any, name: str, document: Mapping[str, Any]) -> DvcStage:  # noqa: ANN401
     resolved = resolver.resolve_one(name)[name]
-    folder = _join(posixpath.dirname(path), resolved.get("wdir"))
+    folder = joined(posixpath.dirname(path), resolved.get("wdir"))
     cmd = resolved["cmd"]
     declared = document.get("stages", {})
     outs = [key for kind in ("outs", "metrics", "plots") for key in _keys(resolved.get(kind))]
@@ -220,9 +238,10 @@ def _stage(path: str, resolver: Any, name: str, document: Mapping[str, Any]) -> 
         group=name if name in declared else name.rpartition("@")[0],
         wdir=folder,
         cmd=tuple(str(line).strip() for line in (cmd if isinstance(cmd, list) else [cmd])),
-        deps=tuple(_join(folder, str(dep)) for dep in resolved.get("deps") or ()),
+        deps=tuple(joined(folder, str(dep)) for dep in resolved.get("deps") or ()),
         params=_parameter_files(folder, resolved.get("params") or []),
-        outs=tuple(_join(folder, out) for out in outs),
+        outs=tuple(joined(folder, out) for out in outs),
+        frozen=bool(resolved.get("frozen")),
     )
 
 
@@ -231,15 +250,15 @@ def _parameter_files(folder: str, declared: list[Any]) -> dict[str, tuple[str, .
     from dvc.dependency import _merge_params
 
     merged = _merge_params(declared)
-    return {_join(folder, file): tuple(map(str, names)) for file, names in merged.items()}
+    return {joined(folder, file): tuple(map(str, names)) for file, names in merged.items()}
 
 
 def _single_stage(path: str, document: Mapping[str, Any]) -> DvcStage:
     """A stage of DVC 0.x: a ``.dvc`` file with a command."""
-    folder = _join(posixpath.dirname(path), document.get("wdir"))
+    folder = joined(posixpath.dirname(path), document.get("wdir"))
     deps = list(_mappings(document.get("deps")))
     params = {
-        _join(folder, dep.get("path") or DEFAULT_PARAMS): tuple(dep["params"])
+        joined(folder, dep.get("path") or DEFAULT_PARAMS): tuple(dep["params"])
         for dep in deps
         if isinstance(dep.get("params"), (dict, list))
     }
@@ -251,10 +270,10 @@ def _single_stage(path: str, document: Mapping[str, Any]) -> DvcStage:
         wdir=folder,
         cmd=(str(document["cmd"]).strip(),),
         deps=tuple(
-            _join(folder, dep["path"]) for dep in deps if "path" in dep and "params" not in dep
+            joined(folder, dep["path"]) for dep in deps if "path" in dep and "params" not in dep
         ),
         params=params,
-        outs=tuple(_join(folder, out) for out in outs),
+        outs=tuple(joined(folder, out) for out in outs),
     )
 
 
@@ -266,15 +285,15 @@ def _tracked(
         return None
     size = str(out.get("size", ""))
     return Tracked(
-        _join(folder, path),
-        _recorded_digest(out),
+        joined(folder, path),
+        recorded_digest(out),
         int(size) if size.isdigit() else None,
         file,
         made_by_stage,
     )
 
 
-def _recorded_digest(out: Mapping[str, Any]) -> Digest | None:
+def recorded_digest(out: Mapping[str, Any]) -> Digest | None:
     """The digest DVC recorded: before DVC 3 an ``md5`` ignored the kind of line ends."""
     listed = list(_mappings(out.get("files")))
     if listed:
@@ -306,12 +325,17 @@ def _keys(declared: Any) -> Iterator[str]:  # noqa: ANN401 - parsed YAML
         yield from map(str, item) if isinstance(item, dict) else (str(item),)
 
 
+def _overlap(one: str, other: str) -> bool:
+    """Whether two paths are the same, or one lies in the other."""
+    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
+
+
 def is_outside(path: str) -> bool:
     """Whether a path is a URL, absolute, or leaves the repository: never opened here."""
     return "://" in path or path.startswith(("/", "../")) or path == ".."
 
 
-def _join(folder: str, path: Any) -> str:  # noqa: ANN401 - parsed YAML
+def joined(folder: str, path: Any) -> str:  # noqa: ANN401 - parsed YAML
     """``path`` as seen from ``folder``, normalised; ``""`` is the top, URLs stay as they are."""
     text = str(path) if path else "."
     return text if "://" in text else clean(posixpath.join(folder, text))

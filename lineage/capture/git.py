@@ -45,6 +45,10 @@ MOST_COMMITS: Final = 1000
 """Commits between two that are listed at the most."""
 
 _AT_ONCE: Final = 1000
+MOST_VERSIONS: Final = 2000
+"""Versions of a file that are looked at, at the most."""
+
+_VERSIONS_AT_ONCE: Final = 50
 
 
 class Entry(tuple[str, str]):
@@ -208,6 +212,19 @@ class GitRepository:
         return [
             dict(zip(("commit", "author", "at", "subject"), row, strict=True)) for row in fields
         ]
+
+    def versions_of(self, path: str, commit: str) -> Iterator[tuple[str, bytes | None]]:
+        """A file at the commits that changed it, up to one of them, the newest first.
+
+        Yields:
+            The commit, and the file's bytes there; None where it is not there. At most
+            :data:`MOST_VERSIONS`.
+        """
+        listed = self._run("rev-list", f"--max-count={MOST_VERSIONS}", commit, "--", path).split()
+        for start in range(0, len(listed), _VERSIONS_AT_ONCE):
+            part = listed[start : start + _VERSIONS_AT_ONCE]
+            named = self.blobs([f"{one}:{path}" for one in part])
+            yield from ((one, data) for one, (_, data) in zip(part, named, strict=True))
 
     def identity(self) -> str | None:
         """The e-mail address of the person whom git would name as author."""

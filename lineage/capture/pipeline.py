@@ -95,6 +95,26 @@ def capture_pipeline(
     )
 
 
+def code_of(
+    project: DvcProject, names: Iterable[str], *, imports: bool = True
+) -> dict[str, dict[str, Digest]]:
+    """The code files of stages, relative to the top of the repository, by the stages' addresses.
+
+    Stages that are not there are left out.
+
+    Raises:
+        CaptureError: a file is missing, or a DVC file cannot be read.
+    """
+    available = {address(stage, project.folder): stage for stage in project.stages}
+    with FactsCache.default() as cache:
+        reader = _StageReader(project, cache, imports=imports)
+        return {
+            name: {path: reader.digest(path) for path in reader.files(name, available[name])[0]}
+            for name in names
+            if name in available
+        }
+
+
 class _StageReader:
     """Turns DVC's stages into manifest stages, and keeps what it met on the way."""
 
@@ -116,7 +136,20 @@ class _StageReader:
         return Scope.FOLLOWED if self._beyond_declared else None
 
     def read(self, name: str, stage: DvcStage) -> Stage:
+        """A stage as the manifest holds it."""
         folder = self._project.folder
+        files, read = self.files(name, stage)
+        code = {_relative(path, folder): self.digest(path) for path in files}
+        inputs = {_relative(path, folder) for path in read}
+        params = {
+            _relative(file, folder): self._project.parameters(file, names)
+            for file, names in stage.params.items()
+        }
+        outputs = tuple(sorted({_relative(out, folder) for out in stage.outs}))
+        return Stage(stage.cmd, code, params, tuple(sorted(inputs)), outputs)
+
+    def files(self, name: str, stage: DvcStage) -> tuple[list[str], list[str]]:
+        """The code files of a stage, and the inputs that it declares."""
         classified = [found for dep in stage.deps for found in self._classify(stage, dep)]
         declared = [path for path, is_code in classified if is_code]
         read = [path for path, is_code in classified if not is_code]
@@ -126,14 +159,7 @@ class _StageReader:
             further = [path for path in files if path not in read and path not in declared]
             self._beyond_declared = self._beyond_declared or bool(further)
             declared += further
-        code = {_relative(path, folder): self._digest(path) for path in declared}
-        inputs = {_relative(path, folder) for path in read}
-        params = {
-            _relative(file, folder): self._project.parameters(file, names)
-            for file, names in stage.params.items()
-        }
-        outputs = tuple(sorted({_relative(out, folder) for out in stage.outs}))
-        return Stage(stage.cmd, code, params, tuple(sorted(inputs)), outputs)
+        return declared, read
 
     def _follow(self, stage: DvcStage, declared: list[str], inputs: list[str]) -> StageCode:
         """What the stage runs."""
@@ -191,7 +217,7 @@ class _StageReader:
                 remedy=f"Create {dep}, fetch it (dvc pull), or remove it from the stage's deps.",
             )
 
-    def _digest(self, path: str) -> Digest:
+    def digest(self, path: str) -> Digest:
         if path not in self.code:
             notebook = self._graph.content(path) if path.endswith(".ipynb") else None
             digest = notebook_digest(notebook) if notebook is not None else None
@@ -203,7 +229,7 @@ def _choose(
     project: DvcProject, folder: str, names: list[str] | None
 ) -> Iterator[tuple[str, DvcStage]]:
     """The chosen stages by the names that the manifest gives them."""
-    available = {_address(stage, folder): stage for stage in project.stages}
+    available = {address(stage, folder): stage for stage in project.stages}
     if names is None:
         here = posixpath.join(folder, "dvc.yaml")
         own = {name: stage for name, stage in available.items() if stage.file == here}
@@ -221,7 +247,7 @@ def _choose(
         yield from found
 
 
-def _address(stage: DvcStage, folder: str) -> str:
+def address(stage: DvcStage, folder: str) -> str:
     """A stage's name as DVC addresses it from the project's folder."""
     return _addressed(stage, stage.name, folder)
 

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lineage.capture.code import capture_code, code_at
-from lineage.capture.data import DataReader, from_here, link_policy
-from lineage.capture.source import Revision
+from lineage.capture.data import DataReader, from_here
+from lineage.capture.dvc_hash import DvcHasher, link_policy
+from lineage.capture.origin import OriginReader
+from lineage.capture.source import Revision, WorkingTree
 from lineage.contract.captured import CapturedVersion, CaptureRequest
 from lineage.errors import CaptureError, UsageError
 from lineage.hashing.files import hash_path, total_size
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from lineage.hashing.files import Progress
     from lineage.hashing.tree import Follow
     from lineage.identity.components import CodeVersion, DataVersion
+    from lineage.identity.origin import WeightsOrigin
 
 
 class VersionCapture:
@@ -67,16 +70,22 @@ class VersionCapture:
         return CapturedVersion(components, self._config.pipeline_of(self.model), loose)
 
     def capture(
-        self, code: CodeVersion | None = None, progress: Progress | None = None
+        self,
+        code: CodeVersion | None = None,
+        progress: Progress | None = None,
+        *,
+        ran: bool = False,
     ) -> CapturedVersion:
-        """Capture the four components.
+        """Capture the four components, and for production what made the weights.
 
         Args:
             code: the code as it was captured before; None for the code as it is now.
             progress: called with the number of bytes just hashed.
+            ran: whether a command that was run for this wrote the weights.
 
         Raises:
-            CaptureError: something is missing, does not match, or the tree is dirty.
+            CaptureError: something is missing, does not match, or the tree is dirty; or the weights
+                are not what the stages that make them made of what is here.
         """
         found = self._pipeline()
         loose = found.loose if found else ()
@@ -85,10 +94,27 @@ class VersionCapture:
         with self._project.cache() as cache:
             weights = self._weights(cache, progress)
             data = self._data(cache, loose, progress)
-        components = Components(code or self._code(found), data, self._version(found), weights)
-        if self._strict:
-            self._refuse_incomplete(components)
-        return CapturedVersion(components, self._config.pipeline_of(self.model), loose)
+            components = Components(code or self._code(found), data, self._version(found), weights)
+            origin = None
+            if self._strict:
+                self._refuse_incomplete(components)
+                origin = self._origin(cache, ran)
+        name = self._config.pipeline_of(self.model)
+        return CapturedVersion(components, name, loose, origin=origin)
+
+    def _origin(self, cache: StatCache | None, ran: bool) -> WeightsOrigin:
+        project = self._project
+        table = self._config.pipelines().get(self._config.pipeline_of(self.model))
+        reader = OriginReader(
+            self.model,
+            self._dvc,
+            project.git,
+            DvcHasher(WorkingTree(project.top, project.git), cache, None),
+            imports=table is None or table.imports,
+            stale_ok=self._wanted.stale_ok,
+        )
+        path, _ = self.weights_source
+        return reader.read(path, project.top, ran=ran)
 
     def _pipeline(self) -> CapturedPipeline | None:
         if self._wanted.pipeline_version is not None:

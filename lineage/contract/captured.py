@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lineage.contract.requests import LONGEST_REASON
+from lineage.errors import UsageError
 from lineage.identity.components import Kind
 
 if TYPE_CHECKING:
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
     from lineage.identity.components import Components
     from lineage.identity.digest import Digest
+    from lineage.identity.origin import WeightsOrigin
     from lineage.identity.pipeline import PipelineVersion
     from lineage.weights.copies import NewCopy
 
@@ -54,13 +57,15 @@ class CapturedPipelineVersion:
 class CapturedVersion:
     """A model version's components as captured; ``loose`` names inputs that nothing versions.
 
-    ``stored`` are the places where the bytes of its weights are, read back from there.
+    ``stored`` are the places where the bytes of its weights are, read back from there. ``origin``
+    tells what made the weights; it is None where nobody looked.
     """
 
     components: Components
     pipeline_name: str
     loose: tuple[str, ...] = ()
     stored: tuple[NewCopy, ...] = ()
+    origin: WeightsOrigin | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,8 @@ class CaptureRequest:
     ``kind`` production demands all four components and a clean tree. ``weights`` and ``data`` are
     named from the current folder. ``pipeline_version`` is an outside pipeline's digest.
     ``revision`` takes code, data and pipeline from a git revision. ``with_blake3`` takes BLAKE3 of
-    an experiment's weights too.
+    an experiment's weights too. ``stale_ok`` is why weights are taken whose stages' code changed
+    since.
     """
 
     kind: Kind = Kind.PRODUCTION
@@ -79,3 +85,11 @@ class CaptureRequest:
     pipeline_version: Digest | None = None
     revision: str | None = None
     with_blake3: bool = False
+    stale_ok: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.stale_ok is not None and not 0 < len(self.stale_ok.strip()) <= LONGEST_REASON:
+            raise UsageError(
+                "Stale weights are taken for a reason, in at most 2,000 characters.",
+                remedy="Say why the change of the code does not matter.",
+            )

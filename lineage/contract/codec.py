@@ -21,6 +21,7 @@ from lineage.identity.components import (
     Weights,
 )
 from lineage.identity.digest import Digest
+from lineage.identity.origin import WeightsOrigin
 from lineage.identity.pipeline import Manifest, PipelineVersion
 from lineage.weights.copies import NewCopy
 
@@ -42,6 +43,7 @@ def captured_to_json(captured: CapturedVersion) -> Json:
             else None
         ),
         "weights": _weights_to_json(parts.weights) if parts.weights else None,
+        "made": captured.origin.to_json() if captured.origin else None,
         "stored": [copy.to_json() for copy in captured.stored],
         "digests": {"tuple": parts.tuple_digest, **parts.digests},
     }
@@ -70,7 +72,10 @@ def captured_from_json(model: str, body: Mapping[str, Any]) -> CapturedVersion:
     for name, claim in (body.get("digests") or {}).items():
         _check_claim(f"{name} digest", claim, digests.get(name))
     stored = tuple(NewCopy.from_json(copy) for copy in body.get("stored") or ())
-    return CapturedVersion(components, described.name if described else model, stored=stored)
+    made = body.get("made")
+    origin = WeightsOrigin.from_json(made) if made is not None else None
+    name = described.name if described else model
+    return CapturedVersion(components, name, stored=stored, origin=origin)
 
 
 def data_to_json(data: DataVersion | None) -> list[Json] | None:

@@ -12,6 +12,7 @@ from lineage.database import tables
 from lineage.database.environments import require_environment
 from lineage.errors import NotFound
 from lineage.identity.components import Kind, Known
+from lineage.identity.origin import WeightsOrigin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,6 +80,7 @@ def add_version(
     model: str,
     kind: Kind,
     components: Components,
+    origin: WeightsOrigin | None,
     pipeline: str,
     parent: int | None,
     run: dict[str, Any] | None,
@@ -116,6 +118,7 @@ def add_version(
             weights.size,
             weights.files,
         )
+        row.weights_made = json.dumps(origin.to_json()) if origin is not None else None
     session.add(row)
     session.flush()
     return row
@@ -134,6 +137,11 @@ def add_data(session: Session, data: DataVersion) -> str:
             )
         session.flush()
     return data.blake3
+
+
+def origin_of(row: tables.ModelVersion) -> WeightsOrigin | None:
+    """What made a version's weights; None where nobody looked."""
+    return WeightsOrigin.from_json(json.loads(row.weights_made)) if row.weights_made else None
 
 
 def shown_digests(session: Session, row: tables.ModelVersion) -> dict[str, str | None]:

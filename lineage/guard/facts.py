@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lineage.guard.policy import EnvironmentPolicy
     from lineage.guard.requirements import Outcome
     from lineage.identity.components import EnvironmentKind, Kind
+    from lineage.identity.origin import WeightsOrigin
     from lineage.identity.pipeline import PipelineVersion
 
 
@@ -164,7 +165,7 @@ class Facts:
     newest verdict for each pipeline version, the newest of them last. ``serving`` are the metrics
     of what serves now, None where nothing does. ``waivers`` are those in force or asked for.
     ``weights`` is what the newest look where they were registered found, ``copies`` what the
-    stores hold of them.
+    stores hold of them, ``origin`` what made them, None where nobody looked.
     """
 
     model: str
@@ -191,6 +192,7 @@ class Facts:
     approvals: tuple[Approval, ...] = ()
     standby: Standby | None = None
     waivers: tuple[Waiver, ...] = ()
+    origin: WeightsOrigin | None = None
 
     @property
     def ref(self) -> str:

@@ -79,6 +79,7 @@ def register(
         model,
         kind,
         components,
+        captured.origin,
         captured.pipeline_name,
         parent_row.id if parent_row else None,
         run,
@@ -93,7 +94,8 @@ def register(
         kind="registered",
         subject=registered.ref,
         payload={"kind": kind.value, "tuple": registered.tuple, **components.digests}
-        | ({"run": run} if run is not None else {}),
+        | ({"run": run} if run is not None else {})
+        | ({"made": captured.origin.to_json()} if captured.origin is not None else {}),
         also=[model],
     )
     weights_records.add_copies(session, row, captured.stored, at, actor)

@@ -60,6 +60,7 @@ def described(session: Session, row: tables.ModelVersion) -> dict[str, Any]:
                 "blake3": row.weights_blake3,
                 "size": row.weights_size,
                 "files": row.weights_files,
+                "made": json.loads(row.weights_made) if row.weights_made else None,
             },
         },
         "stored": _stored(session, row),

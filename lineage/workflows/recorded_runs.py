@@ -108,7 +108,10 @@ def run_and_capture(
     Raises:
         CaptureError: the tree is dirty, the command failed, or something changed while it ran.
     """
-    before = VersionCapture(project, model, wanted).before_training()
+    capture = VersionCapture(project, model, wanted)
+    before = capture.before_training()
+    weights, _ = capture.weights_source
+    stamps = execution.stamps(weights)
     ran = execution.run(command, quiet_stdout=quiet_stdout)
     if ran.exit_status != 0:
         raise CaptureError(
@@ -117,7 +120,7 @@ def run_and_capture(
         )
     old = before.components
     after = VersionCapture(project, model, wanted)
-    captured = after.capture(old.code)
+    captured = after.capture(old.code, ran=execution.stamps(weights) != stamps)
     new = captured.components
     if old.code is not None and project.git is not None and project.git.head != old.code.commit:
         raise _changed("another commit was checked out")

@@ -9,6 +9,7 @@ from lineage.contract.decisions import waiver_from_json
 from lineage.contract.fields import from_fields
 from lineage.contract.results.backups import Readiness
 from lineage.identity.digest import blake3_of, canonical_bytes
+from lineage.identity.origin import WeightsOrigin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ServedVersion:
-    """A version that serves or stands by as the backup."""
+    """A version that serves or stands by as the backup; ``made`` tells what made its weights."""
 
     model: str
     version: int
@@ -29,6 +30,7 @@ class ServedVersion:
     weights: str | None
     promoted_at: str
     promoted_by: str
+    made: WeightsOrigin | None = None
 
     @property
     def ref(self) -> str:
@@ -47,12 +49,15 @@ class ServedVersion:
             "weights": self.weights,
             "promoted_at": self.promoted_at,
             "promoted_by": self.promoted_by,
+            "made": self.made.to_json() if self.made else None,
         }
 
     @classmethod
     def from_json(cls, model: str, body: Mapping[str, Any]) -> ServedVersion:
         """Read back what :meth:`to_json` wrote of a version of a model."""
-        return from_fields(cls, body, model=model)
+        made = body.get("made")
+        origin = WeightsOrigin.from_json(made) if made is not None else None
+        return from_fields(cls, body, model=model, made=origin)
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,7 @@ class ModelVersion(SQLModel, table=True):
     weights_path: str | None = None
     weights_size: int | None = Field(default=None, sa_type=BIG)
     weights_files: int | None = None
+    weights_made: str | None = Field(default=None, sa_type=Text)
     parent_id: int | None = None
     registered_at: str
     registered_by: str

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lineage.acts import act
 from lineage.guard.decision import Check, Status
 from lineage.identity.components import Kind
+from lineage.identity.origin import OriginState
 
 if TYPE_CHECKING:
     from lineage.guard.facts import Facts
@@ -39,7 +40,7 @@ def tuple_complete(facts: Facts) -> Check:
 
 
 def code_clean(facts: Facts) -> Check:
-    """Fails when the code had changes that no commit holds."""
+    """Fails when the code had changes that no commit holds; tells what it made of the weights."""
     if "code" in facts.missing:
         return Check("code-clean", Status.SKIPPED, "no code is recorded")
     if facts.dirty:
@@ -49,7 +50,22 @@ def code_clean(facts: Facts) -> Check:
             f"{facts.ref} was registered from a tree with uncommitted changes",
             f"Commit them, train again and register: {act('register', facts.model)}",
         )
-    return Check("code-clean", Status.PASS, "the code is a commit, unchanged")
+    clean, origin = "the code is a commit, unchanged", facts.origin
+    if origin is None:
+        return Check("code-clean", Status.PASS, clean)
+    details = {"made": origin.to_json()}
+    if origin.state is OriginState.STALE:
+        return Check(
+            "code-clean",
+            Status.WARN,
+            f"{clean}, but the weights {origin.sentence}; taken on: {origin.reason}",
+            "Train again on the code as it is and register: "
+            f"{act('register', facts.model, '--', 'dvc', 'repro', '--force')}",
+            details,
+        )
+    return Check(
+        "code-clean", Status.PASS, f"{clean}; the weights {origin.sentence}", None, details
+    )
 
 
 def weights_intact(facts: Facts) -> Check:

@@ -69,6 +69,7 @@ def guard_facts(
         kind=Kind(version.kind),
         missing=versions.missing_components(version),
         dirty=version.code_dirty,
+        origin=versions.origin_of(version),
         registered_by=version.registered_by,
         environment=environment.name,
         environment_kind=EnvironmentKind(environment.kind),

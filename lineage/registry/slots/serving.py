@@ -127,6 +127,7 @@ def _version(session: Session, row: tables.ModelVersion, since: str, by: str) ->
         tuple=row.tuple_xxh3,
         promoted_at=since,
         promoted_by=by,
+        made=versions.origin_of(row),
         **versions.shown_digests(session, row),
     )
 

@@ -1,0 +1,189 @@
+"""Comparing a stage with what DVC recorded of its last run: what `dvc status` calls changed.
+
+DVC's own status would wake its caches, locks and remotes; here only the lock, the files and the
+parameters are read, through the same source as everything else of a capture.
+"""
+
+from __future__ import annotations
+
+import io
+import posixpath
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from lineage.capture.bounded_yaml import load_strings
+from lineage.capture.dvc import is_outside, joined, recorded_digest
+from lineage.capture.dvc_files import guarded
+from lineage.capture.dvc_hash import ALGORITHMS
+from lineage.capture.source import WorkingTree
+from lineage.errors import CaptureError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lineage.capture.dvc import DvcProject, DvcStage
+    from lineage.capture.dvc_hash import DvcHasher
+    from lineage.identity.digest import Digest
+
+_LARGEST: Final = 1 << 31
+"""Bytes of a file that are read at a revision at the most."""
+
+
+@dataclass(frozen=True)
+class Lock:
+    """What DVC recorded of a project's stages; ``hasher`` takes the digests of files that are here.
+
+    ``hasher`` is None at a revision, whose files only git has.
+    """
+
+    project: DvcProject
+    hasher: DvcHasher | None
+    _documents: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def file(self, stage: DvcStage) -> str:
+        """The file that records a stage's last run; a stage of DVC 0.x is a file of its own."""
+        if posixpath.basename(stage.file) != "dvc.yaml":
+            return stage.file
+        return posixpath.join(posixpath.dirname(stage.file), "dvc.lock")
+
+    def entry(self, stage: DvcStage) -> dict[str, Any] | None:
+        """What DVC recorded of a stage's last run; None where it never ran.
+
+        Raises:
+            CaptureError: the lock cannot be read.
+        """
+        path = self.file(stage)
+        if path not in self.project.files:
+            return None
+        if path not in self._documents:
+            self._documents[path] = _typed(self.project.text(path), path)
+        return _entry(self._documents[path], stage)
+
+    def entry_in(self, stage: DvcStage, lock: bytes) -> dict[str, Any] | None:
+        """The same in another version of the lock; None where that cannot be read."""
+        try:
+            return _entry(_typed(lock.decode("utf-8"), self.file(stage)), stage)
+        except (CaptureError, UnicodeDecodeError):
+            return None
+
+    def upstream(self, stages: list[DvcStage]) -> list[DvcStage]:
+        """The stages and all that they are made from, each before what is made from it."""
+        found: dict[tuple[str, str], DvcStage] = {}
+        pending = list(reversed(stages))
+        while pending:
+            stage = pending.pop()
+            if (stage.file, stage.name) in found:
+                continue
+            found[stage.file, stage.name] = stage
+            if not stage.frozen:
+                pending += [made for dep in stage.deps for made in self.project.making(dep)]
+        return list(reversed(found.values()))
+
+    def differences(self, stage: DvcStage) -> list[str]:
+        """What of a stage is no longer what its last run was recorded with, a sentence each."""
+        entry = self.entry(stage)
+        if entry is None:
+            return [f"no run of {stage.name} is recorded"]
+        if stage.frozen:
+            return []
+        return [
+            *self._command(stage, entry),
+            *self._parameters(stage, entry),
+            *self._dependencies(stage, entry),
+        ]
+
+    def is_as_recorded(self, path: str, recorded: Digest) -> bool | None:
+        """Whether what is here is what DVC recorded; None where that cannot be told."""
+        if recorded.algorithm not in ALGORITHMS:
+            return None
+        source = self.project.source
+        if isinstance(source, WorkingTree):
+            if self.hasher is None or not (source.is_file(path) or source.is_dir(path)):
+                return self._as_tracked(path, recorded)
+            return self.hasher.digest(path, recorded.algorithm)[0] == recorded
+        if self.project.covering(path) is None and source.is_file(path):
+            return _md5(source.read(path, _LARGEST), recorded.algorithm) == recorded.value
+        return self._as_tracked(path, recorded)
+
+    def _as_tracked(self, path: str, recorded: Digest) -> bool | None:
+        """The same by what DVC recorded of the path itself, where its bytes are not here."""
+        tracked = self.project.tracked.get(path)
+        if tracked is None or tracked.digest is None:
+            return None
+        if tracked.digest.algorithm != recorded.algorithm:
+            return None
+        return tracked.digest == recorded
+
+    def _command(self, stage: DvcStage, entry: dict[str, Any]) -> Iterator[str]:
+        cmd = entry.get("cmd")
+        lines = tuple(str(line).strip() for line in (cmd if isinstance(cmd, list) else [cmd]))
+        if lines != stage.cmd:
+            yield f"the command of {stage.name} changed"
+
+    def _parameters(self, stage: DvcStage, entry: dict[str, Any]) -> Iterator[str]:
+        recorded = _recorded_parameters(stage, entry)
+        for file, names in stage.params.items():
+            old = recorded.get(file, {})
+            for name, value in self.project.parameters(file, names).items():
+                if name not in old:
+                    yield f"{stage.name} was run without the parameter {name} of {file}"
+                elif old[name] != value:
+                    yield f"the parameter {name} of {stage.name} was {old[name]!r}, not {value!r}"
+
+    def _dependencies(self, stage: DvcStage, entry: dict[str, Any]) -> Iterator[str]:
+        recorded = {
+            joined(stage.wdir, dep["path"]): recorded_digest(dep)
+            for dep in entry.get("deps") or ()
+            if isinstance(dep, dict) and isinstance(dep.get("path"), str)
+        }
+        for path in stage.deps:
+            if path not in recorded:
+                yield f"{stage.name} was run without {path}"
+                continue
+            digest = recorded[path]
+            if is_outside(path) or digest is None:
+                continue
+            if self.is_as_recorded(path, digest) is False:
+                yield f"{path} is not what {stage.name} was run with"
+
+
+def _typed(text: str, path: str) -> dict[str, Any]:
+    """A document of DVC's own, its values as DVC reads them.
+
+    Raises:
+        CaptureError: it is none, or too large.
+    """
+    from dvc.utils.serialize import parse_yaml
+
+    load_strings(text, path)  # which bounds what is read
+    document = guarded(path, lambda: parse_yaml(text, path)) or {}
+    return document if isinstance(document, dict) else {}
+
+
+def _entry(document: dict[str, Any], stage: DvcStage) -> dict[str, Any] | None:
+    if posixpath.basename(stage.file) != "dvc.yaml":
+        return document
+    recorded = document.get("stages") if "schema" in document else document
+    entry = recorded.get(stage.name) if isinstance(recorded, dict) else None
+    return entry if isinstance(entry, dict) else None
+
+
+def _recorded_parameters(stage: DvcStage, entry: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The parameters of a run by their file; a stage of DVC 0.x has them among its deps."""
+    recorded: dict[str, dict[str, Any]] = {}
+    declared = entry.get("params")
+    if isinstance(declared, dict):
+        for file, values in declared.items():
+            if isinstance(values, dict):
+                recorded[joined(stage.wdir, file)] = values
+    for dep in entry.get("deps") or ():
+        if isinstance(dep, dict) and isinstance(dep.get("params"), dict):
+            recorded[joined(stage.wdir, dep.get("path") or "params.yaml")] = dep["params"]
+    return recorded
+
+
+def _md5(data: bytes, algorithm: str) -> str:
+    from dvc_data.hashfile.hash import fobj_md5
+
+    digest: str = fobj_md5(io.BytesIO(data), name=algorithm)
+    return digest

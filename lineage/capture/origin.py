@@ -1,0 +1,192 @@
+"""Where a version's weights come from: whether they are what DVC's stages made of what is here.
+
+DVC's lock says what a stage was last run with, but not which code its scripts import. So the code
+that the stages run is also compared with the commit that recorded their last run.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lineage.acts import act
+from lineage.capture.dvc import DvcProject
+from lineage.capture.dvc_hash import ALGORITHMS
+from lineage.capture.lock import Lock
+from lineage.capture.pipeline import address, code_of
+from lineage.capture.source import Revision
+from lineage.errors import CaptureError
+from lineage.identity.origin import OriginState, WeightsOrigin
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lineage.capture.dvc import DvcStage
+    from lineage.capture.dvc_hash import DvcHasher
+    from lineage.capture.git import GitRepository
+
+
+@dataclass(frozen=True)
+class OriginReader:
+    """Finds what made the weights of a model.
+
+    Args:
+        model: the model's name.
+        dvc: the DVC project, as the version's source holds it.
+        git: the repository; None outside one.
+        hasher: hashes files of the working tree as DVC does.
+        imports: whether the code of a stage holds what it imports.
+        stale_ok: why code that changed since is taken on; None where it is not.
+    """
+
+    model: str
+    dvc: DvcProject
+    git: GitRepository | None
+    hasher: DvcHasher
+    imports: bool = True
+    stale_ok: str | None = None
+
+    def read(self, weights: Path, top: Path, *, ran: bool = False) -> WeightsOrigin:
+        """What made the weights.
+
+        Args:
+            weights: where they are.
+            top: the top of the repository.
+            ran: whether a command that was run for the registration wrote them.
+
+        Raises:
+            CaptureError: they are not what DVC recorded, something that they were made from
+                changed, or code that their stages run did and nobody takes that on.
+        """
+        full = os.path.normpath(os.path.abspath(weights))  # noqa: PTH100 - links are DVC's
+        path = os.path.relpath(full, top).replace(os.sep, "/")
+        if path.startswith("../"):
+            return WeightsOrigin(OriginState.RUN if ran else OriginState.UNMADE)
+        self._require_recorded(path)
+        lock = Lock(self.dvc, None if isinstance(self.dvc.source, Revision) else self.hasher)
+        stages = [stage for stage in self.dvc.making(path) if lock.entry(stage) is not None]
+        if not stages:
+            return WeightsOrigin(OriginState.RUN if ran else OriginState.UNMADE)
+        named = ", ".join(address(stage, self.dvc.folder) for stage in stages)
+        chain = lock.upstream(stages)
+        self._require_current(path, named, lock, chain)
+        if ran:
+            return WeightsOrigin(OriginState.RUN, named)
+        return self._made(path, named, lock, chain)
+
+    def _require_recorded(self, path: str) -> None:
+        """Refuse weights that are not what DVC recorded at their path."""
+        for tracked in self.dvc.recorded_at(path):
+            digest = tracked.digest
+            if digest is None or digest.algorithm not in ALGORITHMS:
+                continue
+            if self.hasher.digest(tracked.path, digest.algorithm)[0] != digest:
+                raise CaptureError(
+                    f"The weights {path} are not what DVC recorded of them in {tracked.file}.",
+                    remedy="Make them anew (dvc repro), bring the recorded ones back "
+                    f"(dvc checkout {tracked.path}), or record these (dvc commit "
+                    f"{tracked.path}), and commit {tracked.file}.",
+                )
+
+    def _require_current(self, path: str, named: str, lock: Lock, chain: list[DvcStage]) -> None:
+        """Refuse weights whose stages were run with something else than what is here."""
+        differences = [said for stage in chain for said in lock.differences(stage)]
+        if differences:
+            more = f" and {len(differences) - 3} more" if differences[3:] else ""
+            raise CaptureError(
+                f"The weights {path} were not made of what is here: "
+                f"{'; '.join(differences[:3])}{more}.",
+                remedy=f"Make them anew (dvc repro {named}) and commit dvc.lock.",
+            )
+
+    def _made(self, path: str, named: str, lock: Lock, chain: list[DvcStage]) -> WeightsOrigin:
+        """Weights that stages made of what DVC knows of; their code may have changed since."""
+        changed: set[str] = set()
+        unknown: str | None = None
+        commit: str | None = None
+        for stage in chain:
+            if stage.frozen:
+                continue
+            try:
+                recorded = self._recorded_in(lock, stage)
+                commit = recorded if commit is None or stage is chain[-1] else commit
+                changed |= self._changed_since(recorded, stage)
+            except CaptureError as error:
+                unknown = str(error)
+        if not changed and unknown is None:
+            return WeightsOrigin(OriginState.MADE, named, commit)
+        if self.stale_ok is not None:
+            files = tuple(sorted(changed))
+            return WeightsOrigin(OriginState.STALE, named, commit, files, self.stale_ok)
+        raise self._stale(path, named, commit, sorted(changed), unknown)
+
+    def _stale(
+        self, path: str, named: str, commit: str | None, changed: list[str], unknown: str | None
+    ) -> CaptureError:
+        run = act("register", self.model, "--", "dvc", "repro", "--force", *named.split(", "))
+        taken_on = act("register", self.model, stale_ok="REASON")
+        remedy = f"Train anew where it is seen: {run}; or take it on: {taken_on}"
+        if not changed:
+            return CaptureError(
+                f"Whether the code of {named} changed after it made {path} cannot be told: "
+                f"{unknown}",
+                remedy=remedy,
+            )
+        more = f" and {len(changed) - 5} more" if changed[5:] else ""
+        return CaptureError(
+            f"The weights {path} are stale: {', '.join(changed[:5])}{more} changed after "
+            f"{named} made them ({(commit or '')[:12]}), and DVC does not know it.",
+            remedy=remedy,
+        )
+
+    def _recorded_in(self, lock: Lock, stage: DvcStage) -> str:
+        """The commit that recorded the last run of a stage in its lock.
+
+        Raises:
+            CaptureError: no commit that is here did.
+        """
+        path, entry = lock.file(stage), lock.entry(stage)
+        start = self._start()
+        if self.git is None or start is None:
+            raise CaptureError("There is no commit.", remedy="Commit dvc.lock.")
+        found: str | None = None
+        for commit, data in self.git.versions_of(path, start):
+            if data is None or lock.entry_in(stage, data) != entry:
+                break
+            found = commit
+        else:
+            if self.git.shallow:
+                raise CaptureError(
+                    f"This clone is too shallow to hold the commit that recorded {stage.name}.",
+                    remedy="Fetch the whole history: git fetch --unshallow",
+                )
+        if found is None:
+            raise CaptureError(
+                f"No commit records the last run of {stage.name}.", remedy=f"Commit {path}."
+            )
+        return found
+
+    def _changed_since(self, commit: str, stage: DvcStage) -> set[str]:
+        """The code files of a stage that are not what they were at a commit."""
+        if commit == self._start() or self.git is None:
+            return set()
+        name = address(stage, self.dvc.folder)
+        at = DvcProject(Revision(self.git, commit), self.dvc.folder)
+        then = code_of(at, [name], imports=self.imports).get(name)
+        if then is None:
+            raise CaptureError(f"{commit[:12]} has no stage {name}.", remedy="Train anew.")
+        now = code_of(self.dvc, [name], imports=self.imports)[name]
+        return {
+            path
+            for path in {*now, *then}
+            if now.get(path) != then.get(path)
+            and not any(path == dep or path.startswith(f"{dep}/") for dep in stage.deps)
+        }
+
+    def _start(self) -> str | None:
+        """The commit that the version is of."""
+        source = self.dvc.source
+        if isinstance(source, Revision):
+            return source.commit
+        return self.git.head if self.git is not None else None

@@ -1,0 +1,74 @@
+"""Where weights come from: what made them, as far as that is known. Pure: no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class OriginState(StrEnum):
+    """What is known of what made the weights."""
+
+    MADE = "made"
+    """They are the output that DVC recorded of a stage; nothing that it was made from changed."""
+    RUN = "run"
+    """A command that was run for the registration wrote them."""
+    STALE = "stale"
+    """Code that their stage runs changed since; somebody took that on."""
+    UNMADE = "unmade"
+    """No stage is recorded to make them."""
+
+
+@dataclass(frozen=True)
+class WeightsOrigin:
+    """What made the weights.
+
+    ``stage`` is the stage as DVC addresses it, ``commit`` the one that recorded them in its lock.
+    ``changed`` are the code files that changed since, ``reason`` why that was taken on.
+    """
+
+    state: OriginState
+    stage: str | None = None
+    commit: str | None = None
+    changed: tuple[str, ...] = ()
+    reason: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON of it, the ``made`` of `show` and `serving`."""
+        return {
+            "state": self.state.value,
+            "stage": self.stage,
+            "commit": self.commit,
+            "changed": list(self.changed),
+            "reason": self.reason,
+        }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> WeightsOrigin:
+        """Read back what :meth:`to_json` wrote."""
+        return cls(
+            OriginState(body["state"]),
+            body["stage"],
+            body["commit"],
+            tuple(body["changed"]),
+            body["reason"],
+        )
+
+    @property
+    def sentence(self) -> str:
+        """What a person reads of it, after "the weights"."""
+        match self.state:
+            case OriginState.MADE:
+                return f"are what stage {self.stage} made"
+            case OriginState.RUN:
+                return "were made by the run that registered them"
+            case OriginState.UNMADE:
+                return "are unmade: no stage is recorded to make them"
+            case OriginState.STALE:
+                named = ", ".join(self.changed[:3])
+                more = f" and {len(self.changed) - 3} more" if self.changed[3:] else ""
+                return f"are stale: {named}{more} changed since {self.stage} made them"

@@ -1,0 +1,237 @@
+"""Weights that these parts made: DVC's record, what is here, and the code that the stages run."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.conftest import FILE_AND_SERVER, Workspace
+
+HELPER = "src/common/names.py"
+TRAIN = (
+    "import os\nfrom common.names import prefix\nos.makedirs('models', exist_ok=True)\n"
+    "open('models/model.bin', 'w').write(prefix() + open('data/features.csv').read())\n"
+)
+
+
+@pytest.fixture
+def trained(project):
+    """churn, whose training imports a helper that no dependency names; trained and committed."""
+    project.write({HELPER: "def prefix():\n    return 'weights of '\n", "src/train.py": TRAIN})
+    project.dvc("repro", "--quiet")
+    project.commit("A prefix in a module of its own")
+    return project
+
+
+def _refused(project: Workspace, *words: str) -> str:
+    done = project.lineage("register", "churn", *words)
+    assert done.code == 9, (done.out, done.err)
+    return done.err
+
+
+def _made(project: Workspace, ref: str) -> dict:
+    return project.ok("show", ref)["components"]["weights"]["made"]
+
+
+@FILE_AND_SERVER
+def test_weights_that_a_stage_made_of_what_is_here(trained):
+    commit = trained.git("rev-parse", "HEAD").strip()
+    trained.write({"README.md": "# Churn\n"})
+    trained.commit("A read-me, which changes nothing")
+    done = trained.lineage("register", "churn")
+    assert done.code == 0, done.err
+    assert "the weights are what stage train made" in done.out
+    assert _made(trained, "churn@1") == {
+        "state": "made", "stage": "train", "commit": commit, "changed": [], "reason": None,
+    }  # fmt: skip
+    assert "the weights are what stage train made" in trained.lineage("show", "churn@1").out
+
+
+@FILE_AND_SERVER
+def test_code_that_changed_since_makes_them_stale(trained):
+    trained.edit(HELPER, "weights of ", "parameters of ")
+    trained.commit("Another prefix, and no training")
+    said = _refused(trained)
+    assert f"are stale: {HELPER} changed after train made them" in said
+    assert "lineage register churn -- dvc repro --force train" in said
+    assert trained.lineage("versions", "churn").code == 4
+
+    trained.ok("register", "churn", "--stale-ok", "the prefix is a comment")
+    made = _made(trained, "churn@1")
+    assert (made["state"], made["changed"]) == ("stale", [HELPER])
+    assert made["reason"] == "the prefix is a comment"
+    told = f"are stale: {HELPER} changed since train made them"
+    assert told in trained.lineage("show", "churn@1").out
+    trained.ok("validate", "churn@1")
+    trained.ok("pipeline", "deploy", "--env", "production")
+    trained.ok("promote", "churn@1", "--env", "production")
+    decision = trained.ok("guard", "churn@1", "--env", "production")
+    (clean,) = (check for check in decision["checks"] if check["code"] == "code-clean")
+    assert clean["status"] == "warn"
+    assert "the prefix is a comment" in clean["summary"]
+    assert clean["details"]["made"] == made
+    slot = trained.ok("serving", "churn")
+    assert slot["serving"]["made"] == made
+    assert "taken on: the prefix is a comment" in trained.lineage("serving", "churn").out
+
+
+def test_a_training_that_is_run_here_makes_them_anew(trained):
+    trained.edit(HELPER, "weights of ", "parameters of ")
+    trained.commit("Another prefix")
+    skipped = trained.lineage("register", "churn", "--", "dvc", "repro", "--quiet", "train")
+    assert skipped.code == 9, "DVC does not know of the helper, and trains nothing"
+    assert "are stale" in skipped.err
+    done = trained.lineage("register", "churn", "--", "dvc", "repro", "--quiet", "--force", "train")
+    assert done.code == 0, done.err
+    assert _made(trained, "churn@1")["state"] == "run"
+    trained.commit("What the training wrote")
+    assert trained.lineage("register", "churn").code == 0
+
+
+def test_other_code_that_changes_is_not_theirs(trained):
+    trained.write({"src/common/other.py": "x = 1\n", "src/serve.py": "import common.other\n"})
+    trained.commit("Code that no stage runs")
+    trained.ok("register", "churn")
+    assert _made(trained, "churn@1")["state"] == "made"
+
+
+def test_a_reason_that_is_not_needed_is_not_recorded(trained):
+    done = trained.lineage("register", "churn", "--stale-ok", "to be sure")
+    assert (done.code, "the weights are not stale" in done.err) == (0, True)
+    assert _made(trained, "churn@1")["reason"] is None
+    assert trained.lineage("register", "churn", "--stale-ok", " ").code == 2
+
+
+def _other_weights(project: Workspace) -> None:
+    project.write({"models/model.bin": "others"})
+
+
+def _parameter(project: Workspace) -> None:
+    project.edit("params.yaml", "20", "30")
+
+
+def _command(project: Workspace) -> None:
+    project.edit("dvc.yaml", "python src/train.py", "python -O src/train.py")
+
+
+def _declared_code(project: Workspace) -> None:
+    project.edit("src/prepare.py", "lower", "upper")
+
+
+def _new_dependency(project: Workspace) -> None:
+    project.edit("dvc.yaml", "deps: [data/features.csv,", "deps: [params.yaml, data/features.csv,")
+
+
+def _new_parameter(project: Workspace) -> None:
+    project.edit("params.yaml", "  top: 20\n", "  top: 20\n  low: 1\n")
+    project.edit("dvc.yaml", "[featurize.top]", "[featurize.top, featurize.low]")
+
+
+def _intermediate(project: Workspace) -> None:
+    project.write({"data/features.csv": "by hand"})
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (_other_weights, "models/model.bin are not what DVC recorded of them in dvc.lock"),
+        (_parameter, "the parameter featurize.top of featurize was 20, not 30"),
+        (_command, "the command of train changed"),
+        (_declared_code, "src/prepare.py is not what prepare was run with"),
+        (_new_dependency, "train was run without params.yaml"),
+        (_new_parameter, "featurize was run without the parameter featurize.low"),
+        (_intermediate, "data/features.csv is not what train was run with"),
+    ],
+)
+def test_what_dvc_status_would_call_changed_is_refused(trained, change, says):
+    change(trained)
+    trained.commit("A change, and no training")
+    said = _refused(trained)
+    assert says in said
+    assert "dvc repro" in said
+    assert trained.lineage("register", "churn", "--stale-ok", "why not").code == 9
+    trained.dvc("repro", "--quiet", "--force")
+    trained.commit("Trained")
+    trained.ok("register", "churn")
+
+
+def test_a_frozen_stage_is_taken_as_it_is(trained):
+    trained.edit("dvc.yaml", "    cmd: python src/prepare.py\n",
+                 "    frozen: true\n    cmd: python src/prepare.py\n")  # fmt: skip
+    trained.edit("src/prepare.py", "lower", "upper")
+    trained.commit("Frozen")
+    trained.ok("register", "churn")
+
+
+def test_weights_that_no_stage_makes_are_unmade(trained):
+    trained.write({"by_hand.bin": "weights", ".gitignore": "by_hand.bin\n"})
+    trained.commit("Weights from a notebook")
+    trained.ok("register", "churn", "--weights", "by_hand.bin")
+    assert _made(trained, "churn@1")["state"] == "unmade"
+    trained.ok("validate", "churn@1")
+    trained.ok("pipeline", "deploy", "--env", "production")
+    trained.ok("promote", "churn@1", "--env", "production")
+    assert "the weights are unmade" in trained.lineage("serving", "churn").out
+    code = "open('by_hand.bin', 'w').write('other weights')"
+    done = trained.lineage(
+        "register", "churn", "--weights", "by_hand.bin", "--", sys.executable, "-c", code
+    )
+    assert done.code == 0, done.err
+    assert _made(trained, "churn@2")["state"] == "run"
+
+
+def test_weights_that_were_added_to_dvc_must_be_those(trained):
+    trained.write({"bought.bin": "weights"})
+    trained.dvc("add", "--quiet", "bought.bin")
+    trained.commit("Bought weights")
+    trained.ok("register", "churn", "--weights", "bought.bin")
+    assert _made(trained, "churn@1")["state"] == "unmade"
+    trained.write({"bought.bin": "others"})
+    assert "recorded of them in bought.bin.dvc" in _refused(trained, "--weights", "bought.bin")
+
+
+def test_a_folder_of_weights_is_one_output(trained):
+    trained.edit("dvc.yaml", "outs: [models/model.bin]", "outs: [models]")
+    trained.git("rm", "--quiet", "--force", "models/.gitignore")
+    trained.dvc("repro", "--quiet")
+    trained.commit("The whole folder")
+    trained.ok("register", "churn")
+    trained.ok("register", "churn", "--weights", "models")
+    assert [_made(trained, f"churn@{n}")["state"] for n in (1, 2)] == ["made", "made"]
+    trained.write({"models/more.bin": "slipped in"})
+    assert "models/model.bin are not what DVC recorded" in _refused(trained)
+
+
+def test_a_clone_that_does_not_hold_the_training_cannot_tell(trained, tmp_path):
+    trained.edit(HELPER, "weights of ", "parameters of ")
+    trained.commit("Another prefix")
+    trained.write({"README.md": "# Churn\n"})
+    trained.commit("A read-me")
+    shallow = Workspace(tmp_path / "shallow", trained.env)
+    trained.git("clone", "--quiet", "--depth", "1", f"file://{trained.path}", str(shallow.path))
+    trained.dvc("remote", "add", "--default", "--local", "store", str(tmp_path / "store"))
+    trained.dvc("push", "--quiet")
+    shallow.dvc("remote", "add", "--default", "--local", "store", str(tmp_path / "store"))
+    shallow.dvc("pull", "--quiet")
+    shallow.ok("init")
+    said = _refused(shallow)
+    assert "cannot be told" in said
+    assert "too shallow" in said
+    shallow.git("fetch", "--quiet", "--unshallow")
+    assert f"are stale: {HELPER}" in _refused(shallow)
+
+
+def test_an_experiment_is_registered_as_it_is(trained):
+    trained.edit(HELPER, "weights of ", "parameters of ")
+    trained.ok("register", "churn", "--kind", "experiment")
+    assert _made(trained, "churn@1") is None
+
+
+def test_declared_dependencies_alone_are_asked_where_imports_are_off(trained):
+    trained.write(
+        {"lineage.toml": (trained.path / "lineage.toml").read_text() + "imports = false\n"}
+    )
+    trained.edit(HELPER, "weights of ", "parameters of ")
+    trained.commit("Another prefix, nobody asks")
+    trained.ok("register", "churn")
