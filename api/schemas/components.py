@@ -45,11 +45,16 @@ class StageBody(Body):
 
 
 class ManifestBody(Body):
-    """The canonical description of a pipeline; its digest is ``H("lineage-pipeline/1", …)``."""
+    """The canonical description of a pipeline; its digest is ``H(encoding, …)``.
 
+    Without an ``encoding`` it is `lineage-pipeline/1`, which has no ``settings``.
+    """
+
+    encoding: Literal["lineage-pipeline/2"] | None = None
     stages: dict[str, StageBody]
     files: dict[str, Digest]
     code: Literal["declared", "followed"] | None = None
+    settings: dict[str, str] | None = None
 
 
 class PipelineBody(Body):

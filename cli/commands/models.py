@@ -108,6 +108,8 @@ def register(
     origin = captured.origin
     if stale_ok is not None and (origin is None or origin.reason is None):
         output.note("note: the weights are not stale, so the reason is not recorded.")
+    for note in captured.notes:
+        output.note(f"note: {note}.")
     if as_json:
         output.emit(done.to_json())
         return

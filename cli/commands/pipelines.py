@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -58,6 +59,8 @@ def capture(
 
     with opened() as project:
         captured = project.capture_pipeline(project.pipeline_name(name), rev)
+    for note in captured.notes:
+        output.note(f"note: {note}.")
     _show(captured.to_json(), as_json, why=why)
 
 
@@ -207,6 +210,8 @@ def _describe(document: dict[str, Any], why: Mapping[str, Mapping[str, str]]) ->
     if manifest is None:
         output.say("  stated by its digest; its manifest is not recorded")
         return
+    for name, value in manifest.get("settings", {}).items():
+        output.say(f"  setting {name} = {value}")
     for name, stage in manifest["stages"].items():
         _describe_stage(name, stage, why.get(name, {}))
     for path, content in manifest["files"].items():
@@ -220,9 +225,19 @@ def _describe_stage(name: str, stage: Mapping[str, Any], why: Mapping[str, str])
     output.say(f"  stage   {name}: {' && '.join(stage['cmd'])}")
     for path, content in stage["code"].items():
         output.say(f"            code    {why.get(path, path)}  {output.short(content)}")
-    for file, values in stage["params"].items():
-        for key, value in values.items():
-            output.say(f"            param   {file}:{key} = {value}")
+    for line in _parameters(stage["params"]):
+        output.say(f"            param   {line}")
     for word in ("inputs", "outputs"):
         for path in stage[word]:
             output.say(f"            {word[:-1].ljust(6)}  {path}")
+
+
+def _parameters(params: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """A line for each parameter; for each key of a file that is tracked as a whole."""
+    from lineage.identity.change import entries, short_value  # other commands start without
+    from lineage.identity.parameters import WHOLE
+
+    for file, values in params.items():
+        whole = entries(values[WHOLE]) if WHOLE in values else None
+        for key, value in (values if whole is None else whole).items():
+            yield f"{file}:{key} = {short_value(value, 200)}"

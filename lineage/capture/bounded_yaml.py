@@ -5,16 +5,19 @@ YAML is scanned as a stream of events before anything is built from it.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
 from lineage.errors import CaptureError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
 LARGEST: Final = 8 << 20
 """Bytes of a configuration file that are read at the most."""
 
-DEEPEST: Final = 100
+DEEPEST: Final = 60
 MOST_NODES: Final = 500_000
 """Nodes that a YAML file may have once its aliases are written out."""
 
@@ -28,7 +31,7 @@ def decode(data: bytes, path: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise _invalid(path, "it is not UTF-8 text") from None
+        raise invalid(path, "it is not UTF-8 text") from None
 
 
 def check_yaml(text: str, path: str) -> None:
@@ -37,10 +40,8 @@ def check_yaml(text: str, path: str) -> None:
     Raises:
         CaptureError: it is.
     """
-    try:
-        _scan(text, path)
-    except yaml.YAMLError as error:
-        raise _invalid(path, problem(error)) from None
+    for _ in bounded_events(text, path):
+        pass
 
 
 def load_strings(text: str, path: str) -> Any:  # noqa: ANN401 - a parsed document
@@ -56,17 +57,30 @@ def load_strings(text: str, path: str) -> Any:  # noqa: ANN401 - a parsed docume
     try:
         return loader.get_single_data()
     except (yaml.YAMLError, ValueError) as error:
-        raise _invalid(path, problem(error)) from None
+        raise invalid(path, problem(error)) from None
     finally:
         loader.dispose()
 
 
-def _scan(text: str, path: str) -> None:
-    """Count the nodes below each open collection; an alias counts as all that it stands for."""
+def bounded_events(text: str, path: str) -> Iterator[yaml.Event]:
+    """The events of YAML, as far as it keeps to the budgets.
+
+    The nodes below each open collection are counted; an alias counts as all that it stands for.
+
+    Raises:
+        CaptureError: it is broken, too deep or too large once its aliases are written out.
+    """
+    try:
+        yield from _bounded(yaml.parse(text, Loader=yaml.CSafeLoader), path)
+    except yaml.YAMLError as error:
+        raise invalid(path, problem(error)) from None
+
+
+def _bounded(events: Iterable[yaml.Event], path: str) -> Iterator[yaml.Event]:
     weights: dict[str, int] = {}
     open_nodes: list[tuple[str | None, int]] = []
     total = 0
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+    for event in events:
         if isinstance(event, yaml.AliasEvent):
             total += weights.get(str(event.anchor), 1)
         elif isinstance(event, yaml.ScalarEvent):
@@ -81,11 +95,12 @@ def _scan(text: str, path: str) -> None:
             if anchor is not None:
                 weights[anchor] = total - before + 1
         if len(open_nodes) > DEEPEST:
-            raise _invalid(path, f"it is nested deeper than {DEEPEST} levels")
+            raise invalid(path, f"it is nested deeper than {DEEPEST} levels")
         if total > MOST_NODES:
-            raise _invalid(
+            raise invalid(
                 path, f"it has more than {MOST_NODES:,} nodes with its aliases written out"
             )
+        yield event
 
 
 def problem(error: BaseException) -> str:
@@ -95,5 +110,6 @@ def problem(error: BaseException) -> str:
     return f"{what} in line {mark.line + 1}" if mark is not None else str(what)
 
 
-def _invalid(path: str, reason: str) -> CaptureError:
+def invalid(path: str, reason: str) -> CaptureError:
+    """The error for a file that does not hold what it should; ``reason`` says why."""
     return CaptureError(f"{path} cannot be read: {reason}.", remedy=f"Mend {path}.")

@@ -1,10 +1,9 @@
 """What DVC knows of a project: its stages as DVC resolves them, and what it tracks.
 
-DVC's own resolver does the templating (``vars``, ``foreach``, ``matrix``) and its own readers read
-parameter files. Each is given our :class:`~lineage.capture.source.Source` as its file system, so
-that a working tree and a revision are read alike, and so that nothing else of DVC (its caches,
-locks, hooks, remotes) wakes up. Python parameter files are parsed by DVC as syntax trees, never
-imported.
+DVC's own resolver does the templating (``vars``, ``foreach``, ``matrix``). It is given our
+:class:`~lineage.capture.source.Source` as its file system, so that a working tree and a revision
+are read alike, and so that nothing else of DVC (its caches, locks, hooks, remotes) wakes up.
+Parameters are read by :mod:`lineage.capture.parameters`.
 """
 
 from __future__ import annotations
@@ -15,12 +14,16 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.capture.bounded_yaml import load_strings
+from lineage.capture.dvc_budget import check_budget, written_size
 from lineage.capture.dvc_files import DvcFiles, clean, guarded, open_resolver
+from lineage.capture.dvc_settings import DvcSettings, read_settings
+from lineage.capture.parameters.files import ParameterFiles
+from lineage.capture.parameters.texts import FileTexts
 from lineage.errors import CaptureError, LineageError
 from lineage.identity.digest import Digest, hash_object
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from lineage.capture.source import Source
 
@@ -66,7 +69,8 @@ class DvcProject:
         self.source = source
         self.folder = folder
         self.root = _project_root(source, folder)
-        self._files = DvcFiles(source)
+        self._texts = FileTexts(source)
+        self._files = DvcFiles(source, self._texts)
         self._documents: dict[str, dict[str, Any]] = {}
 
     @cached_property
@@ -120,38 +124,33 @@ class DvcProject:
         Raises:
             CaptureError: it cannot be read.
         """
-        return self._files.text(path)
+        return self._texts.text(path)
 
     def below(self, folder: str) -> list[str]:
         """What DVC tracks inside a folder."""
         prefix = f"{folder}/" if folder else ""
         return sorted(path for path in self.tracked if path.startswith(prefix))
 
-    def parameters(self, file: str, names: tuple[str, ...]) -> dict[str, Any]:
-        """Values of a parameter file (all of it where no names are given), as DVC reads them.
+    def parameters(self, unordered: Iterable[str] = ()) -> ParameterFiles:
+        """Its parameter files; in the ``unordered`` ones the order of keys does not count."""
+        return ParameterFiles(self.source, self._texts, unordered)
+
+    def parameters_as_dvc(self, file: str, names: Iterable[str]) -> dict[str, Any]:
+        """Parameters as DVC reads them, those that are in the file: what its lock records.
 
         Raises:
-            CaptureError: the file is missing or unreadable, or a parameter is not in it.
+            CaptureError: the file cannot be read.
         """
-        from dvc.dependency.param import read_param_file
+        return self._files.parameters(file, names)
 
-        if not self.source.is_file(file):
-            raise CaptureError(
-                f"The parameter file {file} does not exist.",
-                remedy=f"Create {file} or remove it from the stage's params.",
-            )
-        values = guarded(
-            file, lambda: read_param_file(self._files, file, list(names) or None, flatten=True)
-        )
-        if not names:
-            return values if isinstance(values, dict) else {"": values}
-        for name in names:
-            if name not in values:
-                raise CaptureError(
-                    f"The parameter {name} is not in {file}.",
-                    remedy=f"Add it to {file} or remove it from the stage's params.",
-                )
-        return dict(values)
+    @cached_property
+    def settings(self) -> DvcSettings:
+        """The settings of DVC's own configuration that change what runs.
+
+        Raises:
+            CaptureError: the configuration cannot be read.
+        """
+        return read_settings(self.source, self.root)
 
     @cached_property
     def _nested(self) -> tuple[str, ...]:
@@ -174,17 +173,20 @@ class DvcProject:
     def _pipeline_stages(self, path: str) -> Iterator[DvcStage]:
         folder = posixpath.dirname(path)
         document = self._definition(path)
-        resolver = guarded(path, lambda: open_resolver(self._files, folder, document))
-        for name in guarded(path, resolver.get_keys):
-            yield guarded(path, partial(_stage, path, resolver, name, document))
+        resolving = partial(self._files.resolving, path)
+        resolver = resolving(
+            lambda: open_resolver(self._files, self.settings.sections, folder, document)
+        )
+        size = self._files.variables_size + written_size(document)
+        resolving(lambda: check_budget(path, resolver, size))
+        for name in resolving(resolver.get_keys):
+            yield resolving(partial(_stage, path, resolver, name, document))
 
     def _definition(self, path: str) -> dict[str, Any]:
         """A ``dvc.yaml`` as DVC reads and validates it."""
         from dvc.schema import COMPILED_MULTI_STAGE_SCHEMA
-        from dvc.utils.serialize import parse_yaml
 
-        text = self._files.text(path)
-        document = guarded(path, lambda: parse_yaml(text, path)) or {}
+        document = self._files.yaml(path)
         checked: dict[str, Any] = guarded(path, lambda: COMPILED_MULTI_STAGE_SCHEMA(document))
         return checked
 
@@ -219,7 +221,7 @@ class DvcProject:
     def _strings(self, path: str) -> dict[str, Any]:
         """What DVC itself wrote, as text scalars; read once."""
         if path not in self._documents:
-            document = load_strings(self._files.text(path), path) or {}
+            document = load_strings(self._texts.text(path), path) or {}
             if not isinstance(document, dict):
                 raise CaptureError(f"{path} is not a DVC file.", remedy=f"Mend or remove {path}.")
             self._documents[path] = document

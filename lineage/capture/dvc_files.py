@@ -1,25 +1,45 @@
-"""DVC's resolver and readers, with our files behind them (decision 3)."""
+"""DVC's resolver, with our files behind it (decision 3)."""
 
 from __future__ import annotations
 
-import io
 import posixpath
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from lineage.capture.bounded_yaml import LARGEST, check_yaml, decode, problem
+from lineage.capture.bounded_yaml import problem
+from lineage.capture.dvc_budget import written_size
+from lineage.capture.parameters.as_dvc import construct
+from lineage.capture.parameters.yaml_document import check_keys
+from lineage.capture.parameters.yaml_nodes import line_of
 from lineage.errors import CaptureError, LineageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
+    from lineage.capture.parameters.texts import FileTexts
     from lineage.capture.source import Source
+
+OTHERS: Final = frozenset({".json", ".toml", ".py"})
+"""The endings of files that DVC does not read as YAML."""
+
+_OURS: Final = ".lineage-guard"
+"""The ending under which our reader stands among DVC's."""
+
+_UNSUPPORTED: Final = re.compile(r"Unsupported value of type '(\w+)' in '(.+):([^:']+)'")
+"""What DVC says of a value that its templates cannot hold."""
+
+_T = TypeVar("_T")
 
 
 class DvcFiles:
-    """The part of a DVC file system that its resolver and its parameter readers call."""
+    """The part of a DVC file system that its resolver calls; each file is parsed once."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, texts: FileTexts) -> None:
         self._source = source
+        self._texts = texts
+        self._loaded: dict[str, Any] = {}
+        self.variables_size = 0
+        """Characters that the variables read so far have, written out."""
         self.join = posixpath.join
         self.normpath = posixpath.normpath
         self.relpath = posixpath.relpath
@@ -33,37 +53,119 @@ class DvcFiles:
         return self._source.is_dir(clean(path))
 
     def suffix(self, path: str) -> str:
-        """A file's ending."""
-        return posixpath.splitext(path)[1]
+        """What DVC chooses a reader by: ours, whatever the file's ending."""
+        return _OURS
 
-    def open(self, path: str, **_: object) -> io.StringIO:
-        """A file's text as a stream."""
-        return io.StringIO(self.text(clean(path)))
+    def yaml(self, path: str) -> Any:  # noqa: ANN401 - a parsed document
+        """The value of a YAML file as DVC reads it.
 
-    def text(self, path: str) -> str:
-        """A file's text, within the budgets."""
-        text = decode(self._source.read(path, LARGEST), path)
-        if posixpath.splitext(path)[1].lower() not in (".json", ".toml", ".py"):
-            check_yaml(text, path)
-        return text
+        Raises:
+            CaptureError: it cannot be read.
+        """
+        composed = self._texts.composed(path)
+        check_keys(composed, path)
+        return construct(composed, path)
+
+    def variables(self, path: str) -> Any:  # noqa: ANN401 - a parsed document
+        """The value of a file of template variables as DVC reads it.
+
+        Raises:
+            CaptureError: it cannot be read.
+        """
+        path = clean(path)
+        if path not in self._loaded:
+            self._loaded[path] = self._variables(path)
+            self.variables_size += written_size(self._loaded[path])
+        return self._loaded[path]
+
+    def parameters(self, path: str, names: Iterable[str]) -> dict[str, Any]:
+        """The parameters of a file as DVC reads them, those that are in it; all without names.
+
+        Raises:
+            CaptureError: it cannot be read.
+        """
+        from dvc.dependency.param import read_param_file
+
+        _register()
+        wanted = list(names) or None
+        values = guarded(path, lambda: read_param_file(self, path, wanted, flatten=True))
+        return values if isinstance(values, dict) else {"": values}
+
+    def _variables(self, path: str) -> Any:  # noqa: ANN401 - see variables
+        from dvc.utils.serialize import PARSERS
+
+        ending = posixpath.splitext(path)[1].lower()
+        if ending not in OTHERS:
+            values = self.yaml(path)
+        else:
+            text = self._texts.text(path)
+            values = guarded(path, lambda: PARSERS[ending](text, path))
+        return values
+
+    def resolving(self, path: str, read: Callable[[], _T]) -> _T:
+        """Call into DVC's resolver of a ``dvc.yaml``; see :func:`guarded`.
+
+        Raises:
+            CaptureError: it cannot be resolved, or a file of variables holds what DVC's templates
+                cannot.
+        """
+        try:
+            return guarded(path, read)
+        except CaptureError as error:
+            unsupported = _UNSUPPORTED.search(str(error))
+            if unsupported is None:
+                raise
+            kind, file, keys = unsupported.groups()
+            raise self._unsupported(kind, clean(file), keys) from None
+
+    def _unsupported(self, kind: str, file: str, keys: str) -> CaptureError:
+        is_yaml = posixpath.splitext(file)[1].lower() not in OTHERS
+        line = line_of(self._texts.composed(file).node, keys.split(".")) if is_yaml else None
+        return CaptureError(
+            f"DVC cannot use {file} in templates: the value of {keys}"
+            + (f" in line {line}" if line else "")
+            + f" is a {kind}.",
+            remedy=f"Write it as text (in quotes), or move it out of {file}.",
+        )
+
+
+def _load(path: str, fs: DvcFiles, **_: object) -> Any:  # noqa: ANN401 - a parsed document
+    return fs.variables(path)
+
+
+def _register() -> None:
+    """Put our reader among DVC's."""
+    from dvc.utils.serialize import LOADERS
+
+    LOADERS[_OURS] = _load
 
 
 class _Repo:
     """The part of a DVC repository that its resolver looks at."""
 
-    def __init__(self, fs: DvcFiles) -> None:
+    def __init__(self, fs: DvcFiles, config: Mapping[str, Any]) -> None:
         self.fs = fs
-        self.config: dict[str, Any] = {}
+        self.config = config
 
 
-def open_resolver(fs: DvcFiles, folder: str, document: dict[str, Any]) -> Any:  # noqa: ANN401 - DVC's
-    """DVC's own resolver of the templates in a ``dvc.yaml``."""
+def open_resolver(
+    fs: DvcFiles, config: Mapping[str, Any], folder: str, document: dict[str, Any]
+) -> Any:  # noqa: ANN401 - DVC's
+    """DVC's own resolver of the templates in a ``dvc.yaml``.
+
+    Args:
+        fs: where it reads files of variables.
+        config: DVC's configuration, as far as it says how templates are written out.
+        folder: where the file is.
+        document: the file, as DVC reads it.
+    """
     from dvc.parsing import DataResolver
 
-    return DataResolver(_Repo(fs), folder, document)
+    _register()
+    return DataResolver(_Repo(fs, config), folder, document)
 
 
-def guarded(path: str, read: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever ``read`` returns
+def guarded(path: str, read: Callable[[], _T]) -> _T:
     """Call into DVC; whatever it raises on odd input becomes one sentence about ``path``."""
     try:
         return read()

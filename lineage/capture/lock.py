@@ -124,7 +124,7 @@ class Lock:
         recorded = _recorded_parameters(stage, entry)
         for file, names in stage.params.items():
             old = recorded.get(file, {})
-            for name, value in self.project.parameters(file, names).items():
+            for name, value in self.project.parameters_as_dvc(file, names).items():
                 if name not in old:
                     yield f"{stage.name} was run without the parameter {name} of {file}"
                 elif old[name] != value:

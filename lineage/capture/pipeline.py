@@ -13,6 +13,8 @@ from lineage.capture.code_graph.source_files import SourceFiles
 from lineage.capture.code_graph.tracked import Kind
 from lineage.capture.code_graph.values import StageCode, StageToFollow
 from lineage.capture.dvc import DvcProject, DvcStage, is_outside
+from lineage.capture.dvc_files import clean
+from lineage.capture.dvc_settings import DvcSettings, config_path
 from lineage.capture.source import WorkingTree, is_dvc_file
 from lineage.errors import CaptureError
 from lineage.identity.pipeline import Manifest, PipelineVersion, Scope, Stage
@@ -33,13 +35,16 @@ class CapturedPipeline:
     ``loose`` holds the inputs that neither git nor DVC versions, ``named`` every file whose content
     the manifest holds; both relative to the top of the repository. ``code`` tells for each stage
     how its files came in and what could not be followed, its paths relative to the project's
-    folder; it is empty where imports stay out.
+    folder; it is empty where imports stay out. ``notes`` say what a person should know of how it
+    was read; those in ``unheld`` name settings of DVC that no commit holds.
     """
 
     version: PipelineVersion
     loose: tuple[str, ...]
     named: tuple[str, ...]
     code: Mapping[str, StageCode] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    unheld: tuple[str, ...] = ()
 
     @property
     def why(self) -> dict[str, dict[str, str]]:
@@ -61,7 +66,12 @@ class CapturedPipeline:
 
 
 def capture_pipeline(
-    project: DvcProject, stages: list[str] | None, files: list[str], *, imports: bool = True
+    project: DvcProject,
+    stages: list[str] | None,
+    files: list[str],
+    unordered: Iterable[str] = (),
+    *,
+    imports: bool = True,
 ) -> CapturedPipeline | None:
     """Capture a pipeline.
 
@@ -69,6 +79,7 @@ def capture_pipeline(
         project: where to read.
         stages: names of the stages that production runs too; None for all.
         files: further files (globs, relative to the project's folder) that define the pipeline.
+        unordered: parameter files in which the order of keys does not count.
         imports: follow what a stage runs; else its declared dependencies are its code.
 
     Returns:
@@ -80,18 +91,24 @@ def capture_pipeline(
     source, folder = project.source, project.folder
     chosen = dict(_choose(project, folder, stages))
     with FactsCache.default() as cache:
-        reader = _StageReader(project, cache, imports=imports)
+        kept = [clean(posixpath.join(folder, path)) for path in unordered]
+        reader = _StageReader(project, cache, kept, imports=imports)
         captured = {name: reader.read(name, stage) for name, stage in chosen.items()}
     listed = {path: source.code_digest(path) for path in _expand(source, folder, files)}
     if not captured and not listed:
         return None
     named = {_relative(path, folder): digest for path, digest in listed.items()}
-    manifest = Manifest(captured, named, reader.scope if captured else None)
+    settings = project.settings if captured else DvcSettings()
+    scope = reader.scope if captured else None
+    manifest = Manifest(captured, named, settings.changed, scope)
+    described = [config_path(project.root)] if settings.changed else []
     return CapturedPipeline(
         PipelineVersion(manifest),
         tuple(sorted(reader.loose)),
-        tuple(sorted({*reader.code, *listed})),
+        tuple(sorted({*reader.code, *listed, *described})),
         {name: code.seen_from(folder) for name, code in reader.followed.items()},
+        (*reader.parameters.notes, *settings.unheld),
+        settings.unheld,
     )
 
 
@@ -118,11 +135,19 @@ def code_of(
 class _StageReader:
     """Turns DVC's stages into manifest stages, and keeps what it met on the way."""
 
-    def __init__(self, project: DvcProject, cache: FactsCache, *, imports: bool) -> None:
+    def __init__(
+        self,
+        project: DvcProject,
+        cache: FactsCache,
+        unordered: Iterable[str] = (),
+        *,
+        imports: bool,
+    ) -> None:
         self._project = project
         self._source = project.source
         self._graph = CodeGraph(SourceFiles(project.source), project.made, cache)
         self._imports = imports
+        self.parameters = project.parameters(unordered)
         self.code: dict[str, Digest] = {}
         self.loose: set[str] = set()
         self.followed: dict[str, StageCode] = {}
@@ -142,7 +167,9 @@ class _StageReader:
         code = {_relative(path, folder): self.digest(path) for path in files}
         inputs = {_relative(path, folder) for path in read}
         params = {
-            _relative(file, folder): self._project.parameters(file, names)
+            _relative(file, folder): self.parameters.read(
+                file, names, f"stage {stage.name} of {stage.file}"
+            )
             for file, names in stage.params.items()
         }
         outputs = tuple(sorted({_relative(out, folder) for out in stage.outs}))

@@ -146,7 +146,13 @@ class Project:
             )
         commit, dirty = self._provenance(source, captured)
         return CapturedPipelineVersion(
-            name, captured.version, commit, dirty, captured.why, captured.unseen
+            name,
+            captured.version,
+            commit,
+            dirty,
+            captured.why,
+            captured.unseen,
+            notes=captured.notes,
         )
 
     def pipeline_name(self, name: str | None, config: Config | None = None) -> str:
@@ -240,7 +246,8 @@ class Project:
             return None, False
         from lineage.capture.code import changed_paths
 
-        return self.git.head, bool(changed_paths(self.git, captured.named))
+        dirty = bool(captured.unheld or changed_paths(self.git, captured.named))
+        return self.git.head, dirty
 
     def dvc(self, source: Source) -> DvcProject:
         """What DVC knows of the project, as a source holds it."""
@@ -255,7 +262,9 @@ class Project:
         table = config.pipelines().get(name)
         if table is None:
             return capture_pipeline(dvc, None, [])
-        return capture_pipeline(dvc, table.stages, table.files, imports=table.imports)
+        return capture_pipeline(
+            dvc, table.stages, table.files, table.unordered, imports=table.imports
+        )
 
     def cache(self) -> AbstractContextManager[StatCache | None]:
         """The digest cache, where ``lineage init`` made its folder."""

@@ -13,7 +13,7 @@ from lineage.capture.dvc_hash import DvcHasher, link_policy
 from lineage.capture.origin import OriginReader
 from lineage.capture.source import Revision, WorkingTree
 from lineage.contract.captured import CapturedVersion, CaptureRequest
-from lineage.errors import CaptureError, UsageError
+from lineage.errors import CaptureError, DirtyTree, UsageError
 from lineage.hashing.files import hash_path, total_size
 from lineage.hashing.tree import follow_any
 from lineage.identity.components import Components, Kind, Weights
@@ -61,6 +61,8 @@ class VersionCapture:
         """
         found = self._pipeline()
         loose = found.loose if found else ()
+        if self._strict:
+            self._refuse_unheld(found)
         with self._project.cache() as cache:
             try:
                 data = self._data(cache, loose)
@@ -91,6 +93,7 @@ class VersionCapture:
         loose = found.loose if found else ()
         if self._strict:
             self._refuse_loose(loose)
+            self._refuse_unheld(found)
         with self._project.cache() as cache:
             weights = self._weights(cache, progress)
             data = self._data(cache, loose, progress)
@@ -100,7 +103,8 @@ class VersionCapture:
                 self._refuse_incomplete(components)
                 origin = self._origin(cache, ran)
         name = self._config.pipeline_of(self.model)
-        return CapturedVersion(components, name, loose, origin=origin)
+        notes = found.notes if found else ()
+        return CapturedVersion(components, name, loose, origin=origin, notes=notes)
 
     def _origin(self, cache: StatCache | None, ran: bool) -> WeightsOrigin:
         project = self._project
@@ -199,6 +203,15 @@ class VersionCapture:
             raise CaptureError(
                 f"The pipeline reads {', '.join(stray[:5])}, which neither git nor DVC versions.",
                 remedy="Track it with DVC (dvc add), or list it under `data` in lineage.toml.",
+            )
+
+    def _refuse_unheld(self, found: CapturedPipeline | None) -> None:
+        """What runs here must be what the commit gives everywhere."""
+        if found is not None and found.unheld:
+            raise DirtyTree(
+                f"{found.unheld[0]}.",
+                remedy="Set it in .dvc/config and commit that, or take it out; "
+                "or register an experiment: --kind experiment",
             )
 
     def _refuse_incomplete(self, components: Components) -> None:

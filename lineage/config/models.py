@@ -50,6 +50,12 @@ class PipelineTable(_Table):
     stages: list[str] | None = None
     imports: bool = True
     files: list[Annotated[str, AfterValidator(_path)]] = Field(default_factory=list)
+    unordered: list[Annotated[str, AfterValidator(_path)]] = Field(default_factory=list)
+
+    @property
+    def described(self) -> tuple[object, ...]:
+        """What two models of one pipeline must say alike."""
+        return self.stages, self.files, self.unordered, self.imports
 
 
 class ModelTable(_Table):
@@ -94,10 +100,11 @@ class Config(_Table):
             name = self.pipeline_of(model)
             own = table.pipeline
             first = found.setdefault(name, own)
-            if (first.stages, first.files, first.imports) != (own.stages, own.files, own.imports):
+            if first.described != own.described:
                 raise UsageError(
                     f"Two models describe pipeline {name!r} differently.",
-                    remedy="Give them the same stages and files, or pipelines of different names.",
+                    remedy="Give them the same stages, files, unordered files and imports, or "
+                    "pipelines of different names.",
                 )
         return found
 

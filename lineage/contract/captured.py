@@ -24,8 +24,8 @@ class CapturedPipelineVersion:
     """A named pipeline's version as captured, and the commit it was captured at.
 
     ``dirty`` tells whether the working tree had changes then. ``why`` says for each stage how its
-    code files came in, ``unseen`` is JSON of what runs and could not be followed; the registry
-    keeps neither.
+    code files came in, ``unseen`` is JSON of what runs and could not be followed, ``notes`` what a
+    person should know of how it was read; the registry keeps none of them.
     """
 
     name: str
@@ -34,6 +34,7 @@ class CapturedPipelineVersion:
     dirty: bool = False
     why: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     unseen: tuple[Mapping[str, str], ...] = ()
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """JSON of `pipeline capture`."""
@@ -45,6 +46,7 @@ class CapturedPipelineVersion:
             "commit": self.commit,
             "dirty": self.dirty,
             "manifest": manifest.to_json() if manifest else None,
+            "notes": list(self.notes),
         } | self.reasons()
 
     def reasons(self) -> dict[str, Any]:
@@ -58,7 +60,8 @@ class CapturedVersion:
     """A model version's components as captured; ``loose`` names inputs that nothing versions.
 
     ``stored`` are the places where the bytes of its weights are, read back from there. ``origin``
-    tells what made the weights; it is None where nobody looked.
+    tells what made the weights; it is None where nobody looked. ``notes`` say what a person should
+    know of how the pipeline was read.
     """
 
     components: Components
@@ -66,6 +69,7 @@ class CapturedVersion:
     loose: tuple[str, ...] = ()
     stored: tuple[NewCopy, ...] = ()
     origin: WeightsOrigin | None = None
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)

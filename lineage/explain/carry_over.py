@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lineage.capture.project import Project
+    from lineage.identity.change import Change
     from lineage.identity.pipeline import PipelineVersion
-    from lineage.identity.pipeline_diff import Change
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from lineage.capture.code_graph.python.notebook import (
 )
 from lineage.errors import LineageError
 from lineage.explain.equivalence import same_behaviour
+from lineage.identity.change import ABSENT, Change, ChangeKind
 from lineage.identity.digest import blake3_of
-from lineage.identity.pipeline_diff import ABSENT, Change, ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -52,7 +52,7 @@ def _explained_check(
     from lineage.explain.changes import Explainer
     from lineage.explain.locations import Places
     from lineage.explain.reasons import ways
-    from lineage.identity.pipeline_diff import Change
+    from lineage.identity.change import Change
 
     places = Places(project)
     if check.code == "requirements":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage.capture.bounded_yaml import LARGEST, check_yaml, decode
 from lineage.errors import LineageError
-from lineage.identity.pipeline_diff import Change, ChangeKind
+from lineage.identity.change import Change, ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,7 +39,9 @@ class Places:
             file, _, key = change.name.rpartition(":")
             file = file or "params.yaml"
             return self._place(file, self._key_line(file, key.split(".")))
-        if change.kind is ChangeKind.CODE:
+        if change.kind is ChangeKind.SETTING:
+            return self._place(".dvc/config", None)
+        if change.kind in (ChangeKind.CODE, ChangeKind.ENCODING):
             return self._place(self._project.file.name, None)
         file, _, stage = (change.stage or change.name).rpartition(":")
         file = file or "dvc.yaml"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from lineage.acts import act
 from lineage.errors import LineageError, NotFound
-from lineage.identity.pipeline_diff import ChangeKind
+from lineage.identity.change import ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lineage.capture.project import Project
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.contract.results import FoundPipeline
-    from lineage.identity.pipeline_diff import Change
+    from lineage.identity.change import Change
 
 
 ARROW: Final = " ← "

@@ -1,4 +1,9 @@
-"""Pipeline manifests and their digests. Pure: no I/O."""
+"""Pipeline manifests and their digests. Pure: no I/O.
+
+A manifest has one of two encodings (docs/reference/digests.md). What is captured today is
+``lineage-pipeline/2``, whose parameters keep their types and the order of their keys; what was
+recorded as ``lineage-pipeline/1`` stays that, and is equal only to its like.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lineage.errors import UsageError
+from lineage.identity import parameters
 from lineage.identity.digest import Digest, blake3_of, canonical_bytes, hash_object, normalise
 
 if TYPE_CHECKING:
@@ -23,11 +29,22 @@ class Scope(StrEnum):
     """Besides declared dependencies, files that were found by following what the stages run."""
 
 
+class Encoding(StrEnum):
+    """How a manifest is written; the value is the domain of its digest."""
+
+    FIRST = "lineage-pipeline/1"
+    """Parameters as JCS has them: 1 and 1.0 are one number, keys have no order."""
+    SECOND = "lineage-pipeline/2"
+    """Parameters with their types and the order of their keys."""
+
+
 @dataclass(frozen=True)
 class Stage:
     """What one stage of a pipeline is made of; paths are relative to the project's folder.
 
-    ``params`` maps a parameter file to its parameters; ``code`` a file to the BLAKE3 of its bytes.
+    ``params`` maps a parameter file to its parameters by their names: values as they are parsed, or
+    :class:`~lineage.identity.parameters.Typed` ones. ``code`` maps a file to the BLAKE3 of its
+    bytes.
     """
 
     cmd: tuple[str, ...] = ()
@@ -36,59 +53,95 @@ class Stage:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, encoding: Encoding = Encoding.SECOND) -> dict[str, Any]:
         """The stage as the manifest holds it: every key there, lists of paths sorted."""
         return {
             "cmd": list(self.cmd),
             "code": {path: str(digest) for path, digest in sorted(self.code.items())},
-            "params": normalise({file: dict(values) for file, values in self.params.items()}),
+            "params": self._params(encoding),
             "inputs": sorted(self.inputs),
             "outputs": sorted(self.outputs),
         }
 
     @classmethod
-    def from_json(cls, stage: Mapping[str, Any]) -> Stage:
-        """Read back what :meth:`to_json` wrote."""
+    def from_json(cls, stage: Mapping[str, Any], encoding: Encoding = Encoding.SECOND) -> Stage:
+        """Read back what :meth:`to_json` wrote.
+
+        Raises:
+            UsageError: a parameter is not written as the encoding says.
+        """
+        params = stage["params"]
+        if encoding is Encoding.SECOND:
+            params = {file: _typed(values) for file, values in params.items()}
         return cls(
             cmd=tuple(stage["cmd"]),
             code={path: Digest(digest) for path, digest in stage["code"].items()},
-            params=stage["params"],
+            params=params,
             inputs=tuple(stage["inputs"]),
             outputs=tuple(stage["outputs"]),
         )
+
+    def _params(self, encoding: Encoding) -> dict[str, dict[str, Any]]:
+        if encoding is Encoding.FIRST:
+            written = normalise({file: dict(values) for file, values in self.params.items()})
+            return dict(written)
+        return {
+            file: {name: parameters.encode(value) for name, value in sorted(values.items())}
+            for file, values in sorted(self.params.items())
+        }
+
+
+def _typed(values: Mapping[str, Any]) -> dict[str, parameters.Typed]:
+    for value in values.values():
+        parameters.check(value)
+    return {name: parameters.Typed(value) for name, value in values.items()}
 
 
 @dataclass(frozen=True)
 class Manifest:
     """The canonical description of what prepares a model's inputs.
 
-    ``code`` is None where nothing but declared dependencies was found to run, and in manifests from
-    before what runs was followed: they hold declared dependencies alone.
+    ``settings`` are those of DVC's own configuration that change what runs. ``code`` is None where
+    nothing but declared dependencies was found to run, and in manifests from before what runs was
+    followed: they hold declared dependencies alone.
     """
 
     stages: Mapping[str, Stage] = field(default_factory=dict)
     files: Mapping[str, Digest] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
     code: Scope | None = None
+    encoding: Encoding = Encoding.SECOND
 
     def to_json(self) -> dict[str, Any]:
         """The manifest (docs/reference/digests.md): the value whose canonical bytes are hashed."""
-        return {
-            "stages": {name: stage.to_json() for name, stage in sorted(self.stages.items())},
+        stages = sorted(self.stages.items())
+        written: dict[str, Any] = {
+            "stages": {name: stage.to_json(self.encoding) for name, stage in stages},
             "files": {path: str(digest) for path, digest in sorted(self.files.items())},
-        } | ({"code": self.code.value} if self.code is not None else {})
+        }
+        if self.code is not None:
+            written["code"] = self.code.value
+        if self.encoding is Encoding.FIRST:
+            return written
+        settings = dict(sorted(self.settings.items()))
+        return {"encoding": self.encoding.value} | written | {"settings": settings}
 
     @classmethod
     def from_json(cls, manifest: Mapping[str, Any]) -> Manifest:
-        """Read back what :meth:`to_json` wrote.
+        """Read back what :meth:`to_json` wrote; one that names no encoding has the first.
 
         Raises:
             UsageError: it is not of that form.
         """
         try:
+            encoding = Encoding(manifest.get("encoding") or Encoding.FIRST)
+            stages = manifest["stages"].items()
             return cls(
-                {name: Stage.from_json(stage) for name, stage in manifest["stages"].items()},
+                {name: Stage.from_json(stage, encoding) for name, stage in stages},
                 {path: Digest(digest) for path, digest in manifest["files"].items()},
+                dict(manifest["settings"]) if encoding is Encoding.SECOND else {},
                 Scope(manifest["code"]) if manifest.get("code") is not None else None,
+                encoding,
             )
         except (KeyError, TypeError, AttributeError, ValueError):
             raise UsageError(
@@ -109,11 +162,11 @@ class PipelineVersion:
 
     @cached_property
     def xxh3(self) -> Digest:
-        """``H("lineage-pipeline/1", manifest)``, or the stated digest."""
+        """``H(encoding, manifest)``, or the stated digest."""
         if self.manifest is None:
             assert self.stated is not None  # noqa: S101 - see __post_init__
             return self.stated
-        return hash_object("lineage-pipeline/1", self.manifest.to_json())
+        return hash_object(self.manifest.encoding.value, self.manifest.to_json())
 
     @cached_property
     def canonical(self) -> bytes:

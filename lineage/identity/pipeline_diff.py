@@ -1,82 +1,21 @@
-"""Differences between two pipelines, stage by stage, each as a person would say it. Pure."""
+"""Differences between two pipelines, stage by stage. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage.identity.digest import Digest, canonical_bytes
-from lineage.identity.pipeline import Scope
+from lineage.identity.change import ABSENT, Change, ChangeKind, entries, paired
+from lineage.identity.digest import canonical_bytes
+from lineage.identity.first_encoding import UNTOLD, first_params
+from lineage.identity.parameters import WHOLE
+from lineage.identity.pipeline import Encoding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from lineage.identity.pipeline import Manifest, PipelineVersion
 
-
-class ChangeKind(StrEnum):
-    """What kind of thing differs between two pipeline versions."""
-
-    STAGE = "stage"
-    COMMAND = "command"
-    PARAMETER = "parameter"
-    FILE = "file"
-    INPUT = "input"
-    OUTPUT = "output"
-    CODE = "code"
-    """Which code the two manifests hold: what stages declare, or what they run."""
-
-
 _ALIKE: Final = 0.5
-
-
-ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "absent"})()
-"""Stands for a side of a change that is not there at all (a parameter may be null)."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """One difference; ``stage`` is None for what is the whole pipeline's."""
-
-    stage: str | None
-    kind: ChangeKind
-    name: str
-    validated: Any
-    deployed: Any
-
-    def to_json(self) -> dict[str, Any]:
-        """The change as ``details.changes`` lists it; an absent side is null."""
-        return {
-            "stage": self.stage,
-            "kind": self.kind.value,
-            "name": self.name,
-            "validated": None if self.validated is ABSENT else self.validated,
-            "deployed": None if self.deployed is ABSENT else self.deployed,
-        }
-
-    @classmethod
-    def from_json(cls, change: Mapping[str, Any]) -> Change:
-        """Read back what :meth:`to_json` wrote; only a parameter may be null and yet there."""
-        kind = ChangeKind(change["kind"])
-        sides = [change[side] for side in ("validated", "deployed")]
-        if kind is not ChangeKind.PARAMETER:
-            sides = [ABSENT if side is None else side for side in sides]
-        return cls(change["stage"], kind, change["name"], *sides)
-
-    def __str__(self) -> str:
-        if self.kind is ChangeKind.STAGE and isinstance(self.deployed, str):
-            return f"stage {self.validated} renamed to {self.deployed}"
-        if self.kind is ChangeKind.STAGE:
-            return f"stage {self.name} {self._verb}"
-        where = f"{self.stage}: " if self.stage is not None else ""
-        return where + _SENTENCES[self.kind](self)
-
-    @property
-    def _verb(self) -> str:
-        if self.validated is ABSENT:
-            return "added"
-        return "removed" if self.deployed is ABSENT else "changed"
 
 
 def differences(validated: Manifest, deployed: Manifest) -> tuple[Change, ...]:
@@ -87,29 +26,38 @@ def differences(validated: Manifest, deployed: Manifest) -> tuple[Change, ...]:
     return tuple(_differences(validated.to_json(), deployed.to_json()))
 
 
-def short_value(value: object, limit: int = 60) -> str:
-    """A parameter's value as a person reads it in one line."""
-    if value is ABSENT:
-        return "absent"
-    text = value if isinstance(value, str) else canonical_bytes(value).decode()
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
 def _differences(validated: dict[str, Any], deployed: dict[str, Any]) -> Iterator[Change]:
+    encodings = [side.get("encoding", Encoding.FIRST.value) for side in (validated, deployed)]
+    if encodings[0] != encodings[1]:
+        yield Change(None, ChangeKind.ENCODING, "encoding", *encodings)
+        validated, deployed = _first(validated), _first(deployed)
     scopes = [side.get("code", ABSENT) for side in (validated, deployed)]
     if scopes[0] != scopes[1]:
         yield Change(None, ChangeKind.CODE, "code", *scopes)
+    for name, old, new in paired(validated.get("settings", {}), deployed.get("settings", {})):
+        yield Change(None, ChangeKind.SETTING, name, old, new)
     renamed = _renamed(validated["stages"], deployed["stages"])
     for was, now in renamed.items():
         yield Change(now, ChangeKind.STAGE, now, was, now)
     former = {renamed.get(name, name): stage for name, stage in validated["stages"].items()}
-    for name, old, new in _paired(former, deployed["stages"]):
+    for name, old, new in paired(former, deployed["stages"]):
         if old is ABSENT or new is ABSENT:
             yield Change(name, ChangeKind.STAGE, name, old, new)
         else:
             yield from _stage_differences(name, old, new)
-    for path, old, new in _paired(validated["files"], deployed["files"]):
+    for path, old, new in paired(validated["files"], deployed["files"]):
         yield Change(None, ChangeKind.FILE, path, old, new)
+
+
+def _first(manifest: dict[str, Any]) -> dict[str, Any]:
+    """What a manifest of the first encoding would hold too."""
+    if "encoding" not in manifest:
+        return manifest
+    stages = {
+        name: stage | {"params": first_params(stage["params"])}
+        for name, stage in manifest["stages"].items()
+    }
+    return {"stages": stages, "files": manifest["files"]}
 
 
 def _renamed(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, str]:
@@ -147,23 +95,26 @@ def _parts(stage: Mapping[str, Any]) -> set[bytes]:
 def _stage_differences(stage: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
     if old["cmd"] != new["cmd"]:
         yield Change(stage, ChangeKind.COMMAND, "cmd", old["cmd"], new["cmd"])
-    for name, was, now in _paired(_parameters(old["params"]), _parameters(new["params"])):
-        yield Change(stage, ChangeKind.PARAMETER, name, was, now)
-    for path, was, now in _paired(old["code"], new["code"]):
+    for name, was, now in paired(_parameters(old["params"]), _parameters(new["params"])):
+        yield from _parameter_differences(stage, name, was, now)
+    for path, was, now in paired(old["code"], new["code"]):
         yield Change(stage, ChangeKind.FILE, path, was, now)
     for kind in (ChangeKind.INPUT, ChangeKind.OUTPUT):
         key = f"{kind.value}s"
-        for path, was, now in _paired(_same(old[key]), _same(new[key])):
+        for path, was, now in paired(_same(old[key]), _same(new[key])):
             yield Change(stage, kind, path, was, now)
 
 
-def _paired(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """The entries that differ as canonical JSON tells them apart (1 and 1.0 are one number)."""
-    for name in sorted({*old, *new}):
-        was, now = old.get(name, ABSENT), new.get(name, ABSENT)
-        one_sided = was is ABSENT or now is ABSENT
-        if one_sided or canonical_bytes(was) != canonical_bytes(now):
-            yield name, was, now
+def _parameter_differences(stage: str, name: str, old: Any, new: Any) -> Iterator[Change]:  # noqa: ANN401
+    """A parameter's change; that of a file tracked as a whole is told key by key."""
+    if UNTOLD in (old, new):
+        return
+    first, second = entries(old), entries(new)
+    whole = name == WHOLE or name.endswith(":")
+    inside = paired(first, second) if whole and first is not None and second is not None else ()
+    yield from [
+        Change(stage, ChangeKind.PARAMETER, f"{name}{key}", was, now) for key, was, now in inside
+    ] or [Change(stage, ChangeKind.PARAMETER, name, old, new)]
 
 
 def _parameters(params: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -177,45 +128,6 @@ def _parameters(params: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 def _same(paths: Iterable[str]) -> dict[str, str]:
     return {path: path for path in paths}
-
-
-def _parameter_sentence(change: Change) -> str:
-    if ABSENT in (change.validated, change.deployed):
-        present = change.deployed if change.validated is ABSENT else change.validated
-        return f"parameter {change.name} {change._verb} ({short_value(present)})"
-    old, new = short_value(change.validated), short_value(change.deployed)
-    return f"parameter {change.name} {old} → {new}"
-
-
-def _file_sentence(change: Change) -> str:
-    if change._verb != "changed":
-        return f"{change.name} {change._verb}"
-    old, new = Digest(change.validated).value[:6], Digest(change.deployed).value[:6]
-    return f"{change.name} changed ({old} → {new})"
-
-
-def _code_sentence(change: Change) -> str:
-    for side, scope in (("validated", change.validated), ("deployed", change.deployed)):
-        if scope == Scope.DECLARED:
-            return (
-                f"the {side} version was captured without imports (imports = false): what its "
-                "stages run besides their declared dependencies is not in it"
-            )
-    side = "validated" if change.validated is ABSENT else "deployed"
-    return (
-        f"the {side} version holds declared dependencies alone: it was captured without imports, "
-        "or its stages ran nothing else"
-    )
-
-
-_SENTENCES: dict[ChangeKind, Callable[[Change], str]] = {
-    ChangeKind.COMMAND: lambda _: "command changed",
-    ChangeKind.PARAMETER: _parameter_sentence,
-    ChangeKind.FILE: _file_sentence,
-    ChangeKind.INPUT: lambda change: f"input {change.name} {change._verb}",
-    ChangeKind.OUTPUT: lambda change: f"output {change.name} {change._verb}",
-    ChangeKind.CODE: _code_sentence,
-}
 
 
 def changes_between(

@@ -14,8 +14,8 @@ from lineage.identity.pipeline import Scope
 from lineage.identity.pipeline_diff import changes_between
 
 if TYPE_CHECKING:
+    from lineage.identity.change import Change
     from lineage.identity.pipeline import PipelineVersion
-    from lineage.identity.pipeline_diff import Change
 
 
 def pipeline_deployed(facts: Facts) -> Check:

@@ -28,6 +28,7 @@ def _digest(workspace, *, name="churn", revision=None):
 def test_the_configured_stages_are_captured_with_all_that_prepares_the_inputs(project):
     manifest = _manifest(project).to_json()
     assert manifest == {
+        "encoding": "lineage-pipeline/2",
         "stages": {
             "prepare": {
                 "cmd": ["python src/prepare.py"],
@@ -49,6 +50,7 @@ def test_the_configured_stages_are_captured_with_all_that_prepares_the_inputs(pr
             },
         },
         "files": {},
+        "settings": {},
     }
 
 
@@ -76,7 +78,7 @@ def test_a_revision_is_read_without_touching_the_checkout(project):
     [
         ("dvc.yaml", "deps: [data/raw.csv, src/prepare.py]", "deps:\n    # sorted\n    - src/prepare.py\n    - data/raw.csv"),
         ("dvc.yaml", "  prepare:\n    cmd: python src/prepare.py", "  prepare:\n    desc: cleans\n    meta: {a: 1}\n    frozen: true\n    always_changed: true\n    cmd: python src/prepare.py"),
-        ("params.yaml", "featurize:\n  top: 20\n", "# more\nother: 1\nfeaturize: {rate: 2, top: 20.0}\n"),
+        ("params.yaml", "featurize:\n  top: 20\n", "# more\nother: 1\nfeaturize: {rate: 2, 'top': 20}\n"),
         ("src/train.py", "weights of ", "other weights of "),
         ("dvc.yaml", "outs: [models/model.bin]", "outs:\n    - models/model.bin:\n        cache: false"),
     ],
@@ -91,7 +93,9 @@ def test_what_cannot_change_the_inputs_changes_nothing(project, name, old, new):
 @pytest.mark.parametrize(
     ("name", "old", "new", "sentence"),
     [
-        ("params.yaml", "20", "'20'", "featurize: parameter featurize.top 20 → 20"),
+        ("params.yaml", "20", "'20'", 'featurize: parameter featurize.top 20 → "20"'),
+        ("params.yaml", "20", "20.0", "featurize: parameter featurize.top 20 → 20.0"),
+        ("params.yaml", "20", "020", "featurize: parameter featurize.top 20 → 020"),
         ("dvc.yaml", "cmd: python src/prepare.py", "cmd: [python src/prepare.py, echo done]", "prepare: command changed"),
         ("dvc.yaml", "outs: [data/clean.csv]", "outs: [data/clean.csv, data/x.csv]", "prepare: output data/x.csv added"),
         ("dvc.yaml", "deps: [data/raw.csv, ", "deps: [data/raw.csv, README.md, ", "prepare: README.md added"),
@@ -164,7 +168,7 @@ def test_templates_are_resolved_as_dvc_does(repository):
     assert grid["outputs"] == ["sub/small-us.csv"]
     assert grid["params"] == {
         "sub/own.toml": {"a.b": 3},
-        "params.yaml": {"regions": ["eu", "us"], "rate": 1},
+        "params.yaml": {"": {"map": [["regions", ["eu", "us"]], ["rate", 1]]}},
     }
     assert stages["many"]["cmd"] == ["echo one", "echo two"]
     assert stages["many"]["inputs"] == ["/absolute/path.csv", "s3://bucket/far.csv"]
@@ -291,7 +295,7 @@ def test_python_parameters_are_never_executed(repository):
     )
     repository.commit()
     assert _manifest(repository).to_json()["stages"]["a"]["params"] == {
-        "conf.py": {"Train.rate": 0.5, "SIZES": [1, 2]}
+        "conf.py": {"Train.rate": {"float": "0.5"}, "SIZES": {"tuple": [1, 2]}}
     }
     assert not (repository.path / "executed").exists()
 

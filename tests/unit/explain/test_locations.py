@@ -7,8 +7,8 @@ import pytest
 from lineage.capture.project import Project
 from lineage.explain.changes import _diff
 from lineage.explain.locations import Places
+from lineage.identity.change import ABSENT, Change, ChangeKind
 from lineage.identity.digest import blake3_of
-from lineage.identity.pipeline_diff import ABSENT, Change, ChangeKind
 
 OLD = "a\nb\nc\nd\ne\nf\ng\nh\n"
 

@@ -68,6 +68,15 @@ def test_objects_match_the_published_vectors(vector):
     assert vector["digest"] == f"xxh3:{by_hand}"
 
 
+@pytest.mark.parametrize("domain", ["lineage-pipeline/1", "lineage-pipeline/2"])
+def test_a_manifest_of_either_encoding_matches_its_published_vector(domain):
+    vector = next(v for v in VECTORS["objects"] if v["domain"] == domain)
+    version = PipelineVersion(Manifest.from_json(vector["value"]))
+    assert version.manifest.encoding.value == domain
+    assert version.xxh3 == vector["digest"]
+    assert version.canonical.decode() == vector["canonical"]
+
+
 def test_a_tree_matches_the_published_vector():
     vector = VECTORS["tree"]
     files = [

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineage.errors import UsageError
-from lineage.identity.digest import Digest, blake3_of
-from lineage.identity.pipeline import Manifest, PipelineVersion, Scope, Stage
-from lineage.identity.pipeline_diff import Change, ChangeKind, differences
+from lineage.identity.change import Change, ChangeKind
+from lineage.identity.digest import Digest, blake3_of, hash_object
+from lineage.identity.pipeline import Encoding, Manifest, PipelineVersion, Scope, Stage
+from lineage.identity.pipeline_diff import differences
 from tests.conftest import pipeline
 
 paths = st.sampled_from(["a.py", "b.py", "src/c.py"])
@@ -90,6 +91,31 @@ def test_a_manifest_reads_back_what_it_writes(manifest):
     assert PipelineVersion(again).blake3 == PipelineVersion(manifest).blake3
 
 
+def as_first(manifest: Manifest) -> Manifest:
+    """A manifest as it was recorded before `lineage-pipeline/2`."""
+    return dataclasses.replace(manifest, settings={}, encoding=Encoding.FIRST)
+
+
+@given(manifests)
+def test_manifests_of_two_encodings_are_told_apart_only_by_what_both_hold(one):
+    assert [c.kind for c in differences(as_first(one), one)] == ["encoding"]
+    assert [c.kind for c in differences(one, as_first(one))] == ["encoding"]
+
+
+def test_a_manifest_that_names_no_encoding_has_the_first_one_and_keeps_its_digest():
+    before = as_first(Manifest({"featurize": OLD}))
+    again = Manifest.from_json(before.to_json())
+    assert again.encoding is Encoding.FIRST
+    assert PipelineVersion(again).xxh3 == hash_object("lineage-pipeline/1", before.to_json())
+    assert PipelineVersion(again).xxh3 != PipelineVersion(Manifest({"featurize": OLD})).xxh3
+    as_float = dataclasses.replace(
+        OLD, params={"params.yaml": {"f.top": 100.0}, "conf.json": {"rate": 1.0}}
+    )
+    assert PipelineVersion(as_first(Manifest({"featurize": as_float}))).blake3 == (
+        PipelineVersion(before).blake3
+    ), "1 and 1.0 are one number in it"
+
+
 def _changed(**changes) -> tuple[Change, ...]:
     new = dataclasses.replace(OLD, **changes)
     return differences(Manifest({"featurize": OLD}), Manifest({"featurize": new}))
@@ -100,12 +126,20 @@ def _changed(**changes) -> tuple[Change, ...]:
     [
         ({"cmd": ("python g.py",)}, "featurize: command changed", "command", "cmd"),
         (
-            {"params": {"params.yaml": {"f.top": 200}, "conf.json": {"rate": 1.0}}},
+            {"params": {"params.yaml": {"f.top": 200}, "conf.json": {"rate": 1}}},
             "featurize: parameter f.top 100 → 200", "parameter", "f.top",
         ),
         (
             {"params": {"params.yaml": {"f.top": 100}, "conf.json": {"rate": 2}}},
             "featurize: parameter conf.json:rate 1 → 2", "parameter", "conf.json:rate",
+        ),
+        (
+            {"params": {"params.yaml": {"f.top": 100}, "conf.json": {"rate": 1.0}}},
+            "featurize: parameter conf.json:rate 1 → 1.0", "parameter", "conf.json:rate",
+        ),
+        (
+            {"params": {"params.yaml": {"f.top": "100"}, "conf.json": {"rate": 1}}},
+            'featurize: parameter f.top 100 → "100"', "parameter", "f.top",
         ),
         (
             {"params": {"params.yaml": {"f.top": 100, "n": None}, "conf.json": {"rate": 1}}},

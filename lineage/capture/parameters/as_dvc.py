@@ -1,0 +1,79 @@
+"""YAML as DVC reads it: by ruamel.yaml's own resolver and constructor, from our nodes.
+
+Its scanner is written in Python and takes a second for 50 kB; libyaml's events are the same, but
+for what YAML 1.1 and 1.2 scan differently.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from lineage.capture.bounded_yaml import invalid, problem
+from lineage.capture.parameters.yaml_nodes import TAG, Scalar
+
+if TYPE_CHECKING:
+    from lineage.capture.parameters.yaml_nodes import Composed, Node
+
+
+def construct(composed: Composed, path: str) -> Any:  # noqa: ANN401 - a parsed document
+    """The value of a YAML file, as ``dvc.utils.serialize.parse_yaml`` gives it.
+
+    Raises:
+        CaptureError: DVC could not read it either.
+    """
+    from ruamel.yaml import YAML, YAMLError
+
+    if composed.node is None:
+        return {}
+    reader = YAML(typ="safe", pure=True)
+    reader.version = composed.version
+    try:
+        node = _Converter(reader.resolver).converted(composed.node)
+        return reader.constructor.construct_document(node) or {}
+    except (YAMLError, ValueError, TypeError, AssertionError) as error:
+        raise invalid(path, problem(error)) from None
+
+
+class _Converter:
+    """Makes ruamel.yaml's nodes of ours, an anchor's one node for all its aliases."""
+
+    def __init__(self, resolver: Any) -> None:  # noqa: ANN401 - ruamel.yaml has no types
+        self._done: dict[int, Any] = {}
+        self._tag_of = lru_cache(maxsize=None)(lambda text: _resolve(resolver, text))
+
+    def converted(self, node: Node) -> Any:  # noqa: ANN401 - one of ruamel.yaml's nodes
+        if id(node) not in self._done:
+            self._done[id(node)] = self._convert(node)
+        return self._done[id(node)]
+
+    def _convert(self, node: Node) -> Any:  # noqa: ANN401 - see converted
+        from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+        mark = _Mark(node.line, node.column)
+        if isinstance(node, Scalar):
+            resolved = node.plain and node.tag in (None, "!")
+            tag = self._tag_of(node.text) if resolved else _named(node.tag, "str")
+            return ScalarNode(tag, node.text, mark, mark)
+        if node.is_mapping:
+            pairs = [(self.converted(k), self.converted(v)) for k, v in node.items]
+            return MappingNode(_named(node.tag, "map"), pairs, mark, mark)
+        items = [self.converted(item) for item in node.items]
+        return SequenceNode(_named(node.tag, "seq"), items, mark, mark)
+
+
+def _named(tag: str | None, usual: str) -> str:
+    return f"{TAG}{usual}" if tag in (None, "!") else str(tag)
+
+
+def _resolve(resolver: Any, text: str) -> Any:  # noqa: ANN401 - see _Converter
+    from ruamel.yaml.nodes import ScalarNode
+
+    return resolver.resolve(ScalarNode, text, (True, False))
+
+
+class _Mark:
+    """Where a node begins, for the messages."""
+
+    def __init__(self, line: int, column: int) -> None:
+        self.line, self.column = line - 1, column
