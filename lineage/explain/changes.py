@@ -99,7 +99,7 @@ class Explainer:
             more,
             bool(changes)
             and all(change.kind is ChangeKind.FILE for change in changes)
-            and all(_harmless(files[path], *pairs[path]) for path in files),
+            and all(self._harmless(files[path], *pairs[path]) for path in files),
         )
 
     def commits(self, old: str | None, new: str | None) -> tuple[tuple[dict[str, str], ...], int]:
@@ -145,6 +145,21 @@ class Explainer:
                 return data
         return None
 
+    def _harmless(self, change: Change, old: bytes | None, new: bytes | None) -> bool:
+        if old is None or new is None or ABSENT in (change.validated, change.deployed):
+            return False
+        ordered = posixpath.normpath(change.name) not in self._unordered
+        return same_behaviour(change.name, old, new, ordered=ordered)
+
+    @cached_property
+    def _unordered(self) -> frozenset[str]:
+        """The files in which, as the project says, the order of keys means nothing."""
+        try:
+            tables = self._project.config.pipelines().values()
+        except LineageError:
+            return frozenset()
+        return frozenset(posixpath.normpath(path) for table in tables for path in table.unordered)
+
     def _source(self, commit: str | None) -> Source | None:
         if commit not in self._sources:
             try:
@@ -182,9 +197,3 @@ def _diff(path: str, old: bytes, new: bytes) -> FileDiff:
         difflib.unified_diff(was, now, f"validated/{path}", f"deployed/{path}", lineterm="")
     )
     return FileDiff(path, tuple(lines[:MOST_LINES]), max(0, len(lines) - MOST_LINES))
-
-
-def _harmless(change: Change, old: bytes | None, new: bytes | None) -> bool:
-    if ABSENT in (change.validated, change.deployed):
-        return False
-    return old is not None and new is not None and same_behaviour(change.name, old, new)

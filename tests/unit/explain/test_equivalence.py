@@ -73,7 +73,13 @@ def test_what_python_warns_of_in_others_code_is_not_said(recwarn):
 @pytest.mark.parametrize(
     ("path", "old", "new", "alike"),
     [
-        ("a.yaml", "a: 1\nb: [x, y]\n", "# c\nb:\n  - x\n  - 'y'\na: 1\n", True),
+        ("a.yaml", "a: 1\nb: [x, z]\n", "# c\na: 1\nb:\n  - x\n  - 'z'\n", True),
+        ("a.yaml", "a: [y, n]\n", "a: ['y', 'n']\n", False),
+        ("a.yaml", "a: 1\nb: 2\n", "b: 2\na: 1\n", False),
+        ("a.yaml", "a: {b: 1, c: 2}\n", "a: {c: 2, b: 1}\n", False),
+        ("a.yaml", "a: 012\n", "a: 12\n", False),
+        ("a.yaml", "a: 1\n---\nb: 2\n", "# c\na: 1\n---\n{b: 2}\n", True),
+        ("a.yaml", "a: 1 # x\u2028b: 2\n", "a: 1 # y\u2028b: 2\n", False),
         ("a.yml", "a: 1\n", "a: 1.0\n", False),
         ("a.yaml", "a: 1\n", "a: true\n", False),
         ("a.yaml", "a: 0.50\n", "a: 0.5\n", True),
@@ -86,7 +92,9 @@ def test_what_python_warns_of_in_others_code_is_not_said(recwarn):
         ("a.yaml", "a: 1\n", "a: 1\na: 1\n", False),
         ("a.yaml", "a: &x [1]\nb: *x\n", "a: [1]\nb: [1]\n", True),
         ("a.yaml", "a: 1\n", "a: !!python/object:os.system 1\n", False),
-        ("a.toml", 'a = 1 # x\nb = "c"\n', "b = 'c'\na = 1\n", True),
+        ("a.toml", 'a = 1 # x\nb = "c"\n', "a = 1\nb = 'c'\n", True),
+        ("a.toml", "a = 1\nb = 2\n", "b = 2\na = 1\n", False),
+        ("a.json", '{"a": 1, "b": 2}', '{"b": 2, "a": 1}', False),
         ("a.toml", "a = 1\n", "a = 1.0\n", False),
         ("a.toml", "a = 1\n", "a = \n", False),
         ("a.json", '{"a": [1, 2]}', '{ "a":\n [1,2] }', True),
@@ -101,6 +109,20 @@ def test_what_python_warns_of_in_others_code_is_not_said(recwarn):
 )
 def test_documents_are_compared_by_what_they_say(path, old, new, alike):
     assert same_behaviour(path, old.encode(), new.encode()) is alike
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        ("a.yaml", "a: {b: 1, c: 2}\nd: 1\n", "d: 1\na: {c: 2, b: 1}\n"),
+        ("a.toml", "a = 1\nb = 2\n", "b = 2\na = 1\n"),
+        ("a.json", '{"a": 1, "b": 2}', '{"b": 2, "a": 1}'),
+    ],
+)
+def test_order_means_nothing_only_in_a_file_that_is_called_unordered(path, old, new):
+    assert same_behaviour(path, old.encode(), new.encode(), ordered=False)
+    assert not same_behaviour(path, old.encode(), new.encode())
+    assert not same_behaviour("a.py", b"x = {1: 1, 2: 2}", b"x = {2: 2, 1: 1}", ordered=False)
 
 
 @given(st.binary(max_size=60), st.sampled_from(["a.py", "a.yaml", "a.toml", "a.json", "a"]))
