@@ -6,17 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lineage.acts import act
-from lineage.errors import CarryRefused, NotFound
+from lineage.contract.results import NamedPipeline
+from lineage.errors import CarryRefused, LineageError, NotFound
 from lineage.explain.changes import Explainer, Explanation
+from lineage.explain.encodings import AcrossEncodings, across_encodings
 from lineage.guard.facts import Basis, Verdict
+from lineage.identity.change import Change, ChangeKind
 from lineage.identity.pipeline_diff import changes_between
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lineage.capture.project import Project
-    from lineage.identity.change import Change
-    from lineage.identity.pipeline import PipelineVersion
+    from lineage.connection import AnyRegistry
+    from lineage.explain.encodings import Captured
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,7 @@ class _Tried:
 
 
 def find(
-    project: Project,
-    verdicts: Sequence[Verdict],
-    target: PipelineVersion,
-    commit: str | None,
+    project: Project, registry: AnyRegistry, verdicts: Sequence[Verdict], target: Captured
 ) -> Carriable:
     """The passing verdict that can be carried over to a pipeline version.
 
@@ -47,9 +47,9 @@ def find(
 
     Args:
         project: in whose repository the sources are looked for.
+        registry: where the verdicts' pipeline versions are recorded.
         verdicts: the newest verdict for each pipeline version, the newest of them last.
-        target: the pipeline version that is to be covered.
-        commit: where it was captured.
+        target: the pipeline version that is to be covered, with where it was captured.
 
     Raises:
         NotFound: no passing verdict is there to carry over.
@@ -59,10 +59,15 @@ def find(
     real = [v for v in reversed(verdicts) if v.passed and v.basis is not Basis.CARRIED]
     tried = []
     for verdict in real:
-        changes = changes_between(verdict.pipeline, target)
+        changes = changes_between(verdict.pipeline, target.version)
         if not changes:
             continue
-        explanation = explainer.explain(changes, verdict.commit, commit)
+        across = _across(project, registry, verdict, target) if _by_encoding(changes) else None
+        if across is not None and across.same is not None:
+            if across.same:
+                return Carriable(verdict, across.sentence)
+            changes = across.changes
+        explanation = explainer.explain(changes, verdict.commit, target.commit)
         if explanation.harmless:
             paths = ", ".join(sorted({change.name for change in changes}))
             return Carriable(verdict, f"only comments and formatting differ in {paths}")
@@ -73,6 +78,21 @@ def find(
             remedy=f"Validate the version itself: {act('validate', 'REF')}",
         )
     raise _refused(min(tried, key=lambda one: len(one.changes)))
+
+
+def _by_encoding(changes: Sequence[Change]) -> bool:
+    return any(change.kind is ChangeKind.ENCODING for change in changes)
+
+
+def _across(
+    project: Project, registry: AnyRegistry, verdict: Verdict, target: Captured
+) -> AcrossEncodings | None:
+    """What the sources of a verdict's pipeline tell, recorded in another encoding."""
+    try:
+        old = registry.pipeline(NamedPipeline(None, verdict.pipeline.blake3))
+    except LineageError:
+        return None
+    return across_encodings(project, old, target)
 
 
 def _refused(tried: _Tried) -> CarryRefused:

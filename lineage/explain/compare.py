@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lineage.contract.results import NamedPipeline
 from lineage.errors import LineageError, NotFound
 from lineage.explain.changes import Explainer
+from lineage.explain.encodings import across_encodings
 from lineage.explain.reasons import ways
 from lineage.identity.pipeline_diff import changes_between
 
@@ -46,9 +47,11 @@ def compare(project: Project, registry: AnyRegistry, first: str, second: str) ->
 def _explained(project: Project, old: _Side, new: _Side) -> dict[str, Any]:
     changes = changes_between(old.version, new.version)
     found = Explainer(project).explain(changes, old.commit, new.commit)
+    across = across_encodings(project, old, new)
     return {
         "changes": [change.to_json() for change in changes],
-        "explanation": [str(change) for change in changes],
+        "explanation": [*map(str, changes), *([across.sentence] if across else [])],
+        "encodings": across.to_json() if across else None,
         "reached": list(ways(project, changes, (new, old))),
     } | found.to_json()
 

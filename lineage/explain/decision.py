@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.contract.results import FoundPipeline
+    from lineage.explain.encodings import AcrossEncodings
     from lineage.guard.decision import Check, Decision
+    from lineage.identity.change import Change
 
 
 _TOLD: Final = ("fail", "warn", "waived")
@@ -67,13 +69,19 @@ def _explained_check(
     commit = here.commit if here is not None else check.details["deployed_commit"]
     explanation = Explainer(project).explain(changes, check.details["validated_commit"], commit)
     details = check.details | explanation.to_json()
+    across = _across(project, registry, changes, check, here)
+    if across is not None:
+        details["encodings"] = across.to_json()
+        details["explanation"] = [*details["explanation"], across.sentence]
     details["reached"] = list(ways(project, changes, _sides(registry, check, here)))
     details["places"] = [places.of_change(change, explanation.diffs) for change in changes]
     proposal = _proposal(project, registry, decision, check, here)
     details["carry_over"] = proposal
     remedy = check.remedy
     if proposal is not None:
-        remedy = f"Only comments and formatting differ, so carry the verdict over: {proposal}"
+        encoding = across is not None and across.same
+        differs = "the encoding differs" if encoding else "comments and formatting differ"
+        remedy = f"Only {differs}, so carry the verdict over: {proposal}"
     return replace(check, remedy=remedy, details=details)
 
 
@@ -88,6 +96,24 @@ def _sides(
     return sides
 
 
+def _across(
+    project: Project,
+    registry: AnyRegistry,
+    changes: list[Change],
+    check: Check,
+    here: CapturedPipelineVersion | None,
+) -> AcrossEncodings | None:
+    """What the sources tell, where the two versions were recorded in different encodings."""
+    from lineage.explain.encodings import across_encodings
+    from lineage.identity.change import ChangeKind
+
+    if not any(change.kind is ChangeKind.ENCODING for change in changes):
+        return None
+    old = registry.pipeline(NamedPipeline(None, check.details["validated"]))
+    new = here or registry.pipeline(NamedPipeline(None, check.details["deployed"]))
+    return across_encodings(project, old, new)
+
+
 def _proposal(
     project: Project,
     registry: AnyRegistry,
@@ -100,15 +126,10 @@ def _proposal(
 
     if not registry.environment(decision.environment)["policy"]["accept_carried"]:
         return None
-    named = None
-    if here is not None:
-        target, commit = here.version, here.commit
-    else:
-        found = registry.pipeline(NamedPipeline(None, check.details["deployed"]))
-        target, commit = found.version, found.commit
-        named = target.xxh3
+    target = here or registry.pipeline(NamedPipeline(None, check.details["deployed"]))
+    named = target.version.xxh3 if here is None else None
     try:
-        carrying.find(project, registry.verdicts(decision.ref), target, commit)
+        carrying.find(project, registry, registry.verdicts(decision.ref), target)
     except (CarryRefused, NotFound):
         return None
     return act("validate", decision.ref, carry_over=True, pipeline=named)

@@ -212,6 +212,7 @@ _SENTENCES: dict[ChangeKind, Callable[[Change], str]] = {
     ChangeKind.SETTING: _setting_sentence,
     ChangeKind.ENCODING: lambda _: (
         "one side was recorded before lineage-pipeline/2: parameters are compared without the "
-        "kinds of their numbers and the order of their keys, DVC's settings not at all"
+        "kinds of their numbers and the order of their keys, code as far as both sides hold it, "
+        "DVC's settings not at all"
     ),
 }

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lineage.identity.pipeline import Manifest, PipelineVersion
 
 _ALIKE: Final = 0.5
+_FIRST: Final = Encoding.FIRST.value
 
 
 def differences(validated: Manifest, deployed: Manifest) -> tuple[Change, ...]:
@@ -27,13 +28,29 @@ def differences(validated: Manifest, deployed: Manifest) -> tuple[Change, ...]:
 
 
 def _differences(validated: dict[str, Any], deployed: dict[str, Any]) -> Iterator[Change]:
-    encodings = [side.get("encoding", Encoding.FIRST.value) for side in (validated, deployed)]
-    if encodings[0] != encodings[1]:
-        yield Change(None, ChangeKind.ENCODING, "encoding", *encodings)
-        validated, deployed = _first(validated), _first(deployed)
+    encodings = [side.get("encoding", _FIRST) for side in (validated, deployed)]
     scopes = [side.get("code", ABSENT) for side in (validated, deployed)]
     if scopes[0] != scopes[1]:
         yield Change(None, ChangeKind.CODE, "code", *scopes)
+    if encodings[0] == encodings[1]:
+        yield from _told(validated, deployed)
+        return
+    yield Change(None, ChangeKind.ENCODING, "encoding", *encodings)
+    for change in _told(_first(validated), _first(deployed)):
+        if not _beyond_first(change, (change.validated, change.deployed)[encodings.index(_FIRST)]):
+            yield change
+
+
+def _beyond_first(change: Change, first: Any) -> bool:  # noqa: ANN401 - a side of a change
+    """Whether a change is of code that the first encoding does not hold, or not as today's does.
+
+    It held the files that a stage declares, of notebooks every byte.
+    """
+    is_code = change.kind is ChangeKind.FILE and change.stage is not None
+    return is_code and (first is ABSENT or change.name.endswith(".ipynb"))
+
+
+def _told(validated: dict[str, Any], deployed: dict[str, Any]) -> Iterator[Change]:
     for name, old, new in paired(validated.get("settings", {}), deployed.get("settings", {})):
         yield Change(None, ChangeKind.SETTING, name, old, new)
     renamed = _renamed(validated["stages"], deployed["stages"])

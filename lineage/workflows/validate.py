@@ -94,7 +94,7 @@ def carry_over(
     verdicts = registry.verdicts(reference)
     target = pipeline_to_validate(project, model, pipeline)
     found = registry.pipeline(target) if isinstance(target, NamedPipeline) else target
-    carried = carrying.find(project, verdicts, found.version, found.commit)
+    carried = carrying.find(project, registry, verdicts, found)
     return registry.carry_over(
         reference,
         target,

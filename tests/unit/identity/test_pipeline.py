@@ -96,10 +96,15 @@ def as_first(manifest: Manifest) -> Manifest:
     return dataclasses.replace(manifest, settings={}, encoding=Encoding.FIRST)
 
 
-@given(manifests)
-def test_manifests_of_two_encodings_are_told_apart_only_by_what_both_hold(one):
+@given(manifests, manifests)
+def test_manifests_of_two_encodings_are_told_apart_only_by_what_both_hold(one, other):
     assert [c.kind for c in differences(as_first(one), one)] == ["encoding"]
     assert [c.kind for c in differences(one, as_first(one))] == ["encoding"]
+    among_first = differences(as_first(one), as_first(other))
+    across = differences(as_first(one), other)[1:]
+    assert [c for c in among_first if c.kind != "file" or c.stage is None] == [
+        c for c in across if c.kind != "file" or c.stage is None
+    ]
 
 
 def test_a_manifest_that_names_no_encoding_has_the_first_one_and_keeps_its_digest():
@@ -114,6 +119,23 @@ def test_a_manifest_that_names_no_encoding_has_the_first_one_and_keeps_its_diges
     assert PipelineVersion(as_first(Manifest({"featurize": as_float}))).blake3 == (
         PipelineVersion(before).blake3
     ), "1 and 1.0 are one number in it"
+
+
+def test_across_encodings_code_is_told_only_where_the_first_one_holds_it():
+    first = as_first(Manifest({"featurize": OLD}))
+    digests = {"f.py": blake3_of(b"1"), "g.py": blake3_of(b"2"), "n.ipynb": blake3_of(b"3")}
+    followed = Manifest({"featurize": dataclasses.replace(OLD, code=digests)})
+    assert [c.kind for c in differences(first, followed)] == ["encoding"]
+    assert [c.kind for c in differences(followed, first)] == ["encoding"]
+    notebook = dataclasses.replace(OLD, code={"n.ipynb": blake3_of(b"all of it")})
+    cells = dataclasses.replace(OLD, code={"n.ipynb": blake3_of(b"its cells")})
+    before = as_first(Manifest({"featurize": notebook}))
+    assert [c.kind for c in differences(before, Manifest({"featurize": cells}))] == ["encoding"]
+    changed = Manifest({"featurize": dataclasses.replace(OLD, code={"f.py": blake3_of(b"4")})})
+    assert [c.name for c in differences(first, changed)] == ["encoding", "f.py"]
+    gone = Manifest({"featurize": dataclasses.replace(OLD, code={})})
+    assert [str(c) for c in differences(first, gone)][1:] == ["featurize: f.py removed"]
+    assert [str(c) for c in differences(gone, first)][1:] == ["featurize: f.py added"]
 
 
 def _changed(**changes) -> tuple[Change, ...]:
