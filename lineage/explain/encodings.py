@@ -9,7 +9,7 @@ hold differs between the two.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lineage.errors import LineageError
 from lineage.identity.change import Change, ChangeKind
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from lineage.contract.results import FoundPipeline
     from lineage.identity.pipeline import PipelineVersion
 
-    Captured = FoundPipeline | CapturedPipelineVersion
-    Recorded = Callable[[PipelineVersion], FoundPipeline]
+    Captured: TypeAlias = FoundPipeline | CapturedPipelineVersion
+    Recorded: TypeAlias = Callable[[PipelineVersion], FoundPipeline]
 
 
 @dataclass(frozen=True)

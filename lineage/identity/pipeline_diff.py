@@ -29,13 +29,14 @@ def differences(validated: Manifest, deployed: Manifest) -> tuple[Change, ...]:
 
 def _differences(validated: dict[str, Any], deployed: dict[str, Any]) -> Iterator[Change]:
     encodings = [side.get("encoding", _FIRST) for side in (validated, deployed)]
+    if encodings[0] != encodings[1]:
+        yield Change(None, ChangeKind.ENCODING, "encoding", *encodings)
     scopes = [side.get("code", ABSENT) for side in (validated, deployed)]
     if scopes[0] != scopes[1]:
         yield Change(None, ChangeKind.CODE, "code", *scopes)
     if encodings[0] == encodings[1]:
         yield from _told(validated, deployed)
         return
-    yield Change(None, ChangeKind.ENCODING, "encoding", *encodings)
     for change in _told(_first(validated), _first(deployed)):
         if not _beyond_first(change, (change.validated, change.deployed)[encodings.index(_FIRST)]):
             yield change

@@ -29,7 +29,7 @@ def as_before(version: PipelineVersion) -> PipelineVersion:
         name: dataclasses.replace(stage, params=first_params(stage.to_json()["params"]))
         for name, stage in version.manifest.stages.items()
     }
-    return PipelineVersion(Manifest(stages, version.manifest.files, {}, Encoding.FIRST))
+    return PipelineVersion(Manifest(stages, version.manifest.files, encoding=Encoding.FIRST))
 
 
 @pytest.fixture

@@ -179,8 +179,8 @@ def test_a_version_from_before_imports_were_followed_is_explained_and_validated_
     }
 
 
-def test_the_digest_of_a_pipeline_that_imports_nothing_is_what_it_was(project):
+def test_a_pipeline_that_imports_nothing_is_written_as_one_that_declares_all(project):
     captured = project.ok("pipeline", "capture")
     manifest = captured["manifest"]
-    assert sorted(manifest) == ["files", "stages"]
-    assert captured["digest"] == hash_object("lineage-pipeline/1", manifest)
+    assert sorted(manifest) == ["encoding", "files", "settings", "stages"]
+    assert captured["digest"] == hash_object("lineage-pipeline/2", manifest)

@@ -38,6 +38,7 @@ from lineage.identity.components import (
     Weights,
 )
 from lineage.identity.digest import Digest
+from lineage.identity.origin import OriginState, WeightsOrigin
 from lineage.identity.pipeline import Manifest, PipelineVersion, Scope, Stage
 from lineage.weights.copies import NewCopy, StoreAddress
 
@@ -112,11 +113,16 @@ DECISIONS = values(
 )
 
 
+ORIGINS = values(
+    WeightsOrigin, state=st.sampled_from(OriginState), changed=some(TEXT)
+)  # fmt: skip
+
+
 @st.composite
 def slots(draw):
     """A slot, its waivers in force or over."""
     model, waivers = draw(TEXT), draw(st.lists(WAIVERS, max_size=3, unique=True))
-    side = st.none() | values(ServedVersion, model=st.just(model))
+    side = st.none() | values(ServedVersion, model=st.just(model), made=st.none() | ORIGINS)
     backup = draw(side)
     return draw(
         values(
