@@ -152,7 +152,7 @@ def _anybody(request: Request) -> Principal:
     if not near or host not in LOOPBACK or origin not in (None, *LOOPBACK):
         raise NotPermitted(
             "This server asks for no tokens, so it answers to this machine alone.",
-            remedy="Start it without --no-auth, and make tokens.",
+            remedy="Ask there, or have it started with tokens.",
         )
     name = unquote(request.headers.get(ACTOR_HEADER, ""))[:LONGEST_NAME].strip()
     return Principal(name or "anonymous", frozenset({Scope.ADMIN}))

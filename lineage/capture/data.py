@@ -144,7 +144,7 @@ def _from_revision(source: Source, path: str, name: str) -> DataItem:
     if not isinstance(source, Revision) or not source.is_file(path):
         raise CaptureError(
             f"The data {path} is neither in the revision nor tracked by DVC there.",
-            remedy="Name data that the revision holds, or register without --rev.",
+            remedy="Name data that the revision holds, or register what is in the working tree.",
         )
     data = source.read(path, _LARGEST_BLOB)
     return DataItem(name, xxh3(data), Known.VERIFIED, len(data))

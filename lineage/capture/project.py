@@ -295,7 +295,7 @@ class Project:
             raise CaptureError(
                 f"{self.root} is not in a git repository.",
                 remedy="Run it inside the repository, or make one (git init); an experiment "
-                "(--kind experiment) needs none.",
+                "(kind experiment) needs none.",
             )
         return self.git
 

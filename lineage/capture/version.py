@@ -7,6 +7,7 @@ import posixpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lineage.acts import act
 from lineage.capture.code import capture_code, code_at
 from lineage.capture.data import DataReader, from_here
 from lineage.capture.dvc_hash import DvcHasher, link_policy
@@ -155,7 +156,8 @@ class VersionCapture:
         if path is None:
             raise UsageError(
                 f"No weights of {self.model} are configured.",
-                remedy=f"Name them under [models.{self.model}] in lineage.toml, or by --weights.",
+                remedy=f"Name them under [models.{self.model}] in lineage.toml, or here: "
+                + act("register", self.model, weights="PATH"),
             )
         return path, follow_any if self._wanted.weights else link_policy(self._project.top)
 
@@ -218,9 +220,9 @@ class VersionCapture:
         table = f"[models.{self.model}] in lineage.toml"
         how = {
             "code": "commit the code to git",
-            "data": f"list data under {table} or give --data",
+            "data": f"list data under {table} or name it as you register",
             "pipeline": "describe the pipeline in dvc.yaml, or its files in lineage.toml",
-            "weights": f"name the weights under {table} or give --weights",
+            "weights": f"name the weights under {table} or as you register",
         }
         if components.missing:
             raise CaptureError(

@@ -49,7 +49,10 @@ class WaiverRequest:
         """
         if not codes:
             if until is not None:
-                raise UsageError("--until needs --waive.", remedy="Name the rule: --waive CODE")
+                raise UsageError(
+                    "A waiver's end is named, but no rule to waive.",
+                    remedy="Name the rule that is to be waived, or leave the end out.",
+                )
             return None
         for code in codes:
             if code not in CODES:
@@ -61,12 +64,12 @@ class WaiverRequest:
         if not text or len(text) > LONGEST_REASON:
             raise UsageError(
                 "A waiver needs its reason, in at most 2,000 characters.",
-                remedy='Say why: --reason "…"',
+                remedy="Say why: give a reason.",
             )
         if until is not None and until <= now:
             raise UsageError(
                 f"The waiver would end before it begins: {until[:16]} is over.",
-                remedy="Name a time to come: --until 2026-11-28T08:00:00Z",
+                remedy="Name a time to come, such as 2099-11-28T08:00:00Z.",
             )
         return cls(tuple(dict.fromkeys(codes)), text, until)
 

@@ -143,6 +143,6 @@ def verdict(outcomes: tuple[Outcome, ...], stated: bool | None) -> bool:
     if stated is None and not decided:
         raise UsageError(
             "No requirement is configured, so nothing decides the verdict.",
-            remedy='Say --passed or --failed, or add require = ["auc >= 0.80"] to lineage.toml.',
+            remedy='Say whether it passed, or add require = ["auc >= 0.80"] to lineage.toml.',
         )
     return all(decided) and stated is not False

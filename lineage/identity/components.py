@@ -30,7 +30,7 @@ def check_kind(text: str) -> Kind:
         return Kind(text)
     except ValueError:
         raise UsageError(
-            f"{text[:40]!r} is not a kind.", remedy="Use --kind production or --kind experiment."
+            f"{text[:40]!r} is not a kind.", remedy="Name production or experiment."
         ) from None
 
 

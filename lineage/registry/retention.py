@@ -37,7 +37,7 @@ def collectable(
     if keeping.last < 1 or not 0 <= keeping.days <= MOST_DAYS:
         raise UsageError(
             "At least the newest version of each model is kept, and a number of days.",
-            remedy="Say --keep-last 1 or more, and --keep-days 0 to 36500.",
+            remedy=f"Keep the last 1 or more of each model, and the last 0 to {MOST_DAYS} days.",
         )
     copy, version = tables.WeightsCopy, tables.ModelVersion
     query = (

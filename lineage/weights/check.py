@@ -108,7 +108,8 @@ def recorded(stored: StoredWeights) -> Digest:
     if stored.blake3 is None:
         raise IntegrityFailure(
             f"No BLAKE3 of the weights of {stored.ref} was recorded.",
-            remedy="Register them again with --store.",
+            remedy="Register them again, and store them: "
+            + act("register", stored.ref.partition("@")[0], store=True),
         )
     return stored.blake3
 

@@ -92,7 +92,7 @@ def pull(
     except OSError as error:
         raise UsageError(
             f"The weights cannot be written: {error.filename}: {(error.strerror or '').lower()}.",
-            remedy="Make room, or name another folder (-o) or cache (LINEAGE_CACHE).",
+            remedy="Make room, or name another folder, or another cache (LINEAGE_CACHE).",
         ) from None
 
 
@@ -132,7 +132,8 @@ class _Pulling:
         if target.is_dir() and not target.is_symlink() and not (force or note.exists()):
             raise Conflict(
                 f"{target} is a folder that was not pulled, so it is not replaced.",
-                remedy="Name another folder (-o), move this one away, or say --force.",
+                remedy="Name another folder, move this one away, or have it replaced: "
+                + act("pull", self._stored.ref, out=str(out), force=True),
             )
         with self._assembled(target.parent, link=False) as whole:
             _write_through(whole.parent)

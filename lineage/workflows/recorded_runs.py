@@ -71,7 +71,7 @@ def run_and_validate(
     elif path is not None and succeeded:
         raise CaptureError(
             f"The command did not write the metrics {path}.",
-            remedy="Let it write them there, or name the file that it writes: --metrics FILE",
+            remedy="Let it write them there, or name the file of metrics that it writes.",
         )
     outcomes = requirements.evaluate_all(project.config.model(model).requirements, values or {})
     stated = wanted.stated if succeeded else False
@@ -175,13 +175,13 @@ class _State:
             if not identity.startswith(named) and not digest.startswith(named):
                 raise CaptureError(
                     f"The pipeline here is {digest.short}, not {named[:80]}.",
-                    remedy="Check out the one that you mean, or leave --pipeline out.",
+                    remedy="Check out the one that you mean, or name none.",
                 )
         elif parts["pipeline"]["blake3"] not in (None, identity):
             raise CaptureError(
                 f"The pipeline here ({digest.short}) is not the one that {ref} was registered with "
                 f"({Digest(version['pipeline']).short}).",
-                remedy=f"Check that one out, or say that you mean this one: --pipeline {digest}",
+                remedy=f"Check that one out, or name this one as the pipeline: {digest}",
             )
         own = {item["name"]: item["digest"] for item in parts["data"]}
         others = [name for name in _differing(own, self.data) if name not in self.elsewhere]

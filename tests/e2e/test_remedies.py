@@ -84,12 +84,61 @@ def test_a_command_that_does_not_exist_is_noticed():
             parse(command)
 
 
+def options_of(group):
+    """Every option of a command and of those below it, as it is typed."""
+    for parameter in group.params:
+        if parameter.param_type_name == "option":
+            yield from (*parameter.opts, *parameter.secondary_opts)
+    for command in getattr(group, "commands", {}).values():
+        yield from options_of(command)
+
+
+OPTIONS = {
+    option for words in COMMANDS for option in options_of(typer.main.get_command(build([words])))
+} - {"--help"}
+TYPED_OPTION = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
+OF_OTHERS = re.compile(r"\b(?:dvc|git|pip) [^();.`]*")
+"""The commands of other programs, which a remedy may spell."""
+
+
+def strings_of(path):
+    """The strings of a module with their lines; what documents it is none."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    documents = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and (id(node) not in documents)
+        ):
+            yield node.lineno, node.value
+
+
+def options_in(text):
+    """Our options that a text spells; a lone word is an argument, not a text."""
+    words = TYPED_OPTION.findall(OF_OTHERS.sub("", text)) if " " in text else ()
+    return [word for word in words if word in OPTIONS]
+
+
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "lineage").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
 )
 def test_the_core_types_no_command(path):
     """It names acts; the command line and the REST interface spell them."""
-    text = path.read_text(encoding="utf-8")
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.STRING and not token.string.startswith('"""'):
-            assert not re.search(rf"\blineage (?:{'|'.join(COMMANDS)})\b", token.string), token
+    for line, text in strings_of(path):
+        assert not re.search(rf"\blineage (?:{'|'.join(COMMANDS)})\b", text), (line, text)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for top in ("lineage", "api") for path in sorted((ROOT / top).rglob("*.py"))],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_only_the_command_line_types_an_option(path):
+    for line, text in strings_of(path):
+        assert not options_in(text), (line, text)
+
+
+def test_a_typed_option_is_noticed():
+    assert options_in("Say --passed, or name another folder (-o).") == ["--passed", "-o"]
+    assert options_in("Make one (git init --force), or say (--kind experiment)") == ["--kind"]

@@ -336,7 +336,7 @@ def _check_seen(facts: MoveFacts) -> None:
     if seen is not None and seen != {slot.state.model: slot.state.revision for slot in facts.slots}:
         raise Conflict(
             f"The slots of {facts.request.environment} moved after the plan was made.",
-            remedy="Look at the new plan (--dry-run) and decide again.",
+            remedy="Look at the plan as it is now and decide again.",
         )
 
 
