@@ -87,7 +87,7 @@ def read(path: Path | None) -> tuple[Trust, ...]:
     except ValidationError as error:
         raise UsageError(
             f"{path} is not a valid list of issuers: {first_problem(error)}.",
-            remedy="See docs/guides/server.md.",
+            remedy="See the page 'A registry for a team' of the documentation.",
         ) from None
     for trust in trusted:
         check_scopes(trust.scopes)

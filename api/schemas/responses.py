@@ -1,4 +1,4 @@
-"""Bodies of responses: describe for the documentation what is answered (design §7)."""
+"""Bodies of responses: describe for the documentation what is answered (docs/reference/json.md)."""
 
 from __future__ import annotations
 

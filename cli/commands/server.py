@@ -47,7 +47,8 @@ def serve(
             "--trust",
             envvar="LINEAGE_TRUST",
             metavar="FILE",
-            help="Trusted OpenID Connect issuers (docs/guides/server.md).",
+            help="Trusted OpenID Connect issuers (see the page 'A registry for a team' of the "
+            "documentation).",
         ),
     ] = None,
     log_all: Annotated[

@@ -113,7 +113,8 @@ def read(path: Path) -> tuple[DeclaredEnvironment, ...]:
     except ValidationError as error:
         raise UsageError(
             f"{path} does not declare environments: {first_problem(error)}.",
-            remedy="Declare each as [environments.NAME]; see docs/reference/policy.md.",
+            remedy="Declare each as [environments.NAME]; see the page "
+            "'Environment policy' of the documentation.",
         ) from None
     return tuple(
         DeclaredEnvironment(name, one.policy, one.kind) for name, one in table.environments.items()
@@ -132,5 +133,5 @@ def policy_of(document: Mapping[str, Any]) -> EnvironmentPolicy:
     except ValidationError as error:
         raise UsageError(
             f"The policy is not valid: {first_problem(error)}.",
-            remedy="See docs/reference/policy.md.",
+            remedy="See the page 'Environment policy' of the documentation.",
         ) from None

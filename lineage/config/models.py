@@ -120,7 +120,7 @@ def validate(file: ConfigFile) -> Config:
     except ValidationError as error:
         raise UsageError(
             f"{file.name} is not a valid configuration: {first_problem(error)}.",
-            remedy="See the configuration reference, docs/reference/configuration.md.",
+            remedy="See the page 'Configuration' of the documentation.",
         ) from None
     for name in config.models:
         check_name("model", name)

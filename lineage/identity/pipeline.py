@@ -145,7 +145,8 @@ class Manifest:
             )
         except (KeyError, TypeError, AttributeError, ValueError):
             raise UsageError(
-                "This is not a pipeline manifest.", remedy="See docs/reference/digests.md."
+                "This is not a pipeline manifest.",
+                remedy="See the page 'Digests' of the documentation.",
             ) from None
 
 

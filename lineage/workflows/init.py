@@ -23,7 +23,8 @@ ENVIRONMENTS: Final = {
 }
 
 TEMPLATE: Final = """\
-# lineage-guard: what each model is made of. See docs/reference/configuration.md.
+# lineage-guard: what each model is made of.
+# See the page 'Configuration' of the documentation.
 
 [registry]
 url = "sqlite:///.lineage/registry.db"

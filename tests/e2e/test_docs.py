@@ -12,7 +12,8 @@ import pytest
 
 from lineage import errors
 from lineage.guard.decision import GuardRefused, Status
-from lineage.guard.rules import RULES
+from lineage.guard.rules import CODES, RULES
+from tests.support.sources import strings_of
 from tests.unit.guard.test_evaluate import GOOD
 
 ROOT = Path(__file__).parents[2]
@@ -54,7 +55,11 @@ TEXTS = [
 ]
 FOLDERS = sorted({name.partition("/")[0] for name in TRACKED if "/" in name} - {".dvc", "docs"})
 PATH = re.compile(rf"(?<![\w./-])(?:docs|{'|'.join(FOLDERS)})/[\w./{{}}*-]*\w")
-SECTION = re.compile(r'\(docs/(\S+\.md), "([^"]+)"\)')
+SECTION = re.compile(r'\bdocs/(\S+\.md),\s"([^"]+)"')
+NUMBERED = re.compile(r"\bdesign(?:\.md)? §(\d+)")
+DECISION = re.compile(r"\b[Dd]ecisions? (\d+)\b")
+NAMED_PAGE = re.compile(r"\bthe page '([^']+)' of the documentation")
+SHIPPED = re.compile(r"(?:lineage|cli|api|migrations)/.*\.py")
 MODULE = re.compile(r":(?:mod|class|func|meth|attr|exc):`~?(lineage(?:\.\w+)+)`")
 
 
@@ -73,8 +78,34 @@ def test_every_path_section_and_module_that_a_text_names_is_there(name):
             (ROOT / "docs" / page).read_text(),
             re.MULTILINE,
         ), f"{name}: {page}, {heading}"
+    design = (ROOT / "docs/design.md").read_text()
+    for number in NUMBERED.findall(text):
+        assert f"\n## {number}. " in design, f"{name}: design, section {number}"
+    for number in DECISION.findall(text):
+        assert list((ROOT / "docs/decisions").glob(f"{int(number):04}-*.md")), f"{name}: {number}"
     for dotted in MODULE.findall(text):
         assert _is_there(dotted), f"{name}: {dotted}"
+
+
+def _title(page):
+    return page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ").strip("`")
+
+
+TITLES = {_title(page) for page in ROOT.glob("docs/**/*.md")}
+
+
+@pytest.mark.parametrize("name", [name for name in TEXTS if SHIPPED.match(name)])
+def test_a_message_names_a_page_by_its_title(name):
+    """Whoever reads it has the documentation and no `docs/`."""
+    for line, text in strings_of(ROOT / name):
+        assert "docs/" not in text, f"line {line}: {text}"
+        flat = " ".join(text.replace("#", " ").split())
+        for title in NAMED_PAGE.findall(flat):
+            assert title in TITLES | {"{}"}, f"line {line}: {title}"
+
+
+def test_every_rule_has_the_page_that_a_refusal_names():
+    assert set(CODES) <= TITLES
 
 
 def _is_there(dotted):

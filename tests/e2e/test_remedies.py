@@ -15,6 +15,7 @@ from lineage.cli.app import COMMANDS, build
 from lineage.cli.remedies import typed
 
 from lineage.acts import act
+from tests.support.sources import strings_of
 
 ROOT = Path(__file__).parents[2]
 TYPED = re.compile(rf"(?<![\w./-])lineage (?:{'|'.join(COMMANDS)})\b[^,;:()`\"'\n]*")
@@ -99,19 +100,6 @@ OPTIONS = {
 TYPED_OPTION = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
 OF_OTHERS = re.compile(r"\b(?:dvc|git|pip) [^();.`]*")
 """The commands of other programs, which a remedy may spell."""
-
-
-def strings_of(path):
-    """The strings of a module with their lines; what documents it is none."""
-    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
-    documents = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
-    for node in nodes:
-        if (
-            isinstance(node, ast.Constant)
-            and isinstance(node.value, str)
-            and (id(node) not in documents)
-        ):
-            yield node.lineno, node.value
 
 
 def options_in(text):

@@ -1,4 +1,6 @@
-"""The tables (design §5): the schema itself refuses a state that breaks the invariant.
+"""The tables (docs/design.md, "State, and the invariant as a foreign key").
+
+The schema itself refuses a state that breaks the invariant.
 
 Attributes say the algorithm: keys point to ``blake3``, the BLAKE3 of canonical bytes, and ``xxh3``
 is the digest that people and JSON show (or the one that was stated, where only a digest was); their

@@ -36,7 +36,7 @@ def asked(
         if code not in WAIVABLE:
             raise NotPermitted(
                 f"The rule {code} may never be waived.",
-                remedy=f"See what it asks for: docs/rules/{code}.md",
+                remedy=f"See what it asks for on the page '{code}' of the documentation.",
             )
         if not people:
             raise NotPermitted(
