@@ -17,7 +17,7 @@ import httpx
 import jwt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from lineage.config.models import first_problem
+from lineage.contract.validation import first_problem
 from lineage.errors import NotAuthenticated, RegistryUnreachable, UsageError
 from lineage.identity.references import check_environment_name, check_name
 from lineage.registry.access import LONGEST_NAME, Principal, check_scopes

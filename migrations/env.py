@@ -1,17 +1,17 @@
-"""Runs the migrations in the transaction that `lineage db upgrade` opened."""
+"""Runs the migrations in the transaction that `lineage db upgrade` opened.
+
+It is given the connection, and the metadata of the tables, which it does not import itself.
+"""
 
 from __future__ import annotations
 
 from alembic import context
-from sqlmodel import SQLModel
 
-from lineage.database import tables
-
-tables.load_all()
+GIVEN = context.config.attributes
 
 context.configure(
-    connection=context.config.attributes["connection"],
-    target_metadata=SQLModel.metadata,
+    connection=GIVEN["connection"],
+    target_metadata=GIVEN.get("metadata"),
     render_as_batch=True,
 )
 context.run_migrations()

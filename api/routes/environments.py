@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 
-from lineage.config.environments import policy_of
 from lineage.contract import addresses, codec
 from lineage.contract.addresses import DEPLOYED_PIPELINE, ENVIRONMENT, ENVIRONMENTS
+from lineage.contract.policies import policy_of
 from lineage.contract.requests import DeclaredEnvironment
 from lineage.contract.results import MoveResult
 from lineage.errors import NotPermitted

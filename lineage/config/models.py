@@ -6,17 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from lineage.contract.validation import first_problem, requirement
 from lineage.errors import UsageError
 from lineage.guard.requirements import Requirement
 from lineage.identity.references import check_name, check_path
 
 if TYPE_CHECKING:
     from lineage.config.file import ConfigFile
-
-
-def requirement(text: str) -> str:
-    """A requirement as it is written, if it can be read."""
-    return Requirement.parse(text).text
 
 
 def _path(text: str) -> str:
@@ -125,12 +121,3 @@ def validate(file: ConfigFile) -> Config:
     for name in config.models:
         check_name("model", name)
     return config
-
-
-def first_problem(error: ValidationError) -> str:
-    """Where the first mistake is, and what it is, in one line."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in first["loc"]) or "the whole"
-    reason = first["msg"].removeprefix("Value error, ")
-    known = "" if first["type"] != "extra_forbidden" else " (no such setting)"
-    return f"{place}: {reason}{known}"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import create_engine, inspect, text
 
+import lineage.migrations as migrations
 from lineage.acts import act
 from lineage.contract.results import SchemaCheck
 from lineage.database.engine import open_engine, transaction
+from lineage.database.tables import load_all
 from lineage.errors import IntegrityFailure, RegistryUnreachable
 
 if TYPE_CHECKING:
@@ -140,12 +141,13 @@ def _objects(connection: Connection) -> dict[str, str]:
 def _migrate(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
+    from sqlmodel import SQLModel
 
-    migrations = importlib.import_module("lineage.migrations")
-
+    load_all()
     config = Config()
     config.set_main_option("script_location", os.fspath(Path(str(migrations.__file__)).parent))
     config.attributes["connection"] = connection
+    config.attributes["metadata"] = SQLModel.metadata
     command.upgrade(config, "head")
 
 

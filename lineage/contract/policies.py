@@ -1,0 +1,103 @@
+"""An environment's policy in JSON and TOML: the model that checks it (docs/reference/policy.md)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from lineage.contract.validation import first_problem, requirement
+from lineage.errors import UsageError
+from lineage.guard.policy import WAIVABLE, EnvironmentPolicy
+from lineage.identity.components import EnvironmentKind
+from lineage.identity.references import check_environment_name, check_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MOST_APPROVALS = 100
+
+
+def environment_name(text: str) -> str:
+    """A name that an environment may have."""
+    return check_environment_name(text)
+
+
+def _model_name(text: str) -> str:
+    return check_name("model", text)
+
+
+def _person(text: str) -> str:
+    if not text.strip():
+        raise ValueError("a person's name is empty")
+    return text.strip()
+
+
+def _rule(code: str) -> str:
+    if code not in WAIVABLE:
+        raise ValueError(
+            f"{code[:60]!r} can never be waived; those that can: {', '.join(WAIVABLE)}"
+        )
+    return code
+
+
+class PolicyTable(BaseModel):
+    """A table in which a setting that does not exist is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Requirements = list[Annotated[str, AfterValidator(requirement)]]
+People = list[Annotated[str, AfterValidator(_person)]]
+
+
+class ModelTable(PolicyTable):
+    """``[environments.NAME.models.MODEL]``."""
+
+    require: Requirements = Field(default_factory=list)
+
+
+class EnvironmentTable(PolicyTable):
+    """``[environments.NAME]``."""
+
+    kind: Annotated[EnvironmentKind, Field(strict=False)] | None = None
+    require: Requirements = Field(default_factory=list)
+    models: dict[Annotated[str, AfterValidator(_model_name)], ModelTable] = Field(
+        default_factory=dict
+    )
+    promote_from: Annotated[str, AfterValidator(environment_name)] | None = None
+    approvals: Annotated[int, Field(ge=0, le=MOST_APPROVALS)] = 0
+    not_approvers: People = Field(default_factory=list)
+    backup: bool = False
+    accept_carried: bool = True
+    waive: dict[Annotated[str, AfterValidator(_rule)], People] = Field(default_factory=dict)
+
+    @property
+    def policy(self) -> EnvironmentPolicy:
+        """The policy as the registry keeps it."""
+        return EnvironmentPolicy(
+            require=tuple(self.require),
+            models={name: tuple(t.require) for name, t in self.models.items() if t.require},
+            promote_from=self.promote_from,
+            approvals=self.approvals,
+            not_approvers=tuple(self.not_approvers),
+            backup=self.backup,
+            accept_carried=self.accept_carried,
+            waive={code: tuple(people) for code, people in self.waive.items() if people},
+        )
+
+
+def policy_of(document: Mapping[str, Any]) -> EnvironmentPolicy:
+    """A policy from its JSON (:meth:`EnvironmentPolicy.to_json`), checked as a file's is.
+
+    Raises:
+        UsageError: a setting does not exist or is wrong.
+    """
+    models = {name: {"require": texts} for name, texts in document["models"].items()}
+    try:
+        return EnvironmentTable.model_validate({**document, "models": models}).policy
+    except ValidationError as error:
+        raise UsageError(
+            f"The policy is not valid: {first_problem(error)}.",
+            remedy="See the page 'Environment policy' of the documentation.",
+        ) from None
