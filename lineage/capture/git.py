@@ -136,10 +136,10 @@ class GitRepository:
         """Whether the clone holds only a part of the history."""
         return self._run("rev-parse", "--is-shallow-repository").strip() == "true"
 
-    @cached_property
+    @property
     def index(self) -> dict[str, Entry]:
         """The tracked paths; those in a merge conflict are in :attr:`modified` too."""
-        return dict(_parse_ls_files(self._run("ls-files", "-z", "--stage")))
+        return self._listed[0]
 
     def tree(self, commit: str) -> dict[str, Entry]:
         """The paths of a commit."""
@@ -232,7 +232,7 @@ class GitRepository:
 
     def refresh(self) -> None:
         """Forget what was read of the working tree, which may have changed since."""
-        for name in ("index", "modified", "untracked", "_status", "_hidden_changes"):
+        for name in ("modified", "untracked", "_listed", "_status", "_hidden_changes"):
             self.__dict__.pop(name, None)
 
     def close(self) -> None:
@@ -263,19 +263,27 @@ class GitRepository:
     @cached_property
     def _hidden_changes(self) -> frozenset[str]:
         """Changes that ``assume-unchanged`` and ``skip-worktree`` keep out of git's own status."""
-        flagged = [
-            line[2:]
-            for line in self._run("ls-files", "-z", "-v").split("\0")
-            if line and (line[0].islower() or line[0] == "S")
-        ]
+        index, overlooked = self._listed
         present = [
             path
-            for path in flagged
-            if (entry := self.index.get(path)) is not None
-            and entry.mode in REGULAR_MODES
-            and (self.top / path).is_file()
+            for path in overlooked
+            if index[path].mode in REGULAR_MODES and (self.top / path).is_file()
         ]
-        return frozenset(path for path in present if self._hash(path) != self.index[path].oid)
+        return frozenset(path for path in present if self._hash(path) != index[path].oid)
+
+    @cached_property
+    def _listed(self) -> tuple[dict[str, Entry], list[str]]:
+        """The tracked paths, and those of them that git was told to overlook: one listing."""
+        index: dict[str, Entry] = {}
+        overlooked: list[str] = []
+        for line in self._run("ls-files", "-z", "-v", "--stage").split("\0"):
+            if line:
+                facts, _, path = line.partition("\t")
+                flag, mode, oid, _stage = facts.split(" ")
+                index[path] = Entry((mode, oid))
+                if flag.islower() or flag == "S":
+                    overlooked.append(path)
+        return index, overlooked
 
     def _hash(self, path: str) -> str:
         return self._run("hash-object", "--", os.fspath(self.top / path)).strip()
@@ -362,14 +370,6 @@ def _parse_batch(output: bytes) -> Iterator[bytes | None]:
         size = int(facts[2])
         yield output[end + 1 : end + 1 + size]
         at = end + size + 2
-
-
-def _parse_ls_files(text: str) -> Iterator[tuple[str, Entry]]:
-    for line in text.split("\0"):
-        if line:
-            facts, _, path = line.partition("\t")
-            mode, oid, _stage = facts.split(" ")
-            yield path, Entry((mode, oid))
 
 
 def _parse_ls_tree(text: str) -> Iterator[tuple[str, Entry]]:

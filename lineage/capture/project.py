@@ -137,7 +137,16 @@ class Project:
         source = self.source(revision)
         config = self.config_in(source)
         name = self.pipeline_name(None, config) if name is None else name
-        captured = self.pipeline_in(self.dvc(source), config, name)
+        return self.pipeline_version(source, name, self.pipeline_in(self.dvc(source), config, name))
+
+    def pipeline_version(
+        self, source: Source, name: str, captured: CapturedPipeline | None
+    ) -> CapturedPipelineVersion:
+        """A captured pipeline by its name, with the commit that it was captured at.
+
+        Raises:
+            CaptureError: it has neither stages nor files.
+        """
         if captured is None:
             raise CaptureError(
                 f"Pipeline {name} has neither a dvc.yaml nor files.",
@@ -221,12 +230,15 @@ class Project:
             return Path(path)
         return self.inside(configured) if configured is not None else None
 
-    def validation_data(self, model: str, named: Sequence[str] = ()) -> DataVersion | None:
+    def validation_data(
+        self, model: str, named: Sequence[str] = (), dvc: DvcProject | None = None
+    ) -> DataVersion | None:
         """The data that a version is validated on.
 
         Args:
             model: whose configured data sets to take where none is named.
             named: paths from the current folder, or ``name=uri@version``.
+            dvc: what DVC knows of the project; None for what it knows now.
 
         Raises:
             CaptureError: a data set is missing or does not match what DVC recorded.
@@ -235,7 +247,7 @@ class Project:
 
         names = from_here(named, self.root) or self.config.model(model).validation_data
         with self.cache() as cache:
-            return DataReader(self.dvc(self.source()), self.folder, cache).read(names)
+            return DataReader(dvc or self.dvc(self.source()), self.folder, cache).read(names)
 
     def _provenance(self, source: Source, captured: CapturedPipeline) -> tuple[str | None, bool]:
         from lineage.capture.source import Revision

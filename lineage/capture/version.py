@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,10 @@ from lineage.identity.references import check_path
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lineage.capture.dvc import DvcProject
     from lineage.capture.pipeline import CapturedPipeline
     from lineage.capture.project import Project
+    from lineage.contract.captured import CapturedPipelineVersion
     from lineage.hashing.cache import StatCache
     from lineage.hashing.files import Progress
     from lineage.hashing.tree import Follow
@@ -34,17 +37,30 @@ if TYPE_CHECKING:
 
 
 class VersionCapture:
-    """One capture: of a model, from a source, with the configuration that the source holds."""
+    """One capture: of a model, from a source, with the configuration that the source holds.
 
-    def __init__(self, project: Project, model: str, wanted: CaptureRequest) -> None:
+    Args:
+        project: what is captured.
+        model: the model's name.
+        wanted: what to capture otherwise than the configuration says.
+        dvc: what DVC knows of the project, as the source holds it; by default it is read anew.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        model: str,
+        wanted: CaptureRequest,
+        dvc: DvcProject | None = None,
+    ) -> None:
         self._project = project
         self.model = model
         self._wanted = wanted
         self._strict = wanted.kind is Kind.PRODUCTION
-        self._source = project.source(wanted.revision)
+        self._dvc = dvc or project.dvc(project.source(wanted.revision))
+        self._source = self._dvc.source
         self._config = project.config_in(self._source)
         self._table = self._config.model(model)
-        self._dvc = project.dvc(self._source)
 
     @property
     def size(self) -> int:
@@ -60,7 +76,7 @@ class VersionCapture:
         Raises:
             CaptureError: something does not match, or the tree is dirty.
         """
-        found = self._pipeline()
+        found = self._pipeline
         loose = found.loose if found else ()
         if self._strict:
             self._refuse_unheld(found)
@@ -90,7 +106,7 @@ class VersionCapture:
             CaptureError: something is missing, does not match, or the tree is dirty; or the weights
                 are not what the stages that make them made of what is here.
         """
-        found = self._pipeline()
+        found = self._pipeline
         loose = found.loose if found else ()
         if self._strict:
             self._refuse_loose(loose)
@@ -121,6 +137,21 @@ class VersionCapture:
         path, _ = self.weights_source
         return reader.read(path, project.top, ran=ran)
 
+    @property
+    def pipeline_version(self) -> CapturedPipelineVersion:
+        """The model's pipeline as this capture found it.
+
+        Raises:
+            CaptureError: there is nothing valid to capture.
+        """
+        name = self._config.pipeline_of(self.model)
+        return self._project.pipeline_version(self._source, name, self._pipeline)
+
+    def validation_data(self, named: Sequence[str] = ()) -> DataVersion | None:
+        """The data that the model is validated on; see :meth:`Project.validation_data`."""
+        return self._project.validation_data(self.model, named, self._dvc)
+
+    @cached_property
     def _pipeline(self) -> CapturedPipeline | None:
         if self._wanted.pipeline_version is not None:
             return None

@@ -20,6 +20,7 @@ from lineage.identity.references import Reference
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from lineage.capture.dvc import DvcProject
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedPipelineVersion
@@ -147,20 +148,24 @@ class _State:
     def of(cls, project: Project, version: dict[str, Any], wanted: Validating) -> _State:
         model = version["model"]
         weights = version["components"]["weights"]["path"]
+        dvc = project.dvc(project.source())
+        elsewhere = _elsewhere(project, dvc, version)
         here = CaptureRequest(
             Kind.EXPERIMENT,
             os.path.relpath(project.root / weights) if weights is not None else None,
-            _data_here(project, version),
+            _data_here(project, version, elsewhere),
             with_blake3=True,
         )
-        parts = VersionCapture(project, model, here).capture().components
+        capture = VersionCapture(project, model, here, dvc)
+        pipeline = capture.pipeline_version
+        parts = capture.capture().components
         found = parts.weights
         return cls(
-            project.capture_pipeline(project.config.pipeline_of(model)),
+            pipeline,
             _digests(parts.data),
-            _elsewhere(project, version),
+            elsewhere,
             (found.xxh3, found.blake3) if found is not None else None,
-            project.validation_data(model, wanted.data),
+            capture.validation_data(wanted.data),
         )
 
     def require_own(self, version: dict[str, Any], named: str | None) -> None:
@@ -221,10 +226,11 @@ class _State:
             raise _changed("the weights changed")
 
 
-def _data_here(project: Project, version: dict[str, Any]) -> tuple[str, ...]:
+def _data_here(
+    project: Project, version: dict[str, Any], elsewhere: frozenset[str]
+) -> tuple[str, ...]:
     """A version's data items as they can be captured again, named from the current folder."""
     outside = _outside(project, version)
-    elsewhere = _elsewhere(project, version)
     names = [item["name"] for item in version["components"]["data"]]
     return tuple(
         outside[name] if name in outside else os.path.relpath(project.root / name)
@@ -239,9 +245,8 @@ def _outside(project: Project, version: dict[str, Any]) -> dict[str, str]:
     return {text.partition("=")[0]: text for text in items if "://" in text}
 
 
-def _elsewhere(project: Project, version: dict[str, Any]) -> frozenset[str]:
+def _elsewhere(project: Project, dvc: DvcProject, version: dict[str, Any]) -> frozenset[str]:
     """The data items that a flag stated and that neither the project nor DVC has a file of."""
-    dvc = project.dvc(project.source())
     known = _outside(project, version)
     return frozenset(
         item["name"]

@@ -50,6 +50,16 @@ def test_a_run_validation_keeps_what_ran_where_how_long_and_how_it_ended(registe
     assert _verdicts(registered)[0]["run"] == run
 
 
+def test_what_is_there_is_captured_once_before_the_run_and_once_after(registered, tmp_path):
+    trace = tmp_path / "trace"
+    done = registered.lineage(
+        "validate", "churn@1", "--json", *_writes(), env={"GIT_TRACE": str(trace)}
+    )
+    assert done.code == 0, done.err
+    assert trace.read_text().count("git ls-files") == 2
+    assert trace.read_text().count("git status") == 2
+
+
 def test_metrics_below_the_bar_fail_and_so_does_an_exit_status(registered):
     low = _validate(registered, *_writes({"auc": 0.5, "slices": {"new": {"auc": 0.8}}}))
     assert (low.code, low.json["passed"]) == (0, False)

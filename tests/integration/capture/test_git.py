@@ -89,6 +89,16 @@ def test_a_change_that_git_was_told_to_overlook_is_seen(clone, flag):
     assert WorkingTree(clone.path, repository).code_digest("src/a.py") == blake3_of(b"a = 666\n")
 
 
+def test_one_listing_tells_what_is_tracked_and_what_git_overlooks(clone, tmp_path, monkeypatch):
+    clone.git("update-index", "--skip-worktree", "src/a.py")
+    clone.write({"src/a.py": "a = 666\n"})
+    monkeypatch.setenv("GIT_TRACE", str(tmp_path / "trace"))
+    repository = GitRepository(clone.path)
+    assert set(repository.index) == {".gitignore", "src/a.py"}
+    assert repository.modified == {"src/a.py"}
+    assert (tmp_path / "trace").read_text().count("git ls-files") == 1
+
+
 def test_line_ends_and_checkouts_agree(clone):
     """The bytes of an unmodified file are those that git stores, whatever the checkout wrote."""
     clone.write({".gitattributes": "*.py text eol=crlf\n"})
