@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage.capture.bounded_yaml import load_strings
 from lineage.capture.dvc_budget import check_budget, written_size
-from lineage.capture.dvc_files import DvcFiles, clean, guarded, open_resolver
+from lineage.capture.dvc_filesystem import DvcFiles, clean, guarded, open_resolver
 from lineage.capture.dvc_settings import DvcSettings, read_settings
 from lineage.capture.parameters.files import ParameterFiles
 from lineage.capture.parameters.texts import FileTexts

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage.capture.bounded_yaml import load_strings
 from lineage.capture.dvc import is_outside, joined, recorded_digest
-from lineage.capture.dvc_files import guarded
+from lineage.capture.dvc_filesystem import guarded
 from lineage.capture.dvc_hash import ALGORITHMS
 from lineage.capture.source import WorkingTree
 from lineage.errors import CaptureError

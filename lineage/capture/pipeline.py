@@ -13,7 +13,7 @@ from lineage.capture.code_graph.source_files import SourceFiles
 from lineage.capture.code_graph.tracked import Kind
 from lineage.capture.code_graph.values import StageCode, StageToFollow
 from lineage.capture.dvc import DvcProject, DvcStage, is_outside
-from lineage.capture.dvc_files import clean
+from lineage.capture.dvc_filesystem import clean
 from lineage.capture.dvc_settings import DvcSettings, config_path
 from lineage.capture.source import WorkingTree, is_dvc_file
 from lineage.errors import CaptureError
