@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lineage.guard.rules.environment import approvals, backup_ready, promotion_path, requirements
-from lineage.guard.rules.validation import pipeline_deployed, pipeline_match, validated
+from lineage.guard.rules.pipeline import pipeline_deployed, pipeline_match
+from lineage.guard.rules.validation import validated
 from lineage.guard.rules.version import code_clean, kind, tuple_complete, weights_intact
 
 if TYPE_CHECKING:

@@ -1,0 +1,126 @@
+"""Whether the pipeline that is deployed is the one that the version was validated with.
+
+The one invariant (docs/design.md, "The problem"), with :mod:`lineage.guard.rules.validation`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lineage.acts import act
+from lineage.guard.decision import Check, Status
+from lineage.guard.facts import Facts, Transition, Verdict
+from lineage.identity.pipeline import Scope
+from lineage.identity.pipeline_diff import changes_between
+
+if TYPE_CHECKING:
+    from lineage.identity.change import Change
+    from lineage.identity.pipeline import PipelineVersion
+
+
+def pipeline_deployed(facts: Facts) -> Check:
+    """Fails when no version of the model's pipeline is deployed in the environment."""
+    code = "pipeline-deployed"
+    if facts.pipeline is None:
+        return Check(
+            code,
+            Status.FAIL,
+            f"{facts.ref} was registered without a pipeline",
+            "Register a version with its pipeline: describe it in dvc.yaml or lineage.toml.",
+        )
+    if facts.deployed is None:
+        return Check(
+            code,
+            Status.FAIL,
+            f"no version of pipeline {facts.pipeline} is deployed in {facts.environment}",
+            f"Record the one that runs there: "
+            f"{act('pipeline deploy', facts.pipeline, env=facts.environment)}",
+            {"pipeline": facts.pipeline},
+        )
+    return Check(
+        code,
+        Status.PASS,
+        f"pipeline {facts.pipeline} {facts.runs} in {facts.environment} as "
+        f"{facts.deployed.xxh3.short}",
+        details={"pipeline": facts.pipeline, "digest": facts.deployed.xxh3},
+    )
+
+
+def pipeline_match(facts: Facts) -> Check:
+    """Fails when the version was validated, but never with the deployed pipeline version."""
+    code = "pipeline-match"
+    if facts.deployed is None or not facts.verdicts:
+        return Check(
+            code,
+            Status.SKIPPED,
+            "needs a deployed pipeline and a validation to compare",
+        )
+    if facts.verdict is not None:
+        return Check(
+            code,
+            Status.PASS,
+            f"the deployed pipeline is the one {facts.ref} was validated with"
+            f"{_without_imports(facts.deployed)}",
+            details={"digest": facts.deployed.xxh3},
+        )
+    nearest, changes = _nearest(facts)
+    return Check(
+        code,
+        Status.FAIL,
+        f"{facts.ref} was validated with pipeline {nearest.pipeline.xxh3.short}, but "
+        f"{facts.environment} {facts.runs} {facts.deployed.xxh3.short}",
+        _match_remedy(facts, nearest, facts.deployed),
+        {
+            "validated": nearest.pipeline.xxh3,
+            "deployed": facts.deployed.xxh3,
+            "validation": nearest.id,
+            "validated_commit": nearest.commit,
+            "deployed_commit": facts.deployed_commit,
+            "changes": [change.to_json() for change in changes],
+            "explanation": [str(change) for change in changes],
+        },
+    )
+
+
+def _nearest(facts: Facts) -> tuple[Verdict, tuple[Change, ...]]:
+    """The verdict whose pipeline is fewest changes away from the deployed one."""
+    candidates = [v for v in facts.verdicts if v.passed] or list(facts.verdicts)
+    compared = [
+        (verdict, changes_between(verdict.pipeline, facts.deployed)) for verdict in candidates
+    ]
+    return min(reversed(compared), key=lambda pair: (not pair[1], len(pair[1])))
+
+
+def _match_remedy(facts: Facts, nearest: Verdict, deployed: PipelineVersion) -> str:
+    validate = act("validate", facts.ref, pipeline=deployed.xxh3.short)
+    another = f"{facts.model}@N"
+    if not facts.recorded:
+        return (
+            f"Validate {facts.ref} with the pipeline as it is here ({act('validate', facts.ref)}), "
+            "or release it together with a version that was: "
+            f"{_release(facts, facts.pipeline, another)}"
+        )
+    if facts.move is Transition.STAY and facts.pipeline_moves:
+        return (
+            "Release it together with a version that was validated with it "
+            f"({_release(facts, f'{facts.pipeline}@{deployed.xxh3.short}', another)}), "
+            f"or validate the one that serves: {validate}"
+        )
+    if not nearest.passed:
+        return f"Validate it with the deployed pipeline: {validate}"
+    return (
+        "Move both together "
+        f"({_release(facts, f'{facts.pipeline}@{nearest.pipeline.xxh3.short}', facts.ref)}), or "
+        f"validate it with the deployed pipeline: {validate}"
+    )
+
+
+def _release(facts: Facts, pipeline: str | None, ref: str) -> str:
+    return act("release", env=facts.environment, pipeline=pipeline, model=ref)
+
+
+def _without_imports(pipeline: PipelineVersion) -> str:
+    """What is to be known of a pipeline that holds declared dependencies alone by choice."""
+    if pipeline.manifest is None or pipeline.manifest.code is not Scope.DECLARED:
+        return ""
+    return " (captured with imports = false: declared dependencies alone are compared)"
