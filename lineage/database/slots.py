@@ -11,7 +11,7 @@ from lineage.database import tables
 from lineage.database.validations import newest_validation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sqlmodel import Session
 
@@ -150,6 +150,24 @@ def write_slot(session: Session, state: SlotState) -> None:
     row.revision = state.revision
     session.add(row)
     session.flush()
+
+
+def all_slots(session: Session, environment: str | None = None) -> Sequence[tables.Slot]:
+    """Every slot (of an environment), by environment and model."""
+    table = tables.Slot
+    query = select(table).order_by(table.environment, table.model)
+    if environment is not None:
+        query = query.where(table.environment == environment)
+    return session.exec(query).all()
+
+
+def held_by(session: Session, version_id: int | None) -> Sequence[tables.Slot]:
+    """The slots in which a version serves or stands by, by environment and model."""
+    table = tables.Slot
+    query = select(table).where(
+        or_(col(table.serving_version_id) == version_id, col(table.backup_version_id) == version_id)
+    )
+    return session.exec(query.order_by(table.environment, table.model)).all()
 
 
 def riding_on(session: Session, environment: str, pipeline: str) -> list[tables.Slot]:

@@ -9,7 +9,7 @@ from sqlmodel import col, or_, select
 
 from lineage.acts import act
 from lineage.contract.requests import Direction
-from lineage.database import tables, versions
+from lineage.database import slots, tables, versions
 from lineage.errors import NotFound
 from lineage.identity.digest import Digest
 
@@ -164,11 +164,7 @@ class _Graph:
             self._edges[node, data] = None
 
     def _slots(self, row: tables.ModelVersion) -> None:
-        table = tables.Slot
-        query = select(table).where(
-            or_(col(table.serving_version_id) == row.id, col(table.backup_version_id) == row.id)
-        )
-        for slot in self._session.exec(query):
+        for slot in slots.held_by(self._session, row.id):
             side = "serving" if slot.serving_version_id == row.id else "backup"
             node = f"{slot.model}@{slot.environment}"
             self._add(node, "slot", None, role=side)

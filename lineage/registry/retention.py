@@ -141,7 +141,7 @@ def _needed(
 def _standing(session: Session) -> set[int | None]:
     """What serves or stands by anywhere."""
     standing: set[int | None] = set()
-    for slot in session.exec(select(tables.Slot)):
+    for slot in slots.all_slots(session):
         standing |= {getattr(slot, f"{side}_version_id") for side in slots.SIDES}
     return standing
 

@@ -6,8 +6,6 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import select
-
 from lineage import timestamps
 from lineage.acts import act
 from lineage.database import events, slots, tables, validations, versions
@@ -150,10 +148,10 @@ def _record(
     ref = f"{version.model}@{version.number}"
     contradicted = [
         slots.subject(slot)
-        for slot in session.exec(
-            select(tables.Slot).where(tables.Slot.serving_version_id == version.id)
-        )
-        if not row.passed and slot.serving_pipeline_blake3 == pipeline.blake3
+        for slot in slots.held_by(session, version.id)
+        if not row.passed
+        and slot.serving_version_id == version.id
+        and slot.serving_pipeline_blake3 == pipeline.blake3
     ]
     payload: dict[str, Any] = {
         "validation": row.id,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, func, select
 
 from lineage.contract.results import FoundPipeline, Registered
-from lineage.database import events, policies, tables, versions
+from lineage.database import events, policies, slots, tables, versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,11 +167,6 @@ def environment(
         )
         .order_by(tables.PipelineDeployment.pipeline)
     )
-    models = session.exec(
-        select(tables.Slot.model)
-        .where(tables.Slot.environment == row.name)
-        .order_by(tables.Slot.model)
-    )
     return {
         "name": row.name,
         "kind": row.kind,
@@ -188,7 +183,10 @@ def environment(
             }
             for deployment, public in deployed
         ],
-        "slots": [slot(session, row.name, model).to_json() for model in models],
+        "slots": [
+            slot(session, row.name, held.model).to_json()
+            for held in slots.all_slots(session, row.name)
+        ],
     }
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import select
-
 from lineage import timestamps
-from lineage.database import events, schema, slots, tables
+from lineage.database import events, schema, slots
 from lineage.registry import views
 from lineage.registry.verbs.base import Verbs
 
@@ -39,8 +37,8 @@ class ServiceVerbs(Verbs):
     def audit(self) -> Audit:
         """Check the chain of events, and that it tells the present state."""
         with self._read() as session:
-            rows = session.exec(select(tables.Slot)).all()
-            return events.audit(session, slots.event_states(session, rows))
+            states = slots.event_states(session, slots.all_slots(session))
+            return events.audit(session, states)
 
     def require_current(self) -> None:
         """Refuse a schema that this program does not know.

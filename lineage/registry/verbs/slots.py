@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlmodel import select
-
 from lineage import timestamps
-from lineage.database import tables, versions
+from lineage.database import slots, tables, versions
 from lineage.database.deployments import DeployedPipeline, DeployedPipelines
 from lineage.database.environments import require_environment
 from lineage.errors import RegistryUnreachable
@@ -91,14 +89,11 @@ class SlotVerbs(Verbs):
         Raises:
             NotFound: there is no such environment.
         """
-        table = tables.Slot
         with self._read() as session:
-            query = select(table).order_by(table.environment, table.model)
             if environment is not None:
                 require_environment(session, environment)
-                query = query.where(table.environment == environment)
-            rows = session.exec(query).all()
-            return [slots_serving.now(session, s.environment, s.model) for s in rows]
+            rows = slots.all_slots(session, environment)
+            return [slots_serving.now(session, row.environment, row.model) for row in rows]
 
     def backup_candidates(self, model: str, environment: str) -> tuple[Candidate, ...]:
         """Every version that could stand by behind what serves, the best first.
