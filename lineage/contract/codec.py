@@ -45,7 +45,7 @@ def captured_to_json(captured: CapturedVersion) -> Json:
         "weights": _weights_to_json(parts.weights) if parts.weights else None,
         "made": captured.origin.to_json() if captured.origin else None,
         "stored": [copy.to_json() for copy in captured.stored],
-        "digests": {"tuple": parts.tuple_digest, **parts.digests},
+        "digests": {"tuple": parts.tuple_xxh3, **parts.digests},
     }
 
 
@@ -68,7 +68,7 @@ def captured_from_json(model: str, body: Mapping[str, Any]) -> CapturedVersion:
         described.version if described else None,
         _weights_from_json(body["weights"]) if body.get("weights") is not None else None,
     )
-    digests = {"tuple": components.tuple_digest, **components.digests}
+    digests = {"tuple": components.tuple_xxh3, **components.digests}
     for name, claim in (body.get("digests") or {}).items():
         _check_claim(f"{name} digest", claim, digests.get(name))
     stored = tuple(NewCopy.from_json(copy) for copy in body.get("stored") or ())

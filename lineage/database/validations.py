@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 
-def newest_validation(session: Session, version_id: int, digest: str) -> tables.Validation | None:
+def newest_validation(
+    session: Session, version_id: int, pipeline_blake3: str
+) -> tables.Validation | None:
     """The validation that counts for a version and a pipeline version."""
     table = tables.Validation
     return session.exec(
         select(table)
-        .where(table.version_id == version_id, table.pipeline_blake3 == digest)
+        .where(table.version_id == version_id, table.pipeline_blake3 == pipeline_blake3)
         .order_by(col(table.id).desc())
         .limit(1)
     ).first()

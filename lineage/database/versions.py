@@ -63,7 +63,7 @@ def same_version(
         select(ROW).where(
             ROW.model == model,
             ROW.kind == kind.value,
-            ROW.tuple_xxh3 == components.tuple_digest,
+            ROW.tuple_xxh3 == components.tuple_xxh3,
         )
     )
     wanted = (*components.identity, pipeline if components.pipeline else None)
@@ -94,7 +94,7 @@ def add_version(
         model=model,
         number=(newest or 0) + 1,
         kind=kind.value,
-        tuple_xxh3=components.tuple_digest,
+        tuple_xxh3=components.tuple_xxh3,
         data_blake3=add_data(session, components.data) if components.data else None,
         data_asserted=_asserted(components.data),
         pipeline=pipeline if components.pipeline else None,
@@ -171,10 +171,10 @@ def missing_components(row: tables.ModelVersion) -> tuple[str, ...]:
     return tuple(name for name, digest in held.items() if digest is None)
 
 
-def data_items(session: Session, digest: str | None) -> Iterable[tables.DataItem]:
+def data_items(session: Session, data_blake3: str | None) -> Iterable[tables.DataItem]:
     """The items of a data version, by name."""
     table = tables.DataItem
-    return session.exec(select(table).where(table.data_blake3 == digest).order_by(table.name))
+    return session.exec(select(table).where(table.data_blake3 == data_blake3).order_by(table.name))
 
 
 def _asserted(data: DataVersion | None) -> str:

@@ -204,8 +204,8 @@ class Facts:
         """The newest verdict on the deployed pipeline version, if there is one."""
         if self.deployed is None:
             return None
-        identity = self.deployed.blake3
-        return next((v for v in self.verdicts if v.pipeline.blake3 == identity), None)
+        blake3 = self.deployed.blake3
+        return next((v for v in self.verdicts if v.pipeline.blake3 == blake3), None)
 
     @property
     def runs(self) -> str:

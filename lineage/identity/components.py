@@ -138,7 +138,7 @@ class Components:
         }
 
     @property
-    def tuple_digest(self) -> Digest:
+    def tuple_xxh3(self) -> Digest:
         """``H("lineage-tuple/1", …)``: a name, not a proof."""
         return hash_object("lineage-tuple/1", self.digests)
 

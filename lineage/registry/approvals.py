@@ -52,13 +52,13 @@ def approve(
             approved_by=actor,
         )
     )
-    public = views.xxh3_of(session, deployed)
+    xxh3 = views.xxh3_of(session, deployed)
     answer = {
         "model": version.model,
         "version": version.number,
         "ref": ref,
         "environment": environment,
-        "pipeline": {"name": version.pipeline, "digest": public},
+        "pipeline": {"name": version.pipeline, "digest": xxh3},
         "approved_at": at,
         "approved_by": actor,
         "approvals": len({a.by.strip().casefold() for a in given if a.current}) + 1,

@@ -122,7 +122,7 @@ def validations(session: Session, version: tables.ModelVersion) -> list[dict[str
         )
         .order_by(col(tables.Validation.id).desc())
     )
-    return [validation(session, row, public) for row, public in rows]
+    return [validation(session, row, xxh3) for row, xxh3 in rows]
 
 
 def validation(session: Session, row: tables.Validation, pipeline: str) -> dict[str, Any]:
@@ -176,12 +176,12 @@ def environment(
         "pipelines": [
             {
                 "name": deployment.pipeline,
-                "digest": public,
+                "digest": xxh3,
                 "revision": deployment.revision,
                 "deployed_at": deployment.deployed_at,
                 "deployed_by": deployment.deployed_by,
             }
-            for deployment, public in deployed
+            for deployment, xxh3 in deployed
         ],
         "slots": [
             slot(session, row.name, held.model).to_json()

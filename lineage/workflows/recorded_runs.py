@@ -175,18 +175,18 @@ class _State:
             CaptureError: the pipeline, the data or the weights are others.
         """
         ref, parts = version["ref"], version["components"]
-        identity, digest = self.pipeline.version.blake3, self.pipeline.version.xxh3
+        blake3, xxh3 = self.pipeline.version.blake3, self.pipeline.version.xxh3
         if named is not None:
-            if not identity.startswith(named) and not digest.startswith(named):
+            if not blake3.startswith(named) and not xxh3.startswith(named):
                 raise CaptureError(
-                    f"The pipeline here is {digest.short}, not {named[:80]}.",
+                    f"The pipeline here is {xxh3.short}, not {named[:80]}.",
                     remedy="Check out the one that you mean, or name none.",
                 )
-        elif parts["pipeline"]["blake3"] not in (None, identity):
+        elif parts["pipeline"]["blake3"] not in (None, blake3):
             raise CaptureError(
-                f"The pipeline here ({digest.short}) is not the one that {ref} was registered with "
+                f"The pipeline here ({xxh3.short}) is not the one that {ref} was registered with "
                 f"({Digest(version['pipeline']).short}).",
-                remedy=f"Check that one out, or name this one as the pipeline: {digest}",
+                remedy=f"Check that one out, or name this one as the pipeline: {xxh3}",
             )
         own = {item["name"]: item["digest"] for item in parts["data"]}
         others = [name for name in _differing(own, self.data) if name not in self.elsewhere]

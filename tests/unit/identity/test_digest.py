@@ -99,7 +99,7 @@ def test_the_components_use_the_published_encodings():
         Weights(Digest(vector["value"]["weights"]), None, "model.bin", 1),
     )
     assert components.digests == vector["value"]
-    assert components.tuple_digest == vector["digest"]
+    assert components.tuple_xxh3 == vector["digest"]
 
 
 @given(values)
