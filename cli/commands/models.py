@@ -74,7 +74,6 @@ def register(
     it was made from changed meanwhile.
     """
     from lineage.contract.captured import CaptureRequest
-    from lineage.errors import UsageError
     from lineage.identity.components import check_kind
     from lineage.identity.digest import Digest
     from lineage.identity.references import check_name
@@ -82,11 +81,6 @@ def register(
 
     check_name("model", model)
     words = behind_dashes(command)
-    if words and rev is not None:
-        raise UsageError(
-            "A training runs in the working tree, not at a revision.",
-            remedy="Leave --rev out, or check the revision out first.",
-        )
     stated = Digest(pipeline_version) if pipeline_version else None
     items = tuple(data or ())
     wanted = CaptureRequest(check_kind(kind), weights, items, stated, rev, stale_ok=stale_ok)
@@ -212,7 +206,7 @@ def verify(
     Every byte is read, but for --quick. Weights that are in no store are looked for where they were
     registered. Exit 6 where no store has them as they were registered, 7 where none answers.
     """
-    from lineage.errors import IntegrityFailure, StoreUnreachable, UsageError
+    from lineage.errors import UsageError
     from lineage.workflows import verify as verifying
 
     if (ref is None) != all_:
@@ -231,10 +225,9 @@ def verify(
         output.emit(rows if all_ else rows[0])
     elif not rows:
         output.say("No weights are in a store.")
-    states = {row["state"] for row in rows} - {"intact"}
-    if states:
-        unknown = states == {"unreachable"}
-        raise typer.Exit((StoreUnreachable if unknown else IntegrityFailure).exit_code)
+    failure = verifying.failure(rows)
+    if failure is not None:
+        raise typer.Exit(failure.exit_code)
 
 
 def versions(model: Model, as_json: Json = False) -> None:

@@ -271,10 +271,10 @@ def serving(
         with project_and_registry() as (project, found):
             rows = _look(found, model, env, at)
             url = project.registry_url(State.registry)
-        if model is not None and at is None and not url.startswith("sqlite:"):
-            from lineage.host.last_known import keep
+        if model is not None:
+            from lineage.host.last_known import keep_for_later
 
-            keep(url, rows[0][0])
+            keep_for_later(url, rows[0][0], at)
     if as_json:
         shown = [slot.to_json() | {"observed": observed} for slot, observed in rows]
         output.emit(shown[0] if model is not None else shown)

@@ -21,7 +21,7 @@ from lineage import timestamps
 from lineage.connection import connect
 from lineage.contract.results import Serving
 from lineage.errors import RegistryUnreachable
-from lineage.registry_url import without_password
+from lineage.registry_url import may_be_away, without_password
 
 FORMAT: Final = 1
 AHEAD: Final = dt.timedelta(minutes=5)
@@ -51,7 +51,7 @@ def serving(
         NotFound: there is no such model or environment.
         RegistryUnreachable: the registry cannot be asked, and no answer is kept that is so young.
     """
-    if at is not None or (oldest is None and url.startswith("sqlite:")):
+    if at is not None or (oldest is None and not may_be_away(url)):
         return _ask(url, model, environment, at)
     path = _path(url, model, environment)
     try:
@@ -70,6 +70,15 @@ def serving(
         return replace(Serving.from_json(known["answer"]), age=seconds)
     keep(url, answer)
     return answer
+
+
+def keep_for_later(url: str, answer: Serving, at: str | None = None) -> None:
+    """Keep what a registry just said where that is worth it.
+
+    It is of the present (``at`` None), if the registry may be away when it is asked again.
+    """
+    if at is None and may_be_away(url):
+        keep(url, answer)
 
 
 def keep(url: str, answer: Serving) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lineage.capture.version import VersionCapture
+from lineage.errors import UsageError
 from lineage.identity.components import Kind
 from lineage.identity.references import check_name
 from lineage.workflows.recorded_runs import run_and_capture
@@ -69,10 +70,16 @@ def register(
     Raises:
         CaptureError: something is missing, does not match or changed, or the tree is dirty.
         StoreUnreachable: the weights cannot be stored; nothing was recorded.
-        UsageError: a name or the configuration is not valid.
+        UsageError: a name or the configuration is not valid, or a training is to run at a
+            revision.
         NotFound: the parent does not exist.
     """
     check_name("model", model)
+    if command and wanted.revision is not None:
+        raise UsageError(
+            "A training runs in the working tree, not at a revision.",
+            remedy="Check the revision out first, and name none.",
+        )
     to_store = store or wanted.kind is Kind.PRODUCTION
     wanted = replace(wanted, with_blake3=to_store)
     run: dict[str, Any] | None = None

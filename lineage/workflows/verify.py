@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lineage.errors import IntegrityFailure, StoreUnreachable
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
+    from lineage.errors import LineageError
 
 
 def verify(
@@ -42,6 +47,18 @@ def verify(
             "looks": [one.to_json() for one in looks],
         }
     return _verify_in_project(project, registry, reference, actor)
+
+
+def failure(rows: Iterable[dict[str, Any]]) -> type[LineageError] | None:
+    """What has failed where the weights of a version are not intact anywhere; None where all are.
+
+    Args:
+        rows: JSON of :func:`verify`, for each version.
+    """
+    states = {row["state"] for row in rows} - {"intact"}
+    if not states:
+        return None
+    return StoreUnreachable if states == {"unreachable"} else IntegrityFailure
 
 
 def stored_refs(registry: AnyRegistry) -> list[str]:

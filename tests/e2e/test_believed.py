@@ -60,6 +60,12 @@ def test_what_is_there_is_captured_once_before_the_run_and_once_after(registered
     assert trace.read_text().count("git status") == 2
 
 
+def test_no_training_runs_at_a_revision(project):
+    done = project.lineage("register", "churn", "--rev", "HEAD", "--", "touch", "ran")
+    assert (done.code, "not at a revision" in done.err) == (2, True)
+    assert not (project.path / "ran").exists()
+
+
 def test_metrics_below_the_bar_fail_and_so_does_an_exit_status(registered):
     low = _validate(registered, *_writes({"auc": 0.5, "slices": {"new": {"auc": 0.8}}}))
     assert (low.code, low.json["passed"]) == (0, False)
