@@ -61,11 +61,11 @@ def build(words: Sequence[str] = ()) -> typer.Typer:
     named = _command(words)
     for name, (panel, module) in COMMANDS.items():
         if named in (None, name):
-            found = getattr(import_module(f".commands.{module}", __package__), name)
-            if isinstance(found, typer.Typer):
-                app.add_typer(found, name=name, rich_help_panel=panel)
+            command = getattr(import_module(f".commands.{module}", __package__), name)
+            if isinstance(command, typer.Typer):
+                app.add_typer(command, name=name, rich_help_panel=panel)
             else:
-                app.command(name, rich_help_panel=panel)(found)
+                app.command(name, rich_help_panel=panel)(command)
     return app
 
 

@@ -90,10 +90,10 @@ Command = Annotated[
 
 
 @contextmanager
-def registry() -> Iterator[AnyRegistry]:
+def opened_registry() -> Iterator[AnyRegistry]:
     """The registry that the flag, the environment or the project's configuration names."""
-    with project_and_registry() as (_, opened):
-        yield opened
+    with project_and_registry() as (_, registry):
+        yield registry
 
 
 @contextmanager
@@ -102,8 +102,8 @@ def project_and_registry() -> Iterator[tuple[Project, AnyRegistry]]:
     from lineage.capture.project import opened
     from lineage.connection import connect
 
-    with opened() as project, connect(project.registry_url(State.registry)) as found:
-        yield project, found
+    with opened() as project, connect(project.registry_url(State.registry)) as registry:
+        yield project, registry
 
 
 def behind_dashes(command: list[str] | None) -> list[str]:

@@ -74,13 +74,13 @@ def register(
     """
     from lineage.contract.captured import CaptureRequest
     from lineage.identity.components import check_kind
-    from lineage.workflows import register as registering
+    from lineage.workflows import register
 
     chosen = check_kind(kind)
     items = tuple(os.fspath(item) for item in data)
     wanted = CaptureRequest(chosen, _text(weights), items, None, revision, stale_ok=stale_ok)
     with _opened() as (project, registry, actor):
-        registered, _ = registering.register(
+        registered, _ = register.register(
             project, registry, model, wanted, parent=parent, store=store, actor=actor
         )
     return registered
@@ -111,13 +111,13 @@ def validate(
     """
     from collections.abc import Mapping as AnyMapping
 
-    from lineage.workflows import validate as validating
+    from lineage.workflows import validate
 
     values = dict(metrics) if isinstance(metrics, AnyMapping) else None
     file = None if isinstance(metrics, AnyMapping) else _text(metrics)
-    wanted = validating.Validating(file, passed, pipeline, values=values)
+    wanted = validate.Validating(file, passed, pipeline, values=values)
     with _opened() as (project, registry, actor):
-        return validating.validate(project, registry, reference, wanted, actor=actor)
+        return validate.validate(project, registry, reference, wanted, actor=actor)
 
 
 def may_serve(reference: str, environment: str = PRODUCTION) -> Decision:
@@ -146,10 +146,10 @@ def promote(
         NotFound: the version or the environment does not exist.
         Conflict: the slot's revision is not ``expect_revision``.
     """
-    from lineage.workflows import promote as moving
+    from lineage.workflows import promote
 
     with _opened() as (project, registry, actor):
-        return moving.promote(
+        return promote.promote(
             project,
             registry,
             reference,
@@ -167,10 +167,10 @@ def rollback(model: str, environment: str = PRODUCTION, *, reason: str | None = 
         NotFound: there is no backup.
         GuardRefused: the backup may not serve.
     """
-    from lineage.workflows import promote as moving
+    from lineage.workflows import promote
 
     with _opened() as (project, registry, actor):
-        return moving.rollback(project, registry, model, environment, reason=reason, actor=actor)
+        return promote.rollback(project, registry, model, environment, reason=reason, actor=actor)
 
 
 def serving(
@@ -194,11 +194,11 @@ def serving(
         NotFound: there is no such model or environment.
         RegistryUnreachable: the registry cannot be asked, and no answer may be given for it.
     """
-    from lineage.host import last_known as remembered
+    from lineage.host.last_known import serving
 
     with opened() as project:
         url = project.registry_url()
-    return remembered.serving(url, model, environment, at, oldest_of(last_known))
+    return serving(url, model, environment, at, oldest_of(last_known))
 
 
 def pull(reference: str, out: Path | None = None, *, force: bool = False) -> FilePath:
@@ -256,9 +256,9 @@ def report(
         RegistryUnreachable: the registry cannot be asked.
     """
     from lineage import timestamps
-    from lineage.host import follow as following
+    from lineage.host import follow
 
-    name = instance or following.own_name()
+    name = instance or follow.own_name()
     observed = Observed(name, weights, loaded_at or timestamps.now(), pipeline, holds_for)
     with _opened() as (_, registry, actor):
         return registry.report(model, environment, observed, actor=actor)
@@ -299,21 +299,21 @@ def follow(
         StoreUnreachable: no store that could have them can be used.
         RegistryUnreachable: the registry cannot be asked.
     """
-    from lineage.host import follow as following
-    from lineage.workflows import actor as acting
+    from lineage.host import follow
+    from lineage.workflows.actor import actor
 
     with opened() as project:
-        url, actor = project.registry_url(), acting.actor(project)
-    return following.Following(
+        url, who = project.registry_url(), actor(project)
+    return follow.Following(
         url,
         model,
         environment,
-        load=load or following.identity,
-        pipeline=following.own_pipeline(model, environment, pipeline),
-        instance=instance or following.own_name(),
+        load=load or follow.identity,
+        pipeline=follow.own_pipeline(model, environment, pipeline),
+        instance=instance or follow.own_name(),
         every=every,
         oldest=oldest_of(last_known),
-        actor=actor,
+        actor=who,
     )
 
 
@@ -328,10 +328,10 @@ def oldest_of(last_known: bool | float | dt.timedelta) -> dt.timedelta | None:
 
 @contextmanager
 def _opened() -> Iterator[tuple[Project, AnyRegistry, str]]:
-    from lineage.workflows import actor as acting
+    from lineage.workflows.actor import actor
 
     with opened() as project, connect(project.registry_url()) as registry:
-        yield project, registry, acting.actor(project)
+        yield project, registry, actor(project)
 
 
 def _text(path: Path | None) -> str | None:

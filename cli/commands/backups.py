@@ -9,7 +9,7 @@ import typer
 from lineage.workflows.actor import actor
 
 from .. import output
-from ..options import Env, Expect, Json, Model, Reason, Ref, project_and_registry, registry
+from ..options import Env, Expect, Json, Model, Reason, Ref, opened_registry, project_and_registry
 
 backup = typer.Typer(
     help="What stands by behind what serves, and whether it is ready.", no_args_is_help=True
@@ -35,11 +35,11 @@ def check(
     Exit 6 where a production slot that serves has no backup that is ready.
     """
     from lineage.errors import IntegrityFailure
-    from lineage.workflows import weights as storing
+    from lineage.workflows import weights
 
-    with project_and_registry() as (project, found):
-        slots = storing.check_backups(found, env, model, deep=deep, actor=actor(project))
-        lacking = storing.without_backup(found, slots)
+    with project_and_registry() as (project, registry):
+        slots = weights.check_backups(registry, env, model, deep=deep, actor=actor(project))
+        lacking = weights.without_backup(registry, slots)
     if as_json:
         output.emit([slot.to_json() for slot in slots])
     elif not slots:
@@ -54,8 +54,8 @@ def check(
 @backup.command()
 def candidates(model: Model, env: Env, as_json: Json = False) -> None:
     """Show which version would best stand by, and why not the others."""
-    with registry() as found:
-        rows = found.backup_candidates(model, env)
+    with opened_registry() as registry:
+        rows = registry.backup_candidates(model, env)
     best = next((row.ref for row in rows if row.best), None)
     if as_json:
         listed = [row.to_json() for row in rows]
@@ -89,12 +89,12 @@ def set_(
     as_json: Json = False,
 ) -> None:
     """Make a version the backup of what serves, if it could take over at once."""
-    from lineage.workflows import promote as moving
+    from lineage.workflows import promote
 
-    with project_and_registry() as (project, found):
-        done = moving.set_backup(
+    with project_and_registry() as (project, registry):
+        done = promote.set_backup(
             project,
-            found,
+            registry,
             model,
             ref,
             env,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from .. import output
-from ..options import Json, State, registry
+from ..options import Json, State, opened_registry
 
 db = typer.Typer(help="The registry's database.", no_args_is_help=True)
 audit = typer.Typer(help="The history's integrity.", no_args_is_help=True)
@@ -28,8 +28,8 @@ def log(
     as_json: Json = False,
 ) -> None:
     """Show the history, the newest event first."""
-    with registry() as found:
-        rows = found.history(subject, limit=limit)
+    with opened_registry() as registry:
+        rows = registry.history(subject, limit=limit)
     if as_json:
         output.emit(rows)
         return
@@ -55,8 +55,8 @@ def log(
 @audit.command("verify")
 def verify(as_json: Json = False) -> None:
     """Prove the chain of events, and that it tells the present state."""
-    with registry() as found:
-        result = found.audit()
+    with opened_registry() as registry:
+        result = registry.audit()
     good = f"{result.events} events, every link holds; the newest is {result.head}"
     facts = {"events": result.events, "head": result.head}
     _report("The history", good, facts, result.problems, as_json)
@@ -65,9 +65,9 @@ def verify(as_json: Json = False) -> None:
 @db.command()
 def upgrade(as_json: Json = False) -> None:
     """Create the database, or bring its schema up to date."""
-    from lineage.database.schema import upgrade as run
+    from lineage.database import schema
 
-    before, after = run(_database())
+    before, after = schema.upgrade(_database())
     if as_json:
         output.emit({"before": before, "after": after})
     elif before == after:
@@ -79,11 +79,11 @@ def upgrade(as_json: Json = False) -> None:
 @db.command()
 def check(as_json: Json = False) -> None:
     """Check the database: the file, the keys, the schema, the triggers."""
+    from lineage import connection
     from lineage.capture.project import opened
-    from lineage.connection import check as run
 
     with opened() as project:
-        result = run(project.registry_url(State.registry))
+        result = connection.check(project.registry_url(State.registry))
     good = f"The database is whole, its schema is {result.revision}."
     facts = {"revision": result.revision, "head": result.head}
     _report("The database", good, facts, result.problems, as_json)
@@ -101,9 +101,9 @@ def backup(
 
     PostgreSQL has its own tools for that: pg_dump, continuous archiving.
     """
-    from lineage.registry.transfer import back_up
+    from lineage.registry import transfer
 
-    _copied(back_up(_database(), target).to_json(), as_json)
+    _copied(transfer.back_up(_database(), target).to_json(), as_json)
 
 
 @db.command()
@@ -120,9 +120,9 @@ def copy(
 
     From SQLite to PostgreSQL or back. The target must be empty; it is whole afterwards, or empty.
     """
-    from lineage.registry.transfer import copy as run
+    from lineage.registry import transfer
 
-    _copied(run(source, target).to_json(), as_json)
+    _copied(transfer.copy(source, target).to_json(), as_json)
 
 
 def _database() -> str:

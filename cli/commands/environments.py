@@ -11,7 +11,7 @@ import typer
 from lineage.workflows.actor import actor
 
 from .. import output
-from ..options import DryRun, Json, project_and_registry, registry
+from ..options import DryRun, Json, opened_registry, project_and_registry
 
 if TYPE_CHECKING:
     from lineage.contract.results import PlannedChange
@@ -38,9 +38,9 @@ def create(
             f"{kind[:40]!r} is not a kind of environment.",
             remedy="Use --kind production or --kind experimental.",
         )
-    with project_and_registry() as (project, found):
-        created = found.create_environment(name, EnvironmentKind(kind), actor=actor(project))
-        document = found.environment(name)
+    with project_and_registry() as (project, registry):
+        created = registry.create_environment(name, EnvironmentKind(kind), actor=actor(project))
+        document = registry.environment(name)
     if as_json:
         output.emit(document | {"created": created})
     else:
@@ -50,8 +50,8 @@ def create(
 @env.command("list")
 def list_(as_json: Json = False) -> None:
     """List the environments."""
-    with registry() as found:
-        rows = found.environments()
+    with opened_registry() as registry:
+        rows = registry.environments()
     if as_json:
         output.emit(rows)
         return
@@ -64,8 +64,8 @@ def list_(as_json: Json = False) -> None:
 @env.command()
 def show(name: Name, as_json: Json = False) -> None:
     """Show an environment: its policy, pipelines and slots."""
-    with registry() as found:
-        document = found.environment(name)
+    with opened_registry() as registry:
+        document = registry.environment(name)
     if as_json:
         output.emit(document)
         return
@@ -95,14 +95,14 @@ def apply(
     from lineage.config.environments import read
 
     declared = read(file)
-    with project_and_registry() as (project, found):
+    with project_and_registry() as (project, registry):
         who = actor(project)
-        plan = found.apply_environments(declared, dry_run=True, actor=who)
+        plan = registry.apply_environments(declared, dry_run=True, actor=who)
         if not as_json:
             _show_plan(plan)
         changes = any(change.lines for change in plan)
         if changes and not dry_run:
-            plan = found.apply_environments(declared, actor=who)
+            plan = registry.apply_environments(declared, actor=who)
     if as_json:
         output.emit(
             {

@@ -17,8 +17,8 @@ from ..options import (
     Ref,
     Revision,
     behind_dashes,
+    opened_registry,
     project_and_registry,
-    registry,
 )
 
 
@@ -77,17 +77,17 @@ def register(
     from lineage.identity.components import check_kind
     from lineage.identity.digest import Digest
     from lineage.identity.references import check_name
-    from lineage.workflows.register import register as register_version
+    from lineage.workflows import register
 
     check_name("model", model)
     words = behind_dashes(command)
     stated = Digest(pipeline_version) if pipeline_version else None
     items = tuple(data or ())
     wanted = CaptureRequest(check_kind(kind), weights, items, stated, rev, stale_ok=stale_ok)
-    with project_and_registry() as (project, found):
-        done, captured = register_version(
+    with project_and_registry() as (project, registry):
+        done, captured = register.register(
             project,
-            found,
+            registry,
             model,
             wanted,
             parent=parent,
@@ -161,27 +161,27 @@ def validate(
     write the metrics, and what the version is made of must be here and stay the same meanwhile.
     """
     from lineage.errors import UsageError
-    from lineage.workflows import validate as validating
+    from lineage.workflows import validate
 
     words = behind_dashes(command)
-    wanted = validating.Validating(metrics, passed, pipeline, tuple(data or ()))
+    wanted = validate.Validating(metrics, passed, pipeline, tuple(data or ()))
     if carry_over and (words or metrics or data or passed is not None):
         raise UsageError(
             "--carry-over takes the verdict, the metrics and the data of another validation.",
             remedy="Leave --passed, --failed, --metrics, --data and the command out.",
         )
-    with project_and_registry() as (project, found):
+    with project_and_registry() as (project, registry):
         who = actor(project)
         if carry_over:
-            done = validating.carry_over(project, found, ref, pipeline, actor=who)
+            done = validate.carry_over(project, registry, ref, pipeline, actor=who)
         elif words:
             from lineage.workflows.recorded_runs import run_and_validate
 
             done = run_and_validate(
-                project, found, ref, wanted, words, quiet_stdout=as_json, actor=who
+                project, registry, ref, wanted, words, quiet_stdout=as_json, actor=who
             )
         else:
-            done = validating.validate(project, found, ref, wanted, actor=who)
+            done = validate.validate(project, registry, ref, wanted, actor=who)
     if as_json:
         output.emit(done)
     else:
@@ -207,33 +207,33 @@ def verify(
     registered. Exit 6 where no store has them as they were registered, 7 where none answers.
     """
     from lineage.errors import UsageError
-    from lineage.workflows import verify as verifying
+    from lineage.workflows import verify
 
     if (ref is None) != all_:
         raise UsageError(
             "Either a version or --all is verified.", remedy="Write: lineage verify churn@7"
         )
-    with project_and_registry() as (project, found):
-        refs = [ref] if ref is not None else verifying.stored_refs(found)
+    with project_and_registry() as (project, registry):
+        refs = [ref] if ref is not None else verify.stored_refs(registry)
         who = actor(project)
         rows = []
         for one in refs:
-            rows.append(verifying.verify(project, found, one, deep=not quick, actor=who))
+            rows.append(verify.verify(project, registry, one, deep=not quick, actor=who))
             if not as_json:
                 _verified(rows[-1])
     if as_json:
         output.emit(rows if all_ else rows[0])
     elif not rows:
         output.say("No weights are in a store.")
-    failure = verifying.failure(rows)
+    failure = verify.failure(rows)
     if failure is not None:
         raise typer.Exit(failure.exit_code)
 
 
 def versions(model: Model, as_json: Json = False) -> None:
     """List a model's versions, the newest first."""
-    with registry() as found:
-        rows = found.versions(model)
+    with opened_registry() as registry:
+        rows = registry.versions(model)
     if as_json:
         output.emit([row.to_json() for row in rows])
         return
@@ -256,8 +256,8 @@ def versions(model: Model, as_json: Json = False) -> None:
 
 def show(ref: Ref, as_json: Json = False) -> None:
     """Show all that is recorded of a version."""
-    with registry() as found:
-        row = found.show(ref)
+    with opened_registry() as registry:
+        row = registry.show(ref)
     if as_json:
         output.emit(row)
         return
@@ -310,8 +310,8 @@ def diff(
     """Show what differs between two versions, component by component."""
     from lineage.explain.compare import compare_versions
 
-    with project_and_registry() as (project, found):
-        changes = compare_versions(project, found, first, second)
+    with project_and_registry() as (project, registry):
+        changes = compare_versions(project, registry, first, second)
     if as_json:
         output.emit(changes)
         return

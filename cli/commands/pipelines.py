@@ -86,15 +86,15 @@ def show(
     if which == ".":
         capture(None, None, why, as_json)
         return
-    with project_and_registry() as (project, found):
+    with project_and_registry() as (project, registry):
         if "@" not in which and ":" not in which:
-            rows = found.pipeline_versions(which)
+            rows = registry.pipeline_versions(which)
         else:
             from lineage.explain.compare import recorded
             from lineage.explain.reasons import with_reasons
 
             rows = []
-            one = recorded(project, found, which)
+            one = recorded(project, registry, which)
             reasons = with_reasons(project, one).reasons() if why else {}
     if not rows:
         _show(one.to_json() | reasons, as_json, why=why)
@@ -134,8 +134,8 @@ def diff(
     """
     from lineage.explain.compare import compare
 
-    with project_and_registry() as (project, found):
-        result = compare(project, found, first, second)
+    with project_and_registry() as (project, registry):
+        result = compare(project, registry, first, second)
     if as_json:
         output.emit(result)
         return
@@ -165,14 +165,14 @@ def deploy(
 
     Refused (3) where a serving model would be left without a passing validation on it.
     """
-    from lineage.workflows import promote as moving
+    from lineage.workflows import promote
 
     asked = waivers(waive, reason, until)
-    with project_and_registry() as (project, found):
-        target = moving.pipeline_target(project, name, digest)
-        done = moving.release(
+    with project_and_registry() as (project, registry):
+        target = promote.pipeline_target(project, name, digest)
+        done = promote.release(
             project,
-            found,
+            registry,
             env,
             target,
             dry_run=dry_run,

@@ -22,8 +22,8 @@ from ..options import (
     State,
     Until,
     Waive,
+    opened_registry,
     project_and_registry,
-    registry,
     waivers,
 )
 from ..remedies import typed_decision
@@ -56,7 +56,7 @@ def guard(
     """
     from lineage.errors import UsageError
     from lineage.guard.decision import GuardRefused
-    from lineage.workflows import guard as guarding
+    from lineage.workflows import guard
 
     from .. import reports
 
@@ -65,8 +65,8 @@ def guard(
             f"{form[:40]!r} is not a format.", remedy=f"Use one of {', '.join(reports.FORMATS)}."
         )
     State.form = form
-    with project_and_registry() as (project, found):
-        made = typed_decision(guarding.guard(project, found, ref, env, working_tree=working_tree))
+    with project_and_registry() as (project, registry):
+        made = typed_decision(guard.guard(project, registry, ref, env, working_tree=working_tree))
     if as_json or form != "text":
         output.raw(reports.render("json" if as_json else form, made))
     else:
@@ -88,13 +88,13 @@ def promote(
 
     What served before becomes the backup, if it could take over at once.
     """
-    from lineage.workflows import promote as moving
+    from lineage.workflows import promote
 
     asked = waivers(waive, reason, until)
-    with project_and_registry() as (project, found):
-        done = moving.promote(
+    with project_and_registry() as (project, registry):
+        done = promote.promote(
             project,
-            found,
+            registry,
             ref,
             env,
             expect_revision=expect_revision,
@@ -119,13 +119,13 @@ def rollback(
 
     What served before neither becomes the backup nor is promoted again without a new validation.
     """
-    from lineage.workflows import promote as moving
+    from lineage.workflows import promote
 
     asked = waivers(waive, reason, until)
-    with project_and_registry() as (project, found):
-        done = moving.rollback(
+    with project_and_registry() as (project, registry):
+        done = promote.rollback(
             project,
-            found,
+            registry,
             model,
             env,
             expect_revision=expect_revision,
@@ -145,8 +145,8 @@ def retire(
     as_json: Json = False,
 ) -> None:
     """Empty a slot: nothing serves, nothing stands by."""
-    with project_and_registry() as (project, found):
-        done = found.retire(
+    with project_and_registry() as (project, registry):
+        done = registry.retire(
             model, env, reason=reason, expect_revision=expect_revision, actor=actor(project)
         )
     _moved(done, f"{model} retired from {env}", as_json)
@@ -179,16 +179,16 @@ def release(
 
     The plan is printed first: what moves, and what becomes of each backup.
     """
-    from lineage.workflows import promote as moving
+    from lineage.workflows import promote
 
     asked = waivers(waive, reason, until)
     name, at, digest = pipeline.partition("@")
-    with project_and_registry() as (project, found):
-        done = moving.release(
+    with project_and_registry() as (project, registry):
+        done = promote.release(
             project,
-            found,
+            registry,
             env,
-            moving.pipeline_target(project, name, digest if at else None),
+            promote.pipeline_target(project, name, digest if at else None),
             model,
             show_plan=output.plan,
             dry_run=dry_run,
@@ -207,8 +207,8 @@ def release(
 
 def approve(ref: Ref, env: Env, as_json: Json = False) -> None:
     """Approve a version for an environment, on the pipeline that runs there now."""
-    with project_and_registry() as (project, found):
-        done = found.approve(ref, env, actor=actor(project))
+    with project_and_registry() as (project, registry):
+        done = registry.approve(ref, env, actor=actor(project))
     if as_json:
         output.emit(done)
         return
@@ -268,8 +268,8 @@ def serving(
     if last_known is not None and model is not None:
         rows = [(_last_known(model, env or "production", last_known), None)]
     else:
-        with project_and_registry() as (project, found):
-            rows = _look(found, model, env, at)
+        with project_and_registry() as (project, registry):
+            rows = _look(registry, model, env, at)
             url = project.registry_url(State.registry)
         if model is not None:
             from lineage.host.last_known import keep_for_later
@@ -286,19 +286,19 @@ def serving(
 
 
 def _look(
-    found: AnyRegistry, model: str | None, env: str | None, at: str | None
+    registry: AnyRegistry, model: str | None, env: str | None, at: str | None
 ) -> list[tuple[Serving, dict[str, Any] | None]]:
     """The slots, each with what is observed of it; nothing is of a past moment."""
     from lineage.contract.results import nothing_observed
 
     if model is None:
-        slots = found.all_serving(env)
+        slots = registry.all_serving(env)
     else:
         env = env or "production"
-        slots = [found.serving(model, env, at=at)]
+        slots = [registry.serving(model, env, at=at)]
     if at is not None:
         return [(slot, None) for slot in slots]
-    known = {(row["environment"], row["model"]): row for row in found.observed(env, model)}
+    known = {(row["environment"], row["model"]): row for row in registry.observed(env, model)}
     return [
         (
             slot,
@@ -314,9 +314,9 @@ def _watch(model: str | None, env: str | None, every: float, as_json: bool) -> N
     from lineage.timestamps import now
 
     seen: dict[tuple[str, str], str] = {}
-    with registry() as found:
+    with opened_registry() as registry:
         while True:
-            for slot, observed in _look(found, model, env, None):
+            for slot, observed in _look(registry, model, env, None):
                 document = slot.to_json() | {"observed": observed}
                 key = (slot.environment, slot.model)
                 if seen.get(key) == (told := _essence(document)):

@@ -10,7 +10,7 @@ import typer
 from lineage.workflows.actor import actor
 
 from .. import output
-from ..options import Json, Ref, project_and_registry, registry
+from ..options import Json, Ref, opened_registry, project_and_registry
 
 store = typer.Typer(help="Where the bytes of weights are kept.", no_args_is_help=True)
 
@@ -39,7 +39,7 @@ def add(
 ) -> None:
     """Record a store, once it could be opened from here."""
     from lineage.errors import UsageError
-    from lineage.workflows import weights as storing
+    from lineage.workflows import weights
 
     settings: dict[str, Any] = {}
     for text in config or ():
@@ -47,9 +47,9 @@ def add(
         if not equals:
             raise UsageError(f"{text[:60]!r} is no setting.", remedy="Write it as KEY=VALUE.")
         settings[key] = value
-    with project_and_registry() as (project, found):
-        address, created = storing.add_store(
-            project, found, name, url, settings, actor=actor(project)
+    with project_and_registry() as (project, registry):
+        address, created = weights.add_store(
+            project, registry, name, url, settings, actor=actor(project)
         )
     if as_json:
         output.emit(address.to_json() | {"created": created})
@@ -60,8 +60,8 @@ def add(
 @store.command("list")
 def list_(as_json: Json = False) -> None:
     """List the stores."""
-    with registry() as found:
-        rows = found.stores()
+    with opened_registry() as registry:
+        rows = registry.stores()
     if as_json:
         output.emit(rows)
         return
@@ -79,10 +79,10 @@ def copy(
     as_json: Json = False,
 ) -> None:
     """Copy the weights of a version to another store: one that does not share the first's fate."""
-    from lineage.workflows import weights as storing
+    from lineage.workflows import weights
 
-    with project_and_registry() as (project, found):
-        stored, new = storing.copy_to(found, ref, to, actor=actor(project))
+    with project_and_registry() as (project, registry):
+        stored, new = weights.copy_to(registry, ref, to, actor=actor(project))
     if as_json:
         output.emit(stored.to_json() | {"created": new})
     else:
@@ -104,10 +104,10 @@ def put(
 
     Exit 6 where the path does not hold what was registered.
     """
-    from lineage.workflows import weights as storing
+    from lineage.workflows import weights
 
-    with project_and_registry() as (project, found):
-        stored = storing.put_back(project, found, ref, path, to, actor=actor(project))
+    with project_and_registry() as (project, registry):
+        stored = weights.put_back(project, registry, ref, path, to, actor=actor(project))
     if as_json:
         output.emit(stored.to_json())
     else:
@@ -138,8 +138,8 @@ def pull(
     """
     from lineage.weights import download
 
-    with registry() as found:
-        stored = found.stored(ref)
+    with opened_registry() as registry:
+        stored = registry.stored(ref)
     with output.progress("Pulling", stored.size) as progress:
         path = download.pull(stored, out, force=force, progress=progress)
     if as_json:
@@ -178,14 +178,14 @@ def gc(
     another version; the newest ones and the lately used. The versions and their digests stay.
     """
     from lineage.contract.requests import RetentionPolicy
-    from lineage.workflows import gc as collecting
+    from lineage.workflows.gc import collect
 
     keeping = RetentionPolicy(keep_last, keep_days)
-    with project_and_registry() as (project, found):
+    with project_and_registry() as (project, registry):
         if apply:
-            rows = collecting.collect(found, keeping, actor=actor(project))
+            rows = collect(registry, keeping, actor=actor(project))
         else:
-            rows = found.collectable(keeping)
+            rows = registry.collectable(keeping)
     if as_json:
         output.emit({"applied": apply, "removed" if apply else "unneeded": rows})
         return

@@ -9,7 +9,7 @@ import typer
 from lineage.workflows.actor import actor
 
 from .. import output
-from ..options import Json, project_and_registry, registry
+from ..options import Json, opened_registry, project_and_registry
 
 token = typer.Typer(help="Who may speak to a registry's server.", no_args_is_help=True)
 
@@ -57,8 +57,8 @@ def create(
         tuple(model) if model else None,
         expiry(expires, timestamps.now()),
     )
-    with project_and_registry() as (project, found):
-        made = found.create_token(new, actor=actor(project))
+    with project_and_registry() as (project, registry):
+        made = registry.create_token(new, actor=actor(project))
     if as_json:
         output.emit(made)
         return
@@ -71,8 +71,8 @@ def create(
 @token.command("list")
 def listed(as_json: Json = False) -> None:
     """List every token, without its secret."""
-    with registry() as found:
-        rows = found.tokens()
+    with opened_registry() as registry:
+        rows = registry.tokens()
     if as_json:
         output.emit(rows)
         return
@@ -106,8 +106,8 @@ def revoke(
     as_json: Json = False,
 ) -> None:
     """Revoke a token: from now on it opens nothing, on any server."""
-    with project_and_registry() as (project, found):
-        done = found.revoke_token(identity, actor=actor(project))
+    with project_and_registry() as (project, registry):
+        done = registry.revoke_token(identity, actor=actor(project))
     if as_json:
         output.emit(done)
     else:

@@ -122,14 +122,14 @@ def _proposal(
     here: CapturedPipelineVersion | None,
 ) -> str | None:
     """The act that would carry a verdict over, if it would succeed and count here."""
-    from lineage.explain import carry_over as carrying
+    from lineage.explain import carry_over
 
     if not registry.environment(decision.environment)["policy"]["accept_carried"]:
         return None
     target = here or registry.pipeline(NamedPipeline(None, check.details["deployed"]))
     named = target.version.xxh3 if here is None else None
     try:
-        carrying.find(project, registry, registry.verdicts(decision.ref), target)
+        carry_over.find(project, registry, registry.verdicts(decision.ref), target)
     except (CarryRefused, NotFound):
         return None
     return act("validate", decision.ref, carry_over=True, pipeline=named)

@@ -11,7 +11,7 @@ from lineage.errors import UsageError
 from lineage.identity.components import Kind
 from lineage.identity.references import Reference, check_name
 from lineage.registry import views
-from lineage.registry import weights as weights_records
+from lineage.registry.weights import add_copies
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -58,7 +58,7 @@ def register(
     same = versions.same_version(session, model, kind, components, captured.pipeline_name)
     at = timestamps.now()
     if same is not None:
-        weights_records.add_copies(session, same, captured.stored, at, actor)
+        add_copies(session, same, captured.stored, at, actor)
         return views.registered(session, same, created=False)
     if session.get(tables.Model, model) is None:
         session.add(tables.Model(name=model, created_at=at, created_by=actor))
@@ -98,7 +98,7 @@ def register(
         | ({"made": captured.origin.to_json()} if captured.origin is not None else {}),
         also=[model],
     )
-    weights_records.add_copies(session, row, captured.stored, at, actor)
+    add_copies(session, row, captured.stored, at, actor)
     return registered
 
 

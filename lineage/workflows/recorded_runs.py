@@ -7,8 +7,8 @@ import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lineage.capture import command as execution
 from lineage.capture import metrics
+from lineage.capture.command import Stamp, run, stamps
 from lineage.capture.version import VersionCapture
 from lineage.contract.captured import CapturedVersion, CaptureRequest
 from lineage.errors import CaptureError
@@ -62,12 +62,12 @@ def run_and_validate(
     before.require_own(version, wanted.pipeline)
     path = project.metrics_path(model, wanted.metrics)
     path = path.absolute() if path is not None else None
-    stamp = execution.Stamp.of(path) if path is not None else None
-    ran = execution.run(command, quiet_stdout=quiet_stdout)
+    stamp = Stamp.of(path) if path is not None else None
+    ran = run(command, quiet_stdout=quiet_stdout)
     before.require_same(_State.of(project, version, wanted))
     succeeded = ran.exit_status == 0
     values = None
-    if path is not None and execution.Stamp.of(path) != stamp and path.exists():
+    if path is not None and Stamp.of(path) != stamp and path.exists():
         values = metrics.read(path)
     elif path is not None and succeeded:
         raise CaptureError(
@@ -112,8 +112,8 @@ def run_and_capture(
     capture = VersionCapture(project, model, wanted)
     before = capture.before_training()
     weights, _ = capture.weights_source
-    stamps = execution.stamps(weights)
-    ran = execution.run(command, quiet_stdout=quiet_stdout)
+    old_stamps = stamps(weights)
+    ran = run(command, quiet_stdout=quiet_stdout)
     if ran.exit_status != 0:
         raise CaptureError(
             f"The training ended with exit status {ran.exit_status}, so nothing is registered.",
@@ -121,7 +121,7 @@ def run_and_capture(
         )
     old = before.components
     after = VersionCapture(project, model, wanted)
-    captured = after.capture(old.code, ran=execution.stamps(weights) != stamps)
+    captured = after.capture(old.code, ran=stamps(weights) != old_stamps)
     new = captured.components
     if old.code is not None and project.git is not None and project.git.head != old.code.commit:
         raise _changed("another commit was checked out")

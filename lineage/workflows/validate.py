@@ -88,13 +88,13 @@ def carry_over(
         NotFound: the version does not exist, or no passing verdict is there to carry over.
         CarryRefused: what differs may change the behaviour.
     """
-    from lineage.explain import carry_over as carrying
+    from lineage.explain import carry_over
 
     model = Reference.parse(reference).model
     verdicts = registry.verdicts(reference)
     target = pipeline_to_validate(project, model, pipeline)
     found = registry.pipeline(target) if isinstance(target, NamedPipeline) else target
-    carried = carrying.find(project, registry, verdicts, found)
+    carried = carry_over.find(project, registry, verdicts, found)
     return registry.carry_over(
         reference,
         target,

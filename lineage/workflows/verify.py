@@ -35,10 +35,10 @@ def verify(
     Raises:
         NotFound: the version does not exist, or has no weights.
     """
-    from lineage.workflows import weights as storing
+    from lineage.workflows import weights
 
     if registry.stored(reference).copies:
-        stored, looks = storing.verify(registry, reference, deep=deep, actor=actor)
+        stored, looks = weights.verify(registry, reference, deep=deep, actor=actor)
         best = next((one for one in looks if one.state.value == "intact"), looks[0])
         return {
             "ref": stored.ref,

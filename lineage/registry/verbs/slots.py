@@ -101,11 +101,11 @@ class SlotVerbs(Verbs):
         Raises:
             NotFound: there is no such model or environment.
         """
-        from lineage.registry.slots import backup_candidates as candidates
+        from lineage.registry.slots import backup_candidates
 
         with self._read() as session:
             versions.require_model(session, model)
-            return candidates.listed(session, environment, model)
+            return backup_candidates.listed(session, environment, model)
 
     def promote(
         self,

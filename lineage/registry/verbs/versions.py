@@ -72,10 +72,10 @@ class VersionVerbs(Verbs):
         Raises:
             UsageError: the name is not valid.
         """
-        from lineage.registry import versions as registering
+        from lineage.registry.versions import add_model
 
         with self._write() as session:
-            return registering.add_model(session, name, timestamps.now(), actor)
+            return add_model(session, name, timestamps.now(), actor)
 
     def register(
         self,
@@ -101,10 +101,10 @@ class VersionVerbs(Verbs):
             UsageError: the model's name is not valid.
             NotFound: the parent does not exist.
         """
-        from lineage.registry import versions as registering
+        from lineage.registry.versions import register
 
         with self._write() as session:
-            return registering.register(session, model, captured, kind, parent, run, actor)
+            return register(session, model, captured, kind, parent, run, actor)
 
     def pipeline_of(self, reference: str | Reference) -> FoundPipeline:
         """The pipeline version that a model version was registered with.

@@ -73,10 +73,10 @@ class WeightsVerbs(Verbs):
         Raises:
             Conflict: another store has this name.
         """
-        from lineage.registry import weights as weights_records
+        from lineage.registry.weights import add_store
 
         with self._write() as session:
-            return weights_records.add_store(session, address, timestamps.now(), actor)
+            return add_store(session, address, timestamps.now(), actor)
 
     def add_copy(self, reference: str | Reference, copy: NewCopy, *, actor: str) -> StoredWeights:
         """Record that a store holds the weights of a version; they were read back from it.
@@ -86,11 +86,11 @@ class WeightsVerbs(Verbs):
             Conflict: something was removed from that store a moment ago.
         """
         from lineage.database import weights as copies
-        from lineage.registry import weights as weights_records
+        from lineage.registry.weights import add_copies
 
         with self._write() as session:
             version = versions.find_version(session, Reference.parse(reference))
-            weights_records.add_copies(session, version, (copy,), timestamps.now(), actor)
+            add_copies(session, version, (copy,), timestamps.now(), actor)
             return copies.stored(session, version)
 
     def record_checks(
@@ -112,12 +112,10 @@ class WeightsVerbs(Verbs):
         Raises:
             NotFound: the version does not exist, or a store holds no copy of it.
         """
-        from lineage.registry import weights as weights_records
+        from lineage.registry.weights import record_checks
 
         with self._write() as session:
-            return weights_records.record_checks(
-                session, reference, looks, backup_in, timestamps.now(), actor
-            )
+            return record_checks(session, reference, looks, backup_in, timestamps.now(), actor)
 
     def remove_copy(
         self, reference: str | Reference, store: str, keeping: RetentionPolicy, *, actor: str
@@ -149,7 +147,7 @@ class WeightsVerbs(Verbs):
         Raises:
             NotFound: the version does not exist.
         """
-        from lineage.registry import weights as weights_records
+        from lineage.registry.weights import record_state
 
         with self._write() as session:
-            return weights_records.record_state(session, reference, state, place, actor)
+            return record_state(session, reference, state, place, actor)
