@@ -23,7 +23,11 @@ def check(
     ] = None,
     env: Annotated[
         str | None,
-        typer.Option("--env", metavar="ENVIRONMENT", help="The environment; default: all."),
+        typer.Option(
+            "--env",
+            metavar="ENVIRONMENT",
+            help="The environment; default: production for one model, else all.",
+        ),
     ] = None,
     deep: Annotated[
         bool, typer.Option("--deep", help="Read every byte, also of large weights.")
