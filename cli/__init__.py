@@ -1,4 +1,4 @@
-"""The command `lineage`: parse, call one service method, render. No rules of its own."""
+"""The command `lineage`: parse, call one workflow, render. No rules of its own."""
 
 from __future__ import annotations
 

@@ -6,12 +6,12 @@ import os
 from typing import TYPE_CHECKING
 
 from .options import State
+from .output import decision, emit, explanation, note, paint_error, raw, say
 from .remedies import typed, typed_decision
 
 if TYPE_CHECKING:
     from lineage.errors import LineageError
     from lineage.guard.decision import Decision
-from .output import decision, emit, explanation, note, paint_error, raw, say
 
 
 def report(error: LineageError) -> int:
