@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def decide(facts: Facts) -> Decision:
     """Evaluate every rule."""
     checks = tuple(_excused(facts, rule(facts)) for rule in RULES)
-    return Decision(facts.model, facts.version, facts.environment, checks, facts.move)
+    return Decision(facts.model, facts.version, facts.environment, checks, facts.transition)
 
 
 def _excused(facts: Facts, check: Check) -> Check:

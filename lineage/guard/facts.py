@@ -162,8 +162,8 @@ class Facts:
 
     ``deployed`` is the pipeline version that runs in the environment, or is about to:
     ``pipeline_moves`` tells which, ``recorded`` that the registry knows it. ``verdicts`` holds the
-    newest verdict for each pipeline version, the newest of them last. ``serving`` are the metrics
-    of what serves now, None where nothing does. ``waivers`` are those in force or asked for.
+    newest verdict for each pipeline version, the newest of them last. ``serving_metrics`` are
+    those of what serves now, None where nothing does. ``waivers`` are those in force or asked for.
     ``weights`` is what the newest look where they were registered found, ``copies`` what the
     stores hold of them, ``origin`` what made them, None where nobody looked.
     """
@@ -181,10 +181,10 @@ class Facts:
     policy: EnvironmentPolicy
     deployed_commit: str | None = None
     verdicts: tuple[Verdict, ...] = ()
-    move: Transition = Transition.ENTER
+    transition: Transition = Transition.ENTER
     pipeline_moves: bool = False
     recorded: bool = True
-    serving: Mapping[str, Any] | None = None
+    serving_metrics: Mapping[str, Any] | None = None
     weights: WeightsState | None = None
     copies: tuple[HeldCopy, ...] = ()
     rolled_back: RolledBack | None = None

@@ -26,7 +26,7 @@ def requirements(facts: Facts) -> Check:
         return Check(code, Status.SKIPPED, "there is no validation to read metrics from")
     own = [_decided(facts, verdict, outcome) for outcome in verdict.outcomes]
     demanded = [
-        requirement.evaluate(verdict.metrics, facts.serving)
+        requirement.evaluate(verdict.metrics, facts.serving_metrics)
         for requirement in facts.policy.requirements_of(facts.model)
     ]
     broken = [outcome for outcome in (*own, *demanded) if not outcome.holds]
@@ -58,7 +58,7 @@ def promotion_path(facts: Facts) -> Check:
     details = {"promote_from": source}
     if facts.served_before:
         return Check(code, Status.PASS, f"{facts.ref} served in {source} first", details=details)
-    if facts.move in _SERVED:
+    if facts.transition in _SERVED:
         return Check(
             code, Status.PASS, f"{facts.ref} has served in {facts.environment}", details=details
         )
@@ -85,7 +85,7 @@ def approvals(facts: Facts) -> Check:
     }
     if needed == 0:
         return Check(code, Status.PASS, "no approval is demanded", details=details)
-    if facts.move in _SERVED:
+    if facts.transition in _SERVED:
         summary = f"{facts.ref} has served in {facts.environment}: it needs no new approval"
         return Check(code, Status.PASS, summary, details=details)
     approve = f"Let other people approve it: {act('approve', facts.ref, env=facts.environment)}"
@@ -109,9 +109,9 @@ def backup_ready(facts: Facts) -> Check:
         "reason": standby.reason if standby else None,
     }
     slot = f"{facts.model} in {facts.environment}"
-    if facts.move is Transition.STAND_BY:
+    if facts.transition is Transition.STAND_BY:
         return _could_take_over(facts)
-    if facts.move is Transition.RETURN:
+    if facts.transition is Transition.RETURN:
         return Check(code, Status.PASS, "a rollback uses the backup up", details=details)
     if not facts.policy.backup:
         if standby is None or standby.ready:
@@ -123,7 +123,7 @@ def backup_ready(facts: Facts) -> Check:
     if standby is not None:
         summary = f"{standby.ref} would stand by for {slot}, but {standby.reason}"
         return Check(code, Status.FAIL, summary, _backup_remedy(facts), details)
-    if facts.move is Transition.ENTER and facts.serving is None:
+    if facts.transition is Transition.ENTER and facts.serving_metrics is None:
         summary = f"nothing serves {slot} yet, so nothing can stand by"
         return Check(code, Status.WARN, summary, details=details)
     summary = f"nothing would stand by for {slot}"
@@ -150,7 +150,7 @@ def _decided(facts: Facts, verdict: Verdict, outcome: Outcome) -> Outcome:
     """A requirement's outcome; one that compares with what serves is evaluated now."""
     if outcome.holds is not None:
         return outcome
-    return Requirement.parse(outcome.requirement).evaluate(verdict.metrics, facts.serving)
+    return Requirement.parse(outcome.requirement).evaluate(verdict.metrics, facts.serving_metrics)
 
 
 def _stale(people: list[str]) -> str:

@@ -100,7 +100,7 @@ def _match_remedy(facts: Facts, nearest: Verdict, deployed: PipelineVersion) -> 
             "or release it together with a version that was: "
             f"{_release(facts, facts.pipeline, another)}"
         )
-    if facts.move is Transition.STAY and facts.pipeline_moves:
+    if facts.transition is Transition.STAY and facts.pipeline_moves:
         return (
             "Release it together with a version that was validated with it "
             f"({_release(facts, f'{facts.pipeline}@{deployed.xxh3.short}', another)}), "

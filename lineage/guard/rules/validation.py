@@ -70,7 +70,7 @@ def _problem(facts: Facts, verdict: Verdict) -> str | None:
 def _returning(facts: Facts, verdict: Verdict) -> str | None:
     """Why a version that a rollback took out may not come back yet."""
     out = facts.rolled_back
-    if out is None or out.outdated_by(verdict) or facts.move is Transition.STAY:
+    if out is None or out.outdated_by(verdict) or facts.transition is Transition.STAY:
         return None
     why = f" ({out.reason})" if out.reason else ""
     return (

@@ -32,7 +32,7 @@ def reasons_against(facts: Facts) -> tuple[str, ...]:
     decision = decide(facts)
     reasons = [check.summary for check in decision.failures]
     weights = decision.check("weights-intact")
-    if facts.move is Transition.RETURN and weights.status not in (Status.PASS, Status.FAIL):
+    if facts.transition is Transition.RETURN and weights.status not in (Status.PASS, Status.FAIL):
         reasons.append(weights.summary)
     return tuple(reasons)
 

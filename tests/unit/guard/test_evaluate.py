@@ -220,7 +220,7 @@ ROLLED_BACK = RolledBack(3, "night shift", NOW, "ann")
 )
 def test_what_was_rolled_back_needs_a_new_validation(verdict, move, status):
     made = (dataclasses.replace(_verdict(), **verdict),)
-    check = _check("validated", verdicts=made, move=move, rolled_back=ROLLED_BACK)
+    check = _check("validated", verdicts=made, transition=move, rolled_back=ROLLED_BACK)
     assert check.status == status
     if status == "fail":
         assert check.summary == (
@@ -234,14 +234,14 @@ def test_what_was_rolled_back_needs_a_new_validation(verdict, move, status):
     [(_copies(s3="intact"), "pass"), (_copies(s3="unreachable"), "fail"), ((), "fail")],
 )
 def test_what_is_to_stand_by_can_be_fetched(copies, status):
-    check = _check("backup-ready", move=Transition.STAND_BY, copies=copies)
+    check = _check("backup-ready", transition=Transition.STAND_BY, copies=copies)
     assert check.status == status
     assert check.details == {"copies": [copy.to_json() for copy in copies]}
 
 
 def test_what_is_to_stand_by_is_approved_as_what_is_to_serve():
     policy = EnvironmentPolicy(approvals=1, promote_from="staging")
-    made = decide(dataclasses.replace(GOOD, policy=policy, move=Transition.STAND_BY))
+    made = decide(dataclasses.replace(GOOD, policy=policy, transition=Transition.STAND_BY))
     assert {check.code for check in made.failures} == {"approvals", "promotion-path"}
 
 
@@ -322,8 +322,8 @@ def test_a_carried_verdict_falls_with_the_one_it_rests_on():
         ({"policy": _policy(promote_from="staging")}, "fail",
          "churn@7 never served in staging, and production takes versions from there"),
         ({"policy": _policy(promote_from="staging"), "served_before": True}, "pass", "served in staging first"),
-        ({"policy": _policy(promote_from="staging"), "move": Transition.STAY}, "pass", "has served in production"),
-        ({"policy": _policy(promote_from="staging"), "move": Transition.RETURN}, "pass", "has served in production"),
+        ({"policy": _policy(promote_from="staging"), "transition": Transition.STAY}, "pass", "has served in production"),
+        ({"policy": _policy(promote_from="staging"), "transition": Transition.RETURN}, "pass", "has served in production"),
     ],
 )  # fmt: skip
 def test_a_path_demands_that_the_version_served_there_first(changes, status, says):
@@ -358,8 +358,8 @@ TWO = _policy(approvals=2, not_approvers=("CI",))
          "has 0 of 2 approvals; those of bob, cy came before the pipeline changed"),
         ({"policy": TWO, "approvals": _approved("bob", "cy") + _approved("ann", current=False)}, "pass",
          "approved by bob, cy"),
-        ({"policy": TWO, "move": Transition.STAY}, "pass", "churn@7 has served in production: it needs no new approval"),
-        ({"policy": TWO, "move": Transition.RETURN}, "pass", "it needs no new approval"),
+        ({"policy": TWO, "transition": Transition.STAY}, "pass", "churn@7 has served in production: it needs no new approval"),
+        ({"policy": TWO, "transition": Transition.RETURN}, "pass", "it needs no new approval"),
     ],
 )  # fmt: skip
 def test_approvals_are_by_distinct_people_and_never_by_the_registrant(changes, status, says):
@@ -389,15 +389,15 @@ READY, BAD = Standby("churn@6"), Standby("churn@6", "churn@6 failed")
         ({}, "pass", "no backup is demanded"),
         ({"standby": READY}, "pass", "no backup is demanded"),
         ({"standby": BAD}, "warn", "churn@6 will not stand by for churn in production: churn@6 failed"),
-        ({"policy": BACKUP, "standby": READY, "serving": {}}, "pass", "churn@6 stands by for churn in production"),
-        ({"policy": BACKUP, "standby": BAD, "serving": {}}, "fail",
+        ({"policy": BACKUP, "standby": READY, "serving_metrics": {}}, "pass", "churn@6 stands by for churn in production"),
+        ({"policy": BACKUP, "standby": BAD, "serving_metrics": {}}, "fail",
          "churn@6 would stand by for churn in production, but churn@6 failed"),
-        ({"policy": BACKUP, "serving": {}}, "fail", "nothing would stand by for churn in production"),
+        ({"policy": BACKUP, "serving_metrics": {}}, "fail", "nothing would stand by for churn in production"),
         ({"policy": BACKUP}, "warn", "nothing serves churn in production yet, so nothing can stand by"),
-        ({"policy": BACKUP, "serving": {}, "move": Transition.STAY}, "fail", "nothing would stand by"),
-        ({"policy": BACKUP, "move": Transition.STAY}, "fail", "nothing would stand by"),
-        ({"policy": BACKUP, "standby": READY, "serving": {}, "move": Transition.STAY}, "pass", "churn@6 stands by"),
-        ({"policy": BACKUP, "serving": {}, "move": Transition.RETURN}, "pass", "a rollback uses the backup up"),
+        ({"policy": BACKUP, "serving_metrics": {}, "transition": Transition.STAY}, "fail", "nothing would stand by"),
+        ({"policy": BACKUP, "transition": Transition.STAY}, "fail", "nothing would stand by"),
+        ({"policy": BACKUP, "standby": READY, "serving_metrics": {}, "transition": Transition.STAY}, "pass", "churn@6 stands by"),
+        ({"policy": BACKUP, "serving_metrics": {}, "transition": Transition.RETURN}, "pass", "a rollback uses the backup up"),
     ],
 )  # fmt: skip
 def test_a_demanded_backup_must_be_ready(changes, status, says):
@@ -417,7 +417,7 @@ def test_a_demanded_backup_must_be_ready(changes, status, says):
 
 
 def test_a_backup_is_asked_for_also_where_no_pipeline_runs():
-    check = _check("backup-ready", policy=BACKUP, serving={}, deployed=None)
+    check = _check("backup-ready", policy=BACKUP, serving_metrics={}, deployed=None)
     assert "lineage validate churn@production)" in typed(check.remedy)
 
 
@@ -450,15 +450,15 @@ def test_requirements_of_the_environment_stand_beside_those_of_the_repository():
 def test_a_comparison_with_what_serves_is_decided_by_the_guard():
     later = Outcome("auc >= serving.auc - 0.05", None, "later")
     measured = dataclasses.replace(_verdict(outcomes=(later,)), metrics={"auc": 0.8})
-    better = _check("requirements", verdicts=(measured,), serving={"auc": 0.84})
+    better = _check("requirements", verdicts=(measured,), serving_metrics={"auc": 0.84})
     assert better.status == "pass"
-    worse = _check("requirements", verdicts=(measured,), serving={"auc": 0.9})
+    worse = _check("requirements", verdicts=(measured,), serving_metrics={"auc": 0.9})
     assert worse.status == "fail"
     assert "does not hold: auc is 0.8, serving.auc is 0.9" in worse.summary
-    first = _check("requirements", verdicts=(measured,), serving=None)
+    first = _check("requirements", verdicts=(measured,), serving_metrics=None)
     assert first.status == "pass"
     assert "nothing serves yet" in first.details["requirements"][0]["sentence"]
-    unknown = _check("requirements", verdicts=(measured,), serving={})
+    unknown = _check("requirements", verdicts=(measured,), serving_metrics={})
     assert unknown.status == "fail"
     assert "the metrics have no serving.auc" in unknown.summary
 
@@ -529,12 +529,12 @@ SENTENCES = {
          f"churn@7 was validated with pipeline {pipeline('old').xxh3.short}, but production runs "
          f"{pipeline('new').xxh3.short}",
          f"Validate it with the deployed pipeline: lineage validate churn@7 --pipeline {pipeline('new').xxh3.short}"),
-        ({"deployed": pipeline("new"), "recorded": False, "pipeline_moves": True, "move": Transition.STAY},
+        ({"deployed": pipeline("new"), "recorded": False, "pipeline_moves": True, "transition": Transition.STAY},
          f"churn@7 was validated with pipeline {pipeline('old').xxh3.short}, but production would run "
          f"{pipeline('new').xxh3.short}",
          "Validate churn@7 with the pipeline as it is here (lineage validate churn@7), or release it together with "
          "a version that was: lineage release --env production --pipeline churn --model churn@N"),
-        ({"deployed": pipeline("new"), "pipeline_moves": True, "move": Transition.STAY},
+        ({"deployed": pipeline("new"), "pipeline_moves": True, "transition": Transition.STAY},
          f"churn@7 was validated with pipeline {pipeline('old').xxh3.short}, but production would run "
          f"{pipeline('new').xxh3.short}",
          f"Release it together with a version that was validated with it (lineage release --env production "
@@ -607,7 +607,7 @@ def test_of_equally_near_verdicts_the_newest_is_compared():
 
 
 def test_a_decision_says_of_what_it_is():
-    given = dataclasses.replace(GOOD, dirty=True, move=Transition.RETURN)
+    given = dataclasses.replace(GOOD, dirty=True, transition=Transition.RETURN)
     decision = decide(given)
     assert (decision.ref, decision.environment, decision.move) == (
         "churn@7",
@@ -654,7 +654,7 @@ facts = st.builds(
         max_size=3,
         unique_by=lambda v: v.pipeline.blake3,
     ).map(tuple),
-    move=st.sampled_from(Transition),
+    transition=st.sampled_from(Transition),
     policy=st.builds(
         EnvironmentPolicy,
         require=st.sampled_from([(), ("auc >= 0.5",), ("auc >= serving.auc",)]),
@@ -663,7 +663,7 @@ facts = st.builds(
         backup=st.booleans(),
         accept_carried=st.booleans(),
     ),
-    serving=st.sampled_from([None, {}, {"auc": 0.7}]),
+    serving_metrics=st.sampled_from([None, {}, {"auc": 0.7}]),
     approvals=st.lists(
         st.builds(Approval, st.sampled_from(["ann", "bob", "cy"]), st.just(NOW), st.booleans()),
         max_size=3,

@@ -150,9 +150,9 @@ class World:
             deployed=pipeline(text) if text else None,
             policy=self.policy,
             verdicts=tuple(verdicts),
-            move=move,
+            transition=move,
             pipeline_moves=moves,
-            serving={} if self.slot.serving else None,
+            serving_metrics={} if self.slot.serving else None,
             copies=copies if number in self.stored else (),
             waivers=(*asked, *in_force),
         )
