@@ -87,7 +87,7 @@ class SlotState:
     @property
     def subject(self) -> str:
         """The slot as references and the history name it, ``MODEL@ENVIRONMENT``."""
-        return f"{self.model}@{self.environment}"
+        return subject(self.model, self.environment)
 
     @property
     def sides(self) -> tuple[SlotSide | None, SlotSide | None]:
@@ -200,9 +200,10 @@ def contradicted(session: Session, side: SlotSide | None) -> bool:
 
 def event_states(session: Session, rows: Iterable[tables.Slot]) -> dict[str, Any]:
     """The slots of an event by their subject."""
-    return {subject(row): slot_state(session, row).to_event() for row in rows}
+    states = [slot_state(session, row) for row in rows]
+    return {state.subject: state.to_event() for state in states}
 
 
-def subject(row: tables.Slot) -> str:
+def subject(model: str, environment: str) -> str:
     """A slot as references and the history name it, ``MODEL@ENVIRONMENT``."""
-    return f"{row.model}@{row.environment}"
+    return f"{model}@{environment}"

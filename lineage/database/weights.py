@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select
 
-from lineage.acts import act
 from lineage.database import tables
 from lineage.errors import NotFound
 from lineage.identity.digest import Digest, blake3_of, canonical_bytes
-from lineage.weights.copies import Copy, CopyCheck, CopyState, StoreAddress, StoredWeights
+from lineage.weights.copies import (
+    Copy,
+    CopyCheck,
+    CopyState,
+    StoreAddress,
+    StoredWeights,
+    unknown_store,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,10 +43,7 @@ def find_store(session: Session, name: str) -> tables.Store:
     """
     row = session.get(tables.Store, name)
     if row is None:
-        raise NotFound(
-            f"The registry knows no store {name[:60]!r}.",
-            remedy=f"See them: {act('store list')}, or add it: {act('store add', 'NAME', 'URL')}",
-        )
+        raise unknown_store(name)
     return row
 
 

@@ -166,7 +166,7 @@ class _Graph:
     def _slots(self, row: tables.ModelVersion) -> None:
         for slot in slots.held_by(self._session, row.id):
             side = "serving" if slot.serving_version_id == row.id else "backup"
-            node = f"{slot.model}@{slot.environment}"
+            node = slots.subject(slot.model, slot.environment)
             self._add(node, "slot", None, role=side)
             self._edges[_name(row), node] = None
 

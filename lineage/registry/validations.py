@@ -147,7 +147,7 @@ def _record(
     session.flush()
     ref = f"{version.model}@{version.number}"
     contradicted = [
-        slots.subject(slot)
+        slots.subject(slot.model, slot.environment)
         for slot in slots.held_by(session, version.id)
         if not row.passed
         and slot.serving_version_id == version.id

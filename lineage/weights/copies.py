@@ -12,7 +12,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from lineage.errors import IntegrityFailure, UsageError
+from lineage.acts import act
+from lineage.errors import IntegrityFailure, NotFound, UsageError
 from lineage.identity.digest import Digest
 from lineage.identity.references import check_name
 
@@ -99,6 +100,14 @@ class StoreAddress:
 def _known(kind: type, body: Mapping[str, Any]) -> dict[str, Any]:
     """What a kind of value has of a document: later versions may say more."""
     return {key: value for key, value in body.items() if key in kind.__dataclass_fields__}  # type: ignore[attr-defined]
+
+
+def unknown_store(name: str) -> NotFound:
+    """The error of a store that the registry does not know."""
+    return NotFound(
+        f"The registry knows no store {name[:60]!r}.",
+        remedy=f"See them: {act('store list')}, or add it: {act('store add', 'NAME', 'URL')}",
+    )
 
 
 def check_url(url: str) -> str:

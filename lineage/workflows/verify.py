@@ -38,7 +38,7 @@ def verify(
     from lineage.workflows import weights
 
     if registry.stored(reference).copies:
-        stored, looks = weights.verify(registry, reference, deep=deep, actor=actor)
+        stored, looks = weights.verify_copies(registry, reference, deep=deep, actor=actor)
         best = next((one for one in looks if one.state.value == "intact"), looks[0])
         return {
             "ref": stored.ref,

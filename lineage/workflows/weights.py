@@ -15,7 +15,7 @@ from lineage.hashing.tree import follow_any
 from lineage.identity.components import EnvironmentKind, Weights
 from lineage.identity.references import check_name
 from lineage.weights import check, upload
-from lineage.weights.copies import CopyCheck, CopyState, StoreAddress, StoredWeights
+from lineage.weights.copies import CopyCheck, CopyState, StoreAddress, StoredWeights, unknown_store
 from lineage.weights.dvc_remotes import remote_of
 from lineage.weights.store import open_store
 
@@ -103,7 +103,7 @@ def put_into_store(
     return replace(captured, stored=(made,))
 
 
-def verify(
+def verify_copies(
     registry: AnyRegistry, reference: str, *, deep: bool = True, actor: str
 ) -> tuple[StoredWeights, tuple[CopyCheck, ...]]:
     """Check the weights of a version in every store, and record what was found.
@@ -258,10 +258,7 @@ def named_store(registry: AnyRegistry, name: str) -> StoreAddress:
     for row in registry.stores():
         if row["name"] == name:
             return StoreAddress.from_json(row)
-    raise NotFound(
-        f"The registry knows no store {name!r}.",
-        remedy=f"See them: {act('store list')}, or add it: {act('store add', 'NAME', 'URL')}",
-    )
+    raise unknown_store(name)
 
 
 def add_store(
