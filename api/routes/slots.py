@@ -68,7 +68,7 @@ def guard(
     SLOT + "/promote",
     response_model=responses.MovedSlotAnswer,
     responses=MOVE,
-    summary="Let a version serve, if the guard allows it",
+    summary="Promote a version, if the guard allows it",
 )
 def promote(
     env: EnvPath,
@@ -99,7 +99,7 @@ def promote(
     SLOT + "/rollback",
     response_model=responses.MovedSlotAnswer,
     responses=MOVE,
-    summary="Let the backup serve again, if the guard allows it",
+    summary="Roll back to the backup, if the guard allows it",
 )
 def rollback(
     env: EnvPath,
@@ -130,7 +130,7 @@ def rollback(
     SLOT + "/backup",
     response_model=responses.MovedSlotAnswer,
     responses=MOVE,
-    summary="Let a version stand by, if it could take over at once",
+    summary="Set the backup, if it could take over at once",
 )
 def set_backup(
     env: EnvPath,

@@ -1,4 +1,4 @@
-"""`backup check / candidates / set`."""
+"""`backup check / candidates / set`: check what stands by, propose and set it."""
 
 from __future__ import annotations
 

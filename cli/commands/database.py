@@ -1,4 +1,7 @@
-"""`log`, `audit verify`, `db upgrade / check / backup / copy`."""
+"""The history and the database: show and prove the one, upgrade, check and copy the other.
+
+`log`, `audit verify`, `db upgrade / check / backup / copy`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`env create / list / show / apply`."""
+"""`env create / list / show / apply`: make environments and say what they demand."""
 
 from __future__ import annotations
 

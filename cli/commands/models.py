@@ -1,4 +1,4 @@
-"""`register`, `validate`, `verify`, `versions`, `show`, `diff`."""
+"""`register`, `validate`, `verify`, `versions`, `show`, `diff`: record versions and show them."""
 
 from __future__ import annotations
 

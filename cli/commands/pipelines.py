@@ -1,4 +1,4 @@
-"""`pipeline capture / show / diff / deploy`."""
+"""`pipeline capture / show / diff / deploy`: show pipeline versions and record what runs."""
 
 from __future__ import annotations
 

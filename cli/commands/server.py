@@ -1,4 +1,4 @@
-"""`serve`: the registry as a service."""
+"""`serve`: answer for the registry over HTTP."""
 
 from __future__ import annotations
 

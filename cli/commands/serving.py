@@ -1,4 +1,7 @@
-"""`guard`, `promote`, `rollback`, `retire`, `release`, `approve`, `serving`."""
+"""What serves: ask the guard, move it, approve it, show it.
+
+`guard`, `promote`, `rollback`, `retire`, `release`, `approve`, `serving`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`init` and `demo`."""
+"""`init` and `demo`: make a project ready, and play the story of the guard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`store add / list / copy`, `pull`, `gc`."""
+"""`store add / list / copy / put`, `pull`, `gc`: store weights, fetch them, take them away."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`token create`, `token list`, `token revoke`."""
+"""`token create / list / revoke`: make bearer tokens, list them, revoke them."""
 
 from __future__ import annotations
 

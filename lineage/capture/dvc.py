@@ -1,4 +1,4 @@
-"""What DVC knows of a project: its stages as DVC resolves them, and what it tracks.
+"""What DVC knows of a project: reads its stages as DVC resolves them, and what it tracks.
 
 DVC's own resolver does the templating (``vars``, ``foreach``, ``matrix``). It is given our
 :class:`~lineage.capture.source.Source` as its file system, so that a working tree and a revision

@@ -1,4 +1,4 @@
-"""DVC's resolver, with our files behind it (decision 3)."""
+"""A file system for DVC: gives its resolver and readers the files of a source (decision 3)."""
 
 from __future__ import annotations
 

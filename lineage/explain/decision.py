@@ -1,4 +1,4 @@
-"""What a decision leaves unexplained: where its causes stand, and what git shows of them."""
+"""The explanation of a decision: adds where its causes stand and what git shows of them."""
 
 from __future__ import annotations
 

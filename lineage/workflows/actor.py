@@ -1,4 +1,4 @@
-"""Who acts, where nobody says so."""
+"""The actor: finds out who acts, where nobody says so."""
 
 from __future__ import annotations
 
