@@ -17,7 +17,7 @@ from lineage.errors import UsageError
 from lineage.timestamps import now
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 HIDDEN: Final = "…"
 _SECRET_OPTION: Final = re.compile(
@@ -49,12 +49,20 @@ class Run:
         }
 
 
-def run(command: Sequence[str], *, quiet_stdout: bool) -> Run:
+def run(
+    command: Sequence[str],
+    *,
+    quiet_stdout: bool,
+    environment: Mapping[str, str] | None = None,
+    on_start: Callable[[int], None] | None = None,
+) -> Run:
     """Run a command in the current folder, without a shell, and wait for it.
 
     Args:
         command: the program and its arguments.
         quiet_stdout: what it prints goes to stderr, so that stdout stays a program's.
+        environment: what it finds in its environment; by default what this process does.
+        on_start: is told the number of its process.
 
     Raises:
         UsageError: there is no such program.
@@ -68,17 +76,31 @@ def run(command: Sequence[str], *, quiet_stdout: bool) -> Run:
     sys.stdout.flush()
     started_at, began = now(), time.monotonic()
     try:
-        status = subprocess.call(  # noqa: S603 - the user's own command, no shell
+        process = subprocess.Popen(  # noqa: S603 - the user's own command, no shell
             [program, *command[1:]],
             stdout=sys.stderr if quiet_stdout else None,
+            env=environment,
         )
     except OSError as error:
         raise UsageError(
             f"{command[0][:80]} cannot be run: {error.strerror}.", remedy="Make it a program."
         ) from None
+    status = _wait(process, on_start)
     seconds = time.monotonic() - began
     folder = os.fspath(Path.cwd())
     return Run(tuple(command), folder, socket.gethostname(), started_at, seconds, status)
+
+
+def _wait(process: subprocess.Popen[bytes], on_start: Callable[[int], None] | None) -> int:
+    """A process's exit status; it does not outlive this one's interruption."""
+    with process:
+        try:
+            if on_start is not None:
+                on_start(process.pid)
+            return process.wait()
+        except:
+            process.kill()
+            raise
 
 
 def without_secrets(command: Sequence[str]) -> list[str]:
