@@ -125,6 +125,8 @@ def _identity(info: Path) -> tuple[str, str] | None:
         return None
     try:
         facts = PathDistribution(info).metadata
+        if "Name" not in facts or "Version" not in facts:
+            return None
         name, version = str(facts["Name"]), str(facts["Version"])
     except (OSError, ValueError, KeyError):
         return None

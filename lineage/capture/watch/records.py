@@ -172,10 +172,10 @@ def _split(data: bytes) -> Iterator[bytes]:
 
 
 def _use(program: Program, word: str, at: int, text: bytes) -> None:
-    name, _, target = text.partition(b"//")
-    use = program.uses.setdefault(path_of(name), Use())
-    if target:
-        use.target = path_of(target)
+    name, separator, rest = text.partition(b"//")
+    path, target = path_of(name), path_of(rest) if separator else None
+    use = program.uses.setdefault(path, Use())
+    use.target = use.target or target
     use.note(word, at)
 
 

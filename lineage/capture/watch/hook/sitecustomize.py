@@ -34,7 +34,8 @@ except Exception:
         pass
 
 sys.path[:] = [_entry for _entry in sys.path if _entry != _here]
-sys.path_importer_cache.pop(_here, None)
+for _name in [_name for _name in sys.path_importer_cache if _name.startswith(_here)]:
+    del sys.path_importer_cache[_name]
 for _name in [_name for _name in sys.modules if _name.partition(".")[0] == "lineage_watch"]:
     del sys.modules[_name]
 sys.modules.pop("sitecustomize", None)

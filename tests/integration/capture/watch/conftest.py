@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from lineage.capture.watch import Observed, watch
 from tests.conftest import ENVIRONMENT, Workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Watched = Callable[..., Observed]
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from lineage.capture.watch import File, Module, watch
-from tests.conftest import Workspace
 from tests.integration.capture.watch.conftest import Watched, inputs, written
+
+if TYPE_CHECKING:
+    from tests.conftest import Workspace
 
 
 def test_the_script_its_imports_and_what_it_opens_are_inputs(watched: Watched):

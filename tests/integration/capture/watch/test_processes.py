@@ -10,12 +10,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from lineage.capture.watch import Interpreter, ProgramKind, watch
-from tests.conftest import Workspace
 from tests.integration.capture.watch.conftest import Watched, inputs, others, written
+
+if TYPE_CHECKING:
+    from tests.conftest import Workspace
 
 READ = "open({name!r}).read()\n"
 LONG = "import time; time.sleep(0.5)\n"
