@@ -1,6 +1,6 @@
 """`make bench`: hashing, command starts and the server, beside peers, in one run.
 
-python -m benchmarks [hashing|tree|register|commands|weights|rollback|service]...
+python -m benchmarks [hashing|tree|register|commands|weights|rollback|service|watching]...
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from lineage.hashing.files import hash_path
 
 from .service import service
 from .timing import BIN, CACHE, best, command, peer, show
+from .watching import watching
 from .weights import rollback, weights
 
 LARGE = 2 << 30
@@ -190,7 +191,8 @@ def main(names: list[str]) -> None:
     CACHE.mkdir(parents=True, exist_ok=True)
     gc.set_threshold(50_000)  # as the command does
     known = {
-        run.__name__: run for run in (hashing, tree, register, commands, weights, rollback, service)
+        run.__name__: run
+        for run in (hashing, tree, register, commands, weights, rollback, service, watching)
     }
     version = subprocess.run(
         [BIN / "lineage", "--version"], capture_output=True, text=True, check=True

@@ -9,10 +9,11 @@ counted). A claim to have made a file that has not changed since the run began i
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lineage.capture.watch.observed import File, Folder
@@ -35,9 +36,10 @@ CODE: Final = frozenset(
     {".py", ".pyx", ".pyi", ".ipynb", ".sh", ".bash", ".sql", ".r", ".jl", ".so", ".pyc"}
 )
 PARAMETERS: Final = frozenset({".yaml", ".yml", ".toml", ".json", ".ini", ".cfg", ".conf"})
+_NO_DATA: Final = CODE | PARAMETERS
 
 
-@dataclass
+@dataclass(slots=True)
 class _Uses:
     """The uses of one file by all processes."""
 
@@ -90,7 +92,7 @@ class UsedFiles:
     def _add(self, path: str, use: Use, entry: str) -> None:
         if path.partition("/")[0] in _OWN:
             return
-        cached = _CACHED.fullmatch(path)
+        cached = _CACHED.fullmatch(path) if "__pycache__/" in path else None
         if cached is not None:
             path = f"{cached['folder']}{cached['stem']}.py"
             use = Use(read=use.read if use.read is not None else use.fresh)
@@ -153,7 +155,7 @@ def folded(files: Sequence[File]) -> tuple[tuple[File, ...], tuple[Folder, ...],
 
 def is_data(path: str) -> bool:
     """Whether a path looks like neither code nor parameters."""
-    return PurePosixPath(path).suffix.lower() not in CODE | PARAMETERS
+    return posixpath.splitext(path)[1].lower() not in _NO_DATA
 
 
 def _written_out(path: str) -> str:

@@ -15,7 +15,7 @@ from lineage.capture.watch.observed import ProgramKind, Unobserved
 from lineage.capture.watch.records import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from lineage.capture.watch.records import Program
     from lineage.capture.watch.sampling import Sampled
@@ -67,14 +67,13 @@ def unobserved(
     return tuple(Unobserved(name, kind_of(name), counted[name]) for name in sorted(counted))
 
 
-def unfinished(programs: Iterable[Program]) -> set[int]:
+def unfinished(programs: Sequence[Program]) -> set[int]:
     """The processes that ended without saying so; a fork need not say so."""
+    ended = {pid for program in programs for pid in program.ended}
     return {
         program.pid
         for program in programs
-        if program.is_watched
-        and program.pid not in program.ended
-        and program.pid not in program.replaced
+        if program.is_watched and program.pid not in ended and program.pid not in program.replaced
     }
 
 

@@ -32,7 +32,7 @@ _LONGEST_NAME: Final = 255
 _LONGEST_PATH: Final = 4096
 
 
-@dataclass
+@dataclass(slots=True)
 class Use:
     """When a file was first used for what: microseconds of the machine's monotonic clock."""
 
@@ -150,10 +150,10 @@ def path_of(text: bytes) -> str:
     Raises:
         ValueError: it is none, or leads out of the root.
     """
-    path = os.fsdecode(text)
-    if len(text) > _LONGEST_PATH or any(part in ("", ".", "..") for part in path.split("/")):
-        raise ValueError(path)
-    return path
+    parts = b"/%b/" % text
+    if len(text) > _LONGEST_PATH or b"//" in parts or b"/./" in parts or b"/../" in parts:
+        raise ValueError(text)
+    return os.fsdecode(text)
 
 
 def printable(name: str) -> str:

@@ -6,6 +6,7 @@ first in the command's ``PYTHONPATH``, and ``records/``, where each Python of th
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -70,6 +71,8 @@ class Session:
         self._root = os.path.realpath(root)
         self._folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="lineage-watch-")))
         try:
+            if os.pathsep in str(self._folder):
+                raise OSError(errno.EINVAL, f"its path holds a {os.pathsep}")
             shutil.copytree(HOOK, self.hook, ignore=shutil.ignore_patterns("__pycache__"))
             self._records.mkdir(mode=0o700)
             mark = self.hook / "root"
@@ -185,9 +188,12 @@ def _modules(programs: Sequence[Program]) -> tuple[Module, ...]:
 
 
 def _interpreters(programs: Sequence[Program]) -> tuple[Interpreter, ...]:
-    counted = Counter(
-        (one.implementation, one.version, one.platform) for one in programs if one.implementation
-    )
+    seen = {
+        (one.pid, (one.implementation, one.version, one.platform))
+        for one in programs
+        if one.implementation
+    }
+    counted = Counter(kind for _, kind in seen)
     return tuple(Interpreter(*kind, counted[kind]) for kind in sorted(counted))[:_MOST_NAMES]
 
 

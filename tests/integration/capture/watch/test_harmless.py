@@ -406,6 +406,16 @@ def test_without_a_folder_for_records_the_run_goes_on_unwatched(tree: Workspace,
     )
 
 
+def test_a_folder_that_pythonpath_cannot_name_is_none(tree: Workspace, monkeypatch):
+    folder = tree.path / "with:colon"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    run, observed = watch([sys.executable, "-c", "pass"], tree.path, quiet_stdout=True)
+    assert run.exit_status == 0
+    assert observed.failures == ("no folder for the records could be made (its path holds a :)",)
+    assert list(folder.iterdir()) == []
+
+
 def test_a_program_that_is_none_is_refused_as_before(tree: Workspace):
     with pytest.raises(UsageError, match="There is no program 'no-such-program'"):
         watch(["no-such-program"], tree.path, quiet_stdout=True)

@@ -344,6 +344,22 @@ open("data/raw.csv").read()
     assert observed.is_complete, observed.gaps
 
 
+def test_a_second_interpreter_in_the_process_reports(watched: Watched):
+    observed = watched(
+        script="""\
+try:
+    import _xxsubinterpreters as interpreters
+except ImportError:
+    import _interpreters as interpreters
+run = getattr(interpreters, "run_string", None) or interpreters.exec
+run(interpreters.create(), "open('params.yaml').read()")
+"""
+    )
+    assert inputs(observed) == {"params.yaml"}
+    assert [one.processes for one in observed.interpreters] == [1]
+    assert observed.is_complete, observed.gaps
+
+
 def test_pytest_and_its_workers_report(watched: Watched, tree: Workspace):
     tree.write(
         {
