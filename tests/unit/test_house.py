@@ -12,6 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SHELL = ("cli", "api", "migrations")
+HOOK = "lineage/capture/watch/hook/"
+"""What every watched Python loads: data of its package, for Pythons that are not ours."""
 MODULES = sorted(
     path.relative_to(ROOT).as_posix()
     for folder in ("lineage", *SHELL)
@@ -78,7 +80,8 @@ def test_every_package_is_in_the_wheel():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
     packages = settings["setuptools"]["packages"]
     homes = settings["setuptools"]["package-dir"]
-    there = {Path(module).parent.as_posix() for module in MODULES}
+    modules = [module for module in MODULES if not module.startswith(HOOK)]
+    there = {Path(module).parent.as_posix() for module in modules}
     named = set()
     for package in packages:
         known = max((home for home in homes if f"{package}.".startswith(f"{home}.")), key=len)
@@ -89,4 +92,4 @@ def test_every_package_is_in_the_wheel():
 def test_every_module_says_what_it_is():
     for module in MODULES:
         text = (ROOT / module).read_text(encoding="utf-8")
-        assert text.startswith(('"""', 'r"""')), module
+        assert text.startswith(('"""', 'r"""', "# The door of the watch")), module
