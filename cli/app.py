@@ -13,6 +13,7 @@ from .options import State
 COMMANDS = {
     "init": ("Start", "start"),
     "demo": ("Start", "start"),
+    "run": ("Versions", "runs"),
     "register": ("Versions", "models"),
     "validate": ("Versions", "models"),
     "verify": ("Versions", "models"),

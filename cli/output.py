@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lineage.contract.results import MoveResult, Readiness, ServedVersion, Serving, SlotChange
     from lineage.guard.decision import Check, Decision
     from lineage.guard.facts import Waiver
+    from lineage.identity.watched import WatchedRun
 
 _COLOURS: Final = {"pass": "32", "fail": "1;31", "warn": "33", "waived": "33", "skipped": "2"}
 _VERBS: Final = {
@@ -191,6 +192,31 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None] | None]:
     with Progress(*columns, console=_console(), transient=True) as bar:
         task = bar.add_task("", total=total)
         yield lambda count: bar.update(task, advance=count)
+
+
+def watched_notes(runs: Iterable[WatchedRun]) -> None:
+    """Say on stderr what a person should hear of watched runs at once."""
+    from lineage.workflows.watched_runs import notes
+
+    for sentence in notes(runs):
+        note(f"note: {sentence}.")
+
+
+def watched_run(what: str, run: WatchedRun, indent: str = "") -> None:
+    """A watched run: the command, its interpreters, and what it read that nothing declares."""
+    pythons = ", ".join(
+        f"{one.implementation} {one.version} ({one.platform})" for one in run.interpreters
+    )
+    say(f"{indent}watched   {what}  {' '.join(run.run['command'])}")
+    say(
+        f"{indent}          {pythons or 'no Python'}; {len(run.distributions)} distributions, "
+        f"{len(run.modules)} modules of the repository"
+    )
+    for file in run.undeclared:
+        tracked = "" if file.is_tracked else ", untracked"
+        say(f"{indent}          read {file.path} ({file.role}{tracked}), which nothing declares")
+    for gap in run.gaps:
+        say(f"{indent}          unobserved: {gap}")
 
 
 def _check(check: Check) -> None:

@@ -80,7 +80,7 @@ def register(
     items = tuple(os.fspath(item) for item in data)
     wanted = CaptureRequest(chosen, _text(weights), items, None, revision, stale_ok=stale_ok)
     with _opened() as (project, registry, actor):
-        registered, _ = register.register(
+        registered, _, _ = register.register(
             project, registry, model, wanted, parent=parent, store=store, actor=actor
         )
     return registered

@@ -76,6 +76,7 @@ def validate(
     pipeline = codec.pipeline_from_json(body.pipeline.model_dump())
     outcomes = requirements.outcomes_of(body.requirements, body.metrics or {}, passed=body.passed)
     data = codec.data_from_json([item.model_dump() for item in body.data] if body.data else None)
+    watched = codec.watched_from_json([run.model_dump() for run in body.watched])
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         actor = call.principal.name
@@ -96,6 +97,7 @@ def validate(
                 outcomes=outcomes,
                 run=body.run,
                 data=data,
+                watched=watched,
                 actor=actor,
             )
         return 201, document, {}

@@ -66,6 +66,7 @@ def register(
     Every digest is taken anew from what it is of; a claim that differs is refused.
     """
     captured = codec.captured_from_json(model, body.model_dump())
+    watched = codec.watched_from_json([run.model_dump() for run in body.watched])
     if body.parent is not None:
         call.principal.require(Scope.REGISTER, models=[Reference.parse(body.parent).model])
 
@@ -76,6 +77,7 @@ def register(
             kind=Kind(body.kind),
             parent=body.parent,
             run=body.run,
+            watched=watched,
             actor=call.principal.name,
         )
         place = addresses.version(Reference(model, number=registered.version))

@@ -57,6 +57,15 @@ class ManifestBody(Body):
     settings: dict[str, str] | None = None
 
 
+class UnseenBody(Body):
+    """Something that a stage runs and that could not be followed."""
+
+    stage: Line
+    where: Line = Field(examples=["src/featurize.py:3"])
+    what: Line = Field(examples=["computed import"])
+    text: Annotated[str, StringConstraints(max_length=1000)]
+
+
 class PipelineBody(Body):
     """A pipeline version: its ``manifest``, a ``stated`` digest, or a recorded one.
 
@@ -73,6 +82,9 @@ class PipelineBody(Body):
         None
     )
     dirty: bool = False
+    unseen: Annotated[list[UnseenBody], Field(max_length=10_000)] = Field(
+        default_factory=list, description="What it runs and its capture could not follow."
+    )
 
 
 class WeightsBody(Body):

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from lineage.contract.requests import REPORT_HOLDS_FOR
+from lineage.identity.watched import MOST_KEPT
 
 from .components import (
     Body,
@@ -19,6 +20,9 @@ from .components import (
     WeightsBody,
 )
 from .parameters import PRINTABLE, Digest, KeepDays, KeepLast, Line, Moment, Name, Selector, Text
+from .watched import WatchedBody
+
+Watched = Annotated[list[WatchedBody], Field(max_length=MOST_KEPT)]
 
 
 class LookBody(Body):
@@ -60,6 +64,9 @@ class VersionBody(Body):
         default=None, description="The version it was made from.", examples=["churn@6"]
     )
     run: dict[str, Any] | None = Field(default=None, description="The training that was run.")
+    watched: Watched = Field(
+        default_factory=list, description="What was observed of runs that made it."
+    )
 
 
 class CarriedBody(Body):
@@ -80,6 +87,9 @@ class ValidationBody(Body):
     )
     run: dict[str, Any] | None = None
     data: Annotated[list[DataItemBody], Field(min_length=1, max_length=100_000)] | None = None
+    watched: Watched = Field(
+        default_factory=list, description="What was observed of runs that it rests on."
+    )
     carried: CarriedBody | None = None
 
     @model_validator(mode="after")

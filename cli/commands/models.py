@@ -71,7 +71,7 @@ def register(
     Where a stage of DVC makes the weights, they must be what its last run made of what is here.
 
     With a command behind --, the training is run here first, and nothing is registered where what
-    it was made from changed meanwhile.
+    it was made from changed meanwhile. What it read is watched, and kept with the version.
     """
     from lineage.contract.captured import CaptureRequest
     from lineage.identity.components import check_kind
@@ -85,7 +85,7 @@ def register(
     items = tuple(data or ())
     wanted = CaptureRequest(check_kind(kind), weights, items, stated, rev, stale_ok=stale_ok)
     with project_and_registry() as (project, registry):
-        done, captured = register.register(
+        done, captured, watched = register.register(
             project,
             registry,
             model,
@@ -104,6 +104,7 @@ def register(
         output.note("note: the weights are not stale, so the reason is not recorded.")
     for note in captured.notes:
         output.note(f"note: {note}.")
+    output.watched_notes(watched)
     if as_json:
         output.emit(done.to_json())
         return
@@ -159,8 +160,10 @@ def validate(
     It passes where every `require` of lineage.toml holds; with none configured, say --passed or
     --failed. --failed always wins. With a command behind --, it is run here: it must exit 0 and
     write the metrics, and what the version is made of must be here and stay the same meanwhile.
+    What it read is watched, and kept with the verdict.
     """
     from lineage.errors import UsageError
+    from lineage.identity.watched import WatchedRun
     from lineage.workflows import validate
 
     words = behind_dashes(command)
@@ -182,6 +185,7 @@ def validate(
             )
         else:
             done = validate.validate(project, registry, ref, wanted, actor=who)
+    output.watched_notes(map(WatchedRun.from_json, done["watched"]))
     if as_json:
         output.emit(done)
     else:
@@ -285,6 +289,8 @@ def show(ref: Ref, as_json: Json = False) -> None:
         )
     if row["parent"]:
         output.say(f"  parent    {row['parent']}")
+    for run in row["watched"]:
+        _watched(run, "  ")
     for verdict in row["validations"]:
         word = "passed" if verdict["passed"] else "failed"
         basis = {"carried": f", carried from {verdict['rests_on']}", "run": ", run here"}
@@ -293,6 +299,8 @@ def show(ref: Ref, as_json: Json = False) -> None:
             f"{output.moment(verdict['validated_at'])} by {verdict['validated_by']}"
             f"{basis.get(verdict['basis'], '')}"
         )
+        for run in verdict["watched"]:
+            _watched(run, "    ")
 
 
 def _made(made: dict[str, Any]) -> str:
@@ -324,6 +332,14 @@ def diff(
         for line in part["explanation"]:
             output.say(f"            {line}")
         output.explanation(part, "            ")
+
+
+def _watched(document: dict[str, Any], indent: str) -> None:
+    from lineage.identity.watched import WatchedRun
+
+    output.watched_run(
+        output.moment(document["recorded_at"]), WatchedRun.from_json(document), indent
+    )
 
 
 def _verified(done: dict[str, Any]) -> None:

@@ -47,11 +47,13 @@ class PipelineTable(_Table):
     imports: bool = True
     files: list[Annotated[str, AfterValidator(_path)]] = Field(default_factory=list)
     unordered: list[Annotated[str, AfterValidator(_path)]] = Field(default_factory=list)
+    besides: list[str] = Field(default_factory=list)
+    """Files (globs) that watched runs read and production does not run."""
 
     @property
     def described(self) -> tuple[object, ...]:
         """What two models of one pipeline must say alike."""
-        return self.stages, self.files, self.unordered, self.imports
+        return self.stages, self.files, self.unordered, self.imports, self.besides
 
 
 class ModelTable(_Table):

@@ -61,7 +61,7 @@ class CapturedVersion:
 
     ``stored`` are the places where the bytes of its weights are, read back from there. ``origin``
     tells what made the weights; it is None where nobody looked. ``notes`` say what a person should
-    know of how the pipeline was read.
+    know of how the pipeline was read, ``unseen`` is JSON of what it runs and could not be followed.
     """
 
     components: Components
@@ -70,6 +70,7 @@ class CapturedVersion:
     stored: tuple[NewCopy, ...] = ()
     origin: WeightsOrigin | None = None
     notes: tuple[str, ...] = field(default=(), compare=False)
+    unseen: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,11 @@ from lineage.identity.components import (
 from lineage.identity.digest import Digest
 from lineage.identity.origin import WeightsOrigin
 from lineage.identity.pipeline import Manifest, PipelineVersion
+from lineage.identity.watched import WatchedRun
 from lineage.weights.copies import NewCopy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 Json = dict[str, Any]
 
@@ -38,7 +39,11 @@ def captured_to_json(captured: CapturedVersion) -> Json:
         "code": _code_to_json(parts.code) if parts.code else None,
         "data": data_to_json(parts.data),
         "pipeline": (
-            pipeline_to_json(CapturedPipelineVersion(captured.pipeline_name, parts.pipeline))
+            pipeline_to_json(
+                CapturedPipelineVersion(
+                    captured.pipeline_name, parts.pipeline, unseen=captured.unseen
+                )
+            )
             if parts.pipeline
             else None
         ),
@@ -73,9 +78,13 @@ def captured_from_json(model: str, body: Mapping[str, Any]) -> CapturedVersion:
         _check_claim(f"{name} digest", claim, digests.get(name))
     stored = tuple(NewCopy.from_json(copy) for copy in body.get("stored") or ())
     made = body.get("made")
-    origin = WeightsOrigin.from_json(made) if made is not None else None
-    name = described.name if described else model
-    return CapturedVersion(components, name, stored=stored, origin=origin)
+    return CapturedVersion(
+        components,
+        described.name if described else model,
+        stored=stored,
+        origin=WeightsOrigin.from_json(made) if made is not None else None,
+        unseen=described.unseen if described else (),
+    )
 
 
 def data_to_json(data: DataVersion | None) -> list[Json] | None:
@@ -110,7 +119,12 @@ def pipeline_to_json(pipeline: CapturedPipelineVersion | NamedPipeline) -> Json:
     if isinstance(pipeline, NamedPipeline):
         return {"name": pipeline.name, "digest": pipeline.digest}
     version = pipeline.version
-    body: Json = {"name": pipeline.name, "commit": pipeline.commit, "dirty": pipeline.dirty}
+    body: Json = {
+        "name": pipeline.name,
+        "commit": pipeline.commit,
+        "dirty": pipeline.dirty,
+        "unseen": [dict(thing) for thing in pipeline.unseen],
+    }
     if version.manifest is None:
         return body | {"stated": version.stated}
     return body | {
@@ -161,8 +175,22 @@ def described_pipeline(body: Mapping[str, Any], name: str | None) -> CapturedPip
     _check_claim("digest of the pipeline", body.get("digest"), version.xxh3)
     _check_claim("BLAKE3 of the pipeline", body.get("blake3"), version.blake3)
     return CapturedPipelineVersion(
-        name, version, body.get("commit"), bool(body.get("dirty", False))
+        name,
+        version,
+        body.get("commit"),
+        bool(body.get("dirty", False)),
+        unseen=tuple(body.get("unseen") or ()),
     )
+
+
+def watched_to_json(runs: Sequence[WatchedRun]) -> list[Json]:
+    """Watched runs."""
+    return [run.to_json() for run in runs]
+
+
+def watched_from_json(runs: Iterable[Mapping[str, Any]]) -> tuple[WatchedRun, ...]:
+    """Read back what :func:`watched_to_json` wrote."""
+    return tuple(WatchedRun.from_json(run) for run in runs)
 
 
 def _check_claim(what: str, claim: str | None, digest: str | None) -> None:

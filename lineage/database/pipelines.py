@@ -10,10 +10,13 @@ from sqlmodel import col, select
 from lineage.acts import act
 from lineage.database import tables
 from lineage.errors import Conflict, NotFound
+from lineage.guard.facts import UnseenCode
 from lineage.identity.digest import Digest, canonical_bytes, check_beginning
 from lineage.identity.pipeline import Manifest, PipelineVersion
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from sqlmodel import Session
 
 
@@ -24,6 +27,13 @@ def pipeline_version(row: tables.PipelineVersion) -> PipelineVersion:
     return PipelineVersion(Manifest.from_json(json.loads(row.manifest)))
 
 
+def unseen_in(row: tables.PipelineVersion | None) -> tuple[UnseenCode, ...]:
+    """What runs in a pipeline version and could not be followed, as its capture said."""
+    if row is None or row.unseen is None:
+        return ()
+    return tuple(UnseenCode.from_json(thing) for thing in json.loads(row.unseen))
+
+
 def add_pipeline(
     session: Session,
     name: str,
@@ -32,6 +42,7 @@ def add_pipeline(
     dirty: bool,
     at: str,
     actor: str,
+    unseen: Sequence[Mapping[str, str]] = (),
 ) -> tables.PipelineVersion:
     """Record a pipeline version unless it is there."""
     row = session.get(tables.PipelineVersion, (name, version.blake3))
@@ -46,6 +57,7 @@ def add_pipeline(
             code_dirty=dirty,
             recorded_at=at,
             recorded_by=actor,
+            unseen=json.dumps([dict(thing) for thing in unseen]) if manifest else None,
         )
         session.add(row)
         session.flush()

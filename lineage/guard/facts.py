@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lineage.identity.components import EnvironmentKind, Kind
     from lineage.identity.origin import WeightsOrigin
     from lineage.identity.pipeline import PipelineVersion
+    from lineage.identity.watched import WatchedRun
 
 
 class Transition(StrEnum):
@@ -57,6 +58,38 @@ class Verdict:
     rests_on: int | None = None
     overturned: bool = False
     commit: str | None = None
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """A watched run of the version, or of a validation of it.
+
+    ``pipeline`` is the BLAKE3 of the pipeline version that was there when it ran.
+    """
+
+    pipeline: str | None
+    at: str
+    by: str
+    run: WatchedRun
+
+
+@dataclass(frozen=True)
+class UnseenCode:
+    """Something that a stage runs and that could not be followed: where it stands, and what."""
+
+    stage: str
+    where: str
+    what: str
+    text: str
+
+    def to_json(self) -> dict[str, str]:
+        """One of ``unseen`` in the JSON of a pipeline version."""
+        return {"stage": self.stage, "where": self.where, "what": self.what, "text": self.text}
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, str]) -> UnseenCode:
+        """Read back what :meth:`to_json` wrote."""
+        return cls(body["stage"], body["where"], body["what"], body["text"])
 
 
 @dataclass(frozen=True)
@@ -165,7 +198,9 @@ class Facts:
     newest verdict for each pipeline version, the newest of them last. ``serving_metrics`` are
     those of what serves now, None where nothing does. ``waivers`` are those in force or asked for.
     ``weights`` is what the newest look where they were registered found, ``copies`` what the
-    stores hold of them, ``origin`` what made them, None where nobody looked.
+    stores hold of them, ``origin`` what made them, None where nobody looked. ``watched`` are the
+    watched runs of the version, the newest first, and ``unseen`` what of the deployed pipeline
+    could not be followed.
     """
 
     model: str
@@ -193,6 +228,8 @@ class Facts:
     standby: Standby | None = None
     waivers: tuple[Waiver, ...] = ()
     origin: WeightsOrigin | None = None
+    watched: tuple[RecordedRun, ...] = ()
+    unseen: tuple[UnseenCode, ...] = ()
 
     @property
     def ref(self) -> str:

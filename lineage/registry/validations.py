@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from lineage import timestamps
 from lineage.acts import act
 from lineage.database import events, slots, tables, validations, versions
+from lineage.database import watched_runs as watched_rows
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard.facts import Basis
 from lineage.identity.digest import canonical_bytes
 from lineage.identity.references import Reference
-from lineage.registry import views
+from lineage.registry import views, watched_runs
 from lineage.registry.versions import pipeline_row
 
 if TYPE_CHECKING:
@@ -25,13 +26,15 @@ if TYPE_CHECKING:
     from lineage.contract.results import NamedPipeline
     from lineage.guard.requirements import Outcome
     from lineage.identity.components import DataVersion
+    from lineage.identity.watched import WatchedRun
 
 
 @dataclass(frozen=True)
 class NewValidation:
     """What a validation came to, and what it rests on.
 
-    ``run`` is JSON of the command that was run for it, ``data`` the data that it was made on.
+    ``run`` is JSON of the command that was run for it, ``data`` the data that it was made on,
+    ``watched`` what was observed of runs that it rests on.
     """
 
     passed: bool
@@ -39,6 +42,7 @@ class NewValidation:
     outcomes: tuple[Outcome, ...] = ()
     run: dict[str, Any] | None = None
     data: DataVersion | None = None
+    watched: tuple[WatchedRun, ...] = ()
 
 
 def validate(
@@ -70,7 +74,7 @@ def validate(
         validated_at=at,
         validated_by=actor,
     )
-    return _record(session, version, row, target)
+    return _record(session, version, row, target, new.watched)
 
 
 def carry_over(
@@ -141,8 +145,9 @@ def _record(
     version: tables.ModelVersion,
     row: tables.Validation,
     pipeline: tables.PipelineVersion,
+    watched: tuple[WatchedRun, ...] = (),
 ) -> dict[str, Any]:
-    """Add a validation and its event; JSON of it."""
+    """Add a validation, its event and what was observed for it; JSON of it."""
     session.add(row)
     session.flush()
     ref = f"{version.model}@{version.number}"
@@ -172,5 +177,11 @@ def _record(
         payload=payload,
         also=[version.model, pipeline.pipeline, *contradicted],
     )
+    watched_runs.record(session, version, watched, row.validated_at, row.validated_by, row)
     answer = views.validation(session, row, pipeline.xxh3)
-    return {"model": version.model, "version": version.number, "ref": ref} | answer
+    shown = watched_rows.shown(session, version.id or 0) if watched else {}
+    return (
+        {"model": version.model, "version": version.number, "ref": ref}
+        | answer
+        | {"watched": shown.get(row.id, [])}
+    )

@@ -10,14 +10,17 @@ from lineage.database import events, pipelines, tables, versions
 from lineage.errors import UsageError
 from lineage.identity.components import Kind
 from lineage.identity.references import Reference, check_name
-from lineage.registry import views
+from lineage.registry import views, watched_runs
 from lineage.registry.weights import add_copies
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlmodel import Session
 
     from lineage.contract.captured import CapturedPipelineVersion, CapturedVersion
     from lineage.identity.components import Components
+    from lineage.identity.watched import WatchedRun
 
 
 def add_model(session: Session, name: str, at: str, actor: str) -> bool:
@@ -42,6 +45,7 @@ def register(
     kind: Kind,
     parent: str | None,
     run: dict[str, Any] | None,
+    watched: Sequence[WatchedRun],
     actor: str,
 ) -> Registered:
     """Record a model version; the one that already holds this tuple, if there is one.
@@ -59,6 +63,7 @@ def register(
     at = timestamps.now()
     if same is not None:
         add_copies(session, same, captured.stored, at, actor)
+        watched_runs.record(session, same, watched, at, actor)
         return views.registered(session, same, created=False)
     if session.get(tables.Model, model) is None:
         session.add(tables.Model(name=model, created_at=at, created_by=actor))
@@ -73,6 +78,7 @@ def register(
             code.dirty if code else False,
             at,
             actor,
+            captured.unseen,
         )
     row = versions.add_version(
         session,
@@ -99,6 +105,7 @@ def register(
         also=[model],
     )
     add_copies(session, row, captured.stored, at, actor)
+    watched_runs.record(session, row, watched, at, actor)
     return registered
 
 
@@ -118,7 +125,14 @@ def pipeline_row(
         return pipelines.find_pipeline(session, pipeline.name or default_name, pipeline.digest)
     check_name("pipeline", pipeline.name)
     return pipelines.add_pipeline(
-        session, pipeline.name, pipeline.version, pipeline.commit, pipeline.dirty, at, actor
+        session,
+        pipeline.name,
+        pipeline.version,
+        pipeline.commit,
+        pipeline.dirty,
+        at,
+        actor,
+        pipeline.unseen,
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, func, select
 
 from lineage.contract.results import FoundPipeline, Registered
-from lineage.database import events, policies, slots, tables, versions
+from lineage.database import events, policies, slots, tables, versions, watched_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +66,7 @@ def described(session: Session, row: tables.ModelVersion) -> dict[str, Any]:
         "stored": _stored(session, row),
         "run": json.loads(row.run) if row.run else None,
         "parent": f"{parent.model}@{parent.number}" if parent else None,
+        "watched": watched_runs.shown(session, row.id or 0).get(None, []),
         "validations": validations(session, row),
     }
 
@@ -122,11 +123,14 @@ def validations(session: Session, version: tables.ModelVersion) -> list[dict[str
         )
         .order_by(col(tables.Validation.id).desc())
     )
-    return [validation(session, row, xxh3) for row, xxh3 in rows]
+    watched = watched_runs.shown(session, version.id or 0)
+    return [
+        validation(session, row, xxh3) | {"watched": watched.get(row.id, [])} for row, xxh3 in rows
+    ]
 
 
 def validation(session: Session, row: tables.Validation, pipeline: str) -> dict[str, Any]:
-    """JSON of one validation."""
+    """JSON of one validation, but for what was watched."""
     return {
         "id": row.id,
         "pipeline": {"name": row.pipeline, "digest": pipeline},

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lineage.guard.requirements import Outcome
     from lineage.identity.components import DataVersion
     from lineage.identity.references import Reference
+    from lineage.identity.watched import WatchedRun
     from lineage.weights.copies import CopyCheck, NewCopy, StoreAddress
 
 
@@ -39,6 +40,7 @@ class RemoteVersions(Verbs):
         kind: Kind = Kind.PRODUCTION,
         parent: str | None = None,
         run: dict[str, Any] | None = None,
+        watched: Sequence[WatchedRun] = (),
         actor: str,
     ) -> Registered:
         """Record a model version; the one that already holds this tuple, if there is one."""
@@ -46,6 +48,7 @@ class RemoteVersions(Verbs):
             "kind": kind.value,
             "parent": parent,
             "run": run,
+            "watched": codec.watched_to_json(watched),
         }
         return Registered.from_json(
             self._http.write("POST", addresses.versions(model), body, actor)
@@ -61,6 +64,7 @@ class RemoteVersions(Verbs):
         outcomes: Sequence[Outcome] = (),
         run: dict[str, Any] | None = None,
         data: DataVersion | None = None,
+        watched: Sequence[WatchedRun] = (),
         actor: str,
     ) -> dict[str, Any]:
         """Record a verdict on a version with a pipeline version; JSON of it."""
@@ -71,6 +75,7 @@ class RemoteVersions(Verbs):
             "requirements": [outcome.requirement for outcome in outcomes],
             "run": run,
             "data": codec.data_to_json(data),
+            "watched": codec.watched_to_json(watched),
         }
         return self._validated(reference, body, actor)
 

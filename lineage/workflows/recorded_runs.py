@@ -1,4 +1,4 @@
-"""Validations and trainings that can be believed: the command is run here, between two captures."""
+"""Validations and trainings that can be believed: watched commands, run between two captures."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lineage.capture import metrics
-from lineage.capture.command import Stamp, run, stamps
+from lineage.capture.command import Stamp, stamps
 from lineage.capture.version import VersionCapture
+from lineage.capture.watch import watch
 from lineage.contract.captured import CapturedVersion, CaptureRequest
 from lineage.errors import CaptureError
 from lineage.guard import requirements
 from lineage.identity.components import Kind
 from lineage.identity.digest import Digest
 from lineage.identity.references import Reference
+from lineage.workflows.watched_runs import watched_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.identity.components import DataVersion
+    from lineage.identity.watched import WatchedRun
     from lineage.workflows.validate import Validating
 
 
@@ -63,7 +66,7 @@ def run_and_validate(
     path = project.metrics_path(model, wanted.metrics)
     path = path.absolute() if path is not None else None
     stamp = Stamp.of(path) if path is not None else None
-    ran = run(command, quiet_stdout=quiet_stdout)
+    ran, observed = watch(command, project.top, quiet_stdout=quiet_stdout)
     before.require_same(_State.of(project, version, wanted))
     succeeded = ran.exit_status == 0
     values = None
@@ -86,6 +89,16 @@ def run_and_validate(
         outcomes=outcomes,
         run=ran.to_json(),
         data=before.validation_data,
+        watched=[
+            watched_run(
+                project,
+                before.pipeline.name,
+                before.pipeline.version,
+                ran,
+                observed,
+                data=[*before.data, *_digests(before.validation_data)],
+            )
+        ],
         actor=actor,
     )
 
@@ -97,14 +110,14 @@ def run_and_capture(
     command: Sequence[str],
     *,
     quiet_stdout: bool,
-) -> tuple[VersionCapture, CapturedVersion, dict[str, Any]]:
+) -> tuple[VersionCapture, CapturedVersion, WatchedRun]:
     """Run a training and capture what it made; what it was made from must not have changed.
 
     The code is what was there when the training began: what it writes into the tree itself (a
     ``dvc.lock``, metrics) makes no dirty version.
 
     Returns:
-        What captured them, the captured components, and JSON of the run.
+        What captured them, the captured components, and what was observed of the run.
 
     Raises:
         CaptureError: the tree is dirty, the command failed, or something changed while it ran.
@@ -113,7 +126,7 @@ def run_and_capture(
     before = capture.before_training()
     weights, _ = capture.weights_source
     old_stamps = stamps(weights)
-    ran = run(command, quiet_stdout=quiet_stdout)
+    ran, observed = watch(command, project.top, quiet_stdout=quiet_stdout)
     if ran.exit_status != 0:
         raise CaptureError(
             f"The training ended with exit status {ran.exit_status}, so nothing is registered.",
@@ -130,7 +143,10 @@ def run_and_capture(
     moved = _differing(_digests(old.data), _digests(new.data))
     if moved:
         raise _changed(f"the data changed ({', '.join(moved[:3])})")
-    return after, captured, ran.to_json()
+    watched = watched_run(
+        project, captured.pipeline_name, new.pipeline, ran, observed, data=_digests(new.data)
+    )
+    return after, captured, watched
 
 
 @dataclass(frozen=True)

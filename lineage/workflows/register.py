@@ -11,6 +11,7 @@ from lineage.errors import UsageError
 from lineage.identity.components import Kind
 from lineage.identity.references import check_name
 from lineage.workflows.recorded_runs import run_and_capture
+from lineage.workflows.watched_runs import kept
 from lineage.workflows.weights import put_into_store
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from lineage.contract.captured import CapturedVersion, CaptureRequest
     from lineage.contract.results import Registered
     from lineage.hashing.files import Progress
+    from lineage.identity.watched import WatchedRun
 
 
 class ProgressFactory(Protocol):
@@ -49,7 +51,7 @@ def register(
     quiet_stdout: bool = False,
     show_progress: ProgressFactory = no_progress,
     actor: str,
-) -> tuple[Registered, CapturedVersion]:
+) -> tuple[Registered, CapturedVersion, tuple[WatchedRun, ...]]:
     """Capture a version, store its weights, and record it when they are there.
 
     Args:
@@ -65,7 +67,8 @@ def register(
         actor: who registers.
 
     Returns:
-        The version, and what was captured of it.
+        The version, what was captured of it, and what was observed of the runs that made it: of
+        the command, else of the ``lineage run`` before, where it still holds.
 
     Raises:
         CaptureError: something is missing, does not match or changed, or the tree is dirty.
@@ -83,19 +86,23 @@ def register(
     to_store = store or wanted.kind is Kind.PRODUCTION
     wanted = replace(wanted, with_blake3=to_store)
     run: dict[str, Any] | None = None
+    watched: tuple[WatchedRun, ...] = ()
     if command:
-        capture, captured, run = run_and_capture(
+        capture, captured, trained = run_and_capture(
             project, model, wanted, command, quiet_stdout=quiet_stdout
         )
+        run, watched = dict(trained.run), (trained,)
     else:
         capture = VersionCapture(project, model, wanted)
         with show_progress("Hashing", capture.size) as progress:
             captured = capture.capture(progress=progress)
+        if wanted.revision is None:
+            watched = kept(project, captured.components.pipeline)
     weights = captured.components.weights
     if to_store and weights is not None:
         with show_progress("Storing", weights.size) as progress:
             captured = put_into_store(project, registry, capture, captured, progress)
     registered = registry.register(
-        model, captured, kind=wanted.kind, parent=parent, run=run, actor=actor
+        model, captured, kind=wanted.kind, parent=parent, run=run, watched=watched, actor=actor
     )
-    return registered, captured
+    return registered, captured, watched

@@ -9,6 +9,7 @@ from lineage.capture import metrics
 from lineage.contract.results import NamedPipeline
 from lineage.guard import requirements
 from lineage.identity.references import Reference
+from lineage.workflows.watched_runs import kept
 
 if TYPE_CHECKING:
     from lineage.capture.project import Project
@@ -58,13 +59,15 @@ def validate(
         else project.read_metrics(model, wanted.metrics)
     )
     outcomes = requirements.evaluate_all(project.config.model(model).requirements, values or {})
+    pipeline = pipeline_to_validate(project, model, wanted.pipeline)
     return registry.validate(
         reference,
-        pipeline_to_validate(project, model, wanted.pipeline),
+        pipeline,
         passed=requirements.verdict(outcomes, wanted.stated),
         metrics=values,
         outcomes=outcomes,
         data=project.validation_data(model, wanted.data),
+        watched=() if isinstance(pipeline, NamedPipeline) else kept(project, pipeline.version),
         actor=actor,
     )
 

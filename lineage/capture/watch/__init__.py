@@ -17,30 +17,16 @@ What is seen, and what is not:
 
 from __future__ import annotations
 
-from lineage.capture.watch.observed import (
-    Distribution,
-    File,
-    Folder,
-    Interpreter,
-    Module,
-    Observed,
-    ProgramKind,
-    Unobserved,
-)
+from lineage.capture.watch.observed import File, Folder, Observed, ProgramKind, Unobserved
 from lineage.capture.watch.session import watch
-from lineage.capture.watch.undeclared import KnownPaths, Role, Undeclared, undeclared
+from lineage.capture.watch.undeclared import KnownPaths, undeclared
 
 __all__ = [
-    "Distribution",
     "File",
     "Folder",
-    "Interpreter",
     "KnownPaths",
-    "Module",
     "Observed",
     "ProgramKind",
-    "Role",
-    "Undeclared",
     "Unobserved",
     "undeclared",
     "watch",

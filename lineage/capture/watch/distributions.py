@@ -16,7 +16,7 @@ from importlib.metadata import PathDistribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from lineage.capture.watch.observed import Distribution
+from lineage.identity.watched import Distribution
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lineage.identity.watched import Distribution, Interpreter, Module
 
 
 class ProgramKind(StrEnum):
@@ -62,51 +65,6 @@ class Folder:
             "files": self.files,
             "input": self.is_input,
             "written": self.is_written,
-        }
-
-
-@dataclass(frozen=True)
-class Module:
-    """A module of the repository that was imported, and its file."""
-
-    name: str
-    path: str
-
-    def to_json(self) -> dict[str, Any]:
-        """The module as the registry keeps it."""
-        return {"name": self.name, "path": self.path}
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """An installed distribution that something was imported of."""
-
-    name: str
-    version: str
-    by: tuple[str, ...] = ()
-    """The scripts whose processes imported it."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The distribution as the registry keeps it."""
-        return {"name": self.name, "version": self.version, "by": list(self.by)}
-
-
-@dataclass(frozen=True)
-class Interpreter:
-    """A Python that took part, and how many processes of it (forks not counted)."""
-
-    implementation: str
-    version: str
-    platform: str
-    processes: int
-
-    def to_json(self) -> dict[str, Any]:
-        """The interpreter as the registry keeps it."""
-        return {
-            "implementation": self.implementation,
-            "version": self.version,
-            "platform": self.platform,
-            "processes": self.processes,
         }
 
 

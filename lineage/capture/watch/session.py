@@ -19,9 +19,10 @@ from lineage.capture import command as execution
 from lineage.capture.watch import processes
 from lineage.capture.watch.distributions import distributions
 from lineage.capture.watch.files import UsedFiles, folded
-from lineage.capture.watch.observed import Interpreter, Module, Observed
+from lineage.capture.watch.observed import Observed
 from lineage.capture.watch.records import Program, read_all
 from lineage.capture.watch.sampling import Sample, Sampler
+from lineage.identity.watched import MOST_DISTRIBUTIONS, MOST_MODULES, Interpreter, Module
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from lineage.capture.command import Run
 
 HOOK: Final = Path(__file__).parent / "hook"
-_MOST_MODULES: Final = 5_000
 _MOST_NAMES: Final = 1_000
 _TICKS: Final = 20
 
@@ -163,8 +163,8 @@ class Session:
             exit_status=run.exit_status,
             files=files,
             folders=folders,
-            modules=modules[:_MOST_MODULES],
-            distributions=known[:_MOST_NAMES],
+            modules=modules[:MOST_MODULES],
+            distributions=known[:MOST_DISTRIBUTIONS],
             unknown_modules=unknown[:_MOST_NAMES],
             interpreters=_interpreters(programs),
             processes=len({one for program in programs for one in program.pids}),
@@ -176,7 +176,7 @@ class Session:
             or is_folded
             or bool(folders)
             or sample.is_cut
-            or len(modules) > _MOST_MODULES
+            or len(modules) > MOST_MODULES
             or any(program.is_full for program in programs),
             failures=_failures(programs, sample),
         )

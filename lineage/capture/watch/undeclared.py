@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from lineage.capture.watch.files import CODE, PARAMETERS
+from lineage.identity.watched import Role, Undeclared
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -21,34 +21,6 @@ _TOOLS: Final = frozenset(
     )
 )
 _TOOL_ENDINGS: Final = (".dvc", ".egg-info", ".dist-info", ".egg-link")
-
-
-class Role(StrEnum):
-    """What an undeclared file is to the run."""
-
-    CODE = "code"
-    PARAMETERS = "parameters"
-    DATA = "data"
-
-
-@dataclass(frozen=True)
-class Undeclared:
-    """A file (or a folder, which ends with ``/``) that was read and is in no component."""
-
-    path: str
-    role: Role
-    is_tracked: bool
-    by: tuple[str, ...] = ()
-    """The scripts whose processes read it."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The file as the registry keeps it."""
-        return {
-            "path": self.path,
-            "role": self.role.value,
-            "tracked": self.is_tracked,
-            "by": list(self.by),
-        }
 
 
 @dataclass(frozen=True)

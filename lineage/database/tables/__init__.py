@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lineage.database.tables.observations import Observation
     from lineage.database.tables.policies import Approval, EnvironmentPolicy
     from lineage.database.tables.versions import Model, ModelVersion, PipelineVersion, Validation
+    from lineage.database.tables.watched import WatchedRun
 
 _MODULES = {
     "access": ("KeptAnswer", "Token"),
@@ -35,6 +36,7 @@ _MODULES = {
     "observations": ("Observation",),
     "policies": ("Approval", "EnvironmentPolicy"),
     "versions": ("Model", "ModelVersion", "PipelineVersion", "Validation"),
+    "watched": ("WatchedRun",),
 }
 
 __all__ = [
@@ -58,6 +60,7 @@ __all__ = [
     "Token",
     "Validation",
     "Waiver",
+    "WatchedRun",
     "WeightsCheck",
     "WeightsCopy",
 ]

@@ -32,7 +32,10 @@ class Model(SQLModel, table=True):
 
 
 class PipelineVersion(SQLModel, table=True):
-    """One version of a pipeline; ``manifest`` is null where only a digest was stated."""
+    """One version of a pipeline; ``manifest`` is null where only a digest was stated.
+
+    ``unseen`` is JSON of what runs in it and could not be followed; null where nobody looked.
+    """
 
     __tablename__ = "pipeline_version"
 
@@ -44,6 +47,7 @@ class PipelineVersion(SQLModel, table=True):
     code_dirty: bool = Field(default=False, sa_type=Boolean)
     recorded_at: str
     recorded_by: str
+    unseen: str | None = Field(default=None, sa_type=Text)
 
 
 class ModelVersion(SQLModel, table=True):

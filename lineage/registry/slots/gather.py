@@ -14,6 +14,7 @@ from lineage.database import (
     tables,
     validations,
     versions,
+    watched_runs,
 )
 from lineage.guard.facts import Facts, Transition, Waiver
 from lineage.identity.components import EnvironmentKind, Kind
@@ -93,6 +94,8 @@ def guard_facts(
         if policy.approvals
         else (),
         waivers=(*asked, *in_force),
+        watched=watched_runs.of_version(session, version.id),
+        unseen=() if unrecorded else pipelines.unseen_in(pipeline),
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lineage.guard.facts import Verdict
     from lineage.guard.requirements import Outcome
     from lineage.identity.components import DataVersion
+    from lineage.identity.watched import WatchedRun
 
 
 class ValidationVerbs(Verbs):
@@ -64,6 +65,7 @@ class ValidationVerbs(Verbs):
         outcomes: Sequence[Outcome] = (),
         run: dict[str, Any] | None = None,
         data: DataVersion | None = None,
+        watched: Sequence[WatchedRun] = (),
         actor: str,
     ) -> dict[str, Any]:
         """Record a validation of a version with a pipeline version; JSON of it.
@@ -76,6 +78,7 @@ class ValidationVerbs(Verbs):
             outcomes: what the requirements came to.
             run: JSON of the command that was run for it.
             data: the data that it was made on.
+            watched: what was observed of runs that it rests on.
             actor: who validates.
 
         Raises:
@@ -84,7 +87,9 @@ class ValidationVerbs(Verbs):
         """
         from lineage.registry import validations
 
-        validation = validations.NewValidation(passed, metrics, tuple(outcomes), run, data)
+        validation = validations.NewValidation(
+            passed, metrics, tuple(outcomes), run, data, tuple(watched)
+        )
         with self._write() as session:
             return validations.validate(session, reference, pipeline, validation, actor)
 

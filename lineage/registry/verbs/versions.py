@@ -18,11 +18,12 @@ from lineage.registry import views
 from lineage.registry.verbs.base import Verbs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from lineage.contract.captured import CapturedVersion
     from lineage.contract.requests import Direction
     from lineage.contract.results import FoundPipeline, NamedPipeline, Registered
+    from lineage.identity.watched import WatchedRun
 
 
 class VersionVerbs(Verbs):
@@ -85,6 +86,7 @@ class VersionVerbs(Verbs):
         kind: Kind = Kind.PRODUCTION,
         parent: str | None = None,
         run: dict[str, Any] | None = None,
+        watched: Sequence[WatchedRun] = (),
         actor: str,
     ) -> Registered:
         """Record a model version; the one that already holds this tuple, if there is one.
@@ -95,6 +97,7 @@ class VersionVerbs(Verbs):
             kind: how much of it is tracked.
             parent: the version that it was made from.
             run: JSON of the training that was run for it.
+            watched: what was observed of runs that made it.
             actor: who registers.
 
         Raises:
@@ -104,7 +107,7 @@ class VersionVerbs(Verbs):
         from lineage.registry.versions import register
 
         with self._write() as session:
-            return register(session, model, captured, kind, parent, run, actor)
+            return register(session, model, captured, kind, parent, run, watched, actor)
 
     def pipeline_of(self, reference: str | Reference) -> FoundPipeline:
         """The pipeline version that a model version was registered with.

@@ -16,6 +16,7 @@ from lineage.database.schema import HEAD, upgrade
 from lineage.errors import Conflict, RegistryUnreachable
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.digest import canonical_bytes
+from lineage.identity.watched import WatchedRun
 from tests.conftest import BOTH, captured_pipeline, pipeline
 
 NOW = "2026-11-20T08:00:00.000000Z"
@@ -85,9 +86,14 @@ def test_what_was_registered_before_is_there_after(database):
             _write(database, "UPDATE validation SET passed = false")
         with pytest.raises(Conflict):
             _write(database, "UPDATE pipeline_deployment SET digest = 'blake3:0'")
-        registry.validate("churn@1", captured_pipeline("new"), passed=True, actor="t")
+        assert registry.show("churn@1")["watched"] == verdict["watched"] == []
+        watched = [WatchedRun({"command": ["true"]})]
+        registry.validate(
+            "churn@1", captured_pipeline("new"), passed=True, watched=watched, actor="t"
+        )
         registry.release("production", captured_pipeline("new"), ["churn@1"], actor="t")
         assert registry.serving("churn", "production").revision == 2
+        assert len(registry.show("churn@1")["validations"][0]["watched"]) == 1
 
 
 def _write(url: str, statement: str) -> None:
@@ -123,6 +129,8 @@ WRONG = {
     "an approval of one's own": f"INSERT INTO approval (version_id, environment, approved_at, approved_by) VALUES (1, 'production', '{NOW}', ' TESTER')",
     "a waiver of nothing": "UPDATE slot SET serving_waiver_id = 9, serving_waiver_code = 'validated'",
     "a policy changed": "UPDATE environment_policy SET document = '{}'",
+    "a watched run changed": "UPDATE watched_run SET document = '{}'",
+    "a watched run taken away": "DELETE FROM watched_run",
 }  # fmt: skip
 
 
@@ -138,7 +146,10 @@ def test_postgresql_refuses_every_wrong_write_too(url):
         add_validated(registry, "1")
         add_validated(registry, "2")
         registry.validate("churn@1", captured_pipeline("new"), passed=True, actor="t")
-        registry.validate("churn@2", captured_pipeline("old"), passed=True, actor="t")
+        watched = [WatchedRun({"command": ["true"]})]
+        registry.validate(
+            "churn@2", captured_pipeline("old"), passed=True, watched=watched, actor="t"
+        )
         registry.release("production", captured_pipeline("old"), ["churn@1"], actor="t")
         before = registry.environments(), registry.history(limit=1000)
         for name, statement in WRONG.items():

@@ -18,11 +18,13 @@ from lineage.database import schema, tables
 from lineage.database.engine import open_engine, transaction
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind, Kind
+from lineage.identity.watched import WatchedRun
 from tests.conftest import add_validated, add_version, captured, captured_pipeline, make_registry
 
 HISTORY = (
     "model", "data_version", "data_item", "pipeline_version", "model_version", "validation", "event",
     "event_subject", "environment_policy", "approval", "waiver", "weights_check",
+    "watched_run",
 )  # fmt: skip
 
 
@@ -44,7 +46,8 @@ def _fill(registry):
     add_validated(registry, "4", "new")
     add_version(registry, "5")
     registry.register("churn", captured("6"), kind=Kind.EXPERIMENT, actor="t")
-    registry.validate("churn@6", captured_pipeline("old"), passed=True, actor="t")
+    watched = [WatchedRun({"command": ["true"]})]
+    registry.validate("churn@6", captured_pipeline("old"), passed=True, watched=watched, actor="t")
     _say_more(registry)
 
 

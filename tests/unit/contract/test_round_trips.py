@@ -40,6 +40,14 @@ from lineage.identity.components import (
 from lineage.identity.digest import Digest
 from lineage.identity.origin import OriginState, WeightsOrigin
 from lineage.identity.pipeline import Manifest, PipelineVersion, Scope, Stage
+from lineage.identity.watched import (
+    Distribution,
+    Interpreter,
+    Module,
+    Role,
+    Undeclared,
+    WatchedRun,
+)
 from lineage.weights.copies import NewCopy, StoreAddress
 
 NAMES = st.sampled_from(["churn", "features", "7.a_b-c"])
@@ -60,6 +68,9 @@ PLAIN = {
     "Mapping[str, Any]": JSON,
     "Mapping[str, str]": st.dictionaries(TEXT, TEXT, max_size=3),
     "Mapping[str, float]": st.dictionaries(TEXT, st.floats(-1e9, 1e9), max_size=3),
+    "tuple[Mapping[str, str], ...]": st.lists(
+        st.dictionaries(TEXT, TEXT, max_size=3), max_size=2
+    ).map(tuple),
     "Digest": DIGESTS,
     "Digest | None": st.none() | DIGESTS,
 }
@@ -100,6 +111,13 @@ PIPELINES = st.builds(PipelineVersion, MANIFESTS) | DIGESTS.map(
     lambda digest: PipelineVersion(None, digest)
 )
 WAIVERS = values(Waiver)
+WATCHED = values(
+    WatchedRun,
+    undeclared=some(values(Undeclared, role=st.sampled_from(Role))),
+    modules=some(values(Module)),
+    distributions=some(values(Distribution)),
+    interpreters=some(values(Interpreter)),
+)
 COPIES = some(values(HeldCopy))
 READINESS = values(Readiness, copies=COPIES)
 OUTCOMES = some(values(Outcome, holds=st.none() | st.booleans()))
@@ -165,6 +183,7 @@ ROUND_TRIPS = {
     "decision": (DECISIONS, decisions.decision_to_json, decisions.decision_from_json),
     "validation": (VALIDATIONS, decisions.validation_to_json, decisions.validation_from_json),
     "waiver": (WAIVERS, Waiver.to_json, decisions.waiver_from_json),
+    "watched run": (WATCHED, WatchedRun.to_json, WatchedRun.from_json),
 }  # fmt: skip
 
 
@@ -207,10 +226,18 @@ COMPONENTS = st.builds(
 
 
 @quick
-@given(COMPONENTS, some(values(NewCopy, store=STORES, object=OBJECTS, listing=st.none())))
-def test_what_was_captured_is_read_back_the_same(components, copies):
+@given(
+    COMPONENTS,
+    some(values(NewCopy, store=STORES, object=OBJECTS, listing=st.none())),
+    PLAIN["tuple[Mapping[str, str], ...]"],
+)
+def test_what_was_captured_is_read_back_the_same(components, copies, unseen):
     captured = CapturedVersion(
-        components, "features" if components.pipeline else "churn", (), copies
+        components,
+        "features" if components.pipeline else "churn",
+        (),
+        copies,
+        unseen if components.pipeline else (),
     )
     document = sent(codec.captured_to_json(captured))
     assert codec.captured_from_json("churn", document) == captured

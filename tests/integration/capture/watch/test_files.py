@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lineage.capture.watch import File, Module, watch
+from lineage.capture.watch import File, watch
+from lineage.identity.watched import Module
 from tests.integration.capture.watch.conftest import Watched, inputs, written
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lineage.capture.watch import Interpreter, ProgramKind, watch
+from lineage.capture.watch import ProgramKind, watch
+from lineage.identity.watched import Interpreter
 from tests.integration.capture.watch.conftest import Watched, inputs, others, written
 
 if TYPE_CHECKING:

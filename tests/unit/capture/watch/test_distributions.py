@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lineage.capture.watch.distributions import distributions
-from lineage.capture.watch.observed import Distribution
+from lineage.identity.watched import Distribution
 
 if TYPE_CHECKING:
     from pathlib import Path

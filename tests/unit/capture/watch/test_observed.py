@@ -6,16 +6,8 @@ import json
 
 import pytest
 
-from lineage.capture.watch import (
-    Distribution,
-    File,
-    Folder,
-    Interpreter,
-    Module,
-    Observed,
-    ProgramKind,
-    Unobserved,
-)
+from lineage.capture.watch import File, Folder, Observed, ProgramKind, Unobserved
+from lineage.identity.watched import Distribution, Interpreter, Module
 
 WHOLE = Observed(
     0,

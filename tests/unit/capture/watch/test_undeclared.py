@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lineage.capture.watch import File, Folder, KnownPaths, Module, Observed, Role, undeclared
+from lineage.capture.watch import File, Folder, KnownPaths, Observed, undeclared
 from lineage.capture.watch.undeclared import role_of
+from lineage.identity.watched import Module, Role
 
 
 def found(

@@ -1,0 +1,90 @@
+"""The rows of watched runs: recording what was observed, and reading it as the guard does."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlmodel import col, select
+
+from lineage.database import tables
+from lineage.guard.facts import RecordedRun
+from lineage.identity.digest import blake3_of, canonical_bytes
+from lineage.identity.watched import WatchedRun
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+MOST: Final = 50
+"""The newest runs of a version that the guard looks at and `show` shows."""
+
+
+def add(
+    session: Session,
+    row: tables.ModelVersion,
+    validation: tables.Validation | None,
+    run: WatchedRun,
+    at: str,
+    actor: str,
+) -> str | None:
+    """Record a run of a version, or of a validation of it; its BLAKE3, None where it is there."""
+    table = tables.WatchedRun
+    document = canonical_bytes(run.to_json())
+    digest = str(blake3_of(document))
+    validation_id = validation.id if validation is not None else None
+    same = select(table.id).where(
+        table.version_id == row.id,
+        col(table.validation_id).is_(None)
+        if validation_id is None
+        else table.validation_id == validation_id,
+        table.blake3 == digest,
+    )
+    if session.exec(same).first() is not None:
+        return None
+    ran_with = validation if validation is not None else row
+    session.add(
+        table(
+            version_id=row.id or 0,
+            validation_id=validation_id,
+            pipeline=ran_with.pipeline,
+            pipeline_blake3=ran_with.pipeline_blake3,
+            blake3=digest,
+            document=document.decode(),
+            recorded_at=at,
+            recorded_by=actor,
+        )
+    )
+    session.flush()
+    return digest
+
+
+def of_version(session: Session, version_id: int) -> tuple[RecordedRun, ...]:
+    """The newest runs of a version and of its validations, as the guard looks at them."""
+    return tuple(
+        RecordedRun(
+            row.pipeline_blake3,
+            row.recorded_at,
+            row.recorded_by,
+            WatchedRun.from_json(json.loads(row.document)),
+        )
+        for row in _newest(session, version_id)
+    )
+
+
+def shown(session: Session, version_id: int) -> dict[int | None, list[dict[str, Any]]]:
+    """JSON of the same by the validation that each is kept with, None for the version's own."""
+    found: dict[int | None, list[dict[str, Any]]] = {}
+    for row in _newest(session, version_id):
+        document = {
+            "digest": row.blake3,
+            "recorded_at": row.recorded_at,
+            "recorded_by": row.recorded_by,
+        } | json.loads(row.document)
+        found.setdefault(row.validation_id, []).append(document)
+    return found
+
+
+def _newest(session: Session, version_id: int) -> list[tables.WatchedRun]:
+    table = tables.WatchedRun
+    query = select(table).where(table.version_id == version_id)
+    return list(session.exec(query.order_by(col(table.id).desc()).limit(MOST)))
