@@ -190,6 +190,7 @@ class PolicyBody(Body):
     not_approvers: list[Line] = Field(default_factory=list)
     backup: bool = False
     accept_carried: bool = True
+    pipeline_complete: Literal["require", "warn"] = "require"
     waive: dict[str, list[Line]] = Field(default_factory=dict)
 
 

@@ -138,6 +138,8 @@ def _policy(policy: dict[str, Any]) -> list[str]:
         lines.append("backup     demanded")
     if not policy["accept_carried"]:
         lines.append("carried    validations are not accepted")
+    if policy.get("pipeline_complete") == "warn":
+        lines.append("complete   a pipeline that lacks what its runs read only warns")
     lines += [f"waive      {code}: {', '.join(who)}" for code, who in policy["waive"].items()]
     return lines
 

@@ -120,8 +120,14 @@ class VersionCapture:
                 self._refuse_incomplete(components)
                 origin = self._origin(cache, ran)
         name = self._config.pipeline_of(self.model)
-        notes = found.notes if found else ()
-        return CapturedVersion(components, name, loose, origin=origin, notes=notes)
+        return CapturedVersion(
+            components,
+            name,
+            loose,
+            origin=origin,
+            notes=found.notes if found else (),
+            unseen=found.unseen if found else (),
+        )
 
     def _origin(self, cache: StatCache | None, ran: bool) -> WeightsOrigin:
         project = self._project

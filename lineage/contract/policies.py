@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from lineage.contract.validation import first_problem, requirement
 from lineage.errors import UsageError
-from lineage.guard.policy import WAIVABLE, EnvironmentPolicy
+from lineage.guard.policy import WAIVABLE, Demand, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
 from lineage.identity.references import check_environment_name, check_name
 
@@ -70,6 +70,7 @@ class EnvironmentTable(PolicyTable):
     not_approvers: People = Field(default_factory=list)
     backup: bool = False
     accept_carried: bool = True
+    pipeline_complete: Annotated[Demand, Field(strict=False)] = Demand.REQUIRE
     waive: dict[Annotated[str, AfterValidator(_rule)], People] = Field(default_factory=dict)
 
     @property
@@ -83,6 +84,7 @@ class EnvironmentTable(PolicyTable):
             not_approvers=tuple(self.not_approvers),
             backup=self.backup,
             accept_carried=self.accept_carried,
+            pipeline_complete=self.pipeline_complete,
             waive={code: tuple(people) for code, people in self.waive.items() if people},
         )
 

@@ -82,6 +82,12 @@ class UnseenCode:
     what: str
     text: str
 
+    @property
+    def file(self) -> str:
+        """The file that it stands in: ``src/a.py`` of ``src/a.py:3`` and ``src/a.py cell 2``."""
+        name, colon, line = self.where.rpartition(":")
+        return (name if colon and line.isdecimal() else self.where).partition(" cell ")[0]
+
     def to_json(self) -> dict[str, str]:
         """One of ``unseen`` in the JSON of a pipeline version."""
         return {"stage": self.stage, "where": self.where, "what": self.what, "text": self.text}

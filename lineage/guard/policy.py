@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.guard.requirements import Requirement
@@ -29,12 +30,20 @@ PROOF: Final = frozenset(WAIVABLE[:3])
 """Those among them that the registry's schema holds by itself: they are a slot's proof."""
 
 
+class Demand(StrEnum):
+    """How much an environment makes of a rule."""
+
+    REQUIRE = "require"
+    WARN = "warn"
+
+
 @dataclass(frozen=True)
 class EnvironmentPolicy:
     """What an environment demands of a version before it may serve there.
 
     ``models`` holds requirements for single models. ``approvals`` is how many distinct people must
     approve, ``not_approvers`` who may not. ``waive`` maps a rule to the people who may waive it.
+    ``pipeline_complete`` says whether a pipeline that lacks what its runs read may serve.
     """
 
     require: tuple[str, ...] = ()
@@ -44,6 +53,7 @@ class EnvironmentPolicy:
     not_approvers: tuple[str, ...] = ()
     backup: bool = False
     accept_carried: bool = True
+    pipeline_complete: Demand = Demand.REQUIRE
     waive: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def requirements_of(self, model: str) -> tuple[Requirement, ...]:
@@ -72,12 +82,13 @@ class EnvironmentPolicy:
             "not_approvers": list(self.not_approvers),
             "backup": self.backup,
             "accept_carried": self.accept_carried,
+            "pipeline_complete": self.pipeline_complete.value,
             "waive": {code: list(people) for code, people in sorted(self.waive.items())},
         }
 
     @classmethod
     def from_json(cls, policy: Mapping[str, Any]) -> EnvironmentPolicy:
-        """Read back what :meth:`to_json` wrote."""
+        """Read back what :meth:`to_json` wrote; earlier versions knew no ``pipeline_complete``."""
         return cls(
             require=tuple(policy["require"]),
             models={name: tuple(texts) for name, texts in policy["models"].items()},
@@ -86,6 +97,7 @@ class EnvironmentPolicy:
             not_approvers=tuple(policy["not_approvers"]),
             backup=policy["backup"],
             accept_carried=policy["accept_carried"],
+            pipeline_complete=Demand(policy.get("pipeline_complete", Demand.REQUIRE)),
             waive={code: tuple(people) for code, people in policy["waive"].items()},
         )
 

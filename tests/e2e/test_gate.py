@@ -144,7 +144,8 @@ def test_the_action_annotates_the_lines_that_a_pull_request_changed(changed, tmp
     assert "More features (Tester)" in summary
     assert "```diff" in summary
     document = json.loads((changed.path / "lineage.sarif").read_text())
-    assert len(document["runs"][0]["results"]) == 2
+    results = [(one["ruleId"], one["level"]) for one in document["runs"][0]["results"]]
+    assert results == [("pipeline-match", "error")] * 2 + [("pipeline-complete", "warning")]
 
 
 def test_the_action_fails_closed_where_the_registry_is_gone(serving, tmp_path):

@@ -170,3 +170,32 @@ def test_secrets_and_environment_values_are_in_no_record(importing):
     database = (importing.path / ".lineage/registry.db").read_bytes()
     assert b"hunter" not in database
     assert b"=\xe2\x80\xa6" in database, "the secret's place is marked"
+
+
+# the accident
+
+
+def test_what_runs_read_is_demanded_in_production_and_the_remedy_mends_it(importing):
+    importing.ok("run")
+    _commit_the_lock(importing)
+    importing.ok("register", "churn")
+    importing.ok("validate", "churn@1")
+    refused = importing.lineage("pipeline", "deploy", "--env", "production", "--json")
+    assert refused.code == 0, "nothing serves yet"
+    refused = importing.lineage("promote", "churn@1", "--env", "production", "--json")
+    assert refused.code == 3
+    (check,) = [one for one in refused.json["checks"] if one["status"] == "fail"]
+    assert check["code"] == "pipeline-complete"
+    assert check["details"]["add"] == [
+        {"stage": "featurize", "key": "deps", "paths": ["src/common/scaling.py"]}
+    ]
+    importing.edit("dvc.yaml", "src/featurize.py]", "src/featurize.py, src/common/scaling.py]")
+    importing.ok("run")
+    importing.commit("The scaling is declared")
+    importing.ok("register", "churn")
+    importing.ok("validate", "churn@2")
+    importing.ok("pipeline", "deploy", "--env", "production")
+    importing.ok("promote", "churn@2", "--env", "production")
+    decision = importing.ok("guard", "churn@2", "--env", "production")
+    assert decision["checks"][-1]["status"] == "pass"
+    assert decision["checks"][-1]["code"] == "pipeline-complete"

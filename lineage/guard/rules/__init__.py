@@ -12,6 +12,7 @@ from lineage.guard.rules.environment import approvals, backup_ready, promotion_p
 from lineage.guard.rules.pipeline import pipeline_deployed, pipeline_match
 from lineage.guard.rules.validation import validated
 from lineage.guard.rules.version import code_clean, kind, tuple_complete, weights_intact
+from lineage.guard.rules.watched import pipeline_complete
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,7 @@ RULES: Final[tuple[Callable[[Facts], Check], ...]] = (
     promotion_path,
     approvals,
     backup_ready,
+    pipeline_complete,
 )
 
 CODES: Final = tuple(rule.__name__.replace("_", "-") for rule in RULES)

@@ -6,6 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from lineage.contract.requests import DeclaredEnvironment
+from lineage.guard.decision import GuardRefused
+from lineage.guard.policy import Demand, EnvironmentPolicy
 from lineage.identity.components import Kind
 from lineage.identity.watched import (
     Distribution,
@@ -86,3 +89,74 @@ def test_a_version_without_a_pipeline_keeps_runs_too(registry, kind):
         parts = replace(parts, components=replace(parts.components, pipeline=None))
     registry.register("churn", parts, kind=kind, watched=[RUN], actor="ann")
     assert _kept(registry.show("churn@1")["watched"]) == [RUN]
+
+
+UNSEEN = {"stage": "featurize", "where": "plugins.py:3", "what": "computed import", "text": "x"}
+READ = replace(OTHER, code=("plugins.py",))
+
+
+def _complete(registry, ref: str = "churn@1"):
+    return registry.guard(ref, "production").check("pipeline-complete")
+
+
+def _failed(refused: GuardRefused) -> list[str]:
+    return [check.code for decision in refused.decisions for check in decision.failures]
+
+
+@EVERYWHERE
+def test_production_refuses_a_pipeline_that_lacks_what_a_run_read(registry):
+    registry.register("churn", captured(), actor="ann")
+    registry.validate("churn@1", captured_pipeline(), passed=True, actor="ann")
+    registry.release("production", captured_pipeline(), ["churn@1"], actor="ann")
+    assert _complete(registry).status == "warn", "nobody watched it"
+    assert registry.serving("churn", "production").serving.ref == "churn@1"
+    registry.register("churn", captured("2"), watched=[RUN], actor="ann")
+    registry.validate("churn@2", captured_pipeline(), passed=True, actor="ann")
+    with pytest.raises(GuardRefused) as refused:
+        registry.promote("churn@2", "production", actor="ann")
+    assert _failed(refused.value) == ["pipeline-complete"]
+    details = refused.value.decisions[0].check("pipeline-complete").details
+    assert [file["path"] for file in details["undeclared"]] == ["src/scaling.py"]
+    registry.promote("churn@2", "staging", actor="ann")
+    policy = EnvironmentPolicy(pipeline_complete=Demand.WARN)
+    registry.apply_environments([DeclaredEnvironment("production", policy)], actor="ann")
+    assert registry.environment("production")["policy"]["pipeline_complete"] == "warn"
+    registry.promote("churn@2", "production", actor="ann")
+    assert _complete(registry, "churn@2").status == "warn"
+
+
+@EVERYWHERE
+def test_what_could_not_be_followed_must_be_watched(registry):
+    registry.register("churn", replace(captured(), unseen=(UNSEEN,)), actor="ann")
+    registry.validate("churn@1", captured_pipeline(), passed=True, actor="ann")
+    with pytest.raises(GuardRefused) as refused:
+        registry.release("production", captured_pipeline(), ["churn@1"], actor="ann")
+    assert _failed(refused.value) == ["pipeline-complete"]
+    registry.register("churn", captured(), watched=[READ], actor="ann")
+    registry.release("production", captured_pipeline(), ["churn@1"], actor="ann")
+    assert _complete(registry).status == "pass"
+
+
+@EVERYWHERE
+def test_what_a_validation_could_not_follow_is_kept_too(registry):
+    registry.register("churn", captured(), actor="ann")
+    named = replace(captured_pipeline("new"), unseen=(UNSEEN,))
+    registry.validate("churn@1", named, passed=True, actor="ann")
+    with pytest.raises(GuardRefused) as refused:
+        registry.release("production", captured_pipeline("new"), ["churn@1"], actor="ann")
+    assert _failed(refused.value) == ["pipeline-complete"]
+    registry.validate("churn@1", captured_pipeline("new"), passed=True, watched=[READ], actor="b")
+    registry.release("production", captured_pipeline("new"), ["churn@1"], actor="ann")
+
+
+@EVERYWHERE
+def test_a_backup_comes_back_whatever_was_observed_since(registry):
+    for seed in ("1", "2"):
+        registry.register("churn", captured(seed), actor="ann")
+        registry.validate(f"churn@{seed}", captured_pipeline(), passed=True, actor="ann")
+        registry.release("production", captured_pipeline(), [f"churn@{seed}"], actor="ann")
+    registry.validate("churn@1", captured_pipeline(), passed=True, watched=[RUN], actor="ann")
+    assert _complete(registry).status == "fail", "it could not enter any more"
+    assert registry.serving("churn", "production").readiness.ready
+    registry.rollback("churn", "production", actor="ann")
+    assert registry.serving("churn", "production").serving.ref == "churn@1"

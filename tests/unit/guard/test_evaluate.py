@@ -16,19 +16,22 @@ from lineage.guard.facts import (
     Basis,
     Facts,
     HeldCopy,
+    RecordedRun,
     RolledBack,
     Standby,
     Transition,
+    UnseenCode,
     Verdict,
     Waiver,
     WeightsState,
 )
-from lineage.guard.policy import PROOF, WAIVABLE, EnvironmentPolicy
+from lineage.guard.policy import PROOF, WAIVABLE, Demand, EnvironmentPolicy
 from lineage.guard.requirements import Outcome
 from lineage.guard.rules import RULES
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.digest import Digest
-from lineage.identity.pipeline import PipelineVersion
+from lineage.identity.pipeline import Manifest, PipelineVersion
+from lineage.identity.watched import Role, Undeclared, WatchedRun
 from tests.conftest import pipeline
 
 BROKEN = Outcome("auc >= 0.8", False, "auc >= 0.8 does not hold: auc is 0.7", {"auc": 0.7})
@@ -39,6 +42,13 @@ NOW = "2026-11-21T08:00:00Z"
 
 def _verdict(text: str = "old", *, passed: bool = True, id: int = 1, outcomes=(HOLDS,)) -> Verdict:
     return Verdict(id, pipeline(text), passed, "2026-11-21T08:00:00Z", "ann", outcomes)
+
+
+def _watched(
+    *undeclared: Undeclared, text: str = "old", code=("featurize.py",), gaps=()
+) -> RecordedRun:
+    run = WatchedRun({"command": ["dvc", "repro"]}, undeclared, code, gaps=gaps)
+    return RecordedRun(str(pipeline(text).blake3), NOW, "ann", run)
 
 
 GOOD = Facts(
@@ -55,6 +65,7 @@ GOOD = Facts(
     policy=EnvironmentPolicy(),
     verdicts=(_verdict(),),
     copies=(HeldCopy("remote", "intact", True, NOW, "ann"),),
+    watched=(_watched(),),
 )
 
 
@@ -623,7 +634,7 @@ def test_a_decision_says_of_what_it_is():
     )
     assert [set(check) for check in document["checks"]] == [
         {"code", "status", "summary", "remedy", "details"}
-    ] * 11
+    ] * 12
     assert decision.failures == (decision.check("code-clean"),)
 
 
@@ -633,8 +644,90 @@ def test_the_rules_are_those_of_the_design_in_its_order():
     assert CODES == (
         "pipeline-deployed", "validated", "pipeline-match", "kind", "tuple-complete", "code-clean",
         "weights-intact", "requirements", "promotion-path", "approvals", "backup-ready",
+        "pipeline-complete",
     )  # fmt: skip
     assert tuple(check.code for check in decide(GOOD).checks) == CODES
+
+
+SCALING = Undeclared("src/scaling.py", Role.CODE, True, ("featurize.py",))
+CONFIG = Undeclared("conf/model.yaml", Role.PARAMETERS, True, ("evaluate.py",))
+UNSEEN = UnseenCode("featurize", "plugins.py:3", "computed import", "import_module(name)")
+IN_COMMAND = dataclasses.replace(UNSEEN, where="the command")
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "says"),
+    [
+        ({}, "pass", "the deployed pipeline holds what a watched run of churn@7 read"),
+        ({"watched": (_watched(), _watched())}, "pass", "holds what 2 watched runs of churn@7 read"),
+        ({"watched": ()}, "warn", "nobody watched a run of churn@7: its pipeline holds what is declared"),
+        ({"watched": (_watched(SCALING),)}, "fail",
+         "a watched run of churn@7 read src/scaling.py, which the deployed pipeline does not hold"),
+        ({"watched": (_watched(SCALING, CONFIG),)}, "fail", "read conf/model.yaml, src/scaling.py, which"),
+        ({"watched": (_watched(SCALING), _watched())}, "fail", "2 watched runs of churn@7 read src/scaling.py"),
+        ({"watched": (_watched(SCALING, text="new"), _watched())}, "pass", "a watched run"),
+        ({"watched": (_watched(SCALING, text="new"),)}, "fail", "read src/scaling.py"),
+        ({"watched": (_watched(dataclasses.replace(SCALING, path="featurize.py")),)}, "pass", "holds"),
+        ({"watched": (_watched(dataclasses.replace(SCALING, path="raw.csv")),)}, "pass", "holds"),
+        ({"watched": (_watched(dataclasses.replace(SCALING, is_tracked=False)),)}, "pass", "holds"),
+        ({"watched": (_watched(dataclasses.replace(SCALING, role=Role.DATA)),)}, "pass", "holds"),
+        ({"watched": (_watched(SCALING),), "policy": _policy(pipeline_complete=Demand.WARN)}, "warn", "does not hold"),
+        ({"watched": (_watched(SCALING),), "move": Transition.STAY}, "fail", "does not hold"),
+        ({"watched": (_watched(SCALING),), "move": Transition.STAND_BY}, "fail", "does not hold"),
+        ({"watched": (_watched(SCALING),), "move": Transition.RETURN}, "warn", "does not hold"),
+        ({"watched": (_watched(SCALING),), "environment_kind": EnvironmentKind.EXPERIMENTAL}, "warn", "does not hold"),
+        ({"unseen": (UNSEEN,)}, "fail", "no run of churn@7 was watched there: computed import in plugins.py:3"),
+        ({"unseen": (UNSEEN,), "watched": ()}, "fail", "what its capture could not follow"),
+        ({"unseen": (UNSEEN,), "policy": _policy(pipeline_complete=Demand.WARN)}, "warn", "could not follow"),
+        ({"unseen": (UNSEEN,), "watched": (_watched(code=("plugins.py",)),)}, "pass", "holds"),
+        ({"unseen": (IN_COMMAND,)}, "pass", "holds"),
+        ({"unseen": (IN_COMMAND,), "watched": ()}, "fail", "computed import in the command"),
+        ({"unseen": (IN_COMMAND,), "watched": (_watched(gaps=("Rscript was not observed",)),)}, "fail", "in the command"),
+        ({"deployed": None}, "skipped", "needs a deployed pipeline"),
+        ({"deployed": PipelineVersion(None, Digest("sha256:a")), "watched": (_watched(SCALING),)}, "skipped",
+         "known by its digest alone"),
+    ],
+)  # fmt: skip
+def test_a_pipeline_must_hold_what_its_runs_read(changes, status, says):
+    check = _check("pipeline-complete", **changes)
+    assert (check.status, says in check.summary) == (status, True), check.summary
+
+
+def test_a_pipeline_that_lacks_what_was_read_says_what_to_add_where():
+    check = _check("pipeline-complete", watched=(_watched(SCALING, CONFIG),))
+    assert typed(check.remedy) == (
+        "Add conf/model.yaml to params of the stage that reads it; src/scaling.py to deps of stage "
+        "featurize, then register and validate what it makes; what production does not run is "
+        "listed under `besides` in lineage.toml"
+    )
+    assert check.details == {
+        "undeclared": [CONFIG.to_json(), SCALING.to_json()],
+        "add": [
+            {"stage": None, "key": "params", "paths": ["conf/model.yaml"]},
+            {"stage": "featurize", "key": "deps", "paths": ["src/scaling.py"]},
+        ],
+        "watched_at": NOW,
+        "watched_by": "ann",
+    }
+    files = PipelineVersion(Manifest(files={"features.py": Digest("blake3:" + "a" * 64)}))
+    alone = _check("pipeline-complete", deployed=files, watched=(_watched(SCALING),))
+    assert typed(alone.remedy).startswith("Add src/scaling.py to files of lineage.toml, then")
+
+
+def test_what_could_not_be_followed_says_where_and_how_to_watch_it():
+    cell = dataclasses.replace(UNSEEN, where="notes.ipynb cell 4:2")
+    assert (UNSEEN.file, cell.file) == ("plugins.py", "notes.ipynb")
+    assert IN_COMMAND.file == "the command"
+    check = _check("pipeline-complete", unseen=(UNSEEN, cell))
+    assert check.details == {"unseen": [UNSEEN.to_json(), cell.to_json()]}
+    assert typed(check.remedy) == (
+        "Watch its stages (lineage run --force), then register them: lineage register churn"
+    )
+    unwatched = _check("pipeline-complete", watched=())
+    assert typed(unwatched.remedy) == (
+        "Watch the stages (lineage run) before the next lineage register churn"
+    )
+    assert _check("pipeline-complete").details == {"runs": 1, "gaps": []}
 
 
 facts = st.builds(
@@ -662,8 +755,11 @@ facts = st.builds(
         approvals=st.integers(0, 2),
         backup=st.booleans(),
         accept_carried=st.booleans(),
+        pipeline_complete=st.sampled_from(Demand),
     ),
     serving_metrics=st.sampled_from([None, {}, {"auc": 0.7}]),
+    watched=st.sampled_from([(), (_watched(),), (_watched(SCALING),), (_watched(text="new"),)]),
+    unseen=st.sampled_from([(), (UNSEEN,)]),
     approvals=st.lists(
         st.builds(Approval, st.sampled_from(["ann", "bob", "cy"]), st.just(NOW), st.booleans()),
         max_size=3,

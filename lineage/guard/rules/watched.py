@@ -1,0 +1,122 @@
+"""Whether the deployed pipeline version holds what its runs were observed to read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lineage.acts import act
+from lineage.guard.additions import additions, missing
+from lineage.guard.decision import Check, Status
+from lineage.guard.facts import Transition
+from lineage.guard.policy import Demand
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lineage.guard.facts import Facts, RecordedRun, UnseenCode
+    from lineage.identity.pipeline import Manifest
+    from lineage.identity.watched import Undeclared
+
+CODE: Final = "pipeline-complete"
+THE_COMMAND: Final = "the command"
+"""Where a capture says that something stands which stands in no file."""
+_MOST_NAMED: Final = 3
+
+
+def pipeline_complete(facts: Facts) -> Check:
+    """Fails when a watched run read tracked code or parameters that the pipeline does not hold.
+
+    Or when something that no capture could follow was never watched. It warns where nobody watched
+    a run, and where the version returns: it was judged when it came.
+    """
+    if facts.deployed is None:
+        return Check(CODE, Status.SKIPPED, "needs a deployed pipeline to compare")
+    manifest = facts.deployed.manifest
+    if manifest is None:
+        return Check(CODE, Status.SKIPPED, "the deployed pipeline is known by its digest alone")
+    runs = _runs(facts, str(facts.deployed.blake3))
+    files = missing([one.run for one in runs], manifest)
+    if files:
+        return _incomplete(facts, runs, files, manifest)
+    unseen = _unseen(facts, runs)
+    if unseen:
+        return _unwatched(facts, unseen)
+    if not runs:
+        return Check(
+            CODE,
+            Status.WARN,
+            f"nobody watched a run of {facts.ref}: its pipeline holds what is declared",
+            f"Watch the stages ({act('run')}) before the next {act('register', facts.model)}",
+        )
+    return Check(
+        CODE,
+        Status.PASS,
+        f"the deployed pipeline holds what {_counted(runs)} of {facts.ref} read",
+        details={
+            "runs": len(runs),
+            "gaps": sorted({gap for one in runs for gap in one.run.gaps}),
+        },
+    )
+
+
+def _runs(facts: Facts, identity: str) -> tuple[RecordedRun, ...]:
+    """The runs with the deployed pipeline version; where there are none, those with others."""
+    return tuple(one for one in facts.watched if one.pipeline == identity) or facts.watched
+
+
+def _incomplete(
+    facts: Facts, runs: Sequence[RecordedRun], files: Sequence[Undeclared], manifest: Manifest
+) -> Check:
+    added = additions(files, manifest)
+    return Check(
+        CODE,
+        _severity(facts),
+        f"{_counted(runs)} of {facts.ref} read {_named([file.path for file in files])}, which the "
+        "deployed pipeline does not hold",
+        f"Add {'; '.join(map(str, added))}, then register and validate what it makes; what "
+        "production does not run is listed under `besides` in lineage.toml",
+        {
+            "undeclared": [file.to_json() for file in files],
+            "add": [one.to_json() for one in added],
+            "watched_at": runs[0].at,
+            "watched_by": runs[0].by,
+        },
+    )
+
+
+def _unseen(facts: Facts, runs: Sequence[RecordedRun]) -> list[UnseenCode]:
+    """What no capture could follow, and stands in code that no watched run read.
+
+    What stands in a stage's command is seen by a run that was watched without a gap.
+    """
+    read = {path for one in runs for path in one.run.code}
+    if any(one.run.is_complete and one.run.code for one in runs):
+        read.add(THE_COMMAND)
+    return [thing for thing in facts.unseen if thing.file not in read]
+
+
+def _unwatched(facts: Facts, unseen: Sequence[UnseenCode]) -> Check:
+    named = _named([f"{thing.what} in {thing.where}" for thing in unseen])
+    return Check(
+        CODE,
+        _severity(facts),
+        f"the deployed pipeline runs what its capture could not follow, and no run of {facts.ref} "
+        f"was watched there: {named}",
+        f"Watch its stages ({act('run', force=True)}), then register them: "
+        f"{act('register', facts.model)}",
+        {"unseen": [thing.to_json() for thing in unseen]},
+    )
+
+
+def _severity(facts: Facts) -> Status:
+    lenient = facts.policy.pipeline_complete is Demand.WARN
+    return Status.WARN if lenient or facts.move is Transition.RETURN else Status.FAIL
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if names[_MOST_NAMED:] else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
+
+
+def _counted(runs: Sequence[RecordedRun]) -> str:
+    return "a watched run" if len(runs) == 1 else f"{len(runs)} watched runs"
