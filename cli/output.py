@@ -194,6 +194,12 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None] | None]:
         yield lambda count: bar.update(task, advance=count)
 
 
+def diff(text: str) -> None:
+    """A unified diff, whole."""
+    for line_ in text.splitlines():
+        say(_diff_line(_plain(line_)))
+
+
 def watched_notes(runs: Iterable[WatchedRun]) -> None:
     """Say on stderr what a person should hear of watched runs at once."""
     from lineage.workflows.watched_runs import notes

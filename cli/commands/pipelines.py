@@ -1,4 +1,4 @@
-"""`pipeline capture / show / diff / deploy`: show pipeline versions and record what runs."""
+"""`pipeline capture / show / diff / suggest / deploy`: show pipelines and record what runs."""
 
 from __future__ import annotations
 
@@ -192,6 +192,35 @@ def deploy(
     output.moved(f"{named['name']} {output.short(named['digest'])} {word} in {env}", done)
     if getattr(target, "dirty", False):
         output.note("note: it was captured from a tree with uncommitted changes.")
+
+
+@pipeline.command()
+def suggest(
+    name: Name = None,
+    write: Annotated[bool, typer.Option("--write", help="Change the files as suggested.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show how dvc.yaml is to change for the pipeline to hold what its watched runs read.
+
+    The runs are those of `lineage run`, and those kept with the newest version of each model.
+    """
+    from lineage.workflows import suggest as workflow
+
+    with project_and_registry() as (project, registry):
+        done = workflow.suggest(project, registry, project.pipeline_name(name))
+        if write:
+            workflow.write(project, done)
+    if as_json:
+        output.emit(done.to_json() | {"written": write and bool(done.changes)})
+        return
+    for text in done.diffs.values():
+        output.diff(text)
+    for addition in done.unplaced:
+        output.say(f"Add {addition}.")
+    if not done.changes and not done.unplaced:
+        output.say("Nothing was observed to be read that the pipeline does not hold.")
+    elif done.changes:
+        output.say(f"{', '.join(done.changes)} changed." if write else "--write changes it so.")
 
 
 def _show(document: dict[str, Any], as_json: bool, *, why: bool = False) -> None:

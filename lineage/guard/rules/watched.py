@@ -73,8 +73,9 @@ def _incomplete(
         _severity(facts),
         f"{_counted(runs)} of {facts.ref} read {_named([file.path for file in files])}, which the "
         "deployed pipeline does not hold",
-        f"Add {'; '.join(map(str, added))}, then register and validate what it makes; what "
-        "production does not run is listed under `besides` in lineage.toml",
+        f"Add {'; '.join(map(str, added))} ({act('pipeline suggest', facts.pipeline or '')} shows "
+        "how), then register and validate what it makes; what production does not run is listed "
+        "under `besides` in lineage.toml",
         {
             "undeclared": [file.to_json() for file in files],
             "add": [one.to_json() for one in added],
@@ -110,7 +111,7 @@ def _unwatched(facts: Facts, unseen: Sequence[UnseenCode]) -> Check:
 
 def _severity(facts: Facts) -> Status:
     lenient = facts.policy.pipeline_complete is Demand.WARN
-    return Status.WARN if lenient or facts.move is Transition.RETURN else Status.FAIL
+    return Status.WARN if lenient or facts.transition is Transition.RETURN else Status.FAIL
 
 
 def _named(names: Sequence[str]) -> str:

@@ -697,8 +697,8 @@ def test_a_pipeline_that_lacks_what_was_read_says_what_to_add_where():
     check = _check("pipeline-complete", watched=(_watched(SCALING, CONFIG),))
     assert typed(check.remedy) == (
         "Add conf/model.yaml to params of the stage that reads it; src/scaling.py to deps of stage "
-        "featurize, then register and validate what it makes; what production does not run is "
-        "listed under `besides` in lineage.toml"
+        "featurize (lineage pipeline suggest churn shows how), then register and validate what it "
+        "makes; what production does not run is listed under `besides` in lineage.toml"
     )
     assert check.details == {
         "undeclared": [CONFIG.to_json(), SCALING.to_json()],
@@ -711,7 +711,7 @@ def test_a_pipeline_that_lacks_what_was_read_says_what_to_add_where():
     }
     files = PipelineVersion(Manifest(files={"features.py": Digest("blake3:" + "a" * 64)}))
     alone = _check("pipeline-complete", deployed=files, watched=(_watched(SCALING),))
-    assert typed(alone.remedy).startswith("Add src/scaling.py to files of lineage.toml, then")
+    assert typed(alone.remedy).startswith("Add src/scaling.py to files of lineage.toml (lineage")
 
 
 def test_what_could_not_be_followed_says_where_and_how_to_watch_it():
