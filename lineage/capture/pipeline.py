@@ -94,7 +94,7 @@ def capture_pipeline(
         kept = [clean(posixpath.join(folder, path)) for path in unordered]
         reader = _StageReader(project, cache, kept, imports=imports)
         captured = {name: reader.read(name, stage) for name, stage in chosen.items()}
-    listed = {path: source.code_digest(path) for path in _expand(source, folder, files)}
+    listed = {path: source.code_digest(path) for path in expand(source, folder, files)}
     if not captured and not listed:
         return None
     named = {_relative(path, folder): digest for path, digest in listed.items()}
@@ -290,8 +290,16 @@ def _addressed(stage: DvcStage, name: str, folder: str) -> str:
     return f"{file}:{name}" if posixpath.basename(file) == "dvc.yaml" else file
 
 
-def _expand(source: Source, folder: str, patterns: Iterable[str]) -> list[str]:
-    """The files that the configured globs match, relative to the top.
+def expand(
+    source: Source, folder: str, patterns: Iterable[str], setting: str = "files"
+) -> list[str]:
+    """The files that configured globs match, relative to the top.
+
+    Args:
+        source: where to look.
+        folder: the project's folder, which the globs are relative to.
+        patterns: the globs.
+        setting: what they stand under in the configuration, for messages.
 
     Raises:
         CaptureError: a pattern matches nothing, or leaves the repository.
@@ -301,14 +309,14 @@ def _expand(source: Source, folder: str, patterns: Iterable[str]) -> list[str]:
         path = posixpath.normpath(posixpath.join(folder, pattern))
         if is_outside(path):
             raise CaptureError(
-                f"The pipeline file {pattern!r} is outside the repository.",
+                f"{pattern!r} under `{setting}` is outside the repository.",
                 remedy="Name files inside the repository.",
             )
         matched = [path] if source.is_file(path) else _glob(source, path)
         if not matched:
             raise CaptureError(
-                f"The pipeline file {pattern!r} matches nothing.",
-                remedy="Create the file, or remove it from `files` in lineage.toml.",
+                f"{pattern!r} under `{setting}` matches nothing.",
+                remedy=f"Create the file, or remove it from `{setting}` in lineage.toml.",
             )
         found.update(matched)
     return sorted(found)

@@ -69,6 +69,10 @@ class Source(ABC):
     def dvc_files(self) -> list[str]:
         """Every ``dvc.yaml``, ``dvc.lock``, ``*.dvc`` and ``Dvcfile``."""
 
+    def files_of_submodule(self, path: str) -> list[str]:
+        """The files of a submodule that is checked out, relative to it; of its own too."""
+        return []
+
     def is_tracked(self, path: str) -> bool:
         """Whether git tracks a file."""
         return path in self.tracked and self.tracked[path].mode != SUBMODULE_MODE
@@ -134,6 +138,20 @@ class WorkingTree(Source):
         digest = hash_path(real, with_blake3=True).blake3
         assert digest is not None  # noqa: S101 - with_blake3=True takes it
         return digest
+
+    @override
+    def files_of_submodule(self, path: str) -> list[str]:
+        if not (self.top / path / ".git").exists():
+            return []
+        with closing(GitRepository(self.top / path)) as inner:
+            tree = WorkingTree(inner.top, inner)
+            found = []
+            for name, entry in tree.tracked.items():
+                if entry.mode == SUBMODULE_MODE:
+                    found += [f"{name}/{file}" for file in tree.files_of_submodule(name)]
+                elif tree.is_file(name):
+                    found.append(name)
+            return sorted(found)
 
     @override
     def untracked_below(self, folder: str) -> list[str]:

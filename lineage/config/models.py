@@ -56,6 +56,24 @@ class PipelineTable(_Table):
         return self.stages, self.files, self.unordered, self.imports, self.besides
 
 
+Paths = list[Annotated[str, AfterValidator(_path)]]
+
+
+class ServingTable(_Table):
+    """``[models.NAME.serving]``: which files of a service are sealed, and what they stand for.
+
+    ``files`` maps a file of the service to the pipeline's, ``own`` are the service's further files
+    (globs), ``without`` files of the pipeline that it does not run, ``stages`` those that it runs.
+    """
+
+    files: dict[Annotated[str, AfterValidator(_path)], Annotated[str, AfterValidator(_path)]] = (
+        Field(default_factory=dict)
+    )
+    own: Paths = Field(default_factory=list)
+    without: Paths = Field(default_factory=list)
+    stages: list[str] | None = None
+
+
 class ModelTable(_Table):
     """``[models.NAME]``."""
 
@@ -65,6 +83,7 @@ class ModelTable(_Table):
     validation_data: list[Annotated[str, AfterValidator(_path)]] = Field(default_factory=list)
     require: list[Annotated[str, AfterValidator(requirement)]] = Field(default_factory=list)
     pipeline: PipelineTable = Field(default_factory=PipelineTable)
+    serving: ServingTable | None = None
 
     @property
     def requirements(self) -> tuple[Requirement, ...]:
@@ -105,6 +124,24 @@ class Config(_Table):
                     "pipelines of different names.",
                 )
         return found
+
+    def serving_of(self, pipeline: str) -> ServingTable:
+        """What the file says of services that run a pipeline; an empty table where it is silent.
+
+        Raises:
+            UsageError: two models that ride on it say different things.
+        """
+        tables = [
+            table.serving
+            for model, table in self.models.items()
+            if table.serving is not None and self.pipeline_of(model) == pipeline
+        ]
+        if any(table != tables[0] for table in tables):
+            raise UsageError(
+                f"Two models describe the service of pipeline {pipeline!r} differently.",
+                remedy="Keep [models.NAME.serving] of one of them, or let them say the same.",
+            )
+        return tables[0] if tables else ServingTable()
 
 
 def validate(file: ConfigFile) -> Config:
