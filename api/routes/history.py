@@ -74,7 +74,7 @@ def audit(state: State, caller: Reader) -> Response:
 @router.get(
     "/v1/lineage/{digest:path}",
     response_model=responses.LineageAnswer,
-    responses=READ,
+    responses=READ | {412: {"description": "Several digests begin so: write more of the one."}},
     summary="What made a digest, or what was made from it",
 )
 def lineage(

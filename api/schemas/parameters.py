@@ -60,7 +60,7 @@ DigestPath = Annotated[
     Path(
         min_length=1,
         max_length=2033,
-        description="`algorithm:value`, whole or a unique beginning of it.",
+        description="`algorithm:value`, whole or a unique beginning of at least 8 digits.",
         examples=["xxh3:99aa06d3014798d86001c324468d497f"],
     ),
 ]

@@ -9,9 +9,10 @@ from sqlmodel import col, select
 
 from lineage.acts import act
 from lineage.database import tables
-from lineage.errors import Conflict, NotFound
+from lineage.database.digests import MOST_CANDIDATES, ambiguous, whole_digest
+from lineage.errors import NotFound
 from lineage.guard.facts import UnseenCode
-from lineage.identity.digest import Digest, canonical_bytes, check_beginning
+from lineage.identity.digest import Digest, canonical_bytes
 from lineage.identity.pipeline import Manifest, PipelineVersion
 
 if TYPE_CHECKING:
@@ -75,30 +76,21 @@ def find_pipeline(session: Session, name: str | None, digest: str) -> tables.Pip
     Raises:
         NotFound: none matches.
         Conflict: several do.
-        UsageError: the text is no digest.
+        UsageError: the text is no digest, or too short for the beginning of one.
     """
     table = tables.PipelineVersion
-    check_beginning(digest)
-    query = select(table).where(
-        col(table.xxh3).startswith(digest, autoescape=True)
-        | col(table.blake3).startswith(digest, autoescape=True)
-    )
-    if name is not None:
-        query = query.where(table.pipeline == name)
-    rows = session.exec(query.limit(3)).all()
-    whole = [row for row in rows if digest in (row.xxh3, row.blake3)]
-    matching = whole or list(rows)
+    xxh3, blake3 = col(table.xxh3), col(table.blake3)
+    of_name = [col(table.pipeline) == name] if name is not None else []
+    whole = whole_digest(session, digest, (xxh3, blake3), *of_name)
     what = f"pipeline {name}" if name is not None else "any pipeline"
-    if not matching:
+    if whole is None:
         raise NotFound(
-            f"No version {digest} of {what} is recorded.",
+            f"No version {digest[:80]} of {what} is recorded.",
             remedy=f"{act('pipeline show', 'NAME')} shows digests; registering or validating "
             "records the captured one.",
         )
-    if len({row.blake3 for row in matching}) > 1:
-        raise Conflict(
-            f"{digest} names several versions of {what}.",
-            remedy="Write the whole digest, or the BLAKE3: "
-            f"{act('pipeline show', 'NAME')} prints both.",
-        )
-    return matching[0]
+    query = select(table).where((xxh3 == whole) | (blake3 == whole), *of_name)
+    rows = session.exec(query.limit(MOST_CANDIDATES + 1)).all()
+    if len({row.blake3 for row in rows}) > 1:
+        raise ambiguous(digest, sorted({row.blake3 for row in rows}))
+    return rows[0]

@@ -73,8 +73,12 @@ class Digest(str):
         return f"{self.algorithm}:{self.value[:12]}"
 
 
+SHORTEST_BEGINNING: Final = 8
+"""Characters behind the colon that a digest must have where it is not written whole."""
+
+
 def check_beginning(text: str) -> str:
-    """``text`` itself, if it can be the beginning of a digest.
+    """``text`` itself, if it can be a digest or the beginning of one.
 
     Raises:
         UsageError: it is not ``algorithm:value``.
@@ -86,6 +90,29 @@ def check_beginning(text: str) -> str:
             remedy="Write it as algorithm:value, whole or a unique beginning of it.",
         )
     return text
+
+
+def check_long_enough(text: str) -> str:
+    """``text`` itself, if a digest may be shortened to it.
+
+    Raises:
+        UsageError: it is too short.
+    """
+    if len(check_beginning(text).partition(":")[2]) < SHORTEST_BEGINNING:
+        raise UsageError(
+            f"{text[:80]!r} is too short to name a digest.",
+            remedy=f"Write at least {SHORTEST_BEGINNING} digits behind the colon.",
+        )
+    return text
+
+
+def names(text: str, *digests: str) -> bool:
+    """Whether ``text`` is one of some digests, or a beginning that is long enough.
+
+    Raises:
+        UsageError: it is too short.
+    """
+    return text in digests or any(d.startswith(check_long_enough(text)) for d in digests)
 
 
 def normalise(value: Any) -> Any:  # noqa: ANN401 - any parsed YAML, TOML, JSON or Python literal

@@ -10,6 +10,7 @@ from sqlmodel import col, or_, select
 from lineage.acts import act
 from lineage.contract.requests import Direction
 from lineage.database import slots, tables, versions
+from lineage.database.digests import whole_digest
 from lineage.errors import NotFound
 from lineage.identity.digest import Digest
 
@@ -27,7 +28,8 @@ def lineage(session: Session, digest: str, direction: Direction) -> dict[str, An
 
     Args:
         session: a transaction.
-        digest: of a tuple, of code, data, a data item, a pipeline or weights.
+        digest: of a tuple, of code, data, a data item, a pipeline or weights; or a unique
+            beginning of one, of at least eight digits.
         direction: which way to look.
 
     Returns:
@@ -35,10 +37,37 @@ def lineage(session: Session, digest: str, direction: Direction) -> dict[str, An
         what was used to what was made; ``truncated`` where there is more than 1,000 nodes.
 
     Raises:
-        UsageError: it is no digest.
+        UsageError: it is no digest, or too short for the beginning of one.
         NotFound: nothing of this digest is recorded.
+        Conflict: several digests begin so.
     """
-    return _Graph(session, Digest(digest), direction).to_json()
+    whole = whole_digest(session, digest, _columns())
+    if whole is None:
+        raise _unknown(digest)
+    return _Graph(session, Digest(whole), direction).to_json()
+
+
+def _columns() -> tuple[Any, ...]:
+    """Where the digests of what has a lineage are recorded."""
+    version = tables.ModelVersion
+    return (
+        col(version.tuple_xxh3),
+        col(version.weights_xxh3),
+        col(version.weights_blake3),
+        col(version.code_digest),
+        col(tables.PipelineVersion.xxh3),
+        col(tables.PipelineVersion.blake3),
+        col(tables.DataVersion.xxh3),
+        col(tables.DataVersion.blake3),
+        col(tables.DataItem.digest),
+    )
+
+
+def _unknown(digest: str) -> NotFound:
+    return NotFound(
+        f"Nothing of digest {digest[:60]} is recorded.",
+        remedy=f"Name a digest as {act('show', 'REF')} prints it.",
+    )
 
 
 class _Graph:
@@ -71,10 +100,7 @@ class _Graph:
         holders = list(self._holders())
         items = self._item_names()
         if not holders and not items:
-            raise NotFound(
-                f"Nothing of digest {self._digest[:60]} is recorded.",
-                remedy=f"Name a digest as {act('show', 'REF')} prints it, whole.",
-            )
+            raise _unknown(self._digest)
         if self._direction is Direction.UP and not holders:
             for name in items:
                 self._add(str(self._digest), "data-item", self._digest, name=name)

@@ -15,7 +15,7 @@ from lineage.contract.captured import CapturedVersion, CaptureRequest
 from lineage.errors import CaptureError
 from lineage.guard import requirements
 from lineage.identity.components import Kind
-from lineage.identity.digest import Digest
+from lineage.identity.digest import Digest, names
 from lineage.identity.references import Reference
 from lineage.workflows.watched_runs import watched_run
 
@@ -193,7 +193,7 @@ class _State:
         ref, parts = version["ref"], version["components"]
         blake3, xxh3 = self.pipeline.version.blake3, self.pipeline.version.xxh3
         if named is not None:
-            if not blake3.startswith(named) and not xxh3.startswith(named):
+            if not names(named, blake3, xxh3):
                 raise CaptureError(
                     f"The pipeline here is {xxh3.short}, not {named[:80]}.",
                     remedy="Check out the one that you mean, or name none.",

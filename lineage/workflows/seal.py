@@ -11,7 +11,7 @@ import os
 import posixpath
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lineage.capture.pipeline import expand
 from lineage.contract.results import NamedPipeline
@@ -19,6 +19,8 @@ from lineage.errors import CaptureError, LineageError, UsageError
 from lineage.explain.ties import Different, Ties
 from lineage.hashing.below import Unfit, read_below
 from lineage.identity.digest import blake3_of, canonical_bytes
+from lineage.identity.parameters import WHOLE, encode
+from lineage.identity.pipeline import Encoding
 from lineage.identity.seal import (
     LARGEST_FILE,
     NAME,
@@ -31,9 +33,10 @@ from lineage.identity.seal import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from lineage.capture.dvc import DvcProject
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedPipelineVersion
@@ -255,16 +258,10 @@ class _Sealer:
             values = self._manifest.stages[name].params.get(original)
             if values is None:
                 continue
-            names = () if set(values) == {""} else tuple(values)
             try:
-                found = dvc.parameters(top_path, names)
+                wrong = _other_values(dvc, self._manifest.encoding, top_path, values)
             except LineageError as error:
                 raise Unfit(f"does not give the parameters of stage {name}: {error}") from None
-            wrong = [
-                key
-                for key, value in values.items()
-                if key not in found or canonical_bytes(found[key]) != canonical_bytes(value)
-            ]
             if wrong:
                 raise Unfit(f"has another value of {', '.join(wrong[:3])} than stage {name}")
 
@@ -364,3 +361,30 @@ class _Sealer:
 def _listed(things: list[str]) -> str:
     more = f" and {len(things) - MOST_NAMED} more" if len(things) > MOST_NAMED else ""
     return f"{'; '.join(things[:MOST_NAMED])}{more}"
+
+
+def _other_values(
+    dvc: DvcProject, encoding: Encoding, file: str, values: Mapping[str, Any]
+) -> list[str]:
+    """The parameters that a file gives another value than a stage recorded.
+
+    Raises:
+        CaptureError: the file cannot be read, or a parameter is not in it.
+    """
+    if encoding is Encoding.FIRST:
+        names = () if set(values) == {""} else tuple(values)
+        plain = dvc.parameters_as_dvc(file, names)
+        return [name for name in values if name not in plain or _differ(plain[name], values[name])]
+    names = () if set(values) == {WHOLE} else tuple(values)
+    readings = [  # whether the order of keys counts is told by the value itself
+        dvc.parameters(unordered).read(file, names, "the stage") for unordered in ((), (file,))
+    ]
+    return [
+        name
+        for name, value in values.items()
+        if all(_differ(encode(read[name]), encode(value)) for read in readings)
+    ]
+
+
+def _differ(one: Any, other: Any) -> bool:  # noqa: ANN401 - JSON values
+    return canonical_bytes(one) != canonical_bytes(other)

@@ -135,7 +135,7 @@ def test_another_pipeline_is_validated_with_where_it_is_named(registered):
     done = _validate(registered, *_writes(), options=("--pipeline", digest[:20]))
     assert done.code == 0, done.err
     assert done.json["pipeline"]["digest"] == digest
-    wrong = _validate(registered, *_writes(), options=("--pipeline", "xxh3:0000"))
+    wrong = _validate(registered, *_writes(), options=("--pipeline", "xxh3:00000000"))
     assert wrong.code == 9
 
 

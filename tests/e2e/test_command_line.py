@@ -136,7 +136,7 @@ def test_comparing_versions_and_pipelines(project):
     )
     digest = project.ok("show", "churn@1")["pipeline"]
     for first, second in (
-        ("churn@1", "churn@2"), (digest, "."), ("HEAD~1", "HEAD"), (f"churn@{digest[:12]}", "churn@2"),
+        ("churn@1", "churn@2"), (digest, "."), ("HEAD~1", "HEAD"), (f"churn@{digest[:13]}", "churn@2"),
         ("churn@staging", "."),
     ):  # fmt: skip
         result = project.ok("pipeline", "diff", first, second)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections import Counter
 
 import pytest
 import rfc8785
 from blake3 import blake3
 
+from lineage.contract.captured import CapturedPipelineVersion
+from lineage.contract.requests import Direction
 from lineage.contract.results import NamedPipeline
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard.decision import GuardRefused
 from lineage.guard.facts import Transition
 from lineage.identity.components import EnvironmentKind, Kind
-from lineage.identity.digest import blake3_of, xxh3
+from lineage.identity.digest import Digest, blake3_of, xxh3
+from lineage.identity.pipeline import PipelineVersion
 from tests.conftest import (
     EVERYWHERE,
     add_validated,
@@ -386,28 +388,56 @@ def test_a_recorded_pipeline_is_named_by_any_unique_beginning(registry):
     add_validated(registry, "1", "old")
     add_validated(registry, "2", "new")
     digest, identity = pipeline("old").xxh3, pipeline("old").blake3
-    for named in (digest, digest[:12], identity, identity[:14]):
+    for named in (digest, digest[:13], identity, identity[:15]):
         assert registry.pipeline(NamedPipeline("churn", named)).version.xxh3 == digest
         assert registry.pipeline(NamedPipeline(None, named)).version.xxh3 == digest
-    texts = [str(number) for number in range(20)]
-    for text in texts:
-        registry.validate("churn@1", captured_pipeline(text), passed=True, actor="t")
-    first = Counter(pipeline(text).xxh3[:6] for text in texts).most_common(1)[0][0]
-    with pytest.raises(Conflict, match="several versions"):
-        registry.pipeline(NamedPipeline("churn", first))
     for named in ("", "xxh3", "xxh3:", ":0"):
         with pytest.raises(UsageError, match="is not a digest"):
             registry.pipeline(NamedPipeline("churn", named))
-    for named in ("xxh3:%", "xxh3:_", "sha256:0"):
+    for named in (digest[:12], identity[:14], "xxh3:%", "sha256:0"):
+        with pytest.raises(UsageError, match="too short"):
+            registry.pipeline(NamedPipeline("churn", named))
+    for named in ("xxh3:%%%%%%%%", "xxh3:________", "sha256:00000000", digest[:13] + "x"):
         with pytest.raises(NotFound):
             registry.pipeline(NamedPipeline("churn", named))
 
 
+def test_a_beginning_of_several_digests_is_refused_with_the_candidates(registry):
+    stated = [f"sha256:0123456789abcde{number}" for number in range(7)]
+    ref = add_version(registry)
+    for text in ["x:1", "x:12345678", "x:123456789", *stated]:
+        version = PipelineVersion(None, Digest(text))
+        registry.validate(ref, CapturedPipelineVersion("churn", version), passed=True, actor="t")
+    for named in ("x:1", "x:12345678", stated[3]):
+        assert registry.pipeline(NamedPipeline("churn", named)).version.xxh3 == named
+    with pytest.raises(Conflict, match=f"{stated[0]}, {stated[1]}.* and more") as refused:
+        registry.pipeline(NamedPipeline(None, "sha256:01234567"))
+    assert (refused.value.exit_code, refused.value.http_status) == (5, 412)
+    with pytest.raises(Conflict):
+        registry.validate(ref, NamedPipeline("churn", "sha256:0123456789"), passed=True, actor="t")
+    done = registry.validate(ref, NamedPipeline("churn", "x:12345678"), passed=True, actor="t")
+    assert done["pipeline"]["digest"] == "x:12345678"
+
+
+def test_a_lineage_is_named_by_any_unique_beginning(registry):
+    for seed in ("1", "2"):
+        add_validated(registry, seed)
+    shown = registry.show("churn@1")
+    weights = shown["components"]["weights"]["blake3"]
+    for digest in (shown["tuple"], shown["weights"], weights, shown["data"], shown["pipeline"]):
+        beginning = digest[: digest.index(":") + 9]
+        whole = registry.lineage(digest, Direction.DOWN)
+        assert registry.lineage(beginning, Direction.DOWN) == whole
+    with pytest.raises(Conflict, match=r"git:0{39}1, git:0{39}2"):
+        registry.lineage("git:00000000", Direction.DOWN)
+    with pytest.raises(UsageError, match="too short"):
+        registry.lineage(weights[:14], Direction.DOWN)
+    with pytest.raises(NotFound):
+        registry.lineage("xxh3:" + "0" * 32, Direction.DOWN)
+
+
 def test_two_pipelines_whose_xxh3_collide_stay_two(registry):
     """A stated digest that equals another version's public digest is another version."""
-    from lineage.contract.captured import CapturedPipelineVersion
-    from lineage.identity.pipeline import PipelineVersion
-
     forged = CapturedPipelineVersion("churn", PipelineVersion(None, pipeline("old").xxh3))
     ref = add_version(registry)
     _deploy(registry)

@@ -26,6 +26,7 @@ from lineage.identity.digest import (
     Digest,
     canonical_bytes,
     hash_object,
+    names,
     normalise,
     tree_bytes,
     xxh3,
@@ -199,3 +200,14 @@ def test_what_is_no_digest_is_refused(text):
 )
 def test_any_algorithm_may_be_stated(text):
     assert Digest(text) == text
+
+
+def test_a_digest_is_named_by_a_beginning_of_eight_digits():
+    digest = "xxh3:" + "0123456789abcdef" * 2
+    assert names(digest, digest)
+    assert names("xxh3:01234567", "blake3:0", digest)
+    assert not names("xxh3:01234568", digest)
+    assert names("x:1", "blake3:0", "x:1")
+    for short in ("xxh3:0123456", "x:1"):
+        with pytest.raises(UsageError, match="too short"):
+            names(short, digest)
