@@ -231,7 +231,8 @@ def report(
     environment: str = PRODUCTION,
     *,
     weights: str,
-    pipeline: str | None = None,
+    pipeline: Path | None = None,
+    root: Path | None = None,
     instance: str | None = None,
     loaded_at: str | None = None,
     holds_for: int = REPORT_HOLDS_FOR,
@@ -242,7 +243,8 @@ def report(
         model: the model's name.
         environment: where the instance serves.
         weights: the digest of the weights that it has loaded.
-        pipeline: the digest of the pipeline that it runs.
+        pipeline: the seal of the pipeline that it runs, which is compared, or its digest.
+        root: the folder that the seal's paths are relative to; default: the seal's own.
         instance: what it is called; default: ``LINEAGE_INSTANCE``, else host and process.
         loaded_at: since when, ISO 8601; default: now.
         holds_for: seconds after which it is unknown unless it says so again.
@@ -252,15 +254,25 @@ def report(
 
     Raises:
         NotFound: there is no such model or environment.
+        PipelineMismatch: what is here is not what was sealed.
         UsageError: a digest or the time cannot be read.
         RegistryUnreachable: the registry cannot be asked.
     """
     from lineage import timestamps
     from lineage.host import follow
+    from lineage.host.own_pipeline import named_pipeline
+    from lineage.identity.digest import is_digest
 
     name = instance or follow.own_name()
-    observed = Observed(name, weights, loaded_at or timestamps.now(), pipeline, holds_for)
+    own = named_pipeline(os.fspath(pipeline), _folder(root)) if pipeline is not None else None
+    if own is not None:
+        own.check_files()
+        own.check_modules()
     with _opened() as (_, registry, actor):
+        if own is not None and not is_digest(own.digest):
+            own.xxh3(None, None, lambda named: registry.pipeline(named).version)
+        digest = own.digest if own is not None else None
+        observed = Observed(name, weights, loaded_at or timestamps.now(), digest, holds_for)
         return registry.report(model, environment, observed, actor=actor)
 
 
@@ -269,7 +281,8 @@ def follow(
     environment: str = PRODUCTION,
     *,
     load: Callable[[FilePath], T] | None = None,
-    pipeline: str | None = None,
+    pipeline: Path | None = None,
+    root: Path | None = None,
     instance: str | None = None,
     every: float = 10.0,
     last_known: bool | float | dt.timedelta = False,
@@ -280,8 +293,11 @@ def follow(
         model: the model's name.
         environment: where this service serves.
         load: makes of the path of the weights what the service works with, e.g. ``joblib.load``.
-        pipeline: the digest of the pipeline that this service runs; default: ``LINEAGE_PIPELINE``,
-            else the pipeline as captured in the current folder.
+        pipeline: the seal of the pipeline that this service runs (a path that ends in ``.json``),
+            or its digest; default: ``LINEAGE_PIPELINE``, else the pipeline as captured in the
+            current folder. The files of a seal are compared before anything is loaded, the modules
+            of this process afterwards.
+        root: the folder that the seal's paths are relative to; default: the seal's own.
         instance: what it is called in reports; default: ``LINEAGE_INSTANCE``, else host and
             process.
         every: seconds between two looks at what is declared.
@@ -293,13 +309,15 @@ def follow(
         or proved is not loaded, and the log says why.
 
     Raises:
-        PipelineMismatch: another pipeline is declared than the one that runs here.
+        PipelineMismatch: another pipeline is declared than the one that runs here, or what runs
+            here is not what was sealed.
         NotFound: nothing serves, or no store is known to have the weights.
         IntegrityFailure: no store has the bytes that were registered.
         StoreUnreachable: no store that could have them can be used.
         RegistryUnreachable: the registry cannot be asked.
     """
     from lineage.host import follow
+    from lineage.host.own_pipeline import own_pipeline
     from lineage.workflows.actor import actor
 
     with opened() as project:
@@ -309,7 +327,7 @@ def follow(
         model,
         environment,
         load=load or follow.identity,
-        pipeline=follow.own_pipeline(model, environment, pipeline),
+        pipeline=own_pipeline(model, environment, pipeline, _folder(root)),
         instance=instance or follow.own_name(),
         every=every,
         oldest=oldest_of(last_known),
@@ -332,6 +350,10 @@ def _opened() -> Iterator[tuple[Project, AnyRegistry, str]]:
 
     with opened() as project, connect(project.registry_url()) as registry:
         yield project, registry, actor(project)
+
+
+def _folder(path: Path | None) -> FilePath | None:
+    return FilePath(path) if path is not None else None
 
 
 def _text(path: Path | None) -> str | None:

@@ -7,19 +7,37 @@ import math
 from typing import Any
 
 
-def loads(data: bytes | str) -> Any:  # noqa: ANN401 - any JSON value
+def loads(data: bytes | str, *, unique_keys: bool = False) -> Any:  # noqa: ANN401 - any JSON value
     """Read JSON.
+
+    Args:
+        data: its text.
+        unique_keys: refuse an object in which a key stands twice, of which readers see one or the
+            other.
 
     Raises:
         ValueError: it is none, or holds a number that is not finite.
         RecursionError: it is nested too deeply.
     """
-    return json.loads(data, parse_constant=_not_finite, parse_float=_finite, parse_int=_integer)
+    return json.loads(
+        data,
+        parse_constant=_not_finite,
+        parse_float=_finite,
+        parse_int=_integer,
+        object_pairs_hook=_unique if unique_keys else None,
+    )
 
 
 def dumps(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """Write JSON, in the fewest bytes."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key stands twice")
+    return value
 
 
 def _not_finite(text: str) -> float:

@@ -5,8 +5,9 @@
 >>> churn.value.predict(rows)                                          # doctest: +SKIP
 
 The weights are pulled and every byte is checked. The process is refused where its own pipeline is
-not the one that the environment declares. Then a thread looks every few seconds whether something
-else is declared (a promotion, a rollback), fetches and loads that, and reports what is loaded.
+not the one that the environment declares, or not as it was sealed. Then a thread looks every few
+seconds whether something else is declared (a promotion, a rollback), fetches and loads that, and
+reports what is loaded.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from lineage import timestamps
 from lineage.acts import act
 from lineage.connection import connect
 from lineage.contract.requests import REPORT_HOLDS_FOR, Observed
-from lineage.contract.results import NamedPipeline
 from lineage.errors import LineageError, NotFound, PipelineMismatch, RegistryUnreachable
 from lineage.host import last_known
 from lineage.weights import download
@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lineage.connection import AnyRegistry
-    from lineage.contract.results import Serving
+    from lineage.contract.results import NamedPipeline, Serving
+    from lineage.host.own_pipeline import OwnPipeline
+    from lineage.identity.pipeline import PipelineVersion
 
 T = TypeVar("T")
 
@@ -73,7 +75,7 @@ class Following(Generic[T]):
         environment: str,
         *,
         load: Callable[[Path], T],
-        pipeline: str,
+        pipeline: OwnPipeline,
         instance: str,
         every: float,
         oldest: dt.timedelta | None,
@@ -126,6 +128,7 @@ class Following(Generic[T]):
 
     def _start(self) -> Loaded[T]:
         """Load what serves, or raise; a report that cannot be sent is sent later."""
+        self._pipeline.check_files()
         slot = self._ask()
         self.loaded = self._fetch(slot)
         if slot.age is None:
@@ -141,7 +144,8 @@ class Following(Generic[T]):
 
         Raises:
             NotFound: nothing serves.
-            PipelineMismatch: another pipeline is declared than the one that runs here.
+            PipelineMismatch: another pipeline is declared than the one that runs here, or what runs
+                here is not what is sealed.
         """
         if slot.serving is None:
             raise NotFound(
@@ -149,26 +153,43 @@ class Following(Generic[T]):
                 remedy=f"Promote a version: "
                 f"{act('promote', f'{self._model}@N', env=self._environment)}",
             )
+        self._pipeline.check_files()
         self._require_pipeline(slot)
+        self._require_blake3(slot)
         stored = self._stored(slot)
         path = download.pull(stored, cache=self._cache)
         value = self._load(path)
+        self._pipeline.check_modules()
         return Loaded(stored.ref, stored.xxh3, path, value, timestamps.now())
 
     def _require_pipeline(self, slot: Serving) -> None:
         declared = slot.pipeline["digest"]
-        own = self._pipeline
-        if own != declared and own.startswith("blake3:"):
-            with connect(self._url) as registry:
-                own = registry.pipeline(NamedPipeline(slot.pipeline["name"], own)).version.xxh3
+        own = self._pipeline.xxh3(declared, slot.pipeline["name"], self._recorded)
         if declared is None or own != declared:
-            raise PipelineMismatch(
-                f"This service runs pipeline {own}, but {self._environment} declares "
-                f"{declared or 'none'} for {self._model}.",
-                remedy="Deploy the service with the declared pipeline, or move the pipeline and "
-                "its models in one step: "
-                f"{act('release', env=self._environment, pipeline='NAME', model='REF')}",
-            )
+            raise self._mismatch(own, declared)
+
+    def _require_blake3(self, slot: Serving) -> None:
+        """Refuse a sealed pipeline that only shares the XXH3 of the declared one."""
+        own, name = self._pipeline.blake3, slot.pipeline["name"]
+        if own is None or name is None or slot.age is not None:
+            return
+        with connect(self._url) as registry:
+            declared = registry.deployed_pipeline(self._environment, name).version.blake3
+        if own != declared:
+            raise self._mismatch(own, declared)
+
+    def _mismatch(self, own: str, declared: str | None) -> PipelineMismatch:
+        return PipelineMismatch(
+            f"This service runs pipeline {own}, but {self._environment} declares "
+            f"{declared or 'none'} for {self._model}.",
+            remedy="Deploy the service with the declared pipeline, or move the pipeline and "
+            "its models in one step: "
+            f"{act('release', env=self._environment, pipeline='NAME', model='REF')}",
+        )
+
+    def _recorded(self, named: NamedPipeline) -> PipelineVersion:
+        with connect(self._url) as registry:
+            return registry.pipeline(named).version
 
     def _stored(self, slot: Serving) -> StoredWeights:
         """Where the weights are; what the registry last said of it where it cannot be asked."""
@@ -220,7 +241,7 @@ class Following(Generic[T]):
 
     def _report_to(self, registry: AnyRegistry) -> None:
         loaded = self.loaded
-        observed = Observed(self._instance, loaded.weights, loaded.loaded_at, self._pipeline)
+        observed = Observed(self._instance, loaded.weights, loaded.loaded_at, self._pipeline.digest)
         registry.report(self._model, self._environment, observed, actor=self._actor)
         self._reported = time.monotonic()
 
@@ -234,31 +255,6 @@ class Following(Generic[T]):
 def own_name() -> str:
     """What an instance is called in its reports: ``LINEAGE_INSTANCE``, else host and process."""
     return os.environ.get("LINEAGE_INSTANCE") or f"{socket.gethostname()}:{os.getpid()}"
-
-
-def own_pipeline(model: str, environment: str, given: str | None) -> str:
-    """The digest of the pipeline that runs here: given, ``LINEAGE_PIPELINE``, or captured here.
-
-    Raises:
-        PipelineMismatch: nobody says, and there is none to capture.
-    """
-    from lineage.capture.project import opened
-    from lineage.identity.digest import Digest
-
-    named = given or os.environ.get("LINEAGE_PIPELINE")
-    if named:
-        return Digest(named)
-    with opened() as project:
-        try:
-            name = project.config.pipeline_of(model)
-            return project.capture_pipeline(name).version.xxh3
-        except LineageError:
-            raise PipelineMismatch(
-                "Nobody says which pipeline this service runs, so nothing of "
-                f"{model} in {environment} is loaded.",
-                remedy="Give its digest: pipeline=…, or LINEAGE_PIPELINE in the service's "
-                f"environment ({act('pipeline capture')} prints it where the image is built).",
-            ) from None
 
 
 def identity(_: Path) -> Any:  # noqa: ANN401 - nothing

@@ -106,6 +106,15 @@ def check_long_enough(text: str) -> str:
     return text
 
 
+def is_digest(text: str) -> bool:
+    """Whether a text has the form of a digest, whole as far as that can be told."""
+    try:
+        Digest(text)
+    except UsageError:
+        return False
+    return True
+
+
 def names(text: str, *digests: str) -> bool:
     """Whether ``text`` is one of some digests, or a beginning that is long enough.
 

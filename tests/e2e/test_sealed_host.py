@@ -1,0 +1,142 @@
+"""A service whose image was sealed: it proves what it runs, or it does not start."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+
+import pytest
+
+from tests.conftest import Workspace
+
+FEATURES = """\
+def features(text):
+    return text * 2
+
+
+if __name__ == "__main__":
+    open('data/features.csv', 'w').write(features(open('data/clean.csv').read()))
+"""
+MAIN = """\
+import json, pathlib, sys, time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+import featurize
+import lineage
+
+named, late = sys.argv[1], sys.argv[2:]
+
+def load(path):
+    for name in late:
+        __import__(name)
+    return path.read_bytes()
+
+try:
+    with lineage.follow("churn", load=load, pipeline=named or None, every=0.1) as served:
+        print(json.dumps({"ref": served.ref, "features": featurize.features("a")}))
+except lineage.LineageError as error:
+    print(json.dumps({"code": error.exit_code, "error": str(error), "remedy": error.remedy}))
+"""
+SERVING = """\
+[models.churn.serving]
+own = ["app/main.py"]
+stages = ["featurize"]
+
+[models.churn.pipeline]"""
+SEAL = "pipeline.seal.json"
+
+
+@pytest.fixture
+def training(project):
+    """churn serves in production; its repository holds the service too."""
+    project.write({"src/featurize.py": FEATURES, "app/main.py": MAIN, "src/other.py": ""})
+    project.edit("lineage.toml", "[models.churn.pipeline]", SERVING)
+    project.dvc("repro", "--quiet")
+    project.commit("A function of features, and a service")
+    project.ok("register", "churn")
+    project.ok("validate", "churn@1")
+    project.ok("pipeline", "deploy", "--env", "production")
+    project.ok("promote", "churn@1", "--env", "production")
+    return project
+
+
+@pytest.fixture
+def image(training, tmp_path):
+    """What is deployed: the sealed files, and nothing of git and DVC."""
+    training.ok("pipeline", "seal")
+    made = Workspace(
+        tmp_path / "image",
+        {
+            "LINEAGE_REGISTRY": f"sqlite:///{training.path / '.lineage/registry.db'}",
+            "LINEAGE_CACHE": str(tmp_path / "cache"),
+            "LINEAGE_INSTANCE": "host-1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
+    )
+    for name in ("src", "app", "params.yaml", SEAL):
+        copy = shutil.copytree if (training.path / name).is_dir() else shutil.copy
+        made.path.mkdir(exist_ok=True)
+        copy(training.path / name, made.path / name)
+    return made
+
+
+def serve(image, pipeline=SEAL, *late):
+    done = image.command(sys.executable, "app/main.py", pipeline, *late)
+    assert done.code == 0, done.err
+    return json.loads(done.out)
+
+
+def test_a_sealed_service_serves_and_reports(image, training):
+    assert serve(image) == {"ref": "churn@1", "features": "aa"}
+    assert training.ok("serving", "churn")["observed"]["in_step"] == 1
+
+
+def test_feature_code_that_returns_another_thing_is_refused(image, training):
+    image.edit("src/featurize.py", "* 2", "* 0")
+    said = serve(image)
+    assert said["code"] == 3
+    assert "src/featurize.py differs" in said["error"]
+    assert training.ok("serving", "churn")["observed"]["instances"] == 0
+
+
+def test_a_module_that_loading_brings_in_is_refused(image, training):
+    said = serve(image, SEAL, "other")
+    assert said["code"] == 3
+    assert "other (src/other.py)" in said["error"]
+    assert training.ok("serving", "churn")["observed"]["instances"] == 0
+
+
+def test_a_seal_of_another_pipeline_than_the_declared_one_is_refused(image, training):
+    training.edit("params.yaml", "20", "21")
+    training.ok("pipeline", "seal")
+    for name in ("params.yaml", SEAL):
+        shutil.copy(training.path / name, image.path / name)
+    said = serve(image)
+    assert said["code"] == 3
+    assert "but production declares" in said["error"]
+
+
+def test_a_digest_may_be_short_and_a_missing_seal_is_said(image, training):
+    digest = training.ok("pipeline", "capture")["digest"]
+    assert serve(image, digest[:13]) == {"ref": "churn@1", "features": "aa"}
+    shown = training.ok("serving", "churn")["observed"]
+    assert (shown["in_step"], shown["instances"]) == (1, 1)
+    assert "runs pipeline xxh3:00000000, but" in serve(image, "xxh3:00000000")["error"]
+    assert "is missing" in serve(image, "none.json")["error"]
+
+
+def test_a_version_that_shares_the_xxh3_alone_is_refused(image, training):
+    """The registry declares another version whose public digest is the same."""
+    from lineage.connection import connect
+    from lineage.contract.captured import CapturedPipelineVersion
+    from lineage.identity.digest import Digest
+    from lineage.identity.pipeline import PipelineVersion
+
+    digest = training.ok("pipeline", "capture")["digest"]
+    forged = CapturedPipelineVersion("churn", PipelineVersion(None, Digest(digest)))
+    with connect(image.env["LINEAGE_REGISTRY"]) as registry:
+        registry.validate("churn@1", forged, passed=True, actor="tester")
+        registry.release("production", forged, actor="tester")
+    assert "but production declares blake3:" in serve(image)["error"]
