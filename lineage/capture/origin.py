@@ -47,13 +47,14 @@ class OriginReader:
     imports: bool = True
     stale_ok: str | None = None
 
-    def read(self, weights: Path, top: Path, *, ran: bool = False) -> WeightsOrigin:
+    def read(self, weights: Path, top: Path, *, ran: frozenset[str] | None = None) -> WeightsOrigin:
         """What made the weights.
 
         Args:
             weights: where they are.
             top: the top of the repository.
-            ran: whether a command that was run for the registration wrote them.
+            ran: the files that the programs of a command read which was run for the registration
+                and wrote them, relative to the top; None where none did.
 
         Raises:
             CaptureError: they are not what DVC recorded, something that they were made from
@@ -62,18 +63,16 @@ class OriginReader:
         full = os.path.normpath(os.path.abspath(weights))  # noqa: PTH100 - links are DVC's
         path = os.path.relpath(full, top).replace(os.sep, "/")
         if path.startswith("../"):
-            return WeightsOrigin(OriginState.RUN if ran else OriginState.UNMADE)
+            return WeightsOrigin(_without_stage(ran))
         self._require_recorded(path)
         lock = Lock(self.dvc, None if isinstance(self.dvc.source, Revision) else self.hasher)
         stages = [stage for stage in self.dvc.making(path) if lock.entry(stage) is not None]
         if not stages:
-            return WeightsOrigin(OriginState.RUN if ran else OriginState.UNMADE)
+            return WeightsOrigin(_without_stage(ran))
         named = ", ".join(address(stage, self.dvc.folder) for stage in stages)
         chain = lock.upstream(stages)
         self._require_current(path, named, lock, chain)
-        if ran:
-            return WeightsOrigin(OriginState.RUN, named)
-        return self._made(path, named, lock, chain)
+        return self._made(path, named, lock, chain, ran)
 
     def _require_recorded(self, path: str) -> None:
         """Refuse weights that are not what DVC recorded at their path."""
@@ -100,7 +99,14 @@ class OriginReader:
                 remedy=f"Make them anew (dvc repro {named}) and commit dvc.lock.",
             )
 
-    def _made(self, path: str, named: str, lock: Lock, chain: list[DvcStage]) -> WeightsOrigin:
+    def _made(
+        self,
+        path: str,
+        named: str,
+        lock: Lock,
+        chain: list[DvcStage],
+        ran: frozenset[str] | None,
+    ) -> WeightsOrigin:
         """Weights that stages made of what DVC knows of; their code may have changed since."""
         changed: set[str] = set()
         unknown: str | None = None
@@ -109,17 +115,26 @@ class OriginReader:
             if stage.frozen:
                 continue
             try:
-                recorded = self._recorded_in(lock, stage)
-                commit = recorded if commit is None or stage is chain[-1] else commit
-                changed |= self._changed_since(recorded, stage)
+                commit = self._recorded_in(lock, stage)
+                changed |= self._changed_since(commit, stage)
             except CaptureError as error:
-                unknown = str(error)
+                unknown = unknown if self._was_run(stage, ran) else str(error)
+        changed -= ran or set()
         if not changed and unknown is None:
-            return WeightsOrigin(OriginState.MADE, named, commit)
+            state = OriginState.MADE if ran is None else OriginState.RUN
+            return WeightsOrigin(state, named, commit)
         if self.stale_ok is not None:
             files = tuple(sorted(changed))
             return WeightsOrigin(OriginState.STALE, named, commit, files, self.stale_ok)
         raise self._stale(path, named, commit, sorted(changed), unknown)
+
+    def _was_run(self, stage: DvcStage, ran: frozenset[str] | None) -> bool:
+        """Whether a program was seen to read a stage's code: DVC has a cache of runs, too."""
+        if ran is None:
+            return False
+        code = code_of(self.dvc, [address(stage, self.dvc.folder)], imports=self.imports)
+        files = {path for paths in code.values() for path in paths}
+        return not files or bool(files & ran)
 
     def _stale(
         self, path: str, named: str, commit: str | None, changed: list[str], unknown: str | None
@@ -190,3 +205,7 @@ class OriginReader:
         if isinstance(source, Revision):
             return source.commit
         return self.git.head if self.git is not None else None
+
+
+def _without_stage(ran: frozenset[str] | None) -> OriginState:
+    return OriginState.UNMADE if ran is None else OriginState.RUN

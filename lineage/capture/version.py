@@ -93,14 +93,15 @@ class VersionCapture:
         code: CodeVersion | None = None,
         progress: Progress | None = None,
         *,
-        ran: bool = False,
+        ran: frozenset[str] | None = None,
     ) -> CapturedVersion:
         """Capture the four components, and for production what made the weights.
 
         Args:
             code: the code as it was captured before; None for the code as it is now.
             progress: called with the number of bytes just hashed.
-            ran: whether a command that was run for this wrote the weights.
+            ran: the files that the programs of a command read which was run for this and wrote the
+                weights, relative to the top of the repository; None where none did.
 
         Raises:
             CaptureError: something is missing, does not match, or the tree is dirty; or the weights
@@ -129,7 +130,7 @@ class VersionCapture:
             unseen=found.unseen if found else (),
         )
 
-    def _origin(self, cache: StatCache | None, ran: bool) -> WeightsOrigin:
+    def _origin(self, cache: StatCache | None, ran: frozenset[str] | None) -> WeightsOrigin:
         project = self._project
         table = self._config.pipelines().get(self._config.pipeline_of(self.model))
         reader = OriginReader(

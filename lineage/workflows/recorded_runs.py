@@ -17,7 +17,7 @@ from lineage.guard import requirements
 from lineage.identity.components import Kind
 from lineage.identity.digest import Digest, names
 from lineage.identity.references import Reference
-from lineage.workflows.watched_runs import watched_run
+from lineage.workflows.watched_runs import read_by_programs, watched_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -134,7 +134,8 @@ def run_and_capture(
         )
     old = before.components
     after = VersionCapture(project, model, wanted)
-    captured = after.capture(old.code, ran=stamps(weights) != old_stamps)
+    wrote = stamps(weights) != old_stamps
+    captured = after.capture(old.code, ran=read_by_programs(observed) if wrote else None)
     new = captured.components
     if old.code is not None and project.git is not None and project.git.head != old.code.commit:
         raise _changed("another commit was checked out")

@@ -95,6 +95,16 @@ def _gaps(observed: Observed) -> list[str]:
     return list(replace(observed, unobserved=tuple(others)).gaps)
 
 
+def read_by_programs(observed: Observed) -> frozenset[str]:
+    """The files, relative to the top of the repository, that other programs than DVC read."""
+    return frozenset(
+        path
+        for file in observed.inputs
+        for path in (file.path, file.target or file.path)
+        if not file.by or not all(map(is_dvc, file.by))
+    )
+
+
 def counts(file: Undeclared) -> bool:
     """Whether a pipeline version is incomplete without a file: tracked code or parameters."""
     return file.is_tracked and file.role is not Role.DATA
@@ -233,12 +243,7 @@ class _Comparison:
     def code_read(self, observed: Observed) -> tuple[str, ...]:
         """The pipeline's code files that were read, but for what DVC alone read."""
         return tuple(
-            sorted(
-                _own(self._project, path)
-                for file in observed.inputs
-                for path in {file.path, file.target or file.path} & self._code
-                if not file.by or not all(map(is_dvc, file.by))
-            )
+            sorted(_own(self._project, path) for path in read_by_programs(observed) & self._code)
         )
 
     def _top(self, path: str) -> str:

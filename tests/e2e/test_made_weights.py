@@ -89,6 +89,18 @@ def test_a_training_that_is_run_here_makes_them_anew(trained):
     assert trained.lineage("register", "churn").code == 0
 
 
+def test_what_dvc_takes_from_its_cache_of_runs_was_not_run(trained):
+    trained.edit("params.yaml", "20", "30")
+    trained.dvc("repro", "--quiet")
+    trained.edit("params.yaml", "30", "20")
+    trained.edit(HELPER, "weights of ", "parameters of ")
+    (trained.path / "models/model.bin").unlink()
+    trained.commit("The parameter of before, and another prefix")
+    done = trained.lineage("register", "churn", "--", "dvc", "repro", "--quiet")
+    assert done.code == 9, "featurize and train come from the cache, with the prefix of before"
+    assert "made" in done.err
+
+
 def test_other_code_that_changes_is_not_theirs(trained):
     trained.write({"src/common/other.py": "x = 1\n", "src/serve.py": "import common.other\n"})
     trained.commit("Code that no stage runs")

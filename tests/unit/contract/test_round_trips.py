@@ -230,14 +230,15 @@ COMPONENTS = st.builds(
     COMPONENTS,
     some(values(NewCopy, store=STORES, object=OBJECTS, listing=st.none())),
     PLAIN["tuple[Mapping[str, str], ...]"],
+    st.none() | ORIGINS,
 )
-def test_what_was_captured_is_read_back_the_same(components, copies, unseen):
+def test_what_was_captured_is_read_back_the_same(components, copies, unseen, origin):
     captured = CapturedVersion(
         components,
         "features" if components.pipeline else "churn",
-        (),
-        copies,
-        unseen if components.pipeline else (),
+        stored=copies,
+        unseen=unseen if components.pipeline else (),
+        origin=origin,
     )
     document = sent(codec.captured_to_json(captured))
     assert codec.captured_from_json("churn", document) == captured
