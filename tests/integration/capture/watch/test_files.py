@@ -41,6 +41,21 @@ open("params.yaml").read()
     assert observed.is_complete, observed.gaps
 
 
+def test_a_module_that_is_imported_by_a_computed_name_is_said_too(watched: Watched):
+    """There is no event of it: at the end of a process what else is loaded is looked at."""
+    observed = watched(
+        script="""\
+import importlib, sys
+sys.path.insert(0, "src")
+importlib.import_module("common." + "scaling")
+"""
+    )
+    assert observed.modules == (
+        Module("common", "src/common/__init__.py"),
+        Module("common.scaling", "src/common/scaling.py"),
+    )
+
+
 def test_a_module_loaded_from_its_cache_counts_as_its_source(watched: Watched, tree: Workspace):
     script = 'import sys; sys.path.insert(0, "src")\nfrom common import scaling\n'
     first, second = watched(script=script), watched(script=script)

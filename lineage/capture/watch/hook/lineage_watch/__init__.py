@@ -104,7 +104,7 @@ class Watch:
     def end(self) -> None:
         """Say what is left to say: this process ends as it should."""
         try:
-            self.modules.settle()
+            self.modules.finish()
             self.record.write(b"end", b"%d" % self.record.lost)
         except Exception as error:
             self.failed(error)

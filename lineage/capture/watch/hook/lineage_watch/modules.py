@@ -28,6 +28,7 @@ class Modules:
         self.record = record
         self.files = files
         self.pending = dict.fromkeys(sys.modules, 0)
+        self.known = set(sys.modules)
         self.settled = set(sys.builtin_module_names)
         self.library = os.__file__.rpartition("/")[0] + "/"
         self.paths: "set[str]" = set()
@@ -41,6 +42,7 @@ class Modules:
             self.files.opens(file, "", os.O_RDONLY)
         if isinstance(name, str) and not self.is_settled(name):
             self.pending[name] = 0
+            self.known.add(name)
         self.imports += 1
         now = monotonic_ns()
         if self.imports % _AT_ONCE == 0 or now - self.last > _SETTLED_AFTER:
@@ -70,6 +72,14 @@ class Modules:
             self.pending.pop(name, None)
             if module is not None and not self.is_settled(name):
                 self.loaded(name, _origin(module))
+
+    def finish(self) -> None:
+        """Say what is left, and what came without an event, as by ``importlib.import_module``."""
+        names: "list[object]" = list(sys.modules)
+        for name in names:
+            if isinstance(name, str) and name not in self.known and not self.is_settled(name):
+                self.pending[name] = 0
+        self.settle()
 
     def loaded(self, name: str, origin: "str | None") -> None:
         """Say where a module is from; a namespace is from nowhere, the library goes without."""
