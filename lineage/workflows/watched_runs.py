@@ -8,9 +8,11 @@ undeclared file has changed since.
 
 from __future__ import annotations
 
+import os
 import posixpath
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -251,16 +253,14 @@ class _Comparison:
 
     def _named(self, command: Sequence[str]) -> frozenset[str]:
         """The files that the command names: the program of a training or of a validation."""
-        here = Path.cwd()
-        folder = (
-            here.relative_to(self._project.top) if here.is_relative_to(self._project.top) else here
-        )
-        words = {posixpath.normpath((folder / word).as_posix()) for word in command[1:] if word}
-        modules = {word.replace(".", "/") + ".py" for word in command[1:]}
+        here, top = Path.cwd(), self._project.top
+        paths = [Path(os.path.normpath(here / word)) for word in command]
+        words = {path.relative_to(top).as_posix() for path in paths if path.is_relative_to(top)}
+        modules = [f"-m {word}" for flag, word in pairwise(command) if flag == "-m"]
         return frozenset(
             path
             for path in self._tracked
-            if path in words or any(f"/{path}".endswith(f"/{module}") for module in modules)
+            if path in words or any(is_of(module, path) for module in modules)
         )
 
     def _left_out(self) -> frozenset[str]:

@@ -32,7 +32,8 @@ stages:
     outs: [models/model.bin]
 """
 READS = """\
-from common import scaling
+import importlib
+importlib.import_module("gnilacs.nommoc"[::-1])
 open("conf.yaml").read()
 """
 

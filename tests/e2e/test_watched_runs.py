@@ -10,7 +10,8 @@ import pytest
 
 from ..conftest import FILE_AND_SERVER, PROJECT
 
-IMPORTED = "from common import scaling\n"
+IMPORTED = "import importlib\nimportlib.import_module('gnilacs.nommoc'[::-1])\n"
+"""An import that no capture can follow: only a watched run tells what it leads to."""
 EVALUATE = """\
 import json
 from common import scaling
@@ -83,6 +84,23 @@ def test_a_validation_is_watched_and_what_it_read_is_kept_with_the_verdict(impor
     assert verdict["watched"] == [run]
     shown = importing.lineage("show", "churn@1").out
     assert "read src/common/scaling.py (code), which nothing declares" in shown
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["{python}", "{top}/evaluate.py"], ["{python}", "-m", "evaluate"], ["./evaluate.py"]],
+    ids=["whole path", "module", "program"],
+)
+def test_what_the_command_names_is_known_however_it_is_named(importing, command):
+    importing.write({"evaluate.py": f"#!{sys.executable}\nraise SystemExit(1)\n"})
+    (importing.path / "evaluate.py").chmod(0o755)
+    importing.commit("An evaluation")
+    importing.ok("register", "churn", "--kind", "experiment")
+    words = [word.format(python=sys.executable, top=importing.path) for word in command]
+    done = importing.lineage("validate", "churn@1", "--json", "--", *words)
+    assert done.code == 0, done.err
+    (run,) = done.json["watched"]
+    assert run["undeclared"] == []
 
 
 @FILE_AND_SERVER
