@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from lineage.identity.components import CodeVersion
 from lineage.identity.digest import hash_object
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _SHOWN = 5
 
@@ -61,13 +62,16 @@ def code_at(git: GitRepository, folder: str, commit: str) -> CodeVersion:
 
 def changed_paths(git: GitRepository, named: Iterable[str]) -> set[str]:
     """Tracked changes, changed submodules, and untracked files that ``named`` lists or holds."""
-    wanted = tuple(named)
-    fresh = {
-        path
-        for path in git.untracked
-        if any(path == name or path.startswith(f"{name}/") for name in wanted)
-    }
+    wanted = frozenset(named)
+    fresh = {path for path in git.untracked if any(above in wanted for above in _upward(path))}
     return {*git.modified, *fresh, *_changed_submodules(git)}
+
+
+def _upward(path: str) -> Iterator[str]:
+    """A path and the folders above it."""
+    while path:
+        yield path
+        path = posixpath.dirname(path)
 
 
 def _changed_submodules(git: GitRepository) -> set[str]:

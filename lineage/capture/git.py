@@ -49,6 +49,7 @@ MOST_VERSIONS: Final = 2000
 """Versions of a file that are looked at, at the most."""
 
 _VERSIONS_AT_ONCE: Final = 50
+_FEW: Final = 16
 
 
 class Entry(tuple[str, str]):
@@ -169,25 +170,39 @@ class GitRepository:
                 remedy="Fetch it (a partial clone leaves objects out): git fetch --refetch",
             ) from None
 
+    def _blob_here(self, oid: str) -> bytes | None:
+        try:
+            return self.blob(oid)
+        except CaptureError:
+            return None
+
     def blobs(self, oids: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
         """Many objects and their bytes, each as git stores it; None for one that is not here.
 
-        One process of git gives them all: asking for each by itself is ten times as slow.
+        One process of git gives them all: asking for each by itself is ten times as slow. Few are
+        asked for one by one, of the process that runs already.
         """
         wanted = list(oids)
+        if len(wanted) <= _FEW:
+            yield from ((oid, self._blob_here(oid)) for oid in wanted)
+            return
         for start in range(0, len(wanted), _AT_ONCE):
             part = wanted[start : start + _AT_ONCE]
-            with tempfile.TemporaryFile() as asked:
-                asked.write("".join(f"{oid}\n" for oid in part).encode())
-                asked.seek(0)
-                output: bytes = self._repo.git.execute(
-                    ["git", "cat-file", "--batch", "--buffer"],
-                    istream=asked,
-                    with_extended_output=False,
-                    stdout_as_string=False,
-                    strip_newline_in_stdout=False,
-                )
-            yield from zip(part, _parse_batch(output), strict=True)
+            yield from zip(part, self._batch(part), strict=True)
+
+    def _batch(self, names: Iterable[str]) -> Iterator[bytes | None]:
+        """Objects by their ids, or as ``commit:path``, from one process of git."""
+        with tempfile.TemporaryFile() as asked:
+            asked.write("".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape"))
+            asked.seek(0)
+            output: bytes = self._repo.git.execute(
+                ["git", "cat-file", "--batch", "--buffer"],
+                istream=asked,
+                with_extended_output=False,
+                stdout_as_string=False,
+                strip_newline_in_stdout=False,
+            )
+        return _parse_batch(output)
 
     @property
     def filters_left_out(self) -> tuple[str, ...]:
@@ -218,13 +233,14 @@ class GitRepository:
 
         Yields:
             The commit, and the file's bytes there; None where it is not there. At most
-            :data:`MOST_VERSIONS`.
+            :data:`MOST_VERSIONS`; none of a path with a line end, which git's batch cannot name.
         """
+        if "\n" in path:
+            return
         listed = self._run("rev-list", f"--max-count={MOST_VERSIONS}", commit, "--", path).split()
         for start in range(0, len(listed), _VERSIONS_AT_ONCE):
             part = listed[start : start + _VERSIONS_AT_ONCE]
-            named = self.blobs([f"{one}:{path}" for one in part])
-            yield from ((one, data) for one, (_, data) in zip(part, named, strict=True))
+            yield from zip(part, self._batch(f"{one}:{path}" for one in part), strict=True)
 
     def identity(self) -> str | None:
         """The e-mail address of the person whom git would name as author."""

@@ -63,6 +63,11 @@ class SourceFiles:
         entry = self._source.tracked.get(path)
         return entry[1] if entry is not None and path not in self._modified else None
 
+    def is_stored(self, path: str) -> bool:
+        """Whether a regular file's bytes are the ones that git stores."""
+        mode = self._source.tracked.get(path, ("", ""))[0]
+        return mode.startswith("100") and path not in self._modified
+
     def link_target(self, path: str) -> str | None:
         """What a symbolic link holds; None where something else is in its place."""
         name = self.content_id(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 LONGEST_TEXT: Final = 160
 """Characters of a source line or a command that are shown."""
+
+LONGEST_WAY: Final = 20
+"""Steps back that are shown of how a file came in."""
 
 
 class UnseenKind(StrEnum):
@@ -105,7 +109,9 @@ class StageCode:
         >>> StageCode(files).why("src/b.py")
         'src/b.py ← src/a.py:3 ← the command'
         """
-        way = self.way(path)
+        way = list(islice(self._way(path), LONGEST_WAY + 1))
+        if len(way) > LONGEST_WAY:
+            return " ← ".join([path, *map(str, way[:LONGEST_WAY]), "…"])
         last = way[-1].path if way else path
         declared = last is not None and self.files.get(last) is None
         return " ← ".join([path, *map(str, way), *(["declared"] if declared else [])])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -459,3 +460,26 @@ def test_running_a_notebook_again_changes_nothing(repository):
     assert _captured(repository) == before
     repository.write({"n.ipynb": json.dumps({"cells": [{**cell, "source": "x = 2"}]})})
     assert _captured(repository) != before
+
+
+def test_a_sparse_checkout_gives_the_same_answer(repository):
+    repository.write(IMPORTING)
+    repository.commit()
+    before = _captured(repository)
+    repository.git("update-index", "--skip-worktree", "src/common/scaling.py")
+    (repository.path / "src/common/scaling.py").unlink()
+    assert _captured(repository) == before
+
+
+def test_ten_thousand_modules_are_followed_at_once(repository, monkeypatch, tmp_path_factory):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    modules = {f"p/m{n}.py": f"import p.m{n + 1}\n" for n in range(10_000)}
+    repository.write(
+        {**modules, "run.py": "import p.m0\n", "dvc.yaml": "stages: {a: {cmd: python run.py}}\n"}
+    )
+    repository.commit()
+    began = time.process_time()
+    captured = Project.find(repository.path).capture_pipeline("churn")
+    assert len(captured.version.manifest.stages["a"].code) == 10_001
+    assert captured.why["a"]["p/m9999.py"].endswith(" ← p/m9979.py:1 ← …"), "a long way is cut"
+    assert time.process_time() - began < 6, "about one second on an idle machine"
