@@ -105,7 +105,10 @@ def play(folder: Path | None, *, as_json: bool) -> None:
         return
     output.say(f"\nDone in {time.monotonic() - began:.0f} s. Look around yourself:")
     output.say(f"  cd {shlex.quote(os.fspath(terminal.folder))}")
-    output.say("  lineage serving; lineage log; lineage pipeline diff HEAD~3 .")
+    command = (
+        "lineage" if shutil.which("lineage") else str(Path(sys.executable).with_name("lineage"))
+    )
+    output.say(f"  {command} serving; {command} log; {command} pipeline diff HEAD~3 .")
 
 
 def _begin(terminal: Terminal) -> None:

@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
+from lineage.acts import act
 from lineage.workflows.actor import actor
 
 from .. import output
 from ..options import Env, Expect, Json, Model, Reason, Ref, opened_registry, project_and_registry
+from ..remedies import typed
 
 backup = typer.Typer(
     help="What stands by behind what serves, and whether it is ready.", no_args_is_help=True
@@ -52,6 +54,9 @@ def check(
         for slot in slots:
             output.serving(slot)
     if lacking:
+        for slot in lacking:
+            look = typed(act("backup candidates", slot.model, env=slot.environment))
+            output.note(f"{slot.model} in {slot.environment} has no backup that is ready: {look}")
         raise typer.Exit(IntegrityFailure.exit_code)
 
 

@@ -242,7 +242,8 @@ class VersionCapture:
         if stray:
             raise CaptureError(
                 f"The pipeline reads {', '.join(stray[:5])}, which neither git nor DVC versions.",
-                remedy="Track it with DVC (dvc add), or list it under `data` in lineage.toml.",
+                remedy="Commit it to git where it is code (git add), track it with DVC where it is "
+                "data (dvc add), or list it under `data` in lineage.toml.",
             )
 
     def _refuse_unheld(self, found: CapturedPipeline | None) -> None:

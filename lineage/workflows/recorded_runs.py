@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import posixpath
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from lineage.acts import act
 from lineage.capture import metrics
 from lineage.capture.command import Stamp, stamps
 from lineage.capture.version import VersionCapture
@@ -210,13 +212,16 @@ class _State:
         if others:
             raise CaptureError(
                 f"The data here is not that of {ref}: {', '.join(others[:3])}.",
-                remedy="Bring the version's own data back (dvc checkout) and try again.",
+                remedy="Bring the version's own data back and try again: check out its commit, "
+                "then dvc checkout --force.",
             )
         recorded = (version["weights"], parts["weights"]["blake3"])
         if recorded[0] is not None and not _same_weights(recorded, self.weights):
+            out = str(PurePath(parts["weights"]["path"]).parent)
             raise CaptureError(
                 f"The weights here ({parts['weights']['path']}) are not those of {ref}.",
-                remedy="Bring the version's own weights back (dvc checkout) and try again.",
+                remedy="Bring the version's own weights back and try again: "
+                f"{act('pull', ref, out=out)}",
             )
 
     def require_same(self, later: _State) -> None:

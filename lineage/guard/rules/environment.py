@@ -162,9 +162,9 @@ def _stale(people: list[str]) -> str:
 
 def _backup_remedy(facts: Facts) -> str:
     pipeline = facts.deployed.xxh3.short if facts.deployed else None
-    slot = f"{facts.model}@{facts.environment}"
+    ref = facts.standby.ref if facts.standby is not None else f"{facts.model}@{facts.environment}"
     return (
         "Validate what is to stand by with the pipeline that is to run "
-        f"({act('validate', slot, pipeline=pipeline)}), and have its weights checked: "
-        f"{act('verify', slot)}"
+        f"({act('validate', ref, pipeline=pipeline)}), and have its weights checked or put back: "
+        f"{act('verify', ref)} {act('store put', ref, 'PATH')}"
     )

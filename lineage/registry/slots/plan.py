@@ -23,7 +23,7 @@ from lineage.contract.results import SlotChange
 from lineage.errors import Conflict, NotFound
 from lineage.guard.decision import GuardRefused, Status
 from lineage.guard.evaluate import decide
-from lineage.guard.policy import PROOF
+from lineage.guard.policy import PROOF, WAIVABLE
 from lineage.registry.slots.facts import MoveKind
 from lineage.registry.slots.readiness import may_stand
 
@@ -355,7 +355,9 @@ def _refuse_unless_allowed(decisions: tuple[Decision, ...], sentence: str) -> No
     """Raise :class:`GuardRefused` with the decisions that say no, if any does."""
     refused = tuple(decision for decision in decisions if not decision.allowed)
     if refused:
-        first = refused[0].failures[0]
+        failures = refused[0].failures
+        final = (check for check in failures if check.code not in WAIVABLE)
+        first = next(final, failures[0])  # what no validation and no waiver can mend
         raise GuardRefused(
             f"{sentence}: {first.summary}.",
             remedy=first.remedy or "See the checks that fail.",
