@@ -20,6 +20,7 @@ from typing_extensions import override
 
 from lineage import timestamps
 from lineage.errors import LineageError
+from lineage.identity.components import Proof
 from lineage.registry.observations import STATES
 
 if TYPE_CHECKING:
@@ -166,6 +167,11 @@ def _observed(rows: Iterable[dict[str, Any]]) -> Iterator[GaugeMetricFamily]:
         "Instances of a slot by what they are beside what is declared.",
         labels=[*_SLOT, "state"],
     )
+    proofs = GaugeMetricFamily(
+        "lineage_observed_proof",
+        "Instances of a slot by whether they proved the pipeline that they run, or only say it.",
+        labels=[*_SLOT, "proof"],
+    )
     lag = GaugeMetricFamily(
         "lineage_observed_lag_seconds",
         "For how long the instance that lags most has done so.",
@@ -175,8 +181,11 @@ def _observed(rows: Iterable[dict[str, Any]]) -> Iterator[GaugeMetricFamily]:
         labels = [row["environment"], row["model"]]
         for state in STATES:
             instances.add_metric([*labels, state], row[state.replace("-", "_")])
+        for proof in Proof:
+            proofs.add_metric([*labels, proof.value], row[proof.value])
         lag.add_metric(labels, row["lag_seconds"] or 0.0)
     yield instances
+    yield proofs
     yield lag
 
 

@@ -261,7 +261,9 @@ def _observed(found: dict[str, Any]) -> None:
         if found[state.replace("-", "_")]
     ]
     lag = f", for {found['lag_seconds']:,.0f} s" if found["lag_seconds"] is not None else ""
-    text = f"  observed  {', '.join(counts)} of {found['instances']} instances{lag}"
+    proofs = [f"{found[proof]} {proof}" for proof in ("sealed", "claimed") if found.get(proof)]
+    known = f"; {', '.join(proofs)}" if proofs else ""
+    text = f"  observed  {', '.join(counts)} of {found['instances']} instances{lag}{known}"
     say(text if found["state"] == "in-step" else _paint(text, "1;31"))
 
 

@@ -261,6 +261,7 @@ def report(
     from lineage import timestamps
     from lineage.host import follow
     from lineage.host.own_pipeline import named_pipeline
+    from lineage.identity.components import Proof
     from lineage.identity.digest import is_digest
 
     name = instance or follow.own_name()
@@ -272,7 +273,9 @@ def report(
         if own is not None and not is_digest(own.digest):
             own.xxh3(None, None, lambda named: registry.pipeline(named).version)
         digest = own.digest if own is not None else None
-        observed = Observed(name, weights, loaded_at or timestamps.now(), digest, holds_for)
+        proof = own.proof if own is not None else Proof.CLAIMED
+        at = loaded_at or timestamps.now()
+        observed = Observed(name, weights, at, digest, holds_for, proof)
         return registry.report(model, environment, observed, actor=actor)
 
 
@@ -309,8 +312,8 @@ def follow(
         or proved is not loaded, and the log says why.
 
     Raises:
-        PipelineMismatch: another pipeline is declared than the one that runs here, or what runs
-            here is not what was sealed.
+        PipelineMismatch: another pipeline is declared than the one that runs here, what runs here
+            is not what was sealed, or the environment demands a seal and none is named.
         NotFound: nothing serves, or no store is known to have the weights.
         IntegrityFailure: no store has the bytes that were registered.
         StoreUnreachable: no store that could have them can be used.

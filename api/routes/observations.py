@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from lineage.contract.addresses import SLOT
 from lineage.contract.requests import Observed
+from lineage.identity.components import Proof
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
@@ -41,7 +42,14 @@ def observe(
     call: Annotated[Call, call_of(Scope.OBSERVE)],
 ) -> Response:
     """The newest report of each instance is kept."""
-    observed = Observed(body.instance, body.weights, body.loaded_at, body.pipeline, body.holds_for)
+    observed = Observed(
+        body.instance,
+        body.weights,
+        body.loaded_at,
+        body.pipeline,
+        body.holds_for,
+        Proof(body.proof),
+    )
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         actor = call.principal.name

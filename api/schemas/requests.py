@@ -191,6 +191,7 @@ class PolicyBody(Body):
     backup: bool = False
     accept_carried: bool = True
     pipeline_complete: Literal["require", "warn"] = "require"
+    proof: Literal["sealed", "claimed"] = "claimed"
     waive: dict[str, list[Line]] = Field(default_factory=dict)
 
 
@@ -224,6 +225,10 @@ class ObservationBody(Body):
     loaded_at: Moment
     holds_for: Annotated[int, Field(ge=10, le=86_400)] = Field(
         default=REPORT_HOLDS_FOR, description="Seconds after which the instance is unknown."
+    )
+    proof: Literal["sealed", "claimed"] = Field(
+        default="claimed",
+        description="Whether the instance compared what it runs with a seal, or only says it.",
     )
 
 

@@ -140,6 +140,8 @@ def _policy(policy: dict[str, Any]) -> list[str]:
         lines.append("carried    validations are not accepted")
     if policy.get("pipeline_complete") == "warn":
         lines.append("complete   a pipeline that lacks what its runs read only warns")
+    if policy.get("proof") == "sealed":
+        lines.append("proof      hosts must be sealed")
     lines += [f"waive      {code}: {', '.join(who)}" for code, who in policy["waive"].items()]
     return lines
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from lineage.contract.validation import first_problem, requirement
 from lineage.errors import UsageError
 from lineage.guard.policy import WAIVABLE, Demand, EnvironmentPolicy
-from lineage.identity.components import EnvironmentKind
+from lineage.identity.components import EnvironmentKind, Proof
 from lineage.identity.references import check_environment_name, check_name
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ class EnvironmentTable(PolicyTable):
     backup: bool = False
     accept_carried: bool = True
     pipeline_complete: Annotated[Demand, Field(strict=False)] = Demand.REQUIRE
+    proof: Annotated[Proof, Field(strict=False)] = Proof.CLAIMED
     waive: dict[Annotated[str, AfterValidator(_rule)], People] = Field(default_factory=dict)
 
     @property
@@ -85,6 +86,7 @@ class EnvironmentTable(PolicyTable):
             backup=self.backup,
             accept_carried=self.accept_carried,
             pipeline_complete=self.pipeline_complete,
+            proof=self.proof,
             waive={code: tuple(people) for code, people in self.waive.items() if people},
         )
 

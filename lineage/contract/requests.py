@@ -11,6 +11,7 @@ from lineage import timestamps
 from lineage.errors import UsageError
 from lineage.guard.policy import WAIVABLE
 from lineage.guard.rules import CODES
+from lineage.identity.components import Proof
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,7 +127,7 @@ class Observed:
     """What an instance of a service says: the weights and the pipeline it has, and since when.
 
     Digests are of any algorithm; ``loaded_at`` is ISO 8601. The report counts for ``holds_for``
-    seconds.
+    seconds. ``proof`` tells how the instance knows its pipeline.
     """
 
     instance: str
@@ -134,6 +135,7 @@ class Observed:
     loaded_at: str
     pipeline: str | None = None
     holds_for: int = REPORT_HOLDS_FOR
+    proof: Proof = Proof.CLAIMED
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.guard.requirements import Requirement
+from lineage.identity.components import Proof
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,8 +43,9 @@ class EnvironmentPolicy:
     """What an environment demands of a version before it may serve there.
 
     ``models`` holds requirements for single models. ``approvals`` is how many distinct people must
-    approve, ``not_approvers`` who may not. ``waive`` maps a rule to the people who may waive it.
-    ``pipeline_complete`` says whether a pipeline that lacks what its runs read may serve.
+    approve, ``not_approvers`` who may not. ``pipeline_complete`` says whether a pipeline that lacks
+    what its runs read may serve, ``proof`` what serving hosts owe of the pipeline that they run.
+    ``waive`` maps a rule to the people who may waive it.
     """
 
     require: tuple[str, ...] = ()
@@ -54,6 +56,7 @@ class EnvironmentPolicy:
     backup: bool = False
     accept_carried: bool = True
     pipeline_complete: Demand = Demand.REQUIRE
+    proof: Proof = Proof.CLAIMED
     waive: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def requirements_of(self, model: str) -> tuple[Requirement, ...]:
@@ -83,6 +86,7 @@ class EnvironmentPolicy:
             "backup": self.backup,
             "accept_carried": self.accept_carried,
             "pipeline_complete": self.pipeline_complete.value,
+            "proof": self.proof.value,
             "waive": {code: list(people) for code, people in sorted(self.waive.items())},
         }
 
@@ -98,6 +102,7 @@ class EnvironmentPolicy:
             backup=policy["backup"],
             accept_carried=policy["accept_carried"],
             pipeline_complete=Demand(policy.get("pipeline_complete", Demand.REQUIRE)),
+            proof=Proof(policy.get("proof", Proof.CLAIMED)),  # not in what was applied before 0006
             waive={code: tuple(people) for code, people in policy["waive"].items()},
         )
 

@@ -27,7 +27,8 @@ from lineage.acts import act
 from lineage.connection import connect
 from lineage.contract.requests import REPORT_HOLDS_FOR, Observed
 from lineage.errors import LineageError, NotFound, PipelineMismatch, RegistryUnreachable
-from lineage.host import last_known
+from lineage.host import demand, last_known
+from lineage.identity.components import Proof
 from lineage.weights import download
 from lineage.weights.cache import WeightsCache
 from lineage.weights.copies import StoredWeights
@@ -144,8 +145,8 @@ class Following(Generic[T]):
 
         Raises:
             NotFound: nothing serves.
-            PipelineMismatch: another pipeline is declared than the one that runs here, or what runs
-                here is not what is sealed.
+            PipelineMismatch: another pipeline is declared than the one that runs here, what runs
+                here is not what is sealed, or the environment demands a seal and there is none.
         """
         if slot.serving is None:
             raise NotFound(
@@ -156,6 +157,8 @@ class Following(Generic[T]):
         self._pipeline.check_files()
         self._require_pipeline(slot)
         self._require_blake3(slot)
+        if self._pipeline.proof is Proof.CLAIMED:
+            demand.require_claim_enough(self._url, self._environment, offline=slot.age is not None)
         stored = self._stored(slot)
         path = download.pull(stored, cache=self._cache)
         value = self._load(path)
@@ -241,9 +244,24 @@ class Following(Generic[T]):
 
     def _report_to(self, registry: AnyRegistry) -> None:
         loaded = self.loaded
-        observed = Observed(self._instance, loaded.weights, loaded.loaded_at, self._pipeline.digest)
+        observed = Observed(
+            self._instance,
+            loaded.weights,
+            loaded.loaded_at,
+            self._pipeline.digest,
+            proof=self._proof(),
+        )
         registry.report(self._model, self._environment, observed, actor=self._actor)
         self._reported = time.monotonic()
+
+    def _proof(self) -> Proof:
+        """What the pipeline is proven by now: a module may have been imported since."""
+        try:
+            self._pipeline.check_modules()
+        except PipelineMismatch as error:
+            logger.warning("%s is no longer proven: %s %s", self._model, error, error.remedy)
+            return Proof.CLAIMED
+        return self._pipeline.proof
 
     def _say(self, text: str) -> None:
         """Log what stands in the way, once for as long as it does."""

@@ -11,6 +11,7 @@ from lineage.acts import act
 from lineage.contract.results import NamedPipeline
 from lineage.errors import LineageError, NotFound, PipelineMismatch, UsageError
 from lineage.host import loaded_modules, seal_file
+from lineage.identity.components import Proof
 from lineage.identity.digest import check_long_enough, is_digest
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ class OwnPipeline(Protocol):
     @property
     def blake3(self) -> str | None:
         """Its BLAKE3, where the manifest is here."""
+
+    @property
+    def proof(self) -> Proof:
+        """How it is known."""
 
     def xxh3(self, declared: str | None, pipeline: str | None, find: Find) -> str:
         """The version's public digest.
@@ -64,6 +69,7 @@ class SealedPipeline:
     seal: Seal
     root: Path
     name: str
+    proof: Proof = Proof.SEALED
 
     @property
     def digest(self) -> str:
@@ -92,6 +98,7 @@ class ClaimedPipeline:
     """A pipeline version that is only named, by a digest or a unique beginning of one."""
 
     blake3: None = None
+    proof = Proof.CLAIMED
 
     def __init__(self, text: str) -> None:
         self.digest = text

@@ -50,6 +50,15 @@ class Known(StrEnum):
     """Somebody, or a DVC file, says so."""
 
 
+class Proof(StrEnum):
+    """How it is known which pipeline a serving host runs."""
+
+    SEALED = "sealed"
+    """The host compared its files and modules with a seal."""
+    CLAIMED = "claimed"
+    """The host only says a digest."""
+
+
 @dataclass(frozen=True)
 class CodeVersion:
     """A git commit, and the digest of what differs from it in the working tree.

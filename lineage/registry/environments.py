@@ -11,7 +11,6 @@ from lineage.acts import act
 from lineage.contract.results import PlannedChange
 from lineage.database import events, policies, tables
 from lineage.errors import Conflict, NotFound, UsageError
-from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
 from lineage.identity.digest import canonical_bytes
 from lineage.identity.references import check_environment_name
@@ -108,8 +107,8 @@ def _apply(session: Session, declared: DeclaredEnvironment, at: str, actor: str)
     """Append a revision of a policy, unless it is the one that holds."""
     newest = policies.policy_row(session, declared.name)
     document = canonical_bytes(declared.policy.to_json()).decode()
-    held = newest.document if newest else canonical_bytes(EnvironmentPolicy().to_json()).decode()
-    if document == held:
+    held = policies.policy_of(session, declared.name)  # an older document may lack newer settings
+    if document == canonical_bytes(held.to_json()).decode():
         return
     row = tables.EnvironmentPolicy(
         environment=declared.name,

@@ -12,10 +12,11 @@ from sqlmodel import col, delete, func, or_, select
 
 from lineage import timestamps
 from lineage.contract.results import nothing_observed
-from lineage.database import tables, versions
+from lineage.database import policies, tables, versions
 from lineage.database.deployments import deployment
 from lineage.database.environments import require_environment
 from lineage.errors import Conflict, UsageError
+from lineage.identity.components import EnvironmentKind, Proof
 from lineage.identity.digest import Digest
 from lineage.registry.access import check_actor
 
@@ -44,7 +45,8 @@ def report(
 
     Raises:
         NotFound: there is no such model or environment.
-        UsageError: a digest, a time or the instance's name cannot be read.
+        UsageError: a digest, a time or the instance's name cannot be read, or it is sealed and
+            names no pipeline.
         Conflict: too many instances have reported.
     """
     require_environment(session, environment)
@@ -53,6 +55,11 @@ def report(
         raise UsageError(
             f"A report cannot hold for {observed.holds_for} seconds.",
             remedy=f"Let it hold for {SHORTEST} to {LONGEST} seconds.",
+        )
+    if observed.proof is Proof.SEALED and observed.pipeline is None:
+        raise UsageError(
+            "A report that is sealed names no pipeline.",
+            remedy="Give the digest of the sealed pipeline version.",
         )
     row = session.get(tables.Observation, (environment, model, check_actor(observed.instance)))
     if row is None:
@@ -68,6 +75,7 @@ def report(
         )
     row.weights = Digest(observed.weights)
     row.pipeline = Digest(observed.pipeline) if observed.pipeline is not None else None
+    row.proof = observed.proof.value
     row.loaded_at = timestamps.parse_time(observed.loaded_at)
     row.reported_at, row.reported_by = at, actor
     row.expires_at = timestamps.written(
@@ -107,6 +115,7 @@ def summarised(
         col(table.model),
         col(table.weights),
         col(table.pipeline),
+        col(table.proof),
         alive,
     )
     query = sa.select(*keys, func.count(), func.max(table.reported_at)).group_by(*keys)
@@ -115,12 +124,27 @@ def summarised(
     if model is not None:
         query = query.where(col(table.model) == model)
     summaries: dict[tuple[str, str], _Summary] = {}
-    for where, name, weights, pipeline, is_alive, count, newest in session.execute(query):
+    for where, name, weights, pipeline, proof, is_alive, count, newest in session.execute(query):
         key = (where, name)
         if key not in summaries:
             summaries[key] = _Summary(_Declared.of(session, where, name))
-        summaries[key].add(weights, pipeline, bool(is_alive), count, newest, at)
+        said = _Said(weights, pipeline, Proof(proof))
+        summaries[key].add(said, bool(is_alive), count, newest, at)
     return [summaries[key].to_json(*key) for key in sorted(summaries)]
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What an instance says that it has."""
+
+    weights: str
+    pipeline: str | None
+    proof: Proof
+
+    @classmethod
+    def of(cls, row: tables.Observation) -> _Said:
+        """What a report holds."""
+        return cls(row.weights, row.pipeline, Proof(row.proof))
 
 
 @dataclass(frozen=True)
@@ -132,7 +156,8 @@ class _Declared:
     weights_since: str | None
     pipeline: frozenset[str]
     pipeline_since: str | None
-    model: str
+    sealed_since: str | None
+    """Since when the environment demands that hosts are sealed; None where it does not."""
 
     @classmethod
     def of(cls, session: Session, environment: str, model: str) -> _Declared:
@@ -144,7 +169,7 @@ class _Declared:
             else None
         )
         if slot is None or row is None:
-            return cls(session, frozenset(), None, frozenset(), None, model)
+            return cls(session, frozenset(), None, frozenset(), None, None)
         deployed = deployment(session, environment, row.pipeline)
         digests: set[str | None] = set()
         if deployed is not None:
@@ -157,15 +182,18 @@ class _Declared:
             slot.serving_promoted_at,
             frozenset(d for d in digests if d is not None),
             deployed.deployed_at if deployed is not None else None,
-            model,
+            _sealed_since(session, environment),
         )
 
-    def state(self, weights: str, pipeline: str | None) -> tuple[str, str | None]:
+    def state(self, said: _Said) -> tuple[str, str | None]:
         """What an instance is that has loaded something, and since when it lags."""
+        weights = said.weights
         if weights in self.weights:
-            if pipeline is None or not self.pipeline or pipeline in self.pipeline:
-                return "in-step", None
-            return "lagging", self.pipeline_since
+            known = said.pipeline is not None and bool(self.pipeline)
+            if known and said.pipeline not in self.pipeline:
+                return "lagging", self.pipeline_since
+            unproven = self.sealed_since is not None and said.proof is not Proof.SEALED
+            return ("lagging", self.sealed_since) if unproven else ("in-step", None)
         table = tables.ModelVersion
         registered = self.session.exec(
             select(table.id)
@@ -181,15 +209,15 @@ class _Summary:
     def __init__(self, declared: _Declared) -> None:
         self._declared = declared
         self._counts: Counter[str] = Counter()
+        self._proofs: Counter[Proof] = Counter()
         self._lag: float | None = None
         self._newest: str | None = None
 
-    def add(
-        self, weights: str, pipeline: str | None, alive: bool, count: int, newest: str, at: str
-    ) -> None:
+    def add(self, said: _Said, alive: bool, count: int, newest: str, at: str) -> None:
         state, since = "unknown", None
         if alive:
-            state, since = self._declared.state(weights, pipeline)
+            state, since = self._declared.state(said)
+            self._proofs[said.proof] += count
         self._counts[state] += count
         self._newest = max(self._newest or "", newest)
         if since is not None:
@@ -201,6 +229,7 @@ class _Summary:
             "state": worst,
             "instances": self._counts.total(),
             **{state.replace("-", "_"): self._counts[state] for state in STATES},
+            **{proof.value: self._proofs[proof] for proof in Proof},
             "lag_seconds": self._lag,
             "last_report_at": self._newest,
         }
@@ -210,13 +239,14 @@ def _json(row: tables.Observation, declared: _Declared, at: str) -> dict[str, An
     """A report, and what the instance is beside what the registry declares."""
     state, since = "unknown", None
     if (row.expires_at or "") > at:
-        state, since = declared.state(row.weights, row.pipeline)
+        state, since = declared.state(_Said.of(row))
     return {
         "environment": row.environment,
         "model": row.model,
         "instance": row.instance,
         "weights": row.weights,
         "pipeline": row.pipeline,
+        "proof": row.proof,
         "loaded_at": row.loaded_at,
         "reported_at": row.reported_at,
         "reported_by": row.reported_by,
@@ -225,6 +255,15 @@ def _json(row: tables.Observation, declared: _Declared, at: str) -> dict[str, An
         "in_step": state == "in-step",
         "lag_seconds": _seconds(since, at) if since is not None else None,
     }
+
+
+def _sealed_since(session: Session, environment: str) -> str | None:
+    """When the policy in force was applied, where it holds and demands that hosts are sealed."""
+    row = policies.policy_row(session, environment)
+    if row is None or policies.policy_of(session, environment).proof is not Proof.SEALED:
+        return None
+    kind = require_environment(session, environment).kind
+    return row.applied_at if kind == EnvironmentKind.PRODUCTION else None
 
 
 def _seconds(since: str, at: str) -> float:

@@ -141,6 +141,7 @@ class RemoteSlots(Verbs):
             "pipeline": observed.pipeline,
             "loaded_at": observed.loaded_at,
             "holds_for": observed.holds_for,
+            "proof": observed.proof.value,
         }
         path = f"{addresses.slot(environment, model)}/observations"
         document: dict[str, Any] = self._http.write("POST", path, body, actor)

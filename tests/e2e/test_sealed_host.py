@@ -90,7 +90,57 @@ def serve(image, pipeline=SEAL, *late):
 
 def test_a_sealed_service_serves_and_reports(image, training):
     assert serve(image) == {"ref": "churn@1", "features": "aa"}
+    observed = training.ok("serving", "churn")["observed"]
+    assert (observed["in_step"], observed["sealed"], observed["claimed"]) == (1, 1, 0)
+    shown = training.lineage("serving", "churn").out
+    assert "1 in step of 1 instances; 1 sealed" in shown
+
+
+def demand_seals(training):
+    training.write({"e.toml": '[environments.production]\nkind = "production"\nproof = "sealed"\n'})
+    training.ok("env", "apply", "e.toml")
+
+
+def test_a_service_that_only_claims_is_refused_where_a_seal_is_demanded(image, training):
+    digest = training.ok("pipeline", "capture")["digest"]
+    assert serve(image, digest)["ref"] == "churn@1"
+    before = training.ok("serving", "churn")["observed"]
+    assert (before["in_step"], before["sealed"], before["claimed"]) == (1, 0, 1)
+    demand_seals(training)
+    assert "hosts must be sealed" in training.lineage("env", "show", "production").out
+    after = training.ok("serving", "churn")["observed"]
+    assert (after["state"], after["in_step"], after["lagging"]) == ("lagging", 0, 1)
+    said = serve(image, digest)
+    assert said["code"] == 3
+    assert "production demands sealed hosts" in said["error"]
+    assert serve(image)["ref"] == "churn@1"
     assert training.ok("serving", "churn")["observed"]["in_step"] == 1
+
+
+LATE = """\
+import pathlib, sys, time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+import lineage.host.follow
+import lineage
+
+lineage.host.follow.BEAT = 0
+with lineage.follow("churn", pipeline="pipeline.seal.json", every=0.1):
+    import other
+    time.sleep(2)
+"""
+
+
+def test_a_module_that_comes_in_later_ends_the_proof(image, training):
+    training.write({"app/main.py": LATE})
+    training.ok("pipeline", "seal", "-o", str(image.path / SEAL))
+    shutil.copy(training.path / "app/main.py", image.path / "app/main.py")
+    done = image.command(sys.executable, "app/main.py")
+    assert done.code == 0, done.err
+    assert "churn is no longer proven" in done.err
+    observed = training.ok("serving", "churn")["observed"]
+    assert (observed["sealed"], observed["claimed"]) == (0, 1)
 
 
 def test_feature_code_that_returns_another_thing_is_refused(image, training):

@@ -204,6 +204,8 @@ def nothing_observed(environment: str, model: str) -> dict[str, Any]:
         "lagging": 0,
         "unknown": 0,
         "foreign": 0,
+        "sealed": 0,
+        "claimed": 0,
         "lag_seconds": None,
         "last_report_at": None,
     }

@@ -25,3 +25,4 @@ class Observation(SQLModel, table=True):
     reported_at: str
     reported_by: str
     expires_at: str | None = None
+    proof: str = Field(default="claimed", sa_column_kwargs={"server_default": "claimed"})

@@ -428,8 +428,22 @@ def test_what_a_host_reports_is_set_beside_what_is_declared(server):
     _promote(server, 2)
     (listed,) = server.get(f"{SLOT}/observations").json()["items"]
     assert (listed["instance"], listed["in_step"]) == ("pod-1", False)
-    bad = server.post(f"{SLOT}/observations", json=report | {"loaded_at": "yesterday"})
-    _problem(bad, 422, "invalid-request")
+    assert listed["proof"] == "claimed"
+    sealed = server.post(f"{SLOT}/observations", json=report | {"proof": "sealed"})
+    assert (sealed.status_code, sealed.json()["proof"]) == (201, "sealed")
+    (counted,) = server.get("/v1/observed").json()["items"]
+    assert (counted["sealed"], counted["claimed"]) == (1, 0)
+    metrics = server.get("/metrics").text
+    assert 'lineage_observed_proof{environment="production",model="churn",proof="sealed"} 1.0' in (
+        metrics
+    )
+    for wrong in (
+        {"loaded_at": "yesterday"},
+        {"proof": "sworn"},
+        {"proof": "sealed", "pipeline": None},
+    ):
+        bad = server.post(f"{SLOT}/observations", json=report | wrong)
+        _problem(bad, 422, "invalid-request")
 
 
 def test_lineage_goes_up_and_down(server):

@@ -11,6 +11,7 @@ from alembic.config import Config
 from sqlalchemy import text
 
 from lineage.connection import connect
+from lineage.contract.requests import DeclaredEnvironment
 from lineage.database.engine import open_engine, transaction
 from lineage.database.schema import HEAD, upgrade
 from lineage.errors import Conflict, RegistryUnreachable
@@ -59,12 +60,50 @@ def _first_schema(url: str) -> None:
     engine.dispose()
 
 
+def migrate_to(url: str, revision: str) -> None:
+    """Bring a registry to a schema that is not the newest."""
+    folder = Path(str(importlib.import_module("lineage.migrations").__file__)).parent
+    engine = open_engine(url)
+    with transaction(engine, writing=True) as connection:
+        config = Config()
+        config.set_main_option("script_location", str(folder))
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+
+
 def _bound(statement: str, names: dict[str, str]) -> str:
     """Literal colons (``xxh3:d``) are no parameters."""
     escaped = statement.replace(":", r"\:")
     for name in names:
         escaped = escaped.replace(rf"\:{name}", f":{name}")
     return escaped
+
+
+@BOTH
+def test_hosts_that_reported_before_only_claimed(database):
+    """And a policy that was applied before demands no more than it did."""
+    _first_schema(database)
+    migrate_to(database, "0004")
+    policy = '{"accept_carried":false,"approvals":0,"backup":false,"models":{},"not_approvers":[],"promote_from":null,"require":[],"waive":{}}'
+    for statement in (
+        "INSERT INTO observation (environment, model, instance, weights, loaded_at, reported_at, "
+        f"reported_by, expires_at) VALUES ('production', 'churn', 'a', 'xxh3:w', '{NOW}', '{NOW}', 't', '{NOW}')",
+        f"INSERT INTO environment_policy VALUES ('production', 1, '{policy}', '{NOW}', 't')",
+    ):  # fmt: skip
+        _write(database, statement)
+    upgrade(database)
+    with connect(database) as registry:
+        assert registry.check().problems == ()
+        (row,) = registry.observations("churn", "production")
+        assert (row["proof"], row["state"]) == ("claimed", "unknown")
+        assert registry.environment("production")["policy"]["proof"] == "claimed"
+        held = DeclaredEnvironment("production", EnvironmentPolicy(accept_carried=False))
+        (change,) = registry.apply_environments([held], actor="t")
+        assert change.action == "keep"
+        assert "policy-applied" not in [row["kind"] for row in registry.history()]
+    with pytest.raises(Conflict, match="sealed or claimed"):
+        _write(database, "UPDATE observation SET proof = 'sworn'")
 
 
 @BOTH

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 
 import pytest
@@ -13,7 +14,7 @@ from lineage.contract.requests import DeclaredEnvironment, Observed, RetentionPo
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard.decision import GuardRefused
 from lineage.guard.policy import EnvironmentPolicy
-from lineage.identity.components import Kind
+from lineage.identity.components import Kind, Proof
 from lineage.registry import observations
 from lineage.weights.copies import CopyCheck, CopyState, StoreAddress
 from tests.conftest import (
@@ -341,6 +342,52 @@ def test_what_serves_beside_what_is_declared(filled):
     )
     with pytest.raises(NotFound):
         filled.observed("nowhere")
+
+
+def test_hosts_say_whether_they_proved_their_pipeline(filled):
+    now, sealed = slot(filled), {"proof": Proof.SEALED}
+    assert report(filled, "a", now.weights)["proof"] == "claimed"
+    assert report(filled, "b", now.weights, pipeline().blake3, **sealed)["proof"] == "sealed"
+    report(filled, "c", now.weights, pipeline().blake3, **sealed)
+    (found,) = filled.observed()
+    assert (found["in_step"], found["sealed"], found["claimed"]) == (3, 2, 1)
+    assert [row["proof"] for row in filled.observations("churn", "production")] == [
+        "claimed", "sealed", "sealed",
+    ]  # fmt: skip
+    report(filled, "c", now.weights, pipeline().blake3)
+    assert filled.observed()[0]["sealed"] == 1
+    with pytest.raises(UsageError, match="names no pipeline"):
+        report(filled, "d", now.weights, **sealed)
+
+
+def test_a_host_that_only_claims_lags_where_the_policy_demands_a_seal(filled):
+    now = slot(filled)
+    for instance, proof in (("a", Proof.CLAIMED), ("b", Proof.SEALED)):
+        report(filled, instance, now.weights, pipeline().blake3, proof=proof)
+    policy = dataclasses.replace(
+        EnvironmentPolicy.from_json(filled.environment("production")["policy"]), proof=Proof.SEALED
+    )
+    (change,) = filled.apply_environments([DeclaredEnvironment("production", policy)], actor="t")
+    assert change.lines == ('proof: "claimed" → "sealed"',)
+    (found,) = filled.observed()
+    assert (found["state"], found["in_step"], found["lagging"]) == ("lagging", 1, 1)
+    assert (found["sealed"], found["claimed"]) == (1, 1)
+    assert found["lag_seconds"] is not None
+    states = {row["instance"]: row["state"] for row in filled.observations("churn", "production")}
+    assert states == {"a": "lagging", "b": "in-step"}
+    other = report(filled, "c", now.weights, pipeline("other").blake3, proof=Proof.SEALED)
+    assert other["state"] == "lagging"
+    (again,) = filled.apply_environments([DeclaredEnvironment("production", policy)], actor="t")
+    assert again.action == "keep"
+
+
+def test_in_an_experimental_environment_a_claim_is_enough(filled):
+    policy = EnvironmentPolicy(proof=Proof.SEALED)
+    filled.apply_environments([DeclaredEnvironment("staging", policy)], actor="t")
+    filled.release("staging", captured_pipeline(), ["churn@1"], actor="t")
+    weights = filled.serving("churn", "staging").weights
+    observed = Observed("a", weights, timestamps.now())
+    assert filled.report("churn", "staging", observed, actor="host")["state"] == "in-step"
 
 
 def test_a_promotion_lets_its_hosts_lag_until_they_have_followed(filled):
