@@ -89,23 +89,16 @@ class VersionCapture:
         return CapturedVersion(components, self._config.pipeline_of(self.model), loose)
 
     def capture(
-        self,
-        code: CodeVersion | None = None,
-        progress: Progress | None = None,
-        *,
-        ran: frozenset[str] | None = None,
+        self, code: CodeVersion | None = None, progress: Progress | None = None
     ) -> CapturedVersion:
-        """Capture the four components, and for production what made the weights.
+        """Capture the four components.
 
         Args:
             code: the code as it was captured before; None for the code as it is now.
             progress: called with the number of bytes just hashed.
-            ran: the files that the programs of a command read which was run for this and wrote the
-                weights, relative to the top of the repository; None where none did.
 
         Raises:
-            CaptureError: something is missing, does not match, or the tree is dirty; or the weights
-                are not what the stages that make them made of what is here.
+            CaptureError: something is missing, does not match, or the tree is dirty.
         """
         found = self._pipeline
         loose = found.loose if found else ()
@@ -115,34 +108,42 @@ class VersionCapture:
         with self._project.cache() as cache:
             weights = self._weights(cache, progress)
             data = self._data(cache, loose, progress)
-            components = Components(code or self._code(found), data, self._version(found), weights)
-            origin = None
-            if self._strict:
-                self._refuse_incomplete(components)
-                origin = self._origin(cache, ran)
-        name = self._config.pipeline_of(self.model)
+        components = Components(code or self._code(found), data, self._version(found), weights)
+        if self._strict:
+            self._refuse_incomplete(components)
         return CapturedVersion(
             components,
-            name,
+            self._config.pipeline_of(self.model),
             loose,
-            origin=origin,
             notes=found.notes if found else (),
             unseen=found.unseen if found else (),
         )
 
-    def _origin(self, cache: StatCache | None, ran: frozenset[str] | None) -> WeightsOrigin:
+    def origin(self, ran: frozenset[str] | None = None) -> WeightsOrigin | None:
+        """What made the weights of a production version; None for an experiment.
+
+        Args:
+            ran: the files that the programs of a command read which was run for this and wrote the
+                weights, relative to the top of the repository; None where none did.
+
+        Raises:
+            CaptureError: they are not what the stages that make them made of what is here.
+        """
+        if not self._strict:
+            return None
         project = self._project
         table = self._config.pipelines().get(self._config.pipeline_of(self.model))
-        reader = OriginReader(
-            self.model,
-            self._dvc,
-            project.git,
-            DvcHasher(WorkingTree(project.top, project.git), cache, None),
-            imports=table is None or table.imports,
-            stale_ok=self._wanted.stale_ok,
-        )
         path, _ = self.weights_source
-        return reader.read(path, project.top, ran=ran)
+        with project.cache() as cache:
+            reader = OriginReader(
+                self.model,
+                self._dvc,
+                project.git,
+                DvcHasher(WorkingTree(project.top, project.git), cache, None),
+                imports=table is None or table.imports,
+                stale_ok=self._wanted.stale_ok,
+            )
+            return reader.read(path, project.top, ran=ran)
 
     @property
     def pipeline_version(self) -> CapturedPipelineVersion:
@@ -252,7 +253,7 @@ class VersionCapture:
             raise DirtyTree(
                 f"{found.unheld[0]}.",
                 remedy="Set it in .dvc/config and commit that, or take it out; "
-                "or register an experiment: --kind experiment",
+                f"or register an experiment: {act('register', self.model, kind='experiment')}",
             )
 
     def _refuse_incomplete(self, components: Components) -> None:

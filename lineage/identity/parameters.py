@@ -310,5 +310,5 @@ _CANONICAL: Final = {"int": _is_big_integer, "float": _is_float, "content": _is_
 def _no_form(reason: str) -> UsageError:
     return UsageError(
         f"This is no parameter of lineage-pipeline/2: {reason}.",
-        remedy="See docs/reference/digests.md.",
+        remedy="See the page 'Digests' of the documentation.",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -137,7 +137,7 @@ def run_and_capture(
     old = before.components
     after = VersionCapture(project, model, wanted)
     wrote = stamps(weights) != old_stamps
-    captured = after.capture(old.code, ran=read_by_programs(observed) if wrote else None)
+    captured = after.capture(old.code)
     new = captured.components
     if old.code is not None and project.git is not None and project.git.head != old.code.commit:
         raise _changed("another commit was checked out")
@@ -146,6 +146,7 @@ def run_and_capture(
     moved = _differing(_digests(old.data), _digests(new.data))
     if moved:
         raise _changed(f"the data changed ({', '.join(moved[:3])})")
+    captured = replace(captured, origin=after.origin(read_by_programs(observed) if wrote else None))
     watched = watched_run(
         project, captured.pipeline_name, new.pipeline, ran, observed, data=_digests(new.data)
     )

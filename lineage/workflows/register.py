@@ -96,6 +96,7 @@ def register(
         capture = VersionCapture(project, model, wanted)
         with show_progress("Hashing", capture.size) as progress:
             captured = capture.capture(progress=progress)
+        captured = replace(captured, origin=capture.origin())
         if wanted.revision is None:
             watched = kept(project, captured.components.pipeline)
     weights = captured.components.weights

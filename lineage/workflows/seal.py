@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from lineage.acts import act
 from lineage.capture.pipeline import expand
 from lineage.contract.results import NamedPipeline
 from lineage.errors import CaptureError, LineageError, UsageError
@@ -76,7 +77,9 @@ def seal_here(project: Project, name: str | None, stages: Sequence[str] | None =
         if not project.config.serving_of(name).files:
             raise
         raise CaptureError(
-            str(error), remedy="Seal a recorded version: --env ENVIRONMENT, or --pipeline DIGEST"
+            str(error),
+            remedy="Seal the version that is deployed, or another recorded one: "
+            f"{act('pipeline seal', name, env='ENVIRONMENT')}",
         ) from None
     return _sealed(project, captured, stages, project)
 
@@ -139,7 +142,7 @@ def write(made: NewSeal, out: Path | None) -> Path:
             beside.unlink(missing_ok=True)
         raise UsageError(
             f"{place} cannot be written: {error.strerror}.",
-            remedy="Name a file in a folder that is there: -o FILE",
+            remedy="Name a file in a folder that is there.",
         ) from None
     return place
 
@@ -312,8 +315,8 @@ class _Sealer:
         if name not in held_by(self._manifest, self._manifest.stages):
             raise UsageError(
                 f"`{setting}` names {path}, which pipeline {self._name} does not hold.",
-                remedy="Name files of the pipeline version: lineage pipeline show "
-                f"{self._name}@DIGEST lists them.",
+                remedy="Name files of the pipeline version, which are listed by "
+                f"{act('pipeline show', f'{self._name}@DIGEST')}",
             )
         return name
 
@@ -353,8 +356,8 @@ class _Sealer:
             raise CaptureError(
                 f"These files are not byte for byte those of {which}, whose own bytes are not here "
                 f"to compare them with: {_listed(unknown)}.",
-                remedy="Copy them as they are, or name a checkout of the pipeline's repository: "
-                "--original FOLDER",
+                remedy="Copy them as they are, or name a checkout of the pipeline's repository as "
+                "the original.",
             )
 
 

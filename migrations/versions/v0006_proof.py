@@ -7,7 +7,7 @@ from alembic import op
 from lineage.migrations import triggers
 
 revision = "0006"
-down_revision = "0005"  # to be "0005" where that revision is there: the two touch different tables
+down_revision = "0005"
 
 PROOFS = "NEW.proof NOT IN ('sealed', 'claimed')"
 

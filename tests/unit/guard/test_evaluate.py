@@ -423,8 +423,9 @@ def test_a_demanded_backup_must_be_ready(changes, status, says):
     }
     if status == "fail":
         digest = pipeline("old").xxh3.short
-        assert f"lineage validate churn@production --pipeline {digest}" in typed(check.remedy)
-        assert "lineage verify churn@production" in typed(check.remedy)
+        ref = standby.ref if standby else "churn@production"
+        assert f"lineage validate {ref} --pipeline {digest}" in typed(check.remedy)
+        assert f"lineage verify {ref}" in typed(check.remedy)
 
 
 def test_a_backup_is_asked_for_also_where_no_pipeline_runs():
