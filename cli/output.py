@@ -9,8 +9,6 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage.identity.origin import OriginState
-
 from .options import State
 
 if TYPE_CHECKING:
@@ -248,10 +246,8 @@ def _side(name: str, version: ServedVersion | None) -> None:
         f"  {name.ljust(8)}  {version.ref.ljust(12)}  weights {short(version.weights)}  "
         f"since {moment(version.promoted_at)} by {version.promoted_by}"
     )
-    made = version.made
-    if made is not None and made.state in (OriginState.STALE, OriginState.UNMADE):
-        why = f"; taken on: {made.reason}" if made.reason else ""
-        say(f"            the weights {made.sentence}{why}")
+    if version.made is not None:
+        say(f"            the weights {version.made.sentence}; taken on: {version.made.reason}")
 
 
 def _observed(found: dict[str, Any]) -> None:

@@ -28,6 +28,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class OwnRun:
+    """A command that was run for the registration and wrote the weights.
+
+    ``files`` are those, relative to the top of the repository, that its programs were seen to read.
+    ``is_blind`` tells that the watching failed, which is to change nothing.
+    """
+
+    files: frozenset[str]
+    is_blind: bool = False
+
+
+@dataclass(frozen=True)
 class OriginReader:
     """Finds what made the weights of a model.
 
@@ -47,14 +59,13 @@ class OriginReader:
     imports: bool = True
     stale_ok: str | None = None
 
-    def read(self, weights: Path, top: Path, *, ran: frozenset[str] | None = None) -> WeightsOrigin:
+    def read(self, weights: Path, top: Path, *, ran: OwnRun | None = None) -> WeightsOrigin:
         """What made the weights.
 
         Args:
             weights: where they are.
             top: the top of the repository.
-            ran: the files that the programs of a command read which was run for the registration
-                and wrote them, relative to the top; None where none did.
+            ran: the command that was run for the registration and wrote them, if one was.
 
         Raises:
             CaptureError: they are not what DVC recorded, something that they were made from
@@ -105,7 +116,7 @@ class OriginReader:
         named: str,
         lock: Lock,
         chain: list[DvcStage],
-        ran: frozenset[str] | None,
+        ran: OwnRun | None,
     ) -> WeightsOrigin:
         """Weights that stages made of what DVC knows of; their code may have changed since."""
         changed: set[str] = set()
@@ -119,7 +130,8 @@ class OriginReader:
                 changed |= self._changed_since(commit, stage)
             except CaptureError as error:
                 unknown = unknown if self._was_run(stage, ran) else str(error)
-        changed -= ran or set()
+        if ran is not None:
+            changed = set() if ran.is_blind else changed - ran.files
         if not changed and unknown is None:
             state = OriginState.MADE if ran is None else OriginState.RUN
             return WeightsOrigin(state, named, commit)
@@ -128,13 +140,13 @@ class OriginReader:
             return WeightsOrigin(OriginState.STALE, named, commit, files, self.stale_ok)
         raise self._stale(path, named, commit, sorted(changed), unknown)
 
-    def _was_run(self, stage: DvcStage, ran: frozenset[str] | None) -> bool:
+    def _was_run(self, stage: DvcStage, ran: OwnRun | None) -> bool:
         """Whether a program was seen to read a stage's code: DVC has a cache of runs, too."""
-        if ran is None:
-            return False
+        if ran is None or ran.is_blind:
+            return ran is not None
         code = code_of(self.dvc, [address(stage, self.dvc.folder)], imports=self.imports)
         files = {path for paths in code.values() for path in paths}
-        return not files or bool(files & ran)
+        return not files or bool(files & ran.files)
 
     def _stale(
         self, path: str, named: str, commit: str | None, changed: list[str], unknown: str | None
@@ -207,5 +219,5 @@ class OriginReader:
         return self.git.head if self.git is not None else None
 
 
-def _without_stage(ran: frozenset[str] | None) -> OriginState:
+def _without_stage(ran: OwnRun | None) -> OriginState:
     return OriginState.UNMADE if ran is None else OriginState.RUN

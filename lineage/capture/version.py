@@ -12,7 +12,7 @@ from lineage.acts import act
 from lineage.capture.code import capture_code, code_at
 from lineage.capture.data import DataReader, from_here
 from lineage.capture.dvc_hash import DvcHasher, link_policy
-from lineage.capture.origin import OriginReader
+from lineage.capture.origin import OriginReader, OwnRun
 from lineage.capture.source import Revision, WorkingTree
 from lineage.contract.captured import CapturedVersion, CaptureRequest
 from lineage.errors import CaptureError, DirtyTree, UsageError
@@ -119,12 +119,11 @@ class VersionCapture:
             unseen=found.unseen if found else (),
         )
 
-    def origin(self, ran: frozenset[str] | None = None) -> WeightsOrigin | None:
+    def origin(self, ran: OwnRun | None = None) -> WeightsOrigin | None:
         """What made the weights of a production version; None for an experiment.
 
         Args:
-            ran: the files that the programs of a command read which was run for this and wrote the
-                weights, relative to the top of the repository; None where none did.
+            ran: the command that was run for this and wrote the weights, if one was.
 
         Raises:
             CaptureError: they are not what the stages that make them made of what is here.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lineage.acts import act
 from lineage.capture import metrics
 from lineage.capture.command import Stamp, stamps
+from lineage.capture.origin import OwnRun
 from lineage.capture.version import VersionCapture
 from lineage.capture.watch import watch
 from lineage.contract.captured import CapturedVersion, CaptureRequest
@@ -146,7 +147,8 @@ def run_and_capture(
     moved = _differing(_digests(old.data), _digests(new.data))
     if moved:
         raise _changed(f"the data changed ({', '.join(moved[:3])})")
-    captured = replace(captured, origin=after.origin(read_by_programs(observed) if wrote else None))
+    own = OwnRun(read_by_programs(observed), is_blind=bool(observed.failures)) if wrote else None
+    captured = replace(captured, origin=after.origin(own))
     watched = watched_run(
         project, captured.pipeline_name, new.pipeline, ran, observed, data=_digests(new.data)
     )

@@ -75,6 +75,9 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     digest = lineage.reads("pipeline capture --json").json["digest"]
     assert digest in lineage.reads("pipeline show churn").out
     assert lineage.reads("pipeline diff HEAD~1 . --json").json["same"] is True
+    lineage.run("run prepare --force")
+    assert "Nothing was observed" in lineage.reads("pipeline suggest").out
+    lineage.run(f"pipeline seal -o {tmp_path / 'seal.json'}")
 
     lineage.run("pipeline deploy --env production")
     assert "churn@1 may enter" in lineage.reads("guard churn@1 --env production").out

@@ -152,7 +152,7 @@ def test_a_copy_with_other_comments_is_carried_over_where_the_pipelines_bytes_ar
     assert alone.code == 9
     assert "app/features.py (for src/featurize.py)" in alone.err
     assert "own bytes are not here" in alone.err
-    assert "--original" in alone.err
+    assert "as the original" in alone.err
     made = service.ok("pipeline", "seal", "--env", "production", "--original", str(deployed.path))
     assert made["files"]["app/features.py"]["tie"] == "carried"
     service.edit("app/features.py", "* 2", "* 0")

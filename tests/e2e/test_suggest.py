@@ -75,7 +75,7 @@ def test_the_change_is_shown_as_a_diff_and_written_where_asked(reading):
     assert "Nothing was observed to be read that the pipeline does not hold." in again.out
     stage = reading.ok("pipeline", "capture")["manifest"]["stages"]["featurize"]
     assert "src/common/scaling.py" in stage["code"]
-    assert stage["params"]["conf.yaml"] == {"depth": 3}
+    assert stage["params"]["conf.yaml"] == {"": {"map": [["depth", 3]]}}
 
 
 def test_runs_that_the_registry_keeps_count_and_what_no_stage_read_is_named(reading):

@@ -310,8 +310,10 @@ def test_watching_prints_what_changes(serving):
 
 def test_registering_killed_at_any_time_never_leaves_a_record_without_its_bytes(project):
     """And the next run completes it."""
-    big = project.path / "models/model.bin"
-    words = [BIN / "lineage", "register", "churn", "--weights", "models/model.bin"]
+    project.write({".gitignore": "big.bin\n"})
+    project.commit("Weights that no stage makes")
+    big = project.path / "big.bin"
+    words = [BIN / "lineage", "register", "churn", "--weights", "big.bin"]
     finished = 0
     for round_ in range(9):
         big.unlink(missing_ok=True)
@@ -326,7 +328,7 @@ def test_registering_killed_at_any_time_never_leaves_a_record_without_its_bytes(
         process.wait()
         done = project.lineage("verify", "--all", "--json")
         assert done.code == 0, done.out
-    project.ok("register", "churn", "--weights", "models/model.bin")
+    project.ok("register", "churn", "--weights", "big.bin")
     assert project.lineage("verify", "--all").code == 0
     assert finished < 9, "some were killed"
 

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ServedVersion:
-    """A version that serves or stands by as the backup; ``made`` tells what made its weights."""
+    """A version that serves or stands by as the backup.
+
+    ``made`` tells what made its weights where they are stale, and somebody took that on.
+    """
 
     model: str
     version: int
@@ -49,8 +52,7 @@ class ServedVersion:
             "weights": self.weights,
             "promoted_at": self.promoted_at,
             "promoted_by": self.promoted_by,
-            "made": self.made.to_json() if self.made else None,
-        }
+        } | ({"made": self.made.to_json()} if self.made is not None else {})
 
     @classmethod
     def from_json(cls, model: str, body: Mapping[str, Any]) -> ServedVersion:

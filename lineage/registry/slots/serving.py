@@ -14,6 +14,7 @@ from lineage import timestamps
 from lineage.contract.results import Readiness, ServedVersion, Serving
 from lineage.database import events, policies, slots, tables, versions
 from lineage.database.deployments import DeployedPipelines, deployment
+from lineage.identity.origin import OriginState
 from lineage.identity.references import Reference
 from lineage.registry import views
 
@@ -121,13 +122,14 @@ def _side_of_event(
 
 
 def _version(session: Session, row: tables.ModelVersion, since: str, by: str) -> ServedVersion:
+    origin = versions.origin_of(row)
     return ServedVersion(
         model=row.model,
         version=row.number,
         tuple=row.tuple_xxh3,
         promoted_at=since,
         promoted_by=by,
-        made=versions.origin_of(row),
+        made=origin if origin is not None and origin.state is OriginState.STALE else None,
         **versions.shown_digests(session, row),
     )
 

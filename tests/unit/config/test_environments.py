@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lineage.config.environments import policy_of, read
+from lineage.config.environments import read
+from lineage.contract.policies import policy_of
 from lineage.errors import UsageError
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.components import Proof
