@@ -124,7 +124,7 @@ class DataReader:
         source = self.project.source
         assert isinstance(source, WorkingTree)  # noqa: S101 - see _from_dvc
         assert tracked.digest is not None  # noqa: S101 - see _from_dvc
-        hasher = DvcHasher(source, self.cache, self.progress)
+        hasher = DvcHasher(source, self.project.root, self.cache, self.progress)
         algorithm = tracked.digest.algorithm
         actual, size = hasher.digest(tracked.path, algorithm)
         if actual != tracked.digest:

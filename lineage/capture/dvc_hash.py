@@ -27,15 +27,20 @@ ALGORITHMS: Final = ("md5", "md5-dos2unix")
 
 
 class DvcHasher:
-    """DVC's own hash of files and directories, through DVC's own code."""
+    """DVC's own hash of files and directories, through DVC's own code.
+
+    ``root`` is the DVC project, relative to the top of the repository: its ignore files count.
+    """
 
     def __init__(
         self,
         source: WorkingTree,
+        root: str,
         cache: StatCache | None,
         progress: Progress | None,
     ) -> None:
         self._source = source
+        self._root = source.top / root
         self._cache = cache
         self._progress = progress
         self._follow = link_policy(source.top)
@@ -88,7 +93,7 @@ class DvcHasher:
         from dvc_data.hashfile.tree import Tree
 
         files = LocalFileSystem()
-        ignore = DvcIgnoreFilter(files, os.fspath(self._source.top))
+        ignore = DvcIgnoreFilter(files, os.fspath(self._root))
         tree = Tree()
         total = 0
         for root, _, names in ignore.walk(files, os.fspath(folder)):

@@ -138,7 +138,7 @@ class VersionCapture:
                 self.model,
                 self._dvc,
                 project.git,
-                DvcHasher(WorkingTree(project.top, project.git), cache, None),
+                DvcHasher(WorkingTree(project.top, project.git), self._dvc.root, cache, None),
                 imports=table is None or table.imports,
                 stale_ok=self._wanted.stale_ok,
             )

@@ -249,3 +249,30 @@ def test_declared_dependencies_alone_are_asked_where_imports_are_off(trained):
     trained.edit(HELPER, "weights of ", "parameters of ")
     trained.commit("Another prefix, nobody asks")
     trained.ok("register", "churn")
+
+
+def test_a_project_in_a_subfolder_has_ignore_files_of_its_own(repository):
+    repository.write(
+        {
+            "sub/dvc.yaml": "stages:\n  train:\n    cmd: python train.py\n"
+            "    deps: [src, train.py]\n    outs: [models]\n",
+            "sub/train.py": "import os\nos.makedirs('models', exist_ok=True)\n"
+            "open('models/model.bin', 'w').write(open('src/words.txt').read())\n",
+            "sub/src/words.txt": "words",
+            "sub/src/run.log": "noise",
+            "sub/.gitignore": "*.log\n",
+            "sub/lineage.toml": '[models.churn]\nweights = "models/model.bin"\ndata = ["src"]\n',
+        }
+    )
+    sub = Workspace(repository.path / "sub", repository.env)
+    sub.dvc("init", "--quiet", "--subdir")
+    sub.write({".dvcignore": "*.log\n"})
+    sub.dvc("repro", "--quiet")
+    sub.commit("A project in a folder")
+    sub.ok("init")
+    sub.write({"src/run.log": "other noise"})
+    sub.ok("register", "churn")
+    assert _made(sub, "churn@1")["state"] == "made"
+    sub.write({"src/words.txt": "other words"})
+    sub.commit("Other words, and no training")
+    assert "sub/src is not what train was run with" in _refused(sub)
