@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from lineage.registry.registry import Registry
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # more threads than cores wait by spinning
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs behind it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ENVIRONMENT = {
     "OMP_NUM_THREADS": os.environ["OMP_NUM_THREADS"],
