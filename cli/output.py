@@ -223,9 +223,23 @@ def watched_run(what: str, run: WatchedRun, indent: str = "") -> None:
         say(f"{indent}          unobserved: {gap}")
 
 
+def environment_lines(found: dict[str, Any], indent: str) -> None:
+    """What differs between the environments that two verdicts were reached in, a line each."""
+    named = found["explanation"]
+    for line in named[:_MOST_CHANGES]:
+        say(_plain(f"{indent}{line}"))
+    more = found["more"] + len(named[_MOST_CHANGES:])
+    if more:
+        say(f"{indent}and {more} more (see --json)")
+
+
 def _check(check: Check) -> None:
     status = check.status.value
     say(f"  {_paint(status.ljust(7), _COLOURS[status])}  {check.code.ljust(17)}  {check.summary}")
+    environment = check.details.get("environment")
+    if environment is not None and environment["explanation"]:
+        say("           in another environment than what serves now was:")
+        environment_lines(environment, " " * 13)
     if status not in ("fail", "warn", "waived"):
         return
     changes = check.details.get("explanation", [])

@@ -299,8 +299,22 @@ def show(ref: Ref, as_json: Json = False) -> None:
             f"{output.moment(verdict['validated_at'])} by {verdict['validated_by']}"
             f"{basis.get(verdict['basis'], '')}"
         )
+        _environment(verdict.get("environment"), "    ")
         for run in verdict["watched"]:
             _watched(run, "    ")
+
+
+def _environment(known: dict[str, Any] | None, indent: str) -> None:
+    """The environment that a verdict was reached in, and what changed of it."""
+    if known is None:
+        output.say(f"{indent}in        an environment that nobody observed")
+        return
+    where = f"{', '.join(known['interpreters'])} on {', '.join(known['platforms'])}"
+    output.say(f"{indent}in        {where}, {len(known['packages'])} packages")
+    since = known["since"]
+    if since is not None and since["explanation"]:
+        output.say(f"{indent}          other than in validation {since['validation']}:")
+        output.environment_lines(since, f"{indent}            ")
 
 
 def _made(made: dict[str, Any]) -> str:
@@ -315,7 +329,10 @@ def diff(
     second: Annotated[str, typer.Argument(metavar="REF", show_default=False)],
     as_json: Json = False,
 ) -> None:
-    """Show what differs between two versions, component by component."""
+    """Show what differs between two versions, component by component.
+
+    And between the environments that their newest verdicts were reached in.
+    """
     from lineage.explain.compare import compare_versions
 
     with project_and_registry() as (project, registry):
@@ -332,6 +349,10 @@ def diff(
         for line in part["explanation"]:
             output.say(f"            {line}")
         output.explanation(part, "            ")
+    environment = changes["environment"]
+    words = {True: "reached in the same environment", False: "reached in another environment"}
+    output.say(f"verdict   {words.get(environment['same'], 'environments cannot be compared')}")
+    output.environment_lines(environment, "            ")
 
 
 def _watched(document: dict[str, Any], indent: str) -> None:

@@ -10,7 +10,8 @@ from sqlmodel import col, select
 from lineage.database import tables
 from lineage.guard.facts import RecordedRun
 from lineage.identity.digest import blake3_of, canonical_bytes
-from lineage.identity.watched import WatchedRun
+from lineage.identity.run_environment import RunEnvironment
+from lineage.identity.watched import MOST_KEPT, WatchedRun
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -82,6 +83,18 @@ def shown(session: Session, version_id: int) -> dict[int | None, list[dict[str, 
         } | json.loads(row.document)
         found.setdefault(row.validation_id, []).append(document)
     return found
+
+
+def environment_of(session: Session, validation: tables.Validation) -> RunEnvironment | None:
+    """The environment that a validation's own runs saw; None where none was watched."""
+    table = tables.WatchedRun
+    documents = session.exec(
+        select(table.document)
+        .where(table.version_id == validation.version_id, table.validation_id == validation.id)
+        .order_by(col(table.id).desc())
+        .limit(MOST_KEPT)
+    )
+    return RunEnvironment.of_runs(WatchedRun.from_json(json.loads(text)) for text in documents)
 
 
 def _newest(session: Session, version_id: int) -> list[tables.WatchedRun]:

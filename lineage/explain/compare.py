@@ -9,6 +9,7 @@ from lineage.contract.results import NamedPipeline
 from lineage.errors import LineageError, NotFound
 from lineage.explain.changes import Explainer
 from lineage.explain.encodings import across_encodings
+from lineage.explain.environments import compare_environments
 from lineage.explain.reasons import ways
 from lineage.identity.pipeline_diff import changes_between
 
@@ -100,6 +101,8 @@ def compare_versions(
 ) -> dict[str, Any]:
     """JSON of `diff`: what differs from one model version to another, component by component.
 
+    And what differs between the environments that their newest verdicts were reached in.
+
     Args:
         project: whose repository explains.
         registry: where the versions are.
@@ -122,7 +125,7 @@ def compare_versions(
         "pipeline": pipeline,
         "weights": {"explanation": _weights_lines(old, new)},
     }
-    return {"first": old["ref"], "second": new["ref"]} | {
+    components = {
         name: {
             "same": old[name] == new[name] and not part["explanation"],
             "first": old[name],
@@ -131,6 +134,11 @@ def compare_versions(
         | part
         for name, part in parts.items()
     }
+    return (
+        {"first": old["ref"], "second": new["ref"]}
+        | components
+        | {"environment": compare_environments(old, new)}
+    )
 
 
 def _commit(version: dict[str, Any]) -> str | None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lineage.identity.components import EnvironmentKind, Kind
     from lineage.identity.origin import WeightsOrigin
     from lineage.identity.pipeline import PipelineVersion
+    from lineage.identity.run_environment import RunEnvironment
     from lineage.identity.watched import WatchedRun
 
 
@@ -206,7 +207,9 @@ class Facts:
     ``weights`` is what the newest look where they were registered found, ``copies`` what the
     stores hold of them, ``origin`` what made them, None where nobody looked. ``watched`` are the
     watched runs of the version, the newest first, and ``unseen`` what of the deployed pipeline
-    could not be followed.
+    could not be followed. ``reached_in`` is the environment that the newest verdict on the deployed
+    pipeline was reached in, ``serving_reached_in`` that of the proof of what serves now, each None
+    where it is not known.
     """
 
     model: str
@@ -236,6 +239,8 @@ class Facts:
     origin: WeightsOrigin | None = None
     watched: tuple[RecordedRun, ...] = ()
     unseen: tuple[UnseenCode, ...] = ()
+    reached_in: RunEnvironment | None = None
+    serving_reached_in: RunEnvironment | None = None
 
     @property
     def ref(self) -> str:

@@ -9,6 +9,8 @@ from sqlmodel import col, func, select
 
 from lineage.contract.results import FoundPipeline, Registered
 from lineage.database import events, policies, slots, tables, versions, watched_runs
+from lineage.identity.run_environment import RunEnvironment, changes_json
+from lineage.identity.watched import WatchedRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,9 +126,34 @@ def validations(session: Session, version: tables.ModelVersion) -> list[dict[str
         .order_by(col(tables.Validation.id).desc())
     )
     watched = watched_runs.shown(session, version.id or 0)
-    return [
-        validation(session, row, xxh3) | {"watched": watched.get(row.id, [])} for row, xxh3 in rows
+    answers = [
+        validation(session, row, xxh3) | with_environment(watched.get(row.id, []))
+        for row, xxh3 in rows
     ]
+    _tell_changes(answers)
+    return answers
+
+
+def with_environment(watched: list[dict[str, Any]]) -> dict[str, Any]:
+    """The watched runs of a validation, and the environment that they saw."""
+    known = RunEnvironment.of_runs(map(WatchedRun.from_json, watched))
+    return {"watched": watched, "environment": known.to_json() if known else None}
+
+
+def _tell_changes(answers: list[dict[str, Any]]) -> None:
+    """Tell of each environment what differs from that of the one before whose is known."""
+    earlier: dict[str, Any] | None = None
+    for answer in reversed(answers):
+        document = answer["environment"]
+        if document is None:
+            continue
+        if earlier is None:
+            answer["environment"] = document | {"since": None}
+        else:
+            before, after = map(RunEnvironment.from_json, (earlier["environment"], document))
+            since = {"validation": earlier["id"]} | changes_json(before.changes_to(after))
+            answer["environment"] = document | {"since": since}
+        earlier = answer
 
 
 def validation(session: Session, row: tables.Validation, pipeline: str) -> dict[str, Any]:

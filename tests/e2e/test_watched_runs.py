@@ -84,6 +84,18 @@ def test_a_validation_is_watched_and_what_it_read_is_kept_with_the_verdict(impor
     assert verdict["watched"] == [run]
     shown = importing.lineage("show", "churn@1").out
     assert "read src/common/scaling.py (code), which nothing declares" in shown
+    python = f"cpython {platform.python_version()} on "
+    assert f"    in        {python}" in shown
+    assert verdict["environment"]["interpreters"] == [f"cpython {platform.python_version()}"]
+    same = importing.lineage("diff", "churn@1", "churn@1").out
+    assert "verdict   reached in the same environment" in same
+    importing.ok("validate", "churn@1", "--failed")
+    assert importing.ok("diff", "churn@1", "churn@1")["environment"]["same"] is None
+    text = importing.lineage("diff", "churn@1", "churn@1").out
+    assert "the environment of churn@1's newest verdict is not known: it was stated" in text
+    assert "    in        an environment that nobody observed" in (
+        importing.lineage("show", "churn@1").out
+    )
 
 
 @pytest.mark.parametrize(

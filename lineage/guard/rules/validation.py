@@ -10,6 +10,7 @@ from typing import Any
 from lineage.acts import act
 from lineage.guard.decision import Check, Status
 from lineage.guard.facts import Basis, Facts, Transition, Verdict
+from lineage.identity.run_environment import changes_json
 
 
 def validated(facts: Facts) -> Check:
@@ -23,7 +24,7 @@ def validated(facts: Facts) -> Check:
         return Check(
             code, Status.SKIPPED, f"there is no verdict on what {facts.runs} in {facts.environment}"
         )
-    details = _details(verdict)
+    details = _details(verdict) | {"environment": _environment(facts)}
     problem = _problem(facts, verdict) or _returning(facts, verdict)
     if problem is not None:
         return Check(code, Status.FAIL, problem, remedy, details)
@@ -45,6 +46,13 @@ def _details(verdict: Verdict) -> dict[str, Any]:
         "basis": verdict.basis.value,
         "rests_on": verdict.rests_on,
     }
+
+
+def _environment(facts: Facts) -> dict[str, Any] | None:
+    """What differs from the environment that what serves now was validated in."""
+    if facts.reached_in is None or facts.serving_reached_in is None:
+        return None
+    return changes_json(facts.serving_reached_in.changes_to(facts.reached_in))
 
 
 def _problem(facts: Facts, verdict: Verdict) -> str | None:

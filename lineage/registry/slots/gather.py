@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lineage.database.deployments import DeployedPipelines
     from lineage.database.slots import SlotState
     from lineage.identity.pipeline import PipelineVersion
+    from lineage.identity.run_environment import RunEnvironment
     from lineage.registry.slots.readiness import BackupChoice
 
 
@@ -96,6 +97,8 @@ def guard_facts(
         waivers=(*asked, *in_force),
         watched=watched_runs.of_version(session, version.id),
         unseen=() if unrecorded else pipelines.unseen_in(pipeline),
+        reached_in=_reached_in(session, version.id, pipeline),
+        serving_reached_in=_proof_reached_in(session, slot),
     )
 
 
@@ -182,6 +185,26 @@ def backup_choice(
 def _serving_metrics(session: Session, slot: tables.Slot | None) -> dict[str, Any] | None:
     if slot is None or slot.serving_version_id is None:
         return None
-    proof = slot.serving_validation_id
-    row = session.get(tables.Validation, proof) if proof is not None else None
+    row = _proof(session, slot)
     return validations.metrics_of(row) if row is not None else {}
+
+
+def _proof(session: Session, slot: tables.Slot | None) -> tables.Validation | None:
+    """The validation that what serves rests on."""
+    proof = slot.serving_validation_id if slot is not None else None
+    return session.get(tables.Validation, proof) if proof is not None else None
+
+
+def _reached_in(
+    session: Session, version_id: int, pipeline: tables.PipelineVersion | None
+) -> RunEnvironment | None:
+    """The environment of the newest verdict on a version with the pipeline that is to run."""
+    if pipeline is None:
+        return None
+    newest = validations.newest_validation(session, version_id, pipeline.blake3)
+    return watched_runs.environment_of(session, newest) if newest is not None else None
+
+
+def _proof_reached_in(session: Session, slot: tables.Slot | None) -> RunEnvironment | None:
+    proof = _proof(session, slot)
+    return watched_runs.environment_of(session, proof) if proof is not None else None

@@ -160,3 +160,46 @@ def test_a_backup_comes_back_whatever_was_observed_since(registry):
     assert registry.serving("churn", "production").readiness.ready
     registry.rollback("churn", "production", actor="ann")
     assert registry.serving("churn", "production").serving.ref == "churn@1"
+
+
+# the environment that a verdict was reached in
+
+NEWER = replace(OTHER, distributions=(Distribution("Numpy", "2.5.0"),))
+
+
+@EVERYWHERE
+def test_the_environment_of_a_verdict_stands_in_the_validation(registry):
+    registry.register("churn", captured(), watched=[OTHER], actor="ann")
+    stated = registry.validate("churn@1", captured_pipeline(), passed=True, actor="b")
+    assert stated["environment"] is None, "the training's environment is not the verdict's"
+    for run in (OTHER, NEWER):
+        registry.validate("churn@1", captured_pipeline(), passed=True, watched=[run], actor="b")
+    newest, older, oldest = (one["environment"] for one in registry.validations("churn@1"))
+    assert older == {
+        "interpreters": ["cpython 3.11.7"],
+        "platforms": ["linux-x86_64"],
+        "packages": {"numpy": ["2.4.6"]},
+        "gaps": [],
+        "since": None,
+    }
+    assert newest["since"]["explanation"] == ["numpy 2.4.6 → 2.5.0"]
+    assert newest["since"]["validation"] == 2
+    assert oldest is None
+
+
+@EVERYWHERE
+def test_the_guard_tells_what_differs_from_where_the_serving_version_was_validated(registry):
+    for seed, run in (("1", OTHER), ("2", NEWER)):
+        registry.register("churn", captured(seed), watched=[READ], actor="ann")
+        registry.validate(
+            f"churn@{seed}", captured_pipeline(), passed=True, watched=[run], actor="ann"
+        )
+    registry.release("production", captured_pipeline(), ["churn@1"], actor="ann")
+    check = registry.guard("churn@2", "production").check("validated")
+    assert check.status == "pass"
+    assert check.details["environment"]["explanation"] == ["numpy 2.4.6 → 2.5.0"]
+    same = registry.guard("churn@1", "production").check("validated").details["environment"]
+    assert same["changes"] == []
+    registry.validate("churn@2", captured_pipeline(), passed=True, actor="ann")
+    unknown = registry.guard("churn@2", "production").check("validated")
+    assert unknown.details["environment"] is None, "the newest verdict was only stated"

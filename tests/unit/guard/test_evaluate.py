@@ -31,6 +31,7 @@ from lineage.guard.rules import RULES
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.digest import Digest
 from lineage.identity.pipeline import Manifest, PipelineVersion
+from lineage.identity.run_environment import RunEnvironment
 from lineage.identity.watched import Role, Undeclared, WatchedRun
 from tests.conftest import pipeline
 
@@ -305,6 +306,7 @@ def test_a_carried_verdict_counts_where_the_environment_accepts_it():
         "validated_by": "ann",
         "basis": "carried",
         "rests_on": 2,
+        "environment": None,
     }
     refused = _check("validated", verdicts=_carried(), policy=_policy(accept_carried=False))
     assert refused.status == "fail"
@@ -316,6 +318,20 @@ def test_a_carried_verdict_counts_where_the_environment_accepts_it():
     )
     real = _check("validated", policy=_policy(accept_carried=False))
     assert (real.status, real.details["rests_on"]) == ("pass", None)
+
+
+def test_the_environments_of_the_proof_and_of_what_serves_are_compared():
+    serving = RunEnvironment(("cpython 3.11.7",), ("linux-x86_64",), {"numpy": ("2.3.0",)})
+    candidate = dataclasses.replace(serving, packages={"numpy": ("2.4.6",)})
+    check = _check("validated", reached_in=candidate, serving_reached_in=serving)
+    assert check.status == "pass", "it is told, and refuses nothing"
+    assert check.details["environment"] == {
+        "changes": [{"kind": "package", "name": "numpy", "before": ["2.3.0"], "after": ["2.4.6"]}],
+        "explanation": ["numpy 2.3.0 → 2.4.6"],
+        "more": 0,
+    }
+    for known in ({"reached_in": candidate}, {"serving_reached_in": serving}):
+        assert _check("validated", **known).details["environment"] is None
 
 
 def test_a_carried_verdict_falls_with_the_one_it_rests_on():
