@@ -8,6 +8,7 @@
     ├── GuardRefused         exit 3   HTTP 409   guard-refused
     ├── CarryRefused         exit 3   HTTP 409   carry-over-refused
     ├── PipelineMismatch     exit 3   HTTP 409   pipeline-mismatch
+    │   └── PackageMismatch  exit 3   HTTP 409   package-mismatch
     ├── NotFound             exit 4   HTTP 404   not-found
     ├── Conflict             exit 5   HTTP 412   conflict
     ├── IntegrityFailure     exit 6   HTTP 500   integrity-failure
@@ -84,6 +85,12 @@ class PipelineMismatch(LineageError):
     code = "pipeline-mismatch"
     exit_code = 3
     http_status = 409
+
+
+class PackageMismatch(PipelineMismatch):
+    """A serving host has other packages than what serves was validated with."""
+
+    code = "package-mismatch"
 
 
 class NotFound(LineageError):

@@ -314,6 +314,8 @@ def follow(
     Raises:
         PipelineMismatch: another pipeline is declared than the one that runs here, what runs here
             is not what was sealed, or the environment demands a seal and none is named.
+        PackageMismatch: the environment demands the packages that the version was validated with,
+            and this host has others.
         NotFound: nothing serves, or no store is known to have the weights.
         IntegrityFailure: no store has the bytes that were registered.
         StoreUnreachable: no store that could have them can be used.

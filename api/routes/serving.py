@@ -13,15 +13,15 @@ from fastapi import APIRouter, Header, Query, Request, Response, Security
 from fastapi.routing import APIRoute
 from typing_extensions import override
 
-from lineage.contract.addresses import SLOT
+from lineage.contract.addresses import PACKAGES, SLOT
 from lineage.registry.access import Principal, Scope
 
 from ..authentication import bearer
-from ..dependencies import State, needs, state_of
+from ..dependencies import State, needs, state_of, version_named
 from ..problems import READ
 from ..responses import answer
 from ..schemas import responses
-from ..schemas.parameters import EnvPath, ModelPath
+from ..schemas.parameters import EnvPath, ModelPath, VersionPath
 from ..strict_bodies import StrictRoute
 
 TAG = "serving"
@@ -90,6 +90,24 @@ def past(
 ) -> Response:
     """From the history of events."""
     return answer(state.registry.serving(model, env, at=at).to_json())
+
+
+@router.get(
+    PACKAGES,
+    response_model=responses.PackagesAnswer,
+    responses=READ,
+    summary="What the hosts of a version must have installed",
+)
+def packages(
+    env: EnvPath,
+    model: ModelPath,
+    n: VersionPath,
+    state: State,
+    caller: Annotated[Principal, needs(Scope.READ)],
+) -> Response:
+    """The packages that the policy demands, in the versions of the validation that counts."""
+    reference = version_named(caller, model, n)
+    return answer(state.registry.demanded_packages(reference, env).to_json())
 
 
 def _names(header: str, etag: str) -> bool:

@@ -192,6 +192,7 @@ class PolicyBody(Body):
     accept_carried: bool = True
     pipeline_complete: Literal["require", "warn"] = "require"
     proof: Literal["sealed", "claimed"] = "claimed"
+    match_packages: Annotated[list[Line], Field(max_length=100)] = Field(default_factory=list)
     waive: dict[str, list[Line]] = Field(default_factory=dict)
 
 

@@ -87,6 +87,19 @@ class SlotAnswer(Answer):
     contradicted: bool
 
 
+class PackagesAnswer(Answer):
+    """What the hosts of a version must have; ``packages`` is null where nobody observed it."""
+
+    environment: str
+    kind: str
+    ref: str
+    demanded: list[str]
+    validation: int | None
+    basis: str | None
+    packages: dict[str, list[str]] | None
+    gaps: list[str]
+
+
 class MovedSlotAnswer(SlotAnswer):
     """The slot after a move, and the move in full."""
 

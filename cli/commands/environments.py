@@ -142,6 +142,8 @@ def _policy(policy: dict[str, Any]) -> list[str]:
         lines.append("complete   a pipeline that lacks what its runs read only warns")
     if policy.get("proof") == "sealed":
         lines.append("proof      hosts must be sealed")
+    if policy.get("match_packages"):
+        lines.append(f"packages   as validated: {', '.join(policy['match_packages'])}")
     lines += [f"waive      {code}: {', '.join(who)}" for code, who in policy["waive"].items()]
     return lines
 

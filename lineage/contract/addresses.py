@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 ENVIRONMENTS: Final = "/v1/environments"
 ENVIRONMENT: Final = ENVIRONMENTS + "/{env}"
 SLOT: Final = ENVIRONMENT + "/models/{model}"
+PACKAGES: Final = SLOT + "/packages/{n}"
 DEPLOYED_PIPELINE: Final = ENVIRONMENT + "/pipelines/{pipeline}"
 
 MODELS: Final = "/v1/models"
@@ -44,6 +45,19 @@ def slot(environment: str, model: str) -> str:
         UsageError: a name is not valid.
     """
     return SLOT.format(env=check_environment_name(environment), model=check_name("model", model))
+
+
+def packages(environment: str, reference: Reference) -> str:
+    """The address of what the hosts of a version must have installed in an environment.
+
+    Raises:
+        UsageError: a name is not valid.
+    """
+    return PACKAGES.format(
+        env=check_environment_name(environment),
+        model=check_name("model", reference.model),
+        n=reference.selector,
+    )
 
 
 def deployed_pipeline(environment: str, pipeline: str) -> str:

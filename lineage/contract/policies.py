@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from lineage.contract.validation import first_problem, requirement
 from lineage.errors import UsageError
-from lineage.guard.policy import WAIVABLE, Demand, EnvironmentPolicy
+from lineage.guard.policy import ALL_PACKAGES, WAIVABLE, Demand, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind, Proof
 from lineage.identity.references import check_environment_name, check_name
+from lineage.identity.run_environment import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MOST_APPROVALS = 100
+MOST_PACKAGES: Final = 100
+_DISTRIBUTION: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 
 
 def environment_name(text: str) -> str:
@@ -39,6 +43,13 @@ def _rule(code: str) -> str:
             f"{code[:60]!r} can never be waived; those that can: {', '.join(WAIVABLE)}"
         )
     return code
+
+
+def _distribution(name: str) -> str:
+    """A distribution's name as names are compared, or what stands for all."""
+    if name != ALL_PACKAGES and _DISTRIBUTION.fullmatch(name) is None:
+        raise ValueError(f"{name[:60]!r} is no name of a distribution; name it without a version")
+    return normalised(name)
 
 
 class PolicyTable(BaseModel):
@@ -72,6 +83,9 @@ class EnvironmentTable(PolicyTable):
     accept_carried: bool = True
     pipeline_complete: Annotated[Demand, Field(strict=False)] = Demand.REQUIRE
     proof: Annotated[Proof, Field(strict=False)] = Proof.CLAIMED
+    match_packages: Annotated[
+        list[Annotated[str, AfterValidator(_distribution)]], Field(max_length=MOST_PACKAGES)
+    ] = Field(default_factory=list)
     waive: dict[Annotated[str, AfterValidator(_rule)], People] = Field(default_factory=dict)
 
     @property
@@ -87,6 +101,7 @@ class EnvironmentTable(PolicyTable):
             accept_carried=self.accept_carried,
             pipeline_complete=self.pipeline_complete,
             proof=self.proof,
+            match_packages=tuple(dict.fromkeys(self.match_packages)),
             waive={code: tuple(people) for code, people in self.waive.items() if people},
         )
 

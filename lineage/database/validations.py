@@ -27,6 +27,23 @@ def newest_validation(
     ).first()
 
 
+def newest_pass(
+    session: Session, version_id: int, pipeline_blake3: str
+) -> tables.Validation | None:
+    """The newest validation of a version with a pipeline version that passed."""
+    table = tables.Validation
+    return session.exec(
+        select(table)
+        .where(
+            table.version_id == version_id,
+            table.pipeline_blake3 == pipeline_blake3,
+            col(table.passed).is_(True),
+        )
+        .order_by(col(table.id).desc())
+        .limit(1)
+    ).first()
+
+
 def newest_validations(session: Session, version_id: int) -> tuple[Verdict, ...]:
     """The newest validation for each pipeline version, the newest last."""
     table = tables.Validation

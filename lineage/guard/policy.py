@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 ANYBODY: Final = "*"
 
+ALL_PACKAGES: Final = "*"
+"""In ``match_packages``: all that the validation imported."""
+
 WAIVABLE: Final = (
     "pipeline-deployed",
     "validated",
@@ -44,7 +47,9 @@ class EnvironmentPolicy:
 
     ``models`` holds requirements for single models. ``approvals`` is how many distinct people must
     approve, ``not_approvers`` who may not. ``pipeline_complete`` says whether a pipeline that lacks
-    what its runs read may serve, ``proof`` what serving hosts owe of the pipeline that they run.
+    what its runs read may serve, ``proof`` what serving hosts owe of the pipeline that they run,
+    ``match_packages`` the distributions (by normalised names, or all) whose versions on a host must
+    be those of the validation.
     ``waive`` maps a rule to the people who may waive it.
     """
 
@@ -57,6 +62,7 @@ class EnvironmentPolicy:
     accept_carried: bool = True
     pipeline_complete: Demand = Demand.REQUIRE
     proof: Proof = Proof.CLAIMED
+    match_packages: tuple[str, ...] = ()
     waive: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def requirements_of(self, model: str) -> tuple[Requirement, ...]:
@@ -87,6 +93,7 @@ class EnvironmentPolicy:
             "accept_carried": self.accept_carried,
             "pipeline_complete": self.pipeline_complete.value,
             "proof": self.proof.value,
+            "match_packages": list(self.match_packages),
             "waive": {code: list(people) for code, people in sorted(self.waive.items())},
         }
 
@@ -103,6 +110,7 @@ class EnvironmentPolicy:
             accept_carried=policy["accept_carried"],
             pipeline_complete=Demand(policy.get("pipeline_complete", Demand.REQUIRE)),
             proof=Proof(policy.get("proof", Proof.CLAIMED)),  # not in what was applied before 0006
+            match_packages=tuple(policy.get("match_packages", ())),
             waive={code: tuple(people) for code, people in policy["waive"].items()},
         )
 

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
-
-from blake3 import blake3
+from typing import Any, Final
 
 from lineage.acts import act
 from lineage.connection import connect
 from lineage.errors import PipelineMismatch, RegistryUnreachable
-from lineage.host.last_known import folder
+from lineage.host import kept
 from lineage.identity.components import EnvironmentKind, Proof
-from lineage.registry_url import without_password
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 KEYS: Final = ("kind", "proof")
 
@@ -39,8 +30,8 @@ def require_claim_enough(url: str, environment: str, *, offline: bool) -> None:
         PipelineMismatch: the environment demands a seal.
         RegistryUnreachable: the registry cannot be asked, and never was.
     """
-    path = _path(url, environment)
-    demanded = _read(path) if offline else _ask(url, environment)
+    path = kept.path("demand", url, environment)
+    demanded = _whole(kept.read(path)) if offline else _ask(url, environment)
     if demanded is None:
         raise RegistryUnreachable(
             f"It is not known whether {environment} demands sealed hosts, and the registry cannot "
@@ -48,7 +39,7 @@ def require_claim_enough(url: str, environment: str, *, offline: bool) -> None:
             remedy="Start again when it answers, or serve from a seal.",
         )
     if not offline:
-        _keep(path, demanded)
+        kept.write(path, demanded)
     if demanded["proof"] != Proof.SEALED:
         return
     refusal = PipelineMismatch(
@@ -67,23 +58,8 @@ def _ask(url: str, environment: str) -> dict[str, Any]:
     return {"kind": document["kind"], "proof": document["policy"].get("proof", Proof.CLAIMED.value)}
 
 
-def _path(url: str, environment: str) -> Path:
-    key = "\n".join((without_password(url), environment))
-    return folder() / f"{blake3(key.encode()).hexdigest(32)}.demand.json"
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        kept = json.loads(path.read_bytes())
-        return {key: str(kept[key]) for key in KEYS}
-    except (OSError, ValueError, KeyError, TypeError):
+def _whole(document: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What was kept; None where a key is missing."""
+    if document is None or not all(key in document for key in KEYS):
         return None
-
-
-def _keep(path: Path, demanded: dict[str, Any]) -> None:
-    """Keep an answer, whole or not at all; not being able to is no reason to fail."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        beside.write_text(json.dumps(demanded), encoding="utf-8")
-        beside.replace(path)
+    return {key: str(document[key]) for key in KEYS}

@@ -27,7 +27,7 @@ from lineage.acts import act
 from lineage.connection import connect
 from lineage.contract.requests import REPORT_HOLDS_FOR, Observed
 from lineage.errors import LineageError, NotFound, PipelineMismatch, RegistryUnreachable
-from lineage.host import demand, last_known
+from lineage.host import demand, last_known, packages
 from lineage.identity.components import Proof
 from lineage.weights import download
 from lineage.weights.cache import WeightsCache
@@ -147,6 +147,8 @@ class Following(Generic[T]):
             NotFound: nothing serves.
             PipelineMismatch: another pipeline is declared than the one that runs here, what runs
                 here is not what is sealed, or the environment demands a seal and there is none.
+            PackageMismatch: the environment demands the packages that the version was validated
+                with, and this host has others.
         """
         if slot.serving is None:
             raise NotFound(
@@ -159,6 +161,9 @@ class Following(Generic[T]):
         self._require_blake3(slot)
         if self._pipeline.proof is Proof.CLAIMED:
             demand.require_claim_enough(self._url, self._environment, offline=slot.age is not None)
+        packages.require(
+            self._url, slot.serving.ref, self._environment, offline=slot.age is not None
+        )
         stored = self._stored(slot)
         path = download.pull(stored, cache=self._cache)
         value = self._load(path)

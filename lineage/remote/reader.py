@@ -10,6 +10,7 @@ from lineage.contract import addresses, decisions
 from lineage.contract.results import (
     Audit,
     Candidate,
+    DemandedPackages,
     FoundPipeline,
     NamedPipeline,
     Registered,
@@ -140,6 +141,11 @@ class RemoteReader(Verbs):
         """Every slot (of an environment), by environment and model."""
         environments = [self.environment(environment)] if environment else self.environments()
         return [Serving.from_json(slot) for row in environments for slot in row["slots"]]
+
+    def demanded_packages(self, reference: str | Reference, environment: str) -> DemandedPackages:
+        """What the hosts of a version must have installed, as an environment's policy demands."""
+        path = addresses.packages(environment, Reference.parse(reference))
+        return DemandedPackages.from_json(self._http.get(path))
 
     def history(
         self, subject: str | None = None, *, limit: int = 50, before: int | None = None

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.contract.requests import WaiverRequest
-    from lineage.contract.results import Candidate, MoveResult, NamedPipeline, Serving
+    from lineage.contract.results import (
+        Candidate,
+        DemandedPackages,
+        MoveResult,
+        NamedPipeline,
+        Serving,
+    )
     from lineage.guard.decision import Decision
     from lineage.identity.pipeline import PipelineVersion
 
@@ -94,6 +100,19 @@ class SlotVerbs(Verbs):
                 require_environment(session, environment)
             rows = slots.all_slots(session, environment)
             return [slots_serving.now(session, row.environment, row.model) for row in rows]
+
+    def demanded_packages(self, reference: str | Reference, environment: str) -> DemandedPackages:
+        """What the hosts of a version must have installed, as an environment's policy demands.
+
+        Raises:
+            NotFound: the version or the environment does not exist.
+        """
+        from lineage.registry import packages
+
+        parsed = Reference.parse(reference)
+        with self._read() as session:
+            where = require_environment(session, environment)
+            return packages.demanded(session, where, versions.find_version(session, parsed))
 
     def backup_candidates(self, model: str, environment: str) -> tuple[Candidate, ...]:
         """Every version that could stand by behind what serves, the best first.

@@ -24,6 +24,24 @@ def test_a_seal_is_demanded_only_where_the_file_says_so(tmp_path):
 
 def test_a_policy_that_was_kept_before_demands_none():
     document = EnvironmentPolicy(backup=True).to_json()
-    del document["proof"]
+    del document["proof"], document["match_packages"]
     assert EnvironmentPolicy.from_json(document) == EnvironmentPolicy(backup=True)
     assert policy_of(document) == EnvironmentPolicy(backup=True)
+
+
+def test_packages_are_named_as_they_are_compared(tmp_path):
+    file = tmp_path / "environments.toml"
+    file.write_text(
+        '[environments.a]\nmatch_packages = ["Scikit_Learn", "scikit-learn", "numpy", "*"]\n'
+    )
+    (declared,) = read(file)
+    assert declared.policy.match_packages == ("scikit-learn", "numpy", "*")
+    assert policy_of(declared.policy.to_json()) == declared.policy
+
+
+@pytest.mark.parametrize("name", ["numpy>=1", "-numpy", "a b", "", "a" * 101, "näm", "num\npy"])
+def test_what_is_no_name_of_a_package_is_refused_in_one_sentence(name):
+    document = EnvironmentPolicy().to_json() | {"match_packages": [name]}
+    with pytest.raises(UsageError, match="match_packages") as refused:
+        policy_of(document)
+    assert "\n" not in str(refused.value)

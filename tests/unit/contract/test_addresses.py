@@ -66,3 +66,11 @@ def test_no_name_leads_to_another_address(name):
     ):
         with pytest.raises(UsageError):
             filled()
+
+
+@given(ENVIRONMENTS, REFERENCES)
+def test_the_packages_of_a_version_are_found_by_environment_and_version(environment, reference):
+    template, read = _matched(addresses.packages(environment, reference))
+    assert template == addresses.PACKAGES
+    assert read["env"] == environment
+    assert Reference.from_selector(read["model"], read["n"]) == reference

@@ -1,0 +1,40 @@
+"""Small answers of a registry that a host keeps on disk, for a start while it is away."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from blake3 import blake3
+
+from lineage.host.last_known import folder
+from lineage.registry_url import without_password
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def path(kind: str, url: str, *about: str) -> Path:
+    """Where an answer of a kind is kept: of a registry, about something."""
+    key = "\n".join((without_password(url), *about))
+    return folder() / f"{blake3(key.encode()).hexdigest(32)}.{kind}.json"
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """What is kept; None where that is nothing, or no JSON object."""
+    try:
+        kept = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return kept if isinstance(kept, dict) else None
+
+
+def write(path: Path, document: dict[str, Any]) -> None:
+    """Keep an answer, whole or not at all; not being able to is no reason to fail."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        beside.write_text(json.dumps(document), encoding="utf-8")
+        beside.replace(path)
