@@ -220,7 +220,7 @@ def test_what_runs_read_is_demanded_in_production_and_the_remedy_mends_it(import
         {"stage": "featurize", "key": "deps", "paths": ["src/common/scaling.py"]}
     ]
     importing.edit("dvc.yaml", "src/featurize.py]", "src/featurize.py, src/common/scaling.py]")
-    importing.ok("run")
+    importing.ok("run", "--force")
     importing.commit("The scaling is declared")
     importing.ok("register", "churn")
     importing.ok("validate", "churn@2")

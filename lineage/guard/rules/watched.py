@@ -27,7 +27,7 @@ def pipeline_complete(facts: Facts) -> Check:
     """Fails when a watched run read tracked code or parameters that the pipeline does not hold.
 
     Or when something that no capture could follow was never watched. It warns where nobody watched
-    a run, and where the version returns: it was judged when it came.
+    a run of each stage, and where the version returns: it was judged when it came.
     """
     if facts.deployed is None:
         return Check(CODE, Status.SKIPPED, "needs a deployed pipeline to compare")
@@ -46,7 +46,19 @@ def pipeline_complete(facts: Facts) -> Check:
             CODE,
             Status.WARN,
             f"nobody watched a run of {facts.ref}: its pipeline holds what is declared",
-            f"Watch the stages ({act('run')}) before the next {act('register', facts.model)}",
+            f"Watch its stages ({act('run', force=True)}), then register it again: "
+            f"{act('register', facts.model)}",
+        )
+    idle = _idle(manifest, runs)
+    if idle:
+        return Check(
+            CODE,
+            Status.WARN,
+            f"{_counted(runs)} of {facts.ref} ran no code of {_named(idle)}: what "
+            f"{'it reads' if len(idle) == 1 else 'they read'} is known as far as it is declared",
+            f"Watch its stages ({act('run', force=True)}), then register it again: "
+            f"{act('register', facts.model)}",
+            {"idle": idle, "runs": len(runs)},
         )
     return Check(
         CODE,
@@ -62,6 +74,16 @@ def pipeline_complete(facts: Facts) -> Check:
 def _runs(facts: Facts, identity: str) -> tuple[RecordedRun, ...]:
     """The runs with the deployed pipeline version; where there are none, those with others."""
     return tuple(one for one in facts.watched if one.pipeline == identity) or facts.watched
+
+
+def _idle(manifest: Manifest, runs: Sequence[RecordedRun]) -> list[str]:
+    """The stages of which no watched run read any code."""
+    read = {path for one in runs for path in one.run.code}
+    return [
+        name
+        for name, stage in sorted(manifest.stages.items())
+        if stage.code and not read & set(stage.code)
+    ]
 
 
 def _incomplete(

@@ -696,7 +696,9 @@ IN_COMMAND = dataclasses.replace(UNSEEN, where="the command")
         ({"unseen": (UNSEEN,)}, "fail", "no run of churn@7 was watched there: computed import in plugins.py:3"),
         ({"unseen": (UNSEEN,), "watched": ()}, "fail", "what its capture could not follow"),
         ({"unseen": (UNSEEN,), "policy": _policy(pipeline_complete=Demand.WARN)}, "warn", "could not follow"),
-        ({"unseen": (UNSEEN,), "watched": (_watched(code=("plugins.py",)),)}, "pass", "holds"),
+        ({"unseen": (UNSEEN,), "watched": (_watched(code=("featurize.py", "plugins.py")),)}, "pass", "holds"),
+        ({"watched": (_watched(code=()),)}, "warn", "a watched run of churn@7 ran no code of featurize"),
+        ({"watched": (_watched(code=()), _watched())}, "pass", "holds"),
         ({"unseen": (IN_COMMAND,)}, "pass", "holds"),
         ({"unseen": (IN_COMMAND,), "watched": ()}, "fail", "computed import in the command"),
         ({"unseen": (IN_COMMAND,), "watched": (_watched(gaps=("Rscript was not observed",)),)}, "fail", "in the command"),
@@ -742,7 +744,7 @@ def test_what_could_not_be_followed_says_where_and_how_to_watch_it():
     )
     unwatched = _check("pipeline-complete", watched=())
     assert typed(unwatched.remedy) == (
-        "Watch the stages (lineage run) before the next lineage register churn"
+        "Watch its stages (lineage run --force), then register it again: lineage register churn"
     )
     assert _check("pipeline-complete").details == {"runs": 1, "gaps": []}
 
