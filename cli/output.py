@@ -267,7 +267,7 @@ def _side(name: str, version: ServedVersion | None) -> None:
 def _observed(found: dict[str, Any]) -> None:
     counts = [
         f"{found[state.replace('-', '_')]} {state.replace('-', ' ')}"
-        for state in ("in-step", "lagging", "unknown", "foreign")
+        for state in ("in-step", "skewed", "lagging", "unknown", "foreign")
         if found[state.replace("-", "_")]
     ]
     lag = f", for {found['lag_seconds']:,.0f} s" if found["lag_seconds"] is not None else ""

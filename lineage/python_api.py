@@ -250,7 +250,7 @@ def report(
         holds_for: seconds after which it is unknown unless it says so again.
 
     Returns:
-        JSON of the report, with its ``state``: ``in-step``, ``lagging`` or ``foreign``.
+        JSON of the report, with its ``state``: ``in-step``, ``skewed``, ``lagging`` or ``foreign``.
 
     Raises:
         NotFound: there is no such model or environment.
@@ -259,7 +259,7 @@ def report(
         RegistryUnreachable: the registry cannot be asked.
     """
     from lineage import timestamps
-    from lineage.host import follow
+    from lineage.host import follow, packages
     from lineage.host.own_pipeline import named_pipeline
     from lineage.identity.components import Proof
     from lineage.identity.digest import is_digest
@@ -275,7 +275,8 @@ def report(
         digest = own.digest if own is not None else None
         proof = own.proof if own is not None else Proof.CLAIMED
         at = loaded_at or timestamps.now()
-        observed = Observed(name, weights, at, digest, holds_for, proof)
+        differing = packages.differing(registry, f"{model}@{environment}", environment)
+        observed = Observed(name, weights, at, digest, holds_for, proof, differing)
         return registry.report(model, environment, observed, actor=actor)
 
 

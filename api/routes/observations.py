@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from lineage.contract.addresses import SLOT
 from lineage.contract.requests import Observed
+from lineage.contract.results import PackageDifference
 from lineage.identity.components import Proof
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
@@ -49,6 +50,9 @@ def observe(
         body.pipeline,
         body.holds_for,
         Proof(body.proof),
+        tuple(PackageDifference.from_json(one.model_dump()) for one in body.differing)
+        if body.differing is not None
+        else None,
     )
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from lineage.contract.requests import REPORT_HOLDS_FOR
+from lineage.contract.results import MOST_DIFFERENCES
 from lineage.identity.watched import MOST_KEPT
 
 from .components import (
@@ -217,6 +218,17 @@ class ModelBody(Body):
     name: Name
 
 
+class PackageBody(Body):
+    """A package that a host has in another version than was validated, or (null) not at all."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=PRINTABLE)]
+    here: Annotated[str, StringConstraints(max_length=100, pattern=PRINTABLE)] | None
+    validated: Annotated[
+        list[Annotated[str, StringConstraints(max_length=100, pattern=PRINTABLE)]],
+        Field(max_length=20),
+    ]
+
+
 class ObservationBody(Body):
     """What an instance of a service has loaded."""
 
@@ -230,6 +242,11 @@ class ObservationBody(Body):
     proof: Literal["sealed", "claimed"] = Field(
         default="claimed",
         description="Whether the instance compared what it runs with a seal, or only says it.",
+    )
+    differing: Annotated[list[PackageBody], Field(max_length=MOST_DIFFERENCES)] | None = Field(
+        default=None,
+        description="The demanded packages that it has in other versions than were validated; "
+        "null where it compared none.",
     )
 
 

@@ -16,6 +16,7 @@ from lineage.identity.components import Proof
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lineage.contract.results import PackageDifference
     from lineage.guard.policy import EnvironmentPolicy
     from lineage.identity.components import EnvironmentKind
 
@@ -127,7 +128,9 @@ class Observed:
     """What an instance of a service says: the weights and the pipeline it has, and since when.
 
     Digests are of any algorithm; ``loaded_at`` is ISO 8601. The report counts for ``holds_for``
-    seconds. ``proof`` tells how the instance knows its pipeline.
+    seconds. ``proof`` tells how the instance knows its pipeline. ``differing`` are packages that it
+    has in other versions than were validated, at most :data:`MOST_DIFFERENCES`; None where nothing
+    was compared.
     """
 
     instance: str
@@ -136,6 +139,7 @@ class Observed:
     pipeline: str | None = None
     holds_for: int = REPORT_HOLDS_FOR
     proof: Proof = Proof.CLAIMED
+    differing: tuple[PackageDifference, ...] | None = None
 
 
 @dataclass(frozen=True)

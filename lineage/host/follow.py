@@ -255,6 +255,7 @@ class Following(Generic[T]):
             loaded.loaded_at,
             self._pipeline.digest,
             proof=self._proof(),
+            differing=packages.differing(registry, loaded.ref, self._environment),
         )
         registry.report(self._model, self._environment, observed, actor=self._actor)
         self._reported = time.monotonic()

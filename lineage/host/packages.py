@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Final
 
 from lineage.acts import act
 from lineage.connection import connect
-from lineage.contract.results import DemandedPackages, PackageDifference
-from lineage.errors import PackageMismatch, RegistryUnreachable
+from lineage.contract.results import MOST_DIFFERENCES, DemandedPackages, PackageDifference
+from lineage.errors import NotFound, NotPermitted, PackageMismatch, RegistryUnreachable
 from lineage.host import kept
 from lineage.identity.components import EnvironmentKind
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lineage.connection import AnyRegistry
+
 MOST_NAMED: Final = 10
 """Packages that a refusal names; those beyond are counted."""
 
-_LONGEST_VERSION: Final = 100
+_LONGEST: Final = 100
+_MOST_VERSIONS: Final = 20
 
 logger = logging.getLogger("lineage.host.packages")
 
@@ -49,13 +52,37 @@ def require(url: str, ref: str, environment: str, *, offline: bool) -> None:
     logger.warning("%s %s", refusal, refusal.remedy)
 
 
+def differing(
+    registry: AnyRegistry, reference: str, environment: str
+) -> tuple[PackageDifference, ...] | None:
+    """The packages to report: the first that differ from what a version was validated with.
+
+    None where none are demanded, it is not known what was validated, or this may not be asked.
+    """
+    try:
+        demanded = registry.demanded_packages(reference, environment)
+    except (NotFound, NotPermitted):
+        return None
+    if not demanded.demanded or demanded.unknown is not None:
+        return None
+    return tuple(
+        PackageDifference(
+            one.name[:_LONGEST],
+            one.here,
+            tuple(version[:_LONGEST] for version in one.validated[:_MOST_VERSIONS]),
+        )
+        for one in demanded.differing(installed)[:MOST_DIFFERENCES]
+    )
+
+
 def installed(name: str) -> str | None:
     """The version of a distribution that this Python would import; None where there is none."""
     try:
         found = metadata.version(name)
     except (metadata.PackageNotFoundError, OSError, ValueError, KeyError, TypeError):
         return None
-    return str(found)[:_LONGEST_VERSION] if found else None
+    text = "".join(character for character in str(found or "") if character.isprintable())
+    return text[:_LONGEST] or None
 
 
 def _refusal(demanded: DemandedPackages) -> PackageMismatch | None:

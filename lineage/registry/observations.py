@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from sqlmodel import col, delete, func, or_, select
 
 from lineage import timestamps
-from lineage.contract.results import nothing_observed
+from lineage.contract.results import MOST_DIFFERENCES, nothing_observed
 from lineage.database import policies, tables, versions
 from lineage.database.deployments import deployment
 from lineage.database.environments import require_environment
@@ -28,11 +29,17 @@ if TYPE_CHECKING:
 MOST: Final = 10_000
 """Instances of a model in an environment that are kept at the most."""
 
-STATES: Final = ("in-step", "lagging", "unknown", "foreign")
-"""What an instance can be; ``unknown`` is one that has not reported in time."""
+STATES: Final = ("in-step", "skewed", "lagging", "unknown", "foreign")
+"""What an instance can be; ``unknown`` is one that has not reported in time.
+
+``skewed`` is one that has what is declared, with other packages than the policy demands.
+"""
 
 FORGOTTEN_AFTER: Final = dt.timedelta(days=1)
 """How long an instance that reports no more is still listed."""
+
+_NOTHING: Final = "[]"
+_MATCHES: Final = (func.coalesce(tables.Observation.skew, "") == _NOTHING).label("matches")
 
 SHORTEST, LONGEST = 10, 86_400
 """Seconds that a report may hold for."""
@@ -46,7 +53,7 @@ def report(
     Raises:
         NotFound: there is no such model or environment.
         UsageError: a digest, a time or the instance's name cannot be read, or it is sealed and
-            names no pipeline.
+            names no pipeline; or too many packages are named.
         Conflict: too many instances have reported.
     """
     require_environment(session, environment)
@@ -60,6 +67,11 @@ def report(
         raise UsageError(
             "A report that is sealed names no pipeline.",
             remedy="Give the digest of the sealed pipeline version.",
+        )
+    if len(observed.differing or ()) > MOST_DIFFERENCES:
+        raise UsageError(
+            f"A report names more than {MOST_DIFFERENCES} packages that differ.",
+            remedy=f"Name the first {MOST_DIFFERENCES}.",
         )
     row = session.get(tables.Observation, (environment, model, check_actor(observed.instance)))
     if row is None:
@@ -76,6 +88,11 @@ def report(
     row.weights = Digest(observed.weights)
     row.pipeline = Digest(observed.pipeline) if observed.pipeline is not None else None
     row.proof = observed.proof.value
+    row.skew = (
+        json.dumps([package.to_json() for package in observed.differing])
+        if observed.differing is not None
+        else None
+    )
     row.loaded_at = timestamps.parse_time(observed.loaded_at)
     row.reported_at, row.reported_by = at, actor
     row.expires_at = timestamps.written(
@@ -116,6 +133,7 @@ def summarised(
         col(table.weights),
         col(table.pipeline),
         col(table.proof),
+        _MATCHES,
         alive,
     )
     query = sa.select(*keys, func.count(), func.max(table.reported_at)).group_by(*keys)
@@ -124,11 +142,13 @@ def summarised(
     if model is not None:
         query = query.where(col(table.model) == model)
     summaries: dict[tuple[str, str], _Summary] = {}
-    for where, name, weights, pipeline, proof, is_alive, count, newest in session.execute(query):
+    for where, name, weights, pipeline, proof, matches, is_alive, count, newest in session.execute(
+        query
+    ):
         key = (where, name)
         if key not in summaries:
             summaries[key] = _Summary(_Declared.of(session, where, name))
-        said = _Said(weights, pipeline, Proof(proof))
+        said = _Said(weights, pipeline, Proof(proof), bool(matches))
         summaries[key].add(said, bool(is_alive), count, newest, at)
     return [summaries[key].to_json(*key) for key in sorted(summaries)]
 
@@ -140,11 +160,13 @@ class _Said:
     weights: str
     pipeline: str | None
     proof: Proof
+    matches: bool
+    """Whether it compared its packages, and found none that differs."""
 
     @classmethod
     def of(cls, row: tables.Observation) -> _Said:
         """What a report holds."""
-        return cls(row.weights, row.pipeline, Proof(row.proof))
+        return cls(row.weights, row.pipeline, Proof(row.proof), row.skew == _NOTHING)
 
 
 @dataclass(frozen=True)
@@ -158,6 +180,8 @@ class _Declared:
     pipeline_since: str | None
     sealed_since: str | None
     """Since when the environment demands that hosts are sealed; None where it does not."""
+    matching: bool
+    """Whether it demands that hosts have the packages that were validated."""
 
     @classmethod
     def of(cls, session: Session, environment: str, model: str) -> _Declared:
@@ -169,7 +193,7 @@ class _Declared:
             else None
         )
         if slot is None or row is None:
-            return cls(session, frozenset(), None, frozenset(), None, None)
+            return cls(session, frozenset(), None, frozenset(), None, None, False)
         deployed = deployment(session, environment, row.pipeline)
         digests: set[str | None] = set()
         if deployed is not None:
@@ -182,7 +206,7 @@ class _Declared:
             slot.serving_promoted_at,
             frozenset(d for d in digests if d is not None),
             deployed.deployed_at if deployed is not None else None,
-            _sealed_since(session, environment),
+            *_demands(session, environment),
         )
 
     def state(self, said: _Said) -> tuple[str, str | None]:
@@ -193,7 +217,9 @@ class _Declared:
             if known and said.pipeline not in self.pipeline:
                 return "lagging", self.pipeline_since
             unproven = self.sealed_since is not None and said.proof is not Proof.SEALED
-            return ("lagging", self.sealed_since) if unproven else ("in-step", None)
+            if unproven:
+                return "lagging", self.sealed_since
+            return ("skewed" if self.matching and not said.matches else "in-step"), None
         table = tables.ModelVersion
         registered = self.session.exec(
             select(table.id)
@@ -224,7 +250,8 @@ class _Summary:
             self._lag = max(self._lag or 0.0, _seconds(since, at))
 
     def to_json(self, environment: str, model: str) -> dict[str, Any]:
-        worst = next((s for s in ("foreign", "lagging", "in-step") if self._counts[s]), "unknown")
+        known = ("foreign", "lagging", "skewed", "in-step")
+        worst = next((state for state in known if self._counts[state]), "unknown")
         return nothing_observed(environment, model) | {
             "state": worst,
             "instances": self._counts.total(),
@@ -247,6 +274,7 @@ def _json(row: tables.Observation, declared: _Declared, at: str) -> dict[str, An
         "weights": row.weights,
         "pipeline": row.pipeline,
         "proof": row.proof,
+        "differing": json.loads(row.skew) if row.skew is not None else None,
         "loaded_at": row.loaded_at,
         "reported_at": row.reported_at,
         "reported_by": row.reported_by,
@@ -257,13 +285,20 @@ def _json(row: tables.Observation, declared: _Declared, at: str) -> dict[str, An
     }
 
 
-def _sealed_since(session: Session, environment: str) -> str | None:
-    """When the policy in force was applied, where it holds and demands that hosts are sealed."""
+def _demands(session: Session, environment: str) -> tuple[str | None, bool]:
+    """Since when hosts must be sealed, and whether their packages must match.
+
+    In an experimental environment demands only warn, so there are none.
+    """
     row = policies.policy_row(session, environment)
-    if row is None or policies.policy_of(session, environment).proof is not Proof.SEALED:
-        return None
     kind = require_environment(session, environment).kind
-    return row.applied_at if kind == EnvironmentKind.PRODUCTION else None
+    if row is None or kind != EnvironmentKind.PRODUCTION:
+        return None, False
+    policy = policies.policy_of(session, environment)
+    return (
+        row.applied_at if policy.proof is Proof.SEALED else None,
+        bool(policy.match_packages),
+    )
 
 
 def _seconds(since: str, at: str) -> float:

@@ -142,6 +142,9 @@ class RemoteSlots(Verbs):
             "loaded_at": observed.loaded_at,
             "holds_for": observed.holds_for,
             "proof": observed.proof.value,
+            "differing": [package.to_json() for package in observed.differing]
+            if observed.differing is not None
+            else None,
         }
         path = f"{addresses.slot(environment, model)}/observations"
         document: dict[str, Any] = self._http.write("POST", path, body, actor)

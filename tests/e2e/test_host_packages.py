@@ -25,6 +25,12 @@ except lineage.LineageError as error:
     print(json.dumps({"exit": error.exit_code, "code": error.code, "error": str(error),
                       "remedy": error.remedy}))
 """
+REPORT = """\
+import json, sys, lineage
+
+done = lineage.report("churn", weights=sys.argv[1])
+print(json.dumps({key: done[key] for key in ("state", "differing")}))
+"""
 HERE = importlib.metadata.version("packaging")
 
 
@@ -143,3 +149,22 @@ def test_a_policy_that_cannot_be_read_is_one_sentence(training, names, says):
     assert done.code == 2
     assert says in done.err
     assert len(done.err.strip().splitlines()) <= 2
+
+
+def test_a_host_that_serves_already_is_shown_as_skewed(host, training):
+    with_other_packaging(host)
+    assert serve(host) == {"ref": "churn@1"}
+    demand(training, "packaging")
+    assert training.ok("serving", "churn")["observed"]["skewed"] == 1, "it compared nothing"
+    host.write({"main.py": REPORT})
+    weights = training.ok("serving", "churn")["serving"]["weights"]
+    assert serve(host, weights) == {
+        "state": "skewed",
+        "differing": [{"name": "packaging", "here": "0.0.1", "validated": [HERE]}],
+    }
+    assert "1 skewed of 1 instances" in training.lineage("serving", "churn").out
+    del host.env["PYTHONPATH"]
+    assert serve(host, weights) == {"state": "in-step", "differing": []}
+    host.write({"main.py": MAIN})
+    assert serve(host) == {"ref": "churn@1"}
+    assert training.ok("serving", "churn")["observed"]["in_step"] == 1

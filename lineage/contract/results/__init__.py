@@ -3,11 +3,16 @@
 from lineage.contract.results.backups import Candidate, Readiness
 from lineage.contract.results.moves import MoveResult, SlotChange
 from lineage.contract.results.operations import Audit, PlannedChange, SchemaCheck
-from lineage.contract.results.packages import DemandedPackages, PackageDifference
+from lineage.contract.results.packages import (
+    MOST_DIFFERENCES,
+    DemandedPackages,
+    PackageDifference,
+)
 from lineage.contract.results.slots import ServedVersion, Serving, nothing_observed
 from lineage.contract.results.versions import FoundPipeline, NamedPipeline, Registered
 
 __all__ = [
+    "MOST_DIFFERENCES",
     "Audit",
     "Candidate",
     "DemandedPackages",

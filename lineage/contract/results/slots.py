@@ -203,6 +203,7 @@ def nothing_observed(environment: str, model: str) -> dict[str, Any]:
         "state": "unknown",
         "instances": 0,
         "in_step": 0,
+        "skewed": 0,
         "lagging": 0,
         "unknown": 0,
         "foreign": 0,

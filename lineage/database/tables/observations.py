@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ForeignKeyConstraint
+from sqlalchemy import ForeignKeyConstraint, Text
 from sqlmodel import Field, SQLModel
 
 
 class Observation(SQLModel, table=True):
-    """The newest report of one instance of a service."""
+    """The newest report of one instance of a service.
+
+    ``skew`` is JSON of the packages that are other ones than were validated, ``[]`` where there are
+    none; null where nothing was compared.
+    """
 
     __table_args__: Any = (
         ForeignKeyConstraint(["environment"], ["environment.name"], name="observation_environment"),
@@ -26,3 +30,4 @@ class Observation(SQLModel, table=True):
     reported_by: str
     expires_at: str | None = None
     proof: str = Field(default="claimed", sa_column_kwargs={"server_default": "claimed"})
+    skew: str | None = Field(default=None, sa_type=Text)

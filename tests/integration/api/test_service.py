@@ -437,9 +437,30 @@ def test_what_a_host_reports_is_set_beside_what_is_declared(server):
     assert 'lineage_observed_proof{environment="production",model="churn",proof="sealed"} 1.0' in (
         metrics
     )
+    policy = server.get("/v1/environments/production").json()["policy"]
+    policy |= {"match_packages": ["NumPy"], "models": {}}
+    applied = server.put(
+        "/v1/environments", json={"environments": [{"name": "production", "policy": policy}]}
+    )
+    assert applied.status_code == 200, applied.text
+    other = {"name": "numpy", "here": None, "validated": ["2.4.6"]}
+    here = report | {"weights": server.get(SLOT).json()["serving"]["weights"], "differing": [other]}
+    skewed = server.post(f"{SLOT}/observations", json=here).json()
+    assert (skewed["state"], skewed["differing"]) == ("skewed", [other])
+    assert server.get("/v1/observed").json()["items"][0]["skewed"] == 1
+    text = server.get("/metrics").text
+    assert (
+        'lineage_observed_instances{environment="production",model="churn",state="skewed"} 1.0'
+        in text
+    )
+    demanded = server.get(f"{SLOT}/packages/2").json()
+    assert (demanded["demanded"], demanded["packages"]) == (["numpy"], None)
+    _problem(server.get(f"{SLOT}/packages/99"), 404, "not-found")
     for wrong in (
         {"loaded_at": "yesterday"},
         {"proof": "sworn"},
+        {"differing": [{"name": "numpy", "here": None}]},
+        {"differing": [{"name": "n", "here": None, "validated": ["1"]}] * 51},
         {"proof": "sealed", "pipeline": None},
     ):
         bad = server.post(f"{SLOT}/observations", json=report | wrong)

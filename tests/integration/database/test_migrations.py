@@ -96,7 +96,7 @@ def test_hosts_that_reported_before_only_claimed(database):
     with connect(database) as registry:
         assert registry.check().problems == ()
         (row,) = registry.observations("churn", "production")
-        assert (row["proof"], row["state"]) == ("claimed", "unknown")
+        assert (row["proof"], row["differing"], row["state"]) == ("claimed", None, "unknown")
         assert registry.environment("production")["policy"]["proof"] == "claimed"
         held = DeclaredEnvironment("production", EnvironmentPolicy(accept_carried=False))
         (change,) = registry.apply_environments([held], actor="t")

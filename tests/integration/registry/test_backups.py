@@ -11,6 +11,7 @@ from lineage import timestamps
 from lineage.connection import connect
 from lineage.contract.captured import CapturedVersion
 from lineage.contract.requests import DeclaredEnvironment, Observed, RetentionPolicy
+from lineage.contract.results import PackageDifference
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard.decision import GuardRefused
 from lineage.guard.policy import EnvironmentPolicy
@@ -379,6 +380,47 @@ def test_a_host_that_only_claims_lags_where_the_policy_demands_a_seal(filled):
     assert other["state"] == "lagging"
     (again,) = filled.apply_environments([DeclaredEnvironment("production", policy)], actor="t")
     assert again.action == "keep"
+
+
+OTHER = PackageDifference("numpy", "2.3.0", ("2.4.6",))
+
+
+def test_a_host_with_other_packages_is_skewed_where_the_policy_demands_them(filled):
+    now = slot(filled)
+    answers = [
+        report(filled, "a", now.weights, pipeline().blake3, differing=()),
+        report(filled, "b", now.weights, pipeline().blake3, differing=(OTHER,)),
+        report(filled, "c", now.weights, pipeline().blake3),
+        report(filled, "d", now.weights, pipeline("other").blake3, differing=(OTHER,)),
+    ]
+    assert [row["differing"] for row in answers] == [[], [OTHER.to_json()], None, [OTHER.to_json()]]
+    (before,) = filled.observed()
+    assert (before["in_step"], before["skewed"], before["lagging"]) == (3, 0, 1)
+    held = EnvironmentPolicy.from_json(filled.environment("production")["policy"])
+    policy = dataclasses.replace(held, match_packages=("numpy",))
+    filled.apply_environments([DeclaredEnvironment("production", policy)], actor="t")
+    states = {row["instance"]: row["state"] for row in filled.observations("churn", "production")}
+    assert states == {"a": "in-step", "b": "skewed", "c": "skewed", "d": "lagging"}
+    (found,) = filled.observed()
+    assert [found[key] for key in ("state", "in_step", "skewed", "lagging")] == ["lagging", 1, 2, 1]
+    report(filled, "d", now.weights, pipeline().blake3, differing=())
+    (found,) = filled.observed()
+    assert (found["state"], found["skewed"], found["lag_seconds"]) == ("skewed", 2, None)
+    for instance in "bc":
+        row = report(filled, instance, now.weights, pipeline().blake3, differing=())
+        assert (row["state"], row["in_step"]) == ("in-step", True)
+    assert filled.observed()[0]["state"] == "in-step"
+    with pytest.raises(UsageError):
+        report(filled, "e", now.weights, differing=(OTHER,) * 51)
+
+
+def test_in_an_experimental_environment_nothing_is_skewed(filled):
+    policy = EnvironmentPolicy(match_packages=("*",))
+    filled.apply_environments([DeclaredEnvironment("staging", policy)], actor="t")
+    filled.release("staging", captured_pipeline(), ["churn@1"], actor="t")
+    weights = filled.serving("churn", "staging").weights
+    observed = Observed("a", weights, timestamps.now(), differing=(OTHER,))
+    assert filled.report("churn", "staging", observed, actor="host")["state"] == "in-step"
 
 
 def test_in_an_experimental_environment_a_claim_is_enough(filled):
