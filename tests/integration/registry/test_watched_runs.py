@@ -92,7 +92,7 @@ def test_a_version_without_a_pipeline_keeps_runs_too(registry, kind):
 
 
 UNSEEN = {"stage": "featurize", "where": "plugins.py:3", "what": "computed import", "text": "x"}
-READ = replace(OTHER, code=("plugins.py",))
+READ = replace(OTHER, code=("featurize.py", "plugins.py"))
 
 
 def _complete(registry, ref: str = "churn@1"):
