@@ -96,6 +96,9 @@ def move(
     written = shown(registry.with_hints(moved))
     if call.key is not None:
         with suppress(RegistryUnreachable), registry.transaction() as inside:
+            made_whole = _kept(inside, call)
+            if made_whole is not None and "moved" not in made_whole:
+                return _repeated(made_whole)  # by a retry that came in between
             _keep(inside, call, _finished(written))
     return _repeated(_finished(written)) if kept is not None else _answered(written)
 

@@ -261,7 +261,7 @@ def _side(name: str, version: ServedVersion | None) -> None:
         f"since {moment(version.promoted_at)} by {version.promoted_by}"
     )
     if version.made is not None:
-        say(f"            the weights {version.made.sentence}; taken on: {version.made.reason}")
+        say(f"            the weights {version.made.sentence}")
 
 
 def _observed(found: dict[str, Any]) -> None:

@@ -281,7 +281,7 @@ def show(ref: Ref, as_json: Json = False) -> None:
     output.say(f"  weights   {row['weights'] or '-'}  {parts['weights']['path'] or ''}")
     made = parts["weights"]["made"]
     if made is not None:
-        output.say(f"  made      {_made(made)}")
+        output.say(f"  made      the weights {WeightsOrigin.from_json(made).sentence}")
     for copy in row["stored"]["copies"]:
         output.say(
             f"  stored    {copy['store']['name']}  {copy['state']} on "
@@ -315,13 +315,6 @@ def _environment(known: dict[str, Any] | None, indent: str) -> None:
     if since is not None and since["explanation"]:
         output.say(f"{indent}          other than in validation {since['validation']}:")
         output.environment_lines(since, f"{indent}            ")
-
-
-def _made(made: dict[str, Any]) -> str:
-    """What made the weights, and why it was taken on where they are stale."""
-    origin = WeightsOrigin.from_json(made)
-    why = f"; taken on: {origin.reason}" if origin.reason else ""
-    return f"the weights {origin.sentence}{why}"
 
 
 def diff(

@@ -129,6 +129,7 @@ class OriginReader:
                 commit = self._recorded_in(lock, stage)
                 changed |= self._changed_since(commit, stage)
             except CaptureError as error:
+                commit = None
                 unknown = unknown if self._was_run(stage, ran) else str(error)
         if ran is not None:
             changed = set() if ran.is_blind else changed - ran.files

@@ -15,6 +15,8 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING, Final
 
+from lineage.hashing.cache_file import CacheFile
+
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
@@ -48,9 +50,7 @@ class StatCache:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection: sqlite3.Connection | None = None
-        self._broken = False
+        self._file = CacheFile(path, _SCHEMA)
         self._new: list[tuple[int, int, str, int, int, int, str]] = []
 
     def __enter__(self) -> StatCache:
@@ -64,7 +64,7 @@ class StatCache:
     ) -> dict[int, tuple[Status, str]]:
         """What is remembered of files by their inodes; it holds while their status is the same."""
         found: dict[int, tuple[Status, str]] = {}
-        connection = self._open()
+        connection = self._file.open()
         if connection is None:
             return found
         try:
@@ -93,36 +93,14 @@ class StatCache:
 
     def close(self) -> None:
         """Write what is new."""
-        connection = self._open() if self._new else self._connection
+        connection = self._file.open() if self._new else self._file.opened
         if connection is None:
             return
         with contextlib.suppress(sqlite3.Error, OverflowError), connection:
             self._new.sort()
             connection.executemany(_REMEMBER, self._new)
         self._new.clear()
-        connection.close()
-        self._connection = None
-
-    def _open(self) -> sqlite3.Connection | None:
-        if self._connection is None and not self._broken:
-            try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._connection = sqlite3.connect(self._path, timeout=1.0)
-                self._connection.execute("PRAGMA synchronous = OFF")
-                self._connection.execute(_SCHEMA)
-            except (sqlite3.Error, OSError) as error:
-                self._give_up(damaged=not isinstance(error, (sqlite3.OperationalError, OSError)))
-        return self._connection
-
-    def _give_up(self, *, damaged: bool) -> None:
-        """Do without the cache; a damaged file is removed, so that the next run heals."""
-        self._broken = True
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-        if damaged:
-            with contextlib.suppress(OSError):
-                self._path.unlink()
+        self._file.close()
 
 
 def moving(status: os.stat_result) -> Status:

@@ -69,6 +69,12 @@ class WeightsOrigin:
             case OriginState.UNMADE:
                 return "are unmade: no stage is recorded to make them"
             case OriginState.STALE:
-                named = ", ".join(self.changed[:3])
-                more = f" and {len(self.changed) - 3} more" if self.changed[3:] else ""
-                return f"are stale: {named}{more} changed since {self.stage} made them"
+                return f"{self._staleness}; taken on: {self.reason}"
+
+    @property
+    def _staleness(self) -> str:
+        if not self.changed:
+            return f"may be stale: whether code changed since {self.stage} made them is not known"
+        named = ", ".join(self.changed[:3])
+        more = f" and {len(self.changed) - 3} more" if self.changed[3:] else ""
+        return f"are stale: {named}{more} changed since {self.stage} made them"

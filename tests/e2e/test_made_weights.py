@@ -84,7 +84,8 @@ def test_a_training_that_is_run_here_makes_them_anew(trained):
     assert "are stale" in skipped.err
     done = trained.lineage("register", "churn", "--", "dvc", "repro", "--quiet", "--force", "train")
     assert done.code == 0, done.err
-    assert _made(trained, "churn@1")["state"] == "run"
+    made = _made(trained, "churn@1")
+    assert (made["state"], made["commit"]) == ("run", None), "no commit records that run yet"
     trained.commit("What the training wrote")
     assert trained.lineage("register", "churn").code == 0
 
@@ -232,6 +233,12 @@ def test_a_clone_that_does_not_hold_the_training_cannot_tell(trained, tmp_path):
     said = _refused(shallow)
     assert "cannot be told" in said
     assert "too shallow" in said
+    shallow.ok("register", "churn", "--stale-ok", "nobody can tell here")
+    made = _made(shallow, "churn@1")
+    assert (made["state"], made["changed"], made["commit"]) == ("stale", [], None)
+    told = shallow.lineage("show", "churn@1").out
+    assert "may be stale: whether code changed since train made them is not known" in told
+    assert "taken on: nobody can tell here" in told
     shallow.git("fetch", "--quiet", "--unshallow")
     assert f"are stale: {HELPER}" in _refused(shallow)
 

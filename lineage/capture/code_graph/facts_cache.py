@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Final
 from pydantic import TypeAdapter, ValidationError
 
 from lineage.capture.code_graph.facts import Facts
+from lineage.hashing.cache_file import CacheFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-READING: Final = 2
+READING: Final = 3
 """The version of how sources are read: raise it with every change of what facts hold."""
 
 MOST_ENTRIES: Final = 200_000
@@ -43,9 +44,7 @@ class FactsCache:
     """A cache of facts in one SQLite file; use it as a context manager."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection: sqlite3.Connection | None = None
-        self._broken = False
+        self._file = CacheFile(path, _SCHEMA)
         self._new: dict[tuple[str, str], Facts] = {}
 
     @classmethod
@@ -64,7 +63,7 @@ class FactsCache:
     def known(self, objects: Iterable[str], language: str) -> Mapping[str, Facts]:
         """What is remembered, by object id."""
         wanted = list(objects)
-        connection = self._open() if wanted else None
+        connection = self._file.open() if wanted else None
         found: dict[str, Facts] = {}
         if connection is None:
             return found
@@ -87,7 +86,7 @@ class FactsCache:
 
     def close(self) -> None:
         """Write what is new, and forget the oldest entries of a full cache."""
-        connection = self._open() if self._new else self._connection
+        connection = self._file.open() if self._new else self._file.opened
         if connection is None:
             return
         rows = [(*key, _adapter().dump_json(facts)) for key, facts in self._new.items()]
@@ -103,29 +102,7 @@ class FactsCache:
                     (_KEPT,),
                 )
         self._new.clear()
-        connection.close()
-        self._connection = None
-
-    def _open(self) -> sqlite3.Connection | None:
-        if self._connection is None and not self._broken:
-            try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._connection = sqlite3.connect(self._path, timeout=1.0)
-                self._connection.execute("PRAGMA synchronous = OFF")
-                self._connection.execute(_SCHEMA)
-            except (sqlite3.Error, OSError) as error:
-                self._give_up(damaged=not isinstance(error, (sqlite3.OperationalError, OSError)))
-        return self._connection
-
-    def _give_up(self, *, damaged: bool) -> None:
-        """Do without the cache; a damaged file is removed, so that the next run heals."""
-        self._broken = True
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-        if damaged:
-            with contextlib.suppress(OSError):
-                self._path.unlink()
+        self._file.close()
 
 
 @cache

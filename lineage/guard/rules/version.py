@@ -58,7 +58,7 @@ def code_clean(facts: Facts) -> Check:
         return Check(
             "code-clean",
             Status.WARN,
-            f"{clean}, but the weights {origin.sentence}; taken on: {origin.reason}",
+            f"{clean}, but the weights {origin.sentence}",
             "Train again on the code as it is and register: "
             f"{act('register', facts.model, '--', 'dvc', 'repro', '--force')}",
             details,

@@ -173,6 +173,29 @@ def test_a_server_that_dies_before_the_answer_is_whole_leaves_the_rest_to_the_re
     assert now.json()["revision"] == 2
 
 
+@BOTH
+def test_a_retry_that_comes_before_the_answer_is_whole_gives_the_one_answer(filled):
+    key = {"Idempotency-Key": "job-21"}
+    application = create_app(Settings(registry=filled, no_auth=True))
+    between = []
+    with registry_server(filled, no_auth=True) as other, serving(application) as address:
+        registry = application.state.server.registry
+        with_hints = registry.with_hints
+
+        def slow(moved):
+            between.append(httpx.post(f"{other}{SLOT}/promote", json={"version": "2"}, headers=key))
+            with connect(filled) as beside:
+                beside.validate("churn@1", captured_pipeline(), passed=False, actor="t")
+            return with_hints(moved)
+
+        registry.with_hints = slow
+        first = httpx.post(f"{address}{SLOT}/promote", json={"version": "2"}, headers=key)
+        registry.with_hints = with_hints
+        again = httpx.post(f"{address}{SLOT}/promote", json={"version": "2"}, headers=key)
+    assert {first.status_code, between[0].status_code} == {200}
+    assert first.content == between[0].content == again.content
+
+
 def _die(_moved):
     raise SystemExit
 

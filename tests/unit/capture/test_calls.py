@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .repository import found, unseen
+from .repository import follow, found, unseen
 
 RUN = "python src/run.py"
 LIB = {"lib/a.py": "", "src/lib/a.py": "", "other.py": "", "src/other.py": ""}
@@ -180,3 +180,12 @@ def test_texts_of_a_module_with_computed_imports_bring_in_the_modules_they_name(
     )
     files = {"run.py": source, "models/a.py": "", "models/b.py": ""}
     assert found(files, "python run.py") == {"run.py", "models/a.py"}
+
+
+def test_what_run_path_runs_searches_where_its_caller_does():
+    tree = {
+        "run.py": "import runpy\nrunpy.run_path('lib/a.py')\n",
+        "lib/a.py": "import a\n",
+        "a.py": "",
+    }
+    assert set(follow(tree, "python run.py").files) == {"run.py", "lib/a.py", "a.py"}

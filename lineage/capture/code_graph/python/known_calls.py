@@ -29,7 +29,7 @@ FILES: Final = {
     "ctypes.CDLL": (0, "name", "load"),
     "ctypes.cdll.LoadLibrary": (0, "name", "load"),
     "execfile": (0, "filename", "load"),
-    "runpy.run_path": (0, "path_name", "run"),
+    "runpy.run_path": (0, "path_name", "load"),  # in this process, on its search path
     "papermill.execute_notebook": (0, "input_path", "run"),
 }
 COMMANDS: Final = frozenset(
