@@ -5,7 +5,8 @@
 The other walk is the standard library's ``modulefinder``, from each script and module that a
 stage's command names and each Python dependency. Every tracked file that it finds must be in the
 manifest or an input of the stage: anything else is printed as missing, and counted in the exit
-status. What only the capture finds is printed with the way that it came in.
+status. What only the capture finds is printed with the way that it came in, and counted by the
+step of it that the other walk cannot take.
 """
 
 from __future__ import annotations
@@ -33,10 +34,12 @@ from lineage.errors import LineageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lineage.capture.code_graph.values import StageCode
     from lineage.capture.dvc import DvcStage
 
 _WORD = re.compile(r"[\s'\";|&()=]+")
 _MODULE = re.compile(r"-m\s+([\w.]+)")
+_IMPORT = re.compile(r"\s*(from|import)\b")
 _GIVES_UP = (ImportError, SyntaxError, RecursionError, UnicodeDecodeError, ValueError)
 
 
@@ -68,6 +71,7 @@ class Agreement:
     def __init__(self) -> None:
         self.counts: collections.Counter[str] = collections.Counter()
         self.unseen: collections.Counter[str] = collections.Counter()
+        self.steps: collections.Counter[str] = collections.Counter()
 
     def repository(self, path: Path) -> None:
         """Compare the stages of every DVC project in a repository."""
@@ -106,7 +110,9 @@ class Agreement:
             print(f"    MISSING {stage.name}: {path}")
         for path in sorted(set(code.files) - both - declared):
             self.counts["found by the capture alone"] += 1
-            print(f"    {stage.name}: {code.why(path)}")
+            step = beyond(top, code, path, both)
+            self.steps[step] += 1
+            print(f"    {stage.name}: {code.why(path)} ({step})")
         self.counts["stages"] += 1
         self.counts["files held"] += len(manifest.code)
         self.counts["files that no dependency names"] += len(set(code.files) - declared)
@@ -125,6 +131,21 @@ def independent(top: Path, stage: DvcStage, declared: set[str], tracked: set[str
         for module in _MODULE.findall(command):
             finder = Finder([os.fspath(folder) for folder in folders])
             yield from _walked(finder, top, tracked, module, script=False)
+
+
+def beyond(top: Path, code: StageCode, path: str, both: set[str]) -> str:
+    """The step on a file's way that modulefinder does not take."""
+    step, place = path, code.files[path]
+    while place is not None and place.path is not None and place.path not in both:
+        step, place = place.path, code.files[place.path]
+    kind = posixpath.splitext(step)[1] or posixpath.basename(step)
+    if place is None:
+        return f"declared: {kind}"
+    if place.path is None:
+        return f"named by the command: {kind}"
+    lines = (top / place.path).read_text("utf-8", "replace").splitlines()
+    text = lines[place.line - 1] if place.line and place.line <= len(lines) else ""
+    return "import" if _IMPORT.match(text) else f"named in Python: {kind}"
 
 
 def _scripts(stage: DvcStage, tracked: set[str]) -> Iterator[str]:
@@ -162,7 +183,7 @@ def main(repositories: list[str]) -> int:
     agreement = Agreement()
     for path in repositories:
         agreement.repository(Path(path))
-    print(dict(agreement.counts), dict(agreement.unseen))
+    print(dict(agreement.counts), dict(agreement.unseen), dict(agreement.steps))
     return agreement.counts["missing"]
 
 
