@@ -234,4 +234,5 @@ def _environment() -> dict[str, str]:
     programs = os.path.dirname(sys.executable)  # noqa: PTH120 - the link, not where it leads
     path = os.pathsep.join([programs, kept.get("PATH", "")])
     quiet = {"DVC_NO_ANALYTICS": "1", "NO_COLOR": "1", "PYTHONWARNINGS": "ignore"}
-    return kept | quiet | {"PATH": path}
+    threads = {"OMP_NUM_THREADS": "1"}  # the data is small: more of them wait for each other
+    return threads | kept | quiet | {"PATH": path}

@@ -138,9 +138,13 @@ def check(value: Any, depth: int = 0) -> None:  # noqa: ANN401 - any JSON
 
 def natural(value: Any) -> Any:  # noqa: ANN401 - encoded in, plain JSON out
     """An encoded value as the JSON that people expect, where that loses types and order."""
+    return _natural(value, known=False)
+
+
+def _natural(value: Any, *, known: bool) -> Any:  # noqa: ANN401 - see natural
     if isinstance(value, list):
-        return [natural(item) for item in value]
-    tag, inner = _typed(value)
+        return [_natural(item, known=known) for item in value]
+    tag, inner = _typed(value, known=known)
     if tag is None:
         return value
     if tag == "float":
@@ -148,29 +152,29 @@ def natural(value: Any) -> Any:  # noqa: ANN401 - encoded in, plain JSON out
     if tag == "int":
         return int(inner)
     if tag in _MAPPINGS:
-        named = {_key_text(key): natural(item) for key, item in inner}
-        return named if len(named) == len(inner) else [[*map(natural, pair)] for pair in inner]
+        named = {_key_text(key): _natural(item, known=True) for key, item in inner}
+        return named if len(named) == len(inner) else _natural(inner, known=True)
     if tag in _LISTS:
-        return [natural(item) for item in inner]
-    return natural(inner[1]) if tag in ("tagged", "at") else inner
+        return _natural(inner, known=True)
+    return _natural(inner[1], known=True) if tag in ("tagged", "at") else inner
 
 
 def shown(value: Any) -> str:  # noqa: ANN401 - an encoded value, or plain JSON
     """An encoded value as a person reads it in a sentence; text that could be more is quoted."""
     if isinstance(value, str):
         return value if _only_text(value) else json.dumps(value, ensure_ascii=False)
-    return _shown(value)
+    return _shown(value, known=False)
 
 
 def is_typed(value: Any) -> bool:  # noqa: ANN401 - any JSON
     """Whether JSON is one of the objects that name a type."""
-    return _typed(value)[0] is not None
+    return _typed(value, known=False)[0] is not None
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401 - see shown
+def _shown(value: Any, *, known: bool = True) -> str:  # noqa: ANN401 - see shown
     if isinstance(value, list):
-        return f"[{', '.join(map(_shown, value))}]"
-    tag, inner = _typed(value)
+        return f"[{', '.join(_shown(item, known=known) for item in value)}]"
+    tag, inner = _typed(value, known=known)
     if tag is None:
         return json.dumps(value, ensure_ascii=False)
     if tag in _MAPPINGS:
@@ -198,7 +202,9 @@ _SHOWN: Final = {
 
 
 def _shown_key(key: Any) -> str:  # noqa: ANN401 - an encoded key
-    return key if isinstance(key, str) and _only_text(key) else _shown(key)
+    if isinstance(key, str):
+        return key if _only_text(key) else json.dumps(key, ensure_ascii=False)
+    return _shown(key)
 
 
 def _key_text(key: Any) -> str:  # noqa: ANN401 - an encoded key
@@ -213,12 +219,16 @@ def _only_text(text: str) -> bool:
         return False
 
 
-def _typed(value: Any) -> tuple[str | None, Any]:  # noqa: ANN401 - any JSON
-    """The type that an object names, and what stands under it; None for other JSON."""
+def _typed(value: Any, *, known: bool) -> tuple[str | None, Any]:  # noqa: ANN401 - any JSON
+    """The type that an object names, and what stands under it; None for other JSON.
+
+    ``known`` says that the value lies in one that was checked, and need not be checked again.
+    """
     if isinstance(value, dict) and len(value) == 1:
         ((tag, inner),) = value.items()
         try:
-            _check_typed(tag, inner, 0)
+            if not known:
+                _check_typed(tag, inner, 0)
         except UsageError:
             return None, value
         return tag, inner

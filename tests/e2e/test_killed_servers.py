@@ -24,10 +24,11 @@ import pytest
 
 from lineage.connection import connect
 from lineage.contract import codec
+from tests.support import LONG
 
 from ..conftest import BIN, ENVIRONMENT, captured, captured_pipeline, make_registry
 
-SECONDS = 60
+SECONDS = 60 if LONG else 30
 CLIENTS = 8
 MODELS = ("churn", "fraud")
 PIPELINES = ("old", "new", "newer")
@@ -262,7 +263,7 @@ def test_nothing_is_lost_doubled_or_broken_by_servers_that_are_killed(database):
         for which in range(2):
             servers.kill(which)
     assert seen.defects == []
-    assert servers.killed > 10
+    assert servers.killed > SECONDS // 6
     assert seen.retried > 20, "answers were lost and asked for again"
     kinds = Counter(one["kind"] for one in seen.acknowledged)
     assert min(kinds[kind] for kind in ("register", "validate", "move")) > 20, kinds

@@ -376,7 +376,8 @@ def test_it(name):
 """
         }
     )
-    observed = watched(sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider")
+    own = ("-p", "no:cacheprovider", "--basetemp", str(tree.path / "pytest"))
+    observed = watched(sys.executable, "-m", "pytest", "-q", "-n", "2", *own)
     assert inputs(observed) >= {"params.yaml", "data/raw.csv", "test_it.py"}
     assert all(file.by == ("-m pytest",) for file in observed.inputs)
     assert {one.kind for one in observed.unobserved} <= {ProgramKind.OTHER}

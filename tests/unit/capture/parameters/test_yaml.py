@@ -322,7 +322,8 @@ def test_a_name_that_means_two_places_names_both():
         document("x:\n  1: a\n  '1': b\n").select("x.1")
 
 
-def test_names_with_wildcards_are_bounded():
+def test_names_with_wildcards_are_bounded(monkeypatch):
+    monkeypatch.setattr("lineage.capture.parameters.document.MOST_VISITED", 500_000)
     found = document("x: {" + ", ".join(f"k{n}: {{a: 1}}" for n in range(30_000)) + "}")
 
     def select_many() -> None:
