@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlmodel import col, select
 
 from lineage.database import tables
-from lineage.guard.facts import RecordedRun
+from lineage.guard.facts import Basis, RecordedRun
 from lineage.identity.digest import blake3_of, canonical_bytes
 from lineage.identity.run_environment import RunEnvironment
 from lineage.identity.watched import MOST_KEPT, WatchedRun
@@ -86,7 +86,13 @@ def shown(session: Session, version_id: int) -> dict[int | None, list[dict[str, 
 
 
 def environment_of(session: Session, validation: tables.Validation) -> RunEnvironment | None:
-    """The environment that a validation's own runs saw; None where none was watched."""
+    """The environment that a validation's own runs saw.
+
+    None where none was watched, and of a verdict that was stated: what runs that are kept with it
+    saw is where something was made, not where anybody judged it.
+    """
+    if validation.basis == Basis.STATED:
+        return None
     table = tables.WatchedRun
     documents = session.exec(
         select(table.document)

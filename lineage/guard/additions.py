@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage.identity.watched import Role, is_of
+from lineage.identity.pipeline import Encoding, Scope
+from lineage.identity.watched import Role, Undeclared, is_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from lineage.identity.pipeline import Manifest
-    from lineage.identity.watched import Undeclared, WatchedRun
+    from lineage.identity.watched import WatchedRun
 
 _PARAMETERS: Final = frozenset({".yaml", ".yml", ".json", ".toml"})
 """Parameter files that DVC reads; others are dependencies."""
@@ -41,13 +42,20 @@ class Addition:
 
 
 def missing(runs: Iterable[WatchedRun], manifest: Manifest) -> tuple[Undeclared, ...]:
-    """The tracked code and parameters that runs read and a manifest does not hold, by path."""
+    """The tracked code and parameters that runs read and a manifest does not hold, by path.
+
+    Where a manifest holds what is declared alone, what a run read of its own pipeline's code counts
+    too: that pipeline may hold more.
+    """
+    is_declared = manifest.code is Scope.DECLARED or manifest.encoding is Encoding.FIRST
     held = set(manifest.files)
     for stage in manifest.stages.values():
         held |= {*stage.code, *stage.params, *stage.inputs, *stage.outputs}
     found: dict[str, Undeclared] = {}
     for run in runs:
-        for file in run.undeclared:
+        own = run.code if is_declared else ()
+        read = [Undeclared(path, Role.CODE, is_tracked=True) for path in own]
+        for file in (*run.undeclared, *read):
             if file.is_tracked and file.role is not Role.DATA and file.path not in held:
                 found.setdefault(file.path, file)
     return tuple(found[path] for path in sorted(found))

@@ -183,5 +183,5 @@ def _record(
     return (
         {"model": version.model, "version": version.number, "ref": ref}
         | answer
-        | views.with_environment(shown.get(row.id, []))
+        | views.with_environment(row, shown.get(row.id, []))
     )

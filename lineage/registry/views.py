@@ -9,6 +9,7 @@ from sqlmodel import col, func, select
 
 from lineage.contract.results import FoundPipeline, Registered
 from lineage.database import events, policies, slots, tables, versions, watched_runs
+from lineage.guard.facts import Basis
 from lineage.identity.run_environment import RunEnvironment, changes_json
 from lineage.identity.watched import WatchedRun
 
@@ -127,16 +128,17 @@ def validations(session: Session, version: tables.ModelVersion) -> list[dict[str
     )
     watched = watched_runs.shown(session, version.id or 0)
     answers = [
-        validation(session, row, xxh3) | with_environment(watched.get(row.id, []))
+        validation(session, row, xxh3) | with_environment(row, watched.get(row.id, []))
         for row, xxh3 in rows
     ]
     _tell_changes(answers)
     return answers
 
 
-def with_environment(watched: list[dict[str, Any]]) -> dict[str, Any]:
-    """The watched runs of a validation, and the environment that they saw."""
-    known = RunEnvironment.of_runs(map(WatchedRun.from_json, watched))
+def with_environment(row: tables.Validation, watched: list[dict[str, Any]]) -> dict[str, Any]:
+    """The watched runs of a validation, and the environment that it was reached in, where run."""
+    is_run = row.basis == Basis.RUN
+    known = RunEnvironment.of_runs(map(WatchedRun.from_json, watched)) if is_run else None
     return {"watched": watched, "environment": known.to_json() if known else None}
 
 

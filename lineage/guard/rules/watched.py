@@ -27,7 +27,8 @@ def pipeline_complete(facts: Facts) -> Check:
     """Fails when a watched run read tracked code or parameters that the pipeline does not hold.
 
     Or when something that no capture could follow was never watched. It warns where nobody watched
-    a run of each stage, and where the version returns: it was judged when it came.
+    a run of each stage with the deployed pipeline version, and where the version returns to the one
+    that it was judged with when it came.
     """
     if facts.deployed is None:
         return Check(CODE, Status.SKIPPED, "needs a deployed pipeline to compare")
@@ -46,8 +47,16 @@ def pipeline_complete(facts: Facts) -> Check:
             CODE,
             Status.WARN,
             f"nobody watched a run of {facts.ref}: its pipeline holds what is declared",
-            f"Watch its stages ({act('run', force=True)}), then register it again: "
-            f"{act('register', facts.model)}",
+            _again(facts),
+        )
+    if all(one.pipeline != str(facts.deployed.blake3) for one in runs):
+        return Check(
+            CODE,
+            Status.WARN,
+            f"nobody watched a run of {facts.ref} with the deployed pipeline version: it holds the "
+            f"code that {_counted(runs)} with another read",
+            _again(facts),
+            {"runs": 0},
         )
     idle = _idle(manifest, runs)
     if idle:
@@ -56,8 +65,7 @@ def pipeline_complete(facts: Facts) -> Check:
             Status.WARN,
             f"{_counted(runs)} of {facts.ref} ran no code of {_named(idle)}: what "
             f"{'it reads' if len(idle) == 1 else 'they read'} is known as far as it is declared",
-            f"Watch its stages ({act('run', force=True)}), then register it again: "
-            f"{act('register', facts.model)}",
+            _again(facts),
             {"idle": idle, "runs": len(runs)},
         )
     return Check(
@@ -131,9 +139,17 @@ def _unwatched(facts: Facts, unseen: Sequence[UnseenCode]) -> Check:
     )
 
 
+def _again(facts: Facts) -> str:
+    return (
+        f"Watch its stages at its commit ({act('run', force=True)}), then register it again: "
+        f"{act('register', facts.model)}"
+    )
+
+
 def _severity(facts: Facts) -> Status:
+    returns = facts.transition is Transition.RETURN and not facts.pipeline_moves
     lenient = facts.policy.pipeline_complete is Demand.WARN
-    return Status.WARN if lenient or facts.transition is Transition.RETURN else Status.FAIL
+    return Status.WARN if lenient or returns else Status.FAIL
 
 
 def _named(names: Sequence[str]) -> str:

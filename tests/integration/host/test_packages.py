@@ -34,7 +34,9 @@ def own_cache(tmp_path, monkeypatch):
 def serving(registry):
     """churn@1 serves in both environments, validated by a watched run."""
     registry.register("churn", captured(), actor="ann")
-    registry.validate("churn@1", captured_pipeline(), passed=True, watched=[RUN], actor="ann")
+    registry.validate(
+        "churn@1", captured_pipeline(), passed=True, run=RUN.run, watched=[RUN], actor="ann"
+    )
     for environment in ("production", "staging"):
         registry.release(environment, captured_pipeline(), ["churn@1"], actor="ann")
     return registry
@@ -113,13 +115,15 @@ def test_an_environment_that_nobody_observed_is_refused_with_a_sentence(serving,
     gaps = dataclasses.replace(RUN, distributions=(), gaps=("a.out was not observed",))
     for watched, says in (
         ([], "was stated"),
-        ([blind], "was stated"),
+        ([RUN], "was stated"),
+        ([blind], "no Python"),
         ([gaps], "whether churn@1 was validated with numpy: a.out was not observed"),
     ):
-        serving.validate("churn@1", captured_pipeline(), watched=watched, **validate)
+        run = None if says == "was stated" else RUN.run
+        serving.validate("churn@1", captured_pipeline(), run=run, watched=watched, **validate)
         with pytest.raises(PackageMismatch, match=says):
             packages.require(url, "churn@1", "production", offline=False)
-    serving.validate("churn@1", captured_pipeline(), watched=[RUN], **validate)
+    serving.validate("churn@1", captured_pipeline(), run=RUN.run, watched=[RUN], **validate)
     packages.require(url, "churn@1", "production", offline=False)
     serving.validate("churn@1", captured_pipeline(), passed=False, actor="ann")
     packages.require(url, "churn@1", "production", offline=False)

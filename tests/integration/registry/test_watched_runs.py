@@ -162,6 +162,19 @@ def test_a_backup_comes_back_whatever_was_observed_since(registry):
     assert registry.serving("churn", "production").serving.ref == "churn@1"
 
 
+@EVERYWHERE
+def test_what_a_release_moves_is_judged_anew(registry):
+    """A version that would read what the new pipeline version lacks does not stand by behind it."""
+    for seed in ("1", "2"):
+        registry.register("churn", captured(seed), actor="ann")
+        registry.validate(f"churn@{seed}", captured_pipeline(), passed=True, actor="ann")
+    registry.release("production", captured_pipeline(), ["churn@1"], actor="ann")
+    for ref, run in (("churn@1", RUN), ("churn@2", READ)):
+        registry.validate(ref, captured_pipeline("new"), passed=True, watched=[run], actor="ann")
+    registry.release("production", captured_pipeline("new"), ["churn@2"], actor="ann")
+    assert registry.serving("churn", "production").backup is None
+
+
 # the environment that a verdict was reached in
 
 NEWER = replace(OTHER, distributions=(Distribution("Numpy", "2.5.0"),))
@@ -173,8 +186,13 @@ def test_the_environment_of_a_verdict_stands_in_the_validation(registry):
     stated = registry.validate("churn@1", captured_pipeline(), passed=True, actor="b")
     assert stated["environment"] is None, "the training's environment is not the verdict's"
     for run in (OTHER, NEWER):
-        registry.validate("churn@1", captured_pipeline(), passed=True, watched=[run], actor="b")
-    newest, older, oldest = (one["environment"] for one in registry.validations("churn@1"))
+        registry.validate(
+            "churn@1", captured_pipeline(), passed=True, run=run.run, watched=[run], actor="b"
+        )
+    registry.validate("churn@1", captured_pipeline("new"), passed=True, watched=[RUN], actor="b")
+    stated, *run = registry.validations("churn@1")
+    assert stated["environment"] is None, "what runs of `lineage run` saw is not the verdict's"
+    newest, older, oldest = (one["environment"] for one in run)
     assert older == {
         "interpreters": ["cpython 3.11.7"],
         "platforms": ["linux-x86_64"],
@@ -192,7 +210,12 @@ def test_the_guard_tells_what_differs_from_where_the_serving_version_was_validat
     for seed, run in (("1", OTHER), ("2", NEWER)):
         registry.register("churn", captured(seed), watched=[READ], actor="ann")
         registry.validate(
-            f"churn@{seed}", captured_pipeline(), passed=True, watched=[run], actor="ann"
+            f"churn@{seed}",
+            captured_pipeline(),
+            passed=True,
+            run=run.run,
+            watched=[run],
+            actor="ann",
         )
     registry.release("production", captured_pipeline(), ["churn@1"], actor="ann")
     check = registry.guard("churn@2", "production").check("validated")

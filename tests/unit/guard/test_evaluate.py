@@ -30,7 +30,7 @@ from lineage.guard.requirements import Outcome
 from lineage.guard.rules import RULES
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.digest import Digest
-from lineage.identity.pipeline import Manifest, PipelineVersion
+from lineage.identity.pipeline import Manifest, PipelineVersion, Scope
 from lineage.identity.run_environment import RunEnvironment
 from lineage.identity.watched import Role, Undeclared, WatchedRun
 from tests.conftest import pipeline
@@ -52,6 +52,9 @@ def _watched(
     return RecordedRun(str(pipeline(text).blake3), NOW, "ann", run)
 
 
+DECLARED = PipelineVersion(
+    dataclasses.replace(pipeline("old").manifest, code=Scope.DECLARED)  # type: ignore[type-var]
+)
 GOOD = Facts(
     model="churn",
     version=7,
@@ -684,6 +687,10 @@ IN_COMMAND = dataclasses.replace(UNSEEN, where="the command")
         ({"watched": (_watched(SCALING), _watched())}, "fail", "2 watched runs of churn@7 read src/scaling.py"),
         ({"watched": (_watched(SCALING, text="new"), _watched())}, "pass", "a watched run"),
         ({"watched": (_watched(SCALING, text="new"),)}, "fail", "read src/scaling.py"),
+        ({"watched": (_watched(text="new"),)}, "warn", "with the deployed pipeline version: it holds the code"),
+        ({"watched": (_watched(text="new", code=("featurize.py", "old.py")),)}, "warn", "with the deployed"),
+        ({"watched": (_watched(text="new", code=("featurize.py", "lib.py")),), "deployed": DECLARED}, "fail",
+         "read lib.py, which the deployed pipeline does not hold"),
         ({"watched": (_watched(dataclasses.replace(SCALING, path="featurize.py")),)}, "pass", "holds"),
         ({"watched": (_watched(dataclasses.replace(SCALING, path="raw.csv")),)}, "pass", "holds"),
         ({"watched": (_watched(dataclasses.replace(SCALING, is_tracked=False)),)}, "pass", "holds"),
@@ -692,6 +699,7 @@ IN_COMMAND = dataclasses.replace(UNSEEN, where="the command")
         ({"watched": (_watched(SCALING),), "transition": Transition.STAY}, "fail", "does not hold"),
         ({"watched": (_watched(SCALING),), "transition": Transition.STAND_BY}, "fail", "does not hold"),
         ({"watched": (_watched(SCALING),), "transition": Transition.RETURN}, "warn", "does not hold"),
+        ({"watched": (_watched(SCALING),), "transition": Transition.RETURN, "pipeline_moves": True}, "fail", "does not hold"),
         ({"watched": (_watched(SCALING),), "environment_kind": EnvironmentKind.EXPERIMENTAL}, "warn", "does not hold"),
         ({"unseen": (UNSEEN,)}, "fail", "no run of churn@7 was watched there: computed import in plugins.py:3"),
         ({"unseen": (UNSEEN,), "watched": ()}, "fail", "what its capture could not follow"),
@@ -744,7 +752,8 @@ def test_what_could_not_be_followed_says_where_and_how_to_watch_it():
     )
     unwatched = _check("pipeline-complete", watched=())
     assert typed(unwatched.remedy) == (
-        "Watch its stages (lineage run --force), then register it again: lineage register churn"
+        "Watch its stages at its commit (lineage run --force), then register it again: "
+        "lineage register churn"
     )
     assert _check("pipeline-complete").details == {"runs": 1, "gaps": []}
 
