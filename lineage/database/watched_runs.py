@@ -86,17 +86,20 @@ def shown(session: Session, version_id: int) -> dict[int | None, list[dict[str, 
 
 
 def environment_of(session: Session, validation: tables.Validation) -> RunEnvironment | None:
-    """The environment that a validation's own runs saw.
+    """The environment that a verdict was reached in; None where no run of it was watched.
 
-    None where none was watched, and of a verdict that was stated: what runs that are kept with it
-    saw is where something was made, not where anybody judged it.
+    A verdict that was carried over was reached where the one was that it rests on. One that was
+    stated was reached nowhere: what runs that are kept with it saw is where something was made.
     """
-    if validation.basis == Basis.STATED:
+    reached: tables.Validation | None = validation
+    if validation.rests_on is not None:
+        reached = session.get(tables.Validation, validation.rests_on)
+    if reached is None or reached.basis == Basis.STATED:
         return None
     table = tables.WatchedRun
     documents = session.exec(
         select(table.document)
-        .where(table.version_id == validation.version_id, table.validation_id == validation.id)
+        .where(table.version_id == validation.version_id, table.validation_id == reached.id)
         .order_by(col(table.id).desc())
         .limit(MOST_KEPT)
     )

@@ -138,3 +138,21 @@ def test_an_experimental_environment_only_warns(serving, url, monkeypatch, caplo
     with caplog.at_level(logging.WARNING):
         packages.require(url, "churn@1", "staging", offline=False)
     assert "numpy not installed here, 2.4.6 validated" in caplog.text
+
+
+def test_a_verdict_that_was_carried_over_was_reached_where_its_own_one_was(
+    serving, url, monkeypatch
+):
+    demand(serving, "numpy")
+    serving.carry_over(
+        "churn@1", captured_pipeline("new"), rests_on=1, difference="comments", actor="ann"
+    )
+    serving.release("production", captured_pipeline("new"), ["churn@1"], actor="ann")
+    found = serving.demanded_packages("churn@1", "production")
+    assert (found.validation, found.basis) == (2, "carried")
+    assert found.packages == {"numpy": ("2.4.6",)}
+    has(monkeypatch, numpy="2.4.6")
+    packages.require(url, "churn@1", "production", offline=False)
+    has(monkeypatch, numpy="2.4.5")
+    with pytest.raises(PackageMismatch, match=r"numpy 2\.4\.5 here, 2\.4\.6 validated"):
+        packages.require(url, "churn@1", "production", offline=False)
