@@ -51,6 +51,7 @@ def unobserved(
         first: number and name of the command's own process.
     """
     reported = {pid for program in programs for pid in program.pids}
+    sampled = _without_daemons(programs, sampled, reported)
     missing = _missing(programs)
     names = [
         _seen_as(sampled, program.pid) or f"python{program.version}"
@@ -95,6 +96,26 @@ def entries(programs: Sequence[Program]) -> list[str]:
             current = above
         found.append(programs[current].entry or program.entry)
     return found
+
+
+def _without_daemons(
+    programs: Sequence[Program], sampled: Mapping[int, Sampled], reported: set[int]
+) -> dict[int, Sampled]:
+    """The processes that were seen, but for DVC's own daemons and what these started."""
+    left = Counter[int]()
+    for program in programs:
+        left.update(program.daemons)
+    daemons: set[int] = set()
+    others: dict[int, Sampled] = {}
+    for pid, process in sampled.items():  # parents come first
+        name = process.program or ""
+        is_daemon = left[process.parent] > 0 and kind_of(name) is ProgramKind.PYTHON
+        if pid not in reported and (is_daemon or process.parent in daemons):
+            daemons.add(pid)
+            left[process.parent] -= is_daemon
+        else:
+            others[pid] = process
+    return others
 
 
 def _is_worker(entry: str) -> bool:

@@ -69,6 +69,10 @@ class Program:
     deaf: list[tuple[int, str]] = field(default_factory=list)
     replaced: dict[int, str] = field(default_factory=dict)
     """Processes that became another program, and which."""
+    daemons: dict[int, int] = field(default_factory=dict)
+    """Processes that started daemons of DVC's, and how many."""
+    resting: set[int] = field(default_factory=set)
+    """Those of them that said nothing since."""
     uses: dict[str, Use] = field(default_factory=dict)
     modules: dict[str, tuple[str, int]] = field(default_factory=dict)
     packages: dict[str, str] = field(default_factory=dict)
@@ -142,6 +146,8 @@ def parse(data: bytes, program: Program) -> None:
         program.pids.add(number)
         if word != "exec":
             program.replaced.pop(number, None)
+        if word != "daemon":
+            program.resting.discard(number)
 
 
 def path_of(text: bytes) -> str:
@@ -213,6 +219,11 @@ def _deaf(program: Program, pid: int, at: int, text: bytes) -> None:
     program.deaf.append((pid, _shown(text)))
 
 
+def _daemon(program: Program, pid: int, at: int, text: bytes) -> None:
+    program.daemons[pid] = program.daemons.get(pid, 0) + 1
+    program.resting.add(pid)
+
+
 def _exec(program: Program, pid: int, at: int, text: bytes) -> None:
     program.replaced[pid] = _shown(text)
 
@@ -280,6 +291,7 @@ _TAKERS: Final[dict[str, Callable[[Program, int, int, bytes], None]]] = {
     "entry": _entry,
     "launch": _launch,
     "deaf": _deaf,
+    "daemon": _daemon,
     "exec": _exec,
     "module": _module,
     "package": _package,

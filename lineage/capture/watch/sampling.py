@@ -192,6 +192,15 @@ def _status(pid: int) -> tuple[int, int] | None:
         return None
 
 
+def is_zombie(pid: int) -> bool:
+    """Whether a process has ended and only waits for its parent to hear of it."""
+    try:
+        with open(f"{_PROC}/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b") ")[2][:1] in (b"Z", b"X")
+    except OSError:
+        return False
+
+
 def _program(pid: int) -> str | None:
     """The name of the program that a process is."""
     try:

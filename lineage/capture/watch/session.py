@@ -21,7 +21,7 @@ from lineage.capture.watch.distributions import distributions
 from lineage.capture.watch.files import UsedFiles, folded
 from lineage.capture.watch.observed import Observed
 from lineage.capture.watch.records import Program, read_all
-from lineage.capture.watch.sampling import Sample, Sampler
+from lineage.capture.watch.sampling import Sample, Sampler, is_zombie
 from lineage.identity.watched import MOST_DISTRIBUTIONS, MOST_MODULES, Interpreter, Module
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class Session:
         name = Path(run.command[0]).name
         unobserved = processes.unobserved(programs, sample.processes, (pid, name))
         running = {one for program in programs for one in program.pids if _is_running(one)}
-        running -= {one for program in programs for one in program.ended}
+        running -= {one for program in programs for one in program.ended | program.resting}
         return Observed(
             exit_status=run.exit_status,
             files=files,
@@ -216,4 +216,4 @@ def _is_running(pid: int) -> bool:
         return False
     except OSError:
         return True
-    return True
+    return not is_zombie(pid)

@@ -6,15 +6,17 @@ import json
 import os
 import platform
 import shutil
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import dvc
 import pytest
 
-from lineage.capture.watch import ProgramKind, watch
+from lineage.capture.watch import ProgramKind, session, watch
 from lineage.identity.watched import Interpreter
 from tests.integration.capture.watch.conftest import Watched, inputs, others, written
 
@@ -369,6 +371,7 @@ def test_pytest_and_its_workers_report(watched: Watched, tree: Workspace):
     tree.write(
         {
             "test_it.py": """\
+import dvc
 import pytest
 @pytest.mark.parametrize("name", ["params.yaml", "data/raw.csv"])
 def test_it(name):
@@ -451,3 +454,74 @@ open("inner.json", "w").write(json.dumps(observed.to_json()))
     inner = json.loads((tree.path / "inner.json").read_text())
     assert [file["path"] for file in inner["files"]] == ["inner.py", "params.yaml"]
     assert inner["complete"]
+
+
+def test_the_daemon_that_dvc_leaves_behind_is_no_part_of_the_run(
+    project: Workspace, monkeypatch, tmp_path
+):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # so the daemons wait for an answer
+        proxy = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        of_dvc = {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "HOME": str(tmp_path)}
+        for name, value in {**os.environ, **of_dvc}.items():
+            monkeypatch.setenv(name, value)
+        for name in ("DVC_NO_ANALYTICS", "CI", "PYTHONPATH", "NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+        monkeypatch.chdir(project.path)
+        ran, observed = watch(["dvc", "repro"], project.path, quiet_stdout=True)
+        assert ran.exit_status == 0
+        silent.settimeout(20)
+        silent.accept()[0].close()  # one was there
+    assert ProgramKind.PYTHON not in {one.kind for one in observed.unobserved}, observed.gaps
+    assert observed.still_running == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "environment"),
+    [
+        (["{main}", "daemon", "updater"], {"PYTHONPATH": "elsewhere"}),
+        (["{main}", "daemon", "updater"], {"DVC_DAEMON": ""}),
+        (["{main}", "daemon", "other"], {}),
+        (["{main}", "repro", "updater"], {}),
+        (["-c", "pass", "daemon", "updater"], {}),
+    ],
+)
+def test_what_only_resembles_dvcs_daemon_is_named(
+    watched: Watched, tree: Workspace, words: list[str], environment: dict[str, str]
+):
+    package = Path(dvc.__file__).parent
+    said = [word.format(main=package / "__main__.py") for word in words]
+    given = {"DVC_DAEMON": "1", "PYTHONPATH": str(package.parent)} | environment
+    script = f"""\
+import dvc, os, subprocess, sys
+subprocess.run([sys.executable, *{said}], env=os.environ | {given}, capture_output=True)
+"""
+    observed = watched(script=script)
+    assert ProgramKind.PYTHON in {one.kind for one in observed.unobserved}
+
+
+def test_a_dvc_of_the_repositorys_own_has_no_daemon(watched: Watched, tree: Workspace):
+    tree.write({"dvc/__init__.py": "", "dvc/__main__.py": "open('params.yaml').read()\n"})
+    observed = watched(
+        script="""\
+import dvc, os, subprocess, sys
+main = os.path.abspath("dvc/__main__.py")
+given = {"DVC_DAEMON": "1", "PYTHONPATH": os.getcwd()}
+subprocess.run([sys.executable, main, "daemon", "updater"], env=os.environ | given, check=True)
+"""
+    )
+    assert ProgramKind.PYTHON in {one.kind for one in observed.unobserved}
+
+
+def test_a_process_that_has_ended_and_was_not_waited_for_does_not_run_on():
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    try:
+        deadline = time.monotonic() + 10
+        while session._is_running(child) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.kill(child, 0)  # it is still there, for whoever asks
+        assert not session._is_running(child)
+    finally:
+        os.waitpid(child, 0)

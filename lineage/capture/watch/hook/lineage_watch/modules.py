@@ -71,7 +71,7 @@ class Modules:
                 continue
             self.pending.pop(name, None)
             if module is not None and not self.is_settled(name):
-                self.loaded(name, _origin(module))
+                self.loaded(name, origin_of(module))
 
     def finish(self) -> None:
         """Say what is left, and what came without an event, as by ``importlib.import_module``."""
@@ -97,7 +97,7 @@ class Modules:
             self.record.write(b"package", said + encoded(origin))
 
 
-def _origin(module: object) -> "str | None":
+def origin_of(module: object) -> "str | None":
     """The file that a module came from: "" for none, None for a namespace.
 
     No code of the module's runs by being asked (a lazy one would load).

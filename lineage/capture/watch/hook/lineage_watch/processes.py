@@ -4,10 +4,11 @@ Only names of programs are said, never a word of their command lines.
 """
 
 import os
+import sys
 
 from .files import Files
 from .guard import encoded, exists, text
-from .modules import Modules
+from .modules import Modules, origin_of
 from .record import Record
 
 _PYTHONS = ("python", "pypy")
@@ -16,6 +17,8 @@ _AWAY = "IES"
 _NO_RUN = "Vh?"
 """Flags with which it runs nothing."""
 _VALUED = "WX"
+_DAEMON = ("updater", "analytics")
+"""What DVC leaves behind as it ends: asking for its newest version, telling of its use."""
 
 
 class Processes:
@@ -84,8 +87,28 @@ class Processes:
             return
         hears = self.hook in _variable(environment, "PYTHONPATH").split(os.pathsep)
         if word == "launch" and (not hears or (flag and flag in _AWAY)):
-            word = "deaf"
+            word = "daemon" if self.is_daemon(path, words, environment) else "deaf"
         self.record.write(word.encode(), encoded(name))
+
+    def is_daemon(self, program: str, words: object, environment: object) -> bool:
+        """Whether this is DVC, and starts its own daemon as DVC does: no part of the user's run.
+
+        It is this Python that runs the DVC that is loaded here, which is no file of the repository,
+        in the environment that DVC makes for it.
+        """
+        dvc = sys.modules.get("dvc")
+        package = ((origin_of(dvc) if dvc is not None else None) or "").rpartition("/")[0]
+        main = package + "/__main__.py"
+        if not package or self.files.located(main) or not isinstance(words, (list, tuple)):
+            return False
+        said = [text(word) for word in words]
+        return (
+            program == sys.executable
+            and said[:3] == [program, main, "daemon"]
+            and next((word for word in said[3:] if word[:1] != "-"), "") in _DAEMON
+            and _variable(environment, "DVC_DAEMON") == "1"
+            and _variable(environment, "PYTHONPATH") == package.rpartition("/")[0]
+        )
 
 
 def _variable(environment: object, name: str) -> str:
