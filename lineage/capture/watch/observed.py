@@ -102,7 +102,7 @@ class Observed:
     unfinished: int = 0
     """Observed processes that were killed, or left by ``os._exit``; a fork may, and is not one."""
     still_running: int = 0
-    """Observed processes that were still there when the command had ended."""
+    """Processes of the run that were still there when the command had ended."""
     lost: int = 0
     """Records that could not be written, or read."""
     is_truncated: bool = False

@@ -24,6 +24,8 @@ _HELD_EVERY: Final = 0.25
 _MOST_PROCESSES: Final = 20_000
 _MOST_DESCRIPTORS: Final = 256
 _MOST_HELD: Final = 20_000
+_ROUNDS: Final = 20
+_LARGEST_ENVIRONMENT: Final = 4 << 20
 
 
 @dataclass
@@ -192,6 +194,25 @@ def _status(pid: int) -> tuple[int, int] | None:
         return None
 
 
+def running_with(text: str) -> set[int]:
+    """The processes in whose environment a text stands, whoever their parent is by now.
+
+    A process may fork and end while this looks, so it looks until nothing is new.
+    """
+    wanted, found = os.fsencode(text), set[int]()
+    seen = {os.getpid()}
+    for _ in range(_ROUNDS):
+        try:
+            new = {int(name) for name in os.listdir(_PROC) if name.isdecimal()} - seen
+        except OSError:
+            break
+        if not new:
+            break
+        seen |= new
+        found |= {pid for pid in new if wanted in _environment(pid)}
+    return found
+
+
 def is_zombie(pid: int) -> bool:
     """Whether a process has ended and only waits for its parent to hear of it."""
     try:
@@ -199,6 +220,15 @@ def is_zombie(pid: int) -> bool:
             return file.read().rpartition(b") ")[2][:1] in (b"Z", b"X")
     except OSError:
         return False
+
+
+def _environment(pid: int) -> bytes:
+    """A process's environment as it was started with; empty where that may not be read."""
+    try:
+        with open(f"{_PROC}/{pid}/environ", "rb") as file:
+            return file.read(_LARGEST_ENVIRONMENT)
+    except OSError:
+        return b""
 
 
 def _program(pid: int) -> str | None:

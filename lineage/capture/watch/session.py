@@ -21,7 +21,7 @@ from lineage.capture.watch.distributions import distributions
 from lineage.capture.watch.files import UsedFiles, folded
 from lineage.capture.watch.observed import Observed
 from lineage.capture.watch.records import Program, read_all
-from lineage.capture.watch.sampling import Sample, Sampler, is_zombie
+from lineage.capture.watch.sampling import Sample, Sampler, is_zombie, running_with
 from lineage.identity.watched import MOST_DISTRIBUTIONS, MOST_MODULES, Interpreter, Module
 
 if TYPE_CHECKING:
@@ -139,6 +139,7 @@ class Session:
             time.sleep(0.001)
 
     def _observed(self, run: Run, pid: int, sample: Sample) -> Observed:
+        late = running_with(str(self.hook))  # before their records are read: these may say more
         programs, is_cut = read_all(self._records)
         entries = processes.entries(programs)
         used = UsedFiles(self._root, self._started)
@@ -158,6 +159,7 @@ class Session:
         name = Path(run.command[0]).name
         unobserved = processes.unobserved(programs, sample.processes, (pid, name))
         running = {one for program in programs for one in program.pids if _is_running(one)}
+        running |= late
         running -= {one for program in programs for one in program.ended | program.resting}
         return Observed(
             exit_status=run.exit_status,

@@ -525,3 +525,30 @@ def test_a_process_that_has_ended_and_was_not_waited_for_does_not_run_on():
         assert not session._is_running(child)
     finally:
         os.waitpid(child, 0)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["sh", "-c", f"{sys.executable} late.py & exit 0"],
+        ["sh", "-c", f"(sleep 0.5; {sys.executable} late.py) & exit 0"],
+        [sys.executable, "detach.py"],
+    ],
+)
+def test_what_a_run_leaves_running_is_told_whoever_started_it(
+    watched: Watched, tree: Workspace, command: list[str]
+):
+    tree.write({
+        "late.py": "import time; time.sleep(0.5); open('params.yaml').read()",
+        "detach.py": """\
+import os, sys
+if not os.fork():
+    os.setsid()
+    if not os.fork():
+        os.execl(sys.executable, sys.executable, "late.py")
+    os._exit(0)
+""",
+    })  # fmt: skip
+    observed = watched(*command)
+    assert observed.still_running
+    assert any("ran on after the command had ended" in gap for gap in observed.gaps)
