@@ -228,8 +228,15 @@ class GitRepository:
             dict(zip(("commit", "author", "at", "subject"), row, strict=True)) for row in fields
         ]
 
-    def versions_of(self, path: str, commit: str) -> Iterator[tuple[str, bytes | None]]:
+    def versions_of(
+        self, path: str, commit: str, *, everywhere: bool = False
+    ) -> Iterator[tuple[str, bytes | None]]:
         """A file at the commits that changed it, up to one of them, the newest first.
+
+        Args:
+            path: the file.
+            commit: the newest.
+            everywhere: on every branch besides, also on those that were merged without it.
 
         Yields:
             The commit, and the file's bytes there; None where it is not there. At most
@@ -237,7 +244,9 @@ class GitRepository:
         """
         if "\n" in path:
             return
-        listed = self._run("rev-list", f"--max-count={MOST_VERSIONS}", commit, "--", path).split()
+        ways = ("--full-history", "--all") if everywhere else ()
+        most = f"--max-count={MOST_VERSIONS}"
+        listed = self._run("rev-list", most, *ways, commit, "--", path).split()
         for start in range(0, len(listed), _VERSIONS_AT_ONCE):
             part = listed[start : start + _VERSIONS_AT_ONCE]
             yield from zip(part, self._batch(f"{one}:{path}" for one in part), strict=True)

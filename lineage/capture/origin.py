@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lineage.acts import act
 from lineage.capture.dvc import DvcProject
@@ -169,30 +169,35 @@ class OriginReader:
         )
 
     def _recorded_in(self, lock: Lock, stage: DvcStage) -> str:
-        """The commit that recorded the last run of a stage in its lock.
+        """The first commit that recorded what a stage's lock has of its last run.
+
+        What DVC restores (from its cache of runs, from an older lock) was made when it was first
+        recorded, on whichever branch, and not by the code of the commit that brought it back.
 
         Raises:
-            CaptureError: no commit that is here did.
+            CaptureError: no commit that is here did, or an older one may have that is not.
         """
         path, entry = lock.file(stage), lock.entry(stage)
         start = self._start()
         if self.git is None or start is None:
             raise CaptureError("There is no commit.", remedy="Commit dvc.lock.")
-        found: str | None = None
-        for commit, data in self.git.versions_of(path, start):
-            if data is None or lock.entry_in(stage, data) != entry:
-                break
-            found = commit
-        else:
-            if self.git.shallow:
-                raise CaptureError(
-                    f"This clone is too shallow to hold the commit that recorded {stage.name}.",
-                    remedy="Fetch the whole history: git fetch --unshallow",
-                )
-        if found is None:
+        if self.git.shallow:
+            raise CaptureError(
+                f"This clone may be too shallow to hold the commit that recorded {stage.name}.",
+                remedy="Fetch the whole history: git fetch --unshallow",
+            )
+        _, newest = next(self.git.versions_of(path, start), (None, None))
+        if newest is None or lock.entry_in(stage, newest) != entry:
             raise CaptureError(
                 f"No commit records the last run of {stage.name}.", remedy=f"Commit {path}."
             )
+        found = start
+        marks = _marks(entry or {})
+        for commit, data in self.git.versions_of(path, start, everywhere=True):
+            if data is None or not all(mark in data for mark in marks):
+                continue  # to parse every lock that ever was takes long
+            if lock.entry_in(stage, data) == entry:
+                found = commit
         return found
 
     def _changed_since(self, commit: str, stage: DvcStage) -> set[str]:
@@ -218,6 +223,12 @@ class OriginReader:
         if isinstance(source, Revision):
             return source.commit
         return self.git.head if self.git is not None else None
+
+
+def _marks(entry: dict[str, Any]) -> list[bytes]:
+    """What stands in any lock that holds an entry: the digests of what the run made."""
+    outs = [out for out in entry.get("outs") or () if isinstance(out, dict)]
+    return [out["md5"].encode() for out in outs if isinstance(out.get("md5"), str)]
 
 
 def _without_stage(ran: OwnRun | None) -> OriginState:
