@@ -62,7 +62,7 @@ def undeclared(
     ['src/scaling.py']
     """
     covered = known.all()
-    imported = {module.path for module in observed.modules}
+    imported = {path for module in observed.modules for path in _and_above(module.path)}  # of a zip
     tracked = frozenset(tracked)
     found = []
     for file in observed.inputs:

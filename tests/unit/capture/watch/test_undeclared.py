@@ -39,6 +39,15 @@ def test_a_symlink_is_declared_by_either_name():
     )
 
 
+def test_an_archive_that_modules_are_imported_from_is_code():
+    tracked = ["lib.zip", "data.zip"]
+    modules = [Module("feat", "lib.zip/pack/feat.py")]
+    files = [read(path) for path in ("lib.zip", "data.zip")]
+    assert found(*files, tracked=tracked, modules=modules) == [
+        ("data.zip", "data"), ("lib.zip", "code"),
+    ]  # fmt: skip
+
+
 def test_what_was_made_or_only_written_is_no_matter():
     assert found(File("out.csv", False, True)) == []
 
