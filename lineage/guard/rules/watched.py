@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from lineage.acts import act
@@ -21,14 +22,17 @@ CODE: Final = "pipeline-complete"
 THE_COMMAND: Final = "the command"
 """Where a capture says that something stands which stands in no file."""
 _MOST_NAMED: Final = 3
+_TOOL: Final = re.compile(r"(?!python|pypy|graalpy).* was not observed", re.DOTALL)
+"""The gap that a program leaves which is no Python: a library may start one (``lscpu``) as it is
+imported, which nobody can help."""
 
 
 def pipeline_complete(facts: Facts) -> Check:
     """Fails when a watched run read tracked code or parameters that the pipeline does not hold.
 
     Or when something that no capture could follow was never watched. It warns where nobody watched
-    a run of each stage with the deployed pipeline version, and where the version returns to the one
-    that it was judged with when it came.
+    a run of each stage with the deployed pipeline version, or not all that it did, and where the
+    version returns to the one that it was judged with when it came.
     """
     if facts.deployed is None:
         return Check(CODE, Status.SKIPPED, "needs a deployed pipeline to compare")
@@ -68,14 +72,27 @@ def pipeline_complete(facts: Facts) -> Check:
             _again(facts),
             {"idle": idle, "runs": len(runs)},
         )
+    return _whole(facts, runs, manifest)
+
+
+def _whole(facts: Facts, runs: Sequence[RecordedRun], manifest: Manifest) -> Check:
+    """The runs read nothing else, as far as they were seen."""
+    gaps = sorted({gap for one in runs for gap in one.run.gaps})
+    details = {"runs": len(runs), "gaps": gaps}
+    seen = f"the deployed pipeline holds what {_counted(runs)} of {facts.ref} read"
+    if not _idle(manifest, [one for one in runs if one.run.is_complete]):
+        return Check(CODE, Status.PASS, seen, details=details)
+    seen = f"{seen}, as far as it was seen: {_named(gaps)}"
+    if not _idle(manifest, [one for one in runs if all(map(_TOOL.fullmatch, one.run.gaps))]):
+        return Check(CODE, Status.PASS, seen, details=details)
     return Check(
         CODE,
-        Status.PASS,
-        f"the deployed pipeline holds what {_counted(runs)} of {facts.ref} read",
-        details={
-            "runs": len(runs),
-            "gaps": sorted({gap for one in runs for gap in one.run.gaps}),
-        },
+        Status.WARN,
+        seen,
+        "Let each Python of the run start with the environment that it is given, and without -I, "
+        f"-E or -S, and end before the command does; then watch its stages "
+        f"({act('run', force=True)}) and register it again: {act('register', facts.model)}",
+        details,
     )
 
 
