@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage.acts import act
 from lineage.errors import PipelineMismatch
+from lineage.host.compiled import is_as_its_source
 from lineage.host.seal_file import listed
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def check(seal: Seal, root: Path, name: str) -> None:
     """Refuse modules that were imported from under a root and that a seal does not hold.
 
     So are modules of the pipeline that were imported from elsewhere: an older copy that is
-    installed hides the one that was compared.
+    installed hides the one that was compared. And those whose compiled file is not what their
+    source says.
 
     Args:
         seal: the seal.
@@ -53,6 +55,13 @@ def check(seal: Seal, root: Path, name: str) -> None:
             f"{listed(strangers)}.",
             remedy="Bring them into the pipeline, or name the service's own files under "
             f"[models.NAME.serving] own, and seal it anew: {act('pipeline seal')}",
+        )
+    altered = sorted(_altered(seal, top))
+    if altered:
+        raise PipelineMismatch(
+            f"Python runs other code of {name} than its sources say, as compiled before: "
+            f"{listed(altered)}.",
+            remedy="Remove the __pycache__ folders (or PYTHONPYCACHEPREFIX) and start it again.",
         )
     hidden = sorted(_hidden(seal, inside, outside))
     if hidden:
@@ -77,6 +86,23 @@ def _loaded(top: str) -> tuple[dict[str, str], dict[str, str]]:
             else:
                 outside[name] = real
     return inside, outside
+
+
+def _altered(seal: Seal, top: str) -> Iterator[str]:
+    """The sealed sources that an import does not run, but a compiled file that is another."""
+    for module in sys.modules.copy().values():
+        for file in _files(module) if _is_imported(module) else ():
+            path = os.path.relpath(os.path.realpath(file), top).replace(os.sep, "/")
+            is_sealed = path in seal.files or path in seal.own
+            if is_sealed and file.endswith(".py") and not is_as_its_source(file):
+                yield path
+
+
+def _is_imported(module: Any) -> bool:  # noqa: ANN401 - anything may stand in sys.modules
+    """Whether a module was found by an import: a script that is started is never a compiled one."""
+    with suppress(Exception):
+        return object.__getattribute__(module, "__dict__").get("__spec__") is not None
+    return False
 
 
 def _hidden(seal: Seal, inside: dict[str, str], outside: dict[str, str]) -> Iterator[str]:

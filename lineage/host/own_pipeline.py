@@ -167,7 +167,7 @@ def named_pipeline(text: str, root: Path | None = None) -> OwnPipeline:
     """
     path = Path(text)
     if text.endswith(".json") and (path.is_file() or ":" not in text):
-        return SealedPipeline(seal_file.read(path), root or path.parent.absolute(), path.name)
+        return SealedPipeline(seal_file.read(path), (root or path.parent).absolute(), path.name)
     _require_no(root)
     return ClaimedPipeline(text if is_digest(text) else check_long_enough(text))
 

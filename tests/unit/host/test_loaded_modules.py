@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -159,3 +160,41 @@ sys.modules["text"] = "text"
 """
     write(image.parent / "libraries", {"traps.py": trap})
     assert serve(image, "traps", env={"PYTHONPATH": str(image.parent / "libraries")})["said"] == ""
+
+
+@pytest.mark.parametrize("trusted", ["its time and size", "unchecked", "elsewhere"])
+def test_a_compiled_file_that_is_not_its_sources_is_refused(image, tmp_path, trusted):
+    source = image / "src/common/scaling.py"
+    env = {"PYTHONPYCACHEPREFIX": str(tmp_path / "cache")} if trusted == "elsewhere" else {}
+    assert serve(image, "featurize", env=env)["said"] == "", "its own compiled file"
+    assert serve(image, "featurize", env=env)["said"] == ""
+    own, moment = source.read_bytes(), source.stat()
+    source.write_bytes(own.replace(b"x * 2", b"x * 0"))
+    os.utime(source, ns=(moment.st_atime_ns, moment.st_mtime_ns))
+    mode = "TIMESTAMP" if trusted == "its time and size" else "UNCHECKED_HASH"
+    compile_it = (
+        "import py_compile as c, sys; "
+        f"c.compile(sys.argv[1], invalidation_mode=c.PycInvalidationMode.{mode}, doraise=True)"
+    )
+    subprocess.run([sys.executable, "-c", compile_it, source], env=env, check=True)
+    source.write_bytes(own)
+    os.utime(source, ns=(moment.st_atime_ns, moment.st_mtime_ns))
+    said = serve(image, "featurize", env=env)["said"]
+    assert "Python runs other code of pipeline.seal.json than its sources say" in said
+    assert "src/common/scaling.py" in said
+    source.write_bytes(own + b"\n")  # which the seal does not hold, so it is its affair
+    os.utime(source, ns=(moment.st_atime_ns, moment.st_mtime_ns))
+    assert "src/common/scaling.py differs" in serve(image, "featurize", env=env)["said"]
+
+
+def test_a_compiled_file_that_python_does_not_use_is_no_matter(image):
+    source = image / "src/common/scaling.py"
+    own = source.read_bytes()
+    source.write_bytes(b"def scaled(x):\n    return 0  # long ago\n")
+    serve(image, "featurize")
+    (compiled,) = source.parent.glob("__pycache__/scaling.*.pyc")
+    source.write_bytes(own)
+    os.utime(source, (1, 1))
+    kept = compiled.read_bytes()
+    assert serve(image, "featurize", env={"PYTHONDONTWRITEBYTECODE": "1"})["said"] == ""
+    assert compiled.read_bytes() == kept

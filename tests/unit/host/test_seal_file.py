@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -173,3 +174,12 @@ def test_what_is_neither_a_seal_nor_a_digest(tmp_path):
             named_pipeline(text)
     with pytest.raises(LineageError, match="no seal whose files"):
         named_pipeline("xxh3:01234567", tmp_path)
+
+
+def test_a_relative_root_stays_what_it_was_where_the_service_changes_its_folder(
+    image, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(image)
+    own = named_pipeline("pipeline.seal.json", Path())
+    monkeypatch.chdir(tmp_path)
+    own.check_files()
