@@ -7,8 +7,11 @@ that the stages run is also compared with the commit that recorded their last ru
 from __future__ import annotations
 
 import os
+import posixpath
+import re
+import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lineage.acts import act
 from lineage.capture.dvc import DvcProject
@@ -27,16 +30,28 @@ if TYPE_CHECKING:
     from lineage.capture.git import GitRepository
 
 
+_PYTHON: Final = re.compile(r"python[\d.]*")
+_MODULE: Final = re.compile(r"\w+(?:\.\w+)*")
+_SCRIPT: Final = re.compile(r"\w[\w./-]*\.py")
+
+
 @dataclass(frozen=True)
 class OwnRun:
     """A command that was run for the registration and wrote the weights.
 
-    ``files`` are those, relative to the top of the repository, that its programs were seen to read.
-    ``is_blind`` tells that the watching failed, which is to change nothing.
+    ``files`` are those, relative to the top of the repository, that its programs were seen to read,
+    ``scripts`` what ran as a program of Python: a file likewise, or ``-m module``. ``is_blind``
+    tells that the watching failed, which is to change nothing.
     """
 
     files: frozenset[str]
+    scripts: frozenset[str] = frozenset()
     is_blind: bool = False
+
+    def read_for(self, stage: DvcStage) -> frozenset[str]:
+        """What was read, if the stage's program ran; others (tests) may read the same code."""
+        script = _script_of(stage)
+        return self.files if script is None or script in self.scripts else frozenset()
 
 
 @dataclass(frozen=True)
@@ -127,12 +142,13 @@ class OriginReader:
                 continue
             try:
                 commit = self._recorded_in(lock, stage)
-                changed |= self._changed_since(commit, stage)
+                since = self._changed_since(commit, stage)
+                changed |= since if ran is None else since - ran.read_for(stage)
             except CaptureError as error:
                 commit = None
                 unknown = unknown if self._was_run(stage, ran) else str(error)
-        if ran is not None:
-            changed = set() if ran.is_blind else changed - ran.files
+        if ran is not None and ran.is_blind:
+            changed = set()
         if not changed and unknown is None:
             state = OriginState.MADE if ran is None else OriginState.RUN
             return WeightsOrigin(state, named, commit)
@@ -147,7 +163,7 @@ class OriginReader:
             return ran is not None
         code = code_of(self.dvc, [address(stage, self.dvc.folder)], imports=self.imports)
         files = {path for paths in code.values() for path in paths}
-        return not files or bool(files & ran.files)
+        return not files or bool(files & ran.read_for(stage))
 
     def _stale(
         self, path: str, named: str, commit: str | None, changed: list[str], unknown: str | None
@@ -223,6 +239,21 @@ class OriginReader:
         if isinstance(source, Revision):
             return source.commit
         return self.git.head if self.git is not None else None
+
+
+def _script_of(stage: DvcStage) -> str | None:
+    """The script, or ``-m module``, that a stage runs; None where that is not plain to see."""
+    try:
+        words = shlex.split(" ".join(stage.cmd)) if len(stage.cmd) == 1 else []
+    except ValueError:
+        return None
+    if len(words) < 2 or _PYTHON.fullmatch(words[0]) is None:
+        return None
+    if words[1] == "-m":
+        return f"-m {words[2]}" if words[2:] and _MODULE.fullmatch(words[2]) else None
+    if _SCRIPT.fullmatch(words[1]) is None:
+        return None
+    return posixpath.normpath(posixpath.join(stage.wdir, words[1]))
 
 
 def _marks(entry: dict[str, Any]) -> list[bytes]:

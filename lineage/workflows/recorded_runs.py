@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from lineage.capture.dvc import DvcProject
     from lineage.capture.project import Project
+    from lineage.capture.watch import Observed
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.identity.components import DataVersion
@@ -147,12 +148,19 @@ def run_and_capture(
     moved = _differing(_digests(old.data), _digests(new.data))
     if moved:
         raise _changed(f"the data changed ({', '.join(moved[:3])})")
-    own = OwnRun(read_by_programs(observed), is_blind=bool(observed.failures)) if wrote else None
+    own = _own_run(observed) if wrote else None
     captured = replace(captured, origin=after.origin(own))
     watched = watched_run(
         project, captured.pipeline_name, new.pipeline, ran, observed, data=_digests(new.data)
     )
     return after, captured, watched
+
+
+def _own_run(observed: Observed) -> OwnRun:
+    scripts = {script for file in observed.files for script in file.by}
+    links = {file.path for file in observed.files if file.target in file.by}
+    read = read_by_programs(observed)
+    return OwnRun(read, frozenset(scripts | links), is_blind=bool(observed.failures))
 
 
 @dataclass(frozen=True)

@@ -334,3 +334,18 @@ def test_a_run_of_another_branch_was_made_by_the_code_of_that_branch(trained):
     assert (trained.path / "models/model.bin").read_text().startswith("parameters of")
     trained.commit("The same training, with another helper")
     assert f"are stale: {HELPER}" in _refused(trained)
+
+
+def test_other_programs_that_read_what_changed_do_not_make_the_weights(trained):
+    trained.edit(HELPER, "weights of ", "parameters of ")
+    trained.write({"check.py": "import sys\nsys.path.insert(0, 'src')\nimport common.names\n"})
+    trained.commit("Another prefix, and a test of it")
+    (trained.path / "models/model.bin").unlink()
+    command = f"{sys.executable} -B check.py && dvc repro --quiet"
+    done = trained.lineage("register", "churn", "--", "sh", "-c", command)
+    assert (trained.path / "models/model.bin").read_text().startswith("weights of"), "restored"
+    assert done.code == 9, done.out
+    assert f"are stale: {HELPER}" in done.err
+    done = trained.lineage("register", "churn", "--", "sh", "-c", f"{command} --force")
+    assert done.code == 0, done.err
+    assert _made(trained, "churn@1")["state"] == "run"
