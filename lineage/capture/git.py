@@ -231,12 +231,7 @@ class GitRepository:
     def versions_of(
         self, path: str, commit: str, *, everywhere: bool = False
     ) -> Iterator[tuple[str, bytes | None]]:
-        """A file at the commits that changed it, up to one of them, the newest first.
-
-        Args:
-            path: the file.
-            commit: the newest.
-            everywhere: on every branch besides, also on those that were merged without it.
+        """A file at the commits that changed it, up to one of them (or everywhere), newest first.
 
         Yields:
             The commit, and the file's bytes there; None where it is not there. At most
