@@ -25,7 +25,7 @@ from lineage.hashing.cache_file import CacheFile
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-READING: Final = 3
+READING: Final = 4
 """The version of how sources are read: raise it with every change of what facts hold."""
 
 MOST_ENTRIES: Final = 200_000

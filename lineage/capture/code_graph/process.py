@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from lineage.capture.code_graph.command.actions import Action
     from lineage.capture.code_graph.command.reader import CommandReader
-    from lineage.capture.code_graph.facts import Facts, Import, PathUse, Spot
+    from lineage.capture.code_graph.facts import Command, Facts, Import, PathUse, Spot
     from lineage.capture.code_graph.resolve import Location, Resolver, SearchPath
+    from lineage.capture.code_graph.tracked import Found
 
 MOST_ROUNDS: Final = 8
 """Times that a process is walked with more folders to search."""
@@ -86,6 +87,7 @@ class PythonProcess:
     def walk(self, starts: Iterable[Start]) -> Walked:
         """Everything that is imported from these starts, and from earlier ones."""
         self._starts += starts
+        self._search = replace(self._search, either=self._notebook_folders())
         for _ in range(MOST_ROUNDS):
             walk = _Round(self._library, self._commands, self._search, self._around, self._passed)
             walked = walk.run(self._starts)
@@ -94,6 +96,12 @@ class PythonProcess:
                 break
             self._search = replace(self._search, added=added)
         return walked
+
+    def _notebook_folders(self) -> tuple[str, ...]:
+        """Where a notebook may run: Jupyter takes its own folder, papermill the command's."""
+        paths = [start.path for start in self._starts if start.path is not None]
+        own = [posixpath.dirname(p) for p in paths if language_of(p) is Language.NOTEBOOK]
+        return tuple(dict.fromkeys([*own, self._around.folder])) if own else ()
 
 
 class _Star(NamedTuple):
@@ -130,6 +138,7 @@ class _Round:
         self._commands = commands
         self._finder = Finder(library.resolver, search)
         self._around = around
+        self._runs_in = search.either or (around.folder,)
         self._next: list[str] = []
         self._stars: list[_Star] = []
         self._hollow: list[_Hollow] = []
@@ -272,8 +281,8 @@ class _Source:
         self._facts = facts
         self._place = place
         self._tracked = walk._tracked
-        self._runs_in = walk._around.folder
-        self._folder = posixpath.dirname(path) if path is not None else self._runs_in
+        self._runs_in = walk._runs_in
+        self._folder = posixpath.dirname(path) if path is not None else self._runs_in[0]
 
     def read(self) -> None:
         """Follow everything that the source says."""
@@ -287,15 +296,7 @@ class _Source:
         for use in (*facts.runs, *facts.loads):
             self._file(use, runs=use in facts.runs)
         for command in facts.commands:
-            around = replace(
-                walk._around, folder=self._command_folder(command.folder, command.beside)
-            )
-            place = self._at(command.spot)
-            if command.shell:
-                walk.walked.actions += walk._commands.read(command.words[0] or "", place, around)
-            else:
-                words = [self._word(word, around.folder) for word in command.words]
-                walk.walked.actions += walk._commands.words(words, place, around)
+            self._command(command)
         for blind in facts.blind:
             walk.unseen(self._at(blind.spot), blind.kind, blind.text)
 
@@ -312,52 +313,73 @@ class _Source:
         """The places in the repository that a path may mean, the likeliest first."""
         if self._path is not None:
             path = path.replace(ITSELF, posixpath.basename(self._path))
-        notebook = self._path is not None and language_of(self._path) is Language.NOTEBOOK
-        folders = [self._runs_in, self._folder]
-        if beside or notebook:
-            folders.reverse()
-        joined = [
-            posixpath.normpath(posixpath.join(f, path)) for f in folders[: 1 if beside else 2]
-        ]
+        folders = [self._folder] if beside else [*self._runs_in, self._folder]
+        joined = [posixpath.normpath(posixpath.join(folder, path)) for folder in folders]
         if path.startswith("~"):
             joined = [f"/{path}"]
         return ["" if one == "." else one for one in dict.fromkeys(joined)]
 
+    def _found(self, use: PathUse) -> list[Found]:
+        """What is at a path: of several folders that the source may run in, seen from each."""
+        candidates = self._candidates(use.path, beside=use.beside)
+        found = [one for one in map(self._tracked.find, candidates) if one is not None]
+        inside = [one for one in found if one.kind is not Kind.OUTSIDE]
+        return (inside or found)[: len(self._runs_in)]
+
     def _search(self, use: PathUse) -> None:
         """A folder that the source adds to ``sys.path``."""
         place = self._at(use.spot)
-        found = [self._tracked.find(path) for path in self._candidates(use.path, beside=use.beside)]
-        folders = [one.path for one in found if one is not None and one.kind is Kind.FOLDER]
+        found = self._found(use)
+        folders = [one.path for one in found if one.kind is Kind.FOLDER]
         if folders:
-            self._walk.walked.added.setdefault(folders[0])
-            return
-        known = next((one for one in found if one is not None), None)
-        if known is None:
+            self._walk.walked.added.update(dict.fromkeys(folders))
+        elif not found:
             self._walk.unseen(place, UnseenKind.SEARCH_PATH, f"git tracks no folder {use.path}")
-        elif known.kind is Kind.OUTSIDE:
+        elif found[0].kind is Kind.OUTSIDE:
             self._walk.unseen(place, UnseenKind.OUTSIDE, use.path)
         else:
-            self._walk.reach([(known.path, known.kind)], place)
+            self._walk.reach([(found[0].path, found[0].kind)], place)
 
     def _file(self, use: PathUse, *, runs: bool) -> None:
         """A file that the source runs or loads."""
         place = self._at(use.spot)
-        found = [self._tracked.find(path) for path in self._candidates(use.path, beside=use.beside)]
-        known = next((one for one in found if one is not None), None)
-        if known is None:
+        found = self._found(use)
+        if not found:
             self._walk.unseen(place, UnseenKind.MISSING, f"git tracks no {use.path}")
-        elif runs and known.kind is Kind.FILE:
-            around = self._walk._around
-            self._walk.walked.actions.append(RunFile(known.path, place, around, program=True))
-        else:
-            self._walk.reach([(known.path, known.kind)], place)
+        for known in found:
+            if runs and known.kind is Kind.FILE:
+                around = self._walk._around
+                self._walk.walked.actions.append(RunFile(known.path, place, around, program=True))
+            else:
+                self._walk.reach([(known.path, known.kind)], place)
 
-    def _command_folder(self, path: str, beside: bool) -> str:
-        """Where a command runs that the source starts."""
-        if path == "." and not beside:
-            return self._runs_in
-        found = (self._tracked.folder(one) for one in self._candidates(path, beside=beside))
-        return next((folder for folder in found if folder is not None), self._runs_in)
+    def _command(self, command: Command) -> None:
+        """A command that the source runs; what lacks in one folder may be there in another."""
+        readings = [self._read(command, folder) for folder in self._command_folders(command)]
+        for actions in readings:
+            self._walk.walked.actions += [
+                action
+                for action in actions
+                if not isinstance(action, Unseen)
+                or action.kind is not UnseenKind.MISSING
+                or all(action in other for other in readings)
+            ]
+
+    def _read(self, command: Command, folder: str) -> list[Action]:
+        around = replace(self._walk._around, folder=folder)
+        place = self._at(command.spot)
+        if command.shell:
+            return self._walk._commands.read(command.words[0] or "", place, around)
+        words = [self._word(word, folder) for word in command.words]
+        return self._walk._commands.words(words, place, around)
+
+    def _command_folders(self, command: Command) -> list[str]:
+        """Where a command may run that the source starts."""
+        if command.folder == "." and not command.beside:
+            return list(self._runs_in)
+        candidates = self._candidates(command.folder, beside=command.beside)
+        found = [folder for one in candidates if (folder := self._tracked.folder(one)) is not None]
+        return found[: len(self._runs_in)] or [self._runs_in[0]]
 
     def _word(self, word: str | None, folder: str) -> str | None:
         """A word that is a path beside the source, as seen from where its command runs."""

@@ -25,6 +25,7 @@ class SearchPath:
 
     Attributes:
         certain: what Python searches, in its order: the script's folder, ``PYTHONPATH``.
+        either: those of them of which one is the first, and nothing tells which.
         added: what the code adds to ``sys.path``; it hides nothing, for it may be added late.
         assumed: the working folder, the project, ``src``, what packaging files say.
         last: the same of other projects in the repository; asked where nothing else answers.
@@ -32,6 +33,7 @@ class SearchPath:
     """
 
     certain: tuple[str, ...] = ()
+    either: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
     last: tuple[str, ...] = ()
@@ -175,7 +177,8 @@ class Finder:
         if not name or "/" in name:
             return []
         search = self.search
-        found = self._first(name, search.certain)
+        found = self._all(name, search.either)
+        found += self._first(name, [one for one in search.certain if one not in search.either])
         certain = any(map(_is_regular, found))
         found += self._all(name, search.added)
         if not certain:

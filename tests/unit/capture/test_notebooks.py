@@ -65,6 +65,84 @@ def test_code_cells_are_followed(name: str) -> None:
     assert not code.unseen
 
 
+HELPER = {"nb/helper.py": "", "lib/helper.py": "", "helper.py": ""}
+
+
+def test_what_is_run_in_a_notebook_searches_its_own_folder_and_the_notebooks() -> None:
+    """As IPython does: one process, one ``sys.path``, before which stands the folder of the run file."""
+    files = {
+        "nb/n.ipynb": notebook(
+            "import sys\nsys.path.append('../more')\n%run ../lib/a.py\nimport late"
+        ),
+        "lib/a.py": "import beside, only, extra\nimport sys\nsys.path.append('../late')",
+        "lib/beside.py": "",
+        "nb/only.py": "",
+        "more/extra.py": "",
+        "late/late.py": "",
+    }
+    code = follow(files, "jupyter nbconvert --execute nb/n.ipynb")
+    assert set(code.files) == {*files}
+    assert not code.unseen
+
+
+def test_a_module_of_both_folders_is_taken_from_both_as_either_may_be_imported_already() -> None:
+    files = {"nb/n.ipynb": notebook("%run ../lib/a.py"), "lib/a.py": "import helper", **HELPER}
+    assert {"nb/helper.py", "lib/helper.py"} <= found(files, "jupyter nbconvert nb/n.ipynb")
+
+
+IN_EITHER = {
+    "an import": "import helper",
+    "%run": "%run helper.py",
+    "!": "!python helper.py",
+    "sys.path": "import sys\nsys.path.append('sub')\nimport deep",
+    "a file": "exec(open('helper.py').read())",
+}
+
+
+@pytest.mark.parametrize("name", IN_EITHER)
+def test_a_notebook_may_run_in_its_own_folder_or_in_the_commands(name: str) -> None:
+    """Jupyter starts a kernel beside the notebook, papermill where papermill is started."""
+    files = {
+        "nb/n.ipynb": notebook(IN_EITHER[name]),
+        "nb/helper.py": "",
+        "helper.py": "",
+        "nb/sub/deep.py": "",
+        "sub/deep.py": "",
+    }
+    last = "sub/deep.py" if name == "sys.path" else "helper.py"
+    code = follow(files, RUN)
+    assert set(code.files) == {"nb/n.ipynb", last, f"nb/{last}"}
+    assert not code.unseen
+
+
+def test_what_lacks_in_both_folders_of_a_notebook_is_named() -> None:
+    files = {"nb/n.ipynb": notebook("%run gone.py\n!python lost.py")}
+    texts = {text for _, _, text in unseen(files, RUN)}
+    assert texts == {"git tracks no gone.py", "git tracks no lost.py"}
+
+
+MOVES = {
+    "%cd": "%cd ../lib\nimport deep",
+    "%cd twice": "%cd ..\n%cd lib\nimport deep",
+    "chdir": "import os\nos.chdir('../lib')\nimport deep",
+    "%run after %cd": "%cd ..\n%run lib/deep.py",
+    "%run -m": "%cd ../lib\n%run -m deep",
+}
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_a_notebook_that_moves_searches_where_it_went(name: str) -> None:
+    files = {"nb/n.ipynb": notebook(MOVES[name]), "lib/deep.py": ""}
+    code = follow(files, "jupyter nbconvert --execute nb/n.ipynb")
+    assert set(code.files) == {*files}
+    assert not code.unseen
+
+
+def test_a_notebook_that_moves_somewhere_computed_is_named() -> None:
+    files = {"nb/n.ipynb": notebook("import os\nos.chdir(x)")}
+    assert unseen(files, RUN) == [("nb/n.ipynb cell 1:2", "sys.path entry", "os.chdir(x)")]
+
+
 def test_places_tell_the_cell_and_the_line() -> None:
     text = {"cell_type": "markdown", "source": "import no"}
     files = {

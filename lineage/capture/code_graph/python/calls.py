@@ -87,8 +87,8 @@ class CallReader:
             self._builder.blind(node, known.BLIND[name])
         elif name in known.BY_PATH:
             self._by_path(node)
-        elif name == "site.addsitedir":
-            self._path.search(node.args[:1])
+        elif name == "site.addsitedir" or (name == "os.chdir" and self._builder.spot(node).cell):
+            self._path.search(node.args[:1])  # a notebook searches the folder that it runs in
 
     def _method(self, node: ast.Call, function: ast.Attribute) -> None:
         if function.attr in ("_LazyModule", "LazyModule"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
+import posixpath
 import re
 import warnings
 from dataclasses import replace
@@ -120,7 +121,8 @@ def read_notebook(data: bytes) -> Facts:
     return replace(
         facts,
         imports=(*facts.imports, *reading.imports),
-        runs=(*facts.runs, *reading.runs),
+        searched=(*facts.searched, *reading.searched),
+        loads=(*facts.loads, *reading.loads),
         commands=(*facts.commands, *reading.commands),
         blind=(*facts.blind, *reading.blind),
         hollow=False,
@@ -132,7 +134,8 @@ class _Cells:
 
     def __init__(self) -> None:
         self.imports: list[Import] = []
-        self.runs: list[PathUse] = []
+        self.searched: list[PathUse] = []
+        self.loads: list[PathUse] = []
         self.commands: list[Command] = []
         self.blind: list[Blind] = []
         self._folder = "."
@@ -174,23 +177,34 @@ class _Cells:
         return f"{indent}pass{more}"
 
     def _magic(self, name: str, rest: str, spot: Spot) -> None:
-        if name in ("run", "load"):
+        if name == "run" and rest.startswith("-m "):
+            for module in rest.split()[1:2]:
+                self.imports.append(Import(spot, module))
+                self.imports.append(Import(spot, f"{module}.__main__", guarded=True))
+        elif name in ("run", "load"):
             path = next((w for w in rest.split() if w.endswith((".py", ".ipynb"))), None)
             if path is None or set("{$") & set(path):
                 self.blind.append(Blind(spot, UnseenKind.COMMAND, shown(f"%{name} {rest}")))
             else:
-                self.runs.append(PathUse(spot, path.strip("'\""), beside=True))
+                self._run(spot, path.strip("'\""))
         elif name == "load_ext":
             self.imports.append(Import(spot, rest.split()[0] if rest else "", guarded=True))
         elif name in ("sx", "system", "sc"):
             self._shell(spot, rest)
         elif name == "cd":
-            self._folder = rest.strip("'\"") or "."
+            self._folder = posixpath.join(self._folder, rest.strip("'\"") or ".")
+            self.searched.append(PathUse(spot, self._folder, beside=False))
         elif name in ("env", "set_env") and "PYTHONPATH" in rest:
             self.blind.append(Blind(spot, UnseenKind.SEARCH_PATH, shown(f"%{name} {rest}")))
 
+    def _run(self, spot: Spot, path: str) -> None:
+        """A file that IPython runs in this process; its folder is searched while it runs."""
+        path = posixpath.normpath(posixpath.join(self._folder, path))
+        self.loads.append(PathUse(spot, path, beside=False))
+        self.searched.append(PathUse(spot, posixpath.dirname(path) or ".", beside=False))
+
     def _shell(self, spot: Spot, text: str) -> None:
-        self.commands.append(Command(spot, (text,), True, self._folder, beside=True))
+        self.commands.append(Command(spot, (text,), True, self._folder))
 
 
 def _code_cells(cells: list[Any]) -> Iterator[CodeCell]:

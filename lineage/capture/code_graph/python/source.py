@@ -28,7 +28,7 @@ LARGEST_SOURCE: Final = 1 << 20
 _MORE_THAN_IMPORTS: Final = re.compile(
     rb"\b(?:__import__|import_module|exec\w*|eval|run_path|run_module|load_source"
     rb"|spec_from_file_location|SourceFileLoader|subprocess|create_subprocess_\w+|popen\w*|system|spawn\w*"
-    rb"|hub|addsitedir|__path__|meta_path"
+    rb"|hub|addsitedir|chdir|__path__|meta_path"
     rb"|path_hooks|CDLL|instantiate|locate|import_string|execute_notebook|lazy_loader"
     rb"|_?LazyModule|builtins)\b"
     rb"|\bsys\b[\s\\]*\.[\s\\]*path\b|\bfrom\s+sys\b|\bimport\s+sys\s+as\b"
