@@ -262,3 +262,58 @@ def test_what_is_read_of_a_repository_is_only_what_runs() -> None:
     repository = Repository({"run.py": "import a", "a.py": "", "b.py": "", "data.csv": "x"})
     CodeGraph(repository).follow(StageToFollow(("python run.py data.csv",)))
     assert sorted(set(repository.read)) == ["a.py", "run.py"]
+
+
+MODULE_BEHIND_AN_OPTION = [
+    "torchrun --nproc_per_node 2 -m a",
+    "accelerate launch --module a --x",
+    "deepspeed --module=a",
+    "coverage run -m a",
+    "uv run -m a",
+    "python -m torch.distributed.run --module a",
+    "unknown-launcher -m a",
+    "py -3 -m a",
+    "python3-dbg -m a",
+    "python3.13t -m a",
+    "venv\\Scripts\\python.exe -m a",
+    "uv run --directory . python -m a",
+    "poetry -C . run python -m a",
+    "conda run -n python python -m a",
+    "hatch run dev:python -m a",
+    "bash -o pipefail -c 'python -m a'",
+    "bash -euo pipefail -c 'python -m a'",
+    "fish -c 'python -m a'",
+    "pwsh -Command 'python -m a'",
+    "cmd /c python -m a",
+    "busybox sh -c 'python -m a'",
+]
+
+
+@pytest.mark.parametrize("command", MODULE_BEHIND_AN_OPTION)
+def test_a_module_is_followed_whatever_launches_it(command: str) -> None:
+    code = follow({"a.py": ""}, command)
+    assert set(code.files) == {"a.py"}
+    assert not code.unseen
+
+
+def test_a_wrapper_that_moves_runs_its_program_there_and_what_follows_here() -> None:
+    files = {"sub/a.py": "", "b.py": ""}
+    assert found(files, "uv run --directory sub python a.py; python b.py") == {*files}
+    assert not unseen(files, "env -C sub python a.py; python b.py")
+
+
+def test_a_word_behind_m_that_is_no_module_says_nothing() -> None:
+    assert follow({"a.py": ""}, 'git commit -m "$x"; grep -m 1 x; pytest -m slow').unseen == ()
+
+
+@pytest.mark.parametrize("runner", ["hatch", "pdm", "pixi", "pipenv", "rye"])
+def test_a_task_of_a_project_is_named(runner: str) -> None:
+    files = {"pyproject.toml": "", "a.py": ""}
+    assert unseen(files, f"{runner} run train --x")[0][1] == "command"
+    assert not unseen(files, f"{runner} run python a.py")
+
+
+@pytest.mark.parametrize("command", ["train", "./.venv/bin/train", "train.exe", "nice -n 5 train"])
+def test_a_console_script_is_followed_where_a_file_has_its_name(command: str) -> None:
+    files = {"pyproject.toml": "[project.scripts]\ntrain = 'a:main'", "a.py": "", "train": "data"}
+    assert "a.py" in found(files, command)

@@ -22,8 +22,11 @@ class Language(Enum):
     DATA = auto()
 
 
-_PYTHON: Final = re.compile(r"(?:python|pypy|ipython)(?:w?[\d.]*)?(?:\.exe)?")
-_SHELLS: Final = frozenset({"sh", "bash", "zsh", "dash", "ksh", "ash"})
+_PYTHON: Final = re.compile(
+    r"(?:python|pypy|ipython|graalpy|bpython|ptpython|py)w?[\d.]*t?(?:-dbg|-debug)?(?:\.exe)?",
+    re.IGNORECASE,
+)
+_SHELLS: Final = frozenset({"sh", "bash", "zsh", "dash", "ksh", "ash", "mksh", "fish", "pwsh"})
 _SUFFIXES: Final = {
     ".py": Language.PYTHON,
     ".pyw": Language.PYTHON,

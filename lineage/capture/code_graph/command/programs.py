@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from lineage.capture.code_graph.command.actions import Argument, Reading, line
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 MAKEFILES: Final = ("GNUmakefile", "makefile", "Makefile")
 _PYTHON_OPTION: Final = re.compile(r"-[bBdEhiIOPqRsSuvVx]*([mc])(.*)", re.DOTALL)
 _WITH_VALUE: Final = frozenset({"-W", "-X", "--check-hash-based-pycs"})
+_SHELL_VALUES: Final = frozenset({"--rcfile", "--init-file"})
+_SETS: Final = re.compile(r"[-+][a-z]*[oO]")
+_NAME: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+_MOVES: Final = frozenset({"-C", "--chdir", "--cwd", "--directory"})
+_NAMES: Final = frozenset({"-n", "--name", "--prefix"})
 _SAYS: Final = frozenset({"--version", "-V", "-VV", "-h", "--help"})
 
 
@@ -64,10 +70,22 @@ def _python_option(reading: Reading, option: str, following: list[Argument]) -> 
         reading.run_text(first.text)
     else:
         reading.run_module(first.text)
-        for number, argument in enumerate(others[:-1]):
-            if argument.text == "-m":  # as in ``python -m coverage run -m package.module``
-                reading.run_module(others[number + 1].text)
+        modules(reading, others)
     reading.words(others)
+
+
+def modules(reading: Reading, rest: list[Argument]) -> None:
+    """``-m package.module`` of whatever program: ``torchrun``, ``coverage run``, ``uv run``."""
+    for number, argument in enumerate(rest):
+        option, sign, value = argument.text.partition("=")
+        if option not in ("-m", "--module"):
+            continue
+        following = [Argument(value, argument.known, value)] if sign else rest[number + 1 :][:1]
+        for name in following:
+            if not name.known:
+                reading.unseen(UnseenKind.COMPUTED_IMPORT, f"{option} {name.raw}")
+            elif _NAME.fullmatch(name.text):
+                reading.run_module(name.text)
 
 
 def _python_script(reading: Reading, argument: Argument) -> None:
@@ -98,8 +116,17 @@ def _python_input(reading: Reading, rest: list[Argument], simple: Simple) -> Non
 
 def shell(reading: Reading, rest: list[Argument], simple: Simple) -> None:
     """``bash [options] script | -c text``."""
+    previous = ""
     for number, argument in enumerate(rest):
-        if re.fullmatch(r"-[a-z]*c", argument.text) and number + 1 < len(rest):
+        takes_value, previous = (
+            previous in _SHELL_VALUES or _SETS.fullmatch(previous),
+            argument.text,
+        )
+        if takes_value:
+            continue
+        if re.fullmatch(
+            r"-[a-zA-Z]*c|-Command|-command|--command", argument.text
+        ) and number + 1 < len(rest):
             reading.nested(rest[number + 1])
             reading.words(rest[number + 2 :])
             return
@@ -191,13 +218,49 @@ def contained(reading: Reading, rest: list[Argument], _: Simple) -> None:
 
 def wrapper(reading: Reading, rest: list[Argument], simple: Simple) -> None:
     """A program that runs another one: ``env``, ``uv run``, ``nohup`` and others."""
+    around = reading.around
+    skipped = False
     for number, argument in enumerate(rest):
-        if reading.assign(argument):
+        option, sign, value = argument.text.partition("=")
+        if skipped or option in _NAMES:
+            skipped = not skipped and not sign
+        elif option in _MOVES:
+            skipped = not sign
+            _move(reading, value if sign else "".join(a.text for a in rest[number + 1 :][:1]))
+        elif reading.assign(argument):
             continue
-        if reading.starts_program(argument) or (not argument.known and number == 0):
-            reading.program(rest[number:], simple)
-            return
-    reading.words(rest)
+        elif program := _started(reading, argument, first=number == 0):
+            modules(reading, rest[:number])
+            reading.program([program, *rest[number + 1 :]], simple)
+            break
+    else:
+        modules(reading, rest)
+        reading.words(rest)
+    reading.around = replace(around, python_path=reading.around.python_path)
+
+
+def _started(reading: Reading, argument: Argument, *, first: bool) -> Argument | None:
+    """The program that a word behind a wrapper is; Hatch puts an environment before it."""
+    if reading.starts_program(argument) or (not argument.known and first):
+        return argument
+    plain = argument._replace(text=argument.text.rpartition(":")[2])
+    return plain if plain != argument and reading.starts_program(plain) else None
+
+
+def _move(reading: Reading, text: str) -> None:
+    folder = reading.tracked.folder(reading.here(text))
+    if folder is not None:
+        reading.move(folder)
+
+
+def tasks(reading: Reading, rest: list[Argument], simple: Simple) -> None:
+    """``hatch run …`` and others: it runs a program, or a task that stands in a file."""
+    words = [argument.text for argument in rest]
+    following = rest[words.index("run") + 1 :] if "run" in words else []
+    first = next((one for one in following if not one.text.startswith("-")), None)
+    if first is not None and _started(reading, first, first=False) is None:
+        reading.unseen(UnseenKind.COMMAND, f"what it runs may stand elsewhere: {line(rest)}")
+    wrapper(reading, rest, simple)
 
 
 def elsewhere(reading: Reading, rest: list[Argument], _: Simple) -> None:
@@ -212,16 +275,19 @@ def nothing(_: Reading, __: list[Argument], ___: Simple) -> None:
 
 _WRAPPERS: Final = """
     env nohup nice ionice timeout sudo exec command stdbuf xvfb-run taskset setsid chronic
-    uv uvx poetry pipenv pdm hatch rye pixi conda mamba micromamba srun mpirun mpiexec horovodrun
-    torchrun accelerate deepspeed coverage kernprof xargs parallel op dotenv ddtrace-run
+    uv uvx poetry conda mamba micromamba cmd cmd.exe powershell busybox srun mpirun mpiexec
+    horovodrun torchrun accelerate deepspeed coverage kernprof xargs parallel op dotenv ddtrace-run
     opentelemetry-instrument systemd-run caffeinate catchsegv
+    scalene viztracer memray mprof py-spy pyinstrument debugpy
 """
+_TASKS: Final = "pipenv pdm hatch rye pixi"
 _TASK_RUNNERS: Final = """
     just task invoke inv nox tox poe doit snakemake nextflow kedro mlflow luigi fab rake npm npx
     yarn pnpm mvn gradle cargo go bazel cmake ninja dbt airflow prefect metaflow zenml
 """
 PROGRAMS: Final[dict[str, Program]] = {
     **dict.fromkeys(_WRAPPERS.split(), wrapper),
+    **dict.fromkeys(_TASKS.split(), tasks),
     **dict.fromkeys(_TASK_RUNNERS.split(), elsewhere),
     **dict.fromkeys((".", "source"), source),
     **dict.fromkeys(("cd", "pushd"), change_folder),

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from lineage.capture.code_graph.command.actions import Action, Argument, Reading, Surroundings
-from lineage.capture.code_graph.command.programs import program_named
+from lineage.capture.code_graph.command.programs import modules, program_named
 from lineage.capture.code_graph.command.shell import (
     LONGEST_SCRIPT,
     Part,
@@ -121,28 +121,35 @@ class _ShellReading(Reading):
     def program(self, arguments: list[Argument], simple: Simple) -> None:
         """Read a program and its arguments."""
         first, rest = arguments[0], arguments[1:]
-        module = self._reader.console_scripts.get(first.text)
+        module = self._installed(first)
+        name = posixpath.basename(first.text)
+        if "\\" in first.raw:
+            name = posixpath.basename(first.raw.strip("'\"").replace("\\", "/"))
         if not first.known:
             self.unseen(UnseenKind.COMMAND, f"the program is computed: {first.raw}")
             self.words(rest)
-        elif self.word(first, program=True):
-            self.words(rest)
-        elif module is not None:
+            return
+        is_file = self.word(first, program=True)
+        if module is not None and not (is_file and "/" in first.text):
             self.run_module(module, main=False)
-            self.words(rest)
+        read = None if is_file or module is not None else program_named(name)
+        if read is not None:
+            read(self, rest, simple)
         else:
-            read = program_named(posixpath.basename(first.text))
-            if read is not None:
-                read(self, rest, simple)
-            else:
-                self.words(rest)
+            modules(self, [one for one in rest if one.known])
+            self.words(rest)
+
+    def _installed(self, argument: Argument) -> str | None:
+        """The module behind a command that the project installs, by name or in an environment."""
+        name = posixpath.basename(argument.text).removesuffix(".exe")
+        return self._reader.console_scripts.get(name)
 
     def starts_program(self, argument: Argument) -> bool:
         """Whether a word, behind one like ``env`` or ``uv run``, is the program that is run."""
         name = posixpath.basename(argument.text)
         return argument.known and (
             program_named(name) is not None
-            or argument.text in self._reader.console_scripts
+            or self._installed(argument) is not None
             or self.tracked.file(self.here(argument.text)) is not None
         )
 
