@@ -361,3 +361,56 @@ def test_a_declared_file_may_be_run_by_something_unseen() -> None:
 def test_a_declared_file_is_read_once_its_script_says_where_to_search() -> None:
     files = {"jobs/run.py": "", "jobs/helper.py": "", "lib/x.py": "import helper"}
     assert found(files, "python jobs/run.py", declared=["lib/x.py"]) == {*files}
+
+
+EXPORTED = {
+    "extend": "__all__ = []\n__all__.extend(['x'])",
+    "append": "__all__ = []\n__all__.append('x')",
+}
+COMPUTED = {
+    "unpacking": "(__all__, z) = (['x'], 1)",
+    "an import": "from .names import __all__",
+    "globals": "globals()['__all__'] = ['x']",
+    "a walrus": "(__all__ := ['x'])",
+    "a slice": "__all__ = []\n__all__[:] = ['x']",
+    "a function": "def f():\n    global __all__\n    __all__ = ['x']\nf()",
+    "insert": "__all__ = []\n__all__.insert(0, 'x')",
+}
+
+
+@pytest.mark.parametrize("name", [*EXPORTED, *COMPUTED])
+def test_what_a_star_imports_is_followed_or_named(name: str) -> None:
+    files = {
+        "run.py": "from pkg import *",
+        "pkg/__init__.py": (EXPORTED | COMPUTED)[name],
+        "pkg/x.py": "",
+        "pkg/names.py": "__all__ = ['x']",
+    }
+    code = follow(files, "python run.py")
+    assert ("pkg/x.py" in code.files) == (name in EXPORTED)
+    assert bool(code.unseen) == (name in COMPUTED)
+
+
+def test_reading_the_names_of_a_star_is_no_finding() -> None:
+    init = "__all__ = ['x']\n# __all__ is read\nassert len(__all__) == 1\nfor n in __all__: pass"
+    files = {"run.py": "from pkg import *", "pkg/__init__.py": init, "pkg/x.py": ""}
+    assert not follow(files, "python run.py").unseen
+
+
+RUNS_ALL_THE_SAME = {
+    "bound again": "from typing import TYPE_CHECKING\nTYPE_CHECKING = True",
+    "bound in a function": "from typing import TYPE_CHECKING\ndef f():\n  global TYPE_CHECKING\n  TYPE_CHECKING = 1",
+    "by its name": "from typing import TYPE_CHECKING\nglobals()['TYPE_CHECKING'] = 1",
+    "imported again": "from typing import TYPE_CHECKING\nfrom cfg import TYPE_CHECKING",
+}
+
+
+@pytest.mark.parametrize("name", RUNS_ALL_THE_SAME)
+def test_a_block_of_a_name_that_is_bound_again_runs(name: str) -> None:
+    source = f"{RUNS_ALL_THE_SAME[name]}\nif TYPE_CHECKING:\n  import a"
+    assert "a.py" in found({"run.py": source, "a.py": "", "cfg.py": ""}, "python run.py")
+
+
+def test_a_block_of_a_name_of_typing_that_is_set_runs() -> None:
+    source = "import typing\ntyping.TYPE_CHECKING = True\nif typing.TYPE_CHECKING:\n  import a"
+    assert "a.py" in found({"run.py": source, "a.py": ""}, "python run.py")

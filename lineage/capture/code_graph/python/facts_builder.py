@@ -9,7 +9,7 @@ from lineage.capture.code_graph.facts import Blind, Command, Facts, Import, Path
 from lineage.capture.code_graph.values import UnseenKind, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from lineage.capture.code_graph.python.statements import Visited
 
@@ -48,8 +48,9 @@ class FactsBuilder:
         line = lines[spot.line - 1] if 0 < spot.line <= len(lines) else b""
         self._blind.setdefault(Blind(spot, kind, shown(line.decode("utf-8", "replace"))))
 
-    def read_names(self, visited: Iterable[Visited]) -> None:
+    def read_names(self, visited: Sequence[Visited]) -> None:
         """Learn what the source defines: ``__all__``, a module's ``__getattr__``, anything."""
+        spoken = sum(data.count(b"__all__") for data in self._cells.values())
         for node, _, top in visited:
             if not top:
                 continue
@@ -60,6 +61,12 @@ class FactsBuilder:
                 self.lazy_module = True
             if _binds_all(node):
                 self._read_exported(getattr(node, "value", None))
+                spoken -= 1
+            elif (added := _added_to_all(node)) is not None:
+                self._read_exported(added)
+                spoken -= 1
+        if spoken and any(map(_touches_all, visited)):
+            self.exported = None
 
     def _read_exported(self, value: ast.expr | None) -> None:
         names = [
@@ -106,3 +113,36 @@ class FactsBuilder:
 def _binds_all(node: ast.AST) -> bool:
     targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
     return any(isinstance(target, ast.Name) and target.id == "__all__" for target in targets)
+
+
+def _added_to_all(node: ast.AST) -> ast.expr | None:
+    """What ``__all__.extend([…])`` and ``__all__.append(…)`` add; None for anything else."""
+    match node:
+        case ast.Expr(
+            value=ast.Call(
+                func=ast.Attribute(value=ast.Name(id="__all__"), attr="extend" | "append" as how),
+                args=[given],
+            )
+        ):
+            return given if how == "extend" else ast.List([given])
+    return None
+
+
+def _touches_all(visited: Visited) -> bool:
+    """Whether a statement may set ``__all__`` in a way that is not read."""
+    node, _, top = visited
+    if isinstance(node, ast.ImportFrom):
+        return any("__all__" in (alias.asname, alias.name) for alias in node.names)
+    if top and (_binds_all(node) or _added_to_all(node) is not None):
+        return False
+    pending = [node]
+    while pending:
+        one = pending.pop()
+        pending += [n for n in ast.iter_child_nodes(one) if not isinstance(n, ast.stmt)]
+        if isinstance(one, ast.Constant) and one.value == "__all__":
+            return True
+        inner = one.value if isinstance(one, (ast.Attribute, ast.Subscript)) else one
+        changes = inner is not one or isinstance(getattr(one, "ctx", None), ast.Store)
+        if changes and isinstance(inner, ast.Name) and inner.id == "__all__":
+            return True
+    return False

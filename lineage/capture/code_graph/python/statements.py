@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _CATCHING: Final = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 _TYPING: Final = frozenset({"typing", "typing_extensions"})
 _BOUND_WITHIN: Final = re.compile(
-    rb"TYPE_CHECKING[\s\\]*:=|\bcase\b[^\n]*TYPE_CHECKING|\blambda\b[^\n:]*TYPE_CHECKING"
+    rb"TYPE_CHECKING[\s\\]*:=|[\"']TYPE_CHECKING[\"']|\bcase\b[^\n]*TYPE_CHECKING|\blambda\b[^\n:]*TYPE_CHECKING"
 )
 _BLOCKS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
 
@@ -77,9 +77,12 @@ class TypeChecking:
     def __init__(self, trees: list[ast.Module], source: bytes) -> None:
         self._names = {"TYPE_CHECKING"}
         self._modules: set[str] = set()
+        self._rebound: set[str] = set()
         for tree in trees:
             for visited in visit(tree.body, never_hidden):
                 self._learn(visited.node)
+        self._names -= self._rebound  # at the end: statements are visited in no order
+        self._modules -= self._rebound
         if _BOUND_WITHIN.search(source):
             self._names.clear()
 
@@ -101,19 +104,18 @@ class TypeChecking:
         match node:
             case ast.Import(names=aliases):
                 self._modules |= {a.asname or a.name for a in aliases if a.name in _TYPING}
-                self._names -= {a.asname for a in aliases if a.asname}
+                self._rebound |= {a.asname for a in aliases if a.asname} - self._modules
             case ast.ImportFrom(module=module, names=aliases, level=level):
-                self._names -= {a.asname or a.name for a in aliases}
-                if not level and module in _TYPING:
-                    self._names |= {
-                        a.asname or a.name for a in aliases if a.name == "TYPE_CHECKING"
-                    }
+                typing = not level and module in _TYPING
+                for alias in aliases:
+                    ours = typing and alias.name == "TYPE_CHECKING"
+                    (self._names if ours else self._rebound).add(alias.asname or alias.name)
             case ast.Assign(value=ast.Constant(value=False)):
                 pass  # the known idiom that spares the import of typing
             case ast.AnnAssign(value=ast.Constant(value=False)):
                 pass
             case _:
-                self._names -= set(_bound_by(node))
+                self._rebound |= set(_bound_by(node))
 
 
 def _bound_by(node: ast.AST) -> Iterator[str]:
@@ -127,6 +129,8 @@ def _bound_by(node: ast.AST) -> Iterator[str]:
     targets += [item.optional_vars for item in getattr(node, "items", ())]
     for target in filter(None, targets):
         yield from (one.id for one in ast.walk(target) if isinstance(one, ast.Name))
+        if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+            yield target.value.id  # ``typing.TYPE_CHECKING = True``
 
 
 def never_hidden(_: ast.If) -> None:
