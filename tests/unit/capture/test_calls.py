@@ -189,3 +189,56 @@ def test_what_run_path_runs_searches_where_its_caller_does():
         "a.py": "",
     }
     assert set(follow(tree, "python run.py").files) == {"run.py", "lib/a.py", "a.py"}
+
+
+FOUND_BY_CALL = {
+    "find_spec": "import importlib.util as u\nu.module_from_spec(u.find_spec('other'))",
+    "a star of importlib": "from importlib import *\nimport_module('other')",
+    "pkgutil": "import pkgutil\npkgutil.resolve_name('other:f')",
+    "__builtins__": "__builtins__.__import__('other')",
+    "imp": "import imp\nimp.load_module('other', *imp.find_module('other'))",
+    "a lazy module": "import lazy_loader\nlazy_loader.load('other')",
+    "posix_spawn": "import os\nos.posix_spawn('python', ['python', 'other.py'], {})",
+    "pty": "import pty\npty.spawn(['python', 'other.py'])",
+    "popen3": "import os\nos.popen3('python other.py')",
+    "anyio": "import anyio\nanyio.run_process(['python', 'other.py'])",
+}
+
+
+@pytest.mark.parametrize("name", FOUND_BY_CALL)
+def test_what_a_call_names_is_followed(name: str) -> None:
+    files = {"run.py": FOUND_BY_CALL[name], "other.py": ""}
+    assert found(files, "python run.py") == {*files}
+
+
+NAMED_CALLS = {
+    "getattr": "import importlib\ngetattr(importlib, 'import_module')('other')",
+    "getattr of builtins": "import builtins\ngetattr(builtins, '__import__')('other')",
+    "an item of builtins": "__builtins__['__import__']('other')",
+    "a command's alias": "import subprocess\nrun = subprocess.run\nrun(['python', 'other.py'])",
+    "partial": "import functools, subprocess\nfunctools.partial(subprocess.run, ['python', 'other.py'])()",
+    "plugins": "import pkgutil\nfor f, n, _ in pkgutil.iter_modules(['.']): f.find_module(n)",
+    "a finder": "from importlib.machinery import PathFinder\nPathFinder.find_spec('a', ['lib'])",
+    "a spec that is loaded": "import importlib.util as u\nu.module_from_spec(u.find_spec(x))",
+    "an interpreter": "import code\ncode.InteractiveInterpreter().runsource(x)",
+    "pytest": "import pytest\npytest.main(['tests'])",
+}
+
+
+@pytest.mark.parametrize("name", NAMED_CALLS)
+def test_what_a_call_hides_is_named(name: str) -> None:
+    assert unseen({"run.py": NAMED_CALLS[name], "other.py": ""}, "python run.py")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import subprocess\ndef f(p: subprocess.Popen[bytes]) -> subprocess.Popen: ...",
+        "import subprocess\nassert isinstance(x, subprocess.Popen)",
+        "import importlib.util\ndef has(name): return importlib.util.find_spec(name) is not None",
+        "import importlib.util\nGPU = importlib.util.find_spec('cupy') is not None",
+        "import importlib\nimportlib.reload(x)\nimportlib.metadata.version('x')",
+    ],
+)
+def test_what_only_asks_is_no_finding(source: str) -> None:
+    assert not unseen({"run.py": source}, "python run.py")

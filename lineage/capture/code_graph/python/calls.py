@@ -24,7 +24,7 @@ MOST_LAZY: Final = 500
 """Texts of one source that are tried as names of modules."""
 
 _LAST_NAMES: Final = frozenset(
-    name.rpartition(".")[2] for name in (*known.IMPORTS, *known.TEXT_CODE)
+    name.rpartition(".")[2] for name in (*known.IMPORTS, *known.TEXT_CODE, *known.COMMANDS)
 )
 _LONGEST_TEXT: Final = 10_000
 _NAME: Final = re.compile(r"\.*[^\W\d]\w*(?:\.[^\W\d]\w*)*")
@@ -43,6 +43,8 @@ class CallReader:
         self._commands = CommandCalls(builder, scope)
         self._path = SysPath(builder, scope)
         self._called: set[int] = set()
+        self._inner: set[int] = set()
+        self._said: set[int] | None = None
         self._computes = False
 
     def read(self) -> None:
@@ -55,6 +57,7 @@ class CallReader:
         for assignment in (*assignments, *scope.nodes(ast.AnnAssign)):
             self._path.assignment(cast("ast.Assign", assignment))
         names: tuple[ast.expr, ...] = (*scope.nodes(ast.Name), *scope.nodes(ast.Attribute))
+        self._inner = {id(one.value) for one in scope.nodes(ast.Attribute)}
         for name in names:
             if id(name) not in self._called:
                 self._passed_on(name)
@@ -66,8 +69,30 @@ class CallReader:
         last = getattr(node, "id", None) or getattr(node, "attr", None)
         if last in _LAST_NAMES:
             name = self._scope.qualified(node)
-            if name in known.TEXT_CODE or name in known.IMPORTS:
+            if name in known.COMMANDS and id(node) not in self._types():
+                self._builder.blind(node, UnseenKind.COMMAND)
+            elif name in known.TEXT_CODE or name in known.IMPORTS:
                 self._builder.blind(node, UnseenKind.CODE_FROM_TEXT)
+        elif (
+            isinstance(node, ast.Name)
+            and id(node) not in self._inner
+            and self._scope.qualified(node) in known.REFLECTED
+        ):
+            self._computed_import(node)
+
+    def _types(self) -> set[int]:
+        """The expressions that only say what something is: annotations, ``isinstance``."""
+        if self._said is None:
+            nodes = self._scope.nodes
+            said: list[ast.expr | None] = [one.annotation for one in nodes(ast.arg)]
+            said += [one.annotation for one in nodes(ast.AnnAssign)]
+            said += [one.returns for one in nodes(ast.FunctionDef)]
+            said += [one.returns for one in nodes(ast.AsyncFunctionDef)]
+            for call in nodes(ast.Call):
+                if getattr(call.func, "id", None) in ("isinstance", "issubclass"):
+                    said += call.args
+            self._said = {id(inner) for one in said if one is not None for inner in ast.walk(one)}
+        return self._said
 
     def _call(self, node: ast.Call) -> None:
         name = self._scope.qualified(node.func)
@@ -100,14 +125,22 @@ class CallReader:
     def _import(self, node: ast.Call) -> None:
         given = argument(node, 0, "name") or argument(node, 0, "mod_name")
         choices = self._choices(given) if given is not None else None
+        asks = self._scope.qualified(node.func) in known.ASKS
         if not choices:
-            self._computed_import(node)
+            if not asks or self._loads_specs():
+                self._computed_import(node)
             return
         package = argument(node, 1, "package")
         for module in choices:
-            self._import_one(node, module, package)
+            self._import_one(node, module, package, guarded=asks)
             if self._scope.qualified(node.func) == "runpy.run_module":
                 self._import_one(node, f"{module}.__main__", package, guarded=True)
+
+    def _loads_specs(self) -> bool:
+        """Whether the source makes modules of what it asked for, and not only asks."""
+        attributes = {node.attr for node in self._scope.nodes(ast.Attribute)}
+        names = {node.id for node in self._scope.nodes(ast.Name)}
+        return not known.LOADING.isdisjoint(attributes | names)
 
     def _import_one(
         self, node: ast.Call, module: str, package: ast.expr | None, *, guarded: bool = False
@@ -205,7 +238,9 @@ class CallReader:
             self._computed_import(node)
         else:
             spot = self._builder.spot(node)
-            self._builder.imports.append(Import(spot, text, guarded=True, loose=True))
+            self._builder.imports.append(
+                Import(spot, text.replace(":", "."), guarded=True, loose=True)
+            )
 
 
 def _own_package(node: ast.expr | None) -> bool:

@@ -98,6 +98,6 @@ def _arguments(node: ast.Call, name: str) -> ast.expr | list[ast.expr] | None:
         return arguments[1:]
     if name == "asyncio.create_subprocess_exec":
         return arguments
-    if name.startswith(("os.spawnv", "os.execv")):
+    if name.startswith(("os.spawnv", "os.execv", "os.posix_spawn")):
         return arguments[1] if len(arguments) > 1 else None
     return arguments[0] if arguments else argument(node, 0, "args")

@@ -12,7 +12,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Node = TypeVar("Node", bound=ast.AST)
-_BUILTINS: Final = frozenset({"exec", "eval", "__import__", "execfile", "compile", "open", "str"})
+_BUILTINS: Final = frozenset(
+    {"exec", "eval", "__import__", "execfile", "compile", "open", "str", "__builtins__"}
+)
+_STARRED: Final = {
+    "importlib": ("import_module", "__import__"),
+    "subprocess": ("run", "call", "check_call", "check_output", "Popen", "getoutput"),
+    "os": ("system", "popen", "path", "chdir"),
+    "runpy": ("run_path", "run_module"),
+    "sys": ("path", "executable", "modules"),
+}
+"""Names that ``from module import *`` binds and that bring in code."""
 
 
 class Scope:
@@ -48,7 +58,7 @@ class Scope:
                 return None
             first = node.id
         name = ".".join([first, *reversed(attributes)])
-        return name.removeprefix("builtins.")
+        return name.removeprefix("__builtins__.").removeprefix("builtins.")
 
     def _walk(self, tree: ast.Module, hidden: Callable[[ast.If], str | None]) -> None:
         """Sort every node that can run by its kind."""
@@ -76,6 +86,8 @@ class Scope:
                 found[alias.asname or first] = alias.name if alias.asname else first
         for node in self.nodes(ast.ImportFrom):
             if node.module and not node.level:
+                if node.module in _STARRED and any(alias.name == "*" for alias in node.names):
+                    found |= {name: f"{node.module}.{name}" for name in _STARRED[node.module]}
                 for alias in node.names:
                     found[alias.asname or alias.name] = f"{node.module}.{alias.name}"
         return found

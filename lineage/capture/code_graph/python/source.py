@@ -30,7 +30,9 @@ _MORE_THAN_IMPORTS: Final = re.compile(
     rb"|spec_from_file_location|SourceFileLoader|subprocess|create_subprocess_\w+|popen\w*|system|spawn\w*"
     rb"|hub|addsitedir|chdir|__path__|meta_path"
     rb"|path_hooks|CDLL|instantiate|locate|import_string|execute_notebook|lazy_loader"
-    rb"|_?LazyModule|builtins)\b"
+    rb"|_?LazyModule|_gcd_import|builtins|importlib|__builtins__|imp|find_loader|get_loader|resolve_name|zipimport"
+    rb"|iter_modules|walk_packages|posix_spawnp?|startfile|getoutput|getstatusoutput|run_process"
+    rb"|open_process|invoke|Interactive\w+|FunctionType|pytest|runpy|importorskip)\b"
     rb"|\bsys\b[\s\\]*\.[\s\\]*path\b|\bfrom\s+sys\b|\bimport\s+sys\s+as\b"
 )
 _ONE_IMPORT: Final = re.compile(r"[ \t]*((?:from|import)[ \t.].*)")
