@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lineage.capture.code_graph.resolve import Location, Resolver, SearchPath
     from lineage.capture.code_graph.tracked import Found
 
-MOST_ROUNDS: Final = 8
+MOST_ROUNDS: Final = 20
 """Times that a process is walked with more folders to search."""
 
 
@@ -95,6 +95,10 @@ class PythonProcess:
             if added == self._search.added:
                 break
             self._search = replace(self._search, added=added)
+        else:
+            text = f"{added[-1]} leads on: more than {MOST_ROUNDS} folders, each by the last"
+            place = Place(self._starts[0].path) if self._starts else Place(None)
+            walked.unseen.setdefault(Unseen(place, UnseenKind.SEARCH_PATH, shown(text)))
         return walked
 
     def _notebook_folders(self) -> tuple[str, ...]:

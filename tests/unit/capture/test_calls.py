@@ -242,3 +242,39 @@ def test_what_a_call_hides_is_named(name: str) -> None:
 )
 def test_what_only_asks_is_no_finding(source: str) -> None:
     assert not unseen({"run.py": source}, "python run.py")
+
+
+@pytest.mark.parametrize(("folders", "named"), [(15, False), (25, True)])
+def test_folders_that_lead_to_folders_are_followed_or_named(folders: int, named: bool) -> None:
+    files = {"run.py": "import sys\nsys.path.append('d1')\nimport m1"}
+    for number in range(1, folders):
+        more = f"import sys\nsys.path.append('d{number + 1}')\nimport m{number + 1}"
+        files[f"d{number}/m{number}.py"] = more
+    files[f"d{folders}/m{folders}.py"] = ""
+    code = follow(files, "python run.py")
+    assert bool(code.unseen) == named
+    assert named or set(code.files) == {*files}
+
+
+def doubled(first: str, more: str, last: str) -> str:
+    """A source in which each of sixty names says twice what the one before says."""
+    lines = [f"a0 = {first}", *(f"a{n + 1} = {more.format(f'a{n}')}" for n in range(60))]
+    return "\n".join(["import os, sys, subprocess, x", *lines, last, "import other"])
+
+
+ENDLESS = {
+    "text": doubled("'x'", "{0} + {0}", "exec(a60)"),
+    "a template": doubled("'python ' + x.z", "{0} + {0}", "os.system(a60)"),
+    "words": doubled("['x']", "{0} + {0}", "subprocess.run(a60)"),
+    "folders": doubled("['lib']", "[*{0}, *{0}]", "sys.path = a60"),
+    "text of itself": "import os, other\nc = 'x' + c\nos.system(c)",
+    "words of themselves": "import subprocess, other\nc = c + ['x']\nsubprocess.run(c)",
+    "folders of themselves": "import sys, other\np = [*p]\nsys.path = p",
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_names_of_names_end(name: str) -> None:
+    code = follow({"run.py": ENDLESS[name], "other.py": ""}, "python run.py")
+    assert set(code.files) == {"run.py", "other.py"}
+    assert code.unseen

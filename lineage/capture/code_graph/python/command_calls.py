@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING, Final
 
 from lineage.capture.code_graph.facts import Command
+from lineage.capture.code_graph.python.literals import MOST_STEPS
 from lineage.capture.code_graph.python.scope import argument
 from lineage.capture.code_graph.values import UnseenKind
 
@@ -26,9 +27,11 @@ class CommandCalls:
     def __init__(self, builder: FactsBuilder, scope: Scope) -> None:
         self._builder = builder
         self._scope = scope
+        self._left = MOST_STEPS
 
     def read(self, node: ast.Call, name: str) -> None:
         """Read a call of the function of this name."""
+        self._left = MOST_STEPS
         given = _arguments(node, name)
         if given is None:
             return
@@ -55,6 +58,9 @@ class CommandCalls:
 
     def _words(self, node: ast.expr) -> list[str | None] | None:
         """The words of a list that is written out, or of ``"a b".split()``."""
+        self._left -= 1
+        if self._left < 0:
+            return None
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
             first = self._words(node.left)
             return [*first, None] if first is not None else None
@@ -80,6 +86,9 @@ class CommandCalls:
 
     def _template(self, node: ast.expr) -> str | None:
         """A text whose computed parts are :data:`UNKNOWN`; None where its beginning is computed."""
+        self._left -= 1
+        if self._left < 0:
+            return None
         if isinstance(node, ast.Name):
             node = self._scope.bound.get(node.id, node)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):

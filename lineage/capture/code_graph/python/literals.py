@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 ITSELF: Final = "\N{SECTION SIGN}"
 """Stands for the source's own file name, in a path that is relative to its folder."""
 
+MOST_STEPS: Final = 100
+"""Expressions in expressions that are looked into, of one list or command."""
+
 _DEEPEST: Final = 30
 _LONGEST: Final = 4096
 
@@ -40,6 +43,7 @@ class Literals:
     ) -> None:
         self._bound = bound
         self._qualified = qualified
+        self._known: dict[str, Text | None] = {}
 
     def text(self, node: ast.expr) -> str | None:
         """Plain text; None where it is computed."""
@@ -83,7 +87,10 @@ class Literals:
             case ast.Name(id="__file__"):
                 return Text(ITSELF, beside=True)
             case ast.Name(id=name) if name in self._bound:
-                return self._value(self._bound[name], depth + 1)
+                if name not in self._known:  # once each: names of names double the work
+                    self._known[name] = None  # a circle ends here
+                    self._known[name] = self._value(self._bound[name], depth + 1)
+                return self._known[name]
             case ast.Attribute(value=inner, attr="parent"):
                 return _parent(self._value(inner, depth + 1))
         return _NAMED.get(self._qualified(node) or "")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lineage.capture.code_graph.facts import PathUse
 from lineage.capture.code_graph.python.known_calls import HOOKS
+from lineage.capture.code_graph.python.literals import MOST_STEPS
 from lineage.capture.code_graph.values import UnseenKind
 
 if TYPE_CHECKING:
@@ -22,9 +23,11 @@ class SysPath:
     def __init__(self, builder: FactsBuilder, scope: Scope) -> None:
         self._builder = builder
         self._scope = scope
+        self._left = MOST_STEPS
 
     def method(self, node: ast.Call, function: ast.Attribute) -> None:
         """Read ``sys.path.insert(…)`` and the like."""
+        self._left = MOST_STEPS
         arguments = node.args
         if function.attr == "insert":
             added = arguments[1:2]
@@ -44,6 +47,7 @@ class SysPath:
 
     def assignment(self, node: ast.Assign | ast.AugAssign | ast.AnnAssign) -> None:
         """Read ``sys.path[:0] = […]``, ``sys.path += […]`` and assignments to ``__path__``."""
+        self._left = MOST_STEPS
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         for target in targets:
             inner = target.value if isinstance(target, ast.Subscript) else target
@@ -63,6 +67,9 @@ class SysPath:
 
     def _entries(self, value: ast.expr) -> list[ast.expr]:
         """The entries in ``[a, b] + sys.path`` and ``[a, *sys.path]``; a computed one as it is."""
+        self._left -= 1
+        if self._left < 0:
+            return [value]
         if self._scope.qualified(value) == "sys.path":
             return []
         if isinstance(value, (ast.Subscript, ast.Starred)):
