@@ -317,3 +317,22 @@ def test_a_task_of_a_project_is_named(runner: str) -> None:
 def test_a_console_script_is_followed_where_a_file_has_its_name(command: str) -> None:
     files = {"pyproject.toml": "[project.scripts]\ntrain = 'a:main'", "a.py": "", "train": "data"}
     assert "a.py" in found(files, command)
+
+
+MAKE_VARIABLES = {
+    "given": ("make t M=a", "M = b\nt:\n\tpython -m $(M)\n"),
+    "at once": ("make t", "M := a\nX := $(M)\nM := b\nt:\n\tpython -m $(X)\n"),
+    "added": ("make t", "M = -m\nM += a\nt:\n\tpython $(M)\n"),
+    "if none": ("make t", "M = a\nM ?= b\nt:\n\tpython -m $(M)\n"),
+    "exported": ("make t", "export PYTHONPATH = lib\nt:\n\tpython -m in_lib\n"),
+    "all exported": ("make t", "PYTHONPATH := lib\nexport\nt:\n\tpython -m in_lib\n"),
+}
+
+
+@pytest.mark.parametrize("name", MAKE_VARIABLES)
+def test_the_variables_of_make_are_put_in_as_make_does(name: str) -> None:
+    command, makefile = MAKE_VARIABLES[name]
+    files = {"Makefile": makefile, "a.py": "", "b.py": "", "lib/in_lib.py": ""}
+    expected = "lib/in_lib.py" if "export" in name else "a.py"
+    assert found(files, command) == {"Makefile", expected}
+    assert not unseen(files, command)

@@ -10,9 +10,12 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-_ASSIGNMENT: Final = re.compile(r"(?:export\s+)?([A-Za-z_][\w.-]*)\s*(?::::|::|:|\?|\+|!)?=\s*(.*)")
+_ASSIGNMENT: Final = re.compile(
+    r"(export\s+|override\s+)?([A-Za-z_][\w.-]*)\s*(::?:?|\?|\+|!)?=\s*(.*)"
+)
 _RULE: Final = re.compile(r"([^:=#\t][^:=#]*)::?(?!=)\s*([^;]*)(?:;(.*))?")
 _VARIABLE: Final = re.compile(r"\$[({]([A-Za-z_][\w.-]*)[)}]")
+_EXPORTED: Final = re.compile(r"^export[ \t]*(?:$|.*\bPYTHONPATH\b)", re.MULTILINE)
 _LONGEST: Final = 1 << 18
 _MOST_TARGETS: Final = 1000
 _MOST_PENDING: Final = 20_000
@@ -45,8 +48,12 @@ class _Rule:
 
 def recipes(text: str, targets: list[str]) -> Recipes:
     """The recipes of some targets (of the first one where none is named) and of what they need."""
-    rules, variables, found = _parse(text[:_LONGEST])
+    given = dict(target.split("=", 1) for target in targets if "=" in target)
+    targets = [target for target in targets if "=" not in target]
+    rules, variables, found = _parse(text[:_LONGEST], given)
     first = [name for name in rules if not name.startswith(".")][:1]
+    path = _expanded(variables.get("PYTHONPATH", ""), variables)
+    exported = f"export PYTHONPATH={path}; " if path and _EXPORTED.search(text) else ""
     pending = [Line(0, target) for target in (targets or first)]
     done: set[str] = set()
     while pending and len(done) < _MOST_TARGETS:
@@ -61,15 +68,17 @@ def recipes(text: str, targets: list[str]) -> Recipes:
             if len(pending) < _MOST_PENDING:
                 pending += [Line(rule.number, need) for need in rule.needs]
             found.commands += [
-                Line(line.number, _expanded(line.text, variables).replace("$$", "$"))
+                Line(line.number, exported + _expanded(line.text, variables).replace("$$", "$"))
                 for line in rule.recipe
             ]
     return found
 
 
-def _parse(text: str) -> tuple[dict[str, list[_Rule]], dict[str, str], Recipes]:
+def _parse(
+    text: str, given: dict[str, str]
+) -> tuple[dict[str, list[_Rule]], dict[str, str], Recipes]:
     rules: dict[str, list[_Rule]] = {}
-    variables: dict[str, str] = {}
+    variables = dict(given)
     found = Recipes()
     current: list[_Rule] = []
     for number, line in _joined(text):
@@ -80,12 +89,24 @@ def _parse(text: str) -> tuple[dict[str, list[_Rule]], dict[str, str], Recipes]:
             continue
         assignment = _ASSIGNMENT.match(line)
         if assignment:
-            variables[assignment[1]] = assignment[2].strip()
+            _assign(variables, given, assignment)
         elif re.match(r"-?s?include\b", line):
             found.unknown.append(Line(number, line.strip()))
         elif match := _RULE.match(line):
             current = _add_rule(rules, number, match, variables)
     return rules, variables, found
+
+
+def _assign(variables: dict[str, str], given: dict[str, str], match: re.Match[str]) -> None:
+    """Take an assignment; what the command line gives stays."""
+    name, how, value = match[2], match[3] or "", match[4].strip()
+    if name in given or (how == "?" and name in variables):
+        return
+    if how.startswith(":"):
+        value = _expanded(value, variables)
+    if how == "+" and len(variables.get(name, "")) < _LONGEST:
+        value = f"{variables.get(name, '')} {value}".strip()
+    variables[name] = value
 
 
 def _add_rule(

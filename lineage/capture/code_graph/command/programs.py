@@ -185,8 +185,8 @@ def make(reading: Reading, rest: list[Argument], _: Simple) -> None:
             folder = reading.here(text.removeprefix("-C").removeprefix("--directory="))
         elif previous in ("-f", "--file", "--makefile"):
             names = (text,)
-        elif not text.startswith("-") and "=" not in text and previous not in ("-j", "-o", "-W"):
-            targets.append(text)
+        elif not text.startswith("-") and previous not in ("-j", "-o", "-W"):
+            targets.append(text)  # and variables, as ``NAME=value``
             if not argument.known:
                 reading.unseen(UnseenKind.COMMAND, f"the target is computed: make {argument.raw}")
         previous = text
