@@ -336,3 +336,18 @@ def test_the_variables_of_make_are_put_in_as_make_does(name: str) -> None:
     expected = "lib/in_lib.py" if "export" in name else "a.py"
     assert found(files, command) == {"Makefile", expected}
     assert not unseen(files, command)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "trap 'python -m a' EXIT; true",
+        "alias it='python -m a'; it",
+        "env -S 'python -m a'",
+        "set PYTHONPATH=lib&& python -m a",
+    ],
+)
+def test_a_command_that_is_kept_in_a_word_is_read(command: str) -> None:
+    files = {"lib/a.py": ""} if "lib" in command else {"a.py": ""}
+    assert found(files, command) == {*files}
+    assert not unseen(files, command)

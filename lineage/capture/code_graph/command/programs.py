@@ -155,6 +155,15 @@ def evaluate(reading: Reading, rest: list[Argument], _: Simple) -> None:
     reading.nested(Argument(text, all(argument.known for argument in rest), line(rest)))
 
 
+def kept(reading: Reading, rest: list[Argument], _: Simple) -> None:
+    """``trap 'command' EXIT`` and ``alias name='command'``: commands that run later."""
+    for argument in rest:
+        name, sign, text = argument.text.partition("=")
+        nested = text if sign and name.isidentifier() else argument.text
+        if " " in nested:
+            reading.nested(argument._replace(text=nested))
+
+
 def change_folder(reading: Reading, rest: list[Argument], _: Simple) -> None:
     """``cd folder``."""
     target = next((argument for argument in rest if argument.text != "--"), None)
@@ -222,16 +231,21 @@ def wrapper(reading: Reading, rest: list[Argument], simple: Simple) -> None:
     skipped = False
     for number, argument in enumerate(rest):
         option, sign, value = argument.text.partition("=")
+        following = rest[number + 1 :]
+        if argument.text == "-S" and following and " " in following[0].text:
+            reading.nested(following[0])  # ``env -S 'NAME=value program'``
+            reading.words(following[1:])
+            break
         if skipped or option in _NAMES:
             skipped = not skipped and not sign
         elif option in _MOVES:
             skipped = not sign
-            _move(reading, value if sign else "".join(a.text for a in rest[number + 1 :][:1]))
+            _move(reading, value if sign else "".join(a.text for a in following[:1]))
         elif reading.assign(argument):
             continue
         elif program := _started(reading, argument, first=number == 0):
             modules(reading, rest[:number])
-            reading.program([program, *rest[number + 1 :]], simple)
+            reading.program([program, *following], simple)
             break
     else:
         modules(reading, rest)
@@ -291,10 +305,11 @@ PROGRAMS: Final[dict[str, Program]] = {
     **dict.fromkeys(_TASK_RUNNERS.split(), elsewhere),
     **dict.fromkeys((".", "source"), source),
     **dict.fromkeys(("cd", "pushd"), change_folder),
-    **dict.fromkeys(("export", "declare", "local"), export),
+    **dict.fromkeys(("export", "declare", "local", "set"), export),
     **dict.fromkeys(("make", "gmake"), make),
     **dict.fromkeys(("docker", "podman", "singularity", "apptainer", "ssh", "kubectl"), contained),
     **dict.fromkeys(("echo", "printf", "mkdir", "touch", "rm"), nothing),
+    **dict.fromkeys(("trap", "alias"), kept),
     "eval": evaluate,
     "papermill": papermill,
 }

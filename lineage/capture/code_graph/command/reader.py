@@ -288,4 +288,4 @@ _OWN_FOLDERS: Final = frozenset({"0%/*", "BASH_SOURCE%/*", "BASH_SOURCE[0]%/*"})
 _KEYWORDS: Final = frozenset(
     {"if", "then", "else", "elif", "fi", "do", "done", "while", "until", "!", "{", "}", "time"}
 )
-_LASTING: Final = frozenset({"export", "cd", "pushd", "popd", "source", "."})
+_LASTING: Final = frozenset({"export", "set", "cd", "pushd", "popd", "source", "."})
