@@ -75,6 +75,10 @@ def _pyproject(text: str, layout: Layout) -> None:
     project, tool = _table(document.get("project")), _table(document.get("tool"))
     for key in ("scripts", "gui-scripts"):
         layout.add_scripts(project.get(key))
+    layout.add_scripts(_table(project.get("entry-points")).get("console_scripts"))
+    layout.add_scripts(_table(tool.get("flit")).get("scripts"))
+    for folder in _list(_table(_table(tool.get("pytest")).get("ini_options")).get("pythonpath")):
+        layout.add_root(folder)
     setuptools = _table(tool.get("setuptools"))
     layout.add_packages(setuptools.get("package-dir"))
     _find(_table(_table(setuptools.get("packages")).get("find")), layout)

@@ -351,3 +351,15 @@ def test_a_command_that_is_kept_in_a_word_is_read(command: str) -> None:
     files = {"lib/a.py": ""} if "lib" in command else {"a.py": ""}
     assert found(files, command) == {*files}
     assert not unseen(files, command)
+
+
+@pytest.mark.parametrize("table", ["project.entry-points.console_scripts", "tool.flit.scripts"])
+def test_a_console_script_is_followed_from_each_table(table: str) -> None:
+    files = {"pyproject.toml": f"[{table}]\ntrain = 'a:main'", "a.py": ""}
+    assert "a.py" in found(files, "train --x")
+
+
+def test_folders_that_pytest_searches_are_searched() -> None:
+    told = "[tool.pytest.ini_options]\npythonpath = ['code']"
+    files = {"pyproject.toml": told, "run.py": "import mine", "code/mine.py": ""}
+    assert found(files, "python run.py") == {"run.py", "code/mine.py"}
