@@ -303,7 +303,7 @@ def test_a_wrapper_that_moves_runs_its_program_there_and_what_follows_here() -> 
 
 
 def test_a_word_behind_m_that_is_no_module_says_nothing() -> None:
-    assert follow({"a.py": ""}, 'git commit -m "$x"; grep -m 1 x; pytest -m slow').unseen == ()
+    assert follow({"a.py": ""}, 'git commit -m "$x"; grep -m 1 x; yq -m slow').unseen == ()
 
 
 @pytest.mark.parametrize("runner", ["hatch", "pdm", "pixi", "pipenv", "rye"])
@@ -363,3 +363,25 @@ def test_folders_that_pytest_searches_are_searched() -> None:
     told = "[tool.pytest.ini_options]\npythonpath = ['code']"
     files = {"pyproject.toml": told, "run.py": "import mine", "code/mine.py": ""}
     assert found(files, "python run.py") == {"run.py", "code/mine.py"}
+
+
+TESTS = {"conftest.py": "import a", "tests/conftest.py": "", "tests/test_a.py": "", "a.py": ""}
+
+
+@pytest.mark.parametrize(
+    "command", ["pytest tests/test_a.py", "python -m pytest tests/test_a.py::test_x -q"]
+)
+def test_tests_that_are_named_bring_their_conftests(command: str) -> None:
+    code = follow(dict(TESTS), command)
+    assert set(code.files) == set(TESTS)
+    assert code.unseen == ()
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["pytest", "pytest tests", "uv run pytest -k x", "coverage run -m pytest", "python -m unittest tests.test_a"],
+)  # fmt: skip
+def test_a_program_that_looks_for_what_it_runs_is_named(command: str) -> None:
+    (unseen,) = follow(dict(TESTS), command).unseen
+    assert unseen.kind.value == "command"
+    assert unseen.text.startswith("it looks for what it runs")

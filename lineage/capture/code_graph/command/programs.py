@@ -27,6 +27,9 @@ _SETS: Final = re.compile(r"[-+][a-z]*[oO]")
 _NAME: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _MOVES: Final = frozenset({"-C", "--chdir", "--cwd", "--directory"})
 _NAMES: Final = frozenset({"-n", "--name", "--prefix"})
+_COLLECTORS: Final = frozenset(
+    {"pytest", "py.test", "unittest", "nose2", "tox", "nox", "behave", "robot"}
+)
 _SAYS: Final = frozenset({"--version", "-V", "-VV", "-h", "--help"})
 
 
@@ -69,7 +72,7 @@ def _python_option(reading: Reading, option: str, following: list[Argument]) -> 
     elif option == "c":
         reading.run_text(first.text)
     else:
-        reading.run_module(first.text)
+        _module(reading, first.text, others)
         modules(reading, others)
     reading.words(others)
 
@@ -85,7 +88,41 @@ def modules(reading: Reading, rest: list[Argument]) -> None:
             if not name.known:
                 reading.unseen(UnseenKind.COMPUTED_IMPORT, f"{option} {name.raw}")
             elif _NAME.fullmatch(name.text):
-                reading.run_module(name.text)
+                _module(reading, name.text, rest[number + 1 :])
+
+
+def _module(reading: Reading, name: str, rest: list[Argument]) -> None:
+    reading.run_module(name)
+    if name.partition(".")[0] in _COLLECTORS:
+        _collects(reading, name, rest)
+
+
+def collector(name: str) -> Program:
+    """A program that looks for what it runs itself: ``pytest``, ``tox`` and others."""
+
+    def read(reading: Reading, rest: list[Argument], _: Simple) -> None:
+        _collects(reading, name, rest)
+        reading.words(rest)
+
+    return read
+
+
+def _collects(reading: Reading, name: str, rest: list[Argument]) -> None:
+    """Name what a program may find; of ``pytest file.py`` that is each ``conftest.py`` above it."""
+    named = [reading.here(one.text.partition("::")[0]) for one in rest]
+    files = [path for one in named if (path := reading.tracked.file(one)) is not None]
+    said = [one for one in rest if not one.text.startswith("-")]
+    if name not in ("pytest", "py.test") or not files or len(files) < len(said):
+        reading.unseen(
+            UnseenKind.COMMAND, f"it looks for what it runs: {name} {line(rest)}".strip()
+        )
+    above = {posixpath.dirname(path) for path in files} | {reading.around.folder}
+    while above:
+        folder = above.pop()
+        conftest = reading.tracked.file(posixpath.join(folder, "conftest.py"))
+        if conftest is not None:
+            reading.run_file(conftest)
+        above |= {posixpath.dirname(folder)} if folder else set()
 
 
 def _python_script(reading: Reading, argument: Argument) -> None:
@@ -310,6 +347,7 @@ PROGRAMS: Final[dict[str, Program]] = {
     **dict.fromkeys(("docker", "podman", "singularity", "apptainer", "ssh", "kubectl"), contained),
     **dict.fromkeys(("echo", "printf", "mkdir", "touch", "rm"), nothing),
     **dict.fromkeys(("trap", "alias"), kept),
+    **{name: collector(name) for name in ("pytest", "py.test", "nose2", "behave", "robot")},
     "eval": evaluate,
     "papermill": papermill,
 }
