@@ -64,7 +64,7 @@ class StageWalk:
         self._search = graph.projects.search_path(stage.wdir, stage.project)
         self._pending: deque[Action] = deque()
         self._seen: set[Action] = set()
-        self._ran: set[tuple[str, Surroundings, tuple[str, ...]]] = set()
+        self._ran: set[tuple[str, Surroundings, tuple[str, ...], Language]] = set()
         self._processes: dict[tuple[tuple[str, ...], str], PythonProcess] = {}
         self._starts: dict[tuple[tuple[str, ...], Surroundings], list[Start]] = {}
         self._script_folders: dict[str, None] = {}
@@ -128,12 +128,12 @@ class StageWalk:
         language = language_of(path)
         if language is Language.DATA and action.program and found.kind is Kind.FILE:
             first = (self._graph.content(path) or b"")[:_FIRST_BYTES]
-            language = language_of(path, first)
+            language = action.language or language_of(path, first)
         self._files.setdefault(path, action.place)
         if found.kind is Kind.SUBMODULE:
             self._name(Place(path), UnseenKind.SUBMODULE, "what its code imports is not read")
-        elif (path, action.around, action.targets) not in self._ran:
-            self._ran.add((path, action.around, action.targets))
+        elif (path, action.around, action.targets, language) not in self._ran:
+            self._ran.add((path, action.around, action.targets, language))
             self._run_as(language, action)
 
     def _run_as(self, language: Language, action: RunFile) -> None:

@@ -144,7 +144,7 @@ def _unseen(facts: Facts, runs: Sequence[RecordedRun]) -> list[UnseenCode]:
 
 
 def _unwatched(facts: Facts, unseen: Sequence[UnseenCode]) -> Check:
-    named = _named([f"{thing.what} in {thing.where}" for thing in unseen])
+    named = _named([f"{thing.what} in {_place(thing)}" for thing in unseen])
     return Check(
         CODE,
         _severity(facts),
@@ -161,6 +161,10 @@ def _again(facts: Facts) -> str:
         f"Watch its stages at its commit ({act('run', force=True)}), then register it again: "
         f"{act('register', facts.model)}"
     )
+
+
+def _place(thing: UnseenCode) -> str:
+    return f"{THE_COMMAND} of stage {thing.stage}" if thing.where == THE_COMMAND else thing.where
 
 
 def _severity(facts: Facts) -> Status:

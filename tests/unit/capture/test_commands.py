@@ -385,3 +385,17 @@ def test_a_program_that_looks_for_what_it_runs_is_named(command: str) -> None:
     (unseen,) = follow(dict(TESTS), command).unseen
     assert unseen.kind.value == "command"
     assert unseen.text.startswith("it looks for what it runs")
+
+
+@pytest.mark.parametrize(
+    ("command", "script"),
+    [
+        ("python bin/run", "import a"),
+        ("bash bin/run", "python bin/a.py"),
+        ("source bin/run", "python bin/a.py"),
+        ("python < bin/run", "import a"),
+    ],
+)
+def test_the_program_says_what_a_script_without_an_ending_is(command: str, script: str) -> None:
+    files = {"bin/run": script, "bin/a.py": "", "a.py": ""}
+    assert len(found(files, command)) == 2

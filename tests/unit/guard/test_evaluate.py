@@ -714,7 +714,7 @@ IN_COMMAND = dataclasses.replace(UNSEEN, where="the command")
         ({"watched": (_watched(gaps=("watching failed: x\ny was not observed by us",)),)}, "warn", "as far as"),
         ({"watched": (_watched(gaps=("python was not observed",)), _watched())}, "pass", "2 watched runs of churn@7 read"),
         ({"unseen": (IN_COMMAND,)}, "pass", "holds"),
-        ({"unseen": (IN_COMMAND,), "watched": ()}, "fail", "computed import in the command"),
+        ({"unseen": (IN_COMMAND,), "watched": ()}, "fail", "computed import in the command of stage featurize"),
         ({"unseen": (IN_COMMAND,), "watched": (_watched(gaps=("Rscript was not observed",)),)}, "fail", "in the command"),
         ({"deployed": None}, "skipped", "needs a deployed pipeline"),
         ({"deployed": PipelineVersion(None, Digest("sha256:a")), "watched": (_watched(SCALING),)}, "skipped",

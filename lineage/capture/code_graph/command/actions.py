@@ -11,6 +11,7 @@ from lineage.capture.code_graph.values import Place, Unseen, UnseenKind, shown
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from lineage.capture.code_graph.command.language import Language
     from lineage.capture.code_graph.command.shell import Simple, Word
     from lineage.capture.code_graph.tracked import TrackedFiles
 
@@ -27,6 +28,7 @@ class RunFile(NamedTuple):
     """A file that a command names.
 
     ``program``: it is what is run, not an argument. ``targets`` are those of a makefile.
+    ``language`` is what the program that was named before it reads, whatever the file is called.
     """
 
     path: str
@@ -34,6 +36,7 @@ class RunFile(NamedTuple):
     around: Surroundings
     program: bool
     targets: tuple[str, ...] = ()
+    language: Language | None = None
 
 
 class RunModule(NamedTuple):
@@ -88,9 +91,16 @@ class Reading(ABC):
         """Follow a text that Python reads."""
         self.actions.append(RunText(text, self.place, self.around))
 
-    def run_file(self, path: str, targets: tuple[str, ...] = (), *, program: bool = True) -> None:
+    def run_file(
+        self,
+        path: str,
+        targets: tuple[str, ...] = (),
+        *,
+        program: bool = True,
+        language: Language | None = None,
+    ) -> None:
         """Follow a file."""
-        self.actions.append(RunFile(path, self.place, self.around, program, targets))
+        self.actions.append(RunFile(path, self.place, self.around, program, targets, language))
 
     def move(self, folder: str) -> None:
         """Run what follows in another folder."""
@@ -105,7 +115,9 @@ class Reading(ABC):
         """A word with its variables put in."""
 
     @abstractmethod
-    def word(self, argument: Argument, *, program: bool = False) -> bool:
+    def word(
+        self, argument: Argument, *, program: bool = False, language: Language | None = None
+    ) -> bool:
         """Take a word as a file, where it is one."""
 
     @abstractmethod

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from lineage.capture.code_graph.command.actions import Argument, Reading, line
-from lineage.capture.code_graph.command.language import is_python, is_shell
+from lineage.capture.code_graph.command.language import Language, is_python, is_shell
 from lineage.capture.code_graph.tracked import Kind
 from lineage.capture.code_graph.values import UnseenKind
 
@@ -126,7 +126,7 @@ def _collects(reading: Reading, name: str, rest: list[Argument]) -> None:
 
 
 def _python_script(reading: Reading, argument: Argument) -> None:
-    if reading.word(argument, program=True):
+    if reading.word(argument, program=True, language=Language.PYTHON):
         return
     if not argument.known:
         reading.unseen(UnseenKind.COMMAND, f"the script is computed: {argument.raw}")
@@ -134,7 +134,7 @@ def _python_script(reading: Reading, argument: Argument) -> None:
     main = posixpath.join(argument.text, "__main__.py")
     found = reading.tracked.find(reading.here(argument.text))
     if found is not None and found.kind is Kind.FOLDER and reading.tracked.file(reading.here(main)):
-        reading.word(Argument(main, known=True, raw=main), program=True)
+        reading.word(Argument(main, known=True, raw=main), program=True, language=Language.PYTHON)
     elif found is None:
         reading.unseen(UnseenKind.MISSING, f"git tracks no {argument.text}")
 
@@ -145,7 +145,7 @@ def _python_input(reading: Reading, rest: list[Argument], simple: Simple) -> Non
         reading.run_text(simple.text)
     elif simple.reads:
         for word in simple.reads:
-            reading.word(reading.expand(word), program=True)
+            reading.word(reading.expand(word), program=True, language=Language.PYTHON)
     elif not any(argument.text in _SAYS for argument in rest):
         reading.unseen(UnseenKind.CODE_FROM_TEXT, "python reads its code from another command")
     reading.words(rest)
@@ -168,7 +168,7 @@ def shell(reading: Reading, rest: list[Argument], simple: Simple) -> None:
             reading.words(rest[number + 2 :])
             return
         if argument.text and argument.text[0] not in "-+":
-            if not reading.word(argument, program=True):
+            if not reading.word(argument, program=True, language=Language.SHELL):
                 kind = UnseenKind.MISSING if argument.known else UnseenKind.COMMAND
                 reading.unseen(kind, f"a script that git does not track: {argument.raw}")
             reading.words(rest[number + 1 :])
@@ -176,13 +176,13 @@ def shell(reading: Reading, rest: list[Argument], simple: Simple) -> None:
     if simple.text is not None:
         reading.nested(Argument(simple.text, known=True, raw=simple.text))
     for word in simple.reads:
-        reading.word(reading.expand(word), program=True)
+        reading.word(reading.expand(word), program=True, language=Language.SHELL)
 
 
 def source(reading: Reading, rest: list[Argument], _: Simple) -> None:
     """``source script``; what activates an environment is none of the repository's code."""
     activates = bool(rest) and posixpath.basename(rest[0].text) == "activate"
-    if rest and not reading.word(rest[0], program=True) and not activates:
+    if rest and not reading.word(rest[0], program=True, language=Language.SHELL) and not activates:
         reading.unseen(UnseenKind.COMMAND, f"a script that git does not track: {rest[0].raw}")
 
 

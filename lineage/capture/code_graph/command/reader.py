@@ -26,6 +26,8 @@ from lineage.capture.code_graph.values import Place, UnseenKind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from lineage.capture.code_graph.command.language import Language
+
 DEEPEST: Final = 8
 """Commands in commands that are read."""
 
@@ -195,20 +197,22 @@ class _ShellReading(Reading):
         for argument in arguments:
             self.word(argument)
 
-    def word(self, argument: Argument, *, program: bool = False) -> bool:
+    def word(
+        self, argument: Argument, *, program: bool = False, language: Language | None = None
+    ) -> bool:
         """Take a word as a file, where it is one; also ``--config=file`` and patterns."""
         for text in _readings(argument):
             path = self.here(text)
             found = self.tracked.find(path) if text else None
             if found is not None and found.kind in (Kind.FILE, Kind.SUBMODULE):
-                self.run_file(found.path, program=program)
+                self.run_file(found.path, program=program, language=language)
                 return True
             if program and found is not None and found.kind is Kind.OUTSIDE and "/" in text:
                 self._outside(argument)
                 return False
             if argument.known and _WILDCARDS & set(text):
                 for match in self.tracked.matching(path):
-                    self.run_file(match, program=program)
+                    self.run_file(match, program=program, language=language)
         return False
 
     def _outside(self, argument: Argument) -> None:
