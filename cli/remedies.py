@@ -6,7 +6,7 @@ import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lineage.acts import YES, spelled
+from lineage.acts import YES, spelled, split
 
 if TYPE_CHECKING:
     from lineage.guard.decision import Check, Decision
@@ -30,8 +30,9 @@ def _typed_check(check: Check) -> Check:
 
 
 def _command(words: list[str], _: str) -> str:
+    own, program = split(words)
     command = ["lineage"]
-    for word in words:
+    for word in own:
         name, equals, value = word.partition("=")
         if not equals:
             command.append(shlex.quote(word))
@@ -39,4 +40,4 @@ def _command(words: list[str], _: str) -> str:
             command.append(f"--{name}")
         else:
             command.append(f"--{name} {shlex.quote(value)}")
-    return " ".join(command)
+    return " ".join([*command, *map(shlex.quote, program)])

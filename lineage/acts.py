@@ -6,6 +6,8 @@ the REST interface adds the request (``POST /v1/models/churn/versions/7/validati
 
 >>> act("validate", "churn@7", pipeline="xxh3:1f0c")
 '«validate churn@7 pipeline=xxh3:1f0c»'
+>>> act("validate", "churn@7", "--", "COMMAND", pipeline="xxh3:1f0c")
+'«validate churn@7 pipeline=xxh3:1f0c -- COMMAND»'
 >>> spelled("Validate it: «validate churn@7 carry-over=true».", lambda words, _: " ".join(words))
 'Validate it: validate churn@7 carry-over=true.'
 """
@@ -17,10 +19,13 @@ import shlex
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 YES: Final = "true"
 """The value of a setting that is only on or off."""
+
+RUNS: Final = "--"
+"""Stands between an act and the program that is run for it."""
 
 _ACT: Final = re.compile(r"«([^«»\n]+)»")
 _MARKS: Final = str.maketrans("«»\n", "<> ")
@@ -32,14 +37,22 @@ def act(verb: str, *objects: str, **settings: str | bool | None) -> str:
     Args:
         verb: what is done, in the words of the command line: ``validate``, ``backup candidates``.
         objects: what it is done to, in order; a word in capitals stands for what a person fills in.
+            What follows :data:`RUNS` is a program that is run for it, with its arguments.
         settings: how; True for what is only on, None and False for what is left out.
     """
-    words = [verb, *(_word(name) for name in objects)]
+    own, program = split([_word(name) for name in objects])
+    words = [verb, *own]
     for name, value in settings.items():
         if value is not None and value is not False:
             text = YES if value is True else _word(value)
             words.append(f"{name.replace('_', '-')}={text}")
-    return f"«{' '.join(words)}»"
+    return f"«{' '.join([*words, *program])}»"
+
+
+def split(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """The words of an act itself, and those of the program that is run for it."""
+    end = words.index(RUNS) if RUNS in words else len(words)
+    return words[:end], words[end:]
 
 
 def spelled(text: str, how: Callable[[list[str], str], str]) -> str:

@@ -12,7 +12,7 @@ import re
 from typing import Final
 from urllib.parse import quote
 
-from lineage.acts import spelled
+from lineage.acts import spelled, split
 from lineage.contract import addresses
 from lineage.errors import UsageError
 from lineage.identity.references import Reference
@@ -70,7 +70,7 @@ class _Fields(dict[str, str]):
 
 def _fields(words: list[str], verb: str) -> _Fields:
     """The fields that an act names: its environment, and its model, version or pipeline."""
-    rest = words[len(verb.split()) :]
+    rest, _ = split(words[len(verb.split()) :])
     settings = dict(word.split("=", 1) for word in rest if "=" in word)
     fields = _Fields({"env": settings["env"]} if "env" in settings else {})
     for name in (word for word in rest if "=" not in word):

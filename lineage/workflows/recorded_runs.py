@@ -216,7 +216,8 @@ class _State:
             raise CaptureError(
                 f"The pipeline here ({xxh3.short}) is not the one that {ref} was registered with "
                 f"({Digest(version['pipeline']).short}).",
-                remedy=f"Check that one out, or name this one as the pipeline: {xxh3}",
+                remedy="Check that one out, or validate it with the one here: "
+                f"{act('validate', ref, '--', 'COMMAND', pipeline=xxh3.short)}",
             )
         own = {item["name"]: item["digest"] for item in parts["data"]}
         others = [name for name in _differing(own, self.data) if name not in self.elsewhere]

@@ -47,9 +47,16 @@ def test_every_request_is_one_that_the_server_takes(tmp_path):
          "«validate churn@production/backup» (POST /v1/models/churn/versions/production:backup/validations)"),
         ("«promote churn@N env=staging»",
          "«promote churn@N env=staging» (POST /v1/environments/staging/models/churn/promote)"),
+        ("«validate churn@7 pipeline=xxh3:1f0c -- python -m evaluate seed=1»",
+         "«validate churn@7 pipeline=xxh3:1f0c -- python -m evaluate seed=1» (POST /v1/models/churn/versions/7/validations)"),
         ("Bring it back: «store put churn@7 PATH»", "Bring it back: «store put churn@7 PATH»"),
         ("Run dvc pull.", "Run dvc pull."),
     ],
 )  # fmt: skip
 def test_an_act_is_followed_by_its_request(remedy, over_http):
     assert with_requests(remedy) == over_http
+
+
+def test_the_program_of_an_act_is_typed_as_it_is():
+    named = act("validate", "churn@7", "--", "train", "seed=1", pipeline="xxh3:1f0c")
+    assert typed(named) == "lineage validate churn@7 --pipeline xxh3:1f0c -- train seed=1"
