@@ -123,13 +123,18 @@ class Project:
         return self.config
 
     def capture_pipeline(
-        self, name: str | None = None, revision: str | None = None
+        self,
+        name: str | None = None,
+        revision: str | None = None,
+        *,
+        imports: bool | None = None,
     ) -> CapturedPipelineVersion:
         """Capture a pipeline as it is here or at a revision.
 
         Args:
             name: the pipeline; it may be left out where the configuration describes only one.
             revision: a git revision; None for the working tree.
+            imports: follow what a stage runs; None for what the configuration says.
 
         Raises:
             CaptureError: there is nothing valid to capture.
@@ -137,7 +142,8 @@ class Project:
         source = self.source(revision)
         config = self.config_in(source)
         name = self.pipeline_name(None, config) if name is None else name
-        return self.pipeline_version(source, name, self.pipeline_in(self.dvc(source), config, name))
+        captured = self.pipeline_in(self.dvc(source), config, name, imports=imports)
+        return self.pipeline_version(source, name, captured)
 
     def pipeline_version(
         self, source: Source, name: str, captured: CapturedPipeline | None
@@ -267,16 +273,17 @@ class Project:
 
         return DvcProject(source, self.folder)
 
-    def pipeline_in(self, dvc: DvcProject, config: Config, name: str) -> CapturedPipeline | None:
+    def pipeline_in(
+        self, dvc: DvcProject, config: Config, name: str, *, imports: bool | None = None
+    ) -> CapturedPipeline | None:
         """A pipeline as a source holds it; None where it has neither stages nor files."""
         from lineage.capture.pipeline import capture_pipeline
 
         table = config.pipelines().get(name)
         if table is None:
-            return capture_pipeline(dvc, None, [])
-        return capture_pipeline(
-            dvc, table.stages, table.files, table.unordered, imports=table.imports
-        )
+            return capture_pipeline(dvc, None, [], imports=imports is not False)
+        follow = table.imports if imports is None else imports
+        return capture_pipeline(dvc, table.stages, table.files, table.unordered, imports=follow)
 
     def cache(self) -> AbstractContextManager[StatCache | None]:
         """The digest cache, where ``lineage init`` made its folder."""

@@ -51,9 +51,9 @@ def _explained(project: Project, old: _Side, new: _Side) -> dict[str, Any]:
     across = across_encodings(project, old, new)
     return {
         "changes": [change.to_json() for change in changes],
-        "explanation": [*map(str, changes), *([across.sentence] if across else [])],
+        "explanation": [*map(str, changes), *(across.lines(changes) if across else ())],
         "encodings": across.to_json() if across else None,
-        "reached": list(ways(project, changes, (new, old))),
+        "reached": list(ways(project, [*changes, *(across.changes if across else ())], (new, old))),
     } | found.to_json()
 
 

@@ -72,8 +72,9 @@ def _explained_check(
     across = _across(project, registry, changes, check, here)
     if across is not None:
         details["encodings"] = across.to_json()
-        details["explanation"] = [*details["explanation"], across.sentence]
-    details["reached"] = list(ways(project, changes, _sides(registry, check, here)))
+        details["explanation"] = [*details["explanation"], *across.lines(changes)]
+    told = [*changes, *(across.changes if across is not None else ())]
+    details["reached"] = list(ways(project, told, _sides(registry, check, here)))
     details["places"] = [places.of_change(change, explanation.diffs) for change in changes]
     proposal = _proposal(project, registry, decision, check, here)
     details["carry_over"] = proposal

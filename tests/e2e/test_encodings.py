@@ -12,24 +12,15 @@ from lineage.connection import connect
 from lineage.contract.captured import CapturedPipelineVersion, CaptureRequest
 from lineage.identity.components import Kind
 from lineage.identity.digest import blake3_of
-from lineage.identity.first_encoding import first_params
 from lineage.identity.pipeline import Encoding, Manifest, PipelineVersion
 from tests.conftest import a_copy
+from tests.support.encodings import as_before
 
 RECORDED = (
     "xxh3:1979a138324e4dff55f3fdfd4ef7c5a5",
     "blake3:224a8d6225a42be722c301ee4fed8c9b621e5dd6fc4ec9cdf822d171148b5fa8",
 )
 """What the pipeline of the churn project was recorded as before `lineage-pipeline/2` was there."""
-
-
-def as_before(version: PipelineVersion) -> PipelineVersion:
-    """A pipeline version as it was recorded in the first encoding."""
-    stages = {
-        name: dataclasses.replace(stage, params=first_params(stage.to_json()["params"]))
-        for name, stage in version.manifest.stages.items()
-    }
-    return PipelineVersion(Manifest(stages, version.manifest.files, encoding=Encoding.FIRST))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 
 import pytest
 
@@ -12,8 +13,8 @@ from lineage.connection import connect
 from lineage.contract.captured import CapturedPipelineVersion, CaptureRequest
 from lineage.identity.components import Kind
 from lineage.identity.digest import hash_object
-from lineage.identity.pipeline import Manifest, PipelineVersion
 from tests.conftest import a_copy
+from tests.support.encodings import as_before
 
 HELPER = "src/common/scaling.py"
 
@@ -143,13 +144,7 @@ def _recorded_before(workspace, commit):
     captured = VersionCapture(
         Project.find(workspace.path), "churn", CaptureRequest(Kind.EXPERIMENT)
     ).capture()
-    stages = {
-        name: dataclasses.replace(
-            stage, code={path: digest for path, digest in stage.code.items() if path != HELPER}
-        )
-        for name, stage in captured.components.pipeline.manifest.stages.items()
-    }
-    version = PipelineVersion(Manifest(stages))
+    version = as_before(captured.components.pipeline, without=[HELPER])
     components = dataclasses.replace(captured.components, pipeline=version)
     captured = dataclasses.replace(captured, components=components, stored=(a_copy(),))
     with connect(f"sqlite:///{workspace.path / '.lineage/registry.db'}") as registry:
@@ -158,25 +153,60 @@ def _recorded_before(workspace, commit):
         registry.validate(ref, pipeline, passed=True, actor="tester")
 
 
-def test_a_version_from_before_imports_were_followed_is_explained_and_validated_anew(project):
+@pytest.fixture
+def upgraded(project):
+    """churn@1, recorded before what stages run was followed; featurize imports a helper."""
     project.write({HELPER: "def scaled(text):\n    return text * 2\n"})
-    project.edit("src/featurize.py", "open(", "import common.scaling\nopen(")
+    first = "open('data/features.csv'"
+    project.edit("src/featurize.py", first, f"import common.scaling\n{first}")
+    project.dvc("repro", "--quiet")
     _recorded_before(project, project.commit())
-    check = _match(project, env="staging")
-    said, added = check["details"]["explanation"]
-    assert said.startswith("the validated version holds declared dependencies alone")
+    return project
+
+
+def test_the_guard_lists_the_files_that_an_older_version_does_not_hold(upgraded):
+    details = _match(upgraded, env="staging")["details"]
+    encoding, scope, again, added = details["explanation"]
+    assert "recorded before lineage-pipeline/2" in encoding
+    assert scope.startswith("the validated version holds declared dependencies alone")
+    assert again.endswith("one side holds more of what its stages run:")
     assert added == f"featurize: {HELPER} added"
-    assert check["details"]["carry_over"] is None, "nobody knows what it was validated with"
-    project.ok("validate", "churn@1")
-    assert _match(project, env="staging")["status"] == "pass"
-    old = project.ok("pipeline", "show", "churn@1")["digest"]
-    assert project.ok("pipeline", "diff", old, ".")["changes"][0] == {
+    assert details["reached"] == [f"{HELPER} ← src/featurize.py:1 ← declared"]
+    assert details["encodings"]["same"] is False
+    assert details["carry_over"] is None, "nobody knows what it was validated with"
+    assert upgraded.lineage("validate", "churn@1", "--carry-over").code == 3
+    diff = upgraded.ok("pipeline", "diff", "churn@1", ".")
+    assert diff["explanation"] == details["explanation"]
+    assert diff["reached"] == details["reached"]
+    assert diff["changes"][1] == {
         "stage": None,
         "kind": "code",
         "name": "code",
         "validated": None,
         "deployed": "followed",
     }
+
+
+def test_what_differs_besides_is_told_with_the_files_that_an_older_version_does_not_hold(upgraded):
+    upgraded.edit("params.yaml", "20", "20.0")
+    again, *differs = _match(upgraded, env="staging")["details"]["explanation"][2:]
+    assert again.endswith("it differs:")
+    assert differs == [
+        "featurize: parameter featurize.top 20 → 20.0",
+        f"featurize: {HELPER} added",
+    ]
+
+
+def test_an_older_version_is_validated_anew_as_its_refusal_says(upgraded):
+    run = ("--", sys.executable, "-c", "open('eval/metrics.json', 'a').write(' ')")
+    refused = upgraded.lineage("validate", "churn@1", *run)
+    assert refused.code == 9
+    here = upgraded.ok("pipeline", "capture")["digest"]
+    named = ("validate", "churn@1", "--pipeline", f"xxh3:{here[5:17]}")
+    assert f"lineage {' '.join(named)} -- COMMAND" in refused.err
+    assert upgraded.lineage(*named, *run).code == 0
+    assert _match(upgraded, env="staging")["status"] == "pass"
+    upgraded.ok("pipeline", "deploy", "churn", "--env", "production")
 
 
 def test_a_pipeline_that_imports_nothing_is_written_as_one_that_declares_all(project):
