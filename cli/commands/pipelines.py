@@ -333,6 +333,8 @@ def _describe(document: dict[str, Any], why: Mapping[str, Mapping[str, str]]) ->
     if manifest is None:
         output.say("  stated by its digest; its manifest is not recorded")
         return
+    if manifest["stages"] and (reason := _why_declared_alone(manifest)):
+        output.say(f"  code    declared dependencies alone: {reason}")
     for name, value in manifest.get("settings", {}).items():
         output.say(f"  setting {name} = {value}")
     for name, stage in manifest["stages"].items():
@@ -342,6 +344,13 @@ def _describe(document: dict[str, Any], why: Mapping[str, Mapping[str, str]]) ->
     for thing in document.get("unseen", ()):
         said = f"{thing['stage']}: {thing['where']}  {thing['what']}: {thing['text']}"
         output.say(f"  unseen  {said}")
+
+
+def _why_declared_alone(manifest: Mapping[str, Any]) -> str | None:
+    if manifest.get("code") == "declared":
+        return "imports = false"
+    before = "code" not in manifest and "encoding" not in manifest
+    return "recorded before what runs was followed" if before else None
 
 
 def _describe_stage(name: str, stage: Mapping[str, Any], why: Mapping[str, str]) -> None:

@@ -36,8 +36,8 @@ class CapturedPipeline:
     ``loose`` holds the inputs that neither git nor DVC versions, ``named`` every file whose content
     the manifest holds; both relative to the top of the repository. ``code`` tells for each stage
     how its files came in and what could not be followed, its paths relative to the project's
-    folder; it is empty where imports stay out. ``notes`` say what a person should know of how it
-    was read; those in ``unheld`` name settings of DVC that no commit holds.
+    folder; it is empty where nothing was followed. ``notes`` say what a person should know of how
+    it was read; those in ``unheld`` name settings of DVC that no commit holds.
     """
 
     version: PipelineVersion
@@ -51,10 +51,7 @@ class CapturedPipeline:
     def why(self) -> dict[str, dict[str, str]]:
         """For each stage how each of its code files came in, in words."""
         stages = self.version.manifest.stages if self.version.manifest is not None else {}
-        return {
-            name: {path: code.why(path) for path in sorted(stages[name].code)}
-            for name, code in self.code.items()
-        }
+        return {name: ways_of(stage, self.code.get(name)) for name, stage in stages.items()}
 
     @property
     def unseen(self) -> tuple[dict[str, str], ...]:
@@ -64,6 +61,12 @@ class CapturedPipeline:
             for name, code in self.code.items()
             for thing in code.unseen
         )
+
+
+def ways_of(stage: Stage, code: StageCode | None = None) -> dict[str, str]:
+    """How each code file of a stage came in, in words; all are declared where none was followed."""
+    code = code or StageCode()
+    return {path: code.why(path) for path in sorted(stage.code)}
 
 
 def capture_pipeline(

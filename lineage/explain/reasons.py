@@ -1,7 +1,7 @@
 """How the files of a recorded pipeline version came in, found out anew from the repository.
 
 The registry keeps what a version holds, not why: that is read where the version was captured, and
-believed only where the same version comes out.
+believed only where the same version comes out. Where nothing was followed, every file is declared.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lineage.acts import act
+from lineage.capture.pipeline import ways_of
+from lineage.contract.captured import CapturedPipelineVersion
 from lineage.errors import LineageError, NotFound
 from lineage.identity.change import ChangeKind
 
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from lineage.capture.project import Project
-    from lineage.contract.captured import CapturedPipelineVersion
     from lineage.contract.results import FoundPipeline
     from lineage.identity.change import Change
 
@@ -49,6 +50,12 @@ def with_reasons(project: Project, recorded: FoundPipeline) -> CapturedPipelineV
     Raises:
         NotFound: nothing here gives that version any more.
     """
+    manifest = recorded.version.manifest
+    if manifest is not None and manifest.is_declared_alone:
+        why = {name: ways_of(stage) for name, stage in manifest.stages.items()}
+        return CapturedPipelineVersion(
+            recorded.name, recorded.version, recorded.commit, recorded.dirty, why
+        )
     captured = captured_again(project, recorded)
     if captured is not None:
         return captured

@@ -112,6 +112,12 @@ class Manifest:
     code: Scope | None = None
     encoding: Encoding = Encoding.SECOND
 
+    @property
+    def is_declared_alone(self) -> bool:
+        """Whether what the stages run was not followed: it was switched off, or not there yet."""
+        before = self.encoding is Encoding.FIRST and self.code is None
+        return before or self.code is Scope.DECLARED
+
     def to_json(self) -> dict[str, Any]:
         """The manifest (docs/reference/digests.md): the value whose canonical bytes are hashed."""
         stages = sorted(self.stages.items())

@@ -126,7 +126,14 @@ def test_declared_dependencies_alone_are_captured_where_imports_are_switched_off
     declared = serving.ok("pipeline", "capture")
     assert declared["manifest"]["code"] == "declared"
     assert HELPER not in declared["manifest"]["stages"]["featurize"]["code"]
-    assert (declared["why"], declared["unseen"]) == ({}, [])
+    way = "src/featurize.py ← declared"
+    assert declared["why"]["featurize"] == {"src/featurize.py": way}
+    assert declared["unseen"] == []
+    said = serving.lineage("pipeline", "show").out
+    assert "code    declared dependencies alone: imports = false" in said
+    said = serving.lineage("pipeline", "show", "--why").out
+    assert "code    declared dependencies alone: imports = false" in said
+    assert f"code    {way}  blake3:" in said
 
     check = _match(serving)
     assert check["status"] == "fail"
@@ -185,6 +192,14 @@ def test_the_guard_lists_the_files_that_an_older_version_does_not_hold(upgraded)
         "validated": None,
         "deployed": "followed",
     }
+
+
+def test_the_files_of_an_older_version_are_all_declared(upgraded):
+    shown = upgraded.lineage("pipeline", "show", "churn@1", "--why").out
+    assert "code    declared dependencies alone: recorded before what runs was followed" in shown
+    assert "code    src/featurize.py ← declared  blake3:" in shown
+    assert HELPER not in shown
+    assert "declared dependencies alone" not in upgraded.lineage("pipeline", "show").out
 
 
 def test_what_differs_besides_is_told_with_the_files_that_an_older_version_does_not_hold(upgraded):
