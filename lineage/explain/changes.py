@@ -11,7 +11,7 @@ import posixpath
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from lineage.capture.code_graph.python.notebook import (
     LARGEST_NOTEBOOK,
@@ -35,6 +35,11 @@ LARGEST: Final = 1 << 20
 
 MOST_LINES: Final = 200
 """Lines of one file's diff."""
+
+Names: TypeAlias = tuple[str, str]
+
+SIDES: Final[Names] = ("validated", "deployed")
+"""What the guard calls the two versions."""
 
 MOST_FILES: Final = 50
 MOST_COMMITS: Final = 20
@@ -82,13 +87,24 @@ class Explainer:
         self._sources: dict[str | None, Source | None] = {}
 
     def explain(
-        self, changes: Sequence[Change], old_commit: str | None, new_commit: str | None
+        self,
+        changes: Sequence[Change],
+        old_commit: str | None,
+        new_commit: str | None,
+        names: Names = SIDES,
     ) -> Explanation:
-        """Explain changes between pipeline versions that were captured at two commits."""
+        """Explain changes between pipeline versions that were captured at two commits.
+
+        Args:
+            changes: what differs.
+            old_commit: where the first version was captured; None where that is not known.
+            new_commit: the same of the second.
+            names: what the headers of the diffs call the two.
+        """
         files = {change.name: change for change in changes if change.kind is ChangeKind.FILE}
         pairs = {path: self._contents(files[path], old_commit, new_commit) for path in files}
         diffs = [
-            _diff(path, old, new)
+            _diff(path, old, new, names)
             for path, (old, new) in pairs.items()
             if old is not None and new is not None
         ]
@@ -188,12 +204,11 @@ def _text(path: str, data: bytes) -> str:
     return data.decode()
 
 
-def _diff(path: str, old: bytes, new: bytes) -> FileDiff:
+def _diff(path: str, old: bytes, new: bytes, names: Names = SIDES) -> FileDiff:
     try:
         was, now = _text(path, old).splitlines(), _text(path, new).splitlines()
     except UnicodeDecodeError:
         return FileDiff(path, ())
-    lines = list(
-        difflib.unified_diff(was, now, f"validated/{path}", f"deployed/{path}", lineterm="")
-    )
+    first, second = (f"{name}/{path}" for name in names)
+    lines = list(difflib.unified_diff(was, now, first, second, lineterm=""))
     return FileDiff(path, tuple(lines[:MOST_LINES]), max(0, len(lines) - MOST_LINES))

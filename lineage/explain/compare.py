@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.contract.results import FoundPipeline
+    from lineage.explain.changes import Names
 
     _Side = FoundPipeline | CapturedPipelineVersion
 
@@ -42,12 +43,12 @@ def compare(project: Project, registry: AnyRegistry, first: str, second: str) ->
         "validated": old.version.xxh3,
         "deployed": new.version.xxh3,
         "same": old.version.blake3 == new.version.blake3,
-    } | _explained(project, old, new)
+    } | _explained(project, old, new, (first, second))
 
 
-def _explained(project: Project, old: _Side, new: _Side) -> dict[str, Any]:
+def _explained(project: Project, old: _Side, new: _Side, names: Names) -> dict[str, Any]:
     changes = changes_between(old.version, new.version)
-    found = Explainer(project).explain(changes, old.commit, new.commit)
+    found = Explainer(project).explain(changes, old.commit, new.commit, names)
     across = across_encodings(project, old, new)
     return {
         "changes": [change.to_json() for change in changes],
@@ -114,7 +115,7 @@ def compare_versions(
     """
     old, new = registry.show(first), registry.show(second)
     commits, more = Explainer(project).commits(_commit(old), _commit(new))
-    pipeline = _pipeline(project, registry, old, new)
+    pipeline = _pipeline(project, registry, old, new, (first, second))
     parts: dict[str, dict[str, Any]] = {
         "code": {
             "explanation": _code_lines(old, new),
@@ -182,13 +183,17 @@ def _data_lines(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 
 def _pipeline(
-    project: Project, registry: AnyRegistry, old: dict[str, Any], new: dict[str, Any]
+    project: Project,
+    registry: AnyRegistry,
+    old: dict[str, Any],
+    new: dict[str, Any],
+    names: Names,
 ) -> dict[str, Any]:
     keys = [side["components"]["pipeline"] for side in (old, new)]
     if any(key["blake3"] is None for key in keys) or keys[0] == keys[1]:
         return {"explanation": []}
     found = [registry.pipeline(NamedPipeline(key["name"], key["blake3"])) for key in keys]
-    return _explained(project, found[0], found[1])
+    return _explained(project, found[0], found[1], names)
 
 
 def _weights_lines(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

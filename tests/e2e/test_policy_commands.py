@@ -205,6 +205,10 @@ def test_two_versions_are_compared_over_all_four_components(governed):
     text = governed.lineage("diff", "churn@1", "churn@2").out
     assert "+open('data/features.csv'" in text
     assert "Another way" in text
+    headers = ["--- churn@1/src/featurize.py", "+++ churn@2/src/featurize.py"]
+    assert [line.strip() for line in text.splitlines() if line.strip() in headers] == headers
+    here = governed.ok("pipeline", "diff", "churn@1", ".")["diffs"][0]["lines"]
+    assert here[:2] == ["--- churn@1/src/featurize.py", "+++ ./src/featurize.py"]
     same = governed.ok("pipeline", "diff", "churn@1", "churn@2")
     assert same["explanation"] == found["pipeline"]["explanation"]
     backwards = governed.ok("diff", "churn@2", "churn@1")
