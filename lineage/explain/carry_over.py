@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lineage.acts import act
-from lineage.contract.results import NamedPipeline
+from lineage.contract.results import FoundPipeline, NamedPipeline
 from lineage.errors import CarryRefused, LineageError, NotFound
 from lineage.explain.changes import Explainer, Explanation
 from lineage.explain.encodings import AcrossEncodings, across_encodings
@@ -38,23 +38,27 @@ class _Tried:
 
 
 def find(
-    project: Project, registry: AnyRegistry, verdicts: Sequence[Verdict], target: Captured
+    project: Project,
+    registry: AnyRegistry,
+    reference: str,
+    target: Captured,
 ) -> Carriable:
-    """The passing verdict that can be carried over to a pipeline version.
+    """The passing verdict on a model version that can be carried over to a pipeline version.
 
     Only verdicts that were found out themselves are looked at, the newest first: a chain of carried
     ones rests on the first real one.
 
     Args:
         project: in whose repository the sources are looked for.
-        registry: where the verdicts' pipeline versions are recorded.
-        verdicts: the newest verdict for each pipeline version, the newest of them last.
+        registry: where the verdicts and their pipeline versions are recorded.
+        reference: the model version.
         target: the pipeline version that is to be covered, with where it was captured.
 
     Raises:
-        NotFound: no passing verdict is there to carry over.
+        NotFound: there is no such version, or no passing verdict to carry over.
         CarryRefused: what differs may change the behaviour.
     """
+    verdicts = registry.verdicts(reference)
     explainer = Explainer(project)
     real = [v for v in reversed(verdicts) if v.passed and v.basis is not Basis.CARRIED]
     tried = []
@@ -75,9 +79,16 @@ def find(
     if not tried:
         raise NotFound(
             "There is no passing verdict with another described pipeline version to carry over.",
-            remedy=f"Validate the version itself: {act('validate', 'REF')}",
+            remedy=f"Validate the version itself: {_validation(reference, target)}",
         )
-    raise _refused(min(tried, key=lambda one: len(one.changes)))
+    nearest = min(tried, key=lambda one: len(one.changes))
+    raise _refused(nearest, _validation(reference, target))
+
+
+def _validation(reference: str, target: Captured) -> str:
+    """The act that validates a version with a pipeline, which is named unless it is that here."""
+    named = target.version.xxh3.short if isinstance(target, FoundPipeline) else None
+    return act("validate", reference, pipeline=named)
 
 
 def _by_encoding(changes: Sequence[Change]) -> bool:
@@ -95,8 +106,8 @@ def _across(
     return across_encodings(project, old, target)
 
 
-def _refused(tried: _Tried) -> CarryRefused:
-    """The refusal, with the difference shown."""
+def _refused(tried: _Tried, validation: str) -> CarryRefused:
+    """The refusal, with the difference shown and the act that validates instead."""
     sentences = [str(change) for change in tried.changes]
     more = f" and {len(sentences) - 3} more" if len(sentences) > 3 else ""
     details: dict[str, Any] = {
@@ -107,6 +118,6 @@ def _refused(tried: _Tried) -> CarryRefused:
     return CarryRefused(
         f"Validation {tried.verdict.id} cannot be carried over, for more than comments and "
         f"formatting differs (or git lacks a side of it): {'; '.join(sentences[:3])}{more}.",
-        remedy=f"Validate the version with this pipeline: {act('validate', 'REF')}",
+        remedy=f"Validate the version with this pipeline: {validation}",
         details=details | tried.explanation.to_json(),
     )

@@ -130,7 +130,7 @@ def _proposal(
     target = here or registry.pipeline(NamedPipeline(None, check.details["deployed"]))
     named = target.version.xxh3 if here is None else None
     try:
-        carry_over.find(project, registry, registry.verdicts(decision.ref), target)
+        carry_over.find(project, registry, decision.ref, target)
     except (CarryRefused, NotFound):
         return None
     return act("validate", decision.ref, carry_over=True, pipeline=named)

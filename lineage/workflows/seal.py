@@ -21,7 +21,7 @@ from lineage.explain.ties import Different, Ties
 from lineage.hashing.below import Unfit, read_below
 from lineage.identity.digest import blake3_of, canonical_bytes
 from lineage.identity.parameters import WHOLE, encode
-from lineage.identity.pipeline import Encoding
+from lineage.identity.pipeline import Encoding, PipelineVersion
 from lineage.identity.seal import (
     LARGEST_FILE,
     NAME,
@@ -357,8 +357,12 @@ class _Sealer:
                 f"These files are not byte for byte those of {which}, whose own bytes are not here "
                 f"to compare them with: {_listed(unknown)}.",
                 remedy="Copy them as they are, or name a checkout of the pipeline's repository as "
-                "the original.",
+                f"the original: {self._with_original()}",
             )
+
+    def _with_original(self) -> str:
+        pipeline = PipelineVersion(self._manifest).xxh3.short
+        return act("pipeline seal", self._name, pipeline=pipeline, original="FOLDER")
 
 
 def _listed(things: list[str]) -> str:

@@ -94,10 +94,9 @@ def carry_over(
     from lineage.explain import carry_over
 
     model = Reference.parse(reference).model
-    verdicts = registry.verdicts(reference)
     target = pipeline_to_validate(project, model, pipeline)
     found = registry.pipeline(target) if isinstance(target, NamedPipeline) else target
-    carried = carry_over.find(project, registry, verdicts, found)
+    carried = carry_over.find(project, registry, reference, found)
     return registry.carry_over(
         reference,
         target,

@@ -322,6 +322,7 @@ def test_more_than_that_is_refused_with_the_difference(serving, file, old, new, 
     assert done.code == 3
     assert done.json["error"]["code"] == "carry-over-refused"
     assert any(says in sentence for sentence in done.json["difference"]["explanation"])
+    assert done.json["error"]["remedy"].endswith("with this pipeline: lineage validate churn@1")
     if file.endswith(".py"):
         shown = serving.lineage("validate", "churn@1", "--carry-over")
         assert "* 3" in shown.out
@@ -332,6 +333,10 @@ def test_there_must_be_a_pass_to_carry_over(registered):
     registered.edit("src/featurize.py", "open(", "open (")
     none = registered.lineage("validate", "churn@1", "--carry-over")
     assert (none.code, "no passing verdict" in none.err) == (4, True)
+    assert "Validate the version itself: lineage validate churn@1\n" in none.err
+    here = registered.ok("validate", "churn@1", "--failed")["pipeline"]["digest"]
+    named = registered.lineage("validate", "churn@1", "--carry-over", "--pipeline", here)
+    assert f"itself: lineage validate churn@1 --pipeline {here[:17]}\n" in named.err
     both = registered.lineage("validate", "churn@1", "--carry-over", "--passed")
     assert both.code == 2
 

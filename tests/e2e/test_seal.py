@@ -152,7 +152,10 @@ def test_a_copy_with_other_comments_is_carried_over_where_the_pipelines_bytes_ar
     assert alone.code == 9
     assert "app/features.py (for src/featurize.py)" in alone.err
     assert "own bytes are not here" in alone.err
-    assert "as the original" in alone.err
+    typed = alone.err.rpartition("as the original: lineage ")[2].strip()
+    assert typed.startswith("pipeline seal churn --pipeline xxh3:")
+    as_said = typed.replace("FOLDER", str(deployed.path)).split()
+    assert service.lineage(*as_said).code == 0
     made = service.ok("pipeline", "seal", "--env", "production", "--original", str(deployed.path))
     assert made["files"]["app/features.py"]["tie"] == "carried"
     service.edit("app/features.py", "* 2", "* 0")

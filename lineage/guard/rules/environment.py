@@ -166,5 +166,5 @@ def _backup_remedy(facts: Facts) -> str:
     return (
         "Validate what is to stand by with the pipeline that is to run "
         f"({act('validate', ref, pipeline=pipeline)}), and have its weights checked or put back: "
-        f"{act('verify', ref)} {act('store put', ref, 'PATH')}"
+        f"{act('verify', ref)} or {act('store put', ref, 'PATH')}"
     )
