@@ -11,6 +11,7 @@ from lineage.explain.changes import Explainer
 from lineage.explain.encodings import across_encodings
 from lineage.explain.environments import compare_environments
 from lineage.explain.reasons import ways
+from lineage.identity.digest import with_algorithm
 from lineage.identity.pipeline_diff import changes_between
 
 if TYPE_CHECKING:
@@ -75,12 +76,27 @@ def recorded(project: Project, registry: AnyRegistry, text: str) -> FoundPipelin
     if rest.isdigit() or rest == "latest" or "/" in rest:
         return registry.pipeline_of(text)
     try:
-        return registry.deployed_pipeline(rest, name)
+        return _deployed(registry, name, rest)
+    except NotFound as error:
+        meant = with_algorithm(rest)
+        if meant is None:
+            raise
+        raise NotFound(str(error), remedy=_algorithm_first(f"{name}@{meant}")) from None
+
+
+def _deployed(registry: AnyRegistry, name: str, environment: str) -> FoundPipeline:
+    """What is deployed of the pipeline of a name, or else of the model's."""
+    try:
+        return registry.deployed_pipeline(environment, name)
     except NotFound:
-        pipeline = registry.serving(name, rest).pipeline["name"]
+        pipeline = registry.serving(name, environment).pipeline["name"]
         if pipeline in (None, name):
             raise
-        return registry.deployed_pipeline(rest, pipeline)
+        return registry.deployed_pipeline(environment, pipeline)
+
+
+def _algorithm_first(meant: str) -> str:
+    return f"If a digest is meant, write its algorithm in front: {meant}"
 
 
 def _version(project: Project, registry: AnyRegistry, text: str) -> _Side:
@@ -91,9 +107,12 @@ def _version(project: Project, registry: AnyRegistry, text: str) -> _Side:
     try:
         return project.capture_pipeline(revision=text)
     except LineageError as error:
+        meant = with_algorithm(text)
         raise NotFound(
             f"{text[:80]!r} names no pipeline version: {error}",
-            remedy='Name a digest, NAME@DIGEST, churn@7, NAME@ENVIRONMENT, "." or a git revision.',
+            remedy=_algorithm_first(meant)
+            if meant is not None
+            else 'Name a digest, NAME@DIGEST, churn@7, NAME@ENVIRONMENT, "." or a git revision.',
         ) from None
 
 

@@ -76,6 +76,19 @@ class Digest(str):
 SHORTEST_BEGINNING: Final = 8
 """Characters behind the colon that a digest must have where it is not written whole."""
 
+_BARE: Final = re.compile(rf"[0-9a-f]{{{SHORTEST_BEGINNING},64}}")
+
+
+def with_algorithm(text: str) -> str | None:
+    """The digest that a person means who leaves out the algorithm; None for any other text.
+
+    >>> with_algorithm("9ca2b501c2f2"), with_algorithm("churn")
+    ('xxh3:9ca2b501c2f2', None)
+    """
+    if _BARE.fullmatch(text) is None:
+        return None
+    return f"{'xxh3' if len(text) <= _FIXED_HEX['xxh3'] else 'blake3'}:{text}"
+
 
 def check_beginning(text: str) -> str:
     """``text`` itself, if it can be a digest or the beginning of one.
@@ -85,9 +98,11 @@ def check_beginning(text: str) -> str:
     """
     algorithm, _, value = text.partition(":")
     if not algorithm or not value:
+        meant = with_algorithm(text)
         raise UsageError(
             f"{text[:80]!r} is not a digest.",
-            remedy="Write it as algorithm:value, whole or a unique beginning of it.",
+            remedy="Write it as algorithm:value, whole or a unique beginning of it"
+            + (f": {meant}" if meant else "."),
         )
     return text
 

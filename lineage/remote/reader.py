@@ -17,7 +17,6 @@ from lineage.contract.results import (
     SchemaCheck,
     Serving,
 )
-from lineage.identity.digest import check_beginning
 from lineage.identity.references import Reference, check_name
 from lineage.remote.verbs import Verbs, version_address
 from lineage.weights.copies import Copy, StoredWeights
@@ -93,7 +92,7 @@ class RemoteReader(Verbs):
 
     def pipeline(self, named: NamedPipeline) -> FoundPipeline:
         """A recorded pipeline version."""
-        digest = quote(check_beginning(named.digest), safe="")
+        digest = quote(named.digest, safe="")
         if named.name is None:
             return FoundPipeline.from_json(self._http.get(f"/v1/pipeline-versions/{digest}"))
         path = f"{addresses.pipeline_versions(named.name)}/{digest}"

@@ -385,3 +385,21 @@ def test_no_command_that_needs_no_dvc_imports_dvc(project):
         )
         loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in done.err.splitlines()}
         assert not loaded & {"dvc", "git", "alembic", "pandas"}, words
+
+
+@FILE_AND_SERVER
+def test_a_digest_without_its_algorithm_is_told_to_be_one(project):
+    project.ok("register", "churn")
+    digest = project.ok("show", "churn@1")["pipeline"]
+    bare = digest[5:17]
+    for words, meant in (
+        (("pipeline", "show", bare), f"xxh3:{bare}"),
+        (("pipeline", "show", f"churn@{bare}"), f"churn@xxh3:{bare}"),
+        (("pipeline", "diff", bare, "."), f"xxh3:{bare}"),
+        (("validate", "churn@1", "--pipeline", bare), f"xxh3:{bare}"),
+    ):
+        refused = project.lineage(*words)
+        assert refused.code in (2, 4), words
+        assert refused.err.strip().endswith(f": {meant}"), words
+    assert project.ok("pipeline", "show", f"churn@xxh3:{bare}")["digest"] == digest
+    assert "xxh3:" not in project.lineage("pipeline", "show", "chrun").err

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage.contract.decisions import pipeline_version_from_json
 from lineage.contract.fields import from_fields
+from lineage.identity.digest import check_beginning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,10 +61,17 @@ class Registered:
 
 @dataclass(frozen=True)
 class NamedPipeline:
-    """A recorded pipeline version by its name and a digest, or by the digest alone."""
+    """A recorded pipeline version by its name and a digest, or by the digest alone.
+
+    Raises:
+        UsageError: the text is not ``algorithm:value``.
+    """
 
     name: str | None
     digest: str
+
+    def __post_init__(self) -> None:
+        check_beginning(self.digest)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from lineage.database.deployments import deployment
 from lineage.database.environments import require_environment
 from lineage.errors import NotFound
 from lineage.identity.components import Kind
+from lineage.identity.digest import with_algorithm
 from lineage.identity.references import Reference
 from lineage.registry import views
 from lineage.registry.verbs.base import Verbs
@@ -152,9 +153,12 @@ class VersionVerbs(Verbs):
                 select(table).where(table.pipeline == name).order_by(col(table.recorded_at).desc())
             ).all()
         if not rows:
+            meant = with_algorithm(name)
             raise NotFound(
                 f"There is no pipeline {name!r}.",
-                remedy="Registering or validating a model records its pipeline.",
+                remedy=f"If a digest is meant, write its algorithm in front: {meant}"
+                if meant
+                else "Registering or validating a model records its pipeline.",
             )
         return [views.found_pipeline(row) for row in rows]
 
