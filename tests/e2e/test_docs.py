@@ -43,6 +43,15 @@ def test_every_link_leads_somewhere(page):
             assert (page.parent / target).exists(), target
 
 
+def test_the_first_page_leads_to_each_that_the_navigation_has():
+    pages = re.findall(
+        r"- (?:\w+: )?([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE
+    )
+    linked = re.findall(r"\]\(([^)#\s]+)", (ROOT / "docs/index.md").read_text(encoding="utf-8"))
+    further = [page for page in pages if page != "index.md" and not page.startswith("rules/")]
+    assert sorted(linked) == sorted(further)
+
+
 TRACKED = subprocess.run(
     ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
     cwd=ROOT, capture_output=True, text=True, check=True,
