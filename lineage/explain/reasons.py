@@ -102,7 +102,8 @@ def _why(
     project: Project, side: FoundPipeline | CapturedPipelineVersion
 ) -> Mapping[str, Mapping[str, str]]:
     why: Mapping[str, Mapping[str, str]] = getattr(side, "why", {})
-    if why:
+    manifest = side.version.manifest
+    if why or manifest is None or manifest.is_declared_alone:
         return why
     captured = captured_again(project, side)
     return captured.why if captured is not None else {}
