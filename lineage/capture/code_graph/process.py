@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from lineage.capture.code_graph.command.actions import RunFile, Surroundings
 from lineage.capture.code_graph.command.language import Language, language_of
 from lineage.capture.code_graph.python.command_calls import BESIDE
 from lineage.capture.code_graph.python.literals import ITSELF
-from lineage.capture.code_graph.resolve import Finder
+from lineage.capture.code_graph.resolve import MOST_LOOKS, Finder
 from lineage.capture.code_graph.tracked import Kind, TrackedFiles
 from lineage.capture.code_graph.values import Place, Unseen, UnseenKind, shown
 
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from lineage.capture.code_graph.facts import Command, Facts, Import, PathUse, Spot
     from lineage.capture.code_graph.resolve import Location, Resolver, SearchPath
     from lineage.capture.code_graph.tracked import Found
-
-MOST_ROUNDS: Final = 20
-"""Times that a process is walked with more folders to search."""
 
 
 class Library(Protocol):
@@ -83,23 +80,35 @@ class PythonProcess:
         self._around = around
         self._passed = passed
         self._starts: list[Start] = []
+        self._looks = MOST_LOOKS
 
     def walk(self, starts: Iterable[Start]) -> Walked:
         """Everything that is imported from these starts, and from earlier ones."""
         self._starts += starts
         self._search = replace(self._search, either=self._notebook_folders())
-        for _ in range(MOST_ROUNDS):
-            walk = _Round(self._library, self._commands, self._search, self._around, self._passed)
+        last: _Round | None = None
+        while True:
+            finder = Finder(self._library.resolver, self._search, self._looks)
+            walk = _Round(self._library, self._commands, finder, self._around, self._passed)
             walked = walk.run(self._starts)
+            self._looks -= walk.looks
             added = tuple(dict.fromkeys([*self._search.added, *walked.added]))
-            if added == self._search.added:
-                break
+            if added == self._search.added and not finder.is_cut:
+                return walked
+            if self._looks <= 0:
+                ended = last if finder.is_cut and last is not None else walk
+                text = f"modules are not looked for in each of the {len(added):,} folders it adds"
+                ended.unseen(self._first_place(), UnseenKind.TOO_LARGE, text)
+                return ended.walked
             self._search = replace(self._search, added=added)
-        else:
-            text = f"{added[-1]} leads on: more than {MOST_ROUNDS} folders, each by the last"
-            place = Place(self._starts[0].path) if self._starts else Place(None)
-            walked.unseen.setdefault(Unseen(place, UnseenKind.SEARCH_PATH, shown(text)))
-        return walked
+            last = walk
+
+    def _first_place(self) -> Place:
+        """Where the process begins."""
+        first = next(iter(self._starts), None)
+        if first is None:
+            return Place(None)
+        return Place(first.path) if first.path is not None else first.place or Place(None)
 
     def _notebook_folders(self) -> tuple[str, ...]:
         """Where a notebook may run: Jupyter takes its own folder, papermill the command's."""
@@ -131,7 +140,7 @@ class _Round:
         self,
         library: Library,
         commands: CommandReader,
-        search: SearchPath,
+        finder: Finder,
         around: Surroundings,
         passed: frozenset[str],
     ) -> None:
@@ -140,7 +149,8 @@ class _Round:
         self._tracked = library.tracked
         self._resolver = library.resolver
         self._commands = commands
-        self._finder = Finder(library.resolver, search)
+        self._finder = finder
+        self._imports = 0
         self._around = around
         self._runs_in = search.either or (around.folder,)
         self._next: list[str] = []
@@ -168,6 +178,11 @@ class _Round:
                     _Source(self, path, said).read()
             self._look_into_packages(facts)
         return self.walked
+
+    @property
+    def looks(self) -> int:
+        """What the walk cost: imports, each again, and looks into the folders that are added."""
+        return self._finder.looks + (self._imports if self._finder.search.added else 0)
 
     def unseen(self, place: Place, kind: UnseenKind, text: str) -> None:
         self.walked.unseen.setdefault(Unseen(place, kind, shown(text)))
@@ -198,6 +213,7 @@ class _Round:
 
     def import_(self, one: Import, place: Place, path: str | None, *, broken: bool) -> None:
         """Follow an import that stands in a file (or in a text)."""
+        self._imports += 1
         if one.level:
             found = self._resolver.relative(path or "", one.level, one.module) if path else None
             if found is None:

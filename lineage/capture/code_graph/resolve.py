@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 INIT: Final = "__init__.py"
+MOST_LOOKS: Final = 2_000_000
+"""Times that one process looks for a module in the folders that its code adds, all told."""
 
 
 @dataclass(frozen=True)
@@ -149,13 +151,23 @@ class Resolver:
 
 
 class Finder:
-    """Resolves the absolute names of one process: a search path, and what was found on it."""
+    """Resolves the absolute names of one process: a search path, and what was found on it.
 
-    def __init__(self, resolver: Resolver, search: SearchPath) -> None:
+    It looks into the folders that the code adds at most ``most`` times; ``looks`` counts them.
+    """
+
+    def __init__(self, resolver: Resolver, search: SearchPath, most: int = MOST_LOOKS) -> None:
         self.search = search
+        self.looks = 0
+        self._most = most
         self._resolver = resolver
         self._found: dict[str, Resolution] = {}
         self._tops: dict[str, list[Location]] = {}
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a module was not looked for in the folders that the code adds."""
+        return self.looks > self._most
 
     def find(self, name: str) -> Resolution:
         """Resolve ``package.module``."""
@@ -180,7 +192,9 @@ class Finder:
         found = self._all(name, search.either)
         found += self._first(name, [one for one in search.certain if one not in search.either])
         certain = any(map(_is_regular, found))
-        found += self._all(name, search.added)
+        self.looks += len(search.added)
+        if not self.is_cut:
+            found += self._all(name, search.added)
         if not certain:
             found += self._all(name, search.assumed) + self.placed(name)
         if not any(map(_is_regular, found)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from lineage.capture.code_graph.graph import CodeGraph
@@ -414,3 +416,38 @@ def test_a_block_of_a_name_that_is_bound_again_runs(name: str) -> None:
 def test_a_block_of_a_name_of_typing_that_is_set_runs() -> None:
     source = "import typing\ntyping.TYPE_CHECKING = True\nif typing.TYPE_CHECKING:\n  import a"
     assert "a.py" in found({"run.py": source, "a.py": ""}, "python run.py")
+
+
+def _chain(length: int) -> dict[str, str]:
+    """Modules each of which adds the folder of the next one to the search path."""
+    add = "import sys\nsys.path.append('d{0}')\nimport m{0}\n"
+    modules = {f"d{n}/m{n}.py": add.format(n + 1) for n in range(length)}
+    return {"t.py": add.format(0), **modules, f"d{length}/m{length}.py": ""}
+
+
+@pytest.mark.parametrize("length", [12, 60])
+def test_folders_that_one_module_after_the_other_adds_are_all_searched(length: int) -> None:
+    files = _chain(length)
+    assert found(files, "python t.py") == {*files}
+    assert unseen(files, "python t.py") == []
+
+
+def test_where_a_walk_through_added_folders_ends_is_named() -> None:
+    files = _chain(400)
+    start = time.process_time()
+    held = found(files, "python t.py")
+    assert time.process_time() - start < 20
+    assert {"t.py", "d60/m60.py"} < held < {*files}
+    [(where, kind, text)] = unseen(files, "python t.py")
+    assert (where, kind) == ("t.py", "too large")
+    assert text.startswith("modules are not looked for in each of the ")
+
+
+def test_many_names_in_many_added_folders_cost_little_and_are_named() -> None:
+    numbers = range(8_000)
+    source = "import a, sys\n" + "".join(f"sys.path.append('d{n}')\nimport n{n}\n" for n in numbers)
+    files = {"run.py": source, "a.py": "", **{f"d{n}/x.py": "" for n in numbers}}
+    start = time.process_time()
+    [(where, kind, _)] = unseen(files, "python run.py")
+    assert time.process_time() - start < 20
+    assert (where, kind) == ("run.py", "too large")
