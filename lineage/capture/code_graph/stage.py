@@ -1,8 +1,9 @@
 """The walk: from a stage to every file that it runs, and what of that could not be followed.
 
-The way: a command's words (:mod:`.commands`) and the declared files are the starts; what each
-says of other code (:mod:`.python_source`, :mod:`.notebook`) is resolved to files (:mod:`.resolve`),
-and so on, nearest first. Each script is a process of its own, with a search path of its own.
+The way: a command's words (:mod:`.command.reader`) and the declared files are the starts; what each
+says of other code (:mod:`.python.source`, :mod:`.python.notebook`) is resolved to files
+(:mod:`.resolve`), and so on, nearest first. Each script is a process of its own
+(:mod:`.process`), with a search path of its own.
 """
 
 from __future__ import annotations
