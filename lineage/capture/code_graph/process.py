@@ -322,7 +322,8 @@ class _Source:
 
     def _at(self, spot: Spot) -> Place:
         if self._place is not None:
-            return self._place
+            whole_file = self._place.path is not None and self._place.line is None
+            return replace(self._place, line=spot.line or None) if whole_file else self._place
         return Place(self._path, spot.line or None, spot.cell or None)
 
     def _at_first_blind(self) -> Place:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from lineage.capture.code_graph.graph import CodeGraph
@@ -250,6 +252,46 @@ def test_the_classes_of_a_hydra_configuration_are_followed() -> None:
     files = {"run.py": "", "c.yaml": config, "models/net.py": "", "models/opt.py": ""}
     code = follow(files, "python run.py --config c.yaml")
     assert set(code.files) == {*files}
+
+
+TARGETS = {
+    "flow style": "model: {_target_: models.Net, k: 3}",
+    "at its end": "model: {k: 3, _target_: models.Net}",
+    "quoted": """model: {"_target_": 'models.Net', "k": 3}""",
+    "as JSON": '{"model":{"k":3,"_target_":"models.Net"}}',
+    "over lines": "model: {\n  k: 3,\n  _target_: models.Net,\n}",
+    "two in a line": "a: {_target_: other.A, b: {_target_: models.Net}}",
+    "in a list": "a: [{_target_: models.Net}]",
+    "before a comment": "_target_: models.Net # the net",
+}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_a_class_is_found_however_it_is_written(name: str) -> None:
+    files = {"run.py": "", "c.yaml": TARGETS[name], "models.py": ""}
+    assert found(files, "python run.py c.yaml") == {*files}
+    assert unseen(files, "python run.py c.yaml") == []
+
+
+@pytest.mark.parametrize("value", ["${net}", "", "models.Net${x}", "&a models.Net", "a." * 600])
+def test_a_class_that_is_computed_is_named_by_its_line(value: str) -> None:
+    files = {"run.py": "", "c.yaml": f"a:\n  x: 1\n  b: {{_target_: {value}}}\n"}
+    [(where, kind, text)] = unseen(files, "python run.py c.yaml")
+    assert (where, kind) == ("c.yaml:3", "computed import")
+    assert text.startswith("_target_: ")
+
+
+def test_a_configuration_that_is_too_large_is_read_to_a_line_and_named() -> None:
+    lines = "_target_: models.Net\n" * 60_000
+    files = {"run.py": "", "c.yaml": lines, "models.py": ""}
+    start = time.process_time()
+    assert found(files, "python run.py c.yaml") == {*files}
+    assert time.process_time() - start < 20
+    [(where, kind, _)] = unseen(files, "python run.py c.yaml")
+    read = (1 << 20) // len("_target_: models.Net\n")
+    assert (where, kind) == (f"c.yaml:{read + 1}", "too large")
+    data = "x: 1\n" * 300_000
+    assert unseen({**files, "c.yaml": data}, "python run.py c.yaml") == []
 
 
 def test_a_script_that_names_too_much_is_cut_and_named() -> None:
