@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from lineage.capture.code_graph.packaging import LARGEST, PACKAGING_FILES, Layout, read_layout
 from lineage.capture.code_graph.resolve import SearchPath
+from lineage.capture.code_graph.values import Place, Unseen, UnseenKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -51,23 +52,40 @@ class Projects:
         return found
 
     @cached_property
+    def unseen(self) -> tuple[Unseen, ...]:
+        """The packaging files that are not read: what they say of packages is not known."""
+        said = f"it has more than {LARGEST:,} bytes: what it says of packages is not read"
+        unread = [(path, said) for path in self._read[1]]
+        for path in self._paths[MOST_PROJECTS : MOST_PROJECTS + 1]:
+            said = f"only {MOST_PROJECTS} of {len(self._paths):,} packaging files are read"
+            unread.append((path, said))
+        return tuple(Unseen(Place(path), UnseenKind.TOO_LARGE, text) for path, text in unread)
+
+    @property
     def layouts(self) -> Mapping[str, Layout]:
         """What the packaging files of each folder say, the highest folders first."""
+        return self._read[0]
+
+    @cached_property
+    def _paths(self) -> list[str]:
         paths = [path for name in PACKAGING_FILES for path in self._tracked.named(name)]
-        paths.sort(key=lambda path: (path.count("/"), path))
+        return sorted(paths, key=lambda path: (path.count("/"), path))
+
+    @cached_property
+    def _read(self) -> tuple[Mapping[str, Layout], list[str]]:
+        """The layouts by their folder, and the files that are too large."""
         found: dict[str, Layout] = {}
-        for path in paths[:MOST_PROJECTS]:
-            layout = self._read(path)
+        large: list[str] = []
+        for path in self._paths[:MOST_PROJECTS]:
+            data = next((data for _, data in self._source.contents([path])), None) or b""
+            if len(data) > LARGEST:
+                large.append(path)
+                continue
+            layout = read_layout(posixpath.basename(path), data)
             if layout is not None:
                 folder = posixpath.dirname(path)
                 found[folder] = _merged(found[folder], layout) if folder in found else layout
-        return found
-
-    def _read(self, path: str) -> Layout | None:
-        data = next((data for _, data in self._source.contents([path])), None)
-        if data is None or len(data) > LARGEST:
-            return None
-        return read_layout(posixpath.basename(path), data)
+        return found, large
 
     def _roots(self, folders: Iterable[str]) -> Iterator[str]:
         for folder in folders:

@@ -70,7 +70,7 @@ class StageWalk:
         self._starts: dict[tuple[tuple[str, ...], Surroundings], list[Start]] = {}
         self._script_folders: dict[str, None] = {}
         self._files: dict[str, Place | None] = {}
-        self._unseen: dict[Unseen, None] = {}
+        self._unseen: dict[Unseen, None] = dict.fromkeys(graph.projects.unseen)
         self._unresolved: dict[str, set[str]] = {}
 
     def code(self) -> StageCode:

@@ -130,3 +130,13 @@ def test_the_project_is_searched_from_a_folder_below() -> None:
     files = {"proj/jobs/run.py": "import proj_util", "proj/proj_util.py": ""}
     assert found(files, "python run.py", wdir="proj/jobs", project="proj") == {*files}
     assert not unseen(files, "python run.py", wdir="proj/jobs", project="proj")
+
+
+def test_packaging_files_that_are_not_read_are_named() -> None:
+    large = {"pyproject.toml": "# \n" * 400_000, "run.py": ""}
+    [(where, kind, _)] = unseen(large, "python run.py")
+    assert (where, kind) == ("pyproject.toml", "too large")
+    many = {f"p{n:03}/setup.cfg": "" for n in range(520)}
+    [(where, kind, text)] = unseen({**many, "run.py": ""}, "python run.py")
+    assert (where, kind) == ("p500/setup.cfg", "too large")
+    assert text == "only 500 of 520 packaging files are read"
