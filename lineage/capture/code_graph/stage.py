@@ -128,7 +128,7 @@ class StageWalk:
         first = b""
         language = language_of(path)
         if language is Language.DATA and action.program and found.kind is Kind.FILE:
-            first = (self._graph.content(path) or b"")[:_FIRST_BYTES]
+            first = self._content(path)[:_FIRST_BYTES]
             language = action.language or language_of(path, first)
         self._files.setdefault(path, action.place)
         if found.kind is Kind.SUBMODULE:
@@ -168,6 +168,8 @@ class StageWalk:
             self._act(self._commands.read(line.text, Place(path, line.number), around))
         for line in found.unknown:
             self._name(Place(path, line.number or None), UnseenKind.COMMAND, line.text)
+        for line in found.too_large:
+            self._name(Place(path, line.number or None), UnseenKind.TOO_LARGE, line.text)
 
     def _run_module(self, action: RunModule) -> None:
         around = action.around
@@ -273,7 +275,15 @@ class StageWalk:
             self._start((), Surroundings(self._stage.wdir), start)
 
     def _text(self, path: str) -> str:
-        return (self._graph.content(path) or b"").decode("utf-8", "replace")
+        return self._content(path).decode("utf-8", "replace")
+
+    def _content(self, path: str) -> bytes:
+        """A file's bytes; none of one that is named because it cannot be had."""
+        data = self._graph.content(path)
+        if data is None:
+            text = "git tracks it, but it is not there, or is too large to be read"
+            self._name(Place(path), UnseenKind.MISSING, text)
+        return data or b""
 
     def _name(self, place: Place, kind: UnseenKind, text: str) -> None:
         self._unseen.setdefault(Unseen(place, kind, shown(text)))

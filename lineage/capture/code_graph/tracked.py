@@ -18,7 +18,6 @@ SUBMODULE_MODE: Final = "160000"
 CODE_SUFFIXES: Final = (".py", ".ipynb", ".sh", ".bash")
 BINARY_SUFFIXES: Final = (".so", ".pyd", ".pyc", ".dll", ".dylib")
 _MOST_LINKS: Final = 40
-_MOST_MATCHES: Final = 1000
 
 
 class CodeSource(Protocol):
@@ -105,14 +104,10 @@ class TrackedFiles:
     def matching(self, pattern: str) -> Iterator[str]:
         """The files that a shell's pattern matches, sorted."""
         parts = pattern.split("/")
-        found = 0
         for path in sorted(self._files):
             names = path.split("/")
             if len(names) == len(parts) and all(map(fnmatchcase, names, parts)):
                 yield path
-                found += 1
-                if found == _MOST_MATCHES:
-                    return
 
     def _plain(self, path: str) -> Found | None:
         if path in self._files:

@@ -7,9 +7,11 @@ import time
 import pytest
 
 from lineage.capture.code_graph.command.shell import read_shell
+from lineage.capture.code_graph.graph import CodeGraph
 from lineage.capture.code_graph.python.source import LARGEST_SOURCE
+from lineage.capture.code_graph.values import StageToFollow
 
-from .repository import found, unseen
+from .repository import Repository, found, unseen
 
 RUN = "python run.py"
 SIBLINGS = {"a.py": "", "b.py": ""}
@@ -180,3 +182,68 @@ def test_a_name_that_is_not_utf_8_can_be_tracked() -> None:
     path = b"\xff.py".decode("utf-8", "surrogateescape")
     files = {"run.py": "import a", "a.py": "", path: ""}
     assert found(files, "python run.py *.py") == {*files}
+
+
+def _makefile_of(needs: int) -> str:
+    return "go: " + " ".join(f"n{n}" for n in range(needs)) + "\n\tpython run.py\n"
+
+
+CUT = {
+    "a pattern": ({f"d/{n}.py": "" for n in range(1_100)}, "python run.py d/*.py", "the command"),
+    "a makefile": ({"Makefile": "go:\n\tpython run.py\n" + "# x\n" * 70_000}, "make", "Makefile"),
+    "its targets": ({"Makefile": _makefile_of(1_100)}, "make go", "Makefile:1"),
+    "what a target needs": (
+        {"Makefile": _makefile_of(20_001) + "go: x\n\tpython run.py\n"},
+        "make go",
+        "Makefile:3",
+    ),
+    "a variable": (
+        {
+            "Makefile": "".join(f"V{n} = $(V{n + 1})\n" for n in range(20))
+            + "V20 = run.py\ngo:\n\tpython $(V0)\n"
+        },
+        "make go",
+        "Makefile:23",
+    ),
+    "what a variable needs": (
+        {
+            "Makefile": "".join(f"V{n} = $(V{n + 1})\n" for n in range(20))
+            + "V20 = run.py\ngo: $(V0)\n"
+        },
+        "make go",
+        "Makefile:22",
+    ),
+    "names of a lazy package": (
+        {
+            "run.py": "import p",
+            "p/__init__.py": "import lazy_loader as lazy\nlazy.attach(__name__, [\n"
+            + "".join(f"'n{n}',\n" for n in range(600))
+            + "])\n",
+            "p/n1.py": "",
+        },
+        "python run.py",
+        "p/__init__.py:503",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_where_reading_ends_is_named(name: str) -> None:
+    files, command, place = CUT[name]
+    named = unseen({"run.py": "", **files}, command)
+    assert place in [where for where, kind, _ in named if kind == "too large"]
+
+
+GONE = {
+    "run.sh": "bash run.sh",
+    "Makefile": "make",
+    "c.yaml": "python run.py c.yaml",
+    "run": "./run",
+}
+
+
+@pytest.mark.parametrize("path", GONE)
+def test_a_file_that_a_command_names_and_that_is_not_there_is_named(path: str) -> None:
+    repository = Repository({"run.py": ""}, gone=[path])
+    [one] = CodeGraph(repository).follow(StageToFollow((GONE[path],))).unseen
+    assert (str(one.place), one.kind.value) == (path, "missing")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 _ASSIGNMENT: Final = re.compile(
     r"(export\s+|override\s+)?([A-Za-z_][\w.-]*)\s*(::?:?|\?|\+|!)?=\s*(.*)"
@@ -20,10 +20,10 @@ _LONGEST: Final = 1 << 18
 _MOST_TARGETS: Final = 1000
 _MOST_PENDING: Final = 20_000
 _DEEPEST: Final = 10
+_TOO_DEEP: Final = "a variable in it stands for too much to be followed"
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """A line of a recipe, or a prerequisite that is no target."""
 
     number: int
@@ -32,11 +32,12 @@ class Line:
 
 @dataclass
 class Recipes:
-    """What making some targets does: commands, files it needs, and what cannot be told."""
+    """What making some targets does: commands, files it needs, and what is unknown or too large."""
 
     commands: list[Line] = field(default_factory=list)
     files: list[Line] = field(default_factory=list)
     unknown: list[Line] = field(default_factory=list)
+    too_large: list[Line] = field(default_factory=list)
 
 
 @dataclass
@@ -51,15 +52,21 @@ def recipes(text: str, targets: list[str]) -> Recipes:
     given = dict(target.split("=", 1) for target in targets if "=" in target)
     targets = [target for target in targets if "=" not in target]
     rules, variables, found = _parse(text[:_LONGEST], given)
+    if len(text) > _LONGEST:
+        found.too_large.append(Line(0, f"only {_LONGEST:,} characters are read"))
     first = [name for name in rules if not name.startswith(".")][:1]
     path = _expanded(variables.get("PYTHONPATH", ""), variables)
     exported = f"export PYTHONPATH={path}; " if path and _EXPORTED.search(text) else ""
     pending = [Line(0, target) for target in (targets or first)]
     done: set[str] = set()
-    while pending and len(done) < _MOST_TARGETS:
+    while pending:
         target = pending.pop(0)
         if target.text in done:
             continue
+        if len(done) == _MOST_TARGETS:
+            said = f"only {_MOST_TARGETS:,} of its targets and what they need are followed"
+            found.too_large.append(Line(target.number, said))
+            break
         done.add(target.text)
         if target.text not in rules:
             (found.files if target.number else found.unknown).append(target)
@@ -67,10 +74,17 @@ def recipes(text: str, targets: list[str]) -> Recipes:
         for rule in rules[target.text]:
             if len(pending) < _MOST_PENDING:
                 pending += [Line(rule.number, need) for need in rule.needs]
+            else:
+                found.too_large.append(
+                    Line(rule.number, "what it needs is too much to be followed")
+                )
+            lines = [Line(line.number, _expanded(line.text, variables)) for line in rule.recipe]
             found.commands += [
-                Line(line.number, exported + _expanded(line.text, variables).replace("$$", "$"))
-                for line in rule.recipe
+                Line(number, exported + text.replace("$$", "$")) for number, text in lines
             ]
+            for line in (Line(rule.number, " ".join(rule.needs)), *lines):
+                if any(name in variables for name in _VARIABLE.findall(line.text)):
+                    found.too_large.append(Line(line.number, _TOO_DEEP))
     return found
 
 

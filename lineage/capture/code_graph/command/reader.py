@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 DEEPEST: Final = 8
 """Commands in commands that are read."""
 
+MOST_MATCHES: Final = 1000
+"""Files that one pattern of a command stands for at the most."""
+
 
 class CommandReader:
     """Reads commands.
@@ -211,9 +214,19 @@ class _ShellReading(Reading):
                 self._outside(argument)
                 return False
             if argument.known and _WILDCARDS & set(text):
-                for match in self.tracked.matching(path):
-                    self.run_file(match, program=program, language=language)
+                self._pattern(argument, path, program=program, language=language)
         return False
+
+    def _pattern(
+        self, argument: Argument, path: str, *, program: bool, language: Language | None
+    ) -> None:
+        """Take the files that a pattern stands for."""
+        for number, match in enumerate(self.tracked.matching(path)):
+            if number == MOST_MATCHES:
+                text = f"only {MOST_MATCHES:,} files that it matches are followed: {argument.raw}"
+                self.unseen(UnseenKind.TOO_LARGE, text)
+                return
+            self.run_file(match, program=program, language=language)
 
     def _outside(self, argument: Argument) -> None:
         """A program outside: one of the system is none of the repository's code."""

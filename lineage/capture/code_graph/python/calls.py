@@ -46,6 +46,7 @@ class CallReader:
         self._inner: set[int] = set()
         self._said: set[int] | None = None
         self._computes = False
+        self._lazy_is_cut = False
 
     def read(self) -> None:
         """Read every call, in the order of the source."""
@@ -187,11 +188,16 @@ class CallReader:
     def _lazy_name(self, node: ast.AST) -> None:
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
             return
-        text = node.value
-        if len(text) > 200 or len(self._builder.lazy) >= MOST_LAZY or not _NAME.fullmatch(text):
+        text, lazy = node.value, self._builder.lazy
+        if len(text) > 200 or not _NAME.fullmatch(text):
             return
-        if "." in text or self._builder.lazy_module:
-            self._builder.lazy.setdefault(text)
+        if "." not in text and not self._builder.lazy_module:
+            return
+        if len(lazy) < MOST_LAZY or text in lazy:
+            lazy.setdefault(text)
+        elif not self._lazy_is_cut:
+            self._lazy_is_cut = True
+            self._builder.blind(node, UnseenKind.TOO_LARGE)
 
     def _text_code(self, node: ast.Call) -> None:
         """``exec`` and ``eval`` of a text, or of a file that is read for it."""
