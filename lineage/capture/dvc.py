@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PARAMS: Final = "params.yaml"
 _HASHES: Final = ("md5", "etag", "checksum", "version_id")
+_LONGEST_SIZE: Final = 20
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,7 @@ class DvcProject:
             yield from self._locked(path, document)
             return
         folder = joined(posixpath.dirname(path), document.get("wdir"))
-        for out in _mappings(document.get("outs")):
+        for out in mappings(document.get("outs")):
             item = _tracked(folder, out, path, made_by_stage=bool(document.get("cmd")))
             if item is not None:
                 yield item
@@ -213,7 +214,7 @@ class DvcProject:
             return
         for stage in self.stages:
             entry = recorded.get(stage.name) if stage.file == pipeline else None
-            for out in _mappings(entry.get("outs") if isinstance(entry, dict) else None):
+            for out in mappings(entry.get("outs") if isinstance(entry, dict) else None):
                 item = _tracked(stage.wdir, out, path, made_by_stage=True)
                 if item is not None and item.path in stage.outs:
                     yield item
@@ -258,13 +259,13 @@ def _parameter_files(folder: str, declared: list[Any]) -> dict[str, tuple[str, .
 def _single_stage(path: str, document: Mapping[str, Any]) -> DvcStage:
     """A stage of DVC 0.x: a ``.dvc`` file with a command."""
     folder = joined(posixpath.dirname(path), document.get("wdir"))
-    deps = list(_mappings(document.get("deps")))
+    deps = list(mappings(document.get("deps")))
     params = {
         joined(folder, dep.get("path") or DEFAULT_PARAMS): tuple(dep["params"])
         for dep in deps
         if isinstance(dep.get("params"), (dict, list))
     }
-    outs = [out["path"] for out in _mappings(document.get("outs")) if "path" in out]
+    outs = [out["path"] for out in mappings(document.get("outs")) if "path" in out]
     return DvcStage(
         file=path,
         name=posixpath.basename(path),
@@ -289,7 +290,7 @@ def _tracked(
     return Tracked(
         joined(folder, path),
         recorded_digest(out),
-        int(size) if size.isdigit() else None,
+        int(size) if size.isdecimal() and len(size) <= _LONGEST_SIZE else None,
         file,
         made_by_stage,
     )
@@ -297,7 +298,7 @@ def _tracked(
 
 def recorded_digest(out: Mapping[str, Any]) -> Digest | None:
     """The digest DVC recorded: before DVC 3 an ``md5`` ignored the kind of line ends."""
-    listed = list(_mappings(out.get("files")))
+    listed = list(mappings(out.get("files")))
     if listed:
         return hash_object("lineage-dvc-files/1", listed)
     algorithm = out.get("hash")
@@ -316,7 +317,8 @@ def _digest(algorithm: str, value: str) -> Digest | None:
         return None
 
 
-def _mappings(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - parsed YAML
+def mappings(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - parsed YAML
+    """The mappings in a list; none of what is no list."""
     if isinstance(value, list):
         yield from (item for item in value if isinstance(item, dict))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.capture.bounded_yaml import load_strings
-from lineage.capture.dvc import is_outside, joined, recorded_digest
+from lineage.capture.dvc import DEFAULT_PARAMS, is_outside, joined, mappings, recorded_digest
 from lineage.capture.dvc_filesystem import guarded
 from lineage.capture.dvc_hash import ALGORITHMS
 from lineage.capture.source import WorkingTree
@@ -50,19 +50,20 @@ class Lock:
         """What DVC recorded of a stage's last run; None where it never ran.
 
         Raises:
-            CaptureError: the lock cannot be read.
+            CaptureError: the lock cannot be read, or is not of the shape that DVC writes.
         """
         path = self.file(stage)
         if path not in self.project.files:
             return None
         if path not in self._documents:
             self._documents[path] = _typed(self.project.text(path), path)
-        return _entry(self._documents[path], stage)
+        return _entry(self._documents[path], path, stage)
 
     def entry_in(self, stage: DvcStage, lock: bytes) -> dict[str, Any] | None:
         """The same in another version of the lock; None where that cannot be read."""
+        path = self.file(stage)
         try:
-            return _entry(_typed(lock.decode("utf-8"), self.file(stage)), stage)
+            return _entry(_typed(lock.decode("utf-8"), path), path, stage)
         except (CaptureError, UnicodeDecodeError):
             return None
 
@@ -133,8 +134,8 @@ class Lock:
     def _dependencies(self, stage: DvcStage, entry: dict[str, Any]) -> Iterator[str]:
         recorded = {
             joined(stage.wdir, dep["path"]): recorded_digest(dep)
-            for dep in entry.get("deps") or ()
-            if isinstance(dep, dict) and isinstance(dep.get("path"), str)
+            for dep in mappings(entry.get("deps"))
+            if isinstance(dep.get("path"), str)
         }
         for path in stage.deps:
             if path not in recorded:
@@ -155,30 +156,78 @@ def _typed(text: str, path: str) -> dict[str, Any]:
     """
     from dvc.utils.serialize import parse_yaml
 
-    load_strings(text, path)  # which bounds what is read
-    document = guarded(path, lambda: parse_yaml(text, path)) or {}
-    return document if isinstance(document, dict) else {}
+    if not isinstance(load_strings(text, path), dict | None):  # which bounds what is read
+        raise CaptureError(
+            f"{path} is not what DVC writes: it is no mapping.",
+            remedy=f"Bring back the one that git holds (git checkout -- {path}).",
+        )
+    document: dict[str, Any] = guarded(path, lambda: parse_yaml(text, path)) or {}
+    return document
 
 
-def _entry(document: dict[str, Any], stage: DvcStage) -> dict[str, Any] | None:
+def _entry(document: dict[str, Any], path: str, stage: DvcStage) -> dict[str, Any] | None:
+    """What a lock holds of a stage; None where it holds nothing.
+
+    Raises:
+        CaptureError: it is not of the shape that DVC writes.
+    """
     if posixpath.basename(stage.file) != "dvc.yaml":
+        _require_shape(document, path, stage)
         return document
-    recorded = document.get("stages") if "schema" in document else document
-    entry = recorded.get(stage.name) if isinstance(recorded, dict) else None
-    return entry if isinstance(entry, dict) else None
+    recorded = document.get("stages", {}) if "schema" in document else document
+    if not isinstance(recorded, dict):
+        raise _misshapen(path, "its stages are no mapping", stage)
+    if stage.name not in recorded:
+        return None
+    entry = recorded[stage.name]
+    if not isinstance(entry, dict):
+        raise _misshapen(path, f"the stage {stage.name} is no mapping", stage)
+    _require_shape(entry, path, stage)
+    return entry
+
+
+def _require_shape(entry: dict[str, Any], path: str, stage: DvcStage) -> None:
+    """Refuse what is not of DVC's shape; a stage of DVC 0.x may leave a list empty."""
+    old = posixpath.basename(stage.file) != "dvc.yaml"
+    if not isinstance(entry.get("cmd"), (str, list)):
+        raise _misshapen(path, f"cmd of the stage {stage.name} is no command", stage)
+    for key in ("deps", "outs"):
+        listed = entry.get(key, [])
+        if listed is None and old:
+            continue
+        if not isinstance(listed, list) or not all(_is_item(item, old=old) for item in listed):
+            what = f"{key} of the stage {stage.name} is no list of entries that each have a path"
+            raise _misshapen(path, what, stage)
+    params = entry.get("params", {})
+    if not isinstance(params, dict) or not all(
+        isinstance(file, str) and isinstance(values, dict) for file, values in params.items()
+    ):
+        what = f"params of the stage {stage.name} is no mapping of files to their parameters"
+        raise _misshapen(path, what, stage)
+
+
+def _is_item(item: Any, *, old: bool) -> bool:  # noqa: ANN401 - parsed YAML
+    if not isinstance(item, dict):
+        return False
+    return isinstance(item.get("path", DEFAULT_PARAMS if old and "params" in item else None), str)
+
+
+def _misshapen(path: str, what: str, stage: DvcStage) -> CaptureError:
+    return CaptureError(
+        f"{path} is not what DVC writes: {what}.",
+        remedy=f"Bring back the one that git holds (git checkout -- {path}), or remove it, "
+        f"run {stage.name} again (dvc repro {stage.name}) and commit it.",
+    )
 
 
 def _recorded_parameters(stage: DvcStage, entry: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The parameters of a run by their file; a stage of DVC 0.x has them among its deps."""
     recorded: dict[str, dict[str, Any]] = {}
-    declared = entry.get("params")
-    if isinstance(declared, dict):
-        for file, values in declared.items():
-            if isinstance(values, dict):
-                recorded[joined(stage.wdir, file)] = values
-    for dep in entry.get("deps") or ():
-        if isinstance(dep, dict) and isinstance(dep.get("params"), dict):
-            recorded[joined(stage.wdir, dep.get("path") or "params.yaml")] = dep["params"]
+    for file, values in entry.get("params", {}).items():
+        recorded[joined(stage.wdir, file)] = values
+    for dep in mappings(entry.get("deps")):
+        if isinstance(dep.get("params"), dict):
+            recorded[joined(stage.wdir, dep.get("path") or DEFAULT_PARAMS)] = dep["params"]
     return recorded
 
 
