@@ -11,11 +11,12 @@ import posixpath
 import re
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lineage.acts import act
 from lineage.capture.dvc import DvcProject
 from lineage.capture.dvc_hash import ALGORITHMS
+from lineage.capture.git import MOST_VERSIONS
 from lineage.capture.lock import Lock
 from lineage.capture.pipeline import address, code_of
 from lineage.capture.source import Revision
@@ -23,11 +24,21 @@ from lineage.errors import CaptureError
 from lineage.identity.origin import OriginState, WeightsOrigin
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from lineage.capture.dvc import DvcStage
     from lineage.capture.dvc_hash import DvcHasher
     from lineage.capture.git import GitRepository
+
+_SHOWN: Final = 5
+
+
+class _Recorded(NamedTuple):
+    """A stage, and the commit that recorded its last run."""
+
+    stage: str
+    commit: str
 
 
 _PYTHON: Final = re.compile(r"python[\d.]*")
@@ -89,12 +100,12 @@ class OriginReader:
         full = os.path.normpath(os.path.abspath(weights))  # noqa: PTH100 - links are DVC's
         path = os.path.relpath(full, top).replace(os.sep, "/")
         if path.startswith("../"):
-            return WeightsOrigin(_without_stage(ran))
+            return _without_stage(ran)
         self._require_recorded(path)
         lock = Lock(self.dvc, None if isinstance(self.dvc.source, Revision) else self.hasher)
         stages = [stage for stage in self.dvc.making(path) if lock.entry(stage) is not None]
         if not stages:
-            return WeightsOrigin(_without_stage(ran))
+            return _without_stage(ran)
         named = ", ".join(address(stage, self.dvc.folder) for stage in stages)
         chain = lock.upstream(stages)
         self._require_current(path, named, lock, chain)
@@ -134,7 +145,7 @@ class OriginReader:
         ran: OwnRun | None,
     ) -> WeightsOrigin:
         """Weights that stages made of what DVC knows of; their code may have changed since."""
-        changed: set[str] = set()
+        changed: dict[str, _Recorded] = {}
         unknown: str | None = None
         commit: str | None = None
         for stage in chain:
@@ -142,20 +153,23 @@ class OriginReader:
                 continue
             try:
                 commit = self._recorded_in(lock, stage)
-                since = self._changed_since(commit, stage)
-                changed |= since if ran is None else since - ran.read_for(stage)
+                files = self._changed_since(commit, stage)
+                read = frozenset() if ran is None else ran.read_for(stage)
+                since = _Recorded(address(stage, self.dvc.folder), commit)
+                changed |= dict.fromkeys(files - read, since)
             except CaptureError as error:
                 commit = None
                 unknown = unknown if self._was_run(stage, ran) else str(error)
         if ran is not None and ran.is_blind:
-            changed = set()
+            changed = {}
         if not changed and unknown is None:
-            state = OriginState.MADE if ran is None else OriginState.RUN
-            return WeightsOrigin(state, named, commit)
+            if ran is None:
+                return WeightsOrigin(OriginState.MADE, named, commit)
+            return WeightsOrigin(OriginState.RUN, named, commit, reason=_gap(ran))
         if self.stale_ok is not None:
             files = tuple(sorted(changed))
             return WeightsOrigin(OriginState.STALE, named, commit, files, self.stale_ok)
-        raise self._stale(path, named, commit, sorted(changed), unknown)
+        raise self._stale(path, named, changed, unknown)
 
     def _was_run(self, stage: DvcStage, ran: OwnRun | None) -> bool:
         """Whether a program was seen to read a stage's code: DVC has a cache of runs, too."""
@@ -166,7 +180,7 @@ class OriginReader:
         return not files or bool(files & ran.read_for(stage))
 
     def _stale(
-        self, path: str, named: str, commit: str | None, changed: list[str], unknown: str | None
+        self, path: str, named: str, changed: Mapping[str, _Recorded], unknown: str | None
     ) -> CaptureError:
         run = act("register", self.model, "--", "dvc", "repro", "--force", *named.split(", "))
         taken_on = act("register", self.model, stale_ok="REASON")
@@ -177,10 +191,8 @@ class OriginReader:
                 f"{unknown}",
                 remedy=remedy,
             )
-        more = f" and {len(changed) - 5} more" if changed[5:] else ""
         return CaptureError(
-            f"The weights {path} are stale: {', '.join(changed[:5])}{more} changed after "
-            f"{named} made them ({(commit or '')[:12]}), and DVC does not know it.",
+            f"The weights {path} are stale: {_told(changed, named)}, and DVC does not know it.",
             remedy=remedy,
         )
 
@@ -209,11 +221,18 @@ class OriginReader:
             )
         found = start
         marks = _marks(entry or {})
-        for commit, data in self.git.versions_of(path, start, everywhere=True):
+        versions = self.git.versions_of(path, start, everywhere=True)
+        for number, (commit, data) in enumerate(versions, 1):
             if data is None or not all(mark in data for mark in marks):
                 continue  # to parse every lock that ever was takes long
             if lock.entry_in(stage, data) == entry:
                 found = commit
+            if found == commit and number == MOST_VERSIONS:
+                raise CaptureError(
+                    f"The oldest of the {MOST_VERSIONS:,} commits of {path} that are read holds "
+                    f"this run of {stage.name}; those before are not read.",
+                    remedy=f"Run it anew (dvc repro --force {stage.name}) and commit {path}.",
+                )
         return found
 
     def _changed_since(self, commit: str, stage: DvcStage) -> set[str]:
@@ -262,5 +281,26 @@ def _marks(entry: dict[str, Any]) -> list[bytes]:
     return [out["md5"].encode() for out in outs if isinstance(out.get("md5"), str)]
 
 
-def _without_stage(ran: OwnRun | None) -> OriginState:
-    return OriginState.UNMADE if ran is None else OriginState.RUN
+def _without_stage(ran: OwnRun | None) -> WeightsOrigin:
+    if ran is None:
+        return WeightsOrigin(OriginState.UNMADE)
+    return WeightsOrigin(OriginState.RUN, reason=_gap(ran))
+
+
+def _gap(ran: OwnRun) -> str | None:
+    """What is not known of a run whose watching failed."""
+    return "watching it failed, so what it read is not known" if ran.is_blind else None
+
+
+def _told(changed: Mapping[str, _Recorded], named: str) -> str:
+    """Which files changed after which run, the first few: each by the last run that it is of."""
+    runs: dict[_Recorded, list[str]] = {}
+    for file, since in sorted(changed.items())[:_SHOWN]:
+        runs.setdefault(since, []).append(file)
+    told = [
+        f"{', '.join(files)} changed after {since.stage} "
+        f"{'made them' if since.stage in named.split(', ') else 'ran'} ({since.commit[:12]})"
+        for since, files in runs.items()
+    ]
+    more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
+    return f"{'; '.join(told)}{more}"

@@ -28,7 +28,8 @@ class WeightsOrigin:
     """What made the weights.
 
     ``stage`` is the stage as DVC addresses it, ``commit`` the one that recorded them in its lock.
-    ``changed`` are the code files that changed since, ``reason`` why that was taken on.
+    ``changed`` are the code files that changed since they or what they are made from were made;
+    ``reason`` is why that was taken on, or what is not known of the run that made them.
     """
 
     state: OriginState
@@ -65,7 +66,8 @@ class WeightsOrigin:
             case OriginState.MADE:
                 return f"are what stage {self.stage} made"
             case OriginState.RUN:
-                return "were made by the run that registered them"
+                gap = f"; {self.reason}" if self.reason is not None else ""
+                return f"were made by the run that registered them{gap}"
             case OriginState.UNMADE:
                 return "are unmade: no stage is recorded to make them"
             case OriginState.STALE:
@@ -77,4 +79,4 @@ class WeightsOrigin:
             return f"may be stale: whether code changed since {self.stage} made them is not known"
         named = ", ".join(self.changed[:3])
         more = f" and {len(self.changed) - 3} more" if self.changed[3:] else ""
-        return f"are stale: {named}{more} changed since {self.stage} made them"
+        return f"are stale: {named}{more} changed since the stages up to {self.stage} ran"

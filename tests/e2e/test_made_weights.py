@@ -14,6 +14,13 @@ TRAIN = (
     "open('models/model.bin', 'w').write(prefix() + open('data/features.csv').read())\n"
 )
 
+UNWATCHED = """\
+import subprocess, sys
+sys.audit("import", 1)
+subprocess.run(["dvc", "repro", "--quiet", "--force", "train"], check=True)
+"""
+"""A training that reports an event that nobody reports, which the watching of it does not expect."""
+
 
 @pytest.fixture
 def trained(project):
@@ -61,7 +68,7 @@ def test_code_that_changed_since_makes_them_stale(trained):
     made = _made(trained, "churn@1")
     assert (made["state"], made["changed"]) == ("stale", [HELPER])
     assert made["reason"] == "the prefix is a comment"
-    told = f"are stale: {HELPER} changed since train made them"
+    told = f"are stale: {HELPER} changed since the stages up to train ran"
     assert told in trained.lineage("show", "churn@1").out
     trained.ok("validate", "churn@1")
     trained.ok("pipeline", "deploy", "--env", "production")
@@ -102,6 +109,41 @@ def test_what_dvc_takes_from_its_cache_of_runs_was_not_run(trained):
     assert (trained.path / "models/model.bin").read_text().startswith("weights of"), "of the cache"
     assert done.code == 9
     assert "cannot be told: No commit records the last run of train" in done.err
+
+
+def test_each_file_is_named_with_the_run_that_it_changed_after(trained):
+    trained.write({"src/common/case.py": "def lower(text):\n    return text.lower()\n"})
+    trained.edit("src/prepare.py", "open('data/clean", "import common.case\nopen('data/clean")
+    trained.dvc("repro", "--quiet")
+    prepared = trained.commit("A case in a module of its own")
+    trained.edit("src/common/case.py", "lower()", "upper()")
+    trained.edit("src/train.py", "import os", "# another\nimport os")
+    trained.dvc("repro", "--quiet")
+    made = trained.commit("Another case, and another training")
+    before = f"src/common/case.py changed after prepare ran ({prepared[:12]})"
+    said = _refused(trained)
+    assert f"are stale: {before}, and DVC does not know it" in said
+    trained.edit(HELPER, "weights of ", "parameters of ")
+    trained.commit("Another prefix, and no training")
+    after = f"{HELPER} changed after train made them ({made[:12]})"
+    assert f"are stale: {before}; {after}, and DVC does not know it" in _refused(trained)
+    trained.ok("register", "churn", "--stale-ok", "both are comments")
+    assert _made(trained, "churn@1")["changed"] == ["src/common/case.py", HELPER]
+
+
+def test_a_run_whose_watching_failed_is_taken_and_says_so(trained):
+    trained.write({"again.py": UNWATCHED})
+    trained.edit(HELPER, "weights of ", "parameters of ")
+    trained.commit("Another prefix, and a training that hides")
+    done = trained.lineage("register", "churn", "--", sys.executable, "again.py")
+    assert done.code == 0, done.err
+    gap = "watching it failed, so what it read is not known"
+    assert (_made(trained, "churn@1")["state"], _made(trained, "churn@1")["reason"]) == ("run", gap)
+    told = f"were made by the run that registered them; {gap}"
+    assert told in trained.lineage("show", "churn@1").out
+    decision = trained.lineage("guard", "churn@1", "--env", "production", "--json").json
+    (clean,) = (check for check in decision["checks"] if check["code"] == "code-clean")
+    assert told in clean["summary"]
 
 
 def test_other_code_that_changes_is_not_theirs(trained):
