@@ -48,21 +48,24 @@ _SCRIPT: Final = re.compile(r"\w[\w./-]*\.py")
 
 @dataclass(frozen=True)
 class OwnRun:
-    """A command that was run for the registration and wrote the weights.
+    """A command that was run for the registration.
 
     ``files`` are those, relative to the top of the repository, that its programs were seen to read,
-    ``scripts`` what ran as a program of Python: a file likewise, or ``-m module``. ``is_blind``
+    ``scripts`` what ran as a program of Python: a file likewise, or ``-m module``. ``wrote`` tells
+    that it wrote the weights: DVC skips a stage whose inputs came out as they were. ``is_blind``
     tells that the watching failed, which is to change nothing.
     """
 
     files: frozenset[str]
     scripts: frozenset[str] = frozenset()
+    wrote: bool = True
     is_blind: bool = False
 
     def read_for(self, stage: DvcStage) -> frozenset[str]:
         """What was read, if the stage's program ran; others (tests) may read the same code."""
         script = _script_of(stage)
-        return self.files if script is None or script in self.scripts else frozenset()
+        ran = script in self.scripts if script is not None else self.wrote
+        return self.files if ran else frozenset()
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class OriginReader:
         Args:
             weights: where they are.
             top: the top of the repository.
-            ran: the command that was run for the registration and wrote them, if one was.
+            ran: the command that was run for the registration, if one was.
 
         Raises:
             CaptureError: they are not what DVC recorded, something that they were made from
@@ -153,17 +156,16 @@ class OriginReader:
                 continue
             try:
                 commit = self._recorded_in(lock, stage)
-                files = self._changed_since(commit, stage)
-                read = frozenset() if ran is None else ran.read_for(stage)
+                read = frozenset[str]() if ran is None else ran.read_for(stage)
                 since = _Recorded(address(stage, self.dvc.folder), commit)
-                changed |= dict.fromkeys(files - read, since)
+                changed |= dict.fromkeys(self._changed_since(commit, stage) - read, since)
             except CaptureError as error:
                 commit = None
                 unknown = unknown if self._was_run(stage, ran) else str(error)
         if ran is not None and ran.is_blind:
             changed = {}
         if not changed and unknown is None:
-            if ran is None:
+            if ran is None or not ran.wrote:
                 return WeightsOrigin(OriginState.MADE, named, commit)
             return WeightsOrigin(OriginState.RUN, named, commit, reason=_gap(ran))
         if self.stale_ok is not None:
@@ -282,7 +284,7 @@ def _marks(entry: dict[str, Any]) -> list[bytes]:
 
 
 def _without_stage(ran: OwnRun | None) -> WeightsOrigin:
-    if ran is None:
+    if ran is None or not ran.wrote:
         return WeightsOrigin(OriginState.UNMADE)
     return WeightsOrigin(OriginState.RUN, reason=_gap(ran))
 

@@ -123,7 +123,7 @@ class VersionCapture:
         """What made the weights of a production version; None for an experiment.
 
         Args:
-            ran: the command that was run for this and wrote the weights, if one was.
+            ran: the command that was run for this, if one was.
 
         Raises:
             CaptureError: they are not what the stages that make them made of what is here.

@@ -148,19 +148,20 @@ def run_and_capture(
     moved = _differing(_digests(old.data), _digests(new.data))
     if moved:
         raise _changed(f"the data changed ({', '.join(moved[:3])})")
-    own = _own_run(observed) if wrote else None
-    captured = replace(captured, origin=after.origin(own))
+    captured = replace(captured, origin=after.origin(_own_run(observed, wrote=wrote)))
     watched = watched_run(
         project, captured.pipeline_name, new.pipeline, ran, observed, data=_digests(new.data)
     )
     return after, captured, watched
 
 
-def _own_run(observed: Observed) -> OwnRun:
+def _own_run(observed: Observed, *, wrote: bool) -> OwnRun | None:
+    if observed.failures and not wrote:
+        return None
     scripts = {script for file in observed.files for script in file.by}
     links = {file.path for file in observed.files if file.target in file.by}
     read = read_by_programs(observed)
-    return OwnRun(read, frozenset(scripts | links), is_blind=bool(observed.failures))
+    return OwnRun(read, frozenset(scripts | links), wrote=wrote, is_blind=bool(observed.failures))
 
 
 @dataclass(frozen=True)

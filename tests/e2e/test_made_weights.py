@@ -97,6 +97,16 @@ def test_a_training_that_is_run_here_makes_them_anew(trained):
     assert trained.lineage("register", "churn").code == 0
 
 
+def test_an_earlier_stage_that_ran_and_made_the_same_leaves_the_weights_as_they_are(trained):
+    trained.edit("src/prepare.py", "open('data/clean", "# a comment\nopen('data/clean")
+    trained.commit("A comment in the first stage")
+    done = trained.lineage("register", "churn", "--", "dvc", "repro", "--quiet")
+    assert done.code == 0, done.err
+    assert _made(trained, "churn@1")["state"] == "made", (
+        "DVC trained nothing: its inputs are the same"
+    )
+
+
 def test_what_dvc_takes_from_its_cache_of_runs_was_not_run(trained):
     trained.edit("src/train.py", "import os", "# another\nimport os")
     trained.dvc("repro", "--quiet")

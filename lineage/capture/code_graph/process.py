@@ -152,7 +152,7 @@ class _Round:
         self._finder = finder
         self._imports = 0
         self._around = around
-        self._runs_in = search.either or (around.folder,)
+        self._runs_in = finder.search.either or (around.folder,)
         self._next: list[str] = []
         self._stars: list[_Star] = []
         self._hollow: list[_Hollow] = []

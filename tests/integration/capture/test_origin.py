@@ -39,6 +39,6 @@ def test_a_history_that_is_not_read_to_the_run_cannot_tell(project, monkeypatch)
     for module in (git, origin):
         monkeypatch.setattr(module, "MOST_VERSIONS", 2)
     with pytest.raises(
-        CaptureError, match=r"The last 2 commits of dvc\.lock hold one and the same"
+        CaptureError, match=r"The oldest of the 2 commits of dvc\.lock that are read holds"
     ):
         _read(project)

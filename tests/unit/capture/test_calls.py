@@ -244,18 +244,6 @@ def test_what_only_asks_is_no_finding(source: str) -> None:
     assert not unseen({"run.py": source}, "python run.py")
 
 
-@pytest.mark.parametrize(("folders", "named"), [(15, False), (25, True)])
-def test_folders_that_lead_to_folders_are_followed_or_named(folders: int, named: bool) -> None:
-    files = {"run.py": "import sys\nsys.path.append('d1')\nimport m1"}
-    for number in range(1, folders):
-        more = f"import sys\nsys.path.append('d{number + 1}')\nimport m{number + 1}"
-        files[f"d{number}/m{number}.py"] = more
-    files[f"d{folders}/m{folders}.py"] = ""
-    code = follow(files, "python run.py")
-    assert bool(code.unseen) == named
-    assert named or set(code.files) == {*files}
-
-
 def doubled(first: str, more: str, last: str) -> str:
     """A source in which each of sixty names says twice what the one before says."""
     lines = [f"a0 = {first}", *(f"a{n + 1} = {more.format(f'a{n}')}" for n in range(60))]
