@@ -7,16 +7,17 @@ Where its code adds to ``sys.path``, the walk is done again with what it added.
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from lineage.capture.code_graph.command.actions import RunFile, Surroundings
 from lineage.capture.code_graph.command.language import Language, language_of
 from lineage.capture.code_graph.python.command_calls import BESIDE
 from lineage.capture.code_graph.python.literals import ITSELF
 from lineage.capture.code_graph.resolve import MOST_LOOKS, Finder
-from lineage.capture.code_graph.tracked import Kind, TrackedFiles
+from lineage.capture.code_graph.tracked import Kind
 from lineage.capture.code_graph.values import Place, Unseen, UnseenKind, shown
+from lineage.capture.code_graph.walked import Start, Walked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,40 +25,9 @@ if TYPE_CHECKING:
     from lineage.capture.code_graph.command.actions import Action
     from lineage.capture.code_graph.command.reader import CommandReader
     from lineage.capture.code_graph.facts import Command, Facts, Import, PathUse, Spot
-    from lineage.capture.code_graph.resolve import Location, Resolver, SearchPath
+    from lineage.capture.code_graph.resolve import Location, SearchPath
     from lineage.capture.code_graph.tracked import Found
-
-
-class Library(Protocol):
-    """What a walk needs of the repository."""
-
-    tracked: TrackedFiles
-    resolver: Resolver
-
-    def facts_of(self, paths: Iterable[str]) -> Mapping[str, Facts | None]:
-        """What sources say; None for one that cannot be read."""
-
-
-class Start(NamedTuple):
-    """A source that a process begins with: a file, or (``path`` is None) a text's facts."""
-
-    path: str | None
-    place: Place | None
-    facts: Facts | None = None
-
-
-@dataclass
-class Walked:
-    """What a process imports: files, what is unseen, what else it runs.
-
-    ``unresolved`` are the modules without dots that each file imports and that led nowhere.
-    """
-
-    files: dict[str, Place | None] = field(default_factory=dict)
-    unseen: dict[Unseen, None] = field(default_factory=dict)
-    actions: list[Action] = field(default_factory=list)
-    unresolved: dict[str, set[str]] = field(default_factory=dict)
-    added: dict[str, None] = field(default_factory=dict)
+    from lineage.capture.code_graph.walked import Library
 
 
 class PythonProcess:

@@ -18,11 +18,12 @@ from lineage.capture.code_graph.command.language import Language, language_of
 from lineage.capture.code_graph.command.makefile import recipes
 from lineage.capture.code_graph.command.reader import CommandReader
 from lineage.capture.code_graph.hydra import read_targets
-from lineage.capture.code_graph.process import Library, PythonProcess, Start, Walked
+from lineage.capture.code_graph.process import PythonProcess
 from lineage.capture.code_graph.python.source import read_text
 from lineage.capture.code_graph.resolve import Finder
 from lineage.capture.code_graph.tracked import Kind
 from lineage.capture.code_graph.values import Place, StageCode, Unseen, UnseenKind, shown
+from lineage.capture.code_graph.walked import Library, Start, Walked
 from lineage.capture.source import is_dvc_file
 
 if TYPE_CHECKING:
