@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
-from contextlib import closing
 from typing import TYPE_CHECKING
 
-from lineage.capture.git import SUBMODULE_MODE, GitRepository
+from lineage.capture.disk import DiskFiles
+from lineage.capture.git import SUBMODULE_MODE
 from lineage.capture.source import WorkingTree
 from lineage.errors import CaptureError, DirtyTree
 from lineage.identity.components import CodeVersion
@@ -15,11 +16,18 @@ from lineage.identity.digest import hash_object
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from lineage.capture.git import GitRepository
+
 _SHOWN = 5
 
 
 def capture_code(
-    git: GitRepository, folder: str, named: Iterable[str], *, clean: bool
+    git: GitRepository,
+    folder: str,
+    named: Iterable[str],
+    described: Iterable[str] = (),
+    *,
+    clean: bool,
 ) -> CodeVersion | None:
     """The commit that is checked out, and the digest of the working tree's difference from it.
 
@@ -27,6 +35,7 @@ def capture_code(
         git: the repository.
         folder: the project's folder in it.
         named: paths that the pipeline or the data name: untracked ones among them count as changes.
+        described: files that describe the version, which the commit must hold as they are here.
         clean: refuse a tree with changes.
 
     Returns:
@@ -43,7 +52,7 @@ def capture_code(
         raise CaptureError(
             f"The repository {git.top} has no commit.", remedy="Commit the code first: git commit"
         )
-    changed = sorted(changed_paths(git, named))
+    changed = sorted(changed_paths(git, named, described))
     if changed and clean:
         raise _dirty(git, changed)
     return CodeVersion(
@@ -60,11 +69,45 @@ def code_at(git: GitRepository, folder: str, commit: str) -> CodeVersion:
     return CodeVersion(commit, None, git.remote, None, folder)
 
 
-def changed_paths(git: GitRepository, named: Iterable[str]) -> set[str]:
-    """Tracked changes, changed submodules, and untracked files that ``named`` lists or holds."""
+def changed_paths(
+    git: GitRepository, named: Iterable[str], described: Iterable[str] = ()
+) -> set[str]:
+    """Tracked changes, changed submodules, and untracked files that ``named`` lists or holds.
+
+    And of the files that ``described`` lists those that the commit does not hold as they are here,
+    ignored or not, whatever the index says of them.
+    """
     wanted = frozenset(named)
     fresh = {path for path in git.untracked if any(above in wanted for above in _upward(path))}
-    return {*git.modified, *fresh, *_changed_submodules(git)}
+    return {
+        *git.modified,
+        *fresh,
+        *WorkingTree(git.top, git).changed_submodules(),
+        *_unheld(git, described),
+    }
+
+
+def _unheld(git: GitRepository, described: Iterable[str]) -> set[str]:
+    head = git.head
+    if head is None:
+        return set()
+    tree, disk = git.tree(head), DiskFiles(git)
+    lies = {path: _behind_links(git, path) for path in described}
+    files = {path: real for path, real in lies.items() if (git.top / real).is_file()}
+    ids = disk.ids(files.values())
+    held = {path: entry.oid for path, entry in tree.items()}
+    submodules = {path for path, entry in tree.items() if entry.mode == SUBMODULE_MODE}
+    return {
+        path
+        for path, real in files.items()
+        if held.get(real) != ids[real] and submodules.isdisjoint(_upward(real))
+    }
+
+
+def _behind_links(git: GitRepository, path: str) -> str:
+    """Where a path lies once symbolic links are followed; as it is where they leave the tree."""
+    real = os.path.realpath(git.top / path)
+    return os.path.relpath(real, git.top).replace(os.sep, "/")
 
 
 def _upward(path: str) -> Iterator[str]:
@@ -72,16 +115,6 @@ def _upward(path: str) -> Iterator[str]:
     while path:
         yield path
         path = posixpath.dirname(path)
-
-
-def _changed_submodules(git: GitRepository) -> set[str]:
-    found = set()
-    for path, entry in git.index.items():
-        if entry.mode == SUBMODULE_MODE and (git.top / path / ".git").exists():
-            with closing(GitRepository(git.top / path)) as inner:
-                if inner.modified:
-                    found.add(path)
-    return found
 
 
 def _contents(git: GitRepository, paths: list[str]) -> dict[str, str | None]:

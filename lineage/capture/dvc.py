@@ -127,6 +127,11 @@ class DvcProject:
         """
         return self._texts.text(path)
 
+    @property
+    def read_texts(self) -> frozenset[str]:
+        """The configuration files that were read so far."""
+        return self._texts.read
+
     def below(self, folder: str) -> list[str]:
         """What DVC tracks inside a folder."""
         prefix = f"{folder}/" if folder else ""

@@ -1,8 +1,7 @@
-"""Git, read through GitPython with everything neutralised that could run a command.
+"""A git repository as capture reads it.
 
-A repository that was handed over as a folder brings its own ``.git/config``, and git runs commands
-that such a file names: ``core.fsmonitor``, ``filter.*``, hooks, transports of a lazy fetch. Each is
-overridden for every call made here; a submodule's processes inherit the overrides.
+What is read of a working tree is what lies on the disk, and what is read of the object store is
+held against its id: a ``.git`` that says otherwise is a finding, not a source.
 """
 
 from __future__ import annotations
@@ -11,32 +10,15 @@ import os
 import re
 import tempfile
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # no git at all is reported by the first call
-
-import git
-from git.exc import GitCommandError, GitCommandNotFound
-
+from lineage.capture.git_commands import GitCommands, failed
+from lineage.capture.git_objects import BLOB, check_object, parse_batch
 from lineage.errors import CaptureError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_OVERRIDES: Final = {
-    "core.fsmonitor": "false",
-    "core.hooksPath": os.devnull,
-    "core.alternateRefsCommand": "",
-    "protocol.allow": "never",
-}
-_ENVIRONMENT: Final = {
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_LITERAL_PATHSPECS": "1",
-    "LC_ALL": "C",
-}
 _CREDENTIALS: Final = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/@]*@", re.IGNORECASE)
 REGULAR_MODES: Final = ("100644", "100755")
 LINK_MODE: Final = "120000"
@@ -44,6 +26,7 @@ SUBMODULE_MODE: Final = "160000"
 MOST_COMMITS: Final = 1000
 """Commits between two that are listed at the most."""
 
+_FOLDER_MODE: Final = "040000"
 _AT_ONCE: Final = 1000
 MOST_VERSIONS: Final = 2000
 """Versions of a file that are looked at, at the most."""
@@ -68,32 +51,8 @@ class Entry(tuple[str, str]):
         return self[1]
 
 
-class _SilentNo(CaptureError):
-    """Git's answer to a question that has none: exit status 1, no words."""
-
-
-class GitRepository:
+class GitRepository(GitCommands):
     """One git working tree; paths are relative to its top, with ``/``."""
-
-    def __init__(self, folder: Path) -> None:
-        """Open the repository that ``folder`` lies in.
-
-        Raises:
-            CaptureError: there is none, or git will not read it.
-        """
-        try:
-            self._repo = git.Repo(folder, search_parent_directories=True)
-        except (git.InvalidGitRepositoryError, git.NoSuchPathError):
-            raise CaptureError(
-                f"{folder} is not in a git repository.",
-                remedy="Run it inside the repository, or make one: git init",
-            ) from None
-        if self._repo.working_tree_dir is None:
-            raise CaptureError(
-                f"{folder} is a bare git repository.", remedy="Run it in a working tree."
-            )
-        self.top = Path(self._repo.working_tree_dir).resolve()
-        self._repo.git.update_environment(**_environment(self._filters()))
 
     @property
     def head(self) -> str | None:
@@ -121,7 +80,7 @@ class GitRepository:
         """
         try:
             if not revision.isprintable():
-                raise _failed("rev-parse", self.top, "not printable")
+                raise failed("rev-parse", self.top, "not printable")
             return self._run(
                 "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
             ).strip()
@@ -143,8 +102,23 @@ class GitRepository:
         return self._listed[0]
 
     def tree(self, commit: str) -> dict[str, Entry]:
-        """The paths of a commit."""
-        return dict(_parse_ls_tree(self._run("ls-tree", "-r", "-z", "--full-tree", commit)))
+        """The paths of a commit, each object on the way to them held against its id.
+
+        Raises:
+            CaptureError: one is not in this clone, or holds other bytes than its id stands for.
+        """
+        listing = self._run("ls-tree", "-r", "-t", "-z", "--full-tree", commit)
+        entries = dict(_parse_ls_tree(listing))
+        folders = {path: entry for path, entry in entries.items() if entry.mode == _FOLDER_MODE}
+        listed = dict.fromkeys(entry.oid for entry in folders.values())
+        for name, data in zip(
+            (commit, f"{commit}^{{tree}}", *listed),
+            self._batch((commit, f"{commit}^{{tree}}", *listed)),
+            strict=True,
+        ):
+            if data is None:
+                raise _absent(name)
+        return {path: entry for path, entry in entries.items() if path not in folders}
 
     @cached_property
     def modified(self) -> frozenset[str]:
@@ -163,12 +137,10 @@ class GitRepository:
             CaptureError: the object is not in this clone.
         """
         try:
-            return bytes(self._repo.odb.stream(bytes.fromhex(oid)).read())
+            data = bytes(self._repo.odb.stream(bytes.fromhex(oid)).read())
         except Exception:
-            raise CaptureError(
-                f"Object {oid} is not in this clone.",
-                remedy="Fetch it (a partial clone leaves objects out): git fetch --refetch",
-            ) from None
+            raise _absent(oid) from None
+        return check_object(BLOB, oid, data)
 
     def _blob_here(self, oid: str) -> bytes | None:
         try:
@@ -191,7 +163,7 @@ class GitRepository:
             yield from zip(part, self._batch(part), strict=True)
 
     def _batch(self, names: Iterable[str]) -> Iterator[bytes | None]:
-        """Objects by their ids, or as ``commit:path``, from one process of git."""
+        """Objects by their ids, or as ``commit:path``, from one process of git; each is checked."""
         with tempfile.TemporaryFile() as asked:
             asked.write("".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape"))
             asked.seek(0)
@@ -202,12 +174,7 @@ class GitRepository:
                 stdout_as_string=False,
                 strip_newline_in_stdout=False,
             )
-        return _parse_batch(output)
-
-    @property
-    def filters_left_out(self) -> tuple[str, ...]:
-        """Content filters that only the repository's own configuration defines: never run here."""
-        return self._filters()
+        return parse_batch(output)
 
     def commits_between(self, first: str, second: str) -> list[dict[str, str]]:
         """The commits that one of two holds and the other does not, the newest first.
@@ -255,10 +222,6 @@ class GitRepository:
         for name in ("modified", "untracked", "_listed", "_status", "_hidden_changes"):
             self.__dict__.pop(name, None)
 
-    def close(self) -> None:
-        """End git's helper processes."""
-        self._repo.close()
-
     @cached_property
     def _status(self) -> tuple[frozenset[str], frozenset[str]]:
         text = self._run(
@@ -278,24 +241,31 @@ class GitRepository:
                 changed.add(line.split(" ", 8)[8])
             elif line.startswith("u "):
                 changed.add(line.split(" ", 10)[10])
-        return frozenset(changed), frozenset(untracked)
+        return frozenset(changed), frozenset(untracked | self._excluded_in_git())
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Tracked paths that a sparse checkout leaves out of the working tree."""
+        return self._listed[2]
 
     @cached_property
     def _hidden_changes(self) -> frozenset[str]:
         """Changes that ``assume-unchanged`` and ``skip-worktree`` keep out of git's own status."""
-        index, overlooked = self._listed
+        index, overlooked, _ = self._listed
         present = [
             path
             for path in overlooked
             if index[path].mode in REGULAR_MODES and (self.top / path).is_file()
         ]
-        return frozenset(path for path in present if self._hash(path) != index[path].oid)
+        ids = self.ids_on_disk(present)
+        return frozenset(path for path in present if ids[path] != index[path].oid)
 
     @cached_property
-    def _listed(self) -> tuple[dict[str, Entry], list[str]]:
-        """The tracked paths, and those of them that git was told to overlook: one listing."""
+    def _listed(self) -> tuple[dict[str, Entry], list[str], frozenset[str]]:
+        """The tracked paths, those that git was told to overlook, and those to leave out."""
         index: dict[str, Entry] = {}
         overlooked: list[str] = []
+        left_out: set[str] = set()
         for line in self._run("ls-files", "-z", "-v", "--stage").split("\0"):
             if line:
                 facts, _, path = line.partition("\t")
@@ -303,93 +273,34 @@ class GitRepository:
                 index[path] = Entry((mode, oid))
                 if flag.islower() or flag == "S":
                     overlooked.append(path)
-        return index, overlooked
+                if flag.upper() == "S":
+                    left_out.add(path)
+        return index, overlooked, frozenset(left_out)
 
-    def _hash(self, path: str) -> str:
-        return self._run("hash-object", "--", os.fspath(self.top / path)).strip()
-
-    def _filters(self) -> tuple[str, ...]:
-        """Names of content filters defined in this repository's configuration alone."""
-        names: set[str] = set()
-        for scope in ("--local", "--worktree"):
-            try:
-                listing = self._run("config", scope, "--includes", "-z", "--list", "--name-only")
-            except CaptureError:
-                continue
-            for key in listing.split("\0"):
-                match = re.fullmatch(r"filter\.(.+)\.(clean|smudge|process)", key, re.DOTALL)
-                if match:
-                    names.add(match[1])
-        return tuple(sorted(names))
-
-    def _ask(self, *arguments: str) -> str | None:
-        """Run a git command that answers "no" by exit status 1 and silence.
+    def ids_on_disk(self, paths: Iterable[str], *, filters: bool = True) -> dict[str, str]:
+        """The ids that git would give to files on the disk, with ends of lines and filters undone.
 
         Raises:
-            CaptureError: git says anything else.
+            CaptureError: one cannot be read.
         """
-        try:
-            return self._run(*arguments).strip() or None
-        except _SilentNo:
-            return None
-
-    def _run(self, *arguments: str) -> str:
-        """Run a git command here; the text it printed (paths as UTF-8 with surrogate escapes).
-
-        Raises:
-            CaptureError: git is missing or says no.
-        """
-        try:
-            output: bytes = self._repo.git.execute(
-                ["git", *arguments],
-                with_extended_output=False,
-                stdout_as_string=False,
-                strip_newline_in_stdout=False,
-            )
-        except GitCommandNotFound:
-            raise CaptureError("git is not installed.", remedy="Install git.") from None
-        except GitCommandError as error:
-            said = str(error.stderr).strip().removeprefix("stderr:").strip(" '\n")
-            if error.status == 1 and not said:
-                raise _SilentNo(f"git {arguments[0]} says no.", remedy="Try it by hand.") from None
-            first = said.splitlines()[0] if said else f"exit status {error.status}"
-            raise _failed(arguments[0], self._repo.working_tree_dir, first) from None
-        return output.decode("utf-8", "surrogateescape")
+        rest = list(paths)
+        told = [path for path in rest if "\n" not in path and not path.startswith('"')]
+        asked = "".join(f"{path}\n" for path in told).encode("utf-8", "surrogateescape")
+        plain = () if filters else ("--no-filters",)
+        found = self._run("hash-object", *plain, "--stdin-paths", asked=asked) if told else ""
+        ids = dict(zip(told, found.split(), strict=True))
+        for path in rest:
+            if path not in ids:
+                full = os.fspath(self.top / path)
+                ids[path] = self._run("hash-object", *plain, "--", full).strip()
+        return ids
 
 
-def _failed(command: str, where: object, reason: str) -> CaptureError:
+def _absent(name: str) -> CaptureError:
     return CaptureError(
-        f"git {command} failed in {where}: {reason}.",
-        remedy="Run the same git command by hand and mend what it reports.",
+        f"Object {name} is not in this clone.",
+        remedy="Fetch it (a partial clone leaves objects out): git fetch --refetch",
     )
-
-
-def _environment(filters: Iterable[str]) -> dict[str, str]:
-    """The variables that make git read-only, offline and deaf to the repository's commands."""
-    overrides = list(_OVERRIDES.items())
-    for name in filters:
-        overrides += [(f"filter.{name}.{key}", "") for key in ("clean", "smudge", "process")]
-        overrides.append((f"filter.{name}.required", "false"))
-    variables = {"GIT_CONFIG_COUNT": str(len(overrides))}
-    for number, (key, value) in enumerate(overrides):
-        variables[f"GIT_CONFIG_KEY_{number}"] = key
-        variables[f"GIT_CONFIG_VALUE_{number}"] = value
-    return _ENVIRONMENT | variables
-
-
-def _parse_batch(output: bytes) -> Iterator[bytes | None]:
-    """What ``git cat-file --batch`` printed: a line with the size, the bytes, a line end."""
-    at = 0
-    while at < len(output):
-        end = output.index(b"\n", at)
-        facts = output[at:end].split(b" ")
-        if len(facts) != 3 or not facts[2].isdigit():
-            yield None
-            at = end + 1
-            continue
-        size = int(facts[2])
-        yield output[end + 1 : end + 1 + size]
-        at = end + size + 2
 
 
 def _parse_ls_tree(text: str) -> Iterator[tuple[str, Entry]]:

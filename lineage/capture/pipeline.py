@@ -105,7 +105,9 @@ def capture_pipeline(
     settings = project.settings if captured else DvcSettings()
     scope = reader.scope if captured else None
     manifest = Manifest(captured, named, settings.changed, scope)
-    described = [config_path(project.root)] if settings.changed else []
+    described = _describing(project, chosen)
+    if settings.changed:
+        described.append(config_path(project.root))
     return CapturedPipeline(
         PipelineVersion(manifest),
         tuple(sorted(reader.loose)),
@@ -209,7 +211,7 @@ class _StageReader:
 
     def _is_there(self, path: str) -> bool:
         """Whether a file that is followed has bytes; one that is gone is named as unseen."""
-        if self._files.is_stored(path):
+        if self._files.is_there(path):
             return True
         return self._source.is_file(path) or self._source.submodule_of(path) == path
 
@@ -254,7 +256,8 @@ class _StageReader:
 
     def _take_stored(self, paths: Iterable[str]) -> None:
         """Take the digests of what git stores all at once, which is much quicker."""
-        stored = [path for path in paths if path not in self.code and self._files.is_stored(path)]
+        fresh = [path for path in paths if path not in self.code]
+        stored = self._files.content_ids(fresh)
         for path, data in self._files.contents(stored):
             if data is not None:
                 self.code[path] = _content_digest(path, data)
@@ -293,6 +296,14 @@ def _choose(
                 remedy=f"Name one of its stages in lineage.toml: {known[:500]}.",
             )
         yield from found
+
+
+def _describing(project: DvcProject, chosen: Mapping[str, DvcStage]) -> list[str]:
+    """The files that say what stages are: where they are defined, and their parameters."""
+    own = {file for stage in chosen.values() for file in (stage.file, *stage.params)}
+    others = {file for stage in project.stages for file in stage.params} - own
+    read = {path for path in project.read_texts if not is_dvc_file(path)}
+    return sorted((own | (read - others)) - project.made)
 
 
 def address(stage: DvcStage, folder: str) -> str:

@@ -264,8 +264,15 @@ class Project:
             return None, False
         from lineage.capture.code import changed_paths
 
-        dirty = bool(captured.unheld or changed_paths(self.git, captured.named))
+        dirty = bool(
+            captured.unheld or changed_paths(self.git, captured.named, self.described(captured))
+        )
         return self.git.head, dirty
+
+    def described(self, captured: CapturedPipeline | None) -> list[str]:
+        """The files that describe a version, from the top: its code, parameters, configuration."""
+        own = [posixpath.join(self.folder, self.file.name)] if self.configured else []
+        return [*own, *(captured.named if captured is not None else ())]
 
     def dvc(self, source: Source) -> DvcProject:
         """What DVC knows of the project, as a source holds it."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from typing_extensions import override
 
+from lineage.capture.disk import DiskFiles
 from lineage.capture.git import LINK_MODE, SUBMODULE_MODE, Entry, GitRepository
 from lineage.errors import CaptureError
 from lineage.hashing.files import hash_path
@@ -55,10 +56,10 @@ class Source(ABC):
 
     @abstractmethod
     def code_digest(self, path: str) -> Digest:
-        """BLAKE3 of a code file: as git stores it where it is tracked and unmodified.
+        """BLAKE3 of a code file, as git would store what lies there.
 
         A submodule's content is the line that git shows for it, ``Subproject commit <id>``, and
-        the digests of the files in it that differ from that commit.
+        the digests of what in it, at any depth, differs from that commit or is new.
         """
 
     @abstractmethod
@@ -103,6 +104,7 @@ class WorkingTree(Source):
         self.top = top
         self.git = git
         self.tracked = git.index if git is not None else {}
+        self.disk = DiskFiles(git) if git is not None else None
 
     @override
     def is_file(self, path: str) -> bool:
@@ -132,9 +134,10 @@ class WorkingTree(Source):
             return self._submodule_digest(path)
         real = self.locate(path).resolve()
         target = real.relative_to(self.top).as_posix()
-        entry = self.tracked.get(target)
-        if self.git is not None and entry is not None and target not in self.git.modified:
-            return blake3_of(self.git.blob(entry.oid))
+        if self.disk is not None:
+            _, data = next(self.disk.contents([target]))
+            if data is not None:
+                return blake3_of(data)
         digest = hash_path(real, with_blake3=True).blake3
         assert digest is not None  # noqa: S101 - with_blake3=True takes it
         return digest
@@ -188,10 +191,20 @@ class WorkingTree(Source):
         with closing(GitRepository(self.top / path)) as inner:
             tree = WorkingTree(inner.top, inner)
             lines = [_submodule_line(inner.head or "")]
-            for name in sorted(inner.modified):
-                digest = tree.code_digest(name) if tree.is_file(name) else "deleted"
+            for name in sorted({*inner.modified, *inner.untracked, *tree.changed_submodules()}):
+                there = tree.is_file(name) or tree.submodule_of(name) == name
+                digest = tree.code_digest(name) if there else "deleted"
                 lines.append(f"{name} {digest}\n".encode("utf-8", "surrogateescape"))
         return blake3_of(b"".join(lines))
+
+    def changed_submodules(self) -> set[str]:
+        """The submodules that are checked out and hold something else than their commit."""
+        return {
+            path
+            for path, entry in self.tracked.items()
+            if entry.mode == SUBMODULE_MODE
+            and self.code_digest(path) != blake3_of(_submodule_line(entry.oid))
+        }
 
     def _mode(self, path: str, test: object) -> bool:
         try:

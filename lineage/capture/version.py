@@ -232,7 +232,16 @@ class VersionCapture:
         named = [posixpath.normpath(posixpath.join(project.folder, item)) for item in self._items]
         if found is not None:
             named += [*found.named, *found.loose]
-        return capture_code(project.repository, project.folder, named, clean=self._strict)
+        pointers = [
+            item.file
+            for path in named
+            if (item := self._dvc.covering(path)) is not None
+            if not item.made_by_stage
+        ]
+        described = [*pointers, *project.described(found)]
+        return capture_code(
+            project.repository, project.folder, named, described, clean=self._strict
+        )
 
     def _refuse_loose(self, loose: Sequence[str]) -> None:
         """Production data that nothing versions must at least be listed."""

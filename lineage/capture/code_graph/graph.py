@@ -63,15 +63,14 @@ class CodeGraph:
         return next((data for _, data in self._source.contents([path])), None)
 
     def _learn(self, paths: list[str], language: Language) -> None:
-        ids = {path: self._source.content_id(path) for path in paths}
-        objects = [name for name in ids.values() if name is not None]
-        known = self._cache.known(objects, language.name) if self._cache is not None else {}
-        self._facts |= {path: known[n] for path, n in ids.items() if n is not None and n in known}
+        ids = self._source.content_ids(paths)
+        known = self._cache.known(ids.values(), language.name) if self._cache is not None else {}
+        self._facts |= {path: known[name] for path, name in ids.items() if name in known}
         fresh = [path for path in paths if path not in self._facts]
         for path, data in self._source.contents(fresh):
             facts = _read(data, language) if data is not None else None
             self._facts[path] = facts
-            name = ids[path]
+            name = ids.get(path)
             if self._cache is not None and name is not None and facts is not None:
                 self._cache.remember(name, language.name, facts)
 

@@ -1,21 +1,21 @@
 """A :class:`~lineage.capture.source.Source` as the walk reads it.
 
-Where a file of a working tree is unmodified its bytes are the ones git stores, so that a checkout,
-a revision and another platform give the same answer.
+A file's bytes are those that git would store of what lies there, so that a checkout, a revision and
+another platform give the same answer.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from lineage.capture.disk import LARGEST
+from lineage.capture.git import REGULAR_MODES
+from lineage.capture.git_objects import BLOB, object_id
 from lineage.capture.source import Revision, Source, WorkingTree
 from lineage.errors import CaptureError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-
-LARGEST: Final = 64 << 20
-"""Bytes of a file that are read at the most; a larger one is named, not followed."""
 
 
 class SourceFiles:
@@ -24,8 +24,7 @@ class SourceFiles:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._git = source.git if isinstance(source, (WorkingTree, Revision)) else None
-        modified = self._git.modified if isinstance(source, WorkingTree) and self._git else ()
-        self._modified = frozenset(modified)
+        self._disk = source.disk if isinstance(source, WorkingTree) else None
 
     @property
     def tracked(self) -> Mapping[str, tuple[str, str]]:
@@ -37,17 +36,18 @@ class SourceFiles:
         return self._source.untracked_below(folder)
 
     def contents(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
-        """Files and their bytes, as git stores them where they are unmodified.
+        """Files and their bytes, as git would store them.
 
         None stands for one that is missing, or larger than :data:`LARGEST`.
         """
         stored: dict[str, list[str]] = {}
         for path in paths:
-            name = self.content_id(path)
-            if name is None:
-                yield path, self._from_disk(path)
+            if self._disk is not None and self._is_regular(path):
+                yield from self._disk.contents([path])
+            elif self._disk is None and path in self.tracked:
+                stored.setdefault(self.tracked[path][1], []).append(path)
             else:
-                stored.setdefault(name, []).append(path)
+                yield path, self._from_disk(path)
         blobs = self._git.blobs(stored) if self._git is not None else ()
         for name, data in blobs:
             yield from ((path, data) for path in stored[name])
@@ -58,24 +58,31 @@ class SourceFiles:
         except CaptureError:
             return None
 
-    def content_id(self, path: str) -> str | None:
-        """The object id of exactly these bytes; None where they are not git's."""
-        entry = self._source.tracked.get(path)
-        return entry[1] if entry is not None and path not in self._modified else None
+    def content_ids(self, paths: Iterable[str]) -> Mapping[str, str]:
+        """The object ids of the tracked ones among files, as they lie there."""
+        wanted = [path for path in paths if self._is_regular(path)]
+        if self._disk is None:
+            return {path: self.tracked[path][1] for path in wanted}
+        ids = self._disk.ids(wanted)
+        return {path: oid for path in wanted if (oid := ids[path]) is not None}
 
-    def is_stored(self, path: str) -> bool:
-        """Whether a regular file's bytes are the ones that git stores."""
-        mode = self._source.tracked.get(path, ("", ""))[0]
-        return mode.startswith("100") and path not in self._modified
+    def is_there(self, path: str) -> bool:
+        """Whether a file is tracked, and lies there as a regular file."""
+        return path in self.content_ids([path])
 
     def link_target(self, path: str) -> str | None:
         """What a symbolic link holds; None where something else is in its place."""
-        name = self.content_id(path)
-        if name is not None and self._git is not None:
-            return self._git.blob(name).decode("utf-8", "surrogateescape")
-        if not isinstance(self._source, WorkingTree):
+        if self._git is None or path not in self.tracked:
             return None
+        oid = self.tracked[path][1]
+        if not isinstance(self._source, WorkingTree):
+            return self._git.blob(oid).decode("utf-8", "surrogateescape")
         try:
             return (self._source.top / path).readlink().as_posix()
-        except OSError:
-            return None
+        except OSError:  # where links cannot be made git writes a file that holds the target
+            data = self._from_disk(path)
+        held = data is not None and object_id(BLOB, data) == oid
+        return data.decode("utf-8", "surrogateescape") if held and data is not None else None
+
+    def _is_regular(self, path: str) -> bool:
+        return self.tracked.get(path, ("", ""))[0] in REGULAR_MODES

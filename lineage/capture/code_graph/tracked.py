@@ -31,13 +31,13 @@ class CodeSource(Protocol):
         """Files in a folder that git neither tracks nor ignores."""
 
     def contents(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
-        """Files and their bytes, as git stores them where they are unmodified.
+        """Files and their bytes, as git would store them.
 
         None stands for one that is missing, or too large to be read at all.
         """
 
-    def content_id(self, path: str) -> str | None:
-        """The object id of exactly these bytes; None where they are not git's."""
+    def content_ids(self, paths: Iterable[str]) -> Mapping[str, str]:
+        """The object ids of the tracked ones among files, as they lie there."""
 
     def link_target(self, path: str) -> str | None:
         """What a symbolic link holds; None where something else is in its place."""

@@ -19,6 +19,11 @@ class FileTexts:
         self._texts: dict[str, str] = {}
         self._composed: dict[str, Composed] = {}
 
+    @property
+    def read(self) -> frozenset[str]:
+        """The files that were read so far."""
+        return frozenset(self._texts)
+
     def text(self, path: str) -> str:
         """A file's text.
 

@@ -47,8 +47,9 @@ class Repository:
             content = self._files.get(path)
             yield path, content.encode() if isinstance(content, str) else content
 
-    def content_id(self, path: str) -> str | None:
-        return f"{path}@{id(self._files.get(path))}" if path in self.tracked else None
+    def content_ids(self, paths: Iterable[str]) -> dict[str, str]:
+        tracked = [path for path in paths if path in self.tracked]
+        return {path: f"{path}@{id(self._files.get(path))}" for path in tracked}
 
     def link_target(self, path: str) -> str:
         return str(self._files[path])

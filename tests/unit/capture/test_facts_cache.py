@@ -39,7 +39,9 @@ FILES = {
 
 def walk(cache: FactsCache | None, files: dict[str, str] = FILES) -> tuple[StageCode, list[str]]:
     repository = Repository(files)  # type: ignore[arg-type]
-    repository.content_id = lambda path: f"id of {files[path]!r}"  # type: ignore[method-assign]
+    repository.content_ids = lambda paths: {  # type: ignore[method-assign]
+        path: f"id of {files[path]!r}" for path in paths
+    }
     code = CodeGraph(repository, (), cache).follow(StageToFollow(("python run.py",)))
     return code, repository.read
 

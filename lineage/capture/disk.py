@@ -1,0 +1,105 @@
+"""The files of a working tree as git would store them, read from the disk.
+
+What git says of a file (its index, its object store) is compared with what lies there, and is never
+taken for it: times that were put back, a forged object or a flag in ``.git`` change nothing here.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from lineage.capture.git_objects import BLOB, object_id
+from lineage.errors import CaptureError
+from lineage.hashing.files import read_regular
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from lineage.capture.git import GitRepository
+
+LARGEST: Final = 64 << 20
+"""Bytes of a file that are read into memory at the most."""
+
+
+class DiskFiles:
+    """Reads the files of one working tree; what a file's id is, is asked once."""
+
+    def __init__(self, git: GitRepository) -> None:
+        self._git = git
+        self._ids: dict[str, str | None] = {}
+        self._as_they_are: set[str] = set()
+
+    def ids(self, paths: Iterable[str]) -> Mapping[str, str | None]:
+        """The ids that git would give to files: ends of lines, encodings and filters undone.
+
+        None stands for one that is not there, or is no regular file. One that a sparse checkout
+        leaves out counts as the index holds it.
+        """
+        fresh = [path for path in paths if path not in self._ids]
+        converted = [path for path in fresh if not self._is_plain(path)]
+        found = self._git.ids_on_disk(converted)
+        self._ids |= found
+        as_they_are = self._git.ids_on_disk(
+            [path for path in converted if found[path] != self._oid(path)], filters=False
+        )
+        self._as_they_are |= {path for path, oid in as_they_are.items() if oid == found[path]}
+        return self._ids
+
+    def contents(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+        """Files and their bytes as git would store them.
+
+        None stands for one that is not there, or larger than :data:`LARGEST`. One that is not what
+        the index holds, and that git would store otherwise than it lies there, is given as it lies.
+
+        Raises:
+            CaptureError: an object that is needed is not in this clone.
+        """
+        wanted = list(paths)
+        ids = self.ids(wanted)
+        for path in wanted:
+            if ids[path] is None:
+                yield path, None
+            elif ids[path] == self._oid(path) and path not in self._as_they_are:
+                data = self._git.blob(self._oid(path) or "")
+                yield path, data if len(data) <= LARGEST else None
+            else:
+                yield path, self._read(path)
+
+    def is_as_it_lies(self, path: str) -> bool:
+        """Whether git stores a file as it lies on the disk."""
+        self.ids([path])
+        return path in self._as_they_are
+
+    def _is_plain(self, path: str) -> bool:
+        """Find a file's id where git has nothing to undo; whether that was all."""
+        if not os.path.lexists(self._git.top / path):
+            self._ids[path] = self._oid(path) if path in self._git.left_out else None
+            return True
+        try:
+            data = self._read(path)
+        except CaptureError:
+            self._ids[path] = None
+            return True
+        if data is None or object_id(BLOB, data) != self._oid(path):
+            return False
+        self._ids[path] = self._oid(path)
+        self._as_they_are.add(path)
+        return True
+
+    def _oid(self, path: str) -> str | None:
+        entry = self._git.index.get(path)
+        return entry.oid if entry is not None else None
+
+    def _read(self, path: str) -> bytes | None:
+        """A file's bytes; None where they are too many.
+
+        Raises:
+            CaptureError: it is no regular file, or cannot be read.
+        """
+        descriptor, status = read_regular(os.fspath(self._git.top / path))
+        with os.fdopen(descriptor, "rb") as file:
+            if status.st_size > LARGEST:
+                return None
+            data = file.read(LARGEST + 1)
+            return data if len(data) <= LARGEST else None
