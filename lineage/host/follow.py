@@ -27,7 +27,7 @@ from lineage.acts import act
 from lineage.connection import connect
 from lineage.contract.requests import REPORT_HOLDS_FOR, Observed
 from lineage.errors import LineageError, NotFound, PipelineMismatch, RegistryUnreachable
-from lineage.host import demand, last_known, packages
+from lineage.host import demand, kept, last_known, packages
 from lineage.identity.components import Proof
 from lineage.weights import download
 from lineage.weights.cache import WeightsCache
@@ -213,11 +213,7 @@ class Following(Generic[T]):
             )
         with connect(self._url) as registry:
             stored = registry.stored(slot.ref or "")
-        with suppress(OSError):
-            known.parent.mkdir(parents=True, exist_ok=True)
-            beside = known.with_name(f".{known.name}.{os.getpid()}")
-            beside.write_text(json.dumps(stored.to_json()), encoding="utf-8")
-            beside.replace(known)
+        kept.write(known, stored.to_json())
         return stored
 
     def _follow(self) -> None:
@@ -231,17 +227,30 @@ class Following(Generic[T]):
 
     def _look(self) -> None:
         """Load something else where that is declared, and say what is loaded."""
+        try:
+            self._take_what_serves()
+        finally:  # a host that does not run what is declared says so too
+            if time.monotonic() - self._reported >= BEAT:
+                self._try_to_report()
+
+    def _take_what_serves(self) -> None:
         with connect(self._url) as registry:
             slot = registry.serving(self._model, self._environment)
-            if time.monotonic() - self._reported >= BEAT:
-                self._report_to(registry)
         if slot.serving is not None and slot.serving.ref == self.loaded.ref:
             self._require_pipeline(slot)
-            self._said = ""
-            return
-        self.loaded = self._fetch(slot)
-        logger.info("%s is loaded", self.loaded.ref)
-        self._report()
+        else:
+            self.loaded = self._fetch(slot)
+            self._reported = float("-inf")
+            logger.info("%s is loaded", self.loaded.ref)
+        self._said = ""
+
+    def _try_to_report(self) -> None:
+        """Say what is loaded; that nobody hears it is no reason to go on with something else."""
+        self._reported = time.monotonic()
+        try:
+            self._report()
+        except LineageError as error:
+            logger.warning("%s cannot be reported: %s %s", self.loaded.ref, error, error.remedy)
 
     def _report(self) -> None:
         with connect(self._url) as registry:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from blake3 import blake3
 
 from lineage.host.last_known import folder
 from lineage.registry_url import without_password
+from lineage.whole_file import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,15 +26,13 @@ def read(path: Path) -> dict[str, Any] | None:
     """What is kept; None where that is nothing, or no JSON object."""
     try:
         kept = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return kept if isinstance(kept, dict) else None
 
 
 def write(path: Path, document: dict[str, Any]) -> None:
     """Keep an answer, whole or not at all; not being able to is no reason to fail."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        beside.write_text(json.dumps(document), encoding="utf-8")
-        beside.replace(path)
+        write_whole(path, json.dumps(document).encode("utf-8"), mode=0o600)

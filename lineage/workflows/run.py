@@ -82,8 +82,9 @@ def run(
         name: (version, watched_run(project, name, version, ran, observed))
         for name, version in before.items()
     }
-    is_kept = _ran_something(observed)
-    for version, one in watched.values() if is_kept else ():
+    kept = list(watched.values()) if _ran_something(observed) else []
+    kept = [(version, one) for version, one in kept if _ran_of(version, one)]
+    for version, one in kept:
         try:
             keep(project, version, one)
         except OSError as error:
@@ -91,7 +92,7 @@ def run(
                 f"What was observed cannot be kept in {project.root}/.lineage: {error.strerror}.",
                 remedy="Make the folder writable.",
             ) from None
-    return StageRun(watched, is_kept)
+    return StageRun(watched, bool(kept))
 
 
 def _pipelines(project: Project) -> dict[str, PipelineVersion]:
@@ -102,6 +103,12 @@ def _pipelines(project: Project) -> dict[str, PipelineVersion]:
     dvc = project.dvc(project.source())
     found = ((name, project.pipeline_in(dvc, project.config, name)) for name in names)
     return {name: captured.version for name, captured in found if captured is not None}
+
+
+def _ran_of(version: PipelineVersion, run: WatchedRun) -> bool:
+    """Whether something of a pipeline ran; of one without code, whatever did."""
+    stages = version.manifest.stages.values() if version.manifest is not None else ()
+    return bool(run.code or run.undeclared) or not any(stage.code for stage in stages)
 
 
 def _ran_something(observed: Observed) -> bool:

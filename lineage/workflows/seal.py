@@ -7,9 +7,7 @@ of its own. Each file that its stages rest on is found on disk, at its own path 
 
 from __future__ import annotations
 
-import os
 import posixpath
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +30,7 @@ from lineage.identity.seal import (
     held_by,
     is_inside,
 )
+from lineage.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -130,16 +129,9 @@ def write(made: NewSeal, out: Path | None) -> Path:
         UsageError: it cannot be written.
     """
     place = out or made.root / NAME
-    beside = place.with_name(f".{place.name}.{os.getpid()}.tmp")
     try:
-        with beside.open("wb") as file:
-            file.write(made.seal.to_bytes())
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(place)
+        write_whole(place, made.seal.to_bytes())
     except OSError as error:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
         raise UsageError(
             f"{place} cannot be written: {error.strerror}.",
             remedy="Name a file in a folder that is there.",

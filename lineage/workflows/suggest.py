@@ -5,16 +5,19 @@ from __future__ import annotations
 import difflib
 import io
 import posixpath
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage.errors import CaptureError, LineageError, NotFound
+from lineage.errors import CaptureError, NotFound
 from lineage.guard.additions import additions, missing
 from lineage.identity.watched import WatchedRun
+from lineage.whole_file import write_whole
 from lineage.workflows.watched_runs import kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from lineage.capture.dvc import DvcStage
     from lineage.capture.project import Project
@@ -86,7 +89,7 @@ def suggest(project: Project, registry: AnyRegistry, name: str) -> Suggestion:
 
 
 def write(project: Project, suggestion: Suggestion) -> None:
-    """Change DVC's files as suggested; they are as before where DVC cannot read them then.
+    """Change DVC's files as suggested; all are as before where DVC cannot read them then.
 
     Raises:
         CaptureError: the changed pipeline cannot be captured, or a file cannot be written.
@@ -94,17 +97,23 @@ def write(project: Project, suggestion: Suggestion) -> None:
     try:
         try:
             for path, (_, after) in suggestion.changes.items():
-                (project.top / path).write_text(after, encoding="utf-8", newline="")
+                write_whole(project.top / path, after.encode("utf-8"))
             project.capture_pipeline(suggestion.pipeline)
-        except LineageError:
+        except BaseException:
             for path, (before, _) in suggestion.changes.items():
-                (project.top / path).write_text(before, encoding="utf-8", newline="")
+                _restore(project.top / path, before.encode("utf-8"))
             raise
     except OSError as error:
         raise CaptureError(
-            f"{error.filename} cannot be written: {error.strerror}.",
+            f"{error.filename} cannot be written: {error.strerror}. Nothing is changed.",
             remedy="Make it writable, or change it by hand as the diff shows.",
         ) from None
+
+
+def _restore(path: Path, before: bytes) -> None:
+    with suppress(OSError):
+        if path.read_bytes() != before:
+            write_whole(path, before)
 
 
 def _recorded(project: Project, registry: AnyRegistry, name: str) -> Iterator[WatchedRun]:

@@ -29,6 +29,7 @@ from lineage.identity.watched import (
     WatchedRun,
     is_of,
 )
+from lineage.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -146,9 +147,7 @@ def keep(project: Project, version: PipelineVersion, run: WatchedRun) -> Path:
     }
     moment = "".join(filter(str.isdigit, str(run.run["started_at"])))
     path = folder / f"{moment}.json"
-    partial = path.with_suffix(".partial")
-    partial.write_text(strict_json.dumps(document), encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, strict_json.dumps(document).encode("utf-8"))
     for old in sorted(folder.glob("*.json"))[:-MOST_KEPT]:
         old.unlink(missing_ok=True)
     return path

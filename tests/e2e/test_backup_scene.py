@@ -249,3 +249,34 @@ def test_a_host_keeps_what_it_has_where_what_is_declared_cannot_be_had(
             time.sleep(0.05)
         assert served.value == first.value
     assert project.command(str(BIN / "lineage"), "audit", "verify").code == 0
+
+
+def test_a_host_that_may_not_report_follows_all_the_same(project, tmp_path, monkeypatch, caplog):
+    import lineage
+
+    for name, value in (ENVIRONMENT | {"LINEAGE_CACHE": str(tmp_path / "c")}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(project.path)
+    for number in (1, 2):
+        project.edit("src/train.py", "weights ", f"weights {number} ")
+        project.dvc("repro", "--quiet")
+        project.commit(f"number {number}")
+        project.ok("register", "churn")
+        project.ok("validate", f"churn@{number}")
+    project.ok("pipeline", "deploy", "churn", "--env", "production")
+    project.ok("promote", "churn@1", "--env", "production")
+    database = f"sqlite:///{project.path / '.lineage/registry.db'}"
+    with connect(database) as registry:
+        token = registry.create_token(NewToken("host", ("read",)), actor="t")["token"]
+    monkeypatch.setenv("LINEAGE_TOKEN", token)
+    with registry_server(database) as address:
+        monkeypatch.setenv("LINEAGE_REGISTRY", address)
+        with lineage.follow("churn", load=Path.read_bytes, every=0.05) as served:
+            assert served.ref == "churn@1"
+            project.ok("promote", "churn@2", "--env", "production")
+            end = time.monotonic() + 20
+            while served.ref != "churn@2" and time.monotonic() < end:
+                time.sleep(0.05)
+            assert served.value == (project.path / "models/model.bin").read_bytes()
+    assert "cannot be reported" in caplog.text
+    assert project.ok("serving", "churn", "--env", "production")["observed"]["instances"] == 0

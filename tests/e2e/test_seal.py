@@ -210,8 +210,9 @@ def test_a_link_out_of_the_repository_is_not_sealed(service, tmp_path):
     assert "app/features.py leads out of the folder" in refused.err
 
 
-def test_a_place_that_cannot_be_written_is_said(project):
-    refused = project.lineage("pipeline", "seal", "-o", "none/x.json")
+@pytest.mark.parametrize("place", ["none/x.json", ".", "/"])
+def test_a_place_that_cannot_be_written_is_said(project, place):
+    refused = project.lineage("pipeline", "seal", "-o", place)
     assert refused.code == 2
     assert "cannot be written" in refused.err
 

@@ -142,3 +142,13 @@ def test_what_dvc_cannot_read_then_is_put_back(reading):
     with opened(reading.path) as project, pytest.raises(CaptureError):
         write(project, broken)
     assert (reading.path / "dvc.yaml").read_text() == before
+
+
+def test_where_one_file_cannot_be_written_none_is_changed(reading):
+    before = (reading.path / "dvc.yaml").read_text()
+    (reading.path / "other").mkdir()
+    changes = {"dvc.yaml": (before, "stages: {}\n"), "other": ("", "stages: {}\n")}
+    with opened(reading.path) as project, pytest.raises(CaptureError, match="Nothing is changed"):
+        write(project, Suggestion("churn", changes))
+    assert (reading.path / "dvc.yaml").read_text() == before
+    assert not [*reading.path.glob(".other*"), *reading.path.glob(".dvc.yaml*")]

@@ -29,6 +29,7 @@ _USES: Final = frozenset({"read", "fresh", "made", "updated"})
 _MODULE: Final = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
 _WORD: Final = re.compile(r"[\w.+-]{1,40}", re.ASCII)
 _LONGEST_NAME: Final = 255
+_MOST_DIGITS: Final = 20
 _LONGEST_PATH: Final = 4096
 
 
@@ -189,7 +190,7 @@ def _start(program: Program, pid: int, at: int, text: bytes) -> None:
     parent, implementation, version, platform = text.decode("ascii").split("//")
     if pid != program.pid or not all(map(_WORD.fullmatch, (implementation, version, platform))):
         raise ValueError(text)
-    program.parent = int(parent)
+    program.parent = _number(parent)
     program.implementation = implementation
     program.version = version
     program.platform = platform
@@ -199,11 +200,11 @@ def _blind(program: Program, pid: int, at: int, text: bytes) -> None:
     parent, version, reason = text.decode("ascii").split("//")
     if not all(map(_WORD.fullmatch, (version, reason))):
         raise ValueError(text)
-    program.parent, program.version, program.reason = int(parent), version, reason
+    program.parent, program.version, program.reason = _number(parent), version, reason
 
 
 def _fork(program: Program, pid: int, at: int, text: bytes) -> None:
-    program.parents[pid] = int(text)
+    program.parents[pid] = _number(text.decode("ascii"))
 
 
 def _entry(program: Program, pid: int, at: int, text: bytes) -> None:
@@ -251,8 +252,14 @@ def _full(program: Program, pid: int, at: int, text: bytes) -> None:
 
 
 def _end(program: Program, pid: int, at: int, text: bytes) -> None:
-    program.lost += min(int(text), 1 << 40)
+    program.lost += min(_number(text.decode("ascii")), 1 << 40)
     program.ended.add(pid)
+
+
+def _number(text: str) -> int:
+    if not text.isdigit() or len(text) > _MOST_DIGITS:
+        raise ValueError(text)
+    return int(text)
 
 
 def _imported(text: bytes) -> tuple[str, bytes]:
