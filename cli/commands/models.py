@@ -160,7 +160,7 @@ def validate(
     It passes where every `require` of lineage.toml holds; with none configured, say --passed or
     --failed. --failed always wins. With a command behind --, it is run here: it must exit 0 and
     write the metrics, and what the version is made of must be here and stay the same meanwhile.
-    What it read is watched, and kept with the verdict.
+    What it read is watched, and kept with the verdict. A failed one is recorded too: exit 0.
     """
     from lineage.errors import UsageError
     from lineage.identity.watched import WatchedRun
