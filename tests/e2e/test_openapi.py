@@ -12,15 +12,16 @@ import pytest
 from lineage.connection import connect
 from lineage.contract.requests import NewToken
 from lineage.registry.access import Scope
+from tests.support import LONG
 from tests.support.servers import registry_server
 
 from ..conftest import BIN, add_validated, captured_pipeline
 
 CONFIG = Path(__file__).parents[1] / "schemathesis.toml"
-WHOLE = ("--max-examples", "8")
+WHOLE = ("--max-examples", "8" if LONG else "4")
 """For who may do everything: all phases."""
 
-REST = ("--phases", "fuzzing", "--max-examples", "4")
+REST = ("--phases", "fuzzing", "--max-examples", "4" if LONG else "2")
 """For the others, whom most addresses refuse."""
 
 
