@@ -36,7 +36,8 @@ def dumps(value: Any) -> str:  # noqa: ANN401 - any JSON value
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise ValueError("a key stands twice")
+        twice = next(key for key in value if sum(key == other for other, _ in pairs) > 1)
+        raise ValueError(f"the key {twice[:80]!r} stands twice")
     return value
 
 

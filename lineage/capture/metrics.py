@@ -16,18 +16,37 @@ LARGEST: Final = 16 << 20
 
 
 def checked(values: dict[str, Any]) -> dict[str, Any]:
-    """Metrics as they would be read back from a file.
+    """Metrics as they would be read back from a file; scalars of NumPy and its kin are numbers.
 
     Raises:
         CaptureError: they are no JSON of finite numbers.
     """
     try:
-        return dict(strict_json.loads(strict_json.dumps(values)))
+        return dict(strict_json.loads(strict_json.dumps(_plain(values, ()))))
     except (ValueError, TypeError, RecursionError) as error:
         raise CaptureError(
             f"The metrics are not valid JSON: {error}.",
             remedy='Give one mapping of names to finite numbers, for example {"auc": 0.91}.',
         ) from None
+
+
+def _plain(value: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - whatever a caller measured
+    """A value as JSON has it: an array without dimensions (NumPy, PyTorch) is its number."""
+    if isinstance(value, dict):
+        return {key: _plain(inner, (*path, str(key))) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner, (*path, str(number))) for number, inner in enumerate(value)]
+    if value is None or type(value) in (str, bool, int, float):
+        return value
+    item = getattr(value, "item", None)
+    if callable(item) and getattr(value, "shape", None) == ():
+        plain = item()
+        if type(plain) in (str, bool, int, float):
+            return plain
+    if isinstance(value, (str, int, float)):
+        return value
+    name = ".".join(path)
+    raise TypeError(f"{name[:80]} is a {type(value).__name__}, which is no number")
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -44,7 +63,7 @@ def read(path: Path) -> dict[str, Any]:
     try:
         if len(data) > LARGEST:
             raise ValueError("it is larger than 16 MiB")
-        values = strict_json.loads(data)
+        values = strict_json.loads(data, unique_keys=True)
         if not isinstance(values, dict):
             raise ValueError("it is not an object")
     except (ValueError, RecursionError) as error:

@@ -10,6 +10,8 @@
     product    = factor {("*" | "/") factor}
     factor     = number | metric | "-" factor | "(" expression ")"
     metric     = segment {"." segment}        segment = name | "*" | '"any text"'
+
+The first segment is a name that begins with a letter, or text in quotes: ``"0".precision``.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ DEEPEST: Final = 30
 _TOKEN: Final = re.compile(
     r"""\s*(?:
       (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))
-    | (?P<metric>[A-Za-z_][\w-]*(?:\.(?:[\w-]+|\*|"[^"]*"))*)
+    | (?P<metric>(?:[A-Za-z_][\w-]*|"[^"]*")(?:\.(?:[\w-]+|\*|"[^"]*"))*)
     | (?P<operator>>=|<=|==|!=|[<>()+*/-])
     )""",
     re.VERBOSE | re.ASCII,

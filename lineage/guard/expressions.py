@@ -18,6 +18,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 STAR: Final = "*"
+_BARE: Final = re.compile(r"[\w-]+|\*", re.ASCII)
+_FIRST: Final = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
+_WORDS: Final = frozenset({"and", "or", "not"})
 SERVING: Final = "serving"
 """The first segment of a metric of what serves now."""
 
@@ -135,7 +138,9 @@ def _compare(
 
 def shown(path: Path) -> str:
     """A path as a person writes it."""
-    return ".".join(p if re.fullmatch(r"[\w-]+|\*", p, re.ASCII) else f'"{p}"' for p in path)
+    first, *others = (p if _BARE.fullmatch(p) else f'"{p}"' for p in path)
+    bare = _FIRST.fullmatch(first) is not None and first not in _WORDS
+    return ".".join([first if bare or first.startswith('"') else f'"{first}"', *others])
 
 
 def _value(

@@ -32,7 +32,7 @@ def _evaluate(text: str) -> Outcome:
         ("auc == 0.8", True), ("auc != 0.8", False), ("auc>=-1", True), ("  auc  >=  0.1 ", True),
         ("slices.new.auc >= 0.75", False), ("slices.new.auc >= 0.7", True),
         ("slices.a.b.auc > 0.8", True), ('slices."a.b".auc > 0.8', True), ("dotted.name == 3", True),
-        ("lat-ency == 2", True), ('"odd name" == 1', None), ('odd."p 99" == 1', False),
+        ("lat-ency == 2", True), ('"odd name"."p 99" == 4', True), ("odd name == 1", None), ('odd."p 99" == 1', False),
         ("0.5 <= auc", True), ("auc >= brier", True), ("auc + brier == 1", True),
         ("auc - brier > 0.5", True), ("auc * 2 - 0.6 == 1", True), ("auc / brier >= 3.9", True),
         ("-auc < 0", True), ("2 * (auc + brier) == 2", True), ("1 - -1 == 2", True),
