@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from lineage.capture.dvc import DvcProject, Tracked, is_outside
 from lineage.capture.dvc_hash import ALGORITHMS, DvcHasher, link_policy
+from lineage.capture.pointers import is_lfs_pointer, refuse_pointers
 from lineage.capture.source import Revision, Source, WorkingTree
 from lineage.errors import CaptureError, UsageError
 from lineage.hashing.files import hash_path
@@ -91,12 +92,14 @@ class DataReader:
         return source.is_file(path) or source.is_dir(path)
 
     def _from_disk(self, source: WorkingTree, path: str, name: str) -> DataItem:
+        follow, project = link_policy(source.top), source.top / self.folder
+        refuse_pointers(source.top / path, "data", follow, project)
         hashed = hash_path(
             source.top / path,
             cache=self.cache,
             progress=self.progress,
-            follow=link_policy(source.top),
-            project=source.top / self.folder,
+            follow=follow,
+            project=project,
         )
         return DataItem(name, hashed.xxh3, Known.VERIFIED, hashed.size)
 
@@ -147,6 +150,11 @@ def _from_revision(source: Source, path: str, name: str) -> DataItem:
             remedy="Name data that the revision holds, or register what is in the working tree.",
         )
     data = source.read(path, _LARGEST_BLOB)
+    if is_lfs_pointer(data):
+        raise CaptureError(
+            f"Of the data {path} the revision holds a pointer of Git LFS, and not the bytes.",
+            remedy="Check the revision out, fetch it (git lfs pull), and register it from there.",
+        )
     return DataItem(name, xxh3(data), Known.VERIFIED, len(data))
 
 

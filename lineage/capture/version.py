@@ -13,6 +13,7 @@ from lineage.capture.code import capture_code, code_at
 from lineage.capture.data import DataReader, from_here
 from lineage.capture.dvc_hash import DvcHasher, link_policy
 from lineage.capture.origin import OriginReader, OwnRun
+from lineage.capture.pointers import refuse_pointers
 from lineage.capture.source import Revision, WorkingTree
 from lineage.contract.captured import CapturedVersion, CaptureRequest
 from lineage.errors import CaptureError, DirtyTree, UsageError
@@ -203,6 +204,7 @@ class VersionCapture:
         if self._weights_path is None:
             return None
         path, follow = self.weights_source
+        refuse_pointers(path, "weights", follow, self._project.root)
         hashed = hash_path(
             path,
             with_blake3=self._strict or self._wanted.with_blake3,

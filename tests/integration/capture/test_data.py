@@ -161,3 +161,42 @@ def test_a_link_into_a_dvc_cache_is_the_file(project, tmp_path):
 def test_two_items_of_one_name_are_refused(project):
     with pytest.raises(UsageError, match="both called"):
         _data(project, "x=s3://a/b@1", "x=s3://a/c@2")
+
+
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"7" * 64 + b"\nsize 75\n"
+
+
+@pytest.mark.parametrize("place", ["models/model.bin", "models/part/two.bin"])
+def test_weights_that_are_a_pointer_are_refused(project, place):
+    if "part" in place:
+        project.edit("lineage.toml", 'weights = "models/model.bin"', 'weights = "models"')
+        project.edit("dvc.yaml", "outs: [models/model.bin]", "outs: [other.bin]")
+        project.edit("src/train.py", "'models/model.bin'", "'other.bin'")
+        project.commit()
+    (project.path / place).parent.mkdir(exist_ok=True)
+    (project.path / place).unlink(missing_ok=True)
+    (project.path / place).write_bytes(LFS)
+    done = project.lineage("register", "churn")
+    assert done.code == 9
+    assert "a pointer of Git LFS" in done.err
+    assert f"git lfs pull --include {project.path / place}" in done.err
+
+
+@pytest.mark.parametrize("pointer", ["lfs", "dvc"])
+def test_data_that_are_a_pointer_are_refused(project, pointer):
+    project.edit("lineage.toml", 'data = ["data/raw.csv"]', 'data = ["more"]')
+    name, content = {"lfs": ("a.csv", LFS), "dvc": ("a.csv.dvc", b"outs:\n- path: a.csv\n")}[
+        pointer
+    ]
+    (project.path / "more").mkdir()
+    (project.path / "more" / name).write_bytes(content)
+    project.commit()
+    done = project.lineage("register", "churn", "--kind", "experiment")
+    assert done.code == 9
+    assert {"lfs": "git lfs pull", "dvc": "dvc pull"}[pointer] in done.err
+    if pointer == "lfs":
+        project.edit("lineage.toml", 'data = ["more"]', 'data = ["more/a.csv"]')
+        project.commit()
+        done = project.lineage("register", "churn", "--rev", "HEAD")
+        assert done.code == 9
+        assert "the revision holds a pointer of Git LFS" in done.err

@@ -1,0 +1,63 @@
+"""Files that stand for others: what Git LFS and DVC leave where the real ones were not fetched."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from lineage.errors import CaptureError
+from lineage.hashing.tree import tree_files
+
+if TYPE_CHECKING:
+    from lineage.hashing.tree import Follow
+
+LFS: Final = b"version https://git-lfs.github.com/spec/"
+"""How a pointer of Git LFS begins (its specification: at most 1,024 bytes)."""
+
+_OLD_LFS: Final = b"version https://hawser.github.com/spec/"
+_LARGEST: Final = 1024
+
+
+def is_lfs_pointer(data: bytes) -> bool:
+    """Whether these bytes are a pointer of Git LFS, and not the file that it stands for."""
+    return len(data) <= _LARGEST and data.startswith((LFS, _OLD_LFS))
+
+
+def refuse_pointers(path: Path, what: str, follow: Follow, project: Path | None = None) -> None:
+    """Refuse a file, or a folder that holds one, whose bytes are not here.
+
+    Args:
+        path: the file or the folder.
+        what: what it is to be: ``weights``, ``data``.
+        follow: what is asked before a symbolic link is read.
+        project: whose ``.lineageignore`` counts.
+
+    Raises:
+        CaptureError: a pointer of Git LFS, or one of DVC without its file, stands there.
+    """
+    if path.is_dir():
+        for _, full, _ in tree_files(path, follow, project):
+            _refuse(Path(full), what)
+    elif path.is_file():
+        _refuse(path, what)
+
+
+def _refuse(path: Path, what: str) -> None:
+    if path.suffix == ".dvc" and not os.path.lexists(path.with_suffix("")):
+        raise CaptureError(
+            f"The {what} hold {path}, a pointer of DVC whose file is not here.",
+            remedy=f"Fetch it: dvc pull {shlex.quote(os.fspath(path))}",
+        )
+    try:
+        if path.stat().st_size > _LARGEST:
+            return
+        data = path.read_bytes()
+    except OSError:
+        return  # whoever hashes it says why it cannot be read
+    if is_lfs_pointer(data):
+        raise CaptureError(
+            f"The {what} {path} are a pointer of Git LFS: the file itself is not here.",
+            remedy=f"Fetch it: git lfs pull --include {shlex.quote(os.fspath(path))}",
+        )
