@@ -39,11 +39,11 @@ from tests.support.weights import stored, weights_of
 from tests.support.weights_stores import CREDENTIALS, Folder, Wire, new_bucket
 
 LARGE = 4 * SMALL + 12345
-HUGE = 5_000_000_000 if LONG else 1_000_000_000
-MANY = 20_000 if LONG else 4_000
-ROUNDS = 200 if LONG else 6
+HUGE = 5_000_000_000 if LONG else 600_000_000
+MANY = 20_000 if LONG else 2_000
+ROUNDS = 200 if LONG else 4
 AT_ONCE = 3 if LONG else 2
-WRITES = 20 if LONG else 6
+WRITES = 20 if LONG else 4
 
 
 @pytest.fixture(params=["folder", "s3"])

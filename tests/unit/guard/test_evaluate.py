@@ -689,6 +689,7 @@ IN_COMMAND = dataclasses.replace(UNSEEN, where="the command")
         ({"watched": (_watched(SCALING, text="new"), _watched())}, "pass", "a watched run"),
         ({"watched": (_watched(SCALING, text="new"),)}, "fail", "read src/scaling.py"),
         ({"watched": (_watched(text="new"),)}, "warn", "with the deployed pipeline version: it holds the code"),
+        ({"watched": (_watched(text="new"),), "verdicts": (_verdict("new"),)}, "skipped", "no verdict is on"),
         ({"watched": (_watched(text="new", code=("featurize.py", "old.py")),)}, "warn", "with the deployed"),
         ({"watched": (_watched(text="new", code=("featurize.py", "lib.py")),), "deployed": DECLARED}, "fail",
          "read lib.py, which the deployed pipeline does not hold"),
