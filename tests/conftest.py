@@ -8,6 +8,7 @@ import shutil
 import signal
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -57,6 +58,31 @@ ENVIRONMENT = {
     "GIT_COMMITTER_EMAIL": "tester@example.com",
     "LANG": "C.UTF-8",
 } | {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+
+LONGEST = (
+    *("e2e/test_openapi.py", "integration/registry/test_concurrency.py", "e2e/test_demo.py"),
+    *("e2e/test_lock.py", "e2e/test_package.py", "integration/registry/test_stateful.py"),
+    *("e2e/test_backup_scene.py", "e2e/test_installed.py", "e2e/test_killed_servers.py"),
+)
+"""Files of long tests: each process of a run begins with some, for what begins last ends last."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the long tests; every process of a run gets an equal part, in the order of the list."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long: dict[str, list[pytest.Item]] = {name: [] for name in LONGEST}
+    short = []
+    for item in items:
+        name = item.nodeid.partition("::")[0].removeprefix("tests/")
+        long.get(name, short).append(item)
+    rest, ordered = iter(short), list[pytest.Item]()
+    for number in range(workers):
+        for name in LONGEST[number::workers]:
+            ordered += long[name]
+        end = len(items) * (number + 1) // workers
+        ordered += islice(rest, max(0, end - len(ordered)))
+    items[:] = [*ordered, *rest]
+
 
 PROJECT = {
     "dvc.yaml": """\
