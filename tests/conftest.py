@@ -40,6 +40,12 @@ if TYPE_CHECKING:
 
     from lineage.registry.registry import Registry
 
+IN_MEMORY, ROOM = "/dev/shm", 12 << 30
+if os.path.isdir(IN_MEMORY):  # noqa: PTH112 - a place of the system
+    _disk = os.statvfs(IN_MEMORY)
+    if _disk.f_bavail * _disk.f_frsize >= ROOM and not _disk.f_flag & os.ST_NOEXEC:
+        # databases, git and DVC wait for the disk at each step, most of the time of a run
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", IN_MEMORY)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # more threads than cores wait by spinning
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs behind it
     signal.signal(signal.SIGINT, signal.default_int_handler)
