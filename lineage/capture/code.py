@@ -79,10 +79,18 @@ def changed_paths(
     """
     wanted = frozenset(named)
     fresh = {path for path in git.untracked if any(above in wanted for above in _upward(path))}
+    tree = WorkingTree(git.top, git)
+    above_named = {above for path in wanted for above in _upward(path)}
+    new = {
+        path
+        for path in tree.changed_submodules()
+        if path in above_named or any(above in wanted for above in _upward(path))
+    }
     return {
         *git.modified,
         *fresh,
-        *WorkingTree(git.top, git).changed_submodules(),
+        *tree.changed_submodules(new=False),
+        *new,
         *_unheld(git, described),
     }
 

@@ -38,12 +38,10 @@ class DiskFiles:
         """
         fresh = [path for path in paths if path not in self._ids]
         converted = [path for path in fresh if not self._is_plain(path)]
-        found = self._git.ids_on_disk(converted)
-        self._ids |= found
-        as_they_are = self._git.ids_on_disk(
-            [path for path in converted if found[path] != self._oid(path)], filters=False
-        )
-        self._as_they_are |= {path for path, oid in as_they_are.items() if oid == found[path]}
+        self._ids |= self._git.ids_on_disk(converted)
+        large = [path for path in converted if self._read(path) is None]
+        stored = self._git.ids_on_disk(large, filters=False)
+        self._as_they_are |= {path for path in large if stored[path] == self._oid(path)}
         return self._ids
 
     def contents(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
@@ -65,11 +63,6 @@ class DiskFiles:
                 yield path, data if len(data) <= LARGEST else None
             else:
                 yield path, self._read(path)
-
-    def is_as_it_lies(self, path: str) -> bool:
-        """Whether git stores a file as it lies on the disk."""
-        self.ids([path])
-        return path in self._as_they_are
 
     def _is_plain(self, path: str) -> bool:
         """Find a file's id where git has nothing to undo; whether that was all."""

@@ -185,25 +185,31 @@ class WorkingTree(Source):
             raise _outside(path)
         return full
 
-    def _submodule_digest(self, path: str) -> Digest:
+    def _submodule_digest(self, path: str, *, new: bool = True) -> Digest:
         if not (self.top / path / ".git").exists():
             return blake3_of(_submodule_line(self.tracked[path].oid))
         with closing(GitRepository(self.top / path)) as inner:
             tree = WorkingTree(inner.top, inner)
             lines = [_submodule_line(inner.head or "")]
-            for name in sorted({*inner.modified, *inner.untracked, *tree.changed_submodules()}):
+            fresh = {one for one in inner.untracked if NOT_WALKED.isdisjoint(one.split("/"))}
+            nested = tree.changed_submodules(new=new)
+            for name in sorted({*inner.modified, *(fresh if new else ()), *nested}):
                 there = tree.is_file(name) or tree.submodule_of(name) == name
                 digest = tree.code_digest(name) if there else "deleted"
                 lines.append(f"{name} {digest}\n".encode("utf-8", "surrogateescape"))
         return blake3_of(b"".join(lines))
 
-    def changed_submodules(self) -> set[str]:
-        """The submodules that are checked out and hold something else than their commit."""
+    def changed_submodules(self, *, new: bool = True) -> set[str]:
+        """The submodules that are checked out and hold something else than their commit.
+
+        Args:
+            new: files that are new in them count too, but for what Python compiled.
+        """
         return {
             path
             for path, entry in self.tracked.items()
             if entry.mode == SUBMODULE_MODE
-            and self.code_digest(path) != blake3_of(_submodule_line(entry.oid))
+            and self._submodule_digest(path, new=new) != blake3_of(_submodule_line(entry.oid))
         }
 
     def _mode(self, path: str, test: object) -> bool:

@@ -26,10 +26,10 @@ def clone(repository):
     return repository
 
 
-def _code(workspace, *described: str, clean: bool = True):
+def _code(workspace, *described: str, clean: bool = True, named=("src",)):
     git = GitRepository(workspace.path)
     try:
-        return capture_code(git, "", ["src"], described or ["src/a.py", "src/b.py"], clean=clean)
+        return capture_code(git, "", named, described or ["src/a.py", "src/b.py"], clean=clean)
     finally:
         git.close()
 
@@ -257,9 +257,22 @@ def test_what_changes_below_a_submodule_is_seen(clone, tmp_path_factory, change)
     clone.git(*local, "update", "--init", "--recursive")
     clone.commit()
     clean = _digest(clone, "lib")
+    (clone.path / "lib/__pycache__").mkdir()
+    (clone.path / "lib/__pycache__/a.pyc").write_bytes(b"")
     assert not _code(clone, "lib/inner/deep.py").dirty
     where = {"deep": "lib/inner/deep.py", "new": "lib/inner/more.py"}[change]
     Path(clone.path / where).write_text("A = 2\n")
     assert _digest(clone, "lib") != clean
     with pytest.raises(DirtyTree, match="lib"):
-        _code(clone)
+        _code(clone, named=["lib/inner/deep.py"])
+    assert _code(clone, clean=False).dirty is (change == "deep"), (
+        "what is new counts where it is named"
+    )
+
+
+def test_a_large_file_is_read_in_a_stream_and_not_from_the_store(clone, monkeypatch):
+    monkeypatch.setattr("lineage.capture.disk.LARGEST", 4)
+    monkeypatch.setattr(GitRepository, "blob", None)
+    assert _digest(clone) == blake3_of(OLD)
+    (clone.path / "src/a.py").write_bytes(NEW)
+    assert _digest(clone) == blake3_of(NEW)
