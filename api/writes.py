@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from starlette.background import BackgroundTask
+
 from lineage import strict_json
 from lineage.contract.results import MoveResult
 from lineage.errors import RegistryUnreachable
@@ -67,9 +69,9 @@ def move(
 ) -> Response:
     """Make a move; what is only shown of it is read after the commit, when no writer waits for it.
 
-    The move is kept in its own transaction, and the answer in the place of it as soon as that is
-    whole. A retry that comes in between, or after a server that died there, finds the move and
-    makes the answer whole.
+    The move is kept in its own transaction. The answer takes the place of it once it was sent, for
+    nobody waits for that; a retry that comes in between, or after a server that died there, finds
+    the move and makes the answer whole.
 
     Args:
         registry: where.
@@ -94,13 +96,23 @@ def move(
     else:
         return _repeated(kept)
     written = shown(registry.with_hints(moved))
+    if kept is not None:
+        return _repeated(_made_whole(registry, call, written))
+    response = _answered(written)
     if call.key is not None:
-        with suppress(RegistryUnreachable), registry.transaction() as inside:
-            made_whole = _kept(inside, call)
-            if made_whole is not None and "moved" not in made_whole:
-                return _repeated(made_whole)  # by a retry that came in between
-            _keep(inside, call, _finished(written))
-    return _repeated(_finished(written)) if kept is not None else _answered(written)
+        response.background = BackgroundTask(_made_whole, registry, call, written)
+    return response
+
+
+def _made_whole(registry: Registry, call: Call, written: Written) -> dict[str, Any]:
+    """Keep the whole answer in the place of the move; the one that is kept."""
+    finished = _finished(written)
+    with suppress(RegistryUnreachable), registry.transaction() as inside:
+        kept = _kept(inside, call)
+        if kept is not None and "moved" not in kept:
+            return kept
+        _keep(inside, call, finished)
+    return finished
 
 
 def _kept(registry: Registry, call: Call) -> dict[str, Any] | None:
