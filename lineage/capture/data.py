@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Final
 
 from lineage.capture.dvc import DvcProject, Tracked, is_outside
 from lineage.capture.dvc_hash import ALGORITHMS, DvcHasher, link_policy
-from lineage.capture.pointers import is_lfs_pointer, refuse_pointers
+from lineage.capture.git_data import blocks_at, files_at, stored_in
+from lineage.capture.pointers import refuse_pointers
 from lineage.capture.source import Revision, Source, WorkingTree
 from lineage.errors import CaptureError, UsageError
-from lineage.hashing.files import hash_path
+from lineage.hashing.files import hash_path, hash_stream, hash_streams
 from lineage.identity.components import DataItem, DataVersion, Known
-from lineage.identity.digest import Digest, xxh3
+from lineage.identity.digest import Digest
 from lineage.identity.references import check_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
+    from lineage.hashing.blocks import Progress
     from lineage.hashing.cache import StatCache
-    from lineage.hashing.files import Progress
 
 RESOLVERS: Final = "lineage.data_resolvers"
 """Entry points that turn an outside source into a digest: ``scheme = "module:function"``.
@@ -33,7 +34,9 @@ The function takes the URI and the stated version and returns a digest's text.
 
 _OUTSIDE = re.compile(r"(?P<name>[^=]+)=(?P<uri>[a-z][a-z0-9+.-]*://.+)@(?P<version>[^@/]+)")
 _SECRET = re.compile(r"://[^/@]*:[^/@]*@")
-_LARGEST_BLOB: Final = 1 << 31
+
+_Read = tuple[list[DataItem], list[DataItem]]
+"""What a person named, and what was found inside of it."""
 
 
 @dataclass(frozen=True)
@@ -58,18 +61,20 @@ class DataReader:
         Raises:
             CaptureError: an item is missing, or does not match what DVC recorded.
         """
-        items = [self._item(name) for name in names]
-        known = {item.name for item in items}
-        for path in loose:
-            name = _named(path, self.folder)
-            if name not in known and self._is_there(path):
-                items.append(self._path(path, name))
+        read = [self._items(name) for name in names]
+        items = [item for own, _ in read for item in own]
         _check_names(items)
-        return DataVersion(tuple(sorted(items))) if items else None
+        parts = [item for _, inside in read for item in inside]
+        for path in loose:
+            if self._is_there(path):
+                own, inside = self._path(path, _named(path, self.folder))
+                parts += [*own, *inside]
+        found = {item.name: item for item in [*parts, *items]}
+        return DataVersion(tuple(sorted(found.values()))) if found else None
 
-    def _item(self, text: str) -> DataItem:
+    def _items(self, text: str) -> _Read:
         if "://" in text:
-            return _outside_item(text)
+            return [_outside_item(text)], []
         path = posixpath.normpath(posixpath.join(self.folder, text))
         if is_outside(path):
             raise CaptureError(
@@ -78,29 +83,66 @@ class DataReader:
             )
         return self._path(path, posixpath.normpath(text))
 
-    def _path(self, path: str, name: str) -> DataItem:
+    def _path(self, path: str, name: str) -> _Read:
+        """What is at a path, and what DVC tracks inside it: items of their own."""
         tracked = self.project.covering(path)
         if tracked is not None:
-            return self._from_dvc(path, name, tracked)
+            return [self._from_dvc(path, name, tracked)], []
+        parts = {posixpath.relpath(part, path or "."): part for part in self.project.below(path)}
+        inside = [
+            self._from_dvc(part, posixpath.normpath(posixpath.join(name, relative)), recorded)
+            for relative, part in parts.items()
+            if not self._is_unrecorded(recorded := self.project.tracked[part])
+        ]
         source = self.project.source
         if isinstance(source, WorkingTree):
-            return self._from_disk(source, path, name)
-        return _from_revision(source, path, name)
+            item = self._from_disk(source, path, name, parts)
+        elif inside and not source.is_dir(path):
+            return [], inside
+        else:
+            item = self._from_revision(source, path, name, parts)
+        return ([item] if item.size or not inside else []), inside
+
+    def _is_unrecorded(self, item: Tracked) -> bool:
+        """Whether an output was never recorded: then it is what the pipeline makes, and no data."""
+        return item.made_by_stage and item.digest is None
 
     def _is_there(self, path: str) -> bool:
         source = self.project.source
         return source.is_file(path) or source.is_dir(path)
 
-    def _from_disk(self, source: WorkingTree, path: str, name: str) -> DataItem:
+    def _from_disk(
+        self, source: WorkingTree, path: str, name: str, without: Collection[str] = ()
+    ) -> DataItem:
         follow, project = link_policy(source.top), source.top / self.folder
-        refuse_pointers(source.top / path, "data", follow, project)
+        refuse_pointers(source.top / path, "data", follow, project, without)
         hashed = hash_path(
             source.top / path,
             cache=self.cache,
             progress=self.progress,
             follow=follow,
             project=project,
+            without=without,
+            stored=stored_in(source, path),
         )
+        return DataItem(name, hashed.xxh3, Known.VERIFIED, hashed.size)
+
+    def _from_revision(
+        self, source: Source, path: str, name: str, without: Collection[str]
+    ) -> DataItem:
+        """A file or a folder that git itself holds at a revision."""
+        assert isinstance(source, Revision)  # noqa: S101 - the other kind of source
+        if source.is_file(path):
+            hashed = hash_stream(blocks_at(source, path))
+        elif source.is_dir(path):
+            files = files_at(source, path, self.folder, without)
+            hashed = hash_streams((relative, blocks_at(source, file)) for relative, file in files)
+        else:
+            raise CaptureError(
+                f"The data {path} is neither in the revision nor tracked by DVC there.",
+                remedy="Name data that the revision holds, or register what is in the working "
+                "tree.",
+            )
         return DataItem(name, hashed.xxh3, Known.VERIFIED, hashed.size)
 
     def _from_dvc(self, path: str, name: str, tracked: Tracked) -> DataItem:
@@ -140,22 +182,6 @@ class DataReader:
         if path != tracked.path:
             actual, size = hasher.digest(path, algorithm)
         return DataItem(name, actual, Known.VERIFIED, size)
-
-
-def _from_revision(source: Source, path: str, name: str) -> DataItem:
-    """A file that git itself holds at a revision."""
-    if not isinstance(source, Revision) or not source.is_file(path):
-        raise CaptureError(
-            f"The data {path} is neither in the revision nor tracked by DVC there.",
-            remedy="Name data that the revision holds, or register what is in the working tree.",
-        )
-    data = source.read(path, _LARGEST_BLOB)
-    if is_lfs_pointer(data):
-        raise CaptureError(
-            f"Of the data {path} the revision holds a pointer of Git LFS, and not the bytes.",
-            remedy="Check the revision out, fetch it (git lfs pull), and register it from there.",
-        )
-    return DataItem(name, xxh3(data), Known.VERIFIED, len(data))
 
 
 def _outside_item(text: str) -> DataItem:

@@ -64,6 +64,17 @@ class DiskFiles:
             else:
                 yield path, self._read(path)
 
+    def lie_otherwise(self, paths: Iterable[str]) -> dict[str, str]:
+        """The files that are what the index holds, and that git stores otherwise than they lie.
+
+        Returns:
+            The id of each one's object, by its path.
+        """
+        wanted = list(paths)
+        ids = self.ids(wanted)
+        found = {path: self._oid(path) for path in wanted if path not in self._as_they_are}
+        return {path: oid for path, oid in found.items() if oid is not None and ids[path] == oid}
+
     def _is_plain(self, path: str) -> bool:
         """Find a file's id where git has nothing to undo; whether that was all."""
         if not os.path.lexists(self._git.top / path):

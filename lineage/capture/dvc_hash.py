@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lineage.capture.source import WorkingTree
+    from lineage.hashing.blocks import Progress
     from lineage.hashing.cache import StatCache
-    from lineage.hashing.files import Progress
     from lineage.hashing.tree import Follow
 
 ALGORITHMS: Final = ("md5", "md5-dos2unix")

@@ -13,11 +13,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from lineage.capture.git_commands import GitCommands, failed
-from lineage.capture.git_objects import BLOB, check_object, parse_batch
+from lineage.capture.git_objects import BLOB, check_object, checked_blocks, parse_batch
 from lineage.errors import CaptureError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 _CREDENTIALS: Final = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/@]*@", re.IGNORECASE)
 REGULAR_MODES: Final = ("100644", "100755")
@@ -33,6 +33,8 @@ MOST_VERSIONS: Final = 2000
 
 _VERSIONS_AT_ONCE: Final = 50
 _FEW: Final = 16
+_BLOCK: Final = 1 << 20
+_CONVERTING: Final = ("text", "eol", "crlf", "ident", "filter", "working-tree-encoding")
 
 
 class Entry(tuple[str, str]):
@@ -141,6 +143,45 @@ class GitRepository(GitCommands):
         except Exception:
             raise _absent(oid) from None
         return check_object(BLOB, oid, data)
+
+    def blob_blocks(self, oid: str) -> Iterator[bytes]:
+        """An object's bytes in blocks, for one that may be large.
+
+        Raises:
+            CaptureError: the object is not in this clone; or, at its end, it holds other bytes.
+        """
+        try:
+            stream = self._repo.odb.stream(bytes.fromhex(oid))
+        except Exception:
+            raise _absent(oid) from None
+        yield from checked_blocks(BLOB, oid, stream.size, iter(lambda: stream.read(_BLOCK), b""))
+
+    def size_of(self, oid: str) -> int:
+        """An object's size in bytes, as it is said to be.
+
+        Raises:
+            CaptureError: the object is not in this clone.
+        """
+        try:
+            return int(self._repo.odb.info(bytes.fromhex(oid)).size)
+        except Exception:
+            raise _absent(oid) from None
+
+    def converting(self, paths: Iterable[str]) -> list[str]:
+        """The paths that git may store otherwise than they lie: ends of lines, encodings, filters.
+
+        Only what the attributes and the configuration say is asked for; no file is read.
+        """
+        wanted = list(paths)
+        if not wanted:
+            return []
+        asked = "".join(f"{path}\0" for path in wanted).encode("utf-8", "surrogateescape")
+        fields = self._run("check-attr", "-z", "--stdin", *_CONVERTING, asked=asked).split("\0")
+        said: dict[str, dict[str, str]] = {}
+        for path, name, value in zip(fields[::3], fields[1::3], fields[2::3], strict=False):
+            said.setdefault(path, {})[name] = value
+        by_default = (self._ask("config", "--get", "core.autocrlf") or "false") != "false"
+        return [path for path in wanted if _may_convert(said.get(path, {}), by_default=by_default)]
 
     def _blob_here(self, oid: str) -> bytes | None:
         try:
@@ -294,6 +335,13 @@ class GitRepository(GitCommands):
                 full = os.fspath(self.top / path)
                 ids[path] = self._run("hash-object", *plain, "--", full).strip()
         return ids
+
+
+def _may_convert(attributes: Mapping[str, str], *, by_default: bool) -> bool:
+    """Whether git may store a file with these attributes otherwise than it lies."""
+    set_ = {name for name, value in attributes.items() if value not in ("unspecified", "unset")}
+    is_binary = "unset" in (attributes.get("text"), attributes.get("crlf"))
+    return bool(set_) or (by_default and not is_binary)
 
 
 def _absent(name: str) -> CaptureError:

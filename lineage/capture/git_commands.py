@@ -56,6 +56,11 @@ class GitCommands:
         """Content filters that only the repository's own configuration defines: never run here."""
         return tuple(name for name, own in self._filters.items() if not own)
 
+    @property
+    def common_folder(self) -> Path:
+        """The ``.git`` folder that every working tree of the repository shares."""
+        return Path(self._repo.common_dir)
+
     def close(self) -> None:
         """End git's helper processes."""
         self._repo.close()
@@ -63,7 +68,7 @@ class GitCommands:
     def _excluded_in_git(self) -> set[str]:
         """Files that nothing but ``.git/info/exclude`` tells to overlook."""
         try:
-            lines = Path(self._repo.common_dir, "info", "exclude").read_bytes().splitlines()
+            lines = (self.common_folder / "info" / "exclude").read_bytes().splitlines()
         except OSError:
             return set()
         if not any(line.strip() and not line.startswith(b"#") for line in lines):

@@ -32,10 +32,21 @@ def check_object(kind: str, oid: str, data: bytes) -> bytes:
     """
     if object_id(kind, data) == oid:
         return data
-    raise CaptureError(
-        f"Object {oid} of this clone holds other bytes than its id stands for.",
-        remedy="Find out who changed .git (git fsck), and work in a fresh clone.",
-    )
+    raise _other_bytes(oid)
+
+
+def checked_blocks(kind: str, oid: str, size: int, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """An object's bytes as they come, held against its id once they have all come.
+
+    Raises:
+        CaptureError: they are others.
+    """
+    hasher = make_sha(f"{kind} {size}\0".encode())
+    for block in blocks:
+        hasher.update(block)
+        yield block
+    if hasher.hexdigest() != oid:
+        raise _other_bytes(oid)
 
 
 def parse_batch(output: bytes) -> Iterator[bytes | None]:
@@ -58,3 +69,10 @@ def parse_batch(output: bytes) -> Iterator[bytes | None]:
         oid, kind, size = facts[0].decode(), facts[1].decode(), int(facts[2])
         yield check_object(kind, oid, output[end + 1 : end + 1 + size])
         at = end + size + 2
+
+
+def _other_bytes(oid: str) -> CaptureError:
+    return CaptureError(
+        f"Object {oid} of this clone holds other bytes than its id stands for.",
+        remedy="Find out who changed .git (git fsck), and work in a fresh clone.",
+    )

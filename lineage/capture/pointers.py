@@ -11,21 +11,30 @@ from lineage.errors import CaptureError
 from lineage.hashing.tree import tree_files
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from lineage.hashing.tree import Follow
 
 LFS: Final = b"version https://git-lfs.github.com/spec/"
 """How a pointer of Git LFS begins (its specification: at most 1,024 bytes)."""
 
 _OLD_LFS: Final = b"version https://hawser.github.com/spec/"
-_LARGEST: Final = 1024
+LARGEST_POINTER: Final = 1024
+"""Bytes of a pointer at the most."""
 
 
 def is_lfs_pointer(data: bytes) -> bool:
     """Whether these bytes are a pointer of Git LFS, and not the file that it stands for."""
-    return len(data) <= _LARGEST and data.startswith((LFS, _OLD_LFS))
+    return len(data) <= LARGEST_POINTER and data.startswith((LFS, _OLD_LFS))
 
 
-def refuse_pointers(path: Path, what: str, follow: Follow, project: Path | None = None) -> None:
+def refuse_pointers(
+    path: Path,
+    what: str,
+    follow: Follow,
+    project: Path | None = None,
+    without: Collection[str] = (),
+) -> None:
     """Refuse a file, or a folder that holds one, whose bytes are not here.
 
     Args:
@@ -33,12 +42,13 @@ def refuse_pointers(path: Path, what: str, follow: Follow, project: Path | None 
         what: what it is to be: ``weights``, ``data``.
         follow: what is asked before a symbolic link is read.
         project: whose ``.lineageignore`` counts.
+        without: paths in the folder that are no part of it.
 
     Raises:
         CaptureError: a pointer of Git LFS, or one of DVC without its file, stands there.
     """
     if path.is_dir():
-        for _, full, _ in tree_files(path, follow, project):
+        for _, full, _ in tree_files(path, follow, project, without):
             _refuse(Path(full), what)
     elif path.is_file():
         _refuse(path, what)
@@ -51,7 +61,7 @@ def _refuse(path: Path, what: str) -> None:
             remedy=f"Fetch it: dvc pull {shlex.quote(os.fspath(path))}",
         )
     try:
-        if path.stat().st_size > _LARGEST:
+        if path.stat().st_size > LARGEST_POINTER:
             return
         data = path.read_bytes()
     except OSError:

@@ -257,6 +257,14 @@ class Revision(Source):
         return sorted(path for path in self.tracked if is_dvc_file(path) and self.is_file(path))
 
     def _blob(self, path: str) -> bytes:
+        return self.git.blob(self.object_of(path))
+
+    def object_of(self, path: str) -> str:
+        """The id of the object that holds a file.
+
+        Raises:
+            CaptureError: it is not in the commit, or a link leads out of the repository.
+        """
         target = self._follow(path)
         entry = self.tracked.get(target) if target is not None else None
         if entry is None or entry.mode == SUBMODULE_MODE:
@@ -264,7 +272,7 @@ class Revision(Source):
                 f"{path} is not in commit {self.commit[:12]}.",
                 remedy="Name a file that the revision holds.",
             )
-        return self.git.blob(entry.oid)
+        return entry.oid
 
     def _follow(self, path: str) -> str | None:
         """The path that links lead to; None where they lead nowhere or in a circle."""

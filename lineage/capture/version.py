@@ -24,14 +24,14 @@ from lineage.identity.pipeline import PipelineVersion
 from lineage.identity.references import check_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from lineage.capture.dvc import DvcProject
     from lineage.capture.pipeline import CapturedPipeline
     from lineage.capture.project import Project
     from lineage.contract.captured import CapturedPipelineVersion
+    from lineage.hashing.blocks import Progress
     from lineage.hashing.cache import StatCache
-    from lineage.hashing.files import Progress
     from lineage.hashing.tree import Follow
     from lineage.identity.components import CodeVersion, DataVersion
     from lineage.identity.origin import WeightsOrigin
@@ -116,7 +116,7 @@ class VersionCapture:
             components,
             self._config.pipeline_of(self.model),
             loose,
-            notes=found.notes if found else (),
+            notes=(*(found.notes if found else ()), *self._unknown_inputs(loose)),
             unseen=found.unseen if found else (),
         )
 
@@ -200,6 +200,16 @@ class VersionCapture:
             )
         return path, follow_any if self._wanted.weights else link_policy(self._project.top)
 
+    @property
+    def weights(self) -> Weights | None:
+        """The weights alone, as they are now; None where none are configured.
+
+        Raises:
+            CaptureError: they are not here, or stand for others that were not fetched.
+        """
+        with self._project.cache() as cache:
+            return self._weights(cache, None)
+
     def _weights(self, cache: StatCache | None, progress: Progress | None) -> Weights | None:
         if self._weights_path is None:
             return None
@@ -244,6 +254,16 @@ class VersionCapture:
         return capture_code(
             project.repository, project.folder, named, described, clean=self._strict
         )
+
+    def _unknown_inputs(self, loose: Sequence[str]) -> Iterator[str]:
+        """What cannot be known of inputs at a revision that nothing versions."""
+        source = self._source
+        for path in loose:
+            if isinstance(source, Revision) and not (source.is_file(path) or source.is_dir(path)):
+                yield (
+                    f"what {path} held is not known: nothing versions it, and the revision does "
+                    "not hold it"
+                )
 
     def _refuse_loose(self, loose: Sequence[str]) -> None:
         """Production data that nothing versions must at least be listed."""

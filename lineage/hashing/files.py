@@ -8,69 +8,28 @@ Hashed(xxh3='xxh3:…', blake3='blake3:…', size=81234, files=1)
 from __future__ import annotations
 
 import os
-import queue
 import stat
-import sys
-import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
-
-import xxhash
-from blake3 import blake3
+from typing import TYPE_CHECKING, Final
 
 from lineage.errors import CaptureError
+from lineage.hashing.blocks import AT_ONCE, Algorithms, hash_blocks, hash_descriptor
 from lineage.hashing.cache import moving
 from lineage.hashing.tree import Follow, follow_any, tree_files, unreadable
 from lineage.identity.digest import Digest, tree_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from lineage.hashing.blocks import Progress
     from lineage.hashing.cache import StatCache
 
-    Progress = Callable[[int], None]
+    Stored = Callable[[str], Iterator[bytes] | None]
+    """The blocks that stand for a file by its path, instead of its own; None for its own."""
 
 ONE_READ: Final = 1 << 20
 """Files up to this size are read in one call; larger ones by a thread that reads ahead."""
-
-BLOCK: Final = 1 << 20
-BLOCKS: Final = 4
-
-
-Algorithms = tuple[str, ...]
-"""``("xxh3",)``, ``("xxh3", "blake3")``, or ``("md5", "blake3")`` for what a store is to hold."""
-
-
-class _Hasher(Protocol):
-    def update(self, data: memoryview, /) -> object: ...
-    def hexdigest(self) -> str: ...
-
-
-def _md5() -> _Hasher:
-    """MD5 as DVC takes it, which names objects by it."""
-    from dvc_data.hashfile.hash import get_hasher
-
-    hasher: _Hasher = get_hasher("md5")
-    return hasher
-
-
-def _md5_at_once(data: bytes) -> str:
-    hasher = _md5()
-    hasher.update(memoryview(data))
-    return hasher.hexdigest()
-
-
-_AT_ONCE: Final[dict[str, Callable[[bytes], str]]] = {
-    "xxh3": xxhash.xxh3_128_hexdigest,
-    "blake3": lambda data: blake3(data).hexdigest(),
-    "md5": _md5_at_once,
-}
-_BY_BLOCK: Final[dict[str, Callable[[], _Hasher]]] = {
-    "xxh3": xxhash.xxh3_128,
-    "blake3": lambda: blake3(max_threads=blake3.AUTO),
-    "md5": _md5,
-}
 
 
 @dataclass(frozen=True)
@@ -105,6 +64,8 @@ def hash_path(
     progress: Progress | None = None,
     follow: Follow = follow_any,
     project: Path | None = None,
+    without: Collection[str] = (),
+    stored: Stored | None = None,
 ) -> Hashed:
     """Digest a file's bytes, or a directory's tree encoding (docs/reference/digests.md).
 
@@ -115,6 +76,8 @@ def hash_path(
         progress: called with the number of bytes just done.
         follow: asked about the path itself, and before a symbolic link in it is read.
         project: the project's folder, whose ``.lineageignore`` counts too.
+        without: paths in a directory that are no part of it.
+        stored: asked for each file whether other bytes stand for it.
 
     Raises:
         CaptureError: missing, unreadable, not a file or directory, or changed while being read.
@@ -123,10 +86,30 @@ def hash_path(
     status = _stat(path)
     algorithms = ("xxh3", "blake3") if with_blake3 else ("xxh3",)
     if stat.S_ISDIR(status.st_mode):
-        files = list(tree_files(path, follow, project))
-        return _hash_tree(files, status.st_dev, algorithms, cache, progress)
+        files = list(tree_files(path, follow, project, without))
+        return _hash_tree(files, status.st_dev, algorithms, cache, progress, stored)
+    blocks = stored(os.fspath(path)) if stored is not None else None
+    if blocks is not None:
+        digits, size = hash_blocks(blocks, algorithms)
+        return _hashed(digits, size, 1)
     digits, size = _hash_known_file(os.fspath(path), algorithms, cache, progress)
     return _hashed(digits, size, 1)
+
+
+def hash_stream(blocks: Iterable[bytes]) -> Hashed:
+    """XXH3 of what comes in blocks."""
+    digits, size = hash_blocks(blocks, ("xxh3",))
+    return _hashed(digits, size, 1)
+
+
+def hash_streams(files: Iterable[tuple[str, Iterable[bytes]]]) -> Hashed:
+    """XXH3 of the tree encoding of a directory whose files come in blocks."""
+    rows: list[tuple[str, int, str]] = []
+    for path, blocks in files:
+        (digits,), size = hash_blocks(blocks, ("xxh3",))
+        rows.append((path, size, digits))
+    tree = AT_ONCE["xxh3"](tree_bytes(rows))
+    return _hashed([tree], sum(size for _, size, _ in rows), len(rows))
 
 
 def hash_files(
@@ -150,24 +133,6 @@ def hash_files(
         (md5, strong), size = _hash_known_file(full, ("md5", "blake3"), cache, progress)
         found.append(HashedFile(relative, full, size, md5, Digest(f"blake3:{strong}")))
     return found
-
-
-def blocks_of(file: BinaryIO, most: int | None = None) -> Iterator[bytes]:
-    """A file's bytes, from where it stands, in blocks; at most so many."""
-    left = sys.maxsize if most is None else most
-    while block := file.read(min(BLOCK, left)):
-        left -= len(block)
-        yield block
-
-
-def blake3_through(blocks: Iterable[bytes], target: BinaryIO | None = None) -> Digest:
-    """BLAKE3 of blocks, which go on to a file where one is given."""
-    hasher = blake3(max_threads=blake3.AUTO)
-    for block in blocks:
-        hasher.update(block)
-        if target is not None:
-            target.write(block)
-    return Digest(f"blake3:{hasher.hexdigest()}")
 
 
 def total_size(path: Path) -> int:
@@ -225,11 +190,11 @@ def _hash_file(
         if before.st_size <= ONE_READ:
             data = os.read(descriptor, before.st_size + 1)
             size = len(data)
-            digits = [_AT_ONCE[algorithm](data) for algorithm in algorithms]
+            digits = [AT_ONCE[algorithm](data) for algorithm in algorithms]
             if progress is not None:
                 progress(size)
         else:
-            digits, size = _hash_large(descriptor, algorithms, progress)
+            digits, size = hash_descriptor(descriptor, algorithms, progress)
         after = os.fstat(descriptor)
     except OSError as error:
         raise unreadable(path, error) from None
@@ -245,71 +210,24 @@ def _hash_file(
     return digits, after
 
 
-def _hash_large(
-    descriptor: int, algorithms: Algorithms, progress: Progress | None
-) -> tuple[list[str], int]:
-    """Hash block by block; a second thread reads ahead, and takes XXH3 beside BLAKE3."""
-    hashers = [_BY_BLOCK[algorithm]() for algorithm in algorithms]
-    *ahead, here = hashers
-    size = 0
-    for block in _read_ahead(descriptor, ahead):
-        here.update(block)
-        size += len(block)
-        if progress is not None:
-            progress(len(block))
-    return [hasher.hexdigest() for hasher in hashers], size
-
-
-def _read_ahead(descriptor: int, hashers: Sequence[_Hasher]) -> Iterator[memoryview]:
-    """The file's blocks, read (and given to ``hashers``) by another thread."""
-    free: queue.SimpleQueue[memoryview | None] = queue.SimpleQueue()
-    full: queue.SimpleQueue[tuple[memoryview, int] | Exception] = queue.SimpleQueue()
-    for _ in range(BLOCKS):
-        free.put(memoryview(bytearray(BLOCK)))
-
-    def read() -> None:
-        try:
-            while (block := free.get()) is not None:
-                count = os.readv(descriptor, [block])
-                for hasher in hashers:
-                    hasher.update(block[:count])
-                full.put((block, count))
-                if count == 0:
-                    return
-        except OSError as error:
-            full.put(error)
-
-    reader = threading.Thread(target=read, name="lineage-read-ahead", daemon=True)
-    reader.start()
-    try:
-        while True:
-            item = full.get()
-            if isinstance(item, Exception):
-                raise item
-            block, count = item
-            if count == 0:
-                return
-            yield block[:count]
-            free.put(block)
-    finally:
-        free.put(None)
-        reader.join()
-
-
 def _hash_tree(
     files: Sequence[tuple[str, str, int]],
     device: int,
     algorithms: Algorithms,
     cache: StatCache | None,
     progress: Progress | None,
+    stored: Stored | None,
 ) -> Hashed:
     """Digest the tree encoding of each algorithm's file digests."""
     known = [_known(cache, device, files, algorithm) for algorithm in algorithms]
     rows: list[tuple[str, int, list[str]]] = []
     fresh: list[tuple[os.stat_result, list[str]]] = []
     for relative, full, inode in files:
+        blocks = stored(full) if stored is not None else None
         remembered = _unchanged(full, inode, known) if inode in known[0] else None
-        if remembered is not None:
+        if blocks is not None:
+            digits, size = hash_blocks(blocks, algorithms)
+        elif remembered is not None:
             digits, size = remembered
             if progress is not None:
                 progress(size)
@@ -321,7 +239,7 @@ def _hash_tree(
     if cache is not None:
         _remember(cache, algorithms, fresh)
     trees = [
-        _AT_ONCE[algorithm](tree_bytes((path, size, digits[n]) for path, size, digits in rows))
+        AT_ONCE[algorithm](tree_bytes((path, size, digits[n]) for path, size, digits in rows))
         for n, algorithm in enumerate(algorithms)
     ]
     return _hashed(trees, sum(size for _, size, _ in rows), len(files))

@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from lineage.errors import CaptureError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
+
+
+NEVER_DATA: Final = frozenset({".git", ".dvc"})
+"""Names of folders that are no part of a directory's content; ``.git`` is a file in a submodule."""
+
+IGNORE_FILE: Final = ".lineageignore"
 
 
 class Follow(Protocol):
@@ -25,12 +31,15 @@ def follow_any(path: Path) -> None:
 
 
 def tree_files(
-    top: Path, follow: Follow = follow_any, project: Path | None = None
+    top: Path,
+    follow: Follow = follow_any,
+    project: Path | None = None,
+    without: Collection[str] = (),
 ) -> Iterator[tuple[str, str, int]]:
     """The files of a directory as (path relative to it, path to open, inode or 0 for a link).
 
-    Left out are ``.git``, ``.dvc`` and what the ``.lineageignore`` of the directory, or of the
-    project it lies in, matches.
+    Left out are ``.git``, ``.dvc``, the paths in ``without``, and what the ``.lineageignore`` of
+    the directory, or of the project it lies in, matches.
 
     Raises:
         CaptureError: a link to a directory, a dangling link, a socket, a device, or a name that
@@ -43,7 +52,9 @@ def tree_files(
         for entry in _entries(folder):
             relative = prefix + entry.name
             is_folder = entry.is_dir(follow_symlinks=False)
-            if is_folder and entry.name in (".git", ".dvc"):
+            if entry.name in NEVER_DATA and (is_folder or entry.name == ".git"):
+                continue
+            if relative in without:
                 continue
             if ignored is not None and ignored(relative + "/" if is_folder else relative):
                 continue
@@ -112,11 +123,11 @@ def _check_link(entry: os.DirEntry[str], follow: Follow) -> None:
 def _ignored(top: Path, project: Path | None) -> Callable[[str], bool] | None:
     """The test of whether a path relative to ``top`` (folders end in ``/``) is left out, if any."""
     tests: list[tuple[str, Callable[[str], bool]]] = []
-    own = _ignore_file(top / ".lineageignore")
+    own = _ignore_file(top / IGNORE_FILE)
     if own is not None:
         tests.append(("", own))
     if project is not None and project != top and top.is_relative_to(project):
-        outer = _ignore_file(project / ".lineageignore")
+        outer = _ignore_file(project / IGNORE_FILE)
         if outer is not None:
             tests.append((top.relative_to(project).as_posix() + "/", outer))
     if not tests:
@@ -134,6 +145,15 @@ def _ignore_file(path: Path) -> Callable[[str], bool] | None:
         raise CaptureError(
             f"{path} cannot be read: {error}.", remedy="Make it a readable UTF-8 text file."
         ) from None
+    return ignoring(text, path)
+
+
+def ignoring(text: str, path: str | Path) -> Callable[[str], bool]:
+    """The test of the text of a ``.lineageignore`` file; ``path`` is for messages.
+
+    Raises:
+        CaptureError: a pattern cannot be read.
+    """
     from pathspec import GitIgnoreSpec
 
     try:

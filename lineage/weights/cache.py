@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Final
 
 from blake3 import blake3
 
-from lineage.hashing.files import blocks_of
+from lineage.hashing.blocks import blocks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from lineage.hashing.files import Progress
+    from lineage.hashing.blocks import Progress
     from lineage.weights.listing import Entry
 
 FORGOTTEN_AFTER: Final = 86_400.0

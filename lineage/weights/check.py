@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage.acts import act
 from lineage.errors import IntegrityFailure, StoreUnreachable, UsageError
-from lineage.hashing.files import blake3_through
+from lineage.hashing.blocks import blake3_through
 from lineage.identity.digest import Digest, blake3_of
 from lineage.weights.copies import CopyCheck, CopyState, NewCopy
 from lineage.weights.listing import Entry, inside, read_listing

@@ -23,7 +23,8 @@ from lineage.errors import (
     StoreUnreachable,
     UsageError,
 )
-from lineage.hashing.files import blake3_through, blocks_of, hash_path
+from lineage.hashing.blocks import blake3_through, blocks_of
+from lineage.hashing.files import hash_path
 from lineage.weights.cache import WeightsCache
 from lineage.weights.check import differs, folder_of, gone, recorded
 from lineage.weights.copies import CopyState, StoredWeights
@@ -34,7 +35,7 @@ from lineage.weights.store import Store, open_store
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from lineage.hashing.files import Progress
+    from lineage.hashing.blocks import Progress
     from lineage.weights.copies import Copy
 
 AT_ONCE: Final = 50

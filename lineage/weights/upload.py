@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lineage.errors import CaptureError, StoreUnreachable
-from lineage.hashing.files import HashedFile, blake3_through, blocks_of, hash_files
+from lineage.hashing.blocks import blake3_through, blocks_of
+from lineage.hashing.files import HashedFile, hash_files
 from lineage.identity.digest import Digest, blake3_of, tree_bytes
 from lineage.weights.cache import WeightsCache
 from lineage.weights.check import differs, folder_of, gone, recorded, what_is_wrong
@@ -26,8 +27,8 @@ from lineage.weights.store import asking
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from lineage.hashing.blocks import Progress
     from lineage.hashing.cache import StatCache
-    from lineage.hashing.files import Progress
     from lineage.hashing.tree import Follow
     from lineage.identity.components import Weights
     from lineage.weights.copies import Copy, StoredWeights

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedVersion, CaptureRequest
     from lineage.contract.results import Registered
-    from lineage.hashing.files import Progress
+    from lineage.hashing.blocks import Progress
     from lineage.identity.watched import WatchedRun
 
 

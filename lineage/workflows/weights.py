@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedVersion
     from lineage.contract.results import Serving
-    from lineage.hashing.files import Progress
+    from lineage.hashing.blocks import Progress
 
 LOCAL: Final = "local"
 """What the store of a project without a DVC remote is called."""

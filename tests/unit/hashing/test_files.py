@@ -12,8 +12,9 @@ from blake3 import blake3
 from xxhash import xxh3_128_hexdigest
 
 from lineage.errors import CaptureError
+from lineage.hashing.blocks import BLOCK, BLOCKS
 from lineage.hashing.cache import StatCache
-from lineage.hashing.files import BLOCK, BLOCKS, ONE_READ, hash_path
+from lineage.hashing.files import ONE_READ, hash_path
 
 
 @pytest.mark.parametrize(

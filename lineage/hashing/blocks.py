@@ -1,0 +1,136 @@
+"""Hashing what comes in blocks, or lies behind a descriptor, by several algorithms in one read."""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
+
+import xxhash
+from blake3 import blake3
+
+from lineage.identity.digest import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    Progress = Callable[[int], None]
+
+BLOCK: Final = 1 << 20
+BLOCKS: Final = 4
+
+Algorithms = tuple[str, ...]
+"""``("xxh3",)``, ``("xxh3", "blake3")``, or ``("md5", "blake3")`` for what a store is to hold."""
+
+
+class _Hasher(Protocol):
+    def update(self, data: memoryview, /) -> object: ...
+    def hexdigest(self) -> str: ...
+
+
+def _md5() -> _Hasher:
+    """MD5 as DVC takes it, which names objects by it."""
+    from dvc_data.hashfile.hash import get_hasher
+
+    hasher: _Hasher = get_hasher("md5")
+    return hasher
+
+
+def _md5_at_once(data: bytes) -> str:
+    hasher = _md5()
+    hasher.update(memoryview(data))
+    return hasher.hexdigest()
+
+
+AT_ONCE: Final[dict[str, Callable[[bytes], str]]] = {
+    "xxh3": xxhash.xxh3_128_hexdigest,
+    "blake3": lambda data: blake3(data).hexdigest(),
+    "md5": _md5_at_once,
+}
+_BY_BLOCK: Final[dict[str, Callable[[], _Hasher]]] = {
+    "xxh3": xxhash.xxh3_128,
+    "blake3": lambda: blake3(max_threads=blake3.AUTO),
+    "md5": _md5,
+}
+
+
+def blocks_of(file: BinaryIO, most: int | None = None) -> Iterator[bytes]:
+    """A file's bytes, from where it stands, in blocks; at most so many."""
+    left = sys.maxsize if most is None else most
+    while block := file.read(min(BLOCK, left)):
+        left -= len(block)
+        yield block
+
+
+def blake3_through(blocks: Iterable[bytes], target: BinaryIO | None = None) -> Digest:
+    """BLAKE3 of blocks, which go on to a file where one is given."""
+    hasher = blake3(max_threads=blake3.AUTO)
+    for block in blocks:
+        hasher.update(block)
+        if target is not None:
+            target.write(block)
+    return Digest(f"blake3:{hasher.hexdigest()}")
+
+
+def hash_blocks(blocks: Iterable[bytes], algorithms: Algorithms) -> tuple[list[str], int]:
+    """The digests in hex of what comes in blocks, and its size."""
+    hashers = [_BY_BLOCK[algorithm]() for algorithm in algorithms]
+    size = 0
+    for block in blocks:
+        for hasher in hashers:
+            hasher.update(memoryview(block))
+        size += len(block)
+    return [hasher.hexdigest() for hasher in hashers], size
+
+
+def hash_descriptor(
+    descriptor: int, algorithms: Algorithms, progress: Progress | None
+) -> tuple[list[str], int]:
+    """Hash block by block; a second thread reads ahead, and takes XXH3 beside BLAKE3."""
+    hashers = [_BY_BLOCK[algorithm]() for algorithm in algorithms]
+    *ahead, here = hashers
+    size = 0
+    for block in _read_ahead(descriptor, ahead):
+        here.update(block)
+        size += len(block)
+        if progress is not None:
+            progress(len(block))
+    return [hasher.hexdigest() for hasher in hashers], size
+
+
+def _read_ahead(descriptor: int, hashers: Sequence[_Hasher]) -> Iterator[memoryview]:
+    """The file's blocks, read (and given to ``hashers``) by another thread."""
+    free: queue.SimpleQueue[memoryview | None] = queue.SimpleQueue()
+    full: queue.SimpleQueue[tuple[memoryview, int] | Exception] = queue.SimpleQueue()
+    for _ in range(BLOCKS):
+        free.put(memoryview(bytearray(BLOCK)))
+
+    def read() -> None:
+        try:
+            while (block := free.get()) is not None:
+                count = os.readv(descriptor, [block])
+                for hasher in hashers:
+                    hasher.update(block[:count])
+                full.put((block, count))
+                if count == 0:
+                    return
+        except OSError as error:
+            full.put(error)
+
+    reader = threading.Thread(target=read, name="lineage-read-ahead", daemon=True)
+    reader.start()
+    try:
+        while True:
+            item = full.get()
+            if isinstance(item, Exception):
+                raise item
+            block, count = item
+            if count == 0:
+                return
+            yield block[:count]
+            free.put(block)
+    finally:
+        free.put(None)
+        reader.join()
