@@ -92,6 +92,7 @@ def validate(
     metrics: Mapping[str, Any] | Path | None = None,
     passed: bool | None = None,
     pipeline: str | None = None,
+    elsewhere: bool = False,
 ) -> dict[str, Any]:
     """Record a verdict on a version with the pipeline as captured here, or a recorded one.
 
@@ -99,14 +100,17 @@ def validate(
         reference: the version.
         metrics: values, or a JSON file; default: the configured file.
         passed: the verdict, where no requirement decides; False always wins.
-        pipeline: a recorded pipeline version's digest.
+        pipeline: a recorded pipeline version's digest; it must be the one here.
+        elsewhere: it was made where the version's weights and the pipeline are, and they are not
+            here.
 
     Returns:
         JSON of the verdict.
 
     Raises:
         UsageError: nothing decides the verdict.
-        CaptureError: the metrics or the pipeline cannot be read.
+        CaptureError: the metrics or the pipeline cannot be read, or the weights here are not the
+            version's.
         NotFound: the version or the named pipeline version does not exist.
     """
     from collections.abc import Mapping as AnyMapping
@@ -115,7 +119,7 @@ def validate(
 
     values = dict(metrics) if isinstance(metrics, AnyMapping) else None
     file = None if isinstance(metrics, AnyMapping) else _text(metrics)
-    wanted = validate.Validating(file, passed, pipeline, values=values)
+    wanted = validate.Validating(file, passed, pipeline, values=values, elsewhere=elsewhere)
     with _opened() as (project, registry, actor):
         return validate.validate(project, registry, reference, wanted, actor=actor)
 

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Header, Response
 
 from lineage.contract import codec, decisions
 from lineage.contract.addresses import SLOT
-from lineage.contract.results import MoveResult, NamedPipeline
+from lineage.contract.captured import CapturedPipelineVersion
+from lineage.contract.results import FoundPipeline, MoveResult, NamedPipeline
 from lineage.errors import Conflict, UsageError
 from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
@@ -51,12 +52,12 @@ def guard(
     running = None
     if body.pipeline is not None:
         named = codec.pipeline_from_json(body.pipeline.model_dump(), model)
-        running = (
-            state.registry.pipeline(named).version
-            if isinstance(named, NamedPipeline)
-            else named.version
-        )
         state.require_pipeline(caller, named.name)
+        running = (
+            _as_captured(state.registry.pipeline(named))
+            if isinstance(named, NamedPipeline)
+            else named
+        )
     decision = state.registry.guard(
         Reference.from_selector(model, body.version), env, running=running
     )
@@ -222,3 +223,8 @@ def _shown(moved: MoveResult) -> Written:
     slot = moved.slots[0]
     document = slot.to_json() | {"changed": moved.changed, "move": moved.to_whole_json()}
     return 200, document, {"ETag": f'"{slot.etag}"'}
+
+
+def _as_captured(found: FoundPipeline) -> CapturedPipelineVersion:
+    """A recorded pipeline version as it was captured."""
+    return CapturedPipelineVersion(found.name, found.version, found.commit, found.dirty)

@@ -98,6 +98,7 @@ def validate(
                 run=body.run,
                 data=data,
                 watched=watched,
+                elsewhere=body.elsewhere,
                 actor=actor,
             )
         return 201, document, {}

@@ -92,6 +92,9 @@ class ValidationBody(Body):
         default_factory=list, description="What was observed of runs that it rests on."
     )
     carried: CarriedBody | None = None
+    elsewhere: bool = Field(
+        default=False, description="It was made where the version's own parts were not looked at."
+    )
 
     @model_validator(mode="after")
     def _only_a_pass_is_carried(self) -> Self:

@@ -152,26 +152,40 @@ def validate(
             "formatting differ.",
         ),
     ] = False,
+    elsewhere: Annotated[
+        bool,
+        typer.Option(
+            "--elsewhere",
+            help="It was made where these weights and this pipeline are not; shown as such.",
+        ),
+    ] = False,
     command: Command = None,
     as_json: Json = False,
 ) -> None:
     """Record a verdict on a version with a pipeline version.
 
     It passes where every `require` of lineage.toml holds; with none configured, say --passed or
-    --failed. --failed always wins. With a command behind --, it is run here: it must exit 0 and
-    write the metrics, and what the version is made of must be here and stay the same meanwhile.
-    What it read is watched, and kept with the verdict. A failed one is recorded too: exit 0.
+    --failed. --failed always wins. The weights here must be the version's, and a pipeline that is
+    named the one here, unless it was validated --elsewhere. With a command behind --, it is run
+    here: it must exit 0 and write the metrics, and what the version is made of must be here and
+    stay the same meanwhile. What it read is watched, and kept with the verdict. A failed one is
+    recorded too: exit 0.
     """
     from lineage.errors import UsageError
     from lineage.identity.watched import WatchedRun
     from lineage.workflows import validate
 
     words = behind_dashes(command)
-    wanted = validate.Validating(metrics, passed, pipeline, tuple(data or ()))
+    wanted = validate.Validating(metrics, passed, pipeline, tuple(data or ()), elsewhere=elsewhere)
     if carry_over and (words or metrics or data or passed is not None):
         raise UsageError(
             "--carry-over takes the verdict, the metrics and the data of another validation.",
             remedy="Leave --passed, --failed, --metrics, --data and the command out.",
+        )
+    if elsewhere and (words or carry_over):
+        raise UsageError(
+            "--elsewhere is said of a verdict that was reached before, in another place.",
+            remedy="Leave it out: a command is run here, and --carry-over compares pipelines.",
         )
     with project_and_registry() as (project, registry):
         who = actor(project)
@@ -294,10 +308,11 @@ def show(ref: Ref, as_json: Json = False) -> None:
     for verdict in row["validations"]:
         word = "passed" if verdict["passed"] else "failed"
         basis = {"carried": f", carried from {verdict['rests_on']}", "run": ", run here"}
+        where = ", elsewhere" if verdict["elsewhere"] else ""
         output.say(
             f"  {word}    with {output.short(verdict['pipeline']['digest'])} "
             f"{output.moment(verdict['validated_at'])} by {verdict['validated_by']}"
-            f"{basis.get(verdict['basis'], '')}"
+            f"{basis.get(verdict['basis'], '')}{where}"
         )
         _environment(verdict.get("environment"), "    ")
         for run in verdict["watched"]:
@@ -370,6 +385,8 @@ def _verdict(done: dict[str, Any]) -> None:
     output.say(
         f"{done['ref']} {word} with pipeline {named['name']} {output.short(named['digest'])}"
     )
+    if done["elsewhere"]:
+        output.say("  validated elsewhere: neither weights nor pipeline were looked at here")
     if done["rests_on"] is not None:
         output.say(f"  carried over from validation {done['rests_on']}: {done['difference']}")
     run = done["run"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from lineage.capture.dvc import DvcProject, Tracked, is_outside
 from lineage.capture.dvc_hash import ALGORITHMS, DvcHasher, link_policy
-from lineage.capture.git_data import blocks_at, files_at, stored_in
+from lineage.capture.git_data import blocks_at, files_at, refuse_left_out, stored_in
 from lineage.capture.pointers import refuse_pointers
 from lineage.capture.source import Revision, Source, WorkingTree
 from lineage.errors import CaptureError, UsageError
@@ -81,7 +81,13 @@ class DataReader:
                 f"The data path {text!r} is outside the repository.",
                 remedy="Name it as an outside source: name=uri@version",
             )
-        return self._path(path, posixpath.normpath(text))
+        own, inside = self._path(path, posixpath.normpath(text))
+        if self.project.covering(path) is None and not inside and not any(i.size for i in own):
+            raise CaptureError(
+                f"The data {path} is empty: nothing is in it that could be told from another.",
+                remedy="Fetch it (dvc pull, git lfs pull), or leave it out of `data`.",
+            )
+        return own, inside
 
     def _path(self, path: str, name: str) -> _Read:
         """What is at a path, and what DVC tracks inside it: items of their own."""
@@ -115,6 +121,7 @@ class DataReader:
         self, source: WorkingTree, path: str, name: str, without: Collection[str] = ()
     ) -> DataItem:
         follow, project = link_policy(source.top), source.top / self.folder
+        refuse_left_out(source, path)
         refuse_pointers(source.top / path, "data", follow, project, without)
         hashed = hash_path(
             source.top / path,

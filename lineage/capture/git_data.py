@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -59,6 +60,25 @@ def stored_in(source: WorkingTree, path: str) -> Stored | None:
         return git.blob_blocks(oid) if oid is not None else None
 
     return stored
+
+
+def refuse_left_out(source: WorkingTree, path: str) -> None:
+    """Refuse data of which a sparse checkout leaves something out.
+
+    Raises:
+        CaptureError: it does.
+    """
+    left_out = source.git.left_out if source.git is not None else ()
+    absent = sorted(one for one in left_out if one == path or one.startswith(f"{path}/"))
+    gone = [one for one in absent if not os.path.lexists(source.top / one)]
+    if gone:
+        more = f" and {len(gone) - 1} more" if gone[1:] else ""
+        raise CaptureError(
+            f"The data {path or '.'} is not whole here: the sparse checkout leaves out "
+            f"{gone[0]}{more}.",
+            remedy=f"Check it out: git sparse-checkout add {shlex.quote(path or '.')}, or "
+            "git sparse-checkout disable",
+        )
 
 
 def blocks_at(source: Revision, path: str) -> Iterator[bytes]:

@@ -261,7 +261,7 @@ class Project:
         if isinstance(source, Revision):
             return source.commit, False
         if self.git is None:
-            return None, False
+            return None, True
         from lineage.capture.code import changed_paths
 
         dirty = bool(

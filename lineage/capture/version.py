@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import shlex
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -215,6 +216,7 @@ class VersionCapture:
             return None
         path, follow = self.weights_source
         refuse_pointers(path, "weights", follow, self._project.root)
+        self._refuse_unfetched(path)
         hashed = hash_path(
             path,
             with_blake3=self._strict or self._wanted.with_blake3,
@@ -228,6 +230,22 @@ class VersionCapture:
                 f"The weights {os.fspath(path)} are empty.", remedy="Train the model first."
             )
         return Weights(hashed.xxh3, hashed.blake3, self._shown(path), hashed.size, hashed.files)
+
+    def _refuse_unfetched(self, path: Path) -> None:
+        """Refuse weights of which DVC has recorded a part that is not here."""
+        top = self._project.top
+        full = Path(os.path.normpath(Path.cwd() / path))
+        if not full.is_relative_to(top):
+            return
+        place = full.relative_to(top).as_posix()
+        for part in (place, *self._dvc.below(place)):
+            recorded = self._dvc.tracked.get(part)
+            if recorded is None or recorded.digest is None or os.path.lexists(top / part):
+                continue
+            raise CaptureError(
+                f"The weights {part} are not here: DVC has recorded them ({recorded.file}).",
+                remedy=f"Fetch them: dvc pull {shlex.quote(os.path.relpath(top / part))}",
+            )
 
     def _data(
         self, cache: StatCache | None, loose: Sequence[str], progress: Progress | None = None

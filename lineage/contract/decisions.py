@@ -60,6 +60,7 @@ def validation_to_json(validation: Verdict) -> dict[str, Any]:
         "rests_on": validation.rests_on,
         "overturned": validation.overturned,
         "commit": validation.commit,
+        "elsewhere": validation.elsewhere,
     }
 
 

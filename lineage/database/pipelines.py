@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
@@ -45,7 +46,7 @@ def add_pipeline(
     actor: str,
     unseen: Sequence[Mapping[str, str]] = (),
 ) -> tables.PipelineVersion:
-    """Record a pipeline version unless it is there."""
+    """Record a pipeline version unless it is there, and the first commit seen to hold it."""
     row = session.get(tables.PipelineVersion, (name, version.blake3))
     if row is None:
         manifest = version.manifest
@@ -62,7 +63,42 @@ def add_pipeline(
         )
         session.add(row)
         session.flush()
+    elif commit is not None and not dirty and taken_from(session, row).commit_holds is not True:
+        session.add(
+            tables.PipelineCommit(
+                pipeline=name,
+                blake3=version.blake3,
+                code_commit=commit,
+                seen_at=at,
+                seen_by=actor,
+            )
+        )
+        session.flush()
     return row
+
+
+@dataclass(frozen=True)
+class TakenFrom:
+    """Where a pipeline version was captured: at a commit, perhaps with changes beside it."""
+
+    commit: str | None
+    dirty: bool
+
+    @property
+    def commit_holds(self) -> bool | None:
+        """Whether the commit holds the version; None where nobody said what was captured."""
+        if self.commit is None and not self.dirty:
+            return None
+        return not self.dirty
+
+
+def taken_from(session: Session, row: tables.PipelineVersion) -> TakenFrom:
+    """The commit that is known to hold a pipeline version; else where it was captured first."""
+    if row.code_commit is None or row.code_dirty:
+        seen = session.get(tables.PipelineCommit, (row.pipeline, row.blake3))
+        if seen is not None:
+            return TakenFrom(seen.code_commit, dirty=False)
+    return TakenFrom(row.code_commit, row.code_dirty)
 
 
 def find_pipeline(session: Session, name: str | None, digest: str) -> tables.PipelineVersion:

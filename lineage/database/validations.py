@@ -69,7 +69,7 @@ def validation(
 ) -> Verdict:
     """The value that a row holds."""
     # a look-up only asks for the newest, and is to start quickly
-    from lineage.database.pipelines import pipeline_version
+    from lineage.database.pipelines import pipeline_version, taken_from
     from lineage.guard.requirements import Outcome
 
     assert row.id is not None  # noqa: S101 - it was read from the table
@@ -84,7 +84,8 @@ def validation(
         basis=Basis(row.basis),
         rests_on=row.rests_on,
         overturned=_overturned(session, row),
-        commit=pipeline.code_commit,
+        commit=taken_from(session, pipeline).commit,
+        elsewhere=bool(row.elsewhere),
     )
 
 

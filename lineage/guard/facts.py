@@ -45,7 +45,8 @@ class Verdict:
     """The newest validation of the version with one pipeline version.
 
     ``commit`` is where that pipeline version was captured first; ``overturned`` tells that a
-    carried verdict rests on one that a newer failure has replaced.
+    carried verdict rests on one that a newer failure has replaced, ``elsewhere`` that the version's
+    own parts were not looked at.
     """
 
     id: int
@@ -59,6 +60,7 @@ class Verdict:
     rests_on: int | None = None
     overturned: bool = False
     commit: str | None = None
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -201,8 +203,9 @@ class Facts:
     """All that the rules look at.
 
     ``deployed`` is the pipeline version that runs in the environment, or is about to:
-    ``pipeline_moves`` tells which, ``recorded`` that the registry knows it. ``verdicts`` holds the
-    newest verdict for each pipeline version, the newest of them last. ``serving_metrics`` are
+    ``pipeline_moves`` tells which, ``recorded`` that the registry knows it, ``deployed_is_commit``
+    whether ``deployed_commit`` holds it, None where nobody said. ``verdicts`` holds the newest
+    verdict for each pipeline version, the newest of them last. ``serving_metrics`` are
     those of what serves now, None where nothing does. ``waivers`` are those in force or asked for.
     ``weights`` is what the newest look where they were registered found, ``copies`` what the
     stores hold of them, ``origin`` what made them, None where nobody looked. ``watched`` are the
@@ -224,6 +227,7 @@ class Facts:
     deployed: PipelineVersion | None
     policy: EnvironmentPolicy
     deployed_commit: str | None = None
+    deployed_is_commit: bool | None = None
     verdicts: tuple[Verdict, ...] = ()
     transition: Transition = Transition.ENTER
     pipeline_moves: bool = False

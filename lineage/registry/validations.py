@@ -34,7 +34,8 @@ class NewValidation:
     """What a validation came to, and what it rests on.
 
     ``run`` is JSON of the command that was run for it, ``data`` the data that it was made on,
-    ``watched`` what was observed of runs that it rests on.
+    ``watched`` what was observed of runs that it rests on; ``elsewhere`` tells that it was made
+    where nobody could hold the weights and the pipeline against the version.
     """
 
     passed: bool
@@ -43,6 +44,7 @@ class NewValidation:
     run: dict[str, Any] | None = None
     data: DataVersion | None = None
     watched: tuple[WatchedRun, ...] = ()
+    elsewhere: bool = False
 
 
 def validate(
@@ -71,6 +73,7 @@ def validate(
         basis=Basis.RUN if run is not None else Basis.STATED,
         run=json.dumps(run) if run is not None else None,
         data_blake3=versions.add_data(session, new.data) if new.data else None,
+        elsewhere=new.elsewhere,
         validated_at=at,
         validated_by=actor,
     )
@@ -116,6 +119,7 @@ def carry_over(
         rests_on=root.id,
         difference=difference,
         data_blake3=root.data_blake3,
+        elsewhere=root.elsewhere,
         validated_at=at,
         validated_by=actor,
     )
@@ -166,6 +170,8 @@ def _record(
     }
     if row.rests_on is not None:
         payload |= {"rests_on": row.rests_on, "difference": row.difference}
+    if row.elsewhere:
+        payload["elsewhere"] = True
     if contradicted:
         payload["contradicted"] = contradicted
     events.append(

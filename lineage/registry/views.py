@@ -167,6 +167,7 @@ def validation(session: Session, row: tables.Validation, pipeline: str) -> dict[
         "metrics": json.loads(row.metrics) if row.metrics else None,
         "requirements": json.loads(row.outcomes),
         "basis": row.basis,
+        "elsewhere": bool(row.elsewhere),
         "rests_on": row.rests_on,
         "difference": row.difference,
         "run": json.loads(row.run) if row.run else None,
@@ -223,15 +224,16 @@ def environment(
     }
 
 
-def found_pipeline(row: tables.PipelineVersion) -> FoundPipeline:
+def found_pipeline(session: Session, row: tables.PipelineVersion) -> FoundPipeline:
     """A recorded pipeline version."""
     from lineage.database import pipelines
 
+    taken = pipelines.taken_from(session, row)
     return FoundPipeline(
         row.pipeline,
         pipelines.pipeline_version(row),
-        row.code_commit,
-        row.code_dirty,
+        taken.commit,
+        taken.dirty,
         row.recorded_at,
         row.recorded_by,
     )

@@ -24,10 +24,10 @@ from lineage.weights.copies import Copy, StoredWeights
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from lineage.contract.captured import CapturedPipelineVersion
     from lineage.contract.requests import Direction, RetentionPolicy
     from lineage.guard.decision import Decision
     from lineage.guard.facts import Verdict
-    from lineage.identity.pipeline import PipelineVersion
 
 NOBODY = "anonymous"
 
@@ -115,17 +115,15 @@ class RemoteReader(Verbs):
         reference: str | Reference,
         environment: str,
         *,
-        running: PipelineVersion | None = None,
+        running: CapturedPipelineVersion | None = None,
     ) -> Decision:
         """Decide whether a version may serve; change nothing."""
+        from lineage.contract import codec  # a serving host only looks up
+
         parsed = Reference.parse(reference)
         body: dict[str, Any] = {"version": parsed.selector}
         if running is not None:
-            body["pipeline"] = (
-                {"stated": running.stated}
-                if running.manifest is None
-                else {"manifest": running.manifest.to_json()}
-            )
+            body["pipeline"] = codec.pipeline_to_json(running)
         path = f"{addresses.slot(environment, parsed.model)}/guard"
         return decisions.decision_from_json(self._http.ask(path, body, NOBODY))
 

@@ -65,6 +65,7 @@ class RemoteVersions(Verbs):
         run: dict[str, Any] | None = None,
         data: DataVersion | None = None,
         watched: Sequence[WatchedRun] = (),
+        elsewhere: bool = False,
         actor: str,
     ) -> dict[str, Any]:
         """Record a verdict on a version with a pipeline version; JSON of it."""
@@ -76,6 +77,7 @@ class RemoteVersions(Verbs):
             "run": run,
             "data": codec.data_to_json(data),
             "watched": codec.watched_to_json(watched),
+            "elsewhere": elsewhere,
         }
         return self._validated(reference, body, actor)
 

@@ -39,5 +39,5 @@ def guard(
         return explained(project, registry, registry.guard(reference, environment))
     name = registry.pipeline_of(reference).name
     captured = project.capture_pipeline(project.pipeline_name(name))
-    made = registry.guard(reference, environment, running=captured.version)
+    made = registry.guard(reference, environment, running=captured)
     return explained(project, registry, made, captured)

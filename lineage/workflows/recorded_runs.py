@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import posixpath
 from dataclasses import dataclass, replace
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from lineage.acts import act
@@ -20,6 +19,7 @@ from lineage.guard import requirements
 from lineage.identity.components import Kind
 from lineage.identity.digest import Digest, names
 from lineage.identity.references import Reference
+from lineage.workflows.own_parts import require_own_weights
 from lineage.workflows.watched_runs import read_by_programs, watched_run
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lineage.capture.watch import Observed
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedPipelineVersion
-    from lineage.identity.components import DataVersion
+    from lineage.identity.components import DataVersion, Weights
     from lineage.identity.watched import WatchedRun
     from lineage.workflows.validate import Validating
 
@@ -172,7 +172,7 @@ class _State:
     data: Mapping[str, str]
     elsewhere: frozenset[str]
     """The version's data items that are no files of this project: they cannot be looked at."""
-    weights: tuple[str, str | None] | None
+    weights: Weights | None
     validation_data: DataVersion | None
 
     @classmethod
@@ -190,12 +190,11 @@ class _State:
         capture = VersionCapture(project, model, here, dvc)
         pipeline = capture.pipeline_version
         parts = capture.capture().components
-        found = parts.weights
         return cls(
             pipeline,
             _digests(parts.data),
             elsewhere,
-            (found.xxh3, found.blake3) if found is not None else None,
+            parts.weights,
             capture.validation_data(wanted.data),
         )
 
@@ -228,14 +227,7 @@ class _State:
                 remedy="Bring the version's own data back and try again: check out its commit, "
                 "then dvc checkout --force.",
             )
-        recorded = (version["weights"], parts["weights"]["blake3"])
-        if recorded[0] is not None and not _same_weights(recorded, self.weights):
-            out = str(PurePath(parts["weights"]["path"]).parent)
-            raise CaptureError(
-                f"The weights here ({parts['weights']['path']}) are not those of {ref}.",
-                remedy="Bring the version's own weights back and try again: "
-                f"{act('pull', ref, out=out)}",
-            )
+        require_own_weights(version, self.weights)
 
     def require_same(self, later: _State) -> None:
         """Refuse a verdict on what changed while the command ran.
@@ -300,12 +292,6 @@ def _digests(data: DataVersion | None) -> dict[str, str]:
 def _differing(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     """The names of the old whose digest is not the same in the new."""
     return sorted(name for name, digest in old.items() if new.get(name) != digest)
-
-
-def _same_weights(recorded: tuple[str, str | None], found: tuple[str, str | None] | None) -> bool:
-    if found is None or recorded[0] != found[0]:
-        return False
-    return recorded[1] in (None, found[1])
 
 
 def _changed(what: str) -> CaptureError:

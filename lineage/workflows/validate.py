@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lineage.acts import act
 from lineage.capture import metrics
 from lineage.contract.results import NamedPipeline
 from lineage.guard import requirements
 from lineage.identity.references import Reference
+from lineage.workflows.own_parts import pipeline_here, require_weights_here
 from lineage.workflows.watched_runs import kept
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ class Validating:
 
     ``metrics`` is a JSON file, ``values`` the metrics themselves, ``stated`` a verdict,
     ``pipeline`` a recorded pipeline version's digest, ``data`` the data sets that it is made on.
+    ``elsewhere`` says that it was made where this project's weights and pipeline are not.
     """
 
     metrics: str | None = None
@@ -30,12 +33,16 @@ class Validating:
     pipeline: str | None = None
     data: tuple[str, ...] = ()
     values: dict[str, Any] | None = None
+    elsewhere: bool = False
 
 
 def validate(
     project: Project, registry: AnyRegistry, reference: str, wanted: Validating, *, actor: str
 ) -> dict[str, Any]:
     """Record the verdict that the configured requirements and a person's word come to.
+
+    A word on what is not here counts only where it says so: the weights must be the version's, and
+    a pipeline that is named the one here. A failure that is stated needs neither.
 
     Args:
         project: whose configuration, metrics and pipeline count.
@@ -49,7 +56,8 @@ def validate(
 
     Raises:
         UsageError: nothing decides the verdict.
-        CaptureError: the metrics, the data or the pipeline cannot be read.
+        CaptureError: the metrics, the data or the pipeline cannot be read, or the weights or the
+            named pipeline are not here.
         NotFound: the version or the named pipeline version does not exist.
     """
     model = Reference.parse(reference).model
@@ -59,17 +67,34 @@ def validate(
         else project.read_metrics(model, wanted.metrics)
     )
     outcomes = requirements.evaluate_all(project.config.model(model).requirements, values or {})
-    pipeline = pipeline_to_validate(project, model, wanted.pipeline)
+    version = registry.show(reference)
+    pipeline = _pipeline(project, registry, version, wanted)
     return registry.validate(
-        reference,
+        version["ref"],
         pipeline,
         passed=requirements.verdict(outcomes, wanted.stated),
         metrics=values,
         outcomes=outcomes,
         data=project.validation_data(model, wanted.data),
         watched=() if isinstance(pipeline, NamedPipeline) else kept(project, pipeline.version),
+        elsewhere=wanted.elsewhere,
         actor=actor,
     )
+
+
+def _pipeline(
+    project: Project, registry: AnyRegistry, version: dict[str, Any], wanted: Validating
+) -> CapturedPipelineVersion | NamedPipeline:
+    """What the verdict is on, held against what is here where the verdict depends on that."""
+    model, named = version["model"], wanted.pipeline
+    if wanted.elsewhere or wanted.stated is False:
+        return pipeline_to_validate(project, model, named)
+    here = act("validate", version["ref"], pipeline=named, elsewhere=True)
+    remedy = f"where it was validated elsewhere, say so: {here}"
+    require_weights_here(project, version, remedy)
+    if named is not None:
+        return pipeline_here(project, registry, model, named, remedy)
+    return pipeline_to_validate(project, model, None)
 
 
 def carry_over(

@@ -268,6 +268,7 @@ def test_a_comment_is_carried_over_and_the_refusal_proposes_it(serving):
     serving.edit("src/featurize.py", "# features", "# more features")
     again = serving.ok("validate", "churn@1", "--carry-over")
     assert again["rests_on"] == 1, "a chain rests on the first real one"
+    serving.commit("More of it")
     serving.ok("pipeline", "deploy", "--env", "production")
     serving.ok("validate", "churn@1", "--failed", "--pipeline", carried["pipeline"]["digest"])
     root = _verdicts(serving)[-1]["pipeline"]["digest"]

@@ -67,7 +67,7 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     project.dvc("repro", "--quiet")
     project.commit("Better weights")
     lineage.run("register churn --parent churn@1")
-    lineage.run("validate churn@1")
+    lineage.run("validate churn@1 --elsewhere")
     lineage.run("validate churn@2")
     assert "churn@1" in lineage.reads("versions churn").out
     assert "churn@2" in lineage.reads("show churn@2").out

@@ -65,6 +65,7 @@ def test_a_comment_in_a_cell_is_carried_over(serving):
     code, check = _gate(serving)
     assert (code, check["details"]["carry_over"]) == (3, "lineage validate churn@1 --carry-over")
     serving.ok("validate", "churn@1", "--carry-over")
+    serving.commit("A comment")
     assert _gate(serving)[0] == 0
 
 

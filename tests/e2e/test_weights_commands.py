@@ -100,7 +100,7 @@ def test_a_backup_is_checked_found_wanting_and_replaced(serving):
     assert serving.ok("serving", "churn")["serving"]["ref"] == "churn@3"
     back = serving.lineage("promote", "churn@2", "--env", "production")
     assert (back.code, "it failed" in back.out) == (3, True)
-    serving.ok("validate", "churn@2")
+    serving.ok("validate", "churn@2", "--elsewhere")
     serving.ok("promote", "churn@2", "--env", "production")
 
 
@@ -118,7 +118,7 @@ def test_a_promotion_looks_whether_what_is_to_stand_by_is_there(serving):
         {"environments.toml": '[environments.production]\nkind = "production"\nbackup = true\n'}
     )
     serving.ok("env", "apply", "environments.toml")
-    serving.ok("validate", "churn@2", "--pipeline", serving.ok("pipeline", "capture")["digest"])
+    serving.ok("validate", "churn@2", "--elsewhere")
     refused = serving.lineage("guard", "churn@2", "--env", "production", "--json")
     assert "weights-intact" in [c["code"] for c in refused.json["checks"] if c["status"] == "fail"]
 

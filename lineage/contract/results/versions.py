@@ -76,7 +76,7 @@ class NamedPipeline:
 
 @dataclass(frozen=True)
 class FoundPipeline:
-    """A recorded pipeline version, with where it was captured first."""
+    """A recorded pipeline version: with the commit that holds it, else where it was captured."""
 
     name: str
     version: PipelineVersion

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from lineage.database.tables.history import Event, EventSubject
     from lineage.database.tables.observations import Observation
     from lineage.database.tables.policies import Approval, EnvironmentPolicy
-    from lineage.database.tables.versions import Model, ModelVersion, PipelineVersion, Validation
+    from lineage.database.tables.versions import (
+        Model,
+        ModelVersion,
+        PipelineCommit,
+        PipelineVersion,
+        Validation,
+    )
     from lineage.database.tables.watched import WatchedRun
 
 _MODULES = {
@@ -35,7 +41,7 @@ _MODULES = {
     "history": ("Event", "EventSubject"),
     "observations": ("Observation",),
     "policies": ("Approval", "EnvironmentPolicy"),
-    "versions": ("Model", "ModelVersion", "PipelineVersion", "Validation"),
+    "versions": ("Model", "ModelVersion", "PipelineCommit", "PipelineVersion", "Validation"),
     "watched": ("WatchedRun",),
 }
 
@@ -52,6 +58,7 @@ __all__ = [
     "Model",
     "ModelVersion",
     "Observation",
+    "PipelineCommit",
     "PipelineDeployment",
     "PipelineVersion",
     "RolledBack",

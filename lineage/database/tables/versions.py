@@ -50,6 +50,25 @@ class PipelineVersion(SQLModel, table=True):
     unseen: str | None = Field(default=None, sa_type=Text)
 
 
+class PipelineCommit(SQLModel, table=True):
+    """The first commit that was seen to hold a pipeline version which was recorded without one."""
+
+    __tablename__ = "pipeline_commit"
+    __table_args__: Any = (
+        ForeignKeyConstraint(
+            ["pipeline", "pipeline_digest"],
+            ["pipeline_version.pipeline", "pipeline_version.digest"],
+            name="pipeline_commit_pipeline_version",
+        ),
+    )
+
+    pipeline: str = Field(primary_key=True)
+    blake3: str = Field(primary_key=True, sa_column_kwargs={"name": "pipeline_digest"})
+    code_commit: str
+    seen_at: str
+    seen_by: str
+
+
 class ModelVersion(SQLModel, table=True):
     """One immutable registered tuple."""
 
@@ -109,6 +128,7 @@ class Validation(SQLModel, table=True):
 
     ``run`` is JSON of the command that was run for it, ``data_blake3`` the data it was made on. A
     carried one names the validation that it rests on, and the difference that changes nothing.
+    ``elsewhere`` tells that it was made where the version's own parts were not looked at.
     """
 
     __table_args__: Any = (
@@ -141,3 +161,4 @@ class Validation(SQLModel, table=True):
     difference: str | None = Field(default=None, sa_type=Text)
     run: str | None = Field(default=None, sa_type=Text)
     data_blake3: str | None = Field(default=None, sa_column_kwargs={"name": "data_digest"})
+    elsewhere: bool | None = Field(default=None, sa_type=Boolean)

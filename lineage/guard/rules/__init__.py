@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lineage.guard.rules.environment import approvals, backup_ready, promotion_path, requirements
-from lineage.guard.rules.pipeline import pipeline_deployed, pipeline_match
+from lineage.guard.rules.pipeline import pipeline_clean, pipeline_deployed, pipeline_match
 from lineage.guard.rules.validation import validated
 from lineage.guard.rules.version import code_clean, kind, tuple_complete, weights_intact
 from lineage.guard.rules.watched import pipeline_complete
@@ -33,6 +33,7 @@ RULES: Final[tuple[Callable[[Facts], Check], ...]] = (
     approvals,
     backup_ready,
     pipeline_complete,
+    pipeline_clean,
 )
 
 CODES: Final = tuple(rule.__name__.replace("_", "-") for rule in RULES)

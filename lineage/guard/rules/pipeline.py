@@ -82,6 +82,40 @@ def pipeline_match(facts: Facts) -> Check:
     )
 
 
+def pipeline_clean(facts: Facts) -> Check:
+    """Fails when the deployed pipeline comes from a tree that no commit holds.
+
+    What serves already, or comes back, only warns: to leave it as it is makes nothing worse.
+    """
+    code = "pipeline-clean"
+    deployed = facts.deployed
+    if deployed is None:
+        return Check(code, Status.SKIPPED, "needs a deployed pipeline")
+    if deployed.manifest is None:
+        summary = f"pipeline {facts.pipeline} is named by a digest from outside"
+        return Check(code, Status.SKIPPED, summary)
+    if facts.verdict is None or facts.dirty:
+        summary = "needs a clean version that was validated with the deployed pipeline"
+        return Check(code, Status.SKIPPED, summary)
+    shown = f"pipeline {facts.pipeline} {deployed.xxh3.short}"
+    details = {"digest": deployed.xxh3, "commit": facts.deployed_commit}
+    if facts.deployed_is_commit:
+        commit = (facts.deployed_commit or "")[:12]
+        return Check(code, Status.PASS, f"{shown} is what commit {commit} holds", details=details)
+    if facts.deployed_is_commit is None:
+        summary = f"nobody said which commit holds {shown}"
+        return Check(code, Status.SKIPPED, summary, details=details)
+    is_new = facts.transition is Transition.ENTER or facts.pipeline_moves
+    return Check(
+        code,
+        Status.FAIL if is_new else Status.WARN,
+        f"{shown} was captured with uncommitted changes, and no commit is known to hold it",
+        "Commit it, and deploy it from that commit: "
+        f"{act('pipeline deploy', facts.pipeline or 'NAME', env=facts.environment)}",
+        details,
+    )
+
+
 def _nearest(facts: Facts) -> tuple[Verdict, tuple[Change, ...]]:
     """The verdict whose pipeline is fewest changes away from the deployed one."""
     candidates = [v for v in facts.verdicts if v.passed] or list(facts.verdicts)
@@ -104,14 +138,14 @@ def _match_remedy(facts: Facts, nearest: Verdict, deployed: PipelineVersion) -> 
         return (
             "Release it together with a version that was validated with it "
             f"({_release(facts, f'{facts.pipeline}@{deployed.xxh3.short}', another)}), "
-            f"or validate the one that serves: {validate}"
+            f"or validate the one that serves, where that pipeline is checked out: {validate}"
         )
     if not nearest.passed:
-        return f"Validate it with the deployed pipeline: {validate}"
+        return f"Validate it where the deployed pipeline is checked out: {validate}"
     return (
         "Move both together "
         f"({_release(facts, f'{facts.pipeline}@{nearest.pipeline.xxh3.short}', facts.ref)}), or "
-        f"validate it with the deployed pipeline: {validate}"
+        f"validate it where the deployed pipeline is checked out: {validate}"
     )
 
 

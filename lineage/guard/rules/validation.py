@@ -28,12 +28,13 @@ def validated(facts: Facts) -> Check:
     problem = _problem(facts, verdict) or _returning(facts, verdict)
     if problem is not None:
         return Check(code, Status.FAIL, problem, remedy, details)
+    where = ", validated elsewhere" if verdict.elsewhere else ""
     carried = "" if verdict.rests_on is None else f", carried over from {verdict.rests_on}"
     return Check(
         code,
         Status.PASS,
         f"{facts.ref} passed with {verdict.pipeline.xxh3.short} on "
-        f"{verdict.validated_at[:10]} ({verdict.validated_by}){carried}",
+        f"{verdict.validated_at[:10]} ({verdict.validated_by}){where}{carried}",
         details=details,
     )
 
@@ -44,6 +45,7 @@ def _details(verdict: Verdict) -> dict[str, Any]:
         "validated_at": verdict.validated_at,
         "validated_by": verdict.validated_by,
         "basis": verdict.basis.value,
+        "elsewhere": verdict.elsewhere,
         "rests_on": verdict.rests_on,
     }
 

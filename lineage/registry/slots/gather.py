@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+    from lineage.contract.captured import CapturedPipelineVersion
     from lineage.database.deployments import DeployedPipelines
     from lineage.database.slots import SlotState
-    from lineage.identity.pipeline import PipelineVersion
     from lineage.identity.run_environment import RunEnvironment
     from lineage.registry.slots.readiness import BackupChoice
 
@@ -41,7 +41,7 @@ def guard_facts(
     *,
     move: Transition | None = None,
     asked: Sequence[Waiver] = (),
-    unrecorded: PipelineVersion | None = None,
+    running: CapturedPipelineVersion | None = None,
 ) -> Facts:
     """The guard's facts of a version, but for what stands by behind it.
 
@@ -52,7 +52,7 @@ def guard_facts(
         deployed_pipelines: what runs there, or is to.
         move: what the version is about to do; by default whether it serves there already tells.
         asked: waivers that are asked for.
-        unrecorded: the pipeline version that is to run, where nobody recorded it yet.
+        running: the pipeline that is to run, as captured; perhaps nobody recorded it yet.
     """
     assert version.id is not None  # noqa: S101 - it was read from the table
     slot = session.get(tables.Slot, (environment.name, version.model))
@@ -62,6 +62,8 @@ def guard_facts(
     deployed = deployed_pipelines.of(version.pipeline)
     key = (deployed.pipeline, deployed.blake3) if deployed else None
     pipeline = session.get(tables.PipelineVersion, key) if key else None
+    unrecorded = running.version if running is not None and pipeline is None else None
+    taken = _taken_from(session, pipeline, running)
     in_force: tuple[Waiver, ...] = ()
     if move is not Transition.RETURN:  # the waivers of what serves end when it leaves
         in_force = policies.waivers_in_force(session, slot, version.id, deployed, timestamps.now())
@@ -76,8 +78,9 @@ def guard_facts(
         environment=environment.name,
         environment_kind=EnvironmentKind(environment.kind),
         pipeline=version.pipeline,
-        deployed=unrecorded or (pipelines.pipeline_version(pipeline) if pipeline else None),
-        deployed_commit=pipeline.code_commit if pipeline else None,
+        deployed=pipelines.pipeline_version(pipeline) if pipeline is not None else unrecorded,
+        deployed_commit=taken.commit,
+        deployed_is_commit=taken.commit_holds,
         verdicts=validations.newest_validations(session, version.id),
         transition=move,
         pipeline_moves=deployed_pipelines.moves(version.pipeline),
@@ -96,10 +99,22 @@ def guard_facts(
         else (),
         waivers=(*asked, *in_force),
         watched=watched_runs.of_version(session, version.id),
-        unseen=() if unrecorded else pipelines.unseen_in(pipeline),
+        unseen=pipelines.unseen_in(pipeline),
         reached_in=_reached_in(session, version.id, pipeline),
         serving_reached_in=_proof_reached_in(session, slot),
     )
+
+
+def _taken_from(
+    session: Session,
+    recorded: tables.PipelineVersion | None,
+    running: CapturedPipelineVersion | None,
+) -> pipelines.TakenFrom:
+    """Where a pipeline version was captured, as far as the registry or this capture knows it."""
+    known = pipelines.taken_from(session, recorded) if recorded is not None else None
+    if running is not None and not (known is not None and known.commit_holds):
+        return pipelines.TakenFrom(running.commit, running.dirty)
+    return known or pipelines.TakenFrom(None, dirty=False)
 
 
 def entering(
@@ -108,12 +123,12 @@ def entering(
     version: tables.ModelVersion,
     deployed_pipelines: DeployedPipelines,
     *,
-    unrecorded: PipelineVersion | None = None,
+    running: CapturedPipelineVersion | None = None,
 ) -> Facts:
     """The guard's facts of a version that is to serve, with what stands by behind it."""
     state = slots.find_slot(session, environment, version.model)
     backups = backup_choice(session, environment, state, version.id, deployed_pipelines)
-    facts = guard_facts(session, environment, version, deployed_pipelines, unrecorded=unrecorded)
+    facts = guard_facts(session, environment, version, deployed_pipelines, running=running)
     return replace(facts, standby=backups.standby)
 
 

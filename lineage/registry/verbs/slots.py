@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lineage import timestamps
-from lineage.database import slots, tables, versions
+from lineage.database import slots, versions
 from lineage.database.deployments import DeployedPipeline, DeployedPipelines
 from lineage.database.environments import require_environment
 from lineage.errors import RegistryUnreachable
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
         Serving,
     )
     from lineage.guard.decision import Decision
-    from lineage.identity.pipeline import PipelineVersion
 
 
 class SlotVerbs(Verbs):
@@ -38,14 +37,14 @@ class SlotVerbs(Verbs):
         reference: str | Reference,
         environment: str,
         *,
-        running: PipelineVersion | None = None,
+        running: CapturedPipelineVersion | None = None,
     ) -> Decision:
         """Decide whether a version may serve in an environment; change nothing.
 
         Args:
             reference: the version.
             environment: the environment's name.
-            running: decide as if this pipeline version ran there, instead of what is deployed.
+            running: decide as if this pipeline ran there as captured, instead of what is deployed.
 
         Raises:
             NotFound: the version or the environment does not exist.
@@ -58,15 +57,15 @@ class SlotVerbs(Verbs):
             where = require_environment(session, environment)
             version = versions.find_version(session, parsed)
             now = DeployedPipelines(session, where.name).of(version.pipeline)
-            hypothetical, unrecorded = None, None
-            moves = running is not None and (now is None or now.blake3 != running.blake3)
+            hypothetical = None
+            moves = running is not None and (now is None or now.blake3 != running.version.blake3)
             if running is not None and moves and version.pipeline is not None:
-                hypothetical = DeployedPipeline(version.pipeline, running.blake3, timestamps.now())
-                known = session.get(tables.PipelineVersion, (version.pipeline, running.blake3))
-                unrecorded = running if known is None else None
+                hypothetical = DeployedPipeline(
+                    version.pipeline, running.version.blake3, timestamps.now()
+                )
             deployed_pipelines = DeployedPipelines(session, where.name, hypothetical)
             return decide(
-                gather.entering(session, where, version, deployed_pipelines, unrecorded=unrecorded)
+                gather.entering(session, where, version, deployed_pipelines, running=running)
             )
 
     def serving(self, model: str, environment: str, *, at: str | None = None) -> Serving:

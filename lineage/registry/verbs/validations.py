@@ -66,6 +66,7 @@ class ValidationVerbs(Verbs):
         run: dict[str, Any] | None = None,
         data: DataVersion | None = None,
         watched: Sequence[WatchedRun] = (),
+        elsewhere: bool = False,
         actor: str,
     ) -> dict[str, Any]:
         """Record a validation of a version with a pipeline version; JSON of it.
@@ -79,6 +80,7 @@ class ValidationVerbs(Verbs):
             run: JSON of the command that was run for it.
             data: the data that it was made on.
             watched: what was observed of runs that it rests on.
+            elsewhere: it was made where the version's own parts were not held against it.
             actor: who validates.
 
         Raises:
@@ -88,7 +90,7 @@ class ValidationVerbs(Verbs):
         from lineage.registry import validations
 
         validation = validations.NewValidation(
-            passed, metrics, tuple(outcomes), run, data, tuple(watched)
+            passed, metrics, tuple(outcomes), run, data, tuple(watched), elsewhere
         )
         with self._write() as session:
             return validations.validate(session, reference, pipeline, validation, actor)

@@ -127,7 +127,7 @@ class VersionVerbs(Verbs):
                     remedy="Name a version that has one.",
                 )
             return views.found_pipeline(
-                pipelines.find_pipeline(session, row.pipeline, row.pipeline_blake3)
+                session, pipelines.find_pipeline(session, row.pipeline, row.pipeline_blake3)
             )
 
     def pipeline(self, named: NamedPipeline) -> FoundPipeline:
@@ -139,7 +139,9 @@ class VersionVerbs(Verbs):
         from lineage.database import pipelines
 
         with self._read() as session:
-            return views.found_pipeline(pipelines.find_pipeline(session, named.name, named.digest))
+            return views.found_pipeline(
+                session, pipelines.find_pipeline(session, named.name, named.digest)
+            )
 
     def pipeline_versions(self, name: str) -> list[FoundPipeline]:
         """Every recorded version of a pipeline, the newest first.
@@ -160,7 +162,7 @@ class VersionVerbs(Verbs):
                 if meant
                 else "Registering or validating a model records its pipeline.",
             )
-        return [views.found_pipeline(row) for row in rows]
+        return [views.found_pipeline(session, row) for row in rows]
 
     def pipelines_of(self, models: Iterable[str]) -> set[str]:
         """The pipelines that versions of some models ride on."""
@@ -185,7 +187,7 @@ class VersionVerbs(Verbs):
                     f"No version of pipeline {name} is deployed in {environment}.",
                     remedy=f"Record it: {act('pipeline deploy', name, env=environment)}",
                 )
-            return views.found_pipeline(pipelines.find_pipeline(session, name, row.blake3))
+            return views.found_pipeline(session, pipelines.find_pipeline(session, name, row.blake3))
 
     def lineage(self, digest: str, direction: Direction) -> dict[str, Any]:
         """What made a digest (``up``), or what was made from it (``down``).

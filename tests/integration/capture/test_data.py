@@ -200,3 +200,29 @@ def test_data_that_are_a_pointer_are_refused(project, pointer):
         done = project.lineage("register", "churn", "--rev", "HEAD")
         assert done.code == 9
         assert "the revision holds a pointer of Git LFS" in done.err
+
+
+@pytest.mark.parametrize("content", [{"more/empty.csv": ""}, {"more/.gitkeep": "", "more/b": ""}])
+@pytest.mark.parametrize("revision", [(), ("--rev", "HEAD")])
+def test_an_empty_placeholder_is_no_data(project, content, revision):
+    project.edit("lineage.toml", 'data = ["data/raw.csv"]', 'data = ["more"]')
+    project.write(content)
+    project.commit()
+    done = project.lineage("register", "churn", *revision)
+    assert done.code == 9
+    assert "The data more is empty" in done.err
+    assert "dvc pull" in done.err
+
+
+@pytest.mark.parametrize("weights", ["models", "models/model.bin"])
+def test_weights_that_dvc_recorded_and_nobody_fetched_are_named(project, weights):
+    project.edit("lineage.toml", 'weights = "models/model.bin"', f'weights = "{weights}"')
+    project.write({"models/README.md": "What the model is.\n"})
+    project.commit()
+    (project.path / "models/model.bin").unlink()
+    done = project.lineage("register", "churn")
+    assert done.code == 9
+    assert (
+        "The weights models/model.bin are not here: DVC has recorded them (dvc.lock)." in done.err
+    )
+    assert "dvc pull models/model.bin" in done.err

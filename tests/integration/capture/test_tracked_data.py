@@ -195,3 +195,12 @@ def test_an_input_that_nothing_versions_is_named_at_a_revision(project):
     assert captured.notes == (
         "what loose.csv held is not known: nothing versions it, and the revision does not hold it",
     )
+
+
+@pytest.mark.parametrize("name", ["tracked", "tracked/deep", "tracked/deep/b.csv"])
+def test_a_sparse_checkout_makes_no_smaller_data(project, data, name):
+    project.git("sparse-checkout", "set", "--no-cone", "/*", "!/tracked/deep/")
+    with pytest.raises(CaptureError, match="sparse checkout leaves out tracked/deep"):
+        _items(project, name)
+    project.git("sparse-checkout", "disable")
+    assert _items(project, name) == _items(project, name, revision="HEAD")

@@ -70,6 +70,8 @@ GOOD = Facts(
     verdicts=(_verdict(),),
     copies=(HeldCopy("remote", "intact", True, NOW, "ann"),),
     watched=(_watched(),),
+    deployed_commit="c" * 40,
+    deployed_is_commit=True,
 )
 
 
@@ -115,6 +117,42 @@ def test_what_another_rule_reports_as_missing_is_skipped():
     other = _statuses(verdicts=(_verdict("other"),))
     assert (other["validated"], other["requirements"]) == ("skipped", "skipped")
     assert _statuses(missing=("code",))["code-clean"] == "skipped"
+
+
+UNCOMMITTED = {"deployed_is_commit": False}
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        (UNCOMMITTED, "fail"),
+        (UNCOMMITTED | {"transition": Transition.STAY, "pipeline_moves": True}, "fail"),
+        (UNCOMMITTED | {"transition": Transition.STAY}, "warn"),
+        (UNCOMMITTED | {"transition": Transition.RETURN}, "warn"),
+        (UNCOMMITTED | {"transition": Transition.STAND_BY}, "warn"),
+        ({"deployed_is_commit": None, "deployed_commit": None}, "skipped"),
+        ({"deployed": PipelineVersion(None, Digest("sha256:abc"))}, "skipped"),
+        ({"deployed": None}, "skipped"),
+    ],
+)
+def test_a_pipeline_that_no_commit_holds_enters_nothing(changes, status):
+    assert _statuses(**changes)["pipeline-clean"] == status
+
+
+def test_a_pipeline_that_no_commit_holds_is_committed_and_deployed_again():
+    decision = decide(dataclasses.replace(GOOD, **UNCOMMITTED))
+    (check,) = decision.failures
+    assert "uncommitted changes" in check.summary
+    assert "lineage pipeline deploy churn --env production" in typed(check.remedy)
+    assert check.code not in WAIVABLE
+
+
+def test_a_verdict_from_elsewhere_is_shown_as_such():
+    elsewhere = dataclasses.replace(_verdict(), elsewhere=True)
+    decision = decide(dataclasses.replace(GOOD, verdicts=(elsewhere,)))
+    check = next(check for check in decision.checks if check.code == "validated")
+    assert check.summary.endswith("(ann), validated elsewhere")
+    assert check.details["elsewhere"] is True
 
 
 def test_the_verdict_on_the_deployed_pipeline_counts_whatever_others_say():
@@ -308,6 +346,7 @@ def test_a_carried_verdict_counts_where_the_environment_accepts_it():
         "validated_at": NOW,
         "validated_by": "ann",
         "basis": "carried",
+        "elsewhere": False,
         "rests_on": 2,
         "environment": None,
     }
@@ -555,12 +594,12 @@ SENTENCES = {
          f"churn@7 was validated with pipeline {pipeline('old').xxh3.short}, but production runs "
          f"{pipeline('new').xxh3.short}",
          f"Move both together (lineage release --env production --pipeline churn@{pipeline('old').xxh3.short} "
-         f"--model churn@7), or validate it with the deployed pipeline: lineage validate churn@7 --pipeline "
+         f"--model churn@7), or validate it where the deployed pipeline is checked out: lineage validate churn@7 --pipeline "
          f"{pipeline('new').xxh3.short}"),
         ({"deployed": pipeline("new"), "verdicts": (_verdict(passed=False),)},
          f"churn@7 was validated with pipeline {pipeline('old').xxh3.short}, but production runs "
          f"{pipeline('new').xxh3.short}",
-         f"Validate it with the deployed pipeline: lineage validate churn@7 --pipeline {pipeline('new').xxh3.short}"),
+         f"Validate it where the deployed pipeline is checked out: lineage validate churn@7 --pipeline {pipeline('new').xxh3.short}"),
         ({"deployed": pipeline("new"), "recorded": False, "pipeline_moves": True, "transition": Transition.STAY},
          f"churn@7 was validated with pipeline {pipeline('old').xxh3.short}, but production would run "
          f"{pipeline('new').xxh3.short}",
@@ -570,7 +609,7 @@ SENTENCES = {
          f"churn@7 was validated with pipeline {pipeline('old').xxh3.short}, but production would run "
          f"{pipeline('new').xxh3.short}",
          f"Release it together with a version that was validated with it (lineage release --env production "
-         f"--pipeline churn@{pipeline('new').xxh3.short} --model churn@N), or validate the one that serves: "
+         f"--pipeline churn@{pipeline('new').xxh3.short} --model churn@N), or validate the one that serves, where that pipeline is checked out: "
          f"lineage validate churn@7 --pipeline {pipeline('new').xxh3.short}"),
     ],
     "kind": [
@@ -655,7 +694,7 @@ def test_a_decision_says_of_what_it_is():
     )
     assert [set(check) for check in document["checks"]] == [
         {"code", "status", "summary", "remedy", "details"}
-    ] * 12
+    ] * 13
     assert decision.failures == (decision.check("code-clean"),)
 
 
@@ -665,7 +704,7 @@ def test_the_rules_are_those_of_the_design_in_its_order():
     assert CODES == (
         "pipeline-deployed", "validated", "pipeline-match", "kind", "tuple-complete", "code-clean",
         "weights-intact", "requirements", "promotion-path", "approvals", "backup-ready",
-        "pipeline-complete",
+        "pipeline-complete", "pipeline-clean",
     )  # fmt: skip
     assert tuple(check.code for check in decide(GOOD).checks) == CODES
 

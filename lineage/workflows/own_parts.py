@@ -1,0 +1,111 @@
+"""Whether what is here is what a version was registered with: its weights, and a named pipeline."""
+
+from __future__ import annotations
+
+import os
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from lineage.acts import act
+from lineage.capture.version import VersionCapture
+from lineage.contract.captured import CaptureRequest
+from lineage.contract.results import NamedPipeline
+from lineage.errors import CaptureError
+from lineage.identity.components import Kind
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lineage.capture.project import Project
+    from lineage.connection import AnyRegistry
+    from lineage.contract.captured import CapturedPipelineVersion
+    from lineage.identity.components import Weights
+
+
+def require_own_weights(version: dict[str, Any], found: Weights | None, remedy: str = "") -> None:
+    """Refuse weights that are not a version's; one that was registered without any has none.
+
+    Args:
+        version: JSON of the version.
+        found: the weights that are here.
+        remedy: what else could be done.
+
+    Raises:
+        CaptureError: they are others.
+    """
+    recorded = version["components"]["weights"]
+    if version["weights"] is None:
+        return
+    if (
+        found is not None
+        and found.xxh3 == version["weights"]
+        and recorded["blake3"] in (None, found.blake3)
+    ):
+        return
+    path = found.path if found is not None else recorded["path"]
+    raise _refusal(version, f"The weights here ({path}) are not those of {version['ref']}.", remedy)
+
+
+def require_weights_here(project: Project, version: dict[str, Any], remedy: str) -> None:
+    """Refuse where the weights in this project are not a version's.
+
+    They are looked for where they were when it was registered, else where they are configured.
+
+    Raises:
+        CaptureError: they are others, are not here, or cannot be read.
+    """
+    if version["weights"] is None:
+        return
+    path = _weights_path(project, version)
+    if path is None:
+        shown = version["components"]["weights"]["path"]
+        where = f" ({shown})" if shown else ""
+        raise _refusal(version, f"The weights of {version['ref']}{where} are not here.", remedy)
+    request = CaptureRequest(Kind.EXPERIMENT, os.path.relpath(path), with_blake3=True)
+    capture = VersionCapture(project, version["model"], request)
+    require_own_weights(version, capture.weights, remedy)
+
+
+def pipeline_here(
+    project: Project, registry: AnyRegistry, model: str, named: str, remedy: str
+) -> CapturedPipelineVersion | NamedPipeline:
+    """The pipeline here, which must be the one that a digest names.
+
+    One that is known by its digest alone has nothing here that it could be held against.
+
+    Raises:
+        CaptureError: it is another, or there is none.
+        NotFound: the named one is not recorded.
+    """
+    recorded = registry.pipeline(NamedPipeline(None, named))
+    if recorded.version.manifest is None:
+        return NamedPipeline(None, named)
+    try:
+        captured = project.capture_pipeline(project.config.pipeline_of(model))
+    except CaptureError as error:
+        raise CaptureError(
+            f"The pipeline here is not {named[:80]}: {str(error)[:500]}", remedy=remedy
+        ) from None
+    found = captured.version
+    if recorded.version.blake3 != found.blake3:
+        raise CaptureError(
+            f"The pipeline here is {found.xxh3.short}, not {named[:80]}.", remedy=remedy
+        )
+    return captured
+
+
+def _refusal(version: dict[str, Any], sentence: str, remedy: str) -> CaptureError:
+    out = str(PurePath(version["components"]["weights"]["path"] or "models").parent)
+    fetch = act("pull", version["ref"], out=out)
+    return CaptureError(
+        sentence,
+        remedy=f"Bring the version's own weights back and try again: {fetch}"
+        + (f"; or {remedy}" if remedy else ""),
+    )
+
+
+def _weights_path(project: Project, version: dict[str, Any]) -> Path | None:
+    recorded = version["components"]["weights"]["path"]
+    configured = project.config.model(version["model"]).weights
+    places = [project.root / path for path in (recorded, configured) if path is not None]
+    return next((path for path in places if os.path.lexists(path)), None)

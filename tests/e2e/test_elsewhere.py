@@ -1,0 +1,95 @@
+"""A verdict on somebody's word is on what is here, or says that it was made elsewhere."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import lineage
+from lineage.errors import CaptureError
+from tests.conftest import FILE_AND_SERVER
+
+
+@pytest.fixture
+def two(project):
+    """Two versions: the second has other weights and another pipeline, and failed."""
+    project.ok("register", "churn")
+    first = project.git("rev-parse", "HEAD").strip()
+    project.write(
+        {"src/featurize.py": "print('two')\n" + (project.path / "src/featurize.py").read_text()}
+    )
+    project.commit("two")
+    project.dvc("repro", "--quiet", "--force")
+    project.write({"models/model.bin": "weights two"})
+    project.dvc("commit", "--quiet", "--force")
+    project.commit("trained")
+    project.ok("register", "churn")
+    project.ok("validate", "churn@2", "--failed")
+    project.git("checkout", "--quiet", first)
+    project.dvc("checkout", "--quiet", "--force")
+    return project
+
+
+@FILE_AND_SERVER
+def test_a_job_that_is_run_again_records_nothing_for_a_newer_version(two):
+    done = two.lineage("validate", "churn@latest", "--passed")
+    assert done.code == 9
+    assert "The weights here (models/model.bin) are not those of churn@2." in done.err
+    assert "lineage pull churn@2 --out models" in done.err
+    assert "lineage validate churn@2 --elsewhere" in done.err
+    assert [row["passed"] for row in two.ok("show", "churn@2")["validations"]] == [False]
+    assert two.ok("validate", "churn@1", "--passed")["elsewhere"] is False
+
+
+@FILE_AND_SERVER
+def test_what_was_validated_elsewhere_says_so_everywhere(two):
+    done = two.ok("validate", "churn@2", "--passed", "--elsewhere")
+    assert done["elsewhere"] is True
+    shown = two.ok("show", "churn@2")["validations"]
+    assert [row["elsewhere"] for row in shown] == [True, False]
+    assert ", elsewhere" in two.lineage("show", "churn@2").out
+    event = two.ok("log", "churn@2")[0]
+    assert event["payload"]["elsewhere"] is True
+    two.ok("pipeline", "deploy", "churn", "--env", "production")
+    asked = two.lineage("guard", "churn@2", "--env", "production", "--json")
+    checks = {check["code"]: check for check in json.loads(asked.out)["checks"]}
+    assert checks["validated"]["summary"].endswith(", validated elsewhere")
+
+
+def test_a_failure_needs_nothing_here(two):
+    assert two.ok("validate", "churn@2", "--failed")["elsewhere"] is False
+
+
+def test_weights_that_are_not_here_are_not_vouched_for(two):
+    (two.path / "models/model.bin").unlink()
+    done = two.lineage("validate", "churn@1", "--passed")
+    assert done.code == 9
+    assert "The weights of churn@1 (models/model.bin) are not here." in done.err
+    two.ok("validate", "churn@1", "--passed", "--elsewhere")
+
+
+def test_a_pipeline_that_is_named_is_the_one_here(two):
+    here = two.ok("pipeline", "capture")["digest"]
+    other = two.ok("show", "churn@2")["pipeline"]
+    assert here != other
+    assert two.ok("validate", "churn@1", "--passed", "--pipeline", here)["passed"]
+    done = two.lineage("validate", "churn@1", "--passed", "--pipeline", other)
+    assert done.code == 9
+    assert "The pipeline here is" in done.err
+    assert f"lineage validate churn@1 --pipeline {other} --elsewhere" in done.err
+    two.ok("validate", "churn@1", "--passed", "--pipeline", other, "--elsewhere")
+
+
+def test_elsewhere_goes_with_no_command_that_is_run_here(two):
+    done = two.lineage("validate", "churn@1", "--elsewhere", "--", "true")
+    assert done.code == 2
+    assert "--elsewhere" in done.err
+
+
+def test_a_notebook_says_it_too(two, monkeypatch):
+    monkeypatch.chdir(two.path)
+    monkeypatch.setenv("LINEAGE_ACTOR", "ann@example.com")
+    with pytest.raises(CaptureError, match="are not those of churn@2"):
+        lineage.validate("churn@2", passed=True)
+    assert lineage.validate("churn@2", passed=True, elsewhere=True)["elsewhere"] is True
