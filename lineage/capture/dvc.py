@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING, Any, Final
 from lineage.capture.bounded_yaml import load_strings
 from lineage.capture.dvc_budget import check_budget, written_size
 from lineage.capture.dvc_filesystem import DvcFiles, clean, guarded, open_resolver
+from lineage.capture.dvc_ignore import OwnFiles
 from lineage.capture.dvc_settings import DvcSettings, read_settings
 from lineage.capture.parameters.files import ParameterFiles
 from lineage.capture.parameters.texts import FileTexts
+from lineage.capture.source import paths_below
 from lineage.errors import CaptureError, LineageError
 from lineage.identity.digest import Digest, hash_object
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from lineage.capture.source import Source
 
@@ -72,12 +74,13 @@ class DvcProject:
         self.root = _project_root(source, folder)
         self._texts = FileTexts(source)
         self._files = DvcFiles(source, self._texts)
+        self.own = OwnFiles(source, self.root)
         self._documents: dict[str, dict[str, Any]] = {}
 
     @cached_property
     def files(self) -> tuple[str, ...]:
-        """Its DVC files, without those of projects nested in it."""
-        return tuple(_own_files(self.source.dvc_files(), self.root, self._nested))
+        """Its DVC files, without those of projects nested in it and those that it ignores."""
+        return tuple(self.own.among(self.source.dvc_files()))
 
     @cached_property
     def stages(self) -> tuple[DvcStage, ...]:
@@ -129,13 +132,16 @@ class DvcProject:
 
     @property
     def read_texts(self) -> frozenset[str]:
-        """The configuration files that were read so far."""
-        return self._texts.read
+        """The configuration files that were read so far, ``.dvcignore`` among them."""
+        return self._texts.read | self.own.read
 
     def below(self, folder: str) -> list[str]:
         """What DVC tracks inside a folder."""
-        prefix = f"{folder}/" if folder else ""
-        return sorted(path for path in self.tracked if path.startswith(prefix))
+        return paths_below(self._tracked_paths, folder)
+
+    @cached_property
+    def _tracked_paths(self) -> list[str]:
+        return sorted(self.tracked)
 
     def parameters(self, unordered: Iterable[str] = ()) -> ParameterFiles:
         """Its parameter files; in the ``unordered`` ones the order of keys does not count."""
@@ -157,16 +163,6 @@ class DvcProject:
             CaptureError: the configuration cannot be read.
         """
         return read_settings(self.source, self.root)
-
-    @cached_property
-    def _nested(self) -> tuple[str, ...]:
-        """Folders of DVC projects inside this one."""
-        roots = {
-            posixpath.dirname(posixpath.dirname(path))
-            for path in self.source.tracked
-            if path.endswith("/.dvc/config")
-        }
-        return tuple(root for root in sorted(roots) if root != self.root)
 
     def _stages_of(self, path: str) -> Iterator[DvcStage]:
         if posixpath.basename(path) == "dvc.yaml":
@@ -355,12 +351,3 @@ def _project_root(source: Source, folder: str) -> str:
     while here and not source.is_dir(posixpath.join(here, ".dvc")):
         here = posixpath.dirname(here)
     return here
-
-
-def _own_files(paths: Sequence[str], root: str, nested: Sequence[str]) -> Iterator[str]:
-    for path in paths:
-        inside = not root or path.startswith(f"{root}/")
-        if inside and not any(
-            path.startswith(f"{folder}/") for folder in nested if len(folder) > len(root)
-        ):
-            yield path

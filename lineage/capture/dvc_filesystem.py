@@ -172,13 +172,18 @@ def guarded(path: str, read: Callable[[], _T]) -> _T:
     except LineageError:
         raise
     except Exception as error:
-        cause = error.__cause__
-        said = problem(cause) if cause is not None else " ".join(str(error).split())
-        said = said or type(error).__name__
-        raise CaptureError(
-            f"DVC cannot read {path}: {said[:500].rstrip('.')}.",
-            remedy=f"Mend {path}; `dvc stage list` shows the same problem.",
-        ) from None
+        raise refused(path, error) from None
+
+
+def refused(path: str, error: Exception) -> CaptureError:
+    """What DVC raised on odd input, as one sentence about ``path``."""
+    cause = error.__cause__
+    said = problem(cause) if cause is not None else " ".join(str(error).split())
+    said = said or type(error).__name__
+    return CaptureError(
+        f"DVC cannot read {path}: {said[:500].rstrip('.')}.",
+        remedy=f"Mend {path}; `dvc stage list` shows the same problem.",
+    )
 
 
 def clean(path: str) -> str:

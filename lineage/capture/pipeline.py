@@ -10,7 +10,7 @@ from lineage.capture.code_graph.facts_cache import FactsCache
 from lineage.capture.code_graph.graph import CodeGraph
 from lineage.capture.code_graph.python.notebook import notebook_digest
 from lineage.capture.code_graph.source_files import SourceFiles
-from lineage.capture.code_graph.tracked import Kind
+from lineage.capture.code_graph.tracked import CODE_SUFFIXES, Kind
 from lineage.capture.code_graph.values import StageCode, StageToFollow
 from lineage.capture.dvc import DvcProject, DvcStage, is_outside
 from lineage.capture.dvc_filesystem import clean
@@ -33,11 +33,11 @@ _WILDCARDS: Final = frozenset("*?[")
 class CapturedPipeline:
     """A pipeline version as captured.
 
-    ``loose`` holds the inputs that neither git nor DVC versions, ``named`` every file whose content
-    the manifest holds; both relative to the top of the repository. ``code`` tells for each stage
+    ``loose`` holds the inputs that neither git nor DVC versions, ``named`` the files that a commit
+    must hold; both relative to the top of the repository. ``code`` tells for each stage
     how its files came in and what could not be followed, its paths relative to the project's
     folder; it is empty where nothing was followed. ``notes`` say what a person should know of how
-    it was read; those in ``unheld`` name settings of DVC that no commit holds.
+    it was read; those in ``unheld`` name what DVC goes by here and no commit holds.
     """
 
     version: PipelineVersion
@@ -103,6 +103,7 @@ def capture_pipeline(
         return None
     named = {_relative(path, folder): digest for path, digest in listed.items()}
     settings = project.settings if captured else DvcSettings()
+    unheld = (*settings.unheld, *(_unheld_project(root) for root in project.own.unheld))
     scope = reader.scope if captured else None
     manifest = Manifest(captured, named, settings.changed, scope)
     described = _describing(project, chosen)
@@ -110,11 +111,11 @@ def capture_pipeline(
         described.append(config_path(project.root))
     return CapturedPipeline(
         PipelineVersion(manifest),
-        tuple(sorted(reader.loose)),
-        tuple(sorted({*reader.code, *listed, *described})),
+        tuple(sorted(reader.loose | reader.strays)),
+        tuple(sorted({*reader.code, *listed, *described, *reader.strays})),
         {name: code.seen_from(folder) for name, code in reader.followed.items()},
-        (*reader.parameters.notes, *settings.unheld),
-        settings.unheld,
+        (*reader.parameters.notes, *unheld),
+        unheld,
     )
 
 
@@ -157,6 +158,8 @@ class _StageReader:
         self.parameters = project.parameters(unordered)
         self.code: dict[str, Digest] = {}
         self.loose: set[str] = set()
+        self.strays: set[str] = set()
+        """Other files in folder dependencies that nothing versions: no part of the pipeline."""
         self.followed: dict[str, StageCode] = {}
         self._beyond_declared = False
 
@@ -230,21 +233,27 @@ class _StageReader:
             yield from self._folder_or_loose(stage, dep)
 
     def _folder_or_loose(self, stage: DvcStage, dep: str) -> Iterator[tuple[str, bool]]:
-        tracked = [path for path in self._source.tracked_below(dep) if _is_content(path)]
+        tracked = list(filter(_is_content, self._source.tracked_below(dep)))
         made = self._project.below(dep)
-        fresh = self._source.untracked_below(dep)
-        if self._source.is_dir(dep) and (tracked or made):
-            yield from ((path, True) for path in tracked if self._project.covering(path) is None)
-            yield from ((path, False) for path in made)
-            for path in fresh:
-                if self._project.covering(path) is None and _is_content(path):
-                    self.loose.add(path)
-                    yield path, False
-            return
-        if not made:
+        if not tracked and not made:
             self._check_present(stage, dep)
             self.loose.add(dep)
-        yield dep, False
+            yield dep, False
+            return
+        yield from ((path, False) for path in made)
+        yield from ((path, True) for path in self._content(tracked))
+        fresh = filter(_is_content, self._source.untracked_below(dep))
+        for path in self._content(fresh):
+            if path.endswith(CODE_SUFFIXES):
+                yield path, True
+            else:
+                self.strays.add(path)
+
+    def _content(self, paths: Iterable[str]) -> Iterator[str]:
+        """The files of a folder dependency that count, but for what DVC makes."""
+        for path in self._project.own.among(paths):
+            if self._project.covering(path) is None:
+                yield path
 
     def _check_present(self, stage: DvcStage, dep: str) -> None:
         here = isinstance(self._source, WorkingTree)
@@ -296,6 +305,10 @@ def _choose(
                 remedy=f"Name one of its stages in lineage.toml: {known[:500]}.",
             )
         yield from found
+
+
+def _unheld_project(root: str) -> str:
+    return f"{root}/.dvc makes {root} a DVC project of its own here and is in no commit"
 
 
 def _describing(project: DvcProject, chosen: Mapping[str, DvcStage]) -> list[str]:

@@ -10,6 +10,7 @@ import os
 import posixpath
 import stat
 from abc import ABC, abstractmethod
+from bisect import bisect_left
 from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -24,7 +25,7 @@ from lineage.hashing.tree import unreadable
 from lineage.identity.digest import Digest, blake3_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 MOST_LINKS: Final = 40
@@ -80,8 +81,7 @@ class Source(ABC):
 
     def tracked_below(self, folder: str) -> list[str]:
         """The files and submodules that git tracks in a folder."""
-        prefix = f"{folder}/" if folder else ""
-        return [path for path in self._sorted if path.startswith(prefix)]
+        return paths_below(self._sorted, folder)
 
     def submodule_of(self, path: str) -> str | None:
         """The submodule that a path lies in, if any."""
@@ -160,8 +160,11 @@ class WorkingTree(Source):
     def untracked_below(self, folder: str) -> list[str]:
         if self.git is None:
             return sorted(_walk(self.top, folder))
-        prefix = f"{folder}/" if folder else ""
-        return sorted(path for path in self.git.untracked if path.startswith(prefix))
+        return paths_below(self._untracked, folder)
+
+    @cached_property
+    def _untracked(self) -> list[str]:
+        return sorted(self.git.untracked) if self.git is not None else []
 
     @override
     def dvc_files(self) -> list[str]:
@@ -300,6 +303,18 @@ class Revision(Source):
             while (path := posixpath.dirname(path)) and path not in folders:
                 folders.add(path)
         return frozenset(folders)
+
+
+def paths_below(paths: Sequence[str], folder: str) -> list[str]:
+    """Those of some sorted paths that lie in a folder; all for ``""``.
+
+    >>> paths_below(["a", "a-b", "a/c", "a/d", "b"], "a")
+    ['a/c', 'a/d']
+    """
+    if not folder:
+        return list(paths)
+    after = chr(ord("/") + 1)
+    return list(paths[bisect_left(paths, f"{folder}/") : bisect_left(paths, f"{folder}{after}")])
 
 
 def is_dvc_file(path: str) -> bool:

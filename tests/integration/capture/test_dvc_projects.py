@@ -1,0 +1,208 @@
+"""Which files are a DVC project's: `.dvcignore`, nested projects, and what a checkout lacks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from lineage.capture.project import Project
+from lineage.errors import CaptureError
+
+STAGE = "stages:\n  a:\n    cmd: run\n    deps: [{}]\n"
+BROKEN = "stages: [1, 2"
+
+
+def captured(workspace, folder=".", revision=None, name="churn"):
+    return Project.find(workspace.path / folder).capture_pipeline(name, revision)
+
+
+def stages(workspace, folder=".", revision=None):
+    return captured(workspace, folder, revision).version.manifest.to_json()["stages"]
+
+
+def agreed(workspace, folder="."):
+    """The stages of a clean working tree, which the revision must have too."""
+    here, there = captured(workspace, folder), captured(workspace, folder, "HEAD")
+    assert here.version.xxh3 == there.version.xxh3
+    assert not here.dirty
+    return here.version.manifest.to_json()["stages"]
+
+
+def listed_by_dvc(workspace, folder="."):
+    return workspace.command("dvc", "stage", "list", "--all", "--name-only", cwd=folder).out.split()
+
+
+@pytest.mark.parametrize(
+    ("place", "patterns", "ignored"),
+    [
+        (".dvcignore", "old/\n", ["old/dvc.yaml", "old/x.dvc", "old/dvc.lock"]),
+        (".dvcignore", "/old/*\n!/old/keep\n", ["old/dvc.yaml"]),
+        ("old/.dvcignore", "*.yaml\nx.dvc\n", ["old/dvc.yaml", "old/x.dvc", "old/deep/dvc.yaml"]),
+        ("old/.dvcignore", "# all\n\n*\r\n!/dvc.yaml\n", ["old/x.dvc", "old/deep/dvc.yaml"]),
+        (".dvcignore", "**/deep\n", ["old/deep/dvc.yaml"]),
+        (".dvcignore", "dvc.lock\n", ["dvc.lock"]),
+    ],
+)
+def test_dvc_files_that_dvcignore_names_are_not_read_however_broken(
+    repository, place, patterns, ignored
+):
+    repository.dvc("init", "--quiet")
+    repository.write({"dvc.yaml": STAGE.format("a.py"), "a.py": "1", place: patterns})
+    repository.write(dict.fromkeys(ignored, BROKEN))
+    repository.commit()
+    assert listed_by_dvc(repository) == ["a"]
+    assert list(agreed(repository)) == ["a"]
+    (repository.path / place).unlink()
+    with pytest.raises(CaptureError, match="cannot be read"):
+        captured(repository)
+
+
+def test_the_ignore_files_of_a_project_are_its_own_and_never_those_above_it(repository):
+    repository.write({".dvcignore": "*.py\nsub/\n"})
+    (repository.path / "sub").mkdir()
+    repository.command("dvc", "init", "--quiet", "--subdir", cwd="sub")
+    repository.write(
+        {
+            "sub/dvc.yaml": STAGE.format("src"),
+            "sub/.dvcignore": "*.tmp\n!keep.tmp\n/src/out\n",
+            "sub/src/.dvcignore": "!b.tmp\nlate.py\n",
+            **{f"sub/src/{name}": "1" for name in ("a.py", "a.tmp", "b.tmp", "keep.tmp")},
+            **{f"sub/src/{name}": "1" for name in ("late.py", "out/c.py", "deep/late.py")},
+        }
+    )
+    repository.commit()
+    code = sorted(agreed(repository, "sub")["a"]["code"])
+    assert code == ["src/a.py", "src/b.tmp", "src/keep.tmp"]
+
+
+def test_what_dvc_ignores_of_a_folder_may_change_and_appear(repository):
+    repository.write(
+        {"dvc.yaml": STAGE.format("src"), "src/a.py": "1", "src/notes.md": "1"}
+        | {".dvcignore": "*.md\n"}
+    )
+    repository.commit()
+    before = captured(repository).version.xxh3
+    repository.write({"src/notes.md": "2", "src/more.md": "1"})
+    assert captured(repository).version.xxh3 == before
+
+
+@pytest.mark.parametrize("ways", ["untracked", "ignored", "changed"])
+def test_an_ignore_file_that_no_commit_holds_makes_the_version_dirty(repository, ways):
+    repository.write({"dvc.yaml": STAGE.format("src"), "src/a.py": "1", "src/b.py": "1"})
+    if ways == "ignored":
+        repository.write({".gitignore": ".dvcignore\n"})
+    if ways == "changed":
+        repository.write({".dvcignore": "b.py\n"})
+    repository.commit()
+    assert not captured(repository).dirty
+    repository.write({".dvcignore": "a.py\n"})
+    found = captured(repository)
+    assert list(found.version.manifest.stages["a"].code) == ["src/b.py"]
+    assert found.dirty
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"\xff\n", r"src/\.dvcignore cannot be read: it is not UTF-8"),
+        (b"a.py\n!\n", r"DVC cannot read src/\.dvcignore: "),
+    ],
+)
+def test_an_ignore_file_that_dvc_cannot_read_is_named(repository, data, says):
+    repository.write({"dvc.yaml": STAGE.format("src"), "src/a.py": "1"})
+    (repository.path / "src/.dvcignore").write_bytes(data)
+    repository.commit()
+    for revision in (None, "HEAD"):
+        with pytest.raises(CaptureError, match=says):
+            captured(repository, revision=revision)
+
+
+def test_an_ignore_file_behind_a_link_counts_unless_it_leads_out(repository, tmp_path_factory):
+    repository.write({"dvc.yaml": STAGE.format("src"), "src/a.py": "1", "src/b.py": "1"})
+    repository.write({"shared/ignore": "b.py\n"})
+    link = repository.path / ".dvcignore"
+    link.symlink_to("shared/ignore")
+    repository.commit()
+    assert list(agreed(repository)["a"]["code"]) == ["src/a.py"]
+    link.unlink()
+    link.symlink_to(tmp_path_factory.mktemp("outside") / "ignore")
+    with pytest.raises(CaptureError, match="leads out of the repository"):
+        captured(repository)
+
+
+@pytest.mark.parametrize("tracked", [".dvc/config", ".dvc/.gitignore", ".dvc/plots/x.json"])
+def test_a_folder_with_any_dvc_folder_is_a_project_of_its_own(repository, tracked):
+    repository.dvc("init", "--quiet")
+    repository.write({"dvc.yaml": STAGE.format("libs"), "libs/a.py": "1"})
+    repository.write({"libs/own/dvc.yaml": STAGE.format("b.py"), "libs/own/b.py": "1"})
+    repository.write({f"libs/own/{tracked}": "", "libs/own/deep/dvc.yaml": BROKEN})
+    repository.commit()
+    assert listed_by_dvc(repository) == ["a"]
+    assert list(agreed(repository)["a"]["code"]) == ["libs/a.py"]
+    repository.write({"libs/own/deep/dvc.yaml": "stages: {}\n"})
+    repository.commit()
+    assert list(agreed(repository, "libs/own")["a"]["code"]) == ["b.py"]
+
+
+@pytest.mark.parametrize("where", [".", "sub"])
+def test_a_project_that_only_this_checkout_has_is_told(repository, where):
+    repository.write({"dvc.yaml": STAGE.format("sub"), "sub/a.py": "1"})
+    repository.write({"sub/dvc.yaml": STAGE.format("a.py"), "sub/lineage.toml": ""})
+    repository.commit()
+    assert not captured(repository, where).dirty
+    (repository.path / "sub/.dvc").mkdir()
+    found = captured(repository, where)
+    assert found.dirty
+    assert any("sub/.dvc makes sub a DVC project of its own here" in note for note in found.notes)
+
+
+MAKE = """\
+import os
+os.makedirs("gen", exist_ok=True)
+for name in ("gen/made.csv", "w/made.csv", "w/log.txt", "w/m.json"):
+    open(name, "w").write("{}")
+"""
+
+
+def test_a_folder_dependency_is_the_same_before_and_after_its_data_are_here(repository):
+    repository.dvc("init", "--quiet")
+    repository.write(
+        {
+            "dvc.yaml": "stages:\n  make:\n    cmd: python make.py\n    deps: [make.py]\n"
+            "    outs: [w/made.csv, gen/made.csv]\n    metrics: [w/m.json: {cache: false}]\n"
+            "  use:\n    cmd: run\n    deps: [w, gen]\n",
+            "make.py": MAKE,
+            "w/code.py": "1",
+            "w/set/a.csv": "x",
+        }
+    )
+    repository.dvc("add", "--quiet", "w/set")
+    repository.commit()
+    before = agreed(repository)
+    assert before["use"]["inputs"] == ["gen/made.csv", "w/m.json", "w/made.csv", "w/set"]
+    repository.dvc("repro", "--quiet", "make")
+    found = captured(repository)
+    assert found.version.manifest.to_json()["stages"] == before
+    assert found.dirty, "w/log.txt is in no commit"
+    (repository.path / "w/log.txt").unlink()
+    repository.commit()
+    assert agreed(repository) == before
+    (repository.path / "w/made.csv").unlink()
+    shutil.rmtree(repository.path / "w/set")
+    shutil.rmtree(repository.path / "gen")
+    assert stages(repository) == before
+    repository.dvc("checkout", "--quiet")
+    assert stages(repository) == before
+
+
+def test_code_that_lies_untracked_in_a_folder_dependency_counts(repository):
+    repository.write({"dvc.yaml": STAGE.format("src"), "src/a.py": "1"})
+    repository.commit()
+    before = captured(repository).version.xxh3
+    repository.write({"src/b.sh": "1"})
+    found = captured(repository)
+    assert found.version.xxh3 != before
+    assert found.dirty
+    assert json.dumps(found.version.manifest.to_json()).count("src/b.sh") == 1
