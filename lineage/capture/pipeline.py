@@ -162,6 +162,7 @@ class _StageReader:
         """Other files in folder dependencies that nothing versions: no part of the pipeline."""
         self.followed: dict[str, StageCode] = {}
         self._beyond_declared = False
+        self._there: dict[str, bool] = {}
 
     @property
     def scope(self) -> Scope | None:
@@ -214,9 +215,13 @@ class _StageReader:
 
     def _is_there(self, path: str) -> bool:
         """Whether a file that is followed has bytes; one that is gone is named as unseen."""
-        if self._files.is_there(path):
-            return True
-        return self._source.is_file(path) or self._source.submodule_of(path) == path
+        if path not in self._there:
+            self._there[path] = (
+                self._files.is_there(path)
+                or self._source.is_file(path)
+                or self._source.submodule_of(path) == path
+            )
+        return self._there[path]
 
     def _classify(self, stage: DvcStage, dep: str) -> Iterator[tuple[str, bool]]:
         """The files behind a dependency: (path, whether it is code)."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage.errors import UsageError
 from lineage.identity import parameters
-from lineage.identity.digest import Digest, blake3_of, canonical_bytes, hash_object, normalise
+from lineage.identity.digest import Digest, blake3_of, canonical_bytes, normalise, xxh3
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -173,7 +173,8 @@ class PipelineVersion:
         if self.manifest is None:
             assert self.stated is not None  # noqa: S101 - see __post_init__
             return self.stated
-        return hash_object(self.manifest.encoding.value, self.manifest.to_json())
+        domain = self.manifest.encoding.value.encode("ascii")
+        return xxh3(domain + b"\n" + self.canonical)  # H without writing the manifest again
 
     @cached_property
     def canonical(self) -> bytes:

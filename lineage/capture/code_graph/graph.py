@@ -54,7 +54,7 @@ class CodeGraph:
     def facts_of(self, paths: Iterable[str]) -> Mapping[str, Facts | None]:
         """What sources say; None for one that cannot be read."""
         wanted = [path for path in paths if path not in self._facts]
-        for language in (Language.PYTHON, Language.NOTEBOOK):
+        for language in (Language.PYTHON, Language.NOTEBOOK) if wanted else ():
             self._learn([path for path in wanted if source_language(path) is language], language)
         return self._facts
 
