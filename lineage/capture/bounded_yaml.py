@@ -5,6 +5,7 @@ YAML is scanned as a stream of events before anything is built from it.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
@@ -44,8 +45,17 @@ def check_yaml(text: str, path: str) -> None:
         pass
 
 
+class _Strings(yaml.CBaseLoader):
+    """Gives every scalar as its text, but for a null."""
+
+
+_NULL: Final = "tag:yaml.org,2002:null"
+_Strings.add_implicit_resolver(_NULL, re.compile("(~|null|Null|NULL|)$"), ["~", "n", "N", ""])
+_Strings.add_constructor(_NULL, lambda *_: None)
+
+
 def load_strings(text: str, path: str) -> Any:  # noqa: ANN401 - a parsed document
-    """A YAML document with every scalar as the text it is written as.
+    """A YAML document with every scalar as the text it is written as; a null is None.
 
     What DVC writes itself (``dvc.lock``, ``*.dvc``) is read so: paths and digests need no types.
 
@@ -53,7 +63,7 @@ def load_strings(text: str, path: str) -> Any:  # noqa: ANN401 - a parsed docume
         CaptureError: see :func:`check_yaml`; also several documents in one file.
     """
     check_yaml(text, path)
-    loader = yaml.CBaseLoader(text)
+    loader = _Strings(text)
     try:
         return loader.get_single_data()
     except (yaml.YAMLError, ValueError) as error:

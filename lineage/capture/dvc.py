@@ -11,11 +11,12 @@ from __future__ import annotations
 import posixpath
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.capture.bounded_yaml import load_strings
 from lineage.capture.dvc_budget import check_budget, written_size
-from lineage.capture.dvc_filesystem import DvcFiles, clean, guarded, open_resolver
+from lineage.capture.dvc_filesystem import DvcFiles, clean, guarded, open_resolver, validated
 from lineage.capture.dvc_ignore import OwnFiles
 from lineage.capture.dvc_settings import DvcSettings, read_settings
 from lineage.capture.parameters.files import ParameterFiles
@@ -189,7 +190,8 @@ class DvcProject:
         from dvc.schema import COMPILED_MULTI_STAGE_SCHEMA
 
         document = self._files.yaml(path)
-        checked: dict[str, Any] = guarded(path, lambda: COMPILED_MULTI_STAGE_SCHEMA(document))
+        validate = validated(COMPILED_MULTI_STAGE_SCHEMA, self._texts.composed(path))
+        checked: dict[str, Any] = guarded(path, lambda: validate(document))
         return checked
 
     def _recorded(self, path: str) -> Iterator[Tracked]:
@@ -234,27 +236,34 @@ def _stage(path: str, resolver: Any, name: str, document: Mapping[str, Any]) -> 
     resolved = resolver.resolve_one(name)[name]
     folder = joined(posixpath.dirname(path), resolved.get("wdir"))
     cmd = resolved["cmd"]
+    lines = cmd if isinstance(cmd, list) else [cmd] if cmd is not None else []
     declared = document.get("stages", {})
     outs = [key for kind in ("outs", "metrics", "plots") for key in _keys(resolved.get(kind))]
+    deps = resolved.get("deps") or ()
+    params = _parameter_files(folder, resolved.get("params") or [])
+    wanted = {"a command": lines, "a dependency": deps, "an output": outs}
+    for what, values in {**wanted, "a parameter": chain(*params.values())}.items():
+        if None in values:
+            raise ValueError(f"{what} of stage {name} is null")
     return DvcStage(
         file=path,
         name=name,
         group=name if name in declared else name.rpartition("@")[0],
         wdir=folder,
-        cmd=tuple(str(line).strip() for line in (cmd if isinstance(cmd, list) else [cmd])),
-        deps=tuple(joined(folder, str(dep)) for dep in resolved.get("deps") or ()),
-        params=_parameter_files(folder, resolved.get("params") or []),
-        outs=tuple(joined(folder, out) for out in outs),
+        cmd=tuple(str(line).strip() for line in lines),
+        deps=tuple(joined(folder, str(dep)) for dep in deps),
+        params={file: tuple(map(str, names)) for file, names in params.items()},
+        outs=tuple(joined(folder, str(out)) for out in outs),
         frozen=bool(resolved.get("frozen")),
     )
 
 
-def _parameter_files(folder: str, declared: list[Any]) -> dict[str, tuple[str, ...]]:
-    """The parameters of each file; a file tracked as a whole has none."""
+def _parameter_files(folder: str, declared: list[Any]) -> dict[str, list[Any]]:
+    """The names of the parameters of each file; a file tracked as a whole has none."""
     from dvc.dependency import _merge_params
 
     merged = _merge_params(declared)
-    return {joined(folder, file): tuple(map(str, names)) for file, names in merged.items()}
+    return {joined(folder, file or DEFAULT_PARAMS): list(names) for file, names in merged.items()}
 
 
 def _single_stage(path: str, document: Mapping[str, Any]) -> DvcStage:
@@ -324,10 +333,10 @@ def mappings(value: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - parsed Y
         yield from (item for item in value if isinstance(item, dict))
 
 
-def _keys(declared: Any) -> Iterator[str]:  # noqa: ANN401 - parsed YAML
+def _keys(declared: Any) -> Iterator[Any]:  # noqa: ANN401 - parsed YAML
     """The paths of an ``outs`` list, whose entries are a path or a path with its settings."""
     for item in declared or ():
-        yield from map(str, item) if isinstance(item, dict) else (str(item),)
+        yield from item if isinstance(item, dict) else (item,)
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from lineage.capture.parameters.texts import FileTexts
+    from lineage.capture.parameters.yaml_nodes import Composed
     from lineage.capture.source import Source
 
 OTHERS: Final = frozenset({".json", ".toml", ".py"})
@@ -27,6 +28,12 @@ _OURS: Final = ".lineage-guard"
 
 _UNSUPPORTED: Final = re.compile(r"Unsupported value of type '(\w+)' in '(.+):([^:']+)'")
 """What DVC says of a value that its templates cannot hold."""
+
+_KEY: Final = re.compile(r"failed to (?:parse|resolve) '(stages\.[^']+)' in ")
+"""What DVC says of a stage that it cannot resolve."""
+
+_NO_MAPPING: Final = re.compile(r"expected a dictionary, got '(\w+)' in file '([^']+)'")
+"""What DVC says of a file of variables whose value has no names."""
 
 _T = TypeVar("_T")
 
@@ -112,11 +119,21 @@ class DvcFiles:
         try:
             return guarded(path, read)
         except CaptureError as error:
-            unsupported = _UNSUPPORTED.search(str(error))
-            if unsupported is None:
-                raise
-            kind, file, keys = unsupported.groups()
-            raise self._unsupported(kind, clean(file), keys) from None
+            if (unsupported := _UNSUPPORTED.search(str(error))) is not None:
+                kind, file, keys = unsupported.groups()
+                raise self._unsupported(kind, clean(file), keys) from None
+            if (other := _NO_MAPPING.search(str(error))) is not None:
+                raise _no_mapping(other[1], clean(other[2])) from None
+            if (key := _KEY.search(str(error))) is not None:
+                raise self._with_line(error, path, key[1].split(".")) from None
+            raise
+
+    def _with_line(self, error: CaptureError, path: str, keys: list[str]) -> CaptureError:
+        node = self._texts.composed(path).node
+        for names in (keys, [name.partition("@")[0] for name in keys]):
+            if (line := line_of(node, names)) != line_of(node, keys[:1]):
+                return CaptureError(f"{str(error)[:-1]} (line {line}).", remedy=error.remedy)
+        return error
 
     def _unsupported(self, kind: str, file: str, keys: str) -> CaptureError:
         is_yaml = posixpath.splitext(file)[1].lower() not in OTHERS
@@ -127,6 +144,13 @@ class DvcFiles:
             + f" is a {kind}.",
             remedy=f"Write it as text (in quotes), or move it out of {file}.",
         )
+
+
+def _no_mapping(kind: str, file: str) -> CaptureError:
+    return CaptureError(
+        f"DVC cannot use {file} in templates: it is a {kind}, and no mapping of names to values.",
+        remedy=f"Make {file} a mapping, or move it where no template looks.",
+    )
 
 
 def _load(path: str, fs: DvcFiles, **_: object) -> Any:  # noqa: ANN401 - a parsed document
@@ -173,6 +197,23 @@ def guarded(path: str, read: Callable[[], _T]) -> _T:
         raise
     except Exception as error:
         raise refused(path, error) from None
+
+
+def validated(schema: Callable[[Any], Any], composed: Composed) -> Callable[[Any], Any]:
+    """One of DVC's schemas, whose refusals name the key and its line in a YAML file."""
+    from voluptuous import Invalid, MultipleInvalid
+
+    def validate(document: Any) -> Any:  # noqa: ANN401 - a parsed document
+        try:
+            return schema(document)
+        except Invalid as error:
+            first = error.errors[0] if isinstance(error, MultipleInvalid) else error
+            keys = ["null" if key is None else str(key) for key in first.path]
+            line = line_of(composed.node, keys)
+            where = f" for {'.'.join(keys)} in line {line}" if keys else ""
+            raise ValueError(f"{first.msg}{where}") from None
+
+    return validate
 
 
 def refused(path: str, error: Exception) -> CaptureError:

@@ -206,3 +206,92 @@ def test_code_that_lies_untracked_in_a_folder_dependency_counts(repository):
     assert found.version.xxh3 != before
     assert found.dirty
     assert json.dumps(found.version.manifest.to_json()).count("src/b.sh") == 1
+
+
+NO_VALUE = "vars: [{v: null}]\nstages:\n  a:\n    cmd: run\n    "
+
+
+@pytest.mark.parametrize(
+    ("dvc_yaml", "says"),
+    [
+        ("stages: null\n", "expected a dictionary for stages in line 1."),
+        ("stages:\n  a: null\n", "expected a dictionary for stages.a in line 2."),
+        ("stages:\n  null: {cmd: run}\n", "expected str for stages.null in line 2."),
+        ("stages:\n  a:\n    cmd: null\n", "expected str for stages.a.cmd in line 3."),
+        ("stages:\n  a:\n    cmd: run\n    deps:\n", "for stages.a.deps in line 4."),
+        ("stages:\n  a:\n    cmd: run\n    outs: [b, ~]\n", "for stages.a.outs.1 in line 4."),
+        ("stages:\n  a:\n    foreach: null\n    do: {cmd: run}\n", "stages.a.foreach in line 3."),
+        (NO_VALUE + "deps: ['${v}']\n", "a dependency of stage a is null."),
+        (NO_VALUE + "outs: ['${v}']\n", "an output of stage a is null."),
+        (NO_VALUE + "metrics: ['${v}': {cache: false}]\n", "an output of stage a is null."),
+        (NO_VALUE + "params: [params.yaml: [null]]\n", "a parameter of stage a is null."),
+        (NO_VALUE.replace("run", "[run, '${v}']"), "a command of stage a is null."),
+        (
+            NO_VALUE.replace("cmd: run", "{foreach: '${v}', do: {cmd: run}}"),
+            "failed to resolve 'stages.a.foreach' in 'dvc.yaml': expected list/dictionary, "
+            "got NoneType (line 4).",
+        ),
+    ],
+)
+def test_a_null_that_dvc_refuses_is_refused_by_its_key_and_line(repository, dvc_yaml, says):
+    repository.write({"dvc.yaml": dvc_yaml})
+    with pytest.raises(CaptureError) as error:
+        captured(repository)
+    assert str(error.value).startswith("DVC cannot read dvc.yaml: ")
+    assert str(error.value).endswith(says)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("wdir: '${v}'", {}),
+        ("params: ['${v}': [x]]", {"params": {"params.yaml": {"x": 1}}}),
+        ("params: [{null: [x]}]", {"params": {"params.yaml": {"x": 1}}}),
+        ("params: [params.yaml: ]", {"params": {"params.yaml": {"": {"map": [["x", 1]]}}}}),
+    ],
+)
+def test_a_null_that_dvc_takes_for_nothing_is_nothing(repository, line, expected):
+    repository.write({"dvc.yaml": NO_VALUE + line, "params.yaml": "x: 1\n"})
+    repository.commit()
+    nothing = {"cmd": ["run"], "code": {}, "params": {}, "inputs": [], "outputs": []}
+    assert agreed(repository) == {"a": nothing | expected}
+    repository.write({"dvc.yaml": NO_VALUE.replace("run", "'${v}'")})
+    assert stages(repository) == {"a": nothing | {"cmd": []}}, "DVC runs nothing"
+
+
+@pytest.mark.parametrize("null", ["null", "~", "", "Null"])
+def test_nulls_in_dvc_files_stand_for_no_folder_no_path_and_no_command(repository, null):
+    repository.dvc("init", "--quiet")
+    repository.write({"dvc.yaml": STAGE.format("d.csv"), "d.csv": "x"})
+    repository.dvc("add", "--quiet", "d.csv")
+    repository.commit()
+    before = agreed(repository)
+    text = (repository.path / "d.csv.dvc").read_text()
+    keys = "".join(f"{key}: {null}\n" for key in ("wdir", "cmd", "deps", "desc"))
+    repository.write({"d.csv.dvc": text + keys})
+    repository.write({"e.dvc": f"outs:\n- {null}\n- path: {null}\n  md5: {null}\n"})
+    repository.write({"f.dvc": f"outs: {null}\n", "g.dvc": f"{null}\n"})
+    repository.write({"dvc.yaml": "stages:\n  a:\n    cmd: run\n    deps: [d.csv]\n"})
+    repository.commit()
+    assert agreed(repository) == before
+    project = Project.find(repository.path)
+    assert list(project.dvc(project.source()).tracked) == ["d.csv"]
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({"params.yaml": "[1]"}, "DVC cannot use params.yaml in templates: it is a list, and no"),
+        ({"v.yaml": "text"}, "DVC cannot use v.yaml in templates: it is a str, and no mapping"),
+        ({"v.yaml": "v: 1\nv: 2"}, "v.yaml cannot be read: the duplicate key 'v' of one mapping"),
+        ({"x.dvc": "outs:\n- path: [\n"}, "x.dvc cannot be read: did not find expected node"),
+        ({"dvc.lock": "a\nb: ["}, "dvc.lock cannot be read: mapping values are not allowed in"),
+        ({"v.yaml": "w: 1"}, "'stages.a.cmd' in 'dvc.yaml': Could not find 'v' (line 4)."),
+    ],
+)
+def test_a_refusal_names_the_file_that_is_broken(repository, files, says):
+    repository.write({"dvc.yaml": "vars: [v.yaml]\nstages:\n  a:\n    cmd: ${v}\n    deps: [b]\n"})
+    repository.write({"v.yaml": "v: 1\n", "b": ""} | files)
+    with pytest.raises(CaptureError) as error:
+        captured(repository)
+    assert says in str(error.value)
