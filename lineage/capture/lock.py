@@ -122,8 +122,10 @@ class Lock:
             yield f"the command of {stage.name} changed"
 
     def _parameters(self, stage: DvcStage, entry: dict[str, Any]) -> Iterator[str]:
-        recorded = _recorded_parameters(stage, entry)
+        recorded = recorded_parameters(stage, entry)
         for file, names in stage.params.items():
+            if self.project.covering(file) is not None and not self.project.source.is_file(file):
+                continue  # DVC makes it, and it is not here
             old = recorded.get(file, {})
             for name, value in self.project.parameters_as_dvc(file, names).items():
                 if name not in old:
@@ -220,7 +222,7 @@ def _misshapen(path: str, what: str, stage: DvcStage) -> CaptureError:
     )
 
 
-def _recorded_parameters(stage: DvcStage, entry: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def recorded_parameters(stage: DvcStage, entry: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The parameters of a run by their file; a stage of DVC 0.x has them among its deps."""
     recorded: dict[str, dict[str, Any]] = {}
     for file, values in entry.get("params", {}).items():

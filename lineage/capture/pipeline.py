@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from lineage.capture.code_graph.facts_cache import FactsCache
 from lineage.capture.code_graph.graph import CodeGraph
@@ -15,6 +15,9 @@ from lineage.capture.code_graph.values import StageCode, StageToFollow
 from lineage.capture.dvc import DvcProject, DvcStage, is_outside
 from lineage.capture.dvc_filesystem import clean
 from lineage.capture.dvc_settings import DvcSettings, config_path
+from lineage.capture.globs import expand
+from lineage.capture.lock import Lock
+from lineage.capture.made_parameters import MadeParameters
 from lineage.capture.source import WorkingTree, is_dvc_file
 from lineage.errors import CaptureError
 from lineage.identity.digest import blake3_of
@@ -23,10 +26,8 @@ from lineage.identity.pipeline import Manifest, PipelineVersion, Scope, Stage
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from lineage.capture.source import Source
     from lineage.identity.digest import Digest
-
-_WILDCARDS: Final = frozenset("*?[")
+    from lineage.identity.parameters import Typed
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def capture_pipeline(
     return CapturedPipeline(
         PipelineVersion(manifest),
         tuple(sorted(reader.loose | reader.strays)),
-        tuple(sorted({*reader.code, *listed, *described, *reader.strays})),
+        tuple(sorted({*reader.code, *listed, *described, *reader.strays, *reader.locks})),
         {name: code.seen_from(folder) for name, code in reader.followed.items()},
         (*reader.parameters.notes, *unheld),
         unheld,
@@ -156,6 +157,10 @@ class _StageReader:
         self._graph = CodeGraph(self._files, project.made, cache)
         self._imports = imports
         self.parameters = project.parameters(unordered)
+        self._lock = Lock(project, None)
+        self._made = MadeParameters(self._lock, frozenset(unordered))
+        self.locks: set[str] = set()
+        """The locks that parameters were read from."""
         self.code: dict[str, Digest] = {}
         self.loose: set[str] = set()
         self.strays: set[str] = set()
@@ -177,14 +182,25 @@ class _StageReader:
         files, read = self.files(name, stage)
         code = {_relative(path, folder): self.digest(path) for path in files}
         inputs = {_relative(path, folder) for path in read}
-        params = {
-            _relative(file, folder): self.parameters.read(
-                file, names, f"stage {stage.name} of {stage.file}"
-            )
-            for file, names in stage.params.items()
-        }
+        params = {}
+        for file, names in stage.params.items():
+            if values := self._parameters(name, stage, file, names):
+                params[_relative(file, folder)] = values
         outputs = tuple(sorted({_relative(out, folder) for out in stage.outs}))
         return Stage(stage.cmd, code, params, tuple(sorted(inputs)), outputs)
+
+    def _parameters(
+        self, name: str, stage: DvcStage, file: str, names: tuple[str, ...]
+    ) -> Mapping[str, Typed]:
+        """A stage's parameters in a file."""
+        if self._project.covering(file) is None:
+            return self.parameters.read(file, names, f"stage {stage.name} of {stage.file}")
+        values, unread = self._made.read(stage, file, names)
+        self.locks.add(self._lock.file(stage))
+        if unread:
+            code = self.followed.get(name, StageCode())
+            self.followed[name] = replace(code, unseen=(*code.unseen, *unread))
+        return values
 
     def files(self, name: str, stage: DvcStage) -> tuple[list[str], list[str]]:
         """The code files of a stage, and the inputs that it declares."""
@@ -338,52 +354,6 @@ def _addressed(stage: DvcStage, name: str, folder: str) -> str:
     if file == "dvc.yaml":
         return name
     return f"{file}:{name}" if posixpath.basename(file) == "dvc.yaml" else file
-
-
-def expand(
-    source: Source, folder: str, patterns: Iterable[str], setting: str = "files"
-) -> list[str]:
-    """The files that configured globs match, relative to the top.
-
-    Args:
-        source: where to look.
-        folder: the project's folder, which the globs are relative to.
-        patterns: the globs.
-        setting: what they stand under in the configuration, for messages.
-
-    Raises:
-        CaptureError: a pattern matches nothing, or leaves the repository.
-    """
-    found: set[str] = set()
-    for pattern in patterns:
-        path = posixpath.normpath(posixpath.join(folder, pattern))
-        if is_outside(path):
-            raise CaptureError(
-                f"{pattern!r} under `{setting}` is outside the repository.",
-                remedy="Name files inside the repository.",
-            )
-        matched = [path] if source.is_file(path) else _glob(source, path)
-        if not matched:
-            raise CaptureError(
-                f"{pattern!r} under `{setting}` matches nothing.",
-                remedy=f"Create the file, or remove it from `{setting}` in lineage.toml.",
-            )
-        found.update(matched)
-    return sorted(found)
-
-
-def _glob(source: Source, pattern: str) -> list[str]:
-    from pathspec import GitIgnoreSpec
-
-    spec = GitIgnoreSpec.from_lines([f"/{pattern}"])
-    parts = pattern.split("/")
-    fixed = "/".join(parts[: _first_wildcard(parts)])
-    candidates = [*source.tracked_below(fixed), *source.untracked_below(fixed)]
-    return [path for path in candidates if spec.match_file(path) and source.is_file(path)]
-
-
-def _first_wildcard(parts: list[str]) -> int:
-    return next((i for i, part in enumerate(parts) if _WILDCARDS & set(part)), len(parts))
 
 
 def _is_content(path: str) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.acts import act
-from lineage.capture.pipeline import expand
+from lineage.capture.globs import expand
 from lineage.contract.results import NamedPipeline
 from lineage.errors import CaptureError, LineageError, UsageError
 from lineage.explain.ties import Different, Ties

@@ -295,3 +295,68 @@ def test_a_refusal_names_the_file_that_is_broken(repository, files, says):
     with pytest.raises(CaptureError) as error:
         captured(repository)
     assert says in str(error.value)
+
+
+TUNED = """\
+stages:
+  tune:
+    cmd: python tune.py
+    deps: [tune.py]
+    outs: [best.yaml, whole.json]
+  train:
+    cmd: touch model.bin
+    params: [rate, best.yaml: [lr, on.deep], whole.json: ]
+    deps: [train.py]
+    outs: [model.bin]
+"""
+TUNE = """\
+open("best.yaml", "w").write("lr: 1.0\\non: {deep: [1, yes]}\\nother: 1\\n")
+open("whole.json", "w").write('{"b": 1, "a": "2"}')
+"""
+
+
+def test_parameters_that_a_stage_makes_are_read_from_the_lock_alone(repository):
+    repository.dvc("init", "--quiet")
+    repository.write({"dvc.yaml": TUNED, "tune.py": TUNE, "train.py": "", "params.yaml": "rate: 1"})
+    repository.commit()
+    assert agreed(repository)["train"]["params"] == {"params.yaml": {"rate": 1}}
+    text = "no run is recorded with it"
+    assert captured(repository).unseen == tuple(
+        {
+            "stage": "train",
+            "where": "dvc.lock",
+            "what": "made by a stage",
+            "text": f"{what}: {text}",
+        }
+        for what in (
+            "the parameter lr of best.yaml",
+            "the parameter on.deep of best.yaml",
+            "the parameters of whole.json",
+        )
+    )
+    repository.dvc("repro", "--quiet")
+    repository.commit()
+    params = agreed(repository)["train"]["params"]
+    assert captured(repository).unseen == ()
+    assert params["best.yaml"] == {"lr": {"float": "1"}, "on.deep": [1, "yes"]}
+    assert params["whole.json"] == {"": {"map": [["a", "2"], ["b", 1]]}}
+    repository.write({"best.yaml": "lr: 2\n"})
+    assert stages(repository)["train"]["params"] == params
+    (repository.path / "best.yaml").unlink()
+    (repository.path / "whole.json").unlink()
+    assert stages(repository)["train"]["params"] == params
+    repository.edit("dvc.lock", "lr: 1.0", "lr: 2.0")
+    assert stages(repository)["train"]["params"]["best.yaml"]["lr"] == {"float": "2"}
+    assert captured(repository).dirty
+
+
+def test_parameters_in_data_that_dvc_tracks_are_read_from_the_lock_too(repository):
+    repository.dvc("init", "--quiet")
+    repository.write({"p.yaml": "lr: 1\n"})
+    repository.write({"dvc.yaml": "stages:\n  a:\n    cmd: echo\n    params: [p.yaml: [lr]]\n"})
+    repository.dvc("add", "--quiet", "p.yaml")
+    repository.dvc("repro", "--quiet")
+    repository.commit()
+    assert agreed(repository)["a"]["params"] == {"p.yaml": {"lr": 1}}
+    (repository.path / "p.yaml").unlink()
+    assert agreed(repository)["a"]["params"] == {"p.yaml": {"lr": 1}}
