@@ -17,6 +17,7 @@ import httpx
 import jwt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from lineage import bounded_file
 from lineage.contract.validation import first_problem
 from lineage.errors import NotAuthenticated, RegistryUnreachable, UsageError
 from lineage.identity.references import check_environment_name, check_name
@@ -80,9 +81,11 @@ def read(path: Path | None) -> tuple[Trust, ...]:
     if path is None:
         return ()
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(bounded_file.read(path, LARGEST).decode())
         trusted = tuple(TrustFile.model_validate(table).trust)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except bounded_file.Unfit as reason:
+        raise UsageError(f"{path} {reason}.", remedy="Mend LINEAGE_TRUST.") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{path} cannot be read: {error}.", remedy="Mend LINEAGE_TRUST.") from None
     except ValidationError as error:
         raise UsageError(

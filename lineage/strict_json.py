@@ -34,10 +34,11 @@ def dumps(value: Any) -> str:  # noqa: ANN401 - any JSON value
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        twice = next(key for key in value if sum(key == other for other, _ in pairs) > 1)
-        raise ValueError(f"the key {twice[:80]!r} stands twice")
+    value: dict[str, Any] = {}
+    for key, inner in pairs:
+        if key in value:
+            raise ValueError(f"the key {key[:80]!r} stands twice")
+        value[key] = inner
     return value
 
 

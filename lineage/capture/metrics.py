@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage import strict_json
+from lineage import bounded_file, strict_json
 from lineage.errors import CaptureError
-from lineage.hashing.tree import unreadable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,13 +55,13 @@ def read(path: Path) -> dict[str, Any]:
         CaptureError: see :meth:`Project.read_metrics`.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
-    except OSError as error:
-        raise unreadable(path, error) from None
+        data = bounded_file.read(path, LARGEST)
+    except bounded_file.Unfit as reason:
+        raise CaptureError(
+            f"The metrics file {path} {reason}.",
+            remedy="Write the metrics as one JSON object, or name another file: --metrics PATH",
+        ) from None
     try:
-        if len(data) > LARGEST:
-            raise ValueError("it is larger than 16 MiB")
         values = strict_json.loads(data, unique_keys=True)
         if not isinstance(values, dict):
             raise ValueError("it is not an object")

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from lineage import bounded_file
 from lineage.errors import CaptureError
 from lineage.hashing.tree import tree_files
 
@@ -61,11 +62,9 @@ def _refuse(path: Path, what: str) -> None:
             remedy=f"Fetch it: dvc pull {shlex.quote(os.fspath(path))}",
         )
     try:
-        if path.stat().st_size > LARGEST_POINTER:
-            return
-        data = path.read_bytes()
-    except OSError:
-        return  # whoever hashes it says why it cannot be read
+        data = bounded_file.read(path, LARGEST_POINTER)
+    except bounded_file.Unfit:
+        return  # too large for one; whoever hashes it says why it cannot be read
     if is_lfs_pointer(data):
         raise CaptureError(
             f"The {what} {path} are a pointer of Git LFS: the file itself is not here.",

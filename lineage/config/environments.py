@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, ValidationError
 
+from lineage import bounded_file
 from lineage.config import file as config_file
 from lineage.contract.policies import EnvironmentTable, PolicyTable, environment_name
 from lineage.contract.requests import DeclaredEnvironment
@@ -29,12 +30,9 @@ def read(path: Path) -> tuple[DeclaredEnvironment, ...]:
         UsageError: it cannot be read, is not TOML, or a setting does not exist or is wrong.
     """
     try:
-        with path.open("rb") as file:
-            text = file.read(config_file.LARGEST + 1)
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be read: {error.strerror}.", remedy="Name a file of environments."
-        ) from None
+        text = bounded_file.read(path, config_file.LARGEST)
+    except bounded_file.Unfit as reason:
+        raise UsageError(f"{path} {reason}.", remedy="Name a file of environments.") from None
     parsed = config_file.parse(text, str(path))
     try:
         table = PolicyFile.model_validate(parsed.table if parsed else {})

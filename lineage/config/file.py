@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from lineage import bounded_file
 from lineage.errors import UsageError
 
 FILE: Final = "lineage.toml"
@@ -61,11 +62,18 @@ def parse(text: bytes, name: str, table: tuple[str, ...] = ()) -> ConfigFile | N
         UsageError: it is not TOML.
     """
     if len(text) > LARGEST:
-        raise UsageError(f"{name} is larger than 1 MiB.", remedy="Make it smaller.")
+        raise UsageError(f"{name} is larger than {LARGEST:,} bytes.", remedy="Make it smaller.")
     try:
-        value: Any = tomllib.loads(text.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{name} is not valid TOML: {error}.", remedy="Mend the file.") from None
+        value: Any = tomllib.loads(text.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        raise UsageError(
+            f"{name} is not UTF-8 text: byte {text[error.start]:#04x} in line {line}.",
+            remedy="Save it in UTF-8.",
+        ) from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise UsageError(f"{name} is not valid TOML: {reason}.", remedy=f"Mend {name}.") from None
     for key in table:
         value = value.get(key) if isinstance(value, dict) else None
     return ConfigFile(name, value) if isinstance(value, dict) else None
@@ -93,21 +101,31 @@ def find(start: Path, stop: Path | None) -> tuple[Path, ConfigFile] | None:
 def read(folder: Path) -> ConfigFile | None:
     """``lineage.toml`` of a folder, or ``[tool.lineage]`` of its ``pyproject.toml``."""
     for name, table in PLACES:
-        path = folder / name
-        try:
-            text = path.read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
+        text = read_text(folder / name)
+        if text is None:
             continue
-        except OSError as error:
-            raise UsageError(
-                f"{path} cannot be read: {error.strerror}.", remedy="Make it a readable file."
-            ) from None
         if table and b"lineage" not in text:
             continue
         found = parse(text, name, table)
         if found is not None:
             return found
     return None
+
+
+def read_text(path: Path) -> bytes | None:
+    """The bytes of a configuration; None where there is none.
+
+    Raises:
+        UsageError: it is no readable file, or too large.
+    """
+    try:
+        return bounded_file.read(path, LARGEST)
+    except bounded_file.Missing:
+        return None
+    except bounded_file.Unfit as reason:
+        raise UsageError(
+            f"{path} {reason}.", remedy="Put a readable text file there, or remove it."
+        ) from None
 
 
 def registry_url(file: ConfigFile, root: Path, flag: str | None = None) -> str:

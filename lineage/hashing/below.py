@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import os
-import stat
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from blake3 import blake3
 
+from lineage.bounded_file import Missing, Unfit, bounded, opened
 from lineage.identity.digest import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _BLOCK: Final = 1 << 20
-_FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-
-
-class Unfit(Exception):
-    """A path has no file to read; its text says what is there, as the end of a sentence."""
 
 
 @contextmanager
@@ -37,21 +32,14 @@ def opened_below(root: Path, path: str) -> Iterator[tuple[BinaryIO, int]]:
     try:
         top = os.path.realpath(root, strict=True)
         real = os.path.realpath(Path(top, path), strict=True)
-        if os.path.commonpath([top, real]) != top:
-            raise Unfit("leads out of the folder")
-        # not opened where it would wait for somebody to write: a pipe, a device
-        if not stat.S_ISREG(os.lstat(real).st_mode):
-            raise Unfit("is no file")
-        descriptor = os.open(real, _FLAGS)
     except (FileNotFoundError, NotADirectoryError):
-        raise Unfit("is missing") from None
+        raise Missing("is missing") from None
     except (OSError, ValueError) as error:
         raise Unfit(f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise Unfit("is no file")
-        yield file, status.st_size
+    if os.path.commonpath([top, real]) != top:
+        raise Unfit("leads out of the folder")
+    with opened(real) as found:
+        yield found
 
 
 def read_below(root: Path, path: str, limit: int) -> bytes:
@@ -61,10 +49,7 @@ def read_below(root: Path, path: str, limit: int) -> bytes:
         Unfit: see :func:`opened_below`; also where it is larger than ``limit`` bytes.
     """
     with opened_below(root, path) as (file, size):
-        data = _read(file, limit + 1) if size <= limit else b""
-        if size > limit or len(data) > limit:
-            raise Unfit(f"is larger than {limit:,} bytes")
-        return data
+        return bounded(file, size, limit)
 
 
 def blake3_below(root: Path, path: str, size: int) -> Digest | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
+from lineage import bounded_file
 from lineage.errors import CaptureError
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ NEVER_DATA: Final = frozenset({".git", ".dvc"})
 """Names of folders that are no part of a directory's content; ``.git`` is a file in a submodule."""
 
 IGNORE_FILE: Final = ".lineageignore"
+
+LARGEST_IGNORE_FILE: Final = 1 << 20
+"""Bytes of a ``.lineageignore`` that are read at the most."""
 
 
 class Follow(Protocol):
@@ -138,13 +143,15 @@ def _ignored(top: Path, project: Path | None) -> Callable[[str], bool] | None:
 def _ignore_file(path: Path) -> Callable[[str], bool] | None:
     """The test of a ``.lineageignore`` file (gitignore syntax), if there is one."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+        text = bounded_file.read(path, LARGEST_IGNORE_FILE).decode("utf-8-sig")
+    except bounded_file.Missing:
         return None
-    except (OSError, UnicodeDecodeError) as error:
+    except bounded_file.Unfit as reason:
         raise CaptureError(
-            f"{path} cannot be read: {error}.", remedy="Make it a readable UTF-8 text file."
+            f"{path} {reason}.", remedy="Put a text file with patterns there, or remove it."
         ) from None
+    except UnicodeDecodeError:
+        raise CaptureError(f"{path} is not UTF-8 text.", remedy="Save it in UTF-8.") from None
     return ignoring(text, path)
 
 
@@ -157,7 +164,8 @@ def ignoring(text: str, path: str | Path) -> Callable[[str], bool]:
     from pathspec import GitIgnoreSpec
 
     try:
-        return GitIgnoreSpec.from_lines(text.splitlines()).match_file
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # of `[[`
+            return GitIgnoreSpec.from_lines(text.splitlines()).match_file
     except ValueError as error:
         raise CaptureError(
             f"{path} has a pattern that cannot be read: {error}.",

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from lineage import strict_json
 from lineage.acts import act
+from lineage.bounded_file import Unfit
 from lineage.errors import PipelineMismatch
-from lineage.hashing.below import Unfit, blake3_below, read_below
+from lineage.hashing.below import blake3_below, read_below
 from lineage.identity.seal import Seal
 
 if TYPE_CHECKING:

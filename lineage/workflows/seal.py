@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.acts import act
+from lineage.bounded_file import Unfit
 from lineage.capture.globs import expand
 from lineage.contract.results import NamedPipeline
 from lineage.errors import CaptureError, LineageError, UsageError
 from lineage.explain.ties import Different, Ties
-from lineage.hashing.below import Unfit, read_below
+from lineage.hashing.below import read_below
 from lineage.identity.digest import blake3_of, canonical_bytes
 from lineage.identity.parameters import WHOLE, encode
 from lineage.identity.pipeline import Encoding, PipelineVersion

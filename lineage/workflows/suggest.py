@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from lineage import bounded_file
+from lineage.capture.bounded_yaml import LARGEST
 from lineage.errors import CaptureError, NotFound
 from lineage.guard.additions import additions, missing
 from lineage.identity.watched import WatchedRun
@@ -170,12 +172,11 @@ def _place(
 
 def _read(project: Project, path: str) -> str:
     try:
-        with (project.top / path).open(encoding="utf-8", newline="") as file:
-            return file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CaptureError(
-            f"{path} cannot be read: {error}.", remedy="Make it readable, in UTF-8."
-        ) from None
+        return bounded_file.read(project.top / path, LARGEST).decode()
+    except bounded_file.Unfit as reason:
+        raise CaptureError(f"{path} {reason}.", remedy="Make it a readable file.") from None
+    except UnicodeDecodeError:
+        raise CaptureError(f"{path} is not UTF-8 text.", remedy="Save it in UTF-8.") from None
 
 
 def _reader(text: str) -> Any:  # noqa: ANN401 - ruamel has no types

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage import strict_json
+from lineage.bounded_file import Unfit
+from lineage.bounded_file import read as read_bounded
 from lineage.capture.watch import KnownPaths, ProgramKind, undeclared
 from lineage.capture.watch.records import printable
 from lineage.errors import LineageError
@@ -169,15 +171,13 @@ def _folder(own: Path, version: PipelineVersion) -> Path:
 def _read(project: Project, version: PipelineVersion, path: Path) -> WatchedRun | None:
     """A kept run; None where it does not hold any more, or is no such file."""
     try:
-        if path.stat().st_size > _LARGEST:
-            return None
-        body: Any = strict_json.loads(path.read_bytes())
+        body: Any = strict_json.loads(read_bounded(path, _LARGEST))
         if body["format"] != _FORMAT or body["pipeline"] != version.blake3:
             return None
         run = WatchedRun.from_json(body["watched"])
         files: dict[str, str] = body["files"]
         same = all(_digest(project, name) == digest for name, digest in files.items())
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, LineageError):
+    except (Unfit, OSError, ValueError, KeyError, TypeError, RecursionError, LineageError):
         return None
     return run if same else None
 
