@@ -31,7 +31,10 @@ _VERBS: Final = {
 _MOST_CHANGES: Final = 20
 _MOST_LINES: Final = 40
 """Lines of one file's diff that a terminal shows; --json has more."""
-_CONTROL: Final = re.compile(r"(?!\x1b\[[0-9;]*m)[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""What a terminal obeys, or writes backwards."""
+_ESCAPE: Final = f"\x1b<{os.urandom(8).hex()}>"
+"""How a colour of our own begins until it is printed: no text of other people holds it."""
 
 
 def emit(value: Any) -> None:  # noqa: ANN401 - any JSON value
@@ -162,17 +165,17 @@ def passed_over(step: SlotChange) -> None:
 def explanation(found: dict[str, Any], indent: str = "  ") -> None:
     """Print how changed files are reached, the commits and the diffs behind changes."""
     for way in found.get("reached", []):
-        say(_plain(f"{indent}reached: {way}"))
+        say(f"{indent}reached: {way}")
     if found.get("commits"):
         say(f"{indent}commits in between:")
     for commit in found.get("commits", []):
         when = f"{commit['at'][:10]}  {commit['author']}"
-        say(_plain(f"{indent}  {commit['commit'][:12]}  {when}  {commit['subject']}"))
+        say(f"{indent}  {commit['commit'][:12]}  {when}  {commit['subject']}")
     if found.get("more_commits"):
         say(f"{indent}  and {found['more_commits']} more")
     for diff in found.get("diffs", []):
         for line in diff["lines"][:_MOST_LINES]:
-            say(f"{indent}{_diff_line(_plain(line))}")
+            say(f"{indent}{_diff_line(line)}")
         left_out = diff["left_out"] + max(0, len(diff["lines"]) - _MOST_LINES)
         if left_out:
             say(_dim(f"{indent}({left_out} more lines of {diff['path']})"))
@@ -195,7 +198,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None] | None]:
 def diff(text: str) -> None:
     """A unified diff, whole."""
     for line_ in text.splitlines():
-        say(_diff_line(_plain(line_)))
+        say(_diff_line(line_))
 
 
 def watched_notes(runs: Iterable[WatchedRun]) -> None:
@@ -227,7 +230,7 @@ def environment_lines(found: dict[str, Any], indent: str) -> None:
     """What differs between the environments that two verdicts were reached in, a line each."""
     named = found["explanation"]
     for line in named[:_MOST_CHANGES]:
-        say(_plain(f"{indent}{line}"))
+        say(f"{indent}{line}")
     more = found["more"] + len(named[_MOST_CHANGES:])
     if more:
         say(f"{indent}and {more} more (see --json)")
@@ -312,13 +315,17 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _safe(text: str) -> str:
-    """The text without control characters (a file's name may hold any), but for our colours."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+    """The text, its control characters escaped (names may hold any), but for our colours."""
+    return "\x1b".join(_CONTROL.sub(_escaped, part) for part in text.split(_ESCAPE))
 
 
-def _plain(text: str) -> str:
-    """Text that other people wrote, without colours of its own."""
-    return text.replace("\x1b", "\N{REPLACEMENT CHARACTER}")
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
+
+
+def in_one_line(text: str) -> str:
+    """The text with its line ends and tabs escaped too: a name cannot begin a line of its own."""
+    return re.sub(r"[\t\n]", _escaped, text)
 
 
 def _dim(text: str) -> str:
@@ -326,12 +333,12 @@ def _dim(text: str) -> str:
 
 
 def _paint(text: str, colour: str) -> str:
-    return f"\033[{colour}m{text}\033[0m" if _coloured(sys.stdout.isatty()) else text
+    return f"{_ESCAPE}[{colour}m{text}{_ESCAPE}[0m" if _coloured(sys.stdout.isatty()) else text
 
 
 def paint_error(text: str) -> str:
     """Red, where stderr is a terminal that may be coloured."""
-    return f"\033[1;31m{text}\033[0m" if _coloured(sys.stderr.isatty()) else text
+    return f"{_ESCAPE}[1;31m{text}{_ESCAPE}[0m" if _coloured(sys.stderr.isatty()) else text
 
 
 def _coloured(terminal: bool) -> bool:

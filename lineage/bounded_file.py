@@ -80,9 +80,9 @@ def bounded(file: BinaryIO, size: int, limit: int) -> bytes:
 
 def _require_regular(mode: int) -> None:
     if stat.S_ISDIR(mode):
-        raise Unfit("is a folder, and no file")
+        raise Unfit("is no file, but a folder")
     if not stat.S_ISREG(mode):
-        raise Unfit("is a pipe, a socket or a device, and no file")
+        raise Unfit("is no file, but a pipe, a socket or a device")
 
 
 def _unreadable(error: OSError | ValueError) -> Unfit:

@@ -48,12 +48,18 @@ class DataReader:
     cache: StatCache | None = None
     progress: Progress | None = None
 
-    def read(self, names: Iterable[str], loose: Iterable[str] = ()) -> DataVersion | None:
+    def read(
+        self,
+        names: Iterable[str],
+        loose: Iterable[str] = (),
+        outside: Iterable[DataItem] = (),
+    ) -> DataVersion | None:
         """The data version of the configured names and of the pipeline's loose inputs.
 
         Args:
             names: DVC-tracked paths, plain paths, or ``name=uri@version``; relative to the folder.
             loose: paths relative to the top, which join under their path.
+            outside: items of inputs outside the repository, which join where no name is theirs.
 
         Returns:
             None where there is nothing.
@@ -64,7 +70,7 @@ class DataReader:
         read = [self._items(name) for name in names]
         items = [item for own, _ in read for item in own]
         _check_names(items)
-        parts = [item for _, inside in read for item in inside]
+        parts = [*outside, *(item for _, inside in read for item in inside)]
         for path in loose:
             if self._is_there(path):
                 own, inside = self._path(path, _named(path, self.folder))

@@ -30,6 +30,7 @@ class DvcHasher:
     """DVC's own hash of files and directories, through DVC's own code.
 
     ``root`` is the DVC project, relative to the top of the repository: its ignore files count.
+    ``follow`` is asked before a path is read; by default it is :func:`link_policy`.
     """
 
     def __init__(
@@ -38,12 +39,14 @@ class DvcHasher:
         root: str,
         cache: StatCache | None,
         progress: Progress | None,
+        *,
+        follow: Follow | None = None,
     ) -> None:
         self._source = source
         self._root = source.top / root
         self._cache = cache
         self._progress = progress
-        self._follow = link_policy(source.top)
+        self._follow = follow or link_policy(source.top)
 
     def digest(self, path: str, algorithm: str) -> tuple[Digest, int]:
         """The digest as DVC writes it, and the size in bytes.

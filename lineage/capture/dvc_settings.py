@@ -97,7 +97,7 @@ def _of_the_machine() -> dict[str, _Sections]:
 def _read(source: Source, path: str, shown: str) -> _Sections:
     """The sections that change what runs, as they are written."""
     found: _Sections = {name: {} for name in _SECTIONS}
-    if not source.is_file(path):
+    if not source.is_there(path):
         return found
     document = _parsed(decode(source.read(path, LARGEST), shown), shown)
     for name in _SECTIONS:
@@ -114,7 +114,8 @@ def _parsed(text: str, path: str) -> dict[str, Any]:
     try:
         document = ConfigObj(text.splitlines()).dict()
     except (ConfigObjError, RecursionError, ValueError, TypeError) as error:
-        raise _invalid(path, str(error).rstrip(".") or "it is nested too deeply") from None
+        said = " ".join(str(error).split())[:200].rstrip(".")
+        raise _invalid(path, said or "it is nested too deeply") from None
     return {name.lower(): section for name, section in document.items()}
 
 

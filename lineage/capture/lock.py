@@ -15,6 +15,7 @@ from lineage.capture.bounded_yaml import load_strings
 from lineage.capture.dvc import DEFAULT_PARAMS, is_outside, joined, mappings, recorded_digest
 from lineage.capture.dvc_filesystem import guarded
 from lineage.capture.dvc_hash import ALGORITHMS
+from lineage.capture.outside_address import shown_address
 from lineage.capture.source import WorkingTree
 from lineage.errors import CaptureError
 
@@ -141,7 +142,7 @@ class Lock:
         }
         for path in stage.deps:
             if path not in recorded:
-                yield f"{stage.name} was run without {path}"
+                yield f"{stage.name} was run without {shown_address(path)}"
                 continue
             digest = recorded[path]
             if is_outside(path) or digest is None:

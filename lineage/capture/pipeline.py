@@ -18,6 +18,7 @@ from lineage.capture.dvc_settings import DvcSettings, config_path
 from lineage.capture.globs import expand
 from lineage.capture.lock import Lock
 from lineage.capture.made_parameters import MadeParameters
+from lineage.capture.outside_address import shown_address
 from lineage.capture.source import WorkingTree, is_dvc_file
 from lineage.errors import CaptureError
 from lineage.identity.digest import blake3_of
@@ -181,7 +182,7 @@ class _StageReader:
         folder = self._project.folder
         files, read = self.files(name, stage)
         code = {_relative(path, folder): self.digest(path) for path in files}
-        inputs = {_relative(path, folder) for path in read}
+        inputs = {shown_address(_relative(path, folder)) for path in read}
         params = {}
         for file, names in stage.params.items():
             if values := self._parameters(name, stage, file, names):

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Final
 
 from typing_extensions import override
 
+from lineage import bounded_file
 from lineage.capture.disk import DiskFiles
 from lineage.capture.git import LINK_MODE, SUBMODULE_MODE, Entry, GitRepository
 from lineage.errors import CaptureError
 from lineage.hashing.files import hash_path
-from lineage.hashing.tree import unreadable
 from lineage.identity.digest import Digest, blake3_of
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_LINKS: Final = 40
+_REMEDY: Final = "Put a readable file of text there, or bring back the one that git holds."
 NOT_WALKED: Final = frozenset({".git", ".dvc", ".lineage", ".venv", "node_modules", "__pycache__"})
 
 
@@ -45,6 +46,10 @@ class Source(ABC):
     @abstractmethod
     def is_dir(self, path: str) -> bool:
         """Whether a folder is there."""
+
+    @abstractmethod
+    def is_there(self, path: str) -> bool:
+        """Whether something has this name, if only a link to nothing or a pipe."""
 
     @abstractmethod
     def read(self, path: str, limit: int) -> bytes:
@@ -115,18 +120,16 @@ class WorkingTree(Source):
         return self._mode(path, stat.S_ISDIR)
 
     @override
+    def is_there(self, path: str) -> bool:
+        return os.path.lexists(self.top / path)
+
+    @override
     def read(self, path: str, limit: int) -> bytes:
         full = self.locate(path)
         try:
-            # a pipe that nobody writes to would never open otherwise
-            opened = os.open(full, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            with os.fdopen(opened, "rb") as file:
-                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    raise CaptureError(f"{path} is not a file.", remedy="Name a regular file.")
-                data = file.read(limit + 1)
-        except OSError as error:
-            raise unreadable(path, error) from None
-        return _bounded(data, path, limit)
+            return bounded_file.read(full, limit)
+        except bounded_file.Unfit as reason:
+            raise CaptureError(f"{path} {reason}.", remedy=_REMEDY) from None
 
     @override
     def code_digest(self, path: str) -> Digest:
@@ -169,7 +172,7 @@ class WorkingTree(Source):
     @override
     def dvc_files(self) -> list[str]:
         paths = [*self.tracked, *self.git.untracked] if self.git else _walk(self.top, "")
-        return sorted(path for path in paths if is_dvc_file(path) and self.is_file(path))
+        return sorted(path for path in paths if is_dvc_file(path) and self.is_there(path))
 
     def locate(self, path: str) -> Path:
         """The place on disk that a path leads to.
@@ -242,6 +245,10 @@ class Revision(Source):
         return target is not None and (target == "" or target in self._folders)
 
     @override
+    def is_there(self, path: str) -> bool:
+        return path in self.tracked or self.is_dir(path)
+
+    @override
     def read(self, path: str, limit: int) -> bytes:
         return _bounded(self._blob(path), path, limit)
 
@@ -257,7 +264,7 @@ class Revision(Source):
 
     @override
     def dvc_files(self) -> list[str]:
-        return sorted(path for path in self.tracked if is_dvc_file(path) and self.is_file(path))
+        return sorted(path for path in self.tracked if is_dvc_file(path))
 
     def _blob(self, path: str) -> bytes:
         return self.git.blob(self.object_of(path))
@@ -329,10 +336,7 @@ def _submodule_line(commit: str) -> bytes:
 
 def _bounded(data: bytes, path: str, limit: int) -> bytes:
     if len(data) > limit:
-        raise CaptureError(
-            f"{path} is larger than {limit:,} bytes.",
-            remedy="A configuration of that size is not read; split it.",
-        )
+        raise CaptureError(f"{path} is larger than {limit:,} bytes.", remedy=_REMEDY)
     return data
 
 

@@ -14,6 +14,7 @@ from lineage.capture.code import capture_code, code_at
 from lineage.capture.data import DataReader, from_here
 from lineage.capture.dvc_hash import DvcHasher, link_policy
 from lineage.capture.origin import OriginReader, OwnRun
+from lineage.capture.outside import OutsideInputs, OutsideReader, splits_outside
 from lineage.capture.pointers import refuse_pointers
 from lineage.capture.source import Revision, WorkingTree
 from lineage.contract.captured import CapturedVersion, CaptureRequest
@@ -67,7 +68,7 @@ class VersionCapture:
     @property
     def size(self) -> int:
         """About how many bytes :meth:`capture` will read, for a progress bar."""
-        paths = [self._project.root / item for item in self._items if "://" not in item]
+        paths = [self._project.root / item for item in self._items[0] if "://" not in item]
         if self._weights_path is not None:
             paths.append(self._weights_path)
         return sum(total_size(path) for path in paths)
@@ -84,7 +85,7 @@ class VersionCapture:
             self._refuse_unheld(found)
         with self._project.cache() as cache:
             try:
-                data = self._data(cache, loose)
+                data = self._data(cache, found, self._outside(cache, found))
             except CaptureError:
                 data = None
         components = Components(self._code(found), data, self._version(found), None)
@@ -109,7 +110,10 @@ class VersionCapture:
             self._refuse_unheld(found)
         with self._project.cache() as cache:
             weights = self._weights(cache, progress)
-            data = self._data(cache, loose, progress)
+            outside = self._outside(cache, found)
+            if self._strict:
+                self._refuse_unknown(outside)
+            data = self._data(cache, found, outside, progress)
         components = Components(code or self._code(found), data, self._version(found), weights)
         if self._strict:
             self._refuse_incomplete(components)
@@ -117,7 +121,11 @@ class VersionCapture:
             components,
             self._config.pipeline_of(self.model),
             loose,
-            notes=(*(found.notes if found else ()), *self._unknown_inputs(loose)),
+            notes=(
+                *(found.notes if found else ()),
+                *self._unknown_inputs(loose),
+                *outside.notes,
+            ),
             unseen=found.unseen if found else (),
         )
 
@@ -174,9 +182,15 @@ class VersionCapture:
         return found.version if found else None
 
     @property
-    def _items(self) -> list[str]:
-        """The data items as the project names them; a flag names them from the current folder."""
-        return from_here(self._wanted.data, self._project.root) or self._table.data
+    def _items(self) -> tuple[list[str], list[str]]:
+        """The data as the project names it, and what of it lies outside the repository.
+
+        A flag names data from the current folder, and states the version of what lies outside.
+        """
+        named = from_here(self._wanted.data, self._project.root)
+        if named:
+            return named, []
+        return splits_outside(self._table.data, self._project.folder)
 
     @property
     def _weights_path(self) -> Path | None:
@@ -248,10 +262,20 @@ class VersionCapture:
             )
 
     def _data(
-        self, cache: StatCache | None, loose: Sequence[str], progress: Progress | None = None
+        self,
+        cache: StatCache | None,
+        found: CapturedPipeline | None,
+        outside: OutsideInputs,
+        progress: Progress | None = None,
     ) -> DataVersion | None:
         reader = DataReader(self._dvc, self._project.folder, cache, progress)
-        return reader.read(self._items, loose)
+        return reader.read(self._items[0], found.loose if found else (), outside.items)
+
+    def _outside(self, cache: StatCache | None, found: CapturedPipeline | None) -> OutsideInputs:
+        """What is known of the inputs that lie outside the repository."""
+        manifest = found.version.manifest if found is not None else None
+        reader = OutsideReader(self._dvc, cache)
+        return reader.read(manifest.stages if manifest else (), self._items[1])
 
     def _code(self, found: CapturedPipeline | None) -> CodeVersion | None:
         project = self._project
@@ -259,7 +283,9 @@ class VersionCapture:
             return code_at(self._source.git, project.folder, self._source.commit)
         if project.git is None and not self._strict:
             return None
-        named = [posixpath.normpath(posixpath.join(project.folder, item)) for item in self._items]
+        named = [
+            posixpath.normpath(posixpath.join(project.folder, item)) for item in self._items[0]
+        ]
         if found is not None:
             named += [*found.named, *found.loose]
         pointers = [
@@ -286,7 +312,7 @@ class VersionCapture:
     def _refuse_loose(self, loose: Sequence[str]) -> None:
         """Production data that nothing versions must at least be listed."""
         folder = self._project.folder
-        listed = {posixpath.normpath(posixpath.join(folder, item)) for item in self._items}
+        listed = {posixpath.normpath(posixpath.join(folder, item)) for item in self._items[0]}
         stray = [path for path in loose if path not in listed]
         if stray:
             raise CaptureError(
@@ -294,6 +320,16 @@ class VersionCapture:
                 remedy="Commit it to git where it is code (git add), track it with DVC where it is "
                 "data (dvc add), or list it under `data` in lineage.toml.",
             )
+
+    def _refuse_unknown(self, outside: OutsideInputs) -> None:
+        """Data that the configuration names must not be left out without a digest."""
+        for name, why in outside.unknown.items():
+            if name in outside.stated:
+                raise CaptureError(
+                    f"Nothing is known of the data {name}: {why}.",
+                    remedy="State its version under `data` in lineage.toml as name=uri@version, "
+                    "or let DVC record it (dvc import-url).",
+                )
 
     def _refuse_unheld(self, found: CapturedPipeline | None) -> None:
         """What runs here must be what the commit gives everywhere."""

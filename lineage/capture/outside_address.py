@@ -1,0 +1,27 @@
+"""Addresses of what lies outside a repository, as they may be recorded and shown. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import parse_qsl, urlencode
+
+_WHO: Final = re.compile(r"^(?P<scheme>[^:/?#]+://)[^/?#]*@(?P<host>[^/?#@]*)")
+_HARMLESS: Final = frozenset(
+    {"branch", "generation", "id", "ref", "revision", "snapshot", "version", "versionid"}
+)
+"""What a query may say of which thing is meant; all else in one may let people in."""
+
+
+def shown_address(address: str) -> str:
+    """An address without credentials; a path stays as it is.
+
+    >>> shown_address("https://me:secret@host/data.csv?versionId=7&X-Amz-Signature=ab")
+    'https://host/data.csv?versionId=7'
+    """
+    if "://" not in address:
+        return address
+    without_who = _WHO.sub(r"\g<scheme>\g<host>", address)
+    place, _, query = without_who.partition("#")[0].partition("?")
+    kept = [pair for pair in parse_qsl(query) if pair[0].lower() in _HARMLESS]
+    return f"{place}?{urlencode(kept)}" if kept else place
