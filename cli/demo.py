@@ -41,7 +41,8 @@ class Terminal:
     def tell(self, text: str) -> None:
         """Say what comes next."""
         if not self.quiet:
-            output.say(f"\n{output.bold('# ' + text)}")
+            output.say()
+            output.say(output.bold(f"# {text}"))
 
     def run(self, command: str, expect: int = 0) -> None:
         """Run one command.
@@ -103,7 +104,8 @@ def play(folder: Path | None, *, as_json: bool) -> None:
     if as_json:
         output.emit({"folder": os.fspath(terminal.folder), "steps": terminal.steps})
         return
-    output.say(f"\nDone in {time.monotonic() - began:.0f} s. Look around yourself:")
+    output.say()
+    output.say(f"Done in {time.monotonic() - began:.0f} s. Look around yourself:")
     output.say(f"  cd {shlex.quote(os.fspath(terminal.folder))}")
     command = (
         "lineage" if shutil.which("lineage") else str(Path(sys.executable).with_name("lineage"))

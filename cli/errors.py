@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from .options import State
-from .output import decision, emit, explanation, in_one_line, note, paint_error, raw, say
+from .output import decision, emit, explanation, note, paint_error, raw, say
 from .remedies import typed, typed_decision
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def report(error: LineageError) -> int:
         from .reports import github
 
         raw(github.problem(str(error), remedy))
-    note(f"{paint_error('error:')} {in_one_line(str(error))}")
-    note(f"  {in_one_line(remedy)}")
+    note(f"{paint_error('error:')} {error}")
+    note(f"  {remedy}")
     return error.exit_code
 
 

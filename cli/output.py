@@ -31,8 +31,8 @@ _VERBS: Final = {
 _MOST_CHANGES: Final = 20
 _MOST_LINES: Final = 40
 """Lines of one file's diff that a terminal shows; --json has more."""
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""What a terminal obeys, or writes backwards."""
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""What a terminal obeys, ends a line or writes backwards."""
 _ESCAPE: Final = f"\x1b<{os.urandom(8).hex()}>"
 """How a colour of our own begins until it is printed: no text of other people holds it."""
 
@@ -50,12 +50,12 @@ def raw(text: str) -> None:
 
 
 def say(text: str = "") -> None:
-    """Print text for people on stdout."""
+    """Print a line for people on stdout."""
     print(_safe(text))  # noqa: T201
 
 
 def note(text: str) -> None:
-    """Print text for people on stderr: never in the way of what a program reads."""
+    """Print a line for people on stderr: never in the way of what a program reads."""
     sys.stdout.flush()
     print(_safe(text), file=sys.stderr)  # noqa: T201
 
@@ -321,11 +321,6 @@ def _safe(text: str) -> str:
 
 def _escaped(found: re.Match[str]) -> str:
     return found[0].encode("unicode_escape").decode("ascii")
-
-
-def in_one_line(text: str) -> str:
-    """The text with its line ends and tabs escaped too: a name cannot begin a line of its own."""
-    return re.sub(r"[\t\n]", _escaped, text)
 
 
 def _dim(text: str) -> str:

@@ -183,7 +183,11 @@ def canonical_bytes(value: Any) -> bytes:  # noqa: ANN401 - see normalise
     """
     try:
         return rfc8785.dumps(normalise(value))
-    except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"{error.object[:200]!r} is not UTF-8 text.", remedy="Rename or rewrite it in UTF-8."
+        ) from None
+    except (rfc8785.CanonicalizationError, RecursionError) as error:
         raise UsageError(
             f"A value cannot be written as canonical JSON: {error}.", remedy=_PLAIN
         ) from None
