@@ -204,6 +204,8 @@ def validate(
         output.emit(done)
     else:
         _verdict(done)
+    for note in done.get("notes", ()):
+        output.note(f"note: {note}")
 
 
 def verify(

@@ -9,11 +9,14 @@ from lineage.acts import act
 from lineage.capture import metrics
 from lineage.contract.results import NamedPipeline
 from lineage.guard import requirements
+from lineage.identity.digest import Digest
 from lineage.identity.references import Reference
 from lineage.workflows.own_parts import pipeline_here, require_weights_here
 from lineage.workflows.watched_runs import kept
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedPipelineVersion
@@ -52,7 +55,7 @@ def validate(
         actor: who validates.
 
     Returns:
-        JSON of the verdict.
+        JSON of the verdict; ``notes`` say what a person should know of it.
 
     Raises:
         UsageError: nothing decides the verdict.
@@ -69,7 +72,7 @@ def validate(
     outcomes = requirements.evaluate_all(project.config.model(model).requirements, values or {})
     version = registry.show(reference)
     pipeline = _pipeline(project, registry, version, wanted)
-    return registry.validate(
+    done = registry.validate(
         version["ref"],
         pipeline,
         passed=requirements.verdict(outcomes, wanted.stated),
@@ -80,6 +83,17 @@ def validate(
         elsewhere=wanted.elsewhere,
         actor=actor,
     )
+    return done | {"notes": list(_notes(version, done, wanted))}
+
+
+def _notes(version: dict[str, Any], done: dict[str, Any], wanted: Validating) -> Iterator[str]:
+    """What a person should know who did not say which pipeline the verdict is on."""
+    here, own = done["pipeline"]["digest"], version["pipeline"]
+    if wanted.pipeline is None and own not in (None, here):
+        yield (
+            f"the pipeline here ({Digest(here).short}) is not the one that {version['ref']} was "
+            f"registered with ({Digest(own).short}): the verdict is on the one here"
+        )
 
 
 def _pipeline(

@@ -81,6 +81,17 @@ def test_a_pipeline_that_is_named_is_the_one_here(two):
     two.ok("validate", "churn@1", "--passed", "--pipeline", other, "--elsewhere")
 
 
+def test_a_verdict_on_another_pipeline_than_the_versions_own_says_so(two):
+    two.write({"src/prepare.py": "X = 1\n" + (two.path / "src/prepare.py").read_text()})
+    done = two.lineage("validate", "churn@1", "--passed")
+    assert done.code == 0
+    assert "is not the one that churn@1 was registered with" in done.err
+    (note,) = two.ok("validate", "churn@1", "--passed")["notes"]
+    assert "the verdict is on the one here" in note
+    two.git("checkout", "--quiet", ".")
+    assert two.ok("validate", "churn@1", "--passed")["notes"] == []
+
+
 def test_elsewhere_goes_with_no_command_that_is_run_here(two):
     done = two.lineage("validate", "churn@1", "--elsewhere", "--", "true")
     assert done.code == 2
