@@ -106,10 +106,15 @@ class Project:
         return Revision(self.repository, self.repository.resolve(revision))
 
     def config_in(self, source: Source) -> Config:
-        """The configuration as a revision holds it; the working tree's where it holds none."""
+        """The configuration as a revision holds it; the working tree's where it holds none.
+
+        Raises:
+            CaptureError: it is one of the files that a sparse checkout leaves out.
+        """
         from lineage.capture.source import Revision
 
         if not isinstance(source, Revision):
+            self._refuse_left_out()
             return self.config
         from lineage.config.models import validate
 
@@ -144,6 +149,14 @@ class Project:
         name = self.pipeline_name(None, config) if name is None else name
         captured = self.pipeline_in(self.dvc(source), config, name, imports=imports)
         return self.pipeline_version(source, name, captured)
+
+    def _refuse_left_out(self) -> None:
+        path = posixpath.join(self.folder, config_file.FILE)
+        if not self.configured and self.git is not None and path in self.git.left_out:
+            raise CaptureError(
+                f"This sparse checkout leaves out {path}, which describes the models.",
+                remedy=f"Check it out: git sparse-checkout add {path}",
+            )
 
     def pipeline_version(
         self, source: Source, name: str, captured: CapturedPipeline | None

@@ -113,11 +113,11 @@ class WorkingTree(Source):
 
     @override
     def is_file(self, path: str) -> bool:
-        return self._mode(path, stat.S_ISREG)
+        return self._mode(path, stat.S_ISREG) or self._left_out(path) is not None
 
     @override
     def is_dir(self, path: str) -> bool:
-        return self._mode(path, stat.S_ISDIR)
+        return self._mode(path, stat.S_ISDIR) or path in self._left_out_folders
 
     @override
     def is_there(self, path: str) -> bool:
@@ -125,6 +125,8 @@ class WorkingTree(Source):
 
     @override
     def read(self, path: str, limit: int) -> bytes:
+        if self.git is not None and (oid := self._left_out(path)) is not None:
+            return _bounded(self.git.blob(oid), path, limit)
         full = self.locate(path)
         try:
             return bounded_file.read(full, limit)
@@ -173,6 +175,16 @@ class WorkingTree(Source):
     def dvc_files(self) -> list[str]:
         paths = [*self.tracked, *self.git.untracked] if self.git else _walk(self.top, "")
         return sorted(path for path in paths if is_dvc_file(path) and self.is_there(path))
+
+    def _left_out(self, path: str) -> str | None:
+        """The object of a file that a sparse checkout leaves out; None for any other."""
+        if self.git is None or path not in self.git.left_out or os.path.lexists(self.top / path):
+            return None
+        return self.tracked[path].oid
+
+    @cached_property
+    def _left_out_folders(self) -> frozenset[str]:
+        return _folders(self.git.left_out if self.git is not None else ())
 
     def locate(self, path: str) -> Path:
         """The place on disk that a path leads to.
@@ -305,11 +317,16 @@ class Revision(Source):
 
     @cached_property
     def _folders(self) -> frozenset[str]:
-        folders: set[str] = set()
-        for path in self.tracked:
-            while (path := posixpath.dirname(path)) and path not in folders:
-                folders.add(path)
-        return frozenset(folders)
+        return _folders(self.tracked)
+
+
+def _folders(paths: Iterable[str]) -> frozenset[str]:
+    """The folders that files lie in, at every height."""
+    folders: set[str] = set()
+    for path in paths:
+        while (path := posixpath.dirname(path)) and path not in folders:
+            folders.add(path)
+    return frozenset(folders)
 
 
 def paths_below(paths: Sequence[str], folder: str) -> list[str]:
