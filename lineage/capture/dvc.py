@@ -15,7 +15,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.capture.bounded_yaml import load_strings
-from lineage.capture.dvc_budget import check_budget, written_size
+from lineage.capture.dvc_budget import check_budget, check_lists, written_size
 from lineage.capture.dvc_filesystem import DvcFiles, clean, guarded, open_resolver, validated
 from lineage.capture.dvc_ignore import OwnFiles
 from lineage.capture.dvc_settings import DvcSettings, read_settings
@@ -176,6 +176,7 @@ class DvcProject:
     def _pipeline_stages(self, path: str) -> Iterator[DvcStage]:
         folder = posixpath.dirname(path)
         document = self._definition(path)
+        check_lists(path, document)
         resolving = partial(self._files.resolving, path)
         resolver = resolving(
             lambda: open_resolver(self._files, self.settings.sections, folder, document)

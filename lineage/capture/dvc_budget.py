@@ -11,8 +11,13 @@ from lineage.errors import CaptureError
 MOST_STAGES: Final = 50_000
 """Stages that one ``dvc.yaml`` may make."""
 
+MOST_ENTRIES: Final = 20_000
+"""Entries that a list of ``vars`` or of parameter files may have: DVC merges them one by one."""
+
 MOST_TEXT: Final = 1 << 30
 """Characters that the templates of one stage could grow to."""
+
+_LISTS: Final = ("vars", "params")
 
 
 def written_size(value: Any) -> int:  # noqa: ANN401 - a parsed document
@@ -27,6 +32,25 @@ def written_size(value: Any) -> int:  # noqa: ANN401 - a parsed document
         else:
             size += above + (len(node) if isinstance(node, str) else 32)
     return size
+
+
+def check_lists(path: str, document: Mapping[str, Any]) -> None:
+    """Refuse a ``dvc.yaml`` with lists that would take minutes to be merged.
+
+    Raises:
+        CaptureError: one has more than :data:`MOST_ENTRIES` entries.
+    """
+    lists = [("vars", document.get("vars"))]
+    for name, stage in (document.get("stages") or {}).items():
+        for definition in (stage, stage.get("do")) if isinstance(stage, Mapping) else ():
+            if isinstance(definition, Mapping):
+                lists += [(f"{key} of stage {name}", definition.get(key)) for key in _LISTS]
+    for what, entries in lists:
+        if isinstance(entries, list) and len(entries) > MOST_ENTRIES:
+            raise CaptureError(
+                f"{path} lists {len(entries):,} {what}; at most {MOST_ENTRIES:,} are read.",
+                remedy="Put them into one file, and name the file.",
+            )
 
 
 def check_budget(path: str, resolver: Any, size: int) -> None:  # noqa: ANN401 - DVC's

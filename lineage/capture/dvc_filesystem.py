@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 OTHERS: Final = frozenset({".json", ".toml", ".py"})
 """The endings of files that DVC does not read as YAML."""
 
+LONGEST_PATH: Final = 4096
+"""Characters that a path may have: what Linux opens."""
+
 _OURS: Final = ".lineage-guard"
 """The ending under which our reader stands among DVC's."""
 
@@ -228,6 +231,15 @@ def refused(path: str, error: Exception) -> CaptureError:
 
 
 def clean(path: str) -> str:
-    """A normalised path; ``""`` is the top."""
+    """A normalised path; ``""`` is the top.
+
+    Raises:
+        CaptureError: it is longer than any path can be.
+    """
+    if len(path) > LONGEST_PATH:
+        raise CaptureError(
+            f"The path {path[:60]}… is longer than {LONGEST_PATH:,} characters.",
+            remedy="Shorten it; no system opens such a file.",
+        )
     normal = posixpath.normpath(path)
     return "" if normal == "." else normal

@@ -211,7 +211,8 @@ class _StageReader:
         if self._imports:
             self.followed[name] = self._follow(stage, declared, read)
             files = [path for path in self.followed[name].files if self._is_there(path)]
-            further = [path for path in files if path not in read and path not in declared]
+            known = {*read, *declared}
+            further = [path for path in files if path not in known]
             self._beyond_declared = self._beyond_declared or bool(further)
             declared += further
         self._take_stored(declared)
