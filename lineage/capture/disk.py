@@ -59,7 +59,7 @@ class DiskFiles:
             if ids[path] is None:
                 yield path, None
             elif ids[path] == self._oid(path) and path not in self._as_they_are:
-                data = self._git.blob(self._oid(path) or "")
+                data = self._git.blob(self._oid(path) or "", path)
                 yield path, data if len(data) <= LARGEST else None
             else:
                 yield path, self._read(path)

@@ -12,8 +12,11 @@ import tempfile
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from lineage.capture.git_commands import GitCommands, failed
-from lineage.capture.git_objects import BLOB, check_object, checked_blocks, parse_batch
+from git.exc import GitCommandError
+
+from lineage.capture.git_commands import GitCommands
+from lineage.capture.git_objects import BLOB, check_object, checked_blocks, folders_in, parse_batch
+from lineage.capture.git_refusals import absent, batch_failed, failed
 from lineage.errors import CaptureError
 
 if TYPE_CHECKING:
@@ -109,7 +112,11 @@ class GitRepository(GitCommands):
         Raises:
             CaptureError: one is not in this clone, or holds other bytes than its id stands for.
         """
-        listing = self._run("ls-tree", "-r", "-t", "-z", "--full-tree", commit)
+        try:
+            listing = self._run("ls-tree", "-r", "-t", "-z", "--full-tree", commit)
+        except CaptureError:
+            self._require_folders(commit)
+            raise
         entries = dict(_parse_ls_tree(listing))
         folders = {path: entry for path, entry in entries.items() if entry.mode == _FOLDER_MODE}
         listed = dict.fromkeys(entry.oid for entry in folders.values())
@@ -119,8 +126,23 @@ class GitRepository(GitCommands):
             strict=True,
         ):
             if data is None:
-                raise _absent(name)
+                raise absent(name)
         return {path: entry for path, entry in entries.items() if path not in folders}
+
+    def _require_folders(self, commit: str) -> None:
+        """Raise where a folder of a commit is not in this clone, by its path.
+
+        Git's own listing ends at such a one, and tells its id alone.
+        """
+        top = self._run("rev-list", "--max-count=1", "--format=%T", commit).split()[-1]
+        level = {top: ""}
+        while level:
+            below: dict[str, str] = {}
+            for (oid, path), data in zip(level.items(), self._batch(level, level), strict=True):
+                if data is None:
+                    raise absent(oid, path)
+                below |= {one: f"{path}{name}/" for name, one in folders_in(data)}
+            level = below
 
     @cached_property
     def modified(self) -> frozenset[str]:
@@ -132,8 +154,12 @@ class GitRepository(GitCommands):
         """Paths that git neither tracks nor ignores."""
         return self._status[1]
 
-    def blob(self, oid: str) -> bytes:
+    def blob(self, oid: str, path: str | None = None) -> bytes:
         """An object's bytes as git stores them.
+
+        Args:
+            oid: its id.
+            path: whose it is, for messages.
 
         Raises:
             CaptureError: the object is not in this clone.
@@ -141,10 +167,10 @@ class GitRepository(GitCommands):
         try:
             data = bytes(self._repo.odb.stream(bytes.fromhex(oid)).read())
         except Exception:
-            raise _absent(oid) from None
+            raise absent(oid, path) from None
         return check_object(BLOB, oid, data)
 
-    def blob_blocks(self, oid: str) -> Iterator[bytes]:
+    def blob_blocks(self, oid: str, path: str | None = None) -> Iterator[bytes]:
         """An object's bytes in blocks, for one that may be large.
 
         Raises:
@@ -153,10 +179,10 @@ class GitRepository(GitCommands):
         try:
             stream = self._repo.odb.stream(bytes.fromhex(oid))
         except Exception:
-            raise _absent(oid) from None
+            raise absent(oid, path) from None
         yield from checked_blocks(BLOB, oid, stream.size, iter(lambda: stream.read(_BLOCK), b""))
 
-    def size_of(self, oid: str) -> int:
+    def size_of(self, oid: str, path: str | None = None) -> int:
         """An object's size in bytes, as it is said to be.
 
         Raises:
@@ -165,7 +191,7 @@ class GitRepository(GitCommands):
         try:
             return int(self._repo.odb.info(bytes.fromhex(oid)).size)
         except Exception:
-            raise _absent(oid) from None
+            raise absent(oid, path) from None
 
     def converting(self, paths: Iterable[str]) -> list[str]:
         """The paths that git may store otherwise than they lie: ends of lines, encodings, filters.
@@ -201,20 +227,37 @@ class GitRepository(GitCommands):
             return
         for start in range(0, len(wanted), _AT_ONCE):
             part = wanted[start : start + _AT_ONCE]
-            yield from zip(part, self._batch(part), strict=True)
+            try:
+                found = list(self._batch(part))
+            except CaptureError:  # a partial clone's git ends at the first that is not here
+                found = [self._blob_here(oid) for oid in part]
+            yield from zip(part, found, strict=True)
 
-    def _batch(self, names: Iterable[str]) -> Iterator[bytes | None]:
-        """Objects by their ids, or as ``commit:path``, from one process of git; each is checked."""
+    def _batch(
+        self, names: Iterable[str], paths: Mapping[str, str] | None = None
+    ) -> Iterator[bytes | None]:
+        """Objects by their ids, or as ``commit:path``, from one process of git; each is checked.
+
+        Args:
+            names: the objects.
+            paths: whose each of them is, for messages.
+
+        Raises:
+            CaptureError: one is damaged, or not in a clone that could fetch it.
+        """
         with tempfile.TemporaryFile() as asked:
             asked.write("".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape"))
             asked.seek(0)
-            output: bytes = self._repo.git.execute(
-                ["git", "cat-file", "--batch", "--buffer"],
-                istream=asked,
-                with_extended_output=False,
-                stdout_as_string=False,
-                strip_newline_in_stdout=False,
-            )
+            try:
+                output: bytes = self._repo.git.execute(
+                    ["git", "cat-file", "--batch", "--buffer"],
+                    istream=asked,
+                    with_extended_output=False,
+                    stdout_as_string=False,
+                    strip_newline_in_stdout=False,
+                )
+            except GitCommandError as error:
+                raise batch_failed(self.top, str(error.stderr), paths or {}) from None
         return parse_batch(output)
 
     def commits_between(self, first: str, second: str) -> list[dict[str, str]]:
@@ -342,13 +385,6 @@ def _may_convert(attributes: Mapping[str, str], *, by_default: bool) -> bool:
     set_ = {name for name, value in attributes.items() if value not in ("unspecified", "unset")}
     is_binary = "unset" in (attributes.get("text"), attributes.get("crlf"))
     return bool(set_) or (by_default and not is_binary)
-
-
-def _absent(name: str) -> CaptureError:
-    return CaptureError(
-        f"Object {name} is not in this clone.",
-        remedy="Fetch it (a partial clone leaves objects out): git fetch --refetch",
-    )
 
 
 def _parse_ls_tree(text: str) -> Iterator[tuple[str, Entry]]:

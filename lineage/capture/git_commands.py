@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -15,6 +14,7 @@ import git
 from git.exc import GitCommandError, GitCommandNotFound
 
 from lineage.capture.git_environment import FILTER_KEYS, environment
+from lineage.capture.git_refusals import failed, no_repository, not_trusted, refuse_pipes
 from lineage.errors import CaptureError
 
 _FILTER: Final = re.compile(rf"filter\.(.+)\.({'|'.join(FILTER_KEYS)}|required)", re.DOTALL)
@@ -33,13 +33,11 @@ class GitCommands:
         Raises:
             CaptureError: there is none, or git will not read it.
         """
+        refuse_pipes(folder)
         try:
             self._repo = git.Repo(folder, search_parent_directories=True)
         except (git.InvalidGitRepositoryError, git.NoSuchPathError):
-            raise CaptureError(
-                f"{folder} is not in a git repository.",
-                remedy="Run it inside the repository, or make one: git init",
-            ) from None
+            raise no_repository(folder) from None
         if self._repo.working_tree_dir is None:
             raise CaptureError(
                 f"{folder} is a bare git repository.", remedy="Run it in a working tree."
@@ -159,26 +157,10 @@ class GitCommands:
             if error.status == 1 and not said:
                 raise _SilentNo(f"git {arguments[0]} says no.", remedy="Try it by hand.") from None
             if "safe.directory" in said:
-                raise _not_trusted(self.top, said) from None
-            first = said.splitlines()[0] if said else f"exit status {error.status}"
-            raise failed(arguments[0], self._repo.working_tree_dir, first) from None
+                raise not_trusted(self.top, said) from None
+            said = said or f"exit status {error.status}"
+            raise failed(arguments[0], self._repo.working_tree_dir, said) from None
         return output.decode("utf-8", "surrogateescape")
-
-
-def failed(command: str, where: object, reason: str) -> CaptureError:
-    """What git said no to, and why."""
-    return CaptureError(
-        f"git {command} failed in {where}: {reason}.",
-        remedy="Run the same git command by hand and mend what it reports.",
-    )
-
-
-def _not_trusted(top: Path, said: str) -> CaptureError:
-    return CaptureError(
-        f"git does not read {top}: {said.splitlines()[0].removeprefix('fatal: ')}.",
-        remedy="Where you trust who owns it, say so: "
-        f"git config --global --add safe.directory {shlex.quote(os.fspath(top))}",
-    )
 
 
 def _own_ignore_file() -> str:

@@ -49,7 +49,7 @@ def stored_in(source: WorkingTree, path: str) -> Stored | None:
         one for one in files if one in source.tracked and source.tracked[one].mode in REGULAR_MODES
     ]
     converting = [
-        one for one in git.converting(regular) if not _is_pointer(git, source.tracked[one].oid)
+        one for one in git.converting(regular) if not _is_pointer(git, source.tracked[one].oid, one)
     ]
     otherwise = disk.lie_otherwise(converting)
     if not otherwise:
@@ -57,7 +57,7 @@ def stored_in(source: WorkingTree, path: str) -> Stored | None:
 
     def stored(full: str) -> Iterator[bytes] | None:
         oid = otherwise.get(_behind_links(source, full))
-        return git.blob_blocks(oid) if oid is not None else None
+        return git.blob_blocks(oid, full) if oid is not None else None
 
     return stored
 
@@ -88,9 +88,9 @@ def blocks_at(source: Revision, path: str) -> Iterator[bytes]:
         CaptureError: it is not in this clone.
     """
     git, oid = source.git, source.object_of(path)
-    if not _is_pointer(git, oid):
-        return git.blob_blocks(oid)
-    return _lfs_object(git, path, git.blob(oid))
+    if not _is_pointer(git, oid, path):
+        return git.blob_blocks(oid, path)
+    return _lfs_object(git, path, git.blob(oid, path))
 
 
 def files_at(
@@ -147,8 +147,8 @@ def _ignored_at(
             yield prefix, ignoring(text, file)
 
 
-def _is_pointer(git: GitRepository, oid: str) -> bool:
-    return git.size_of(oid) <= LARGEST_POINTER and is_lfs_pointer(git.blob(oid))
+def _is_pointer(git: GitRepository, oid: str, path: str) -> bool:
+    return git.size_of(oid, path) <= LARGEST_POINTER and is_lfs_pointer(git.blob(oid, path))
 
 
 def _lfs_object(git: GitRepository, path: str, pointer: bytes) -> Iterator[bytes]:

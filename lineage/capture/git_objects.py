@@ -76,3 +76,17 @@ def _other_bytes(oid: str) -> CaptureError:
         f"Object {oid} of this clone holds other bytes than its id stands for.",
         remedy="Find out who changed .git (git fsck), and work in a fresh clone.",
     )
+
+
+def folders_in(tree: bytes) -> Iterator[tuple[str, str]]:
+    """The folders that a tree object lists: for each its name and its object's id.
+
+    An entry is its mode, a space, its name, a zero byte, and 20 bytes of its id.
+    """
+    at = 0
+    while at < len(tree):
+        end = tree.index(b"\0", at)
+        mode, _, name = tree[at:end].partition(b" ")
+        if mode == b"40000":
+            yield name.decode("utf-8", "surrogateescape"), tree[end + 1 : end + 21].hex()
+        at = end + 21

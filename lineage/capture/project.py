@@ -48,7 +48,7 @@ class Project:
         Raises:
             UsageError: its configuration cannot be read.
         """
-        here = (start or Path.cwd()).resolve()
+        here = (start or _current()).resolve()
         top = next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), None)
         found = config_file.find(here, top)
         if found is not None:
@@ -337,6 +337,15 @@ class Project:
                 "(kind experiment) needs none.",
             )
         return self.git
+
+
+def _current() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise UsageError(
+            "The current folder does not exist any more.", remedy="Change to one that does: cd"
+        ) from None
 
 
 def _nearest_with(name: str, start: Path, stop: Path | None) -> Path | None:

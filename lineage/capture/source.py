@@ -279,7 +279,7 @@ class Revision(Source):
         return sorted(path for path in self.tracked if is_dvc_file(path))
 
     def _blob(self, path: str) -> bytes:
-        return self.git.blob(self.object_of(path))
+        return self.git.blob(self.object_of(path), path)
 
     def object_of(self, path: str) -> str:
         """The id of the object that holds a file.
@@ -308,7 +308,7 @@ class Revision(Source):
             if entry is None or entry.mode != LINK_MODE:
                 done.append(left.pop(0))
                 continue
-            target = self.git.blob(entry.oid).decode("utf-8", "surrogateescape")
+            target = self.git.blob(entry.oid, here).decode("utf-8", "surrogateescape")
             joined = posixpath.normpath(posixpath.join("/".join(done), target, *left[1:]))
             if joined.startswith(("/", "../")) or joined == "..":
                 raise _outside(path)

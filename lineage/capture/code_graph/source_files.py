@@ -76,7 +76,7 @@ class SourceFiles:
             return None
         oid = self.tracked[path][1]
         if not isinstance(self._source, WorkingTree):
-            return self._git.blob(oid).decode("utf-8", "surrogateescape")
+            return self._git.blob(oid, path).decode("utf-8", "surrogateescape")
         try:
             return (self._source.top / path).readlink().as_posix()
         except OSError:  # where links cannot be made git writes a file that holds the target
