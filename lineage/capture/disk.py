@@ -27,6 +27,7 @@ class DiskFiles:
 
     def __init__(self, git: GitRepository) -> None:
         self._git = git
+        self._top = os.fspath(git.top)
         self._ids: dict[str, str | None] = {}
         self._as_they_are: set[str] = set()
 
@@ -77,7 +78,7 @@ class DiskFiles:
 
     def _is_plain(self, path: str) -> bool:
         """Find a file's id where git has nothing to undo; whether that was all."""
-        if not os.path.lexists(self._git.top / path):
+        if not os.path.lexists(f"{self._top}/{path}"):
             self._ids[path] = self._oid(path) if path in self._git.left_out else None
             return True
         try:
@@ -101,7 +102,7 @@ class DiskFiles:
         Raises:
             CaptureError: it is no regular file, or cannot be read.
         """
-        descriptor, status = read_regular(os.fspath(self._git.top / path))
+        descriptor, status = read_regular(f"{self._top}/{path}")
         with os.fdopen(descriptor, "rb") as file:
             if status.st_size > LARGEST:
                 return None

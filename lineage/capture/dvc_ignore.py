@@ -11,7 +11,7 @@ import posixpath
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage.capture.bounded_yaml import LARGEST, invalid
+from lineage.capture.bounded_yaml import invalid
 from lineage.capture.dvc_filesystem import refused
 from lineage.capture.git import SUBMODULE_MODE
 from lineage.capture.source import WorkingTree
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from lineage.capture.source import Source
 
 NAME: Final = ".dvcignore"
+LARGEST: Final = 1 << 16
+"""Bytes of one that are read at the most: DVC takes ever longer for more patterns."""
+
 _TOP: Final = "/top"
 """Where the top of the repository is to DVC's filter, which wants absolute paths."""
 

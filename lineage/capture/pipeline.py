@@ -169,6 +169,7 @@ class _StageReader:
         self.followed: dict[str, StageCode] = {}
         self._beyond_declared = False
         self._there: dict[str, bool] = {}
+        self._classified: dict[str, list[tuple[str, bool]]] = {}
 
     @property
     def scope(self) -> Scope | None:
@@ -205,7 +206,7 @@ class _StageReader:
 
     def files(self, name: str, stage: DvcStage) -> tuple[list[str], list[str]]:
         """The code files of a stage, and the inputs that it declares."""
-        classified = [found for dep in stage.deps for found in self._classify(stage, dep)]
+        classified = [found for dep in stage.deps for found in self._behind(stage, dep)]
         declared = [path for path, is_code in classified if is_code]
         read = [path for path, is_code in classified if not is_code]
         if self._imports:
@@ -240,6 +241,12 @@ class _StageReader:
                 or self._source.submodule_of(path) == path
             )
         return self._there[path]
+
+    def _behind(self, stage: DvcStage, dep: str) -> list[tuple[str, bool]]:
+        """The same for every stage that depends on it; looked up once."""
+        if dep not in self._classified:
+            self._classified[dep] = list(self._classify(stage, dep))
+        return self._classified[dep]
 
     def _classify(self, stage: DvcStage, dep: str) -> Iterator[tuple[str, bool]]:
         """The files behind a dependency: (path, whether it is code)."""
