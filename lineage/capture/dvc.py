@@ -112,7 +112,8 @@ class DvcProject:
         while path:
             if path in self.tracked:
                 return self.tracked[path]
-            path = posixpath.dirname(path)
+            above = posixpath.dirname(path)
+            path = above if above != path else ""  # an absolute path ends at /
         return None
 
     def making(self, path: str) -> list[DvcStage]:
