@@ -27,6 +27,7 @@ from lineage.identity.pipeline import Manifest, PipelineVersion, Scope, Stage
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from lineage.capture.source import Source
     from lineage.identity.digest import Digest
     from lineage.identity.parameters import Typed
 
@@ -116,9 +117,19 @@ def capture_pipeline(
         tuple(sorted(reader.loose | reader.strays)),
         tuple(sorted({*reader.code, *listed, *described, *reader.strays, *reader.locks})),
         {name: code.seen_from(folder) for name, code in reader.followed.items()},
-        (*reader.parameters.notes, *unheld),
+        (*reader.parameters.notes, *_unknown(source, reader.loose), *unheld),
         unheld,
     )
+
+
+def _unknown(source: Source, loose: Iterable[str]) -> Iterator[str]:
+    """What cannot be known of inputs that nothing versions, where no disk is looked at."""
+    for path in sorted(loose):
+        if not (isinstance(source, WorkingTree) or source.is_file(path) or source.is_dir(path)):
+            yield (
+                f"what {path} held is not known: nothing versions it, and the revision does not "
+                "hold it"
+            )
 
 
 def code_of(

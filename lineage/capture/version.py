@@ -26,7 +26,7 @@ from lineage.identity.pipeline import PipelineVersion
 from lineage.identity.references import check_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from lineage.capture.dvc import DvcProject
     from lineage.capture.pipeline import CapturedPipeline
@@ -121,11 +121,7 @@ class VersionCapture:
             components,
             self._config.pipeline_of(self.model),
             loose,
-            notes=(
-                *(found.notes if found else ()),
-                *self._unknown_inputs(loose),
-                *outside.notes,
-            ),
+            notes=(*(found.notes if found else ()), *outside.notes),
             unseen=found.unseen if found else (),
         )
 
@@ -298,16 +294,6 @@ class VersionCapture:
         return capture_code(
             project.repository, project.folder, named, described, clean=self._strict
         )
-
-    def _unknown_inputs(self, loose: Sequence[str]) -> Iterator[str]:
-        """What cannot be known of inputs at a revision that nothing versions."""
-        source = self._source
-        for path in loose:
-            if isinstance(source, Revision) and not (source.is_file(path) or source.is_dir(path)):
-                yield (
-                    f"what {path} held is not known: nothing versions it, and the revision does "
-                    "not hold it"
-                )
 
     def _refuse_loose(self, loose: Sequence[str]) -> None:
         """Production data that nothing versions must at least be listed."""
