@@ -15,7 +15,7 @@ COMMANDS = {
     "demo": ("Start", "start"),
     "run": ("Versions", "runs"),
     "register": ("Versions", "models"),
-    "validate": ("Versions", "models"),
+    "validate": ("Versions", "validations"),
     "verify": ("Versions", "models"),
     "pull": ("Versions", "stores"),
     "versions": ("Versions", "models"),

@@ -1,4 +1,4 @@
-"""`register`, `validate`, `verify`, `versions`, `show`, `diff`: record versions and show them."""
+"""`register`, `verify`, `versions`, `show`, `diff`: record versions and show them."""
 
 from __future__ import annotations
 
@@ -116,96 +116,6 @@ def register(
         output.say(f"  made      the weights {origin.sentence}")
     for copy in captured.stored:
         output.say(f"  stored    {copy.store.name}  {copy.store.url}")
-
-
-def validate(
-    ref: Ref,
-    metrics: Annotated[
-        str | None,
-        typer.Option("--metrics", metavar="FILE", help="JSON metrics; default: the configured."),
-    ] = None,
-    passed: Annotated[
-        bool | None,
-        typer.Option("--passed/--failed", help="The verdict, where no requirement decides."),
-    ] = None,
-    pipeline: Annotated[
-        str | None,
-        typer.Option(
-            "--pipeline",
-            metavar="DIGEST",
-            help="A recorded pipeline version; default: the pipeline as captured here.",
-        ),
-    ] = None,
-    data: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--data",
-            metavar="ITEM",
-            help="A data set that it is made on: a path, or name=uri@version. Repeatable.",
-        ),
-    ] = None,
-    carry_over: Annotated[
-        bool,
-        typer.Option(
-            "--carry-over",
-            help="Let a passing verdict hold for this pipeline too, where only comments and "
-            "formatting differ.",
-        ),
-    ] = False,
-    elsewhere: Annotated[
-        bool,
-        typer.Option(
-            "--elsewhere",
-            help="It was made where these weights and this pipeline are not; shown as such.",
-        ),
-    ] = False,
-    command: Command = None,
-    as_json: Json = False,
-) -> None:
-    """Record a verdict on a version with a pipeline version.
-
-    It passes where every `require` of lineage.toml holds; with none configured, say --passed or
-    --failed. --failed always wins. The weights here must be the version's, and a pipeline that is
-    named the one here, unless it was validated --elsewhere. With a command behind --, it is run
-    here: it must exit 0 and write the metrics, and what the version is made of must be here and
-    stay the same meanwhile. What it read is watched, and kept with the verdict. A failed one is
-    recorded too: exit 0.
-    """
-    from lineage.errors import UsageError
-    from lineage.identity.watched import WatchedRun
-    from lineage.workflows import validate
-
-    words = behind_dashes(command)
-    wanted = validate.Validating(metrics, passed, pipeline, tuple(data or ()), elsewhere=elsewhere)
-    if carry_over and (words or metrics or data or passed is not None):
-        raise UsageError(
-            "--carry-over takes the verdict, the metrics and the data of another validation.",
-            remedy="Leave --passed, --failed, --metrics, --data and the command out.",
-        )
-    if elsewhere and (words or carry_over):
-        raise UsageError(
-            "--elsewhere is said of a verdict that was reached before, in another place.",
-            remedy="Leave it out: a command is run here, and --carry-over compares pipelines.",
-        )
-    with project_and_registry() as (project, registry):
-        who = actor(project)
-        if carry_over:
-            done = validate.carry_over(project, registry, ref, pipeline, actor=who)
-        elif words:
-            from lineage.workflows.recorded_runs import run_and_validate
-
-            done = run_and_validate(
-                project, registry, ref, wanted, words, quiet_stdout=as_json, actor=who
-            )
-        else:
-            done = validate.validate(project, registry, ref, wanted, actor=who)
-    output.watched_notes(map(WatchedRun.from_json, done["watched"]))
-    if as_json:
-        output.emit(done)
-    else:
-        _verdict(done)
-    for note in done.get("notes", ()):
-        output.note(f"note: {note}")
 
 
 def verify(
@@ -379,24 +289,3 @@ def _verified(done: dict[str, Any]) -> None:
         if look["state"] != "intact":
             detail = f": {look['detail']}" if look["detail"] else ""
             output.say(f"  {look['store']}  {look['state']}{detail}")
-
-
-def _verdict(done: dict[str, Any]) -> None:
-    word = "passed" if done["passed"] else "failed"
-    named = done["pipeline"]
-    output.say(
-        f"{done['ref']} {word} with pipeline {named['name']} {output.short(named['digest'])}"
-    )
-    if done["elsewhere"]:
-        output.say("  validated elsewhere: neither weights nor pipeline were looked at here")
-    if done["rests_on"] is not None:
-        output.say(f"  carried over from validation {done['rests_on']}: {done['difference']}")
-    run = done["run"]
-    if run is not None:
-        output.say(f"  ran     {' '.join(run['command'])}")
-        output.say(f"          exit status {run['exit_status']} after {run['seconds']:.1f} s")
-    for item in done["data"]:
-        output.say(f"  data    {item['name']}  {output.short(item['digest'])}")
-    for outcome in done["requirements"]:
-        word = {True: "holds ", False: "BROKEN", None: "later "}[outcome["holds"]]
-        output.say(f"  {word}  {outcome['sentence']}")

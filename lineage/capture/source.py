@@ -121,7 +121,7 @@ class WorkingTree(Source):
 
     @override
     def is_there(self, path: str) -> bool:
-        return os.path.lexists(self.top / path)
+        return os.path.lexists(self.top / path) or self._left_out(path) is not None
 
     @override
     def read(self, path: str, limit: int) -> bytes:
