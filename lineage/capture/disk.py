@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 LARGEST: Final = 64 << 20
 """Bytes of a file that are read into memory at the most."""
 
+MOST_KEPT: Final = 64 << 20
+"""Bytes of files that are kept from the reading for their ids to that of their contents."""
+
 
 class DiskFiles:
     """Reads the files of one working tree; what a file's id is, is asked once."""
@@ -30,6 +33,8 @@ class DiskFiles:
         self._top = os.fspath(git.top)
         self._ids: dict[str, str | None] = {}
         self._as_they_are: set[str] = set()
+        self._kept: dict[str, bytes] = {}
+        self._room = MOST_KEPT
 
     def ids(self, paths: Iterable[str]) -> Mapping[str, str | None]:
         """The ids that git would give to files: ends of lines, encodings and filters undone.
@@ -63,7 +68,9 @@ class DiskFiles:
                 data = self._git.blob(self._oid(path) or "", path)
                 yield path, data if len(data) <= LARGEST else None
             else:
-                yield path, self._read(path)
+                kept = self._kept.pop(path, None)
+                self._room += len(kept or b"")
+                yield path, self._read(path) if kept is None else kept
 
     def lie_otherwise(self, paths: Iterable[str]) -> dict[str, str]:
         """The files that are what the index holds, and that git stores otherwise than they lie.
@@ -90,6 +97,9 @@ class DiskFiles:
             return False
         self._ids[path] = self._oid(path)
         self._as_they_are.add(path)
+        if len(data) <= self._room:
+            self._room -= len(data)
+            self._kept[path] = data
         return True
 
     def _oid(self, path: str) -> str | None:
@@ -106,5 +116,7 @@ class DiskFiles:
         with os.fdopen(descriptor, "rb") as file:
             if status.st_size > LARGEST:
                 return None
-            data = file.read(LARGEST + 1)
+            data = file.read(status.st_size + 1)  # room for 64 MiB is slow to be had each time
+            if len(data) > status.st_size:  # it grew
+                data += file.read(LARGEST)
             return data if len(data) <= LARGEST else None

@@ -108,6 +108,7 @@ def test_an_ignore_file_that_no_commit_holds_makes_the_version_dirty(repository,
     [
         (b"\xff\n", r"src/\.dvcignore cannot be read: it is not UTF-8"),
         (b"a.py\n!\n", r"DVC cannot read src/\.dvcignore: "),
+        (b"*.md\n" * 20_000, r"src/\.dvcignore is larger than 65,536 bytes"),
     ],
 )
 def test_an_ignore_file_that_dvc_cannot_read_is_named(repository, data, says):
