@@ -16,7 +16,7 @@ from git.exc import GitCommandError
 
 from lineage.capture.git_commands import GitCommands
 from lineage.capture.git_objects import BLOB, check_object, checked_blocks, folders_in, parse_batch
-from lineage.capture.git_refusals import absent, batch_failed, failed
+from lineage.capture.git_refusals import absent, batch_failed, failed, refuse_rules
 from lineage.errors import CaptureError
 
 if TYPE_CHECKING:
@@ -359,6 +359,7 @@ class GitRepository(GitCommands):
                     overlooked.append(path)
                 if flag.upper() == "S":
                     left_out.add(path)
+        refuse_rules(self.top, index)
         return index, overlooked, frozenset(left_out)
 
     def ids_on_disk(self, paths: Iterable[str], *, filters: bool = True) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import shlex
 import stat
@@ -11,11 +12,15 @@ from typing import TYPE_CHECKING, Final
 from lineage.errors import CaptureError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 _READ_AT_ONCE: Final = ("HEAD", "config", "index", "packed-refs", "info/exclude", "info/attributes")
 """Files of git's that every command opens, and would wait for where they are pipes."""
+
+_RULES: Final = (".gitignore", ".gitattributes", ".gitmodules")
+LARGEST_RULES: Final = 16 << 20
+"""Bytes of a file of rules that git is let to read."""
 
 _FETCH: Final = "git fetch --refetch --no-filter"
 """What brings all objects: into a partial clone, and in the place of damaged ones."""
@@ -100,6 +105,36 @@ def refuse_pipes(folder: Path) -> None:
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             raise CaptureError(
                 f"{path} is no file, but a pipe, a socket or a device.", remedy=_FRESH
+            )
+
+
+def refuse_rules(top: Path, paths: Iterable[str]) -> None:
+    """Refuse rules of git's that it would wait for, or read without an end.
+
+    Looked for is beside the tracked files, and in the folders at the top.
+
+    Raises:
+        CaptureError: a ``.gitignore`` or a ``.gitattributes`` is no file, or a very large one.
+    """
+    with os.scandir(top) as entries:
+        own = {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
+    folders = {"", *own, *map(posixpath.dirname, paths)}
+    for name in (posixpath.join(folder, rule) for folder in folders for rule in _RULES):
+        try:
+            status = os.stat(top / name)
+        except OSError:
+            continue
+        if stat.S_ISDIR(status.st_mode):
+            continue
+        if not stat.S_ISREG(status.st_mode):
+            raise CaptureError(
+                f"{name} is no file, but a pipe, a socket or a device.",
+                remedy=f"Bring back the one that git holds, or remove it: rm {shlex.quote(name)}",
+            )
+        if status.st_size > LARGEST_RULES:
+            raise CaptureError(
+                f"{name} is larger than {LARGEST_RULES:,} bytes.",
+                remedy="Bring back the one that git holds, or make it smaller.",
             )
 
 

@@ -123,6 +123,22 @@ def test_a_pipe_in_git_is_not_waited_for(clone, name):
     assert f"{path} is no file, but a pipe" in done.err
 
 
+@pytest.mark.parametrize("name", [".gitignore", "src/deep/.gitattributes", "new/.gitignore"])
+@pytest.mark.parametrize("what", ["a pipe", "gigabytes"])
+def test_rules_that_git_would_not_end_to_read_are_refused(clone, name, what):
+    path = clone.path / name
+    path.parent.mkdir(exist_ok=True)
+    if what == "a pipe":
+        os.mkfifo(path)
+    else:
+        path.touch()
+        os.truncate(path, 3 << 30)
+    done = clone.lineage("pipeline", "capture", "churn")
+    assert done.code == 9
+    says = "is no file, but a pipe" if what == "a pipe" else "is larger than 16,777,216 bytes"
+    assert f"{name} {says}" in done.err
+
+
 def test_a_commit_that_is_gone_is_to_be_fetched(clone):
     shutil.rmtree(clone.path / ".git/objects")
     (clone.path / ".git/objects").mkdir()
