@@ -45,7 +45,7 @@ class DiskFiles:
         fresh = [path for path in paths if path not in self._ids]
         converted = [path for path in fresh if not self._is_plain(path)]
         self._ids |= self._git.ids_on_disk(converted)
-        large = [path for path in converted if self._read(path) is None]
+        large = [path for path in converted if self._is_large(path)]
         stored = self._git.ids_on_disk(large, filters=False)
         self._as_they_are |= {path for path in large if stored[path] == self._oid(path)}
         return self._ids
@@ -101,6 +101,17 @@ class DiskFiles:
             self._room -= len(data)
             self._kept[path] = data
         return True
+
+    def _is_large(self, path: str) -> bool:
+        """Whether a file is too large to be held, and may all the same be stored as it lies."""
+        oid = self._oid(path)
+        size = os.stat(f"{self._top}/{path}").st_size
+        if size <= LARGEST or oid is None:
+            return False
+        try:
+            return self._git.size_of(oid) == size
+        except CaptureError:  # its size is not in this clone
+            return True
 
     def _oid(self, path: str) -> str | None:
         entry = self._git.index.get(path)
