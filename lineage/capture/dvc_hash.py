@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from typing import TYPE_CHECKING, Final
 
 from lineage.errors import CaptureError
@@ -75,6 +76,11 @@ class DvcHasher:
         if full.is_symlink():
             self._follow(full)
         status = full.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise CaptureError(
+                f"{full} is no file, but a pipe, a socket or a device.",
+                remedy="Restore what DVC recorded (dvc checkout), or remove it.",
+            )
         value = self._cache.look_up(status, algorithm) if self._cache else None
         if value is None:
             value = file_md5(os.fspath(full), name=algorithm)

@@ -93,6 +93,15 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+@pytest.mark.parametrize("name", ["data/raw.csv", "models/model.bin"])
+def test_a_pipe_in_the_place_of_tracked_bytes_is_not_waited_for(project, name):
+    _remove(project.path / name)
+    os.mkfifo(project.path / name)
+    done = project.lineage(*EXPERIMENT)
+    assert done.code == 9
+    assert name in done.err.splitlines()[0]
+
+
 def test_a_configuration_may_begin_with_a_byte_order_mark(project):
     before = project.ok(*CAPTURE)["digest"]
     for name in ("lineage.toml", "dvc.yaml", "params.yaml"):
