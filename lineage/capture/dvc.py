@@ -18,6 +18,7 @@ from lineage.capture.bounded_yaml import load_strings
 from lineage.capture.dvc_budget import check_budget, check_lists, written_size
 from lineage.capture.dvc_filesystem import DvcFiles, clean, guarded, open_resolver, validated
 from lineage.capture.dvc_ignore import OwnFiles
+from lineage.capture.dvc_schema import pipeline_schema
 from lineage.capture.dvc_settings import DvcSettings, read_settings
 from lineage.capture.parameters.files import ParameterFiles
 from lineage.capture.parameters.texts import FileTexts
@@ -189,10 +190,8 @@ class DvcProject:
 
     def _definition(self, path: str) -> dict[str, Any]:
         """A ``dvc.yaml`` as DVC reads and validates it."""
-        from dvc.schema import COMPILED_MULTI_STAGE_SCHEMA
-
         document = self._files.yaml(path)
-        validate = validated(COMPILED_MULTI_STAGE_SCHEMA, self._texts.composed(path))
+        validate = validated(pipeline_schema(), self._texts.composed(path))
         checked: dict[str, Any] = guarded(path, lambda: validate(document))
         return checked
 

@@ -36,10 +36,18 @@ def construct(composed: Composed, path: str) -> Any:  # noqa: ANN401 - a parsed 
 
 
 class _Converter:
-    """Makes ruamel.yaml's nodes of ours, an anchor's one node for all its aliases."""
+    """Makes ruamel.yaml's nodes of ours, an anchor's one node for all its aliases.
+
+    Nodes share their tags, each of which works its text out once.
+    """
 
     def __init__(self, resolver: Any) -> None:  # noqa: ANN401 - ruamel.yaml has no types
+        from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+        from ruamel.yaml.tag import Tag
+
+        self._scalar, self._mapping, self._sequence = ScalarNode, MappingNode, SequenceNode
         self._done: dict[int, Any] = {}
+        self._tag = lru_cache(maxsize=None)(lambda text: Tag(suffix=text))
         self._tag_of = lru_cache(maxsize=None)(lambda text: _resolve(resolver, text))
 
     def converted(self, node: Node) -> Any:  # noqa: ANN401 - one of ruamel.yaml's nodes
@@ -48,22 +56,19 @@ class _Converter:
         return self._done[id(node)]
 
     def _convert(self, node: Node) -> Any:  # noqa: ANN401 - see converted
-        from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
-
         mark = _Mark(node.line, node.column)
         if isinstance(node, Scalar):
             resolved = node.plain and node.tag in (None, "!")
-            tag = self._tag_of(node.text) if resolved else _named(node.tag, "str")
-            return ScalarNode(tag, node.text, mark, mark)
+            tag = self._tag_of(node.text) if resolved else self._named(node.tag, "str")
+            return self._scalar(tag, node.text, mark, mark)
         if node.is_mapping:
             pairs = [(self.converted(k), self.converted(v)) for k, v in node.items]
-            return MappingNode(_named(node.tag, "map"), pairs, mark, mark)
+            return self._mapping(self._named(node.tag, "map"), pairs, mark, mark)
         items = [self.converted(item) for item in node.items]
-        return SequenceNode(_named(node.tag, "seq"), items, mark, mark)
+        return self._sequence(self._named(node.tag, "seq"), items, mark, mark)
 
-
-def _named(tag: str | None, usual: str) -> str:
-    return f"{TAG}{usual}" if tag in (None, "!") else str(tag)
+    def _named(self, tag: str | None, usual: str) -> Any:  # noqa: ANN401 - one of ruamel.yaml's tags
+        return self._tag(f"{TAG}{usual}" if tag in (None, "!") else str(tag))
 
 
 def _resolve(resolver: Any, text: str) -> Any:  # noqa: ANN401 - see _Converter
