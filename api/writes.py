@@ -11,8 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from starlette.background import BackgroundTask
-
 from lineage import strict_json
 from lineage.contract.results import MoveResult
 from lineage.errors import RegistryUnreachable
@@ -69,9 +67,8 @@ def move(
 ) -> Response:
     """Make a move; what is only shown of it is read after the commit, when no writer waits for it.
 
-    The move is kept in its own transaction. The answer takes the place of it once it was sent, for
-    nobody waits for that; a retry that comes in between, or after a server that died there, finds
-    the move and makes the answer whole.
+    The move is kept in its own transaction. The first retry, whose asker never had the answer,
+    makes the answer whole, and keeps it in the place of the move for any other.
 
     Args:
         registry: where.
@@ -98,10 +95,7 @@ def move(
     written = shown(registry.with_hints(moved))
     if kept is not None:
         return _repeated(_made_whole(registry, call, written))
-    response = _answered(written)
-    if call.key is not None:
-        response.background = BackgroundTask(_made_whole, registry, call, written)
-    return response
+    return _answered(written)
 
 
 def _made_whole(registry: Registry, call: Call, written: Written) -> dict[str, Any]:
