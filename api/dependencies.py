@@ -5,7 +5,7 @@ The state is made once for each server process; the rest is worked out for each 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 from blake3 import blake3
@@ -18,6 +18,7 @@ from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
 
 from .authentication import bearer
+from .recent_answers import RecentAnswers
 from .schemas import requests
 from .writes import Call
 
@@ -37,6 +38,7 @@ class AppState:
     authenticator: Authenticator
     metrics: Metrics
     serving_cache: ServingCache
+    recent_answers: RecentAnswers = field(default_factory=RecentAnswers)
 
     def require_pipeline(self, principal: Principal, name: str | None) -> None:
         """Refuse a pipeline that no model rides on which is open.

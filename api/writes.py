@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lineage.registry.registry import Registry
 
     from .metrics import Metrics
+    from .recent_answers import RecentAnswers
 
 Written = tuple[int, Any, dict[str, str]]
 """The answer to a write: the status, the document, the headers."""
@@ -39,6 +40,11 @@ class Call:
     principal: Principal
     key: str | None
     fingerprint: str
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What a retry of it has in common with it."""
+        return self.principal.name, self.key or "", self.fingerprint
 
 
 def once(registry: Registry, call: Call, action: Callable[[Registry], Written]) -> Response:
@@ -61,18 +67,22 @@ def once(registry: Registry, call: Call, action: Callable[[Registry], Written]) 
 def move(
     registry: Registry,
     metrics: Metrics,
+    recent: RecentAnswers,
     call: Call,
     act: Callable[[Registry], MoveResult],
     shown: Callable[[MoveResult], Written],
 ) -> Response:
     """Make a move; what is only shown of it is read after the commit, when no writer waits for it.
 
-    The move is kept in its own transaction. The first retry, whose asker never had the answer,
-    makes the answer whole, and keeps it in the place of the move for any other.
+    The move is kept in its own transaction, and its whole answer in this process alone: a second
+    commit would cost each move milliseconds for the sake of retries that never come. The first
+    retry keeps the whole answer in the place of the move; where the server that gave it is no more,
+    it makes it anew.
 
     Args:
         registry: where.
         metrics: what counts decisions.
+        recent: the answers that this server gave last.
         call: who asks for what.
         act: the move.
         shown: the answer to it: a status, a document, and headers.
@@ -86,21 +96,21 @@ def move(
     except GuardRefused as error:
         metrics.decided(error.decisions)
         raise
-    if kept is None:
-        metrics.decided(moved.decisions)
-    elif "moved" in kept:
-        moved = _moved(kept)
-    else:
+    if kept is not None and "moved" not in kept:
         return _repeated(kept)
-    written = shown(registry.with_hints(moved))
     if kept is not None:
-        return _repeated(_made_whole(registry, call, written))
+        given = recent.find(call.identity)
+        finished = given or _finished(shown(registry.with_hints(_moved(kept))))
+        return _repeated(_made_whole(registry, call, finished))
+    metrics.decided(moved.decisions)
+    written = shown(registry.with_hints(moved))
+    if call.key is not None:
+        recent.keep(call.identity, _finished(written))
     return _answered(written)
 
 
-def _made_whole(registry: Registry, call: Call, written: Written) -> dict[str, Any]:
+def _made_whole(registry: Registry, call: Call, finished: dict[str, Any]) -> dict[str, Any]:
     """Keep the whole answer in the place of the move; the one that is kept."""
-    finished = _finished(written)
     with suppress(RegistryUnreachable), registry.transaction() as inside:
         kept = _kept(inside, call)
         if kept is not None and "moved" not in kept:

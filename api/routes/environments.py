@@ -199,7 +199,7 @@ def _release(
 
     if body.dry_run:
         return answer(shown(act(state.registry))[1])
-    return move(state.registry, state.metrics, call, act, shown)
+    return move(state.registry, state.metrics, state.recent_answers, call, act, shown)
 
 
 def _open(caller: Principal, document: dict[str, Any]) -> dict[str, Any]:

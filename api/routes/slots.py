@@ -93,7 +93,7 @@ def promote(
             actor=call.principal.name,
         )
 
-    return move(state.registry, state.metrics, call, act, _shown)
+    return move(state.registry, state.metrics, state.recent_answers, call, act, _shown)
 
 
 @router.post(
@@ -124,7 +124,7 @@ def rollback(
             actor=call.principal.name,
         )
 
-    return move(state.registry, state.metrics, call, act, _shown)
+    return move(state.registry, state.metrics, state.recent_answers, call, act, _shown)
 
 
 @router.put(
@@ -154,7 +154,7 @@ def set_backup(
             actor=call.principal.name,
         )
 
-    return move(state.registry, state.metrics, call, act, _shown)
+    return move(state.registry, state.metrics, state.recent_answers, call, act, _shown)
 
 
 @router.get(
@@ -196,7 +196,7 @@ def retire(
         actor = call.principal.name
         return registry.retire(model, env, reason=reason, expect_revision=expected, actor=actor)
 
-    return move(state.registry, state.metrics, call, act, _shown)
+    return move(state.registry, state.metrics, state.recent_answers, call, act, _shown)
 
 
 def revision(if_match: str | None) -> int | None:
