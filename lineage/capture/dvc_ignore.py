@@ -110,8 +110,8 @@ class OwnFiles:
         return kept
 
     def _has_patterns(self, folder: str) -> bool:
-        """Whether a ``.dvcignore`` lies in a folder or above it, up to the project's root."""
-        while not self._files.holds(folder):
+        """Whether a ``.dvcignore`` in a folder or above it, up to the root, has a pattern."""
+        while not self._files.has_pattern(folder):
             if folder == self._root:
                 return False
             folder = posixpath.dirname(folder)
@@ -140,6 +140,7 @@ class _IgnoreFiles:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._there: dict[str, bool] = {}
+        self._patterns: dict[str, bool] = {}
         self.read: set[str] = set()
         self.last: str | None = None
         """The file that was read last."""
@@ -160,6 +161,21 @@ class _IgnoreFiles:
                 self._source.locate(path)
             self._there[folder] = self._source.is_file(path)
         return self._there[folder]
+
+    def has_pattern(self, folder: str) -> bool:
+        """Whether a folder has a ``.dvcignore`` with more than the comments of ``dvc init``.
+
+        Raises:
+            CaptureError: it cannot be read.
+        """
+        if folder not in self._patterns:
+            lines: list[bytes] = []
+            if self.holds(folder):
+                path = posixpath.join(folder, NAME)
+                lines = self._source.read(path, LARGEST).splitlines()
+                self.read.add(path)
+            self._patterns[folder] = any(one.strip() and not one.startswith(b"#") for one in lines)
+        return self._patterns[folder]
 
     def exists(self, path: str) -> bool:
         """Whether a ``.dvcignore`` is there: the filter asks for no other file."""
