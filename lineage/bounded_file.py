@@ -43,7 +43,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, int]]:
     except (FileNotFoundError, NotADirectoryError):
         if Path(path).is_symlink():
             raise Unfit("is a link that points to nothing") from None
-        raise Missing("is missing") from None
+        raise Missing("cannot be read: no such file") from None
     except (OSError, ValueError) as error:
         raise _unreadable(error) from None
     with os.fdopen(descriptor, "rb") as file:
@@ -89,4 +89,4 @@ def _unreadable(error: OSError | ValueError) -> Unfit:
     if getattr(error, "errno", None) == errno.ELOOP:
         return Unfit("is a link that points to itself")
     reason = getattr(error, "strerror", None) or str(error)
-    return Unfit(f"cannot be read ({reason.lower()})")
+    return Unfit(f"cannot be read: {reason.lower()}")

@@ -58,8 +58,8 @@ def read(path: Path) -> dict[str, Any]:
         data = bounded_file.read(path, LARGEST)
     except bounded_file.Unfit as reason:
         raise CaptureError(
-            f"The metrics file {path} {reason}.",
-            remedy="Write the metrics as one JSON object, or name another file: --metrics PATH",
+            f"The metrics file '{path}' {reason}.",
+            remedy="Write the metrics as one JSON object, or name another file.",
         ) from None
     try:
         values = strict_json.loads(data, unique_keys=True)

@@ -253,7 +253,8 @@ class VersionCapture:
             if recorded is None or recorded.digest is None or os.path.lexists(top / part):
                 continue
             raise CaptureError(
-                f"The weights {part} are not here: DVC has recorded them ({recorded.file}).",
+                f"The weights '{part}' cannot be read: no such file is here, but DVC has recorded "
+                f"them ({recorded.file}).",
                 remedy=f"Fetch them: dvc pull {shlex.quote(os.path.relpath(top / part))}",
             )
 
