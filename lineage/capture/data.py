@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lineage.capture.dvc import DvcProject, Tracked, is_outside
+from lineage.capture.dvc_filesystem import clean
 from lineage.capture.dvc_hash import ALGORITHMS, DvcHasher, link_policy
 from lineage.capture.git_data import blocks_at, files_at, refuse_left_out, stored_in
 from lineage.capture.pointers import refuse_pointers
@@ -81,7 +82,7 @@ class DataReader:
     def _items(self, text: str) -> _Read:
         if "://" in text:
             return [_outside_item(text)], []
-        path = posixpath.normpath(posixpath.join(self.folder, text))
+        path = clean(posixpath.join(self.folder, text))
         if is_outside(path):
             raise CaptureError(
                 f"The data path {text!r} is outside the repository.",
@@ -90,7 +91,7 @@ class DataReader:
         own, inside = self._path(path, posixpath.normpath(text))
         if self.project.covering(path) is None and not inside and not any(i.size for i in own):
             raise CaptureError(
-                f"The data {path} is empty: nothing is in it that could be told from another.",
+                f"The data {path or '.'} is empty: nothing in it could be told from another.",
                 remedy="Fetch it (dvc pull, git lfs pull), or leave it out of `data`.",
             )
         return own, inside

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 LFS: Final = b"version https://git-lfs.github.com/spec/"
 """How a pointer of Git LFS begins (its specification: at most 1,024 bytes)."""
 
+_PLACEHOLDERS: Final = frozenset(
+    {".gitignore", ".gitkeep", ".keep", ".gitattributes", ".dvcignore"}
+)
+"""What keeps a folder in git whose files are not in it."""
+
 _OLD_LFS: Final = b"version https://hawser.github.com/spec/"
 LARGEST_POINTER: Final = 1024
 """Bytes of a pointer at the most."""
@@ -49,8 +54,15 @@ def refuse_pointers(
         CaptureError: a pointer of Git LFS, or one of DVC without its file, stands there.
     """
     if path.is_dir():
-        for _, full, _ in tree_files(path, follow, project, without):
+        names = set()
+        for relative, full, _ in tree_files(path, follow, project, without):
+            names.add(os.path.basename(relative))  # noqa: PTH119 - a text
             _refuse(Path(full), what)
+        if names and names <= _PLACEHOLDERS and not without:
+            raise CaptureError(
+                f"The {what} {path} are not here: only {', '.join(sorted(names))} is.",
+                remedy="Fetch them (dvc pull, git lfs pull), or make them (dvc repro).",
+            )
     elif path.is_file():
         _refuse(path, what)
 

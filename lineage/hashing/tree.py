@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
 
-NEVER_DATA: Final = frozenset({".git", ".dvc"})
+NEVER_DATA: Final = frozenset({".git", ".dvc", ".lineage"})
 """Names of folders that are no part of a directory's content; ``.git`` is a file in a submodule."""
 
 IGNORE_FILE: Final = ".lineageignore"
@@ -43,8 +43,8 @@ def tree_files(
 ) -> Iterator[tuple[str, str, int]]:
     """The files of a directory as (path relative to it, path to open, inode or 0 for a link).
 
-    Left out are ``.git``, ``.dvc``, the paths in ``without``, and what the ``.lineageignore`` of
-    the directory, or of the project it lies in, matches.
+    Left out are ``.git``, ``.dvc``, ``.lineage``, the paths in ``without``, and what the
+    ``.lineageignore`` of the directory, or of the project it lies in, matches.
 
     Raises:
         CaptureError: a link to a directory, a dangling link, a socket, a device, or a name that

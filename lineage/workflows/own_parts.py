@@ -84,12 +84,14 @@ def pipeline_here(
         captured = project.capture_pipeline(project.config.pipeline_of(model))
     except CaptureError as error:
         raise CaptureError(
-            f"The pipeline here is not {named[:80]}: {str(error)[:500]}", remedy=remedy
+            f"The pipeline here is not {named[:80]}: {str(error)[:500]}",
+            remedy=f"Check that one out; or {remedy}",
         ) from None
     found = captured.version
     if recorded.version.blake3 != found.blake3:
         raise CaptureError(
-            f"The pipeline here is {found.xxh3.short}, not {named[:80]}.", remedy=remedy
+            f"The pipeline here is {found.xxh3.short}, not {named[:80]}.",
+            remedy=f"Check that one out; or {remedy}",
         )
     return captured
 

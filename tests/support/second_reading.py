@@ -114,7 +114,8 @@ def _stage(
         inside = [one for one in tracked if one.startswith(f"{path}/")]
         if path in tracked and not _is_made(path, made):
             code[path] = tracked[path]
-        elif inside and not _is_made(path, made):
+        elif (inside or _below_it(path, made)) and not _is_made(path, made):
+            others |= _below_it(path, made)
             ignored = stage.repo.dvcignore.is_ignored_file
             code |= {
                 one: tracked[one]
@@ -125,7 +126,7 @@ def _stage(
             others.add(path)
     parameters = {}
     for dep in stage.params:
-        parameters |= _parameters(dep, top)
+        parameters |= _parameters(dep, top, made)
     lines = stage.cmd if isinstance(stage.cmd, list) else [stage.cmd]
     outputs = frozenset(_below(out.fs_path, folder) for out in stage.outs)
     named = {_below(top / path, folder): oid for path, oid in code.items()}
@@ -134,9 +135,15 @@ def _stage(
     return StageReading(command, parameters, named, frozenset(rest), outputs)
 
 
-def _parameters(dep: Any, top: Path) -> dict[str, str]:
-    """The values as DVC reads them and, in YAML, as PyYAML does: types and order kept."""
+def _parameters(dep: Any, top: Path, made: set[str]) -> dict[str, str]:
+    """The values as DVC reads them and, in YAML, as PyYAML does: types and order kept.
+
+    Those in a file that a stage makes are what DVC's lock says of them.
+    """
     file = _below(dep.fs_path, top)
+    if _is_made(file, made):
+        locked = dep.hash_info.value or {}
+        return {f"{file}:{name}": repr(value) for name, value in locked.items()}
     values = dep.read_params(flatten=True)
     found = {f"{file}:{name}": repr(value) for name, value in values.items()}
     if PurePosixPath(file).suffix in _YAML and (top / file).is_file():
@@ -171,6 +178,10 @@ def _counts(path: str) -> bool:
     name = PurePosixPath(path).name
     own = (".gitignore", ".dvcignore", "dvc.yaml", "dvc.lock", "Dvcfile")
     return name not in own and not name.endswith(".dvc")
+
+
+def _below_it(path: str, made: set[str]) -> set[str]:
+    return {one for one in made if one.startswith(f"{path}/")}
 
 
 def _is_made(path: str, made: set[str]) -> bool:

@@ -224,3 +224,32 @@ def test_weights_that_dvc_recorded_and_nobody_fetched_are_named(project, weights
     assert done.code == 9
     assert "The weights 'models/model.bin' cannot be read: no such file is here" in done.err
     assert "dvc pull models/model.bin" in done.err
+
+
+@pytest.mark.parametrize("kind", ["weights", "data"])
+def test_a_folder_that_only_git_keeps_is_neither_weights_nor_data(project, kind):
+    old, new = {
+        "weights": ('"models/model.bin"', '"kept"'),
+        "data": ('["data/raw.csv"]', '["kept"]'),
+    }[kind]
+    project.edit("lineage.toml", f"{kind} = {old}", f"{kind} = {new}")
+    project.write({"kept/.gitignore": "/model.bin\n", "kept/deep/.gitkeep": ""})
+    project.commit()
+    done = project.lineage("register", "churn")
+    assert done.code == 9
+    assert "are not here: only .gitignore, .gitkeep is" in done.err
+
+
+def test_the_whole_project_may_be_data(project):
+    here = _data(project, ".")
+    there = _data(project, ".", revision="HEAD")
+    assert set(here) == {
+        ".",
+        "data/clean.csv",
+        "data/features.csv",
+        "data/raw.csv",
+        "models/model.bin",
+    }
+    assert {name: item.digest for name, item in here.items()} == {
+        name: item.digest for name, item in there.items()
+    }
