@@ -18,8 +18,9 @@ from lineage.capture.dvc import DvcProject
 from lineage.capture.dvc_hash import ALGORITHMS
 from lineage.capture.git import MOST_VERSIONS
 from lineage.capture.lock import Lock
-from lineage.capture.pipeline import address, code_of
+from lineage.capture.pipeline import code_of
 from lineage.capture.source import Revision
+from lineage.capture.stage_addresses import address
 from lineage.errors import CaptureError
 from lineage.identity.origin import OriginState, WeightsOrigin
 

@@ -19,8 +19,8 @@ from lineage.capture.dvc import is_outside, joined, mappings, recorded_digest
 from lineage.capture.dvc_hash import ALGORITHMS, DvcHasher
 from lineage.capture.lock import Lock
 from lineage.capture.outside_address import shown_address
-from lineage.capture.pipeline import address
 from lineage.capture.source import WorkingTree
+from lineage.capture.stage_addresses import address
 from lineage.errors import CaptureError
 from lineage.hashing.files import hash_path
 from lineage.hashing.tree import follow_any

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lineage.capture.code_graph.facts_cache import FactsCache
 from lineage.capture.code_graph.graph import CodeGraph
@@ -20,6 +20,7 @@ from lineage.capture.lock import Lock
 from lineage.capture.made_parameters import MadeParameters
 from lineage.capture.outside_address import shown_address
 from lineage.capture.source import WorkingTree, is_dvc_file
+from lineage.capture.stage_addresses import address, choose, relative
 from lineage.errors import CaptureError
 from lineage.identity.digest import blake3_of
 from lineage.identity.pipeline import Manifest, PipelineVersion, Scope, Stage
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from lineage.capture.source import Source
     from lineage.identity.digest import Digest
     from lineage.identity.parameters import Typed
+
+
+_COMPILED: Final = "__pycache__"
+"""What Python makes of code that is here anyway."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ def capture_pipeline(
         CaptureError: a stage, a file or a parameter is missing, or a DVC file cannot be read.
     """
     source, folder = project.source, project.folder
-    chosen = dict(_choose(project, folder, stages))
+    chosen = dict(choose(project, folder, stages))
     with FactsCache.default() as cache:
         kept = [clean(posixpath.join(folder, path)) for path in unordered]
         reader = _StageReader(project, cache, kept, imports=imports)
@@ -104,7 +109,7 @@ def capture_pipeline(
     listed = {path: source.code_digest(path) for path in expand(source, folder, files)}
     if not captured and not listed:
         return None
-    named = {_relative(path, folder): digest for path, digest in listed.items()}
+    named = {relative(path, folder): digest for path, digest in listed.items()}
     settings = project.settings if captured else DvcSettings()
     unheld = (*settings.unheld, *(_unheld_project(root) for root in project.own.unheld))
     scope = reader.scope if captured else None
@@ -115,9 +120,16 @@ def capture_pipeline(
     return CapturedPipeline(
         PipelineVersion(manifest),
         tuple(sorted(reader.loose | reader.strays)),
-        tuple(sorted({*reader.code, *listed, *described, *reader.strays, *reader.locks})),
+        tuple(
+            sorted({*reader.code, *listed, *described, *reader.strays, *reader.locks, *reader.gone})
+        ),
         {name: code.seen_from(folder) for name, code in reader.followed.items()},
-        (*reader.parameters.notes, *_unknown(source, reader.loose), *unheld),
+        (
+            *reader.parameters.notes,
+            *_unknown(source, reader.loose),
+            *(f"{path} is deleted here, and no commit says so" for path in reader.gone),
+            *unheld,
+        ),
         unheld,
     )
 
@@ -180,6 +192,7 @@ class _StageReader:
         self.followed: dict[str, StageCode] = {}
         self._beyond_declared = False
         self._there: dict[str, bool] = {}
+        self._gone: dict[str, bool] = {}
         self._classified: dict[str, list[tuple[str, bool]]] = {}
 
     @property
@@ -193,13 +206,13 @@ class _StageReader:
         """A stage as the manifest holds it."""
         folder = self._project.folder
         files, read = self.files(name, stage)
-        code = {_relative(path, folder): self.digest(path) for path in files}
-        inputs = {shown_address(_relative(path, folder)) for path in read}
+        code = {relative(path, folder): self.digest(path) for path in files}
+        inputs = {shown_address(relative(path, folder)) for path in read}
         params = {}
         for file, names in stage.params.items():
             if values := self._parameters(name, stage, file, names):
-                params[_relative(file, folder)] = values
-        outputs = tuple(sorted({_relative(out, folder) for out in stage.outs}))
+                params[relative(file, folder)] = values
+        outputs = tuple(sorted({relative(out, folder) for out in stage.outs}))
         return Stage(stage.cmd, code, params, tuple(sorted(inputs)), outputs)
 
     def _parameters(
@@ -218,7 +231,7 @@ class _StageReader:
     def files(self, name: str, stage: DvcStage) -> tuple[list[str], list[str]]:
         """The code files of a stage, and the inputs that it declares."""
         classified = [found for dep in stage.deps for found in self._behind(stage, dep)]
-        declared = [path for path, is_code in classified if is_code]
+        declared = [path for path, is_code in classified if is_code and not self._is_gone(path)]
         read = [path for path, is_code in classified if not is_code]
         if self._imports:
             self.followed[name] = self._follow(stage, declared, read)
@@ -229,6 +242,18 @@ class _StageReader:
             declared += further
         self._take_stored(declared)
         return declared, read
+
+    def _is_gone(self, path: str) -> bool:
+        """Whether a tracked file was deleted from the working tree: then it is no code any more."""
+        if path not in self._gone:
+            is_file = self._source.is_tracked(path)
+            self._gone[path] = is_file and not self._source.is_there(path)
+        return self._gone[path]
+
+    @property
+    def gone(self) -> list[str]:
+        """The tracked files met that were deleted, which makes the version dirty."""
+        return sorted(path for path, is_gone in self._gone.items() if is_gone)
 
     def _follow(self, stage: DvcStage, declared: list[str], inputs: list[str]) -> StageCode:
         """What the stage runs."""
@@ -284,7 +309,7 @@ class _StageReader:
         yield from ((path, False) for path in made)
         yield from ((path, True) for path in self._content(tracked))
         fresh = filter(_is_content, self._source.untracked_below(dep))
-        for path in self._content(fresh):
+        for path in self._content(path for path in fresh if _COMPILED not in path.split("/")):
             if path.endswith(CODE_SUFFIXES):
                 yield path, True
             else:
@@ -326,28 +351,6 @@ def _content_digest(path: str, data: bytes) -> Digest:
     return digest or blake3_of(data)
 
 
-def _choose(
-    project: DvcProject, folder: str, names: list[str] | None
-) -> Iterator[tuple[str, DvcStage]]:
-    """The chosen stages by the names that the manifest gives them."""
-    available = {address(stage, folder): stage for stage in project.stages}
-    if names is None:
-        here = posixpath.join(folder, "dvc.yaml")
-        own = {name: stage for name, stage in available.items() if stage.file == here}
-        inside = {n: s for n, s in available.items() if not n.startswith("../")}
-        yield from (own or inside).items()
-        return
-    for wanted in names:
-        found = [(n, s) for n, s in available.items() if wanted in (n, _group_address(s, folder))]
-        if not found:
-            known = ", ".join(sorted(available)) or "none"
-            raise CaptureError(
-                f"There is no stage {wanted!r} in the DVC project.",
-                remedy=f"Name one of its stages in lineage.toml: {known[:500]}.",
-            )
-        yield from found
-
-
 def _unheld_project(root: str) -> str:
     return f"{root}/.dvc makes {root} a DVC project of its own here and is in no commit"
 
@@ -360,29 +363,6 @@ def _describing(project: DvcProject, chosen: Mapping[str, DvcStage]) -> list[str
     return sorted((own | (read - others)) - project.made)
 
 
-def address(stage: DvcStage, folder: str) -> str:
-    """A stage's name as DVC addresses it from the project's folder."""
-    return _addressed(stage, stage.name, folder)
-
-
-def _group_address(stage: DvcStage, folder: str) -> str:
-    return _addressed(stage, stage.group, folder)
-
-
-def _addressed(stage: DvcStage, name: str, folder: str) -> str:
-    file = _relative(stage.file, folder)
-    if file == "dvc.yaml":
-        return name
-    return f"{file}:{name}" if posixpath.basename(file) == "dvc.yaml" else file
-
-
 def _is_content(path: str) -> bool:
     """Whether a file of a folder counts: DVC's pointers and ignore lists do not."""
     return not is_dvc_file(path) and posixpath.basename(path) not in (".gitignore", ".dvcignore")
-
-
-def _relative(path: str, folder: str) -> str:
-    """A path relative to the project's folder; what lies outside stays as written."""
-    if is_outside(path) or not folder:
-        return path or "."
-    return posixpath.relpath(path, folder)

@@ -361,3 +361,29 @@ def test_parameters_in_data_that_dvc_tracks_are_read_from_the_lock_too(repositor
     assert agreed(repository)["a"]["params"] == {"p.yaml": {"lr": 1}}
     (repository.path / "p.yaml").unlink()
     assert agreed(repository)["a"]["params"] == {"p.yaml": {"lr": 1}}
+
+
+@pytest.mark.parametrize("path", ["src/featurize.py", "lib/b.py"])
+def test_a_file_that_was_deleted_and_not_staged_makes_the_version_dirty(project, path):
+    project.write({"lib/a.py": "A = 1\n", "lib/b.py": "B = 1\n"})
+    project.edit("dvc.yaml", "src/featurize.py]", "src/featurize.py, lib]")
+    project.dvc("repro", "--quiet")
+    project.commit()
+    (project.path / path).unlink()
+    found = captured(project)
+    assert found.dirty
+    assert f"{path} is deleted here, and no commit says so" in found.notes
+    assert path not in found.version.manifest.stages["featurize"].code
+    refused = project.lineage("register", "churn")
+    assert refused.code == 9
+    assert f"changes that no commit holds: {path}" in refused.err
+
+
+def test_what_python_compiles_beside_code_is_nothing(project):
+    project.write({"lib/a.py": "A = 1\n"})
+    project.edit("dvc.yaml", "src/featurize.py]", "src/featurize.py, lib]")
+    project.commit()
+    before = captured(project)
+    project.write({"lib/__pycache__/a.pyc": "compiled"})
+    after = captured(project)
+    assert (after.version.xxh3, after.dirty) == (before.version.xxh3, False)
