@@ -195,15 +195,18 @@ class Finder:
         self.looks += len(search.added)
         if not self.is_cut:
             found += self._all(name, search.added)
+        searched = list(found)
         if not certain:
             found += self._all(name, search.assumed) + self.placed(name)
         if not any(map(_is_regular, found)):
             found += self._all(name, search.last)
         regular = list(dict.fromkeys(filter(_is_regular, found)))
-        if regular or not found:
+        if any(map(_is_regular, searched)) or not found:
             return regular
-        folders = dict.fromkeys(folder for location in found for folder in location.folders)
-        return [Location(None, tuple(folders))]
+        # what is only assumed hides no mere folder of those that Python does search
+        spaces = searched if regular else found
+        folders = dict.fromkeys(folder for space in spaces for folder in space.folders)
+        return [*regular, *([Location(None, tuple(folders))] if folders else [])]
 
     def _first(self, name: str, folders: Iterable[str]) -> list[Location]:
         found = []

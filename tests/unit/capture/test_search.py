@@ -140,3 +140,12 @@ def test_packaging_files_that_are_not_read_are_named() -> None:
     [(where, kind, text)] = unseen({**many, "run.py": ""}, "python run.py")
     assert (where, kind) == ("p500/setup.cfg", "too large")
     assert text == "only 500 of 520 packaging files are read"
+
+
+def test_a_package_that_is_only_assumed_hides_no_folder_that_the_code_adds():
+    files = {
+        "jobs/run.py": "import sys\nsys.path.append('src')\nimport p.c\n",
+        "p/__init__.py": "",
+        "src/p/c.py": "",
+    }
+    assert "src/p/c.py" in found(files, "python jobs/run.py")
