@@ -18,10 +18,10 @@ from tests.support.servers import registry_server
 from ..conftest import BIN, add_validated, captured_pipeline
 
 CONFIG = Path(__file__).parents[1] / "schemathesis.toml"
-WHOLE = ("--max-examples", "8" if LONG else "4")
+WHOLE = ("--max-examples", "8" if LONG else "3")
 """For who may do everything: all phases."""
 
-REST = ("--phases", "fuzzing", "--max-examples", "4" if LONG else "2")
+REST = ("--phases", "fuzzing", "--max-examples", "4" if LONG else "1")
 """For the others, whom most addresses refuse."""
 
 

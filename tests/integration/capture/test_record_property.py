@@ -149,7 +149,7 @@ def _held(folder: Path, reading: StageReading, stage) -> tuple[object, ...]:
 
 @given(pairs())
 @settings(
-    max_examples=400 if LONG else 25,
+    max_examples=400 if LONG else 12,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from lineage.capture.project import Project
 from lineage.errors import CaptureError
+from tests.support import LONG
 
 POINTER = "outs:\n- md5: 0cc175b9c0f1b6a831c399e269772661\n  size: 1\n  path: {}\n"
 DEPS = st.lists(
@@ -140,7 +141,9 @@ def checked_out(top: Path, way: str) -> Path:
 @pytest.mark.parametrize(
     "way", ["here", "after a run", "clone", "worktree", "sparse cone", "sparse"]
 )
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=50 if LONG else 3, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 @given(files=repositories())
 def test_a_checkout_and_its_revision_have_one_digest(way, files):
     with tempfile.TemporaryDirectory() as folder:
