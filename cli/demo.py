@@ -66,7 +66,8 @@ class Terminal:
         )
         self.steps.append({"command": command, "exit_code": done.returncode, "output": done.stdout})
         if not self.quiet and done.stdout:
-            output.say(done.stdout.rstrip())
+            for line in done.stdout.rstrip().splitlines():
+                output.say(line)
         if not self.quiet and done.returncode:
             output.say(f"[exit {done.returncode}]")
         if done.returncode != expect:
