@@ -13,7 +13,7 @@ from lineage.capture.dvc import DvcProject, Tracked, is_outside
 from lineage.capture.dvc_filesystem import clean
 from lineage.capture.dvc_hash import ALGORITHMS, DvcHasher, link_policy
 from lineage.capture.git_data import blocks_at, files_at, refuse_left_out, stored_in
-from lineage.capture.pointers import refuse_pointers
+from lineage.capture.pointers import refuse_placeholders, refuse_pointers
 from lineage.capture.source import Revision, Source, WorkingTree
 from lineage.errors import CaptureError, UsageError
 from lineage.hashing.files import hash_path, hash_stream, hash_streams
@@ -105,20 +105,16 @@ class DataReader:
         inside = [
             self._from_dvc(part, posixpath.normpath(posixpath.join(name, relative)), recorded)
             for relative, part in parts.items()
-            if not self._is_unrecorded(recorded := self.project.tracked[part])
+            if not _is_unrecorded(recorded := self.project.tracked[part])
         ]
         source = self.project.source
+        if inside and not source.is_dir(path):
+            return [], inside
         if isinstance(source, WorkingTree):
             item = self._from_disk(source, path, name, parts)
-        elif inside and not source.is_dir(path):
-            return [], inside
         else:
             item = self._from_revision(source, path, name, parts)
         return ([item] if item.size or not inside else []), inside
-
-    def _is_unrecorded(self, item: Tracked) -> bool:
-        """Whether an output was never recorded: then it is what the pipeline makes, and no data."""
-        return item.made_by_stage and item.digest is None
 
     def _is_there(self, path: str) -> bool:
         source = self.project.source
@@ -149,7 +145,10 @@ class DataReader:
         if source.is_file(path):
             hashed = hash_stream(blocks_at(source, path))
         elif source.is_dir(path):
-            files = files_at(source, path, self.folder, without)
+            files = list(files_at(source, path, self.folder, without))
+            if not without:
+                names = {posixpath.basename(relative) for relative, _ in files}
+                refuse_placeholders(path or ".", "data", names)
             hashed = hash_streams((relative, blocks_at(source, file)) for relative, file in files)
         else:
             raise CaptureError(
@@ -196,6 +195,11 @@ class DataReader:
         if path != tracked.path:
             actual, size = hasher.digest(path, algorithm)
         return DataItem(name, actual, Known.VERIFIED, size)
+
+
+def _is_unrecorded(item: Tracked) -> bool:
+    """Whether an output was never recorded: then it is what the pipeline makes, and no data."""
+    return item.made_by_stage and item.digest is None
 
 
 def _outside_item(text: str) -> DataItem:

@@ -17,7 +17,7 @@ from lineage.capture.git import LINK_MODE, REGULAR_MODES, SUBMODULE_MODE
 from lineage.capture.pointers import LARGEST_POINTER, is_lfs_pointer
 from lineage.errors import CaptureError
 from lineage.hashing.blocks import blocks_of
-from lineage.hashing.tree import IGNORE_FILE, NEVER_DATA, ignoring
+from lineage.hashing.tree import IGNORE_FILE, LARGEST_IGNORE_FILE, NEVER_DATA, ignoring
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from lineage.hashing.files import Stored
 
 _POINTER: Final = re.compile(rb"\noid sha256:([0-9a-f]{64})\nsize ([0-9]{1,19})\n")
-_LARGEST_IGNORE_FILE: Final = 1 << 20
 
 
 def stored_in(source: WorkingTree, path: str) -> Stored | None:
@@ -69,7 +68,8 @@ def refuse_left_out(source: WorkingTree, path: str) -> None:
         CaptureError: it does.
     """
     left_out = source.git.left_out if source.git is not None else ()
-    absent = sorted(one for one in left_out if one == path or one.startswith(f"{path}/"))
+    below = f"{path}/" if path else ""
+    absent = sorted(one for one in left_out if one == path or one.startswith(below))
     gone = [one for one in absent if not os.path.lexists(source.top / one)]
     if gone:
         more = f" and {len(gone) - 1} more" if gone[1:] else ""
@@ -143,8 +143,7 @@ def _ignored_at(
     for place, prefix in places.items():
         file = posixpath.join(place, IGNORE_FILE)
         if source.is_file(file):
-            text = source.read(file, _LARGEST_IGNORE_FILE).decode("utf-8", "replace")
-            yield prefix, ignoring(text, file)
+            yield prefix, ignoring(source.read(file, LARGEST_IGNORE_FILE), file)
 
 
 def _is_pointer(git: GitRepository, oid: str, path: str) -> bool:

@@ -58,13 +58,23 @@ def refuse_pointers(
         for relative, full, _ in tree_files(path, follow, project, without):
             names.add(os.path.basename(relative))  # noqa: PTH119 - a text
             _refuse(Path(full), what)
-        if names and names <= _PLACEHOLDERS and not without:
-            raise CaptureError(
-                f"The {what} {path} are not here: only {', '.join(sorted(names))} is.",
-                remedy="Fetch them (dvc pull, git lfs pull), or make them (dvc repro).",
-            )
+        if not without:
+            refuse_placeholders(os.fspath(path), what, names)
     elif path.is_file():
         _refuse(path, what)
+
+
+def refuse_placeholders(path: str, what: str, names: set[str]) -> None:
+    """Refuse a folder of which only what keeps it in git is there.
+
+    Raises:
+        CaptureError: its files have no other names.
+    """
+    if names and names <= _PLACEHOLDERS:
+        raise CaptureError(
+            f"The {what} {path} are not here: only {', '.join(sorted(names))} is.",
+            remedy="Fetch them (dvc pull, git lfs pull), or make them (dvc repro).",
+        )
 
 
 def _refuse(path: Path, what: str) -> None:

@@ -143,26 +143,28 @@ def _ignored(top: Path, project: Path | None) -> Callable[[str], bool] | None:
 def _ignore_file(path: Path) -> Callable[[str], bool] | None:
     """The test of a ``.lineageignore`` file (gitignore syntax), if there is one."""
     try:
-        text = bounded_file.read(path, LARGEST_IGNORE_FILE).decode("utf-8-sig")
+        data = bounded_file.read(path, LARGEST_IGNORE_FILE)
     except bounded_file.Missing:
         return None
     except bounded_file.Unfit as reason:
         raise CaptureError(
             f"{path} {reason}.", remedy="Put a text file with patterns there, or remove it."
         ) from None
-    except UnicodeDecodeError:
-        raise CaptureError(f"{path} is not UTF-8 text.", remedy="Save it in UTF-8.") from None
-    return ignoring(text, path)
+    return ignoring(data, path)
 
 
-def ignoring(text: str, path: str | Path) -> Callable[[str], bool]:
-    """The test of the text of a ``.lineageignore`` file; ``path`` is for messages.
+def ignoring(data: bytes, path: str | Path) -> Callable[[str], bool]:
+    """The test that a ``.lineageignore`` file holds; ``path`` is for messages.
 
     Raises:
-        CaptureError: a pattern cannot be read.
+        CaptureError: it is not UTF-8, or a pattern cannot be read.
     """
     from pathspec import GitIgnoreSpec
 
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise CaptureError(f"{path} is not UTF-8 text.", remedy="Save it in UTF-8.") from None
     try:
         with warnings.catch_warnings(action="ignore", category=FutureWarning):  # of `[[`
             return GitIgnoreSpec.from_lines(text.splitlines()).match_file

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from xxhash import xxh3_128_hexdigest
 
@@ -235,9 +237,11 @@ def test_a_folder_that_only_git_keeps_is_neither_weights_nor_data(project, kind)
     project.edit("lineage.toml", f"{kind} = {old}", f"{kind} = {new}")
     project.write({"kept/.gitignore": "/model.bin\n", "kept/deep/.gitkeep": ""})
     project.commit()
-    done = project.lineage("register", "churn")
-    assert done.code == 9
-    assert "are not here: only .gitignore, .gitkeep is" in done.err
+    revisions = ((), ("--rev", "HEAD")) if kind == "data" else ((),)
+    for revision in revisions:
+        done = project.lineage("register", "churn", *revision)
+        assert done.code == 9
+        assert "are not here: only .gitignore, .gitkeep is" in done.err
 
 
 def test_the_whole_project_may_be_data(project):
@@ -253,3 +257,14 @@ def test_the_whole_project_may_be_data(project):
     assert {name: item.digest for name, item in here.items()} == {
         name: item.digest for name, item in there.items()
     }
+
+
+def test_a_folder_of_which_nothing_was_fetched_is_what_dvc_recorded(project):
+    project.edit("lineage.toml", 'weights = "models/model.bin"', "")
+    before = _data(project, "models")
+    shutil.rmtree(project.path / "models")
+    after = _data(project, "models")
+    assert {name: item.digest for name, item in after.items()} == {
+        "models/model.bin": before["models/model.bin"].digest
+    }
+    assert after["models/model.bin"].known is Known.ASSERTED

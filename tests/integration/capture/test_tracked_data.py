@@ -128,7 +128,7 @@ def test_one_name_may_be_given_beside_the_folder_around_it(project):
 
 def test_what_lineageignore_leaves_out_is_left_out_at_a_revision_too(project, data):
     (project.path / ".lineageignore").write_text("deep/\n")
-    (data / ".lineageignore").write_text("*.bin\n")
+    (data / ".lineageignore").write_text("\ufeff*.bin\n", encoding="utf-8")
     project.git("add", "-A")
     project.git("commit", "-qm", "ignore")
     before = _both(project, "tracked")
@@ -197,7 +197,7 @@ def test_an_input_that_nothing_versions_is_named_at_a_revision(project):
     )
 
 
-@pytest.mark.parametrize("name", ["tracked", "tracked/deep", "tracked/deep/b.csv"])
+@pytest.mark.parametrize("name", [".", "tracked", "tracked/deep", "tracked/deep/b.csv"])
 def test_a_sparse_checkout_makes_no_smaller_data(project, data, name):
     project.git("sparse-checkout", "set", "--no-cone", "/*", "!/tracked/deep/")
     with pytest.raises(CaptureError, match="sparse checkout leaves out tracked/deep"):
