@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zlib
 
 import pytest
 
@@ -204,3 +205,16 @@ def test_a_sparse_checkout_makes_no_smaller_data(project, data, name):
         _items(project, name)
     project.git("sparse-checkout", "disable")
     assert _items(project, name) == _items(project, name, revision="HEAD")
+
+
+@pytest.mark.parametrize("size", [4, 4096])
+def test_an_object_that_holds_other_bytes_is_no_data(project, data, size):
+    (data / "a.csv").write_bytes(b"1" * size)
+    project.git("add", "-A")
+    project.git("commit", "-qm", "of that size", "--allow-empty")
+    oid = project.git("rev-parse", "HEAD:tracked/a.csv").strip()
+    stored = project.path / ".git/objects" / oid[:2] / oid[2:]
+    stored.chmod(0o644)
+    stored.write_bytes(zlib.compress(b"blob %d\0" % size + b"2" * size))
+    with pytest.raises(CaptureError, match="other bytes than its id stands for"):
+        _items(project, "tracked/a.csv", revision="HEAD")

@@ -130,6 +130,8 @@ UNCOMMITTED = {"deployed_is_commit": False}
         (UNCOMMITTED | {"transition": Transition.STAY}, "warn"),
         (UNCOMMITTED | {"transition": Transition.RETURN}, "warn"),
         (UNCOMMITTED | {"transition": Transition.STAND_BY}, "warn"),
+        (UNCOMMITTED | {"verdicts": (_verdict("other"),)}, "skipped"),
+        (UNCOMMITTED | {"dirty": True}, "skipped"),
         ({"deployed_is_commit": None, "deployed_commit": None}, "skipped"),
         ({"deployed": PipelineVersion(None, Digest("sha256:abc"))}, "skipped"),
         ({"deployed": None}, "skipped"),
