@@ -1,13 +1,19 @@
-"""A process that moves slots and pipelines at random: `python racer.py URL SEED ACTIONS`.
+"""A process that moves slots and pipelines at random: `python racer.py URL SEED ACTIONS [WRITES]`.
 
-It prints a line for each move that the registry acknowledged.
+It prints a line for each move that the registry acknowledged. With WRITES it kills itself once that
+many rows were written, so in the middle of a transaction.
 """
 
 from __future__ import annotations
 
+import itertools
+import os
 import random
+import signal
 import sys
 from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine, event
 
 from lineage.connection import connect
 from lineage.contract.results import NamedPipeline
@@ -43,8 +49,20 @@ def act(registry: Registry, choice: random.Random) -> None:
         print("ack", slot.model, slot.revision, flush=True)
 
 
-def main(url: str, seed: str, actions: str) -> None:
+def die_after(writes: int) -> None:
+    """Kill this process once that many statements have written."""
+    count = itertools.count(1)
+
+    @event.listens_for(Engine, "after_cursor_execute")
+    def _(connection, cursor, statement: str, *rest) -> None:
+        if statement.lstrip().upper().startswith(("INSERT", "UPDATE")) and next(count) == writes:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(url: str, seed: str, actions: str, writes: str = "") -> None:
     """Act until the number is reached or somebody kills us."""
+    if writes:
+        die_after(int(writes))
     choice = random.Random(int(seed))
     print("ready", flush=True)
     with connect(url, lock_timeout=60) as registry:
