@@ -17,7 +17,7 @@ $(READY): requirements/build.txt requirements/dev.txt pyproject.toml
 	$(INSTALL) --require-hashes -r requirements/build.txt
 	$(INSTALL) --require-hashes -r requirements/dev.txt
 	$(INSTALL) --editable .
-	$(BIN)/python -m compileall -q -j 0 .venv/lib
+	$(BIN)/python -m compileall -q -j 0 .venv/lib lineage cli api migrations
 	$(BIN)/python -m pip --disable-pip-version-check check
 	touch $(READY)
 

@@ -28,7 +28,7 @@ from tests.support import LONG
 
 from ..conftest import BIN, ENVIRONMENT, captured, captured_pipeline, make_registry
 
-SECONDS = 60 if LONG else 20
+SECONDS = 60 if LONG else 12
 CLIENTS = 8
 MODELS = ("churn", "fraud")
 PIPELINES = ("old", "new", "newer")

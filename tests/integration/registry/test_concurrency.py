@@ -17,6 +17,7 @@ from tests.conftest import BOTH, add_validated, captured_pipeline
 from tests.support import LONG
 
 KILLS = 40 if LONG else 20
+ACTIONS = 120 if LONG else 80
 RACER = Path(__file__).with_name("racer.py")
 
 BROKEN = """
@@ -65,7 +66,7 @@ def _broken(url: str) -> int:
 
 @BOTH
 def test_racing_processes_never_leave_a_state_that_breaks_the_invariant(arena):
-    racers = [_start(arena, seed, 120) for seed in range(4)]
+    racers = [_start(arena, seed, ACTIONS) for seed in range(4)]
     looks = 0
     deadline = time.monotonic() + 120
     while any(racer.poll() is None for racer in racers) and time.monotonic() < deadline:
