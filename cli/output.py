@@ -120,7 +120,12 @@ def serving(slot: Serving, observed: dict[str, Any] | None = None) -> None:
     for waiver in slot.further_waivers:
         _waiver(waiver, False)
     if slot.contradicted:
-        say(_paint("  contradicted: the newest verdict on what serves is a failure", "1;31"))
+        say(
+            _paint(
+                "  contradicted: the newest verdict on what serves has failed, or rests on one that has",
+                "1;31",
+            )
+        )
     if observed is not None and observed["instances"]:
         _observed(observed)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import and_, col, or_, select
 
 from lineage.database import tables
-from lineage.database.validations import newest_validation
+from lineage.database.validations import newest_validation, overturned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -191,11 +191,11 @@ def riding_on(session: Session, environment: str, pipeline: str) -> list[tables.
 
 
 def contradicted(session: Session, side: SlotSide | None) -> bool:
-    """Whether a newer validation than the proof of what stands there has failed."""
+    """Whether the newest verdict on what stands there is a failure, or rests on what has failed."""
     if side is None or side.pipeline_blake3 is None:
         return False
     newest = newest_validation(session, side.version_id, side.pipeline_blake3)
-    return newest is not None and not newest.passed
+    return newest is not None and (not newest.passed or overturned(session, newest))
 
 
 def event_states(session: Session, rows: Iterable[tables.Slot]) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def validation(
         metrics=metrics_of(row),
         basis=Basis(row.basis),
         rests_on=row.rests_on,
-        overturned=_overturned(session, row),
+        overturned=overturned(session, row),
         commit=taken_from(session, pipeline).commit,
         elsewhere=bool(row.elsewhere),
     )
@@ -94,7 +94,7 @@ def metrics_of(row: tables.Validation) -> dict[str, Any]:
     return json.loads(row.metrics) if row.metrics is not None else {}
 
 
-def _overturned(session: Session, row: tables.Validation) -> bool:
+def overturned(session: Session, row: tables.Validation) -> bool:
     """Whether what a carried validation rests on has been replaced by a failure."""
     root = session.get(tables.Validation, row.rests_on) if row.rests_on is not None else None
     if root is None:

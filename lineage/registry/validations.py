@@ -155,13 +155,7 @@ def _record(
     session.add(row)
     session.flush()
     ref = f"{version.model}@{version.number}"
-    contradicted = [
-        slots.subject(slot.model, slot.environment)
-        for slot in slots.held_by(session, version.id)
-        if not row.passed
-        and slot.serving_version_id == version.id
-        and slot.serving_pipeline_blake3 == pipeline.blake3
-    ]
+    contradicted = [] if row.passed else _contradicted(session, version)
     payload: dict[str, Any] = {
         "validation": row.id,
         "passed": row.passed,
@@ -191,3 +185,13 @@ def _record(
         | answer
         | views.with_environment(row, shown.get(row.id, []))
     )
+
+
+def _contradicted(session: Session, version: tables.ModelVersion) -> list[str]:
+    """The slots in which a version serves on a verdict that a failure has overturned."""
+    return [
+        slots.subject(slot.model, slot.environment)
+        for slot in slots.held_by(session, version.id)
+        if slot.serving_version_id == version.id
+        and slots.contradicted(session, slots.slot_side(session, slot, "serving"))
+    ]

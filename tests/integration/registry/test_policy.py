@@ -447,3 +447,19 @@ def test_a_carried_verdict_must_rest_on_a_real_pass(registry):
     registry.validate(ref, captured_pipeline("old"), passed=False, actor="t")
     with pytest.raises(Conflict):
         registry.carry_over(ref, captured_pipeline("y"), rests_on=1, difference="d", actor="t")
+
+
+def test_a_failure_of_what_a_carried_verdict_rests_on_contradicts_what_serves(registry):
+    ref = add_validated(registry, "1", "old")
+    registry.carry_over(ref, captured_pipeline("new"), rests_on=1, difference="d", actor="t")
+    registry.release("production", captured_pipeline("new"), [ref], actor="t")
+    assert not registry.serving("churn", "production").contradicted
+    registry.validate(ref, captured_pipeline("other"), passed=False, actor="t")
+    assert not registry.serving("churn", "production").contradicted, "another pair failed"
+    registry.validate(ref, captured_pipeline("old"), passed=False, actor="t")
+    assert registry.serving("churn", "production").contradicted
+    newest = registry.history("churn@production")[0]
+    assert (newest["kind"], newest["payload"]["contradicted"]) == (
+        "validated",
+        ["churn@production"],
+    )
