@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage import strict_json
 from lineage.contract.results import MoveResult
-from lineage.errors import RegistryUnreachable
+from lineage.errors import LineageError, RegistryUnreachable
 from lineage.guard.decision import GuardRefused
 
 from .responses import answer
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from lineage.registry.access import Principal
     from lineage.registry.registry import Registry
+    from lineage.registry.slots.moves import Foresight
 
     from .metrics import Metrics
     from .recent_answers import RecentAnswers
@@ -71,6 +72,7 @@ def move(
     call: Call,
     act: Callable[[Registry], MoveResult],
     shown: Callable[[MoveResult], Written],
+    foresight: Foresight | None = None,
 ) -> Response:
     """Make a move; what is only shown of it is read after the commit, when no writer waits for it.
 
@@ -86,9 +88,10 @@ def move(
         call: who asks for what.
         act: the move.
         shown: the answer to it: a status, a document, and headers.
+        foresight: what was found to stand by after it (:func:`foreseen`).
     """
     try:
-        with registry.transaction() as inside:
+        with registry.transaction(foresight) as inside:
             kept = _kept(inside, call)
             if kept is None:
                 moved = act(inside)
@@ -107,6 +110,16 @@ def move(
     if call.key is not None:
         recent.keep(call.identity, _finished(written))
     return _answered(written)
+
+
+def foreseen(ask: Callable[[], Foresight]) -> Foresight:
+    """What would stand by after a move, looked for before it takes the write lock.
+
+    What is wrong with the request, the move itself says.
+    """
+    with suppress(LineageError):
+        return ask()
+    return {}
 
 
 def _made_whole(registry: Registry, call: Call, finished: dict[str, Any]) -> dict[str, Any]:

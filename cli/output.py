@@ -111,6 +111,8 @@ def serving(slot: Serving, observed: dict[str, Any] | None = None) -> None:
         say(_paint(f"  {known}", "1;31"))
     _side("serving", slot.serving)
     _side("backup", slot.backup)
+    if slot.backup is not None and slot.moves_pipeline:
+        say(f"            with pipeline {short(slot.backup.pipeline)}, which a rollback moves back")
     if slot.readiness is not None:
         _readiness(slot.readiness)
     if slot.pipeline["name"] is not None:
@@ -120,12 +122,8 @@ def serving(slot: Serving, observed: dict[str, Any] | None = None) -> None:
     for waiver in slot.further_waivers:
         _waiver(waiver, False)
     if slot.contradicted:
-        say(
-            _paint(
-                "  contradicted: the newest verdict on what serves has failed, or rests on one that has",
-                "1;31",
-            )
-        )
+        why = "the newest verdict on what serves is a failure, or rests on one"
+        say(_paint(f"  contradicted: {why}", "1;31"))
     if observed is not None and observed["instances"]:
         _observed(observed)
 
@@ -142,20 +140,26 @@ def moved(what: str, done: MoveResult) -> None:
     for name, ref in done.proposed.items():
         model, _, environment = name.partition("@")
         say(f"  {ref} could stand by: lineage backup set {model} {ref} --env {environment}")
+    for ref in done.rolled_back:
+        say(f"  {ref} was taken back: it returns only after a new validation")
     for code in done.unused_waivers:
         note(f"note: {code} did not fail, so nothing was waived for it.")
 
 
 def plan(done: MoveResult) -> None:
-    """Print what a release or a deployment is about to do."""
+    """Print what a release, a deployment or a rollback is about to do."""
     if State.as_json:
         return
     named = done.pipeline
-    say(f"plan: {named['name']} {short(named['digest'])} runs in {done.environment}")
+    if named:
+        say(f"plan: {named['name']} {short(named['digest'])} runs in {done.environment}")
+    else:
+        say(f"plan: no pipeline moves in {done.environment}")
     for step in done.steps:
         say(f"  {step.model.ljust(12)}  serving {_arrow(step.serving_before, step.serving_after)}")
         backup = _arrow(step.backup_before, step.backup_after)
-        say(f"  {''.ljust(12)}  backup  {backup}")
+        moves = ", with its pipeline" if step.moves_pipeline else ""
+        say(f"  {''.ljust(12)}  backup  {backup}{moves}")
         passed_over(step)
     if not done.steps:
         say("  no model is touched")

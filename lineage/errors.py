@@ -7,6 +7,7 @@
     │   └── KeyReused        exit 2   HTTP 422   idempotency-key-reused
     ├── GuardRefused         exit 3   HTTP 409   guard-refused
     ├── CarryRefused         exit 3   HTTP 409   carry-over-refused
+    ├── OthersMove           exit 3   HTTP 409   others-move
     ├── PipelineMismatch     exit 3   HTTP 409   pipeline-mismatch
     │   └── PackageMismatch  exit 3   HTTP 409   package-mismatch
     ├── NotFound             exit 4   HTTP 404   not-found
@@ -77,6 +78,22 @@ class CarryRefused(LineageError):
     @override
     def to_json(self) -> dict[str, Any]:
         return super().to_json() | {"difference": self.details}
+
+
+class OthersMove(LineageError):
+    """A rollback would move other models too, for their pipeline moves; ``models`` names them."""
+
+    code = "others-move"
+    exit_code = 3
+    http_status = 409
+
+    def __init__(self, message: str, *, remedy: str, models: tuple[str, ...] = ()) -> None:
+        super().__init__(message, remedy=remedy)
+        self.models = models
+
+    @override
+    def to_json(self) -> dict[str, Any]:
+        return super().to_json() | {"models": list(self.models)}
 
 
 class PipelineMismatch(LineageError):

@@ -164,17 +164,37 @@ def promote(
         )
 
 
-def rollback(model: str, environment: str = PRODUCTION, *, reason: str | None = None) -> MoveResult:
-    """Roll back to the backup, if the guard allows it.
+def rollback(
+    model: str,
+    environment: str = PRODUCTION,
+    *,
+    with_pipeline: bool = False,
+    leave: Sequence[str] = (),
+    reason: str | None = None,
+) -> MoveResult:
+    """Roll back to the backup, if the guard allows it, and its pipeline where that has to move.
+
+    ``with_pipeline`` lets other models that ride on the pipeline go back with it; those in
+    ``leave`` are retired.
 
     Raises:
         NotFound: there is no backup.
+        OthersMove: other models move too, and ``with_pipeline`` is not set.
         GuardRefused: the backup may not serve.
     """
     from lineage.workflows import promote
 
     with _opened() as (project, registry, actor):
-        return promote.rollback(project, registry, model, environment, reason=reason, actor=actor)
+        return promote.rollback(
+            project,
+            registry,
+            model,
+            environment,
+            with_pipeline=with_pipeline,
+            leave=leave,
+            reason=reason,
+            actor=actor,
+        )
 
 
 def serving(

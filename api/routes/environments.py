@@ -25,7 +25,7 @@ from ..responses import answer
 from ..schemas import requests, responses
 from ..schemas.parameters import EnvPath, PipelinePath
 from ..strict_bodies import StrictRoute
-from ..writes import Call, Written, move, once
+from ..writes import Call, Written, foreseen, move, once
 
 router = APIRouter(tags=["environments"], route_class=StrictRoute)
 
@@ -174,6 +174,9 @@ def _release(
         )
     state.require_pipeline(call.principal, target.name)
     asked = waiver_of(body.waiver)
+    foresight = foreseen(
+        lambda: state.registry.foresee_release(env, target, references, reason=body.reason)
+    )
 
     def act(registry: Registry) -> MoveResult:
         try:
@@ -199,7 +202,7 @@ def _release(
 
     if body.dry_run:
         return answer(shown(act(state.registry))[1])
-    return move(state.registry, state.metrics, state.recent_answers, call, act, shown)
+    return move(state.registry, state.metrics, state.recent_answers, call, act, shown, foresight)
 
 
 def _open(caller: Principal, document: dict[str, Any]) -> dict[str, Any]:

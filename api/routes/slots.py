@@ -11,7 +11,8 @@ from lineage.contract import codec, decisions
 from lineage.contract.addresses import SLOT
 from lineage.contract.captured import CapturedPipelineVersion
 from lineage.contract.results import FoundPipeline, MoveResult, NamedPipeline
-from lineage.errors import Conflict, UsageError
+from lineage.errors import Conflict, OthersMove, UsageError
+from lineage.guard.decision import GuardRefused
 from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
@@ -22,7 +23,7 @@ from ..responses import answer
 from ..schemas import requests, responses
 from ..schemas.parameters import EnvPath, ModelPath
 from ..strict_bodies import StrictRoute
-from ..writes import Call, Written, move
+from ..writes import Call, Written, foreseen, move
 from .serving import TAG
 
 router = APIRouter(tags=[TAG], route_class=StrictRoute)
@@ -82,6 +83,7 @@ def promote(
     """What served before becomes the backup."""
     expected = revision(if_match)
     named = Reference.from_selector(model, body.version)
+    foresight = foreseen(lambda: state.registry.foresee_promotion(named, env, reason=body.reason))
 
     def act(registry: Registry) -> MoveResult:
         return registry.promote(
@@ -93,7 +95,7 @@ def promote(
             actor=call.principal.name,
         )
 
-    return move(state.registry, state.metrics, state.recent_answers, call, act, _shown)
+    return move(state.registry, state.metrics, state.recent_answers, call, act, _shown, foresight)
 
 
 @router.post(
@@ -110,21 +112,42 @@ def rollback(
     body: requests.RollbackBody | None = None,
     if_match: IfMatch = None,
 ) -> Response:
-    """What served before does not become the backup."""
+    """To the backup; with its pipeline and all that rides on it, where that has to move.
+
+    What goes does not stand by. With `dry_run`, only the plan; its `revisions` can be given back as
+    `seen`.
+    """
     expected = revision(if_match)
     asked = body or requests.RollbackBody()
+    foresight = foreseen(lambda: state.registry.foresee_rollback(model, env, leave=asked.leave))
 
     def act(registry: Registry) -> MoveResult:
-        return registry.rollback(
-            model,
-            env,
-            reason=asked.reason,
-            expect_revision=expected,
-            waive=waiver_of(asked.waiver),
-            actor=call.principal.name,
-        )
+        try:
+            result = registry.rollback(
+                model,
+                env,
+                with_pipeline=asked.with_pipeline,
+                leave=asked.leave,
+                reason=asked.reason,
+                expect_revision=expected,
+                waive=waiver_of(asked.waiver),
+                seen=asked.seen,
+                dry_run=asked.dry_run,
+                actor=call.principal.name,
+            )
+        except OthersMove as refused:
+            call.principal.require(Scope.DEPLOY, models=list(refused.models))
+            raise
+        except GuardRefused as refused:
+            touched = [decision.model for decision in refused.decisions]
+            call.principal.require(Scope.DEPLOY, models=touched)
+            raise
+        call.principal.require(Scope.DEPLOY, models=[step.model for step in result.steps])
+        return result
 
-    return move(state.registry, state.metrics, state.recent_answers, call, act, _shown)
+    if asked.dry_run:
+        return answer(_shown(act(state.registry))[1])
+    return move(state.registry, state.metrics, state.recent_answers, call, act, _shown, foresight)
 
 
 @router.put(

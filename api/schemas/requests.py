@@ -131,10 +131,18 @@ class RetireBody(Body):
 
 
 class RollbackBody(Body):
-    """Why a slot goes back to its backup."""
+    """Why a slot goes back to its backup, and what may go back with it.
+
+    `with_pipeline` lets the other models go back that ride on the pipeline of the backup, where it
+    moves; those in `leave` are retired. `seen` holds the revisions of the slots of a plan.
+    """
 
     reason: Text | None = None
     waiver: WaiverBody | None = None
+    with_pipeline: bool = False
+    leave: Annotated[list[Name], Field(max_length=1000)] = Field(default_factory=list)
+    seen: dict[str, int] | None = None
+    dry_run: bool = False
 
 
 class PromoteBody(Body):
@@ -192,7 +200,7 @@ class PolicyBody(Body):
     promote_from: Name | None = None
     approvals: Annotated[int, Field(ge=0, le=100)] = 0
     not_approvers: list[Line] = Field(default_factory=list)
-    backup: bool = False
+    backup: bool | Literal["same-pipeline"] = False
     accept_carried: bool = True
     pipeline_complete: Literal["require", "warn"] = "require"
     proof: Literal["sealed", "claimed"] = "claimed"

@@ -54,8 +54,12 @@ class OccupyingAnswer(Answer):
 
 
 class BackupAnswer(OccupyingAnswer):
-    """A version that stands by, and whether it could take over at once."""
+    """A version that stands by, and whether it could take over at once.
 
+    `moves_pipeline` tells that a rollback would take its pipeline back too.
+    """
+
+    moves_pipeline: bool | None
     ready: bool | None
     checked_at: str | None
     reasons: list[str]
@@ -118,6 +122,7 @@ class MovedAnswer(Answer):
     plan: list[dict[str, Any]]
     decisions: list[dict[str, Any]]
     proposed_backups: dict[str, str]
+    rolled_back: list[str]
     unused_waivers: list[str]
     revisions: dict[str, int]
     dry_run: bool

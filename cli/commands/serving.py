@@ -112,15 +112,33 @@ def promote(
 def rollback(
     model: Model,
     env: Env,
+    with_pipeline: Annotated[
+        bool,
+        typer.Option(
+            "--with-pipeline",
+            help="Move the other models of the pipeline back too, where the backup needs another "
+            "version of it.",
+        ),
+    ] = False,
+    leave: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--leave",
+            metavar="MODEL",
+            help="Retire a model of that pipeline that has nothing to go back to. Repeatable.",
+        ),
+    ] = None,
+    dry_run: DryRun = False,
     expect_revision: Expect = None,
     waive: Waive = None,
     reason: Reason = None,
     until: Until = None,
     as_json: Json = False,
 ) -> None:
-    """Roll back to the backup, if the guard allows it.
+    """Roll back to the backup, and its pipeline with it where that has to move.
 
-    What served before neither becomes the backup nor is promoted again without a new validation.
+    What served before does not become the backup, and comes back only after a new validation. Where
+    a pipeline moves, the plan is printed first.
     """
     from lineage.workflows import promote
 
@@ -131,13 +149,25 @@ def rollback(
             registry,
             model,
             env,
+            with_pipeline=with_pipeline,
+            leave=leave or (),
+            show_plan=output.plan,
+            dry_run=dry_run,
             expect_revision=expect_revision,
             reason=reason,
             waive=asked,
             actor=actor(project),
         )
-    best = {"proposed_backup": next(iter(done.proposed.values()), None)}
-    _moved(done, f"{model} rolled back in {env}", as_json, best)
+    if dry_run and not as_json:
+        output.say("Nothing was changed: this is a dry run.")
+        return
+    more = {
+        "proposed_backup": next(iter(done.proposed.values()), None),
+        "plan": [step.to_json() for step in done.steps],
+        "rolled_back": list(done.rolled_back),
+        "dry_run": dry_run,
+    }
+    _moved(done, f"{model} rolled back in {env}", as_json, more)
 
 
 def retire(

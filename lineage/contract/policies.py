@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -79,7 +79,7 @@ class EnvironmentTable(PolicyTable):
     promote_from: Annotated[str, AfterValidator(environment_name)] | None = None
     approvals: Annotated[int, Field(ge=0, le=MOST_APPROVALS)] = 0
     not_approvers: People = Field(default_factory=list)
-    backup: bool = False
+    backup: bool | Literal["same-pipeline"] = False
     accept_carried: bool = True
     pipeline_complete: Annotated[Demand, Field(strict=False)] = Demand.REQUIRE
     proof: Annotated[Proof, Field(strict=False)] = Proof.CLAIMED

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage.contract.decisions import decision_from_json, decision_to_json
 from lineage.contract.rest_remedies import without_requests
-from lineage.errors import CarryRefused, LineageError, UsageError
+from lineage.errors import CarryRefused, LineageError, OthersMove, UsageError
 from lineage.guard.decision import GuardRefused
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ def details_of(error: LineageError) -> dict[str, Any]:
         return {"decision": decisions[0], "decisions": decisions}
     if isinstance(error, CarryRefused):
         return {"difference": error.details}
+    if isinstance(error, OthersMove):
+        return {"models": list(error.models)}
     return {}
 
 
@@ -42,6 +44,8 @@ def error_from_json(problem: Mapping[str, Any]) -> LineageError:
         return GuardRefused(detail, remedy=remedy, decisions=decisions)
     if code == CarryRefused.code:
         return CarryRefused(detail, remedy=remedy, details=problem["difference"])
+    if code == OthersMove.code:
+        return OthersMove(detail, remedy=remedy, models=tuple(problem["models"]))
     kind = _kinds().get(code)
     if kind is None:
         kind = UsageError if problem["status"] < 500 else LineageError

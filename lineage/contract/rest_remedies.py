@@ -28,6 +28,7 @@ REQUESTS: Final = {
     "pipeline deploy": ("PUT", addresses.DEPLOYED_PIPELINE),
     "promote": ("POST", f"{addresses.SLOT}/promote"),
     "register": ("POST", addresses.VERSIONS),
+    "rollback": ("POST", f"{addresses.SLOT}/rollback"),
     "release": ("POST", f"{addresses.ENVIRONMENT}/releases"),
     "serving": ("GET", addresses.SLOT),
     "show": ("GET", addresses.VERSION),

@@ -27,31 +27,53 @@ class DeployedPipelines:
         session: a transaction.
         environment: the environment's name.
         hypothetical: a deployment to decide on, instead of the one that is recorded.
+        before: what runs until that deployment; by default what is recorded.
     """
 
     def __init__(
-        self, session: Session, environment: str, hypothetical: DeployedPipeline | None = None
+        self,
+        session: Session,
+        environment: str,
+        hypothetical: DeployedPipeline | None = None,
+        before: DeployedPipelines | None = None,
     ) -> None:
         self._session = session
         self._environment = environment
         self._hypothetical = hypothetical
+        self._before = before
 
     def of(self, pipeline: str | None) -> DeployedPipeline | None:
         """What runs of a pipeline, as far as the decision goes."""
         if self._hypothetical is not None and self._hypothetical.pipeline == pipeline:
             return self._hypothetical
-        row = deployment(self._session, self._environment, pipeline)
-        return DeployedPipeline(row.pipeline, row.blake3, row.deployed_at) if row else None
+        return self._until_then(pipeline)
 
     def previous(self, pipeline: str | None) -> str | None:
-        """The BLAKE3 of the version that is recorded: it runs until the move is made."""
-        row = deployment(self._session, self._environment, pipeline)
-        return row.blake3 if row else None
+        """The BLAKE3 of the version that runs until the move is made."""
+        runs = self._until_then(pipeline)
+        return runs.blake3 if runs is not None else None
 
     def moves(self, pipeline: str | None) -> bool:
         """Whether the pipeline moves in what is being decided."""
         deployed = self.of(pipeline)
         return deployed is not None and deployed.blake3 != self.previous(pipeline)
+
+    def with_pipeline(self, pipeline: str | None, blake3: str | None, at: str) -> DeployedPipelines:
+        """The same once a version of a pipeline runs; these, where it does already."""
+        if pipeline is None or blake3 is None or blake3 == self._blake3(pipeline):
+            return self
+        moved = DeployedPipeline(pipeline, blake3, at)
+        return DeployedPipelines(self._session, self._environment, moved, self)
+
+    def _blake3(self, pipeline: str) -> str | None:
+        runs = self.of(pipeline)
+        return runs.blake3 if runs is not None else None
+
+    def _until_then(self, pipeline: str | None) -> DeployedPipeline | None:
+        if self._before is not None:
+            return self._before.of(pipeline)
+        row = deployment(self._session, self._environment, pipeline)
+        return DeployedPipeline(row.pipeline, row.blake3, row.deployed_at) if row else None
 
 
 def deployment(

@@ -45,8 +45,8 @@ def append(
     subject: str,
     payload: dict[str, Any],
     also: Iterable[str] = (),
-) -> None:
-    """Append an event in the present transaction.
+) -> int:
+    """Append an event in the present transaction; its number.
 
     Args:
         session: a write transaction.
@@ -75,6 +75,7 @@ def append(
     for name in sorted({subject, *also}):
         session.add(tables.EventSubject(subject=name, seq=event.seq))
     session.flush()
+    return event.seq
 
 
 def history(
@@ -117,25 +118,45 @@ def slot_at(session: Session, subject: str, at: str) -> dict[str, Any] | None:
     return None
 
 
-def audit(session: Session, slots: dict[str, dict[str, Any]]) -> Audit:
+Served = tuple[str, int, str]
+"""A pair that served: the slot's subject, the version's number, the pipeline version's BLAKE3."""
+
+
+def audit(session: Session, slots: dict[str, dict[str, Any]], served: dict[Served, int]) -> Audit:
     """Check every link, and that the newest events tell the present state.
 
     Args:
         session: a read transaction.
         slots: the present state of each slot by its subject, as events write it.
+        served: the newest event of each pair that served.
     """
     problems: list[str] = []
     told: dict[str, Any] = {}
+    pairs: dict[Served, int] = {}
     previous, count = "", 0
     for event in session.exec(select(tables.Event).order_by(col(tables.Event.seq))):
         count += 1
         problems += _broken(event, count, previous)
         previous = event.blake3
-        told.update(json.loads(event.payload).get("slots", {}))
+        states = json.loads(event.payload).get("slots", {})
+        told.update(states)
+        pairs.update((pair, event.seq) for pair in _serving(states))
     for subject in sorted({*told, *slots}):
         if told.get(subject) != slots.get(subject):
             problems.append(f"{subject} is not what the newest event about it says")
+    for pair in sorted({*pairs, *served}):
+        if pairs.get(pair) != served.get(pair):
+            subject, number, _ = pair
+            problems.append(f"the history does not tell so that version {number} served {subject}")
     return Audit(count, previous or None, tuple(problems))
+
+
+def _serving(states: dict[str, Any]) -> Iterator[Served]:
+    """The pairs that serve in the slots of an event, each on a validation."""
+    for subject, state in states.items():
+        side = state.get("serving")
+        if side is not None and side["validation"] is not None:
+            yield subject, side["version"], side["pipeline_digest"]
 
 
 def _broken(event: tables.Event, position: int, previous: str) -> Iterator[str]:

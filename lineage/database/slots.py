@@ -171,17 +171,19 @@ def held_by(session: Session, version_id: int | None) -> Sequence[tables.Slot]:
 
 
 def riding_on(session: Session, environment: str, pipeline: str) -> list[tables.Slot]:
-    """The slots of an environment whose serving version or backup rides on a pipeline."""
+    """The slots of an environment in which what serves rests on a pipeline, by model.
+
+    It does so by its proof, or by the waiver that stands in for that.
+    """
     table, version = tables.Slot, tables.ModelVersion
     return list(
         session.exec(
             select(table)
-            .outerjoin(version, col(version.id) == col(table.serving_version_id))
+            .join(version, col(version.id) == col(table.serving_version_id))
             .where(
                 table.environment == environment,
                 or_(
                     col(table.serving_pipeline) == pipeline,
-                    col(table.backup_pipeline) == pipeline,
                     and_(col(table.serving_waiver_id).is_not(None), version.pipeline == pipeline),
                 ),
             )

@@ -207,24 +207,6 @@ def held_by(session: Session, name: str) -> tuple[StoredWeights, ...]:
     return tuple(stored(session, row).only_in(name) for row in rows.all())
 
 
-def mark_rolled_back(
-    session: Session, environment: str, version_id: int, reason: str | None, at: str, actor: str
-) -> None:
-    """Mark a version that a rollback took out: no validation made up to now brings it back."""
-    newest = session.exec(select(func.max(tables.Validation.id))).one()
-    session.add(
-        tables.RolledBack(
-            environment=environment,
-            version_id=version_id,
-            verdicts_until=newest or 0,
-            reason=reason,
-            at=at,
-            by=actor,
-        )
-    )
-    session.flush()
-
-
 def stores(session: Session) -> list[dict[str, Any]]:
     """JSON of every store, by name, with how many copies it holds."""
     table = tables.Store

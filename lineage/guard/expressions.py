@@ -212,16 +212,31 @@ def _bound(path: Path, stars: Path) -> Path:
     return tuple(next(left) if segment == STAR else segment for segment in path)
 
 
-def without_serving(expression: Expression) -> Expression | None:
-    """An expression where nothing serves yet: comparisons with what serves are left out of it.
+def without_serving(expression: Expression, *, held: bool = False) -> Expression | None:
+    """An expression without its comparisons with what serves.
+
+    Args:
+        expression: which.
+        held: whether they count as held; by default they are left out, so that of alternatives
+            another must hold.
 
     Returns:
-        None where nothing is left.
+        None where nothing is left to hold.
     """
-    if isinstance(expression, Logic):
-        parts = [left for part in expression.parts if (left := without_serving(part)) is not None]
-        return Logic(expression.operator, tuple(parts)) if parts else None
-    return None if compares_with_serving(expression) else expression
+    return _without(expression, held=held, asserted=True)
+
+
+def _without(expression: Expression, *, held: bool, asserted: bool) -> Expression | None:
+    """The same below a number of negations; ``asserted`` tells that it is even."""
+    if not isinstance(expression, Logic):
+        return None if compares_with_serving(expression) else expression
+    inner = asserted != (expression.operator == "not")
+    parts = [_without(part, held=held, asserted=inner) for part in expression.parts]
+    left = tuple(part for part in parts if part is not None)
+    alternatives = expression.operator == ("or" if asserted else "and")
+    if not left or (held and alternatives and len(left) < len(parts)):
+        return None
+    return Logic(expression.operator, left)
 
 
 def compares_with_serving(expression: Expression) -> bool:

@@ -25,9 +25,12 @@ class Transition(StrEnum):
     STAY = "stay"
     """It serves there already; perhaps its pipeline moves."""
     RETURN = "return"
-    """It is the backup, and takes over again."""
+    """It is the backup, or served there with that pipeline version before, and does so again.
+
+    What was rolled back in between and validated anew enters instead.
+    """
     STAND_BY = "stand-by"
-    """It is to become the backup."""
+    """It is to become the backup, and never served there with that pipeline version."""
 
 
 class Basis(StrEnum):
@@ -169,7 +172,7 @@ class HeldCopy:
 
 @dataclass(frozen=True)
 class RolledBack:
-    """A rollback that took the version out of the environment.
+    """A rollback of the pair, or of the version with whatever pipeline version.
 
     No verdict up to the number ``verdicts_until`` lets it back.
     """
@@ -187,10 +190,14 @@ class RolledBack:
 
 @dataclass(frozen=True)
 class Standby:
-    """What would stand by as the backup after the move; ``reason`` tells why it is not ready."""
+    """What would stand by as the backup after the move; ``reason`` tells why it is not ready.
+
+    ``moves_pipeline`` tells that a rollback to it would take its pipeline back too.
+    """
 
     ref: str
     reason: str | None = None
+    moves_pipeline: bool = False
 
     @property
     def ready(self) -> bool:
@@ -258,6 +265,15 @@ class Facts:
             return None
         blake3 = self.deployed.blake3
         return next((v for v in self.verdicts if v.pipeline.blake3 == blake3), None)
+
+    @property
+    def barred(self) -> bool:
+        """Whether a rollback keeps it out, for it was not validated since."""
+        verdict = self.verdict
+        stays = self.transition is Transition.STAY and not self.pipeline_moves
+        if self.rolled_back is None or stays:
+            return False
+        return verdict is None or not self.rolled_back.outdated_by(verdict)
 
     @property
     def runs(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from lineage.guard.requirements import Requirement
 from lineage.identity.components import Proof
@@ -17,6 +17,9 @@ ANYBODY: Final = "*"
 
 ALL_PACKAGES: Final = "*"
 """In ``match_packages``: all that the validation imported."""
+
+SAME_PIPELINE: Final = "same-pipeline"
+"""As ``backup``: one for which no pipeline has to move."""
 
 WAIVABLE: Final = (
     "pipeline-deployed",
@@ -46,7 +49,9 @@ class EnvironmentPolicy:
     """What an environment demands of a version before it may serve there.
 
     ``models`` holds requirements for single models. ``approvals`` is how many distinct people must
-    approve, ``not_approvers`` who may not. ``pipeline_complete`` says whether a pipeline that lacks
+    approve, ``not_approvers`` who may not. ``backup`` demands one that could take over at once, or
+    (:data:`SAME_PIPELINE`) does so without moving a pipeline.
+    ``pipeline_complete`` says whether a pipeline that lacks
     what its runs read may serve, ``proof`` what serving hosts owe of the pipeline that they run,
     ``match_packages`` the distributions (by normalised names, or all) whose versions on a host must
     be those of the validation.
@@ -58,7 +63,7 @@ class EnvironmentPolicy:
     promote_from: str | None = None
     approvals: int = 0
     not_approvers: tuple[str, ...] = ()
-    backup: bool = False
+    backup: bool | Literal["same-pipeline"] = False
     accept_carried: bool = True
     pipeline_complete: Demand = Demand.REQUIRE
     proof: Proof = Proof.CLAIMED

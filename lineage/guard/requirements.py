@@ -84,6 +84,16 @@ class Requirement:
         if expression is None:
             return Outcome(self.text, True, f"{self.text}: nothing serves yet to compare with")
         known = dict(metrics) if serving is None else {**metrics, expressions.SERVING: serving}
+        return self._evaluated(expression, known)
+
+    def of_a_return(self, metrics: Mapping[str, Any]) -> Outcome:
+        """Whether what is absolute in it holds: comparisons with what serves count as held."""
+        expression = expressions.without_serving(self.expression, held=True)
+        if expression is None:
+            return Outcome(self.text, True, f"{self.text}: judges who enters, not who returns")
+        return self._evaluated(expression, metrics)
+
+    def _evaluated(self, expression: expressions.Expression, known: Mapping[str, Any]) -> Outcome:
         looked = expressions.Looked()
         try:
             holds = expressions.holds(expression, known, looked)

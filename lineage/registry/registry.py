@@ -26,6 +26,8 @@ from lineage.registry.verbs.weights import WeightsVerbs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lineage.registry.slots.moves import Foresight
+
 
 def open_registry(url: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Registry:
     """Open a registry in a database; :func:`lineage.connect` opens any.
@@ -59,7 +61,10 @@ class Registry(
         self._engine.dispose()
 
     @contextmanager
-    def transaction(self) -> Iterator[Registry]:
-        """One write transaction for several verbs of the registry that it gives: all or none."""
+    def transaction(self, foresight: Foresight | None = None) -> Iterator[Registry]:
+        """One write transaction for several verbs of the registry that it gives: all or none.
+
+        ``foresight`` is what was found to stand by after its moves (:meth:`foresee_promotion`).
+        """
         with write(self._engine) as session:
-            yield Registry(self._engine, session)
+            yield Registry(self._engine, session, foresight)

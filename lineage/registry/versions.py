@@ -136,6 +136,19 @@ def pipeline_row(
     )
 
 
+def recorded_pipeline(
+    session: Session, pipeline: CapturedPipelineVersion | NamedPipeline
+) -> tables.PipelineVersion | None:
+    """The row of a pipeline version; None where nobody recorded what was captured.
+
+    Raises:
+        NotFound: the named one is not recorded.
+    """
+    if isinstance(pipeline, NamedPipeline):
+        return pipelines.find_pipeline(session, pipeline.name, pipeline.digest)
+    return session.get(tables.PipelineVersion, (pipeline.name, pipeline.version.blake3))
+
+
 def _require_complete(components: Components) -> None:
     """Refuse a production version that lacks what the schema demands of one.
 

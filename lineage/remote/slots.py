@@ -64,13 +64,24 @@ class RemoteSlots(Verbs):
         model: str,
         environment: str,
         *,
+        with_pipeline: bool = False,
+        leave: Sequence[str] = (),
         reason: str | None = None,
         expect_revision: int | None = None,
         waive: WaiverRequest | None = None,
+        seen: Mapping[str, int] | None = None,
+        dry_run: bool = False,
         actor: str,
     ) -> MoveResult:
-        """Move a slot to its backup."""
-        body = {"reason": reason, "waiver": _waiver(waive)}
+        """Move a slot to its backup, and the pipeline with it where that needs another version."""
+        body = {
+            "reason": reason,
+            "waiver": _waiver(waive),
+            "with_pipeline": with_pipeline,
+            "leave": list(leave),
+            "seen": dict(seen) if seen is not None else None,
+            "dry_run": dry_run,
+        }
         return self._moved(
             f"{addresses.slot(environment, model)}/rollback", body, actor, expect_revision
         )

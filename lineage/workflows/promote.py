@@ -64,27 +64,71 @@ def rollback(
     model: str,
     environment: str,
     *,
+    with_pipeline: bool = False,
+    leave: Sequence[str] = (),
+    show_plan: Callable[[MoveResult], None] | None = None,
+    dry_run: bool = False,
     expect_revision: int | None = None,
     reason: str | None = None,
     waive: WaiverRequest | None = None,
     actor: str,
 ) -> MoveResult:
-    """Roll back to the backup, if the guard allows it.
+    """Roll back to the backup, and its pipeline with it where that has to move.
+
+    Args:
+        project: whose repository explains a refusal.
+        registry: which decides and moves.
+        model: the model's name.
+        environment: where.
+        with_pipeline: let other models that ride on the pipeline go back with it.
+        leave: those of them that have nothing to go back to: they are retired.
+        show_plan: called with the plan of a rollback that moves a pipeline, before it is carried
+            out; it holds or the rollback fails.
+        dry_run: decide and plan, change nothing.
+        expect_revision: the slot's revision as it was seen.
+        reason: why; kept in the history.
+        waive: rules to waive.
+        actor: who moves it.
 
     Raises:
         NotFound: there is no backup.
+        OthersMove: other models move too, and ``with_pipeline`` is not set.
         GuardRefused: the backup may not serve; the decision is explained from the repository.
         NotPermitted: the environment lets this person waive no such rule.
-        Conflict: the slot's revision is not ``expect_revision``.
+        Conflict: the slot's revision is not ``expect_revision``, or it moved meanwhile.
     """
     with _explaining(project, registry):
-        quick_check(registry, [f"{model}@{environment}/backup"], actor=actor)
+        slot = registry.serving(model, environment)
+        refs = [f"{model}@{environment}/backup"]
+        seen = None
+        if dry_run or slot.moves_pipeline:
+            plan = registry.rollback(
+                model,
+                environment,
+                with_pipeline=True,
+                leave=leave,
+                reason=reason,
+                expect_revision=expect_revision,
+                waive=waive,
+                dry_run=True,
+                actor=actor,
+            )
+            if show_plan is not None:
+                show_plan(plan)
+            if dry_run:
+                return plan
+            seen = plan.revisions
+            refs = [step.serving_after for step in plan.steps if step.serving_after is not None]
+        quick_check(registry, refs, actor=actor)
         return registry.rollback(
             model,
             environment,
-            expect_revision=expect_revision,
+            with_pipeline=with_pipeline,
+            leave=leave,
             reason=reason,
+            expect_revision=slot.revision if expect_revision is None else expect_revision,
             waive=waive,
+            seen=seen,
             actor=actor,
         )
 

@@ -82,7 +82,9 @@ def test_the_whole_story(project):
     slot = project.ok("promote", "churn@3", "--env", "production", "--expect-revision", "2")
     assert set(slot) == SERVING | {"changed"}
     assert set(slot["serving"]) == OCCUPYING
-    assert set(slot["backup"]) == OCCUPYING | {"ready", "checked_at", "reasons", "copies"}
+    assert set(slot["backup"]) == OCCUPYING | {
+        "moves_pipeline", "ready", "checked_at", "reasons", "copies",
+    }  # fmt: skip
     assert slot["backup"]["ready"] is True
     conflict = project.lineage(
         "promote", "churn@2", "--env", "production", "--expect-revision", "2"
@@ -93,7 +95,9 @@ def test_the_whole_story(project):
 
     slot = project.ok("serving", "churn", "--env", "production")
     assert set(slot) == SERVING | {"observed"}
-    assert (slot["serving"]["ref"], slot["backup"], slot["revision"]) == ("churn@2", None, 4)
+    assert (slot["serving"]["ref"], slot["revision"]) == ("churn@2", 4)
+    assert (slot["backup"]["ref"], slot["backup"]["moves_pipeline"]) == ("churn@1", True)
+    assert slot["backup"]["pipeline"] == first["pipeline"] != slot["pipeline"]["digest"]
     assert slot["serving"]["weights"] == second["weights"]
     assert slot == project.ok("serving", "churn") == project.ok("serving")[0]
     past = project.ok("serving", "churn", "--at", before)

@@ -20,7 +20,8 @@ class SlotChange:
     """What a move does to one slot: the references before and after, None where nothing stands.
 
     ``revision`` is the slot's before. ``passed_over`` tells what could have stood by and does not,
-    with what speaks against it, by its reference.
+    with what speaks against it, by its reference; ``moves_pipeline`` that a rollback to what stands
+    by would take its pipeline back too.
     """
 
     model: str
@@ -31,6 +32,7 @@ class SlotChange:
     backup_after: str | None
     revision: int = 0
     passed_over: Mapping[str, str] = field(default_factory=dict)
+    moves_pipeline: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """One entry of the ``plan`` in the JSON of `release`."""
@@ -40,6 +42,7 @@ class SlotChange:
             "serving": {"before": self.serving_before, "after": self.serving_after},
             "backup": {"before": self.backup_before, "after": self.backup_after},
             "passed_over": dict(self.passed_over),
+            "moves_pipeline": self.moves_pipeline,
         }
 
     @classmethod
@@ -62,7 +65,8 @@ class MoveResult:
     """What a promotion, rollback, deployment or release did, or would do.
 
     ``unused_waivers`` are the rules that were asked to be waived and did not fail. ``proposed`` is
-    the version that would best stand by where nothing does, by the slot.
+    the version that would best stand by where nothing does, by the slot. ``rolled_back`` are the
+    versions that came out of a slot and do not return without a new validation.
     """
 
     environment: str
@@ -74,6 +78,7 @@ class MoveResult:
     steps: tuple[SlotChange, ...] = ()
     unused_waivers: tuple[str, ...] = ()
     proposed: Mapping[str, str] = field(default_factory=dict)
+    rolled_back: tuple[str, ...] = ()
 
     @property
     def revisions(self) -> dict[str, int]:
@@ -90,6 +95,7 @@ class MoveResult:
             "emptied_backups": list(self.emptied_backups),
             "plan": [step.to_json() for step in self.steps],
             "proposed_backups": dict(self.proposed),
+            "rolled_back": list(self.rolled_back),
         }
 
     def to_whole_json(self) -> dict[str, Any]:
@@ -115,4 +121,5 @@ class MoveResult:
             ),
             unused_waivers=tuple(body["unused_waivers"]),
             proposed=body["proposed_backups"],
+            rolled_back=tuple(body["rolled_back"]),
         )

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class ServedVersion:
     """A version that serves or stands by as the backup.
 
-    ``made`` tells what made its weights where they are stale, and somebody took that on.
+    ``pipeline`` is that of the pair: what it serves or stands by with. ``made`` tells what made its
+    weights where they are stale, and somebody took that on.
     """
 
     model: str
@@ -66,11 +67,13 @@ class ServedVersion:
 class Serving:
     """A slot as `serving` answers it.
 
-    ``contradicted`` tells that the newest verdict on what serves is a failure, or rests on one. ``waivers``
-    are those in force; ``rests_on`` is the one in place of the proof, also when its time is over.
+    ``contradicted`` tells that the newest verdict on what serves is a failure, or rests on one.
+    ``waivers`` are those in force; ``rests_on`` is the one in place of the proof, also when its
+    time is over.
     ``proven`` tells that a validation ties what serves to the pipeline. ``readiness`` is that of
-    the backup, None for a past moment and where there is none. ``age`` is None for the registry's
-    own answer; where it could not be asked, how many seconds old the last one is.
+    the backup, None for a past moment and where there is none. ``moves_pipeline`` tells that a
+    rollback would take its pipeline back too, None where nothing stands by. ``age`` is None for the
+    registry's own answer; where it could not be asked, how many seconds old the last one is.
     """
 
     environment: str
@@ -84,6 +87,7 @@ class Serving:
     rests_on: Waiver | None = None
     proven: bool = False
     readiness: Readiness | None = None
+    moves_pipeline: bool | None = None
     age: float | None = None
 
     @property
@@ -168,6 +172,7 @@ class Serving:
             rests_on=rests_on,
             proven=False,
             readiness=Readiness.from_json(backup) if backup is not None else None,
+            moves_pipeline=backup.get("moves_pipeline") if backup is not None else None,
             age=None,
         )
 
@@ -175,7 +180,8 @@ class Serving:
         if self.backup is None:
             return None
         unknown: dict[str, Any] = {"ready": None, "checked_at": None, "reasons": [], "copies": []}
-        return self.backup.to_json() | (self.readiness.to_json() if self.readiness else unknown)
+        shown = self.backup.to_json() | {"moves_pipeline": self.moves_pipeline}
+        return shown | (self.readiness.to_json() if self.readiness else unknown)
 
     def _waiver_json(self) -> dict[str, Any] | None:
         if self.waiver is None:

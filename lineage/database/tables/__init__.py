@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lineage.database.tables.access import KeptAnswer, Token
     from lineage.database.tables.checks import WeightsCheck
-    from lineage.database.tables.copies import CopyCheck, RolledBack, Store, WeightsCopy
+    from lineage.database.tables.copies import CopyCheck, Store, WeightsCopy
     from lineage.database.tables.data import DataItem, DataVersion
     from lineage.database.tables.environments import Environment, PipelineDeployment, Slot, Waiver
     from lineage.database.tables.history import Event, EventSubject
     from lineage.database.tables.observations import Observation
+    from lineage.database.tables.pairs import RolledBack, ServedPair
     from lineage.database.tables.policies import Approval, EnvironmentPolicy
     from lineage.database.tables.versions import (
         Model,
@@ -35,11 +36,12 @@ if TYPE_CHECKING:
 _MODULES = {
     "access": ("KeptAnswer", "Token"),
     "checks": ("WeightsCheck",),
-    "copies": ("CopyCheck", "RolledBack", "Store", "WeightsCopy"),
+    "copies": ("CopyCheck", "Store", "WeightsCopy"),
     "data": ("DataItem", "DataVersion"),
     "environments": ("Environment", "PipelineDeployment", "Slot", "Waiver"),
     "history": ("Event", "EventSubject"),
     "observations": ("Observation",),
+    "pairs": ("RolledBack", "ServedPair"),
     "policies": ("Approval", "EnvironmentPolicy"),
     "versions": ("Model", "ModelVersion", "PipelineCommit", "PipelineVersion", "Validation"),
     "watched": ("WatchedRun",),
@@ -62,6 +64,7 @@ __all__ = [
     "PipelineDeployment",
     "PipelineVersion",
     "RolledBack",
+    "ServedPair",
     "Slot",
     "Store",
     "Token",

@@ -80,22 +80,3 @@ class CopyCheck(SQLModel, table=True):
     deep: bool = Field(sa_type=Boolean)
     checked_at: str
     checked_by: str
-
-
-class RolledBack(SQLModel, table=True):
-    """A version that a rollback took out; no validation up to ``verdicts_until`` brings it back."""
-
-    __tablename__ = "rolled_back"
-    __table_args__: Any = (
-        ForeignKeyConstraint(["environment"], ["environment.name"], name="rolled_back_environment"),
-        ForeignKeyConstraint(["version_id"], ["model_version.id"], name="rolled_back_version"),
-        Index("rolled_back_of", "version_id", "environment"),
-    )
-
-    id: int | None = Field(default=None, primary_key=True)
-    environment: str
-    version_id: int
-    verdicts_until: int
-    reason: str | None = Field(default=None, sa_type=Text)
-    at: str
-    by: str

@@ -24,10 +24,6 @@ WAIVABLE_CODES = (
 )
 
 
-def _deferred(columns: list[str], target: list[str], name: str) -> ForeignKeyConstraint:
-    return ForeignKeyConstraint(columns, target, name=name, deferrable=True, initially="DEFERRED")
-
-
 class Environment(SQLModel, table=True):
     """A place where models serve."""
 
@@ -117,15 +113,6 @@ def _slot_side(side: str) -> tuple[Any, ...]:
             ["model_version.id", "model_version.pipeline"],
             name=f"slot_{side}_pipeline",
         ),
-        _deferred(
-            ["environment", f"{side}_pipeline", digest],
-            [
-                "pipeline_deployment.environment",
-                "pipeline_deployment.pipeline",
-                "pipeline_deployment.digest",
-            ],
-            f"slot_{side}_deployment",
-        ),
         ForeignKeyConstraint(
             [version, digest, validation, f"{side}_passed"],
             [
@@ -156,6 +143,19 @@ def _slot_side(side: str) -> tuple[Any, ...]:
         ),
     )
 
+
+_RUNS: Any = ForeignKeyConstraint(
+    ["environment", "serving_pipeline", "serving_pipeline_digest"],
+    [
+        "pipeline_deployment.environment",
+        "pipeline_deployment.pipeline",
+        "pipeline_deployment.digest",
+    ],
+    name="slot_serving_deployment",
+    deferrable=True,
+    initially="DEFERRED",
+)
+"""What serves does so on the pipeline version that runs; what stands by may be on another."""
 
 _SLOT_WAIVER: Any = (
     ForeignKeyConstraint(
@@ -190,6 +190,7 @@ class Slot(SQLModel, table=True):
         ),
         ForeignKeyConstraint(["model"], ["model.name"], name="slot_model"),
         *_slot_side("serving"),
+        _RUNS,
         *_slot_side("backup"),
         *_SLOT_WAIVER,
         CheckConstraint(

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 from lineage.acts import act
 from lineage.guard.decision import Check, Status
 from lineage.guard.facts import Facts, Transition
-from lineage.guard.policy import same_person
+from lineage.guard.policy import SAME_PIPELINE, same_person
 from lineage.guard.requirements import Requirement
 
 if TYPE_CHECKING:
-    from lineage.guard.facts import Verdict
+    from lineage.guard.facts import Standby, Verdict
     from lineage.guard.requirements import Outcome
 
 _SERVED: Final = (Transition.STAY, Transition.RETURN)
@@ -19,14 +19,17 @@ _SERVED: Final = (Transition.STAY, Transition.RETURN)
 
 
 def requirements(facts: Facts) -> Check:
-    """Fails when a metric requirement does not hold on the validation that counts."""
+    """Fails when a metric requirement does not hold on the validation that counts.
+
+    A comparison with what serves judges who enters, never who returns.
+    """
     code = "requirements"
     verdict = facts.verdict
     if verdict is None:
         return Check(code, Status.SKIPPED, "there is no validation to read metrics from")
     own = [_decided(facts, verdict, outcome) for outcome in verdict.outcomes]
     demanded = [
-        requirement.evaluate(verdict.metrics, facts.serving_metrics)
+        _evaluated(facts, verdict, requirement)
         for requirement in facts.policy.requirements_of(facts.model)
     ]
     broken = [outcome for outcome in (*own, *demanded) if not outcome.holds]
@@ -107,27 +110,48 @@ def backup_ready(facts: Facts) -> Check:
         "demanded": facts.policy.backup,
         "backup": standby.ref if standby else None,
         "reason": standby.reason if standby else None,
+        "moves_pipeline": standby.moves_pipeline if standby else None,
     }
     slot = f"{facts.model} in {facts.environment}"
     if facts.transition is Transition.STAND_BY:
         return _could_take_over(facts)
-    if facts.transition is Transition.RETURN:
-        return Check(code, Status.PASS, "a rollback uses the backup up", details=details)
-    if not facts.policy.backup:
-        if standby is None or standby.ready:
-            return Check(code, Status.PASS, "no backup is demanded", details=details)
-        summary = f"{standby.ref} will not stand by for {slot}: {standby.reason}"
-        return Check(code, Status.WARN, summary, _backup_remedy(facts), details)
-    if standby is not None and standby.ready:
+    demanded = facts.policy.backup and facts.transition is not Transition.RETURN
+    if not demanded:
+        return _left_without(facts, standby, slot, details)
+    problem = _against(facts, standby)
+    if standby is not None and problem is None:
         return Check(code, Status.PASS, f"{standby.ref} stands by for {slot}", details=details)
-    if standby is not None:
-        summary = f"{standby.ref} would stand by for {slot}, but {standby.reason}"
-        return Check(code, Status.FAIL, summary, _backup_remedy(facts), details)
     if facts.transition is Transition.ENTER and facts.serving_metrics is None:
         summary = f"nothing serves {slot} yet, so nothing can stand by"
         return Check(code, Status.WARN, summary, details=details)
     summary = f"nothing would stand by for {slot}"
+    if standby is not None:
+        summary = f"{standby.ref} would stand by for {slot}, but {problem}"
     return Check(code, Status.FAIL, summary, _backup_remedy(facts), details)
+
+
+def _against(facts: Facts, standby: Standby | None) -> str | None:
+    """Why what would stand by is not the backup that is demanded."""
+    if standby is None or not standby.ready:
+        return standby.reason if standby is not None else None
+    if standby.moves_pipeline and facts.policy.backup == SAME_PIPELINE:
+        return "its pipeline would move too"
+    return None
+
+
+def _left_without(
+    facts: Facts, standby: Standby | None, slot: str, details: dict[str, Any]
+) -> Check:
+    """What is said of a backup that nobody demands here: a return is never held up for one."""
+    code = "backup-ready"
+    if standby is not None and not standby.ready:
+        summary = f"{standby.ref} will not stand by for {slot}: {standby.reason}"
+        return Check(code, Status.WARN, summary, _backup_remedy(facts), details)
+    if facts.policy.backup and standby is None:
+        summary = f"nothing will stand by for {slot}"
+        return Check(code, Status.WARN, summary, _backup_remedy(facts), details)
+    summary = f"{standby.ref} stands by for {slot}" if standby else "no backup is demanded"
+    return Check(code, Status.PASS, summary, details=details)
 
 
 def _could_take_over(facts: Facts) -> Check:
@@ -150,7 +174,13 @@ def _decided(facts: Facts, verdict: Verdict, outcome: Outcome) -> Outcome:
     """A requirement's outcome; one that compares with what serves is evaluated now."""
     if outcome.holds is not None:
         return outcome
-    return Requirement.parse(outcome.requirement).evaluate(verdict.metrics, facts.serving_metrics)
+    return _evaluated(facts, verdict, Requirement.parse(outcome.requirement))
+
+
+def _evaluated(facts: Facts, verdict: Verdict, requirement: Requirement) -> Outcome:
+    if facts.transition is Transition.RETURN and requirement.compares_with_serving:
+        return requirement.of_a_return(verdict.metrics)
+    return requirement.evaluate(verdict.metrics, facts.serving_metrics)
 
 
 def _stale(people: list[str]) -> str:

@@ -105,7 +105,8 @@ def pipeline_clean(facts: Facts) -> Check:
     if facts.deployed_is_commit is None:
         summary = f"nobody said which commit holds {shown}"
         return Check(code, Status.SKIPPED, summary, details=details)
-    is_new = facts.transition is Transition.ENTER or facts.pipeline_moves
+    returns = facts.transition is Transition.RETURN
+    is_new = facts.transition is Transition.ENTER or (facts.pipeline_moves and not returns)
     return Check(
         code,
         Status.FAIL if is_new else Status.WARN,

@@ -9,7 +9,7 @@ from typing import Any
 
 from lineage.acts import act
 from lineage.guard.decision import Check, Status
-from lineage.guard.facts import Basis, Facts, Transition, Verdict
+from lineage.guard.facts import Basis, Facts, Verdict
 from lineage.identity.run_environment import changes_json
 
 
@@ -25,7 +25,7 @@ def validated(facts: Facts) -> Check:
             code, Status.SKIPPED, f"there is no verdict on what {facts.runs} in {facts.environment}"
         )
     details = _details(verdict) | {"environment": _environment(facts)}
-    problem = _problem(facts, verdict) or _returning(facts, verdict)
+    problem = _problem(facts, verdict) or _returning(facts)
     if problem is not None:
         return Check(code, Status.FAIL, problem, remedy, details)
     where = ", validated elsewhere" if verdict.elsewhere else ""
@@ -77,10 +77,10 @@ def _problem(facts: Facts, verdict: Verdict) -> str | None:
     return None
 
 
-def _returning(facts: Facts, verdict: Verdict) -> str | None:
-    """Why a version that a rollback took out may not come back yet."""
+def _returning(facts: Facts) -> str | None:
+    """Why what was rolled back may not come back yet."""
     out = facts.rolled_back
-    if out is None or out.outdated_by(verdict) or facts.transition is Transition.STAY:
+    if out is None or not facts.barred:
         return None
     why = f" ({out.reason})" if out.reason else ""
     return (

@@ -170,7 +170,7 @@ def _place(thing: UnseenCode) -> str:
 
 
 def _severity(facts: Facts) -> Status:
-    returns = facts.transition is Transition.RETURN and not facts.pipeline_moves
+    returns = facts.transition is Transition.RETURN
     lenient = facts.policy.pipeline_complete is Demand.WARN
     return Status.WARN if lenient or returns else Status.FAIL
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lineage.database import events
+from lineage.database import events, pairs
 
 if TYPE_CHECKING:
     from sqlmodel import Session
 
-    from lineage.registry.slots.plan import MovePlan
+    from lineage.registry.slots.move_plan import MovePlan
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,9 @@ class MoveEvent:
             also |= {pipeline.pipeline}
         if plan.named:
             payload["versions"] = list(plan.named)
+        if plan.rolled_back:
+            payload["rolled_back"] = [pair.to_event() for pair in plan.rolled_back]
+            also |= {pair.side.ref for pair in plan.rolled_back}
         emptied = plan.emptied(plan.changed)
         if emptied:
             payload["emptied_backups"] = list(emptied)
@@ -52,9 +55,9 @@ class MoveEvent:
 
 
 def record(session: Session, plan: MovePlan) -> None:
-    """Append the event of a move, under every subject that it concerns."""
+    """Append the event of a move, and record the pairs that serve by it or are rolled back."""
     event = MoveEvent.of(plan)
-    events.append(
+    seq = events.append(
         session,
         at=plan.request.at,
         actor=plan.request.actor,
@@ -63,6 +66,20 @@ def record(session: Session, plan: MovePlan) -> None:
         payload=event.payload,
         also=event.also,
     )
+    request = plan.request
+    for pair in plan.rolled_back:
+        pairs.mark_rolled_back(
+            session,
+            request.environment,
+            pair.side.version_id,
+            pair.side.pipeline_blake3,
+            version_left=pair.version_left,
+            reason=request.reason,
+            at=request.at,
+            by=request.actor,
+            seq=seq,
+        )
+    pairs.record_served(session, [slot.after for slot in plan.changed], seq)
 
 
 def _subject(plan: MovePlan) -> str:

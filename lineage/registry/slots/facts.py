@@ -63,14 +63,16 @@ class SlotFacts:
     """A slot that a move touches.
 
     ``version`` is what is decided on: what is to serve (or to stand by), or what serves and stays
-    while its pipeline moves. ``named`` tells that the one who moves named it. ``backups`` are what
-    could stand by behind it.
+    while its pipeline moves; None in a slot that a rollback finds nothing for. ``named`` tells that
+    the one who moves named it. ``backups`` are what could stand by behind it. ``takes_back`` tells
+    that what serves until then is rolled back.
     """
 
     state: SlotState
     version: VersionFacts | None = None
     named: bool = False
     backups: BackupChoice = field(default_factory=BackupChoice)
+    takes_back: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lineage import timestamps
 from lineage.database import (
     copy_status,
+    pairs,
     pipelines,
     policies,
-    slots,
     tables,
     validations,
     versions,
@@ -18,8 +17,7 @@ from lineage.database import (
 )
 from lineage.guard.facts import Facts, Transition, Waiver
 from lineage.identity.components import EnvironmentKind, Kind
-from lineage.registry.slots.facts import SlotFacts, VersionFacts
-from lineage.registry.slots.readiness import choose_backup, reasons_against
+from lineage.registry.slots.facts import VersionFacts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,9 +26,7 @@ if TYPE_CHECKING:
 
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.database.deployments import DeployedPipelines
-    from lineage.database.slots import SlotState
     from lineage.identity.run_environment import RunEnvironment
-    from lineage.registry.slots.readiness import BackupChoice
 
 
 def guard_facts(
@@ -50,16 +46,16 @@ def guard_facts(
         environment: where it is to serve.
         version: the version.
         deployed_pipelines: what runs there, or is to.
-        move: what the version is about to do; by default whether it serves there already tells.
+        move: what the version is about to do; by default whether it serves there already, or did
+            so with the pipeline version that is to run, tells.
         asked: waivers that are asked for.
         running: the pipeline that is to run, as captured; perhaps nobody recorded it yet.
     """
     assert version.id is not None  # noqa: S101 - it was read from the table
     slot = session.get(tables.Slot, (environment.name, version.model))
-    serves = slot is not None and slot.serving_version_id == version.id
-    move = move or (Transition.STAY if serves else Transition.ENTER)
     policy = policies.policy_of(session, environment.name)
     deployed = deployed_pipelines.of(version.pipeline)
+    move = move or transition(session, environment, version, deployed_pipelines)
     key = (deployed.pipeline, deployed.blake3) if deployed else None
     pipeline = session.get(tables.PipelineVersion, key) if key else None
     unrecorded = running.version if running is not None and pipeline is None else None
@@ -89,7 +85,9 @@ def guard_facts(
         serving_metrics=_serving_metrics(session, slot),
         weights=policies.weights_state(session, version.id),
         copies=copy_status.copies(session, version.id),
-        rolled_back=copy_status.rolled_back(session, environment.name, version.id),
+        rolled_back=pairs.rolled_back(
+            session, environment.name, version.id, deployed.blake3 if deployed else None
+        ),
         served_before=policy.promote_from is not None
         and policies.served_in(session, policy.promote_from, version),
         approvals=policies.approvals_of(
@@ -117,50 +115,22 @@ def _taken_from(
     return known or pipelines.TakenFrom(None, dirty=False)
 
 
-def entering(
+def transition(
     session: Session,
     environment: tables.Environment,
     version: tables.ModelVersion,
     deployed_pipelines: DeployedPipelines,
-    *,
-    running: CapturedPipelineVersion | None = None,
-) -> Facts:
-    """The guard's facts of a version that is to serve, with what stands by behind it."""
-    state = slots.find_slot(session, environment, version.model)
-    backups = backup_choice(session, environment, state, version.id, deployed_pipelines)
-    facts = guard_facts(session, environment, version, deployed_pipelines, running=running)
-    return replace(facts, standby=backups.standby)
-
-
-def slot_facts(
-    session: Session,
-    environment: tables.Environment,
-    state: SlotState,
-    version: tables.ModelVersion | None,
-    deployed_pipelines: DeployedPipelines,
-    *,
-    named: bool = False,
-    asked: Sequence[Waiver] = (),
-) -> SlotFacts:
-    """A move's facts of a slot in which a version is to serve.
-
-    Args:
-        session: a transaction.
-        environment: where the slot is.
-        state: the slot.
-        version: what is to serve, or serves while its pipeline moves; None where nothing is
-            decided on.
-        deployed_pipelines: what is to run there.
-        named: whether the one who moves named the version.
-        asked: waivers that are asked for.
-    """
-    serving = state.serving.version_id if state.serving is not None else None
-    serves = version.id if version is not None else serving
-    backups = backup_choice(session, environment, state, serves, deployed_pipelines)
-    if version is None:
-        return SlotFacts(state, backups=backups)
-    facts = version_facts(session, environment, version, deployed_pipelines, asked=asked)
-    return SlotFacts(state, facts, named, backups)
+) -> Transition:
+    """What a version that is to serve does: stay, return with the same pipeline, or enter."""
+    slot = session.get(tables.Slot, (environment.name, version.model))
+    deployed = deployed_pipelines.of(version.pipeline)
+    blake3 = deployed.blake3 if deployed is not None else None
+    serves = slot is not None and slot.serving_version_id == version.id
+    if serves and slot is not None and slot.serving_pipeline_blake3 in (None, blake3):
+        return Transition.STAY
+    if pairs.returns(session, environment.name, version.id or 0, blake3):
+        return Transition.RETURN
+    return Transition.STAY if serves else Transition.ENTER
 
 
 def version_facts(
@@ -175,26 +145,6 @@ def version_facts(
     """A move's facts of a version; the arguments are those of :func:`guard_facts`."""
     facts = guard_facts(session, environment, version, deployed_pipelines, move=move, asked=asked)
     return VersionFacts(version.id or 0, facts, deployed_pipelines.of(version.pipeline))
-
-
-def backup_choice(
-    session: Session,
-    environment: tables.Environment,
-    state: SlotState,
-    serves: int | None,
-    deployed_pipelines: DeployedPipelines,
-) -> BackupChoice:
-    """What could stand by behind a version that is to serve; see :func:`choose_backup`."""
-
-    def consider(side: slots.SlotSide) -> tuple[slots.SlotSide, tuple[str, ...]]:
-        version = session.get(tables.ModelVersion, side.version_id)
-        assert version is not None  # noqa: S101 - a foreign key holds it
-        facts = version_facts(
-            session, environment, version, deployed_pipelines, move=Transition.RETURN
-        )
-        return facts.side(side.promoted_at, side.promoted_by), reasons_against(facts.guard)
-
-    return choose_backup(state, serves, consider)
 
 
 def _serving_metrics(session: Session, slot: tables.Slot | None) -> dict[str, Any] | None:

@@ -1,7 +1,8 @@
 """Moving slots and pipelines: gather the facts, plan the move, apply the plan, record it.
 
 A promotion moves one model, a deployment the pipeline under the models, a release both at once, a
-rollback one model to its backup; a backup change and a retirement touch one slot. Each function
+rollback one model to its backup and, where that is on another pipeline version, the pipeline with
+all that rides on it; a backup change and a retirement touch one slot. Each function
 gathers the facts of its move; all go the same way from there. It is gone inside the caller's write
 transaction, so nobody else moves between the decision and the commit; what is only shown of a move
 (:mod:`lineage.registry.slots.results`) can be read after that.
@@ -9,18 +10,20 @@ transaction, so nobody else moves between the decision and the commit; what is o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from lineage.acts import act
 from lineage.database import slots, tables
-from lineage.database import weights as copies
-from lineage.database.deployments import DeployedPipeline, DeployedPipelines, deploy, deployment
+from lineage.database.deployments import DeployedPipelines, deploy
 from lineage.database.environments import require_environment
-from lineage.errors import UsageError
+from lineage.errors import Conflict
 from lineage.guard.facts import Transition
-from lineage.registry.slots import events, gather, waivers
-from lineage.registry.slots.facts import MoveFacts, MoveKind, PipelineMove, SlotFacts
+from lineage.registry.slots import events, gather, standby, targets, waivers
+from lineage.registry.slots.facts import MoveFacts, MoveKind, SlotFacts
 from lineage.registry.slots.plan import plan
+from lineage.registry.slots.standby import Foreseen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,11 +31,39 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.guard.facts import Waiver
-    from lineage.registry.slots.plan import MovePlan, SlotPlan
+    from lineage.registry.slots.move_plan import MovePlan, SlotPlan
     from lineage.registry.slots.request import Request
+    from lineage.registry.slots.targets import Target, Targets
+
+Foresight = Mapping[str, Foreseen]
+"""What would stand by after a move, by model."""
+
+NOTHING: Final[Foresight] = {}
 
 
-def promote(session: Session, request: Request, version: tables.ModelVersion) -> MovePlan:
+def foresee(session: Session, move: Targets) -> Foresight:
+    """What would stand by after a move: found before it, while nobody has to wait."""
+    found = {}
+    for target in move.slots:
+        if target.version is not None:
+            choice = standby.backup_choice(
+                session,
+                move.environment,
+                target.state,
+                target.version,
+                move.runs,
+                takes_back=target.takes_back,
+            )
+            found[target.state.model] = Foreseen(target.state.revision, choice)
+    return found
+
+
+def promote(
+    session: Session,
+    request: Request,
+    version: tables.ModelVersion,
+    foresight: Foresight = NOTHING,
+) -> MovePlan:
     """Move a slot to a version.
 
     Raises:
@@ -41,13 +72,8 @@ def promote(session: Session, request: Request, version: tables.ModelVersion) ->
         Conflict: the slot moved since the caller saw it.
     """
     environment = require_environment(session, request.environment)
-    asked = _asked(session, request)
-    deployed_pipelines = DeployedPipelines(session, environment.name)
-    state = slots.find_slot(session, environment, version.model)
-    facts = gather.slot_facts(
-        session, environment, state, version, deployed_pipelines, named=True, asked=asked
-    )
-    return carry_out(session, MoveFacts(MoveKind.PROMOTED, request, (facts,), asked=asked))
+    move = targets.of_promotion(session, environment, version, request.reason)
+    return _carried_out(session, MoveKind.PROMOTED, request, move, foresight)
 
 
 def release(
@@ -55,6 +81,7 @@ def release(
     request: Request,
     target: tables.PipelineVersion,
     promoted: Sequence[tables.ModelVersion],
+    foresight: Foresight = NOTHING,
 ) -> MovePlan:
     """Move a pipeline and models that ride on it in one step; a deployment moves no model.
 
@@ -64,59 +91,34 @@ def release(
         NotPermitted: a waiver was asked for that the environment does not allow.
         Conflict: the slots are not those of the plan that was seen.
     """
-    _check_named(target, promoted)
     environment = require_environment(session, request.environment)
-    asked = _asked(session, request)
-    row = deployment(session, environment.name, target.pipeline)
-    pipeline = PipelineMove(
-        target.pipeline, target.blake3, target.xxh3, row.blake3 if row else None
-    )
-    moving = DeployedPipeline(pipeline.pipeline, pipeline.blake3, request.at)
-    deployed_pipelines = DeployedPipelines(
-        session, environment.name, moving if pipeline.moves else None
-    )
-    named = [
-        (slots.find_slot(session, environment, version.model), version) for version in promoted
-    ]
-    left = _left_behind(session, environment.name, pipeline, {v.model for v in promoted})
-    facts = [
-        gather.slot_facts(
-            session,
-            environment,
-            state,
-            version,
-            deployed_pipelines,
-            named=index < len(named),
-            asked=asked,
-        )
-        for index, (state, version) in enumerate((*named, *left))
-    ]
+    move = targets.of_release(session, environment, target, promoted, request.reason, request.at)
     kind = MoveKind.RELEASED if promoted else MoveKind.DEPLOYED
-    return carry_out(session, MoveFacts(kind, request, tuple(facts), pipeline, asked))
+    return _carried_out(session, kind, request, move, foresight)
 
 
-def rollback(session: Session, request: Request, model: str) -> MovePlan:
-    """Move a slot to its backup; the version that failed does not become the backup.
+def rollback(
+    session: Session, request: Request, model: str, foresight: Foresight = NOTHING
+) -> MovePlan:
+    """Move a slot to its backup, and the pipeline with all that rides on it where it needs that.
 
     Raises:
         NotFound: there is no backup.
-        GuardRefused: the backup may not serve.
+        OthersMove: other models move too, and nobody said so, or one has nothing to go back to.
+        GuardRefused: the backup may not serve, or another model may not go back.
         NotPermitted: a waiver was asked for that the environment does not allow.
         Conflict: the slot moved since the caller saw it.
     """
     environment = require_environment(session, request.environment)
-    asked = _asked(session, request)
-    state = slots.find_slot(session, environment, model)
-    facts = SlotFacts(state)
-    if state.backup is not None:
-        version = session.get(tables.ModelVersion, state.backup.version_id)
-        assert version is not None  # noqa: S101 - a foreign key holds it
-        deployed_pipelines = DeployedPipelines(session, environment.name)
-        backup = gather.version_facts(
-            session, environment, version, deployed_pipelines, move=Transition.RETURN, asked=asked
+    move = targets.of_rollback(session, environment, model, request.at, request.leave)
+    seen = foresight.get(model)
+    if seen is not None and seen.revision != move.slots[0].state.revision:
+        raise Conflict(
+            f"{move.slots[0].state.subject} moved while the rollback was prepared.",
+            remedy="Look at what serves now "
+            f"({act('serving', model, env=environment.name)}) and decide again.",
         )
-        facts = SlotFacts(state, backup, named=True)
-    return carry_out(session, MoveFacts(MoveKind.ROLLED_BACK, request, (facts,), asked=asked))
+    return _carried_out(session, MoveKind.ROLLED_BACK, request, move, foresight)
 
 
 def set_backup(session: Session, request: Request, version: tables.ModelVersion) -> MovePlan:
@@ -149,6 +151,43 @@ def retire(session: Session, request: Request, model: str) -> MovePlan:
     return carry_out(session, MoveFacts(MoveKind.RETIRED, request, (facts,)))
 
 
+def _carried_out(
+    session: Session, kind: MoveKind, request: Request, move: Targets, foresight: Foresight
+) -> MovePlan:
+    """Gather what a move is planned on, and carry it out."""
+    asked = waivers.asked(session, request.environment, request.waive, request.actor, request.at)
+    facts = tuple(
+        _slot_facts(session, move, target, asked, foresight.get(target.state.model))
+        for target in move.slots
+    )
+    return carry_out(session, MoveFacts(kind, request, facts, move.pipeline, asked))
+
+
+def _slot_facts(
+    session: Session,
+    move: Targets,
+    target: Target,
+    asked: tuple[Waiver, ...],
+    foreseen: Foreseen | None,
+) -> SlotFacts:
+    """A slot, what the guard sees of the version that is to serve there, and what stands by."""
+    if target.version is None:
+        return SlotFacts(target.state, takes_back=target.takes_back)
+    version = gather.version_facts(
+        session, move.environment, target.version, move.runs, move=target.move, asked=asked
+    )
+    backups = standby.backup_choice(
+        session,
+        move.environment,
+        target.state,
+        target.version,
+        move.runs,
+        takes_back=target.takes_back,
+        foreseen=foreseen,
+    )
+    return SlotFacts(target.state, version, target.named, backups, target.takes_back)
+
+
 def carry_out(session: Session, facts: MoveFacts) -> MovePlan:
     """Plan a move, apply the plan and record it; the plan as it was applied."""
     applied = apply(session, plan(facts))
@@ -166,15 +205,6 @@ def apply(session: Session, move: MovePlan) -> MovePlan:
     granted = waivers.record(session, request.environment, move.waivers)
     move = replace(move, waivers=granted)
     move = replace(move, slots=tuple(_on_its_waiver(move, slot) for slot in move.slots))
-    if move.taken_out is not None:
-        copies.mark_rolled_back(
-            session,
-            request.environment,
-            move.taken_out,
-            request.reason,
-            request.at,
-            request.actor,
-        )
     for slot in move.changed:
         slots.write_slot(session, slot.after)
     return move
@@ -191,44 +221,3 @@ def _on_its_waiver(move: MovePlan, slot: SlotPlan) -> SlotPlan:
         if (grant.version_id, grant.waiver.code) == (serving.version_id, serving.waiver_code)
     )
     return replace(slot, after=replace(slot.after, serving=replace(serving, waiver_id=waiver.id)))
-
-
-def _asked(session: Session, request: Request) -> tuple[Waiver, ...]:
-    return waivers.asked(session, request.environment, request.waive, request.actor, request.at)
-
-
-def _check_named(target: tables.PipelineVersion, promoted: Sequence[tables.ModelVersion]) -> None:
-    """Refuse a model that is named twice, or that the pipeline does not carry."""
-    seen: set[str] = set()
-    for version in promoted:
-        if version.model in seen:
-            raise UsageError(
-                f"{version.model} is named twice.", remedy="Name one version of each model."
-            )
-        if version.pipeline != target.pipeline:
-            raise UsageError(
-                f"{version.model}@{version.number} rides on pipeline {version.pipeline}, not on "
-                f"{target.pipeline}.",
-                remedy=f"Release only models of pipeline {target.pipeline}.",
-            )
-        seen.add(version.model)
-
-
-def _left_behind(
-    session: Session, environment: str, pipeline: PipelineMove, promoted: set[str]
-) -> list[tuple[slots.SlotState, tables.ModelVersion | None]]:
-    """The slots that a pipeline moves under, but for those of the models that are promoted.
-
-    Each with the version that serves, where that rests (by its proof or its waiver) on the
-    pipeline; None where only the backup does.
-    """
-    if not pipeline.moves:
-        return []
-    left: list[tuple[slots.SlotState, tables.ModelVersion | None]] = []
-    for row in slots.riding_on(session, environment, pipeline.pipeline):
-        if row.model not in promoted:
-            version = session.get(tables.ModelVersion, row.serving_version_id)
-            rests = row.serving_pipeline is not None or row.serving_waiver_id is not None
-            on_it = rests and version is not None and version.pipeline == pipeline.pipeline
-            left.append((slots.slot_state(session, row), version if on_it else None))
-    return left

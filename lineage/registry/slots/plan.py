@@ -7,130 +7,36 @@ These are the rules of a move, in the order in which they are held:
   by the guard, and so is one that is to stand by; one refusal refuses the whole move;
 * a version stands in a slot with its newest passing validation on the pipeline that is to run as
   its proof, else with a waiver that the guard needed; one that stays keeps since when it serves;
-* what served before stands by if it is ready, else the present backup if that is: the facts bring
-  that choice (:mod:`lineage.registry.slots.readiness`), for it asks the registry no further than
-  it must; a rollback uses the backup up;
+* the best ready pair stands by (:mod:`lineage.registry.slots.readiness`): the facts bring that
+  choice, for it asks the registry no further than it must;
+* a rollback to a pair on another pipeline version moves the pipeline back, and every model that
+  rides on it to a pair on it, or is refused; what has none is left, and retired, only by name;
+* what goes as a pipeline moves back to a pair that served, or as such a pair comes back for a
+  reason, is rolled back, whatever the move is called;
 * a slot in which nothing changes keeps its revision, and a move that changes nothing has no event.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lineage.acts import act
-from lineage.contract.results import SlotChange
-from lineage.errors import Conflict, NotFound
+from lineage.errors import Conflict, NotFound, OthersMove
 from lineage.guard.decision import GuardRefused, Status
 from lineage.guard.evaluate import decide
 from lineage.guard.policy import PROOF, WAIVABLE
 from lineage.registry.slots.facts import MoveKind
+from lineage.registry.slots.move_plan import MovePlan, RolledBackPair, SlotPlan, WaiverGrant
 from lineage.registry.slots.readiness import may_stand
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Sequence
 
-    from lineage.database.deployments import DeployedPipeline
     from lineage.database.slots import SlotSide, SlotState
     from lineage.guard.decision import Decision
-    from lineage.guard.facts import Waiver
-    from lineage.registry.slots.facts import MoveFacts, PipelineMove, SlotFacts, VersionFacts
+    from lineage.registry.slots.facts import MoveFacts, SlotFacts, VersionFacts
     from lineage.registry.slots.request import Request
-
-
-@dataclass(frozen=True)
-class WaiverGrant:
-    """A waiver that a decision needed, tied to the pipeline version that it is given for.
-
-    ``id`` is None until it is recorded.
-    """
-
-    version_id: int
-    waiver: Waiver
-    deployed: DeployedPipeline | None
-    id: int | None = None
-
-
-@dataclass(frozen=True)
-class SlotPlan:
-    """What a move does to one slot; ``named`` is the version that was named for it."""
-
-    before: SlotState
-    after: SlotState
-    named: str | None = None
-    passed_over: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything changes in it."""
-        return self.after.revision != self.before.revision
-
-    @property
-    def loses_backup(self) -> bool:
-        """Whether something stood by, and nothing does after it."""
-        return self.before.backup is not None and self.after.backup is None
-
-    def step(self) -> SlotChange:
-        """The change as answers show it."""
-        return SlotChange(
-            self.before.model,
-            self.before.environment,
-            _ref(self.before.serving),
-            _ref(self.before.backup),
-            _ref(self.after.serving),
-            _ref(self.after.backup),
-            self.before.revision,
-            self.passed_over,
-        )
-
-
-@dataclass(frozen=True)
-class MovePlan:
-    """What a move does, and the decisions that allow it.
-
-    ``unused_waivers`` are rules that were asked to be waived and do not fail. ``taken_out`` is the
-    id of the version that a rollback takes out.
-    """
-
-    kind: MoveKind
-    request: Request
-    slots: tuple[SlotPlan, ...]
-    decisions: tuple[Decision, ...] = ()
-    pipeline: PipelineMove | None = None
-    waivers: tuple[WaiverGrant, ...] = ()
-    unused_waivers: tuple[str, ...] = ()
-    taken_out: int | None = None
-
-    @property
-    def changed(self) -> tuple[SlotPlan, ...]:
-        """The slots in which anything changes."""
-        return tuple(slot for slot in self.slots if slot.changed)
-
-    @property
-    def changes_anything(self) -> bool:
-        """Whether a slot or the pipeline moves."""
-        return bool(self.changed) or (self.pipeline is not None and self.pipeline.moves)
-
-    @property
-    def has_event(self) -> bool:
-        """Whether the history is to tell of it."""
-        return self.changes_anything or bool(self.waivers)
-
-    @property
-    def shown(self) -> tuple[SlotPlan, ...]:
-        """The slots of an answer: those that were named, or all that the pipeline moves under."""
-        return tuple(slot for slot in self.slots if slot.named) or self.slots
-
-    @property
-    def named(self) -> tuple[str, ...]:
-        """The versions that were named."""
-        return tuple(slot.named for slot in self.slots if slot.named is not None)
-
-    def emptied(self, slots: Iterable[SlotPlan]) -> tuple[str, ...]:
-        """Those of some slots whose backup the move took away without being asked to."""
-        if self.kind in (MoveKind.ROLLED_BACK, MoveKind.RETIRED):
-            return ()
-        return tuple(slot.after.subject for slot in slots if slot.loses_backup)
 
 
 def plan(facts: MoveFacts) -> MovePlan:
@@ -139,6 +45,7 @@ def plan(facts: MoveFacts) -> MovePlan:
     Raises:
         GuardRefused: a rule fails for a version.
         NotFound: nothing serves, or nothing stands by, where that is needed.
+        OthersMove: a rollback moves other models too, or one of them has nothing to go back to.
         Conflict: a slot moved since the caller saw it, or the version to stand by serves itself.
     """
     match facts.kind:
@@ -159,23 +66,13 @@ def _promotion(facts: MoveFacts) -> MovePlan:
             _check_revision(facts.request, slot.state)
     _check_seen(facts)
     decided = [(slot, _decided(slot)) for slot in facts.slots if slot.version is not None]
-    decisions = tuple(decision for _, decision in decided)
-    _refuse_unless_allowed(decisions, _refusal(facts, decided))
-    waivers = _needed(facts, decided)
-    return MovePlan(
-        facts.kind,
-        facts.request,
-        tuple(_settled(facts, slot, waivers) for slot in facts.slots),
-        decisions,
-        facts.pipeline,
-        waivers,
-        _unused(facts, waivers),
-    )
+    _refuse_unless_allowed(tuple(made for _, made in decided), _refusal(facts, decided))
+    return _allowed(facts, decided)
 
 
 def _rollback(facts: MoveFacts) -> MovePlan:
-    """The backup serves; the version that failed does not become the backup."""
-    (slot,) = facts.slots
+    """The backup serves, its pipeline runs, and what rides on that goes back with it."""
+    slot, *others = facts.slots
     state = slot.state
     if state.backup is None or slot.version is None:
         raise NotFound(
@@ -184,24 +81,80 @@ def _rollback(facts: MoveFacts) -> MovePlan:
             f"{act('backup candidates', state.model, env=state.environment)}",
         )
     _check_revision(facts.request, state)
-    decision = _decided(slot)
-    _refuse_unless_allowed((decision,), f"The backup {decision.ref} may not serve")
-    waivers = _needed(facts, [(slot, decision)])
-    after = replace(
-        state,
-        revision=state.revision + 1,
-        serving=_to_serve(facts.request, state, slot.version, waivers),
-        backup=None,
+    _check_seen(facts)
+    _check_others(facts, state, others)
+    decided = [(one, _decided(one)) for one in facts.slots if one.version is not None]
+    first, *rest = (decision for _, decision in decided)
+    _refuse_unless_allowed((first,), f"The backup {first.ref} may not serve")
+    _refuse_unless_allowed(tuple(rest), f"The rollback of {state.subject} is refused")
+    return _allowed(facts, decided)
+
+
+def _check_others(facts: MoveFacts, state: SlotState, others: Sequence[SlotFacts]) -> None:
+    """Refuse to move models that nobody spoke of, or to move one to nothing."""
+    request = facts.request
+    names = tuple(slot.state.model for slot in others)
+    unknown = sorted(request.leave - {*names})
+    if unknown:
+        raise Conflict(
+            f"{unknown[0]} does not move when {state.subject} is rolled back.",
+            remedy="Leave only models that do; see the plan: "
+            f"{act('rollback', state.model, env=state.environment, dry_run=True)}",
+        )
+    lost = tuple(
+        slot.state.model
+        for slot in others
+        if slot.version is None and slot.state.model not in request.leave
     )
+    pipeline = facts.pipeline.pipeline if facts.pipeline is not None else None
+    if lost:
+        raise OthersMove(
+            f"{' and '.join(lost)} would have nothing to go back to: the backup of {state.subject} "
+            f"needs another version of pipeline {pipeline}.",
+            remedy="Validate a version of it with that one, or leave it, and it is retired: "
+            + act(
+                "rollback", state.model, env=state.environment, with_pipeline=True, leave=lost[0]
+            ),
+            models=lost,
+        )
+    if names and not request.with_pipeline:
+        raise OthersMove(
+            f"The backup of {state.subject} needs another version of pipeline {pipeline}, on which "
+            f"{' and '.join(names)} {'serves' if len(names) == 1 else 'serve'} too.",
+            remedy="Move them back together: "
+            f"{act('rollback', state.model, env=state.environment, with_pipeline=True)}",
+            models=names,
+        )
+
+
+def _allowed(facts: MoveFacts, decided: Sequence[tuple[SlotFacts, Decision]]) -> MovePlan:
+    """The plan of a move that every decision allows."""
+    waivers = _needed(facts, decided)
+    slots = tuple(_settled(facts, slot, waivers) for slot in facts.slots)
     return MovePlan(
         facts.kind,
         facts.request,
-        (SlotPlan(state, after, decision.ref),),
-        (decision,),
-        waivers=waivers,
-        unused_waivers=_unused(facts, waivers),
-        taken_out=state.serving.version_id if state.serving is not None else None,
+        slots,
+        tuple(decision for _, decision in decided),
+        facts.pipeline,
+        waivers,
+        _unused(facts, waivers),
+        _rolled_back(facts, slots),
     )
+
+
+def _rolled_back(facts: MoveFacts, slots: Sequence[SlotPlan]) -> tuple[RolledBackPair, ...]:
+    """What goes as something comes back that served before, and is not to return with it."""
+    gone: list[RolledBackPair] = []
+    for slot, plan in zip(facts.slots, slots, strict=True):
+        before, after = plan.before.serving, plan.after.serving
+        if before is None or not slot.takes_back:
+            continue
+        left = after is not None and after.version_id != before.version_id
+        moved = after is None or after.pipeline_blake3 != before.pipeline_blake3
+        if left or (moved and before.pipeline_blake3 is not None):
+            gone.append(RolledBackPair(before, left))
+    return tuple(gone)
 
 
 def _backup_change(facts: MoveFacts) -> MovePlan:
@@ -244,10 +197,6 @@ def _retirement(facts: MoveFacts) -> MovePlan:
     return MovePlan(facts.kind, facts.request, (SlotPlan(state, after),))
 
 
-def _ref(side: SlotSide | None) -> str | None:
-    return side.ref if side is not None else None
-
-
 def _decided(slot: SlotFacts) -> Decision:
     """The guard's word on a slot's version, beside what stands by after the move."""
     assert slot.version is not None  # noqa: S101 - only what has one is decided on
@@ -257,15 +206,16 @@ def _decided(slot: SlotFacts) -> Decision:
 def _settled(facts: MoveFacts, slot: SlotFacts, waivers: tuple[WaiverGrant, ...]) -> SlotPlan:
     """A slot with what is to serve, and what stands by behind it."""
     before = slot.state
-    serving, backup = before.serving, slot.backups.chosen
-    if slot.version is not None:
-        serving = _to_serve(facts.request, before, slot.version, waivers)
+    if slot.version is None:  # a rollback leaves it
+        empty = replace(before, revision=before.revision + 1, serving=None, backup=None)
+        return SlotPlan(before, empty)
+    serving, backup = _to_serve(facts.request, before, slot.version, waivers), slot.backups.chosen
     anew = facts.pipeline is not None and facts.pipeline.moves
     stays = (serving, backup) == before.sides or (serving == before.serving and not anew)
     after = before
     if not stays:
         after = replace(before, revision=before.revision + 1, serving=serving, backup=backup)
-    named = slot.version.guard.ref if slot.named and slot.version is not None else None
+    named = slot.version.guard.ref if slot.named else None
     return SlotPlan(before, after, named, slot.backups.passed_over)
 
 

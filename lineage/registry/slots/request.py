@@ -16,7 +16,8 @@ class Request:
     """Who moves what, when and why.
 
     ``expect_revision`` is the slot's as the caller saw it, ``seen`` those of all the slots that a
-    plan touched, by their model.
+    plan touched, by their model. ``with_pipeline`` lets a rollback move the other models of its
+    pipeline too; those in ``leave`` it retires.
     """
 
     environment: str
@@ -26,3 +27,5 @@ class Request:
     expect_revision: int | None = None
     waive: WaiverRequest | None = None
     seen: Mapping[str, int] | None = None
+    with_pipeline: bool = False
+    leave: frozenset[str] = frozenset()

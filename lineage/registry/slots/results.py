@@ -11,15 +11,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lineage.contract.results import MoveResult
-from lineage.database import versions
-from lineage.identity.references import Reference
 from lineage.registry.slots import backup_candidates, serving
 
 if TYPE_CHECKING:
     from sqlmodel import Session
 
-    from lineage.contract.results import Readiness, Serving
-    from lineage.registry.slots.plan import MovePlan
+    from lineage.registry.slots.move_plan import MovePlan
 
 
 def moved(session: Session, plan: MovePlan) -> MoveResult:
@@ -36,6 +33,7 @@ def moved(session: Session, plan: MovePlan) -> MoveResult:
         pipeline={"name": pipeline.pipeline, "digest": pipeline.xxh3} if pipeline else {},
         steps=tuple(slot.step() for slot in plan.slots),
         unused_waivers=plan.unused_waivers,
+        rolled_back=tuple(pair.side.ref for pair in plan.rolled_back),
     )
 
 
@@ -49,14 +47,8 @@ def with_hints(session: Session, answer: MoveResult) -> MoveResult:
     ]
     return replace(
         answer,
-        slots=tuple(replace(slot, readiness=_readiness(session, slot)) for slot in answer.slots),
+        slots=tuple(
+            replace(slot, readiness=serving.readiness(session, slot)) for slot in answer.slots
+        ),
         proposed=backup_candidates.proposed(session, without),
     )
-
-
-def _readiness(session: Session, slot: Serving) -> Readiness | None:
-    if slot.backup is None:
-        return None
-    reference = Reference(slot.model, number=slot.backup.version)
-    row = versions.find_version(session, reference)
-    return serving.readiness(session, slot.environment, row)

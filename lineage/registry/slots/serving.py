@@ -27,11 +27,7 @@ def now(session: Session, environment: str, model: str) -> Serving:
     answer = slot(session, environment, model)
     if answer.backup is None:
         return answer
-    row = session.get(tables.Slot, (environment, model))
-    assert row is not None  # noqa: S101 - it has a backup
-    backup = session.get(tables.ModelVersion, row.backup_version_id)
-    assert backup is not None  # noqa: S101 - a foreign key holds it
-    return replace(answer, readiness=readiness(session, environment, backup))
+    return replace(answer, readiness=readiness(session, answer))
 
 
 def slot(session: Session, environment: str, model: str) -> Serving:
@@ -40,6 +36,7 @@ def slot(session: Session, environment: str, model: str) -> Serving:
     serving, backup = (slots.slot_side(session, row, name) for name in slots.SIDES)
     pipeline = _pipeline_name(session, model, serving)
     deployed = deployment(session, environment, pipeline)
+    moves = None if backup is None else _moves_pipeline(session, environment, backup)
     return Serving(
         environment=environment,
         model=model,
@@ -49,25 +46,38 @@ def slot(session: Session, environment: str, model: str) -> Serving:
         backup=_side(session, backup),
         contradicted=slots.contradicted(session, serving),
         proven=serving is not None and serving.proven,
+        moves_pipeline=moves,
         **_waivers(session, row, pipeline),
     )
 
 
-def readiness(session: Session, environment: str, backup: tables.ModelVersion) -> Readiness:
-    """Whether a backup could take over at once, as far as the registry knows."""
+def _moves_pipeline(session: Session, environment: str, backup: slots.SlotSide) -> bool:
+    """Whether a backup is on another pipeline version than the one that runs."""
+    if backup.pipeline_blake3 is None:
+        return False
+    runs = deployment(session, environment, backup.pipeline)
+    return runs is None or runs.blake3 != backup.pipeline_blake3
+
+
+def readiness(session: Session, answer: Serving) -> Readiness | None:
+    """Whether the backup of an answer could take over at once; None where there is none."""
     from lineage.database import copy_status
     from lineage.database.environments import require_environment
+    from lineage.database.pipelines import find_pipeline
     from lineage.guard.facts import Transition
     from lineage.registry.slots.gather import guard_facts
     from lineage.registry.slots.readiness import reasons_against
 
-    assert backup.id is not None  # noqa: S101 - it was read from the table
-    where = require_environment(session, environment)
-    deployed_pipelines = DeployedPipelines(session, environment)
-    reasons = reasons_against(
-        guard_facts(session, where, backup, deployed_pipelines, move=Transition.RETURN)
-    )
-    copies = copy_status.copies(session, backup.id)
+    if answer.backup is None:
+        return None
+    where = require_environment(session, answer.environment)
+    row = versions.find_version(session, Reference(answer.model, number=answer.backup.version))
+    runs = DeployedPipelines(session, where.name)
+    if answer.moves_pipeline and answer.backup.pipeline is not None:
+        pipeline = find_pipeline(session, row.pipeline, answer.backup.pipeline)
+        runs = runs.with_pipeline(pipeline.pipeline, pipeline.blake3, timestamps.now())
+    reasons = reasons_against(guard_facts(session, where, row, runs, move=Transition.RETURN))
+    copies = copy_status.copies(session, row.id or 0)
     checked_at = max((copy.at for copy in copies), default=None)
     return Readiness(not reasons, checked_at, reasons, copies)
 
@@ -109,7 +119,8 @@ def _side(session: Session, side: slots.SlotSide | None) -> ServedVersion | None
         return None
     row = session.get(tables.ModelVersion, side.version_id)
     assert row is not None  # noqa: S101 - a foreign key holds it
-    return _version(session, row, side.promoted_at, side.promoted_by)
+    pair = side.pipeline, side.pipeline_blake3
+    return _version(session, row, pair, side.promoted_at, side.promoted_by)
 
 
 def _side_of_event(
@@ -118,10 +129,22 @@ def _side_of_event(
     if side is None:
         return None
     row = versions.find_version(session, Reference(model, number=side["version"]))
-    return _version(session, row, side["promoted_at"], side["promoted_by"])
+    pair = side["pipeline"], side["pipeline_digest"]
+    return _version(session, row, pair, side["promoted_at"], side["promoted_by"])
 
 
-def _version(session: Session, row: tables.ModelVersion, since: str, by: str) -> ServedVersion:
+def _version(
+    session: Session,
+    row: tables.ModelVersion,
+    pair: tuple[str | None, str | None],
+    since: str,
+    by: str,
+) -> ServedVersion:
+    """A version with the pipeline version that it stands there with, by the proof's name of it."""
+    pipeline = session.get(tables.PipelineVersion, pair) if all(pair) else None
+    shown = versions.shown_digests(session, row)
+    if pipeline is not None:
+        shown |= {"pipeline": pipeline.xxh3}
     origin = versions.origin_of(row)
     return ServedVersion(
         model=row.model,
@@ -130,7 +153,7 @@ def _version(session: Session, row: tables.ModelVersion, since: str, by: str) ->
         promoted_at=since,
         promoted_by=by,
         made=origin if origin is not None and origin.state is OriginState.STALE else None,
-        **versions.shown_digests(session, row),
+        **shown,
     )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.contract.requests import WaiverRequest
-    from lineage.registry.slots.plan import WaiverGrant
+    from lineage.registry.slots.move_plan import WaiverGrant
 
 
 def asked(

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlmodel import Session
 
+    from lineage.registry.slots.moves import Foresight
+
 
 class Verbs:
     """Verbs of a registry on one database.
@@ -20,11 +22,15 @@ class Verbs:
     Args:
         engine: the database.
         session: a write transaction that every verb takes part in; by default each has its own.
+        foresight: what was found to stand by after the moves of that transaction.
     """
 
-    def __init__(self, engine: Engine, session: Session | None = None) -> None:
+    def __init__(
+        self, engine: Engine, session: Session | None = None, foresight: Foresight | None = None
+    ) -> None:
         self._engine = engine
         self._session = session
+        self._foresight: Foresight = foresight or {}
 
     @contextmanager
     def _read(self) -> Iterator[Session]:

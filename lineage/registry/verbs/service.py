@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lineage import timestamps
-from lineage.database import events, schema, slots
+from lineage.database import events, pairs, schema, slots
 from lineage.registry import views
 from lineage.registry.verbs.base import Verbs
 
@@ -38,7 +38,7 @@ class ServiceVerbs(Verbs):
         """Check the chain of events, and that it tells the present state."""
         with self._read() as session:
             states = slots.event_states(session, slots.all_slots(session))
-            return events.audit(session, states)
+            return events.audit(session, states, pairs.all_served(session))
 
     def require_current(self) -> None:
         """Refuse a schema that this program does not know.

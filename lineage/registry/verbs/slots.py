@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from lineage import timestamps
 from lineage.database import slots, versions
-from lineage.database.deployments import DeployedPipeline, DeployedPipelines
+from lineage.database.deployments import DeployedPipelines
 from lineage.database.environments import require_environment
 from lineage.errors import RegistryUnreachable
 from lineage.identity.references import Reference
 from lineage.registry.slots import serving as slots_serving
 from lineage.registry.slots.request import Request
-from lineage.registry.verbs.base import Verbs
+from lineage.registry.verbs.foresight import ForesightVerbs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lineage.guard.decision import Decision
 
 
-class SlotVerbs(Verbs):
+class SlotVerbs(ForesightVerbs):
     """Verbs on slots: looking them up, asking the guard, and moving them."""
 
     def guard(
@@ -50,23 +50,17 @@ class SlotVerbs(Verbs):
             NotFound: the version or the environment does not exist.
         """
         from lineage.guard.evaluate import decide
-        from lineage.registry.slots import gather
+        from lineage.registry.slots import standby
 
         parsed = Reference.parse(reference)
         with self._read() as session:
             where = require_environment(session, environment)
             version = versions.find_version(session, parsed)
-            now = DeployedPipelines(session, where.name).of(version.pipeline)
-            hypothetical = None
-            moves = running is not None and (now is None or now.blake3 != running.version.blake3)
-            if running is not None and moves and version.pipeline is not None:
-                hypothetical = DeployedPipeline(
-                    version.pipeline, running.version.blake3, timestamps.now()
-                )
-            deployed_pipelines = DeployedPipelines(session, where.name, hypothetical)
-            return decide(
-                gather.entering(session, where, version, deployed_pipelines, running=running)
-            )
+            runs = DeployedPipelines(session, where.name)
+            if running is not None:
+                blake3 = running.version.blake3
+                runs = runs.with_pipeline(version.pipeline, blake3, timestamps.now())
+            return decide(standby.entering(session, where, version, runs, running=running))
 
     def serving(self, model: str, environment: str, *, at: str | None = None) -> Serving:
         """What serves for a model in an environment, now or at a past moment.
@@ -146,11 +140,12 @@ class SlotVerbs(Verbs):
         from lineage.registry.slots import moves, results
 
         parsed = Reference.parse(reference)
+        found = self._foreseen(lambda: self.foresee_promotion(parsed, environment, reason=reason))
         with self._write() as session:
             require_environment(session, environment)
             version = versions.find_version(session, parsed)
             request = Request(environment, actor, timestamps.now(), reason, expect_revision, waive)
-            plan = moves.promote(session, request, version)
+            plan = moves.promote(session, request, version, found)
             moved = results.moved(session, plan)
         return self._answered(moved)
 
@@ -159,27 +154,60 @@ class SlotVerbs(Verbs):
         model: str,
         environment: str,
         *,
+        with_pipeline: bool = False,
+        leave: Sequence[str] = (),
         reason: str | None = None,
         expect_revision: int | None = None,
         waive: WaiverRequest | None = None,
+        seen: Mapping[str, int] | None = None,
+        dry_run: bool = False,
         actor: str,
     ) -> MoveResult:
-        """Move a slot to its backup.
+        """Move a slot to its backup, and the pipeline with it where that needs another version.
+
+        Args:
+            model: the model's name.
+            environment: the environment's name.
+            with_pipeline: let other models that ride on the pipeline go back with it.
+            leave: those of them that have nothing to go back to: they are retired.
+            reason: why; kept in the history.
+            expect_revision: the slot's revision as it was seen.
+            waive: rules to waive.
+            seen: the revisions of the slots that the plan showed, by their model.
+            dry_run: decide and tell the plan, change nothing.
+            actor: who moves.
 
         Raises:
             NotFound: there is no backup.
-            GuardRefused: the backup may not serve.
+            OthersMove: other models move too, and ``with_pipeline`` is not set, or one of them has
+                nothing to go back to.
+            GuardRefused: the backup may not serve, or another model may not go back.
             NotPermitted: the environment does not let this person waive this.
-            Conflict: the slot's revision is not ``expect_revision``.
+            Conflict: a slot moved since the caller saw it, or while this was prepared.
         """
         from lineage.registry.slots import moves, results
 
+        leaving = frozenset(leave)
+        found = self._foreseen(lambda: self.foresee_rollback(model, environment, leave=leaving))
         with self._write() as session:
             versions.require_model(session, model)
-            request = Request(environment, actor, timestamps.now(), reason, expect_revision, waive)
-            plan = moves.rollback(session, request, model)
+            request = Request(
+                environment,
+                actor,
+                timestamps.now(),
+                reason,
+                expect_revision,
+                waive,
+                seen,
+                with_pipeline=with_pipeline,
+                leave=leaving,
+            )
+            plan = moves.rollback(session, request, model, found)
             moved = results.moved(session, plan)
-        return self._answered(moved)
+            if dry_run:
+                moved = results.with_hints(session, moved)
+                session.rollback()
+        return moved if dry_run else self._answered(moved)
 
     def set_backup(
         self,
@@ -267,12 +295,15 @@ class SlotVerbs(Verbs):
         from lineage.registry.versions import pipeline_row
 
         parsed = [Reference.parse(reference) for reference in references]
+        found = self._foreseen(
+            lambda: self.foresee_release(environment, pipeline, parsed, reason=reason)
+        )
         with self._write() as session:
             require_environment(session, environment)
             promoted = [versions.find_version(session, reference) for reference in parsed]
             request = Request(environment, actor, timestamps.now(), reason, waive=waive, seen=seen)
             target = pipeline_row(session, pipeline, None, request.at, actor)
-            plan = moves.release(session, request, target, promoted)
+            plan = moves.release(session, request, target, promoted, found)
             moved = results.moved(session, plan)
             if dry_run:
                 moved = results.with_hints(session, moved)

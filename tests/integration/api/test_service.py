@@ -143,11 +143,10 @@ def test_what_is_only_shown_of_a_move_is_read_after_its_commit(filled):
     key = {"Idempotency-Key": "job-18"}
     with serving(application) as address, httpx.Client(base_url=address) as client:
         assert _promote(client, 2).json()["backup"]["ready"] is not None
-        assert _promote(client, 3).status_code == 200
         event.listen(application.state.server.registry._engine, "before_cursor_execute", before)
         answers = [client.post(f"{SLOT}/rollback", headers=key) for _ in range(2)]
     assert set(read) == {False}
-    assert answers[0].json()["move"]["proposed_backups"] == {"churn@production": "churn@1"}
+    assert answers[0].json()["move"]["proposed_backups"] == {"churn@production": "churn@3"}
     assert answers[0].content == answers[1].content
 
 

@@ -26,12 +26,29 @@ class Policy:
     waive: bool = False
 
 
+Pair = tuple[str, str]
+"""A version and a pipeline version."""
+
+
+@dataclass
+class Mark:
+    """A rollback: of a version with all its pairs, or of one pair."""
+
+    pair: tuple[str, str | None]
+    version_left: bool
+    told: int
+    """How many verdicts had been told then."""
+    moment: int
+
+
 @dataclass
 class Slot:
     serving: str | None = None
+    on: str | None = None
+    """The pipeline version that it serves with."""
     proof: int | None = None
     """The position of the verdict that the slot rests on; None where a waiver is."""
-    backup: str | None = None
+    backup: Pair | None = None
     waivers: set[str] = field(default_factory=set)
     """The rules waived for what serves."""
 
@@ -48,8 +65,10 @@ class World:
     approvals: dict[str, list[tuple[str, str | None]]] = field(default_factory=dict)
     damaged: set[str] = field(default_factory=set)
     staged: set[str] = field(default_factory=set)
-    out: dict[str, int] = field(default_factory=dict)
-    """How many verdicts had been told when a version was rolled back last."""
+    served: dict[Pair, int] = field(default_factory=dict)
+    """The moment at which a pair was last seen to serve on a proof."""
+    marks: list[Mark] = field(default_factory=list)
+    moment: int = 0
 
     def newest(self, ref: str, text: str | None) -> int | None:
         return self.verdicts.get((ref, text or ""), [None])[-1]
@@ -77,13 +96,36 @@ class World:
         root_pair = next(p for (r, _), p in self.verdicts.items() if r == ref and verdict.root in p)
         return self.policy.carried and self.told[root_pair[-1]].passed
 
-    def _made_since(self, ref: str, position: int) -> bool:
-        """Whether a verdict comes of a validation that is newer than the rollback."""
-        root = self.told[position].root
-        return (position if root is None else root) >= self.out.get(ref, 0)
+    def _mark(self, ref: str, text: str | None) -> Mark | None:
+        """The newest rollback that concerns a pair."""
+        for mark in reversed(self.marks):
+            if mark.pair[0] == ref and (mark.version_left or mark.pair[1] == text):
+                return mark
+        return None
 
-    def failures(self, ref: str, text: str | None, move: str, before: str | None) -> set[str]:
-        """The rules that fail for a version on a pipeline version that runs or is to run."""
+    def _made_since(self, ref: str, text: str | None, position: int) -> bool:
+        """Whether a verdict comes of a validation that is newer than the rollback."""
+        root, mark = self.told[position].root, self._mark(ref, text)
+        return mark is None or (position if root is None else root) >= mark.told
+
+    def returns(self, ref: str, text: str | None) -> bool:
+        """Whether a pair served, and was not rolled back since."""
+        mark = self._mark(ref, text)
+        served = self.served.get((ref, text or ""))
+        return served is not None and (mark is None or mark.moment <= served)
+
+    def failures(
+        self,
+        ref: str,
+        text: str | None,
+        move: str,
+        before: str | None,
+        takes_back: bool = False,
+    ) -> set[str]:
+        """The rules that fail for a version on a pipeline version that runs or is to run.
+
+        ``before`` is the one that runs until then.
+        """
         failing = set()
         newest = self.newest(ref, text)
         if text is None:
@@ -92,10 +134,11 @@ class World:
             failing.add("validated")
         elif text is not None and newest is None:
             failing.add("pipeline-match")
-        elif (newest is not None and not self._counts(ref, newest)) or (
-            newest is not None and move != "stay" and not self._made_since(ref, newest)
-        ):
-            failing.add("validated")
+        elif newest is not None:
+            stays = move == "stay" and text == self.deployed
+            back = stays or self._made_since(ref, text, newest)
+            if not (back and self._counts(ref, newest)):
+                failing.add("validated")
         if ref in self.damaged:
             failing.add("weights-intact")
         if self.policy.require and newest is not None and self.told[newest].auc < BAR:
@@ -106,52 +149,118 @@ class World:
             people = {who for who, bound in self.approvals.get(ref, []) if bound == before}
             if len(people) < self.policy.approvals:
                 failing.add("approvals")
-        if (
-            self.policy.backup
-            and move in ("enter", "stay")
-            and not self._backup_ready(ref, text, move)
-        ):
-            failing.add("backup-ready")
+        if self.policy.backup and move in ("enter", "stay"):
+            best, _ = self.standby(ref, text, before, takes_back)
+            ready = best is not None and not self._against(best, text, before)
+            first = move == "enter" and self._slot(ref).serving is None
+            if not ready and not first:
+                failing.add("backup-ready")
         return failing
 
-    def standby(self, ref: str, text: str | None) -> str | None:
-        """The first that passed and could take over at once; what stands by behind what stays."""
-        slot = self.slots.get(ref.partition("@")[0], Slot())
-        for side, candidate in (("serving", slot.serving), ("backup", slot.backup)):
-            if candidate in (None, ref) or self.proof(str(candidate), text) is None:
+    def _slot(self, ref: str) -> Slot:
+        return self.slots.get(ref.partition("@")[0], Slot())
+
+    def _against(self, pair: Pair, text: str | None, before: str | None) -> set[str]:
+        """What speaks against what stands in the slot, or served there, as the backup."""
+        slot = self._slot(pair[0])
+        stands = pair in ((slot.serving, slot.on), slot.backup)
+        move = "return" if stands or self.returns(*pair) else "stand-by"
+        return self.failures(*pair, move, before if pair[1] == text else text)
+
+    def standby(
+        self, ref: str, text: str | None, before: str | None, takes_back: bool
+    ) -> tuple[Pair | None, list[Pair]]:
+        """The best pair behind what is to serve, of all that were looked at."""
+        slot, after, seen = self._slot(ref), (ref, text), []
+        was = (slot.serving, slot.on or text) if slot.serving else None
+        out = was if takes_back and was != after else None
+        for pair in self._contenders(slot, text, ref.partition("@")[0]):
+            gone = out is not None and (pair == out or (pair[0] == out[0] and out[0] != after[0]))
+            if pair == after or gone or pair in seen:
                 continue
-            stays = side == "backup" and slot.serving == ref
-            if stays or not self.failures(str(candidate), text, "return", None):
-                return candidate
-        return None
+            seen.append(pair)
+            stays = pair == slot.backup and was == after
+            proven = self.proof(*pair) is not None
+            if proven and (stays or not self._against(pair, text, before)):
+                return pair, seen
+        return None, seen
 
-    def _backup_ready(self, ref: str, text: str | None, move: str) -> bool:
-        slot = self.slots.get(ref.partition("@")[0], Slot())
-        candidate = self.standby(ref, text)
-        if candidate is None:
-            others = {slot.serving, slot.backup} - {None, ref}
-            return move == "enter" and slot.serving is None and not others
-        return not self.failures(candidate, text, "return", None)
+    def _contenders(self, slot: Slot, text: str | None, model: str) -> list[Pair]:
+        found: list[Pair] = []
+        sides = [(slot.serving, slot.on or text) if slot.serving else None, slot.backup]
+        for side in sides:
+            if side is not None and text is not None:
+                found += [side, (side[0], text)]
+        served = [pair for pair in self.served if pair[0].startswith(f"{model}@")]
+        return found + sorted(served, key=lambda pair: -self.served[pair])[:20]
 
-    def open(self, ref: str, text: str | None, move: str, before: str | None) -> set[str]:
+    def open(
+        self,
+        ref: str,
+        text: str | None,
+        move: str,
+        before: str | None,
+        takes_back: bool = False,
+    ) -> set[str]:
         """The failures that no waiver in force covers."""
-        slot = self.slots.get(ref.partition("@")[0], Slot())
-        in_force = {code for code in slot.waivers if slot.serving == ref and text == self.deployed}
-        return self.failures(ref, text, move, before) - in_force
+        slot = self._slot(ref)
+        stays = slot.serving == ref and text == self.deployed and move == "stay"
+        in_force = slot.waivers if stays else set()
+        return self.failures(ref, text, move, before, takes_back) - in_force
 
-    def move_of(self, ref: str) -> str:
-        slot = self.slots.get(ref.partition("@")[0], Slot())
+    def move_of(self, ref: str, text: str | None) -> str:
+        slot = self._slot(ref)
+        if slot.serving == ref and slot.on in (None, text):
+            return "stay"
+        if self.returns(ref, text):
+            return "return"
         return "stay" if slot.serving == ref else "enter"
 
-    def put(self, ref: str, text: str | None, waived: set[str]) -> None:
-        """What a slot is after a version was put there."""
+    def way_back(self, model: str, text: str) -> Pair | None:
+        """The pair that a model goes back to with its pipeline: the first that is ready."""
+        slot = self.slots[model]
+        served = sorted(
+            (p for p in self.served if p[0].startswith(f"{model}@") and p[1] == text),
+            key=lambda pair: -self.served[pair],
+        )
+        found = [(pair, "return" if self.returns(*pair) else "stand-by") for pair in served]
+        sides = (slot.backup[0] if slot.backup else None, slot.serving)
+        found += [
+            ((ref, text), "return")
+            for ref in sides
+            if ref is not None and self.proof(ref, text) is not None
+        ]
+        for pair, move in found:
+            if not self.failures(*pair, move, self.deployed):
+                return pair
+        return found[0][0] if found else None
+
+    def put(
+        self, ref: str, text: str | None, waived: set[str], backup: Pair | None, takes_back: bool
+    ) -> None:
+        """What a slot is after a version was put there; what goes may be rolled back by that."""
         model = ref.partition("@")[0]
         slot = self.slots.setdefault(model, Slot())
-        backup = self.standby(ref, text)
+        if takes_back and slot.serving is not None:
+            self.take_back(slot, ref, text)
         if slot.serving != ref:
             slot.waivers = set()
-        slot.serving, slot.backup, slot.proof = ref, backup, self.proof(ref, text)
+        slot.serving, slot.on, slot.backup = ref, text, backup
+        slot.proof = self.proof(ref, text)
         slot.waivers |= waived
+        self.seen(slot)
+
+    def take_back(self, slot: Slot, ref: str | None, text: str | None) -> None:
+        """Mark what serves as rolled back for what comes, or for nothing."""
+        left = ref is not None and ref != slot.serving
+        if left or (slot.on is not None and slot.on != (text if ref is not None else None)):
+            pair = (slot.serving, slot.on)
+            self.marks.append(Mark(pair, left, len(self.told), self.moment))
+
+    def seen(self, slot: Slot) -> None:
+        """A slot has changed: what serves in it on a proof was seen to."""
+        if slot.serving is not None and slot.proof is not None and slot.on is not None:
+            self.served[slot.serving, slot.on] = self.moment
 
     def deploy(self, text: str) -> None:
         """The pipeline moves: that ends every waiver."""

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, event
 
 from lineage.connection import connect
 from lineage.contract.results import NamedPipeline
-from lineage.errors import Conflict, NotFound
+from lineage.errors import Conflict, NotFound, OthersMove
 from lineage.guard.decision import GuardRefused
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ def act(registry: Registry, choice: random.Random) -> None:
     if kind == "promote":
         done = registry.promote(ref, "production", actor="racer")
     elif kind == "rollback":
-        done = registry.rollback(model, "production", actor="racer")
+        with_pipeline = choice.random() < 0.5
+        done = registry.rollback(model, "production", with_pipeline=with_pipeline, actor="racer")
     elif kind in ("fail", "pass"):
         registry.validate(ref, target, passed=kind == "pass", actor="racer")
         return
@@ -69,7 +70,7 @@ def main(url: str, seed: str, actions: str, writes: str = "") -> None:
         for _ in range(int(actions)):
             try:
                 act(registry, choice)
-            except (Conflict, GuardRefused, NotFound):
+            except (Conflict, GuardRefused, NotFound, OthersMove):
                 continue
 
 

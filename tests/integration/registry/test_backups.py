@@ -164,23 +164,24 @@ def test_the_best_candidate_served_here_last(filled):
     filled.promote("churn@3", "production", actor="t")
     filled.rollback("churn", "production", reason="night shift", actor="t")
     moved = filled.serving("churn", "production")
-    assert (moved.ref, moved.backup) == ("churn@2", None)
+    assert (moved.ref, moved.backup.ref) == ("churn@2", "churn@1")
     rows = {row.ref: row for row in filled.backup_candidates("churn", "production")}
     assert [row.ref for row in rows.values() if row.best] == ["churn@1"]
     assert rows["churn@2"].reasons == ("churn@2 serves",)
     assert "was rolled back from production" in rows["churn@3"].reasons[0]
     assert "night shift" in rows["churn@3"].reasons[0]
-    done = filled.set_backup("churn@1", "production", reason="again", actor="t")
-    assert (done.changed, done.slots[0].backup.ref, done.slots[0].revision) == (True, "churn@1", 5)
-    assert not filled.set_backup("churn@1", "production", actor="t").changed
+    add_validated(filled, "4")
+    done = filled.set_backup("churn@4", "production", reason="again", actor="t")
+    assert (done.changed, done.slots[0].backup.ref, done.slots[0].revision) == (True, "churn@4", 5)
+    assert not filled.set_backup("churn@4", "production", actor="t").changed
     assert kinds(filled, "churn@production")[0] == "backup-set"
     assert filled.audit().problems == ()
 
 
 def test_a_rollback_proposes_what_could_stand_by(filled):
-    filled.promote("churn@3", "production", actor="t")
     moved = filled.rollback("churn", "production", actor="t")
-    assert moved.proposed == {"churn@production": "churn@1"}
+    assert (moved.slots[0].ref, moved.slots[0].backup) == ("churn@1", None)
+    assert moved.proposed == {"churn@production": "churn@3"}
 
 
 def test_why_not_the_others(filled):

@@ -187,17 +187,28 @@ def test_a_demanded_backup_is_not_given_away(registry):
     assert moved.decisions[0].check("backup-ready").status == Status.WARN
     assert _status(registry, first, "backup-ready") == Status.FAIL
     _promote(registry, second)
-    registry.validate(second, captured_pipeline("new"), passed=True, actor="t")
-    with pytest.raises(GuardRefused) as error:
-        _deploy(registry, "new")
-    assert _failing(error) == {"backup-ready"}
-    registry.validate(first, captured_pipeline("new"), passed=True, actor="t")
-    registry.record_weights(first, "missing", "model.bin", actor="t")
+    third = add_validated(registry, "3", "new")
+    for ref in (first, second):
+        registry.record_weights(ref, "missing", "model.bin", actor="t")
     with pytest.raises(GuardRefused, match="were missing"):
-        _deploy(registry, "new")
+        registry.release("production", captured_pipeline("new"), [third], actor="t")
     registry.record_weights(first, "intact", "model.bin", actor="t")
-    _deploy(registry, "new")
-    assert registry.serving("churn", "production").backup.ref == first
+    registry.release("production", captured_pipeline("new"), [third], actor="t")
+    slot = registry.serving("churn", "production")
+    assert (slot.backup.ref, slot.moves_pipeline) == (first, True), "the best ready pair"
+
+
+def test_a_backup_may_be_demanded_that_moves_no_pipeline(registry):
+    _apply(registry, backup="same-pipeline")
+    _deploy(registry)
+    first, second = add_validated(registry, "1"), add_validated(registry, "2", "new")
+    _promote(registry, first)
+    with pytest.raises(GuardRefused, match="its pipeline would move too"):
+        registry.release("production", captured_pipeline("new"), [second], actor="t")
+    registry.validate(first, captured_pipeline("new"), passed=True, actor="t")
+    registry.release("production", captured_pipeline("new"), [second], actor="t")
+    slot = registry.serving("churn", "production")
+    assert (slot.backup.ref, slot.moves_pipeline, slot.readiness.ready) == (first, False, True)
     registry.rollback("churn", "production", actor="t")
 
 
@@ -258,8 +269,8 @@ def test_a_plan_is_what_then_happens_or_nothing_does(registry):
     assert (registry.environment("production"), len(registry.history())) == before
     (step,) = plan.steps
     assert (step.serving_before, step.serving_after) == ("churn@2", "churn@3")
-    assert (step.backup_before, step.backup_after) == ("churn@1", None)
-    assert plan.emptied_backups == ("churn@production",)
+    assert (step.backup_before, step.backup_after) == ("churn@1", "churn@2")
+    assert plan.emptied_backups == ()
     registry.rollback("churn", "production", actor="somebody else")
     with pytest.raises(Conflict, match="after the plan was made"):
         registry.release(

@@ -133,9 +133,31 @@ def test_what_served_before_becomes_the_backup(registry):
     for seed in "123":
         _promote(registry, add_validated(registry, seed))
     assert _refs(registry) == ("churn@3", "churn@2")
-    _promote(registry, "churn@2")
-    assert _refs(registry) == ("churn@2", "churn@3")
+    _promote(registry, add_validated(registry, "4"))
+    assert _refs(registry) == ("churn@4", "churn@3")
     assert registry.serving("churn", "production").revision == 4
+
+
+def test_versions_may_take_turns(registry):
+    _deploy(registry)
+    for seed in "12":
+        _promote(registry, add_validated(registry, seed))
+    for refs in (("churn@1", "churn@2"), ("churn@2", "churn@1")):
+        assert _promote(registry, refs[0]).rolled_back == ()
+        assert _refs(registry) == refs
+
+
+def test_to_promote_what_served_before_for_a_reason_is_to_roll_back(registry):
+    _deploy(registry)
+    for seed in "123":
+        _promote(registry, add_validated(registry, seed))
+    moved = registry.promote("churn@2", "production", reason="wrong scores", actor="t")
+    assert (_refs(registry), moved.rolled_back) == (("churn@2", "churn@1"), ("churn@3",))
+    with pytest.raises(GuardRefused, match="was rolled back from production"):
+        _promote(registry, "churn@3")
+    registry.validate("churn@3", captured_pipeline(), passed=True, actor="t")
+    _promote(registry, "churn@3")
+    assert _refs(registry) == ("churn@3", "churn@2")
 
 
 def test_promoting_what_serves_changes_nothing(registry):
@@ -213,12 +235,11 @@ def test_a_pipeline_may_move_where_what_serves_was_validated_with_it(registry):
         _promote(registry, add_validated(registry, seed))
     registry.validate("churn@2", captured_pipeline("new"), passed=True, actor="t")
     done = _deploy(registry, "new")
-    assert done.emptied_backups == ("churn@production",)
-    assert _refs(registry) == ("churn@2", None)
-    assert registry.history("churn@production")[0]["payload"]["emptied_backups"] == [
-        "churn@production"
-    ]
-    assert registry.serving("churn", "production").revision == 3
+    assert done.emptied_backups == ()
+    slot = registry.serving("churn", "production")
+    assert (slot.ref, slot.backup.ref, slot.revision) == ("churn@2", "churn@2", 3)
+    assert (slot.backup.pipeline, slot.moves_pipeline) == (pipeline("old").xxh3, True)
+    assert slot.pipeline["digest"] == pipeline("new").xxh3
 
 
 def test_a_backup_that_was_validated_too_stays(registry):
@@ -228,9 +249,13 @@ def test_a_backup_that_was_validated_too_stays(registry):
     for ref in ("churn@1", "churn@2"):
         registry.validate(ref, captured_pipeline("new"), passed=True, actor="t")
     assert _deploy(registry, "new").emptied_backups == ()
-    assert _refs(registry) == ("churn@2", "churn@1")
+    assert _refs(registry) == ("churn@2", "churn@2"), "the pair before, with the old pipeline"
+    registry.validate("churn@2", captured_pipeline("old"), passed=False, actor="t")
+    _promote(registry, "churn@1")
+    assert _refs(registry) == ("churn@1", "churn@2")
+    assert registry.serving("churn", "production").moves_pipeline is False
     registry.rollback("churn", "production", actor="t")
-    assert _refs(registry) == ("churn@1", None)
+    assert _refs(registry)[0] == "churn@2"
 
 
 def test_deploying_what_runs_changes_nothing(registry):
@@ -295,9 +320,14 @@ def test_a_backup_on_another_pipeline_is_kept_while_its_own_stays(registry):
     _promote(registry, "churn@2")
     assert _refs(registry) == ("churn@2", "churn@1")
     registry.validate("churn@2", captured_pipeline("old", "two"), passed=False, actor="t")
-    done = _deploy(registry, "new", "one")
-    assert done.emptied_backups == ("churn@production",)
-    assert _refs(registry) == ("churn@2", None), "what serves rides on the other pipeline"
+    assert registry.serving("churn", "production").moves_pipeline is False
+    assert _deploy(registry, "new", "one").emptied_backups == ()
+    assert _refs(registry) == ("churn@2", "churn@1"), "what serves rides on the other pipeline"
+    assert registry.serving("churn", "production").moves_pipeline is True
+    registry.rollback("churn", "production", actor="t")
+    assert _refs(registry)[0] == "churn@1"
+    deployed = registry.environment("production")["pipelines"]
+    assert {row["digest"] for row in deployed} == {pipeline("old").xxh3}
 
 
 def test_an_experiment_enters_experimental_environments_only(registry):

@@ -23,7 +23,7 @@ from lineage.contract.requests import DeclaredEnvironment, WaiverRequest
 from lineage.database import tables
 from lineage.database.engine import open_engine, read
 from lineage.database.schema import upgrade
-from lineage.errors import Conflict, NotFound, NotPermitted
+from lineage.errors import Conflict, NotFound, NotPermitted, OthersMove
 from lineage.guard.decision import GuardRefused, Status
 from lineage.guard.policy import WAIVABLE, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
@@ -179,18 +179,31 @@ def histories(url: str) -> type[RuleBasedStateMachine]:
         # moves
 
         def _expect(
-            self, act, moving: dict[str, str], text: str | None, codes: set[str]
+            self,
+            act,
+            moving: dict[str, str],
+            text: str | None,
+            codes: set[str],
+            back: bool = False,
+            first: str | None = None,
         ) -> set[str] | None:
-            """Act, and hold the outcome against the model; the rules waived for each, or None."""
+            """Act, and hold the outcome against the model; the rules waived for each, or None.
+
+            ``back`` tells that what returns takes back what served, ``first`` whose refusal is told
+            alone.
+            """
             world = self.world
             if codes and not world.policy.waive:
                 with pytest.raises(NotPermitted):
                     act()
                 return None
             open_rules = {
-                ref: world.open(ref, text, move, world.deployed) for ref, move in moving.items()
+                ref: world.open(ref, text, move, world.deployed, back and move == "return")
+                for ref, move in moving.items()
             }
             refused = {ref: rules - codes for ref, rules in open_rules.items() if rules - codes}
+            if first in refused:
+                refused = {first: refused[first]}
             if refused:
                 with pytest.raises(GuardRefused) as error:
                     act()
@@ -236,7 +249,8 @@ def histories(url: str) -> type[RuleBasedStateMachine]:
             ref = self._pick(line, pick)
             if ref is None:
                 return
-            text, move = self.world.deployed, self.world.move_of(ref)
+            text = self.world.deployed
+            move = self.world.move_of(ref, text)
 
             def act():
                 return self.registry.promote(ref, self.env, waive=self._waive(codes), actor="boss")
@@ -245,13 +259,15 @@ def histories(url: str) -> type[RuleBasedStateMachine]:
                 return
             slot = self.world.slots.get(self.models[line], Slot())
             newly = self._newly(ref, text, move, codes)
+            backup, _ = self.world.standby(ref, text, text, False)
             same = slot.serving == ref and slot.proof == self.world.proof(ref, text)
             if same and not newly:
                 return
             if same and slot.proof is not None:
                 slot.waivers |= newly
                 return
-            self.world.put(ref, text, newly)
+            self.world.moment += 1
+            self.world.put(ref, text, newly, backup, False)
 
         @rule(line=lines, pick=picks)
         def stage(self, line: str, pick: int) -> None:
@@ -285,12 +301,12 @@ def histories(url: str) -> type[RuleBasedStateMachine]:
 
         def _release(self, text: str, refs: list[str], codes: set[str]) -> None:
             world = self.world
-            moving = {ref: world.move_of(ref) for ref in refs}
+            moving = {ref: world.move_of(ref, text) for ref in refs}
             promoted = {ref.partition("@")[0] for ref in refs}
             anew = text != world.deployed
             if anew:
                 moving |= {
-                    slot.serving: "stay"
+                    slot.serving: world.move_of(slot.serving, text)
                     for model, slot in world.slots.items()
                     if slot.serving is not None and model not in promoted
                 }
@@ -300,8 +316,12 @@ def histories(url: str) -> type[RuleBasedStateMachine]:
                     self.env, self._captured(text), refs, waive=self._waive(codes), actor="boss"
                 )
 
-            if self._expect(act, moving, text, codes) is None:
+            if self._expect(act, moving, text, codes, back=anew) is None:
                 return
+            backs = {ref: anew and move == "return" for ref, move in moving.items()}
+            backups = {
+                ref: world.standby(ref, text, world.deployed, backs[ref])[0] for ref in moving
+            }
             newly = {ref: self._newly(ref, text, move, codes) for ref, move in moving.items()}
             puts = []
             for ref in moving:
@@ -311,30 +331,62 @@ def histories(url: str) -> type[RuleBasedStateMachine]:
                     slot.waivers |= newly[ref]
                 elif not (same and not newly[ref]):
                     puts.append(ref)
+            world.moment += 1
             world.deploy(text)
             for ref in puts:
-                world.put(ref, text, newly[ref])
+                world.put(ref, text, newly[ref], backups[ref], backs[ref])
 
-        @rule(line=lines, codes=waived)
-        def rollback(self, line: str, codes: set[str]) -> None:
-            model = self.models[line]
-            slot = self.world.slots.get(model, Slot())
+        @rule(line=lines, codes=waived, together=st.booleans(), leave=st.booleans())
+        def rollback(self, line: str, codes: set[str], together: bool, leave: bool) -> None:
+            world, model = self.world, self.models[line]
+            slot = world.slots.get(model, Slot())
+            riders = self._riders(line)
+            left = riders if leave else []
 
             def act():
                 return self.registry.rollback(
-                    model, self.env, waive=self._waive(codes), actor="boss"
+                    model,
+                    self.env,
+                    waive=self._waive(codes),
+                    with_pipeline=together,
+                    leave=left,
+                    actor="boss",
                 )
 
             if slot.backup is None:
                 with pytest.raises((NotFound, NotPermitted)):
                     act()
                 return
-            ref, text = slot.backup, self.world.deployed
-            if self._expect(act, {ref: "return"}, text, codes) is None:
+            ref, text = slot.backup
+            ways = {one: world.way_back(one, text) for one in riders if one not in left}
+            if riders and (not together or None in ways.values()):
+                with pytest.raises((OthersMove, NotPermitted)):
+                    act()
                 return
-            newly = self._newly(ref, text, "return", codes)
-            self.world.out[slot.serving] = len(self.world.told)
-            self.world.slots[model] = Slot(ref, self.world.proof(ref, text), None, newly)
+            back = {pair[0]: "return" for pair in ways.values()}
+            moving = {ref: "return"} | back
+            if self._expect(act, moving, text, codes, back=True, first=ref) is None:
+                return
+            newly = {one: self._newly(one, text, "return", codes) for one in moving}
+            backups = {one: world.standby(one, text, world.deployed, True)[0] for one in moving}
+            world.moment += 1
+            world.deploy(text)
+            for one in moving:
+                world.put(one, text, newly[one], backups[one], True)
+            for one in left:
+                world.take_back(world.slots[one], None, None)
+                world.slots[one] = Slot()
+
+        def _riders(self, line: str) -> list[str]:
+            """The other models that a rollback moves, for the backup's pipeline runs again."""
+            slot = self.world.slots.get(self.models[line], Slot())
+            if slot.backup is None or slot.backup[1] == self.world.deployed:
+                return []
+            return [
+                model
+                for model, other in sorted(self.world.slots.items())
+                if other.serving is not None and model != self.models[line]
+            ]
 
         @rule(line=lines, pick=picks)
         def stand_by(self, line: str, pick: int) -> None:
@@ -355,8 +407,10 @@ def histories(url: str) -> type[RuleBasedStateMachine]:
                 return
             best = self.registry.backup_candidates(self.models[line], self.env)[0]
             assert best.ready, "there is one that may stand by"
-            self.registry.set_backup(ref, self.env, actor="t")
-            slot.backup = ref
+            if self.registry.set_backup(ref, self.env, actor="t").changed:
+                self.world.moment += 1
+                self.world.seen(slot)
+            slot.backup = (ref, self.world.deployed)
 
         @precondition(lambda self: len(self.ids) % 7 == 0)
         @rule(line=lines)
@@ -387,7 +441,8 @@ def histories(url: str) -> type[RuleBasedStateMachine]:
                     continue
                 found = self.registry.serving(model, self.env)
                 assert found.serving.ref == slot.serving
-                assert (found.backup.ref if found.backup else None) == slot.backup
+                backup = slot.backup and (slot.backup[0], pipeline(slot.backup[1]).xxh3)
+                assert (found.backup and (found.backup.ref, found.backup.pipeline)) == backup
                 assert {waiver.code for waiver in found.waivers} == slot.waivers
 
         @invariant()

@@ -152,6 +152,7 @@ def slots(draw):
             rests_on=st.none() | WAIVERS.filter(lambda waiver: waiver not in waivers),
             proven=st.just(False),
             readiness=st.none() | READINESS if backup else st.none(),
+            moves_pipeline=st.booleans() if backup else st.none(),
             age=st.none(),
         )
     )

@@ -451,14 +451,16 @@ def test_approvals_are_listed():
 
 
 BACKUP = _policy(backup=True)
+SAME = _policy(backup="same-pipeline")
 READY, BAD = Standby("churn@6"), Standby("churn@6", "churn@6 failed")
+MOVES = Standby("churn@6", moves_pipeline=True)
 
 
 @pytest.mark.parametrize(
     ("changes", "status", "says"),
     [
         ({}, "pass", "no backup is demanded"),
-        ({"standby": READY}, "pass", "no backup is demanded"),
+        ({"standby": READY}, "pass", "churn@6 stands by for churn in production"),
         ({"standby": BAD}, "warn", "churn@6 will not stand by for churn in production: churn@6 failed"),
         ({"policy": BACKUP, "standby": READY, "serving_metrics": {}}, "pass", "churn@6 stands by for churn in production"),
         ({"policy": BACKUP, "standby": BAD, "serving_metrics": {}}, "fail",
@@ -468,7 +470,13 @@ READY, BAD = Standby("churn@6"), Standby("churn@6", "churn@6 failed")
         ({"policy": BACKUP, "serving_metrics": {}, "transition": Transition.STAY}, "fail", "nothing would stand by"),
         ({"policy": BACKUP, "transition": Transition.STAY}, "fail", "nothing would stand by"),
         ({"policy": BACKUP, "standby": READY, "serving_metrics": {}, "transition": Transition.STAY}, "pass", "churn@6 stands by"),
-        ({"policy": BACKUP, "serving_metrics": {}, "transition": Transition.RETURN}, "pass", "a rollback uses the backup up"),
+        ({"policy": BACKUP, "serving_metrics": {}, "transition": Transition.RETURN}, "warn", "nothing will stand by for churn"),
+        ({"policy": BACKUP, "standby": BAD, "transition": Transition.RETURN}, "warn", "churn@6 will not stand by"),
+        ({"policy": BACKUP, "standby": MOVES, "serving_metrics": {}}, "pass", "churn@6 stands by"),
+        ({"policy": SAME, "standby": READY, "serving_metrics": {}}, "pass", "churn@6 stands by"),
+        ({"policy": SAME, "standby": MOVES, "serving_metrics": {}}, "fail",
+         "churn@6 would stand by for churn in production, but its pipeline would move too"),
+        ({"policy": SAME, "standby": MOVES, "transition": Transition.RETURN}, "pass", "churn@6 stands by"),
     ],
 )  # fmt: skip
 def test_a_demanded_backup_must_be_ready(changes, status, says):
@@ -477,9 +485,10 @@ def test_a_demanded_backup_must_be_ready(changes, status, says):
     assert says in check.summary
     standby = changes.get("standby")
     assert check.details == {
-        "demanded": "policy" in changes,
+        "demanded": changes.get("policy", _policy()).backup,
         "backup": standby.ref if standby else None,
         "reason": standby.reason if standby else None,
+        "moves_pipeline": standby.moves_pipeline if standby else None,
     }
     if status == "fail":
         digest = pipeline("old").xxh3.short
@@ -742,7 +751,8 @@ IN_COMMAND = dataclasses.replace(UNSEEN, where="the command")
         ({"watched": (_watched(SCALING),), "transition": Transition.STAY}, "fail", "does not hold"),
         ({"watched": (_watched(SCALING),), "transition": Transition.STAND_BY}, "fail", "does not hold"),
         ({"watched": (_watched(SCALING),), "transition": Transition.RETURN}, "warn", "does not hold"),
-        ({"watched": (_watched(SCALING),), "transition": Transition.RETURN, "pipeline_moves": True}, "fail", "does not hold"),
+        ({"watched": (_watched(SCALING),), "transition": Transition.RETURN, "pipeline_moves": True}, "warn", "does not hold"),
+        ({"watched": (_watched(SCALING),), "transition": Transition.STAND_BY, "pipeline_moves": True}, "fail", "does not hold"),
         ({"watched": (_watched(SCALING),), "environment_kind": EnvironmentKind.EXPERIMENTAL}, "warn", "does not hold"),
         ({"unseen": (UNSEEN,)}, "fail", "no run of churn@7 was watched there: computed import in plugins.py:3"),
         ({"unseen": (UNSEEN,), "watched": ()}, "fail", "what its capture could not follow"),

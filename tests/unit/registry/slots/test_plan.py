@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -11,10 +12,10 @@ from hypothesis import strategies as st
 
 from lineage.contract.requests import WaiverRequest
 from lineage.database.deployments import DeployedPipeline
-from lineage.database.slots import SlotSide, SlotState
+from lineage.database.slots import SlotState
 from lineage.errors import Conflict, LineageError, NotFound
 from lineage.guard.decision import GuardRefused
-from lineage.guard.facts import Facts, HeldCopy, Transition, Verdict, Waiver
+from lineage.guard.facts import Facts, HeldCopy, RolledBack, Transition, Verdict, Waiver
 from lineage.guard.policy import PROOF, WAIVABLE, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.registry.slots.events import MoveEvent
@@ -25,10 +26,21 @@ from lineage.registry.slots.facts import (
     SlotFacts,
     VersionFacts,
 )
-from lineage.registry.slots.plan import MovePlan, plan
-from lineage.registry.slots.readiness import BackupChoice, choose_backup, reasons_against
+from lineage.registry.slots.plan import plan
+from lineage.registry.slots.readiness import (
+    BackupChoice,
+    BackupFacts,
+    Contender,
+    Pair,
+    choose_backup,
+    contenders,
+    reasons_against,
+)
 from lineage.registry.slots.request import Request
 from tests.conftest import pipeline
+
+if TYPE_CHECKING:
+    from lineage.registry.slots.move_plan import MovePlan, RolledBackPair
 
 NOW = "2026-11-21T08:00:00Z"
 BEFORE = "2026-11-20T08:00:00Z"
@@ -49,6 +61,8 @@ class World:
     slot: SlotState = field(default_factory=lambda: SlotState("production", "production", "churn"))
     policy: EnvironmentPolicy = field(default_factory=EnvironmentPolicy)
     in_force: tuple[Waiver, ...] = ()
+    served: list[tuple[int, str]] = field(default_factory=list)
+    gone: list[RolledBackPair] = field(default_factory=list)
 
     def plan(
         self,
@@ -63,23 +77,32 @@ class World:
         asked = tuple(Waiver(code, "because", "boss", NOW) for code in waive)
         text = to or self.runs
         serving = self.slot.serving.version_id if self.slot.serving else None
-        choice = BackupChoice()
+        choice, takes_back = BackupChoice(), False
+        backup = self.slot.backup
+        if kind is MoveKind.ROLLED_BACK and backup is not None and backup.pipeline_blake3:
+            text = self._texts()[backup.pipeline_blake3]
+            to = text if text != self.runs else None
         match kind:
             case MoveKind.ROLLED_BACK:
-                backup = self.slot.backup
                 version = (
                     self._version(backup.number, Transition.RETURN, text, asked) if backup else None
                 )
+                takes_back = True
+                if version is not None:
+                    choice = self._choice(version, text, takes_back=True)
             case MoveKind.BACKUP_SET:
                 version = self._version(number or 1, Transition.STAND_BY, text, ())
             case MoveKind.RETIRED:
                 version = None
             case _:
                 entering = number or serving
-                move = Transition.STAY if entering == serving else Transition.ENTER
+                move = self._transition(entering, text) if entering else Transition.ENTER
                 version = self._version(entering, move, text, asked) if entering else None
-                choice = choose_backup(self.slot, entering, lambda side: self._consider(side, text))
-        slots = (SlotFacts(self.slot, version, number is not None, choice),)
+                back = to not in (None, self.runs) or "reason" in request
+                takes_back = back and move is Transition.RETURN
+                if version is not None:
+                    choice = self._choice(version, text, takes_back=takes_back)
+        slots = (SlotFacts(self.slot, version, number is not None, choice, takes_back),)
         if kind is MoveKind.DEPLOYED and version is None:
             slots = ()
         waiver = WaiverRequest(waive, "because") if waive else None
@@ -97,6 +120,10 @@ class World:
             if after.serving is not None and after.serving.waiver_code is not None:
                 after = replace(after, serving=replace(after.serving, waiver_id=7))
             self.slot = after
+            if slot.changed and after.serving is not None and after.serving.proven:
+                pair = after.serving.number, self._texts()[after.serving.pipeline_blake3]
+                self.served = [pair, *(one for one in self.served if one != pair)]
+        self.gone += planned.rolled_back
         if planned.pipeline is not None:
             self.runs = self._texts()[planned.pipeline.blake3]
         moved = planned.pipeline is not None and planned.pipeline.moves
@@ -155,13 +182,58 @@ class World:
             serving_metrics={} if self.slot.serving else None,
             copies=copies if number in self.stored else (),
             waivers=(*asked, *in_force),
+            rolled_back=RolledBack(99, None, BEFORE, "t") if self._is_gone(number, text) else None,
         )
         deployed = DeployedPipeline("churn", pipeline(text).blake3, BEFORE) if text else None
         return VersionFacts(number, facts, deployed)
 
-    def _consider(self, side: SlotSide, text: str | None) -> tuple[SlotSide, tuple[str, ...]]:
-        version = self._version(side.number, Transition.RETURN, text, ())
-        return version.side(side.promoted_at, side.promoted_by), reasons_against(version.guard)
+    def _is_gone(self, number: int, text: str | None) -> bool:
+        blake3 = pipeline(text).blake3 if text else None
+        return any(
+            pair.side.number == number
+            and (pair.version_left or pair.side.pipeline_blake3 == blake3)
+            for pair in self.gone
+        )
+
+    def _transition(self, number: int, text: str | None) -> Transition:
+        serving = self.slot.serving
+        serves = serving is not None and serving.number == number
+        if serves and serving.pipeline_blake3 in (None, pipeline(text).blake3 if text else None):
+            return Transition.STAY
+        if (number, text) in self.served and not self._is_gone(number, text):
+            return Transition.RETURN
+        return Transition.STAY if serves else Transition.ENTER
+
+    def _choice(self, version: VersionFacts, text: str | None, *, takes_back: bool) -> BackupChoice:
+        """What stands by behind a version, as the registry would find it."""
+        runs = pipeline(text).blake3 if text else None
+        served = [
+            Contender(Pair(n, pipeline(t).blake3), BEFORE, "t", Transition.STAND_BY)
+            for n, t in self.served
+        ]
+        found = contenders(
+            self.slot,
+            Pair(version.id, runs),
+            runs,
+            served,
+            takes_back=takes_back,
+        )
+        return choose_backup(found, lambda one: self._considered(one, runs))
+
+    def _considered(self, one: Contender, runs: str | None) -> BackupFacts:
+        number, blake3 = one.pair
+        text = self._texts()[blake3] if blake3 else None
+        returns = (number, text) in self.served and not self._is_gone(number, text)
+        move = Transition.RETURN if returns else one.transition
+        facts = self._version(number, move, text, ())
+        return BackupFacts(
+            one,
+            facts.side(one.since, one.by),
+            self.slot.environment_kind,
+            reasons_against(facts.guard),
+            facts.guard.barred,
+            blake3 != runs,
+        )
 
 
 def _numbers(state: SlotState) -> tuple[int | None, int | None]:
@@ -273,28 +345,107 @@ def test_a_deployment_renews_the_proof_and_keeps_since_when_a_version_serves():
     assert slot.after.serving.promoted_at == BEFORE
 
 
-def test_a_deployment_empties_the_backup_that_did_not_pass_with_it():
+def test_a_deployment_leaves_the_pair_before_it_to_stand_by():
     world = World({1: {"x"}, 2: {"x", "y"}}).promote(1, 2)
     planned = world.plan(MoveKind.DEPLOYED, to="y")
-    assert _numbers(planned.slots[0].after) == (2, None)
-    assert planned.emptied(planned.changed) == ("churn@production",)
+    (slot,) = planned.slots
+    assert _numbers(slot.after) == (2, 2)
+    assert slot.after.backup.pipeline_blake3 == pipeline("x").blake3
+    assert planned.emptied(planned.changed) == ()
 
 
-def test_a_release_moves_a_model_and_its_pipeline_at_once():
+def test_a_release_moves_a_model_and_its_pipeline_at_once_and_the_pair_before_stands_by():
     world = World({1: {"x"}, 2: {"y"}}).promote(1)
     planned = world.plan(MoveKind.RELEASED, 2, to="y")
-    assert _numbers(planned.slots[0].after) == (2, None)
+    (slot,) = planned.slots
+    assert _numbers(slot.after) == (2, 1)
+    assert slot.after.backup.pipeline_blake3 == pipeline("x").blake3
     assert planned.pipeline.moves
+
+
+def test_where_the_pair_before_is_not_ready_its_version_may_be_on_the_pipeline_that_comes():
+    world = World({1: {"x", "y"}, 2: {"y"}}).promote(1)
+    world.fails, world.passes = {1: {"x"}}, {1: {"y"}, 2: {"y"}}
+    (slot,) = world.plan(MoveKind.RELEASED, 2, to="y").slots
+    assert _numbers(slot.after) == (2, 1)
+    assert slot.after.backup.pipeline_blake3 == pipeline("y").blake3
+
+
+def test_an_environment_may_demand_a_backup_that_moves_no_pipeline():
+    world = World(_all_pass("x", "y"), policy=EnvironmentPolicy(backup="same-pipeline")).promote(1)
+    (slot,) = world.plan(MoveKind.RELEASED, 2, to="x").slots
+    assert _numbers(slot.after) == (2, 1)
+    world.passes = {1: {"x"}, 2: {"y"}}
+    with pytest.raises(GuardRefused, match="its pipeline would move too"):
+        world.plan(MoveKind.RELEASED, 2, to="y")
 
 
 # the other moves
 
 
-def test_a_rollback_uses_the_backup_up_and_marks_what_it_takes_out():
+def test_a_rollback_marks_what_it_takes_out_and_leaves_the_one_before():
+    planned = World(_all_pass("x")).promote(1, 2, 3).plan(MoveKind.ROLLED_BACK)
+    assert _numbers(planned.slots[0].after) == (2, 1)
+    (gone,) = planned.rolled_back
+    assert (gone.side.number, gone.version_left) == (3, True)
+    assert planned.emptied(planned.changed) == ()
+
+
+def test_a_rollback_of_the_second_leaves_nothing_to_stand_by():
     planned = World(_all_pass("x")).promote(1, 2).plan(MoveKind.ROLLED_BACK)
     assert _numbers(planned.slots[0].after) == (1, None)
-    assert planned.taken_out == 2
-    assert planned.emptied(planned.changed) == ()
+
+
+def test_a_rollback_moves_the_pipeline_back_where_the_backup_needs_it():
+    world = World({1: {"x"}, 2: {"y"}}).promote(1)
+    world.apply(world.plan(MoveKind.RELEASED, 2, to="y"))
+    planned = world.plan(MoveKind.ROLLED_BACK)
+    assert (planned.pipeline.blake3, planned.pipeline.moves) == (pipeline("x").blake3, True)
+    assert _numbers(planned.slots[0].after) == (1, None)
+    world.apply(planned)
+    with pytest.raises(GuardRefused, match="was rolled back from production"):
+        world.plan(MoveKind.RELEASED, 2, to="y")
+
+
+def test_versions_that_take_turns_are_not_rolled_back():
+    world = World(_all_pass("x")).promote(1, 2)
+    for number, other in ((1, 2), (2, 1), (1, 2)):
+        planned = world.plan(MoveKind.PROMOTED, number)
+        assert planned.rolled_back == ()
+        assert _numbers(planned.slots[0].after) == (number, other)
+        world.apply(planned)
+
+
+def test_a_release_that_takes_the_pipeline_back_rolls_back_without_a_reason():
+    world = World({1: {"x"}, 2: {"y"}}).promote(1)
+    world.apply(world.plan(MoveKind.RELEASED, 2, to="y"))
+    planned = world.plan(MoveKind.RELEASED, 1, to="x")
+    assert [gone.side.number for gone in planned.rolled_back] == [2]
+
+
+def test_a_deployment_that_is_taken_back_marks_the_pair_and_not_the_version():
+    world = World({1: {"x", "y", "z"}}).promote(1)
+    world.apply(world.plan(MoveKind.DEPLOYED, to="y"))
+    planned = world.plan(MoveKind.ROLLED_BACK)
+    (gone,) = planned.rolled_back
+    assert (gone.side.number, gone.version_left) == (1, False)
+    world.apply(planned)
+    assert world.plan(MoveKind.DEPLOYED, to="z").changes_anything
+    with pytest.raises(GuardRefused, match="was rolled back from production"):
+        world.plan(MoveKind.DEPLOYED, to="y")
+
+
+@pytest.mark.parametrize("kind", [MoveKind.PROMOTED, MoveKind.RELEASED])
+def test_what_goes_as_something_comes_back_for_a_reason_is_rolled_back_whatever_the_verb(kind):
+    world = World(_all_pass("x")).promote(1, 2, 3)
+    to = "x" if kind is MoveKind.RELEASED else None
+    planned = world.plan(kind, 1, to=to, reason="wrong scores")
+    (gone,) = planned.rolled_back
+    assert gone.side.number == 3
+    assert _numbers(planned.slots[0].after) == (1, 2)
+    world.apply(planned)
+    with pytest.raises(GuardRefused, match="was rolled back from production"):
+        world.plan(MoveKind.PROMOTED, 3)
 
 
 def test_a_rollback_needs_a_backup():
@@ -326,6 +477,7 @@ def test_a_retirement_leaves_nothing():
 
 def test_the_event_of_a_release_tells_the_slots_the_pipeline_and_what_was_emptied():
     world = World({1: {"x"}, 2: {"x"}, 3: {"y"}}).promote(1, 2)
+    world.stored = {3}
     event = MoveEvent.of(world.plan(MoveKind.RELEASED, 3, to="y", reason="because"))
     target = pipeline("y")
     assert event.subject == "production"
@@ -400,7 +552,7 @@ def test_no_plan_breaks_the_invariant_and_no_plan_is_made_twice(
         world.apply(planned)
         assert world.slot.revision - revision == len(planned.changed)
         _holds(world)
-        if kind not in (MoveKind.ROLLED_BACK, MoveKind.RETIRED):
+        if kind not in (MoveKind.ROLLED_BACK, MoveKind.RETIRED) and not planned.rolled_back:
             with contextlib.suppress(
                 GuardRefused
             ):  # a first version needs no backup, a second does
@@ -419,6 +571,7 @@ def _holds(world: World) -> None:
         assert serving.waiver_code in {waiver.code for waiver in world.in_force}
     if backup is not None:
         assert serving is not None
-        assert serving.version_id != backup.version_id
-        assert world.runs in world.passes[backup.number]
-        assert backup.pipeline_blake3 == pipeline(world.runs).blake3
+        text = world._texts()[backup.pipeline_blake3]
+        assert (serving.number, world.runs) != (backup.number, text)
+        assert text in world.passes[backup.number]
+        assert not world._is_gone(backup.number, text)

@@ -1,0 +1,148 @@
+"""The rows of pairs: which served in a slot, and which were rolled back. Plain, quick queries.
+
+A pair is a version with a pipeline version that it was validated with. What is ordered is ordered
+by the numbers of events, never by a clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import text
+
+from lineage.database.slots import subject
+from lineage.guard.facts import RolledBack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlmodel import Session
+
+    from lineage.database.slots import SlotState
+
+_RETURNS: Final = text(
+    "SELECT 1 FROM served_pair p WHERE p.environment = :environment AND p.version_id = :version "
+    "AND p.pipeline_digest = :blake3 AND NOT EXISTS (SELECT 1 FROM rolled_back r "
+    "WHERE r.version_id = p.version_id AND r.environment = p.environment "
+    "AND (r.version_left OR r.pipeline_digest = p.pipeline_digest) "
+    "AND (r.seq IS NULL OR r.seq > p.seq))"
+)
+_LAST: Final = text(
+    "SELECT p.version_id, p.pipeline, p.pipeline_digest, p.seq, e.at, e.actor FROM served_pair p "
+    "JOIN event e ON e.seq = p.seq WHERE p.environment = :environment AND p.model = :model "
+    "ORDER BY p.seq DESC LIMIT :limit"
+)
+_ON: Final = text(
+    "SELECT p.version_id, p.pipeline, p.pipeline_digest, p.seq, e.at, e.actor FROM served_pair p "
+    "JOIN event e ON e.seq = p.seq WHERE p.environment = :environment AND p.model = :model "
+    "AND p.pipeline_digest = :blake3 ORDER BY p.seq DESC LIMIT 20"
+)
+_ALL: Final = text(
+    "SELECT p.environment, p.model, v.number, p.pipeline_digest, p.seq FROM served_pair p "
+    "JOIN model_version v ON v.id = p.version_id"
+)
+_RECORD: Final = text(
+    "INSERT INTO served_pair (environment, version_id, pipeline_digest, model, pipeline, seq) "
+    "VALUES (:environment, :version, :blake3, :model, :pipeline, :seq) "
+    "ON CONFLICT (environment, version_id, pipeline_digest) DO UPDATE SET seq = excluded.seq"
+)
+_ROLLED_BACK: Final = text(
+    'SELECT verdicts_until, reason, at, "by" FROM rolled_back '
+    "WHERE version_id = :version AND environment = :environment "
+    "AND (version_left OR pipeline_digest = :blake3) ORDER BY id DESC LIMIT 1"
+)
+_MARK: Final = text(
+    'INSERT INTO rolled_back (environment, version_id, verdicts_until, reason, at, "by", '
+    "pipeline_digest, version_left, seq) VALUES (:environment, :version, "
+    "(SELECT coalesce(max(id), 0) FROM validation), :reason, :at, :by, :blake3, :left, :seq)"
+)
+
+
+@dataclass(frozen=True)
+class ServedPair:
+    """A pair that served; ``seq`` is the newest event that says so, by whom and when."""
+
+    version_id: int
+    pipeline: str
+    blake3: str
+    seq: int
+    at: str
+    by: str
+
+
+def returns(session: Session, environment: str, version_id: int, blake3: str | None) -> bool:
+    """Whether a pair served in an environment, proven, and was not rolled back since.
+
+    What was rolled back and validated anew enters again.
+    """
+    if blake3 is None:
+        return False
+    values = {"environment": environment, "version": version_id, "blake3": blake3}
+    return session.connection().execute(_RETURNS, values).first() is not None
+
+
+def last_served(session: Session, environment: str, model: str, most: int) -> list[ServedPair]:
+    """The pairs that served in a slot last, the newest first."""
+    values = {"environment": environment, "model": model, "limit": most}
+    return [ServedPair(*row) for row in session.connection().execute(_LAST, values)]
+
+
+def served_on(session: Session, environment: str, model: str, blake3: str) -> list[ServedPair]:
+    """Those of them that served with one pipeline version."""
+    values = {"environment": environment, "model": model, "blake3": blake3}
+    return [ServedPair(*row) for row in session.connection().execute(_ON, values)]
+
+
+def all_served(session: Session) -> dict[tuple[str, int, str], int]:
+    """The event of every pair: by the slot's subject, the version's number, the BLAKE3."""
+    rows = session.connection().execute(_ALL)
+    return {
+        (subject(model, environment), number, blake3): seq
+        for environment, model, number, blake3, seq in rows
+    }
+
+
+def record_served(session: Session, states: Iterable[SlotState], seq: int) -> None:
+    """Record that an event tells of these slots; what serves on a waiver alone is no pair."""
+    for state in states:
+        side = state.serving
+        if side is not None and side.proven:
+            session.connection().execute(
+                _RECORD,
+                {
+                    "environment": state.environment,
+                    "version": side.version_id,
+                    "blake3": side.pipeline_blake3,
+                    "model": state.model,
+                    "pipeline": side.pipeline,
+                    "seq": seq,
+                },
+            )
+
+
+def rolled_back(
+    session: Session, environment: str, version_id: int, blake3: str | None
+) -> RolledBack | None:
+    """The newest rollback of a version, or of its pair with this pipeline version alone."""
+    values = {"version": version_id, "environment": environment, "blake3": blake3}
+    row = session.connection().execute(_ROLLED_BACK, values).first()
+    return RolledBack(*row) if row is not None else None
+
+
+def mark_rolled_back(
+    session: Session,
+    environment: str,
+    version_id: int,
+    blake3: str | None,
+    *,
+    version_left: bool,
+    reason: str | None,
+    at: str,
+    by: str,
+    seq: int,
+) -> None:
+    """Mark a pair that an event rolled back: no validation made up to now brings it back."""
+    values = {"environment": environment, "version": version_id, "blake3": blake3}
+    values |= {"reason": reason, "at": at, "by": by, "left": version_left, "seq": seq}
+    session.connection().execute(_MARK, values)

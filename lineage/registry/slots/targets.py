@@ -1,0 +1,213 @@
+"""What a move is to bring into which slot, before anybody decides on it.
+
+A pipeline that moves brings every slot that rides on it along: in a deployment or a release what
+serves there stays, in a rollback each goes back to a pair that served on the version that comes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lineage.database import pairs, slots, tables
+from lineage.database.deployments import DeployedPipelines
+from lineage.errors import UsageError
+from lineage.guard.facts import Transition
+from lineage.registry.slots import gather, standby
+from lineage.registry.slots.facts import PipelineMove
+from lineage.registry.slots.readiness import Contender, Pair, choose_backup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlmodel import Session
+
+    from lineage.database.slots import SlotState
+
+
+@dataclass(frozen=True)
+class Target:
+    """A slot and the version that is to serve in it; None where a rollback finds none for it.
+
+    ``named`` tells that the one who moves named the version, ``move`` what the version does, and
+    ``takes_back`` that what serves until then is rolled back by it.
+    """
+
+    state: SlotState
+    version: tables.ModelVersion | None
+    move: Transition
+    named: bool = False
+    takes_back: bool = False
+
+
+@dataclass(frozen=True)
+class Targets:
+    """All that a move touches, and what is to run then; ``pipeline`` is what it moves, if any."""
+
+    environment: tables.Environment
+    runs: DeployedPipelines
+    slots: tuple[Target, ...]
+    pipeline: PipelineMove | None = None
+
+
+def of_promotion(
+    session: Session,
+    environment: tables.Environment,
+    version: tables.ModelVersion,
+    reason: str | None,
+) -> Targets:
+    """A version comes to serve on what runs; ``reason`` is the move's."""
+    runs = DeployedPipelines(session, environment.name)
+    target = _entering(session, environment, version, runs, back=reason is not None)
+    return Targets(environment, runs, (target,))
+
+
+def of_release(
+    session: Session,
+    environment: tables.Environment,
+    target: tables.PipelineVersion,
+    promoted: Sequence[tables.ModelVersion],
+    reason: str | None,
+    at: str,
+) -> Targets:
+    """A pipeline version comes to run, versions that are named to serve on it, the others stay.
+
+    Raises:
+        UsageError: a model is named twice, or rides on another pipeline.
+    """
+    _check_named(target, promoted)
+    recorded = DeployedPipelines(session, environment.name)
+    pipeline = PipelineMove(
+        target.pipeline, target.blake3, target.xxh3, recorded.previous(target.pipeline)
+    )
+    runs = recorded.with_pipeline(pipeline.pipeline, pipeline.blake3, at)
+    back = pipeline.moves or reason is not None
+    named = [_entering(session, environment, version, runs, back=back) for version in promoted]
+    models = {version.model for version in promoted}
+    stays = [
+        _entering(session, environment, version, runs, named=False, back=back)
+        for state, version in _riding(session, environment, pipeline)
+        if state.model not in models
+    ]
+    return Targets(environment, runs, (*named, *stays), pipeline)
+
+
+def of_rollback(
+    session: Session,
+    environment: tables.Environment,
+    model: str,
+    at: str,
+    leave: frozenset[str] = frozenset(),
+) -> Targets:
+    """The backup comes to serve, its pipeline version to run, and what rides on that goes along."""
+    state = slots.find_slot(session, environment, model)
+    recorded = DeployedPipelines(session, environment.name)
+    backup = state.backup
+    if backup is None:
+        return Targets(environment, recorded, (Target(state, None, Transition.RETURN),))
+    runs = recorded.with_pipeline(backup.pipeline, backup.pipeline_blake3, at)
+    version = session.get(tables.ModelVersion, backup.version_id)
+    own = Target(state, version, Transition.RETURN, named=True, takes_back=True)
+    if runs is recorded:
+        return Targets(environment, runs, (own,))
+    pipeline = _back(session, backup, recorded)
+    others = [
+        Target(
+            other,
+            None
+            if other.model in leave
+            else _way_back(session, environment, other, runs, pipeline),
+            Transition.RETURN,
+            takes_back=True,
+        )
+        for other, _ in _riding(session, environment, pipeline)
+        if other.model != model
+    ]
+    return Targets(environment, runs, (own, *others), pipeline)
+
+
+def _entering(
+    session: Session,
+    environment: tables.Environment,
+    version: tables.ModelVersion,
+    runs: DeployedPipelines,
+    *,
+    named: bool = True,
+    back: bool,
+) -> Target:
+    """A version that comes to serve, or stays; ``back`` tells that a return takes back.
+
+    One that returns without a reason, on the pipeline that runs, may only take its turn.
+    """
+    state = slots.find_slot(session, environment, version.model)
+    move = gather.transition(session, environment, version, runs)
+    return Target(state, version, move, named, takes_back=back and move is Transition.RETURN)
+
+
+def _back(session: Session, backup: slots.SlotSide, recorded: DeployedPipelines) -> PipelineMove:
+    """The pipeline version of a backup, which is to run again."""
+    key = (backup.pipeline, backup.pipeline_blake3)
+    row = session.get(tables.PipelineVersion, key)
+    assert row is not None  # noqa: S101 - a foreign key holds it
+    return PipelineMove(row.pipeline, row.blake3, row.xxh3, recorded.previous(row.pipeline))
+
+
+def _riding(
+    session: Session, environment: tables.Environment, pipeline: PipelineMove
+) -> Iterator[tuple[SlotState, tables.ModelVersion]]:
+    """The slots that a pipeline moves under, with what serves in them, by model."""
+    if not pipeline.moves:
+        return
+    for row in slots.riding_on(session, environment.name, pipeline.pipeline):
+        version = session.get(tables.ModelVersion, row.serving_version_id)
+        assert version is not None  # noqa: S101 - a foreign key holds it
+        yield slots.slot_state(session, row), version
+
+
+def _way_back(
+    session: Session,
+    environment: tables.Environment,
+    state: SlotState,
+    runs: DeployedPipelines,
+    pipeline: PipelineMove,
+) -> tables.ModelVersion | None:
+    """The version that a model goes back to on a pipeline version: the first that is ready.
+
+    Where none is, the first that was there, for the guard to say what speaks against it.
+    """
+
+    def on_it() -> Iterator[Contender]:
+        for served in pairs.served_on(session, environment.name, state.model, pipeline.blake3):
+            yield Contender(Pair(served.version_id, served.blake3), served.at, served.by)
+        for side in (state.backup, state.serving):
+            if side is not None and _validated(session, side.version_id, pipeline.blake3):
+                pair = Pair(side.version_id, pipeline.blake3)
+                yield Contender(pair, side.promoted_at, side.promoted_by)
+
+    choice = choose_backup(on_it(), lambda one: standby.considered(session, environment, one, runs))
+    found = choice.best or next(iter(choice.considered), None)
+    return session.get(tables.ModelVersion, found.side.version_id) if found is not None else None
+
+
+def _validated(session: Session, version_id: int, blake3: str) -> bool:
+    from lineage.database.validations import newest_validation
+
+    newest = newest_validation(session, version_id, blake3)
+    return newest is not None and newest.passed
+
+
+def _check_named(target: tables.PipelineVersion, promoted: Sequence[tables.ModelVersion]) -> None:
+    """Refuse a model that is named twice, or that the pipeline does not carry."""
+    seen: set[str] = set()
+    for version in promoted:
+        if version.model in seen:
+            raise UsageError(
+                f"{version.model} is named twice.", remedy="Name one version of each model."
+            )
+        if version.pipeline != target.pipeline:
+            raise UsageError(
+                f"{version.model}@{version.number} rides on pipeline {version.pipeline}, not on "
+                f"{target.pipeline}.",
+                remedy=f"Release only models of pipeline {target.pipeline}.",
+            )
+        seen.add(version.model)

@@ -1,0 +1,99 @@
+"""The verbs that look ahead: what would stand by after a move."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from lineage import timestamps
+from lineage.database import versions
+from lineage.database.environments import require_environment
+from lineage.errors import RegistryUnreachable
+from lineage.identity.references import Reference
+from lineage.registry.verbs.base import Verbs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from lineage.contract.captured import CapturedPipelineVersion
+    from lineage.contract.results import NamedPipeline
+    from lineage.registry.slots.moves import Foresight
+
+
+class ForesightVerbs(Verbs):
+    """Searches for what would stand by, made before a move for which others wait."""
+
+    def foresee_promotion(
+        self, reference: str | Reference, environment: str, *, reason: str | None = None
+    ) -> Foresight:
+        """What would stand by after a promotion: a search that nobody has to wait for.
+
+        A :meth:`Registry.transaction` is given it; other moves ask for themselves.
+
+        Raises:
+            NotFound: the version or the environment does not exist.
+        """
+        from lineage.registry.slots import moves, targets
+
+        parsed = Reference.parse(reference)
+        with self._read() as session:
+            where = require_environment(session, environment)
+            version = versions.find_version(session, parsed)
+            return moves.foresee(session, targets.of_promotion(session, where, version, reason))
+
+    def foresee_rollback(
+        self, model: str, environment: str, *, leave: Collection[str] = ()
+    ) -> Foresight:
+        """What would stand by after a rollback; see :meth:`foresee_promotion`.
+
+        Raises:
+            NotFound: the model or the environment does not exist.
+        """
+        from lineage.registry.slots import moves, targets
+
+        with self._read() as session:
+            versions.require_model(session, model)
+            where = require_environment(session, environment)
+            at, leaving = timestamps.now(), frozenset(leave)
+            return moves.foresee(session, targets.of_rollback(session, where, model, at, leaving))
+
+    def foresee_release(
+        self,
+        environment: str,
+        pipeline: CapturedPipelineVersion | NamedPipeline,
+        references: Sequence[str | Reference] = (),
+        *,
+        reason: str | None = None,
+    ) -> Foresight:
+        """What would stand by after a release; see :meth:`foresee_promotion`.
+
+        Nothing is foreseen of a pipeline version that nobody recorded yet.
+
+        Raises:
+            NotFound: a version, the named pipeline version or the environment does not exist.
+            UsageError: a model is named twice or rides on another pipeline.
+        """
+        from lineage.registry.slots import moves, targets
+        from lineage.registry.versions import recorded_pipeline
+
+        parsed = [Reference.parse(reference) for reference in references]
+        with self._read() as session:
+            where = require_environment(session, environment)
+            promoted = [versions.find_version(session, reference) for reference in parsed]
+            target = recorded_pipeline(session, pipeline)
+            if target is None:
+                return moves.NOTHING
+            at = timestamps.now()
+            move = targets.of_release(session, where, target, promoted, reason, at)
+            return moves.foresee(session, move)
+
+    def _foreseen(self, ask: Callable[[], Foresight]) -> Foresight:
+        """What would stand by: in a transaction as it was given to it, for there it is too late.
+
+        A registry that cannot be read now may be written all the same: the move looks for itself.
+        """
+        if self._session is not None:
+            return self._foresight
+        with suppress(RegistryUnreachable):
+            return ask()
+        return {}
