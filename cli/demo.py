@@ -153,6 +153,14 @@ def _the_mistake(terminal: Terminal) -> None:
 def _release(terminal: Terminal) -> None:
     terminal.tell("Both together are right, in one step:")
     terminal.run(f"lineage release --env production --pipeline {MODEL} --model {MODEL}@2")
+    terminal.tell("Complaints? What stands by is the pair before: one command takes both back.")
+    terminal.run(f"lineage rollback {MODEL} --env production --reason 'complaints, cause unknown'")
+    terminal.tell("What was rolled back does not slip in again:")
+    release = f"lineage release --env production --pipeline {MODEL} --model {MODEL}@2"
+    terminal.run(release, expect=3)
+    terminal.tell("A false alarm, it turns out: validated anew, both return in one step.")
+    terminal.run(f"lineage validate {MODEL}@2")
+    terminal.run(release)
 
 
 def _the_accident(terminal: Terminal) -> None:

@@ -18,7 +18,7 @@ from ..dependencies import State, call_of, needs, version_named
 from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import components, requests, responses
-from ..schemas.parameters import KeepDays, KeepLast, ModelPath, VersionPath
+from ..schemas.parameters import KeepDays, KeepLast, KeepServed, ModelPath, VersionPath
 from ..strict_bodies import StrictRoute
 from ..writes import Call, once
 
@@ -52,12 +52,13 @@ def unneeded(
     caller: Reader,
     keep_last: Annotated[KeepLast, Query()] = 3,
     keep_days: Annotated[KeepDays, Query()] = 30,
+    keep_served: Annotated[KeepServed, Query()] = 3,
     limit: paging.Limit = 100,
     cursor: paging.Cursor = None,
 ) -> Response:
     """Nothing that serves, stands by or could, nor what those were made from."""
     caller.require_unbound()
-    rows = state.registry.collectable(RetentionPolicy(keep_last, keep_days))
+    rows = state.registry.collectable(RetentionPolicy(keep_last, keep_days, keep_served))
     return answer(paging.sliced("unneeded", rows, cursor, limit))
 
 
@@ -140,7 +141,7 @@ def remove_copy(
 ) -> Response:
     """Whoever says so takes the bytes away, within ten minutes; the version's row stays."""
     named = version_named(call.principal, model, n)
-    keeping = RetentionPolicy(body.keep_last, body.keep_days)
+    keeping = RetentionPolicy(body.keep_last, body.keep_days, body.keep_served)
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         actor = call.principal.name

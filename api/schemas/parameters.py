@@ -29,6 +29,9 @@ Moment = Annotated[
 KeepLast = Annotated[
     int, Field(ge=1, le=1_000_000, description="The newest versions of each model that are kept.")
 ]
+KeepServed = Annotated[
+    int, Field(ge=0, le=10_000, description="How many of what served in each slot to keep.")
+]
 KeepDays = Annotated[
     int, Field(ge=0, le=36_500, description="Days for which what registered or served is kept.")
 ]

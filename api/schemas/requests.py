@@ -20,7 +20,18 @@ from .components import (
     PipelineBody,
     WeightsBody,
 )
-from .parameters import PRINTABLE, Digest, KeepDays, KeepLast, Line, Moment, Name, Selector, Text
+from .parameters import (
+    PRINTABLE,
+    Digest,
+    KeepDays,
+    KeepLast,
+    KeepServed,
+    Line,
+    Moment,
+    Name,
+    Selector,
+    Text,
+)
 from .watched import WatchedBody
 
 Watched = Annotated[list[WatchedBody], Field(max_length=MOST_KEPT)]
@@ -48,6 +59,7 @@ class RemovalBody(Body):
     store: Name
     keep_last: KeepLast = 3
     keep_days: KeepDays = 30
+    keep_served: KeepServed = 3
 
 
 class VersionBody(Body):

@@ -170,17 +170,24 @@ def gc(
             "--keep-days", metavar="N", help="Keep what was registered or served so lately."
         ),
     ] = 30,
+    keep_served: Annotated[
+        int,
+        typer.Option(
+            "--keep-served", metavar="N", help="Keep what served in each slot last: so many pairs."
+        ),
+    ] = 3,
     as_json: Json = False,
 ) -> None:
     """Show the stored weights that nothing can need any more; with --apply, take them away.
 
     Kept are what serves, stands by or could; what those were made from; the same weights under
-    another version; the newest ones and the lately used. The versions and their digests stay.
+    another version; what served in each slot last; the newest ones and the lately used. The
+    versions and their digests stay.
     """
     from lineage.contract.requests import RetentionPolicy
     from lineage.workflows.gc import collect
 
-    keeping = RetentionPolicy(keep_last, keep_days)
+    keeping = RetentionPolicy(keep_last, keep_days, keep_served)
     with project_and_registry() as (project, registry):
         if apply:
             rows = collect(registry, keeping, actor=actor(project))

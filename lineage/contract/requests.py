@@ -146,9 +146,10 @@ class Observed:
 class RetentionPolicy:
     """Which weights are kept besides those that something needs.
 
-    Those of the ``last`` versions of each model, and those that were registered or served in the
-    last ``days`` days.
+    Those of the ``last`` versions of each model, those of the ``served`` pairs that served in each
+    slot last, and those that were registered or served in the last ``days`` days.
     """
 
     last: int = 3
     days: int = 30
+    served: int = 3

@@ -10,7 +10,7 @@ from sqlmodel import col, func, select
 
 from lineage import timestamps
 from lineage.acts import act
-from lineage.database import events, policies, slots, tables, versions
+from lineage.database import events, pairs, policies, slots, tables, versions
 from lineage.database import weights as copies
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.identity.components import Kind
@@ -34,10 +34,11 @@ def collectable(
     Raises:
         UsageError: the policy makes no sense.
     """
-    if keeping.last < 1 or not 0 <= keeping.days <= MOST_DAYS:
+    if keeping.last < 1 or not 0 <= keeping.days <= MOST_DAYS or keeping.served < 0:
         raise UsageError(
             "At least the newest version of each model is kept, and a number of days.",
-            remedy=f"Keep the last 1 or more of each model, and the last 0 to {MOST_DAYS} days.",
+            remedy=f"Keep the last 1 or more of each model, the last 0 to {MOST_DAYS} days, and 0 "
+            "or more of what served in each slot.",
         )
     copy, version = tables.WeightsCopy, tables.ModelVersion
     query = (
@@ -110,7 +111,7 @@ def remove(
         kind="weights-removed",
         subject=ref,
         payload={"store": store, "object": row.object, "weights": version.weights_xxh3}
-        | {"keep_last": keeping.last, "keep_days": keeping.days},
+        | {"keep_last": keeping.last, "keep_days": keeping.days, "keep_served": keeping.served},
         also=[version.model, f"store:{store}"],
     )
     return copy
@@ -127,6 +128,7 @@ def _needed(
     since = timestamps.written(timestamps.moment(at) - dt.timedelta(days=keeping.days))
     held = {row.id: row for row in rows}
     kept: set[int | None] = _standing(session) | _candidates(session)
+    kept |= _served(session, keeping.served)
     for row in held.values():
         served = left.get(f"{row.model}@{row.number}", "")
         if row.registered_at >= since or served >= since:
@@ -144,6 +146,15 @@ def _standing(session: Session) -> set[int | None]:
     for slot in slots.all_slots(session):
         standing |= {getattr(slot, f"{side}_version_id") for side in slots.SIDES}
     return standing
+
+
+def _served(session: Session, count: int) -> set[int | None]:
+    """What served in each slot last: it could be gone back to."""
+    return {
+        pair.version_id
+        for slot in slots.all_slots(session)
+        for pair in pairs.last_served(session, slot.environment, slot.model, count)
+    }
 
 
 def _candidates(session: Session) -> set[int | None]:

@@ -202,7 +202,10 @@ class RemoteReader(Verbs):
     def collectable(self, keeping: RetentionPolicy) -> list[dict[str, Any]]:
         """Each copy of weights that nothing can need any more."""
         rows = self._http.pages(
-            "/v1/unneeded-weights", keep_last=keeping.last, keep_days=keeping.days
+            "/v1/unneeded-weights",
+            keep_last=keeping.last,
+            keep_days=keeping.days,
+            keep_served=keeping.served,
         )
         return list(rows)
 

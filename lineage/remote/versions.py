@@ -138,6 +138,7 @@ class RemoteVersions(Verbs):
         body = {
             "store": check_name("store", store),
             "keep_last": keeping.last,
+            "keep_served": keeping.served,
             "keep_days": keeping.days,
         }
         path = f"{version_address(reference)}/weights/removals"

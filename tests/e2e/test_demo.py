@@ -28,17 +28,28 @@ def played(tmp_path_factory):
 def test_the_demo_plays_the_whole_story(played):
     folder, steps = played
     refused = [step for step in steps if step["exit_code"] == 3]
-    assert [step["command"].split()[1] for step in refused] == ["promote", "pipeline", "guard"]
+    commands = [step["command"].split()[1] for step in refused]
+    assert commands == ["promote", "pipeline", "release", "guard"]
     assert {step["exit_code"] for step in steps} == {0, 3}
     for step in refused[:2]:
         assert "featurize: parameter featurize.top_destinations" in step["output"]
         assert "featurize: src/featurize.py changed" in step["output"]
         assert "hour.between(15, 20)" in step["output"], "the lines themselves are shown"
-    accident = refused[2]["output"]
+    (taken_back,) = [
+        step for step in steps if step["command"].endswith("'complaints, cause unknown'")
+    ]
+    assert "serving flight-delays@2 → flight-delays@1" in taken_back["output"]
+    old, new = (
+        next(line.split()[-1] for line in step["output"].splitlines() if "pipeline  " in line)
+        for step in (taken_back, steps[-3])
+    )
+    assert old != new, "the pipeline went back too"
+    assert "was rolled back from production" in refused[2]["output"]
+    accident = refused[3]["output"]
     assert "featurize: src/traffic.py changed" in accident
     assert "reached: src/traffic.py ← src/featurize.py:8 ← " in accident
     assert "+    return frame.groupby" in accident
-    assert "up to date" in steps[steps.index(refused[2]) - 1]["output"], "DVC sees no change"
+    assert "up to date" in steps[steps.index(refused[3]) - 1]["output"], "DVC sees no change"
     assert "serving   flight-delays@2" in steps[-3]["output"]
     metrics = json.loads((folder / "eval/metrics.json").read_text())
     assert metrics["auc"] > 0.65

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from lineage.connection import connect
-from lineage.contract.requests import DeclaredEnvironment
+from lineage.contract.requests import DeclaredEnvironment, RetentionPolicy
 from lineage.errors import Conflict, NotFound, OthersMove
 from lineage.guard.decision import GuardRefused
 from lineage.guard.policy import EnvironmentPolicy
@@ -222,3 +222,18 @@ def test_of_two_rollbacks_at_once_one_moves(registry, url):
         thread.join(60)
     assert sorted(outcomes) == ["conflict", "moved"]
     assert _sides(registry)[0] == ("churn@3", OLD)
+
+
+@EVERYWHERE
+def test_retention_keeps_the_pairs_that_served_last(registry):
+    for seed, text in (("1", "p"), ("2", "q"), ("3", "r"), ("4", "s")):
+        add_validated(registry, seed, text)
+        _release(registry, text, f"churn@{seed}")
+
+    def unneeded(served: int) -> list[str]:
+        rows = registry.collectable(RetentionPolicy(last=1, days=0, served=served))
+        return [row["ref"] for row in rows]
+
+    assert unneeded(3) == ["churn@1"]
+    assert unneeded(0) == ["churn@1", "churn@2"], "what stands by is kept whatever is asked"
+    assert unneeded(4) == []
