@@ -172,6 +172,7 @@ def set_backup(
         return registry.set_backup(
             named,
             env,
+            pipeline=body.pipeline,
             expect_revision=expected,
             reason=body.reason,
             actor=call.principal.name,

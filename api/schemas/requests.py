@@ -166,9 +166,13 @@ class PromoteBody(Body):
 
 
 class BackupBody(Body):
-    """The version that is to stand by."""
+    """The version that is to stand by, and the pipeline version that it does so with.
+
+    By default that is the one that runs.
+    """
 
     version: Selector
+    pipeline: Line | None = None
     reason: Text | None = None
 
 

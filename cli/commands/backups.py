@@ -65,16 +65,18 @@ def candidates(model: Model, env: Env, as_json: Json = False) -> None:
     """Show which version would best stand by, and why not the others."""
     with opened_registry() as registry:
         rows = registry.backup_candidates(model, env)
-    best = next((row.ref for row in rows if row.best), None)
+    best = next((row for row in rows if row.best), None)
     if as_json:
         listed = [row.to_json() for row in rows]
-        output.emit({"model": model, "environment": env, "best": best, "candidates": listed})
+        named = best.ref if best is not None else None
+        output.emit({"model": model, "environment": env, "best": named, "candidates": listed})
         return
     output.table(
-        ("version", "", "served", "validated", "stores", "why not"),
+        ("version", "pipeline", "", "served", "validated", "stores", "why not"),
         [
             (
                 row.ref,
+                output.short(row.pipeline) + (" (moves)" if row.moves_pipeline else ""),
                 "best" if row.best else row.stands or ("ready" if row.ready else ""),
                 output.moment(row.served_at) if row.served_at else "-",
                 output.moment(row.validated_at) if row.validated_at else "-",
@@ -85,7 +87,8 @@ def candidates(model: Model, env: Env, as_json: Json = False) -> None:
         ],
     )
     if best is not None:
-        output.say(f"Let it stand by: lineage backup set {model} {best} --env {env}")
+        other = f" --pipeline {output.short(best.pipeline)}" if best.moves_pipeline else ""
+        output.say(f"Let it stand by: lineage backup set {model} {best.ref} --env {env}{other}")
 
 
 @backup.command("set")
@@ -93,6 +96,14 @@ def set_(
     model: Model,
     ref: Ref,
     env: Env,
+    pipeline: Annotated[
+        str | None,
+        typer.Option(
+            "--pipeline",
+            metavar="DIGEST",
+            help="The pipeline version that it stands by with; default: the one that runs.",
+        ),
+    ] = None,
     expect_revision: Expect = None,
     reason: Reason = None,
     as_json: Json = False,
@@ -107,6 +118,7 @@ def set_(
             model,
             ref,
             env,
+            pipeline=pipeline,
             expect_revision=expect_revision,
             reason=reason,
             actor=actor(project),

@@ -214,6 +214,7 @@ class Facts:
     whether ``deployed_commit`` holds it, None where nobody said. ``verdicts`` holds the newest
     verdict for each pipeline version, the newest of them last. ``serving_metrics`` are
     those of what serves now, None where nothing does. ``waivers`` are those in force or asked for.
+    ``served_here`` tells that what is to stand by served there with that pipeline version.
     ``weights`` is what the newest look where they were registered found, ``copies`` what the
     stores hold of them, ``origin`` what made them, None where nobody looked. ``watched`` are the
     watched runs of the version, the newest first, and ``unseen`` what of the deployed pipeline
@@ -244,6 +245,7 @@ class Facts:
     copies: tuple[HeldCopy, ...] = ()
     rolled_back: RolledBack | None = None
     served_before: bool = False
+    served_here: bool = False
     approvals: tuple[Approval, ...] = ()
     standby: Standby | None = None
     waivers: tuple[Waiver, ...] = ()

@@ -91,13 +91,14 @@ class RemoteSlots(Verbs):
         reference: str | Reference,
         environment: str,
         *,
+        pipeline: str | None = None,
         expect_revision: int | None = None,
         reason: str | None = None,
         actor: str,
     ) -> MoveResult:
         """Make a version the backup of what serves, if it could take over at once."""
         parsed = Reference.parse(reference)
-        body = {"version": parsed.selector, "reason": reason}
+        body = {"version": parsed.selector, "pipeline": pipeline, "reason": reason}
         path = f"{addresses.slot(environment, parsed.model)}/backup"
         return self._moved(path, body, actor, expect_revision, method="PUT")
 

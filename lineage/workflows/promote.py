@@ -140,11 +140,14 @@ def set_backup(
     reference: str,
     environment: str,
     *,
+    pipeline: str | None = None,
     expect_revision: int | None = None,
     reason: str | None = None,
     actor: str,
 ) -> MoveResult:
     """Make a version the backup of what serves, if it could take over at once.
+
+    ``pipeline`` is the digest of the pipeline version that it is to stand by with.
 
     Raises:
         UsageError: the version is another model's.
@@ -159,7 +162,12 @@ def set_backup(
     with _explaining(project, registry):
         quick_check(registry, [reference], actor=actor)
         return registry.set_backup(
-            reference, environment, expect_revision=expect_revision, reason=reason, actor=actor
+            reference,
+            environment,
+            pipeline=pipeline,
+            expect_revision=expect_revision,
+            reason=reason,
+            actor=actor,
         )
 
 

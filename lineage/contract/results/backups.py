@@ -46,9 +46,10 @@ class Readiness:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A version that could stand by; ``reasons`` tell why it cannot, or why it is not the best.
+    """A pair that could stand by; ``reasons`` tell why it cannot, or why it is not the best.
 
-    ``stands`` is the side of the slot where it stands already.
+    ``stands`` is the side of the slot where it stands already, ``pipeline`` the pipeline version of
+    the pair, None where none runs; ``moves_pipeline`` tells that another one runs.
     """
 
     ref: str
@@ -60,6 +61,8 @@ class Candidate:
     validated_at: str | None
     copies: tuple[HeldCopy, ...]
     best: bool = False
+    pipeline: str | None = None
+    moves_pipeline: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """One of the ``candidates`` in the JSON of `backup candidates`."""
@@ -70,6 +73,8 @@ class Candidate:
             "ready": self.ready,
             "reasons": list(self.reasons),
             "stands": self.stands,
+            "pipeline": self.pipeline,
+            "moves_pipeline": self.moves_pipeline,
             "served_at": self.served_at,
             "validated_at": self.validated_at,
             "copies": [copy.to_json() for copy in self.copies],

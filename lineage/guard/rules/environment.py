@@ -18,6 +18,11 @@ _SERVED: Final = (Transition.STAY, Transition.RETURN)
 """What only a version does that has served in the environment."""
 
 
+def _has_served(facts: Facts) -> bool:
+    """Whether it serves, returns, or is to stand by where it served."""
+    return facts.transition in _SERVED or facts.served_here
+
+
 def requirements(facts: Facts) -> Check:
     """Fails when a metric requirement does not hold on the validation that counts.
 
@@ -61,7 +66,7 @@ def promotion_path(facts: Facts) -> Check:
     details = {"promote_from": source}
     if facts.served_before:
         return Check(code, Status.PASS, f"{facts.ref} served in {source} first", details=details)
-    if facts.transition in _SERVED:
+    if _has_served(facts):
         return Check(
             code, Status.PASS, f"{facts.ref} has served in {facts.environment}", details=details
         )
@@ -88,7 +93,7 @@ def approvals(facts: Facts) -> Check:
     }
     if needed == 0:
         return Check(code, Status.PASS, "no approval is demanded", details=details)
-    if facts.transition in _SERVED:
+    if _has_served(facts):
         summary = f"{facts.ref} has served in {facts.environment}: it needs no new approval"
         return Check(code, Status.PASS, summary, details=details)
     approve = f"Let other people approve it: {act('approve', facts.ref, env=facts.environment)}"
@@ -178,7 +183,8 @@ def _decided(facts: Facts, verdict: Verdict, outcome: Outcome) -> Outcome:
 
 
 def _evaluated(facts: Facts, verdict: Verdict, requirement: Requirement) -> Outcome:
-    if facts.transition is Transition.RETURN and requirement.compares_with_serving:
+    returns = facts.transition is Transition.RETURN or facts.served_here
+    if returns and requirement.compares_with_serving:
         return requirement.of_a_return(verdict.metrics)
     return requirement.evaluate(verdict.metrics, facts.serving_metrics)
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Final
 from sqlmodel import col, select
 
 from lineage.contract.results import Candidate
-from lineage.database import policies, slots, tables
+from lineage.database import pairs, policies, slots, tables
 from lineage.database.deployments import DeployedPipelines
 from lineage.database.environments import require_environment
+from lineage.database.validations import newest_validation
 from lineage.guard.facts import Transition
 from lineage.identity.components import Kind
-from lineage.registry.slots import gather
-from lineage.registry.slots.readiness import reasons_against
+from lineage.registry.slots import standby
+from lineage.registry.slots.readiness import Contender, Pair, reasons_against
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,22 +24,25 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.contract.results import Serving
+    from lineage.database.slots import SlotState
 
 MOST: Final = 50
 """Versions that are checked: those that served here last, and the newest ones."""
 
 
 def listed(session: Session, environment: str, model: str) -> tuple[Candidate, ...]:
-    """Every version that could stand by behind what serves, the best first.
+    """Every pair that could stand by behind what serves, the best first.
 
     The best is one that is ready; among those, one that served here, the latest first; then the
     one that was validated last.
     """
     where = require_environment(session, environment)
-    slot = session.get(tables.Slot, (environment, model))
-    served = _served(session, f"{model}@{environment}", model)
+    state = slots.find_slot(session, where, model)
+    runs = DeployedPipelines(session, where.name)
+    served = _served(session, state.subject, model)
     candidates = [
-        _candidate(session, where, slot, row, served) for row in _rows(session, model, served)
+        _candidate(session, where, state, contender, runs, served)
+        for contender in _contenders(session, state, runs, served)
     ]
     candidates.sort(key=_rank, reverse=True)
     best = next((candidate for candidate in candidates if candidate.ready), None)
@@ -49,14 +53,42 @@ def proposed(session: Session, without_backup: Sequence[Serving]) -> dict[str, s
     """The best candidate for each slot that has just lost its backup, by the slot."""
     refs = {}
     for slot in without_backup:
-        best = next(iter(listed(session, slot.environment, slot.model)), None)
-        if best is not None and best.ready:
+        found = listed(session, slot.environment, slot.model)
+        best = next((one for one in found if one.ready and not one.moves_pipeline), None)
+        if best is not None:
             refs[f"{slot.model}@{slot.environment}"] = best.ref
     return refs
 
 
+def _contenders(
+    session: Session, state: SlotState, runs: DeployedPipelines, served: dict[str, str]
+) -> list[Contender]:
+    """The pairs to check: those of the slot, those that served, and the newest versions.
+
+    A version that served with another pipeline version is not listed with the one that runs, too,
+    unless somebody validated it with that.
+    """
+    found: dict[Pair, Contender] = {}
+    for side in state.sides:
+        if side is not None:
+            pair = Pair(side.version_id, side.pipeline_blake3)
+            found[pair] = Contender(pair, side.promoted_at, side.promoted_by)
+    for pair_ in pairs.last_served(session, state.environment, state.model, MOST):
+        pair = Pair(pair_.version_id, pair_.blake3)
+        contender = Contender(pair, pair_.at, pair_.by, Transition.STAND_BY)
+        found.setdefault(pair, contender)
+    listed = {pair.version_id for pair in found}
+    for row in _rows(session, state.model, served):
+        deployed = runs.of(row.pipeline)
+        pair = Pair(row.id or 0, deployed.blake3 if deployed is not None else None)
+        told = deployed and newest_validation(session, pair.version_id, deployed.blake3)
+        if pair not in found and (pair.version_id not in listed or told):
+            found[pair] = Contender(pair, row.registered_at, row.registered_by, Transition.STAND_BY)
+    return list(found.values())
+
+
 def _rows(session: Session, model: str, served: dict[str, str]) -> list[tables.ModelVersion]:
-    """The versions to check: those that served here, and the newest for production."""
+    """The versions to check with what runs: those that served here, the newest for production."""
     table = tables.ModelVersion
     newest = session.exec(
         select(table)
@@ -74,30 +106,37 @@ def _rows(session: Session, model: str, served: dict[str, str]) -> list[tables.M
 def _candidate(
     session: Session,
     environment: tables.Environment,
-    slot: tables.Slot | None,
-    row: tables.ModelVersion,
+    state: SlotState,
+    contender: Contender,
+    runs: DeployedPipelines,
     served: dict[str, str],
 ) -> Candidate:
-    stands = None
-    for side in slots.SIDES:
-        if slot is not None and getattr(slot, f"{side}_version_id") == row.id:
-            stands = side
-    move = Transition.RETURN if stands == "backup" else Transition.STAND_BY
-    deployed_pipelines = DeployedPipelines(session, environment.name)
-    facts = gather.guard_facts(session, environment, row, deployed_pipelines, move=move)
-    reasons = reasons_against(facts)
+    sides = dict(zip(slots.SIDES, state.sides, strict=True))
+    stands = next(
+        (
+            name
+            for name, side in sides.items()
+            if side is not None and Pair(side.version_id, side.pipeline_blake3) == contender.pair
+        ),
+        None,
+    )
+    facts, moves = standby.facts_of(session, environment, contender, runs)
+    reasons = reasons_against(facts.guard)
+    guard = facts.guard
     if stands == "serving":
-        reasons = (f"{facts.ref} serves", *reasons)
-    validation = facts.verdict
+        reasons = (f"{guard.ref} serves", *reasons)
+    validation = guard.verdict
     return Candidate(
-        ref=facts.ref,
-        version=row.number,
+        ref=guard.ref,
+        version=guard.version,
         ready=not reasons,
         reasons=reasons,
         stands=stands,
-        served_at=served.get(facts.ref),
+        served_at=served.get(guard.ref),
         validated_at=validation.validated_at if validation is not None else None,
-        copies=facts.copies,
+        copies=guard.copies,
+        pipeline=guard.deployed.xxh3 if guard.deployed is not None else None,
+        moves_pipeline=moves,
     )
 
 

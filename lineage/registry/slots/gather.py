@@ -88,6 +88,10 @@ def guard_facts(
         rolled_back=pairs.rolled_back(
             session, environment.name, version.id, deployed.blake3 if deployed else None
         ),
+        served_here=move is Transition.STAND_BY
+        and pairs.returns(
+            session, environment.name, version.id, deployed.blake3 if deployed else None
+        ),
         served_before=policy.promote_from is not None
         and policies.served_in(session, policy.promote_from, version),
         approvals=policies.approvals_of(

@@ -121,8 +121,15 @@ def rollback(
     return _carried_out(session, MoveKind.ROLLED_BACK, request, move, foresight)
 
 
-def set_backup(session: Session, request: Request, version: tables.ModelVersion) -> MovePlan:
+def set_backup(
+    session: Session,
+    request: Request,
+    version: tables.ModelVersion,
+    pipeline: tables.PipelineVersion | None = None,
+) -> MovePlan:
     """Make a version the backup of what serves, if it could take over at once.
+
+    ``pipeline`` is what it is to stand by with; by default what runs.
 
     Raises:
         NotFound: nothing serves there.
@@ -130,10 +137,10 @@ def set_backup(session: Session, request: Request, version: tables.ModelVersion)
         Conflict: the slot moved since the caller saw it, or the version serves there itself.
     """
     environment = require_environment(session, request.environment)
-    deployed_pipelines = DeployedPipelines(session, environment.name)
-    backup = gather.version_facts(
-        session, environment, version, deployed_pipelines, move=Transition.STAND_BY
-    )
+    runs = DeployedPipelines(session, environment.name)
+    if pipeline is not None:
+        runs = runs.with_pipeline(pipeline.pipeline, pipeline.blake3, request.at)
+    backup = gather.version_facts(session, environment, version, runs, move=Transition.STAND_BY)
     state = slots.find_slot(session, environment, version.model)
     facts = SlotFacts(state, backup, named=True)
     return carry_out(session, MoveFacts(MoveKind.BACKUP_SET, request, (facts,)))

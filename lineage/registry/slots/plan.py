@@ -169,7 +169,9 @@ def _backup_change(facts: MoveFacts) -> MovePlan:
             remedy=f"Promote a version first: {act('promote', ref, env=name)}",
         )
     _check_revision(facts.request, state)
-    if state.serving.version_id == version.id:
+    runs = version.deployed.blake3 if version.deployed is not None else None
+    same = state.serving.version_id == version.id
+    if same and state.serving.pipeline_blake3 in (None, runs):
         raise Conflict(
             f"{ref} serves in {name} itself.",
             remedy=f"Name another: {act('backup candidates', state.model, env=name)}",

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from lineage.database.deployments import DeployedPipelines
     from lineage.database.slots import SlotState
     from lineage.guard.facts import Facts
+    from lineage.registry.slots.facts import VersionFacts
 
 MOST_CONTENDERS: Final = 20
 """Pairs that served last and are looked at for a backup, besides what stands in the slot."""
@@ -109,6 +110,24 @@ def considered(
     deployed_pipelines: DeployedPipelines,
 ) -> BackupFacts:
     """A contender as the guard sees it on its own pipeline version."""
+    facts, moves = facts_of(session, environment, contender, deployed_pipelines)
+    return BackupFacts(
+        contender,
+        facts.side(contender.since, contender.by),
+        environment.kind,
+        reasons_against(facts.guard),
+        barred=facts.guard.barred,
+        moves_pipeline=moves,
+    )
+
+
+def facts_of(
+    session: Session,
+    environment: tables.Environment,
+    contender: Contender,
+    deployed_pipelines: DeployedPipelines,
+) -> tuple[VersionFacts, bool]:
+    """What the guard sees of a contender, and whether another pipeline version has to run."""
     version_id, blake3 = contender.pair
     version = session.get(tables.ModelVersion, version_id)
     assert version is not None  # noqa: S101 - a foreign key holds it
@@ -117,14 +136,7 @@ def considered(
     if pairs.returns(session, environment.name, version_id, blake3):
         move = Transition.RETURN
     facts = gather.version_facts(session, environment, version, on_its_own, move=move)
-    return BackupFacts(
-        contender,
-        facts.side(contender.since, contender.by),
-        environment.kind,
-        reasons_against(facts.guard),
-        barred=facts.guard.barred,
-        moves_pipeline=on_its_own is not deployed_pipelines,
-    )
+    return facts, on_its_own is not deployed_pipelines
 
 
 def entering(

@@ -214,17 +214,23 @@ class SlotVerbs(ForesightVerbs):
         reference: str | Reference,
         environment: str,
         *,
+        pipeline: str | None = None,
         expect_revision: int | None = None,
         reason: str | None = None,
         actor: str,
     ) -> MoveResult:
         """Make a version the backup of what serves, if it could take over at once.
 
+        ``pipeline`` is the digest of the pipeline version that it is to stand by with; by default
+        the one that runs.
+
         Raises:
-            NotFound: the version or the environment does not exist, or nothing serves there.
+            NotFound: the version, its pipeline version or the environment does not exist, or
+                nothing serves there.
             GuardRefused: a rule fails.
             Conflict: the slot's revision is not ``expect_revision``, or the version serves there.
         """
+        from lineage.database.pipelines import find_pipeline
         from lineage.registry.slots import moves, results
 
         parsed = Reference.parse(reference)
@@ -232,7 +238,8 @@ class SlotVerbs(ForesightVerbs):
             require_environment(session, environment)
             version = versions.find_version(session, parsed)
             request = Request(environment, actor, timestamps.now(), reason, expect_revision)
-            plan = moves.set_backup(session, request, version)
+            target = find_pipeline(session, version.pipeline, pipeline) if pipeline else None
+            plan = moves.set_backup(session, request, version, target)
             moved = results.moved(session, plan)
         return self._answered(moved)
 

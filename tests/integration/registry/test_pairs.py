@@ -237,3 +237,25 @@ def test_retention_keeps_the_pairs_that_served_last(registry):
     assert unneeded(3) == ["churn@1"]
     assert unneeded(0) == ["churn@1", "churn@2"], "what stands by is kept whatever is asked"
     assert unneeded(4) == []
+
+
+@EVERYWHERE
+def test_candidates_are_pairs_and_one_on_another_pipeline_may_be_set(feature):
+    add_validated(feature, "3", "new")
+    rows = {
+        (row.ref, row.pipeline): row for row in feature.backup_candidates("churn", "production")
+    }
+    assert set(rows) == {("churn@1", OLD), ("churn@2", NEW), ("churn@3", NEW)}
+    old = rows["churn@1", OLD]
+    assert (old.best, old.ready, old.stands, old.moves_pipeline) == (True, True, "backup", True)
+    assert rows["churn@2", NEW].reasons == ("churn@2 serves",)
+    feature.set_backup("churn@3", "production", actor="t")
+    assert _sides(feature)[1] == ("churn@3", NEW)
+    _apply(feature, approvals=2)
+    with pytest.raises(GuardRefused, match="churn@3 was validated"):
+        feature.set_backup("churn@3", "production", pipeline=OLD, actor="t")
+    feature.set_backup("churn@1", "production", pipeline=OLD, actor="t")
+    assert _sides(feature)[1] == ("churn@1", OLD), "it served: it needs no new approval"
+    with pytest.raises(Conflict, match="serves in production itself"):
+        feature.set_backup("churn@2", "production", actor="t")
+    assert feature.audit().problems == ()
