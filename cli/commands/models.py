@@ -134,7 +134,8 @@ def verify(
     """Check the weights of a version in every store, and record what was found.
 
     Every byte is read, but for --quick. Weights that are in no store are looked for where they were
-    registered. Exit 6 where no store has them as they were registered, 7 where none answers.
+    registered. Exit 6 where no store has them as they were registered, or where this repository
+    does not reach the commit of a pipeline that it serves or stands by with; 7 where none answers.
     """
     from lineage.errors import UsageError
     from lineage.workflows import verify
@@ -289,3 +290,8 @@ def _verified(done: dict[str, Any]) -> None:
         if look["state"] != "intact":
             detail = f": {look['detail']}" if look["detail"] else ""
             output.say(f"  {look['store']}  {look['state']}{detail}")
+    for lost in done["lost"]:
+        output.say(
+            f"  no branch or tag here leads to commit {lost['commit'][:12]}, which holds pipeline "
+            f"{lost['pipeline']} {output.short(lost['digest'])}: git may drop it; tag it"
+        )

@@ -118,6 +118,14 @@ class GitCommands:
                 remedy="Work in a repository of git's usual format: git init --object-format=sha1",
             )
 
+    def reaches(self, commit: str) -> bool:
+        """Whether HEAD or a ref leads to a commit that is here; else git may drop it at any time.
+
+        Raises:
+            CaptureError: it is no commit that this clone has.
+        """
+        return not self._run("rev-list", "--max-count=1", commit, "--not", "--all").strip()
+
     def _ask(self, *arguments: str) -> str | None:
         """Run a git command that answers "no" by exit status 1 and silence.
 

@@ -1,14 +1,19 @@
-"""Looking for the weights of versions, in stores and where they were registered."""
+"""Looking for what versions need: their weights, and the commits of the pipelines of their pairs.
+
+Weights are looked for in stores and where they were registered, commits in the repository here.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lineage.errors import IntegrityFailure, StoreUnreachable
+from lineage.contract.results import NamedPipeline
+from lineage.errors import CaptureError, IntegrityFailure, StoreUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from lineage.capture.git import GitRepository
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
     from lineage.errors import LineageError
@@ -30,11 +35,19 @@ def verify(
 
     Returns:
         JSON: ``ref``, ``state`` (``intact`` where one store has them; else ``missing``,
-        ``changed`` or ``unreachable``), ``place``, ``looks``.
+        ``changed`` or ``unreachable``), ``place``, ``looks``; ``lost`` names the pipeline versions
+        that it serves or stands by with and whose commit this repository does not reach.
 
     Raises:
         NotFound: the version does not exist, or has no weights.
     """
+    lost = _lost_pipelines(project, registry, reference)
+    return _weights(project, registry, reference, deep=deep, actor=actor) | {"lost": lost}
+
+
+def _weights(
+    project: Project, registry: AnyRegistry, reference: str, *, deep: bool, actor: str
+) -> dict[str, Any]:
     from lineage.workflows import weights
 
     if registry.stored(reference).copies:
@@ -50,15 +63,52 @@ def verify(
 
 
 def failure(rows: Iterable[dict[str, Any]]) -> type[LineageError] | None:
-    """What has failed where the weights of a version are not intact anywhere; None where all are.
+    """What has failed where the weights or the pipelines of a version are not there; else None.
 
     Args:
         rows: JSON of :func:`verify`, for each version.
     """
+    rows = list(rows)
     states = {row["state"] for row in rows} - {"intact"}
+    if any(row["lost"] for row in rows):
+        return IntegrityFailure
     if not states:
         return None
     return StoreUnreachable if states == {"unreachable"} else IntegrityFailure
+
+
+def _lost_pipelines(
+    project: Project, registry: AnyRegistry, reference: str
+) -> list[dict[str, str]]:
+    """The pipeline versions that a version stands with and whose commit is not reached here.
+
+    A repository that never held the version's own code has nothing to say of it, nor has a shallow
+    clone of what it left out.
+    """
+    shown = registry.show(reference)
+    git, code = project.git, shown["components"]["code"]
+    if git is None or code is None or code["remote"] not in (None, git.remote):
+        return []
+    digests = {
+        side.pipeline
+        for slot in registry.all_serving()
+        for side in (slot.serving, slot.backup)
+        if side is not None and side.ref == shown["ref"] and side.pipeline is not None
+    }
+    lost = []
+    for digest in sorted(digests):
+        found = registry.pipeline(NamedPipeline(None, digest))
+        if found.commit is not None and not _is_reached(git, found.commit):
+            lost.append({"pipeline": found.name, "digest": digest, "commit": found.commit})
+    return lost
+
+
+def _is_reached(git: GitRepository, commit: str) -> bool:
+    """Whether a commit is kept by this repository, as far as it can tell."""
+    try:
+        return git.reaches(git.resolve(commit))
+    except CaptureError:
+        return git.shallow
 
 
 def stored_refs(registry: AnyRegistry) -> list[str]:

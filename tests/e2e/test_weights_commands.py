@@ -352,3 +352,24 @@ def test_two_jobs_register_the_same_at_once(project):
     assert {answer["ref"] for answer in answers} == {"churn@1"}
     assert sum(answer["created"] for answer in answers) == 1
     assert len(project.ok("show", "churn@1")["stored"]["copies"]) == 1
+
+
+@FILE_AND_SERVER
+def test_a_pipeline_whose_commit_no_branch_leads_to_any_more_is_noticed(serving):
+    assert serving.ok("verify", "churn@2")["lost"] == []
+    serving.git("checkout", "--quiet", "-b", "feature")
+    serving.edit("params.yaml", "top: 20", "top: 30")
+    new = train(serving, 4)
+    serving.ok("validate", new["ref"])
+    serving.ok("release", "--env", "production", "--pipeline", "churn", "--model", new["ref"])
+    assert serving.ok("verify", new["ref"])["lost"] == []
+    commit = serving.git("rev-parse", "HEAD").strip()
+    serving.git("checkout", "--quiet", "main")
+    serving.git("branch", "--delete", "--force", "feature")
+    done = serving.lineage("verify", new["ref"], "--json")
+    assert done.code == 6
+    assert done.json["lost"] == [{"pipeline": "churn", "digest": new["pipeline"], "commit": commit}]
+    assert f"leads to commit {commit[:12]}" in serving.lineage("verify", new["ref"]).out
+    assert serving.lineage("verify", "churn@2").code == 0
+    serving.git("tag", "kept", commit)
+    assert serving.lineage("verify", new["ref"]).code == 0
