@@ -290,7 +290,7 @@ def _verified(done: dict[str, Any]) -> None:
         if look["state"] != "intact":
             detail = f": {look['detail']}" if look["detail"] else ""
             output.say(f"  {look['store']}  {look['state']}{detail}")
-    for lost in done["lost"]:
+    for lost in done.get("lost", []):
         output.say(
             f"  no branch or tag here leads to commit {lost['commit'][:12]}, which holds pipeline "
             f"{lost['pipeline']} {output.short(lost['digest'])}: git may drop it; tag it"

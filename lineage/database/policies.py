@@ -74,11 +74,10 @@ def waivers_in_force(
     """
     if slot is None or slot.serving_version_id != version_id:
         return ()
-    blake3, since = (deployed.blake3, deployed.since) if deployed is not None else (None, "")
+    blake3 = deployed.blake3 if deployed is not None else None
     waivers: dict[str, Waiver] = {}
     for row in _waivers(session, slot):
-        moved = row.pipeline_blake3 != blake3 or row.waived_at < since
-        if not moved and (row.until is None or at < row.until):
+        if row.pipeline_blake3 == blake3 and (row.until is None or at < row.until):
             waivers[row.code] = waiver(row)
     return tuple(waivers.values())
 
@@ -117,14 +116,14 @@ def served_in(session: Session, environment: str, version: tables.ModelVersion) 
 
 
 def _waivers(session: Session, slot: tables.Slot) -> Iterator[tables.Waiver]:
-    """The waivers given since the slot's version serves, the oldest first."""
+    """The waivers given since the slot's version serves with what runs, the oldest first."""
     table = tables.Waiver
     yield from session.exec(
         select(table)
         .where(
             table.version_id == slot.serving_version_id,
             table.environment == slot.environment,
-            col(table.waived_at) >= slot.serving_promoted_at,
+            col(table.id) > slot.waivers_after,
         )
         .order_by(col(table.id))
     )

@@ -75,7 +75,10 @@ class SlotSide:
 
 @dataclass(frozen=True)
 class SlotState:
-    """A slot at one moment; ``revision`` 0 is one in which nothing ever stood."""
+    """A slot at one moment; ``revision`` 0 is one in which nothing ever stood.
+
+    Waivers count whose number is greater than ``waivers_after``.
+    """
 
     environment: str
     environment_kind: str
@@ -83,6 +86,7 @@ class SlotState:
     revision: int = 0
     serving: SlotSide | None = None
     backup: SlotSide | None = None
+    waivers_after: int = 0
 
     @property
     def subject(self) -> str:
@@ -119,6 +123,7 @@ def slot_state(session: Session, row: tables.Slot) -> SlotState:
         row.revision,
         slot_side(session, row, "serving"),
         slot_side(session, row, "backup"),
+        row.waivers_after,
     )
 
 
@@ -148,6 +153,7 @@ def write_slot(session: Session, state: SlotState) -> None:
             if name == "serving" or not column.startswith("waiver"):
                 setattr(row, f"{name}_{column}", getattr(side, column, None))
     row.revision = state.revision
+    row.waivers_after = state.waivers_after
     session.add(row)
     session.flush()
 

@@ -35,14 +35,17 @@ def verify(
 
     Returns:
         JSON: ``ref``, ``state`` (``intact`` where one store has them; else ``missing``,
-        ``changed`` or ``unreachable``), ``place``, ``looks``; ``lost`` names the pipeline versions
-        that it serves or stands by with and whose commit this repository does not reach.
+        ``changed`` or ``unreachable``), ``place``, ``looks``; ``lost``, where there are any, names the
+        pipeline versions that it serves or stands by with and whose commit this repository does
+        not reach.
 
     Raises:
         NotFound: the version does not exist, or has no weights.
     """
     lost = _lost_pipelines(project, registry, reference)
-    return _weights(project, registry, reference, deep=deep, actor=actor) | {"lost": lost}
+    return _weights(project, registry, reference, deep=deep, actor=actor) | (
+        {"lost": lost} if lost else {}
+    )
 
 
 def _weights(
@@ -70,7 +73,7 @@ def failure(rows: Iterable[dict[str, Any]]) -> type[LineageError] | None:
     """
     rows = list(rows)
     states = {row["state"] for row in rows} - {"intact"}
-    if any(row["lost"] for row in rows):
+    if any(row.get("lost") for row in rows):
         return IntegrityFailure
     if not states:
         return None

@@ -64,9 +64,17 @@ def upgrade() -> None:
 
 
 def _free_backups() -> None:
-    """SQLite makes the table anew, without its triggers."""
+    """And count waivers by their numbers. SQLite makes the table anew, without its triggers."""
     with op.batch_alter_table("slot", recreate="auto") as batch:
         batch.drop_constraint("slot_backup_deployment", type_="foreignkey")
+        batch.add_column(
+            sa.Column("waivers_after", sa.Integer(), nullable=False, server_default="0")
+        )
+    op.execute(
+        "UPDATE slot SET waivers_after = (SELECT coalesce(max(w.id), 0) FROM waiver w WHERE "
+        "w.environment = slot.environment AND w.version_id = slot.serving_version_id "
+        "AND w.waived_at < slot.serving_promoted_at) WHERE serving_version_id IS NOT NULL"
+    )
     if not triggers.postgresql():
         triggers.demand_checks("slot", "INSERT", "UPDATE", "DELETE")
         for side in ("serving", "backup"):

@@ -334,8 +334,8 @@ def _require_proof(events) -> None:
         if event["kind"] == "validated":
             key = (event["subject"], payload["pipeline"]["digest"])
             newest[key] = (payload["validation"], payload["passed"])
-        if event["kind"] in ("deployed", "released"):
-            runs = payload["pipeline"]["digest"]
+        for blake3 in payload.get("deployments", {}).values():
+            runs = public[blake3]
         for subject, state in payload.get("slots", {}).items():
             model = subject.partition("@")[0]
             for side in ("serving", "backup"):
@@ -344,7 +344,10 @@ def _require_proof(events) -> None:
                 digest = public[state[side]["pipeline_digest"]]
                 ref = f"{model}@{state[side]['version']}"
                 proof = newest[ref, digest]
-                if side == "serving" and serving.get(model) != (state[side]["version"], digest):
+                if side == "backup":
+                    assert proof[0] >= state[side]["validation"], (event["seq"], ref)
+                    continue
+                if serving.get(model) != (state[side]["version"], digest):
                     assert proof == (state[side]["validation"], True), (event["seq"], ref)
                     serving[model] = (state[side]["version"], digest)
                 assert digest == runs, (event["seq"], ref)

@@ -81,20 +81,17 @@ def test_the_whole_way_of_a_governed_release(governed):
         "churn@2 approved for production by ann (1 of 1)\n"
     )
     release = ("release", "--env", "production", "--pipeline", "churn", "--model", "churn@2")
-    left = governed.lineage(*release)
-    assert left.code == 3
-    assert "churn@1 would stand by for churn in production, but churn@1 was validated" in left.err
-    governed.ok("validate", "churn@1", "--pipeline", governed.ok("pipeline", "capture")["digest"])
     dry = governed.lineage(*release, "--dry-run")
     assert dry.code == 0
     assert "serving churn@1 → churn@2" in dry.out
-    assert "backup  - → churn@1" in dry.out
+    assert "backup  - → churn@1, with its pipeline" in dry.out
     assert "dry run" in dry.out
     assert governed.ok("serving", "churn")["serving"]["version"] == 1
     done = governed.lineage(*release)
     assert done.out.startswith("plan: churn xxh3:")
     slot = governed.ok("serving", "churn")
     assert (slot["serving"]["version"], slot["backup"]["version"]) == (2, 1)
+    assert (slot["backup"]["ready"], slot["backup"]["moves_pipeline"]) == (True, True)
     assert governed.ok("audit", "verify")["valid"]
 
 
@@ -104,10 +101,12 @@ def test_a_plan_says_why_nothing_stands_by(governed):
     governed.commit("More features")
     governed.ok("register", "churn")
     governed.ok("validate", "churn@2")
+    old = governed.ok("serving", "churn")["pipeline"]["digest"]
+    governed.ok("validate", "churn@1", "--failed", "--pipeline", old, "--elsewhere")
     dry = governed.lineage(
         "release", "--env", "production", "--pipeline", "churn", "--model", "churn@2", "--dry-run"
     )
-    assert "churn@1 does not stand by: churn@1 was validated with pipeline" in dry.out
+    assert "churn@1 does not stand by: churn@1 failed its newest validation" in dry.out
     deploy = governed.lineage("pipeline", "deploy", "--env", "staging", "--dry-run")
     assert "no model is touched" in deploy.out
 

@@ -356,13 +356,13 @@ def test_two_jobs_register_the_same_at_once(project):
 
 @FILE_AND_SERVER
 def test_a_pipeline_whose_commit_no_branch_leads_to_any_more_is_noticed(serving):
-    assert serving.ok("verify", "churn@2")["lost"] == []
+    assert "lost" not in serving.ok("verify", "churn@2")
     serving.git("checkout", "--quiet", "-b", "feature")
     serving.edit("params.yaml", "top: 20", "top: 30")
     new = train(serving, 4)
     serving.ok("validate", new["ref"])
     serving.ok("release", "--env", "production", "--pipeline", "churn", "--model", new["ref"])
-    assert serving.ok("verify", new["ref"])["lost"] == []
+    assert "lost" not in serving.ok("verify", new["ref"])
     commit = serving.git("rev-parse", "HEAD").strip()
     serving.git("checkout", "--quiet", "main")
     serving.git("branch", "--delete", "--force", "feature")

@@ -180,7 +180,11 @@ _SLOT_WAIVER: Any = (
 
 
 class Slot(SQLModel, table=True):
-    """What serves for one model in one environment, and its backup."""
+    """What serves for one model in one environment, and its backup.
+
+    Waivers count from those behind ``waivers_after`` on: the newest when what serves came to do so
+    with the pipeline version that runs.
+    """
 
     __table_args__: Any = (
         ForeignKeyConstraint(
@@ -216,6 +220,7 @@ class Slot(SQLModel, table=True):
     serving_promoted_by: str | None = None
     serving_waiver_id: int | None = None
     serving_waiver_code: str | None = None
+    waivers_after: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     backup_version_id: int | None = None
     backup_version_kind: str | None = None
     backup_pipeline: str | None = None

@@ -209,12 +209,25 @@ def apply(session: Session, move: MovePlan) -> MovePlan:
     if move.pipeline is not None and move.pipeline.moves:
         pipeline, blake3 = move.pipeline.pipeline, move.pipeline.blake3
         deploy(session, request.environment, pipeline, blake3, request.at, request.actor)
+    given = waivers.newest(session)
+    move = replace(move, slots=tuple(_counting_from(given, slot) for slot in move.slots))
     granted = waivers.record(session, request.environment, move.waivers)
     move = replace(move, waivers=granted)
     move = replace(move, slots=tuple(_on_its_waiver(move, slot) for slot in move.slots))
     for slot in move.changed:
         slots.write_slot(session, slot.after)
     return move
+
+
+def _counting_from(given: int, slot: SlotPlan) -> SlotPlan:
+    """A slot in which another pair comes to serve: what was waived until then counts no more."""
+    before, after = (
+        side and (side.version_id, side.pipeline_blake3)
+        for side in (slot.before.serving, slot.after.serving)
+    )
+    if before == after:
+        return slot
+    return replace(slot, after=replace(slot.after, waivers_after=given))
 
 
 def _on_its_waiver(move: MovePlan, slot: SlotPlan) -> SlotPlan:

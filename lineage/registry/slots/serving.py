@@ -63,7 +63,6 @@ def readiness(session: Session, answer: Serving) -> Readiness | None:
     """Whether the backup of an answer could take over at once; None where there is none."""
     from lineage.database import copy_status
     from lineage.database.environments import require_environment
-    from lineage.database.pipelines import find_pipeline
     from lineage.guard.facts import Transition
     from lineage.registry.slots.gather import guard_facts
     from lineage.registry.slots.readiness import reasons_against
@@ -74,12 +73,28 @@ def readiness(session: Session, answer: Serving) -> Readiness | None:
     row = versions.find_version(session, Reference(answer.model, number=answer.backup.version))
     runs = DeployedPipelines(session, where.name)
     if answer.moves_pipeline and answer.backup.pipeline is not None:
-        pipeline = find_pipeline(session, row.pipeline, answer.backup.pipeline)
-        runs = runs.with_pipeline(pipeline.pipeline, pipeline.blake3, timestamps.now())
+        blake3 = _blake3_of(session, answer.environment, row, answer.backup.pipeline)
+        runs = runs.with_pipeline(row.pipeline, blake3, timestamps.now())
     reasons = reasons_against(guard_facts(session, where, row, runs, move=Transition.RETURN))
     copies = copy_status.copies(session, row.id or 0)
     checked_at = max((copy.at for copy in copies), default=None)
     return Readiness(not reasons, checked_at, reasons, copies)
+
+
+def _blake3_of(
+    session: Session, environment: str, version: tables.ModelVersion, xxh3: str
+) -> str | None:
+    """The pipeline version of a backup, by the digest that its answer shows.
+
+    XXH3 can be made to collide: while the slot holds that backup, it says which one is meant.
+    """
+    slot = session.get(tables.Slot, (environment, version.model))
+    if slot is not None and slot.backup_version_id == version.id:
+        return slot.backup_pipeline_blake3
+    table = tables.PipelineVersion
+    return session.exec(
+        select(table.blake3).where(table.pipeline == version.pipeline, table.xxh3 == xxh3).limit(1)
+    ).first()
 
 
 def at(session: Session, environment: str, model: str, moment: str) -> Serving:

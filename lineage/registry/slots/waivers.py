@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sqlmodel import func, select
+
 from lineage.acts import act
 from lineage.database import policies, tables
 from lineage.errors import NotPermitted
@@ -49,6 +51,11 @@ def asked(
                 remedy=f"Ask one who may: {', '.join(people)}.",
             )
     return tuple(Waiver(code, request.reason, actor, at, request.until) for code in request.codes)
+
+
+def newest(session: Session) -> int:
+    """The number of the newest waiver; what is given later has a greater one."""
+    return session.exec(select(func.max(tables.Waiver.id))).one() or 0
 
 
 def record(

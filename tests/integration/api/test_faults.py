@@ -18,9 +18,12 @@ import pytest
 
 from lineage import python_api
 from lineage.connection import connect
+from lineage.contract.requests import DeclaredEnvironment, WaiverRequest
 from lineage.database.engine import open_engine, transaction
 from lineage.database.schema import upgrade
 from lineage.errors import IntegrityFailure, RegistryUnreachable
+from lineage.guard.decision import GuardRefused
+from lineage.guard.policy import EnvironmentPolicy
 from lineage.host import last_known
 from tests.conftest import (
     BIN,
@@ -361,6 +364,36 @@ def test_clocks_that_jump_move_nothing_else(database, monkeypatch):
         assert not registry.guard("churn@3", "production").allowed
         assert registry.audit().problems == ()
         assert registry.check().problems == ()
+
+
+@BOTH
+def test_a_clock_that_goes_back_brings_no_waiver_back(database, monkeypatch):
+    """Waivers count by their numbers: one of a former stay holds no more, whatever the time."""
+
+    def at(hour: int) -> None:
+        monkeypatch.setattr("lineage.timestamps.now", lambda: f"2030-01-01T{hour}:00:00.000000Z")
+
+    _fill(database)
+    with connect(database) as registry:
+        policy = EnvironmentPolicy(require=("auc >= 0.9",), waive={"requirements": ("boss",)})
+        registry.apply_environments([DeclaredEnvironment("production", policy)], actor="t")
+        waive = WaiverRequest(("requirements",), "the fire")
+        at(12)
+        registry.promote("churn@2", "production", waive=waive, actor="boss")
+        assert registry.serving("churn", "production").waiver is not None
+        registry.retire("churn", "production", actor="boss")
+        at(11)
+        with pytest.raises(GuardRefused):
+            registry.promote("churn@2", "production", actor="boss")
+        registry.promote("churn@2", "production", waive=waive, actor="boss")
+        registry.validate("churn@2", captured_pipeline("new"), passed=True, actor="t")
+        with pytest.raises(GuardRefused):
+            registry.release("production", captured_pipeline("new"), actor="boss")
+        registry.release("production", captured_pipeline("new"), waive=waive, actor="boss")
+        at(10)
+        with pytest.raises(GuardRefused):
+            registry.release("production", captured_pipeline("old"), actor="boss")
+        assert registry.audit().problems == ()
 
 
 def test_the_last_answer_is_given_only_when_asked_for_and_says_its_age(tmp_path, monkeypatch):

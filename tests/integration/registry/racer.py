@@ -31,7 +31,7 @@ def act(registry: Registry, choice: random.Random) -> None:
     digests = [row.version.xxh3 for row in registry.pipeline_versions("shared")]
     target = NamedPipeline("shared", choice.choice(digests))
     kind = choice.choice(
-        ["promote"] * 4 + ["deploy"] * 3 + ["release"] * 3 + ["rollback", "fail", "pass"]
+        ["promote"] * 4 + ["deploy"] * 3 + ["release"] * 3 + ["rollback", "fail"] + ["pass"] * 6
     )
     if kind == "promote":
         done = registry.promote(ref, "production", actor="racer")

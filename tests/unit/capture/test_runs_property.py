@@ -34,6 +34,7 @@ except BaseException:
     pass
 here = os.getcwd()
 files = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
+files = [os.path.realpath(f) for f in files if f]
 print(json.dumps([os.path.relpath(f, here) for f in files if f.startswith(here + os.sep)]))
 """
 
@@ -127,7 +128,7 @@ def test_what_a_script_imports_is_followed(tree: dict[str, str], script: str, te
     tree[script] = text
     code = follow(dict(tree), f"python {script}")
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch).resolve()
+        folder = Path(scratch).resolve() / "repository"  # what lies beside it is nobody's
         for path, content in tree.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(content)
@@ -143,7 +144,7 @@ def test_what_a_module_imports_is_followed(
     command = f"python -m {module}"
     code = follow(dict(tree), f"PYTHONPATH=src {command}" if python_path else command)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch).resolve()
+        folder = Path(scratch).resolve() / "repository"  # what lies beside it is nobody's
         for path, content in tree.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(content)
