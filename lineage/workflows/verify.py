@@ -35,9 +35,9 @@ def verify(
 
     Returns:
         JSON: ``ref``, ``state`` (``intact`` where one store has them; else ``missing``,
-        ``changed`` or ``unreachable``), ``place``, ``looks``; ``lost``, where there are any, names the
-        pipeline versions that it serves or stands by with and whose commit this repository does
-        not reach.
+        ``changed`` or ``unreachable``), ``place``, ``looks``; where there are any, ``lost`` names
+        the pipeline versions that it serves or stands by with and whose commit this repository
+        does not reach.
 
     Raises:
         NotFound: the version does not exist, or has no weights.
