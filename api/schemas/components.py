@@ -141,3 +141,4 @@ class CopyBody(Body):
     repository: Line | None = None
     revision: Line | None = None
     reused: bool = Field(default=True, description="Whether some objects were in the store before.")
+    read: bool = Field(default=True, description="Whether every byte was read back from there.")

@@ -93,7 +93,7 @@ def add(
     at: str,
     actor: str,
 ) -> bool:
-    """Record a copy that was read back just now; whether it is new.
+    """Record a copy that was read back, or looked for, just now; whether it is new.
 
     A copy that was found missing or wrong before, and is right again, is checked again.
     """
@@ -119,15 +119,25 @@ def add(
         session.flush()
         rows = [row]
     if created or _newest(session, rows[0].id or 0).state != CopyState.INTACT:
-        _add_check(session, rows[0], CopyCheck(store.name, CopyState.INTACT, deep=True), at, actor)
+        found = CopyCheck(store.name, CopyState.INTACT, deep=new.read)
+        record_check(session, rows[0], found, at, actor, created=created)
     return created
 
 
 def record_check(
-    session: Session, copy: tables.WeightsCopy, check: CopyCheck, at: str, actor: str
+    session: Session,
+    copy: tables.WeightsCopy,
+    check: CopyCheck,
+    at: str,
+    actor: str,
+    *,
+    created: bool = False,
 ) -> None:
-    """Record a check of a copy; a quick one does not overturn one that found other bytes."""
-    known = _newest(session, copy.id or 0).state
+    """Record a check of a copy; a quick one does not overturn one that found other bytes.
+
+    ``created`` tells that the copy is new, so that nobody looked at it before.
+    """
+    known = _newest(session, copy.id or 0).state if not created else None
     if known == CopyState.CHANGED and check.state is CopyState.INTACT and not check.deep:
         return
     _add_check(session, copy, check, at, actor)

@@ -151,7 +151,8 @@ class NewCopy:
 
     ``object`` is DVC's id of the file or of the folder (``….dir``); ``listing`` the object that
     lists a folder's files with their BLAKE3. ``found_there`` tells that all of them were there
-    before, ``reused`` that some were: those could be on their way out.
+    before, ``reused`` that some were: those could be on their way out. ``read`` tells that every
+    byte was read back from there, and not only looked for.
     """
 
     store: StoreAddress
@@ -161,6 +162,7 @@ class NewCopy:
     repository: str | None = None
     revision: str | None = None
     reused: bool = True
+    read: bool = True
 
     def __post_init__(self) -> None:
         """Refuse ids that are none.
@@ -200,6 +202,7 @@ class NewCopy:
             "repository": self.repository,
             "revision": self.revision,
             "reused": self.reused,
+            "read": self.read,
         }
 
     @classmethod

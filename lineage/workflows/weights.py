@@ -81,8 +81,9 @@ def put_into_store(
     for known in registry.copies_of(weights.blake3):
         if known.store.url != address.url or known.state is CopyState.CHANGED:
             continue
-        if check.check_copy(store, described, known, deep=False).state is CopyState.INTACT:
-            return replace(captured, stored=(known.as_new,))
+        look = check.check_copy(store, described, known, deep=False)
+        if look.state is CopyState.INTACT:
+            return replace(captured, stored=(replace(known.as_new, read=look.deep),))
     path, follow = capture.weights_source
     with project.cache() as cache:
         copy = upload.put(

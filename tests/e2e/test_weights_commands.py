@@ -373,3 +373,22 @@ def test_a_pipeline_whose_commit_no_branch_leads_to_any_more_is_noticed(serving)
     assert serving.lineage("verify", "churn@2").code == 0
     serving.git("tag", "kept", commit)
     assert serving.lineage("verify", new["ref"]).code == 0
+
+
+@FILE_AND_SERVER
+def test_a_copy_that_was_only_looked_for_is_not_called_read(project):
+    project.write({".gitignore": "big.bin\n"})
+    project.commit("Weights that no stage makes")
+    (project.path / "big.bin").write_bytes(bytes(17 << 20))
+    for number in (1, 2):
+        project.write({"note.txt": str(number)})
+        project.commit(f"Version {number}")
+        project.ok("register", "churn", "--weights", "big.bin")
+
+    def deep(ref: str) -> bool:
+        (copy,) = project.ok("show", ref)["stored"]["copies"]
+        return copy["deep"]
+
+    assert (deep("churn@1"), deep("churn@2")) == (True, False)
+    project.ok("verify", "churn@2")
+    assert deep("churn@2")
