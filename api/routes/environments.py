@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 
 from lineage.contract import addresses, codec
-from lineage.contract.addresses import DEPLOYED_PIPELINE, ENVIRONMENT, ENVIRONMENTS
+from lineage.contract.addresses import DEPLOYED_PIPELINE, ENVIRONMENT, ENVIRONMENTS, RELEASES
 from lineage.contract.policies import policy_of
 from lineage.contract.requests import DeclaredEnvironment
 from lineage.contract.results import MoveResult
@@ -145,7 +145,7 @@ def deploy(
 
 
 @router.post(
-    ENVIRONMENT + "/releases",
+    RELEASES,
     response_model=responses.MovedAnswer,
     responses=MOVE,
     summary="Move a pipeline and models that ride on it in one step, or not at all",

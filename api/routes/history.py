@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 
+from lineage.contract.addresses import AUDIT, EVENTS, LINEAGE
 from lineage.contract.requests import Direction
 from lineage.registry.access import Principal, Scope
 
@@ -23,7 +24,7 @@ Reader = Annotated[Principal, needs(Scope.READ)]
 
 
 @router.get(
-    "/v1/events",
+    EVENTS,
     response_model=responses.EventsAnswer,
     responses=READ,
     summary="The history of events",
@@ -60,7 +61,7 @@ def events(
 
 
 @router.get(
-    "/v1/audit",
+    AUDIT,
     response_model=responses.AuditAnswer,
     responses=READ,
     summary="Prove the chain of events, and that it tells the present state",
@@ -72,7 +73,7 @@ def audit(state: State, caller: Reader) -> Response:
 
 
 @router.get(
-    "/v1/lineage/{digest:path}",
+    LINEAGE + "/{digest:path}",
     response_model=responses.LineageAnswer,
     responses=READ | {412: {"description": "Several digests begin so: write more of the one."}},
     summary="What made a digest, or what was made from it",

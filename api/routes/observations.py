@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from lineage.contract.addresses import SLOT
+from lineage.contract.addresses import OBSERVATIONS, OBSERVED
 from lineage.contract.requests import Observed
 from lineage.contract.results import PackageDifference
 from lineage.identity.components import Proof
@@ -28,7 +28,7 @@ Reader = Annotated[Principal, needs(Scope.READ)]
 
 
 @router.post(
-    SLOT + "/observations",
+    OBSERVATIONS,
     status_code=201,
     response_model=responses.Answer,
     tags=["serving"],
@@ -63,7 +63,7 @@ def observe(
 
 
 @router.get(
-    SLOT + "/observations",
+    OBSERVATIONS,
     response_model=responses.PageAnswer,
     tags=["serving"],
     responses=READ,
@@ -83,7 +83,7 @@ def observations(
 
 
 @router.get(
-    "/v1/observed",
+    OBSERVED,
     response_model=responses.PageAnswer,
     tags=["weights"],
     responses=READ,

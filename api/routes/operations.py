@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 
+from lineage.contract.addresses import DATABASE
 from lineage.errors import LineageError
 from lineage.registry.access import Principal, Scope
 
@@ -41,7 +42,7 @@ def ready(request: Request, state: State) -> Response:
 
 
 @router.get(
-    "/v1/database",
+    DATABASE,
     response_model=responses.DatabaseAnswer,
     responses=READ,
     summary="Check the database: the file, the keys, the schema, the triggers",

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 
-from lineage.contract.addresses import PIPELINE_VERSIONS
+from lineage.contract.addresses import ANY_PIPELINE_VERSION, PIPELINE_VERSIONS
 from lineage.contract.results import NamedPipeline
 from lineage.registry.access import Principal, Scope
 
@@ -55,7 +55,7 @@ def version(pipeline: PipelinePath, digest: DigestPath, state: State, caller: Re
 
 
 @router.get(
-    "/v1/pipeline-versions/{digest:path}",
+    ANY_PIPELINE_VERSION + "/{digest:path}",
     response_model=responses.PipelineVersionAnswer,
     responses=READ | {412: {"description": "The digest is not unique: give the BLAKE3."}},
     summary="A recorded pipeline version, of whatever pipeline",

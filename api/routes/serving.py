@@ -13,7 +13,7 @@ from fastapi import APIRouter, Header, Query, Request, Response, Security
 from fastapi.routing import APIRoute
 from typing_extensions import override
 
-from lineage.contract.addresses import PACKAGES, SLOT
+from lineage.contract.addresses import HISTORY, PACKAGES, SLOT
 from lineage.registry.access import Principal, Scope
 
 from ..authentication import bearer
@@ -76,7 +76,7 @@ router.add_api_route(
 
 
 @router.get(
-    SLOT + "/history",
+    HISTORY,
     response_model=responses.SlotAnswer,
     responses=READ,
     summary="What served at a past moment",

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Response
 
 from lineage.contract import codec, decisions
-from lineage.contract.addresses import SLOT
+from lineage.contract.addresses import BACKUP, CANDIDATES, GUARD, PROMOTE, RETIRE, ROLLBACK
 from lineage.contract.captured import CapturedPipelineVersion
 from lineage.contract.results import FoundPipeline, MoveResult, NamedPipeline
 from lineage.errors import Conflict, OthersMove, UsageError
@@ -37,7 +37,7 @@ _ETAG = re.compile(r'"(0|[1-9][0-9]{0,9})(-[0-9a-f]{16})?"')
 
 
 @router.post(
-    SLOT + "/guard",
+    GUARD,
     response_model=responses.DecisionAnswer,
     responses=WRITE,
     summary="Decide whether a version may serve; change nothing",
@@ -67,7 +67,7 @@ def guard(
 
 
 @router.post(
-    SLOT + "/promote",
+    PROMOTE,
     response_model=responses.MovedSlotAnswer,
     responses=MOVE,
     summary="Promote a version, if the guard allows it",
@@ -99,7 +99,7 @@ def promote(
 
 
 @router.post(
-    SLOT + "/rollback",
+    ROLLBACK,
     response_model=responses.MovedSlotAnswer,
     responses=MOVE,
     summary="Roll back to the backup, if the guard allows it",
@@ -151,7 +151,7 @@ def rollback(
 
 
 @router.put(
-    SLOT + "/backup",
+    BACKUP,
     response_model=responses.MovedSlotAnswer,
     responses=MOVE,
     summary="Set the backup, if it could take over at once",
@@ -182,7 +182,7 @@ def set_backup(
 
 
 @router.get(
-    SLOT + "/backup/candidates",
+    CANDIDATES,
     response_model=responses.ItemsAnswer,
     responses=READ,
     summary="Which version would best stand by, and why not the others",
@@ -199,7 +199,7 @@ def candidates(
 
 
 @router.post(
-    SLOT + "/retire",
+    RETIRE,
     response_model=responses.MovedSlotAnswer,
     responses=MOVE,
     summary="Empty a slot",

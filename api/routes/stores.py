@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 
-from lineage.contract.addresses import STORES
+from lineage.contract.addresses import STORED, STORES
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 from lineage.weights.copies import StoreAddress
@@ -59,7 +59,7 @@ def add_store(
 
 
 @router.get(
-    STORES + "/{id}/weights",
+    STORED,
     response_model=responses.PageAnswer,
     responses=READ,
     summary="The weights that a store holds, by version",

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 
 from lineage import timestamps
-from lineage.contract.addresses import TOKENS
+from lineage.contract.addresses import TOKEN, TOKENS
 from lineage.contract.requests import NewToken
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
@@ -76,7 +76,7 @@ def create(body: requests.TokenBody, state: State, call: Administers) -> Respons
 
 
 @router.delete(
-    TOKENS + "/{id}",
+    TOKEN,
     response_model=responses.TokenAnswer,
     responses=WRITE,
     summary="Revoke a token",

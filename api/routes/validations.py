@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 
 from lineage.contract import codec, decisions
-from lineage.contract.addresses import VERSION
+from lineage.contract.addresses import APPROVALS, VALIDATIONS, VERDICTS
 from lineage.guard import requirements
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
@@ -27,7 +27,7 @@ Reader = Annotated[Principal, needs(Scope.READ)]
 
 
 @router.get(
-    VERSION + "/verdicts",
+    VERDICTS,
     response_model=responses.Answer,
     responses=READ,
     summary="The newest verdict for each pipeline version",
@@ -39,7 +39,7 @@ def verdicts(model: ModelPath, n: VersionPath, state: State, caller: Reader) -> 
 
 
 @router.get(
-    VERSION + "/validations",
+    VALIDATIONS,
     response_model=responses.PageAnswer,
     responses=READ,
     summary="Every verdict on a version, the newest first",
@@ -58,7 +58,7 @@ def validations(
 
 
 @router.post(
-    VERSION + "/validations",
+    VALIDATIONS,
     status_code=201,
     response_model=responses.Answer,
     responses=WRITE,
@@ -107,7 +107,7 @@ def validate(
 
 
 @router.get(
-    VERSION + "/approvals",
+    APPROVALS,
     response_model=responses.PageAnswer,
     responses=READ,
     summary="Every approval of a version, the oldest first",
@@ -126,7 +126,7 @@ def approvals(
 
 
 @router.post(
-    VERSION + "/approvals",
+    APPROVALS,
     status_code=201,
     response_model=responses.Answer,
     responses=WRITE,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 
 from lineage.contract import addresses, codec
-from lineage.contract.addresses import VERSION, VERSIONS
+from lineage.contract.addresses import PIPELINE_OF_VERSION, VERSION, VERSIONS, WEIGHTS_CHECKS
 from lineage.identity.components import Kind
 from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
@@ -98,7 +98,7 @@ def version(model: ModelPath, n: VersionPath, state: State, caller: Reader) -> R
 
 
 @router.get(
-    VERSION + "/pipeline",
+    PIPELINE_OF_VERSION,
     response_model=responses.PipelineVersionAnswer,
     responses=READ,
     summary="The pipeline version that a version was registered with",
@@ -109,7 +109,7 @@ def pipeline_of(model: ModelPath, n: VersionPath, state: State, caller: Reader) 
 
 
 @router.post(
-    VERSION + "/weights-checks",
+    WEIGHTS_CHECKS,
     status_code=201,
     response_model=responses.Answer,
     responses=WRITE,

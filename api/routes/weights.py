@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
-from lineage.contract.addresses import VERSION
+from lineage.contract.addresses import COPIES, COPIES_OF, LOOKS, REMOVALS, UNNEEDED, WEIGHTS
 from lineage.contract.requests import RetentionPolicy
 from lineage.identity.digest import Digest
 from lineage.registry.access import Principal, Scope
@@ -28,7 +28,7 @@ Reader = Annotated[Principal, needs(Scope.READ)]
 
 
 @router.get(
-    "/v1/weights/{digest}/copies",
+    COPIES_OF,
     response_model=responses.ItemsAnswer,
     responses=READ,
     summary="The copies of weights, whichever version they were stored for",
@@ -42,7 +42,7 @@ def copies_of(
 
 
 @router.get(
-    "/v1/unneeded-weights",
+    UNNEEDED,
     response_model=responses.PageAnswer,
     responses=READ,
     summary="The copies of weights that nothing can need any more",
@@ -63,7 +63,7 @@ def unneeded(
 
 
 @router.get(
-    VERSION + "/weights",
+    WEIGHTS,
     response_model=responses.WeightsAnswer,
     responses=READ,
     summary="The weights of a version, and where there are copies of them",
@@ -74,7 +74,7 @@ def weights(model: ModelPath, n: VersionPath, state: State, caller: Reader) -> R
 
 
 @router.post(
-    VERSION + "/weights/copies",
+    COPIES,
     status_code=201,
     response_model=responses.WeightsAnswer,
     responses=WRITE,
@@ -98,7 +98,7 @@ def add_copy(
 
 
 @router.post(
-    VERSION + "/weights/looks",
+    LOOKS,
     status_code=201,
     response_model=responses.WeightsAnswer,
     responses=WRITE,
@@ -126,7 +126,7 @@ def record_checks(
 
 
 @router.post(
-    VERSION + "/weights/removals",
+    REMOVALS,
     status_code=201,
     response_model=responses.Answer,
     responses=WRITE,

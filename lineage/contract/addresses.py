@@ -16,35 +16,67 @@ if TYPE_CHECKING:
 ENVIRONMENTS: Final = "/v1/environments"
 ENVIRONMENT: Final = ENVIRONMENTS + "/{env}"
 SLOT: Final = ENVIRONMENT + "/models/{model}"
+GUARD: Final = SLOT + "/guard"
+PROMOTE: Final = SLOT + "/promote"
+ROLLBACK: Final = SLOT + "/rollback"
+RETIRE: Final = SLOT + "/retire"
+BACKUP: Final = SLOT + "/backup"
+CANDIDATES: Final = BACKUP + "/candidates"
+HISTORY: Final = SLOT + "/history"
+OBSERVATIONS: Final = SLOT + "/observations"
 PACKAGES: Final = SLOT + "/packages/{n}"
+RELEASES: Final = ENVIRONMENT + "/releases"
 DEPLOYED_PIPELINE: Final = ENVIRONMENT + "/pipelines/{pipeline}"
 
 MODELS: Final = "/v1/models"
 MODEL: Final = MODELS + "/{model}"
 VERSIONS: Final = MODEL + "/versions"
 VERSION: Final = VERSIONS + "/{n}"
+VALIDATIONS: Final = VERSION + "/validations"
+VERDICTS: Final = VERSION + "/verdicts"
+APPROVALS: Final = VERSION + "/approvals"
+PIPELINE_OF_VERSION: Final = VERSION + "/pipeline"
+WEIGHTS: Final = VERSION + "/weights"
+COPIES: Final = WEIGHTS + "/copies"
+LOOKS: Final = WEIGHTS + "/looks"
+REMOVALS: Final = WEIGHTS + "/removals"
+WEIGHTS_CHECKS: Final = VERSION + "/weights-checks"
 
 PIPELINE_VERSIONS: Final = "/v1/pipelines/{pipeline}/versions"
+ANY_PIPELINE_VERSION: Final = "/v1/pipeline-versions"
+"""Before a digest, as :data:`LINEAGE` is."""
+LINEAGE: Final = "/v1/lineage"
+
 STORES: Final = "/v1/stores"
+STORED: Final = STORES + "/{id}/weights"
+COPIES_OF: Final = "/v1/weights/{digest}/copies"
+UNNEEDED: Final = "/v1/unneeded-weights"
 TOKENS: Final = "/v1/tokens"
+TOKEN: Final = TOKENS + "/{id}"
+OBSERVED: Final = "/v1/observed"
+EVENTS: Final = "/v1/events"
+AUDIT: Final = "/v1/audit"
+DATABASE: Final = "/v1/database"
 
 
-def environment(name: str) -> str:
-    """The address of an environment.
+def environment(name: str, template: str = ENVIRONMENT) -> str:
+    """The address of an environment, or of what is below it.
 
     Raises:
         UsageError: no environment can be called so.
     """
-    return ENVIRONMENT.format(env=check_environment_name(name))
+    return template.format(env=check_environment_name(name))
 
 
-def slot(environment: str, model: str) -> str:
-    """The address of a model's slot in an environment.
+def slot(environment: str, model: str, template: str = SLOT) -> str:
+    """The address of a model's slot in an environment, or of what is below it.
 
     Raises:
         UsageError: a name is not valid.
     """
-    return SLOT.format(env=check_environment_name(environment), model=check_name("model", model))
+    return template.format(
+        env=check_environment_name(environment), model=check_name("model", model)
+    )
 
 
 def packages(environment: str, reference: Reference) -> str:
@@ -80,13 +112,13 @@ def versions(model: str) -> str:
     return VERSIONS.format(model=check_name("model", model))
 
 
-def version(reference: Reference) -> str:
-    """The address of one version.
+def version(reference: Reference, template: str = VERSION) -> str:
+    """The address of one version, or of what is below it.
 
     Raises:
         UsageError: the model's name is not valid.
     """
-    return VERSION.format(model=check_name("model", reference.model), n=reference.selector)
+    return template.format(model=check_name("model", reference.model), n=reference.selector)
 
 
 def pipeline_versions(name: str) -> str:

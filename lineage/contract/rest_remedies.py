@@ -18,25 +18,25 @@ from lineage.errors import UsageError
 from lineage.identity.references import Reference
 
 REQUESTS: Final = {
-    "approve": ("POST", f"{addresses.VERSION}/approvals"),
-    "backup candidates": ("GET", f"{addresses.SLOT}/backup/candidates"),
-    "backup set": ("PUT", f"{addresses.SLOT}/backup"),
-    "db check": ("GET", "/v1/database"),
+    "approve": ("POST", addresses.APPROVALS),
+    "backup candidates": ("GET", addresses.CANDIDATES),
+    "backup set": ("PUT", addresses.BACKUP),
+    "db check": ("GET", addresses.DATABASE),
     "env apply": ("PUT", addresses.ENVIRONMENTS),
     "env create": ("POST", addresses.ENVIRONMENTS),
     "env list": ("GET", addresses.ENVIRONMENTS),
     "pipeline deploy": ("PUT", addresses.DEPLOYED_PIPELINE),
-    "promote": ("POST", f"{addresses.SLOT}/promote"),
+    "promote": ("POST", addresses.PROMOTE),
     "register": ("POST", addresses.VERSIONS),
-    "rollback": ("POST", f"{addresses.SLOT}/rollback"),
-    "release": ("POST", f"{addresses.ENVIRONMENT}/releases"),
+    "rollback": ("POST", addresses.ROLLBACK),
+    "release": ("POST", addresses.RELEASES),
     "serving": ("GET", addresses.SLOT),
     "show": ("GET", addresses.VERSION),
     "store add": ("POST", addresses.STORES),
     "store list": ("GET", addresses.STORES),
     "token create": ("POST", addresses.TOKENS),
     "token list": ("GET", addresses.TOKENS),
-    "validate": ("POST", f"{addresses.VERSION}/validations"),
+    "validate": ("POST", addresses.VALIDATIONS),
     "versions": ("GET", addresses.VERSIONS),
 }
 """The request that does an act; what is not here is done beside a checkout or a database."""

@@ -72,6 +72,6 @@ class RemoteRegistry(RemoteReader, RemoteVersions, RemoteSlots):
 
     def revoke_token(self, identity: str, *, actor: str) -> dict[str, Any]:
         """Revoke a token; JSON of it."""
-        path = f"{addresses.TOKENS}/{quote(identity, safe='')}"
+        path = addresses.TOKEN.format(id=quote(identity, safe=""))
         document: dict[str, Any] = self._http.write("DELETE", path, None, actor)
         return document

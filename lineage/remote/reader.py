@@ -75,26 +75,30 @@ class RemoteReader(Verbs):
 
     def validations(self, reference: str | Reference) -> list[dict[str, Any]]:
         """Every verdict on a version, the newest first."""
-        return list(self._http.pages(f"{version_address(reference)}/validations"))
+        return list(self._http.pages(version_address(reference, addresses.VALIDATIONS)))
 
     def approvals(self, reference: str | Reference) -> list[dict[str, Any]]:
         """Every approval of a version, the oldest first."""
-        return list(self._http.pages(f"{version_address(reference)}/approvals"))
+        return list(self._http.pages(version_address(reference, addresses.APPROVALS)))
 
     def verdicts(self, reference: str | Reference) -> tuple[Verdict, ...]:
         """The newest verdict on a version for each pipeline version, the newest of them last."""
-        document = self._http.get(f"{version_address(reference)}/verdicts")
+        document = self._http.get(version_address(reference, addresses.VERDICTS))
         return tuple(decisions.validation_from_json(row) for row in document["items"])
 
     def pipeline_of(self, reference: str | Reference) -> FoundPipeline:
         """The pipeline version that a model version was registered with."""
-        return FoundPipeline.from_json(self._http.get(f"{version_address(reference)}/pipeline"))
+        return FoundPipeline.from_json(
+            self._http.get(version_address(reference, addresses.PIPELINE_OF_VERSION))
+        )
 
     def pipeline(self, named: NamedPipeline) -> FoundPipeline:
         """A recorded pipeline version."""
         digest = quote(named.digest, safe="")
         if named.name is None:
-            return FoundPipeline.from_json(self._http.get(f"/v1/pipeline-versions/{digest}"))
+            return FoundPipeline.from_json(
+                self._http.get(f"{addresses.ANY_PIPELINE_VERSION}/{digest}")
+            )
         path = f"{addresses.pipeline_versions(named.name)}/{digest}"
         return FoundPipeline.from_json(self._http.get(path))
 
@@ -124,14 +128,16 @@ class RemoteReader(Verbs):
         body: dict[str, Any] = {"version": parsed.selector}
         if running is not None:
             body["pipeline"] = codec.pipeline_to_json(running)
-        path = f"{addresses.slot(environment, parsed.model)}/guard"
+        path = addresses.slot(environment, parsed.model, addresses.GUARD)
         return decisions.decision_from_json(self._http.ask(path, body, NOBODY))
 
     def serving(self, model: str, environment: str, *, at: str | None = None) -> Serving:
         """What serves for a model in an environment, now or at a past moment."""
         path = addresses.slot(environment, model)
         if at is not None:
-            return Serving.from_json(self._http.get(f"{path}/history", at=at))
+            return Serving.from_json(
+                self._http.get(addresses.slot(environment, model, addresses.HISTORY), at=at)
+            )
         return Serving.from_json(self._http.get(path))
 
     def all_serving(self, environment: str | None = None) -> list[Serving]:
@@ -158,15 +164,15 @@ class RemoteReader(Verbs):
 
     def audit(self) -> Audit:
         """Check the chain of events, and that it tells the present state."""
-        return Audit.from_json(self._http.get("/v1/audit"))
+        return Audit.from_json(self._http.get(addresses.AUDIT))
 
     def check(self) -> SchemaCheck:
         """Check the database, its keys and its schema, where the server is."""
-        return SchemaCheck.from_json(self._http.get("/v1/database"))
+        return SchemaCheck.from_json(self._http.get(addresses.DATABASE))
 
     def lineage(self, digest: str, direction: Direction) -> dict[str, Any]:
         """What made a digest (``up``), or what was made from it (``down``)."""
-        path = f"/v1/lineage/{quote(digest, safe='')}"
+        path = f"{addresses.LINEAGE}/{quote(digest, safe='')}"
         document: dict[str, Any] = self._http.get(path, direction=direction.value)
         return document
 
@@ -174,7 +180,7 @@ class RemoteReader(Verbs):
         self, environment: str | None = None, model: str | None = None
     ) -> list[dict[str, Any]]:
         """How many instances of each slot are in step with it, lag, are unknown or foreign."""
-        return list(self._http.pages("/v1/observed", environment=environment, model=model))
+        return list(self._http.pages(addresses.OBSERVED, environment=environment, model=model))
 
     def stores(self) -> list[dict[str, Any]]:
         """Every store of weights, by name."""
@@ -182,27 +188,29 @@ class RemoteReader(Verbs):
 
     def copies_in(self, store: str) -> tuple[StoredWeights, ...]:
         """The weights that a store holds, each with that copy alone, by version."""
-        rows = self._http.pages(f"{addresses.STORES}/{check_name('store', store)}/weights")
+        rows = self._http.pages(addresses.STORED.format(id=check_name("store", store)))
         return tuple(StoredWeights.from_json(row) for row in rows)
 
     def stored(self, reference: str | Reference) -> StoredWeights:
         """The weights of a version, and where there are copies of them."""
-        return StoredWeights.from_json(self._http.get(f"{version_address(reference)}/weights"))
+        return StoredWeights.from_json(
+            self._http.get(version_address(reference, addresses.WEIGHTS))
+        )
 
     def copies_of(self, blake3: str) -> tuple[Copy, ...]:
         """The copies of weights, whichever version they were stored for; one for each store."""
-        document = self._http.get(f"/v1/weights/{quote(blake3, safe='')}/copies")
+        document = self._http.get(addresses.COPIES_OF.format(digest=quote(blake3, safe="")))
         return tuple(Copy.from_json(row) for row in document["items"])
 
     def backup_candidates(self, model: str, environment: str) -> tuple[Candidate, ...]:
         """Every version that could stand by behind what serves, the best first."""
-        document = self._http.get(f"{addresses.slot(environment, model)}/backup/candidates")
+        document = self._http.get(addresses.slot(environment, model, addresses.CANDIDATES))
         return tuple(Candidate.from_json(row) for row in document["items"])
 
     def collectable(self, keeping: RetentionPolicy) -> list[dict[str, Any]]:
         """Each copy of weights that nothing can need any more."""
         rows = self._http.pages(
-            "/v1/unneeded-weights",
+            addresses.UNNEEDED,
             keep_last=keeping.last,
             keep_days=keeping.days,
             keep_served=keeping.served,
@@ -211,7 +219,7 @@ class RemoteReader(Verbs):
 
     def observations(self, model: str, environment: str) -> list[dict[str, Any]]:
         """What each serving host last said that it has loaded, by instance."""
-        return list(self._http.pages(f"{addresses.slot(environment, model)}/observations"))
+        return list(self._http.pages(addresses.slot(environment, model, addresses.OBSERVATIONS)))
 
     def tokens(self) -> list[dict[str, Any]]:
         """Every token without its secret, the newest first."""
@@ -223,7 +231,7 @@ class RemoteReader(Verbs):
         events: list[dict[str, Any]] = []
         while len(events) < limit:
             page = self._http.get(
-                "/v1/events",
+                addresses.EVENTS,
                 subject=subject,
                 order=order,
                 after=after,

@@ -56,7 +56,7 @@ class RemoteSlots(Verbs):
         """Move a slot to a version; what served before becomes the backup."""
         parsed = Reference.parse(reference)
         body = {"version": parsed.selector, "reason": reason, "waiver": _waiver(waive)}
-        path = f"{addresses.slot(environment, parsed.model)}/promote"
+        path = addresses.slot(environment, parsed.model, addresses.PROMOTE)
         return self._moved(path, body, actor, expect_revision)
 
     def rollback(
@@ -83,7 +83,7 @@ class RemoteSlots(Verbs):
             "dry_run": dry_run,
         }
         return self._moved(
-            f"{addresses.slot(environment, model)}/rollback", body, actor, expect_revision
+            addresses.slot(environment, model, addresses.ROLLBACK), body, actor, expect_revision
         )
 
     def set_backup(
@@ -99,7 +99,7 @@ class RemoteSlots(Verbs):
         """Make a version the backup of what serves, if it could take over at once."""
         parsed = Reference.parse(reference)
         body = {"version": parsed.selector, "pipeline": pipeline, "reason": reason}
-        path = f"{addresses.slot(environment, parsed.model)}/backup"
+        path = addresses.slot(environment, parsed.model, addresses.BACKUP)
         return self._moved(path, body, actor, expect_revision, method="PUT")
 
     def retire(
@@ -114,7 +114,7 @@ class RemoteSlots(Verbs):
         """Empty a slot."""
         body = {"reason": reason}
         return self._moved(
-            f"{addresses.slot(environment, model)}/retire", body, actor, expect_revision
+            addresses.slot(environment, model, addresses.RETIRE), body, actor, expect_revision
         )
 
     def release(
@@ -140,7 +140,7 @@ class RemoteSlots(Verbs):
             "seen": dict(seen) if seen is not None else None,
             "dry_run": dry_run,
         }
-        path = f"{addresses.environment(environment)}/releases"
+        path = addresses.environment(environment, addresses.RELEASES)
         return MoveResult.from_whole_json(self._http.write("POST", path, body, actor))
 
     def report(
@@ -158,7 +158,7 @@ class RemoteSlots(Verbs):
             if observed.differing is not None
             else None,
         }
-        path = f"{addresses.slot(environment, model)}/observations"
+        path = addresses.slot(environment, model, addresses.OBSERVATIONS)
         document: dict[str, Any] = self._http.write("POST", path, body, actor)
         return document
 

@@ -18,10 +18,10 @@ class Verbs:
         self._http = transport
 
 
-def version_address(reference: str | Reference) -> str:
-    """The address of a version that is named as a person writes it.
+def version_address(reference: str | Reference, template: str = addresses.VERSION) -> str:
+    """The address of a version that is named as a person writes it, or of what is below it.
 
     Raises:
         UsageError: the text is no reference.
     """
-    return addresses.version(Reference.parse(reference))
+    return addresses.version(Reference.parse(reference), template)

@@ -103,7 +103,7 @@ class RemoteVersions(Verbs):
     ) -> dict[str, Any]:
         """Record a person's approval of a version for an environment; JSON of it."""
         body = {"environment": check_environment_name(environment)}
-        path = f"{version_address(reference)}/approvals"
+        path = version_address(reference, addresses.APPROVALS)
         document: dict[str, Any] = self._http.write("POST", path, body, actor)
         return document
 
@@ -115,7 +115,7 @@ class RemoteVersions(Verbs):
 
     def add_copy(self, reference: str | Reference, copy: NewCopy, *, actor: str) -> StoredWeights:
         """Record that a store holds the weights of a version; they were read back from it."""
-        path = f"{version_address(reference)}/weights/copies"
+        path = version_address(reference, addresses.COPIES)
         return StoredWeights.from_json(self._http.write("POST", path, copy.to_json(), actor))
 
     def record_checks(
@@ -128,7 +128,7 @@ class RemoteVersions(Verbs):
     ) -> StoredWeights:
         """Record what looking into stores for the weights of a version found."""
         body = {"looks": [look.to_json() for look in looks], "backup_in": backup_in}
-        path = f"{version_address(reference)}/weights/looks"
+        path = version_address(reference, addresses.LOOKS)
         return StoredWeights.from_json(self._http.write("POST", path, body, actor))
 
     def remove_copy(
@@ -141,7 +141,7 @@ class RemoteVersions(Verbs):
             "keep_served": keeping.served,
             "keep_days": keeping.days,
         }
-        path = f"{version_address(reference)}/weights/removals"
+        path = version_address(reference, addresses.REMOVALS)
         document: dict[str, Any] = self._http.write("POST", path, body, actor)
         return document
 
@@ -150,13 +150,13 @@ class RemoteVersions(Verbs):
     ) -> str:
         """Record what a look for the weights of a version found; the version's reference."""
         body = {"state": state, "place": place}
-        path = f"{version_address(reference)}/weights-checks"
+        path = version_address(reference, addresses.WEIGHTS_CHECKS)
         ref: str = self._http.write("POST", path, body, actor)["ref"]
         return ref
 
     def _validated(
         self, reference: str | Reference, body: dict[str, Any], actor: str
     ) -> dict[str, Any]:
-        path = f"{version_address(reference)}/validations"
+        path = version_address(reference, addresses.VALIDATIONS)
         document: dict[str, Any] = self._http.write("POST", path, body, actor)
         return document
