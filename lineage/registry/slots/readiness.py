@@ -82,13 +82,8 @@ class BackupFacts:
     moves_pipeline: bool = False
 
     @property
-    def ready(self) -> bool:
-        """Whether it stands by, and nothing speaks against it."""
-        return self.stands and (self.contender.stays or not self.reasons)
-
-    @property
     def stands(self) -> bool:
-        """Whether it stands by where nothing better does."""
+        """Whether it stands by: ready, or wherever it is experimental."""
         lenient = self.environment_kind == EnvironmentKind.EXPERIMENTAL
         allowed = self.contender.stays or not self.reasons or (lenient and not self.barred)
         return allowed and may_stand(self.side, self.environment_kind)
@@ -107,9 +102,8 @@ class BackupChoice:
 
     @property
     def best(self) -> BackupFacts | None:
-        """What stands by: the first that is ready, else the first that may."""
-        ready = (backup for backup in self.considered if backup.ready)
-        return next(ready, next((backup for backup in self.considered if backup.stands), None))
+        """What stands by."""
+        return next((backup for backup in self.considered if backup.stands), None)
 
     @property
     def chosen(self) -> SlotSide | None:
@@ -191,10 +185,10 @@ def _pair(side: SlotSide | None, runs: str | None) -> Pair | None:
 def choose_backup(
     found: Iterable[Contender], consider: Callable[[Contender], BackupFacts]
 ) -> BackupChoice:
-    """What stands by, of what could; asked of no more than it takes to find one that is ready."""
+    """What stands by, of what could; asked of no more than it takes to find one that does."""
     considered: list[BackupFacts] = []
     for contender in found:
         considered.append(consider(contender))
-        if considered[-1].ready:
+        if considered[-1].stands:
             break
     return BackupChoice(tuple(considered))

@@ -91,7 +91,7 @@ def _judged_again(
     if choice.best is None:
         return choice
     now = consider(choice.best.contender)
-    if (now.ready, now.stands) != (choice.best.ready, choice.best.stands):
+    if not now.stands:
         return None
     considered = (now if backup is choice.best else backup for backup in choice.considered)
     return BackupChoice(tuple(considered))
