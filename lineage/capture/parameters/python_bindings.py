@@ -12,6 +12,7 @@ _REACHES_EVERYTHING: Final = frozenset(
     {
         *("exec", "eval", "globals", "locals", "vars", "setattr", "delattr", "__import__"),
         *("__dict__", "getattr", "attrgetter", "getmembers", "__getattribute__", "__setattr__"),
+        *("__globals__", "f_globals", "f_locals", "__builtins__"),
     }
 )
 """What can bind, or hand out, any name by its text."""
@@ -90,16 +91,18 @@ class Bindings:
         return name not in self._used and (name not in self._looked_at or _is_flat(value))
 
     def _visit(self, node: ast.AST, scope: str, owner: str | None) -> None:
-        """Look at what lies below a node; ``scope`` binds its names, ``self`` is an ``owner``."""
+        """Look at what lies below a node; ``scope`` binds its names, ``self`` is an ``owner``.
+
+        What a function or a class is given (decorators, defaults, annotations, bases) is evaluated
+        around it; only its body binds names of its own.
+        """
+        body = {id(inner) for inner in _body(node)}
+        inside = _inside(node, scope, owner)
         for child in ast.iter_child_nodes(node):
-            self._bind(child, scope, owner)
-            if isinstance(child, ast.ClassDef):
-                self._visit(child, child.name, child.name)
-            elif isinstance(child, _FUNCTIONS):
-                self._visit(child, f"{scope}.<function>", owner)
-            else:
-                self._use(child, self._looked_at if _only_looks(node) else self._used)
-                self._visit(child, scope, owner)
+            where = inside if id(child) in body else (scope, owner)
+            self._bind(child, *where)
+            self._use(child, self._looked_at if _only_looks(node) else self._used)
+            self._visit(child, *where)
 
     def _bind(self, node: ast.AST, scope: str, owner: str | None) -> None:
         for name in bound_names(node):
@@ -154,6 +157,22 @@ def bound_names(node: ast.AST) -> list[str]:
     name = getattr(node, "name", None) or getattr(node, "rest", None)
     is_caught = isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping))
     return [name] if is_caught and name else []
+
+
+def _body(node: ast.AST) -> list[ast.AST]:
+    """What a function or a class runs in a scope of its own."""
+    if isinstance(node, ast.Lambda):
+        return [node.body]
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return [*node.body]
+    return []
+
+
+def _inside(node: ast.AST, scope: str, owner: str | None) -> tuple[str, str | None]:
+    """The scope and the owner of ``self`` in the body of a node."""
+    if isinstance(node, ast.ClassDef):
+        return node.name, node.name
+    return (f"{scope}.<function>" if isinstance(node, _FUNCTIONS) else scope), owner
 
 
 def _only_looks(node: ast.AST) -> bool:

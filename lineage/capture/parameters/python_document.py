@@ -120,7 +120,7 @@ def parse(text: str, path: str) -> ast.Module:
     """
     try:
         with warnings.catch_warnings(action="ignore"):  # of "\\d" and the like: not ours to tell
-            return ast.parse(text, filename=path)
+            return ast.parse(text.encode(), filename=path)  # bytes: a `coding:` line counts
     except SyntaxError as error:
         raise invalid(path, f"{error.msg} in line {error.lineno}") from None
     except (ValueError, RecursionError, MemoryError):
