@@ -10,7 +10,7 @@ from lineage.capture.code_graph.facts_cache import FactsCache
 from lineage.capture.code_graph.graph import CodeGraph
 from lineage.capture.code_graph.python.notebook import notebook_digest
 from lineage.capture.code_graph.source_files import SourceFiles
-from lineage.capture.code_graph.tracked import CODE_SUFFIXES, Kind
+from lineage.capture.code_graph.tracked import CODE_SUFFIXES, LINK_MODE, Kind
 from lineage.capture.code_graph.values import StageCode, StageToFollow
 from lineage.capture.dvc import DvcProject, DvcStage, is_outside
 from lineage.capture.dvc_filesystem import clean
@@ -299,8 +299,9 @@ class _StageReader:
             yield from self._folder_or_loose(stage, dep)
 
     def _folder_or_loose(self, stage: DvcStage, dep: str) -> Iterator[tuple[str, bool]]:
-        tracked = list(filter(_is_content, self._source.tracked_below(dep)))
-        made = self._project.below(dep)
+        folders = [dep]
+        tracked = self._tracked(folders)
+        made = [path for folder in folders for path in self._project.below(folder)]
         if not tracked and not made:
             self._check_present(stage, dep)
             self.loose.add(dep)
@@ -308,12 +309,34 @@ class _StageReader:
             return
         yield from ((path, False) for path in made)
         yield from ((path, True) for path in self._content(tracked))
-        fresh = filter(_is_content, self._source.untracked_below(dep))
+        new = dict.fromkeys(path for one in folders for path in self._source.untracked_below(one))
+        fresh = filter(_is_content, new)
         for path in self._content(path for path in fresh if _COMPILED not in path.split("/")):
             if path.endswith(CODE_SUFFIXES):
                 yield path, True
             else:
                 self.strays.add(path)
+
+    def _tracked(self, folders: list[str]) -> list[str]:
+        """What git tracks in folders; those that links in them lead to are added to the list."""
+        found: dict[str, None] = {}
+        for folder in folders:
+            for path in filter(_is_content, self._source.tracked_below(folder)):
+                lies = self._linked_folder(path, folders[0])
+                if lies is None:
+                    found[path] = None
+                elif lies not in folders:
+                    folders.append(lies)
+        return list(found)
+
+    def _linked_folder(self, path: str, above: str) -> str | None:
+        """The tracked folder that a link leads to; None for anything else, and for one above it."""
+        if self._source.tracked[path].mode != LINK_MODE:
+            return None
+        lies = self._graph.tracked.folder(path)
+        if not lies or above.startswith(f"{lies}/"):
+            return None
+        return lies if self._source.tracked_below(lies) else None
 
     def _content(self, paths: Iterable[str]) -> Iterator[str]:
         """The files of a folder dependency that count, but for what DVC makes."""

@@ -169,7 +169,11 @@ class WorkingTree(Source):
 
     @cached_property
     def _untracked(self) -> list[str]:
-        return sorted(self.git.untracked) if self.git is not None else []
+        """What is new here; git names a repository that lies in another one by its folder alone."""
+        found: list[str] = []
+        for path in self.git.untracked if self.git is not None else ():
+            found += _walk(self.top, path.rstrip("/")) if path.endswith("/") else [path]
+        return sorted(found)
 
     @override
     def dvc_files(self) -> list[str]:
@@ -209,7 +213,9 @@ class WorkingTree(Source):
         with closing(GitRepository(self.top / path)) as inner:
             tree = WorkingTree(inner.top, inner)
             lines = [_submodule_line(inner.head or "")]
-            fresh = {one for one in inner.untracked if NOT_WALKED.isdisjoint(one.split("/"))}
+            fresh = {
+                one for one in tree.untracked_below("") if NOT_WALKED.isdisjoint(one.split("/"))
+            }
             nested = tree.changed_submodules(new=new)
             for name in sorted({*inner.modified, *(fresh if new else ()), *nested}):
                 there = tree.is_file(name) or tree.submodule_of(name) == name

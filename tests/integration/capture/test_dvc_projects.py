@@ -209,6 +209,35 @@ def test_code_that_lies_untracked_in_a_folder_dependency_counts(repository):
     assert json.dumps(found.version.manifest.to_json()).count("src/b.sh") == 1
 
 
+def test_code_in_a_repository_that_lies_untracked_in_a_folder_dependency_counts(repository):
+    repository.write({"dvc.yaml": STAGE.format("src"), "src/a.py": "1"})
+    repository.commit()
+    before = captured(repository).version.xxh3
+    repository.write({"src/inner/b.py": "1"})
+    repository.git("init", "--quiet", "src/inner")
+    found = captured(repository)
+    assert found.version.xxh3 != before
+    assert found.dirty
+    repository.write({"src/inner/b.py": "2"})
+    assert captured(repository).version.xxh3 not in (before, found.version.xxh3)
+
+
+def test_a_link_to_a_folder_in_a_folder_dependency_is_the_code_behind_it(repository):
+    repository.write({
+        "dvc.yaml": STAGE.format("src"), "src/a.py": "1", "shared/b.py": "1",
+        ".gitignore": "__pycache__\n*.log\n/made.csv\n",
+    })  # fmt: skip
+    (repository.path / "src" / "lib").symlink_to("../shared")
+    (repository.path / "shared" / "back").symlink_to("../src")
+    repository.commit()
+    before = agreed(repository)
+    assert [*before["a"]["code"]] == ["shared/b.py", "src/a.py"]
+    repository.write({"shared/__pycache__/b.pyc": "1", "shared/b.log": "1"})
+    assert agreed(repository) == before
+    repository.write({"shared/b.py": "2"})
+    assert stages(repository) != before
+
+
 NO_VALUE = "vars: [{v: null}]\nstages:\n  a:\n    cmd: run\n    "
 
 
