@@ -1,4 +1,4 @@
-"""Files that stand for others: what Git LFS and DVC leave where the real ones were not fetched."""
+"""Files that stand for others: what Git LFS, git-annex and DVC leave where those are not."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ _PLACEHOLDERS: Final = frozenset(
 """What keeps a folder in git whose files are not in it."""
 
 _OLD_LFS: Final = b"version https://hawser.github.com/spec/"
+_ANNEX: Final = b"/annex/objects/"
+"""How an unlocked file of git-annex begins while its content is elsewhere."""
+
 LARGEST_POINTER: Final = 1024
 """Bytes of a pointer at the most."""
 
@@ -51,7 +54,8 @@ def refuse_pointers(
         without: paths in the folder that are no part of it.
 
     Raises:
-        CaptureError: a pointer of Git LFS, or one of DVC without its file, stands there.
+        CaptureError: a pointer of Git LFS or git-annex, or one of DVC without its file, stands
+            there.
     """
     if path.is_dir():
         names = set()
@@ -90,5 +94,16 @@ def _refuse(path: Path, what: str) -> None:
     if is_lfs_pointer(data):
         raise CaptureError(
             f"The {what} {path} are a pointer of Git LFS: the file itself is not here.",
-            remedy=f"Fetch it: git lfs pull --include {shlex.quote(os.fspath(path))}",
+            remedy=f"Fetch it: git lfs pull --include {shlex.quote(_in_repository(path))}",
         )
+    if data.startswith(_ANNEX):
+        raise CaptureError(
+            f"The {what} {path} are a pointer of git-annex: the file itself is not here.",
+            remedy=f"Fetch it: git annex get {shlex.quote(os.fspath(path))}",
+        )
+
+
+def _in_repository(path: Path) -> str:
+    """A path from the top of its repository, as Git LFS takes it."""
+    top = next((one for one in path.parents if (one / ".git").exists()), None)
+    return (path.relative_to(top) if top is not None else path).as_posix()

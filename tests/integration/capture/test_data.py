@@ -181,7 +181,11 @@ def test_weights_that_are_a_pointer_are_refused(project, place):
     done = project.lineage("register", "churn")
     assert done.code == 9
     assert "a pointer of Git LFS" in done.err
-    assert f"git lfs pull --include {project.path / place}" in done.err
+    assert f"git lfs pull --include {place}" in done.err, "from the top, as Git LFS takes it"
+    (project.path / place).write_bytes(b"/annex/objects/SHA256E-s9--" + b"7" * 64 + b".bin\n")
+    done = project.lineage("register", "churn")
+    assert (done.code, "a pointer of git-annex" in done.err) == (9, True)
+    assert f"git annex get {project.path / place}" in done.err
 
 
 @pytest.mark.parametrize("pointer", ["lfs", "dvc"])
