@@ -16,7 +16,7 @@ from lineage.database.engine import open_engine, transaction
 from tests.conftest import BOTH, add_validated, captured_pipeline
 from tests.support import LONG
 
-KILLS = 40 if LONG else 20
+KILLS = 40 if LONG else 12
 ACTIONS = 120 if LONG else 80
 RACER = Path(__file__).with_name("racer.py")
 

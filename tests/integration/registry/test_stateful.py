@@ -34,7 +34,7 @@ from .oracle import BAR, Policy, Slot, Verdict, World
 
 TEXTS = ("x", "y", "z")
 STEPS = 50
-EXAMPLES = {"sqlite": 400, "postgresql": 400} if LONG else {"sqlite": 12, "postgresql": 8}
+EXAMPLES = {"sqlite": 400, "postgresql": 400} if LONG else {"sqlite": 8, "postgresql": 5}
 
 texts = st.sampled_from(TEXTS)
 lines = st.sampled_from(["a", "b"])
