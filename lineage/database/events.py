@@ -147,7 +147,7 @@ def audit(session: Session, slots: dict[str, dict[str, Any]], served: dict[Serve
     for pair in sorted({*pairs, *served}):
         if pairs.get(pair) != served.get(pair):
             subject, number, _ = pair
-            problems.append(f"the history does not tell so that version {number} served {subject}")
+            problems.append(f"that version {number} served {subject} is not what the history says")
     return Audit(count, previous or None, tuple(problems))
 
 

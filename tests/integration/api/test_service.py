@@ -559,6 +559,29 @@ def test_a_waiver_that_ends_is_not_shown_as_if_it_held(filled, monkeypatch):
         assert ended.json()["waiver"]["ended"] is True
 
 
+def test_a_bound_token_rolls_back_no_model_but_its_own(url):
+    """Nor is it told which others ride on the pipeline."""
+    with connect(url) as registry:
+        for model in ("a", "b"):
+            add_validated(registry, f"{model}1", "old", model=model, name="shared")
+            add_validated(registry, f"{model}2", "new", model=model, name="shared")
+        for text, number in (("old", 1), ("new", 2)):
+            refs = [f"a@{number}", f"b@{number}"]
+            registry.release("production", captured_pipeline(text, "shared"), refs, actor="t")
+        new = NewToken("t", ("deploy",), models=("a",))
+        token = registry.create_token(new, actor="t")["token"]
+    rollback = "/v1/environments/production/models/a/rollback"
+    with registry_server(url) as address, httpx.Client(base_url=address) as client:
+        for body in ({}, {"with_pipeline": True}, {"with_pipeline": True, "dry_run": True}):
+            headers = {"Authorization": f"Bearer {token}"}
+            answer = client.post(rollback, headers=headers, json=body)
+            _problem(answer, 403, "not-permitted")
+            assert "b@" not in answer.text
+            assert "models" not in answer.json()
+    with connect(url) as registry:
+        assert [registry.serving(model, "production").ref for model in "ab"] == ["a@2", "b@2"]
+
+
 def test_a_bound_token_sees_and_moves_only_its_own(filled):
     with connect(filled) as registry:
         make = lambda **more: registry.create_token(  # noqa: E731

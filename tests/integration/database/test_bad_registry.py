@@ -98,6 +98,15 @@ def test_a_path_with_odd_characters_is_a_path(tmp_path):
         ("UPDATE slot SET revision = 9", "is not what the newest event about it says"),
         ("UPDATE slot SET serving_promoted_by = 'x'", "is not what the newest event about it says"),
         ("DELETE FROM slot", "is not what the newest event about it says"),
+        (
+            "DELETE FROM served_pair WHERE version_id = 1",
+            "version 1 served churn@production is not",
+        ),
+        ("UPDATE served_pair SET seq = 1", "version 2 served churn@production is not"),
+        (
+            "INSERT INTO served_pair VALUES ('production', 1, 'blake3:x', 'churn', 'churn', 1)",
+            "version 1 served churn@production is not what the history says",
+        ),
     ],
 )
 def test_the_audit_finds_what_was_changed_behind_the_registrys_back(registry, url, statement, says):
