@@ -21,7 +21,7 @@ from typing_extensions import override
 from lineage import timestamps
 from lineage.errors import LineageError
 from lineage.identity.components import Proof
-from lineage.registry.observations import STATES
+from lineage.registry.declared import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -172,6 +172,16 @@ def _observed(rows: Iterable[dict[str, Any]]) -> Iterator[GaugeMetricFamily]:
         "Instances of a slot by whether they proved the pipeline that they run, or only say it.",
         labels=[*_SLOT, "proof"],
     )
+    sides = GaugeMetricFamily(
+        "lineage_observed_side",
+        "Instances of a slot by the side whose pair they have loaded.",
+        labels=[*_SLOT, "side"],
+    )
+    standby = GaugeMetricFamily(
+        "lineage_observed_standby",
+        "Instances of a slot that hold the weights of its backup.",
+        labels=_SLOT,
+    )
     lag = GaugeMetricFamily(
         "lineage_observed_lag_seconds",
         "For how long the instance that lags most has done so.",
@@ -183,9 +193,14 @@ def _observed(rows: Iterable[dict[str, Any]]) -> Iterator[GaugeMetricFamily]:
             instances.add_metric([*labels, state], row[state.replace("-", "_")])
         for proof in Proof:
             proofs.add_metric([*labels, proof.value], row[proof.value])
+        for side, count in row["sides"].items():
+            sides.add_metric([*labels, side], count)
+        standby.add_metric(labels, row["standby"])
         lag.add_metric(labels, row["lag_seconds"] or 0.0)
     yield instances
     yield proofs
+    yield sides
+    yield standby
     yield lag
 
 

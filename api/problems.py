@@ -64,7 +64,8 @@ _DESCRIPTIONS: Final = {
     401: "Without a valid token nothing is readable.",
     403: "The token lacks the scope, the environment or the model.",
     404: "It is not recorded.",
-    409: "The guard refuses; `decision` holds every rule's verdict.",
+    409: "The guard refuses; `decision` holds every rule's verdict. Of a look-up: no pair of the "
+    "slot is on the pipeline that was asked with.",
     412: "It moved since the caller looked, or the change contradicts what is recorded.",
     413: "The body is too large.",
     415: "The body is not JSON.",

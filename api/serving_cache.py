@@ -42,7 +42,7 @@ class ServingCache:
         self._registry = registry
         self._detector = detector
         self._seen: object = None
-        self._answers: dict[tuple[str, str], CachedAnswer] = {}
+        self._answers: dict[tuple[str, str, str | None], CachedAnswer] = {}
 
     async def version(self) -> RegistryVersion:
         """The registry's version; what was known at another one is forgotten."""
@@ -52,22 +52,25 @@ class ServingCache:
             self._answers = {}
         return version
 
-    async def answer(self, environment: str, model: str, version: RegistryVersion) -> CachedAnswer:
-        """The answer about a slot that holds at a version.
+    async def answer(
+        self, environment: str, model: str, pipeline: str | None, version: RegistryVersion
+    ) -> CachedAnswer:
+        """The answer about a slot (to one who runs a pipeline version) that holds at a version.
 
         Raises:
             NotFound: there is no such environment or model.
+            PipelineMismatch: no pair of the slot is on that pipeline version.
         """
-        key = (environment, model)
+        key = (environment, model, pipeline)
         cached = self._answers.get(key)
         if cached is None or (cached.until is not None and cached.until <= timestamps.now()):
-            cached = await run_in_threadpool(self._read, environment, model)
+            cached = await run_in_threadpool(self._read, environment, model, pipeline)
             if self._seen == version.registry and len(self._answers) < MOST:
                 self._answers[key] = cached
         return cached
 
-    def _read(self, environment: str, model: str) -> CachedAnswer:
-        slot = self._registry.serving(model, environment)
+    def _read(self, environment: str, model: str, pipeline: str | None) -> CachedAnswer:
+        slot = self._registry.serving(model, environment, pipeline=pipeline)
         headers = {"ETag": f'"{slot.etag}"', "Cache-Control": "no-cache"}
         ends = [waiver.until for waiver in slot.waivers if waiver.until is not None]
         return CachedAnswer(

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from lineage import strict_json
 from lineage.contract.results import MoveResult
-from lineage.errors import LineageError, RegistryUnreachable
+from lineage.errors import LineageError, OthersMove, RegistryUnreachable
 from lineage.guard.decision import GuardRefused
+from lineage.registry.access import Scope
 
 from .responses import answer
 
@@ -110,6 +111,29 @@ def move(
     if call.key is not None:
         recent.keep(call.identity, _finished(written))
     return _answered(written)
+
+
+def moves_what_is_open(
+    principal: Principal, act: Callable[[Registry], MoveResult]
+) -> Callable[[Registry], MoveResult]:
+    """A move that fails where it touches models that are not open to the one who asks for it.
+
+    A refusal that names other models is not told to them either.
+    """
+
+    def checked(registry: Registry) -> MoveResult:
+        try:
+            moved = act(registry)
+        except OthersMove as refused:
+            principal.require(Scope.DEPLOY, models=refused.models)
+            raise
+        except GuardRefused as refused:
+            principal.require(Scope.DEPLOY, models=[made.model for made in refused.decisions])
+            raise
+        principal.require(Scope.DEPLOY, models=[step.model for step in moved.steps])
+        return moved
+
+    return checked
 
 
 def foreseen(ask: Callable[[], Foresight]) -> Foresight:

@@ -25,7 +25,7 @@ COMMANDS = {
     "promote": ("Serving", "serving"),
     "rollback": ("Serving", "serving"),
     "retire": ("Serving", "serving"),
-    "release": ("Serving", "serving"),
+    "release": ("Serving", "releases"),
     "approve": ("Serving", "serving"),
     "serving": ("Serving", "serving"),
     "backup": ("Serving", "backups"),

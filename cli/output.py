@@ -28,6 +28,11 @@ _VERBS: Final = {
     "return": "return to",
     "stand-by": "stand by in",
 }
+_SIDES: Final = {
+    "serving": "serving",
+    "backup": "standing by",
+    "staged": "staged",
+}
 _MOST_CHANGES: Final = 20
 _MOST_LINES: Final = 40
 """Lines of one file's diff that a terminal shows; --json has more."""
@@ -115,6 +120,7 @@ def serving(slot: Serving, observed: dict[str, Any] | None = None) -> None:
         say(f"            with pipeline {short(slot.backup.pipeline)}, which a rollback moves back")
     if slot.readiness is not None:
         _readiness(slot.readiness)
+    _staged(slot)
     if slot.pipeline["name"] is not None:
         say(f"  pipeline  {slot.pipeline['name']}  {short(slot.pipeline['digest'])}")
     if slot.waiver is not None:
@@ -151,7 +157,10 @@ def plan(done: MoveResult) -> None:
     if State.as_json:
         return
     named = done.pipeline
-    if named:
+    staged = any(step.staged_after is not None for step in done.steps)
+    if named and staged:
+        say(f"plan: {named['name']} {short(named['digest'])} is staged in {done.environment}")
+    elif named:
         say(f"plan: {named['name']} {short(named['digest'])} runs in {done.environment}")
     else:
         say(f"plan: no pipeline moves in {done.environment}")
@@ -160,6 +169,8 @@ def plan(done: MoveResult) -> None:
         backup = _arrow(step.backup_before, step.backup_after)
         moves = ", with its pipeline" if step.moves_pipeline else ""
         say(f"  {''.ljust(12)}  backup  {backup}{moves}")
+        if step.staged_before != step.staged_after:
+            say(f"  {''.ljust(12)}  staged  {_arrow(step.staged_before, step.staged_after)}")
         passed_over(step)
     if not done.steps:
         say("  no model is touched")
@@ -276,17 +287,33 @@ def _side(name: str, version: ServedVersion | None) -> None:
         say(f"            the weights {version.made.sentence}")
 
 
+def _staged(slot: Serving) -> None:
+    """What is to serve, and which side of the slot was asked for."""
+    if slot.staged is not None:
+        _side("staged", slot.staged)
+        say(f"            with pipeline {short(slot.staged.pipeline)}, once it is finished")
+    if slot.side is not None:
+        say(f"  asked     that pipeline goes with what is {_SIDES[slot.side.value]}")
+
+
 def _observed(found: dict[str, Any]) -> None:
     counts = [
         f"{found[state.replace('-', '_')]} {state.replace('-', ' ')}"
-        for state in ("in-step", "skewed", "lagging", "unknown", "foreign")
+        for state in ("in-step", "rolling", "skewed", "lagging", "unknown", "foreign")
         if found[state.replace("-", "_")]
     ]
     lag = f", for {found['lag_seconds']:,.0f} s" if found["lag_seconds"] is not None else ""
     proofs = [f"{found[proof]} {proof}" for proof in ("sealed", "claimed") if found.get(proof)]
     known = f"; {', '.join(proofs)}" if proofs else ""
     text = f"  observed  {', '.join(counts)} of {found['instances']} instances{lag}{known}"
-    say(text if found["state"] == "in-step" else _paint(text, "1;31"))
+    say(text if found["state"] in ("in-step", "rolling") else _paint(text, "1;31"))
+    running = [
+        f"{count} on what is {_SIDES[side]}" for side, count in found["sides"].items() if count
+    ]
+    if running[1:]:
+        say(f"            {', '.join(running)}")
+    if found["standby"]:
+        say(f"            {found['standby']} hold the weights of the backup")
 
 
 def _readiness(found: Readiness) -> None:

@@ -314,6 +314,7 @@ def follow(
     instance: str | None = None,
     every: float = 10.0,
     last_known: bool | float | dt.timedelta = False,
+    accept_older: bool = False,
 ) -> Following[T]:
     """Fetch what serves, prove it, load it, say so, and follow every promotion and rollback.
 
@@ -331,13 +332,15 @@ def follow(
         every: seconds between two looks at what is declared.
         last_known: where the registry cannot be asked, start from what it last said, as
             :func:`serving` does; the bytes must have been fetched before.
+        accept_older: follow a slot whose revision is older than one that this host has seen, as
+            that of a registry which was restored from a backup; also ``LINEAGE_ACCEPT_OLDER=1``.
 
     Returns:
         What is loaded: ``value``, ``path``, ``ref``. A later version that cannot be fetched, loaded
         or proved is not loaded, and the log says why.
 
     Raises:
-        PipelineMismatch: another pipeline is declared than the one that runs here, what runs here
+        PipelineMismatch: no pair of the slot goes with the pipeline that runs here, what runs here
             is not what was sealed, or the environment demands a seal and none is named.
         PackageMismatch: the environment demands the packages that the version was validated with,
             and this host has others.
@@ -345,6 +348,7 @@ def follow(
         IntegrityFailure: no store has the bytes that were registered.
         StoreUnreachable: no store that could have them can be used.
         RegistryUnreachable: the registry cannot be asked.
+        Conflict: it answers with an older revision of the slot than this host has seen.
     """
     from lineage.host import follow
     from lineage.host.own_pipeline import own_pipeline
@@ -362,6 +366,7 @@ def follow(
         every=every,
         oldest=oldest_of(last_known),
         actor=who,
+        accept_older=accept_older or os.environ.get("LINEAGE_ACCEPT_OLDER") == "1",
     )
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Response
 
 from lineage.contract import addresses, codec
-from lineage.contract.addresses import DEPLOYED_PIPELINE, ENVIRONMENT, ENVIRONMENTS, RELEASES
+from lineage.contract.addresses import (
+    ABORT,
+    DEPLOYED_PIPELINE,
+    ENVIRONMENT,
+    ENVIRONMENTS,
+    FINISH,
+    RELEASES,
+)
 from lineage.contract.policies import policy_of
 from lineage.contract.requests import DeclaredEnvironment
 from lineage.contract.results import MoveResult
 from lineage.errors import NotPermitted
-from lineage.guard.decision import GuardRefused
 from lineage.identity.components import EnvironmentKind
 from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
@@ -25,7 +31,12 @@ from ..responses import answer
 from ..schemas import requests, responses
 from ..schemas.parameters import EnvPath, PipelinePath
 from ..strict_bodies import StrictRoute
-from ..writes import Call, Written, foreseen, move, once
+from ..writes import Call, Written, foreseen, move, moves_what_is_open, once
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lineage.registry.slots.moves import Foresight
 
 router = APIRouter(tags=["environments"], route_class=StrictRoute)
 
@@ -151,11 +162,71 @@ def deploy(
     summary="Move a pipeline and models that ride on it in one step, or not at all",
 )
 def release(env: EnvPath, body: requests.ReleaseBody, state: State, call: Deploys) -> Response:
-    """With `dry_run`, only the plan; its `revisions` can be given back as `seen`."""
+    """With `dry_run`, only the plan; its `revisions` can be given back as `seen`.
+
+    With `stage` it is declared alone: hosts with that pipeline may load it, and nothing serves by
+    it until it is finished.
+    """
     call.principal.require(
         Scope.DEPLOY, models=[Reference.parse(text).model for text in body.versions]
     )
-    return _release(env, None, body, body.versions, state, call)
+    return _release(env, None, body, body.versions, state, call, stage=body.stage)
+
+
+@router.post(
+    FINISH,
+    response_model=responses.MovedAnswer,
+    responses=MOVE,
+    summary="Make a staged release serve, if the guard still allows it",
+)
+def finish(
+    env: EnvPath,
+    pipeline: PipelinePath,
+    state: State,
+    call: Deploys,
+    body: requests.FinishBody | None = None,
+) -> Response:
+    """With `dry_run`, only the plan; its `revisions` can be given back as `seen`."""
+    state.require_pipeline(call.principal, pipeline)
+    asked = body or requests.FinishBody()
+    waive = waiver_of(asked.waiver)
+    foresight = foreseen(lambda: state.registry.foresee_finish(env, pipeline, reason=asked.reason))
+
+    def act(registry: Registry) -> MoveResult:
+        return registry.finish_release(
+            env,
+            pipeline,
+            reason=asked.reason,
+            waive=waive,
+            seen=asked.seen,
+            dry_run=asked.dry_run,
+            actor=call.principal.name,
+        )
+
+    return _moved(state, call, act, foresight, dry_run=asked.dry_run)
+
+
+@router.post(
+    ABORT,
+    response_model=responses.MovedAnswer,
+    responses=WRITE,
+    summary="Withdraw a staged release",
+)
+def abort(
+    env: EnvPath,
+    pipeline: PipelinePath,
+    state: State,
+    call: Deploys,
+    body: requests.AbortBody | None = None,
+) -> Response:
+    """What serves goes on; what was staged is to serve no more."""
+    state.require_pipeline(call.principal, pipeline)
+    reason = body.reason if body is not None else None
+
+    def act(registry: Registry) -> MoveResult:
+        return registry.abort_release(env, pipeline, reason=reason, actor=call.principal.name)
+
+    return _moved(state, call, act, {}, dry_run=False)
 
 
 def _release(
@@ -165,6 +236,8 @@ def _release(
     references: tuple[str, ...] | list[str],
     state: State,
     call: Call,
+    *,
+    stage: bool = False,
 ) -> Response:
     target = codec.pipeline_from_json(body.pipeline.model_dump(), name)
     if name is not None and target.name != name:
@@ -179,30 +252,40 @@ def _release(
     )
 
     def act(registry: Registry) -> MoveResult:
-        try:
-            result = registry.release(
-                env,
-                target,
-                references,
-                reason=body.reason,
-                waive=asked,
-                seen=body.seen,
-                dry_run=body.dry_run,
-                actor=call.principal.name,
-            )
-        except GuardRefused as refused:
-            touched = [decision.model for decision in refused.decisions]
-            call.principal.require(Scope.DEPLOY, models=touched)
-            raise
-        call.principal.require(Scope.DEPLOY, models=[step.model for step in result.steps])
-        return result
+        return registry.release(
+            env,
+            target,
+            references,
+            reason=body.reason,
+            waive=asked,
+            seen=body.seen,
+            stage=stage,
+            dry_run=body.dry_run,
+            actor=call.principal.name,
+        )
+
+    return _moved(state, call, act, foresight, dry_run=body.dry_run)
+
+
+def _moved(
+    state: State,
+    call: Call,
+    act: Callable[[Registry], MoveResult],
+    foresight: Foresight,
+    *,
+    dry_run: bool,
+) -> Response:
+    """The answer to a move of several slots, which the caller must all be let move."""
 
     def shown(moved: MoveResult) -> Written:
-        return 200, moved.to_whole_json() | {"dry_run": body.dry_run}, {}
+        return 200, moved.to_whole_json() | {"dry_run": dry_run}, {}
 
-    if body.dry_run:
-        return answer(shown(act(state.registry))[1])
-    return move(state.registry, state.metrics, state.recent_answers, call, act, shown, foresight)
+    permitted = moves_what_is_open(call.principal, act)
+    if dry_run:
+        return answer(shown(permitted(state.registry))[1])
+    return move(
+        state.registry, state.metrics, state.recent_answers, call, permitted, shown, foresight
+    )
 
 
 def _open(caller: Principal, document: dict[str, Any]) -> dict[str, Any]:

@@ -53,6 +53,8 @@ def observe(
         tuple(PackageDifference.from_json(one.model_dump()) for one in body.differing)
         if body.differing is not None
         else None,
+        body.standby,
+        body.revision,
     )
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:

@@ -7,24 +7,28 @@ route calls :func:`answer_lookup`, and :func:`look_up` is what the documentation
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query, Request, Response, Security
 from fastapi.routing import APIRoute
 from typing_extensions import override
 
 from lineage.contract.addresses import HISTORY, PACKAGES, SLOT
+from lineage.errors import UsageError
 from lineage.registry.access import Principal, Scope
 
 from ..authentication import bearer
 from ..dependencies import State, needs, state_of, version_named
-from ..problems import READ
+from ..problems import READ, documented
 from ..responses import answer
 from ..schemas import responses
 from ..schemas.parameters import EnvPath, ModelPath, VersionPath
 from ..strict_bodies import StrictRoute
 
 TAG = "serving"
+
+LONGEST_PIPELINE: Final = 200
+"""Characters of a pipeline version's digest in a look-up."""
 
 router = APIRouter(tags=[TAG], route_class=StrictRoute)
 
@@ -45,7 +49,8 @@ async def answer_lookup(request: Request) -> Response:
     request.scope["lineage.actor"] = principal.name
     environment, model = request.path_params["env"], request.path_params["model"]
     principal.require(Scope.READ, environment=environment, models=(model,))
-    cached = await state.serving_cache.answer(environment, model, version)
+    pipeline = _pipeline(request) if request.scope["query_string"] else None
+    cached = await state.serving_cache.answer(environment, model, pipeline, version)
     seen = request.headers.get("if-none-match")
     return cached.unchanged if seen is not None and _names(seen, cached.etag) else cached.response
 
@@ -54,13 +59,22 @@ def look_up(
     env: EnvPath,
     model: ModelPath,
     _: Annotated[object, Security(bearer)],
+    pipeline: Annotated[
+        str | None,
+        Query(
+            max_length=LONGEST_PIPELINE,
+            description="The digest of the pipeline version that the caller runs: `side` tells "
+            "which pair of the slot goes with it, 409 (`pipeline-mismatch`) that none does.",
+        ),
+    ] = None,
     if_none_match: Annotated[
         str | None, Header(description="An ETag that is known: 304 where it still holds.")
     ] = None,
 ) -> None:
     """Never stale: an answer given after a promotion was acknowledged shows it, on every server.
 
-    The `ETag` is the slot's revision.
+    The `ETag` is the slot's revision. A host asks with the `pipeline` that it runs: during a
+    rollout the old ones go on with the pair that they have, and the new ones start with the new.
     """
 
 
@@ -70,7 +84,9 @@ router.add_api_route(
     methods=["GET"],
     route_class_override=LookupRoute,
     response_model=responses.SlotAnswer,
-    responses=READ | {304: {"description": "The slot is as `If-None-Match` says."}},
+    responses=READ
+    | documented(409)
+    | {304: {"description": "The slot is as `If-None-Match` says."}},
     summary="What serves, and its backup",
 )
 
@@ -108,6 +124,21 @@ def packages(
     """The packages that the policy demands, in the versions of the validation that counts."""
     reference = version_named(caller, model, n)
     return answer(state.registry.demanded_packages(reference, env).to_json())
+
+
+def _pipeline(request: Request) -> str | None:
+    """The pipeline version that a look-up asks with.
+
+    Raises:
+        UsageError: it is longer than any digest.
+    """
+    text = request.query_params.get("pipeline")
+    if text is not None and len(text) > LONGEST_PIPELINE:
+        raise UsageError(
+            "The pipeline of a look-up is longer than a digest.",
+            remedy="Give the digest of a pipeline version: xxh3:… or blake3:…",
+        )
+    return text
 
 
 def _names(header: str, etag: str) -> bool:

@@ -11,8 +11,7 @@ from lineage.contract import codec, decisions
 from lineage.contract.addresses import BACKUP, CANDIDATES, GUARD, PROMOTE, RETIRE, ROLLBACK
 from lineage.contract.captured import CapturedPipelineVersion
 from lineage.contract.results import FoundPipeline, MoveResult, NamedPipeline
-from lineage.errors import Conflict, OthersMove, UsageError
-from lineage.guard.decision import GuardRefused
+from lineage.errors import Conflict, UsageError
 from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
@@ -23,7 +22,7 @@ from ..responses import answer
 from ..schemas import requests, responses
 from ..schemas.parameters import EnvPath, ModelPath
 from ..strict_bodies import StrictRoute
-from ..writes import Call, Written, foreseen, move
+from ..writes import Call, Written, foreseen, move, moves_what_is_open
 from .serving import TAG
 
 router = APIRouter(tags=[TAG], route_class=StrictRoute)
@@ -122,32 +121,25 @@ def rollback(
     foresight = foreseen(lambda: state.registry.foresee_rollback(model, env, leave=asked.leave))
 
     def act(registry: Registry) -> MoveResult:
-        try:
-            result = registry.rollback(
-                model,
-                env,
-                with_pipeline=asked.with_pipeline,
-                leave=asked.leave,
-                reason=asked.reason,
-                expect_revision=expected,
-                waive=waiver_of(asked.waiver),
-                seen=asked.seen,
-                dry_run=asked.dry_run,
-                actor=call.principal.name,
-            )
-        except OthersMove as refused:
-            call.principal.require(Scope.DEPLOY, models=list(refused.models))
-            raise
-        except GuardRefused as refused:
-            touched = [decision.model for decision in refused.decisions]
-            call.principal.require(Scope.DEPLOY, models=touched)
-            raise
-        call.principal.require(Scope.DEPLOY, models=[step.model for step in result.steps])
-        return result
+        return registry.rollback(
+            model,
+            env,
+            with_pipeline=asked.with_pipeline,
+            leave=asked.leave,
+            reason=asked.reason,
+            expect_revision=expected,
+            waive=waiver_of(asked.waiver),
+            seen=asked.seen,
+            dry_run=asked.dry_run,
+            actor=call.principal.name,
+        )
 
+    permitted = moves_what_is_open(call.principal, act)
     if asked.dry_run:
-        return answer(_shown(act(state.registry))[1])
-    return move(state.registry, state.metrics, state.recent_answers, call, act, _shown, foresight)
+        return answer(_shown(permitted(state.registry))[1])
+    return move(
+        state.registry, state.metrics, state.recent_answers, call, permitted, _shown, foresight
+    )
 
 
 @router.put(

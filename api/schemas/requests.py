@@ -199,6 +199,22 @@ class ReleaseBody(DeploymentBody):
     versions: Annotated[
         list[Annotated[str, StringConstraints(max_length=300)]], Field(max_length=1000)
     ] = Field(default_factory=list, examples=[["churn@7"]])
+    stage: bool = False
+
+
+class FinishBody(Body):
+    """Why a staged release is finished; ``seen`` holds the revisions of the slots of a plan."""
+
+    reason: Text | None = None
+    waiver: WaiverBody | None = None
+    seen: dict[str, int] | None = None
+    dry_run: bool = False
+
+
+class AbortBody(Body):
+    """Why a staged release is withdrawn."""
+
+    reason: Text | None = None
 
 
 class EnvironmentBody(Body):
@@ -221,6 +237,7 @@ class PolicyBody(Body):
     pipeline_complete: Literal["require", "warn"] = "require"
     proof: Literal["sealed", "claimed"] = "claimed"
     match_packages: Annotated[list[Line], Field(max_length=100)] = Field(default_factory=list)
+    rollout: Annotated[str, StringConstraints(max_length=20)] | None = None
     waive: dict[str, list[Line]] = Field(default_factory=dict)
 
 
@@ -274,6 +291,13 @@ class ObservationBody(Body):
         default=None,
         description="The demanded packages that it has in other versions than were validated; "
         "null where it compared none.",
+    )
+    standby: bool = Field(
+        default=False, description="Whether it holds the weights of the backup, every byte checked."
+    )
+    revision: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="The slot's revision that it has seen: of another one `standby` says nothing.",
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from lineage.contract.results import Side
 from lineage.guard.decision import Status
 
 
@@ -79,7 +80,10 @@ class WeightsAnswer(Answer):
 
 
 class SlotAnswer(Answer):
-    """What serves, and its backup."""
+    """What serves, its backup, and, only where there is one, what is staged to serve.
+
+    ``side`` is which of them goes with the pipeline that was asked with.
+    """
 
     environment: str
     model: str
@@ -89,6 +93,8 @@ class SlotAnswer(Answer):
     backup: BackupAnswer | None
     waiver: dict[str, Any] | None
     contradicted: bool
+    staged: OccupyingAnswer | None = None
+    side: Side | None = None
 
 
 class PackagesAnswer(Answer):

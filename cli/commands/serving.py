@@ -1,6 +1,6 @@
 """What serves: ask the guard, move it, approve it, show it.
 
-`guard`, `promote`, `rollback`, `retire`, `release`, `approve`, `serving`.
+`guard`, `promote`, `rollback`, `retire`, `approve`, `serving`.
 """
 
 from __future__ import annotations
@@ -185,59 +185,6 @@ def retire(
     _moved(done, f"{model} retired from {env}", as_json)
 
 
-def release(
-    env: Env,
-    pipeline: Annotated[
-        str,
-        typer.Option(
-            "--pipeline",
-            metavar="NAME[@DIGEST]",
-            help="The pipeline as captured here, or a recorded version of it.",
-            show_default=False,
-        ),
-    ],
-    model: Annotated[
-        list[str],
-        typer.Option(
-            "--model", metavar="REF", help="A version to promote. Repeatable.", show_default=False
-        ),
-    ],
-    dry_run: DryRun = False,
-    waive: Waive = None,
-    reason: Reason = None,
-    until: Until = None,
-    as_json: Json = False,
-) -> None:
-    """Move a pipeline and models that ride on it in one step, or not at all.
-
-    The plan is printed first: what moves, and what becomes of each backup.
-    """
-    from lineage.workflows import promote
-
-    asked = waivers(waive, reason, until)
-    name, at, digest = pipeline.partition("@")
-    with project_and_registry() as (project, registry):
-        done = promote.release(
-            project,
-            registry,
-            env,
-            promote.pipeline_target(project, name, digest if at else None),
-            model,
-            show_plan=output.plan,
-            dry_run=dry_run,
-            reason=reason,
-            waive=asked,
-            actor=actor(project),
-        )
-    if as_json:
-        output.emit(done.to_json() | {"dry_run": dry_run})
-    elif dry_run:
-        output.say("Nothing was changed: this is a dry run.")
-    else:
-        named = done.pipeline
-        output.moved(f"{named['name']} {output.short(named['digest'])} released to {env}", done)
-
-
 def approve(ref: Ref, env: Env, as_json: Json = False) -> None:
     """Approve a version for an environment, on the pipeline that runs there now."""
     with project_and_registry() as (project, registry):
@@ -274,6 +221,14 @@ def serving(
             "30m, 12h, 7d.",
         ),
     ] = None,
+    pipeline: Annotated[
+        str | None,
+        typer.Option(
+            "--pipeline",
+            metavar="DIGEST",
+            help="The pipeline version of a host: which pair goes with it; exit 3 where none does.",
+        ),
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Go on, and print whatever changes, until Ctrl-C.")
     ] = False,
@@ -283,17 +238,7 @@ def serving(
     as_json: Json = False,
 ) -> None:
     """Show what serves, its backup, and what the serving hosts report that they have loaded."""
-    from lineage.errors import UsageError
-
-    if watch and (at is not None or last_known is not None):
-        raise UsageError("--watch looks at the present.", remedy="Leave --at and --last-known out.")
-    if at is not None and model is None:
-        raise UsageError("--at needs a model.", remedy="Name it: lineage serving MODEL --at TIME")
-    if last_known is not None and (model is None or at is not None):
-        raise UsageError(
-            "--last-known needs a model, and the present.",
-            remedy="Name the model, and leave --at out: lineage serving MODEL --last-known 12h",
-        )
+    _check_asked(model, at=at, last_known=last_known, pipeline=pipeline, watch=watch)
     if watch:
         _watch(model, env, max(every, 0.1), as_json)
         return
@@ -302,9 +247,9 @@ def serving(
         rows = [(_last_known(model, env or "production", last_known), None)]
     else:
         with project_and_registry() as (project, registry):
-            rows = _look(registry, model, env, at)
+            rows = _look(registry, model, env, at, pipeline)
             url = project.registry_url(State.registry)
-        if model is not None:
+        if model is not None and pipeline is None:
             from lineage.host.last_known import keep_for_later
 
             keep_for_later(url, rows[0][0], at)
@@ -318,8 +263,34 @@ def serving(
         output.serving(slot, observed)
 
 
+def _check_asked(
+    model: str | None, *, at: str | None, last_known: str | None, pipeline: str | None, watch: bool
+) -> None:
+    """Refuse what cannot be asked together."""
+    from lineage.errors import UsageError
+
+    if watch and (at is not None or last_known is not None):
+        raise UsageError("--watch looks at the present.", remedy="Leave --at and --last-known out.")
+    if pipeline is not None and (model is None or watch or last_known is not None):
+        raise UsageError(
+            "--pipeline needs a model, and the registry's own answer.",
+            remedy="Name the model, and leave --watch and --last-known out.",
+        )
+    if at is not None and model is None:
+        raise UsageError("--at needs a model.", remedy="Name it: lineage serving MODEL --at TIME")
+    if last_known is not None and (model is None or at is not None):
+        raise UsageError(
+            "--last-known needs a model, and the present.",
+            remedy="Name the model, and leave --at out: lineage serving MODEL --last-known 12h",
+        )
+
+
 def _look(
-    registry: AnyRegistry, model: str | None, env: str | None, at: str | None
+    registry: AnyRegistry,
+    model: str | None,
+    env: str | None,
+    at: str | None,
+    pipeline: str | None = None,
 ) -> list[tuple[Serving, dict[str, Any] | None]]:
     """The slots, each with what is observed of it; nothing is of a past moment."""
     from lineage.contract.results import nothing_observed
@@ -328,7 +299,7 @@ def _look(
         slots = registry.all_serving(env)
     else:
         env = env or "production"
-        slots = [registry.serving(model, env, at=at)]
+        slots = [registry.serving(model, env, at=at, pipeline=pipeline)]
     if at is not None:
         return [(slot, None) for slot in slots]
     known = {(row["environment"], row["model"]): row for row in registry.observed(env, model)}

@@ -26,6 +26,8 @@ HISTORY: Final = SLOT + "/history"
 OBSERVATIONS: Final = SLOT + "/observations"
 PACKAGES: Final = SLOT + "/packages/{n}"
 RELEASES: Final = ENVIRONMENT + "/releases"
+FINISH: Final = RELEASES + "/{pipeline}/finish"
+ABORT: Final = RELEASES + "/{pipeline}/abort"
 DEPLOYED_PIPELINE: Final = ENVIRONMENT + "/pipelines/{pipeline}"
 
 MODELS: Final = "/v1/models"
@@ -92,13 +94,13 @@ def packages(environment: str, reference: Reference) -> str:
     )
 
 
-def deployed_pipeline(environment: str, pipeline: str) -> str:
-    """The address of what an environment runs of a pipeline.
+def deployed_pipeline(environment: str, pipeline: str, template: str = DEPLOYED_PIPELINE) -> str:
+    """The address of what an environment runs of a pipeline, or of what is staged on it.
 
     Raises:
         UsageError: a name is not valid.
     """
-    return DEPLOYED_PIPELINE.format(
+    return template.format(
         env=check_environment_name(environment), pipeline=check_name("pipeline", pipeline)
     )
 

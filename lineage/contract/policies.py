@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from lineage import timestamps
 from lineage.contract.validation import first_problem, requirement
 from lineage.errors import UsageError
 from lineage.guard.policy import ALL_PACKAGES, WAIVABLE, Demand, EnvironmentPolicy
@@ -52,6 +53,15 @@ def _distribution(name: str) -> str:
     return normalised(name)
 
 
+def _span(text: str) -> str:
+    """A span of time that has a length."""
+    try:
+        timestamps.span(text)
+    except UsageError as error:
+        raise ValueError(f"{error} {error.remedy}") from None
+    return text
+
+
 class PolicyTable(BaseModel):
     """A table in which a setting that does not exist is an error."""
 
@@ -86,6 +96,7 @@ class EnvironmentTable(PolicyTable):
     match_packages: Annotated[
         list[Annotated[str, AfterValidator(_distribution)]], Field(max_length=MOST_PACKAGES)
     ] = Field(default_factory=list)
+    rollout: Annotated[str, AfterValidator(_span)] | None = None
     waive: dict[Annotated[str, AfterValidator(_rule)], People] = Field(default_factory=dict)
 
     @property
@@ -102,6 +113,7 @@ class EnvironmentTable(PolicyTable):
             pipeline_complete=self.pipeline_complete,
             proof=self.proof,
             match_packages=tuple(dict.fromkeys(self.match_packages)),
+            rollout=self.rollout,
             waive={code: tuple(people) for code, people in self.waive.items() if people},
         )
 

@@ -96,6 +96,19 @@ class NewToken:
     expires_at: str | None = None
 
 
+def check_present(at: str | None, pipeline: str | None) -> None:
+    """Refuse to ask of a past moment which pair goes with a pipeline version.
+
+    Raises:
+        UsageError: both are named.
+    """
+    if at is not None and pipeline is not None:
+        raise UsageError(
+            "Which pair goes with a pipeline is answered of the present.",
+            remedy="Leave out the time, or the pipeline.",
+        )
+
+
 def expiry(text: str, now: str) -> str | None:
     """When a token ends: ``90d``, ``12h``, an ISO 8601 time, or ``never``.
 
@@ -130,7 +143,8 @@ class Observed:
     Digests are of any algorithm; ``loaded_at`` is ISO 8601. The report counts for ``holds_for``
     seconds. ``proof`` tells how the instance knows its pipeline. ``differing`` are packages that it
     has in other versions than were validated, at most :data:`MOST_DIFFERENCES`; None where nothing
-    was compared.
+    was compared. ``standby`` tells that it holds the weights of the backup, every byte checked, as
+    the slot was at ``revision``.
     """
 
     instance: str
@@ -140,6 +154,8 @@ class Observed:
     holds_for: int = REPORT_HOLDS_FOR
     proof: Proof = Proof.CLAIMED
     differing: tuple[PackageDifference, ...] | None = None
+    standby: bool = False
+    revision: int | None = None
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ REQUESTS: Final = {
     "register": ("POST", addresses.VERSIONS),
     "rollback": ("POST", addresses.ROLLBACK),
     "release": ("POST", addresses.RELEASES),
+    "release abort": ("POST", addresses.ABORT),
+    "release finish": ("POST", addresses.FINISH),
     "serving": ("GET", addresses.SLOT),
     "show": ("GET", addresses.VERSION),
     "store add": ("POST", addresses.STORES),
@@ -55,10 +57,12 @@ def without_requests(remedy: str) -> str:
 
 
 def _with_request(words: list[str], named: str) -> str:
-    for verb in (" ".join(words[:2]), words[0]):
+    steps = [f"{words[0]} {word.removesuffix('=true')}" for word in words if "=true" in word]
+    for verb in (*steps, " ".join(words[:2]), words[0]):
         if verb in REQUESTS:
             method, template = REQUESTS[verb]
-            return f"{named} ({method} {template.format_map(_fields(words, verb))})"
+            fields = _fields(words, verb if verb not in steps else words[0])
+            return f"{named} ({method} {template.format_map(fields)})"
     return named
 
 
@@ -73,7 +77,7 @@ def _fields(words: list[str], verb: str) -> _Fields:
     """The fields that an act names: its environment, and its model, version or pipeline."""
     rest, _ = split(words[len(verb.split()) :])
     settings = dict(word.split("=", 1) for word in rest if "=" in word)
-    fields = _Fields({"env": settings["env"]} if "env" in settings else {})
+    fields = _Fields({name: settings[name] for name in ("env", "pipeline") if name in settings})
     for name in (word for word in rest if "=" not in word):
         try:
             reference = Reference.parse(name)

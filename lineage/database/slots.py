@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-SIDES = ("serving", "backup")
+SIDES = ("serving", "backup", "staged")
 _COLUMNS = (
     "version_id",
     "version_kind",
@@ -77,7 +77,8 @@ class SlotSide:
 class SlotState:
     """A slot at one moment; ``revision`` 0 is one in which nothing ever stood.
 
-    Waivers count whose number is greater than ``waivers_after``.
+    ``staged`` is what is to serve once its release is finished. Waivers count whose number is
+    greater than ``waivers_after``.
     """
 
     environment: str
@@ -87,6 +88,7 @@ class SlotState:
     serving: SlotSide | None = None
     backup: SlotSide | None = None
     waivers_after: int = 0
+    staged: SlotSide | None = None
 
     @property
     def subject(self) -> str:
@@ -94,16 +96,18 @@ class SlotState:
         return subject(self.model, self.environment)
 
     @property
-    def sides(self) -> tuple[SlotSide | None, SlotSide | None]:
-        """What serves, and what stands by."""
-        return self.serving, self.backup
+    def sides(self) -> tuple[SlotSide | None, SlotSide | None, SlotSide | None]:
+        """What serves, what stands by, and what is staged."""
+        return self.serving, self.backup, self.staged
 
     def to_event(self) -> dict[str, Any]:
         """The slot as events write it: enough to tell the state from the history alone."""
-        return {"revision": self.revision} | {
-            name: side.to_event() if side is not None else None
-            for name, side in zip(SIDES, self.sides, strict=True)
+        state: dict[str, Any] = {
+            "revision": self.revision,
+            "serving": self.serving.to_event() if self.serving is not None else None,
+            "backup": self.backup.to_event() if self.backup is not None else None,
         }
+        return state | ({"staged": self.staged.to_event()} if self.staged is not None else {})
 
 
 def find_slot(session: Session, environment: tables.Environment, model: str) -> SlotState:
@@ -124,11 +128,12 @@ def slot_state(session: Session, row: tables.Slot) -> SlotState:
         slot_side(session, row, "serving"),
         slot_side(session, row, "backup"),
         row.waivers_after,
+        slot_side(session, row, "staged"),
     )
 
 
 def slot_side(session: Session, row: tables.Slot | None, name: str) -> SlotSide | None:
-    """What stands on one side of a slot, ``serving`` or ``backup``."""
+    """What stands on one side of a slot: ``serving``, ``backup`` or ``staged``."""
     version_id = getattr(row, f"{name}_version_id", None)
     if row is None or version_id is None:
         return None
@@ -196,6 +201,15 @@ def riding_on(session: Session, environment: str, pipeline: str) -> list[tables.
             .order_by(table.model)
         )
     )
+
+
+def staged_on(session: Session, environment: str, pipeline: str) -> list[SlotState]:
+    """The slots of an environment in which a version is staged on a pipeline, by model."""
+    table = tables.Slot
+    query = select(table).where(
+        table.environment == environment, col(table.staged_pipeline) == pipeline
+    )
+    return [slot_state(session, row) for row in session.exec(query.order_by(table.model))]
 
 
 def contradicted(session: Session, side: SlotSide | None) -> bool:

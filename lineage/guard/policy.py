@@ -55,6 +55,7 @@ class EnvironmentPolicy:
     what its runs read may serve, ``proof`` what serving hosts owe of the pipeline that they run,
     ``match_packages`` the distributions (by normalised names, or all) whose versions on a host must
     be those of the validation.
+    ``rollout`` is how long hosts may go on with the pair that served before, as a span (``1h``).
     ``waive`` maps a rule to the people who may waive it.
     """
 
@@ -68,6 +69,7 @@ class EnvironmentPolicy:
     pipeline_complete: Demand = Demand.REQUIRE
     proof: Proof = Proof.CLAIMED
     match_packages: tuple[str, ...] = ()
+    rollout: str | None = None
     waive: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def requirements_of(self, model: str) -> tuple[Requirement, ...]:
@@ -99,6 +101,7 @@ class EnvironmentPolicy:
             "pipeline_complete": self.pipeline_complete.value,
             "proof": self.proof.value,
             "match_packages": list(self.match_packages),
+            "rollout": self.rollout,
             "waive": {code: list(people) for code, people in sorted(self.waive.items())},
         }
 
@@ -116,6 +119,7 @@ class EnvironmentPolicy:
             pipeline_complete=Demand(policy.get("pipeline_complete", Demand.REQUIRE)),
             proof=Proof(policy.get("proof", Proof.CLAIMED)),  # not in what was applied before 0006
             match_packages=tuple(policy.get("match_packages", ())),
+            rollout=policy.get("rollout"),
             waive={code: tuple(people) for code, people in policy["waive"].items()},
         )
 

@@ -4,10 +4,12 @@
 >>> churn = lineage.follow("churn", load=joblib.load)                  # doctest: +SKIP
 >>> churn.value.predict(rows)                                          # doctest: +SKIP
 
-The weights are pulled and every byte is checked. The process is refused where its own pipeline is
-not the one that the environment declares, or not as it was sealed. Then a thread looks every few
-seconds whether something else is declared (a promotion, a rollback), fetches and loads that, and
-reports what is loaded.
+The registry is asked which pair of the slot goes with the pipeline that runs here: during a rollout
+an old host goes on with the old pair, a new one starts with the new. The weights are pulled and
+every byte is checked. The process is refused where no pair goes with its own pipeline, or that is
+not as it was sealed. Then a thread looks every few seconds whether something else is declared (a
+promotion, a rollback), fetches and loads that, and reports what is loaded. The backup's weights are
+fetched ahead, so that a rollback is a load from the local disk.
 """
 
 from __future__ import annotations
@@ -26,8 +28,11 @@ from lineage import timestamps
 from lineage.acts import act
 from lineage.connection import connect
 from lineage.contract.requests import REPORT_HOLDS_FOR, Observed
+from lineage.contract.results import Side
 from lineage.errors import LineageError, NotFound, PipelineMismatch, RegistryUnreachable
 from lineage.host import demand, kept, last_known, packages
+from lineage.host.ahead import Ahead
+from lineage.host.seen_revision import SeenRevision
 from lineage.identity.components import Proof
 from lineage.weights import download
 from lineage.weights.cache import WeightsCache
@@ -39,7 +44,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lineage.connection import AnyRegistry
-    from lineage.contract.results import NamedPipeline, Serving
+    from lineage.contract.results import NamedPipeline, ServedVersion, Serving
     from lineage.host.own_pipeline import OwnPipeline
     from lineage.identity.pipeline import PipelineVersion
 
@@ -81,6 +86,7 @@ class Following(Generic[T]):
         every: float,
         oldest: dt.timedelta | None,
         actor: str,
+        accept_older: bool = False,
         cache: WeightsCache | None = None,
     ) -> None:
         self._url = url
@@ -88,11 +94,15 @@ class Following(Generic[T]):
         self._environment = environment
         self._load = load
         self._pipeline = pipeline
+        self._named = pipeline.digest
         self._instance = instance
         self._every = every
         self._oldest = oldest
         self._actor = actor
         self._cache = cache or WeightsCache.default()
+        self._revision = SeenRevision(url, model, environment, accept_older=accept_older)
+        self._ahead = Ahead(self._cache, model)
+        self._backup: str | None = None
         self._stopped = threading.Event()
         self._reported = float("-inf")
         self._said = ""
@@ -124,67 +134,92 @@ class Following(Generic[T]):
     def stop(self) -> None:
         """Follow no more; what is loaded stays loaded."""
         self._stopped.set()
+        self._ahead.stop()
         if self._thread is not threading.current_thread():
             self._thread.join()
 
     def _start(self) -> Loaded[T]:
         """Load what serves, or raise; a report that cannot be sent is sent later."""
         self._pipeline.check_files()
-        slot = self._ask()
+        slot = self._ask(oldest=self._oldest)
         self.loaded = self._fetch(slot)
         if slot.age is None:
+            self._fetch_ahead(slot)
             with suppress(LineageError):
                 self._report()
         return self.loaded
 
-    def _ask(self) -> Serving:
-        return last_known.serving(self._url, self._model, self._environment, oldest=self._oldest)
-
-    def _fetch(self, slot: Serving) -> Loaded[T]:
-        """Pull, check and load what serves.
+    def _ask(self, *, oldest: dt.timedelta | None = None) -> Serving:
+        """The slot, with the side whose pair goes with the pipeline here.
 
         Raises:
-            NotFound: nothing serves.
-            PipelineMismatch: another pipeline is declared than the one that runs here, what runs
-                here is not what is sealed, or the environment demands a seal and there is none.
-            PackageMismatch: the environment demands the packages that the version was validated
-                with, and this host has others.
+            NotFound: nothing serves, and nothing is staged with this pipeline.
+            PipelineMismatch: no pair goes with it.
+            Conflict: the slot is older than it was seen before.
         """
+        try:
+            slot = last_known.serving(
+                self._url, self._model, self._environment, oldest=oldest, pipeline=self._named
+            )
+        except PipelineMismatch:
+            self._refuse()
+            raise
+        if slot.age is None:
+            self._revision.check(slot.revision)
+        return slot
+
+    def _refuse(self) -> None:
+        """Say what is declared instead of a pair with the pipeline here."""
+        with connect(self._url) as registry:
+            slot = registry.serving(self._model, self._environment)
         if slot.serving is None:
             raise NotFound(
                 f"{self._model} does not serve in {self._environment}.",
                 remedy=f"Promote a version: "
                 f"{act('promote', f'{self._model}@N', env=self._environment)}",
             )
+        declared, name = slot.pipeline["digest"], slot.pipeline["name"]
+        own = self._pipeline.xxh3(declared, name, self._recorded)
+        raise self._mismatch(own if own != declared else self._pipeline.digest, declared)
+
+    def _fetch(self, slot: Serving) -> Loaded[T]:
+        """Pull, check and load what goes with the pipeline here.
+
+        Raises:
+            PipelineMismatch: another pipeline is declared than the one that runs here, what runs
+                here is not what is sealed, or the environment demands a seal and there is none.
+            PackageMismatch: the environment demands the packages that the version was validated
+                with, and this host has others.
+        """
+        version = self._require_pair(slot)
         self._pipeline.check_files()
-        self._require_pipeline(slot)
-        self._require_blake3(slot)
         if self._pipeline.proof is Proof.CLAIMED:
             demand.require_claim_enough(self._url, self._environment, offline=slot.age is not None)
-        packages.require(
-            self._url, slot.serving.ref, self._environment, offline=slot.age is not None
-        )
-        stored = self._stored(slot)
+        packages.require(self._url, version.ref, self._environment, offline=slot.age is not None)
+        stored = self._stored(version, offline=slot.age is not None)
         path = download.pull(stored, cache=self._cache)
         value = self._load(path)
         self._pipeline.check_modules()
         return Loaded(stored.ref, stored.xxh3, path, value, timestamps.now())
 
-    def _require_pipeline(self, slot: Serving) -> None:
-        declared = slot.pipeline["digest"]
+    def _require_pair(self, slot: Serving) -> ServedVersion:
+        """The version that goes with the pipeline here; what is answered is compared once more.
+
+        Raises:
+            PipelineMismatch: it is on another pipeline, or the server does not say.
+        """
+        version = slot.on_side
+        if slot.side is None or version is None:
+            raise PipelineMismatch(
+                f"The registry does not say which pair of {self._model} goes with a pipeline.",
+                remedy="Bring the server up to the version of this program.",
+            )
+        runs = slot.side is Side.SERVING
+        declared = slot.pipeline["digest"] if runs else version.pipeline
         own = self._pipeline.xxh3(declared, slot.pipeline["name"], self._recorded)
         if declared is None or own != declared:
             raise self._mismatch(own, declared)
-
-    def _require_blake3(self, slot: Serving) -> None:
-        """Refuse a sealed pipeline that only shares the XXH3 of the declared one."""
-        own, name = self._pipeline.blake3, slot.pipeline["name"]
-        if own is None or name is None or slot.age is not None:
-            return
-        with connect(self._url) as registry:
-            declared = registry.deployed_pipeline(self._environment, name).version.blake3
-        if own != declared:
-            raise self._mismatch(own, declared)
+        return version
 
     def _mismatch(self, own: str, declared: str | None) -> PipelineMismatch:
         return PipelineMismatch(
@@ -199,20 +234,20 @@ class Following(Generic[T]):
         with connect(self._url) as registry:
             return registry.pipeline(named).version
 
-    def _stored(self, slot: Serving) -> StoredWeights:
+    def _stored(self, version: ServedVersion, *, offline: bool = False) -> StoredWeights:
         """Where the weights are; what the registry last said of it where it cannot be asked."""
-        known = self._cache.folder / "known" / f"{slot.ref}.json"
-        if slot.age is not None:
+        known = self._cache.folder / "known" / f"{version.ref}.json"
+        if offline:
             with suppress(OSError, ValueError, KeyError, TypeError):
                 stored = StoredWeights.from_json(json.loads(known.read_bytes()))
-                if stored.xxh3 == slot.weights:
+                if stored.xxh3 == version.weights:
                     return stored
             raise RegistryUnreachable(
-                f"The registry cannot be asked where the weights of {slot.ref} are.",
+                f"The registry cannot be asked where the weights of {version.ref} are.",
                 remedy="Start again when it answers.",
             )
         with connect(self._url) as registry:
-            stored = registry.stored(slot.ref or "")
+            stored = registry.stored(version.ref)
         kept.write(known, stored.to_json())
         return stored
 
@@ -230,19 +265,30 @@ class Following(Generic[T]):
         try:
             self._take_what_serves()
         finally:  # a host that does not run what is declared says so too
-            if time.monotonic() - self._reported >= BEAT:
+            if time.monotonic() - self._reported >= BEAT or self._ahead.has_news:
                 self._try_to_report()
 
     def _take_what_serves(self) -> None:
-        with connect(self._url) as registry:
-            slot = registry.serving(self._model, self._environment)
-        if slot.serving is not None and slot.serving.ref == self.loaded.ref:
-            self._require_pipeline(slot)
-        else:
+        slot = self._ask()
+        version = self._require_pair(slot)
+        if version.ref != self.loaded.ref:
             self.loaded = self._fetch(slot)
             self._reported = float("-inf")
             logger.info("%s is loaded", self.loaded.ref)
+        self._fetch_ahead(slot)
         self._said = ""
+
+    def _fetch_ahead(self, slot: Serving) -> None:
+        """Let the backup's weights be fetched beside, and those of what is to serve here."""
+        staged = slot.staged
+        if staged is not None and self.loaded.ref != staged.ref:
+            own = self._pipeline.xxh3(staged.pipeline, slot.pipeline["name"], self._recorded)
+            staged = staged if staged.pipeline == own else None
+        self._backup = slot.backup.weights if slot.backup is not None else None
+        found = [version for version in (slot.backup, staged) if version is not None]
+        self._ahead.want(
+            [version for version in found if version.weights != self.loaded.weights], self._stored
+        )
 
     def _try_to_report(self) -> None:
         """Say what is loaded; that nobody hears it is no reason to go on with something else."""
@@ -265,6 +311,9 @@ class Following(Generic[T]):
             self._pipeline.digest,
             proof=self._proof(),
             differing=packages.differing(registry, loaded.ref, self._environment),
+            standby=self._backup is not None
+            and (self._backup == loaded.weights or self._ahead.holds(self._backup)),
+            revision=self._revision.seen,
         )
         registry.report(self._model, self._environment, observed, actor=self._actor)
         self._reported = time.monotonic()

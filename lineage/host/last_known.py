@@ -34,6 +34,7 @@ def serving(
     environment: str,
     at: str | None = None,
     oldest: dt.timedelta | None = None,
+    pipeline: str | None = None,
 ) -> Serving:
     """What serves; what the registry last said of it where it cannot be asked now.
 
@@ -43,19 +44,21 @@ def serving(
         environment: the environment's name.
         at: a past moment, of which nothing is kept; None for now.
         oldest: how old the last answer may be; None never to give it.
+        pipeline: the pipeline version that the caller runs: the answer's ``side`` goes with it.
 
     Returns:
         The answer. Its ``age`` is None where it is the registry's own, else in seconds.
 
     Raises:
         NotFound: there is no such model or environment.
+        PipelineMismatch: no pair of the slot goes with the pipeline.
         RegistryUnreachable: the registry cannot be asked, and no answer is kept that is so young.
     """
     if at is not None or (oldest is None and not may_be_away(url)):
-        return _ask(url, model, environment, at)
-    path = _path(url, model, environment)
+        return _ask(url, model, environment, at, pipeline)
+    path = _path(url, model, environment, pipeline)
     try:
-        answer = _ask(url, model, environment, None)
+        answer = _ask(url, model, environment, None, pipeline)
     except RegistryUnreachable as error:
         known = _read(path, model, environment) if oldest is not None else None
         if known is None or oldest is None:
@@ -68,7 +71,7 @@ def serving(
             ) from None
         seconds = max(0.0, age.total_seconds())
         return replace(Serving.from_json(known["answer"]), age=seconds)
-    keep(url, answer)
+    _write(path, answer)
     return answer
 
 
@@ -78,17 +81,12 @@ def keep_for_later(url: str, answer: Serving, at: str | None = None) -> None:
     It is of the present (``at`` None), if the registry may be away when it is asked again.
     """
     if at is None and may_be_away(url):
-        keep(url, answer)
+        _write(_path(url, answer.model, answer.environment, None), answer)
 
 
-def keep(url: str, answer: Serving) -> None:
-    """Keep what a registry just said."""
-    _write(_path(url, answer.model, answer.environment), answer)
-
-
-def _ask(url: str, model: str, environment: str, at: str | None) -> Serving:
+def _ask(url: str, model: str, environment: str, at: str | None, pipeline: str | None) -> Serving:
     with connect(url) as registry:
-        return registry.serving(model, environment, at=at)
+        return registry.serving(model, environment, at=at, pipeline=pipeline)
 
 
 def folder() -> Path:
@@ -97,8 +95,9 @@ def folder() -> Path:
     return (Path(home) if home else Path.home() / ".cache") / "lineage-guard" / "serving"
 
 
-def _path(url: str, model: str, environment: str) -> Path:
-    key = "\n".join((without_password(url), environment, model))
+def _path(url: str, model: str, environment: str, pipeline: str | None) -> Path:
+    about = (environment, model) if pipeline is None else (environment, model, pipeline)
+    key = "\n".join((without_password(url), *about))
     return folder() / f"{blake3(key.encode()).hexdigest(32)}.json"
 
 

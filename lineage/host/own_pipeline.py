@@ -31,10 +31,6 @@ class OwnPipeline(Protocol):
         """The pipeline version's digest, as reports have it."""
 
     @property
-    def blake3(self) -> str | None:
-        """Its BLAKE3, where the manifest is here."""
-
-    @property
     def proof(self) -> Proof:
         """How it is known."""
 
@@ -73,12 +69,7 @@ class SealedPipeline:
 
     @property
     def digest(self) -> str:
-        """BLAKE3: what the version rests on."""
-        return self.blake3
-
-    @property
-    def blake3(self) -> str:
-        """Taken anew from the manifest in the seal."""
+        """BLAKE3, taken anew from the manifest in the seal: what the version rests on."""
         return self.seal.version.blake3
 
     def xxh3(self, declared: str | None, pipeline: str | None, find: Find) -> str:
@@ -97,7 +88,6 @@ class SealedPipeline:
 class ClaimedPipeline:
     """A pipeline version that is only named, by a digest or a unique beginning of one."""
 
-    blake3: None = None
     proof = Proof.CLAIMED
 
     def __init__(self, text: str) -> None:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
-from sqlmodel import col, delete, func, or_, select
+from sqlmodel import col, delete, func, select
 
 from lineage import timestamps
-from lineage.contract.results import MOST_DIFFERENCES, nothing_observed
-from lineage.database import policies, tables, versions
-from lineage.database.deployments import deployment
+from lineage.contract.results import MOST_DIFFERENCES, Side, nothing_observed
+from lineage.database import events, slots, tables, versions
 from lineage.database.environments import require_environment
 from lineage.errors import Conflict, UsageError
-from lineage.identity.components import EnvironmentKind, Proof
+from lineage.identity.components import Proof
 from lineage.identity.digest import Digest
 from lineage.registry.access import check_actor
+from lineage.registry.declared import NO_SKEW, STATES, UNKNOWN, Declared, Said
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -29,17 +28,10 @@ if TYPE_CHECKING:
 MOST: Final = 10_000
 """Instances of a model in an environment that are kept at the most."""
 
-STATES: Final = ("in-step", "skewed", "lagging", "unknown", "foreign")
-"""What an instance can be; ``unknown`` is one that has not reported in time.
-
-``skewed`` is one that has what is declared, with other packages than the policy demands.
-"""
-
 FORGOTTEN_AFTER: Final = dt.timedelta(days=1)
 """How long an instance that reports no more is still listed."""
 
-_NOTHING: Final = "[]"
-_MATCHES: Final = (func.coalesce(tables.Observation.skew, "") == _NOTHING).label("matches")
+_MATCHES: Final = (func.coalesce(tables.Observation.skew, "") == NO_SKEW).label("matches")
 
 SHORTEST, LONGEST = 10, 86_400
 """Seconds that a report may hold for."""
@@ -95,12 +87,18 @@ def report(
     )
     row.loaded_at = timestamps.parse_time(observed.loaded_at)
     row.reported_at, row.reported_by = at, actor
+    row.revision = observed.revision
     row.expires_at = timestamps.written(
         timestamps.moment(at) + dt.timedelta(seconds=observed.holds_for)
     )
+    declared = Declared.of(session, environment, model)
+    held, row.standby = row.standby, _standby(session, declared, observed, environment, model)
+    if row.standby is not None and row.standby != held:
+        _tell_held(session, row, at, actor)
+    _tell_lag(session, row, declared, at, actor)
     session.add(row)
     session.flush()
-    return _json(row, _Declared.of(session, environment, model), at)
+    return _json(row, declared, at)
 
 
 def listed(session: Session, environment: str, model: str, at: str) -> list[dict[str, Any]]:
@@ -111,7 +109,7 @@ def listed(session: Session, environment: str, model: str, at: str) -> list[dict
     """
     require_environment(session, environment)
     versions.require_model(session, model)
-    declared = _Declared.of(session, environment, model)
+    declared = Declared.of(session, environment, model)
     table = tables.Observation
     rows = session.exec(
         select(table)
@@ -134,6 +132,7 @@ def summarised(
         col(table.pipeline),
         col(table.proof),
         _MATCHES,
+        col(table.standby),
         alive,
     )
     query = sa.select(*keys, func.count(), func.max(table.reported_at)).group_by(*keys)
@@ -142,131 +141,63 @@ def summarised(
     if model is not None:
         query = query.where(col(table.model) == model)
     summaries: dict[tuple[str, str], _Summary] = {}
-    for where, name, weights, pipeline, proof, matches, is_alive, count, newest in session.execute(
-        query
-    ):
+    for where, name, weights, pipeline, proof, matches, standby, *counted in session.execute(query):
         key = (where, name)
         if key not in summaries:
-            summaries[key] = _Summary(_Declared.of(session, where, name))
-        said = _Said(weights, pipeline, Proof(proof), bool(matches))
-        summaries[key].add(said, bool(is_alive), count, newest, at)
+            summaries[key] = _Summary(Declared.of(session, where, name))
+        said = Said(weights, pipeline, Proof(proof), bool(matches))
+        is_alive, count, newest = counted
+        summaries[key].add(said, standby, bool(is_alive), count, newest, at)
     return [summaries[key].to_json(*key) for key in sorted(summaries)]
-
-
-@dataclass(frozen=True)
-class _Said:
-    """What an instance says that it has."""
-
-    weights: str
-    pipeline: str | None
-    proof: Proof
-    matches: bool
-    """Whether it compared its packages, and found none that differs."""
-
-    @classmethod
-    def of(cls, row: tables.Observation) -> _Said:
-        """What a report holds."""
-        return cls(row.weights, row.pipeline, Proof(row.proof), row.skew == _NOTHING)
-
-
-@dataclass(frozen=True)
-class _Declared:
-    """What an instance should have loaded, and since when."""
-
-    session: Session
-    weights: frozenset[str]
-    weights_since: str | None
-    pipeline: frozenset[str]
-    pipeline_since: str | None
-    sealed_since: str | None
-    """Since when the environment demands that hosts are sealed; None where it does not."""
-    matching: bool
-    """Whether it demands that hosts have the packages that were validated."""
-
-    @classmethod
-    def of(cls, session: Session, environment: str, model: str) -> _Declared:
-        """What the registry declares for a slot."""
-        slot = session.get(tables.Slot, (environment, model))
-        row = (
-            session.get(tables.ModelVersion, slot.serving_version_id)
-            if slot is not None and slot.serving_version_id is not None
-            else None
-        )
-        if slot is None or row is None:
-            return cls(session, frozenset(), None, frozenset(), None, None, False)
-        deployed = deployment(session, environment, row.pipeline)
-        digests: set[str | None] = set()
-        if deployed is not None:
-            key = (deployed.pipeline, deployed.blake3)
-            pipeline = session.get(tables.PipelineVersion, key)
-            digests = {deployed.blake3, pipeline.xxh3 if pipeline else None}
-        return cls(
-            session,
-            frozenset(d for d in (row.weights_xxh3, row.weights_blake3) if d is not None),
-            slot.serving_promoted_at,
-            frozenset(d for d in digests if d is not None),
-            deployed.deployed_at if deployed is not None else None,
-            *_demands(session, environment),
-        )
-
-    def state(self, said: _Said) -> tuple[str, str | None]:
-        """What an instance is that has loaded something, and since when it lags."""
-        weights = said.weights
-        if weights in self.weights:
-            known = said.pipeline is not None and bool(self.pipeline)
-            if known and said.pipeline not in self.pipeline:
-                return "lagging", self.pipeline_since
-            unproven = self.sealed_since is not None and said.proof is not Proof.SEALED
-            if unproven:
-                return "lagging", self.sealed_since
-            return ("skewed" if self.matching and not said.matches else "in-step"), None
-        table = tables.ModelVersion
-        registered = self.session.exec(
-            select(table.id)
-            .where(or_(table.weights_xxh3 == weights, table.weights_blake3 == weights))
-            .limit(1)
-        ).first()
-        return ("lagging", self.weights_since) if registered is not None else ("foreign", None)
 
 
 class _Summary:
     """The counts of one slot."""
 
-    def __init__(self, declared: _Declared) -> None:
+    def __init__(self, declared: Declared) -> None:
         self._declared = declared
         self._counts: Counter[str] = Counter()
         self._proofs: Counter[Proof] = Counter()
+        self._sides: Counter[Side] = Counter()
+        self._standby = 0
         self._lag: float | None = None
         self._newest: str | None = None
 
-    def add(self, said: _Said, alive: bool, count: int, newest: str, at: str) -> None:
-        state, since = "unknown", None
+    def add(
+        self, said: Said, standby: str | None, alive: bool, count: int, newest: str, at: str
+    ) -> None:
+        standing = UNKNOWN
         if alive:
-            state, since = self._declared.state(said)
+            standing = self._declared.standing(said, at)
             self._proofs[said.proof] += count
-        self._counts[state] += count
+            self._standby += count * self._declared.holds_backup(said, standby)
+            if standing.side is not None:
+                self._sides[standing.side] += count
+        self._counts[standing.state] += count
         self._newest = max(self._newest or "", newest)
-        if since is not None:
-            self._lag = max(self._lag or 0.0, _seconds(since, at))
+        if standing.since is not None:
+            self._lag = max(self._lag or 0.0, _seconds(standing.since, at))
 
     def to_json(self, environment: str, model: str) -> dict[str, Any]:
-        known = ("foreign", "lagging", "skewed", "in-step")
+        known = ("foreign", "lagging", "skewed", "rolling", "in-step")
         worst = next((state for state in known if self._counts[state]), "unknown")
         return nothing_observed(environment, model) | {
             "state": worst,
             "instances": self._counts.total(),
             **{state.replace("-", "_"): self._counts[state] for state in STATES},
             **{proof.value: self._proofs[proof] for proof in Proof},
+            "sides": {side.value: self._sides[side] for side in Side},
+            "standby": self._standby,
             "lag_seconds": self._lag,
             "last_report_at": self._newest,
         }
 
 
-def _json(row: tables.Observation, declared: _Declared, at: str) -> dict[str, Any]:
+def _json(row: tables.Observation, declared: Declared, at: str) -> dict[str, Any]:
     """A report, and what the instance is beside what the registry declares."""
-    state, since = "unknown", None
+    standing, said = UNKNOWN, Said.of(row)
     if (row.expires_at or "") > at:
-        state, since = declared.state(_Said.of(row))
+        standing = declared.standing(said, at)
     return {
         "environment": row.environment,
         "model": row.model,
@@ -279,25 +210,72 @@ def _json(row: tables.Observation, declared: _Declared, at: str) -> dict[str, An
         "reported_at": row.reported_at,
         "reported_by": row.reported_by,
         "expires_at": row.expires_at,
-        "state": state,
-        "in_step": state == "in-step",
-        "lag_seconds": _seconds(since, at) if since is not None else None,
+        "state": standing.state,
+        "side": standing.side.value if standing.side is not None else None,
+        "in_step": standing.state == "in-step",
+        "standby": declared.holds_backup(said, row.standby),
+        "revision": row.revision,
+        "lag_seconds": _seconds(standing.since, at) if standing.since is not None else None,
     }
 
 
-def _demands(session: Session, environment: str) -> tuple[str | None, bool]:
-    """Since when hosts must be sealed, and whether their packages must match.
+def _standby(
+    session: Session, declared: Declared, observed: Observed, environment: str, model: str
+) -> str | None:
+    """The weights of the backup that an instance says it holds, as the slot was when it looked."""
+    if not observed.standby or observed.revision not in (None, declared.revision):
+        return None
+    row = session.get(tables.Slot, (environment, model))
+    side = slots.slot_side(session, row, Side.BACKUP.value)
+    version = session.get(tables.ModelVersion, side.version_id) if side is not None else None
+    return version.weights_xxh3 if version is not None else None
 
-    In an experimental environment demands only warn, so there are none.
-    """
-    row = policies.policy_row(session, environment)
-    kind = require_environment(session, environment).kind
-    if row is None or kind != EnvironmentKind.PRODUCTION:
-        return None, False
-    policy = policies.policy_of(session, environment)
-    return (
-        row.applied_at if policy.proof is Proof.SEALED else None,
-        bool(policy.match_packages),
+
+def _tell_held(session: Session, row: tables.Observation, at: str, actor: str) -> None:
+    """Let the history say that a host holds the backup, where none did until then."""
+    table = tables.Observation
+    others = select(table.instance).where(
+        table.environment == row.environment,
+        table.model == row.model,
+        table.instance != row.instance,
+        table.standby == row.standby,
+        col(table.expires_at) > at,
+    )
+    if session.exec(others.limit(1)).first() is not None:
+        return
+    _tell(session, row, "backup-held", {"weights": row.standby}, at, actor)
+
+
+def _tell_lag(
+    session: Session, row: tables.Observation, declared: Declared, at: str, actor: str
+) -> None:
+    """Let the history say, once, that an instance goes on with what served before for too long."""
+    standing = declared.standing(Said.of(row), at)
+    late = declared.rollout is not None and standing.side is Side.BACKUP
+    if not late or standing.state != "lagging" or row.lagged == declared.revision:
+        return
+    row.lagged = declared.revision
+    payload = {"weights": row.weights, "pipeline": row.pipeline, "since": standing.since}
+    _tell(session, row, "lagging", payload, at, actor)
+
+
+def _tell(
+    session: Session,
+    row: tables.Observation,
+    kind: str,
+    payload: dict[str, Any],
+    at: str,
+    actor: str,
+) -> None:
+    """Append an event about an instance of a slot."""
+    events.append(
+        session,
+        at=at,
+        actor=actor,
+        kind=kind,
+        subject=slots.subject(row.model, row.environment),
+        payload={"environment": row.environment, "instance": row.instance, **payload},
+        also=[row.model, row.environment],
     )
 
 

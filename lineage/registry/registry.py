@@ -17,8 +17,8 @@ from lineage.database.engine import open_engine, write
 from lineage.database.limits import LOCK_TIMEOUT
 from lineage.errors import LineageError
 from lineage.registry.verbs.environments import EnvironmentVerbs
+from lineage.registry.verbs.releases import ReleaseVerbs
 from lineage.registry.verbs.service import ServiceVerbs
-from lineage.registry.verbs.slots import SlotVerbs
 from lineage.registry.verbs.validations import ValidationVerbs
 from lineage.registry.verbs.versions import VersionVerbs
 from lineage.registry.verbs.weights import WeightsVerbs
@@ -46,7 +46,7 @@ def open_registry(url: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Registry:
 
 
 class Registry(
-    EnvironmentVerbs, VersionVerbs, ValidationVerbs, WeightsVerbs, SlotVerbs, ServiceVerbs
+    EnvironmentVerbs, VersionVerbs, ValidationVerbs, WeightsVerbs, ReleaseVerbs, ServiceVerbs
 ):
     """A registry in a database; use it as a context manager, or :meth:`close` it."""
 

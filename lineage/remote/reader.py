@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from lineage.contract import addresses, decisions
+from lineage.contract import addresses, decisions, requests
 from lineage.contract.results import (
     Audit,
     Candidate,
@@ -131,14 +131,22 @@ class RemoteReader(Verbs):
         path = addresses.slot(environment, parsed.model, addresses.GUARD)
         return decisions.decision_from_json(self._http.ask(path, body, NOBODY))
 
-    def serving(self, model: str, environment: str, *, at: str | None = None) -> Serving:
+    def serving(
+        self,
+        model: str,
+        environment: str,
+        *,
+        at: str | None = None,
+        pipeline: str | None = None,
+    ) -> Serving:
         """What serves for a model in an environment, now or at a past moment."""
         path = addresses.slot(environment, model)
+        requests.check_present(at, pipeline)
         if at is not None:
             return Serving.from_json(
                 self._http.get(addresses.slot(environment, model, addresses.HISTORY), at=at)
             )
-        return Serving.from_json(self._http.get(path))
+        return Serving.from_json(self._http.get(path, pipeline=pipeline))
 
     def all_serving(self, environment: str | None = None) -> list[Serving]:
         """Every slot (of an environment), by environment and model."""

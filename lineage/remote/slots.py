@@ -126,6 +126,7 @@ class RemoteSlots(Verbs):
         reason: str | None = None,
         waive: WaiverRequest | None = None,
         seen: Mapping[str, int] | None = None,
+        stage: bool = False,
         dry_run: bool = False,
         actor: str,
     ) -> MoveResult:
@@ -138,9 +139,39 @@ class RemoteSlots(Verbs):
             "reason": reason,
             "waiver": _waiver(waive),
             "seen": dict(seen) if seen is not None else None,
+            "stage": stage,
             "dry_run": dry_run,
         }
         path = addresses.environment(environment, addresses.RELEASES)
+        return MoveResult.from_whole_json(self._http.write("POST", path, body, actor))
+
+    def finish_release(
+        self,
+        environment: str,
+        pipeline: str,
+        *,
+        reason: str | None = None,
+        waive: WaiverRequest | None = None,
+        seen: Mapping[str, int] | None = None,
+        dry_run: bool = False,
+        actor: str,
+    ) -> MoveResult:
+        """Make a staged release serve; the guard decides once more."""
+        body = {
+            "reason": reason,
+            "waiver": _waiver(waive),
+            "seen": dict(seen) if seen is not None else None,
+            "dry_run": dry_run,
+        }
+        path = addresses.deployed_pipeline(environment, pipeline, addresses.FINISH)
+        return MoveResult.from_whole_json(self._http.write("POST", path, body, actor))
+
+    def abort_release(
+        self, environment: str, pipeline: str, *, reason: str | None = None, actor: str
+    ) -> MoveResult:
+        """Withdraw a staged release."""
+        path = addresses.deployed_pipeline(environment, pipeline, addresses.ABORT)
+        body = {"reason": reason}
         return MoveResult.from_whole_json(self._http.write("POST", path, body, actor))
 
     def report(
@@ -157,6 +188,8 @@ class RemoteSlots(Verbs):
             "differing": [package.to_json() for package in observed.differing]
             if observed.differing is not None
             else None,
+            "standby": observed.standby,
+            "revision": observed.revision,
         }
         path = addresses.slot(environment, model, addresses.OBSERVATIONS)
         document: dict[str, Any] = self._http.write("POST", path, body, actor)

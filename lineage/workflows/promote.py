@@ -179,6 +179,7 @@ def release(
     references: Sequence[str] = (),
     *,
     show_plan: Callable[[MoveResult], None] | None = None,
+    stage: bool = False,
     dry_run: bool = False,
     reason: str | None = None,
     waive: WaiverRequest | None = None,
@@ -193,6 +194,7 @@ def release(
         target: the pipeline version; see :func:`pipeline_target`.
         references: the versions that are promoted with it.
         show_plan: called with the plan before it is carried out; it holds or the release fails.
+        stage: declare it alone; nothing serves by it yet.
         dry_run: decide and plan, change nothing.
         reason: why; kept in the history.
         waive: rules to waive.
@@ -202,14 +204,20 @@ def release(
         UsageError: a model is named twice, or rides on another pipeline.
         GuardRefused: a rule fails for a model, be it moved or left behind.
         NotPermitted: the environment lets this person waive no such rule.
-        Conflict: a slot moved after the plan was shown.
+        Conflict: a slot moved after the plan was shown, or another release is staged.
     """
     here = None if isinstance(target, NamedPipeline) else target
     with _explaining(project, registry, here):
         seen = None
         if dry_run or show_plan is not None:
             plan = registry.release(
-                environment, target, references, waive=waive, dry_run=True, actor=actor
+                environment,
+                target,
+                references,
+                waive=waive,
+                stage=stage,
+                dry_run=True,
+                actor=actor,
             )
             if show_plan is not None:
                 show_plan(plan)
@@ -217,7 +225,53 @@ def release(
                 return plan
             seen = plan.revisions
         return registry.release(
-            environment, target, references, waive=waive, reason=reason, seen=seen, actor=actor
+            environment,
+            target,
+            references,
+            waive=waive,
+            reason=reason,
+            seen=seen,
+            stage=stage,
+            actor=actor,
+        )
+
+
+def finish_release(
+    project: Project,
+    registry: AnyRegistry,
+    environment: str,
+    pipeline: str,
+    *,
+    show_plan: Callable[[MoveResult], None],
+    dry_run: bool = False,
+    reason: str | None = None,
+    waive: WaiverRequest | None = None,
+    actor: str,
+) -> MoveResult:
+    """Make a staged release serve; the arguments are those of :func:`release`.
+
+    Raises:
+        NotFound: nothing is staged on this pipeline.
+        GuardRefused: a rule fails for a model, be it moved or left behind.
+        NotPermitted: the environment lets this person waive no such rule.
+        Conflict: a slot moved after the plan was shown.
+    """
+    with _explaining(project, registry):
+        plan = registry.finish_release(
+            environment, pipeline, reason=reason, waive=waive, dry_run=True, actor=actor
+        )
+        show_plan(plan)
+        if dry_run:
+            return plan
+        refs = [step.serving_after for step in plan.steps if step.serving_after is not None]
+        quick_check(registry, refs, actor=actor)
+        return registry.finish_release(
+            environment,
+            pipeline,
+            reason=reason,
+            waive=waive,
+            seen=plan.revisions,
+            actor=actor,
         )
 
 

@@ -177,7 +177,7 @@ def test_a_digest_may_be_short_and_a_missing_seal_is_said(image, training):
     assert "is missing" in serve(image, "none.json")["error"]
 
 
-def test_a_version_that_shares_the_xxh3_alone_is_refused(image, training):
+def test_a_version_that_shares_the_xxh3_alone_is_not_taken_for_the_own_one(image, training):
     """The registry declares another version whose public digest is the same."""
     from lineage.connection import connect
     from lineage.contract.captured import CapturedPipelineVersion
@@ -189,4 +189,7 @@ def test_a_version_that_shares_the_xxh3_alone_is_refused(image, training):
     with connect(image.env["LINEAGE_REGISTRY"]) as registry:
         registry.validate("churn@1", forged, passed=True, actor="tester")
         registry.release("production", forged, actor="tester")
-    assert "but production declares blake3:" in serve(image)["error"]
+    assert serve(image) == {"ref": "churn@1", "features": "aa"}
+    shown = training.ok("serving", "churn")
+    assert shown["backup"]["pipeline"] == shown["serving"]["pipeline"] == digest
+    assert shown["observed"]["sides"] == {"serving": 0, "backup": 1, "staged": 0}

@@ -8,7 +8,7 @@ from lineage.contract.results.packages import (
     DemandedPackages,
     PackageDifference,
 )
-from lineage.contract.results.slots import ServedVersion, Serving, nothing_observed
+from lineage.contract.results.slots import ServedVersion, Serving, Side, nothing_observed
 from lineage.contract.results.versions import FoundPipeline, NamedPipeline, Registered
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "SchemaCheck",
     "ServedVersion",
     "Serving",
+    "Side",
     "SlotChange",
     "nothing_observed",
 ]

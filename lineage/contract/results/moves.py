@@ -21,7 +21,8 @@ class SlotChange:
 
     ``revision`` is the slot's before. ``passed_over`` tells what could have stood by and does not,
     with what speaks against it, by its reference; ``moves_pipeline`` that a rollback to what stands
-    by would take its pipeline back too.
+    by would take its pipeline back too. ``staged_before`` and ``staged_after`` are what is to serve
+    once a staged release is finished.
     """
 
     model: str
@@ -33,6 +34,8 @@ class SlotChange:
     revision: int = 0
     passed_over: Mapping[str, str] = field(default_factory=dict)
     moves_pipeline: bool = False
+    staged_before: str | None = None
+    staged_after: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """One entry of the ``plan`` in the JSON of `release`."""
@@ -41,6 +44,7 @@ class SlotChange:
             "environment": self.environment,
             "serving": {"before": self.serving_before, "after": self.serving_after},
             "backup": {"before": self.backup_before, "after": self.backup_after},
+            "staged": {"before": self.staged_before, "after": self.staged_after},
             "passed_over": dict(self.passed_over),
             "moves_pipeline": self.moves_pipeline,
         }
@@ -48,7 +52,7 @@ class SlotChange:
     @classmethod
     def from_json(cls, body: Mapping[str, Any], revision: int) -> SlotChange:
         """Read back what :meth:`to_json` wrote; the revision stands beside the plan."""
-        serving, backup = body["serving"], body["backup"]
+        serving, backup, staged = body["serving"], body["backup"], body["staged"]
         return from_fields(
             cls,
             body,
@@ -57,6 +61,8 @@ class SlotChange:
             serving_after=serving["after"],
             backup_after=backup["after"],
             revision=revision,
+            staged_before=staged["before"],
+            staged_after=staged["after"],
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from lineage.contract.decisions import waiver_from_json
@@ -17,9 +18,18 @@ if TYPE_CHECKING:
     from lineage.guard.facts import Waiver
 
 
+class Side(StrEnum):
+    """What a pair is in a slot."""
+
+    SERVING = "serving"
+    BACKUP = "backup"
+    STAGED = "staged"
+    """It is to serve once its release is finished; hosts with its pipeline may load it."""
+
+
 @dataclass(frozen=True)
 class ServedVersion:
-    """A version that serves or stands by as the backup.
+    """A version that serves, stands by as the backup or is staged.
 
     ``pipeline`` is that of the pair: what it serves or stands by with. ``made`` tells what made its
     weights where they are stale, and somebody took that on.
@@ -72,8 +82,10 @@ class Serving:
     time is over.
     ``proven`` tells that a validation ties what serves to the pipeline. ``readiness`` is that of
     the backup, None for a past moment and where there is none. ``moves_pipeline`` tells that a
-    rollback would take its pipeline back too, None where nothing stands by. ``age`` is None for the
-    registry's own answer; where it could not be asked, how many seconds old the last one is.
+    rollback would take its pipeline back too, None where nothing stands by. ``staged`` is what is
+    to serve once its release is finished. ``side`` is which of the three has the pipeline that was
+    asked with, None where none was. ``age`` is None for the registry's own answer; where it could
+    not be asked, how many seconds old the last one is.
     """
 
     environment: str
@@ -88,7 +100,20 @@ class Serving:
     proven: bool = False
     readiness: Readiness | None = None
     moves_pipeline: bool | None = None
+    staged: ServedVersion | None = None
+    side: Side | None = None
     age: float | None = None
+
+    @property
+    def on_side(self) -> ServedVersion | None:
+        """What stands on the side that was asked for."""
+        match self.side:
+            case Side.BACKUP:
+                return self.backup
+            case Side.STAGED:
+                return self.staged
+            case _:
+                return self.serving
 
     @property
     def version(self) -> int | None:
@@ -144,7 +169,7 @@ class Serving:
 
     def to_json(self) -> dict[str, Any]:
         """JSON of `serving`."""
-        return {
+        shown = {
             "environment": self.environment,
             "model": self.model,
             "revision": self.revision,
@@ -153,7 +178,14 @@ class Serving:
             "backup": self._backup_json(),
             "waiver": self._waiver_json(),
             "contradicted": self.contradicted,
-        } | ({"age_seconds": round(self.age, 3)} if self.age is not None else {})
+        }
+        if self.staged is not None:
+            shown["staged"] = self.staged.to_json()
+        if self.side is not None:
+            shown["side"] = self.side.value
+        if self.age is not None:
+            shown["age_seconds"] = round(self.age, 3)
+        return shown
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Serving:
@@ -162,6 +194,7 @@ class Serving:
         It does not say whether a validation ties what serves to the pipeline, nor how old it is.
         """
         model, serving, backup = body["model"], body["serving"], body["backup"]
+        staged, side = body.get("staged"), body.get("side")
         waivers, rests_on = _waivers_from_json(body["waiver"])
         return from_fields(
             cls,
@@ -173,6 +206,8 @@ class Serving:
             proven=False,
             readiness=Readiness.from_json(backup) if backup is not None else None,
             moves_pipeline=backup.get("moves_pipeline") if backup is not None else None,
+            staged=ServedVersion.from_json(model, staged) if staged is not None else None,
+            side=Side(side) if side is not None else None,
             age=None,
         )
 
@@ -209,12 +244,15 @@ def nothing_observed(environment: str, model: str) -> dict[str, Any]:
         "state": "unknown",
         "instances": 0,
         "in_step": 0,
+        "rolling": 0,
         "skewed": 0,
         "lagging": 0,
         "unknown": 0,
         "foreign": 0,
         "sealed": 0,
         "claimed": 0,
+        "sides": {side.value: 0 for side in Side},
+        "standby": 0,
         "lag_seconds": None,
         "last_report_at": None,
     }

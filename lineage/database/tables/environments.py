@@ -95,13 +95,21 @@ class PipelineDeployment(SQLModel, table=True):
 
 
 def _slot_side(side: str) -> tuple[Any, ...]:
-    """The keys and checks of one side of a slot, ``serving`` or ``backup``."""
+    """The keys and checks of one side of a slot: ``serving``, ``backup`` or ``staged``.
+
+    What is staged has its proof in an experimental environment too.
+    """
     version = f"{side}_version_id"
     digest, validation = f"{side}_pipeline_digest", f"{side}_validation_id"
     rest = [f"{side}_{column}" for column in ("version_kind", "promoted_at", "promoted_by")]
     proof = (f"{side}_pipeline", digest, validation, f"{side}_passed")
     waiver = ("serving_waiver_id", "serving_waiver_code") if side == "serving" else ()
     unless = "serving_waiver_id IS NOT NULL OR " if waiver else ""
+    production = f"{side}_version_kind = 'production'"
+    whole = " AND ".join(f"{column} IS NOT NULL" for column in proof)
+    demanded = f"environment_kind = 'experimental' OR ({production} AND ({unless}{whole}))"
+    if side == "staged":
+        demanded = f"({whole}) AND (environment_kind = 'experimental' OR {production})"
     return (
         ForeignKeyConstraint(
             [version, "model", f"{side}_version_kind"],
@@ -127,10 +135,7 @@ def _slot_side(side: str) -> tuple[Any, ...]:
             f"{side}_passed IS NULL OR {side}_passed IS TRUE", name=f"slot_{side}_passed"
         ),
         CheckConstraint(
-            f"{version} IS NULL OR environment_kind = 'experimental' OR ("
-            f"{side}_version_kind = 'production' AND ({unless}"
-            + " AND ".join(f"{column} IS NOT NULL" for column in proof)
-            + "))",
+            f"{version} IS NULL OR {demanded}",
             name=f"slot_{side}_proof",
         ),
         CheckConstraint(
@@ -180,7 +185,7 @@ _SLOT_WAIVER: Any = (
 
 
 class Slot(SQLModel, table=True):
-    """What serves for one model in one environment, and its backup.
+    """What serves for one model in one environment, its backup, and what is staged to serve.
 
     Waivers count from those behind ``waivers_after`` on: the newest when what serves came to do so
     with the pipeline version that runs.
@@ -196,12 +201,14 @@ class Slot(SQLModel, table=True):
         *_slot_side("serving"),
         _RUNS,
         *_slot_side("backup"),
+        *_slot_side("staged"),
         *_SLOT_WAIVER,
         CheckConstraint(
             "backup_version_id IS NULL OR serving_version_id IS NOT NULL", name="slot_backup_of"
         ),
         Index("slot_serving_on", "environment", "serving_pipeline"),
         Index("slot_backup_on", "environment", "backup_pipeline"),
+        Index("slot_staged_on", "environment", "staged_pipeline"),
     )
 
     environment: str = Field(primary_key=True)
@@ -231,3 +238,13 @@ class Slot(SQLModel, table=True):
     backup_passed: bool | None = Field(default=None, sa_type=Boolean)
     backup_promoted_at: str | None = None
     backup_promoted_by: str | None = None
+    staged_version_id: int | None = None
+    staged_version_kind: str | None = None
+    staged_pipeline: str | None = None
+    staged_pipeline_blake3: str | None = Field(
+        default=None, sa_column_kwargs={"name": "staged_pipeline_digest"}
+    )
+    staged_validation_id: int | None = None
+    staged_passed: bool | None = Field(default=None, sa_type=Boolean)
+    staged_promoted_at: str | None = None
+    staged_promoted_by: str | None = None

@@ -12,7 +12,9 @@ class Observation(SQLModel, table=True):
     """The newest report of one instance of a service.
 
     ``skew`` is JSON of the packages that are other ones than were validated, ``[]`` where there are
-    none; null where nothing was compared.
+    none; null where nothing was compared. ``standby`` is the digest of the backup's weights, where
+    the instance holds those, ``revision`` the slot's that it has seen. ``lagged`` is the revision
+    at which the history last said that it goes on with what served before for too long.
     """
 
     __table_args__: Any = (
@@ -31,3 +33,6 @@ class Observation(SQLModel, table=True):
     expires_at: str | None = None
     proof: str = Field(default="claimed", sa_column_kwargs={"server_default": "claimed"})
     skew: str | None = Field(default=None, sa_type=Text)
+    standby: str | None = None
+    revision: int | None = None
+    lagged: int | None = None

@@ -35,7 +35,8 @@ class MoveEvent:
         if plan.pipeline is not None:
             pipeline = plan.pipeline
             payload["pipeline"] = {"name": pipeline.pipeline, "digest": pipeline.xxh3}
-            payload["deployments"] = {f"{pipeline.pipeline}@{environment}": pipeline.blake3}
+            if plan.deployed is not None:
+                payload["deployments"] = {f"{pipeline.pipeline}@{environment}": pipeline.blake3}
             also |= {pipeline.pipeline}
         if plan.named:
             payload["versions"] = list(plan.named)

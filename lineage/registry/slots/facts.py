@@ -27,6 +27,10 @@ class MoveKind(StrEnum):
     ROLLED_BACK = "rolled-back"
     RETIRED = "retired"
     BACKUP_SET = "backup-set"
+    STAGED = "staged"
+    """A release is declared: hosts with its pipeline may load it, and nothing serves by it yet."""
+    WITHDRAWN = "withdrawn"
+    """What was staged is to serve no more."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +96,16 @@ class PipelineMove:
 
 @dataclass(frozen=True)
 class MoveFacts:
-    """All that a move is planned on; ``asked`` are the waivers that are asked for."""
+    """All that a move is planned on.
+
+    ``asked`` are the waivers that are asked for, ``staged`` the slots in which a version is staged
+    on the pipeline that moves. ``finishes`` tells that the move is what was staged.
+    """
 
     kind: MoveKind
     request: Request
     slots: tuple[SlotFacts, ...]
     pipeline: PipelineMove | None = None
     asked: tuple[Waiver, ...] = ()
+    staged: tuple[SlotState, ...] = ()
+    finishes: bool = False

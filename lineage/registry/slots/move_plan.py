@@ -79,12 +79,14 @@ class SlotPlan:
             self.before.revision,
             self.passed_over,
             self._backup_moves_pipeline,
+            _ref(self.before.staged),
+            _ref(self.after.staged),
         )
 
     @property
     def _backup_moves_pipeline(self) -> bool:
         """Whether what stands by after it is on another pipeline version than what serves."""
-        serving, backup = self.after.sides
+        serving, backup = self.after.serving, self.after.backup
         if serving is None or backup is None or backup.pipeline_blake3 is None:
             return False
         return backup.pipeline_blake3 != serving.pipeline_blake3
@@ -113,9 +115,14 @@ class MovePlan:
         return tuple(slot for slot in self.slots if slot.changed)
 
     @property
+    def deployed(self) -> PipelineMove | None:
+        """The pipeline version that is to run by it; what is only staged does not."""
+        return None if self.kind in (MoveKind.STAGED, MoveKind.WITHDRAWN) else self.pipeline
+
+    @property
     def changes_anything(self) -> bool:
         """Whether a slot or the pipeline moves."""
-        return bool(self.changed) or (self.pipeline is not None and self.pipeline.moves)
+        return bool(self.changed) or (self.deployed is not None and self.deployed.moves)
 
     @property
     def has_event(self) -> bool:

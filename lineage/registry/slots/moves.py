@@ -82,19 +82,54 @@ def release(
     target: tables.PipelineVersion,
     promoted: Sequence[tables.ModelVersion],
     foresight: Foresight = NOTHING,
+    *,
+    stage: bool = False,
 ) -> MovePlan:
     """Move a pipeline and models that ride on it in one step; a deployment moves no model.
+
+    ``stage`` declares it alone: what is to serve stands in its slots beside what serves.
 
     Raises:
         UsageError: a model is named twice, or rides on another pipeline.
         GuardRefused: a rule fails for a model, be it moved or left behind.
         NotPermitted: a waiver was asked for that the environment does not allow.
-        Conflict: the slots are not those of the plan that was seen.
+        Conflict: the slots are not those of the plan that was seen, or a release is staged.
     """
     environment = require_environment(session, request.environment)
     move = targets.of_release(session, environment, target, promoted, request.reason, request.at)
     kind = MoveKind.RELEASED if promoted else MoveKind.DEPLOYED
-    return _carried_out(session, kind, request, move, foresight)
+    return _carried_out(session, MoveKind.STAGED if stage else kind, request, move, foresight)
+
+
+def finish(
+    session: Session, request: Request, pipeline: str, foresight: Foresight = NOTHING
+) -> MovePlan:
+    """Make what is staged on a pipeline serve; the guard decides once more.
+
+    Raises:
+        NotFound: nothing is.
+        GuardRefused: a rule fails for a model.
+        NotPermitted: a waiver was asked for that the environment does not allow.
+        Conflict: the slots are not those of the plan that was seen.
+    """
+    environment = require_environment(session, request.environment)
+    move = targets.of_staged(session, environment, pipeline, request.reason, request.at)
+    return _carried_out(session, MoveKind.RELEASED, request, move, foresight, finishes=True)
+
+
+def withdraw(session: Session, request: Request, pipeline: str) -> MovePlan:
+    """Take back what is staged on a pipeline.
+
+    Raises:
+        NotFound: nothing is.
+        Conflict: the slots are not those that were seen.
+    """
+    environment = require_environment(session, request.environment)
+    move = targets.of_staged(session, environment, pipeline, request.reason, request.at)
+    staged = tuple(
+        SlotFacts(state) for state in slots.staged_on(session, environment.name, pipeline)
+    )
+    return carry_out(session, MoveFacts(MoveKind.WITHDRAWN, request, staged, move.pipeline))
 
 
 def rollback(
@@ -159,7 +194,13 @@ def retire(session: Session, request: Request, model: str) -> MovePlan:
 
 
 def _carried_out(
-    session: Session, kind: MoveKind, request: Request, move: Targets, foresight: Foresight
+    session: Session,
+    kind: MoveKind,
+    request: Request,
+    move: Targets,
+    foresight: Foresight,
+    *,
+    finishes: bool = False,
 ) -> MovePlan:
     """Gather what a move is planned on, and carry it out."""
     asked = waivers.asked(session, request.environment, request.waive, request.actor, request.at)
@@ -167,7 +208,17 @@ def _carried_out(
         _slot_facts(session, move, target, asked, foresight.get(target.state.model))
         for target in move.slots
     )
-    return carry_out(session, MoveFacts(kind, request, facts, move.pipeline, asked))
+    staged: tuple[slots.SlotState, ...] = ()
+    if kind is MoveKind.STAGED and move.pipeline is not None:
+        name = move.pipeline.pipeline
+        staged = tuple(
+            state
+            for state in slots.staged_on(session, request.environment, name)
+            if state.staged and state.staged.pipeline_blake3 != move.pipeline.blake3
+        )
+    return carry_out(
+        session, MoveFacts(kind, request, facts, move.pipeline, asked, staged, finishes)
+    )
 
 
 def _slot_facts(
@@ -206,8 +257,8 @@ def carry_out(session: Session, facts: MoveFacts) -> MovePlan:
 def apply(session: Session, move: MovePlan) -> MovePlan:
     """Write what a plan changes; the plan with the ids of the waivers that were recorded."""
     request = move.request
-    if move.pipeline is not None and move.pipeline.moves:
-        pipeline, blake3 = move.pipeline.pipeline, move.pipeline.blake3
+    if move.deployed is not None and move.deployed.moves:
+        pipeline, blake3 = move.deployed.pipeline, move.deployed.blake3
         deploy(session, request.environment, pipeline, blake3, request.at, request.actor)
     given = waivers.newest(session)
     move = replace(move, slots=tuple(_counting_from(given, slot) for slot in move.slots))

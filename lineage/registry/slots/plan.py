@@ -13,6 +13,9 @@ These are the rules of a move, in the order in which they are held:
   rides on it to a pair on it, or is refused; what has none is left, and retired, only by name;
 * what goes as a pipeline moves back to a pair that served, or as such a pair comes back for a
   reason, is rolled back, whatever the move is called;
+* a release may be staged first: each version stands in its slot with its own passing validation on
+  the pipeline that is to run, and nothing else moves; then only its own end moves such a slot, or
+  what is done in a failure (a rollback, a retirement), which withdraws it;
 * a slot in which nothing changes keeps its revision, and a move that changes nothing has no event.
 """
 
@@ -22,10 +25,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lineage.acts import act
-from lineage.errors import Conflict, NotFound, OthersMove
-from lineage.guard.decision import GuardRefused, Status
+from lineage.errors import Conflict, NotFound, UsageError
+from lineage.guard.decision import Status
 from lineage.guard.evaluate import decide
-from lineage.guard.policy import PROOF, WAIVABLE
+from lineage.guard.policy import PROOF
+from lineage.registry.slots import checks
 from lineage.registry.slots.facts import MoveKind
 from lineage.registry.slots.move_plan import MovePlan, RolledBackPair, SlotPlan, WaiverGrant
 from lineage.registry.slots.readiness import may_stand
@@ -46,7 +50,9 @@ def plan(facts: MoveFacts) -> MovePlan:
         GuardRefused: a rule fails for a version.
         NotFound: nothing serves, or nothing stands by, where that is needed.
         OthersMove: a rollback moves other models too, or one of them has nothing to go back to.
-        Conflict: a slot moved since the caller saw it, or the version to stand by serves itself.
+        Conflict: a slot moved since the caller saw it, the version to stand by serves itself, or
+            another release is staged.
+        UsageError: a release that is to be staged brings nothing.
     """
     match facts.kind:
         case MoveKind.ROLLED_BACK:
@@ -55,19 +61,90 @@ def plan(facts: MoveFacts) -> MovePlan:
             return _backup_change(facts)
         case MoveKind.RETIRED:
             return _retirement(facts)
+        case MoveKind.STAGED:
+            return _staging(facts)
+        case MoveKind.WITHDRAWN:
+            return _withdrawal(facts)
         case _:
             return _promotion(facts)
 
 
 def _promotion(facts: MoveFacts) -> MovePlan:
     """A promotion, a deployment or a release: versions come to serve, or stay as one moves."""
+    if not facts.finishes:
+        checks.refuse_while_staged(facts, [slot.state for slot in facts.slots])
     for slot in facts.slots:
         if slot.named:
-            _check_revision(facts.request, slot.state)
-    _check_seen(facts)
+            checks.check_revision(facts.request, slot.state)
+    checks.check_seen(facts)
     decided = [(slot, _decided(slot)) for slot in facts.slots if slot.version is not None]
-    _refuse_unless_allowed(tuple(made for _, made in decided), _refusal(facts, decided))
+    checks.refuse_unless_allowed(
+        tuple(made for _, made in decided), checks.sentence(facts, decided)
+    )
     return _allowed(facts, decided)
+
+
+def _staging(facts: MoveFacts) -> MovePlan:
+    """A release as it is to be, without anything that serves by it yet."""
+    pipeline, environment = facts.pipeline, facts.request.environment
+    assert pipeline is not None  # noqa: S101 - a release names one
+    checks.check_seen(facts)
+    decided = [(slot, _decided(slot)) for slot in facts.slots if slot.version is not None]
+    checks.refuse_unless_allowed(
+        tuple(made for _, made in decided), checks.sentence(facts, decided)
+    )
+    waivers = _needed(facts, decided)
+    plans = tuple(_staged(facts, slot) for slot in facts.slots)
+    if not any(plan.after.staged for plan in plans):
+        raise UsageError(
+            f"No model comes to serve on pipeline {pipeline.pipeline} {pipeline.xxh3} in "
+            f"{environment} by this release, so there is nothing to stage.",
+            remedy="Name a version that is to serve: "
+            + act("release", env=environment, pipeline=pipeline.pipeline, model="REF", stage=True),
+        )
+    checks.refuse_while_staged(
+        facts, [*facts.staged, *(plan.before for plan in plans if plan.changed)]
+    )
+    decisions = tuple(decision for _, decision in decided)
+    unused = _unused(facts, waivers)
+    return MovePlan(facts.kind, facts.request, plans, decisions, pipeline, waivers, unused)
+
+
+def _staged(facts: MoveFacts, slot: SlotFacts) -> SlotPlan:
+    """A slot with what is to serve in it, where that is another pair than the one that does."""
+    before, version = slot.state, slot.version
+    assert version is not None  # noqa: S101 - a release leaves no slot without one
+    side = version.side(*_since(facts.request, before.staged, version.id))
+    if not side.proven:
+        raise Conflict(
+            f"{side.ref} has no passing validation with the pipeline version that is to run, so it "
+            "cannot be staged.",
+            remedy=f"Validate it with that one: {act('validate', side.ref)}",
+        )
+    serves, named = before.serving, version.guard.ref if slot.named else None
+    there = serves is not None and _pair(serves) == _pair(side)
+    staged = None if there else side
+    after = before
+    if staged != before.staged:
+        after = replace(before, revision=before.revision + 1, staged=staged)
+    return SlotPlan(before, after, named, slot.backups.passed_over)
+
+
+def _withdrawal(facts: MoveFacts) -> MovePlan:
+    """Nothing of a release is staged any more."""
+    checks.check_seen(facts)
+    plans = tuple(
+        SlotPlan(
+            slot.state,
+            replace(slot.state, revision=slot.state.revision + 1, staged=None),
+        )
+        for slot in facts.slots
+    )
+    return MovePlan(facts.kind, facts.request, plans, pipeline=facts.pipeline)
+
+
+def _pair(side: SlotSide) -> tuple[int, str | None]:
+    return side.version_id, side.pipeline_blake3
 
 
 def _rollback(facts: MoveFacts) -> MovePlan:
@@ -80,51 +157,14 @@ def _rollback(facts: MoveFacts) -> MovePlan:
             remedy="See what could stand by: "
             f"{act('backup candidates', state.model, env=state.environment)}",
         )
-    _check_revision(facts.request, state)
-    _check_seen(facts)
-    _check_others(facts, state, others)
+    checks.check_revision(facts.request, state)
+    checks.check_seen(facts)
+    checks.check_others(facts, state, others)
     decided = [(one, _decided(one)) for one in facts.slots if one.version is not None]
     first, *rest = (decision for _, decision in decided)
-    _refuse_unless_allowed((first,), f"The backup {first.ref} may not serve")
-    _refuse_unless_allowed(tuple(rest), f"The rollback of {state.subject} is refused")
+    checks.refuse_unless_allowed((first,), f"The backup {first.ref} may not serve")
+    checks.refuse_unless_allowed(tuple(rest), f"The rollback of {state.subject} is refused")
     return _allowed(facts, decided)
-
-
-def _check_others(facts: MoveFacts, state: SlotState, others: Sequence[SlotFacts]) -> None:
-    """Refuse to move models that nobody spoke of, or to move one to nothing."""
-    request = facts.request
-    names = tuple(slot.state.model for slot in others)
-    unknown = sorted(request.leave - {*names})
-    if unknown:
-        raise Conflict(
-            f"{unknown[0]} does not move when {state.subject} is rolled back.",
-            remedy="Leave only models that do; see the plan: "
-            f"{act('rollback', state.model, env=state.environment, dry_run=True)}",
-        )
-    lost = tuple(
-        slot.state.model
-        for slot in others
-        if slot.version is None and slot.state.model not in request.leave
-    )
-    pipeline = facts.pipeline.pipeline if facts.pipeline is not None else None
-    if lost:
-        raise OthersMove(
-            f"{' and '.join(lost)} would have nothing to go back to: the backup of {state.subject} "
-            f"needs another version of pipeline {pipeline}.",
-            remedy="Validate a version of it with that one, or leave it, and it is retired: "
-            + act(
-                "rollback", state.model, env=state.environment, with_pipeline=True, leave=lost[0]
-            ),
-            models=lost,
-        )
-    if names and not request.with_pipeline:
-        raise OthersMove(
-            f"The backup of {state.subject} needs another version of pipeline {pipeline}, on which "
-            f"{' and '.join(names)} {'serves' if len(names) == 1 else 'serve'} too.",
-            remedy="Move them back together: "
-            f"{act('rollback', state.model, env=state.environment, with_pipeline=True)}",
-            models=names,
-        )
 
 
 def _allowed(facts: MoveFacts, decided: Sequence[tuple[SlotFacts, Decision]]) -> MovePlan:
@@ -168,7 +208,7 @@ def _backup_change(facts: MoveFacts) -> MovePlan:
             f"{state.model} does not serve in {name}, so nothing can stand by.",
             remedy=f"Promote a version first: {act('promote', ref, env=name)}",
         )
-    _check_revision(facts.request, state)
+    checks.check_revision(facts.request, state)
     runs = version.deployed.blake3 if version.deployed is not None else None
     same = state.serving.version_id == version.id
     if same and state.serving.pipeline_blake3 in (None, runs):
@@ -177,7 +217,7 @@ def _backup_change(facts: MoveFacts) -> MovePlan:
             remedy=f"Name another: {act('backup candidates', state.model, env=name)}",
         )
     decision = _decided(slot)
-    _refuse_unless_allowed((decision,), f"{ref} may not stand by in {name}")
+    checks.refuse_unless_allowed((decision,), f"{ref} may not stand by in {name}")
     backup = version.side(*_since(facts.request, state.backup, version.id))
     after = state
     if backup != state.backup:
@@ -194,8 +234,8 @@ def _retirement(facts: MoveFacts) -> MovePlan:
             f"{state.model} does not serve in {state.environment}.",
             remedy=f"See what serves: {act('serving', env=state.environment)}",
         )
-    _check_revision(facts.request, state)
-    after = replace(state, revision=state.revision + 1, serving=None, backup=None)
+    checks.check_revision(facts.request, state)
+    after = _emptied(state)
     return MovePlan(facts.kind, facts.request, (SlotPlan(state, after),))
 
 
@@ -209,16 +249,22 @@ def _settled(facts: MoveFacts, slot: SlotFacts, waivers: tuple[WaiverGrant, ...]
     """A slot with what is to serve, and what stands by behind it."""
     before = slot.state
     if slot.version is None:  # a rollback leaves it
-        empty = replace(before, revision=before.revision + 1, serving=None, backup=None)
-        return SlotPlan(before, empty)
+        return SlotPlan(before, _emptied(before))
     serving, backup = _to_serve(facts.request, before, slot.version, waivers), slot.backups.chosen
     anew = facts.pipeline is not None and facts.pipeline.moves
-    stays = (serving, backup) == before.sides or (serving == before.serving and not anew)
+    same = serving == before.serving
+    stays = before.staged is None and same and (backup == before.backup or not anew)
     after = before
     if not stays:
-        after = replace(before, revision=before.revision + 1, serving=serving, backup=backup)
+        revision = before.revision + 1
+        after = replace(before, revision=revision, serving=serving, backup=backup, staged=None)
     named = slot.version.guard.ref if slot.named else None
     return SlotPlan(before, after, named, slot.backups.passed_over)
+
+
+def _emptied(state: SlotState) -> SlotState:
+    """A slot in which nothing serves, stands by or is staged."""
+    return replace(state, revision=state.revision + 1, serving=None, backup=None, staged=None)
 
 
 def _to_serve(
@@ -270,48 +316,3 @@ def _needed(
 def _unused(facts: MoveFacts, waivers: Iterable[WaiverGrant]) -> tuple[str, ...]:
     used = {grant.waiver.code for grant in waivers}
     return tuple(waiver.code for waiver in facts.asked if waiver.code not in used)
-
-
-def _check_revision(request: Request, state: SlotState) -> None:
-    expected = request.expect_revision
-    if expected is not None and state.revision != expected:
-        raise Conflict(
-            f"{state.subject} is at revision {state.revision}, not {expected}.",
-            remedy="Look at what serves now "
-            f"({act('serving', state.model, env=state.environment)}) and decide again.",
-        )
-
-
-def _check_seen(facts: MoveFacts) -> None:
-    """Refuse to go on with a plan that no longer is what would happen."""
-    seen = facts.request.seen
-    if seen is not None and seen != {slot.state.model: slot.state.revision for slot in facts.slots}:
-        raise Conflict(
-            f"The slots of {facts.request.environment} moved after the plan was made.",
-            remedy="Look at the plan as it is now and decide again.",
-        )
-
-
-def _refusal(facts: MoveFacts, decided: Iterable[tuple[SlotFacts, Decision]]) -> str:
-    """What is refused, with the models that would be left behind."""
-    environment = facts.request.environment
-    sentence = f"The promotion into {environment} is refused"
-    if facts.pipeline is not None:
-        what = "deployment" if facts.kind is MoveKind.DEPLOYED else "release"
-        sentence = f"The {what} of pipeline {facts.pipeline.pipeline} to {environment} is refused"
-    left = [decision.ref for slot, decision in decided if not slot.named and not decision.allowed]
-    return f"{sentence} and would leave behind {', '.join(left)}" if left else sentence
-
-
-def _refuse_unless_allowed(decisions: tuple[Decision, ...], sentence: str) -> None:
-    """Raise :class:`GuardRefused` with the decisions that say no, if any does."""
-    refused = tuple(decision for decision in decisions if not decision.allowed)
-    if refused:
-        failures = refused[0].failures
-        final = (check for check in failures if check.code not in WAIVABLE)
-        first = next(final, failures[0])  # what no validation and no waiver can mend
-        raise GuardRefused(
-            f"{sentence}: {first.summary}.",
-            remedy=first.remedy or "See the checks that fail.",
-            decisions=refused,
-        )

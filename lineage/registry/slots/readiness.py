@@ -164,7 +164,7 @@ def _goes(pair: Pair, out: Pair | None, after: Pair) -> bool:
 def _all(
     state: SlotState, stays: bool, runs: str | None, served: Iterable[Contender]
 ) -> Iterator[Contender]:
-    for side in state.sides:
+    for side in (state.serving, state.backup):
         pair = _pair(side, runs)
         if side is None or pair is None:
             continue

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, select
 
 from lineage import timestamps
-from lineage.contract.results import Readiness, ServedVersion, Serving
+from lineage.acts import act
+from lineage.contract.results import Readiness, ServedVersion, Serving, Side
 from lineage.database import events, policies, slots, tables, versions
 from lineage.database.deployments import DeployedPipelines, deployment
+from lineage.errors import NotFound, PipelineMismatch
 from lineage.identity.origin import OriginState
 from lineage.identity.references import Reference
 from lineage.registry import views
@@ -33,7 +35,7 @@ def now(session: Session, environment: str, model: str) -> Serving:
 def slot(session: Session, environment: str, model: str) -> Serving:
     """What serves for a model in an environment, and its backup; not whether that is ready."""
     row = session.get(tables.Slot, (environment, model))
-    serving, backup = (slots.slot_side(session, row, name) for name in slots.SIDES)
+    serving, backup, staged = (slots.slot_side(session, row, name) for name in slots.SIDES)
     pipeline = _pipeline_name(session, model, serving)
     deployed = deployment(session, environment, pipeline)
     moves = None if backup is None else _moves_pipeline(session, environment, backup)
@@ -47,8 +49,53 @@ def slot(session: Session, environment: str, model: str) -> Serving:
         contradicted=slots.contradicted(session, serving),
         proven=serving is not None and serving.proven,
         moves_pipeline=moves,
+        staged=_side(session, staged),
         **_waivers(session, row, pipeline),
     )
+
+
+def side_with(session: Session, answer: Serving, pipeline: str) -> Side:
+    """The side of a slot whose pair has a pipeline version: what serves first.
+
+    Args:
+        session: a transaction.
+        answer: the slot.
+        pipeline: a digest of the pipeline version, or a unique beginning of one.
+
+    Raises:
+        PipelineMismatch: none has it.
+        UsageError: the text is no digest.
+        Conflict: several recorded versions begin so.
+    """
+    row = session.get(tables.Slot, (answer.environment, answer.model))
+    for side in (Side.SERVING, Side.STAGED, Side.BACKUP):
+        stands = slots.slot_side(session, row, side.value)
+        if stands is None:
+            continue
+        name, blake3 = stands.pipeline, stands.pipeline_blake3
+        if blake3 is None:  # what stands without a proof does so on what runs
+            name = answer.pipeline["name"]
+            runs = deployment(session, answer.environment, name)
+            blake3 = runs.blake3 if runs is not None else None
+        if blake3 is not None and _names(session, pipeline, name, blake3):
+            return side
+    runs_there = answer.pipeline["digest"] or "none"
+    raise PipelineMismatch(
+        f"No pair of {answer.model} in {answer.environment} is on pipeline {pipeline[:80]}: it "
+        f"declares {runs_there}.",
+        remedy="Deploy the service with the declared pipeline, or release the pipeline of the "
+        f"service: {act('release', env=answer.environment, pipeline='NAME', model='REF')}",
+    )
+
+
+def _names(session: Session, text: str, pipeline: str | None, blake3: str) -> bool:
+    """Whether a digest, or the beginning of one, names a recorded pipeline version."""
+    from lineage.database.pipelines import find_pipeline
+
+    try:
+        return find_pipeline(session, pipeline, text).blake3 == blake3
+    except NotFound:
+        return False
 
 
 def _moves_pipeline(session: Session, environment: str, backup: slots.SlotSide) -> bool:
@@ -113,6 +160,7 @@ def at(session: Session, environment: str, model: str, moment: str) -> Serving:
         pipeline={"name": key[0], "digest": row.xxh3 if row else None},
         serving=sides["serving"],
         backup=sides["backup"],
+        staged=sides["staged"],
         waivers=(waiver,) if waiver is not None and in_force else (),
         rests_on=waiver,
     )

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lineage.acts import act
 from lineage.database import pairs, slots, tables
 from lineage.database.deployments import DeployedPipelines
-from lineage.errors import UsageError
+from lineage.errors import NotFound, UsageError
 from lineage.guard.facts import Transition
 from lineage.registry.slots import gather, standby
 from lineage.registry.slots.facts import PipelineMove
@@ -90,6 +91,32 @@ def of_release(
         if state.model not in models
     ]
     return Targets(environment, runs, (*named, *stays), pipeline)
+
+
+def of_staged(
+    session: Session, environment: tables.Environment, pipeline: str, reason: str | None, at: str
+) -> Targets:
+    """What is staged on a pipeline comes to serve.
+
+    Raises:
+        NotFound: nothing is.
+    """
+    staged = [
+        state.staged
+        for state in slots.staged_on(session, environment.name, pipeline)
+        if state.staged is not None
+    ]
+    if not staged:
+        raise NotFound(
+            f"No release of pipeline {pipeline} is staged in {environment.name}.",
+            remedy="Stage one: "
+            + act("release", env=environment.name, pipeline=pipeline, model="REF", stage=True),
+        )
+    target = session.get(tables.PipelineVersion, (pipeline, staged[0].pipeline_blake3))
+    found = [session.get(tables.ModelVersion, side.version_id) for side in staged]
+    promoted = [version for version in found if version is not None]
+    assert target is not None  # noqa: S101 - foreign keys hold both
+    return of_release(session, environment, target, promoted, reason, at)
 
 
 def of_rollback(

@@ -87,6 +87,21 @@ class ForesightVerbs(Verbs):
             move = targets.of_release(session, where, target, promoted, reason, at)
             return moves.foresee(session, move)
 
+    def foresee_finish(
+        self, environment: str, pipeline: str, *, reason: str | None = None
+    ) -> Foresight:
+        """What would stand by after a staged release; see :meth:`foresee_promotion`.
+
+        Raises:
+            NotFound: nothing is staged on this pipeline, or there is no such environment.
+        """
+        from lineage.registry.slots import moves, targets
+
+        with self._read() as session:
+            where = require_environment(session, environment)
+            at = timestamps.now()
+            return moves.foresee(session, targets.of_staged(session, where, pipeline, reason, at))
+
     def _foreseen(self, ask: Callable[[], Foresight]) -> Foresight:
         """What would stand by: in a transaction as it was given to it, for there it is too late.
 

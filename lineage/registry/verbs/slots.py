@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lineage import timestamps
+from lineage.contract.requests import check_present
 from lineage.database import slots, versions
 from lineage.database.deployments import DeployedPipelines
 from lineage.database.environments import require_environment
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
         Candidate,
         DemandedPackages,
         MoveResult,
-        NamedPipeline,
         Serving,
     )
     from lineage.guard.decision import Decision
@@ -62,24 +63,38 @@ class SlotVerbs(ForesightVerbs):
                 runs = runs.with_pipeline(version.pipeline, blake3, timestamps.now())
             return decide(standby.entering(session, where, version, runs, running=running))
 
-    def serving(self, model: str, environment: str, *, at: str | None = None) -> Serving:
+    def serving(
+        self,
+        model: str,
+        environment: str,
+        *,
+        at: str | None = None,
+        pipeline: str | None = None,
+    ) -> Serving:
         """What serves for a model in an environment, now or at a past moment.
 
         Args:
             model: the model's name.
             environment: the environment's name.
             at: an ISO 8601 time; without a zone it is UTC.
+            pipeline: the digest of the pipeline version that the caller runs, or a unique beginning
+                of it: the answer's ``side`` tells which pair of the slot goes with it, now.
 
         Raises:
             NotFound: there is no such model or environment.
-            UsageError: the time cannot be read.
+            PipelineMismatch: no pair of the slot is on this pipeline version.
+            UsageError: the time or the digest cannot be read.
         """
+        check_present(at, pipeline)
         moment = timestamps.parse_time(at) if at is not None else None
         with self._read() as session:
             require_environment(session, environment)
             versions.require_model(session, model)
             if moment is None:
-                return slots_serving.now(session, environment, model)
+                answer = slots_serving.now(session, environment, model)
+                if pipeline is None:
+                    return answer
+                return replace(answer, side=slots_serving.side_with(session, answer, pipeline))
             return slots_serving.at(session, environment, model, moment)
 
     def all_serving(self, environment: str | None = None) -> list[Serving]:
@@ -266,56 +281,6 @@ class SlotVerbs(ForesightVerbs):
             plan = moves.retire(session, request, model)
             moved = results.moved(session, plan)
         return self._answered(moved)
-
-    def release(
-        self,
-        environment: str,
-        pipeline: CapturedPipelineVersion | NamedPipeline,
-        references: Sequence[str | Reference] = (),
-        *,
-        reason: str | None = None,
-        waive: WaiverRequest | None = None,
-        seen: Mapping[str, int] | None = None,
-        dry_run: bool = False,
-        actor: str,
-    ) -> MoveResult:
-        """Move a pipeline and models that ride on it in one step; without models, deploy it.
-
-        Args:
-            environment: the environment's name.
-            pipeline: the pipeline version, captured or named.
-            references: the versions that move with it.
-            reason: why; kept in the history.
-            waive: rules to waive.
-            seen: the revisions of the slots that the plan showed, by their model.
-            dry_run: decide and tell the plan, change nothing.
-            actor: who moves.
-
-        Raises:
-            NotPermitted: the environment does not let this person waive this.
-            GuardRefused: a model, moved or left behind, would serve without a passing validation.
-            NotFound: a version, the pipeline version or the environment does not exist.
-            UsageError: a model is named twice or rides on another pipeline.
-            Conflict: the slots are not those of the plan that was seen.
-        """
-        from lineage.registry.slots import moves, results
-        from lineage.registry.versions import pipeline_row
-
-        parsed = [Reference.parse(reference) for reference in references]
-        found = self._foreseen(
-            lambda: self.foresee_release(environment, pipeline, parsed, reason=reason)
-        )
-        with self._write() as session:
-            require_environment(session, environment)
-            promoted = [versions.find_version(session, reference) for reference in parsed]
-            request = Request(environment, actor, timestamps.now(), reason, waive=waive, seen=seen)
-            target = pipeline_row(session, pipeline, None, request.at, actor)
-            plan = moves.release(session, request, target, promoted, found)
-            moved = results.moved(session, plan)
-            if dry_run:
-                moved = results.with_hints(session, moved)
-                session.rollback()
-        return moved if dry_run else self._answered(moved)
 
     def with_hints(self, moved: MoveResult) -> MoveResult:
         """The answer of a move with what is only shown: read when no writer waits for it.

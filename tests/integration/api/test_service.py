@@ -625,3 +625,19 @@ def test_a_bound_token_sees_and_moves_only_its_own(filled):
         ):
             assert ask(own, "GET", path).status_code == 200
             _problem(ask(other, "GET", path), 403, "not-permitted")
+
+
+def test_a_host_asks_with_the_pipeline_that_it_runs(server, filled):
+    own = server.get(SLOT).json()["pipeline"]["digest"]
+    found = server.get(SLOT, params={"pipeline": own})
+    assert (found.json()["side"], found.headers["etag"]) == ("serving", '"1"')
+    again = server.get(SLOT, params={"pipeline": own}, headers={"If-None-Match": '"1"'})
+    assert again.status_code == 304
+    assert "side" not in server.get(SLOT).json()
+    for other in ("xxh3:" + "0" * 32, "blake3:" + "0" * 64):
+        _problem(server.get(SLOT, params={"pipeline": other}), 409, "pipeline-mismatch")
+    for nonsense in ("nonsense", "", "x" * 201):
+        _problem(server.get(SLOT, params={"pipeline": nonsense}), 422, "invalid-request")
+    with connect(filled) as registry:
+        registry.retire("churn", "production", actor="t")
+    _problem(server.get(SLOT, params={"pipeline": own}), 409, "pipeline-mismatch")

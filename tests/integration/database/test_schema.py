@@ -98,6 +98,18 @@ def _serve(
 
 
 OTHER = "(SELECT digest FROM pipeline_version WHERE digest NOT IN (SELECT digest FROM pipeline_deployment))"
+
+
+def _stage(number: int, **more: str) -> str:
+    """What stages a version in production on another pipeline version than the deployed one."""
+    values = {
+        "version_id": _version(number), "version_kind": "'production'", "pipeline": "'churn'",
+        "pipeline_digest": OTHER, "validation_id": _verdict(number), "passed": "1",
+        "promoted_at": "'2026-11-21T00:00:00Z'", "promoted_by": "'mallory'",
+    } | more  # fmt: skip
+    return f"UPDATE slot SET {', '.join(f'staged_{name} = {v}' for name, v in values.items())}"
+
+
 NOW = "'2026-11-21T00:00:00Z', 'mallory'"
 
 WAIVER = "(SELECT id FROM waiver WHERE code = '{}')"
@@ -139,6 +151,13 @@ WRONG = {
     "a backup without a verdict": "UPDATE slot SET backup_validation_id = NULL, backup_passed = NULL",
     "a backup of nothing": "UPDATE slot SET serving_version_id = NULL, serving_version_kind = NULL, serving_pipeline = NULL, serving_pipeline_digest = NULL, serving_validation_id = NULL, serving_passed = NULL, serving_promoted_at = NULL, serving_promoted_by = NULL",
     "half a backup": "UPDATE slot SET backup_version_id = NULL",
+    "a staged version that failed": _stage(3) + HERE,
+    "a staged version with another's verdict": _stage(4, validation_id=_verdict(2)) + HERE,
+    "a staged version that was never validated": _stage(5, validation_id=_verdict(2)) + HERE,
+    "a staged version without a verdict": _stage(4, validation_id="NULL", passed="NULL") + HERE,
+    "a staged version on a pipeline that it did not pass with": _stage(2) + HERE,
+    "a staged experiment": _stage(6, version_kind="'experiment'") + HERE,
+    "half of what is staged": _stage(4, version_id="NULL") + HERE,
     "the slot called experimental": "UPDATE slot SET environment_kind = 'experimental'",
     "the environment called experimental": "UPDATE environment SET kind = 'experimental' WHERE name = 'production'",
     "the environment taken away": "DELETE FROM environment WHERE name = 'production'",
@@ -216,6 +235,12 @@ def test_a_right_write_is_let_through(sql):
     sql.execute(f"UPDATE slot SET backup_version_id = NULL, {', '.join(f'backup_{c} = NULL' for c in ('version_kind', 'pipeline', 'pipeline_digest', 'validation_id', 'passed', 'promoted_at', 'promoted_by'))}" + HERE)  # fmt: skip
     sql.execute(_serve(1) + HERE)
     assert sql.execute("SELECT serving_version_id FROM slot" + HERE).fetchone() == (1,)
+
+
+def test_what_is_staged_needs_its_own_verdict_and_no_deployment(sql):
+    sql.execute(_stage(4) + HERE)
+    (staged,) = sql.execute("SELECT staged_version_id FROM slot" + HERE).fetchone()
+    assert staged == sql.execute(f"SELECT {_version(4)}").fetchone()[0]
 
 
 def test_a_release_by_hand_is_one_commit(sql):

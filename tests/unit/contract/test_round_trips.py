@@ -24,6 +24,7 @@ from lineage.contract.results import (
     SchemaCheck,
     ServedVersion,
     Serving,
+    Side,
     SlotChange,
 )
 from lineage.guard.decision import Check, Decision, Status
@@ -153,6 +154,8 @@ def slots(draw):
             proven=st.just(False),
             readiness=st.none() | READINESS if backup else st.none(),
             moves_pipeline=st.booleans() if backup else st.none(),
+            staged=side,
+            side=st.none() | st.sampled_from(Side),
             age=st.none(),
         )
     )

@@ -237,7 +237,7 @@ class World:
 
 
 def _numbers(state: SlotState) -> tuple[int | None, int | None]:
-    serving, backup = (side.number if side else None for side in state.sides)
+    serving, backup, _ = (side.number if side else None for side in state.sides)
     return serving, backup
 
 
@@ -562,7 +562,7 @@ def test_no_plan_breaks_the_invariant_and_no_plan_is_made_twice(
 
 def _holds(world: World) -> None:
     """What serves in production has passed with what runs, or somebody waived that."""
-    serving, backup = world.slot.sides
+    serving, backup, _ = world.slot.sides
     if serving is not None and serving.waiver_code is None:
         assert world.runs in world.passes[serving.number]
         assert serving.pipeline_blake3 == pipeline(world.runs).blake3

@@ -1,0 +1,103 @@
+"""Weights that a host fetches before they serve, so that a rollback is a load from its own disk."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from lineage.errors import LineageError
+from lineage.weights import download
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from lineage.contract.results import ServedVersion
+    from lineage.weights.cache import WeightsCache
+    from lineage.weights.copies import StoredWeights
+
+AGAIN_AFTER: Final = 60.0
+"""Seconds until what could not be fetched is tried again."""
+
+HELD_FOR: Final = 3600.0
+"""Seconds until what is held is read once more: a cache may be emptied at any time."""
+
+logger = logging.getLogger("lineage.host.ahead")
+
+
+class Ahead:
+    """What a host holds besides what it has loaded; one thread fetches, and nothing waits for it.
+
+    Args:
+        cache: where the weights are kept.
+        model: for the thread's name.
+    """
+
+    def __init__(self, cache: WeightsCache, model: str) -> None:
+        self._cache = cache
+        self._name = f"lineage-{model}-ahead"
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._held: dict[str, float] = {}
+        self._tried: dict[str, float] = {}
+        self._news = False
+
+    @property
+    def has_news(self) -> bool:
+        """Whether something is held that was not when :meth:`holds` was asked last."""
+        return self._news
+
+    def holds(self, weights: str | None) -> bool:
+        """Whether weights are here, every byte checked."""
+        self._news = False
+        return weights is not None and weights in self._held
+
+    def want(
+        self, versions: Iterable[ServedVersion], stored: Callable[[ServedVersion], StoredWeights]
+    ) -> None:
+        """Fetch the weights of versions, unless that is under way.
+
+        Args:
+            versions: what may have to be loaded next, the most urgent first.
+            stored: asks where the weights of one are.
+        """
+        now = time.monotonic()
+        due = [version for version in versions if self._is_due(version, now)]
+        if not due or self._stopped.is_set() or (self._thread and self._thread.is_alive()):
+            return
+        self._thread = threading.Thread(
+            target=self._fetch, args=(due, stored), name=self._name, daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Begin no more fetches; one that is under way ends with the process."""
+        self._stopped.set()
+
+    def _is_due(self, version: ServedVersion, now: float) -> bool:
+        weights = version.weights or ""
+        if weights in self._held:
+            return now - self._held[weights] >= HELD_FOR
+        return now - self._tried.get(weights, float("-inf")) >= AGAIN_AFTER
+
+    def _fetch(
+        self, versions: list[ServedVersion], stored: Callable[[ServedVersion], StoredWeights]
+    ) -> None:
+        for version in versions:
+            if self._stopped.is_set() or version.weights is None:
+                continue
+            self._tried[version.weights] = time.monotonic()
+            held = self._held.pop(version.weights, None)
+            try:
+                download.pull(stored(version), cache=self._cache)
+            except LineageError as error:
+                logger.warning(
+                    "%s cannot be fetched ahead: %s %s", version.ref, error, error.remedy
+                )
+                continue
+            except Exception:
+                logger.exception("%s cannot be fetched ahead", version.ref)
+                continue
+            self._held[version.weights] = time.monotonic()
+            self._news = held is None

@@ -1,0 +1,133 @@
+"""The verbs on releases: moving a pipeline and the models on it at once, or staged first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lineage import timestamps
+from lineage.database import versions
+from lineage.database.environments import require_environment
+from lineage.identity.references import Reference
+from lineage.registry.slots.request import Request
+from lineage.registry.verbs.slots import SlotVerbs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lineage.contract.captured import CapturedPipelineVersion
+    from lineage.contract.requests import WaiverRequest
+    from lineage.contract.results import MoveResult, NamedPipeline
+
+
+class ReleaseVerbs(SlotVerbs):
+    """Verbs on releases; without models one is a deployment."""
+
+    def release(
+        self,
+        environment: str,
+        pipeline: CapturedPipelineVersion | NamedPipeline,
+        references: Sequence[str | Reference] = (),
+        *,
+        reason: str | None = None,
+        waive: WaiverRequest | None = None,
+        seen: Mapping[str, int] | None = None,
+        stage: bool = False,
+        dry_run: bool = False,
+        actor: str,
+    ) -> MoveResult:
+        """Move a pipeline and models that ride on it in one step; without models, deploy it.
+
+        Args:
+            environment: the environment's name.
+            pipeline: the pipeline version, captured or named.
+            references: the versions that move with it.
+            reason: why; kept in the history.
+            waive: rules to waive.
+            seen: the revisions of the slots that the plan showed, by their model.
+            stage: declare it alone: hosts with that pipeline may load it, and nothing serves by it
+                until :meth:`finish_release`.
+            dry_run: decide and tell the plan, change nothing.
+            actor: who moves.
+
+        Raises:
+            NotPermitted: the environment does not let this person waive this.
+            GuardRefused: a model, moved or left behind, would serve without a passing validation.
+            NotFound: a version, the pipeline version or the environment does not exist.
+            UsageError: a model is named twice or rides on another pipeline.
+            Conflict: the slots are not those of the plan that was seen, or a release is staged.
+        """
+        from lineage.registry.slots import moves, results
+        from lineage.registry.versions import pipeline_row
+
+        parsed = [Reference.parse(reference) for reference in references]
+        found = self._foreseen(
+            lambda: self.foresee_release(environment, pipeline, parsed, reason=reason)
+        )
+        with self._write() as session:
+            require_environment(session, environment)
+            promoted = [versions.find_version(session, reference) for reference in parsed]
+            request = Request(environment, actor, timestamps.now(), reason, waive=waive, seen=seen)
+            target = pipeline_row(session, pipeline, None, request.at, actor)
+            plan = moves.release(session, request, target, promoted, found, stage=stage)
+            moved = results.moved(session, plan)
+            if dry_run:
+                moved = results.with_hints(session, moved)
+                session.rollback()
+        return moved if dry_run else self._answered(moved)
+
+    def finish_release(
+        self,
+        environment: str,
+        pipeline: str,
+        *,
+        reason: str | None = None,
+        waive: WaiverRequest | None = None,
+        seen: Mapping[str, int] | None = None,
+        dry_run: bool = False,
+        actor: str,
+    ) -> MoveResult:
+        """Make a staged release serve; the guard decides once more.
+
+        Args:
+            environment: the environment's name.
+            pipeline: the pipeline's name.
+            reason: why; kept in the history.
+            waive: rules to waive; what was waived as it was staged counts for that alone.
+            seen: the revisions of the slots that the plan showed, by their model.
+            dry_run: decide and tell the plan, change nothing.
+            actor: who moves.
+
+        Raises:
+            NotFound: nothing is staged on this pipeline, or there is no such environment.
+            NotPermitted: the environment does not let this person waive this.
+            GuardRefused: a model, moved or left behind, would serve without a passing validation.
+            Conflict: the slots are not those of the plan that was seen.
+        """
+        from lineage.registry.slots import moves, results
+
+        found = self._foreseen(lambda: self.foresee_finish(environment, pipeline, reason=reason))
+        with self._write() as session:
+            require_environment(session, environment)
+            request = Request(environment, actor, timestamps.now(), reason, waive=waive, seen=seen)
+            plan = moves.finish(session, request, pipeline, found)
+            moved = results.moved(session, plan)
+            if dry_run:
+                moved = results.with_hints(session, moved)
+                session.rollback()
+        return moved if dry_run else self._answered(moved)
+
+    def abort_release(
+        self, environment: str, pipeline: str, *, reason: str | None = None, actor: str
+    ) -> MoveResult:
+        """Withdraw a staged release.
+
+        Raises:
+            NotFound: nothing is staged on this pipeline, or there is no such environment.
+        """
+        from lineage.registry.slots import moves, results
+
+        with self._write() as session:
+            require_environment(session, environment)
+            request = Request(environment, actor, timestamps.now(), reason)
+            moved = results.moved(session, moves.withdraw(session, request, pipeline))
+        return self._answered(moved)

@@ -1,0 +1,175 @@
+"""A host that follows: through rollouts and rollbacks, ahead of them, and never back by itself."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from lineage.errors import Conflict, NotFound, PipelineMismatch
+from lineage.host import kept
+from lineage.host.follow import Following
+from lineage.host.own_pipeline import ClaimedPipeline
+from lineage.identity.components import Kind
+from lineage.weights.cache import WeightsCache
+from lineage.weights.copies import NewCopy, StoreAddress
+from tests.conftest import a_copy, captured, captured_pipeline, pipeline
+
+OLD, NEW = pipeline("old").xxh3, pipeline("new").xxh3
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A store that is a folder."""
+    folder = tmp_path / "store"
+    folder.mkdir()
+    return folder
+
+
+def _add(registry, store, seed, text):
+    """A version whose weights, the bytes of its seed, lie in the store; validated."""
+    name = a_copy(seed).object
+    place = store / "files" / "md5" / name[:2] / name[2:]
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(seed.encode())
+    copies = (NewCopy(StoreAddress("folder", store.as_uri()), name),)
+    version = replace(captured(seed, text), stored=copies)
+    ref = registry.register("churn", version, kind=Kind.PRODUCTION, actor="t").ref
+    registry.validate(ref, captured_pipeline(text), passed=True, actor="t")
+    return ref
+
+
+def _release(registry, text, *refs, **more):
+    return registry.release("production", captured_pipeline(text), refs, actor="t", **more)
+
+
+@contextmanager
+def _host(url, digest, tmp_path, **more):
+    """A host that claims to run a pipeline version, in a cache of its own."""
+    own = ClaimedPipeline(digest)
+    values = {"instance": digest[5:9], "every": 0.02, "oldest": None, "actor": "host"} | more
+    cache = WeightsCache(tmp_path / values["instance"])
+    load = values.pop("load", lambda path: path.read_bytes().decode())
+    with Following(
+        url, "churn", "production", load=load, pipeline=own, cache=cache, **values
+    ) as following:
+        yield following
+
+
+def _until(holds) -> None:
+    end = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def feature(registry, store):
+    """churn@1 serves with the old pipeline; churn@2 is validated with the new one."""
+    _add(registry, store, "1", "old")
+    _add(registry, store, "2", "new")
+    _release(registry, "old", "churn@1")
+    return registry
+
+
+def _observed(registry):
+    (found,) = registry.observed("production", "churn")
+    return found
+
+
+def test_each_host_serves_the_pair_of_its_own_pipeline_through_a_rollout(feature, url, tmp_path):
+    with _host(url, OLD, tmp_path) as old:
+        assert old.value == "1"
+        with pytest.raises(PipelineMismatch, match=f"runs pipeline {NEW}, but production declares"):
+            _host(url, NEW, tmp_path).__enter__()
+        _release(feature, "new", "churn@2", stage=True)
+        with _host(url, NEW, tmp_path) as new:
+            assert (old.value, new.value) == ("1", "2")
+            _until(lambda: _observed(feature)["sides"] == {"serving": 1, "backup": 0, "staged": 1})
+            feature.finish_release("production", "churn", actor="t")
+            with _host(url, OLD, tmp_path, instance="restarted") as restarted:
+                assert restarted.value == "1"
+                sides = {"serving": 1, "backup": 2, "staged": 0}
+                _until(lambda: _observed(feature)["sides"] == sides)
+            feature.rollback("churn", "production", actor="t")
+            time.sleep(0.1)
+            assert (old.value, new.value) == ("1", "2")
+    with pytest.raises(PipelineMismatch):
+        _host(url, NEW, tmp_path).__enter__()
+
+
+def test_a_rollback_is_a_load_from_the_own_disk(feature, store, url, tmp_path):
+    _add(feature, store, "3", "old")
+    feature.promote("churn@3", "production", actor="t")
+    with _host(url, OLD, tmp_path) as host:
+        assert host.value == "3"
+        _until(lambda: _observed(feature)["standby"] == 1)
+        for file in store.rglob("files/md5/*/*"):
+            file.unlink()
+        feature.rollback("churn", "production", actor="t")
+        _until(lambda: host.value == "1")
+
+
+def test_what_cannot_be_fetched_ahead_is_said_and_stands_in_nobodys_way(
+    feature, store, url, tmp_path, caplog
+):
+    _add(feature, store, "3", "old")
+    feature.promote("churn@3", "production", actor="t")
+    name = a_copy("1").object
+    (store / "files" / "md5" / name[:2] / name[2:]).write_bytes(b"x")
+    with caplog.at_level(logging.WARNING), _host(url, OLD, tmp_path) as host:
+        _until(lambda: "churn@1 cannot be fetched ahead" in caplog.text)
+        assert host.value == "3"
+        assert _observed(feature)["standby"] == 0
+
+
+def test_a_host_with_the_same_pipeline_holds_what_is_staged(feature, store, url, tmp_path):
+    _add(feature, store, "3", "old")
+    _release(feature, "old", "churn@3", stage=True)
+    with _host(url, OLD, tmp_path) as host:
+        _until(lambda: len(list((tmp_path / OLD[5:9]).rglob("files/*/*"))) == 2)
+        assert host.value == "1"
+
+
+def test_a_host_does_not_go_back_to_an_older_revision(feature, store, url, tmp_path, caplog):
+    """A registry that is restored from a backup says what served before."""
+    _add(feature, store, "3", "old")
+    file = tmp_path.joinpath(url.removeprefix("sqlite:///"))
+    before = file.read_bytes()
+    feature.promote("churn@3", "production", actor="t")
+    with _host(url, OLD, tmp_path) as host:
+        assert host.value == "3"
+        feature.close()
+        file.write_bytes(before)
+        with caplog.at_level(logging.WARNING):
+            _until(lambda: "this host has seen revision" in caplog.text)
+        assert host.value == "3"
+    with pytest.raises(Conflict, match="is at revision 1, and this host has seen revision 2"):
+        _host(url, OLD, tmp_path).__enter__()
+    with _host(url, OLD, tmp_path, accept_older=True) as host:
+        assert host.value == "1"
+    with _host(url, OLD, tmp_path) as host:
+        assert host.value == "1"
+
+
+def test_nothing_serves(registry, store, url, tmp_path):
+    _add(registry, store, "1", "old")
+    with pytest.raises(NotFound, match=r"churn does not serve in production\."):
+        _host(url, OLD, tmp_path).__enter__()
+
+
+@pytest.mark.parametrize("spoiled", [b"", b"[]", b'{"revision": "9"}', b'{"revision": -1}'])
+def test_a_spoiled_note_of_what_was_seen_is_none(feature, url, tmp_path, spoiled):
+    path = kept.path("revision", url, "production", "churn")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(spoiled)
+    with _host(url, OLD, tmp_path) as host:
+        assert host.value == "1"
