@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -14,9 +15,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from blake3 import blake3
+
 from lineage.errors import LineageError, UsageError
 
 from . import output
+from .demo_host import DemoHost, mismatched
 
 MODEL: Final = "flight-delays"
 STEP_TIMEOUT: Final = 600.0
@@ -27,6 +31,7 @@ _COPIED: Final = (
     "lineage.toml",
     "requirements.txt",
     "export.py",
+    "serve.py",
 )
 
 
@@ -37,6 +42,9 @@ class Terminal:
     folder: Path
     quiet: bool
     steps: list[dict[str, Any]] = field(default_factory=list)
+    hosts: list[DemoHost] = field(default_factory=list)
+    trained: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By version, the BLAKE3 of its weights and the digest of its pipeline, as it was trained."""
 
     def tell(self, text: str) -> None:
         """Say what comes next."""
@@ -76,6 +84,46 @@ class Terminal:
                 remedy=f"Its output is above; the folder {self.folder} is left as it is.",
             )
 
+    def ask(self, command: str) -> Any:  # noqa: ANN401 - any JSON value
+        """What a command answers, unseen."""
+        done = subprocess.run(  # noqa: S603 - the demo's own words, no shell
+            [*shlex.split(command), "--json"],
+            cwd=self.folder,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=STEP_TIMEOUT,
+            check=True,
+        )
+        return json.loads(done.stdout)
+
+    def register(self, version: int, more: str = "") -> None:
+        """Register what was trained just now, and note what that is."""
+        weights = (self.folder / "models" / "model.pkl").read_bytes()
+        pipeline = self.ask("lineage pipeline capture")["digest"]
+        self.trained[f"{MODEL}@{version}"] = f"blake3:{blake3(weights).hexdigest()}", pipeline
+        self.run(f"lineage register {MODEL}{more}")
+        self.run(f"lineage validate {MODEL}@{version}")
+
+    def start_host(self, name: str) -> None:
+        """Seal what is here, and start a host with these files alone."""
+        self.run("lineage pipeline seal")
+        pipeline = self.ask("lineage pipeline capture")["digest"]
+        image = self.folder / ".lineage" / "hosts" / name
+        self.hosts.append(DemoHost(name, self.folder, image, pipeline, _environment()))
+        self.say(f"$ python serve.py &        # in {image}")
+
+    def hosts_serve(self, *refs: str) -> None:
+        """Wait until each host serves what it should, and show it."""
+        for host, ref in zip(self.hosts, refs, strict=True):
+            host.wait_for(ref)
+            self.say(f"host {host.name} serves {ref}")
+
+    def say(self, text: str) -> None:
+        """Show a line that is no command's output."""
+        if not self.quiet:
+            output.say(text)
+
     def edit(self, file: str, old: str, new: str) -> None:
         """Change one place of a file, as an editor would."""
         path = self.folder / file
@@ -100,10 +148,16 @@ def play(folder: Path | None, *, as_json: bool) -> None:
         )
     began = time.monotonic()
     terminal = Terminal(_empty_folder(folder), as_json)
-    for act in (_begin, _first_version, _the_mistake, _release, _the_accident, _rollback):
-        act(terminal)
+    try:
+        for act in (_begin, _first_version, _the_mistake, _release, _the_accident, _rollback):
+            act(terminal)
+    finally:
+        for host in terminal.hosts:
+            host.stop()
     if as_json:
-        output.emit({"folder": os.fspath(terminal.folder), "steps": terminal.steps})
+        served = {host.name: host.served() for host in terminal.hosts}
+        folder = terminal.folder
+        output.emit({"folder": os.fspath(folder), "steps": terminal.steps, "served": served})
         return
     output.say()
     output.say(f"Done in {time.monotonic() - began:.0f} s. Look around yourself:")
@@ -129,10 +183,12 @@ def _begin(terminal: Terminal) -> None:
 def _first_version(terminal: Terminal) -> None:
     terminal.tell("Train, register what came out, validate it, and let it serve.")
     _train(terminal, "Train on January to April")
-    terminal.run(f"lineage register {MODEL}")
-    terminal.run(f"lineage validate {MODEL}@1")
+    terminal.register(1)
     terminal.run(f"lineage pipeline deploy {MODEL} --env production")
     terminal.run(f"lineage promote {MODEL}@1 --env production")
+    terminal.tell("A serving host: an image with the sealed files, and a process that follows.")
+    terminal.start_host("old")
+    terminal.hosts_serve(f"{MODEL}@1")
 
 
 def _the_mistake(terminal: Terminal) -> None:
@@ -142,8 +198,7 @@ def _the_mistake(terminal: Terminal) -> None:
     terminal.run("git diff -U0 --no-color")
     _commit(terminal, "More destinations, a longer rush hour")
     _train(terminal, "Train with the new features")
-    terminal.run(f"lineage register {MODEL}")
-    terminal.run(f"lineage validate {MODEL}@2")
+    terminal.register(2)
     terminal.tell("Production still prepares its inputs the old way. The guard says so:")
     terminal.run(f"lineage promote {MODEL}@2 --env production", expect=3)
     terminal.tell("Moving the pipeline alone is refused from the other side:")
@@ -151,12 +206,16 @@ def _the_mistake(terminal: Terminal) -> None:
 
 
 def _release(terminal: Terminal) -> None:
-    terminal.tell("Both together are right, in one step:")
-    terminal.run(f"lineage release --env production --pipeline {MODEL} --model {MODEL}@2")
+    release = f"lineage release --env production --pipeline {MODEL} --model {MODEL}@2"
+    terminal.tell("Both together are right. Staged first, so that new hosts can start before it:")
+    terminal.run(f"{release} --stage")
+    terminal.start_host("new")
+    terminal.hosts_serve(f"{MODEL}@1", f"{MODEL}@2")
+    terminal.run(f"lineage release --env production --pipeline {MODEL} --finish")
     terminal.tell("Complaints? What stands by is the pair before: one command takes both back.")
     terminal.run(f"lineage rollback {MODEL} --env production --reason 'complaints, cause unknown'")
-    terminal.tell("What was rolled back does not slip in again:")
-    release = f"lineage release --env production --pipeline {MODEL} --model {MODEL}@2"
+    terminal.hosts_serve(f"{MODEL}@1", f"{MODEL}@2")
+    terminal.tell("The old host never stopped serving that pair. What was rolled back stays out:")
     terminal.run(release, expect=3)
     terminal.tell("A false alarm, it turns out: validated anew, both return in one step.")
     terminal.run(f"lineage validate {MODEL}@2")
@@ -177,20 +236,40 @@ def _rollback(terminal: Terminal) -> None:
     terminal.run("python export.py 1-6 data/departures.csv")
     terminal.run("dvc add --quiet data/departures.csv")
     _train(terminal, "Train on January to June")
-    terminal.run(f"lineage register {MODEL} --parent {MODEL}@2")
-    terminal.run(f"lineage validate {MODEL}@3")
+    terminal.register(3, f" --parent {MODEL}@2")
     terminal.run(f"lineage promote {MODEL}@3 --env production")
+    terminal.hosts_serve(f"{MODEL}@1", f"{MODEL}@3")
     terminal.tell("Could the backup take over now? Its bytes are looked for, and read:")
     terminal.run("lineage backup check --env production")
     terminal.tell("Something is wrong with it? Back to what worked, in one command:")
     terminal.run(
         f"lineage rollback {MODEL} --env production --reason 'complaints from the night shift'"
     )
+    terminal.hosts_serve(f"{MODEL}@1", f"{MODEL}@2")
+    _check_hosts(terminal)
     terminal.tell("A serving host fetches what serves, every byte checked:")
     terminal.run(f"lineage pull {MODEL}@production")
     terminal.run(f"lineage serving {MODEL} --env production")
     terminal.run(f"lineage log {MODEL}")
     terminal.run("lineage audit verify")
+
+
+def _check_hosts(terminal: Terminal) -> None:
+    """Hold what each host served against what trained it.
+
+    Raises:
+        LineageError: a host served a version on another pipeline than it was trained with.
+    """
+    wrong = [told for host in terminal.hosts for told in mismatched(host, terminal.trained)]
+    if wrong:
+        raise LineageError(
+            f"A host served what was not trained with its pipeline: {'; '.join(wrong)}.",
+            remedy=f"The folder {terminal.folder} is left as it is.",
+        )
+    terminal.tell("Two hosts followed throughout, and each pair that they served was trained so:")
+    for host in terminal.hosts:
+        refs = " → ".join(line["ref"] for line in host.served())
+        terminal.say(f"host {host.name}  {output.short(host.pipeline)}  {refs}")
 
 
 def _train(terminal: Terminal, message: str) -> None:

@@ -163,7 +163,7 @@ def _what(payload: dict[str, Any]) -> str:
         words.append("passed" if payload["passed"] else "failed")
     if payload.get("basis") in ("run", "carried"):
         words.append(str(payload["basis"]))
-    words += [str(payload[key]) for key in ("kind", "state") if key in payload]
+    words += [str(payload[key]) for key in ("kind", "state", "instance") if key in payload]
     words += _of_weights(payload)
     if "revision" in payload and not isinstance(payload["revision"], str):
         words.append(f"revision {payload['revision']}")

@@ -22,7 +22,11 @@ def played(tmp_path_factory):
         capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
-    return folder, json.loads(done.stdout)["steps"]
+    told = json.loads(done.stdout)
+    served = {name: [line["ref"] for line in lines] for name, lines in told["served"].items()}
+    third = [f"flight-delays@{number}" for number in (2, 3, 2)]
+    assert served == {"old": ["flight-delays@1"], "new": third}
+    return folder, told["steps"]
 
 
 def test_the_demo_plays_the_whole_story(played):

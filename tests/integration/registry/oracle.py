@@ -51,6 +51,8 @@ class Slot:
     backup: Pair | None = None
     waivers: set[str] = field(default_factory=set)
     """The rules waived for what serves."""
+    coming: Pair | None = None
+    """What is to serve once its release is finished."""
 
 
 @dataclass
@@ -245,7 +247,7 @@ class World:
             self.take_back(slot, ref, text)
         if slot.serving != ref:
             slot.waivers = set()
-        slot.serving, slot.on, slot.backup = ref, text, backup
+        slot.serving, slot.on, slot.backup, slot.coming = ref, text, backup, None
         slot.proof = self.proof(ref, text)
         slot.waivers |= waived
         self.seen(slot)
@@ -261,6 +263,10 @@ class World:
         """A slot has changed: what serves in it on a proof was seen to."""
         if slot.serving is not None and slot.proof is not None and slot.on is not None:
             self.served[slot.serving, slot.on] = self.moment
+
+    def coming(self) -> dict[str, Pair]:
+        """What is staged, by the model."""
+        return {model: slot.coming for model, slot in self.slots.items() if slot.coming}
 
     def deploy(self, text: str) -> None:
         """The pipeline moves: that ends every waiver."""

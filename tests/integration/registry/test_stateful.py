@@ -1,4 +1,4 @@
-"""Random histories against a simple model, on SQLite and on PostgreSQL: the invariant after each step."""
+"""Random histories against a simple model, on both databases and over HTTP: the invariant after each step."""
 
 from __future__ import annotations
 
@@ -23,18 +23,22 @@ from lineage.contract.requests import DeclaredEnvironment, WaiverRequest
 from lineage.database import tables
 from lineage.database.engine import open_engine, read
 from lineage.database.schema import upgrade
-from lineage.errors import Conflict, NotFound, NotPermitted, OthersMove
+from lineage.errors import Conflict, NotFound, NotPermitted, OthersMove, UsageError
 from lineage.guard.decision import GuardRefused, Status
 from lineage.guard.policy import WAIVABLE, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
-from tests.conftest import BOTH, add_version, captured_pipeline, pipeline
+from tests.conftest import EVERYWHERE, add_version, captured_pipeline, pipeline, reached
 from tests.support import LONG
 
 from .oracle import BAR, Policy, Slot, Verdict, World
 
 TEXTS = ("x", "y", "z")
 STEPS = 50
-EXAMPLES = {"sqlite": 400, "postgresql": 400} if LONG else {"sqlite": 8, "postgresql": 5}
+EXAMPLES = {
+    "sqlite": 400 if LONG else 7,
+    "postgresql": 400 if LONG else 4,
+    "server": 100 if LONG else 3,
+}
 
 texts = st.sampled_from(TEXTS)
 lines = st.sampled_from(["a", "b"])
@@ -45,10 +49,10 @@ waived = st.sampled_from([frozenset(), frozenset(WAIVABLE)]) | st.sets(
 names = itertools.count()
 
 
-def histories(url: str) -> type[RuleBasedStateMachine]:
-    """The machine on a registry; each history has models and an environment of its own."""
+def histories(url: str, database: str) -> type[RuleBasedStateMachine]:
+    """The machine on a registry and its database; each history has models and environments."""
     registry = connect(url)
-    engine = open_engine(url)
+    engine = open_engine(database)
 
     class Histories(RuleBasedStateMachine):
         def __init__(self) -> None:
@@ -96,7 +100,7 @@ def histories(url: str) -> type[RuleBasedStateMachine]:
             self._register(line)
 
         def _register(self, line: str) -> None:
-            seed = f"{self.pipeline}{line}{len(self.versions[line])}"
+            seed = f"{self.pipeline}{line}{len(self.versions[line])}".encode().hex()
             ref = add_version(self.registry, seed, "x", self.models[line], self.pipeline)
             self.versions[line].append(ref)
 
@@ -186,15 +190,20 @@ def histories(url: str) -> type[RuleBasedStateMachine]:
             codes: set[str],
             back: bool = False,
             first: str | None = None,
+            waits: bool = False,
         ) -> set[str] | None:
             """Act, and hold the outcome against the model; the rules waived for each, or None.
 
             ``back`` tells that what returns takes back what served, ``first`` whose refusal is told
-            alone.
+            alone; ``waits`` that a slot which is touched has something staged.
             """
             world = self.world
             if codes and not world.policy.waive:
                 with pytest.raises(NotPermitted):
+                    act()
+                return None
+            if waits:
+                with pytest.raises(Conflict, match="is staged in"):
                     act()
                 return None
             open_rules = {
@@ -255,9 +264,10 @@ def histories(url: str) -> type[RuleBasedStateMachine]:
             def act():
                 return self.registry.promote(ref, self.env, waive=self._waive(codes), actor="boss")
 
-            if self._expect(act, {ref: move}, text, codes) is None:
-                return
             slot = self.world.slots.get(self.models[line], Slot())
+            waits = slot.coming is not None
+            if self._expect(act, {ref: move}, text, codes, waits=waits) is None:
+                return
             newly = self._newly(ref, text, move, codes)
             backup, _ = self.world.standby(ref, text, text, False)
             same = slot.serving == ref and slot.proof == self.world.proof(ref, text)
@@ -299,24 +309,117 @@ def histories(url: str) -> type[RuleBasedStateMachine]:
             ]
             self._release(text, refs, codes)
 
-        def _release(self, text: str, refs: list[str], codes: set[str]) -> None:
+        @rule(text=texts, pick=picks, more=st.booleans())
+        def declare(self, text: str, pick: int, more: bool) -> None:
+            """Stage a release of what passed (and of anything else)."""
+            ready = {line: self._ready(line, text) for line in ("a", "b")}
+            refs = [
+                self.versions[line][found[pick % len(found)]]
+                for line, found in ready.items()
+                if found
+            ]
+            if more:
+                refs = [ref for line in "ab" if (ref := self._pick(line, pick)) is not None]
+            world = self.world
+            moving = self._moving(text, refs)
+            pairs = {ref.partition("@")[0]: (ref, text) for ref in moving}
+            coming = world.coming()
+
+            def act():
+                return self.registry.release(
+                    self.env, self._captured(text), refs, stage=True, actor="boss"
+                )
+
+            if any(world.proof(ref, text) is None for ref in moving):
+                with pytest.raises((Conflict, GuardRefused)):
+                    act()
+                return
+            slots = {model: world.slots.get(model, Slot()) for model in pairs}
+            wanted = {
+                model: pair if pair != (slot.serving, slot.on) else None
+                for (model, slot), pair in zip(slots.items(), pairs.values(), strict=True)
+            }
+            refusals = [
+                any(pair[1] != text for pair in coming.values()),
+                any(coming.get(model) not in (None, pair) for model, pair in wanted.items()),
+            ]
+            allowed = all(
+                not world.open(ref, text, move, world.deployed, anew and move == "return")
+                for ref, move in moving.items()
+                for anew in (text != world.deployed,)
+            )
+            if not allowed:
+                with pytest.raises(GuardRefused):
+                    act()
+            elif not any(wanted.values()):
+                with pytest.raises(UsageError, match="nothing to stage"):
+                    act()
+            elif any(refusals):
+                with pytest.raises(Conflict, match="is staged in"):
+                    act()
+            elif act().changed:
+                world.moment += 1
+                for model, pair in wanted.items():
+                    slot = world.slots.setdefault(model, Slot())
+                    if slot.coming != pair:
+                        slot.coming = pair
+                        world.seen(slot)
+
+        @rule(codes=waived)
+        def finish(self, codes: set[str]) -> None:
+            """Make what is staged serve, as a release does."""
+            coming = self.world.coming()
+            if not coming:
+                with pytest.raises(NotFound, match="is staged in"):
+                    self.registry.finish_release(self.env, self.pipeline, actor="boss")
+                return
+            ((text),) = {text for _, text in coming.values()}
+            self._release(text, [ref for ref, _ in coming.values()], codes, finishes=True)
+
+        @rule()
+        def withdraw(self) -> None:
+            if not self.world.coming():
+                with pytest.raises(NotFound, match="is staged in"):
+                    self.registry.abort_release(self.env, self.pipeline, actor="boss")
+                return
+            self.registry.abort_release(self.env, self.pipeline, actor="boss")
+            self.world.moment += 1
+            for model in self.world.coming():
+                self.world.slots[model].coming = None
+                self.world.seen(self.world.slots[model])
+
+        def _moving(self, text: str, refs: list[str]) -> dict[str, str]:
+            """What a release moves: what is named, and what rides along."""
             world = self.world
             moving = {ref: world.move_of(ref, text) for ref in refs}
             promoted = {ref.partition("@")[0] for ref in refs}
-            anew = text != world.deployed
-            if anew:
+            if text != world.deployed:
                 moving |= {
                     slot.serving: world.move_of(slot.serving, text)
                     for model, slot in world.slots.items()
                     if slot.serving is not None and model not in promoted
                 }
+            return moving
+
+        def _release(
+            self, text: str, refs: list[str], codes: set[str], finishes: bool = False
+        ) -> None:
+            world = self.world
+            moving, anew = self._moving(text, refs), text != world.deployed
+            touched = {ref.partition("@")[0] for ref in moving}
+            waits = not finishes and not touched.isdisjoint(world.coming())
 
             def act():
+                if finishes:
+                    waive = self._waive(codes)
+                    return self.registry.finish_release(
+                        self.env, self.pipeline, waive=waive, actor="boss"
+                    )
                 return self.registry.release(
                     self.env, self._captured(text), refs, waive=self._waive(codes), actor="boss"
                 )
 
-            if self._expect(act, moving, text, codes, back=anew) is None:
+            if self._expect(act, moving, text, codes, back=anew, waits=waits) is None:
                 return
             backs = {ref: anew and move == "return" for ref, move in moving.items()}
             backups = {
@@ -327,6 +430,7 @@ def histories(url: str) -> type[RuleBasedStateMachine]:
             for ref in moving:
                 slot = world.slots.get(ref.partition("@")[0], Slot())
                 same = slot.serving == ref and slot.proof == world.proof(ref, text) and not anew
+                same = same and slot.coming is None
                 if same and slot.proof is not None:
                     slot.waivers |= newly[ref]
                 elif not (same and not newly[ref]):
@@ -398,7 +502,9 @@ def histories(url: str) -> type[RuleBasedStateMachine]:
                 with pytest.raises(Conflict if slot.serving else NotFound):
                     self.registry.set_backup(ref, self.env, actor="t")
                 return
-            failing = self.world.failures(ref, self.world.deployed, "stand-by", self.world.deployed)
+            text = self.world.deployed
+            move = "return" if self.world.returns(ref, text) else "stand-by"
+            failing = self.world.failures(ref, text, move, text)
             if failing:
                 with pytest.raises(GuardRefused) as error:
                     self.registry.set_backup(ref, self.env, actor="t")
@@ -444,6 +550,8 @@ def histories(url: str) -> type[RuleBasedStateMachine]:
                 backup = slot.backup and (slot.backup[0], pipeline(slot.backup[1]).xxh3)
                 assert (found.backup and (found.backup.ref, found.backup.pipeline)) == backup
                 assert {waiver.code for waiver in found.waivers} == slot.waivers
+                coming = slot.coming and (slot.coming[0], pipeline(slot.coming[1]).xxh3)
+                assert (found.staged and (found.staged.ref, found.staged.pipeline)) == coming
 
         @invariant()
         def the_invariant_holds(self) -> None:
@@ -482,13 +590,14 @@ SETTINGS = settings(
 )
 
 
-@BOTH
-def test_random_histories_hold_the_invariant(database):
+@EVERYWHERE
+def test_random_histories_hold_the_invariant(database, request):
     upgrade(database)
-    examples = EXAMPLES[database.partition(":")[0].partition("+")[0]]
-    run_state_machine_as_test(
-        histories(database), settings=settings(SETTINGS, max_examples=examples)
-    )
+    examples = EXAMPLES[request.node.callspec.params["database"]]
+    with reached(database, request) as url:
+        run_state_machine_as_test(
+            histories(url, database), settings=settings(SETTINGS, max_examples=examples)
+        )
     with connect(database) as registry:
         assert registry.audit().problems == ()
         assert registry.check().problems == ()
