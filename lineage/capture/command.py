@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -49,25 +51,45 @@ class Run:
         }
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a command is run apart from this process: its folder, and for how many seconds.
+
+    It has a group of processes of its own, which ends with it.
+    """
+
+    folder: Path
+    seconds: float
+
+    def program(self, name: str) -> str | None:
+        """The program of a name: seen from the folder where it has one, else looked up."""
+        found = shutil.which(os.fspath(self.folder / name) if os.sep in name else name)
+        return os.path.abspath(found) if found is not None else None  # noqa: PTH100 - links stay
+
+
 def run(
     command: Sequence[str],
     *,
     quiet_stdout: bool,
     environment: Mapping[str, str] | None = None,
     on_start: Callable[[int], None] | None = None,
+    place: Place | None = None,
 ) -> Run:
-    """Run a command in the current folder, without a shell, and wait for it.
+    """Run a command, without a shell, and wait for it.
 
     Args:
         command: the program and its arguments.
         quiet_stdout: what it prints goes to stderr, so that stdout stays a program's.
         environment: what it finds in its environment; by default what this process does.
         on_start: is told the number of its process.
+        place: where it is run, and how long at the most; by default in the current folder, as long
+            as it takes.
 
     Raises:
         UsageError: there is no such program.
+        TimeoutExpired: it ran longer than it may, and was killed with all that it started.
     """
-    program = shutil.which(command[0])
+    program = shutil.which(command[0]) if place is None else place.program(command[0])
     if program is None:
         raise UsageError(
             f"There is no program {command[0][:80]!r}.",
@@ -80,27 +102,40 @@ def run(
             [program, *command[1:]],
             stdout=sys.stderr if quiet_stdout else None,
             env=environment,
+            cwd=place.folder if place is not None else None,
+            start_new_session=place is not None,
         )
     except OSError as error:
         raise UsageError(
             f"{command[0][:80]} cannot be run: {error.strerror}.", remedy="Make it a program."
         ) from None
-    status = _wait(process, on_start)
+    status = _wait(process, on_start, place)
     seconds = time.monotonic() - began
-    folder = os.fspath(Path.cwd())
+    folder = os.fspath(place.folder if place is not None else Path.cwd())
     return Run(tuple(command), folder, socket.gethostname(), started_at, seconds, status)
 
 
-def _wait(process: subprocess.Popen[bytes], on_start: Callable[[int], None] | None) -> int:
-    """A process's exit status; it does not outlive this one's interruption."""
+def _wait(
+    process: subprocess.Popen[bytes],
+    on_start: Callable[[int], None] | None,
+    place: Place | None,
+) -> int:
+    """A process's exit status; it does not outlive this one's interruption.
+
+    In a place of its own nothing that it started does, unless it left the group.
+    """
     with process:
         try:
             if on_start is not None:
                 on_start(process.pid)
-            return process.wait()
+            return process.wait(place.seconds if place is not None else None)
         except:
             process.kill()
             raise
+        finally:
+            if place is not None:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)
 
 
 def without_secrets(command: Sequence[str]) -> list[str]:

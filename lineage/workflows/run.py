@@ -62,10 +62,8 @@ def run(
             f"{project.root} has no dvc.yaml whose stages could be run.",
             remedy="Describe them in dvc.yaml: dvc stage add.",
         )
-    found = shutil.which("dvc")
-    program = [found] if found is not None else [sys.executable, "-m", "dvc"]
     words = ["--cd", str(project.root), "repro", *(["--force"] if force else []), *stages]
-    ran, observed = watch([*program, *words], project.top, quiet_stdout=quiet_stdout)
+    ran, observed = watch([*dvc_program(), *words], project.top, quiet_stdout=quiet_stdout)
     if ran.exit_status != 0:
         raise CaptureError(
             f"dvc repro ended with exit status {ran.exit_status}, so nothing is kept.",
@@ -82,7 +80,7 @@ def run(
         name: (version, watched_run(project, name, version, ran, observed))
         for name, version in before.items()
     }
-    kept = list(watched.values()) if _ran_something(observed) else []
+    kept = list(watched.values()) if ran_something(observed) else []
     kept = [(version, one) for version, one in kept if _ran_of(version, one)]
     for version, one in kept:
         try:
@@ -93,6 +91,12 @@ def run(
                 remedy="Make the folder writable.",
             ) from None
     return StageRun(watched, bool(kept))
+
+
+def dvc_program() -> list[str]:
+    """The words by which DVC is run: its command, else the module that is installed with us."""
+    found = shutil.which("dvc")
+    return [found] if found is not None else [sys.executable, "-m", "dvc"]
 
 
 def _pipelines(project: Project) -> dict[str, PipelineVersion]:
@@ -111,7 +115,7 @@ def _ran_of(version: PipelineVersion, run: WatchedRun) -> bool:
     return bool(run.code or run.undeclared) or not any(stage.code for stage in stages)
 
 
-def _ran_something(observed: Observed) -> bool:
+def ran_something(observed: Observed) -> bool:
     """Whether a program other than DVC took part: DVC passes over what is up to date."""
     programs = {one for file in observed.files for one in file.by}
     others = any(one.kind is not ProgramKind.LAUNCHER for one in observed.unobserved)

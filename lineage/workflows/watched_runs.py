@@ -34,7 +34,7 @@ from lineage.identity.watched import (
 from lineage.whole_file import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from lineage.capture.command import Run
     from lineage.capture.dvc import DvcStage
@@ -74,7 +74,7 @@ def watched_run(
     code: tuple[str, ...] = ()
     try:
         comparison = _Comparison(project, pipeline, version.manifest if version else None, data)
-        found = comparison.undeclared(observed, run.command)
+        found = comparison.undeclared(observed, run)
         code = comparison.code_read(observed)
     except (LineageError, OSError) as error:
         reason = " ".join(str(error).split())
@@ -219,13 +219,13 @@ class _Comparison:
         git = project.git
         self._tracked = frozenset(git.index) if git is not None else frozenset()
 
-    def undeclared(self, observed: Observed, command: Sequence[str]) -> tuple[Undeclared, ...]:
+    def undeclared(self, observed: Observed, run: Run) -> tuple[Undeclared, ...]:
         """What was read and is in no component; see :func:`watched_run`.
 
         Left out is what DVC alone read, what the command itself names, what ``besides`` lists, and
         what the stages that production does not run declare, unless a stage that it runs read it.
         """
-        named = self._named(command)
+        named = self._named(run)
         left_out = self._left_out()
         found = []
         for file in undeclared(observed, self._known, self._tracked):
@@ -250,9 +250,9 @@ class _Comparison:
     def _top(self, path: str) -> str:
         return posixpath.normpath(posixpath.join(self._project.folder, path))
 
-    def _named(self, command: Sequence[str]) -> frozenset[str]:
+    def _named(self, run: Run) -> frozenset[str]:
         """The files that the command names: the program of a training or of a validation."""
-        here, top = Path.cwd(), self._project.top
+        command, here, top = run.command, Path(run.folder), self._project.top
         paths = [Path(os.path.normpath(here / word)) for word in command]
         words = {path.relative_to(top).as_posix() for path in paths if path.is_relative_to(top)}
         modules = [f"-m {word}" for flag, word in pairwise(command) if flag == "-m"]

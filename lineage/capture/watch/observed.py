@@ -109,6 +109,8 @@ class Observed:
     """There was more than is kept."""
     failures: tuple[str, ...] = field(default=())
     """What went wrong in the watching itself; the run was not touched by it."""
+    from_apart: tuple[str, ...] = ()
+    """Files of another checkout that modules came from, for whoever asked; kept nowhere."""
 
     @property
     def inputs(self) -> tuple[File, ...]:

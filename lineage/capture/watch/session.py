@@ -27,14 +27,21 @@ from lineage.identity.watched import MOST_DISTRIBUTIONS, MOST_MODULES, Interpret
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lineage.capture.command import Run
+    from lineage.capture.command import Place, Run
 
 HOOK: Final = Path(__file__).parent / "hook"
 _MOST_NAMES: Final = 1_000
 _TICKS: Final = 20
 
 
-def watch(command: Sequence[str], root: Path, *, quiet_stdout: bool) -> tuple[Run, Observed]:
+def watch(
+    command: Sequence[str],
+    root: Path,
+    *,
+    quiet_stdout: bool,
+    place: Place | None = None,
+    apart: Path | None = None,
+) -> tuple[Run, Observed]:
     """Run a command as :func:`lineage.capture.command.run` does, and record what it reads.
 
     The command's output, signals and exit status are its own. What goes wrong in the watching
@@ -44,18 +51,21 @@ def watch(command: Sequence[str], root: Path, *, quiet_stdout: bool) -> tuple[Ru
         command: the program and its arguments.
         root: the top of the repository whose files count.
         quiet_stdout: what it prints goes to stderr.
+        place: where it is run, and how long at the most.
+        apart: another checkout, whose code is none of the run's.
 
     Raises:
         UsageError: there is no such program.
+        TimeoutExpired: it ran longer than it may.
     """
     try:
-        session = Session(root)
+        session = Session(root, apart)
     except OSError as error:
-        run = execution.run(command, quiet_stdout=quiet_stdout)
+        run = execution.run(command, quiet_stdout=quiet_stdout, place=place)
         failure = f"no folder for the records could be made ({error.strerror})"
         return run, Observed(run.exit_status, failures=(failure,))
     try:
-        return session.run(command, quiet_stdout=quiet_stdout)
+        return session.run(command, quiet_stdout=quiet_stdout, place=place)
     finally:
         session.remove()
 
@@ -67,8 +77,9 @@ class Session:
         OSError: its folder cannot be made.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, apart: Path | None = None) -> None:
         self._root = os.path.realpath(root)
+        self._apart = os.path.realpath(apart) if apart is not None else None
         self._folder = Path(os.path.realpath(tempfile.mkdtemp(prefix="lineage-watch-")))
         try:
             if os.pathsep in str(self._folder):
@@ -98,7 +109,9 @@ class Session:
         path = os.pathsep.join((str(self.hook), before)) if before else str(self.hook)
         return os.environ | {"PYTHONPATH": path}
 
-    def run(self, command: Sequence[str], *, quiet_stdout: bool) -> tuple[Run, Observed]:
+    def run(
+        self, command: Sequence[str], *, quiet_stdout: bool, place: Place | None = None
+    ) -> tuple[Run, Observed]:
         """Run the command; see :func:`watch`."""
         sampler = Sampler(self._root)
         pids: list[int] = []
@@ -113,6 +126,7 @@ class Session:
                 quiet_stdout=quiet_stdout,
                 environment=self.environment(),
                 on_start=on_start,
+                place=place,
             )
         finally:
             sample = sampler.stop()
@@ -181,7 +195,20 @@ class Session:
             or len(modules) > MOST_MODULES
             or any(program.is_full for program in programs),
             failures=_failures(programs, sample),
+            from_apart=self._from_apart(programs),
         )
+
+    def _from_apart(self, programs: Sequence[Program]) -> tuple[str, ...]:
+        """The files of the other checkout that modules came from, but for installed packages."""
+        if self._apart is None:
+            return ()
+        files = {os.path.realpath(file) for one in programs for file in one.packages.values()}
+        inside = {
+            os.path.relpath(file, self._apart)
+            for file in files
+            if file.startswith(f"{self._apart}{os.sep}")
+        }
+        return tuple(sorted(file for file in inside if "-packages/" not in file))[:_MOST_NAMES]
 
 
 def _modules(programs: Sequence[Program]) -> tuple[Module, ...]:
