@@ -8,6 +8,8 @@ the REST interface adds the request (``POST /v1/models/churn/versions/7/validati
 '«validate churn@7 pipeline=xxh3:1f0c»'
 >>> act("validate", "churn@7", "--", "COMMAND", pipeline="xxh3:1f0c")
 '«validate churn@7 pipeline=xxh3:1f0c -- COMMAND»'
+>>> act("validate", "churn@7", in_="production")
+'«validate churn@7 in=production»'
 >>> spelled("Validate it: «validate churn@7 carry-over=true».", lambda words, _: " ".join(words))
 'Validate it: validate churn@7 carry-over=true.'
 """
@@ -38,14 +40,15 @@ def act(verb: str, *objects: str, **settings: str | bool | None) -> str:
         verb: what is done, in the words of the command line: ``validate``, ``backup candidates``.
         objects: what it is done to, in order; a word in capitals stands for what a person fills in.
             What follows :data:`RUNS` is a program that is run for it, with its arguments.
-        settings: how; True for what is only on, None and False for what is left out.
+        settings: how; True for what is only on, None and False for what is left out. A name that
+            Python keeps for itself stands with a ``_`` behind it: ``in_``.
     """
     own, program = split([_word(name) for name in objects])
     words = [verb, *own]
     for name, value in settings.items():
         if value is not None and value is not False:
             text = YES if value is True else _word(value)
-            words.append(f"{name.replace('_', '-')}={text}")
+            words.append(f"{name.rstrip('_').replace('_', '-')}={text}")
     return f"«{' '.join([*words, *program])}»"
 
 

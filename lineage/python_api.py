@@ -93,6 +93,9 @@ def validate(
     passed: bool | None = None,
     pipeline: str | None = None,
     elsewhere: bool = False,
+    replay_in: str | None = None,
+    command: Sequence[str] = (),
+    timeout: str = "1h",
 ) -> dict[str, Any]:
     """Record a verdict on a version with the pipeline as captured here, or a recorded one.
 
@@ -101,26 +104,33 @@ def validate(
         metrics: values, or a JSON file; default: the configured file.
         passed: the verdict, where no requirement decides; False always wins.
         pipeline: a recorded pipeline version's digest; it must be the one here.
-        elsewhere: it was made where the version's weights and the pipeline are, and they are not
-            here.
+        elsewhere: it was made where the version's weights and the pipeline are, not here.
+        replay_in: the environment with whose pipeline it is run, as that pipeline's commit has it.
+        command: what is run here, or there; there ``evaluate`` by default.
+        timeout: how long it may run there.
 
     Returns:
         JSON of the verdict.
 
     Raises:
-        UsageError: nothing decides the verdict.
-        CaptureError: the metrics or the pipeline cannot be read, or the weights here are not the
-            version's.
-        NotFound: the version or the named pipeline version does not exist.
+        UsageError: nothing decides the verdict, or there is nothing to run.
+        CaptureError: something is missing or changed, or the weights here are not the version's.
+        NotFound: the version or the pipeline version does not exist.
     """
     from collections.abc import Mapping as AnyMapping
 
-    from lineage.workflows import validate
+    from lineage.workflows import recorded_runs, replay, validate
 
     values = dict(metrics) if isinstance(metrics, AnyMapping) else None
     file = None if isinstance(metrics, AnyMapping) else _text(metrics)
     wanted = validate.Validating(file, passed, pipeline, values=values, elsewhere=elsewhere)
     with _opened() as (project, registry, actor):
+        if replay_in is not None:
+            how = replay.Replay(replay_in, tuple(command), timeout)
+            return replay.replay(project, registry, reference, wanted, how, actor=actor)
+        if command:
+            run = recorded_runs.run_and_validate
+            return run(project, registry, reference, wanted, command, actor=actor)
         return validate.validate(project, registry, reference, wanted, actor=actor)
 
 

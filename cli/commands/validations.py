@@ -59,6 +59,22 @@ def validate(
             help="It was made where these weights and this pipeline are not; shown as such.",
         ),
     ] = False,
+    replay_in: Annotated[
+        str | None,
+        typer.Option(
+            "--in",
+            metavar="ENVIRONMENT",
+            help="Run it with the pipeline that is deployed there, in a temporary worktree.",
+        ),
+    ] = None,
+    timeout: Annotated[
+        str | None,
+        typer.Option(
+            "--timeout",
+            metavar="SPAN",
+            help="How long it may run --in an environment, e.g. 30m; default: 1h.",
+        ),
+    ] = None,
     command: Command = None,
     as_json: Json = False,
 ) -> None:
@@ -68,8 +84,10 @@ def validate(
     --failed. --failed always wins. The weights here must be the version's, and a pipeline that is
     named the one here, unless it was validated --elsewhere. With a command behind --, it is run
     here: it must exit 0 and write the metrics, and what the version is made of must be here and
-    stay the same meanwhile. What it read is watched, and kept with the verdict. A failed one is
-    recorded too: exit 0.
+    stay the same meanwhile. What it read is watched, and kept with the verdict. --in ENVIRONMENT
+    replays: the commit of the pipeline that is deployed there is checked out in a temporary
+    worktree, with DVC's data and the version's weights, and the command (else `evaluate` of
+    lineage.toml, a command or a stage) is run in it. A failed one is recorded too: exit 0.
     """
     from lineage.errors import UsageError
     from lineage.identity.watched import WatchedRun
@@ -77,10 +95,15 @@ def validate(
 
     words = behind_dashes(command)
     wanted = validate.Validating(metrics, passed, pipeline, tuple(data or ()), elsewhere=elsewhere)
-    if carry_over and (words or metrics or data or passed is not None):
+    if carry_over and (words or metrics or data or replay_in or passed is not None):
         raise UsageError(
             "--carry-over takes the verdict, the metrics and the data of another validation.",
-            remedy="Leave --passed, --failed, --metrics, --data and the command out.",
+            remedy="Leave --passed, --failed, --metrics, --data, --in and the command out.",
+        )
+    if timeout is not None and replay_in is None:
+        raise UsageError(
+            "--timeout is how long a command may run --in an environment.",
+            remedy="Leave it out, or name the environment: --in production.",
         )
     if elsewhere and (words or carry_over):
         raise UsageError(
@@ -91,6 +114,13 @@ def validate(
         who = actor(project)
         if carry_over:
             done = validate.carry_over(project, registry, ref, pipeline, actor=who)
+        elif replay_in is not None:
+            from lineage.workflows import replay
+
+            how = replay.Replay(replay_in, tuple(words), timeout or replay.TIMEOUT)
+            done = replay.replay(
+                project, registry, ref, wanted, how, quiet_stdout=as_json, actor=who
+            )
         elif words:
             from lineage.workflows.recorded_runs import run_and_validate
 
@@ -118,6 +148,11 @@ def _verdict(done: dict[str, Any]) -> None:
         output.say("  validated elsewhere: neither weights nor pipeline were looked at here")
     if done["rests_on"] is not None:
         output.say(f"  carried over from validation {done['rests_on']}: {done['difference']}")
+    if "replayed" in done:
+        where = done["replayed"]
+        output.say(
+            f"  replayed at commit {where['commit'][:12]}, which {where['environment']} runs"
+        )
     run = done["run"]
     if run is not None:
         output.say(f"  ran     {' '.join(run['command'])}")

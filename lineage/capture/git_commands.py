@@ -126,6 +126,23 @@ class GitCommands:
         """
         return not self._run("rev-list", "--max-count=1", commit, "--not", "--all").strip()
 
+    def add_worktree(self, folder: Path, commit: str) -> None:
+        """Record an empty folder as a further, detached working tree; nothing is written into it.
+
+        Raises:
+            CaptureError: git says no.
+        """
+        self._run("worktree", "add", "--detach", "--no-checkout", "--", os.fspath(folder), commit)
+
+    def write_tree_here(self) -> None:
+        """Write every file of the commit that is checked out here; what is there is replaced.
+
+        Raises:
+            CaptureError: an object is not in this clone, or a file cannot be written.
+        """
+        whole = ("--no-sparse-checkout", "--no-recurse-submodules")
+        self._run("read-tree", "--reset", "-u", *whole, "HEAD")
+
     def _ask(self, *arguments: str) -> str | None:
         """Run a git command that answers "no" by exit status 1 and silence.
 

@@ -80,6 +80,8 @@ class ModelTable(_Table):
     weights: Annotated[str, AfterValidator(_path)] | None = None
     data: list[Annotated[str, AfterValidator(_path)]] = Field(default_factory=list)
     metrics: Annotated[str, AfterValidator(_path)] | None = None
+    evaluate: Annotated[str, AfterValidator(_path)] | None = None
+    """The command that validates a version, or the stage of DVC's that does."""
     validation_data: list[Annotated[str, AfterValidator(_path)]] = Field(default_factory=list)
     require: list[Annotated[str, AfterValidator(requirement)]] = Field(default_factory=list)
     pipeline: PipelineTable = Field(default_factory=PipelineTable)

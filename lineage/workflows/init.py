@@ -33,6 +33,7 @@ url = "sqlite:///.lineage/registry.db"
 # weights = "models/model.pkl"
 # data = ["data/raw.csv"]
 # metrics = "eval/metrics.json"
+# evaluate = "python src/evaluate.py"   # what writes them; or the name of a stage of dvc.yaml
 # require = ["auc >= 0.80"]
 #
 # [models.churn.pipeline]

@@ -10,7 +10,7 @@ from lineage.acts import act
 from lineage.capture.version import VersionCapture
 from lineage.contract.captured import CaptureRequest
 from lineage.contract.results import NamedPipeline
-from lineage.errors import CaptureError
+from lineage.errors import CaptureError, LineageError
 from lineage.identity.components import Kind
 
 if TYPE_CHECKING:
@@ -64,6 +64,15 @@ def require_weights_here(project: Project, version: dict[str, Any], remedy: str)
     request = CaptureRequest(Kind.EXPERIMENT, os.path.relpath(path), with_blake3=True)
     capture = VersionCapture(project, version["model"], request)
     require_own_weights(version, capture.weights, remedy)
+
+
+def own_weights_here(project: Project, version: dict[str, Any]) -> Path | None:
+    """Where a version's own weights are in this project; None where they are not."""
+    try:
+        require_weights_here(project, version, "")
+    except LineageError:
+        return None
+    return _weights_path(project, version)
 
 
 def pipeline_here(

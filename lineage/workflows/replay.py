@@ -1,0 +1,233 @@
+"""Replay: a version's weights, evaluated with the pipeline that is deployed, as its commit has it.
+
+A verdict on what production runs needs that pipeline, and the checkout at hand is on another one.
+So the commit that the deployed version was captured at is checked out beside it, DVC's data and the
+weights are put in place, the evaluation is run and watched, and all is removed again.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from lineage import timestamps
+from lineage.acts import act
+from lineage.capture.checkout_state import CheckoutState
+from lineage.capture.command import Place
+from lineage.capture.dvc_checkout import fetch_tracked
+from lineage.capture.git_worktree import temporary_worktree
+from lineage.capture.version import VersionCapture
+from lineage.capture.watch import watch
+from lineage.contract.captured import CaptureRequest
+from lineage.errors import CaptureError, UsageError
+from lineage.identity.components import Kind
+from lineage.workflows.deployed_commit import (
+    commit_here,
+    deployed_for,
+    moved_notes,
+    require_deployed,
+)
+from lineage.workflows.own_parts import require_own_weights
+from lineage.workflows.recorded_runs import Measuring, record
+from lineage.workflows.replay_weights import put_own_weights
+from lineage.workflows.run import ran_something
+from lineage.workflows.run_state import State, digests
+from lineage.workflows.worktree_project import WorktreeProject, relative
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from lineage.capture.command import Run
+    from lineage.capture.project import Project
+    from lineage.capture.watch import Observed
+    from lineage.connection import AnyRegistry
+    from lineage.contract.captured import CapturedPipelineVersion
+    from lineage.workflows.validate import Validating
+    from lineage.workflows.worktree_project import Evaluation
+
+TIMEOUT: Final = "1h"
+"""How long a command may run where nobody says otherwise."""
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Where the pipeline is deployed, what is run with it, and how long it may take.
+
+    ``command`` is empty for what the configuration says, ``timeout`` a span such as ``30m``.
+    """
+
+    environment: str
+    command: tuple[str, ...] = ()
+    timeout: str = TIMEOUT
+
+
+def replay(
+    project: Project,
+    registry: AnyRegistry,
+    reference: str,
+    wanted: Validating,
+    how: Replay,
+    *,
+    quiet_stdout: bool = False,
+    actor: str,
+) -> dict[str, Any]:
+    """Run the evaluation of a version with the deployed pipeline, and record what it comes to.
+
+    Args:
+        project: in whose repository the commit is, and whose cache and remotes have the data.
+        registry: where the verdict is recorded.
+        reference: the version.
+        wanted: what the caller says besides.
+        how: where the pipeline is deployed, and what is run.
+        quiet_stdout: what the command prints goes to stderr.
+        actor: who validates.
+
+    Returns:
+        JSON of the verdict, with ``replayed``: the environment and the commit.
+
+    Raises:
+        NotFound: no version of the pipeline is deployed there, or the weights are nowhere.
+        CaptureError: no commit holds the pipeline, it is not here, something that it needs is
+            missing, something changed while the command ran, or it took too long. Nothing is
+            recorded.
+        UsageError: no command is configured, or there is no such program.
+        IntegrityFailure: no store has the weights as they were registered.
+        StoreUnreachable: data or weights are where nobody answers.
+    """
+    _refuse_others(wanted)
+    seconds = timestamps.span(how.timeout).total_seconds()
+    version = registry.show(reference)
+    deployed = deployed_for(registry, version, how.environment)
+    commit = commit_here(project.repository, deployed, how.environment)
+    before = CheckoutState.of(project)
+    with _checked_out(project, version["model"], commit) as there:
+        pipeline = require_deployed(there, deployed, commit)
+        dvc = there.dvc(there.source())
+        evaluation = there.evaluation(dvc, how.command)
+        weights = there.weights_place(version)
+        needless = (relative(there, weights), *evaluation.makes)
+        fetch_tracked(dvc, there.top, project.top, needless, commit=commit)
+        put_own_weights(project, registry, version, weights)
+        state = _state(there, version, pipeline, weights, wanted)
+        require_own_weights(version, state.weights)
+        measuring = Measuring.of(there.metrics_there(wanted.metrics))
+        place = Place(evaluation.folder, seconds)
+        try:
+            ran, observed = watch(
+                evaluation.command,
+                there.top,
+                quiet_stdout=quiet_stdout,
+                place=place,
+                apart=project.top,
+            )
+        except subprocess.TimeoutExpired:
+            raise _too_long(version, how) from None
+        _require_apart(project, before, observed)
+        _require_run(evaluation, ran, observed)
+        pipeline = there.capture_pipeline(deployed.name)
+        state.require_same(_state(there, version, pipeline, weights, wanted))
+        done = record(
+            there, registry, version, state, measuring, ran, observed, wanted, actor=actor
+        )
+    notes = moved_notes(registry, deployed, how.environment)
+    return done | {
+        "notes": list(notes),
+        "replayed": {"environment": how.environment, "commit": commit},
+    }
+
+
+def _refuse_others(wanted: Validating) -> None:
+    """Refuse what says something else than the run will show.
+
+    Raises:
+        UsageError: it is said.
+    """
+    if wanted.pipeline is not None or wanted.elsewhere or wanted.values is not None:
+        raise UsageError(
+            "A replay is made with the pipeline that is deployed, and on the metrics that the "
+            "command writes.",
+            remedy="Name no other pipeline, state no metrics, and do not say that it was made "
+            "elsewhere.",
+        )
+
+
+@contextmanager
+def _checked_out(project: Project, model: str, commit: str) -> Iterator[WorktreeProject]:
+    with temporary_worktree(project.repository, commit) as top:
+        there = WorktreeProject(top, project, model)
+        try:
+            yield there
+        finally:
+            if "git" in there.__dict__ and there.git is not None:
+                there.git.close()
+
+
+def _state(
+    there: WorktreeProject,
+    version: dict[str, Any],
+    pipeline: CapturedPipelineVersion,
+    weights: Path,
+    wanted: Validating,
+) -> State:
+    """What the verdict rests on, as it lies in the worktree now.
+
+    Raises:
+        CaptureError: something is missing, or does not match what DVC recorded.
+    """
+    request = CaptureRequest(Kind.EXPERIMENT, os.fspath(weights), with_blake3=True)
+    capture = VersionCapture(there, version["model"], request)
+    parts = capture.capture().components
+    named = [one if "://" in one else os.fspath(there.folder_here / one) for one in wanted.data]
+    return State(
+        pipeline, digests(parts.data), frozenset(), parts.weights, capture.validation_data(named)
+    )
+
+
+def _too_long(version: dict[str, Any], how: Replay) -> CaptureError:
+    longer = act("validate", version["ref"], in_=how.environment, timeout="SPAN")
+    return CaptureError(
+        f"The command did not end within {how.timeout} and was killed: nothing is recorded.",
+        remedy=f"Mend what it waits for, or give it longer: {longer}",
+    )
+
+
+def _require_apart(project: Project, before: CheckoutState, observed: Observed) -> None:
+    """Refuse a run that wrote into the user's own checkout, or ran code of it.
+
+    Raises:
+        CaptureError: it did.
+    """
+    if observed.from_apart:
+        raise CaptureError(
+            f"The command imported {observed.from_apart[0]} of {project.top}, not of the commit: "
+            "nothing is recorded.",
+            remedy="An editable install leads here. Let it look in its own folder first: set a "
+            "relative PYTHONPATH, as PYTHONPATH=src, in front of this command.",
+        )
+    changed = before.changed(CheckoutState.of(project))
+    if changed:
+        more = f" and {len(changed) - 1} more" if changed[1:] else ""
+        raise CaptureError(
+            f"While the command ran, {changed[0]}{more} changed in {project.top}: nothing is "
+            "recorded.",
+            remedy="Let the command write in its own folder alone, by relative paths, and leave "
+            "the checkout as it is meanwhile.",
+        )
+
+
+def _require_run(evaluation: Evaluation, ran: Run, observed: Observed) -> None:
+    """Refuse where DVC itself failed, before it ran anything: that says nothing of the version.
+
+    Raises:
+        CaptureError: it did.
+    """
+    if evaluation.stages and ran.exit_status != 0 and not ran_something(observed):
+        raise CaptureError(
+            f"DVC did not run {', '.join(evaluation.stages)}: it ended with exit status "
+            f"{ran.exit_status}.",
+            remedy="Mend what it reports above.",
+        )
