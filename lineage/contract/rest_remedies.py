@@ -43,6 +43,9 @@ REQUESTS: Final = {
 }
 """The request that does an act; what is not here is done beside a checkout or a database."""
 
+_REPLAY: Final = "in="
+"""The setting by which `validate` runs something in a worktree, which no request does."""
+
 _ADDED: Final = re.compile(r"» \((?:GET|POST|PUT) /v1/[^\s)]*\)")
 
 
@@ -57,6 +60,8 @@ def without_requests(remedy: str) -> str:
 
 
 def _with_request(words: list[str], named: str) -> str:
+    if words[0] == "validate" and any(word.startswith(_REPLAY) for word in split(words)[0]):
+        return named
     steps = [f"{words[0]} {word.removesuffix('=true')}" for word in words if "=true" in word]
     for verb in (*steps, " ".join(words[:2]), words[0]):
         if verb in REQUESTS:

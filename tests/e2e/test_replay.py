@@ -100,6 +100,8 @@ def test_a_version_is_run_with_what_is_deployed_and_the_guard_lets_it_in(work, r
     database = f"sqlite:///{work.path}/.lineage/registry.db"
     with registry_server(database, no_auth=True) if registry == "server" else nullcontext() as url:
         env = {"LINEAGE_REGISTRY": url} if url else {}
+        before = work.lineage("guard", "churn@1", "--env", "production", env=env)
+        assert "lineage validate churn@1 --in production" in before.out
         done = replay(work, env=env)
         assert done.code == 0, done.err
         assert work.lineage("guard", "churn@1", "--env", "production", env=env).code == 0

@@ -9,6 +9,7 @@ from lineage.guard.decision import Check, Status
 from lineage.guard.facts import Facts, Transition
 from lineage.guard.policy import SAME_PIPELINE, same_person
 from lineage.guard.requirements import Requirement
+from lineage.guard.rules.replays import replay
 
 if TYPE_CHECKING:
     from lineage.guard.facts import Standby, Verdict
@@ -199,8 +200,9 @@ def _stale(people: list[str]) -> str:
 def _backup_remedy(facts: Facts) -> str:
     pipeline = facts.deployed.xxh3.short if facts.deployed else None
     ref = facts.standby.ref if facts.standby is not None else f"{facts.model}@{facts.environment}"
+    validate = replay(facts, ref) or act("validate", ref, pipeline=pipeline)
     return (
         "Validate what is to stand by with the pipeline that is to run "
-        f"({act('validate', ref, pipeline=pipeline)}), and have its weights checked or put back: "
+        f"({validate}), and have its weights checked or put back: "
         f"{act('verify', ref)} or {act('store put', ref, 'PATH')}"
     )

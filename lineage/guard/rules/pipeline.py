@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lineage.acts import act
 from lineage.guard.decision import Check, Status
 from lineage.guard.facts import Facts, Transition, Verdict
+from lineage.guard.rules.replays import replay
 from lineage.identity.pipeline import Scope
 from lineage.identity.pipeline_diff import changes_between
 
@@ -141,12 +142,18 @@ def _match_remedy(facts: Facts, nearest: Verdict, deployed: PipelineVersion) -> 
             f"({_release(facts, f'{facts.pipeline}@{deployed.xxh3.short}', another)}), "
             f"or validate the one that serves, where that pipeline is checked out: {validate}"
         )
+    ran = replay(facts)
+    alone = (
+        f"let it be run with the deployed pipeline: {ran}"
+        if ran is not None
+        else f"validate it where the deployed pipeline is checked out: {validate}"
+    )
     if not nearest.passed:
-        return f"Validate it where the deployed pipeline is checked out: {validate}"
+        return alone[0].upper() + alone[1:]
     return (
         "Move both together "
         f"({_release(facts, f'{facts.pipeline}@{nearest.pipeline.xxh3.short}', facts.ref)}), or "
-        f"validate it where the deployed pipeline is checked out: {validate}"
+        f"{alone}"
     )
 
 

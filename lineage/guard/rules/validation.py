@@ -10,13 +10,15 @@ from typing import Any
 from lineage.acts import act
 from lineage.guard.decision import Check, Status
 from lineage.guard.facts import Basis, Facts, Verdict
+from lineage.guard.rules.replays import replay
 from lineage.identity.run_environment import changes_json
 
 
 def validated(facts: Facts) -> Check:
     """Fails when the version was never validated, or failed with the deployed pipeline version."""
     code = "validated"
-    remedy = f"Validate it with the deployed pipeline: {act('validate', facts.ref)}"
+    validate = replay(facts) or act("validate", facts.ref)
+    remedy = f"Validate it with the deployed pipeline: {validate}"
     if not facts.verdicts:
         return Check(code, Status.FAIL, f"{facts.ref} was never validated", remedy)
     verdict = facts.verdict

@@ -358,7 +358,8 @@ def test_a_carried_verdict_counts_where_the_environment_accepts_it():
         "is carried over from validation 2, and production accepts none that is" in refused.summary
     )
     assert (
-        typed(refused.remedy) == "Validate it with the deployed pipeline: lineage validate churn@7"
+        typed(refused.remedy)
+        == "Validate it with the deployed pipeline: lineage validate churn@7 --in production"
     )
     real = _check("validated", policy=_policy(accept_carried=False))
     assert (real.status, real.details["rests_on"]) == ("pass", None)
@@ -491,9 +492,8 @@ def test_a_demanded_backup_must_be_ready(changes, status, says):
         "moves_pipeline": standby.moves_pipeline if standby else None,
     }
     if status == "fail":
-        digest = pipeline("old").xxh3.short
         ref = standby.ref if standby else "churn@production"
-        assert f"lineage validate {ref} --pipeline {digest}" in typed(check.remedy)
+        assert f"lineage validate {ref} --in production" in typed(check.remedy)
         looked = f"lineage verify {ref} or lineage store put {ref} PATH"
         assert looked in typed(check.remedy)
 
@@ -591,10 +591,14 @@ SENTENCES = {
     "validated": [
         ({}, f"churn@7 passed with {pipeline('old').xxh3.short} on 2026-11-21 (ann)", None),
         ({"verdicts": ()}, "churn@7 was never validated",
+         "Validate it with the deployed pipeline: lineage validate churn@7 --in production"),
+        ({"verdicts": (), "deployed_is_commit": False}, "churn@7 was never validated",
+         "Validate it with the deployed pipeline: lineage validate churn@7"),
+        ({"verdicts": (), "pipeline_moves": True}, "churn@7 was never validated",
          "Validate it with the deployed pipeline: lineage validate churn@7"),
         ({"verdicts": (_verdict(passed=False),)},
          f"churn@7 failed its newest validation with the deployed pipeline {pipeline('old').xxh3.short}",
-         "Validate it with the deployed pipeline: lineage validate churn@7"),
+         "Validate it with the deployed pipeline: lineage validate churn@7 --in production"),
         ({"deployed": None}, "there is no verdict on what runs in production", None),
     ],
     "pipeline-match": [
@@ -605,12 +609,22 @@ SENTENCES = {
          f"churn@7 was validated with pipeline {pipeline('old').xxh3.short}, but production runs "
          f"{pipeline('new').xxh3.short}",
          f"Move both together (lineage release --env production --pipeline churn@{pipeline('old').xxh3.short} "
+         f"--model churn@7), or let it be run with the deployed pipeline: lineage validate churn@7 --in production"),
+        ({"deployed": pipeline("new"), "deployed_is_commit": None},
+         f"churn@7 was validated with pipeline {pipeline('old').xxh3.short}, but production runs "
+         f"{pipeline('new').xxh3.short}",
+         f"Move both together (lineage release --env production --pipeline churn@{pipeline('old').xxh3.short} "
          f"--model churn@7), or validate it where the deployed pipeline is checked out: lineage validate churn@7 --pipeline "
          f"{pipeline('new').xxh3.short}"),
+        ({"deployed": PipelineVersion(None, Digest("sha256:a"))},
+         f"churn@7 was validated with pipeline {pipeline('old').xxh3.short}, but production runs sha256:a",
+         f"Move both together (lineage release --env production --pipeline churn@{pipeline('old').xxh3.short} "
+         "--model churn@7), or validate it where the deployed pipeline is checked out: lineage validate churn@7 --pipeline "
+         "sha256:a"),
         ({"deployed": pipeline("new"), "verdicts": (_verdict(passed=False),)},
          f"churn@7 was validated with pipeline {pipeline('old').xxh3.short}, but production runs "
          f"{pipeline('new').xxh3.short}",
-         f"Validate it where the deployed pipeline is checked out: lineage validate churn@7 --pipeline {pipeline('new').xxh3.short}"),
+         "Let it be run with the deployed pipeline: lineage validate churn@7 --in production"),
         ({"deployed": pipeline("new"), "recorded": False, "pipeline_moves": True, "transition": Transition.STAY},
          f"churn@7 was validated with pipeline {pipeline('old').xxh3.short}, but production would run "
          f"{pipeline('new').xxh3.short}",
