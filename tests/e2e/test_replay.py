@@ -190,10 +190,8 @@ def test_a_commit_that_is_not_in_the_clone_is_named_with_what_fetches_it(work):
 def test_data_that_nobody_has_is_named(work):
     shutil.rmtree(work.path / ".dvc/cache/files")
     said = refused(work)
-    assert (
-        "Neither DVC's cache here nor a remote has data/clean.csv, data/features.csv, data/raw"
-        in said
-    )
+    missing = "data/clean.csv, data/features.csv, data/raw.csv, as commit"
+    assert f"Neither DVC's cache here nor a remote has {missing}" in said, "and no weights"
     assert "dvc push" in said
 
 

@@ -104,6 +104,18 @@ def test_a_command_that_cannot_be_split_is_told_by_its_key(there):
         project.evaluation(project.dvc(_no_git(project)), ())
 
 
+def test_a_stage_is_told_from_a_command_and_by_what_it_makes(there):
+    project = there('[models.churn]\nevaluate = "measure"\n')
+    stages = "stages: {measure: {foreach: [a, b], do: {cmd: 'm ${item}', outs: ['${item}.json']}}}"
+    (project.top / "dvc.yaml").write_text(stages)
+    found = project.evaluation(project.dvc(_no_git(project)), ())
+    assert (found.stages, found.makes) == (("measure@a", "measure@b"), ("a.json", "b.json"))
+    assert found.command[-7:-2] == (
+        *("repro", "--single-item", "--force", "--no-run-cache", "--no-commit"),
+    )
+    assert found.folder == project.top
+
+
 def _no_git(project):
     from lineage.capture.source import WorkingTree
 
