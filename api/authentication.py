@@ -155,7 +155,7 @@ def _anybody(request: Request) -> Principal:
             remedy="Ask there, or have it started with tokens.",
         )
     name = unquote(request.headers.get(ACTOR_HEADER, ""))[:LONGEST_NAME].strip()
-    return Principal(name or "anonymous", frozenset({Scope.ADMIN}))
+    return Principal(name or "anonymous", frozenset({Scope.ADMIN}), claimed=True)
 
 
 def _bearer(request: Request) -> str:

@@ -7,6 +7,7 @@ unknown ``iss``) is not.
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 import tomllib
@@ -20,6 +21,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from lineage import bounded_file
 from lineage.contract.validation import first_problem
 from lineage.errors import NotAuthenticated, RegistryUnreachable, UsageError
+from lineage.identity.persons import of_issuer
 from lineage.identity.references import check_environment_name, check_name
 from lineage.registry.access import LONGEST_NAME, Principal, check_scopes
 
@@ -40,6 +42,9 @@ REFRESH_AFTER: Final = 30.0
 """Seconds between two fetches for keys that are not known."""
 
 LARGEST: Final = 1 << 20
+
+_CLAIM: Final = re.compile(r"\{([^{}]+)\}")
+"""A claim in the name that a trusted issuer's tokens are given."""
 
 
 def _issuer(url: str) -> str:
@@ -230,19 +235,21 @@ def _wrong_claim(trust: Trust, claims: Mapping[str, Any]) -> str | None:
 
 
 def _principal(trust: Trust, claims: Mapping[str, Any]) -> Principal:
-    """The name is made from claims, e.g. ``github:{repository}``."""
-    name = trust.name
-    for key, value in claims.items():
-        if isinstance(value, (str, int)):
-            name = name.replace("{" + key + "}", str(value))
-    name = "".join(letter for letter in name if letter.isprintable())[:LONGEST_NAME].strip()
+    """The name is made from claims, e.g. ``github:{repository}``.
+
+    It counts as a person whom this issuer calls so, and as no other of the same name.
+    """
+    said = {key: str(value) for key, value in claims.items() if isinstance(value, (str, int))}
+    name = _CLAIM.sub(lambda match: said.get(match[1], match[0]), trust.name)
+    name = "".join(letter for letter in name if letter.isprintable()).strip() or "unnamed"
     until = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(int(claims["exp"]) + LEEWAY))
     return Principal(
-        name or "unnamed",
+        name[:LONGEST_NAME].strip(),
         check_scopes(trust.scopes),
         frozenset(trust.environments) if trust.environments is not None else None,
         frozenset(trust.models) if trust.models is not None else None,
         until,
+        person=of_issuer(trust.issuer, name),
     )
 
 

@@ -57,7 +57,7 @@ def once(registry: Registry, call: Call, action: Callable[[Registry], Written]) 
         call: who asks for what.
         action: the write; it gives a status, a document, and headers.
     """
-    with registry.transaction() as inside:
+    with registry.speaking_for(call.principal).transaction() as inside:
         kept = _kept(inside, call)
         if kept is not None:
             return _repeated(kept)
@@ -92,7 +92,7 @@ def move(
         foresight: what was found to stand by after it (:func:`foreseen`).
     """
     try:
-        with registry.transaction(foresight) as inside:
+        with registry.speaking_for(call.principal).transaction(foresight) as inside:
             kept = _kept(inside, call)
             if kept is None:
                 moved = act(inside)

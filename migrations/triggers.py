@@ -36,6 +36,15 @@ def refuse(name: str, table: str, event: str, condition: str, message: str) -> N
     )
 
 
+def drop(name: str, table: str) -> None:
+    """Take away what :func:`refuse` made, so that it can be made anew."""
+    if not postgresql():
+        op.execute(f"DROP TRIGGER {name}")
+        return
+    op.execute(f"DROP TRIGGER {name} ON {table}")
+    op.execute(f"DROP FUNCTION {name}()")
+
+
 def keep_rows(table: str) -> None:
     """Refuse to empty a table at once, which fires no trigger of its rows (PostgreSQL)."""
     if not postgresql():

@@ -111,7 +111,7 @@ def apply(body: requests.ApplyBody, state: State, call: Administers) -> Response
         return 200, {"plan": [change.to_json() for change in plan]}, {}
 
     if body.dry_run:
-        return answer(act(state.registry)[1])
+        return answer(act(state.registry.speaking_for(call.principal))[1])
     return once(state.registry, call, act)
 
 
@@ -282,7 +282,7 @@ def _moved(
 
     permitted = moves_what_is_open(call.principal, act)
     if dry_run:
-        return answer(shown(permitted(state.registry))[1])
+        return answer(shown(permitted(state.registry.speaking_for(call.principal)))[1])
     return move(
         state.registry, state.metrics, state.recent_answers, call, permitted, shown, foresight
     )

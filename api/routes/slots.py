@@ -136,7 +136,7 @@ def rollback(
 
     permitted = moves_what_is_open(call.principal, act)
     if asked.dry_run:
-        return answer(_shown(permitted(state.registry))[1])
+        return answer(_shown(permitted(state.registry.speaking_for(call.principal)))[1])
     return move(
         state.registry, state.metrics, state.recent_answers, call, permitted, _shown, foresight
     )

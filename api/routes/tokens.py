@@ -70,6 +70,7 @@ def create(body: requests.TokenBody, state: State, call: Administers) -> Respons
         tuple(body.environments) if body.environments is not None else None,
         tuple(body.models) if body.models is not None else None,
         until,
+        body.person,
     )
     token = state.registry.create_token(new, actor=call.principal.name)
     return answer(token, 201, {"Cache-Control": "no-store"})

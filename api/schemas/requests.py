@@ -312,3 +312,6 @@ class TokenBody(Body):
     environments: Annotated[list[Name], Field(min_length=1, max_length=100)] | None = None
     models: Annotated[list[Name], Field(min_length=1, max_length=1000)] | None = None
     expires_at: Moment | None = None
+    person: Annotated[str, StringConstraints(max_length=200, min_length=1, pattern=PRINTABLE)] | (
+        None
+    ) = Field(default=None, description="Whom its bearer counts as; by default its name.")

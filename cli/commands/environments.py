@@ -122,6 +122,8 @@ def _show_plan(plan: Sequence[PlannedChange]) -> None:
         output.say(f"{change.action.ljust(6)}  {change.environment}")
         for line in change.lines:
             output.say(f"          {line}")
+        for note in change.notes:
+            output.note(note)
 
 
 def _policy(policy: dict[str, Any]) -> list[str]:

@@ -193,7 +193,9 @@ def approve(ref: Ref, env: Env, as_json: Json = False) -> None:
         output.emit(done)
         return
     demanded = f"{done['approvals']} of {done['needed']}" if done["needed"] else "none is demanded"
-    output.say(f"{done['ref']} approved for {env} by {done['approved_by']} ({demanded})")
+    who = done.get("person", done["approved_by"])  # a server of before says no more
+    claimed = ", a name that no token proves" if done.get("claimed") else ""
+    output.say(f"{done['ref']} approved for {env} by {who}{claimed} ({demanded})")
 
 
 def serving(

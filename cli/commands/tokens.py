@@ -40,6 +40,14 @@ def create(
         list[str] | None,
         typer.Option("--model", metavar="MODEL", help="Only this model. Repeatable."),
     ] = None,
+    person: Annotated[
+        str | None,
+        typer.Option(
+            "--person",
+            metavar="PERSON",
+            help="Whom its bearer counts as in approvals and the like; by default NAME.",
+        ),
+    ] = None,
     expires: Annotated[
         str,
         typer.Option("--expires", metavar="WHEN", help="90d, 12h, an ISO 8601 time, or never."),
@@ -56,6 +64,7 @@ def create(
         tuple(env) if env else None,
         tuple(model) if model else None,
         expiry(expires, timestamps.now()),
+        person,
     )
     with project_and_registry() as (project, registry):
         made = registry.create_token(new, actor=actor(project))
@@ -80,11 +89,12 @@ def listed(as_json: Json = False) -> None:
         output.say("No tokens.")
         return
     output.table(
-        ("id", "name", "scopes", "environments", "models", "ends", "last used", "state"),
+        ("id", "name", "person", "scopes", "environments", "models", "ends", "last used", "state"),
         [
             (
                 row["id"],
                 row["name"],
+                row["person"],
                 ",".join(row["scopes"]),
                 ",".join(row["environments"]) if row["environments"] else "all",
                 ",".join(row["models"]) if row["models"] else "all",

@@ -87,13 +87,17 @@ class DeclaredEnvironment:
 
 @dataclass(frozen=True)
 class NewToken:
-    """What a token is to be: who speaks with it, what it opens, and until when (None: for good)."""
+    """What a token is to be: who speaks with it, what it opens, and until when (None: for good).
+
+    ``person`` is whom its bearer counts as where persons are counted; None for the name.
+    """
 
     name: str
     scopes: tuple[str, ...]
     environments: tuple[str, ...] | None = None
     models: tuple[str, ...] | None = None
     expires_at: str | None = None
+    person: str | None = None
 
 
 def check_present(at: str | None, pipeline: str | None) -> None:

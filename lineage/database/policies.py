@@ -56,7 +56,14 @@ def approvals_of(
         .order_by(col(table.id))
     )
     return tuple(
-        Approval(row.approved_by, row.approved_at, row.pipeline_blake3 == deployed) for row in rows
+        Approval(
+            row.approved_by,
+            row.approved_at,
+            row.pipeline_blake3 == deployed,
+            row.approved_by_person,
+            bool(row.claimed),
+        )
+        for row in rows
     )
 
 
@@ -90,7 +97,9 @@ def waiver_by_id(session: Session, key: int | None) -> Waiver | None:
 
 def waiver(row: tables.Waiver) -> Waiver:
     """The value that a row holds."""
-    return Waiver(row.code, row.reason, row.waived_by, row.waived_at, row.until)
+    return Waiver(
+        row.code, row.reason, row.waived_by, row.waived_at, row.until, row.waived_by_person
+    )
 
 
 def weights_state(session: Session, version_id: int) -> WeightsState | None:

@@ -86,6 +86,7 @@ def add_version(
     run: dict[str, Any] | None,
     at: str,
     actor: str,
+    person: str,
 ) -> tables.ModelVersion:
     """Record a new version with the next number."""
     code, weights = components.code, components.weights
@@ -103,6 +104,7 @@ def add_version(
         run=json.dumps(run) if run is not None else None,
         registered_at=at,
         registered_by=actor,
+        registered_by_person=person,
     )
     if code is not None:
         row.code_digest, row.code_dirty = code.digest, code.dirty

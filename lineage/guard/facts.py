@@ -106,22 +106,36 @@ class UnseenCode:
 
 @dataclass(frozen=True)
 class Approval:
-    """A person's approval; ``current`` while the pipeline that was deployed then still is."""
+    """A person's approval; ``current`` while the pipeline that was deployed then still is.
+
+    ``claimed`` tells that no token proves the name.
+    """
 
     by: str
     at: str
     current: bool
+    person: str | None = None
+    claimed: bool = False
+
+    @property
+    def counts_as(self) -> str:
+        """The person whom it counts for; the name where none was noted."""
+        return self.person or self.by
 
 
 @dataclass(frozen=True)
 class Waiver:
-    """A rule waived: by whom, why, and until when; ``until`` None means while it serves there."""
+    """A rule waived: by whom, why, and until when; ``until`` None means while it serves there.
+
+    ``person`` is whom ``by`` counts as; None where it was not noted.
+    """
 
     code: str
     reason: str
     by: str
     at: str
     until: str | None = None
+    person: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The waiver as `serving` and `guard` show it."""
@@ -129,6 +143,7 @@ class Waiver:
             "code": self.code,
             "reason": self.reason,
             "waived_by": self.by,
+            "person": self.person,
             "waived_at": self.at,
             "until": self.until,
         }
@@ -218,7 +233,8 @@ class Facts:
     ``weights`` is what the newest look where they were registered found, ``copies`` what the
     stores hold of them, ``origin`` what made them, None where nobody looked. ``watched`` are the
     watched runs of the version, the newest first, and ``unseen`` what of the deployed pipeline
-    could not be followed. ``reached_in`` is the environment that the newest verdict on the deployed
+    could not be followed. ``registrant_person`` is whom ``registered_by`` counts as, where that was
+    noted. ``reached_in`` is the environment that the newest verdict on the deployed
     pipeline was reached in, ``serving_reached_in`` that of the proof of what serves now, each None
     where it is not known.
     """
@@ -254,11 +270,17 @@ class Facts:
     unseen: tuple[UnseenCode, ...] = ()
     reached_in: RunEnvironment | None = None
     serving_reached_in: RunEnvironment | None = None
+    registrant_person: str | None = None
 
     @property
     def ref(self) -> str:
         """The version as a person writes it."""
         return f"{self.model}@{self.version}"
+
+    @property
+    def registrant(self) -> str:
+        """The person who registered the version."""
+        return self.registrant_person or self.registered_by
 
     @property
     def verdict(self) -> Verdict | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from lineage.guard.requirements import Requirement
 from lineage.identity.components import Proof
+from lineage.identity.persons import same_person
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,8 +123,3 @@ class EnvironmentPolicy:
             rollout=policy.get("rollout"),
             waive={code: tuple(people) for code, people in policy["waive"].items()},
         )
-
-
-def same_person(first: str, second: str) -> bool:
-    """Whether two names are one person's; letter case and spaces around them do not tell apart."""
-    return first.strip().casefold() == second.strip().casefold()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage.acts import act
 from lineage.errors import NotPermitted, UsageError
+from lineage.identity.persons import ISSUED, is_issued
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,10 +29,30 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True)
+class Actor:
+    """The one in whose name something is recorded.
+
+    Events are written in ``name``; where persons are counted, it counts as ``person``. ``claimed``
+    tells that no token proves either.
+    """
+
+    name: str
+    person: str
+    claimed: bool = False
+
+
+def claiming(name: str) -> Actor:
+    """One who acts on the database itself, where everybody may call themselves anything."""
+    return Actor(name, name, claimed=True)
+
+
+@dataclass(frozen=True)
 class Principal:
     """The one who acts; None for ``environments`` or ``models`` means that all are open.
 
     ``expires_at`` is ISO 8601 in UTC, ``token`` the id of the token that speaks, if one does.
+    ``person`` is whom the principal counts as where persons are counted, by default the name;
+    ``claimed`` tells that nothing proves either.
     """
 
     name: str
@@ -40,6 +61,13 @@ class Principal:
     models: frozenset[str] | None = None
     expires_at: str | None = None
     token: str | None = None
+    person: str | None = None
+    claimed: bool = False
+
+    @property
+    def actor(self) -> Actor:
+        """In whose name it acts."""
+        return Actor(self.name, self.person or self.name, self.claimed)
 
     @property
     def bound(self) -> bool:
@@ -99,6 +127,7 @@ class Principal:
         """What the principal may do, as `GET /v1/principal` shows it."""
         return {
             "name": self.name,
+            "person": self.actor.person,
             "scopes": sorted(self.scopes),
             "environments": _listed(self.environments),
             "models": _listed(self.models),
@@ -135,6 +164,21 @@ def check_actor(name: str) -> str:
         raise UsageError(
             "A name of one who acts is 1 to 200 printable characters.",
             remedy="Name the person or the service, for example ci-release.",
+        )
+    return name
+
+
+def check_own_name(name: str) -> str:
+    """``name`` itself, if a token of the registry may speak in it, or count as this person.
+
+    Raises:
+        UsageError: events may not be written in it, or only an OpenID Connect issuer gives it.
+    """
+    check_actor(name)
+    if is_issued(name):
+        raise UsageError(
+            f"{name[:40]!r} is a name that only an OpenID Connect issuer gives.",
+            remedy=f"Choose a name that does not begin with {ISSUED}",
         )
     return name
 

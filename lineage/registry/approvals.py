@@ -9,7 +9,7 @@ from lineage.database import events, policies, tables, versions
 from lineage.database.deployments import deployment
 from lineage.database.environments import require_environment
 from lineage.errors import NotPermitted
-from lineage.guard.policy import same_person
+from lineage.identity.persons import distinct, same_person
 from lineage.identity.references import Reference
 from lineage.registry import views
 
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
     from lineage.guard.facts import Approval
     from lineage.guard.policy import EnvironmentPolicy
+    from lineage.registry.access import Actor
 
 
 def approve(
-    session: Session, reference: str | Reference, environment: str, actor: str
+    session: Session, reference: str | Reference, environment: str, actor: Actor
 ) -> dict[str, Any]:
     """Record a person's approval of a version for an environment; JSON of it.
 
@@ -49,7 +50,9 @@ def approve(
             pipeline=deployed.pipeline if deployed else None,
             pipeline_blake3=blake3,
             approved_at=at,
-            approved_by=actor,
+            approved_by=actor.name,
+            approved_by_person=actor.person,
+            claimed=actor.claimed,
         )
     )
     xxh3 = views.xxh3_of(session, deployed)
@@ -60,17 +63,19 @@ def approve(
         "environment": environment,
         "pipeline": {"name": version.pipeline, "digest": xxh3},
         "approved_at": at,
-        "approved_by": actor,
-        "approvals": len({a.by.strip().casefold() for a in given if a.current}) + 1,
+        "approved_by": actor.name,
+        "person": actor.person,
+        "claimed": actor.claimed,
+        "approvals": len(distinct([actor.person, *(a.counts_as for a in given if a.current)])),
         "needed": policy.approvals,
     }
     events.append(
         session,
         at=at,
-        actor=actor,
+        actor=actor.name,
         kind="approved",
         subject=ref,
-        payload={"environment": environment, "pipeline": answer["pipeline"]},
+        payload={key: answer[key] for key in ("environment", "pipeline", "person", "claimed")},
         also=[version.model, environment, f"{version.model}@{environment}"],
     )
     return answer
@@ -82,21 +87,22 @@ def _refuse_approval(
     given: Iterable[Approval],
     ref: str,
     environment: str,
-    actor: str,
+    actor: Actor,
 ) -> None:
-    if same_person(actor, version.registered_by):
+    if same_person(actor.person, version.registered_by_person or version.registered_by):
         raise NotPermitted(
-            f"{actor} registered {ref}, and nobody approves their own.",
+            f"{actor.person} registered {ref}, and nobody approves their own.",
             remedy="Let somebody else approve it.",
         )
-    if not policy.may_approve(actor):
+    if not policy.may_approve(actor.person):
         raise NotPermitted(
-            f"{actor} may not approve for {environment}: its policy says so.",
+            f"{actor.person} may not approve for {environment}: its policy says so.",
             remedy="Let somebody else approve it.",
         )
-    if any(approval.current and same_person(approval.by, actor) for approval in given):
+    counts = [a for a in given if a.current and (actor.claimed or not a.claimed)]
+    if any(same_person(approval.counts_as, actor.person) for approval in counts):
         raise NotPermitted(
-            f"{actor} has already approved {ref} for {environment} on the pipeline that runs "
-            "there.",
+            f"{actor.person} has already approved {ref} for {environment} on the pipeline that "
+            "runs there.",
             remedy="Another approval must come from another person.",
         )

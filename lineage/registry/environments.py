@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.contract.requests import DeclaredEnvironment
+    from lineage.registry.access import Actor
 
 
 def create(session: Session, name: str, kind: EnvironmentKind, at: str, actor: str) -> bool:
@@ -49,7 +50,7 @@ def create(session: Session, name: str, kind: EnvironmentKind, at: str, actor: s
 
 
 def apply(
-    session: Session, declared: Sequence[DeclaredEnvironment], at: str, actor: str
+    session: Session, declared: Sequence[DeclaredEnvironment], at: str, who: Actor
 ) -> tuple[PlannedChange, ...]:
     """Apply declared environments; those that are not named stay.
 
@@ -59,7 +60,8 @@ def apply(
         Conflict: an environment is there, of the other kind.
     """
     _check_paths(session, declared)
-    changes = [_plan(session, environment) for environment in declared]
+    actor = who.name
+    changes = [_plan(session, environment, who) for environment in declared]
     for environment, change in zip(declared, changes, strict=True):
         if change.action == "create":
             create(
@@ -71,7 +73,7 @@ def apply(
     return tuple(changes)
 
 
-def _plan(session: Session, declared: DeclaredEnvironment) -> PlannedChange:
+def _plan(session: Session, declared: DeclaredEnvironment, who: Actor) -> PlannedChange:
     row = session.get(tables.Environment, declared.name)
     if row is None and declared.kind is None:
         raise UsageError(
@@ -98,9 +100,23 @@ def _plan(session: Session, declared: DeclaredEnvironment) -> PlannedChange:
         for key in after
         if before[key] != after[key]
     )
+    notes = _notes(declared, who)
     if row is None:
-        return PlannedChange(declared.name, "create", (f"kind: {kind}", *lines))
-    return PlannedChange(declared.name, "change" if lines else "keep", lines)
+        return PlannedChange(declared.name, "create", (f"kind: {kind}", *lines), notes)
+    if not lines:
+        return PlannedChange(declared.name, "keep", ())
+    return PlannedChange(declared.name, "change", lines, notes)
+
+
+def _notes(declared: DeclaredEnvironment, who: Actor) -> tuple[str, ...]:
+    """What a person should know who demands persons where nothing proves who somebody is."""
+    if not who.claimed or not declared.policy.approvals:
+        return ()
+    sentence = (
+        f"{declared.name} counts persons, and whoever works without a token only claims a name: "
+        "a server that asks for tokens proves them."
+    )
+    return (sentence,)
 
 
 def _apply(session: Session, declared: DeclaredEnvironment, at: str, actor: str) -> None:

@@ -26,6 +26,7 @@ from lineage.registry.verbs.weights import WeightsVerbs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lineage.registry.access import Principal
     from lineage.registry.slots.moves import Foresight
 
 
@@ -67,4 +68,8 @@ class Registry(
         ``foresight`` is what was found to stand by after its moves (:meth:`foresee_promotion`).
         """
         with write(self._engine) as session:
-            yield Registry(self._engine, session, foresight)
+            yield Registry(self._engine, session, foresight, self._principal)
+
+    def speaking_for(self, principal: Principal) -> Registry:
+        """The same registry for one who speaks by a token: what is recorded counts for them."""
+        return Registry(self._engine, self._session, self._foresight, principal)

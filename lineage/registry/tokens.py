@@ -19,7 +19,7 @@ from lineage.contract import requests
 from lineage.database import events, tables
 from lineage.errors import NotAuthenticated, NotFound
 from lineage.identity.references import check_environment_name, check_name
-from lineage.registry.access import Principal, Scope, check_actor, check_scopes
+from lineage.registry.access import Principal, Scope, check_own_name, check_scopes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,9 @@ def create(session: Session, new: NewToken, at: str, actor: str) -> dict[str, An
     Raises:
         UsageError: a name or a scope is not valid, or the token would be over already.
     """
-    check_actor(new.name)
+    check_own_name(new.name)
+    if new.person is not None:
+        check_own_name(new.person)
     for name in new.environments or ():
         check_environment_name(name)
     for name in new.models or ():
@@ -55,6 +57,7 @@ def create(session: Session, new: NewToken, at: str, actor: str) -> dict[str, An
     row = tables.Token(
         id=identity,
         name=new.name,
+        person=new.person if new.person is not None else new.name,
         key=key.hex(),
         blake3=_digest(secret, key),
         scopes=json.dumps(sorted(check_scopes(new.scopes))),
@@ -67,7 +70,8 @@ def create(session: Session, new: NewToken, at: str, actor: str) -> dict[str, An
     session.add(row)
     session.flush()
     shown = to_json(row)
-    payload = {key: shown[key] for key in ("id", "scopes", "environments", "models", "expires_at")}
+    told = ("id", "person", "scopes", "environments", "models", "expires_at")
+    payload = {key: shown[key] for key in told}
     events.append(
         session,
         at=at,
@@ -168,6 +172,7 @@ def to_json(row: tables.Token) -> dict[str, Any]:
     return {
         "id": row.id,
         "name": row.name,
+        "person": row.person or row.name,
         "scopes": json.loads(row.scopes),
         "environments": json.loads(row.environments) if row.environments else None,
         "models": json.loads(row.models) if row.models else None,
@@ -188,6 +193,7 @@ def _principal(row: tables.Token) -> Principal:
         frozenset(json.loads(row.models)) if row.models else None,
         row.expires_at,
         row.id,
+        row.person or row.name,
     )
 
 

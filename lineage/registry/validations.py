@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lineage.guard.requirements import Outcome
     from lineage.identity.components import DataVersion
     from lineage.identity.watched import WatchedRun
+    from lineage.registry.access import Actor
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def validate(
     reference: str | Reference,
     pipeline: CapturedPipelineVersion | NamedPipeline,
     new: NewValidation,
-    actor: str,
+    who: Actor,
 ) -> dict[str, Any]:
     """Record a validation of a version with a pipeline version; JSON of it.
 
@@ -61,7 +62,7 @@ def validate(
         UsageError: the pipeline is not the one that the version was registered with.
     """
     at = timestamps.now()
-    version, target = _pair(session, reference, pipeline, at, actor)
+    version, target = _pair(session, reference, pipeline, at, who.name)
     metrics, run = new.metrics, new.run
     row = tables.Validation(
         version_id=version.id or 0,
@@ -75,7 +76,8 @@ def validate(
         data_blake3=versions.add_data(session, new.data) if new.data else None,
         elsewhere=new.elsewhere,
         validated_at=at,
-        validated_by=actor,
+        validated_by=who.name,
+        validated_by_person=who.person,
     )
     return _record(session, version, row, target, new.watched)
 
@@ -86,7 +88,7 @@ def carry_over(
     pipeline: CapturedPipelineVersion | NamedPipeline,
     rests_on: int,
     difference: str,
-    actor: str,
+    who: Actor,
 ) -> dict[str, Any]:
     """Record that a passing validation also holds for a pipeline that behaves alike; JSON of it.
 
@@ -95,7 +97,7 @@ def carry_over(
         Conflict: the validation is no longer a pass that counts, or carried itself.
     """
     at = timestamps.now()
-    version, target = _pair(session, reference, pipeline, at, actor)
+    version, target = _pair(session, reference, pipeline, at, who.name)
     root = session.get(tables.Validation, rests_on)
     if root is None or root.version_id != version.id:
         raise NotFound(
@@ -121,7 +123,8 @@ def carry_over(
         data_blake3=root.data_blake3,
         elsewhere=root.elsewhere,
         validated_at=at,
-        validated_by=actor,
+        validated_by=who.name,
+        validated_by_person=who.person,
     )
     return _record(session, version, row, target)
 

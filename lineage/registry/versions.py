@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lineage.contract.captured import CapturedPipelineVersion, CapturedVersion
     from lineage.identity.components import Components
     from lineage.identity.watched import WatchedRun
+    from lineage.registry.access import Actor
 
 
 def add_model(session: Session, name: str, at: str, actor: str) -> bool:
@@ -46,7 +47,7 @@ def register(
     parent: str | None,
     run: dict[str, Any] | None,
     watched: Sequence[WatchedRun],
-    actor: str,
+    who: Actor,
 ) -> Registered:
     """Record a model version; the one that already holds this tuple, if there is one.
 
@@ -60,7 +61,7 @@ def register(
         _require_complete(components)
     parent_row = versions.find_version(session, Reference.parse(parent)) if parent else None
     same = versions.same_version(session, model, kind, components, captured.pipeline_name)
-    at = timestamps.now()
+    at, actor = timestamps.now(), who.name
     if same is not None:
         add_copies(session, same, captured.stored, at, actor)
         watched_runs.record(session, same, watched, at, actor)
@@ -91,6 +92,7 @@ def register(
         run,
         at,
         actor,
+        who.person,
     )
     registered = views.registered(session, row, created=True)
     events.append(

@@ -40,6 +40,7 @@ def described(session: Session, row: tables.ModelVersion) -> dict[str, Any]:
     asserted = set(json.loads(row.data_asserted))
     parent = session.get(tables.ModelVersion, row.parent_id) if row.parent_id else None
     return registered(session, row, created=False).to_json() | {
+        "registered_by_person": row.registered_by_person or row.registered_by,
         "components": {
             "code": {
                 "digest": row.code_digest,
@@ -110,6 +111,8 @@ def approvals(session: Session, version: tables.ModelVersion) -> list[dict[str, 
                 },
                 "approved_at": row.approved_at,
                 "approved_by": row.approved_by,
+                "person": row.approved_by_person or row.approved_by,
+                "claimed": row.claimed,
             }
         )
     return answers
@@ -177,6 +180,7 @@ def validation(session: Session, row: tables.Validation, pipeline: str) -> dict[
         ],
         "validated_at": row.validated_at,
         "validated_by": row.validated_by,
+        "person": row.validated_by_person or row.validated_by,
     }
 
 

@@ -65,6 +65,8 @@ class RemoteRegistry(RemoteReader, RemoteVersions, RemoteSlots):
             "models": list(new.models) if new.models is not None else None,
             "expires_at": new.expires_at,
         }
+        if new.person is not None:
+            body["person"] = new.person
         document: dict[str, Any] = self._http.write(
             "POST", addresses.TOKENS, body, actor, once=False
         )

@@ -78,7 +78,7 @@ def test_the_whole_way_of_a_governed_release(governed):
     assert failing == {"pipeline-match", "promotion-path", "approvals"}
     governed.ok("promote", "churn@2", "--env", "staging")
     assert _as(governed, "ann", "approve", "churn@2", "--env", "production").out == (
-        "churn@2 approved for production by ann (1 of 1)\n"
+        "churn@2 approved for production by ann, a name that no token proves (1 of 1)\n"
     )
     release = ("release", "--env", "production", "--pipeline", "churn", "--model", "churn@2")
     dry = governed.lineage(*release, "--dry-run")

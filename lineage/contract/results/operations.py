@@ -13,11 +13,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlannedChange:
-    """What applying does to one environment: ``create``, ``change`` or ``keep``, line by line."""
+    """What applying does to one environment: ``create``, ``change`` or ``keep``, line by line.
+
+    ``notes`` say what a person should know of it.
+    """
 
     environment: str
     action: str
     lines: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """One entry of the JSON of `env apply`."""
@@ -25,12 +29,13 @@ class PlannedChange:
             "environment": self.environment,
             "action": self.action,
             "changes": list(self.lines),
-        }
+        } | ({"notes": list(self.notes)} if self.notes else {})
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> PlannedChange:
         """Read back what :meth:`to_json` wrote."""
-        return from_fields(cls, body, lines=tuple(body["changes"]))
+        notes = tuple(body.get("notes", ()))
+        return from_fields(cls, body, lines=tuple(body["changes"]), notes=notes)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ class Token(SQLModel, table=True):
     """A bearer token: never the secret itself, but its BLAKE3 under a key of its own.
 
     ``scopes`` is a JSON list; ``environments`` and ``models`` are JSON lists or null for all.
+    ``person`` is whom its bearer counts as; null, of tokens before schema 0013, for its name.
     """
 
     id: str = Field(primary_key=True)
@@ -27,6 +28,7 @@ class Token(SQLModel, table=True):
     revoked_at: str | None = None
     revoked_by: str | None = None
     last_used_at: str | None = None
+    person: str | None = None
 
 
 class KeptAnswer(SQLModel, table=True):

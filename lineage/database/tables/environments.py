@@ -68,6 +68,7 @@ class Waiver(SQLModel, table=True):
     until: str | None = None
     waived_at: str
     waived_by: str
+    waived_by_person: str | None = None
 
 
 class PipelineDeployment(SQLModel, table=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ForeignKeyConstraint, Index, Text
+from sqlalchemy import Boolean, ForeignKeyConstraint, Index, Text
 from sqlmodel import Field, SQLModel
 
 
@@ -28,7 +28,9 @@ class EnvironmentPolicy(SQLModel, table=True):
 class Approval(SQLModel, table=True):
     """A person's word that a version may serve in an environment.
 
-    It is bound to the pipeline version that was deployed at that time, null where none was.
+    It is bound to the pipeline version that was deployed at that time, null where none was. It
+    counts for ``approved_by_person`` (null: for ``approved_by``); ``claimed`` tells that no token
+    proved the name. Neither was noted before schema 0013.
     """
 
     __table_args__: Any = (
@@ -49,3 +51,5 @@ class Approval(SQLModel, table=True):
     pipeline_blake3: str | None = Field(default=None, sa_column_kwargs={"name": "pipeline_digest"})
     approved_at: str
     approved_by: str
+    approved_by_person: str | None = None
+    claimed: bool | None = Field(default=None, sa_type=Boolean)

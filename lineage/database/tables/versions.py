@@ -121,6 +121,7 @@ class ModelVersion(SQLModel, table=True):
     registered_at: str
     registered_by: str
     run: str | None = Field(default=None, sa_type=Text)
+    registered_by_person: str | None = None
 
 
 class Validation(SQLModel, table=True):
@@ -128,7 +129,8 @@ class Validation(SQLModel, table=True):
 
     ``run`` is JSON of the command that was run for it, ``data_blake3`` the data it was made on. A
     carried one names the validation that it rests on, and the difference that changes nothing.
-    ``elsewhere`` tells that it was made where the version's own parts were not looked at.
+    ``elsewhere`` tells that it was made where the version's own parts were not looked at,
+    ``on_word`` that one without the scope ``validate:run`` said what was run or compared.
     """
 
     __table_args__: Any = (
@@ -162,3 +164,5 @@ class Validation(SQLModel, table=True):
     run: str | None = Field(default=None, sa_type=Text)
     data_blake3: str | None = Field(default=None, sa_column_kwargs={"name": "data_digest"})
     elsewhere: bool | None = Field(default=None, sa_type=Boolean)
+    validated_by_person: str | None = None
+    on_word: bool | None = Field(default=None, sa_type=Boolean)

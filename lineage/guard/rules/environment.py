@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 from lineage.acts import act
 from lineage.guard.decision import Check, Status
 from lineage.guard.facts import Facts, Transition
-from lineage.guard.policy import SAME_PIPELINE, same_person
+from lineage.guard.policy import SAME_PIPELINE
 from lineage.guard.requirements import Requirement
 from lineage.guard.rules.replays import replay
+from lineage.identity.persons import distinct, folded, same_person
 
 if TYPE_CHECKING:
     from lineage.guard.facts import Standby, Verdict
@@ -81,16 +82,19 @@ def promotion_path(facts: Facts) -> Check:
 
 
 def approvals(facts: Facts) -> Check:
-    """Fails when fewer people approved than demanded, or the registrant approved its own."""
+    """Fails when fewer persons approved than demanded, or the registrant approved its own."""
     code = "approvals"
     needed = facts.policy.approvals
-    counted = [a for a in facts.approvals if a.current and facts.policy.may_approve(a.by)]
-    own = [a for a in counted if same_person(a.by, facts.registered_by)]
-    people = {a.by.strip().casefold(): a.by for a in counted}
+    counted = [a for a in facts.approvals if a.current and facts.policy.may_approve(a.counts_as)]
+    own = [a for a in counted if same_person(a.counts_as, facts.registrant)]
+    people = distinct(a.counts_as for a in counted)
+    proven = {folded(a.counts_as) for a in counted if not a.claimed}
+    claimed = tuple(name for name in people if folded(name) not in proven)
     details: dict[str, Any] = {
         "needed": needed,
-        "approved_by": sorted(people.values()),
-        "stale": sorted({a.by for a in facts.approvals if not a.current}),
+        "approved_by": list(people),
+        "claimed": list(claimed),
+        "stale": list(distinct(a.counts_as for a in facts.approvals if not a.current)),
     }
     if needed == 0:
         return Check(code, Status.PASS, "no approval is demanded", details=details)
@@ -99,12 +103,12 @@ def approvals(facts: Facts) -> Check:
         return Check(code, Status.PASS, summary, details=details)
     approve = f"Let other people approve it: {act('approve', facts.ref, env=facts.environment)}"
     if own:
-        summary = f"{facts.registered_by} registered {facts.ref} and approved it too"
+        summary = f"{facts.registrant} registered {facts.ref} and approved it too"
         return Check(code, Status.FAIL, summary, approve, details)
     if len(people) < needed:
         summary = f"{facts.ref} has {len(people)} of {needed} approvals{_stale(details['stale'])}"
         return Check(code, Status.FAIL, summary, approve, details)
-    summary = f"approved by {', '.join(sorted(people.values()))}"
+    summary = f"approved by {', '.join(people)}{_claimed(people, claimed)}"
     return Check(code, Status.PASS, summary, details=details)
 
 
@@ -195,6 +199,13 @@ def _stale(people: list[str]) -> str:
         return ""
     which = "that of" if len(people) == 1 else "those of"
     return f"; {which} {', '.join(people)} came before the pipeline changed"
+
+
+def _claimed(people: tuple[str, ...], claimed: tuple[str, ...]) -> str:
+    """Whose names no token proves."""
+    if not claimed:
+        return ""
+    return " (claimed)" if len(claimed) == len(people) else f" (claimed: {', '.join(claimed)})"
 
 
 def _backup_remedy(facts: Facts) -> str:

@@ -71,6 +71,7 @@ def guard_facts(
         dirty=version.code_dirty,
         origin=versions.origin_of(version),
         registered_by=version.registered_by,
+        registrant_person=version.registered_by_person,
         environment=environment.name,
         environment_kind=EnvironmentKind(environment.kind),
         pipeline=version.pipeline,

@@ -203,7 +203,7 @@ def _carried_out(
     finishes: bool = False,
 ) -> MovePlan:
     """Gather what a move is planned on, and carry it out."""
-    asked = waivers.asked(session, request.environment, request.waive, request.actor, request.at)
+    asked = waivers.asked(session, request)
     facts = tuple(
         _slot_facts(session, move, target, asked, foresight.get(target.state.model))
         for target in move.slots

@@ -17,7 +17,7 @@ class Request:
 
     ``expect_revision`` is the slot's as the caller saw it, ``seen`` those of all the slots that a
     plan touched, by their model. ``with_pipeline`` lets a rollback move the other models of its
-    pipeline too; those in ``leave`` it retires.
+    pipeline too; those in ``leave`` it retires. ``person`` is whom ``actor`` counts as.
     """
 
     environment: str
@@ -29,3 +29,4 @@ class Request:
     seen: Mapping[str, int] | None = None
     with_pipeline: bool = False
     leave: frozenset[str] = frozenset()
+    person: str | None = None

@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from lineage.contract.requests import WaiverRequest
     from lineage.registry.slots.move_plan import WaiverGrant
+    from lineage.registry.slots.request import Request
 
 
-def asked(
-    session: Session, environment: str, request: WaiverRequest | None, actor: str, at: str
-) -> tuple[Waiver, ...]:
-    """The waivers of a request, if the environment lets this person waive these rules.
+def asked(session: Session, request: Request) -> tuple[Waiver, ...]:
+    """The waivers that a move asks for, if the environment lets this person waive these rules.
 
     Raises:
         NotPermitted: it does not.
     """
-    if request is None:
+    wanted, environment = request.waive, request.environment
+    if wanted is None:
         return ()
+    person = request.person or request.actor
     policy = policies.policy_of(session, environment)
-    for code in request.codes:
+    for code in wanted.codes:
         people = policy.waive.get(code, ())
         if code not in WAIVABLE:
             raise NotPermitted(
@@ -45,12 +45,15 @@ def asked(
                 f"{environment} lets nobody waive {code}.",
                 remedy=f"Its policy may name people who may: {act('env apply', 'FILE')}",
             )
-        if not policy.may_waive(code, actor):
+        if not policy.may_waive(code, person):
             raise NotPermitted(
-                f"{actor} may not waive {code} in {environment}.",
+                f"{person} may not waive {code} in {environment}.",
                 remedy=f"Ask one who may: {', '.join(people)}.",
             )
-    return tuple(Waiver(code, request.reason, actor, at, request.until) for code in request.codes)
+    return tuple(
+        Waiver(code, wanted.reason, request.actor, request.at, wanted.until, person)
+        for code in wanted.codes
+    )
 
 
 def newest(session: Session) -> int:
@@ -80,4 +83,5 @@ def _row(environment: str, grant: WaiverGrant) -> tables.Waiver:
         until=waiver.until,
         waived_at=waiver.at,
         waived_by=waiver.by,
+        waived_by_person=waiver.person,
     )

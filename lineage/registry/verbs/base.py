@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlmodel import Session
 
+    from lineage.registry.access import Actor, Principal
     from lineage.registry.slots.moves import Foresight
 
 
@@ -23,14 +24,26 @@ class Verbs:
         engine: the database.
         session: a write transaction that every verb takes part in; by default each has its own.
         foresight: what was found to stand by after the moves of that transaction.
+        principal: who speaks; by default one who acts on the database itself.
     """
 
     def __init__(
-        self, engine: Engine, session: Session | None = None, foresight: Foresight | None = None
+        self,
+        engine: Engine,
+        session: Session | None = None,
+        foresight: Foresight | None = None,
+        principal: Principal | None = None,
     ) -> None:
         self._engine = engine
         self._session = session
         self._foresight: Foresight = foresight or {}
+        self._principal = principal
+
+    def _actor(self, name: str) -> Actor:
+        """The one in whose name a verb records: who speaks, or who is called so."""
+        from lineage.registry.access import claiming  # a look-up starts quickly without it
+
+        return self._principal.actor if self._principal is not None else claiming(name)
 
     @contextmanager
     def _read(self) -> Iterator[Session]:

@@ -65,7 +65,7 @@ class EnvironmentVerbs(Verbs):
         from lineage.registry import environments
 
         with self._write() as session:
-            plan = environments.apply(session, declared, timestamps.now(), actor)
+            plan = environments.apply(session, declared, timestamps.now(), self._actor(actor))
             if dry_run:
                 session.rollback()
         return plan

@@ -66,7 +66,15 @@ class ReleaseVerbs(SlotVerbs):
         with self._write() as session:
             require_environment(session, environment)
             promoted = [versions.find_version(session, reference) for reference in parsed]
-            request = Request(environment, actor, timestamps.now(), reason, waive=waive, seen=seen)
+            request = Request(
+                environment,
+                actor,
+                timestamps.now(),
+                reason,
+                waive=waive,
+                seen=seen,
+                person=self._actor(actor).person,
+            )
             target = pipeline_row(session, pipeline, None, request.at, actor)
             plan = moves.release(session, request, target, promoted, found, stage=stage)
             moved = results.moved(session, plan)
@@ -108,7 +116,15 @@ class ReleaseVerbs(SlotVerbs):
         found = self._foreseen(lambda: self.foresee_finish(environment, pipeline, reason=reason))
         with self._write() as session:
             require_environment(session, environment)
-            request = Request(environment, actor, timestamps.now(), reason, waive=waive, seen=seen)
+            request = Request(
+                environment,
+                actor,
+                timestamps.now(),
+                reason,
+                waive=waive,
+                seen=seen,
+                person=self._actor(actor).person,
+            )
             plan = moves.finish(session, request, pipeline, found)
             moved = results.moved(session, plan)
             if dry_run:

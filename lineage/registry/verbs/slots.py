@@ -159,7 +159,15 @@ class SlotVerbs(ForesightVerbs):
         with self._write() as session:
             require_environment(session, environment)
             version = versions.find_version(session, parsed)
-            request = Request(environment, actor, timestamps.now(), reason, expect_revision, waive)
+            request = Request(
+                environment,
+                actor,
+                timestamps.now(),
+                reason,
+                expect_revision,
+                waive,
+                person=self._actor(actor).person,
+            )
             plan = moves.promote(session, request, version, found)
             moved = results.moved(session, plan)
         return self._answered(moved)
@@ -216,6 +224,7 @@ class SlotVerbs(ForesightVerbs):
                 seen,
                 with_pipeline=with_pipeline,
                 leave=leaving,
+                person=self._actor(actor).person,
             )
             plan = moves.rollback(session, request, model, found)
             moved = results.moved(session, plan)

@@ -93,7 +93,9 @@ class ValidationVerbs(Verbs):
             passed, metrics, tuple(outcomes), run, data, tuple(watched), elsewhere
         )
         with self._write() as session:
-            return validations.validate(session, reference, pipeline, validation, actor)
+            return validations.validate(
+                session, reference, pipeline, validation, self._actor(actor)
+            )
 
     def carry_over(
         self,
@@ -120,7 +122,9 @@ class ValidationVerbs(Verbs):
         from lineage.registry import validations
 
         with self._write() as session:
-            return validations.carry_over(session, reference, pipeline, rests_on, difference, actor)
+            return validations.carry_over(
+                session, reference, pipeline, rests_on, difference, self._actor(actor)
+            )
 
     def approve(
         self, reference: str | Reference, environment: str, *, actor: str
@@ -134,4 +138,4 @@ class ValidationVerbs(Verbs):
         from lineage.registry import approvals
 
         with self._write() as session:
-            return approvals.approve(session, reference, environment, actor)
+            return approvals.approve(session, reference, environment, self._actor(actor))

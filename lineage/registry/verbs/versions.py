@@ -108,7 +108,9 @@ class VersionVerbs(Verbs):
         from lineage.registry.versions import register
 
         with self._write() as session:
-            return register(session, model, captured, kind, parent, run, watched, actor)
+            return register(
+                session, model, captured, kind, parent, run, watched, self._actor(actor)
+            )
 
     def pipeline_of(self, reference: str | Reference) -> FoundPipeline:
         """The pipeline version that a model version was registered with.

@@ -16,7 +16,8 @@ from fastapi import FastAPI
 from lineage import timestamps
 from lineage.connection import connect
 from lineage.contract.requests import NewToken
-from lineage.errors import NotAuthenticated, NotPermitted, RegistryUnreachable
+from lineage.errors import NotAuthenticated, NotPermitted, RegistryUnreachable, UsageError
+from lineage.identity.persons import of_issuer
 from lineage.registry import tokens
 from lineage.registry.access import Principal, Scope
 from tests.conftest import BOTH, add_validated, captured, captured_pipeline, make_registry
@@ -131,6 +132,8 @@ def test_the_secret_is_nowhere_but_in_the_answer(filled, tmp_path):
         for change in (
             "UPDATE token SET scopes = '[\"admin\"]'",
             "UPDATE token SET expires_at = NULL, digest = 'x'",
+            "UPDATE token SET person = 'ann'",
+            "UPDATE token SET person = NULL",
             "DELETE FROM token",
         ):
             with pytest.raises(sqlite3.IntegrityError):
@@ -185,6 +188,51 @@ def test_events_name_the_token_and_not_what_the_client_says(filled, server, monk
         remote.register("churn", captured("5"), actor="somebody else")
     with connect(filled) as registry:
         assert {event["actor"] for event in registry.history(limit=2)} == {"release-job"}
+
+
+def _approve(address, token, version=2):
+    return httpx.post(
+        f"{address}/v1/models/churn/versions/{version}/approvals",
+        json={"environment": "production"},
+        headers={"Authorization": f"Bearer {token}"},
+    )
+
+
+def test_two_tokens_of_one_person_are_one_over_http(filled, server):
+    made = _token(filled, "approve", "read", name="bob")
+    assert (made["name"], made["person"]) == ("bob", "bob")
+    first = _approve(server, made["token"]).json()
+    assert [first[key] for key in ("approved_by", "person", "claimed")] == ["bob", "bob", False]
+    admin = {"Authorization": f"Bearer {_token(filled, 'admin', name='root')['token']}"}
+    body = {"name": "laptop", "person": "BOB", "scopes": ["approve", "read"]}
+    laptop = httpx.post(f"{server}/v1/tokens", json=body, headers=admin).json()
+    assert laptop["person"] == "BOB"
+    asked = _get(server, laptop["token"], "/v1/principal").json()
+    assert (asked["name"], asked["person"]) == ("laptop", "BOB")
+    assert "BOB has already approved" in _refused(_approve(server, laptop["token"]), 403)
+    listed = httpx.get(f"{server}/v1/tokens", headers=admin).json()["items"]
+    persons = {row["name"]: row["person"] for row in listed}
+    assert persons == {"bob": "bob", "laptop": "BOB", "root": "root"}
+    with connect(filled) as registry:
+        told = registry.history("laptop")[0]["payload"]
+    assert told["person"] == "BOB"
+
+
+@pytest.mark.parametrize("name", ["oidc:gitlab.com:x", "OIDC:x", " oidc:x", "\uff4fidc\uff1ax"])
+def test_no_token_is_called_as_only_an_issuer_calls_somebody(filled, server, name):
+    for new in (NewToken(name, ("read",)), NewToken("bob", ("read",), person=name)):
+        with connect(filled) as registry, pytest.raises(UsageError, match="OpenID Connect"):
+            registry.create_token(new, actor="t")
+    token = _token(filled, "admin")["token"]
+    with connect(server, token=token) as remote, pytest.raises(UsageError, match="OpenID Connect"):
+        remote.create_token(NewToken("bob", ("read",), person=name), actor="t")
+
+
+def test_without_tokens_who_approves_is_claimed(filled):
+    with registry_server(filled, no_auth=True) as address, connect(address) as remote:
+        done = remote.approve("churn@2", "production", actor="bob")
+        assert (done["person"], done["claimed"]) == ("bob", True)
+        assert [row["claimed"] for row in remote.approvals("churn@2")] == [True]
 
 
 def test_guessing_is_slowed_and_those_who_are_known_go_on(filled):
@@ -280,6 +328,35 @@ def test_a_ci_job_needs_no_stored_secret(trusting, issuer, filled):
     with connect(filled) as registry:
         assert registry.history(limit=1)[0]["actor"] == "github:acme/churn"
     assert issuer.fetched == 1
+
+
+def test_a_subject_is_not_the_person_whom_a_token_is_named_after(filled, issuer, tmp_path):
+    file = tmp_path / "trust.toml"
+    file.write_text(
+        f'[[trust]]\nissuer = "{issuer.url}"\naudience = "lineage"\n'
+        'claims = {repository = "acme/churn"}\nscopes = ["read", "approve"]\nname = "{sub}"\n'
+    )
+    person = of_issuer(issuer.url, "bob")
+    named_alike = _token(filled, "approve", name="bob")["token"]
+    with registry_server(filled, trust=file) as address:
+        asked = _get(address, issuer.sign(sub="bob"), "/v1/principal").json()
+        assert (asked["name"], asked["person"]) == ("bob", person)
+        assert _approve(address, named_alike).json()["approvals"] == 1
+        issued = _approve(address, issuer.sign(sub="bob")).json()
+        assert (issued["approvals"], issued["person"]) == (2, person)
+        again = _approve(address, issuer.sign(sub="BOB"))
+        assert "has already approved" in _refused(again, 403)
+
+
+def test_a_claim_is_put_into_the_name_and_never_read_as_one(filled, issuer, tmp_path):
+    file = tmp_path / "trust.toml"
+    file.write_text(
+        f'[[trust]]\nissuer = "{issuer.url}"\naudience = "lineage"\n'
+        'claims = {repository = "acme/churn"}\nscopes = ["read"]\nname = "{ref} {none} {iat}"\n'
+    )
+    token = issuer.sign(ref="refs/heads/{sub}", iat=1)
+    with registry_server(filled, trust=file) as address:
+        assert _get(address, token, "/v1/principal").json()["name"] == "refs/heads/{sub} {none} 1"
 
 
 def _unsigned(issuer) -> str:

@@ -14,10 +14,11 @@ from lineage.connection import connect
 from lineage.contract.requests import DeclaredEnvironment
 from lineage.database.engine import open_engine, transaction
 from lineage.database.schema import HEAD, upgrade
-from lineage.errors import Conflict, RegistryUnreachable
+from lineage.errors import Conflict, NotPermitted, RegistryUnreachable
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.digest import canonical_bytes
 from lineage.identity.watched import WatchedRun
+from lineage.registry.access import Principal, Scope
 from tests.conftest import BOTH, captured_pipeline, pipeline
 
 NOW = "2026-11-20T08:00:00.000000Z"
@@ -104,6 +105,38 @@ def test_hosts_that_reported_before_only_claimed(database):
         assert "policy-applied" not in [row["kind"] for row in registry.history()]
     with pytest.raises(Conflict, match="sealed or claimed"):
         _write(database, "UPDATE observation SET proof = 'sworn'")
+
+
+@BOTH
+def test_of_rows_without_a_person_the_name_counts(database):
+    _first_schema(database)
+    migrate_to(database, "0011")
+    for statement in (
+        "INSERT INTO token (id, name, key, digest, scopes, created_at, created_by) VALUES "
+        f"('aaaaaaaaaaaa', 'job', '00', '00', '[\"read\"]', '{NOW}', 't')",
+        "INSERT INTO approval (version_id, environment, pipeline, pipeline_digest, approved_at, "
+        f"approved_by) SELECT 1, environment, pipeline, digest, '{NOW}', 'bob' FROM "
+        "pipeline_deployment",
+    ):  # fmt: skip
+        _write(database, statement)
+    upgrade(database)
+    with connect(database) as registry:
+        assert registry.check().problems == ()
+        (token,) = registry.tokens()
+        assert (token["name"], token["person"]) == ("job", "job")
+        (approval,) = registry.approvals("churn@1")
+        assert (approval["person"], approval["claimed"]) == ("bob", None), "it is not known"
+        shown = registry.show("churn@1")
+        assert shown["registered_by_person"] == shown["registered_by"]
+        verdict = shown["validations"][0]
+        assert verdict["person"] == verdict["validated_by"]
+        with pytest.raises(NotPermitted, match="has already approved"):
+            registry.approve("churn@1", "production", actor="BOB")
+        bob = Principal("laptop", frozenset({Scope.APPROVE}), person=shown["registered_by"])
+        with pytest.raises(NotPermitted, match="registered churn@1"):
+            registry.speaking_for(bob).approve("churn@1", "production", actor="laptop")
+    with pytest.raises(Conflict, match="revoked, never changed"):
+        _write(database, "UPDATE token SET person = 'ann'")
 
 
 @BOTH

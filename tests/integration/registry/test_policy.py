@@ -474,3 +474,13 @@ def test_a_failure_of_what_a_carried_verdict_rests_on_contradicts_what_serves(re
         "validated",
         ["churn@production"],
     )
+
+
+def test_where_names_are_claimed_a_policy_that_counts_persons_says_so(registry):
+    (change,) = _apply(registry, approvals=1)
+    assert change.notes == (
+        "production counts persons, and whoever works without a token only claims a name: a "
+        "server that asks for tokens proves them.",
+    )
+    assert _apply(registry, approvals=1)[0].notes == (), "nothing is applied"
+    assert _apply(registry, backup=True)[0].notes == ()

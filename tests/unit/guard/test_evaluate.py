@@ -448,7 +448,39 @@ def test_approvals_are_by_distinct_people_and_never_by_the_registrant(changes, s
 def test_approvals_are_listed():
     given = _approved("cy", "bob") + _approved("old", "elder", current=False)
     check = _check("approvals", policy=TWO, approvals=given)
-    assert check.details == {"needed": 2, "approved_by": ["bob", "cy"], "stale": ["elder", "old"]}
+    assert check.details == {
+        "needed": 2, "approved_by": ["bob", "cy"], "claimed": [], "stale": ["elder", "old"],
+    }  # fmt: skip
+
+
+def test_approvals_count_persons_and_not_the_names_they_act_in():
+    def given(*pairs: tuple[str, str | None]) -> tuple[Approval, ...]:
+        return tuple(Approval(name, NOW, True, person) for name, person in pairs)
+
+    two = given(("bob", None), ("bob-laptop", "Bob"))
+    check = _check("approvals", policy=TWO, approvals=two)
+    assert (check.status, check.summary) == ("fail", "churn@7 has 1 of 2 approvals")
+    check = _check("approvals", policy=TWO, approvals=given(("ci", "bob"), ("release", "cy")))
+    assert (check.status, check.summary) == ("pass", "approved by bob, cy")
+    check = _check("approvals", policy=TWO, approvals=given(("bob", "ci"), ("cy", None)))
+    assert check.summary == "churn@7 has 1 of 2 approvals", "the policy names persons"
+    own = given(("bob", None), ("ann-laptop", "ann"))
+    for who in ({}, {"registered_by": "job", "registrant_person": "Ann"}):
+        check = _check("approvals", policy=TWO, approvals=own, **who)
+        assert "registered churn@7 and approved it too" in check.summary
+    check = _check("approvals", policy=TWO, approvals=own, registrant_person="job")
+    assert check.status == "pass", "who registered counts as another"
+
+
+def test_approvals_in_names_that_no_token_proves_are_called_claimed():
+    claimed = tuple(Approval(name, NOW, True, claimed=True) for name in ("bob", "cy"))
+    check = _check("approvals", policy=TWO, approvals=claimed)
+    assert (check.status, check.summary) == ("pass", "approved by bob, cy (claimed)")
+    assert check.details["claimed"] == ["bob", "cy"]
+    proven = Approval("laptop", NOW, True, "BOB")
+    check = _check("approvals", policy=TWO, approvals=(*claimed, proven))
+    assert check.summary == "approved by BOB, cy (claimed: cy)"
+    assert check.details["claimed"] == ["cy"]
 
 
 BACKUP = _policy(backup=True)
@@ -558,6 +590,7 @@ def test_a_waiver_excuses_its_rule_and_no_other():
         "code": "approvals",
         "reason": "the fire",
         "waived_by": "boss",
+        "person": None,
         "waived_at": NOW,
         "until": "2026-11-28T08:00:00Z",
     }
