@@ -224,6 +224,14 @@ class EnvironmentBody(Body):
     kind: Literal["production", "experimental"]
 
 
+class EvidenceBody(Body):
+    """Which verdicts count: by their bases, and by whose they are; null takes all."""
+
+    accept: list[Literal["run", "carried", "stated"]] | None = None
+    validators: list[Line] | None = None
+    not_registrant: bool = False
+
+
 class PolicyBody(Body):
     """What an environment demands: the keys of docs/reference/policy.md."""
 
@@ -233,7 +241,8 @@ class PolicyBody(Body):
     approvals: Annotated[int, Field(ge=0, le=100)] = 0
     not_approvers: list[Line] = Field(default_factory=list)
     backup: bool | Literal["same-pipeline"] = False
-    accept_carried: bool = True
+    accept_carried: bool | None = None
+    evidence: EvidenceBody | None = None
     pipeline_complete: Literal["require", "warn"] = "require"
     proof: Literal["sealed", "claimed"] = "claimed"
     match_packages: Annotated[list[Line], Field(max_length=100)] = Field(default_factory=list)
@@ -306,8 +315,19 @@ class TokenBody(Body):
 
     name: Annotated[str, StringConstraints(max_length=200, min_length=1, pattern=PRINTABLE)]
     scopes: Annotated[
-        list[Literal["read", "register", "validate", "approve", "deploy", "observe", "admin"]],
-        Field(min_length=1, max_length=7),
+        list[
+            Literal[
+                "read",
+                "register",
+                "validate",
+                "validate:run",
+                "approve",
+                "deploy",
+                "observe",
+                "admin",
+            ]
+        ],
+        Field(min_length=1, max_length=8),
     ]
     environments: Annotated[list[Name], Field(min_length=1, max_length=100)] | None = None
     models: Annotated[list[Name], Field(min_length=1, max_length=1000)] | None = None

@@ -138,8 +138,7 @@ def _policy(policy: dict[str, Any]) -> list[str]:
         lines.append(f"approvals  {policy['approvals']}" + (f", not {without}" if without else ""))
     if policy["backup"]:
         lines.append("backup     demanded")
-    if not policy["accept_carried"]:
-        lines.append("carried    validations are not accepted")
+    lines += _evidence(policy)
     if policy.get("pipeline_complete") == "warn":
         lines.append("complete   a pipeline that lacks what its runs read only warns")
     if policy.get("proof") == "sealed":
@@ -148,6 +147,22 @@ def _policy(policy: dict[str, Any]) -> list[str]:
         lines.append(f"packages   as validated: {', '.join(policy['match_packages'])}")
     lines += [f"waive      {code}: {', '.join(who)}" for code, who in policy["waive"].items()]
     return lines
+
+
+def _evidence(policy: dict[str, Any]) -> list[str]:
+    """Which verdicts count, where not all of them do."""
+    from lineage.guard.evidence import BASES, Evidence
+    from lineage.guard.policy import EnvironmentPolicy
+
+    evidence = EnvironmentPolicy.from_json(policy).evidence
+    if evidence == Evidence():
+        return []
+    parts = [f"of the basis {' or '.join(evidence.accept)}"] if evidence.accept != BASES else []
+    if evidence.validators is not None:
+        parts.append(f"of {', '.join(evidence.validators)}")
+    if evidence.not_registrant:
+        parts.append("of others than who registered")
+    return [f"evidence   verdicts {', '.join(parts)}"]
 
 
 def _models(row: dict[str, Any]) -> str:

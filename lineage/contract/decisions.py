@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from lineage.contract.fields import from_fields
 from lineage.contract.rest_remedies import with_requests, without_requests
 from lineage.guard.decision import Check, Decision, Status
-from lineage.guard.facts import Basis, HeldCopy, Transition, Verdict, Waiver
+from lineage.guard.evidence import Basis
+from lineage.guard.facts import HeldCopy, Root, Transition, Verdict, Waiver
 from lineage.guard.requirements import Outcome
 from lineage.identity.digest import Digest
 from lineage.identity.pipeline import Manifest, PipelineVersion
@@ -61,6 +62,9 @@ def validation_to_json(validation: Verdict) -> dict[str, Any]:
         "overturned": validation.overturned,
         "commit": validation.commit,
         "elsewhere": validation.elsewhere,
+        "root": _root_to_json(validation.root),
+        "person": validation.person,
+        "on_word": validation.on_word,
     }
 
 
@@ -72,7 +76,23 @@ def validation_from_json(body: Mapping[str, Any]) -> Verdict:
         pipeline=pipeline_version_from_json(body),
         outcomes=tuple(Outcome.from_json(outcome) for outcome in body["requirements"]),
         basis=Basis(body["basis"]),
+        root=_root_from_json(body.get("root")),
     )
+
+
+def _root_to_json(root: Root | None) -> dict[str, Any] | None:
+    if root is None:
+        return None
+    return {
+        "pipeline": root.pipeline,
+        "basis": root.basis.value,
+        "validated_by": root.validated_by,
+        "person": root.person,
+    }
+
+
+def _root_from_json(body: Mapping[str, Any] | None) -> Root | None:
+    return from_fields(Root, body, basis=Basis(body["basis"])) if body is not None else None
 
 
 def pipeline_version_from_json(body: Mapping[str, Any]) -> PipelineVersion:

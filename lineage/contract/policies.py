@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from lineage import timestamps
 from lineage.contract.validation import first_problem, requirement
 from lineage.errors import UsageError
+from lineage.guard.evidence import BASES, Basis, Evidence
 from lineage.guard.policy import ALL_PACKAGES, WAIVABLE, Demand, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind, Proof
 from lineage.identity.references import check_environment_name, check_name
@@ -78,6 +86,38 @@ class ModelTable(PolicyTable):
     require: Requirements = Field(default_factory=list)
 
 
+def _accepted(bases: list[Basis] | None) -> list[Basis] | None:
+    if bases is None:
+        return None
+    if not bases:
+        raise ValueError(
+            "an empty list would let nothing in: leave it out, or name some of run, carried, stated"
+        )
+    if set(bases) == {Basis.CARRIED}:
+        raise ValueError(
+            "carried alone would let nothing in, for it rests on another verdict: add run or stated"
+        )
+    return bases
+
+
+def _validators(people: list[str] | None) -> list[str] | None:
+    if people is not None and not people:
+        raise ValueError(
+            "an empty list would let nobody validate: leave it out, or name whose verdicts count"
+        )
+    return people
+
+
+class EvidenceTable(PolicyTable):
+    """``[environments.NAME.evidence]``."""
+
+    accept: Annotated[
+        list[Annotated[Basis, Field(strict=False)]] | None, AfterValidator(_accepted)
+    ] = None
+    validators: Annotated[People | None, AfterValidator(_validators)] = None
+    not_registrant: bool = False
+
+
 class EnvironmentTable(PolicyTable):
     """``[environments.NAME]``."""
 
@@ -90,7 +130,8 @@ class EnvironmentTable(PolicyTable):
     approvals: Annotated[int, Field(ge=0, le=MOST_APPROVALS)] = 0
     not_approvers: People = Field(default_factory=list)
     backup: bool | Literal["same-pipeline"] = False
-    accept_carried: bool = True
+    accept_carried: bool | None = None
+    evidence: EvidenceTable | None = None
     pipeline_complete: Annotated[Demand, Field(strict=False)] = Demand.REQUIRE
     proof: Annotated[Proof, Field(strict=False)] = Proof.CLAIMED
     match_packages: Annotated[
@@ -98,6 +139,30 @@ class EnvironmentTable(PolicyTable):
     ] = Field(default_factory=list)
     rollout: Annotated[str, AfterValidator(_span)] | None = None
     waive: dict[Annotated[str, AfterValidator(_rule)], People] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _says_one_thing_of_what_is_carried(self) -> Self:
+        accept = self.evidence.accept if self.evidence is not None else None
+        if self.accept_carried is None or accept is None:
+            return self
+        if self.accept_carried and Basis.CARRIED not in accept:
+            raise ValueError(
+                "accept_carried = true contradicts evidence.accept, which leaves carried out"
+            )
+        if not self.accept_carried and Basis.CARRIED in accept:
+            raise ValueError("accept_carried = false contradicts evidence.accept, which has it")
+        return self
+
+    @property
+    def _evidence(self) -> Evidence:
+        table = self.evidence or EvidenceTable()
+        accept = table.accept or BASES
+        evidence = Evidence(
+            tuple(basis for basis in BASES if basis in accept),
+            tuple(table.validators) if table.validators is not None else None,
+            table.not_registrant,
+        )
+        return evidence.without(Basis.CARRIED) if self.accept_carried is False else evidence
 
     @property
     def policy(self) -> EnvironmentPolicy:
@@ -109,7 +174,7 @@ class EnvironmentTable(PolicyTable):
             approvals=self.approvals,
             not_approvers=tuple(self.not_approvers),
             backup=self.backup,
-            accept_carried=self.accept_carried,
+            evidence=self._evidence,
             pipeline_complete=self.pipeline_complete,
             proof=self.proof,
             match_packages=tuple(dict.fromkeys(self.match_packages)),

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, func, select
 
 from lineage.database import tables
-from lineage.guard.facts import Basis, Verdict
+from lineage.guard.evidence import Basis
+from lineage.guard.facts import Root, Verdict
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -86,6 +87,19 @@ def validation(
         overturned=overturned(session, row),
         commit=taken_from(session, pipeline).commit,
         elsewhere=bool(row.elsewhere),
+        root=_root(session, row),
+        person=row.validated_by_person,
+        on_word=bool(row.on_word),
+    )
+
+
+def _root(session: Session, row: tables.Validation) -> Root | None:
+    """What a carried validation rests on."""
+    root = session.get(tables.Validation, row.rests_on) if row.rests_on is not None else None
+    if root is None:
+        return None
+    return Root(
+        root.pipeline_blake3, Basis(root.basis), root.validated_by, root.validated_by_person
     )
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlmodel import col, select
 
 from lineage.database import tables
-from lineage.guard.facts import Basis, RecordedRun
+from lineage.guard.evidence import Basis
+from lineage.guard.facts import RecordedRun
 from lineage.identity.digest import blake3_of, canonical_bytes
 from lineage.identity.run_environment import RunEnvironment
 from lineage.identity.watched import MOST_KEPT, WatchedRun
@@ -104,6 +105,29 @@ def environment_of(session: Session, validation: tables.Validation) -> RunEnviro
         .limit(MOST_KEPT)
     )
     return RunEnvironment.of_runs(WatchedRun.from_json(json.loads(text)) for text in documents)
+
+
+def ran_with(session: Session, version: tables.ModelVersion) -> frozenset[str]:
+    """The pipeline versions, by BLAKE3, that a version was trained or run with.
+
+    That is the one that it was registered with, those of validations that were run, and those of
+    runs that were watched. What somebody only said of a run, or of one elsewhere, is none.
+    """
+    runs, told = tables.WatchedRun, tables.Validation
+    watched = session.exec(
+        select(runs.pipeline_blake3)
+        .join(told, col(told.id) == col(runs.validation_id), isouter=True)
+        .where(
+            runs.version_id == version.id,
+            col(told.on_word).is_not(True),
+            col(told.elsewhere).is_not(True),
+        )
+    )
+    ran = session.exec(
+        select(told.pipeline_blake3).where(told.version_id == version.id, told.basis == Basis.RUN)
+    )
+    found = {version.pipeline_blake3, *watched, *ran}
+    return frozenset(blake3 for blake3 in found if blake3 is not None)
 
 
 def _newest(session: Session, version_id: int) -> list[tables.WatchedRun]:

@@ -10,7 +10,7 @@ from lineage.contract.results import FoundPipeline, NamedPipeline
 from lineage.errors import CarryRefused, LineageError, NotFound
 from lineage.explain.changes import Explainer, Explanation
 from lineage.explain.encodings import AcrossEncodings, across_encodings
-from lineage.guard.facts import Basis, Verdict
+from lineage.guard.evidence import Basis
 from lineage.identity.change import Change, ChangeKind
 from lineage.identity.pipeline_diff import changes_between
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
     from lineage.explain.encodings import Captured
+    from lineage.guard.facts import Verdict
 
 
 @dataclass(frozen=True)

@@ -124,13 +124,19 @@ def _proposal(
 ) -> str | None:
     """The act that would carry a verdict over, if it would succeed and count here."""
     from lineage.explain import carry_over
+    from lineage.guard.evidence import Basis
+    from lineage.guard.policy import EnvironmentPolicy
 
-    if not registry.environment(decision.environment)["policy"]["accept_carried"]:
+    policy = registry.environment(decision.environment)["policy"]
+    evidence = EnvironmentPolicy.from_json(policy).evidence
+    if not evidence.accepts(Basis.CARRIED):
         return None
     target = here or registry.pipeline(NamedPipeline(None, check.details["deployed"]))
     named = target.version.xxh3 if here is None else None
     try:
-        carry_over.find(project, registry, decision.ref, target)
+        root = carry_over.find(project, registry, decision.ref, target).verdict
     except (CarryRefused, NotFound):
+        return None
+    if not (evidence.accepts(root.basis) and evidence.may_validate(root.counts_as)):
         return None
     return act("validate", decision.ref, carry_over=True, pipeline=named)

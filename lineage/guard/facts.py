@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from lineage.guard.evidence import Basis
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -33,14 +35,19 @@ class Transition(StrEnum):
     """It is to become the backup, and never served there with that pipeline version."""
 
 
-class Basis(StrEnum):
-    """How a verdict came about."""
+@dataclass(frozen=True)
+class Root:
+    """The validation that a carried verdict rests on; ``pipeline`` is the BLAKE3 of its own."""
 
-    STATED = "stated"
-    RUN = "run"
-    """A command was run for it, and nothing changed meanwhile."""
-    CARRIED = "carried"
-    """It rests on another, whose pipeline differs only in what changes nothing."""
+    pipeline: str
+    basis: Basis
+    validated_by: str
+    person: str | None = None
+
+    @property
+    def counts_as(self) -> str:
+        """The person whose verdict it is; the name where none was noted."""
+        return self.person or self.validated_by
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,9 @@ class Verdict:
 
     ``commit`` is where that pipeline version was captured first; ``overturned`` tells that a
     carried verdict rests on one that a newer failure has replaced, ``elsewhere`` that the version's
-    own parts were not looked at.
+    own parts were not looked at. ``root`` is what a carried one rests on, ``person`` whom
+    ``validated_by`` counts as. ``on_word`` tells that one without the scope ``validate:run`` said
+    what was run or compared.
     """
 
     id: int
@@ -64,6 +73,14 @@ class Verdict:
     overturned: bool = False
     commit: str | None = None
     elsewhere: bool = False
+    root: Root | None = None
+    person: str | None = None
+    on_word: bool = False
+
+    @property
+    def counts_as(self) -> str:
+        """The person whose verdict it is; the name where none was noted."""
+        return self.person or self.validated_by
 
 
 @dataclass(frozen=True)
@@ -233,10 +250,11 @@ class Facts:
     ``weights`` is what the newest look where they were registered found, ``copies`` what the
     stores hold of them, ``origin`` what made them, None where nobody looked. ``watched`` are the
     watched runs of the version, the newest first, and ``unseen`` what of the deployed pipeline
-    could not be followed. ``registrant_person`` is whom ``registered_by`` counts as, where that was
-    noted. ``reached_in`` is the environment that the newest verdict on the deployed
-    pipeline was reached in, ``serving_reached_in`` that of the proof of what serves now, each None
-    where it is not known.
+    could not be followed. ``own_pipeline`` is the BLAKE3 of the pipeline version that it was
+    registered with, ``ran_with`` holds those that it was trained or run with.
+    ``registrant_person`` is whom ``registered_by`` counts as, where that was noted. ``reached_in``
+    is the environment that the newest verdict on the deployed pipeline was reached in,
+    ``serving_reached_in`` that of the proof of what serves now, each None where it is not known.
     """
 
     model: str
@@ -271,6 +289,8 @@ class Facts:
     reached_in: RunEnvironment | None = None
     serving_reached_in: RunEnvironment | None = None
     registrant_person: str | None = None
+    own_pipeline: str | None = None
+    ran_with: frozenset[str] = frozenset()
 
     @property
     def ref(self) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from lineage.guard.evidence import Basis, Evidence
 from lineage.guard.requirements import Requirement
 from lineage.identity.components import Proof
 from lineage.identity.persons import same_person
@@ -57,7 +58,7 @@ class EnvironmentPolicy:
     ``match_packages`` the distributions (by normalised names, or all) whose versions on a host must
     be those of the validation.
     ``rollout`` is how long hosts may go on with the pair that served before, as a span (``1h``).
-    ``waive`` maps a rule to the people who may waive it.
+    ``evidence`` says which verdicts count. ``waive`` maps a rule to the people who may waive it.
     """
 
     require: tuple[str, ...] = ()
@@ -66,7 +67,7 @@ class EnvironmentPolicy:
     approvals: int = 0
     not_approvers: tuple[str, ...] = ()
     backup: bool | Literal["same-pipeline"] = False
-    accept_carried: bool = True
+    evidence: Evidence = field(default_factory=Evidence)
     pipeline_complete: Demand = Demand.REQUIRE
     proof: Proof = Proof.CLAIMED
     match_packages: tuple[str, ...] = ()
@@ -98,7 +99,8 @@ class EnvironmentPolicy:
             "approvals": self.approvals,
             "not_approvers": list(self.not_approvers),
             "backup": self.backup,
-            "accept_carried": self.accept_carried,
+            "accept_carried": self.evidence.accepts(Basis.CARRIED),
+            "evidence": self.evidence.to_json(),
             "pipeline_complete": self.pipeline_complete.value,
             "proof": self.proof.value,
             "match_packages": list(self.match_packages),
@@ -116,10 +118,17 @@ class EnvironmentPolicy:
             approvals=policy["approvals"],
             not_approvers=tuple(policy["not_approvers"]),
             backup=policy["backup"],
-            accept_carried=policy["accept_carried"],
+            evidence=_evidence(policy),
             pipeline_complete=Demand(policy.get("pipeline_complete", Demand.REQUIRE)),
             proof=Proof(policy.get("proof", Proof.CLAIMED)),  # not in what was applied before 0006
             match_packages=tuple(policy.get("match_packages", ())),
             rollout=policy.get("rollout"),
             waive={code: tuple(people) for code, people in policy["waive"].items()},
         )
+
+
+def _evidence(policy: Mapping[str, Any]) -> Evidence:
+    """Which verdicts count; policies applied before 0013 only said whether carried ones do."""
+    if "evidence" in policy:
+        return Evidence.from_json(policy["evidence"])
+    return Evidence() if policy["accept_carried"] else Evidence().without(Basis.CARRIED)

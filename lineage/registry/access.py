@@ -22,6 +22,8 @@ class Scope(StrEnum):
     READ = "read"
     REGISTER = "register"
     VALIDATE = "validate"
+    VALIDATE_RUN = "validate:run"
+    """What it says was run, or compared, is taken to be so."""
     APPROVE = "approve"
     DEPLOY = "deploy"
     OBSERVE = "observe"
@@ -33,12 +35,14 @@ class Actor:
     """The one in whose name something is recorded.
 
     Events are written in ``name``; where persons are counted, it counts as ``person``. ``claimed``
-    tells that no token proves either.
+    tells that no token proves either, ``runs_count`` that what it says was run, or compared, is
+    taken to be so.
     """
 
     name: str
     person: str
     claimed: bool = False
+    runs_count: bool = True
 
 
 def claiming(name: str) -> Actor:
@@ -67,7 +71,9 @@ class Principal:
     @property
     def actor(self) -> Actor:
         """In whose name it acts."""
-        return Actor(self.name, self.person or self.name, self.claimed)
+        return Actor(
+            self.name, self.person or self.name, self.claimed, self.may(Scope.VALIDATE_RUN)
+        )
 
     @property
     def bound(self) -> bool:

@@ -93,12 +93,12 @@ def _plan(session: Session, declared: DeclaredEnvironment, who: Actor) -> Planne
             "refuses nothing, so nothing can be waived there.",
             remedy="Take its waive table away, or declare a production environment.",
         )
-    before = policies.policy_of(session, declared.name).to_json()
-    after = declared.policy.to_json()
+    before = _flat(policies.policy_of(session, declared.name).to_json())
+    after = _flat(declared.policy.to_json())
     lines = tuple(
         f"{key}: {_shown(before[key])} → {_shown(after[key])}"
         for key in after
-        if before[key] != after[key]
+        if before[key] != after[key] and key != "accept_carried"  # evidence says it too
     )
     notes = _notes(declared, who)
     if row is None:
@@ -110,7 +110,8 @@ def _plan(session: Session, declared: DeclaredEnvironment, who: Actor) -> Planne
 
 def _notes(declared: DeclaredEnvironment, who: Actor) -> tuple[str, ...]:
     """What a person should know who demands persons where nothing proves who somebody is."""
-    if not who.claimed or not declared.policy.approvals:
+    policy = declared.policy
+    if not who.claimed or not (policy.approvals or policy.evidence.counts_persons):
         return ()
     sentence = (
         f"{declared.name} counts persons, and whoever works without a token only claims a name: "
@@ -169,6 +170,12 @@ def _check_paths(session: Session, declared: Sequence[DeclaredEnvironment]) -> N
                     remedy="Let one of these environments promote from no other.",
                 )
             path.append(step)
+
+
+def _flat(policy: dict[str, Any]) -> dict[str, Any]:
+    """A policy's JSON with the settings of ``evidence`` beside the others."""
+    evidence = {f"evidence.{key}": value for key, value in policy["evidence"].items()}
+    return {key: value for key, value in policy.items() if key != "evidence"} | evidence
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - any JSON value

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lineage import timestamps
 from lineage.acts import act
 from lineage.database import events, slots, tables, validations, versions
 from lineage.database import watched_runs as watched_rows
 from lineage.errors import Conflict, NotFound, UsageError
-from lineage.guard.facts import Basis
+from lineage.guard.evidence import Basis
 from lineage.identity.digest import canonical_bytes
 from lineage.identity.references import Reference
 from lineage.registry import views, watched_runs
@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     from lineage.identity.components import DataVersion
     from lineage.identity.watched import WatchedRun
     from lineage.registry.access import Actor
+
+
+_ONLY_SAID: Final = (
+    "recorded as stated, and what was run only for information: the token lacks the scope "
+    "validate:run"
+)
 
 
 @dataclass(frozen=True)
@@ -71,15 +77,17 @@ def validate(
         passed=new.passed,
         metrics=canonical_bytes(metrics).decode() if metrics is not None else None,
         outcomes=json.dumps([outcome.to_json() for outcome in new.outcomes]),
-        basis=Basis.RUN if run is not None else Basis.STATED,
+        basis=Basis.RUN if run is not None and who.runs_count else Basis.STATED,
         run=json.dumps(run) if run is not None else None,
         data_blake3=versions.add_data(session, new.data) if new.data else None,
         elsewhere=new.elsewhere,
         validated_at=at,
         validated_by=who.name,
         validated_by_person=who.person,
+        on_word=not who.runs_count,
     )
-    return _record(session, version, row, target, new.watched)
+    answer = _record(session, version, row, target, new.watched)
+    return answer | ({"notes": [_ONLY_SAID]} if run is not None and row.on_word else {})
 
 
 def carry_over(
@@ -125,6 +133,7 @@ def carry_over(
         validated_at=at,
         validated_by=who.name,
         validated_by_person=who.person,
+        on_word=not who.runs_count,
     )
     return _record(session, version, row, target)
 
@@ -169,6 +178,8 @@ def _record(
         payload |= {"rests_on": row.rests_on, "difference": row.difference}
     if row.elsewhere:
         payload["elsewhere"] = True
+    if row.on_word:
+        payload["on_word"] = True
     if contradicted:
         payload["contradicted"] = contradicted
     events.append(

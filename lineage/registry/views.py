@@ -9,7 +9,7 @@ from sqlmodel import col, func, select
 
 from lineage.contract.results import FoundPipeline, Registered
 from lineage.database import events, policies, slots, tables, versions, watched_runs
-from lineage.guard.facts import Basis
+from lineage.guard.evidence import Basis
 from lineage.identity.run_environment import RunEnvironment, changes_json
 from lineage.identity.watched import WatchedRun
 
@@ -170,6 +170,7 @@ def validation(session: Session, row: tables.Validation, pipeline: str) -> dict[
         "metrics": json.loads(row.metrics) if row.metrics else None,
         "requirements": json.loads(row.outcomes),
         "basis": row.basis,
+        "on_word": bool(row.on_word),
         "elsewhere": bool(row.elsewhere),
         "rests_on": row.rests_on,
         "difference": row.difference,

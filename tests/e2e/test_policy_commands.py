@@ -60,10 +60,47 @@ def test_applying_shows_the_plan_first_and_a_second_time_does_nothing(governed):
         "path       from staging",
         "approvals  1, not ci",
         "backup     demanded",
-        "carried    validations are not accepted",
+        "evidence   verdicts of the basis run or stated",
         "waive      approvals: boss",
     ):
         assert f"  {line}\n" in shown
+
+
+METRICS = "eval/metrics.json"
+WRITES = ("sh", "-c", f"cp {METRICS} copy && mv copy {METRICS}")
+EVIDENCE = """\
+[environments.production]
+kind = "production"
+
+[environments.production.evidence]
+accept = ["run"]
+validators = ["ci", "tester"]
+not_registrant = true
+"""
+
+
+def test_an_environment_says_which_verdicts_count(governed):
+    governed.write({"evidence.toml": EVIDENCE})
+    done = governed.lineage("env", "apply", "evidence.toml")
+    assert 'evidence.validators: none → ["ci","tester"]\n' in done.out
+    assert done.err.startswith("production counts persons, and whoever works without a token only")
+    shown = governed.lineage("env", "show", "production").out
+    assert "  evidence   verdicts of the basis run, of ci, tester, of others than who" in shown
+    told = _refusal(governed, "tester", "validate", "churn@1")
+    assert "was only stated" in told
+    assert "Let ci or tester validate it with the deployed pipeline, by a command that is" in told
+    told = _refusal(governed, "tester", "validate", "churn@1", "--", *WRITES)
+    assert "is tester's, who registered it and may not be its validator" in told
+    assert _refusal(governed, "CI", "validate", "churn@1", "--", *WRITES) == ""
+
+
+def _refusal(governed, who: str, *words: str) -> str:
+    """What the guard says against the version after something was done; nothing where it passes."""
+    done = _as(governed, who, *words)
+    assert done.code == 0, done.err
+    decision = governed.lineage("guard", "churn@1", "--env", "production", "--json").json
+    (check,) = (one for one in decision["checks"] if one["code"] == "validated")
+    return f"{check['summary']} {check['remedy']}" if check["status"] == "fail" else ""
 
 
 def test_the_whole_way_of_a_governed_release(governed):

@@ -5,22 +5,22 @@ The one invariant (docs/design.md, "The problem"), with :mod:`lineage.guard.rule
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lineage.acts import act
 from lineage.guard.decision import Check, Status
-from lineage.guard.facts import Basis, Facts, Verdict
-from lineage.guard.rules.replays import replay
+from lineage.guard.evidence import Basis
+from lineage.guard.rules.evidence import basis_told, never_run, not_taken, remedy, run_it
 from lineage.identity.run_environment import changes_json
+
+if TYPE_CHECKING:
+    from lineage.guard.facts import Facts, Verdict
 
 
 def validated(facts: Facts) -> Check:
     """Fails when the version was never validated, or failed with the deployed pipeline version."""
     code = "validated"
-    validate = replay(facts) or act("validate", facts.ref)
-    remedy = f"Validate it with the deployed pipeline: {validate}"
     if not facts.verdicts:
-        return Check(code, Status.FAIL, f"{facts.ref} was never validated", remedy)
+        return Check(code, Status.FAIL, f"{facts.ref} was never validated", remedy(facts))
     verdict = facts.verdict
     if verdict is None:
         return Check(
@@ -29,16 +29,16 @@ def validated(facts: Facts) -> Check:
     details = _details(verdict) | {"environment": _environment(facts)}
     problem = _problem(facts, verdict) or _returning(facts)
     if problem is not None:
-        return Check(code, Status.FAIL, problem, remedy, details)
+        return Check(code, Status.FAIL, problem, remedy(facts), details)
     where = ", validated elsewhere" if verdict.elsewhere else ""
-    carried = "" if verdict.rests_on is None else f", carried over from {verdict.rests_on}"
-    return Check(
-        code,
-        Status.PASS,
+    summary = (
         f"{facts.ref} passed with {verdict.pipeline.xxh3.short} on "
-        f"{verdict.validated_at[:10]} ({verdict.validated_by}){where}{carried}",
-        details=details,
+        f"{verdict.validated_at[:10]} ({verdict.validated_by}){where}, {basis_told(verdict)}"
     )
+    if never_run(facts, verdict):
+        summary += ", and nobody ran it with that pipeline"
+        return Check(code, Status.WARN, summary, f"Validate it {run_it(facts)}", details)
+    return Check(code, Status.PASS, summary, details=details)
 
 
 def _details(verdict: Verdict) -> dict[str, Any]:
@@ -46,7 +46,9 @@ def _details(verdict: Verdict) -> dict[str, Any]:
         "validation": verdict.id,
         "validated_at": verdict.validated_at,
         "validated_by": verdict.validated_by,
+        "person": verdict.counts_as,
         "basis": verdict.basis.value,
+        "on_word": verdict.on_word,
         "elsewhere": verdict.elsewhere,
         "rests_on": verdict.rests_on,
     }
@@ -64,19 +66,12 @@ def _problem(facts: Facts, verdict: Verdict) -> str | None:
     with_pipeline = f"with the deployed pipeline {verdict.pipeline.xxh3.short}"
     if not verdict.passed:
         return f"{facts.ref} failed its newest validation {with_pipeline}"
-    if verdict.basis is not Basis.CARRIED:
-        return None
-    if verdict.overturned:
+    if verdict.basis is Basis.CARRIED and verdict.overturned:
         return (
             f"{facts.ref}'s verdict {with_pipeline} rests on validation {verdict.rests_on}, which "
             "a newer failure has replaced"
         )
-    if not facts.policy.accept_carried:
-        return (
-            f"{facts.ref}'s verdict {with_pipeline} is carried over from validation "
-            f"{verdict.rests_on}, and {facts.environment} accepts none that is"
-        )
-    return None
+    return not_taken(facts, verdict)
 
 
 def _returning(facts: Facts) -> str | None:

@@ -72,6 +72,8 @@ def guard_facts(
         origin=versions.origin_of(version),
         registered_by=version.registered_by,
         registrant_person=version.registered_by_person,
+        own_pipeline=version.pipeline_blake3,
+        ran_with=watched_runs.ran_with(session, version),
         environment=environment.name,
         environment_kind=EnvironmentKind(environment.kind),
         pipeline=version.pipeline,

@@ -15,8 +15,11 @@ from fastapi import FastAPI
 
 from lineage import timestamps
 from lineage.connection import connect
-from lineage.contract.requests import NewToken
+from lineage.contract import codec
+from lineage.contract.requests import DeclaredEnvironment, NewToken
 from lineage.errors import NotAuthenticated, NotPermitted, RegistryUnreachable, UsageError
+from lineage.guard.evidence import Basis, Evidence
+from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.persons import of_issuer
 from lineage.registry import tokens
 from lineage.registry.access import Principal, Scope
@@ -228,6 +231,33 @@ def test_no_token_is_called_as_only_an_issuer_calls_somebody(filled, server, nam
         remote.create_token(NewToken("bob", ("read",), person=name), actor="t")
 
 
+def _validate(address, token, version=2, **more):
+    body = {"pipeline": codec.pipeline_to_json(captured_pipeline()), "passed": True} | more
+    return httpx.post(
+        f"{address}/v1/models/churn/versions/{version}/validations",
+        json=body,
+        headers={"Authorization": f"Bearer {token}"},
+    )
+
+
+RUN = {"command": ["python", "evaluate.py"], "exit_status": 0}
+
+
+def test_a_posted_run_counts_as_one_only_with_the_scope_for_it(filled, server):
+    for scopes, basis in (
+        (("validate",), "stated"),
+        (("validate", "validate:run"), "run"),
+        (("admin",), "run"),
+    ):
+        done = _validate(server, _token(filled, *scopes)["token"], run=RUN).json()
+        assert (done["basis"], done["run"]) == (basis, RUN), "what was run is kept all the same"
+        assert ("validate:run" in str(done.get("notes"))) is (basis == "stated")
+        plain = _validate(server, _token(filled, *scopes)["token"]).json()
+        assert (plain["basis"], plain["run"], "notes" in plain) == ("stated", None, False)
+    alone = _token(filled, "validate:run")["token"]
+    assert "lacks the scope validate." in _refused(_validate(server, alone, run=RUN), 403)
+
+
 def test_without_tokens_who_approves_is_claimed(filled):
     with registry_server(filled, no_auth=True) as address, connect(address) as remote:
         done = remote.approve("churn@2", "production", actor="bob")
@@ -346,6 +376,44 @@ def test_a_subject_is_not_the_person_whom_a_token_is_named_after(filled, issuer,
         assert (issued["approvals"], issued["person"]) == (2, person)
         again = _approve(address, issuer.sign(sub="BOB"))
         assert "has already approved" in _refused(again, 403)
+
+
+def test_only_a_ci_job_that_the_list_names_may_say_what_was_run(filled, issuer, tmp_path):
+    """And an environment may take the verdicts of that job alone."""
+    file = tmp_path / "trust.toml"
+    entry = (
+        '[[trust]]\nissuer = "{}"\naudience = "lineage"\n'
+        'claims = {{repository = "acme/churn", ref = "refs/heads/{}"}}\n'
+        'scopes = [{}]\nname = "github:{{repository}}:{{ref}}"\n'
+    )
+    file.write_text(
+        entry.format(issuer.url, "main", '"read", "validate", "validate:run"')
+        + entry.format(issuer.url, "topic", '"read", "validate"')
+    )
+    person = of_issuer(issuer.url, "github:acme/churn:refs/heads/main")
+    evidence = Evidence((Basis.RUN,), (person,))
+    with connect(filled) as registry:
+        declared = DeclaredEnvironment("production", EnvironmentPolicy(evidence=evidence))
+        registry.apply_environments([declared], actor="t")
+    with registry_server(filled, trust=file) as address:
+        for ref, basis, says in (
+            ("topic", "stated", "was only stated"),
+            ("main", "run", "(github:acme/churn:refs/heads/main), by a run"),
+        ):
+            token = issuer.sign(ref=f"refs/heads/{ref}")
+            assert _validate(address, token, run=RUN).json()["basis"] == basis
+            asked = f"{SLOT}/guard"
+            decision = httpx.post(
+                address + asked, json={"version": "2"}, headers={"Authorization": f"Bearer {token}"}
+            ).json()
+            check = next(one for one in decision["checks"] if one["code"] == "validated")
+            assert says in check["summary"]
+            assert decision["allowed"] is (basis == "run")
+        person_of_another = _token(filled, "admin", name="root", person="acme")["token"]
+        assert _validate(address, person_of_another, run=RUN).json()["basis"] == "run"
+        with connect(filled) as registry:
+            check = registry.guard("churn@2", "production").check("validated")
+        assert "is acme's, whose verdicts do not count in production" in check.summary
 
 
 def test_a_claim_is_put_into_the_name_and_never_read_as_one(filled, issuer, tmp_path):

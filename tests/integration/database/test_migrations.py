@@ -15,6 +15,7 @@ from lineage.contract.requests import DeclaredEnvironment
 from lineage.database.engine import open_engine, transaction
 from lineage.database.schema import HEAD, upgrade
 from lineage.errors import Conflict, NotPermitted, RegistryUnreachable
+from lineage.guard.evidence import Basis, Evidence
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.digest import canonical_bytes
 from lineage.identity.watched import WatchedRun
@@ -99,7 +100,9 @@ def test_hosts_that_reported_before_only_claimed(database):
         (row,) = registry.observations("churn", "production")
         assert (row["proof"], row["differing"], row["state"]) == ("claimed", None, "unknown")
         assert registry.environment("production")["policy"]["proof"] == "claimed"
-        held = DeclaredEnvironment("production", EnvironmentPolicy(accept_carried=False))
+        held = DeclaredEnvironment(
+            "production", EnvironmentPolicy(evidence=Evidence().without(Basis.CARRIED))
+        )
         (change,) = registry.apply_environments([held], actor="t")
         assert change.action == "keep"
         assert "policy-applied" not in [row["kind"] for row in registry.history()]

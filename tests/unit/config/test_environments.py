@@ -7,6 +7,7 @@ import pytest
 from lineage.config.environments import read
 from lineage.contract.policies import policy_of
 from lineage.errors import UsageError
+from lineage.guard.evidence import BASES, Basis, Evidence
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.components import Proof
 
@@ -45,3 +46,48 @@ def test_what_is_no_name_of_a_package_is_refused_in_one_sentence(name):
     with pytest.raises(UsageError, match="match_packages") as refused:
         policy_of(document)
     assert "\n" not in str(refused.value)
+
+
+EVIDENCE = "[environments.a]\n{}\n[environments.a.evidence]\n{}\n"
+
+
+@pytest.mark.parametrize(
+    ("carried", "table", "evidence"),
+    [
+        ("", "", Evidence()),
+        ("", 'accept = ["stated", "run", "run"]', Evidence((Basis.RUN, Basis.STATED))),
+        ("accept_carried = false", "", Evidence((Basis.RUN, Basis.STATED))),
+        ("accept_carried = false", 'accept = ["run"]', Evidence((Basis.RUN,))),
+        ("accept_carried = true", 'accept = ["run", "carried"]', Evidence((Basis.RUN, Basis.CARRIED))),
+        ("", 'validators = [" ci ", "ann"]\nnot_registrant = true', Evidence(BASES, ("ci", "ann"), True)),
+    ],
+)  # fmt: skip
+def test_the_evidence_that_a_file_asks_for(tmp_path, carried, table, evidence):
+    file = tmp_path / "environments.toml"
+    file.write_text(EVIDENCE.format(carried, table))
+    (declared,) = read(file)
+    assert declared.policy.evidence == evidence
+    assert policy_of(declared.policy.to_json()) == declared.policy
+
+
+@pytest.mark.parametrize(
+    ("carried", "table", "says"),
+    [
+        ("", "accept = []", "an empty list would let nothing in"),
+        ("", 'accept = ["carried", "carried"]', "carried alone would let nothing in"),
+        ("", 'accept = ["sworn"]', "evidence.accept"),
+        ("", "validators = []", "an empty list would let nobody validate"),
+        ("", 'validators = [" "]', "a person's name is empty"),
+        ("", "validator = 1", "evidence.validator"),
+        ("", 'not_registrant = "yes"', "evidence.not_registrant"),
+        ("accept_carried = false", 'accept = ["run", "carried"]', "accept_carried = false contradicts"),
+        ("accept_carried = true", 'accept = ["run"]', "accept_carried = true contradicts"),
+    ],
+)  # fmt: skip
+def test_evidence_that_makes_no_sense_is_refused_in_one_sentence(tmp_path, carried, table, says):
+    file = tmp_path / "environments.toml"
+    file.write_text(EVIDENCE.format(carried, table))
+    with pytest.raises(UsageError, match=says) as refused:
+        read(file)
+    assert "\n" not in str(refused.value)
+    assert refused.value.remedy

@@ -28,7 +28,8 @@ from lineage.contract.results import (
     SlotChange,
 )
 from lineage.guard.decision import Check, Decision, Status
-from lineage.guard.facts import Basis, HeldCopy, Transition, Verdict, Waiver
+from lineage.guard.evidence import Basis
+from lineage.guard.facts import HeldCopy, Root, Transition, Verdict, Waiver
 from lineage.guard.requirements import Outcome
 from lineage.identity.components import (
     CodeVersion,
@@ -122,9 +123,9 @@ WATCHED = values(
 COPIES = some(values(HeldCopy))
 READINESS = values(Readiness, copies=COPIES)
 OUTCOMES = some(values(Outcome, holds=st.none() | st.booleans()))
-VALIDATIONS = values(
-    Verdict, pipeline=PIPELINES, outcomes=OUTCOMES, basis=st.sampled_from(Basis)
-)  # fmt: skip
+BASES = st.sampled_from(Basis)
+ROOTS = st.none() | values(Root, basis=BASES)
+VALIDATIONS = values(Verdict, pipeline=PIPELINES, outcomes=OUTCOMES, basis=BASES, root=ROOTS)
 DECISIONS = values(
     Decision,
     checks=some(values(Check, status=st.sampled_from(Status))),

@@ -11,9 +11,9 @@ from lineage.cli.remedies import typed
 
 from lineage.guard.decision import Status
 from lineage.guard.evaluate import decide
+from lineage.guard.evidence import BASES, Basis, Evidence
 from lineage.guard.facts import (
     Approval,
-    Basis,
     Facts,
     HeldCopy,
     RecordedRun,
@@ -70,6 +70,8 @@ GOOD = Facts(
     verdicts=(_verdict(),),
     copies=(HeldCopy("remote", "intact", True, NOW, "ann"),),
     watched=(_watched(),),
+    own_pipeline=str(pipeline("old").blake3),
+    ran_with=frozenset({str(pipeline("old").blake3)}),
     deployed_commit="c" * 40,
     deployed_is_commit=True,
 )
@@ -153,7 +155,7 @@ def test_a_verdict_from_elsewhere_is_shown_as_such():
     elsewhere = dataclasses.replace(_verdict(), elsewhere=True)
     decision = decide(dataclasses.replace(GOOD, verdicts=(elsewhere,)))
     check = next(check for check in decision.checks if check.code == "validated")
-    assert check.summary.endswith("(ann), validated elsewhere")
+    assert check.summary.endswith("(ann), validated elsewhere, as stated")
     assert check.details["elsewhere"] is True
 
 
@@ -347,12 +349,16 @@ def test_a_carried_verdict_counts_where_the_environment_accepts_it():
         "validation": 5,
         "validated_at": NOW,
         "validated_by": "ann",
+        "person": "ann",
         "basis": "carried",
+        "on_word": False,
         "elsewhere": False,
         "rests_on": 2,
         "environment": None,
     }
-    refused = _check("validated", verdicts=_carried(), policy=_policy(accept_carried=False))
+    refused = _check(
+        "validated", verdicts=_carried(), policy=_policy(evidence=Evidence().without(Basis.CARRIED))
+    )
     assert refused.status == "fail"
     assert (
         "is carried over from validation 2, and production accepts none that is" in refused.summary
@@ -361,7 +367,7 @@ def test_a_carried_verdict_counts_where_the_environment_accepts_it():
         typed(refused.remedy)
         == "Validate it with the deployed pipeline: lineage validate churn@7 --in production"
     )
-    real = _check("validated", policy=_policy(accept_carried=False))
+    real = _check("validated", policy=_policy(evidence=Evidence().without(Basis.CARRIED)))
     assert (real.status, real.details["rests_on"]) == ("pass", None)
 
 
@@ -622,7 +628,7 @@ SENTENCES = {
          "Register a version with its pipeline: describe it in dvc.yaml or lineage.toml."),
     ],
     "validated": [
-        ({}, f"churn@7 passed with {pipeline('old').xxh3.short} on 2026-11-21 (ann)", None),
+        ({}, f"churn@7 passed with {pipeline('old').xxh3.short} on 2026-11-21 (ann), as stated", None),
         ({"verdicts": ()}, "churn@7 was never validated",
          "Validate it with the deployed pipeline: lineage validate churn@7 --in production"),
         ({"verdicts": (), "deployed_is_commit": False}, "churn@7 was never validated",
@@ -888,7 +894,12 @@ facts = st.builds(
         promote_from=st.sampled_from([None, "staging"]),
         approvals=st.integers(0, 2),
         backup=st.booleans(),
-        accept_carried=st.booleans(),
+        evidence=st.builds(
+            Evidence,
+            st.lists(st.sampled_from(BASES), min_size=1, unique=True).map(tuple),
+            st.sampled_from([None, ("ann",), ("bob",)]),
+            st.booleans(),
+        ),
         pipeline_complete=st.sampled_from(Demand),
     ),
     serving_metrics=st.sampled_from([None, {}, {"auc": 0.7}]),

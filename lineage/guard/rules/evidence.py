@@ -1,0 +1,109 @@
+"""Whether a verdict is of the evidence that an environment takes (decision 22).
+
+What a carried verdict rests on is looked at as the verdict itself is: its basis, and whose it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lineage.acts import act
+from lineage.guard.evidence import Basis
+from lineage.guard.rules.replays import replay
+from lineage.identity.persons import same_person
+
+if TYPE_CHECKING:
+    from lineage.guard.facts import Facts, Verdict
+
+_HOW: Final = {Basis.RUN: "by a run", Basis.STATED: "as stated"}
+_CAME: Final = {Basis.RUN: "came of a run", Basis.STATED: "was only stated"}
+
+
+def basis_told(verdict: Verdict) -> str:
+    """What a verdict rests on, as the end of a sentence."""
+    if verdict.basis is not Basis.CARRIED:
+        return _HOW[verdict.basis]
+    root = f" ({_HOW[verdict.root.basis]})" if verdict.root is not None else ""
+    word = ", as stated" if verdict.on_word else ""
+    return f"carried over from {verdict.rests_on}{root}{word}"
+
+
+def not_taken(facts: Facts, verdict: Verdict) -> str | None:
+    """Why a passing verdict on the deployed pipeline does not count in the environment."""
+    its = f"{facts.ref}'s verdict with the deployed pipeline {verdict.pipeline.xxh3.short}"
+    return _basis_not_taken(facts, verdict, its) or _person_not_taken(facts, verdict, its)
+
+
+def never_run(facts: Facts, verdict: Verdict) -> bool:
+    """Whether it rests on somebody's word, on a pipeline that the version was never run with."""
+    root = verdict.root
+    basis, pipeline = (
+        (root.basis, root.pipeline)
+        if root is not None
+        else (verdict.basis, str(verdict.pipeline.blake3))
+    )
+    return basis is Basis.STATED and pipeline not in facts.ran_with
+
+
+def remedy(facts: Facts) -> str:
+    """How to come to a verdict that is taken."""
+    evidence = facts.policy.evidence
+    who = "Validate it"
+    if evidence.validators is not None:
+        who = f"Let {' or '.join(evidence.validators)} validate it"
+    elif evidence.not_registrant:
+        who = f"Let somebody else than {facts.registrant} validate it"
+    if evidence.accepts(Basis.RUN) and not evidence.accepts(Basis.STATED):
+        return f"{who} with the deployed pipeline, {run_it(facts)}"
+    return f"{who} with the deployed pipeline: {replay(facts) or act('validate', facts.ref)}"
+
+
+def run_it(facts: Facts) -> str:
+    """How a verdict comes to be one of a run."""
+    server = "where a server keeps the registry, with a token that has the scope validate:run"
+    replayed = replay(facts)
+    if replayed is not None:
+        return f"by a run with what is deployed ({replayed}); {server}"
+    deployed = facts.deployed
+    another = deployed is not None and str(deployed.blake3) != facts.own_pipeline
+    named = deployed.xxh3.short if deployed is not None and another else None
+    return (
+        "by a command that is run and watched "
+        f"({act('validate', facts.ref, '--', 'COMMAND', pipeline=named)}); {server}"
+    )
+
+
+def _basis_not_taken(facts: Facts, verdict: Verdict, its: str) -> str | None:
+    evidence, environment = facts.policy.evidence, facts.environment
+    root = verdict.root
+    if verdict.basis is not Basis.CARRIED:
+        if evidence.accepts(verdict.basis):
+            return None
+        return f"{its} {_CAME[verdict.basis]}, and {environment} accepts none of that basis"
+    carried = f"{its} is carried over from validation {verdict.rests_on}"
+    if not evidence.accepts(Basis.CARRIED):
+        return f"{carried}, and {environment} accepts none that is"
+    if verdict.on_word and not evidence.accepts(Basis.STATED):
+        return (
+            f"{carried} on the word of {verdict.validated_by}, whose token lacks the scope "
+            f"validate:run, and {environment} accepts none that is only stated"
+        )
+    if root is None or evidence.accepts(root.basis):
+        return None
+    return f"{carried}, which {_CAME[root.basis]}, and {environment} accepts none of that basis"
+
+
+def _person_not_taken(facts: Facts, verdict: Verdict, its: str) -> str | None:
+    evidence = facts.policy.evidence
+    told = [(verdict.counts_as, f"{its} is {verdict.counts_as}'s")]
+    if verdict.root is not None:
+        root = verdict.root
+        told.append(
+            (root.counts_as, f"{its} rests on validation {verdict.rests_on} of {root.counts_as}")
+        )
+    for person, sentence in told:
+        if not evidence.may_validate(person):
+            return f"{sentence}, whose verdicts do not count in {facts.environment}"
+        if evidence.not_registrant and same_person(person, facts.registrant):
+            return f"{sentence}, who registered it and may not be its validator"
+    return None
