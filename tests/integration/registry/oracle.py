@@ -14,6 +14,8 @@ class Verdict:
     auc: float
     root: int | None = None
     """The position of the verdict that a carried one rests on."""
+    by: str = "ann"
+    """The person whose verdict it is."""
 
 
 @dataclass
@@ -23,6 +25,8 @@ class Policy:
     approvals: int = 0
     backup: bool = False
     carried: bool = True
+    validators: tuple[str, ...] | None = None
+    not_registrant: bool = False
     waive: bool = False
 
 
@@ -93,10 +97,18 @@ class World:
 
     def _counts(self, ref: str, position: int) -> bool:
         verdict = self.told[position]
+        rests = [verdict] if verdict.root is None else [verdict, self.told[verdict.root]]
+        if not all(self._taken_from(one.by) for one in rests):
+            return False
         if not verdict.passed or verdict.root is None:
             return verdict.passed
         root_pair = next(p for (r, _), p in self.verdicts.items() if r == ref and verdict.root in p)
         return self.policy.carried and self.told[root_pair[-1]].passed
+
+    def _taken_from(self, person: str) -> bool:
+        """Whether the policy takes this person's verdicts; the tester registers every version."""
+        named = self.policy.validators is None or person in self.policy.validators
+        return named and not (self.policy.not_registrant and person == "tester")
 
     def _mark(self, ref: str, text: str | None) -> Mark | None:
         """The newest rollback that concerns a pair."""

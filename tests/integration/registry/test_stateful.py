@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,18 +20,28 @@ from hypothesis.stateful import (
 from sqlmodel import select
 
 from lineage.connection import connect
-from lineage.contract.requests import DeclaredEnvironment, WaiverRequest
+from lineage.contract.requests import DeclaredEnvironment, NewToken, WaiverRequest
 from lineage.database import tables
 from lineage.database.engine import open_engine, read
 from lineage.database.schema import upgrade
 from lineage.errors import Conflict, NotFound, NotPermitted, OthersMove, UsageError
 from lineage.guard.decision import GuardRefused, Status
+from lineage.guard.evidence import BASES, Basis, Evidence
 from lineage.guard.policy import WAIVABLE, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
-from tests.conftest import EVERYWHERE, add_version, captured_pipeline, pipeline, reached
+from lineage.registry.access import Principal, Scope
+from tests.conftest import EVERYWHERE, add_version, captured_pipeline, pipeline
 from tests.support import LONG
+from tests.support.servers import registry_server
 
 from .oracle import BAR, Policy, Slot, Verdict, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from lineage.connection import AnyRegistry
+
+    Reached = tuple[AnyRegistry, Callable[[str], AnyRegistry]]
 
 TEXTS = ("x", "y", "z")
 STEPS = 50
@@ -48,10 +59,18 @@ waived = st.sampled_from([frozenset(), frozenset(WAIVABLE)]) | st.sets(
 )
 names = itertools.count()
 
+PERSONS = {"ann": "ann", "ann-job": "ann", "bob": "bob", "tester": "tester", "job": "tester"}
+"""The tokens that there are, and whom each counts as; the tester registers every version."""
+tokens = st.sampled_from(sorted(PERSONS))
 
-def histories(url: str, database: str) -> type[RuleBasedStateMachine]:
-    """The machine on a registry and its database; each history has models and environments."""
-    registry = connect(url)
+
+def histories(
+    registry: AnyRegistry, database: str, speaking: Callable[[str], AnyRegistry]
+) -> type[RuleBasedStateMachine]:
+    """The machine on a registry and its database; each history has models and environments.
+
+    ``speaking`` gives the registry for one who has a token of :data:`PERSONS`.
+    """
     engine = open_engine(database)
 
     class Histories(RuleBasedStateMachine):
@@ -101,7 +120,7 @@ def histories(url: str, database: str) -> type[RuleBasedStateMachine]:
 
         def _register(self, line: str) -> None:
             seed = f"{self.pipeline}{line}{len(self.versions[line])}".encode().hex()
-            ref = add_version(self.registry, seed, "x", self.models[line], self.pipeline)
+            ref = add_version(speaking("tester"), seed, "x", self.models[line], self.pipeline)
             self.versions[line].append(ref)
 
         @rule(
@@ -110,19 +129,24 @@ def histories(url: str, database: str) -> type[RuleBasedStateMachine]:
             text=texts,
             passed=st.booleans(),
             auc=st.sampled_from([0.4, 0.6]),
+            who=tokens,
         )
-        def validate(self, line: str, pick: int, text: str, passed: bool, auc: float) -> None:
-            self._validate(line, pick, text, passed, auc)
+        def validate(
+            self, line: str, pick: int, text: str, passed: bool, auc: float, who: str
+        ) -> None:
+            self._validate(line, pick, text, passed, auc, who)
 
-        def _validate(self, line: str, pick: int, text: str, passed: bool, auc: float) -> None:
+        def _validate(
+            self, line: str, pick: int, text: str, passed: bool, auc: float, who: str = "ann"
+        ) -> None:
             ref = self._pick(line, pick)
             if ref is not None:
                 metrics = {"auc": auc}
-                done = self.registry.validate(
-                    ref, self._captured(text), passed=passed, metrics=metrics, actor="t"
+                done = speaking(who).validate(
+                    ref, self._captured(text), passed=passed, metrics=metrics, actor=who
                 )
                 self.ids.append(done["id"])
-                self.world.tell(ref, text, Verdict(passed, auc))
+                self.world.tell(ref, text, Verdict(passed, auc, by=PERSONS[who]))
 
         @rule(line=lines, pick=picks, text=texts)
         def carry_over(self, line: str, pick: int, text: str) -> None:
@@ -130,23 +154,23 @@ def histories(url: str, database: str) -> type[RuleBasedStateMachine]:
             root = self.world.carriable(ref, text) if ref is not None else None
             if ref is not None and root is not None:
                 done = self.registry.carry_over(
-                    ref, self._captured(text), rests_on=self.ids[root], difference="d", actor="t"
+                    ref, self._captured(text), rests_on=self.ids[root], difference="d", actor="ann"
                 )
                 self.ids.append(done["id"])
                 self.world.tell(ref, text, Verdict(True, self.world.told[root].auc, root))
 
-        @rule(line=lines, pick=picks, who=st.sampled_from(["ann", "bob", "tester"]))
+        @rule(line=lines, pick=picks, who=tokens)
         def approve(self, line: str, pick: int, who: str) -> None:
             ref = self._pick(line, pick)
             if ref is None:
                 return
             given = self.world.approvals.setdefault(ref, [])
-            entry = (who, self.world.deployed)
-            if who == "tester" or entry in given:
+            entry = (PERSONS[who], self.world.deployed)
+            if PERSONS[who] == "tester" or entry in given:
                 with pytest.raises(NotPermitted):
-                    self.registry.approve(ref, self.env, actor=who.upper())
+                    speaking(who).approve(ref, self.env, actor=who)
             else:
-                self.registry.approve(ref, self.env, actor=who)
+                speaking(who).approve(ref, self.env, actor=who)
                 given.append(entry)
 
         @rule(line=lines, pick=picks, intact=st.booleans())
@@ -165,6 +189,8 @@ def histories(url: str, database: str) -> type[RuleBasedStateMachine]:
                 approvals=st.sampled_from([0, 0, 1, 2]),
                 backup=st.sampled_from([False, False, True]),
                 carried=st.booleans(),
+                validators=st.sampled_from([None, None, None, ("ann",)]),
+                not_registrant=st.sampled_from([False, False, True]),
                 waive=st.booleans(),
             )
         )
@@ -174,7 +200,11 @@ def histories(url: str, database: str) -> type[RuleBasedStateMachine]:
                 promote_from=self.staging if policy.path else None,
                 approvals=policy.approvals,
                 backup=policy.backup,
-                accept_carried=policy.carried,
+                evidence=Evidence(
+                    BASES if policy.carried else (Basis.RUN, Basis.STATED),
+                    policy.validators,
+                    policy.not_registrant,
+                ),
                 waive=dict.fromkeys(WAIVABLE, ("boss",)) if policy.waive else {},
             )
             self.registry.apply_environments([DeclaredEnvironment(self.env, declared)], actor="t")
@@ -582,6 +612,42 @@ def histories(url: str, database: str) -> type[RuleBasedStateMachine]:
     return Histories
 
 
+def _person(token: str) -> str | None:
+    """Whom a token counts as, spelled in another way; nobody is said where it is its own name."""
+    return PERSONS[token].upper() if token != PERSONS[token] else None
+
+
+@contextlib.contextmanager
+def _as_principals(database: str) -> Iterator[Reached]:
+    """The registry itself, and for whom it acts."""
+    with connect(database) as registry:
+
+        def speaking(token: str) -> AnyRegistry:
+            principal = Principal(token, frozenset({Scope.ADMIN}), person=_person(token))
+            return registry.speaking_for(principal)
+
+        yield registry, speaking
+
+
+@contextlib.contextmanager
+def _with_tokens(database: str) -> Iterator[Reached]:
+    """A server, asked with the tokens that there are."""
+    with connect(database) as registry:
+        secrets = {
+            name: registry.create_token(
+                NewToken(name, ("admin",), person=_person(name) if name in PERSONS else None),
+                actor="t",
+            )["token"]
+            for name in ("boss", *PERSONS)
+        }
+    with registry_server(database) as address, contextlib.ExitStack() as closing:
+        opened = {
+            name: closing.enter_context(connect(address, token=secret))
+            for name, secret in secrets.items()
+        }
+        yield opened["boss"], opened.__getitem__
+
+
 SETTINGS = settings(
     stateful_step_count=STEPS,
     deadline=None,
@@ -594,9 +660,11 @@ SETTINGS = settings(
 def test_random_histories_hold_the_invariant(database, request):
     upgrade(database)
     examples = EXAMPLES[request.node.callspec.params["database"]]
-    with reached(database, request) as url:
+    reach = _with_tokens if "server" in request.node.name else _as_principals
+    with reach(database) as (registry, speaking):
         run_state_machine_as_test(
-            histories(url, database), settings=settings(SETTINGS, max_examples=examples)
+            histories(registry, database, speaking),
+            settings=settings(SETTINGS, max_examples=examples),
         )
     with connect(database) as registry:
         assert registry.audit().problems == ()
