@@ -73,6 +73,8 @@ class ServingCache:
         slot = self._registry.serving(model, environment, pipeline=pipeline)
         headers = {"ETag": f'"{slot.etag}"', "Cache-Control": "no-cache"}
         ends = [waiver.until for waiver in slot.waivers if waiver.until is not None]
+        if slot.readiness is not None and slot.readiness.changes_at is not None:
+            ends.append(slot.readiness.changes_at)
         return CachedAnswer(
             Response(strict_json.dumps(slot.to_json()), headers=headers, media_type=JSON),
             Response(status_code=304, headers=headers),

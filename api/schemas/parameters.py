@@ -21,6 +21,11 @@ Digest = Annotated[
 ]
 Text = Annotated[str, StringConstraints(max_length=2000)]
 Line = Annotated[str, StringConstraints(max_length=1000, pattern=PRINTABLE)]
+Span = Annotated[
+    str,
+    StringConstraints(pattern=r"^[1-9][0-9]{0,4}[smhdw]$"),
+    Field(description="A span of time.", examples=["12h", "7d"]),
+]
 Moment = Annotated[
     str,
     StringConstraints(max_length=40),

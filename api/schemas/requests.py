@@ -30,6 +30,7 @@ from .parameters import (
     Moment,
     Name,
     Selector,
+    Span,
     Text,
 )
 from .watched import WatchedBody
@@ -243,10 +244,12 @@ class PolicyBody(Body):
     backup: bool | Literal["same-pipeline"] = False
     accept_carried: bool | None = None
     evidence: EvidenceBody | None = None
+    look_within: Span | None = None
+    deep_within: Span | None = None
     pipeline_complete: Literal["require", "warn"] = "require"
     proof: Literal["sealed", "claimed"] = "claimed"
     match_packages: Annotated[list[Line], Field(max_length=100)] = Field(default_factory=list)
-    rollout: Annotated[str, StringConstraints(max_length=20)] | None = None
+    rollout: Span | None = None
     waive: dict[str, list[Line]] = Field(default_factory=dict)
 
 

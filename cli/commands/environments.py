@@ -139,6 +139,7 @@ def _policy(policy: dict[str, Any]) -> list[str]:
     if policy["backup"]:
         lines.append("backup     demanded")
     lines += _evidence(policy)
+    lines += _weights(policy)
     if policy.get("pipeline_complete") == "warn":
         lines.append("complete   a pipeline that lacks what its runs read only warns")
     if policy.get("proof") == "sealed":
@@ -163,6 +164,16 @@ def _evidence(policy: dict[str, Any]) -> list[str]:
     if evidence.not_registrant:
         parts.append("of others than who registered")
     return [f"evidence   verdicts {', '.join(parts)}"]
+
+
+def _weights(policy: dict[str, Any]) -> list[str]:
+    """What it demands of the copies of weights."""
+    spans = {"look_within": "each copy", "deep_within": "every byte of a copy"}
+    return [
+        f"looks      at {what} within {policy[key]}"
+        for key, what in spans.items()
+        if policy.get(key)
+    ]
 
 
 def _models(row: dict[str, Any]) -> str:

@@ -110,4 +110,10 @@ def waiver_from_json(body: Mapping[str, Any]) -> Waiver:
 
 def held_copy_from_json(body: Mapping[str, Any]) -> HeldCopy:
     """Read back what :meth:`HeldCopy.to_json` wrote."""
-    return from_fields(HeldCopy, body, by=body["checked_by"], at=body["checked_at"])
+    return from_fields(
+        HeldCopy,
+        body,
+        by=body["checked_by"],
+        at=body["checked_at"],
+        deep_at=body.get("deep_at"),
+    )

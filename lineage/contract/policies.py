@@ -54,20 +54,17 @@ def _rule(code: str) -> str:
     return code
 
 
+def _span(text: str) -> str:
+    if not timestamps.is_span(text):
+        raise ValueError(f"{text[:40]!r} is no span of time; write it as 12h, 7d or 2w")
+    return text
+
+
 def _distribution(name: str) -> str:
     """A distribution's name as names are compared, or what stands for all."""
     if name != ALL_PACKAGES and _DISTRIBUTION.fullmatch(name) is None:
         raise ValueError(f"{name[:60]!r} is no name of a distribution; name it without a version")
     return normalised(name)
-
-
-def _span(text: str) -> str:
-    """A span of time that has a length."""
-    try:
-        timestamps.span(text)
-    except UsageError as error:
-        raise ValueError(f"{error} {error.remedy}") from None
-    return text
 
 
 class PolicyTable(BaseModel):
@@ -76,6 +73,7 @@ class PolicyTable(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+Span = Annotated[str, AfterValidator(_span)]
 Requirements = list[Annotated[str, AfterValidator(requirement)]]
 People = list[Annotated[str, AfterValidator(_person)]]
 
@@ -132,12 +130,14 @@ class EnvironmentTable(PolicyTable):
     backup: bool | Literal["same-pipeline"] = False
     accept_carried: bool | None = None
     evidence: EvidenceTable | None = None
+    look_within: Span | None = None
+    deep_within: Span | None = None
     pipeline_complete: Annotated[Demand, Field(strict=False)] = Demand.REQUIRE
     proof: Annotated[Proof, Field(strict=False)] = Proof.CLAIMED
     match_packages: Annotated[
         list[Annotated[str, AfterValidator(_distribution)]], Field(max_length=MOST_PACKAGES)
     ] = Field(default_factory=list)
-    rollout: Annotated[str, AfterValidator(_span)] | None = None
+    rollout: Span | None = None
     waive: dict[Annotated[str, AfterValidator(_rule)], People] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -175,6 +175,8 @@ class EnvironmentTable(PolicyTable):
             not_approvers=tuple(self.not_approvers),
             backup=self.backup,
             evidence=self._evidence,
+            look_within=self.look_within,
+            deep_within=self.deep_within,
             pipeline_complete=self.pipeline_complete,
             proof=self.proof,
             match_packages=tuple(dict.fromkeys(self.match_packages)),

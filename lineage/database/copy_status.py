@@ -15,13 +15,24 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 _COPIES: Final = text(
-    "SELECT c.store, k.state, k.deep, k.checked_at, k.checked_by FROM weights_copy c "
+    "SELECT c.store, k.state, k.deep, k.checked_at, k.checked_by, CASE WHEN EXISTS "
+    "(SELECT 1 FROM copy_check w WHERE w.copy_id = c.id AND w.id > d.id AND w.state IN "
+    "('missing', 'changed')) THEN NULL ELSE d.checked_at END FROM weights_copy c "
     "JOIN copy_check k ON k.id = (SELECT max(id) FROM copy_check WHERE copy_id = c.id) "
+    "LEFT JOIN copy_check d ON d.id = (SELECT id FROM copy_check WHERE copy_id = c.id AND deep "
+    "AND state = 'intact' ORDER BY id DESC LIMIT 1) "
     "WHERE c.version_id = :version AND c.removed_at IS NULL ORDER BY c.store"
 )
 
 
 def copies(session: Session, version_id: int) -> tuple[HeldCopy, ...]:
-    """The copies of a version with what the newest check of each found, by the store's name."""
+    """The copies of a version with what the newest check of each found, by the store's name.
+
+    The deep look that counts is the newest one that found every byte right, unless a later look
+    found something wrong.
+    """
     rows = session.connection().execute(_COPIES, {"version": version_id})
-    return tuple(HeldCopy(store, state, bool(deep), at, by) for store, state, deep, at, by in rows)
+    return tuple(
+        HeldCopy(store, state, bool(deep), at, by, deep_at)
+        for store, state, deep, at, by, deep_at in rows
+    )

@@ -95,7 +95,7 @@ def add(
 ) -> bool:
     """Record a copy that was read back, or looked for, just now; whether it is new.
 
-    A copy that was found missing or wrong before, and is right again, is checked again.
+    That counts as a check where the copy is new, was found missing or wrong before, or was read.
     """
     assert version.id is not None  # noqa: S101 - it was read from the table
     store, _ = ensure_store(session, new.store, at, actor)
@@ -118,7 +118,7 @@ def add(
         session.add(row)
         session.flush()
         rows = [row]
-    if created or _newest(session, rows[0].id or 0).state != CopyState.INTACT:
+    if created or new.read or _newest(session, rows[0].id or 0).state != CopyState.INTACT:
         found = CopyCheck(store.name, CopyState.INTACT, deep=new.read)
         record_check(session, rows[0], found, at, actor, created=created)
     return created
@@ -256,7 +256,20 @@ def _copy(session: Session, row: tables.WeightsCopy, store: tables.Store) -> Cop
         row.found_there,
         row.repository,
         row.revision,
+        _deep_at(session, row.id or 0),
     )
+
+
+def _deep_at(session: Session, copy_id: int) -> str | None:
+    """When every byte of a copy was last read and right, unless a later check found it wrong."""
+    of_copy = select(CHECK).where(CHECK.copy_id == copy_id).order_by(col(CHECK.id).desc()).limit(1)
+    intact = CHECK.state == CopyState.INTACT.value
+    deep = session.exec(of_copy.where(col(CHECK.deep).is_(True), intact)).first()
+    if deep is None:
+        return None
+    wrong = col(CHECK.state).in_((CopyState.MISSING.value, CopyState.CHANGED.value))
+    later = session.exec(of_copy.where(wrong, col(CHECK.id) > deep.id)).first()
+    return deep.checked_at if later is None else None
 
 
 def _newest(session: Session, copy_id: int) -> tables.CopyCheck:

@@ -178,13 +178,18 @@ class WeightsState:
 
 @dataclass(frozen=True)
 class HeldCopy:
-    """A copy of the weights in a store, and what the newest look at it found."""
+    """A copy of the weights in a store, and what the newest look at it found.
+
+    ``deep_at`` is when every byte of it was last read and was right, None where that never was, or
+    a later look found it wrong.
+    """
 
     store: str
     state: str
     deep: bool
     at: str
     by: str
+    deep_at: str | None = None
 
     @property
     def intact(self) -> bool:
@@ -197,6 +202,7 @@ class HeldCopy:
             "store": self.store,
             "state": self.state,
             "deep": self.deep,
+            "deep_at": self.deep_at,
             "checked_at": self.at,
             "checked_by": self.by,
         }
@@ -252,9 +258,10 @@ class Facts:
     watched runs of the version, the newest first, and ``unseen`` what of the deployed pipeline
     could not be followed. ``own_pipeline`` is the BLAKE3 of the pipeline version that it was
     registered with, ``ran_with`` holds those that it was trained or run with.
-    ``registrant_person`` is whom ``registered_by`` counts as, where that was noted. ``reached_in``
-    is the environment that the newest verdict on the deployed pipeline was reached in,
-    ``serving_reached_in`` that of the proof of what serves now, each None where it is not known.
+    ``registrant_person`` is whom ``registered_by`` counts as, where that was noted. ``now`` is the
+    registry's present moment, None where nothing can be too old. ``reached_in`` is the environment
+    that the newest verdict on the deployed pipeline was reached in, ``serving_reached_in`` that of
+    the proof of what serves now, each None where it is not known.
     """
 
     model: str
@@ -291,6 +298,12 @@ class Facts:
     registrant_person: str | None = None
     own_pipeline: str | None = None
     ran_with: frozenset[str] = frozenset()
+    now: str | None = None
+
+    @property
+    def usable(self) -> tuple[HeldCopy, ...]:
+        """The copies that other hosts can fetch from."""
+        return self.copies
 
     @property
     def ref(self) -> str:

@@ -53,6 +53,8 @@ class EnvironmentPolicy:
     ``models`` holds requirements for single models. ``approvals`` is how many distinct people must
     approve, ``not_approvers`` who may not. ``backup`` demands one that could take over at once, or
     (:data:`SAME_PIPELINE`) does so without moving a pipeline.
+    ``look_within`` and ``deep_within`` say how old the newest look at a copy of the weights may be,
+    and the newest one that read every byte, as spans (``7d``); None for no limit of its own.
     ``pipeline_complete`` says whether a pipeline that lacks
     what its runs read may serve, ``proof`` what serving hosts owe of the pipeline that they run,
     ``match_packages`` the distributions (by normalised names, or all) whose versions on a host must
@@ -68,6 +70,8 @@ class EnvironmentPolicy:
     not_approvers: tuple[str, ...] = ()
     backup: bool | Literal["same-pipeline"] = False
     evidence: Evidence = field(default_factory=Evidence)
+    look_within: str | None = None
+    deep_within: str | None = None
     pipeline_complete: Demand = Demand.REQUIRE
     proof: Proof = Proof.CLAIMED
     match_packages: tuple[str, ...] = ()
@@ -101,6 +105,8 @@ class EnvironmentPolicy:
             "backup": self.backup,
             "accept_carried": self.evidence.accepts(Basis.CARRIED),
             "evidence": self.evidence.to_json(),
+            "look_within": self.look_within,
+            "deep_within": self.deep_within,
             "pipeline_complete": self.pipeline_complete.value,
             "proof": self.proof.value,
             "match_packages": list(self.match_packages),
@@ -119,6 +125,8 @@ class EnvironmentPolicy:
             not_approvers=tuple(policy["not_approvers"]),
             backup=policy["backup"],
             evidence=_evidence(policy),
+            look_within=policy.get("look_within"),
+            deep_within=policy.get("deep_within"),
             pipeline_complete=Demand(policy.get("pipeline_complete", Demand.REQUIRE)),
             proof=Proof(policy.get("proof", Proof.CLAIMED)),  # not in what was applied before 0006
             match_packages=tuple(policy.get("match_packages", ())),

@@ -35,8 +35,6 @@ SUBJECT: Final = "access:tokens"
 
 _FORM = re.compile(r"lng_([a-z2-7]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz234567"
-_SPAN = re.compile(r"([1-9][0-9]{0,4})([smhdw])", re.ASCII)
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def create(session: Session, new: NewToken, at: str, actor: str) -> dict[str, Any]:

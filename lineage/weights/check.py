@@ -18,8 +18,11 @@ from lineage.identity.digest import Digest, blake3_of
 from lineage.weights.copies import CopyCheck, CopyState, NewCopy
 from lineage.weights.listing import Entry, inside, read_listing
 from lineage.weights.parallel import SMALL, each
+from lineage.weights.store import open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lineage.weights.copies import Copy, StoredWeights
     from lineage.weights.store import Store
 
@@ -63,6 +66,26 @@ def check_copy(
         return CopyCheck(store.address.name, CopyState.CHANGED, deep, str(error))
     state, detail = problem or (CopyState.INTACT, None)
     return CopyCheck(store.address.name, state, deep, detail)
+
+
+def check_copies(
+    stored: StoredWeights, *, deep: bool | Callable[[Copy], bool]
+) -> tuple[CopyCheck, ...]:
+    """Check every store that should hold the weights of a version.
+
+    Args:
+        stored: the weights, with the copies to check.
+        deep: read every byte; else the sizes. Where it depends on the copy, what says so. What was
+            found to hold other bytes is read in any case.
+    """
+    found = []
+    for copy in stored.copies:
+        deeply = copy.state is CopyState.CHANGED or (deep(copy) if callable(deep) else deep)
+        try:
+            found.append(check_copy(open_store(copy.store), stored, copy, deep=deeply))
+        except (StoreUnreachable, UsageError) as error:
+            found.append(CopyCheck(copy.store.name, CopyState.UNREACHABLE, deeply, str(error)))
+    return tuple(found)
 
 
 def folder_of(

@@ -213,7 +213,11 @@ class NewCopy:
 
 @dataclass(frozen=True)
 class Copy:
-    """A recorded copy, and what the newest look at it found."""
+    """A recorded copy, and what the newest look at it found.
+
+    ``deep_at`` is when every byte of it was last read and was right, None where that never was, or
+    a later look found it wrong.
+    """
 
     store: StoreAddress
     object: str
@@ -227,6 +231,7 @@ class Copy:
     found_there: bool = False
     repository: str | None = None
     revision: str | None = None
+    deep_at: str | None = None
 
     @property
     def as_new(self) -> NewCopy:
@@ -243,6 +248,7 @@ class Copy:
             "listing": self.listing,
             "state": self.state.value,
             "deep": self.deep,
+            "deep_at": self.deep_at,
             "checked_at": self.checked_at,
             "checked_by": self.checked_by,
             "stored_at": self.stored_at,

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from lineage import timestamps
 from lineage.acts import act
-from lineage.errors import IntegrityFailure, LineageError, NotFound, StoreUnreachable, UsageError
+from lineage.errors import IntegrityFailure, LineageError, NotFound, StoreUnreachable
+from lineage.guard.looks import deep_is_due
 from lineage.hashing.files import hash_path
 from lineage.hashing.tree import follow_any
 from lineage.identity.components import EnvironmentKind, Weights
 from lineage.identity.references import check_name
 from lineage.weights import check, upload
-from lineage.weights.copies import CopyCheck, CopyState, StoreAddress, StoredWeights, unknown_store
+from lineage.weights.copies import CopyState, StoreAddress, StoredWeights, unknown_store
 from lineage.weights.dvc_remotes import remote_of
 from lineage.weights.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from lineage.capture.project import Project
     from lineage.capture.version import VersionCapture
@@ -28,12 +31,16 @@ if TYPE_CHECKING:
     from lineage.contract.captured import CapturedVersion
     from lineage.contract.results import Serving
     from lineage.hashing.blocks import Progress
+    from lineage.weights.copies import Copy, CopyCheck
 
 LOCAL: Final = "local"
 """What the store of a project without a DVC remote is called."""
 
 QUICK_CHECK: Final = 5.0
 """Seconds that a move waits for a store to say whether the bytes are still there."""
+
+LATELY: Final = dt.timedelta(hours=1)
+"""For how long a check is as good as a new one that finds the same."""
 
 
 def store_of(project: Project) -> StoreAddress:
@@ -118,20 +125,8 @@ def verify_copies(
             f"The weights of {stored.ref} are in no store.",
             remedy=f"Store them from wherever they are: {act('store put', stored.ref, 'PATH')}",
         )
-    looks = check_copies(stored, deep=deep)
+    looks = check.check_copies(stored, deep=deep)
     return registry.record_checks(stored.ref, looks, actor=actor), looks
-
-
-def check_copies(stored: StoredWeights, *, deep: bool) -> tuple[CopyCheck, ...]:
-    """Check every store that should hold the weights of a version."""
-    found = []
-    for copy in stored.copies:
-        deeply = deep or copy.state is CopyState.CHANGED
-        try:
-            found.append(check.check_copy(open_store(copy.store), stored, copy, deep=deeply))
-        except (StoreUnreachable, UsageError) as error:
-            found.append(CopyCheck(copy.store.name, CopyState.UNREACHABLE, deeply, str(error)))
-    return tuple(found)
 
 
 def check_backups(
@@ -144,6 +139,8 @@ def check_backups(
 ) -> list[Serving]:
     """Check the bytes of every backup and record what was found; each slot that serves, after.
 
+    Every byte is read where that is asked for, and where the environment's ``deep_within`` is over.
+
     Raises:
         NotFound: there is no such environment or model.
     """
@@ -151,16 +148,26 @@ def check_backups(
         slots = [registry.serving(model, environment or "production")]
     else:
         slots = registry.all_serving(environment)
+    within = {
+        name: registry.environment(name)["policy"].get("deep_within")
+        for name in {slot.environment for slot in slots if slot.backup is not None}
+    }
     checked = []
     for slot in slots:
         if slot.backup is not None:
             stored = registry.stored(slot.backup.ref)
-            looks = check_copies(stored, deep=deep)
+            looks = check.check_copies(stored, deep=deep or _due(within[slot.environment]))
             registry.record_checks(stored.ref, looks, backup_in=slot.environment, actor=actor)
             slot = registry.serving(slot.model, slot.environment)
         if slot.serving is not None:
             checked.append(slot)
     return checked
+
+
+def _due(deep_within: str | None) -> Callable[[Copy], bool]:
+    """Whether every byte of a copy is to be read, as an environment demands it."""
+    now = timestamps.now()
+    return lambda copy: deep_is_due(copy.deep_at, deep_within, now)
 
 
 def put_back(
@@ -296,15 +303,18 @@ def as_url(text: str) -> str:
 def quick_check(registry: AnyRegistry, references: Iterable[str], *, actor: str) -> None:
     """Before a move, check whether the bytes that it rests on are still there, if that is quick.
 
-    What was found out is recorded; a store that does not answer in time proves nothing.
+    What was found out is recorded, and that the bytes are still there where nobody looked lately; a
+    store that does not answer in time proves nothing.
     """
     for reference in references:
         with suppress(LineageError):
             stored = registry.stored(reference)
+            lately = timestamps.written(dt.datetime.now(dt.UTC) - LATELY)
             news = [
                 look
                 for look, copy in zip(_checked_quickly(stored), stored.copies, strict=False)
-                if look.state not in (copy.state, CopyState.UNREACHABLE)
+                if look.state is not CopyState.UNREACHABLE
+                and (look.state is not copy.state or copy.checked_at < lately)
             ]
             if news:
                 registry.record_checks(stored.ref, news, actor=actor)
@@ -313,7 +323,7 @@ def quick_check(registry: AnyRegistry, references: Iterable[str], *, actor: str)
 def _checked_quickly(stored: StoredWeights) -> Sequence[CopyCheck]:
     looks: list[CopyCheck] = []
     thread = threading.Thread(
-        target=lambda: looks.extend(check_copies(stored, deep=False)),
+        target=lambda: looks.extend(check.check_copies(stored, deep=False)),
         name="quick-check",
         daemon=True,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lineage.contract.decisions import held_copy_from_json
@@ -19,13 +19,15 @@ class Readiness:
     """Whether a backup could take over at once, as far as the registry knows.
 
     ``reasons`` tell why not; ``checked_at`` is when somebody last looked into a store for it,
-    ``copies`` what they found in each.
+    ``copies`` what they found in each. ``changes_at`` is when time alone can change it: only the
+    registry knows.
     """
 
     ready: bool
     checked_at: str | None
     reasons: tuple[str, ...] = ()
     copies: tuple[HeldCopy, ...] = ()
+    changes_at: str | None = field(default=None, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """What `serving`'s JSON says of a backup besides."""
@@ -41,7 +43,8 @@ class Readiness:
         """Read back what :meth:`to_json` wrote; None where nothing is known, as of the past."""
         if body.get("ready") is None:
             return None
-        return from_fields(cls, body, reasons=tuple(body["reasons"]), copies=_copies(body))
+        reasons, copies = tuple(body["reasons"]), _copies(body)
+        return from_fields(cls, body, reasons=reasons, copies=copies, changes_at=None)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 from lineage.guard.rules.environment import approvals, backup_ready, promotion_path, requirements
 from lineage.guard.rules.pipeline import pipeline_clean, pipeline_deployed, pipeline_match
 from lineage.guard.rules.validation import validated
-from lineage.guard.rules.version import code_clean, kind, tuple_complete, weights_intact
+from lineage.guard.rules.version import code_clean, kind, tuple_complete
 from lineage.guard.rules.watched import pipeline_complete
+from lineage.guard.rules.weights import weights_intact
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.acts import act
+from lineage.guard import looks
 from lineage.guard.decision import Check, Status
 from lineage.guard.facts import Facts, Transition
 from lineage.guard.policy import SAME_PIPELINE
 from lineage.guard.requirements import Requirement
 from lineage.guard.rules.replays import replay
+from lineage.guard.rules.weights import look_again
 from lineage.identity.persons import distinct, folded, same_person
 
 if TYPE_CHECKING:
@@ -167,7 +169,10 @@ def _left_without(
 def _could_take_over(facts: Facts) -> Check:
     """Whether the bytes of what is to stand by are where they can be fetched."""
     details = {"copies": [copy.to_json() for copy in facts.copies]}
-    if any(copy.intact for copy in facts.copies):
+    outdated = looks.outdated(facts)
+    if outdated is not None:
+        return Check("backup-ready", Status.FAIL, outdated, look_again(facts), details)
+    if any(copy.intact for copy in facts.usable):
         summary = f"the weights of {facts.ref} can be fetched at once"
         return Check("backup-ready", Status.PASS, summary, details=details)
     return Check(

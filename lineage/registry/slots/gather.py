@@ -60,9 +60,10 @@ def guard_facts(
     pipeline = session.get(tables.PipelineVersion, key) if key else None
     unrecorded = running.version if running is not None and pipeline is None else None
     taken = _taken_from(session, pipeline, running)
+    now = timestamps.now()
     in_force: tuple[Waiver, ...] = ()
     if move is not Transition.RETURN:  # the waivers of what serves end when it leaves
-        in_force = policies.waivers_in_force(session, slot, version.id, deployed, timestamps.now())
+        in_force = policies.waivers_in_force(session, slot, version.id, deployed, now)
     return Facts(
         model=version.model,
         version=version.number,
@@ -107,6 +108,7 @@ def guard_facts(
         unseen=pipelines.unseen_in(pipeline),
         reached_in=_reached_in(session, version.id, pipeline),
         serving_reached_in=_proof_reached_in(session, slot),
+        now=now,
     )
 
 

@@ -108,8 +108,8 @@ def _moves_pipeline(session: Session, environment: str, backup: slots.SlotSide) 
 
 def readiness(session: Session, answer: Serving) -> Readiness | None:
     """Whether the backup of an answer could take over at once; None where there is none."""
-    from lineage.database import copy_status
     from lineage.database.environments import require_environment
+    from lineage.guard import looks
     from lineage.guard.facts import Transition
     from lineage.registry.slots.gather import guard_facts
     from lineage.registry.slots.readiness import reasons_against
@@ -122,10 +122,10 @@ def readiness(session: Session, answer: Serving) -> Readiness | None:
     if answer.moves_pipeline and answer.backup.pipeline is not None:
         blake3 = _blake3_of(session, answer.environment, row, answer.backup.pipeline)
         runs = runs.with_pipeline(row.pipeline, blake3, timestamps.now())
-    reasons = reasons_against(guard_facts(session, where, row, runs, move=Transition.RETURN))
-    copies = copy_status.copies(session, row.id or 0)
-    checked_at = max((copy.at for copy in copies), default=None)
-    return Readiness(not reasons, checked_at, reasons, copies)
+    facts = guard_facts(session, where, row, runs, move=Transition.RETURN)
+    reasons = reasons_against(facts)
+    checked_at = max((copy.at for copy in facts.copies), default=None)
+    return Readiness(not reasons, checked_at, reasons, facts.copies, looks.changes_at(facts))
 
 
 def _blake3_of(

@@ -108,6 +108,81 @@ def test_a_cheap_look_does_not_overturn_one_that_read_every_byte(filled):
     assert slot(filled).readiness.ready
 
 
+def demand(registry, **policy):
+    declared = DeclaredEnvironment("production", EnvironmentPolicy(**policy))
+    registry.apply_environments([declared], actor="t")
+
+
+def later(monkeypatch, **spans: float) -> str:
+    """The clock goes on."""
+    moment = timestamps.moment(timestamps.now()) + dt.timedelta(**spans)
+    monkeypatch.setattr(timestamps, "now", lambda: timestamps.written(moment))
+    return timestamps.now()
+
+
+def test_a_look_counts_as_long_as_the_policy_says(filled, monkeypatch):
+    """Also where a server answered before, and nothing happened but time."""
+    demand(filled, look_within="7d")
+    assert slot(filled).readiness.ready
+    later(monkeypatch, days=9)
+    found = slot(filled).readiness
+    assert found.reasons == (
+        "the newest look at the copy in store remote is 9 days old, and production wants one "
+        "within 7 days",
+    )
+    (best,) = [
+        one for one in filled.backup_candidates("churn", "production") if one.stands == "backup"
+    ]
+    assert best.reasons == found.reasons
+    look(filled, "churn@1", "intact", deep=False)
+    assert slot(filled).readiness.ready
+    later(monkeypatch, days=8)
+    assert filled.rollback("churn", "production", actor="t").slots[0].ref == "churn@1"
+
+
+def test_the_deep_look_that_counts_is_the_newest_that_nothing_overturned(filled, monkeypatch):
+    demand(filled, deep_within="30d")
+    first = slot(filled).readiness.copies[0].deep_at
+    assert first is not None
+    later(monkeypatch, days=20)
+    look(filled, "churn@1", "intact", deep=False)
+    look(filled, "churn@1", "unreachable", deep=False)
+    look(filled, "churn@1", "intact", deep=False)
+    assert slot(filled).readiness.copies[0].deep_at == first
+    assert filled.stored("churn@1").copies[0].deep_at == first
+    look(filled, "churn@1", "missing", deep=False)
+    look(filled, "churn@1", "intact", deep=False)
+    found = slot(filled).readiness
+    assert (found.ready, found.copies[0].deep_at) == (False, None)
+    assert filled.stored("churn@1").copies[0].deep_at is None
+    assert "no deep look at the copy in store remote counts" in found.reasons[0]
+    again = later(monkeypatch, days=1)
+    look(filled, "churn@1", "intact")
+    found = slot(filled).readiness
+    assert (found.ready, found.copies[0].deep_at) == (True, again)
+
+
+def test_storing_what_is_stored_is_a_look(filled, monkeypatch):
+    demand(filled, look_within="7d", deep_within="7d")
+    now = later(monkeypatch, days=9)
+    assert not slot(filled).readiness.ready
+    filled.add_copy("churn@1", a_copy("1"), actor="t")
+    found = slot(filled).readiness
+    assert (found.ready, found.checked_at, found.copies[0].deep_at) == (True, now, now)
+
+
+def test_a_stale_backup_is_none_where_one_is_demanded(filled, monkeypatch):
+    demand(filled, look_within="7d", backup=True)
+    later(monkeypatch, days=9)
+    with pytest.raises(GuardRefused) as caught:
+        filled.promote("churn@3", "production", actor="t")
+    (failure,) = caught.value.decisions[0].failures
+    assert failure.code == "backup-ready"
+    assert "store remote is 9 days old" in failure.summary
+    look(filled, "churn@2", "intact", deep=False)
+    assert filled.promote("churn@3", "production", actor="t").slots[0].backup.ref == "churn@2"
+
+
 def test_checking_a_backup_is_an_event_of_its_slot(filled):
     look(filled, "churn@1", "changed", backup_in="production")
     (event,) = filled.history("churn@production", limit=1)
