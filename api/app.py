@@ -79,7 +79,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or Settings()
     engine = open_engine(
-        settings.registry, lock_timeout=settings.lock_timeout, connections=settings.threads
+        settings.registry,
+        lock_timeout=settings.lock_timeout,
+        connections=settings.threads,
+        shared=True,
     )
     registry = Registry(engine)
     detector = detector_of(settings.registry, settings.lock_timeout, engine.dispose)

@@ -46,13 +46,15 @@ def stores(
     summary="Record a store of weights",
 )
 def add_store(
-    body: components.StoreBody, state: State, call: Annotated[Call, call_of(Scope.REGISTER)]
+    body: components.DeclaredStoreBody, state: State, call: Annotated[Call, call_of(Scope.REGISTER)]
 ) -> Response:
-    """The server never opens it."""
+    """A folder is one host's until an `admin` says that it is `shared`."""
     address = StoreAddress(body.name, body.url, body.config)
+    if body.shared is not None:
+        call.principal.require(Scope.ADMIN)
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
-        created = registry.add_store(address, actor=call.principal.name)
+        created = registry.add_store(address, shared=body.shared, actor=call.principal.name)
         return 201 if created else 200, address.to_json() | {"created": created}, {}
 
     return once(state.registry, call, act)

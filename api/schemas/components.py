@@ -129,6 +129,14 @@ class StoreBody(Body):
     config: dict[str, str | int | bool] = Field(default_factory=dict, max_length=50)
 
 
+class DeclaredStoreBody(StoreBody):
+    """A store that somebody declares."""
+
+    shared: bool | None = Field(
+        default=None, description="Of a folder: whether every host mounts it (needs `admin`)."
+    )
+
+
 class CopyBody(Body):
     """Weights in a store, which were read back from it."""
 

@@ -35,9 +35,20 @@ def add(
             help="A setting of the DVC remote that is no secret, e.g. endpointurl. Repeatable.",
         ),
     ] = None,
+    shared: Annotated[
+        bool | None,
+        typer.Option(
+            "--shared/--one-host",
+            help="Of a folder: whether every host mounts it, or only this one has it (default).",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Record a store, once it could be opened from here."""
+    """Record a store, once it could be opened from here.
+
+    A folder counts on a server only where it is declared `--shared`.
+    """
     from lineage.errors import UsageError
     from lineage.workflows import weights
 
@@ -49,12 +60,15 @@ def add(
         settings[key] = value
     with project_and_registry() as (project, registry):
         address, created = weights.add_store(
-            project, registry, name, url, settings, actor=actor(project)
+            project, registry, name, url, settings, shared=shared, actor=actor(project)
         )
+        row = next(row for row in registry.stores() if row["url"] == address.url)
     if as_json:
-        output.emit(address.to_json() | {"created": created})
+        output.emit(address.to_json() | {"shared": row["shared"], "created": created})
     else:
-        output.say(f"{address.name}  {address.url} {'added' if created else 'was known'}")
+        known = "added" if created else "was known"
+        alone = "" if row["shared"] else "  a folder of one host"
+        output.say(f"{address.name}  {address.url} {known}{alone}")
 
 
 @store.command("list")
@@ -66,7 +80,11 @@ def list_(as_json: Json = False) -> None:
         output.emit(rows)
         return
     output.table(
-        ("store", "copies", "url"), [(row["name"], str(row["copies"]), row["url"]) for row in rows]
+        ("store", "copies", "url", ""),
+        [
+            (row["name"], str(row["copies"]), row["url"], "" if row["shared"] else "one host's")
+            for row in rows
+        ],
     )
 
 

@@ -116,4 +116,5 @@ def held_copy_from_json(body: Mapping[str, Any]) -> HeldCopy:
         by=body["checked_by"],
         at=body["checked_at"],
         deep_at=body.get("deep_at"),
+        shared=body.get("shared", True),
     )

@@ -30,6 +30,7 @@ def open_engine(
     create: bool = False,
     lock_timeout: float = LOCK_TIMEOUT,
     connections: int = CONNECTIONS,
+    shared: bool = False,
 ) -> Engine:
     """An engine for the registry's database.
 
@@ -39,6 +40,7 @@ def open_engine(
             there.
         lock_timeout: seconds to wait for another process.
         connections: how many threads may use it at once.
+        shared: several hosts use it, though it be a file: through a server.
 
     Raises:
         UsageError: the URL names neither.
@@ -53,7 +55,15 @@ def open_engine(
             url, create=create, lock_timeout=lock_timeout, connections=connections
         )
     event.listen(engine, "begin", _begin)
+    if shared or engine.dialect.name == "postgresql":
+        engine.update_execution_options(lineage_shared=True)
     return engine
+
+
+def is_shared(of: Engine | Session) -> bool:
+    """Whether several hosts use a registry: a folder of one of them is not where all fetch."""
+    source = of if isinstance(of, Engine) else of.connection()
+    return bool(source.get_execution_options().get("lineage_shared", False))
 
 
 class UnitOfWork(Session):

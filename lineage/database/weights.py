@@ -52,7 +52,8 @@ def ensure_store(
 ) -> tuple[tables.Store, bool]:
     """The store of a URL, recorded if it is new, and whether it is.
 
-    It keeps its first name; a new one whose name is taken is told apart by a digest of its URL.
+    It keeps its first name; a new one whose name is taken is told apart by a digest of its URL. A
+    folder is one host's until somebody says otherwise.
     """
     table = tables.Store
     row = session.exec(select(table).where(table.url == wanted.url)).first()
@@ -67,6 +68,7 @@ def ensure_store(
         config=canonical_bytes(dict(wanted.config)).decode(),
         added_at=at,
         added_by=actor,
+        shared=not wanted.is_folder,
     )
     session.add(row)
     session.flush()
@@ -230,7 +232,12 @@ def stores(session: Session) -> list[dict[str, Any]]:
     rows = session.exec(select(table).order_by(table.name))
     return [
         address(row).to_json()
-        | {"copies": counts.get(row.name, 0), "added_at": row.added_at, "added_by": row.added_by}
+        | {
+            "shared": row.shared,
+            "copies": counts.get(row.name, 0),
+            "added_at": row.added_at,
+            "added_by": row.added_by,
+        }
         for row in rows
     ]
 
@@ -257,6 +264,7 @@ def _copy(session: Session, row: tables.WeightsCopy, store: tables.Store) -> Cop
         row.repository,
         row.revision,
         _deep_at(session, row.id or 0),
+        store.shared,
     )
 
 

@@ -181,7 +181,8 @@ class HeldCopy:
     """A copy of the weights in a store, and what the newest look at it found.
 
     ``deep_at`` is when every byte of it was last read and was right, None where that never was, or
-    a later look found it wrong.
+    a later look found it wrong. ``shared`` tells that every host reaches the store: it is not a
+    folder of one.
     """
 
     store: str
@@ -190,6 +191,7 @@ class HeldCopy:
     at: str
     by: str
     deep_at: str | None = None
+    shared: bool = True
 
     @property
     def intact(self) -> bool:
@@ -200,6 +202,7 @@ class HeldCopy:
         """One of the ``copies`` of a backup in the JSON of `serving`."""
         return {
             "store": self.store,
+            "shared": self.shared,
             "state": self.state,
             "deep": self.deep,
             "deep_at": self.deep_at,
@@ -259,9 +262,10 @@ class Facts:
     could not be followed. ``own_pipeline`` is the BLAKE3 of the pipeline version that it was
     registered with, ``ran_with`` holds those that it was trained or run with.
     ``registrant_person`` is whom ``registered_by`` counts as, where that was noted. ``now`` is the
-    registry's present moment, None where nothing can be too old. ``reached_in`` is the environment
-    that the newest verdict on the deployed pipeline was reached in, ``serving_reached_in`` that of
-    the proof of what serves now, each None where it is not known.
+    registry's present moment, None where nothing can be too old, and ``shared`` tells that several
+    hosts use it. ``reached_in`` is the environment that the newest verdict on the deployed pipeline
+    was reached in, ``serving_reached_in`` that of the proof of what serves now, each None where it
+    is not known.
     """
 
     model: str
@@ -299,11 +303,12 @@ class Facts:
     own_pipeline: str | None = None
     ran_with: frozenset[str] = frozenset()
     now: str | None = None
+    shared: bool = False
 
     @property
     def usable(self) -> tuple[HeldCopy, ...]:
-        """The copies that other hosts can fetch from."""
-        return self.copies
+        """The copies that count: where several hosts use the registry, those that all reach."""
+        return tuple(copy for copy in self.copies if copy.shared or not self.shared)
 
     @property
     def ref(self) -> str:

@@ -9,7 +9,7 @@ from lineage import timestamps
 from lineage.acts import act
 from lineage.database import events, tables, versions
 from lineage.database import weights as copies
-from lineage.errors import Conflict, NotFound
+from lineage.errors import Conflict, NotFound, UsageError
 from lineage.identity.references import Reference
 from lineage.registry.slots import serving
 
@@ -24,19 +24,35 @@ REMOVING: Final = dt.timedelta(minutes=10)
 """How long taking bytes out of a store may go on after the registry was told of it."""
 
 
-def add_store(session: Session, address: StoreAddress, at: str, actor: str) -> bool:
+def add_store(
+    session: Session, address: StoreAddress, at: str, actor: str, *, shared: bool | None = None
+) -> bool:
     """Record a store; False where its URL was known already.
+
+    ``shared`` says whether every host reaches it, which can be told of a folder alone: of a known
+    one, too. None leaves that as it is.
 
     Raises:
         Conflict: another store has this name.
+        UsageError: a store that is no folder is said to be one host's.
     """
+    if shared is False and not address.is_folder:
+        raise UsageError(
+            f"Store {address.name} is no folder: every host reaches it.",
+            remedy="Leave out whether it is shared.",
+        )
     known = session.get(tables.Store, address.name)
     if known is not None and known.url != address.url:
         raise Conflict(
             f"Store {address.name} is another one: {known.url}.",
             remedy=f"Choose another name: {act('store add', 'NAME', 'URL')}",
         )
-    return _ensure_store(session, address, at, actor)[1]
+    row, created = _ensure_store(session, address, at, actor)
+    if shared not in (None, row.shared):
+        row.shared = bool(shared)
+        session.add(row)
+        _tell(session, row, "store-changed", at, actor)
+    return created
 
 
 def add_copies(
@@ -149,15 +165,20 @@ def _ensure_store(
     """The store of a URL, and whether it is new; the history says so then."""
     row, created = copies.ensure_store(session, address, at, actor)
     if created:
-        events.append(
-            session,
-            at=at,
-            actor=actor,
-            kind="store-added",
-            subject=f"store:{row.name}",
-            payload=copies.address(row).to_json(),
-        )
+        _tell(session, row, "store-added", at, actor)
     return row, created
+
+
+def _tell(session: Session, row: tables.Store, kind: str, at: str, actor: str) -> None:
+    """Let the history say what a store is now."""
+    events.append(
+        session,
+        at=at,
+        actor=actor,
+        kind=kind,
+        subject=f"store:{row.name}",
+        payload=copies.address(row).to_json() | {"shared": row.shared},
+    )
 
 
 def _require_quiet(session: Session, store: str, at: str) -> None:

@@ -49,6 +49,11 @@ class RemoteRegistry(RemoteReader, RemoteVersions, RemoteSlots):
         """The server's address."""
         return self._http.url
 
+    @property
+    def shared(self) -> bool:
+        """Whether several hosts use it; see :attr:`lineage.Registry.shared`."""
+        return True
+
     def close(self) -> None:
         """Close its connections."""
         self._http.close()

@@ -107,9 +107,10 @@ class RemoteVersions(Verbs):
         document: dict[str, Any] = self._http.write("POST", path, body, actor)
         return document
 
-    def add_store(self, address: StoreAddress, *, actor: str) -> bool:
+    def add_store(self, address: StoreAddress, *, shared: bool | None = None, actor: str) -> bool:
         """Record a store of weights; False where its URL was known already."""
-        document = self._http.write("POST", addresses.STORES, address.to_json(), actor)
+        body = address.to_json() | ({"shared": shared} if shared is not None else {})
+        document = self._http.write("POST", addresses.STORES, body, actor)
         created: bool = document["created"]
         return created
 

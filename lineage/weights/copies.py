@@ -216,7 +216,7 @@ class Copy:
     """A recorded copy, and what the newest look at it found.
 
     ``deep_at`` is when every byte of it was last read and was right, None where that never was, or
-    a later look found it wrong.
+    a later look found it wrong. ``shared`` tells that every host reaches the store.
     """
 
     store: StoreAddress
@@ -232,6 +232,7 @@ class Copy:
     repository: str | None = None
     revision: str | None = None
     deep_at: str | None = None
+    shared: bool = True
 
     @property
     def as_new(self) -> NewCopy:
@@ -244,6 +245,7 @@ class Copy:
         """JSON of a copy."""
         return {
             "store": self.store.to_json(),
+            "shared": self.shared,
             "object": self.object,
             "listing": self.listing,
             "state": self.state.value,

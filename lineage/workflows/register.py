@@ -12,7 +12,7 @@ from lineage.identity.components import Kind
 from lineage.identity.references import check_name
 from lineage.workflows.recorded_runs import run_and_capture
 from lineage.workflows.watched_runs import kept
-from lineage.workflows.weights import put_into_store
+from lineage.workflows.weights import put_into_store, require_reachable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,10 +71,10 @@ def register(
         the command, else of the ``lineage run`` before, where it still holds.
 
     Raises:
+        UsageError: a name or the configuration is not valid, a training is to run at a revision,
+            or only this host could fetch the weights from the store.
         CaptureError: something is missing, does not match or changed, or the tree is dirty.
         StoreUnreachable: the weights cannot be stored; nothing was recorded.
-        UsageError: a name or the configuration is not valid, or a training is to run at a
-            revision.
         NotFound: the parent does not exist.
     """
     check_name("model", model)
@@ -84,6 +84,8 @@ def register(
             remedy="Check the revision out first, and name none.",
         )
     to_store = store or wanted.kind is Kind.PRODUCTION
+    if to_store:
+        require_reachable(project, registry)
     wanted = replace(wanted, with_blake3=to_store)
     run: dict[str, Any] | None = None
     watched: tuple[WatchedRun, ...] = ()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage import timestamps
 from lineage.acts import act
-from lineage.errors import IntegrityFailure, LineageError, NotFound, StoreUnreachable
+from lineage.errors import IntegrityFailure, LineageError, NotFound, StoreUnreachable, UsageError
 from lineage.guard.looks import deep_is_due
 from lineage.hashing.files import hash_path
 from lineage.hashing.tree import follow_any
@@ -59,6 +59,27 @@ def store_of(project: Project) -> StoreAddress:
             return found
     folder = project.own_folder() / "store"
     return StoreAddress(LOCAL, folder.resolve().as_uri())
+
+
+def require_reachable(project: Project, registry: AnyRegistry) -> None:
+    """Refuse to store weights where no other host can fetch them, before anything is done.
+
+    Raises:
+        UsageError: several hosts use the registry, and the store is a folder of this one.
+    """
+    if not registry.shared:
+        return
+    address = store_of(project)
+    known = (row for row in registry.stores() if row["url"] == address.url)
+    if not address.is_folder or any(row.get("shared", True) for row in known):
+        return
+    raise UsageError(
+        f"The weights would be stored in {address.url}, a folder of this host, and the registry "
+        "is a server's: no other host could fetch them.",
+        remedy="Name a DVC remote that every host reaches: dvc remote add --default main "
+        "s3://BUCKET/PATH; or, where every host mounts this folder, say so: "
+        f"{act('store add', address.name, address.url, shared=True)}",
+    )
 
 
 def put_into_store(
@@ -276,9 +297,12 @@ def add_store(
     url: str | None,
     settings: dict[str, Any],
     *,
+    shared: bool | None = None,
     actor: str,
 ) -> tuple[StoreAddress, bool]:
     """Record a store: a URL, a folder, or the DVC remote of this name; whether it is new.
+
+    ``shared`` says of a folder whether every host mounts it.
 
     Raises:
         UsageError: it cannot be a store.
@@ -292,7 +316,7 @@ def add_store(
     else:
         address = StoreAddress(name, as_url(url), settings)
     open_store(address).size("0" * 32)
-    return address, registry.add_store(address, actor=actor)
+    return address, registry.add_store(address, shared=shared, actor=actor)
 
 
 def as_url(text: str) -> str:

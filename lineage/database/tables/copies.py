@@ -14,15 +14,24 @@ _LIVE = text("removed_at IS NULL")
 
 
 class Store(SQLModel, table=True):
-    """A DVC remote that holds weights; ``config`` is JSON of what is no secret of it."""
+    """A DVC remote that holds weights; ``config`` is JSON of what is no secret of it.
 
-    __table_args__: Any = (Index("store_url", "url", unique=True),)
+    ``shared`` tells that every host reaches it: not a folder of one. ``marker`` is the id that lies
+    in the place itself, None where nobody could put or read one.
+    """
+
+    __table_args__: Any = (
+        Index("store_url", "url", unique=True),
+        Index("store_marker", "marker", unique=True),
+    )
 
     name: str = Field(primary_key=True)
     url: str
     config: str = Field(sa_type=Text)
     added_at: str
     added_by: str
+    shared: bool = Field(default=True, sa_type=Boolean, sa_column_kwargs={"server_default": "true"})
+    marker: str | None = None
 
 
 class WeightsCopy(SQLModel, table=True):
@@ -65,7 +74,11 @@ class WeightsCopy(SQLModel, table=True):
 
 
 class CopyCheck(SQLModel, table=True):
-    """What a check of a copy found; the newest counts. ``deep`` tells that every byte was read."""
+    """What a check of a copy found; the newest counts.
+
+    ``deep`` tells that every byte was read, ``sample`` of how many files alone it was asked where
+    that is not all of them.
+    """
 
     __tablename__ = "copy_check"
     __table_args__: Any = (
@@ -80,3 +93,4 @@ class CopyCheck(SQLModel, table=True):
     deep: bool = Field(sa_type=Boolean)
     checked_at: str
     checked_by: str
+    sample: int | None = None

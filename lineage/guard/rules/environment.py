@@ -11,7 +11,7 @@ from lineage.guard.facts import Facts, Transition
 from lineage.guard.policy import SAME_PIPELINE
 from lineage.guard.requirements import Requirement
 from lineage.guard.rules.replays import replay
-from lineage.guard.rules.weights import look_again
+from lineage.guard.rules.weights import look_again, out_of_reach, store_them
 from lineage.identity.persons import distinct, folded, same_person
 
 if TYPE_CHECKING:
@@ -175,6 +175,9 @@ def _could_take_over(facts: Facts) -> Check:
     if any(copy.intact for copy in facts.usable):
         summary = f"the weights of {facts.ref} can be fetched at once"
         return Check("backup-ready", Status.PASS, summary, details=details)
+    unreachable = out_of_reach(facts)
+    if unreachable is not None:
+        return Check("backup-ready", Status.FAIL, unreachable, store_them(facts), details)
     return Check(
         "backup-ready",
         Status.FAIL,

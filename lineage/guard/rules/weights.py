@@ -7,17 +7,22 @@ from typing import TYPE_CHECKING, Any, Final
 from lineage.acts import act
 from lineage.guard import looks
 from lineage.guard.decision import Check, Status
+from lineage.guard.facts import Transition
 from lineage.identity.components import Kind
 
 if TYPE_CHECKING:
     from lineage.guard.facts import Facts
 
+CODE: Final = "weights-intact"
+
 
 def weights_intact(facts: Facts) -> Check:
-    """Fails when the weights were missing or changed the last time that somebody looked."""
-    code = "weights-intact"
+    """Fails when the weights were missing or changed the last time that somebody looked.
+
+    It fails, too, for what enters while no store that counts is known to have its weights.
+    """
     if "weights" in facts.missing:
-        return Check(code, Status.SKIPPED, "no weights are recorded")
+        return Check(CODE, Status.SKIPPED, "no weights are recorded")
     found = facts.weights
     if facts.copies and (found is None or found.at <= max(copy.at for copy in facts.copies)):
         return _stored(facts)
@@ -36,7 +41,7 @@ def weights_intact(facts: Facts) -> Check:
         return _unstored(facts, f"the weights were intact {seen}", details)
     was = "were missing" if found.state == "missing" else "did not match their digests"
     return Check(
-        code,
+        CODE,
         Status.FAIL,
         f"the weights of {facts.ref} {was} {seen}",
         f"Restore them and look again: {act('verify', facts.ref)}",
@@ -44,48 +49,71 @@ def weights_intact(facts: Facts) -> Check:
     )
 
 
-def _unstored(facts: Facts, summary: str, details: dict[str, Any]) -> Check:
-    """What is in no store cannot be fetched; an experiment stores nothing unless it is asked to."""
-    if facts.kind is Kind.EXPERIMENT:
-        return Check("weights-intact", Status.PASS, summary, details=details)
-    return Check(
-        "weights-intact",
-        Status.WARN,
-        f"{summary}, and they are in no store",
-        f"Store them from wherever they are: {act('store put', facts.ref, 'PATH')}",
-        details,
+def out_of_reach(facts: Facts) -> str | None:
+    """Why no copy counts though there are some: each is in a folder that one host alone has."""
+    if facts.usable or not facts.copies:
+        return None
+    stores = ", ".join(copy.store for copy in facts.copies)
+    are = "a folder of one host" if len(facts.copies) == 1 else "folders of one host each"
+    return (
+        f"the weights of {facts.ref} are only in {stores}, {are}, where no other host can fetch "
+        "them from"
     )
 
 
-def _stored(facts: Facts) -> Check:
-    """What the stores hold: one intact copy is enough."""
-    code = "weights-intact"
-    details = {"copies": [copy.to_json() for copy in facts.copies]}
-    intact = [copy for copy in facts.copies if copy.intact]
-    if intact:
-        newest = max(copy.at for copy in intact)
-        where = ", ".join(copy.store for copy in intact)
-        outdated = looks.outdated(facts)
-        if outdated is not None:
-            return Check(code, Status.WARN, outdated, look_again(facts), details)
-        stores = f"{len(intact)} of {len(facts.copies)} stores" if facts.copies[1:] else "store"
-        summary = f"the weights were intact in {stores} {where} on {newest[:10]}"
-        return Check(code, Status.PASS, summary, details=details)
-    found = "; ".join(f"{_WAS[copy.state]} {copy.store}" for copy in facts.copies)
-    seen = max(copy.at for copy in facts.copies)[:10]
-    summary = f"the weights of {facts.ref} {found} on {seen}"
-    unknown = all(copy.state == "unreachable" for copy in facts.copies)
-    remedy = (
-        f"Look again when the store answers: {act('verify', facts.ref)}"
-        if unknown
-        else f"Put them back from wherever they are: {act('store put', facts.ref, 'PATH')}"
+def store_them(facts: Facts) -> str:
+    """What to do where no store that counts has the weights."""
+    put = act("store put", facts.ref, "PATH")
+    if not facts.shared:
+        return f"Store them from wherever they are: {put}"
+    return (
+        f"Add a store that every host reaches ({act('store add', 'NAME', 's3://BUCKET/PATH')}) and "
+        f"store them from wherever they are: {act('store put', facts.ref, 'PATH', to='NAME')}. A "
+        f"folder that every host mounts is one: {act('store add', 'NAME', 'PATH', shared=True)}"
     )
-    return Check(code, Status.WARN if unknown else Status.FAIL, summary, remedy, details)
 
 
 def look_again(facts: Facts) -> str:
     """What to do where the looks at the copies do not count any more."""
     return f"Look again, at every byte: {act('verify', facts.ref)}"
+
+
+def _unstored(facts: Facts, summary: str, details: dict[str, Any]) -> Check:
+    """What is in no store cannot be fetched; an experiment stores nothing unless it is asked to."""
+    if facts.kind is Kind.EXPERIMENT:
+        return Check(CODE, Status.PASS, summary, details=details)
+    summary = f"{summary}, and they are in no store"
+    return Check(CODE, Status.WARN, summary, store_them(facts), details)
+
+
+def _stored(facts: Facts) -> Check:
+    """What the stores that count hold: one intact copy is enough."""
+    copies = facts.usable
+    details = {"copies": [copy.to_json() for copy in facts.copies]}
+    unreachable = out_of_reach(facts)
+    if unreachable is not None:
+        status = Status.FAIL if facts.transition is Transition.ENTER else Status.WARN
+        return Check(CODE, status, unreachable, store_them(facts), details)
+    intact = [copy for copy in copies if copy.intact]
+    if intact:
+        outdated = looks.outdated(facts)
+        if outdated is not None:
+            return Check(CODE, Status.WARN, outdated, look_again(facts), details)
+        newest = max(copy.at for copy in intact)
+        where = ", ".join(copy.store for copy in intact)
+        stores = f"{len(intact)} of {len(copies)} stores" if copies[1:] else "store"
+        summary = f"the weights were intact in {stores} {where} on {newest[:10]}"
+        return Check(CODE, Status.PASS, summary, details=details)
+    found = "; ".join(f"{_WAS[copy.state]} {copy.store}" for copy in copies)
+    seen = max(copy.at for copy in copies)[:10]
+    summary = f"the weights of {facts.ref} {found} on {seen}"
+    unknown = all(copy.state == "unreachable" for copy in copies)
+    remedy = (
+        f"Look again when the store answers: {act('verify', facts.ref)}"
+        if unknown
+        else f"Put them back from wherever they are: {act('store put', facts.ref, 'PATH')}"
+    )
+    return Check(CODE, Status.WARN if unknown else Status.FAIL, summary, remedy, details)
 
 
 _WAS: Final = {

@@ -15,6 +15,7 @@ from lineage.database import (
     versions,
     watched_runs,
 )
+from lineage.database.engine import is_shared
 from lineage.guard.facts import Facts, Transition, Waiver
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.registry.slots.facts import VersionFacts
@@ -109,6 +110,7 @@ def guard_facts(
         reached_in=_reached_in(session, version.id, pipeline),
         serving_reached_in=_proof_reached_in(session, slot),
         now=now,
+        shared=is_shared(session),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lineage.database.engine import read, write
+from lineage.database.engine import is_shared, read, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +44,11 @@ class Verbs:
         from lineage.registry.access import claiming  # a look-up starts quickly without it
 
         return self._principal.actor if self._principal is not None else claiming(name)
+
+    @property
+    def shared(self) -> bool:
+        """Whether several hosts use it: then a folder of one host is no store for the others."""
+        return is_shared(self._engine)
 
     @contextmanager
     def _read(self) -> Iterator[Session]:

@@ -67,16 +67,22 @@ class WeightsVerbs(Verbs):
         with self._read() as session:
             return retention.collectable(session, keeping, timestamps.now())
 
-    def add_store(self, address: StoreAddress, *, actor: str) -> bool:
+    def add_store(self, address: StoreAddress, *, shared: bool | None = None, actor: str) -> bool:
         """Record a store of weights; False where its URL was known already.
+
+        Args:
+            address: where it is.
+            shared: of a folder, whether every host mounts it; by default it is one host's.
+            actor: who records it.
 
         Raises:
             Conflict: another store has this name.
+            UsageError: a store that is no folder is said to be one host's.
         """
         from lineage.registry.weights import add_store
 
         with self._write() as session:
-            return add_store(session, address, timestamps.now(), actor)
+            return add_store(session, address, timestamps.now(), actor, shared=shared)
 
     def add_copy(self, reference: str | Reference, copy: NewCopy, *, actor: str) -> StoredWeights:
         """Record that a store holds the weights of a version; they were read back from it.

@@ -634,3 +634,84 @@ def test_instances_are_bounded(filled, monkeypatch):
     monkeypatch.setattr(timestamps, "now", lambda: timestamps.written(real(dt.UTC) + ahead))
     report(filled, "more", weights)
     assert filled.observed()[0]["instances"] == 16
+
+
+# folders of one host
+
+FOLDER = StoreAddress("local", "file:///srv/weights")
+
+
+def in_folder(seed: str) -> CapturedVersion:
+    """A version whose weights are in a folder alone."""
+    copy = dataclasses.replace(a_copy(seed), store=FOLDER)
+    return dataclasses.replace(captured(seed), stored=(copy,))
+
+
+@pytest.fixture
+def local(filled):
+    """churn@4, validated, whose weights are in a folder of one host; churn@2 serves."""
+    registered = filled.register("churn", in_folder("4"), kind=Kind.PRODUCTION, actor="t")
+    filled.validate(registered.ref, captured_pipeline(), passed=True, actor="t")
+    return filled
+
+
+def test_a_folder_of_one_host_is_no_store_where_several_hosts_are(local):
+    check = local.guard("churn@4", "production").check("weights-intact")
+    if not local.shared:
+        assert check.status == "pass"
+        return
+    assert (check.status, check.summary) == (
+        "fail",
+        "the weights of churn@4 are only in local, a folder of one host, where no other host can "
+        "fetch them from",
+    )
+    assert check.remedy.startswith("Add a store that every host reaches («store add NAME")
+    assert check.details["copies"][0]["shared"] is False
+    with pytest.raises(GuardRefused):
+        local.promote("churn@4", "production", actor="t")
+    local.add_copy("churn@4", a_copy("4"), actor="t")
+    assert local.promote("churn@4", "production", actor="t").slots[0].ref == "churn@4"
+
+
+def test_a_backup_in_a_folder_of_one_host_is_not_ready_where_several_hosts_are(local):
+    local.add_store(FOLDER, shared=True, actor="t")
+    local.promote("churn@4", "production", actor="t")
+    local.promote("churn@3", "production", actor="t")
+    assert (slot(local).backup.ref, slot(local).readiness.ready) == ("churn@4", True)
+    local.add_store(FOLDER, shared=False, actor="t")
+    found = slot(local).readiness
+    assert found.ready is not local.shared
+    if local.shared:
+        assert found.reasons == (
+            "the weights of churn@4 are only in local, a folder of one host, where no other host "
+            "can fetch them from",
+        )
+    assert local.rollback("churn", "production", actor="t").slots[0].ref == "churn@4"
+
+
+def test_what_is_in_a_folder_of_one_host_is_not_set_to_stand_by_where_several_hosts_are(local):
+    if not local.shared:
+        assert local.set_backup("churn@4", "production", actor="t").changed
+        return
+    with pytest.raises(GuardRefused) as caught:
+        local.set_backup("churn@4", "production", actor="t")
+    (failure,) = caught.value.decisions[0].failures
+    assert (failure.code, "folder of one host" in failure.summary) == ("backup-ready", True)
+
+
+def test_a_folder_is_one_hosts_until_somebody_says_otherwise(local):
+    def row():
+        return next(row for row in local.stores() if row["name"] == "local")
+
+    assert row()["shared"] is False
+    assert local.add_store(FOLDER, actor="t") is False
+    assert row()["shared"] is False
+    assert local.add_store(FOLDER, shared=True, actor="t") is False
+    assert local.add_store(FOLDER, actor="t") is False
+    assert row()["shared"] is True
+    assert local.stored("churn@4").copies[0].shared is True
+    assert kinds(local, "store:local") == ["store-changed", "weights-stored", "store-added"]
+    with pytest.raises(UsageError, match="no folder"):
+        local.add_store(StoreAddress("far", "s3://far/weights"), shared=False, actor="t")
+    assert {row["name"]: row["shared"] for row in local.stores()} == {"local": True, "remote": True}
+    assert local.audit().problems == ()

@@ -249,6 +249,36 @@ def test_one_intact_copy_is_enough(copies, status, says):
     assert check.details == {"copies": [copy.to_json() for copy in copies]}
 
 
+ONE_HOST = dataclasses.replace(*_copies(local="intact"), shared=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"shared": False}, "pass"),
+        ({}, "fail"),
+        ({"transition": Transition.STAY}, "warn"),
+        ({"transition": Transition.RETURN}, "warn"),
+        ({"environment_kind": EnvironmentKind.EXPERIMENTAL}, "warn"),
+        ({"copies": (ONE_HOST, *_copies(s3="missing"))}, "fail"),
+        ({"copies": (ONE_HOST, *_copies(s3="intact"))}, "pass"),
+    ],
+)
+def test_a_folder_of_one_host_counts_for_nothing_where_several_are(changes, status):
+    check = _check("weights-intact", **{"copies": (ONE_HOST,), "shared": True} | changes)
+    assert check.status == status
+    if "copies" not in changes and changes != {"shared": False}:
+        assert "only in local, a folder of one host" in check.summary
+        assert "lineage store add NAME s3://BUCKET/PATH" in typed(check.remedy)
+        assert "lineage store put churn@7 PATH --to NAME" in typed(check.remedy)
+
+
+def test_what_only_one_host_has_does_not_come_to_stand_by():
+    lonely = {"copies": (ONE_HOST,), "shared": True, "transition": Transition.STAND_BY}
+    assert _failing(**lonely) == {"backup-ready"}
+    assert "folder of one host" in _check("backup-ready", **lonely).summary
+
+
 def test_a_later_look_where_they_were_registered_counts_too():
     later = WeightsState("missing", "models/model.pkl", NOW.replace("2026", "2027"), "bob")
     assert _check("weights-intact", weights=later).status == "fail"
@@ -911,6 +941,9 @@ facts = st.builds(
     ).map(tuple),
     standby=st.sampled_from([None, READY, BAD]),
     weights=st.sampled_from([None, *LOOKED.values()]),
+    copies=st.sampled_from([(), GOOD.copies, (ONE_HOST,), _copies(s3="missing")]),
+    now=st.sampled_from([None, NOW.replace("2026-11", "2026-12")]),
+    shared=st.booleans(),
     waivers=st.lists(
         st.builds(Waiver, st.sampled_from(WAIVABLE), st.just("r"), st.just("boss"), st.just(NOW)),
         max_size=2,

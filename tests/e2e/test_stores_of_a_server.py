@@ -1,0 +1,45 @@
+"""Where weights may lie that a server's registry knows of, by the installed command."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.servers import registry_server
+
+
+@pytest.fixture
+def hosted(project):
+    """The churn project on a server, which nobody told of any store."""
+    database = f"sqlite:///{project.path / '.lineage/registry.db'}"
+    with registry_server(database, no_auth=True) as address:
+        project.env["LINEAGE_REGISTRY"] = address
+        yield project
+
+
+def test_register_says_before_it_trains_that_no_other_host_could_fetch_the_weights(hosted):
+    trains = ("register", "churn", "--", "touch", "trained")
+    refused = hosted.lineage(*trains)
+    assert refused.code == 2
+    assert "a folder of this host, and the registry is a server's" in refused.err
+    assert "dvc remote add --default main s3://BUCKET/PATH" in refused.err
+    folder = (hosted.path / ".lineage/store").as_uri()
+    assert f"lineage store add local {folder} --shared" in refused.err
+    assert not (hosted.path / "trained").exists()
+    assert hosted.ok("register", "churn", "--kind", "experiment")["created"] is True
+    assert hosted.lineage("register", "churn", "--kind", "experiment", "--store").code == 2
+
+
+def test_a_remote_that_is_a_folder_is_a_folder_too(hosted, tmp_path):
+    hosted.dvc("remote", "add", "--default", "nas", str(tmp_path / "nas"))
+    hosted.commit("A remote")
+    refused = hosted.lineage("register", "churn")
+    assert (refused.code, str(tmp_path / "nas") in refused.err) == (2, True)
+    added = hosted.ok("store", "add", "nas", "--shared")
+    assert (added["shared"], added["created"]) == (True, True)
+    hosted.ok("register", "churn")
+    hosted.ok("validate", "churn@1")
+    hosted.ok("pipeline", "deploy", "churn", "--env", "production")
+    hosted.ok("promote", "churn@1", "--env", "production")
+    assert hosted.ok("store", "add", "nas", "--one-host")["shared"] is False
+    assert "one host's" in hosted.lineage("store", "list").out
+    assert hosted.lineage("guard", "churn@1", "--env", "production").code == 0, "what serves stays"
