@@ -246,6 +246,7 @@ class PolicyBody(Body):
     evidence: EvidenceBody | None = None
     look_within: Span | None = None
     deep_within: Span | None = None
+    unstored_weights: Literal["require", "warn"] = "require"
     pipeline_complete: Literal["require", "warn"] = "require"
     proof: Literal["sealed", "claimed"] = "claimed"
     match_packages: Annotated[list[Line], Field(max_length=100)] = Field(default_factory=list)

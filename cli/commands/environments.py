@@ -169,11 +169,14 @@ def _evidence(policy: dict[str, Any]) -> list[str]:
 def _weights(policy: dict[str, Any]) -> list[str]:
     """What it demands of the copies of weights."""
     spans = {"look_within": "each copy", "deep_within": "every byte of a copy"}
-    return [
+    lines = [
         f"looks      at {what} within {policy[key]}"
         for key, what in spans.items()
         if policy.get(key)
     ]
+    if policy.get("unstored_weights") == "warn":
+        lines.append("stores     weights that are in none only warn")
+    return lines
 
 
 def _models(row: dict[str, Any]) -> str:

@@ -132,6 +132,7 @@ class EnvironmentTable(PolicyTable):
     evidence: EvidenceTable | None = None
     look_within: Span | None = None
     deep_within: Span | None = None
+    unstored_weights: Annotated[Demand, Field(strict=False)] = Demand.REQUIRE
     pipeline_complete: Annotated[Demand, Field(strict=False)] = Demand.REQUIRE
     proof: Annotated[Proof, Field(strict=False)] = Proof.CLAIMED
     match_packages: Annotated[
@@ -177,6 +178,7 @@ class EnvironmentTable(PolicyTable):
             evidence=self._evidence,
             look_within=self.look_within,
             deep_within=self.deep_within,
+            unstored_weights=self.unstored_weights,
             pipeline_complete=self.pipeline_complete,
             proof=self.proof,
             match_packages=tuple(dict.fromkeys(self.match_packages)),

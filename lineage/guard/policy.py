@@ -55,10 +55,10 @@ class EnvironmentPolicy:
     (:data:`SAME_PIPELINE`) does so without moving a pipeline.
     ``look_within`` and ``deep_within`` say how old the newest look at a copy of the weights may be,
     and the newest one that read every byte, as spans (``7d``); None for no limit of its own.
-    ``pipeline_complete`` says whether a pipeline that lacks
-    what its runs read may serve, ``proof`` what serving hosts owe of the pipeline that they run,
-    ``match_packages`` the distributions (by normalised names, or all) whose versions on a host must
-    be those of the validation.
+    ``unstored_weights`` says whether a version may enter whose weights are in no store that counts,
+    ``pipeline_complete`` whether a pipeline that lacks what its runs read may serve. ``proof`` says
+    what serving hosts owe of the pipeline that they run, ``match_packages`` the distributions (by
+    normalised names, or all) whose versions on a host must be those of the validation.
     ``rollout`` is how long hosts may go on with the pair that served before, as a span (``1h``).
     ``evidence`` says which verdicts count. ``waive`` maps a rule to the people who may waive it.
     """
@@ -72,6 +72,7 @@ class EnvironmentPolicy:
     evidence: Evidence = field(default_factory=Evidence)
     look_within: str | None = None
     deep_within: str | None = None
+    unstored_weights: Demand = Demand.REQUIRE
     pipeline_complete: Demand = Demand.REQUIRE
     proof: Proof = Proof.CLAIMED
     match_packages: tuple[str, ...] = ()
@@ -107,6 +108,7 @@ class EnvironmentPolicy:
             "evidence": self.evidence.to_json(),
             "look_within": self.look_within,
             "deep_within": self.deep_within,
+            "unstored_weights": self.unstored_weights.value,
             "pipeline_complete": self.pipeline_complete.value,
             "proof": self.proof.value,
             "match_packages": list(self.match_packages),
@@ -127,6 +129,7 @@ class EnvironmentPolicy:
             evidence=_evidence(policy),
             look_within=policy.get("look_within"),
             deep_within=policy.get("deep_within"),
+            unstored_weights=Demand(policy.get("unstored_weights", Demand.REQUIRE)),
             pipeline_complete=Demand(policy.get("pipeline_complete", Demand.REQUIRE)),
             proof=Proof(policy.get("proof", Proof.CLAIMED)),  # not in what was applied before 0006
             match_packages=tuple(policy.get("match_packages", ())),

@@ -8,6 +8,7 @@ from lineage.acts import act
 from lineage.guard import looks
 from lineage.guard.decision import Check, Status
 from lineage.guard.facts import Transition
+from lineage.guard.policy import Demand
 from lineage.identity.components import Kind
 
 if TYPE_CHECKING:
@@ -83,7 +84,14 @@ def _unstored(facts: Facts, summary: str, details: dict[str, Any]) -> Check:
     if facts.kind is Kind.EXPERIMENT:
         return Check(CODE, Status.PASS, summary, details=details)
     summary = f"{summary}, and they are in no store"
-    return Check(CODE, Status.WARN, summary, store_them(facts), details)
+    return Check(CODE, _of_unstored(facts), summary, store_them(facts), details)
+
+
+def _of_unstored(facts: Facts) -> Status:
+    """What enters needs its weights in a store, unless the policy lets it; what is there stays."""
+    lenient = facts.policy.unstored_weights is Demand.WARN
+    enters = facts.transition is Transition.ENTER
+    return Status.FAIL if enters and not lenient else Status.WARN
 
 
 def _stored(facts: Facts) -> Check:
@@ -92,8 +100,7 @@ def _stored(facts: Facts) -> Check:
     details = {"copies": [copy.to_json() for copy in facts.copies]}
     unreachable = out_of_reach(facts)
     if unreachable is not None:
-        status = Status.FAIL if facts.transition is Transition.ENTER else Status.WARN
-        return Check(CODE, status, unreachable, store_them(facts), details)
+        return Check(CODE, _of_unstored(facts), unreachable, store_them(facts), details)
     intact = [copy for copy in copies if copy.intact]
     if intact:
         outdated = looks.outdated(facts)

@@ -14,7 +14,7 @@ from lineage.contract.requests import DeclaredEnvironment, Observed, RetentionPo
 from lineage.contract.results import PackageDifference
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard.decision import GuardRefused
-from lineage.guard.policy import EnvironmentPolicy
+from lineage.guard.policy import Demand, EnvironmentPolicy
 from lineage.identity.components import Kind, Proof
 from lineage.registry import observations
 from lineage.weights.copies import CopyCheck, CopyState, StoreAddress
@@ -204,7 +204,14 @@ def test_what_was_registered_without_a_store_does_not_stand_by(registry):
     ).ref
     registry.validate(ref, captured_pipeline(), passed=True, actor="t")
     add_validated(registry, "2")
+    with pytest.raises(GuardRefused) as caught:
+        registry.release("production", captured_pipeline(), [ref], actor="t")
+    (failure,) = caught.value.decisions[0].failures
+    assert (failure.code, "in no store" in failure.summary) == ("weights-intact", True)
+    demand(registry, unstored_weights=Demand.WARN)
     registry.release("production", captured_pipeline(), [ref], actor="t")
+    demand(registry)
+    assert registry.guard(ref, "production").allowed, "what serves stays"
     moved = registry.promote("churn@2", "production", actor="t")
     assert moved.slots[0].backup is None
     assert "in no store" in moved.steps[0].passed_over["churn@1"]

@@ -259,6 +259,7 @@ ONE_HOST = dataclasses.replace(*_copies(local="intact"), shared=False)
         ({}, "fail"),
         ({"transition": Transition.STAY}, "warn"),
         ({"transition": Transition.RETURN}, "warn"),
+        ({"policy": _policy(unstored_weights=Demand.WARN)}, "warn"),
         ({"environment_kind": EnvironmentKind.EXPERIMENTAL}, "warn"),
         ({"copies": (ONE_HOST, *_copies(s3="missing"))}, "fail"),
         ({"copies": (ONE_HOST, *_copies(s3="intact"))}, "pass"),
@@ -348,9 +349,13 @@ def _carried(**changes) -> tuple[Verdict, ...]:
 @pytest.mark.parametrize(
     ("changes", "status", "says"),
     [
-        ({"copies": ()}, "warn", "nobody looked since, and they are in no store"),
+        ({"copies": ()}, "fail", "nobody looked since, and they are in no store"),
+        ({"copies": (), "transition": Transition.STAY}, "warn", "and they are in no store"),
+        ({"copies": (), "transition": Transition.RETURN}, "warn", "and they are in no store"),
+        ({"copies": (), "policy": _policy(unstored_weights=Demand.WARN)}, "warn", "and they are in no store"),
+        ({"copies": (), "environment_kind": EnvironmentKind.EXPERIMENTAL}, "warn", "and they are in no store"),
         ({"copies": (), "kind": Kind.EXPERIMENT}, "pass", "nobody looked since"),
-        ({"weights": LOOKED["intact"], "copies": ()}, "warn", "were intact at models/model.pkl on 2026-11-21 (bob), and they are in no store"),
+        ({"weights": LOOKED["intact"], "copies": ()}, "fail", "were intact at models/model.pkl on 2026-11-21 (bob), and they are in no store"),
         ({"weights": LOOKED["missing"], "copies": ()}, "fail", "the weights of churn@7 were missing at models/model.pkl"),
         ({"weights": LOOKED["changed"], "copies": ()}, "fail", "the weights of churn@7 did not match their digests"),
         ({"weights": LOOKED["missing"], "missing": ("weights",)}, "skipped", "no weights are recorded"),
@@ -368,7 +373,10 @@ def test_the_newest_look_for_the_weights_counts(changes, status, says):
             "checked_by": "bob",
         }
     if status == "fail":
-        assert typed(check.remedy) == "Restore them and look again: lineage verify churn@7"
+        told = "Restore them and look again: lineage verify churn@7"
+        if "in no store" in says:
+            told = "Store them from wherever they are: lineage store put churn@7 PATH"
+        assert typed(check.remedy) == told
 
 
 def test_a_carried_verdict_counts_where_the_environment_accepts_it():
@@ -931,6 +939,8 @@ facts = st.builds(
             st.booleans(),
         ),
         pipeline_complete=st.sampled_from(Demand),
+        unstored_weights=st.sampled_from(Demand),
+        look_within=st.sampled_from([None, "7d"]),
     ),
     serving_metrics=st.sampled_from([None, {}, {"auc": 0.7}]),
     watched=st.sampled_from([(), (_watched(),), (_watched(SCALING),), (_watched(text="new"),)]),
