@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
@@ -66,6 +67,9 @@ def register(
     Every digest is taken anew from what it is of; a claim that differs is refused.
     """
     captured = codec.captured_from_json(model, body.model_dump())
+    renews = call.principal.may(Scope.OBSERVE_WEIGHTS)
+    stored = tuple(replace(copy, renews=renews) for copy in captured.stored)
+    captured = replace(captured, stored=stored)
     watched = codec.watched_from_json([run.model_dump() for run in body.watched])
     if body.parent is not None:
         call.principal.require(Scope.REGISTER, models=[Reference.parse(body.parent).model])
@@ -120,7 +124,7 @@ def record_weights(
     n: VersionPath,
     body: requests.WeightsCheckBody,
     state: State,
-    call: Annotated[Call, call_of(Scope.VALIDATE)],
+    call: Annotated[Call, call_of(Scope.OBSERVE_WEIGHTS)],
 ) -> Response:
     """The newest look counts for the rule `weights-intact`."""
     named = version_named(call.principal, model, n)

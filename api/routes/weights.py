@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
@@ -87,9 +88,13 @@ def add_copy(
     state: State,
     call: Annotated[Call, call_of(Scope.REGISTER)],
 ) -> Response:
-    """Whoever says so has read every byte back from there."""
+    """Whoever says so has read every byte back from there.
+
+    Of a copy that is known already that is a look, which counts with `observe:weights` alone.
+    """
     named = version_named(call.principal, model, n)
-    copy = NewCopy.from_json(body.model_dump())
+    renews = call.principal.may(Scope.OBSERVE_WEIGHTS)
+    copy = replace(NewCopy.from_json(body.model_dump()), renews=renews)
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         return 201, registry.add_copy(named, copy, actor=call.principal.name).to_json(), {}
@@ -109,12 +114,12 @@ def record_checks(
     n: VersionPath,
     body: requests.LooksBody,
     state: State,
-    call: Annotated[Call, call_of(Scope.VALIDATE)],
+    call: Annotated[Call, call_of(Scope.OBSERVE_WEIGHTS)],
 ) -> Response:
     """The newest look at each copy counts, for the guard and for whether a backup is ready."""
     named = version_named(call.principal, model, n)
     if body.backup_in is not None:
-        call.principal.require(Scope.VALIDATE, environment=body.backup_in)
+        call.principal.require(Scope.OBSERVE_WEIGHTS, environment=body.backup_in)
     looks = [CopyCheck.from_json(look.model_dump()) for look in body.looks]
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 from lineage.contract.requests import REPORT_HOLDS_FOR
 from lineage.contract.results import MOST_DIFFERENCES
 from lineage.identity.watched import MOST_KEPT
+from lineage.registry.access import Scope
 
 from .components import (
     Body,
@@ -319,19 +320,7 @@ class TokenBody(Body):
 
     name: Annotated[str, StringConstraints(max_length=200, min_length=1, pattern=PRINTABLE)]
     scopes: Annotated[
-        list[
-            Literal[
-                "read",
-                "register",
-                "validate",
-                "validate:run",
-                "approve",
-                "deploy",
-                "observe",
-                "admin",
-            ]
-        ],
-        Field(min_length=1, max_length=8),
+        list[Annotated[Scope, Field(strict=False)]], Field(min_length=1, max_length=len(Scope))
     ]
     environments: Annotated[list[Name], Field(min_length=1, max_length=100)] | None = None
     models: Annotated[list[Name], Field(min_length=1, max_length=1000)] | None = None

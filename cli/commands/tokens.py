@@ -27,9 +27,8 @@ def create(
         typer.Option(
             "--scope",
             metavar="SCOPE",
-            help="read, register, validate, validate:run, approve, deploy, observe, or admin "
-            "for all. "
-            "Repeatable.",
+            help="read, register, validate, validate:run, approve, deploy, observe, "
+            "observe:weights, or admin for all. Repeatable.",
             show_default=False,
         ),
     ],

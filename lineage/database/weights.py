@@ -120,10 +120,15 @@ def add(
         session.add(row)
         session.flush()
         rows = [row]
-    if created or new.read or _newest(session, rows[0].id or 0).state != CopyState.INTACT:
+    if created or (new.renews and (new.read or _is_wrong(session, rows[0]))):
         found = CopyCheck(store.name, CopyState.INTACT, deep=new.read)
         record_check(session, rows[0], found, at, actor, created=created)
     return created
+
+
+def _is_wrong(session: Session, copy: tables.WeightsCopy) -> bool:
+    """Whether the newest check of a copy did not find it intact."""
+    return _newest(session, copy.id or 0).state != CopyState.INTACT
 
 
 def record_check(

@@ -27,6 +27,7 @@ class Scope(StrEnum):
     APPROVE = "approve"
     DEPLOY = "deploy"
     OBSERVE = "observe"
+    OBSERVE_WEIGHTS = "observe:weights"
     ADMIN = "admin"
 
 

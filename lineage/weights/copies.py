@@ -152,7 +152,8 @@ class NewCopy:
     ``object`` is DVC's id of the file or of the folder (``….dir``); ``listing`` the object that
     lists a folder's files with their BLAKE3. ``found_there`` tells that all of them were there
     before, ``reused`` that some were: those could be on their way out. ``read`` tells that every
-    byte was read back from there, and not only looked for.
+    byte was read back from there, and not only looked for. ``renews`` tells whether that counts as
+    a look at a copy that is known already: only who may look may say so.
     """
 
     store: StoreAddress
@@ -163,6 +164,7 @@ class NewCopy:
     revision: str | None = None
     reused: bool = True
     read: bool = True
+    renews: bool = field(default=True, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse ids that are none.

@@ -23,7 +23,8 @@ from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.persons import of_issuer
 from lineage.registry import tokens
 from lineage.registry.access import Principal, Scope
-from tests.conftest import BOTH, add_validated, captured, captured_pipeline, make_registry
+from lineage.weights.copies import CopyCheck, CopyState, StoreAddress
+from tests.conftest import BOTH, a_copy, add_validated, captured, captured_pipeline, make_registry
 from tests.support.servers import registry_server, serving
 
 SLOT = "/v1/environments/production/models/churn"
@@ -151,7 +152,9 @@ NEEDS = {
     ("POST", "/v1/models"): Scope.REGISTER,
     ("POST", "/v1/models/churn/versions"): Scope.REGISTER,
     ("POST", "/v1/models/churn/versions/1/validations"): Scope.VALIDATE,
-    ("POST", "/v1/models/churn/versions/1/weights-checks"): Scope.VALIDATE,
+    ("POST", "/v1/models/churn/versions/1/weights-checks"): Scope.OBSERVE_WEIGHTS,
+    ("POST", "/v1/models/churn/versions/1/weights/copies"): Scope.REGISTER,
+    ("POST", "/v1/models/churn/versions/1/weights/looks"): Scope.OBSERVE_WEIGHTS,
     ("POST", "/v1/models/churn/versions/1/approvals"): Scope.APPROVE,
     ("POST", f"{SLOT}/promote"): Scope.DEPLOY,
     ("POST", f"{SLOT}/rollback"): Scope.DEPLOY,
@@ -541,3 +544,52 @@ def test_secrets_do_not_travel_in_clear_or_in_addresses(monkeypatch):
     monkeypatch.setenv("LINEAGE_TIMEOUT", "0.5")
     with connect("http://127.0.0.1:9") as remote, pytest.raises(RegistryUnreachable):
         remote.environments()
+
+
+def test_only_who_looked_may_say_that_a_known_copy_is_intact(filled, server, monkeypatch):
+    """Who registers says so of what nobody knew; it overturns no look, nor makes an old one new."""
+
+    def acting(*scopes):
+        monkeypatch.setenv("LINEAGE_TOKEN", _token(filled, "read", *scopes)["token"])
+        return connect(server)
+
+    def state(registry):
+        (copy,) = registry.stored("churn@1").copies
+        return copy.state.value, copy.checked_by
+
+    missing = [CopyCheck("remote", CopyState.MISSING, deep=True)]
+    with acting("register", "validate") as remote:
+        with pytest.raises(NotPermitted, match="lacks the scope observe:weights") as caught:
+            remote.record_checks("churn@1", missing, actor="t")
+        assert "scope=observe:weights" in caught.value.remedy
+        with pytest.raises(NotPermitted, match="lacks the scope observe:weights"):
+            remote.record_weights("churn@1", "intact", "model.bin", actor="t")
+    with acting("observe:weights") as remote:
+        remote.record_checks("churn@1", missing, actor="t")
+        with pytest.raises(NotPermitted):
+            remote.add_copy("churn@1", a_copy("1"), actor="t")
+    with acting("register") as remote:
+        assert remote.register("churn", captured("1"), actor="t").created is False
+        remote.add_copy("churn@1", a_copy("1"), actor="t")
+        assert state(remote) == ("missing", "ci")
+        remote.add_copy("churn@1", a_copy("1", "far"), actor="t")
+        states = [copy.state.value for copy in remote.stored("churn@1").copies]
+        assert states == ["intact", "missing"]
+    with acting("register", "observe:weights") as remote:
+        remote.add_copy("churn@1", a_copy("1"), actor="t")
+        states = [copy.state.value for copy in remote.stored("churn@1").copies]
+        assert states == ["intact", "intact"]
+
+
+def test_only_an_admin_declares_that_every_host_mounts_a_folder(filled, server, monkeypatch):
+    folder = StoreAddress("nas", "file:///mnt/models")
+    monkeypatch.setenv("LINEAGE_TOKEN", _token(filled, "register", "read")["token"])
+    with connect(server) as remote:
+        assert remote.add_store(folder, actor="t") is True
+        with pytest.raises(NotPermitted, match="lacks the scope admin"):
+            remote.add_store(folder, shared=True, actor="t")
+        assert {row["name"]: row["shared"] for row in remote.stores()}["nas"] is False
+    monkeypatch.setenv("LINEAGE_TOKEN", _token(filled, "admin")["token"])
+    with connect(server) as remote:
+        assert remote.add_store(folder, shared=True, actor="t") is False
+        assert {row["name"]: row["shared"] for row in remote.stores()}["nas"] is True
