@@ -10,7 +10,9 @@ import anyio.to_thread
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from lineage import timestamps
 from lineage.database.engine import open_engine
+from lineage.registry.checker import Checker
 from lineage.registry.registry import Registry
 
 from . import oidc, problems
@@ -96,11 +98,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     metrics = Metrics(registry)
     state = AppState(registry, authenticator, metrics, ServingCache(registry, detector))
 
+    checker = _checker(registry, settings)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         """As many threads as the database has connections; all are let go at the end."""
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.threads
+        if checker is not None:
+            checker.start()
         yield
+        if checker is not None:
+            await anyio.to_thread.run_sync(checker.stop)
         await detector.close()
         registry.close()
 
@@ -124,6 +132,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     _document(app, open_to_all=settings.no_auth)
     return app
+
+
+def _checker(registry: Registry, settings: Settings) -> Checker | None:
+    """What looks at the weights that production rests on, if this server is told to."""
+    if settings.check_every is None:
+        return None
+    stores = frozenset(filter(None, (name.strip() for name in settings.check_stores.split(","))))
+    return Checker(registry, timestamps.span(settings.check_every), stores or None)
 
 
 def _operation(route: APIRoute) -> str:

@@ -5,8 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from lineage import timestamps
+
+
+def _span(text: str) -> str:
+    if not timestamps.is_span(text):
+        raise ValueError(f"{text[:40]!r} is no span of time; write it as 30m, 6h or 1d")
+    return text
 
 
 class Settings(BaseSettings):
@@ -22,3 +30,6 @@ class Settings(BaseSettings):
     log_all: bool = False
     threads: Annotated[int, Field(ge=2, le=200)] = 12
     lock_timeout: Annotated[float, Field(gt=0)] = 10.0
+    check_every: Annotated[str, AfterValidator(_span)] | None = None
+    check_stores: str = ""
+    """Names by commas; empty for all that every host reaches."""

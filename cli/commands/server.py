@@ -64,6 +64,28 @@ def serve(
             help="Whose X-Forwarded-For is believed, by commas.",
         ),
     ] = "127.0.0.1",
+    check_every: Annotated[
+        str | None,
+        typer.Option(
+            "--check-every",
+            envvar="LINEAGE_CHECK_EVERY",
+            metavar="SPAN",
+            help="How often to look at the stored weights that production rests on, e.g. 6h; "
+            "default: never.",
+            show_default=False,
+        ),
+    ] = None,
+    check_stores: Annotated[
+        str,
+        typer.Option(
+            "--check-stores",
+            envvar="LINEAGE_CHECK_STORES",
+            metavar="NAMES",
+            help="The stores that may be opened for it, by commas; default: all but folders of "
+            "one host.",
+            show_default=False,
+        ),
+    ] = "",
     grace: Annotated[
         int,
         typer.Option(
@@ -80,7 +102,7 @@ def serve(
     """
     import uvicorn
 
-    from lineage import logs
+    from lineage import logs, timestamps
     from lineage.capture.project import opened
     from lineage.connection import connect
     from lineage.errors import UsageError
@@ -98,16 +120,23 @@ def serve(
             f"--no-auth is for this machine alone, and {host} is open to others.",
             remedy="Leave --no-auth out and make tokens, or leave --host out.",
         )
+    if check_every is not None:
+        timestamps.span(check_every)
     if migrate:
         from lineage.database.schema import upgrade
 
         upgrade(url)
     connect(url).close()
-    os.environ |= {
-        "LINEAGE_REGISTRY": url,
-        "LINEAGE_NO_AUTH": str(no_auth),
-        "LINEAGE_LOG_ALL": str(log_all),
-    } | ({"LINEAGE_TRUST": os.fspath(trust.absolute())} if trust is not None else {})
+    os.environ |= (
+        {
+            "LINEAGE_REGISTRY": url,
+            "LINEAGE_NO_AUTH": str(no_auth),
+            "LINEAGE_LOG_ALL": str(log_all),
+            "LINEAGE_CHECK_STORES": check_stores,
+        }
+        | ({"LINEAGE_CHECK_EVERY": check_every} if check_every is not None else {})
+        | ({"LINEAGE_TRUST": os.fspath(trust.absolute())} if trust is not None else {})
+    )
     with tempfile.TemporaryDirectory(prefix="lineage-metrics-") as folder:
         if workers > 1:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder

@@ -85,7 +85,12 @@ def changes_at(facts: Facts) -> str | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def deep_is_due(deep_at: str | None, deep_within: str | None, now: str, ahead: str = "1s") -> bool:
+def deep_is_due(
+    deep_at: str | None,
+    deep_within: str | None,
+    now: str,
+    ahead: dt.timedelta = dt.timedelta(0),
+) -> bool:
     """Whether every byte of a copy is to be read, for what is demanded is about to run out.
 
     Args:
@@ -100,7 +105,7 @@ def deep_is_due(deep_at: str | None, deep_within: str | None, now: str, ahead: s
     if deep_at is None:
         return True
     left = timestamps.moment(deep_at) + span - timestamps.moment(now)
-    return left <= min(timestamps.span(ahead), span / 2)
+    return left <= min(ahead, span / 2)
 
 
 def _problem(facts: Facts, copy: HeldCopy, now: str) -> str | None:

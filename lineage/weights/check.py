@@ -23,7 +23,7 @@ from lineage.weights.store import open_store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lineage.weights.copies import Copy, StoredWeights
+    from lineage.weights.copies import Copy, StoreAddress, StoredWeights
     from lineage.weights.store import Store
 
 READ_ANYWAY: Final = 16 << 20
@@ -69,7 +69,10 @@ def check_copy(
 
 
 def check_copies(
-    stored: StoredWeights, *, deep: bool | Callable[[Copy], bool]
+    stored: StoredWeights,
+    *,
+    deep: bool | Callable[[Copy], bool],
+    opened: Callable[[StoreAddress], Store] = open_store,
 ) -> tuple[CopyCheck, ...]:
     """Check every store that should hold the weights of a version.
 
@@ -77,12 +80,13 @@ def check_copies(
         stored: the weights, with the copies to check.
         deep: read every byte; else the sizes. Where it depends on the copy, what says so. What was
             found to hold other bytes is read in any case.
+        opened: how a store is opened.
     """
     found = []
     for copy in stored.copies:
         deeply = copy.state is CopyState.CHANGED or (deep(copy) if callable(deep) else deep)
         try:
-            found.append(check_copy(open_store(copy.store), stored, copy, deep=deeply))
+            found.append(check_copy(opened(copy.store), stored, copy, deep=deeply))
         except (StoreUnreachable, UsageError) as error:
             found.append(CopyCheck(copy.store.name, CopyState.UNREACHABLE, deeply, str(error)))
     return tuple(found)

@@ -21,7 +21,7 @@ from lineage.weights.dvc_remotes import reason_of, settings_of
 from lineage.weights.parallel import THREADS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from lineage.weights.copies import StoreAddress
 
@@ -47,6 +47,9 @@ INCOMING: Final = ".lineage-incoming"
 
 class Store:
     """A store that is open."""
+
+    is_over: Callable[[], bool] | None = None
+    """Asked before each request: whether whoever uses it stops."""
 
     def __init__(self, address: StoreAddress, filesystem: Any, root: str) -> None:  # noqa: ANN401
         from dvc_data.hashfile.db import get_odb
@@ -218,6 +221,11 @@ class Store:
 
     @contextmanager
     def _asking(self, *, writing: bool = False) -> Iterator[None]:
+        if self.is_over is not None and self.is_over():
+            raise StoreUnreachable(
+                f"Store {self.address.name} was not asked: the program stops.",
+                remedy="Start it again.",
+            )
         with asking(self.address, writing=writing):
             yield
 
@@ -246,11 +254,12 @@ def asking(address: StoreAddress, *, writing: bool = False) -> Iterator[None]:
         ) from None
 
 
-def open_store(address: StoreAddress) -> Store:
+def open_store(address: StoreAddress, *, is_over: Callable[[], bool] | None = None) -> Store:
     """Open a store, with what DVC's own configuration on this host knows of its URL.
 
     Args:
         address: where it is.
+        is_over: asked before each request to it: whether whoever uses it stops.
 
     Raises:
         StoreUnreachable: its plugin is not installed, or its configuration is not valid.
@@ -272,7 +281,9 @@ def open_store(address: StoreAddress) -> Store:
             patience = {"total_max_attempts": S3_ATTEMPTS, "mode": "standard"}
             filesystem.fs_args.setdefault("config_kwargs", {}).setdefault("retries", patience)
             filesystem.fs.retries = 2
-        return Store(address, filesystem, path)
+        store = Store(address, filesystem, path)
+        store.is_over = is_over
+        return store
 
 
 def _write(path: str, data: bytes) -> None:

@@ -19,6 +19,7 @@ from lineage.registry.slots.readiness import reasons_against
 from tests.unit.guard.test_evaluate import GOOD
 
 START = dt.datetime(2026, 11, 21, 8, tzinfo=dt.UTC)
+NONE = dt.timedelta(0)
 WEEK = EnvironmentPolicy(look_within="7d")
 DEEP = EnvironmentPolicy(deep_within="30d")
 
@@ -125,12 +126,12 @@ def test_what_is_too_old_stays_so(policy, copies, first, second):
 @pytest.mark.parametrize(
     ("deep_at", "within", "days", "ahead", "due"),
     [
-        (at(), None, 99, "1s", False),
-        (None, "30d", 0, "1s", True),
-        (at(), "30d", 29, "1s", False),
-        (at(), "30d", 30, "1s", True),
-        (at(), "30d", 29, "1d", True),
-        (at(), "2d", 0, "30d", False),
+        (at(), None, 99, NONE, False),
+        (None, "30d", 0, NONE, True),
+        (at(), "30d", 29, NONE, False),
+        (at(), "30d", 30, NONE, True),
+        (at(), "30d", 29, timestamps.span("1d"), True),
+        (at(), "2d", 0, timestamps.span("30d"), False),
     ],
 )
 def test_every_byte_is_read_before_the_last_time_is_too_long_ago(deep_at, within, days, ahead, due):

@@ -1,0 +1,150 @@
+"""The registry's own looks: a server checks, now and then, the weights that production rests on.
+
+One version after another, of what serves and what stands by, in the name :data:`ACTOR`. Every byte
+is read where an environment's ``deep_within`` is about to run out. What another server looked at
+meanwhile is passed over, and so is a folder of one host, which is not this one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import random
+import threading
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from lineage import timestamps
+from lineage.errors import LineageError
+from lineage.guard.looks import deep_is_due
+from lineage.identity.components import EnvironmentKind
+from lineage.weights import check
+from lineage.weights.store import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lineage.registry.registry import Registry
+    from lineage.weights.copies import Copy, StoreAddress
+    from lineage.weights.store import Store
+
+ACTOR: Final = "lineage-serve"
+"""In whose name a server looks."""
+
+FIRST: Final = dt.timedelta(minutes=1)
+"""How long after its start a server looks first, at the most: several do not begin at once."""
+
+STOPS_WITHIN: Final = 30.0
+"""Seconds that the end of a server waits for a look that is under way."""
+
+_log = logging.getLogger("lineage.checks")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A version that production rests on: in which environment, and how old a deep look may be.
+
+    ``stands_by`` tells that it is the backup there.
+    """
+
+    ref: str
+    environment: str
+    stands_by: bool
+    deep_within: str | None
+
+
+class Checker:
+    """Checks every so often, in a thread of its own, until it is stopped.
+
+    Args:
+        registry: whose weights.
+        every: how long from one round to the next.
+        stores: the stores that may be opened, by name; None for all that every host reaches.
+    """
+
+    def __init__(
+        self, registry: Registry, every: dt.timedelta, stores: frozenset[str] | None = None
+    ) -> None:
+        self._registry = registry
+        self._every = every
+        self._stores = stores
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lineage-checks", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, after the request to a store that is under way."""
+        self._stopping.set()
+        self._thread.join(STOPS_WITHIN)
+
+    def check_all(self) -> int:
+        """Check once what production rests on; how many versions were checked."""
+        count = 0
+        for checked in list(self._rested_on()):
+            if self._stopping.is_set():
+                break
+            try:
+                count += self._check(checked)
+            except LineageError as error:
+                _log.warning("the weights of %s could not be checked: %s", checked.ref, error)
+        return count
+
+    def _run(self) -> None:
+        wait = random.uniform(0, min(self._every, FIRST).total_seconds())  # noqa: S311 - no secret
+        while not self._stopping.wait(wait):
+            try:
+                self.check_all()
+            except Exception:
+                _log.exception("the weights could not be checked")
+            wait = self._every.total_seconds()
+
+    def _rested_on(self) -> Iterator[Checked]:
+        """What serves and stands by in production, the backups first; each version once."""
+        told = set[str]()
+        where = [
+            (row["name"], row["policy"].get("deep_within"), slot)
+            for row in self._registry.environments()
+            if row["kind"] == EnvironmentKind.PRODUCTION
+            for slot in row["slots"]
+        ]
+        for side in ("backup", "serving"):
+            for environment, within, slot in where:
+                if slot[side] is not None and slot[side]["ref"] not in told:
+                    told.add(slot[side]["ref"])
+                    yield Checked(slot[side]["ref"], environment, side == "backup", within)
+
+    def _check(self, checked: Checked) -> bool:
+        """Check the copies of a version that it is time for; whether there were some."""
+        now, stored = timestamps.now(), self._registry.stored(checked.ref)
+        due = tuple(copy for copy in stored.copies if self._is_due(copy, checked, now))
+        if not due:
+            return False
+        looks = check.check_copies(
+            replace(stored, copies=due),
+            deep=lambda copy: self._deep_is_due(copy, checked, now),
+            opened=self._open,
+        )
+        if self._stopping.is_set():  # what was cut off found nothing out
+            return False
+        self._registry.record_checks(
+            checked.ref,
+            looks,
+            backup_in=checked.environment if checked.stands_by else None,
+            actor=ACTOR,
+        )
+        return True
+
+    def _is_due(self, copy: Copy, checked: Checked, now: str) -> bool:
+        if not copy.shared or (self._stores is not None and copy.store.name not in self._stores):
+            return False
+        age = timestamps.moment(now) - timestamps.moment(copy.checked_at)
+        return age >= self._every / 2 or self._deep_is_due(copy, checked, now)
+
+    def _deep_is_due(self, copy: Copy, checked: Checked, now: str) -> bool:
+        return deep_is_due(copy.deep_at, checked.deep_within, now, 2 * self._every)
+
+    def _open(self, address: StoreAddress) -> Store:
+        return open_store(address, is_over=self._stopping.is_set)
