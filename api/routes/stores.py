@@ -49,7 +49,7 @@ def add_store(
     body: components.DeclaredStoreBody, state: State, call: Annotated[Call, call_of(Scope.REGISTER)]
 ) -> Response:
     """A folder is one host's until an `admin` says that it is `shared`."""
-    address = StoreAddress(body.name, body.url, body.config)
+    address = StoreAddress(body.name, body.url, body.config, body.marker)
     if body.shared is not None:
         call.principal.require(Scope.ADMIN)
 

@@ -127,6 +127,9 @@ class StoreBody(Body):
     name: Name
     url: Line = Field(examples=["s3://bucket/weights"])
     config: dict[str, str | int | bool] = Field(default_factory=dict, max_length=50)
+    marker: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")] | None = Field(
+        default=None, description="The id that lies in the place itself, as `lineage-store.json`."
+    )
 
 
 class DeclaredStoreBody(StoreBody):

@@ -59,16 +59,21 @@ def add(
             raise UsageError(f"{text[:60]!r} is no setting.", remedy="Write it as KEY=VALUE.")
         settings[key] = value
     with project_and_registry() as (project, registry):
-        address, created = weights.add_store(
+        row, created = weights.add_store(
             project, registry, name, url, settings, shared=shared, actor=actor(project)
         )
-        row = next(row for row in registry.stores() if row["url"] == address.url)
     if as_json:
-        output.emit(address.to_json() | {"shared": row["shared"], "created": created})
+        known = {key: row.get(key) for key in ("name", "url", "config", "shared", "marker")}
+        output.emit(known | {"created": created})
+        return
+    if created:
+        told = "added"
     else:
-        known = "added" if created else "was known"
-        alone = "" if row["shared"] else "  a folder of one host"
-        output.say(f"{address.name}  {address.url} {known}{alone}")
+        told = "was known" if row["name"] == name else f"was known: {name} is another name of it"
+    alone = "" if row["shared"] else "  a folder of one host"
+    output.say(f"{row['name']}  {row['url']} {told}{alone}")
+    if row.get("marker") is None:
+        output.note("No marker could be written there: it is known by its URL alone.")
 
 
 @store.command("list")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select
 
+from lineage.acts import act
 from lineage.database import tables
-from lineage.errors import NotFound
+from lineage.errors import Conflict, NotFound
 from lineage.identity.digest import Digest, blake3_of, canonical_bytes
 from lineage.weights.copies import (
     Copy,
@@ -32,7 +33,7 @@ CHECK = tables.CopyCheck
 
 def address(row: tables.Store) -> StoreAddress:
     """The value that a row holds."""
-    return StoreAddress(row.name, row.url, json.loads(row.config))
+    return StoreAddress(row.name, row.url, json.loads(row.config), row.marker)
 
 
 def find_store(session: Session, name: str) -> tables.Store:
@@ -50,14 +51,27 @@ def find_store(session: Session, name: str) -> tables.Store:
 def ensure_store(
     session: Session, wanted: StoreAddress, at: str, actor: str
 ) -> tuple[tables.Store, bool]:
-    """The store of a URL, recorded if it is new, and whether it is.
+    """The store in a place, recorded if it is new, and whether it is.
 
-    It keeps its first name; a new one whose name is taken is told apart by a digest of its URL. A
-    folder is one host's until somebody says otherwise.
+    It is known by its marker, else by its URL. It keeps its first name; a new one whose name is
+    taken is told apart by a digest of its URL. A folder is one host's until somebody says
+    otherwise.
+
+    Raises:
+        Conflict: another place was recorded by this URL.
     """
     table = tables.Store
-    row = session.exec(select(table).where(table.url == wanted.url)).first()
+    row = find_place(session, wanted)
     if row is not None:
+        if row.marker is None and wanted.marker is not None:
+            row.marker = wanted.marker
+            session.add(row)
+        if wanted.marker not in (None, row.marker):
+            raise Conflict(
+                f"Another place is behind {wanted.url} than store {row.name}, which was recorded.",
+                remedy="Let the URL lead to that store again; or, where it was moved on purpose, "
+                f"say so: {act('store add', row.name, wanted.url)}",
+            )
         return row, False
     name = wanted.name
     if session.get(table, name) is not None:
@@ -69,10 +83,22 @@ def ensure_store(
         added_at=at,
         added_by=actor,
         shared=not wanted.is_folder,
+        marker=wanted.marker,
     )
     session.add(row)
     session.flush()
     return row, True
+
+
+def find_place(session: Session, wanted: StoreAddress) -> tables.Store | None:
+    """The store with a marker; else that of a URL, None where there is neither."""
+    table = tables.Store
+    by_marker = by_url = None
+    if wanted.marker is not None:
+        by_marker = session.exec(select(table).where(table.marker == wanted.marker)).first()
+    if by_marker is None:
+        by_url = session.exec(select(table).where(table.url == wanted.url)).first()
+    return by_marker or by_url
 
 
 def live(session: Session, version_id: int) -> Sequence[tuple[tables.WeightsCopy, tables.Store]]:

@@ -27,10 +27,11 @@ REMOVING: Final = dt.timedelta(minutes=10)
 def add_store(
     session: Session, address: StoreAddress, at: str, actor: str, *, shared: bool | None = None
 ) -> bool:
-    """Record a store; False where its URL was known already.
+    """Record a store; False where its place, or its URL, was known already.
 
-    ``shared`` says whether every host reaches it, which can be told of a folder alone: of a known
-    one, too. None leaves that as it is.
+    A URL that leads to another place now is that store from now on. ``shared`` says whether every
+    host reaches it, which can be told of a folder alone: of a known one, too. None leaves that as
+    it is.
 
     Raises:
         Conflict: another store has this name.
@@ -42,11 +43,17 @@ def add_store(
             remedy="Leave out whether it is shared.",
         )
     known = session.get(tables.Store, address.name)
-    if known is not None and known.url != address.url:
+    place = copies.find_place(session, address)
+    if known is not None and known.url != address.url and place is not known:
         raise Conflict(
             f"Store {address.name} is another one: {known.url}.",
             remedy=f"Choose another name: {act('store add', 'NAME', 'URL')}",
         )
+    moved = place is not None and None not in (place.marker, address.marker)
+    if place is not None and moved and place.marker != address.marker:
+        place.marker = address.marker
+        session.add(place)
+        _tell(session, place, "store-changed", at, actor)
     row, created = _ensure_store(session, address, at, actor)
     if shared not in (None, row.shared):
         row.shared = bool(shared)

@@ -53,6 +53,10 @@ def check_copy(
     """
     deep = deep or stored.size <= READ_ANYWAY
     try:
+        marker = store.marker() if copy.store.marker is not None else None
+        if marker not in (None, copy.store.marker):
+            raise _another_place(store)
+        deep = deep or marker != copy.store.marker  # its bytes say what no marker does
         if copy.listing is None:
             file = Entry("", stored.size, recorded(stored))
             problem = what_is_wrong(store, copy.object, file, deep=deep)
@@ -90,6 +94,25 @@ def check_copies(
         except (StoreUnreachable, UsageError) as error:
             found.append(CopyCheck(copy.store.name, CopyState.UNREACHABLE, deeply, str(error)))
     return tuple(found)
+
+
+def _another_place(store: Store) -> IntegrityFailure:
+    return IntegrityFailure(
+        f"Another place is behind {store.address.url}: it is not the store that was recorded.",
+        remedy="Let the URL lead to that store again; or, where it was moved on purpose, say so: "
+        f"{act('store add', store.address.name, store.address.url)}",
+    )
+
+
+def require_place(store: Store) -> None:
+    """Refuse to take anything out of another place than was recorded.
+
+    Raises:
+        IntegrityFailure: its marker is another.
+        StoreUnreachable: the store does not say.
+    """
+    if store.address.marker is not None and store.marker() not in (None, store.address.marker):
+        raise _another_place(store)
 
 
 def folder_of(

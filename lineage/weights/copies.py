@@ -55,16 +55,24 @@ PUBLIC: Final = frozenset(
 )
 """The settings of a DVC remote that are recorded: where it is, nothing that opens it."""
 
+MARKER_ID: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+"""What a store's marker is."""
+
 _OBJECT: Final = re.compile(r"[0-9a-f]{32}(\.dir)?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class StoreAddress:
-    """A store's name in the registry, its URL, and the public settings of its DVC remote."""
+    """A store's name in the registry, its URL, and the public settings of its DVC remote.
+
+    ``marker`` is the id that lies in the place itself, by which it is known under any URL; None
+    where nobody put one there.
+    """
 
     name: str
     url: str
     config: Mapping[str, str | int | bool] = field(default_factory=dict)
+    marker: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a store, and what must not be recorded.
@@ -74,6 +82,11 @@ class StoreAddress:
         """
         check_name("store", self.name)
         check_url(self.url)
+        if self.marker is not None and MARKER_ID.fullmatch(self.marker) is None:
+            raise UsageError(
+                f"{self.marker[:40]!r} is no marker of a store.",
+                remedy="Give the id of its lineage-store.json: 32 hex digits.",
+            )
         secret = sorted(set(self.config) - PUBLIC)
         if secret:
             raise UsageError(
@@ -89,7 +102,8 @@ class StoreAddress:
 
     def to_json(self) -> dict[str, Any]:
         """JSON of a store."""
-        return {"name": self.name, "url": self.url, "config": dict(self.config)}
+        marked = {"marker": self.marker} if self.marker is not None else {}
+        return {"name": self.name, "url": self.url, "config": dict(self.config)} | marked
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> StoreAddress:

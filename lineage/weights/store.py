@@ -7,6 +7,7 @@ and `dvc pull` finds what we put. MD5 is only the name: what is read counts when
 from __future__ import annotations
 
 import errno
+import json
 import os
 import uuid
 from collections import deque
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from lineage.errors import LineageError, StoreUnreachable, UsageError
+from lineage.weights.copies import MARKER_ID
 from lineage.weights.dvc_remotes import reason_of, settings_of
 from lineage.weights.parallel import THREADS
 
@@ -44,6 +46,12 @@ S3_ATTEMPTS: Final = 3
 
 INCOMING: Final = ".lineage-incoming"
 
+MARKER: Final = "lineage-store.json"
+"""What a store is known by, under any URL: it lies beside the objects."""
+
+LARGEST_MARKER: Final = 4096
+"""Bytes of a marker that are read."""
+
 
 class Store:
     """A store that is open."""
@@ -69,6 +77,48 @@ class Store:
     def incoming(self) -> Path | None:
         """Where a file can wait beside the objects, to be renamed into its place."""
         return Path(self._root) / INCOMING if self.is_folder else None
+
+    def marker(self) -> str | None:
+        """The id that lies in the place itself; None where there is none.
+
+        Raises:
+            StoreUnreachable: the store does not say.
+        """
+        path = self._fs.join(self._root, MARKER)
+        try:
+            with self._asking():
+                if self.is_folder:
+                    with open(path, "rb") as file:  # noqa: PTH123 - a path of the store's own
+                        text = file.read(LARGEST_MARKER)
+                else:
+                    text = self._read_range(path, 0, LARGEST_MARKER)
+        except FileNotFoundError:
+            return None
+        with suppress(ValueError, KeyError, TypeError):
+            found = str(json.loads(text)["id"])
+            return found if MARKER_ID.fullmatch(found) else None
+        return None
+
+    def mark(self) -> str | None:
+        """The id that lies in the place, put there if it has none; None where that is not allowed.
+
+        A place that is recorded keeps its id.
+
+        Raises:
+            StoreUnreachable: the store does not say.
+        """
+        found = self.marker()
+        if found is not None:
+            return found
+        text = json.dumps({"id": self.address.marker or uuid.uuid4().hex}).encode()
+        path = self._fs.join(self._root, MARKER)
+        with suppress(StoreUnreachable), self._asking(writing=True):
+            self._make(path)
+            if self.is_folder:
+                _write_once(path, text)
+            else:
+                self._fs.fs.pipe_file(path, text)
+        return self.marker()
 
     def size(self, object_id: str) -> int | None:
         """An object's size in bytes; None where it is not there.
@@ -284,6 +334,17 @@ def open_store(address: StoreAddress, *, is_over: Callable[[], bool] | None = No
         store = Store(address, filesystem, path)
         store.is_over = is_over
         return store
+
+
+def _write_once(path: str, data: bytes) -> None:
+    """Put a whole file into its place, unless there is one."""
+    beside = f"{path}.{uuid.uuid4().hex}"
+    _write(beside, data)
+    try:
+        with suppress(FileExistsError):
+            os.link(beside, path)
+    finally:
+        Path(beside).unlink()
 
 
 def _write(path: str, data: bytes) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,7 @@ def put(
         CaptureError: the weights changed since they were captured.
         StoreUnreachable: the store does not take them.
     """
+    address = replace(store.address, marker=store.mark())
     files = hash_files(path, cache=cache, follow=follow, project=project)
     _require_same(files, weights, path)
     found: set[bool] = set()
@@ -83,12 +85,10 @@ def put(
     with asking(store.address, writing=True):
         each_by_size(put_one, unique, lambda file: file.size)
     if files[0].path == "":
-        return NewCopy(
-            store.address, files[0].md5, found_there=found == {True}, reused=True in found
-        )
+        return NewCopy(address, files[0].md5, found_there=found == {True}, reused=True in found)
     listing = tree_bytes((file.path, file.size, file.blake3.value) for file in files)
     return NewCopy(
-        store.address,
+        address,
         _put_text(store, _dvc_folder(files), ".dir"),
         _put_text(store, listing),
         found_there=found == {True},
@@ -103,6 +103,7 @@ def copy_over(source: Store, copy: Copy, target: Store, stored: StoredWeights) -
         IntegrityFailure: the copy in the source is missing or wrong; nothing of it is recorded.
         StoreUnreachable: one of the stores cannot be used.
     """
+    address = replace(target.address, marker=target.mark())
     if copy.listing is None:
         files = {copy.object: Entry("", stored.size, recorded(stored))}
     else:
@@ -126,7 +127,7 @@ def copy_over(source: Store, copy: Copy, target: Store, stored: StoredWeights) -
             size = source.size(name) or 0
             target.put_bytes(name, b"".join(source.stream(name, size)))
     return NewCopy(
-        target.address,
+        address,
         copy.object,
         copy.listing,
         found == {True},

@@ -27,6 +27,7 @@ def collect(registry: AnyRegistry, keeping: RetentionPolicy, *, actor: str) -> l
 
     Raises:
         UsageError: the policy makes no sense.
+        IntegrityFailure: another place is behind a store's URL.
         StoreUnreachable: a store cannot be used; what was taken away before stays so.
     """
     open_stores: dict[str, Store] = {}
@@ -39,6 +40,7 @@ def collect(registry: AnyRegistry, keeping: RetentionPolicy, *, actor: str) -> l
         copy = stored.copies[0]
         if copy.store.name not in open_stores:
             open_stores[copy.store.name] = open_store(copy.store)
+            check.require_place(open_stores[copy.store.name])
         store = open_stores[copy.store.name]
         objects = check.objects_of(store, stored, copy)
         try:

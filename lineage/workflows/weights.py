@@ -70,8 +70,10 @@ def require_reachable(project: Project, registry: AnyRegistry) -> None:
     if not registry.shared:
         return
     address = store_of(project)
-    known = (row for row in registry.stores() if row["url"] == address.url)
-    if not address.is_folder or any(row.get("shared", True) for row in known):
+    if not address.is_folder:
+        return
+    known = _row_of(registry, replace(address, marker=open_store(address).marker()))
+    if known is not None and known.get("shared", True):
         return
     raise UsageError(
         f"The weights would be stored in {address.url}, a folder of this host, and the registry "
@@ -101,13 +103,13 @@ def put_into_store(
     weights = captured.components.weights
     if weights is None or weights.blake3 is None:
         return captured
-    address = store_of(project)
-    store = open_store(address)
+    store = open_store(_as_recorded(registry, store_of(project)))
+    place = replace(store.address, marker=store.marker() or store.address.marker)
     described = StoredWeights(
         capture.model, weights.xxh3, weights.blake3, weights.path, weights.size, weights.files, ()
     )
     for known in registry.copies_of(weights.blake3):
-        if known.store.url != address.url or known.state is CopyState.CHANGED:
+        if not _same_place(known.store, place) or known.state is CopyState.CHANGED:
             continue
         look = check.check_copy(store, described, known, deep=False)
         if look.state is CopyState.INTACT:
@@ -130,6 +132,27 @@ def put_into_store(
         revision=code.commit if code else None,
     )
     return replace(captured, stored=(made,))
+
+
+def _same_place(first: StoreAddress, second: StoreAddress) -> bool:
+    """Whether two stores are one: by their markers, else by their URLs."""
+    if None in (first.marker, second.marker):
+        return first.url == second.url
+    return first.marker == second.marker
+
+
+def _row_of(registry: AnyRegistry, address: StoreAddress) -> dict[str, Any] | None:
+    """What the registry knows of a store, by its marker, else by its URL."""
+    rows = registry.stores()
+    by_url = (row for row in rows if row["url"] == address.url)
+    by_marker = (row for row in rows if address.marker and row.get("marker") == address.marker)
+    return next(by_marker, None) or next(by_url, None)
+
+
+def _as_recorded(registry: AnyRegistry, address: StoreAddress) -> StoreAddress:
+    """A store with the marker that was recorded of its URL: a place that was emptied keeps it."""
+    rows = (row for row in registry.stores() if row["url"] == address.url)
+    return replace(address, marker=next(rows, {}).get("marker"))
 
 
 def verify_copies(
@@ -216,7 +239,11 @@ def put_back(
         CaptureError: it cannot be read.
         StoreUnreachable: the store does not take it.
     """
-    target = named_store(registry, name) if name is not None else store_of(project)
+    target = (
+        named_store(registry, name)
+        if name is not None
+        else _as_recorded(registry, store_of(project))
+    )
     stored = registry.stored(reference)
     wanted = check.recorded(stored)
     found = hash_path(path, with_blake3=True, project=project.root)
@@ -299,10 +326,20 @@ def add_store(
     *,
     shared: bool | None = None,
     actor: str,
-) -> tuple[StoreAddress, bool]:
-    """Record a store: a URL, a folder, or the DVC remote of this name; whether it is new.
+) -> tuple[dict[str, Any], bool]:
+    """Record a store: a URL, a folder, or the DVC remote of this name.
 
-    ``shared`` says of a folder whether every host mounts it.
+    Args:
+        project: whose DVC configuration names remotes.
+        registry: where it is recorded.
+        name: what it is to be called.
+        url: where it is; by default where the DVC remote of this name is.
+        settings: those of the DVC remote that are no secret.
+        shared: of a folder, whether every host mounts it.
+        actor: who records it.
+
+    Returns:
+        JSON of the store, and whether it is new. A place that was known is the store that it was.
 
     Raises:
         UsageError: it cannot be a store.
@@ -315,8 +352,11 @@ def add_store(
         address = StoreAddress(name, found.url, {**found.config, **settings})
     else:
         address = StoreAddress(name, as_url(url), settings)
-    open_store(address).size("0" * 32)
-    return address, registry.add_store(address, shared=shared, actor=actor)
+    address = replace(address, marker=open_store(_as_recorded(registry, address)).mark())
+    created = registry.add_store(address, shared=shared, actor=actor)
+    row = _row_of(registry, address)
+    assert row is not None  # noqa: S101 - it was recorded just now
+    return row, created
 
 
 def as_url(text: str) -> str:

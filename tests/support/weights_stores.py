@@ -52,6 +52,8 @@ class Bucket:
         for page in pages:
             for row in page.get("Contents", []):
                 key = row["Key"]
+                if not key.startswith("weights/files/md5/"):
+                    continue
                 name = "".join(key.removeprefix("weights/files/md5/").split("/"))
                 body = self.client.get_object(Bucket=self.name, Key=key)["Body"]
                 found[name] = body.read()
