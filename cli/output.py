@@ -320,7 +320,8 @@ def _readiness(found: Readiness) -> None:
     when = f"looked at {moment(found.checked_at)}" if found.checked_at else "never looked at"
     where = ", ".join(copy.store for copy in found.copies if copy.intact) or "no store"
     if found.ready:
-        say(f"            ready: in {where}, {when}")
+        sampled = next((f" ({copy.sample})" for copy in found.copies if copy.sample), "")
+        say(f"            ready: in {where}, {when}{sampled}")
         return
     say(_paint(f"            not ready ({when})", "1;31"))
     for reason in found.reasons:

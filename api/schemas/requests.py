@@ -39,6 +39,13 @@ from .watched import WatchedBody
 Watched = Annotated[list[WatchedBody], Field(max_length=MOST_KEPT)]
 
 
+class SampleBody(Body):
+    """How many files of a folder a look asked about, of how many."""
+
+    files: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    of: Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
 class LookBody(Body):
     """What looking into a store found."""
 
@@ -46,6 +53,9 @@ class LookBody(Body):
     state: Literal["intact", "missing", "changed", "unreachable"]
     deep: bool = Field(description="Whether every byte was read.")
     detail: Text | None = None
+    sample: SampleBody | None = Field(
+        default=None, description="Where the sizes of some files alone were asked for."
+    )
 
 
 class LooksBody(Body):

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from lineage.guard.facts import Sample
 from lineage.identity.origin import WeightsOrigin
 from lineage.workflows.actor import actor
 
@@ -290,6 +291,8 @@ def _verified(done: dict[str, Any]) -> None:
         if look["state"] != "intact":
             detail = f": {look['detail']}" if look["detail"] else ""
             output.say(f"  {look['store']}  {look['state']}{detail}")
+        elif look["sample"] is not None:
+            output.say(f"  {look['store']}  intact, {Sample.from_json(look['sample'])}")
     for lost in done.get("lost", []):
         output.say(
             f"  no branch or tag here leads to commit {lost['commit'][:12]}, which holds pipeline "

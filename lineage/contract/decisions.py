@@ -12,7 +12,7 @@ from lineage.contract.fields import from_fields
 from lineage.contract.rest_remedies import with_requests, without_requests
 from lineage.guard.decision import Check, Decision, Status
 from lineage.guard.evidence import Basis
-from lineage.guard.facts import HeldCopy, Root, Transition, Verdict, Waiver
+from lineage.guard.facts import HeldCopy, Root, Sample, Transition, Verdict, Waiver
 from lineage.guard.requirements import Outcome
 from lineage.identity.digest import Digest
 from lineage.identity.pipeline import Manifest, PipelineVersion
@@ -117,4 +117,5 @@ def held_copy_from_json(body: Mapping[str, Any]) -> HeldCopy:
         at=body["checked_at"],
         deep_at=body.get("deep_at"),
         shared=body.get("shared", True),
+        sample=Sample.from_json(body.get("sample")),
     )

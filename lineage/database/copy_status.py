@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
-from lineage.guard.facts import HeldCopy
+from lineage.guard.facts import HeldCopy, Sample
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _COPIES: Final = text(
     "SELECT c.store, k.state, k.deep, k.checked_at, k.checked_by, CASE WHEN EXISTS "
     "(SELECT 1 FROM copy_check w WHERE w.copy_id = c.id AND w.id > d.id AND w.state IN "
-    "('missing', 'changed')) THEN NULL ELSE d.checked_at END, s.shared FROM weights_copy c "
+    "('missing', 'changed')) THEN NULL ELSE d.checked_at END, s.shared, k.sample, c.files "
+    "FROM weights_copy c "
     "JOIN store s ON s.name = c.store "
     "JOIN copy_check k ON k.id = (SELECT max(id) FROM copy_check WHERE copy_id = c.id) "
     "LEFT JOIN copy_check d ON d.id = (SELECT id FROM copy_check WHERE copy_id = c.id AND deep "
@@ -34,6 +35,15 @@ def copies(session: Session, version_id: int) -> tuple[HeldCopy, ...]:
     """
     rows = session.connection().execute(_COPIES, {"version": version_id})
     return tuple(
-        HeldCopy(store, state, bool(deep), at, by, deep_at, bool(shared))
-        for store, state, deep, at, by, deep_at, shared in rows
+        HeldCopy(
+            store,
+            state,
+            bool(deep),
+            at,
+            by,
+            deep_at,
+            bool(shared),
+            Sample(sample, files) if sample is not None else None,
+        )
+        for store, state, deep, at, by, deep_at, shared, sample, files in rows
     )

@@ -184,6 +184,7 @@ def _add_check(
             copy_id=copy.id or 0,
             state=check.state.value,
             deep=check.deep,
+            sample=check.sample.files if check.sample is not None else None,
             checked_at=at,
             checked_by=actor,
         )

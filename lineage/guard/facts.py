@@ -177,12 +177,32 @@ class WeightsState:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """So many files of a folder that a look asked about, of how many."""
+
+    files: int
+    of: int
+
+    def to_json(self) -> dict[str, int]:
+        """The ``sample`` of a look."""
+        return {"files": self.files, "of": self.of}
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, int] | None) -> Sample | None:
+        """Read back what :meth:`to_json` wrote; None where all were asked about."""
+        return cls(body["files"], body["of"]) if body is not None else None
+
+    def __str__(self) -> str:
+        return f"a sample: {self.files} of {self.of} files"
+
+
+@dataclass(frozen=True)
 class HeldCopy:
     """A copy of the weights in a store, and what the newest look at it found.
 
     ``deep_at`` is when every byte of it was last read and was right, None where that never was, or
     a later look found it wrong. ``shared`` tells that every host reaches the store: it is not a
-    folder of one.
+    folder of one. ``sample`` tells that the newest look asked for the sizes of some files alone.
     """
 
     store: str
@@ -192,6 +212,7 @@ class HeldCopy:
     by: str
     deep_at: str | None = None
     shared: bool = True
+    sample: Sample | None = None
 
     @property
     def intact(self) -> bool:
@@ -206,6 +227,7 @@ class HeldCopy:
             "state": self.state,
             "deep": self.deep,
             "deep_at": self.deep_at,
+            "sample": self.sample.to_json() if self.sample is not None else None,
             "checked_at": self.at,
             "checked_by": self.by,
         }

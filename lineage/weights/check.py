@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage.acts import act
 from lineage.errors import IntegrityFailure, StoreUnreachable, UsageError
+from lineage.guard.facts import Sample
 from lineage.hashing.blocks import blake3_through
 from lineage.identity.digest import Digest, blake3_of
-from lineage.weights.copies import CopyCheck, CopyState, NewCopy
+from lineage.weights.copies import Copy, CopyCheck, CopyState, NewCopy
 from lineage.weights.listing import Entry, inside, read_listing
 from lineage.weights.parallel import SMALL, each
 from lineage.weights.store import open_store
@@ -23,7 +24,7 @@ from lineage.weights.store import open_store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lineage.weights.copies import Copy, StoreAddress, StoredWeights
+    from lineage.weights.copies import StoreAddress, StoredWeights
     from lineage.weights.store import Store
 
 READ_ANYWAY: Final = 16 << 20
@@ -33,7 +34,8 @@ LONGEST_LINE: Final = 8192
 """Bytes that one file takes in a list of files at the most."""
 
 SAMPLE: Final = 200
-"""Files of a folder that a cheap look asks a remote store about."""
+"""Files of a folder whose sizes a cheap look asks a remote store for; that it has all is asked too.
+"""
 
 
 class Gone(IntegrityFailure):
@@ -49,9 +51,11 @@ def check_copy(
         store: where it is.
         stored: what was registered.
         copy: the copy in this store.
-        deep: read every byte; else the sizes (and small weights whole).
+        deep: read every byte; else the sizes (and small weights whole). What was written to in a
+            folder since every byte was last read is read in any case.
     """
     deep = deep or stored.size <= READ_ANYWAY
+    sample: Sample | None = None
     try:
         marker = store.marker() if copy.store.marker is not None else None
         if marker not in (None, copy.store.marker):
@@ -59,9 +63,10 @@ def check_copy(
         deep = deep or marker != copy.store.marker  # its bytes say what no marker does
         if copy.listing is None:
             file = Entry("", stored.size, recorded(stored))
+            deep = deep or _was_touched(store, copy, copy.object)
             problem = what_is_wrong(store, copy.object, file, deep=deep)
         else:
-            problem = _check_folder(store, stored, copy, deep=deep)
+            problem, sample = _check_folder(store, stored, copy, deep=deep)
     except StoreUnreachable as error:
         return CopyCheck(store.address.name, CopyState.UNREACHABLE, deep, str(error))
     except Gone as error:
@@ -69,7 +74,14 @@ def check_copy(
     except IntegrityFailure as error:
         return CopyCheck(store.address.name, CopyState.CHANGED, deep, str(error))
     state, detail = problem or (CopyState.INTACT, None)
-    return CopyCheck(store.address.name, state, deep, detail)
+    return CopyCheck(store.address.name, state, deep, detail, sample)
+
+
+def _was_touched(store: Store, copy: Copy | NewCopy, name: str) -> bool:
+    """Whether an object in a folder was written to since every byte of the copy was last read."""
+    read_at = copy.deep_at if isinstance(copy, Copy) else None
+    written_at = store.written_at(name) if read_at is not None else None
+    return read_at is not None and written_at is not None and written_at > read_at
 
 
 def check_copies(
@@ -215,19 +227,28 @@ def _wrong_small(store: Store, name: str, entry: Entry, what: str) -> tuple[Copy
 
 def _check_folder(
     store: Store, stored: StoredWeights, copy: Copy | NewCopy, *, deep: bool
-) -> tuple[CopyState, str] | None:
+) -> tuple[tuple[CopyState, str] | None, Sample | None]:
+    """What is wrong with a folder; and how many files were asked about, if not all of them."""
     _, rows = folder_of(store, stored, copy)
+    sample = None
     if not deep and not store.is_folder and len(rows) > SAMPLE:
+        there = store.perhaps([name for _, name in rows])
+        gone = next((entry for entry, name in rows if name not in there), None)
+        if gone is not None:
+            return (CopyState.MISSING, f"{gone.path} is gone"), None
+        sample = Sample(SAMPLE, len(rows))
         rows = random.sample(rows, SAMPLE)
     problems: list[tuple[CopyState, str]] = []
 
     def check(row: tuple[Entry, str]) -> None:
-        problem = what_is_wrong(store, row[1], row[0], deep=deep)
+        entry, name = row
+        problem = what_is_wrong(store, name, entry, deep=deep or _was_touched(store, copy, name))
         if problem is not None:
             problems.append(problem)
 
     each(check, rows)
-    return min(problems, default=None, key=lambda problem: problem[0] is not CopyState.MISSING)
+    worst = min(problems, default=None, key=lambda problem: problem[0] is not CopyState.MISSING)
+    return worst, sample
 
 
 def _objects(text: bytes, ref: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from lineage.acts import act
 from lineage.errors import IntegrityFailure, NotFound, UsageError
+from lineage.guard.facts import Sample
 from lineage.identity.digest import Digest
 from lineage.identity.references import check_name
 
@@ -285,12 +286,29 @@ class Copy:
 
 @dataclass(frozen=True)
 class CopyCheck:
-    """What looking into one store for a version's weights found, and why where it is not good."""
+    """What looking into one store for a version's weights found, and why where it is not good.
+
+    ``deep`` tells that every byte was read, ``sample`` that the sizes of some files alone were
+    asked for.
+    """
 
     store: str
     state: CopyState
     deep: bool
     detail: str | None = None
+    sample: Sample | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a look at some files that read every byte.
+
+        Raises:
+            UsageError: it says so.
+        """
+        if self.deep and self.sample is not None:
+            raise UsageError(
+                "A look at a sample of the files did not read every byte.",
+                remedy="Give `deep` as false, or look at all of them.",
+            )
 
     def to_json(self) -> dict[str, Any]:
         """JSON of a look."""
@@ -299,12 +317,15 @@ class CopyCheck:
             "state": self.state.value,
             "deep": self.deep,
             "detail": self.detail,
+            "sample": self.sample.to_json() if self.sample is not None else None,
         }
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> CopyCheck:
         """What :meth:`to_json` wrote."""
-        return cls(**_known(cls, body) | {"state": CopyState(body["state"])})
+        sample = Sample.from_json(body.get("sample"))
+        read = {"state": CopyState(body["state"]), "sample": sample}
+        return cls(**_known(cls, body) | read)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ and `dvc pull` finds what we put. MD5 is only the name: what is read counts when
 
 from __future__ import annotations
 
+import datetime as dt
 import errno
 import json
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
+from lineage import timestamps
 from lineage.errors import LineageError, StoreUnreachable, UsageError
 from lineage.weights.copies import MARKER_ID
 from lineage.weights.dvc_remotes import reason_of, settings_of
@@ -131,6 +133,16 @@ class Store:
                 return int(self._fs.info(self._path(object_id), refresh=True)["size"])
             except FileNotFoundError:
                 return None
+
+    def written_at(self, object_id: str) -> str | None:
+        """When an object of a folder was last written to; None where no file says so."""
+        if not self.is_folder:
+            return None
+        try:
+            changed = Path(self._path(object_id)).stat().st_ctime
+        except OSError:
+            return None
+        return timestamps.written(dt.datetime.fromtimestamp(changed, dt.UTC))
 
     def perhaps(self, object_ids: Collection[str]) -> set[str]:
         """Those of some objects that may be there: a store that is asked in one go knows which.

@@ -14,6 +14,7 @@ from lineage.contract.requests import DeclaredEnvironment, Observed, RetentionPo
 from lineage.contract.results import PackageDifference
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard.decision import GuardRefused
+from lineage.guard.facts import Sample
 from lineage.guard.policy import Demand, EnvironmentPolicy
 from lineage.identity.components import Kind, Proof
 from lineage.registry import observations
@@ -722,3 +723,50 @@ def test_a_folder_is_one_hosts_until_somebody_says_otherwise(local):
         local.add_store(StoreAddress("far", "s3://far/weights"), shared=False, actor="t")
     assert {row["name"]: row["shared"] for row in local.stores()} == {"local": True, "remote": True}
     assert local.audit().problems == ()
+
+
+# places
+
+A, B = "a" * 32, "b" * 32
+
+
+def marked(copy, marker: str | None, **changes):
+    return dataclasses.replace(
+        copy, store=dataclasses.replace(copy.store, marker=marker, **changes)
+    )
+
+
+def test_one_place_under_two_urls_is_one_store(filled):
+    filled.add_copy("churn@1", marked(a_copy("1"), A), actor="t")
+    assert filled.stored("churn@1").copies[0].store.marker == A, "one without gets it at a write"
+    alias = marked(a_copy("2"), A, name="alias", url="s3://remote.alias/weights")
+    filled.add_copy("churn@2", alias, actor="t")
+    assert [copy.store.name for copy in filled.stored("churn@2").copies] == ["remote"]
+    assert filled.add_store(alias.store, actor="t") is False
+    assert [row["name"] for row in filled.stores()] == ["remote"]
+    assert filled.audit().problems == ()
+
+
+def test_another_place_behind_a_url_is_refused_until_it_is_declared(filled):
+    filled.add_copy("churn@1", marked(a_copy("1"), A), actor="t")
+    with pytest.raises(Conflict, match="Another place is behind s3://remote/weights") as caught:
+        filled.add_copy("churn@1", marked(a_copy("1"), B), actor="t")
+    assert "store add" in caught.value.remedy
+    filled.add_copy("churn@1", a_copy("1"), actor="t")
+    assert filled.stores()[0]["marker"] == A, "who could read no marker says nothing of it"
+    assert filled.add_store(marked(a_copy("1"), B).store, actor="t") is False
+    assert filled.stores()[0]["marker"] == B
+    assert kinds(filled, "store:remote")[0] == "store-changed"
+    filled.add_copy("churn@1", marked(a_copy("1"), B), actor="t")
+
+
+def test_a_look_at_a_sample_is_shown_as_one(filled):
+    sampled = CopyCheck("remote", CopyState.INTACT, deep=False, sample=Sample(200, 1234))
+    filled.record_checks("churn@1", [sampled], actor="t")
+    (copy,) = slot(filled).readiness.copies
+    assert copy.sample.files == 200
+    assert filled.history("churn@1", limit=1)[0]["payload"]["looks"][0]["sample"] == {
+        "files": 200, "of": 1234,
+    }  # fmt: skip
+    with pytest.raises(UsageError, match="did not read every byte"):
+        dataclasses.replace(sampled, deep=True)

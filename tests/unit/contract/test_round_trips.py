@@ -29,7 +29,7 @@ from lineage.contract.results import (
 )
 from lineage.guard.decision import Check, Decision, Status
 from lineage.guard.evidence import Basis
-from lineage.guard.facts import HeldCopy, Root, Transition, Verdict, Waiver
+from lineage.guard.facts import HeldCopy, Root, Sample, Transition, Verdict, Waiver
 from lineage.guard.requirements import Outcome
 from lineage.identity.components import (
     CodeVersion,
@@ -120,7 +120,7 @@ WATCHED = values(
     distributions=some(values(Distribution)),
     interpreters=some(values(Interpreter)),
 )
-COPIES = some(values(HeldCopy))
+COPIES = some(values(HeldCopy, sample=st.none() | values(Sample)))
 READINESS = values(Readiness, copies=COPIES)
 OUTCOMES = some(values(Outcome, holds=st.none() | st.booleans()))
 BASES = st.sampled_from(Basis)
