@@ -26,6 +26,23 @@ _COPIES: Final = text(
     "WHERE c.version_id = :version AND c.removed_at IS NULL ORDER BY c.store"
 )
 
+_HELD: Final = text(
+    "SELECT max(expires_at) FROM observation WHERE environment = :environment AND model = :model "
+    "AND proven AND expires_at > :now AND (standby = :weights OR weights = :weights)"
+)
+
+
+def held_until(
+    session: Session, environment: str, model: str, weights: str | None, now: str
+) -> str | None:
+    """Until when a host's word counts that it holds weights; None where none does.
+
+    Of those hosts that read every byte and may say what is intact.
+    """
+    values = {"environment": environment, "model": model, "weights": weights, "now": now}
+    found: str | None = session.connection().execute(_HELD, values).scalar()
+    return found
+
 
 def copies(session: Session, version_id: int) -> tuple[HeldCopy, ...]:
     """The copies of a version with what the newest check of each found, by the store's name.

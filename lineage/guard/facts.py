@@ -285,9 +285,10 @@ class Facts:
     registered with, ``ran_with`` holds those that it was trained or run with.
     ``registrant_person`` is whom ``registered_by`` counts as, where that was noted. ``now`` is the
     registry's present moment, None where nothing can be too old, and ``shared`` tells that several
-    hosts use it. ``reached_in`` is the environment that the newest verdict on the deployed pipeline
-    was reached in, ``serving_reached_in`` that of the proof of what serves now, each None where it
-    is not known.
+    hosts use it. ``held_until`` is until when a serving host's word counts that it holds the
+    weights, every byte checked; None where none does. ``reached_in`` is the environment that the
+    newest verdict on the deployed pipeline was reached in, ``serving_reached_in`` that of the proof
+    of what serves now, each None where it is not known.
     """
 
     model: str
@@ -326,6 +327,12 @@ class Facts:
     ran_with: frozenset[str] = frozenset()
     now: str | None = None
     shared: bool = False
+    held_until: str | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether a serving host holds the weights."""
+        return self.held_until is not None and self.now is not None and self.now < self.held_until
 
     @property
     def usable(self) -> tuple[HeldCopy, ...]:

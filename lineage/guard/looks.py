@@ -63,8 +63,11 @@ class _Limit:
 
 
 def outdated(facts: Facts) -> str | None:
-    """Why no look at an intact copy counts any more; None where one does, or none is intact."""
-    if facts.now is None:
+    """Why no look at an intact copy counts any more; None where one does, or none is intact.
+
+    A host that holds the weights has read every byte of them, and a rollback needs no more.
+    """
+    if facts.now is None or facts.held:
         return None
     intact = sorted((c for c in facts.usable if c.intact), key=lambda c: c.at, reverse=True)
     problems = [_problem(facts, copy, facts.now) for copy in intact]
@@ -75,6 +78,8 @@ def changes_at(facts: Facts) -> str | None:
     """When time alone can change what is said of the copies; None for never."""
     if facts.now is None:
         return None
+    if facts.held:
+        return facts.held_until
     now = facts.now
     moments = (
         limit.changes_at(now)

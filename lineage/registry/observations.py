@@ -38,9 +38,18 @@ SHORTEST, LONGEST = 10, 86_400
 
 
 def report(
-    session: Session, environment: str, model: str, observed: Observed, at: str, actor: str
+    session: Session,
+    environment: str,
+    model: str,
+    observed: Observed,
+    at: str,
+    actor: str,
+    *,
+    proves: bool = True,
 ) -> dict[str, Any]:
     """Record an instance's report in the place of its last; JSON of it.
+
+    ``proves`` tells that the one who reports may say which weights are intact.
 
     Raises:
         NotFound: there is no such model or environment.
@@ -87,12 +96,14 @@ def report(
     )
     row.loaded_at = timestamps.parse_time(observed.loaded_at)
     row.reported_at, row.reported_by = at, actor
-    row.revision = observed.revision
+    row.revision, row.proven = observed.revision, proves
+    was_alive = (row.expires_at or "") > at
     row.expires_at = timestamps.written(
         timestamps.moment(at) + dt.timedelta(seconds=observed.holds_for)
     )
     declared = Declared.of(session, environment, model)
-    held, row.standby = row.standby, _standby(session, declared, observed, environment, model)
+    held = row.standby if was_alive else None
+    row.standby = _standby(session, declared, observed, environment, model)
     if row.standby is not None and row.standby != held:
         _tell_held(session, row, at, actor)
     _tell_lag(session, row, declared, at, actor)

@@ -94,3 +94,7 @@ def upgrade() -> None:
     op.add_column("observation", sa.Column("standby", sa.String()))
     op.add_column("observation", sa.Column("revision", sa.Integer()))
     op.add_column("observation", sa.Column("lagged", sa.Integer()))
+    op.add_column(
+        "observation",
+        sa.Column("proven", sa.Boolean(), nullable=False, server_default=sa.text("false")),
+    )

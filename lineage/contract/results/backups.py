@@ -19,7 +19,8 @@ class Readiness:
     """Whether a backup could take over at once, as far as the registry knows.
 
     ``reasons`` tell why not; ``checked_at`` is when somebody last looked into a store for it,
-    ``copies`` what they found in each. ``changes_at`` is when time alone can change it: only the
+    ``copies`` what they found in each. ``standby`` tells that a serving host holds it, every byte
+    checked. ``changes_at`` is when time alone can change it: only the
     registry knows.
     """
 
@@ -27,6 +28,7 @@ class Readiness:
     checked_at: str | None
     reasons: tuple[str, ...] = ()
     copies: tuple[HeldCopy, ...] = ()
+    standby: bool = False
     changes_at: str | None = field(default=None, compare=False)
 
     def to_json(self) -> dict[str, Any]:
@@ -36,6 +38,7 @@ class Readiness:
             "checked_at": self.checked_at,
             "reasons": list(self.reasons),
             "copies": [copy.to_json() for copy in self.copies],
+            "standby": self.standby,
         }
 
     @classmethod

@@ -150,7 +150,8 @@ class Serving:
         if readiness is None or self.serving is None or self.backup is None:
             return self.backup is None
         moved = max(self.serving.promoted_at, self.backup.promoted_at)
-        return readiness.ready and (readiness.checked_at or "") <= moved
+        untold = not readiness.standby and (readiness.checked_at or "") <= moved
+        return readiness.ready and untold
 
     @property
     def waiver(self) -> Waiver | None:
@@ -215,6 +216,7 @@ class Serving:
         if self.backup is None:
             return None
         unknown: dict[str, Any] = {"ready": None, "checked_at": None, "reasons": [], "copies": []}
+        unknown |= {"standby": None}
         shown = self.backup.to_json() | {"moves_pipeline": self.moves_pipeline}
         return shown | (self.readiness.to_json() if self.readiness else unknown)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ForeignKeyConstraint, Text
+from sqlalchemy import Boolean, ForeignKeyConstraint, Text
 from sqlmodel import Field, SQLModel
 
 
@@ -14,7 +14,8 @@ class Observation(SQLModel, table=True):
     ``skew`` is JSON of the packages that are other ones than were validated, ``[]`` where there are
     none; null where nothing was compared. ``standby`` is the digest of the backup's weights, where
     the instance holds those, ``revision`` the slot's that it has seen. ``lagged`` is the revision
-    at which the history last said that it goes on with what served before for too long.
+    at which the history last said that it goes on with what served before for too long. ``proven``
+    tells that whoever reported may say which weights are intact.
     """
 
     __table_args__: Any = (
@@ -36,3 +37,6 @@ class Observation(SQLModel, table=True):
     standby: str | None = None
     revision: int | None = None
     lagged: int | None = None
+    proven: bool = Field(
+        default=False, sa_type=Boolean, sa_column_kwargs={"server_default": "false"}
+    )

@@ -111,6 +111,11 @@ def guard_facts(
         serving_reached_in=_proof_reached_in(session, slot),
         now=now,
         shared=is_shared(session),
+        held_until=copy_status.held_until(
+            session, environment.name, version.model, version.weights_xxh3, now
+        )
+        if move in (Transition.RETURN, Transition.STAND_BY)
+        else None,
     )
 
 

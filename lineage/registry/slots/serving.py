@@ -125,7 +125,9 @@ def readiness(session: Session, answer: Serving) -> Readiness | None:
     facts = guard_facts(session, where, row, runs, move=Transition.RETURN)
     reasons = reasons_against(facts)
     checked_at = max((copy.at for copy in facts.copies), default=None)
-    return Readiness(not reasons, checked_at, reasons, facts.copies, looks.changes_at(facts))
+    return Readiness(
+        not reasons, checked_at, reasons, facts.copies, facts.held, looks.changes_at(facts)
+    )
 
 
 def _blake3_of(

@@ -85,10 +85,12 @@ class EnvironmentVerbs(Verbs):
             UsageError: a digest cannot be read.
         """
         from lineage.registry import observations
+        from lineage.registry.access import Scope
 
+        proves = self._principal is None or self._principal.may(Scope.OBSERVE_WEIGHTS)
         with self._write() as session:
             return observations.report(
-                session, environment, model, observed, timestamps.now(), actor
+                session, environment, model, observed, timestamps.now(), actor, proves=proves
             )
 
     def observations(self, model: str, environment: str) -> list[dict[str, Any]]:

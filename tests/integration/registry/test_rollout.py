@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from lineage import timestamps
-from lineage.contract.requests import DeclaredEnvironment, Observed, RetentionPolicy
+from lineage.connection import connect
+from lineage.contract.requests import DeclaredEnvironment, NewToken, Observed, RetentionPolicy
 from lineage.contract.results import Side
 from lineage.errors import Conflict, LineageError, NotFound, PipelineMismatch, UsageError
 from lineage.guard.decision import GuardRefused
 from lineage.guard.policy import EnvironmentPolicy
-from tests.conftest import BOTH, EVERYWHERE, add_validated, captured_pipeline, pipeline
+from tests.conftest import (
+    BOTH,
+    EVERYWHERE,
+    add_validated,
+    captured_pipeline,
+    make_registry,
+    pipeline,
+)
+from tests.support.servers import registry_server
 
 OLD, NEW = pipeline("old").xxh3, pipeline("new").xxh3
 PRODUCTION = "production"
@@ -309,3 +320,46 @@ def test_a_host_that_holds_the_backup_says_so_until_another_stands_by(feature):
     feature.promote("churn@4", PRODUCTION, actor="t")
     rows = feature.observations("churn", PRODUCTION)
     assert {row["instance"]: row["standby"] for row in rows} == {"a": True, "b": True, "c": False}
+
+
+@BOTH
+def test_a_host_that_holds_the_backup_proves_it_for_as_long_as_it_reports(feature, monkeypatch):
+    _apply(feature, look_within="1h", deep_within="1h")
+    add_validated(feature, "3", "old")
+    feature.promote("churn@3", PRODUCTION, actor="t")
+    later = timestamps.written(timestamps.moment(timestamps.now()) + timestamps.span("2h"))
+    monkeypatch.setattr(timestamps, "now", lambda: later)
+    stale = feature.serving("churn", PRODUCTION).readiness
+    assert not stale.ready
+    assert "2 hours old" in stale.reasons[0]
+    _report(feature, "a", "churn@3", "old", standby=True)
+    held = feature.serving("churn", PRODUCTION).readiness
+    assert (held.ready, held.standby) == (True, True)
+    assert held.changes_at == timestamps.written(timestamps.moment(later) + timestamps.span("300s"))
+    gone = timestamps.written(timestamps.moment(later) + timestamps.span("301s"))
+    monkeypatch.setattr(timestamps, "now", lambda: gone)
+    assert not feature.serving("churn", PRODUCTION).readiness.ready
+    _report(feature, "a", "churn@3", "old", standby=True)
+    kinds = [row["kind"] for row in feature.history("churn@production")]
+    assert kinds.count("backup-held") == 2, "one that was forgotten is news"
+
+
+def test_only_a_token_that_may_say_what_is_intact_proves_what_a_host_holds(database):
+    make_registry(database)
+    with connect(database) as registry:
+        _apply(registry, look_within="1s")
+        for seed in "12":
+            add_validated(registry, seed, "old")
+        _release(registry, "old", "churn@1")
+        registry.promote("churn@2", PRODUCTION, actor="t")
+        tokens = {
+            scope: registry.create_token(NewToken(scope, ("read", "observe", scope)), actor="t")
+            for scope in ("register", "observe:weights")
+        }
+    time.sleep(1.1)
+    with registry_server(database) as address:
+        for scope, ready in (("register", False), ("observe:weights", True)):
+            with connect(address, token=tokens[scope]["token"]) as host:
+                _report(host, "a", "churn@2", "old", standby=True)
+                readiness = host.serving("churn", PRODUCTION).readiness
+                assert (readiness.ready, readiness.standby) == (ready, ready)
