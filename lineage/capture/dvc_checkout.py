@@ -6,6 +6,7 @@ checkout and the commit say, read from the user's own place: a relative address 
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import posixpath
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from lineage.capture.dvc import DvcProject
 
 _SHOWN: Final = 3
+_OWN: Final = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
+    *(errno.EISDIR, errno.ENOTDIR, errno.EFBIG, errno.ENAMETOOLONG),
+)
 
 
 def fetch_tracked(
@@ -174,6 +179,13 @@ def _check_out_again(
         paths = sorted(os.path.relpath(path, top) for path in _paths(error))
         more = f" and {len(paths) - _SHOWN} more" if paths[_SHOWN:] else ""
         what = f"{', '.join(paths[:_SHOWN])}{more}, as commit {commit[:12]} has it,"
+        own = next((one for one in said if _is_own(one)), None)
+        if own is not None:
+            raise CaptureError(
+                f"{paths[0]}{more} cannot be brought into the temporary worktree: "
+                f"{reason_of(own)}.",
+                remedy="Make room where TMPDIR and DVC's cache are, or mend the cache: dvc fetch",
+            ) from None
         if said:
             raise StoreUnreachable(
                 f"DVC's cache here has no {what} and a remote cannot be asked: "
@@ -191,11 +203,16 @@ def _paths(error: Any) -> list[str]:  # noqa: ANN401 - DVC has no types
     return [os.path.abspath(path) for path in error.target_infos]  # noqa: PTH100 - links stay
 
 
+def _is_own(error: BaseException) -> bool:
+    """Whether this machine said no: its disk is full, or a file is none."""
+    return isinstance(error, OSError) and error.errno in _OWN
+
+
 class _Failures(logging.Handler):
     """Keeps the exceptions that DVC only logs: a remote that does not answer is one of them."""
 
     def __init__(self) -> None:
-        super().__init__(logging.ERROR)
+        super().__init__()
         self.said: list[BaseException] = []
 
     @override
@@ -210,11 +227,15 @@ def _overheard() -> Iterator[list[BaseException]]:
     """Keep DVC's own words back, for what failed is said in ours; the failures that it logs."""
     handler = _Failures()
     loggers = [logging.getLogger(name) for name in ("dvc", "dvc_data", "dvc_objects")]
+    detailed = logging.getLogger("dvc.repo.checkout")  # why a file was not written, it only notes
+    level = detailed.level
     before = [(logger.handlers, logger.propagate) for logger in loggers]
     for logger in loggers:
         logger.handlers, logger.propagate = [handler], False
+    detailed.setLevel(logging.DEBUG)
     try:
         yield handler.said
     finally:
+        detailed.setLevel(level)
         for logger, (handlers, propagate) in zip(loggers, before, strict=True):
             logger.handlers, logger.propagate = handlers, propagate

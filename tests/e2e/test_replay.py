@@ -104,7 +104,9 @@ def test_a_version_is_run_with_what_is_deployed_and_the_guard_lets_it_in(work, r
         assert "lineage validate churn@1 --in production" in before.out
         done = replay(work, env=env)
         assert done.code == 0, done.err
-        assert work.lineage("guard", "churn@1", "--env", "production", env=env).code == 0
+        decision = work.lineage("guard", "churn@1", "--env", "production", "--json", env=env).json
+    by_code = {check["code"]: check["status"] for check in decision["checks"]}
+    assert (by_code["validated"], by_code["pipeline-match"]) == ("pass", "pass")
     verdict = done.json
     deployed = work.ok("env", "show", "production")["pipelines"][0]["digest"]
     assert (verdict["passed"], verdict["basis"], verdict["metrics"]) == (True, "run", GOOD)
@@ -204,6 +206,15 @@ def test_data_that_only_a_remote_has_is_fetched_also_by_a_relative_address(work)
     assert done.code == 0, done.err
     assert done.json["passed"] is True
     assert (work.path / ".dvc/config.local").read_text() == remote
+
+
+def test_a_cache_that_cannot_be_read_is_told_from_one_that_lacks_the_data(work):
+    recorded = (work.path / "data/raw.csv.dvc").read_text().partition("md5: ")[2][:32]
+    cached = work.path / ".dvc/cache/files/md5" / recorded[:2] / recorded[2:]
+    cached.unlink()
+    cached.mkdir()
+    said = refused(work)
+    assert "data/raw.csv cannot be brought into the temporary worktree: is a directory." in said
 
 
 @pytest.mark.parametrize(

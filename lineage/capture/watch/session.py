@@ -105,9 +105,16 @@ class Session:
 
     def environment(self) -> dict[str, str]:
         """This process's environment, with the hook in it."""
-        before = os.environ.get("PYTHONPATH")
+        before = self._moved(os.environ.get("PYTHONPATH"))
         path = os.pathsep.join((str(self.hook), before)) if before else str(self.hook)
         return os.environ | {"PYTHONPATH": path}
+
+    def _moved(self, path: str | None) -> str | None:
+        """A search path in which folders of the other checkout are those of the root."""
+        if path is None or self._apart is None:
+            return path
+        parts = path.split(os.pathsep)
+        return os.pathsep.join(_seen_from(part, self._apart, self._root) for part in parts)
 
     def run(
         self, command: Sequence[str], *, quiet_stdout: bool, place: Place | None = None
@@ -209,6 +216,14 @@ class Session:
             if file.startswith(f"{self._apart}{os.sep}")
         }
         return tuple(sorted(file for file in inside if "-packages/" not in file))[:_MOST_NAMES]
+
+
+def _seen_from(folder: str, old: str, new: str) -> str:
+    """A folder in one place as the same in another; what lies elsewhere, or is relative, stays."""
+    real = Path(os.path.realpath(folder))
+    if not (Path(folder).is_absolute() and real.is_relative_to(old)):
+        return folder
+    return str(Path(new) / real.relative_to(old))
 
 
 def _modules(programs: Sequence[Program]) -> tuple[Module, ...]:
