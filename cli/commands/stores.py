@@ -50,7 +50,7 @@ def add(
     A folder counts on a server only where it is declared `--shared`.
     """
     from lineage.errors import UsageError
-    from lineage.workflows import weights
+    from lineage.workflows import stores
 
     settings: dict[str, Any] = {}
     for text in config or ():
@@ -59,7 +59,7 @@ def add(
             raise UsageError(f"{text[:60]!r} is no setting.", remedy="Write it as KEY=VALUE.")
         settings[key] = value
     with project_and_registry() as (project, registry):
-        row, created = weights.add_store(
+        row, created = stores.add_store(
             project, registry, name, url, settings, shared=shared, actor=actor(project)
         )
     if as_json:

@@ -11,8 +11,9 @@ from lineage.errors import UsageError
 from lineage.identity.components import Kind
 from lineage.identity.references import check_name
 from lineage.workflows.recorded_runs import run_and_capture
+from lineage.workflows.stores import require_reachable
 from lineage.workflows.watched_runs import kept
-from lineage.workflows.weights import put_into_store, require_reachable
+from lineage.workflows.weights import put_into_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,24 +6,23 @@ import datetime as dt
 import threading
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from lineage import timestamps
 from lineage.acts import act
-from lineage.errors import IntegrityFailure, LineageError, NotFound, StoreUnreachable, UsageError
+from lineage.errors import IntegrityFailure, LineageError, NotFound, StoreUnreachable
 from lineage.guard.looks import deep_is_due
 from lineage.hashing.files import hash_path
 from lineage.hashing.tree import follow_any
 from lineage.identity.components import EnvironmentKind, Weights
-from lineage.identity.references import check_name
 from lineage.weights import check, upload
-from lineage.weights.copies import CopyState, StoreAddress, StoredWeights, unknown_store
-from lineage.weights.dvc_remotes import remote_of
+from lineage.weights.copies import CopyState, StoredWeights
 from lineage.weights.store import open_store
+from lineage.workflows.stores import as_recorded, named_store, same_place, store_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
     from lineage.capture.project import Project
     from lineage.capture.version import VersionCapture
@@ -33,55 +32,11 @@ if TYPE_CHECKING:
     from lineage.hashing.blocks import Progress
     from lineage.weights.copies import Copy, CopyCheck
 
-LOCAL: Final = "local"
-"""What the store of a project without a DVC remote is called."""
-
 QUICK_CHECK: Final = 5.0
 """Seconds that a move waits for a store to say whether the bytes are still there."""
 
 LATELY: Final = dt.timedelta(hours=1)
 """For how long a check is as good as a new one that finds the same."""
-
-
-def store_of(project: Project) -> StoreAddress:
-    """Where the weights of a project are stored.
-
-    The DVC remote that ``[artifacts] remote`` names, else DVC's default one; where there is none,
-    ``.lineage/store``.
-
-    Raises:
-        UsageError: DVC knows no remote of this name, or it cannot be a store.
-    """
-    named = project.config.artifacts.remote
-    if named is not False:
-        found = remote_of(project.root, named)
-        if found is not None:
-            return found
-    folder = project.own_folder() / "store"
-    return StoreAddress(LOCAL, folder.resolve().as_uri())
-
-
-def require_reachable(project: Project, registry: AnyRegistry) -> None:
-    """Refuse to store weights where no other host can fetch them, before anything is done.
-
-    Raises:
-        UsageError: several hosts use the registry, and the store is a folder of this one.
-    """
-    if not registry.shared:
-        return
-    address = store_of(project)
-    if not address.is_folder:
-        return
-    known = _row_of(registry, replace(address, marker=open_store(address).marker()))
-    if known is not None and known.get("shared", True):
-        return
-    raise UsageError(
-        f"The weights would be stored in {address.url}, a folder of this host, and the registry "
-        "is a server's: no other host could fetch them.",
-        remedy="Name a DVC remote that every host reaches: dvc remote add --default main "
-        "s3://BUCKET/PATH; or, where every host mounts this folder, say so: "
-        f"{act('store add', address.name, address.url, shared=True)}",
-    )
 
 
 def put_into_store(
@@ -103,13 +58,13 @@ def put_into_store(
     weights = captured.components.weights
     if weights is None or weights.blake3 is None:
         return captured
-    store = open_store(_as_recorded(registry, store_of(project)))
+    store = open_store(as_recorded(registry, store_of(project)))
     place = replace(store.address, marker=store.marker() or store.address.marker)
     described = StoredWeights(
         capture.model, weights.xxh3, weights.blake3, weights.path, weights.size, weights.files, ()
     )
     for known in registry.copies_of(weights.blake3):
-        if not _same_place(known.store, place) or known.state is CopyState.CHANGED:
+        if not same_place(known.store, place) or known.state is CopyState.CHANGED:
             continue
         look = check.check_copy(store, described, known, deep=False)
         if look.state is CopyState.INTACT:
@@ -132,27 +87,6 @@ def put_into_store(
         revision=code.commit if code else None,
     )
     return replace(captured, stored=(made,))
-
-
-def _same_place(first: StoreAddress, second: StoreAddress) -> bool:
-    """Whether two stores are one: by their markers, else by their URLs."""
-    if None in (first.marker, second.marker):
-        return first.url == second.url
-    return first.marker == second.marker
-
-
-def _row_of(registry: AnyRegistry, address: StoreAddress) -> dict[str, Any] | None:
-    """What the registry knows of a store, by its marker, else by its URL."""
-    rows = registry.stores()
-    by_url = (row for row in rows if row["url"] == address.url)
-    by_marker = (row for row in rows if address.marker and row.get("marker") == address.marker)
-    return next(by_marker, None) or next(by_url, None)
-
-
-def _as_recorded(registry: AnyRegistry, address: StoreAddress) -> StoreAddress:
-    """A store with the marker that was recorded of its URL: a place that was emptied keeps it."""
-    rows = (row for row in registry.stores() if row["url"] == address.url)
-    return replace(address, marker=next(rows, {}).get("marker"))
 
 
 def verify_copies(
@@ -242,7 +176,7 @@ def put_back(
     target = (
         named_store(registry, name)
         if name is not None
-        else _as_recorded(registry, store_of(project))
+        else as_recorded(registry, store_of(project))
     )
     stored = registry.stored(reference)
     wanted = check.recorded(stored)
@@ -302,66 +236,6 @@ def copy_to(
         f"The weights of {stored.ref} are in no other store.",
         remedy=f"Store them from wherever they are: {act('store put', stored.ref, 'PATH')}",
     )
-
-
-def named_store(registry: AnyRegistry, name: str) -> StoreAddress:
-    """A store that the registry knows.
-
-    Raises:
-        NotFound: there is none of this name.
-    """
-    check_name("store", name)
-    for row in registry.stores():
-        if row["name"] == name:
-            return StoreAddress.from_json(row)
-    raise unknown_store(name)
-
-
-def add_store(
-    project: Project,
-    registry: AnyRegistry,
-    name: str,
-    url: str | None,
-    settings: dict[str, Any],
-    *,
-    shared: bool | None = None,
-    actor: str,
-) -> tuple[dict[str, Any], bool]:
-    """Record a store: a URL, a folder, or the DVC remote of this name.
-
-    Args:
-        project: whose DVC configuration names remotes.
-        registry: where it is recorded.
-        name: what it is to be called.
-        url: where it is; by default where the DVC remote of this name is.
-        settings: those of the DVC remote that are no secret.
-        shared: of a folder, whether every host mounts it.
-        actor: who records it.
-
-    Returns:
-        JSON of the store, and whether it is new. A place that was known is the store that it was.
-
-    Raises:
-        UsageError: it cannot be a store.
-        StoreUnreachable: it cannot be opened from here.
-    """
-    check_name("store", name)
-    if url is None:
-        found = remote_of(project.root, name)
-        assert found is not None  # noqa: S101 - a name was given
-        address = StoreAddress(name, found.url, {**found.config, **settings})
-    else:
-        address = StoreAddress(name, as_url(url), settings)
-    address = replace(address, marker=open_store(_as_recorded(registry, address)).mark())
-    created = registry.add_store(address, shared=shared, actor=actor)
-    row = _row_of(registry, address)
-    assert row is not None  # noqa: S101 - it was recorded just now
-    return row, created
-
-
-def as_url(text: str) -> str:
-    """A store's URL; a path is a folder of this machine."""
-    return text.rstrip("/") if "://" in text else Path(text).resolve().as_uri()
 
 
 def quick_check(registry: AnyRegistry, references: Iterable[str], *, actor: str) -> None:

@@ -184,6 +184,7 @@ def _postgresql_is_a_registry_too(installed: Installed, server: str) -> None:
     url = server.replace("/postgres?", f"/{name}?")
     there = replace(installed, env=installed.env | {"LINEAGE_REGISTRY": url})
     there.ok("db", "upgrade")
+    there.ok("store", "add", "local", ".lineage/store", "--shared")
     assert there.ok("register", "churn")["ref"] == "churn@1"
 
 
