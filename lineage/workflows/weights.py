@@ -247,7 +247,7 @@ def quick_check(registry: AnyRegistry, references: Iterable[str], *, actor: str)
     for reference in references:
         with suppress(LineageError):
             stored = registry.stored(reference)
-            lately = timestamps.written(dt.datetime.now(dt.UTC) - LATELY)
+            lately = timestamps.written(timestamps.moment(timestamps.now()) - LATELY)
             news = [
                 look
                 for look, copy in zip(_checked_quickly(stored), stored.copies, strict=False)

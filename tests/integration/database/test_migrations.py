@@ -248,6 +248,19 @@ def test_a_postgresql_that_is_not_there_is_unreachable_and_names_no_password():
 
 
 @BOTH
+def test_a_folder_that_was_recorded_is_one_hosts_after(database):
+    _first_schema(database)
+    migrate_to(database, "0013")
+    for name, url in (("local", "file:///srv/weights"), ("far", "s3://far/weights")):
+        _write(database, f"INSERT INTO store VALUES ('{name}', '{url}', '{{}}', '{NOW}', 't')")
+    upgrade(database)
+    with connect(database) as registry:
+        assert registry.check().problems == ()
+        rows = {row["name"]: (row["shared"], row.get("marker")) for row in registry.stores()}
+        assert rows == {"local": (False, None), "far": (True, None)}
+
+
+@BOTH
 def test_a_registry_of_the_second_schema_keeps_all_it_had(database):
     """Policies, waivers, approvals and looks for weights come along from 0002."""
     _first_schema(database)

@@ -21,6 +21,7 @@ from lineage.registry.checker import ACTOR, Checker
 from lineage.weights import upload
 from lineage.weights.copies import NewCopy, StoreAddress
 from lineage.weights.store import open_store
+from lineage.workflows import weights
 from tests.conftest import BOTH, captured, captured_pipeline, make_registry
 from tests.support.servers import registry_server
 from tests.support.weights_stores import new_bucket
@@ -72,6 +73,27 @@ def test_what_stands_by_and_what_serves_is_looked_at(kept):
     Checker(kept.registry, ALWAYS).check_all()
     assert not kept.registry.serving("churn", "production").readiness.ready
     assert kept.registry.audit().problems == ()
+
+
+def test_a_move_looks_anew_where_nobody_did_lately(kept, monkeypatch):
+    """So a look that was made for a promotion renews those that are getting old."""
+    weights.quick_check(kept.registry, ["churn@1"], actor="ann")
+    assert looked(kept.registry, "churn@1") == [("main", "intact", "t")]
+    at(monkeypatch, hours=2)
+    weights.quick_check(kept.registry, ["churn@1"], actor="ann")
+    assert looked(kept.registry, "churn@1") == [("main", "intact", "ann")]
+
+
+def test_checking_the_backups_reads_every_byte_where_that_is_due(kept, monkeypatch):
+    monkeypatch.setattr("lineage.weights.check.READ_ANYWAY", 0)
+    policy = EnvironmentPolicy(deep_within="30d")
+    kept.registry.apply_environments([DeclaredEnvironment("production", policy)], actor="t")
+    for days, deep in ((29, False), (2, True)):
+        at(monkeypatch, days=days)
+        (slot,) = weights.check_backups(kept.registry, "production", deep=False, actor="ann")
+        (copy,) = slot.readiness.copies
+        assert (copy.state, copy.by, copy.deep) == ("intact", "ann", deep)
+        assert slot.readiness.ready
 
 
 def test_what_another_server_looked_at_is_passed_over(kept, monkeypatch):

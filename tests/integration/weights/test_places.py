@@ -113,20 +113,26 @@ def test_where_the_marker_is_gone_every_byte_says_what_is_there(place, source, m
     assert look(place, there).state is CopyState.CHANGED
 
 
-def test_what_was_written_to_in_a_folder_since_is_read(tmp_path, source, monkeypatch):
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_was_written_to_in_a_folder_since_is_read(tmp_path, source, monkeypatch, kind):
     """Bytes of the same size, found by a look that is not deep."""
     monkeypatch.setattr(check, "READ_ANYWAY", 0)
     place = Folder(tmp_path / "store")
+    if kind == "folder":
+        (tmp_path / "model").mkdir()
+        source = source.rename(tmp_path / "model/weights.bin").parent
     there = put(place, source)
     assert look(place, there).deep is False, "nothing was written since"
-    (file,) = (path for path in (place.path / "files").rglob("*") if path.is_file())
+    files = (path for path in (place.path / "files").rglob("*") if path.is_file())
+    (file,) = (path for path in files if path.stat().st_size == 3000)
     data = bytearray(file.read_bytes())
     data[99] ^= 1
     file.chmod(0o644)
     file.write_bytes(data)
     os.utime(file, (0, 0))
     found = look(place, there)
-    assert (found.state, found.detail) == (CopyState.CHANGED, "the file holds other bytes")
+    what = "the file" if kind == "file" else "weights.bin"
+    assert (found.state, found.detail) == (CopyState.CHANGED, f"{what} holds other bytes")
 
 
 @pytest.fixture

@@ -64,6 +64,12 @@ def test_one_copy_that_was_looked_at_lately_is_enough():
     assert "store s3 is 9 days old" in looks.outdated(facts(WEEK, old, lost, now=at(days=9)))
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_several_old_looks_the_newest_is_told(order):
+    copies = (copy("s3"), copy("nas", days=1))[::order]
+    assert "store nas is 8 days old" in looks.outdated(facts(WEEK, *copies, now=at(days=9)))
+
+
 def test_a_cheap_look_does_not_make_up_for_a_deep_one():
     cheap = copy(deep=False, days=31)
     assert "deep look" in looks.outdated(facts(DEEP, cheap, now=at(days=31)))
