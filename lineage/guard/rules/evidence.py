@@ -55,7 +55,8 @@ def remedy(facts: Facts) -> str:
         who = f"Let somebody else than {facts.registrant} validate it"
     if evidence.accepts(Basis.RUN) and not evidence.accepts(Basis.STATED):
         return f"{who} with the deployed pipeline, {run_it(facts)}"
-    return f"{who} with the deployed pipeline: {replay(facts) or act('validate', facts.ref)}"
+    replayed = replay(facts) if evidence.accepts(Basis.RUN) else None
+    return f"{who} with the deployed pipeline: {replayed or act('validate', facts.ref)}"
 
 
 def run_it(facts: Facts) -> str:
@@ -63,7 +64,7 @@ def run_it(facts: Facts) -> str:
     server = "where a server keeps the registry, with a token that has the scope validate:run"
     replayed = replay(facts)
     if replayed is not None:
-        return f"by a run with what is deployed ({replayed}); {server}"
+        return f"by a run ({replayed}); {server}"
     deployed = facts.deployed
     another = deployed is not None and str(deployed.blake3) != facts.own_pipeline
     named = deployed.xxh3.short if deployed is not None and another else None

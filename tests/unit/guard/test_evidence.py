@@ -24,6 +24,7 @@ RAN = Root(OTHER, Basis.RUN, "ci")
 
 def _decide(verdict, evidence=None, **changes):
     policy = EnvironmentPolicy(evidence=evidence or Evidence())
+    changes = {"deployed_is_commit": None} | changes
     facts = dataclasses.replace(GOOD, verdicts=(verdict,), policy=policy, **changes)
     return decide(facts)
 
@@ -101,6 +102,16 @@ def test_evidence_that_is_not_taken_is_one_failure_that_says_what_to_do(verdict,
     assert check.code == "validated"
     assert says in check.summary
     assert typed(check.remedy) == remedy
+
+
+def test_where_it_can_be_replayed_that_is_the_way_to_a_run():
+    told = "Validate it with the deployed pipeline, by a run (lineage validate churn@7 --in production); "  # fmt: skip
+    (check,) = _decide(WORD, _only(Basis.RUN), deployed_is_commit=True).failures
+    assert typed(check.remedy).startswith(told)
+    (check,) = _decide(WORD, Evidence(validators=("ci",)), deployed_is_commit=True).failures
+    assert typed(check.remedy) == "Let ci validate it with the deployed pipeline: lineage validate churn@7 --in production"  # fmt: skip
+    (check,) = _decide(_of(Basis.RUN), _only(Basis.STATED), deployed_is_commit=True).failures
+    assert typed(check.remedy) == f"Validate it {STATED}"
 
 
 @pytest.mark.parametrize(
