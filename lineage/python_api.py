@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,7 +26,7 @@ from lineage.connection import connect
 from lineage.contract.requests import REPORT_HOLDS_FOR, Observed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
@@ -117,21 +118,15 @@ def validate(
         CaptureError: something is missing or changed, or the weights here are not the version's.
         NotFound: the version or the pipeline version does not exist.
     """
-    from collections.abc import Mapping as AnyMapping
+    from lineage.workflows import validate, verdict
 
-    from lineage.workflows import recorded_runs, replay, validate
-
-    values = dict(metrics) if isinstance(metrics, AnyMapping) else None
-    file = None if isinstance(metrics, AnyMapping) else _text(metrics)
+    values = dict(metrics) if isinstance(metrics, Mapping) else None
+    file = None if isinstance(metrics, Mapping) else _text(metrics)
     wanted = validate.Validating(file, passed, pipeline, values=values, elsewhere=elsewhere)
     with _opened() as (project, registry, actor):
-        if replay_in is not None:
-            how = replay.Replay(replay_in, tuple(command), timeout)
-            return replay.replay(project, registry, reference, wanted, how, actor=actor)
-        if command:
-            run = recorded_runs.run_and_validate
-            return run(project, registry, reference, wanted, command, actor=actor)
-        return validate.validate(project, registry, reference, wanted, actor=actor)
+        return verdict.reach(
+            project, registry, reference, wanted, command, replay_in, timeout, actor=actor
+        )
 
 
 def may_serve(reference: str, environment: str = PRODUCTION) -> Decision:

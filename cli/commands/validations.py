@@ -91,7 +91,7 @@ def validate(
     """
     from lineage.errors import UsageError
     from lineage.identity.watched import WatchedRun
-    from lineage.workflows import validate
+    from lineage.workflows import validate, verdict
 
     words = behind_dashes(command)
     wanted = validate.Validating(metrics, passed, pipeline, tuple(data or ()), elsewhere=elsewhere)
@@ -114,21 +114,11 @@ def validate(
         who = actor(project)
         if carry_over:
             done = validate.carry_over(project, registry, ref, pipeline, actor=who)
-        elif replay_in is not None:
-            from lineage.workflows import replay
-
-            how = replay.Replay(replay_in, tuple(words), timeout or replay.TIMEOUT)
-            done = replay.replay(
-                project, registry, ref, wanted, how, quiet_stdout=as_json, actor=who
-            )
-        elif words:
-            from lineage.workflows.recorded_runs import run_and_validate
-
-            done = run_and_validate(
-                project, registry, ref, wanted, words, quiet_stdout=as_json, actor=who
-            )
         else:
-            done = validate.validate(project, registry, ref, wanted, actor=who)
+            done = verdict.reach(
+                project, registry, ref, wanted, words, replay_in, timeout,
+                quiet_stdout=as_json, actor=who,
+            )  # fmt: skip
     output.watched_notes(map(WatchedRun.from_json, done["watched"]))
     if as_json:
         output.emit(done)
