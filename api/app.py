@@ -84,7 +84,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings.registry,
         lock_timeout=settings.lock_timeout,
         connections=settings.threads,
-        shared=True,
+        shared=not settings.no_auth,  # that is for this machine alone
     )
     registry = Registry(engine)
     detector = detector_of(settings.registry, settings.lock_timeout, engine.dispose)

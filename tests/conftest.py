@@ -219,15 +219,8 @@ def project(
         yield Workspace(target)
         return
     database = f"sqlite:///{target / '.lineage/registry.db'}"
-    declare_shared(database, target / ".lineage/store")
     with registry_server(database, no_auth=True) as address:
         yield Workspace(target, {"LINEAGE_REGISTRY": address})
-
-
-def declare_shared(database: str, folder: Path) -> None:
-    """Declare that every host mounts a folder of weights: on this machine they do."""
-    with connect(database) as registry:
-        registry.add_store(StoreAddress("local", folder.as_uri()), shared=True, actor="tester")
 
 
 FILE_AND_SERVER = pytest.mark.parametrize("project", ["file", "server"], indirect=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 
 from lineage import timestamps
-from lineage.contract.addresses import TOKEN, TOKENS
+from lineage.contract.addresses import PRINCIPAL, TOKEN, TOKENS
 from lineage.contract.requests import NewToken
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
@@ -26,14 +26,17 @@ Administers = Annotated[Call, call_of(Scope.ADMIN)]
 
 
 @router.get(
-    "/v1/principal",
+    PRINCIPAL,
     response_model=responses.PrincipalAnswer,
     responses=READ,
     summary="Who asks, and what is open to them",
 )
-def principal(caller: Annotated[Principal, needs(Scope.READ)]) -> Response:
-    """What the token that comes with the request says."""
-    return answer(caller.to_json())
+def principal(state: State, caller: Annotated[Principal, needs(Scope.READ)]) -> Response:
+    """What the token that comes with the request says.
+
+    `shared` tells that several hosts use the registry: a folder of one is no store of weights then.
+    """
+    return answer(caller.to_json() | {"shared": state.registry.shared})
 
 
 @router.get(

@@ -252,6 +252,7 @@ class PrincipalAnswer(Answer):
     environments: list[str] | None
     models: list[str] | None
     expires_at: str | None
+    shared: bool
 
 
 class DatabaseAnswer(Answer):

@@ -30,7 +30,7 @@ def open_engine(
     create: bool = False,
     lock_timeout: float = LOCK_TIMEOUT,
     connections: int = CONNECTIONS,
-    shared: bool = False,
+    shared: bool | None = None,
 ) -> Engine:
     """An engine for the registry's database.
 
@@ -40,7 +40,7 @@ def open_engine(
             there.
         lock_timeout: seconds to wait for another process.
         connections: how many threads may use it at once.
-        shared: several hosts use it, though it be a file: through a server.
+        shared: whether several hosts use it, though it be a file; by default, if it is none.
 
     Raises:
         UsageError: the URL names neither.
@@ -55,8 +55,9 @@ def open_engine(
             url, create=create, lock_timeout=lock_timeout, connections=connections
         )
     event.listen(engine, "begin", _begin)
-    if shared or engine.dialect.name == "postgresql":
-        engine.update_execution_options(lineage_shared=True)
+    if shared is None:
+        shared = engine.dialect.name == "postgresql"
+    engine.update_execution_options(lineage_shared=shared)
     return engine
 
 

@@ -51,8 +51,9 @@ class RemoteRegistry(RemoteReader, RemoteVersions, RemoteSlots):
 
     @property
     def shared(self) -> bool:
-        """Whether several hosts use it; see :attr:`lineage.Registry.shared`."""
-        return True
+        """Whether several hosts use it, as the server says: all but one without tokens."""
+        document: dict[str, Any] = self._http.get(addresses.PRINCIPAL)
+        return bool(document.get("shared", True))
 
     def close(self) -> None:
         """Close its connections."""

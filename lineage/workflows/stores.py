@@ -45,10 +45,8 @@ def require_reachable(project: Project, registry: AnyRegistry) -> None:
     Raises:
         UsageError: several hosts use the registry, and the store is a folder of this one.
     """
-    if not registry.shared:
-        return
     address = store_of(project)
-    if not address.is_folder:
+    if not address.is_folder or not registry.shared:
         return
     known = _row_of(registry, replace(address, marker=open_store(address).marker()))
     if known is not None and known.get("shared", True):

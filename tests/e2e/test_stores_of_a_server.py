@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from lineage.connection import connect
+from lineage.contract.requests import NewToken
 from tests.support.servers import registry_server
 
 
@@ -11,8 +13,10 @@ from tests.support.servers import registry_server
 def hosted(project):
     """The churn project on a server, which nobody told of any store."""
     database = f"sqlite:///{project.path / '.lineage/registry.db'}"
-    with registry_server(database, no_auth=True) as address:
-        project.env["LINEAGE_REGISTRY"] = address
+    with connect(database) as registry:
+        token = registry.create_token(NewToken("admin", ("admin",)), actor="t")["token"]
+    with registry_server(database) as address:
+        project.env |= {"LINEAGE_REGISTRY": address, "LINEAGE_TOKEN": token}
         yield project
 
 
@@ -43,3 +47,13 @@ def test_a_remote_that_is_a_folder_is_a_folder_too(hosted, tmp_path):
     assert hosted.ok("store", "add", "nas", "--one-host")["shared"] is False
     assert "one host's" in hosted.lineage("store", "list").out
     assert hosted.lineage("guard", "churn@1", "--env", "production").code == 0, "what serves stays"
+
+
+def test_a_server_without_tokens_is_for_one_machine_and_so_are_its_folders(project):
+    database = f"sqlite:///{project.path / '.lineage/registry.db'}"
+    with registry_server(database, no_auth=True) as address:
+        project.env["LINEAGE_REGISTRY"] = address
+        project.ok("register", "churn")
+        project.ok("validate", "churn@1")
+        project.ok("pipeline", "deploy", "churn", "--env", "production")
+        project.ok("promote", "churn@1", "--env", "production")

@@ -6,6 +6,7 @@ import base64
 import json
 import sqlite3
 import time
+from dataclasses import replace
 
 import httpx
 import jwt
@@ -18,6 +19,7 @@ from lineage.connection import connect
 from lineage.contract import codec
 from lineage.contract.requests import DeclaredEnvironment, NewToken
 from lineage.errors import NotAuthenticated, NotPermitted, RegistryUnreachable, UsageError
+from lineage.guard.decision import GuardRefused
 from lineage.guard.evidence import Basis, Evidence
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.persons import of_issuer
@@ -593,3 +595,20 @@ def test_only_an_admin_declares_that_every_host_mounts_a_folder(filled, server, 
     with connect(server) as remote:
         assert remote.add_store(folder, shared=True, actor="t") is False
         assert {row["name"]: row["shared"] for row in remote.stores()}["nas"] is True
+
+
+def test_a_server_that_asks_for_tokens_has_many_hosts(filled, server, monkeypatch):
+    monkeypatch.setenv("LINEAGE_TOKEN", _token(filled, "admin")["token"])
+    copy = replace(a_copy("9"), store=StoreAddress("local", "file:///srv/weights"))
+    with connect(server) as remote:
+        assert remote.shared
+        lonely = replace(captured("9"), stored=(copy,))
+        ref = remote.register("churn", lonely, actor="t").ref
+        remote.validate(ref, captured_pipeline(), passed=True, actor="t")
+        (failure,) = remote.guard(ref, "production").failures
+        assert (failure.code, "folder of one host" in failure.summary) == ("weights-intact", True)
+        with pytest.raises(GuardRefused):
+            remote.promote(ref, "production", actor="t")
+    with registry_server(filled, no_auth=True) as address, connect(address) as alone:
+        assert not alone.shared
+        assert alone.guard(ref, "production").allowed
