@@ -62,6 +62,10 @@ names = itertools.count()
 PERSONS = {"ann": "ann", "ann-job": "ann", "bob": "bob", "tester": "tester", "job": "tester"}
 """The tokens that there are, and whom each counts as; the tester registers every version."""
 tokens = st.sampled_from(sorted(PERSONS))
+evidence = {
+    "validators": st.sampled_from([None, ("ann", "tester")]),
+    "not_registrant": st.booleans(),
+}
 
 
 def histories(
@@ -96,23 +100,24 @@ def histories(
 
         # what is said about versions
 
-        @initialize(text=texts)
-        def begin(self, text: str) -> None:
+        @initialize(text=texts, policy=st.builds(Policy, **evidence))
+        def begin(self, text: str, policy: Policy) -> None:
             """Something serves and something stands by: the moves that matter start from there."""
+            self._apply(policy)
             for line in ("a", "a", "b"):
                 self._train(line, text, 0.6)
             self._release(text, [], set())
             for line, pick in (("a", 0), ("a", 1), ("b", 0)):
                 self._promote(line, pick, set())
 
-        @rule(line=lines, text=texts, auc=st.sampled_from([0.4, 0.6, 0.6, 0.6]))
-        def train(self, line: str, text: str, auc: float) -> None:
-            self._train(line, text, auc)
+        @rule(line=lines, text=texts, auc=st.sampled_from([0.4, 0.6, 0.6, 0.6]), who=tokens)
+        def train(self, line: str, text: str, auc: float, who: str) -> None:
+            self._train(line, text, auc, who)
 
-        def _train(self, line: str, text: str, auc: float) -> None:
+        def _train(self, line: str, text: str, auc: float, who: str = "ann") -> None:
             """Register a version that passes with a pipeline version."""
             self._register(line)
-            self._validate(line, len(self.versions[line]) - 1, text, True, auc)
+            self._validate(line, len(self.versions[line]) - 1, text, True, auc, who)
 
         @rule(line=lines)
         def register(self, line: str) -> None:
@@ -159,11 +164,14 @@ def histories(
                 self.ids.append(done["id"])
                 self.world.tell(ref, text, Verdict(True, self.world.told[root].auc, root))
 
-        @rule(line=lines, pick=picks, who=tokens)
-        def approve(self, line: str, pick: int, who: str) -> None:
+        @rule(line=lines, pick=picks, names=st.lists(tokens, min_size=1, max_size=3))
+        def approve(self, line: str, pick: int, names: list[str]) -> None:
+            """Perhaps more than enough at once: what counts is how many persons they are."""
             ref = self._pick(line, pick)
-            if ref is None:
-                return
+            for who in names if ref is not None else ():
+                self._approve(ref, who)
+
+        def _approve(self, ref: str, who: str) -> None:
             given = self.world.approvals.setdefault(ref, [])
             entry = (PERSONS[who], self.world.deployed)
             if PERSONS[who] == "tester" or entry in given:
@@ -189,12 +197,14 @@ def histories(
                 approvals=st.sampled_from([0, 0, 1, 2]),
                 backup=st.sampled_from([False, False, True]),
                 carried=st.booleans(),
-                validators=st.sampled_from([None, None, None, ("ann",)]),
-                not_registrant=st.sampled_from([False, False, True]),
                 waive=st.booleans(),
+                **evidence,
             )
         )
         def apply(self, policy: Policy) -> None:
+            self._apply(policy)
+
+        def _apply(self, policy: Policy) -> None:
             declared = EnvironmentPolicy(
                 require=(f"auc >= {BAR}",) if policy.require else (),
                 promote_from=self.staging if policy.path else None,
