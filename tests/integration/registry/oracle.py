@@ -16,6 +16,8 @@ class Verdict:
     """The position of the verdict that a carried one rests on."""
     by: str = "ann"
     """The person whose verdict it is."""
+    run: bool = False
+    """Whether a command was run for it, as in a replay; else it is somebody's word."""
 
 
 @dataclass
@@ -25,6 +27,7 @@ class Policy:
     approvals: int = 0
     backup: bool = False
     carried: bool = True
+    stated: bool = True
     validators: tuple[str, ...] | None = None
     not_registrant: bool = False
     waive: bool = False
@@ -99,6 +102,8 @@ class World:
         verdict = self.told[position]
         rests = [verdict] if verdict.root is None else [verdict, self.told[verdict.root]]
         if not all(self._taken_from(one.by) for one in rests):
+            return False
+        if not (rests[-1].run or self.policy.stated):
             return False
         if not verdict.passed or verdict.root is None:
             return verdict.passed

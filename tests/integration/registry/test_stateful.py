@@ -26,7 +26,7 @@ from lineage.database.engine import open_engine, read
 from lineage.database.schema import upgrade
 from lineage.errors import Conflict, NotFound, NotPermitted, OthersMove, UsageError
 from lineage.guard.decision import GuardRefused, Status
-from lineage.guard.evidence import BASES, Basis, Evidence
+from lineage.guard.evidence import Basis, Evidence
 from lineage.guard.policy import WAIVABLE, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
 from lineage.registry.access import Principal, Scope
@@ -62,6 +62,7 @@ names = itertools.count()
 PERSONS = {"ann": "ann", "ann-job": "ann", "bob": "bob", "tester": "tester", "job": "tester"}
 """The tokens that there are, and whom each counts as; the tester registers every version."""
 tokens = st.sampled_from(sorted(PERSONS))
+RUN = {"command": ["python", "evaluate.py"], "exit_status": 0}
 evidence = {
     "validators": st.sampled_from([None, ("ann", "tester")]),
     "not_registrant": st.booleans(),
@@ -135,23 +136,42 @@ def histories(
             passed=st.booleans(),
             auc=st.sampled_from([0.4, 0.6]),
             who=tokens,
+            run=st.booleans(),
         )
         def validate(
-            self, line: str, pick: int, text: str, passed: bool, auc: float, who: str
+            self, line: str, pick: int, text: str, passed: bool, auc: float, who: str, run: bool
         ) -> None:
-            self._validate(line, pick, text, passed, auc, who)
+            """On somebody's word, or by a run, as a replay is with what is deployed."""
+            self._validate(line, pick, text, passed, auc, who, run)
+
+        @rule(line=lines, pick=picks, passed=st.booleans())
+        def replay(self, line: str, pick: int, passed: bool) -> None:
+            if self.world.deployed is not None:
+                self._validate(line, pick, self.world.deployed, passed, 0.6, run=True)
 
         def _validate(
-            self, line: str, pick: int, text: str, passed: bool, auc: float, who: str = "ann"
+            self,
+            line: str,
+            pick: int,
+            text: str,
+            passed: bool,
+            auc: float,
+            who: str = "ann",
+            run: bool = False,
         ) -> None:
             ref = self._pick(line, pick)
             if ref is not None:
                 metrics = {"auc": auc}
                 done = speaking(who).validate(
-                    ref, self._captured(text), passed=passed, metrics=metrics, actor=who
+                    ref,
+                    self._captured(text),
+                    passed=passed,
+                    metrics=metrics,
+                    run=RUN if run else None,
+                    actor=who,
                 )
                 self.ids.append(done["id"])
-                self.world.tell(ref, text, Verdict(passed, auc, by=PERSONS[who]))
+                self.world.tell(ref, text, Verdict(passed, auc, by=PERSONS[who], run=run))
 
         @rule(line=lines, pick=picks, text=texts)
         def carry_over(self, line: str, pick: int, text: str) -> None:
@@ -197,6 +217,7 @@ def histories(
                 approvals=st.sampled_from([0, 0, 1, 2]),
                 backup=st.sampled_from([False, False, True]),
                 carried=st.booleans(),
+                stated=st.sampled_from([True, True, False]),
                 waive=st.booleans(),
                 **evidence,
             )
@@ -211,7 +232,7 @@ def histories(
                 approvals=policy.approvals,
                 backup=policy.backup,
                 evidence=Evidence(
-                    BASES if policy.carried else (Basis.RUN, Basis.STATED),
+                    (Basis.RUN, *[Basis.CARRIED] * policy.carried, *[Basis.STATED] * policy.stated),
                     policy.validators,
                     policy.not_registrant,
                 ),
