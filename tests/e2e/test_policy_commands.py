@@ -180,7 +180,7 @@ def test_a_waiver_is_told_wherever_the_version_is(governed):
 
 
 def test_weights_are_looked_for_where_they_are_stored(governed):
-    look = {"store": "local", "state": "intact", "deep": True, "detail": None}
+    look = {"store": "local", "state": "intact", "deep": True, "detail": None, "sample": None}
     assert governed.ok("verify", "churn@1") == {
         "ref": "churn@1",
         "state": "intact",
