@@ -5,10 +5,14 @@ Making a table's class takes milliseconds, and this needs none.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import text
 
+from lineage.database.engine import is_shared
 from lineage.guard.facts import HeldCopy, Sample
 
 if TYPE_CHECKING:
@@ -17,7 +21,8 @@ if TYPE_CHECKING:
 _COPIES: Final = text(
     "SELECT c.store, k.state, k.deep, k.checked_at, k.checked_by, CASE WHEN EXISTS "
     "(SELECT 1 FROM copy_check w WHERE w.copy_id = c.id AND w.id > d.id AND w.state IN "
-    "('missing', 'changed')) THEN NULL ELSE d.checked_at END, s.shared, k.sample, c.files "
+    "('missing', 'changed')) THEN NULL ELSE d.checked_at END, s.shared, k.sample, c.files, "
+    "CASE WHEN s.marker IS NULL THEN NULL ELSE s.url END "
     "FROM weights_copy c "
     "JOIN store s ON s.name = c.store "
     "JOIN copy_check k ON k.id = (SELECT max(id) FROM copy_check WHERE copy_id = c.id) "
@@ -44,15 +49,18 @@ def held_until(
     return found
 
 
-def copies(session: Session, version_id: int) -> tuple[HeldCopy, ...]:
+def copies(session: Session, version_id: int, now: str) -> tuple[HeldCopy, ...]:
     """The copies of a version with what the newest check of each found, by the store's name.
 
     The deep look that counts is the newest one that found every byte right, unless a later look
-    found something wrong.
+    found something wrong. Where one host alone uses the registry, a store that is a folder of it,
+    known by its marker, and is gone now holds nothing: that costs no more than to ask.
     """
+    here = not is_shared(session)
     rows = session.connection().execute(_COPIES, {"version": version_id})
-    return tuple(
-        HeldCopy(
+    found = []
+    for store, state, deep, at, by, deep_at, shared, sample, files, url in rows:
+        held = HeldCopy(
             store,
             state,
             bool(deep),
@@ -62,5 +70,13 @@ def copies(session: Session, version_id: int) -> tuple[HeldCopy, ...]:
             bool(shared),
             Sample(sample, files) if sample is not None else None,
         )
-        for store, state, deep, at, by, deep_at, shared, sample, files in rows
-    )
+        if here and held.intact and not held.shared and _is_gone(url):
+            held = replace(held, state="missing", deep=False, at=now, deep_at=None, sample=None)
+        found.append(held)
+    return tuple(found)
+
+
+def _is_gone(url: str | None) -> bool:
+    """Whether a folder of this host is no longer there."""
+    parts = urlsplit(url or "")
+    return parts.scheme == "file" and not Path(unquote(parts.path)).is_dir()

@@ -78,6 +78,8 @@ def changes_at(facts: Facts) -> str | None:
     """When time alone can change what is said of the copies; None for never."""
     if facts.now is None:
         return None
+    if not facts.shared and not all(copy.shared for copy in facts.copies):
+        return facts.now  # a folder of this host may go at any moment
     if facts.held:
         return facts.held_until
     now = facts.now

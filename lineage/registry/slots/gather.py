@@ -89,7 +89,7 @@ def guard_facts(
         policy=policy,
         serving_metrics=_serving_metrics(session, slot),
         weights=policies.weights_state(session, version.id),
-        copies=copy_status.copies(session, version.id),
+        copies=copy_status.copies(session, version.id, now),
         rolled_back=pairs.rolled_back(
             session, environment.name, version.id, deployed.blake3 if deployed else None
         ),
