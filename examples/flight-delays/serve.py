@@ -11,7 +11,7 @@ with lineage.follow(
     "flight-delays",
     load=lambda path: path.read_bytes(),  # joblib.load, where it is to predict
     pipeline="pipeline.seal.json",
-    every=0.2,
+    every=1.0,
 ) as served:
     told = None
     while True:
@@ -20,4 +20,4 @@ with lineage.follow(
             told = now
             line = {"ref": now.ref, "weights": "blake3:" + blake3(now.value).hexdigest()}
             print(json.dumps(line), flush=True)
-        time.sleep(0.05)
+        time.sleep(0.1)

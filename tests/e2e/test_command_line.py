@@ -83,7 +83,7 @@ def test_the_whole_story(project):
     assert set(slot) == SERVING | {"changed"}
     assert set(slot["serving"]) == OCCUPYING
     assert set(slot["backup"]) == OCCUPYING | {
-        "moves_pipeline", "ready", "checked_at", "reasons", "copies",
+        "moves_pipeline", "ready", "checked_at", "reasons", "copies", "standby",
     }  # fmt: skip
     assert slot["backup"]["ready"] is True
     conflict = project.lineage(

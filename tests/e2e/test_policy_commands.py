@@ -88,7 +88,7 @@ def test_an_environment_says_which_verdicts_count(governed):
     assert "  evidence   verdicts of the basis run, of ci, tester, of others than who" in shown
     told = _refusal(governed, "tester", "validate", "churn@1")
     assert "was only stated" in told
-    assert "Let ci or tester validate it with the deployed pipeline, by a command that is" in told
+    assert "Let ci or tester validate it with the deployed pipeline, by a run (lineage " in told
     told = _refusal(governed, "tester", "validate", "churn@1", "--", *WRITES)
     assert "is tester's, who registered it and may not be its validator" in told
     assert _refusal(governed, "CI", "validate", "churn@1", "--", *WRITES) == ""
