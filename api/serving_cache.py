@@ -13,6 +13,7 @@ from fastapi import Response
 from starlette.concurrency import run_in_threadpool
 
 from lineage import strict_json, timestamps
+from lineage.errors import PipelineMismatch
 
 from .responses import JSON
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 MOST: Final = 100_000
 """Answers that are kept at the most."""
+
+
+Asked = tuple[str, str, str | None]
+"""An environment, a model, and the pipeline version of the one who asks."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +47,15 @@ class ServingCache:
         self._registry = registry
         self._detector = detector
         self._seen: object = None
-        self._answers: dict[tuple[str, str, str | None], CachedAnswer] = {}
+        self._answers: dict[Asked, CachedAnswer] = {}
+        self._refused: dict[Asked, PipelineMismatch] = {}
 
     async def version(self) -> RegistryVersion:
         """The registry's version; what was known at another one is forgotten."""
         version = await self._detector.version()
         if version.registry != self._seen:
             self._seen = version.registry
-            self._answers = {}
+            self._answers, self._refused = {}, {}
         return version
 
     async def answer(
@@ -64,10 +70,22 @@ class ServingCache:
         key = (environment, model, pipeline)
         cached = self._answers.get(key)
         if cached is None or (cached.until is not None and cached.until <= timestamps.now()):
-            cached = await run_in_threadpool(self._read, environment, model, pipeline)
+            cached = await self._found(key, version)
             if self._seen == version.registry and len(self._answers) < MOST:
                 self._answers[key] = cached
         return cached
+
+    async def _found(self, key: Asked, version: RegistryVersion) -> CachedAnswer:
+        """The answer as the registry gives it; that it has none is known, too, until it changes."""
+        refused = self._refused.get(key)
+        if refused is None:
+            try:
+                return await run_in_threadpool(self._read, *key)
+            except PipelineMismatch as error:
+                if self._seen == version.registry and len(self._refused) < MOST:
+                    self._refused[key] = error.with_traceback(None)
+                raise
+        raise PipelineMismatch(str(refused), remedy=refused.remedy)
 
     def _read(self, environment: str, model: str, pipeline: str | None) -> CachedAnswer:
         slot = self._registry.serving(model, environment, pipeline=pipeline)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage import strict_json
 from lineage.contract.results import MoveResult
-from lineage.errors import LineageError, OthersMove, RegistryUnreachable
+from lineage.errors import LineageError, OthersMove, RegistryUnreachable, ReleaseStaged
 from lineage.guard.decision import GuardRefused
 from lineage.registry.access import Scope
 
@@ -124,7 +124,7 @@ def moves_what_is_open(
     def checked(registry: Registry) -> MoveResult:
         try:
             moved = act(registry)
-        except OthersMove as refused:
+        except (OthersMove, ReleaseStaged) as refused:
             principal.require(Scope.DEPLOY, models=refused.models)
             raise
         except GuardRefused as refused:

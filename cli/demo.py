@@ -258,12 +258,13 @@ def _check_hosts(terminal: Terminal) -> None:
     """Hold what each host served against what trained it.
 
     Raises:
-        LineageError: a host served a version on another pipeline than it was trained with.
+        LineageError: a host ended, or served a version on another pipeline than trained it.
     """
     wrong = [told for host in terminal.hosts for told in mismatched(host, terminal.trained)]
+    wrong += [f"{host.name} ended" for host in terminal.hosts if not host.runs]
     if wrong:
         raise LineageError(
-            f"A host served what was not trained with its pipeline: {'; '.join(wrong)}.",
+            f"A host ended, or served what was not trained with its pipeline: {'; '.join(wrong)}.",
             remedy=f"The folder {terminal.folder} is left as it is.",
         )
     terminal.tell("Two hosts followed throughout, and each pair that they served was trained so:")

@@ -80,6 +80,11 @@ class DemoHost:
                 )
             time.sleep(0.05)
 
+    @property
+    def runs(self) -> bool:
+        """Whether it has never ended."""
+        return self._process.poll() is None
+
     def stop(self) -> None:
         """End the process."""
         self._process.terminate()

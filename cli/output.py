@@ -310,7 +310,7 @@ def _observed(found: dict[str, Any]) -> None:
     running = [
         f"{count} on what is {_SIDES[side]}" for side, count in found["sides"].items() if count
     ]
-    if running[1:]:
+    if running[1:] or (running and not found["sides"]["serving"]):
         say(f"            {', '.join(running)}")
     if found["standby"]:
         say(f"            {found['standby']} hold the weights of the backup")

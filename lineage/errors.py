@@ -126,6 +126,14 @@ class Conflict(LineageError):
     http_status = 412
 
 
+class ReleaseStaged(Conflict):
+    """A planned move would overtake a release that is staged; ``models`` are those it is of."""
+
+    def __init__(self, message: str, *, remedy: str, models: tuple[str, ...] = ()) -> None:
+        super().__init__(message, remedy=remedy)
+        self.models = models
+
+
 class IntegrityFailure(LineageError):
     """Recorded and actual bytes differ: a digest, the audit chain, the database file."""
 

@@ -185,7 +185,7 @@ def candidates(
     state: State,
     _: Annotated[Principal, needs(Scope.READ)],
 ) -> Response:
-    """The best first; at most a hundred are looked at."""
+    """The best first, of the pairs that served last and the newest versions."""
     versions = state.registry.backup_candidates(model, env)
     return answer({"items": [version.to_json() for version in versions]})
 

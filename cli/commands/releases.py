@@ -53,11 +53,17 @@ def release(
     The plan is printed first: what moves, and what becomes of each backup. With --stage, and
     --finish once the hosts have loaded it, there is a serving host of one of the pairs throughout.
     """
+    from lineage.errors import UsageError
     from lineage.workflows import promote
 
     asked = waivers(waive, reason, until)
     name, at, digest = pipeline.partition("@")
     _check_steps(model or [], bool(at), stage=stage, finish=finish, abort=abort)
+    if abort and (dry_run or asked is not None):
+        raise UsageError(
+            "To withdraw a release asks no rule, and does nothing else.",
+            remedy="Leave --dry-run and --waive out.",
+        )
     with project_and_registry() as (project, registry):
         if abort:
             done = registry.abort_release(env, name, reason=reason, actor=actor(project))

@@ -88,16 +88,20 @@ class Ahead:
             if self._stopped.is_set() or version.weights is None:
                 continue
             self._tried[version.weights] = time.monotonic()
-            held = self._held.pop(version.weights, None)
             try:
                 download.pull(stored(version), cache=self._cache)
             except LineageError as error:
+                self._lost(version.weights)
                 logger.warning(
                     "%s cannot be fetched ahead: %s %s", version.ref, error, error.remedy
                 )
-                continue
             except Exception:
+                self._lost(version.weights)
                 logger.exception("%s cannot be fetched ahead", version.ref)
-                continue
-            self._held[version.weights] = time.monotonic()
-            self._news = held is None
+            else:
+                self._news = self._news or version.weights not in self._held
+                self._held[version.weights] = time.monotonic()
+
+    def _lost(self, weights: str) -> None:
+        """Weights are not here, or no longer."""
+        self._news = self._held.pop(weights, None) is not None

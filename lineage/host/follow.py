@@ -159,13 +159,17 @@ class Following(Generic[T]):
         """
         try:
             slot = last_known.serving(
-                self._url, self._model, self._environment, oldest=oldest, pipeline=self._named
+                self._url,
+                self._model,
+                self._environment,
+                oldest=oldest,
+                pipeline=self._named,
+                accept=lambda answer: self._revision.check(answer.revision),
             )
         except PipelineMismatch:
             self._refuse()
             raise
-        if slot.age is None:
-            self._revision.check(slot.revision)
+        self._backup = slot.backup.weights if slot.backup is not None else None
         return slot
 
     def _refuse(self) -> None:
@@ -284,7 +288,6 @@ class Following(Generic[T]):
         if staged is not None and self.loaded.ref != staged.ref:
             own = self._pipeline.xxh3(staged.pipeline, slot.pipeline["name"], self._recorded)
             staged = staged if staged.pipeline == own else None
-        self._backup = slot.backup.weights if slot.backup is not None else None
         found = [version for version in (slot.backup, staged) if version is not None]
         self._ahead.want(
             [version for version in found if version.weights != self.loaded.weights], self._stored

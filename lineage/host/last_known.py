@@ -13,7 +13,7 @@ import tempfile
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from blake3 import blake3
 
@@ -22,6 +22,9 @@ from lineage.connection import connect
 from lineage.contract.results import Serving
 from lineage.errors import RegistryUnreachable
 from lineage.registry_url import may_be_away, without_password
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FORMAT: Final = 1
 AHEAD: Final = dt.timedelta(minutes=5)
@@ -35,6 +38,7 @@ def serving(
     at: str | None = None,
     oldest: dt.timedelta | None = None,
     pipeline: str | None = None,
+    accept: Callable[[Serving], None] | None = None,
 ) -> Serving:
     """What serves; what the registry last said of it where it cannot be asked now.
 
@@ -45,6 +49,7 @@ def serving(
         at: a past moment, of which nothing is kept; None for now.
         oldest: how old the last answer may be; None never to give it.
         pipeline: the pipeline version that the caller runs: the answer's ``side`` goes with it.
+        accept: raises where the answer is not to be taken; such a one is not kept either.
 
     Returns:
         The answer. Its ``age`` is None where it is the registry's own, else in seconds.
@@ -55,7 +60,7 @@ def serving(
         RegistryUnreachable: the registry cannot be asked, and no answer is kept that is so young.
     """
     if at is not None or (oldest is None and not may_be_away(url)):
-        return _ask(url, model, environment, at, pipeline)
+        return _accepted(_ask(url, model, environment, at, pipeline), accept)
     path = _path(url, model, environment, pipeline)
     try:
         answer = _ask(url, model, environment, None, pipeline)
@@ -70,8 +75,14 @@ def serving(
                 remedy=error.remedy,
             ) from None
         seconds = max(0.0, age.total_seconds())
-        return replace(Serving.from_json(known["answer"]), age=seconds)
-    _write(path, answer)
+        return _accepted(replace(Serving.from_json(known["answer"]), age=seconds), accept)
+    _write(path, _accepted(answer, accept))
+    return answer
+
+
+def _accepted(answer: Serving, accept: Callable[[Serving], None] | None) -> Serving:
+    if accept is not None:
+        accept(answer)
     return answer
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+    from lineage.guard.policy import EnvironmentPolicy
+
 STATES: Final = ("in-step", "rolling", "skewed", "lagging", "unknown", "foreign")
 """What an instance can be; ``unknown`` is one that has not reported in time.
 
@@ -49,11 +51,15 @@ class Said:
 
 @dataclass(frozen=True)
 class Standing:
-    """What an instance is: its state, the side of the slot that it has, and since when it lags."""
+    """What an instance is: its state, the side of the slot that it has, and since when it lags.
+
+    ``overdue`` tells that it lags because the span of a rollout is over.
+    """
 
     state: str
     side: Side | None = None
     since: str | None = None
+    overdue: bool = False
 
 
 UNKNOWN: Final = Standing("unknown")
@@ -103,8 +109,9 @@ class Declared:
         if slot.serving_version_id is None:
             return cls(session, slot.revision, pairs)
         deployed = deployment(session, environment, _pipeline_of(session, slot))
-        sealed_since, matching = _demands(session, environment)
-        rollout = policies.policy_of(session, environment).rollout
+        policy = policies.policy_of(session, environment)
+        sealed_since, matching = _demands(session, environment, policy)
+        rollout = policy.rollout
         return cls(
             session,
             slot.revision,
@@ -135,7 +142,7 @@ class Declared:
         """What an instance is that has loaded something."""
         pair = next((pair for pair in self.pairs if pair.is_said_by(said)), None)
         if pair is None:
-            return self._elsewhere(said)
+            return self._elsewhere(said, at)
         if self.sealed_since is not None and said.proof is not Proof.SEALED:
             return Standing("lagging", pair.side, self.sealed_since)
         match pair.side:
@@ -145,21 +152,22 @@ class Declared:
             case Side.STAGED:
                 return Standing("rolling", pair.side)
             case Side.BACKUP:
-                if self._may_go_on(at):
+                over = self._is_over(at)
+                if over is False:
                     return Standing("rolling", pair.side)
-                return Standing("lagging", pair.side, self.moved_at)
+                return Standing("lagging", pair.side, self.moved_at, overdue=bool(over))
 
-    def _may_go_on(self, at: str) -> bool:
-        """Whether hosts may still serve what served before."""
+    def _is_over(self, at: str) -> bool | None:
+        """Whether hosts may no longer serve what served before; None where no span is named."""
         if self.rollout is None or self.moved_at is None:
-            return False
-        return timestamps.moment(at) < timestamps.moment(self.moved_at) + self.rollout
+            return None
+        return timestamps.moment(at) >= timestamps.moment(self.moved_at) + self.rollout
 
-    def _elsewhere(self, said: Said) -> Standing:
+    def _elsewhere(self, said: Said, at: str) -> Standing:
         """What an instance is that has none of the slot's pairs."""
         weights = said.weights
         if any(weights in pair.weights for pair in self.pairs if pair.side is Side.SERVING):
-            return Standing("lagging", None, self.pipeline_since)
+            return Standing("lagging", None, self.pipeline_since, bool(self._is_over(at)))
         table = tables.ModelVersion
         registered = self.session.exec(
             select(table.id)
@@ -168,7 +176,7 @@ class Declared:
         ).first()
         if registered is None:
             return Standing("foreign")
-        return Standing("lagging", None, self.weights_since)
+        return Standing("lagging", None, self.weights_since, bool(self._is_over(at)))
 
 
 def _pair(session: Session, slot: tables.Slot, side: Side) -> _Pair | None:
@@ -198,7 +206,9 @@ def _pipeline_of(session: Session, slot: tables.Slot) -> str | None:
     return row.pipeline if row is not None else None
 
 
-def _demands(session: Session, environment: str) -> tuple[str | None, bool]:
+def _demands(
+    session: Session, environment: str, policy: EnvironmentPolicy
+) -> tuple[str | None, bool]:
     """Since when hosts must be sealed, and whether their packages must match.
 
     In an experimental environment demands only warn, so there are none.
@@ -207,7 +217,6 @@ def _demands(session: Session, environment: str) -> tuple[str | None, bool]:
     kind = require_environment(session, environment).kind
     if row is None or kind != EnvironmentKind.PRODUCTION:
         return None, False
-    policy = policies.policy_of(session, environment)
     return (
         row.applied_at if policy.proof is Proof.SEALED else None,
         bool(policy.match_packages),

@@ -262,8 +262,7 @@ def _tell_lag(
 ) -> None:
     """Let the history say, once, that an instance goes on with what served before for too long."""
     standing = declared.standing(Said.of(row), at)
-    late = declared.rollout is not None and standing.side is Side.BACKUP
-    if not late or standing.state != "lagging" or row.lagged == declared.revision:
+    if not standing.overdue or row.lagged == declared.revision:
         return
     row.lagged = declared.revision
     payload = {"weights": row.weights, "pipeline": row.pipeline, "since": standing.since}

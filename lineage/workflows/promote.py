@@ -214,6 +214,7 @@ def release(
                 environment,
                 target,
                 references,
+                reason=reason,
                 waive=waive,
                 stage=stage,
                 dry_run=True,
@@ -224,6 +225,7 @@ def release(
             if dry_run:
                 return plan
             seen = plan.revisions
+            _look_at(registry, plan, actor=actor)
         return registry.release(
             environment,
             target,
@@ -263,8 +265,7 @@ def finish_release(
         show_plan(plan)
         if dry_run:
             return plan
-        refs = [step.serving_after for step in plan.steps if step.serving_after is not None]
-        quick_check(registry, refs, actor=actor)
+        _look_at(registry, plan, actor=actor)
         return registry.finish_release(
             environment,
             pipeline,
@@ -273,6 +274,12 @@ def finish_release(
             seen=plan.revisions,
             actor=actor,
         )
+
+
+def _look_at(registry: AnyRegistry, plan: MoveResult, *, actor: str) -> None:
+    """Look at the weights of what is to serve by a plan, or is to be staged."""
+    sides = [side for step in plan.steps for side in (step.serving_after, step.staged_after)]
+    quick_check(registry, [ref for ref in dict.fromkeys(sides) if ref is not None], actor=actor)
 
 
 def pipeline_target(

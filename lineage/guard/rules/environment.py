@@ -172,7 +172,7 @@ def _could_take_over(facts: Facts) -> Check:
     outdated = looks.outdated(facts)
     if outdated is not None:
         return Check("backup-ready", Status.FAIL, outdated, look_again(facts), details)
-    if any(copy.intact for copy in facts.usable):
+    if facts.held or any(copy.intact for copy in facts.usable):
         summary = f"the weights of {facts.ref} can be fetched at once"
         return Check("backup-ready", Status.PASS, summary, details=details)
     unreachable = out_of_reach(facts)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lineage.guard.facts import Facts
 
 CODE: Final = "weights-intact"
+_HELD: Final = "a serving host holds the weights of {}, every byte checked"
 
 
 def weights_intact(facts: Facts) -> Check:
@@ -24,6 +25,9 @@ def weights_intact(facts: Facts) -> Check:
     """
     if "weights" in facts.missing:
         return Check(CODE, Status.SKIPPED, "no weights are recorded")
+    if facts.held and facts.transition in (Transition.RETURN, Transition.STAND_BY):
+        held = {"copies": [copy.to_json() for copy in facts.copies]}
+        return Check(CODE, Status.PASS, _HELD.format(facts.ref), details=held)
     found = facts.weights
     if facts.copies and (found is None or found.at <= max(copy.at for copy in facts.copies)):
         return _stored(facts)

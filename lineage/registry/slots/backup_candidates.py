@@ -69,7 +69,7 @@ def _contenders(
     unless somebody validated it with that.
     """
     found: dict[Pair, Contender] = {}
-    for side in state.sides:
+    for side in (state.serving, state.backup):
         if side is not None:
             pair = Pair(side.version_id, side.pipeline_blake3)
             found[pair] = Contender(pair, side.promoted_at, side.promoted_by)

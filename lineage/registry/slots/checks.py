@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lineage.acts import act
-from lineage.errors import Conflict, OthersMove
+from lineage.errors import Conflict, OthersMove, ReleaseStaged
 from lineage.guard.decision import GuardRefused
 from lineage.guard.policy import WAIVABLE
 from lineage.registry.slots.facts import MoveKind
@@ -37,7 +37,10 @@ def check_revision(request: Request, state: SlotState) -> None:
 def check_seen(facts: MoveFacts) -> None:
     """Refuse to go on with a plan that no longer is what would happen."""
     seen = facts.request.seen
-    if seen is not None and seen != {slot.state.model: slot.state.revision for slot in facts.slots}:
+    states = [slot.state for slot in facts.slots]
+    if facts.kind is MoveKind.ROLLED_BACK:  # which withdraws what is staged besides
+        states += [one for one in facts.staged if one not in states]
+    if seen is not None and seen != {state.model: state.revision for state in states}:
         raise Conflict(
             f"The slots of {facts.request.environment} moved after the plan was made.",
             remedy="Look at the plan as it is now and decide again.",
@@ -81,6 +84,18 @@ def check_others(facts: MoveFacts, state: SlotState, others: Sequence[SlotFacts]
         )
 
 
+def refuse_another_stage(facts: MoveFacts) -> None:
+    """Refuse to finish a release in slots in which one of another pipeline version is staged.
+
+    Raises:
+        ReleaseStaged: there is such a slot.
+    """
+    blake3 = facts.pipeline.blake3 if facts.pipeline is not None else None
+    states = [slot.state for slot in facts.slots]
+    others = [one for one in states if one.staged and one.staged.pipeline_blake3 != blake3]
+    refuse_while_staged(facts, others)
+
+
 def refuse_while_staged(facts: MoveFacts, states: Sequence[SlotState]) -> None:
     """Refuse a move that is planned while another is staged: one of them would be forgotten."""
     staged = next((state for state in states if state.staged is not None), None)
@@ -88,11 +103,12 @@ def refuse_while_staged(facts: MoveFacts, states: Sequence[SlotState]) -> None:
         return
     side, environment = staged.staged, facts.request.environment
     pipeline = side.pipeline or ""
-    raise Conflict(
+    raise ReleaseStaged(
         f"A release of pipeline {pipeline} is staged in {environment} since {side.promoted_at[:16]}"
         f" by {side.promoted_by}: {side.ref} is to serve.",
         remedy=f"Finish it ({act('release', env=environment, pipeline=pipeline, finish=True)}) or "
         f"withdraw it ({act('release', env=environment, pipeline=pipeline, abort=True)}) first.",
+        models=(staged.model,),
     )
 
 

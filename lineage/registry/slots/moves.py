@@ -21,7 +21,7 @@ from lineage.database.environments import require_environment
 from lineage.errors import Conflict
 from lineage.guard.facts import Transition
 from lineage.registry.slots import events, gather, standby, targets, waivers
-from lineage.registry.slots.facts import MoveFacts, MoveKind, SlotFacts
+from lineage.registry.slots.facts import MoveFacts, MoveKind, PipelineMove, SlotFacts
 from lineage.registry.slots.plan import plan
 from lineage.registry.slots.standby import Foreseen
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+    from lineage.database.slots import SlotState
     from lineage.guard.facts import Waiver
     from lineage.registry.slots.move_plan import MovePlan, SlotPlan
     from lineage.registry.slots.request import Request
@@ -54,7 +55,7 @@ def foresee(session: Session, move: Targets) -> Foresight:
                 move.runs,
                 takes_back=target.takes_back,
             )
-            found[target.state.model] = Foreseen(target.state.revision, choice)
+            found[target.state.model] = Foreseen(target.state.revision, choice, target.version.id)
     return found
 
 
@@ -122,14 +123,12 @@ def withdraw(session: Session, request: Request, pipeline: str) -> MovePlan:
 
     Raises:
         NotFound: nothing is.
-        Conflict: the slots are not those that were seen.
     """
     environment = require_environment(session, request.environment)
-    move = targets.of_staged(session, environment, pipeline, request.reason, request.at)
-    staged = tuple(
-        SlotFacts(state) for state in slots.staged_on(session, environment.name, pipeline)
-    )
-    return carry_out(session, MoveFacts(MoveKind.WITHDRAWN, request, staged, move.pipeline))
+    states, row = targets.staged(session, environment, pipeline)
+    moved = PipelineMove(row.pipeline, row.blake3, row.xxh3, None)
+    facts = tuple(SlotFacts(state) for state in states)
+    return carry_out(session, MoveFacts(MoveKind.WITHDRAWN, request, facts, moved))
 
 
 def rollback(
@@ -145,7 +144,7 @@ def rollback(
         Conflict: the slot moved since the caller saw it.
     """
     environment = require_environment(session, request.environment)
-    move = targets.of_rollback(session, environment, model, request.at, request.leave)
+    move = targets.of_rollback(session, environment, model, request.at, request.leave, foresight)
     seen = foresight.get(model)
     if seen is not None and seen.revision != move.slots[0].state.revision:
         raise Conflict(
@@ -208,17 +207,22 @@ def _carried_out(
         _slot_facts(session, move, target, asked, foresight.get(target.state.model))
         for target in move.slots
     )
-    staged: tuple[slots.SlotState, ...] = ()
-    if kind is MoveKind.STAGED and move.pipeline is not None:
-        name = move.pipeline.pipeline
-        staged = tuple(
-            state
-            for state in slots.staged_on(session, request.environment, name)
-            if state.staged and state.staged.pipeline_blake3 != move.pipeline.blake3
-        )
+    staged = () if finishes else _staged_besides(session, kind, move)
     return carry_out(
         session, MoveFacts(kind, request, facts, move.pipeline, asked, staged, finishes)
     )
+
+
+def _staged_besides(session: Session, kind: MoveKind, move: Targets) -> tuple[SlotState, ...]:
+    """The slots in which something is staged that a move of their pipeline would overtake."""
+    pipeline = move.pipeline
+    if pipeline is None or not (pipeline.moves or kind is MoveKind.STAGED):
+        return ()
+    found = slots.staged_on(session, move.environment.name, pipeline.pipeline)
+    if kind is not MoveKind.STAGED:
+        return tuple(found)
+    others = (one for one in found if one.staged and one.staged.pipeline_blake3 != pipeline.blake3)
+    return tuple(others)
 
 
 def _slot_facts(

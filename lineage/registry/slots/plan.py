@@ -14,8 +14,8 @@ These are the rules of a move, in the order in which they are held:
 * what goes as a pipeline moves back to a pair that served, or as such a pair comes back for a
   reason, is rolled back, whatever the move is called;
 * a release may be staged first: each version stands in its slot with its own passing validation on
-  the pipeline that is to run, and nothing else moves; then only its own end moves such a slot, or
-  what is done in a failure (a rollback, a retirement), which withdraws it;
+  the pipeline that is to run, and nothing else moves; then what serves there changes only by the
+  release's own end, or by what is done in a failure (a rollback, a retirement), which withdraws it;
 * a slot in which nothing changes keeps its revision, and a move that changes nothing has no event.
 """
 
@@ -71,8 +71,11 @@ def plan(facts: MoveFacts) -> MovePlan:
 
 def _promotion(facts: MoveFacts) -> MovePlan:
     """A promotion, a deployment or a release: versions come to serve, or stay as one moves."""
-    if not facts.finishes:
-        checks.refuse_while_staged(facts, [slot.state for slot in facts.slots])
+    if facts.finishes:
+        checks.refuse_another_stage(facts)
+    else:
+        states = [slot.state for slot in facts.slots]
+        checks.refuse_while_staged(facts, [*states, *facts.staged])
     for slot in facts.slots:
         if slot.named:
             checks.check_revision(facts.request, slot.state)
@@ -132,15 +135,18 @@ def _staged(facts: MoveFacts, slot: SlotFacts) -> SlotPlan:
 
 def _withdrawal(facts: MoveFacts) -> MovePlan:
     """Nothing of a release is staged any more."""
-    checks.check_seen(facts)
-    plans = tuple(
-        SlotPlan(
-            slot.state,
-            replace(slot.state, revision=slot.state.revision + 1, staged=None),
-        )
-        for slot in facts.slots
-    )
+    plans = tuple(_unstaged(slot.state) for slot in facts.slots)
     return MovePlan(facts.kind, facts.request, plans, pipeline=facts.pipeline)
+
+
+def _withdrawn(facts: MoveFacts) -> tuple[SlotPlan, ...]:
+    """What else is staged on a pipeline that a rollback takes back: the failure is its too."""
+    touched = {slot.state.model for slot in facts.slots}
+    return tuple(_unstaged(state) for state in facts.staged if state.model not in touched)
+
+
+def _unstaged(state: SlotState) -> SlotPlan:
+    return SlotPlan(state, replace(state, revision=state.revision + 1, staged=None))
 
 
 def _pair(side: SlotSide) -> tuple[int, str | None]:
@@ -174,7 +180,7 @@ def _allowed(facts: MoveFacts, decided: Sequence[tuple[SlotFacts, Decision]]) ->
     return MovePlan(
         facts.kind,
         facts.request,
-        slots,
+        (*slots, *_withdrawn(facts)),
         tuple(decision for _, decision in decided),
         facts.pipeline,
         waivers,

@@ -24,9 +24,17 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 
-def now(session: Session, environment: str, model: str) -> Serving:
-    """What serves for a model in an environment, its backup, and whether that is ready."""
+def now(session: Session, environment: str, model: str, pipeline: str | None = None) -> Serving:
+    """What serves for a model in an environment, its backup, and whether that is ready.
+
+    ``pipeline`` is the version that the caller runs: the side that goes with it is told.
+
+    Raises:
+        PipelineMismatch: no pair of the slot goes with that.
+    """
     answer = slot(session, environment, model)
+    if pipeline is not None:
+        answer = replace(answer, side=side_with(session, answer, pipeline))
     if answer.backup is None:
         return answer
     return replace(answer, readiness=readiness(session, answer))

@@ -41,10 +41,14 @@ MOST_CONTENDERS: Final = 20
 
 @dataclass(frozen=True)
 class Foreseen:
-    """What would stand by in a slot, as it was found when the slot had this revision."""
+    """What would stand by in a slot, as it was found when the slot had this revision.
+
+    ``version_id`` is what would come to serve in it.
+    """
 
     revision: int
     choice: BackupChoice
+    version_id: int | None = None
 
 
 def backup_choice(

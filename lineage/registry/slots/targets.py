@@ -7,6 +7,7 @@ serves there stays, in a rollback each goes back to a pair that served on the ve
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from lineage.acts import act
@@ -19,11 +20,12 @@ from lineage.registry.slots.facts import PipelineMove
 from lineage.registry.slots.readiness import Contender, Pair, choose_backup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlmodel import Session
 
     from lineage.database.slots import SlotState
+    from lineage.registry.slots.standby import Foreseen
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,27 @@ def of_release(
     return Targets(environment, runs, (*named, *stays), pipeline)
 
 
+def staged(
+    session: Session, environment: tables.Environment, pipeline: str
+) -> tuple[list[SlotState], tables.PipelineVersion]:
+    """The slots in which a version is staged on a pipeline, and the version of that.
+
+    Raises:
+        NotFound: nothing is.
+    """
+    states = slots.staged_on(session, environment.name, pipeline)
+    side = states[0].staged if states else None
+    if side is None:
+        raise NotFound(
+            f"No release of pipeline {pipeline} is staged in {environment.name}.",
+            remedy="Stage one: "
+            + act("release", env=environment.name, pipeline=pipeline, model="REF", stage=True),
+        )
+    row = session.get(tables.PipelineVersion, (pipeline, side.pipeline_blake3))
+    assert row is not None  # noqa: S101 - a foreign key holds it
+    return states, row
+
+
 def of_staged(
     session: Session, environment: tables.Environment, pipeline: str, reason: str | None, at: str
 ) -> Targets:
@@ -101,21 +124,10 @@ def of_staged(
     Raises:
         NotFound: nothing is.
     """
-    staged = [
-        state.staged
-        for state in slots.staged_on(session, environment.name, pipeline)
-        if state.staged is not None
-    ]
-    if not staged:
-        raise NotFound(
-            f"No release of pipeline {pipeline} is staged in {environment.name}.",
-            remedy="Stage one: "
-            + act("release", env=environment.name, pipeline=pipeline, model="REF", stage=True),
-        )
-    target = session.get(tables.PipelineVersion, (pipeline, staged[0].pipeline_blake3))
-    found = [session.get(tables.ModelVersion, side.version_id) for side in staged]
+    states, target = staged(session, environment, pipeline)
+    sides = [state.staged for state in states if state.staged is not None]
+    found = [session.get(tables.ModelVersion, side.version_id) for side in sides]
     promoted = [version for version in found if version is not None]
-    assert target is not None  # noqa: S101 - foreign keys hold both
     return of_release(session, environment, target, promoted, reason, at)
 
 
@@ -125,8 +137,12 @@ def of_rollback(
     model: str,
     at: str,
     leave: frozenset[str] = frozenset(),
+    foresight: Mapping[str, Foreseen] = MappingProxyType({}),
 ) -> Targets:
-    """The backup comes to serve, its pipeline version to run, and what rides on that goes along."""
+    """The backup comes to serve, its pipeline version to run, and what rides on that goes along.
+
+    What was foreseen to come back for a model is judged again, before others are looked for.
+    """
     state = slots.find_slot(session, environment, model)
     recorded = DeployedPipelines(session, environment.name)
     backup = state.backup
@@ -143,7 +159,7 @@ def of_rollback(
             other,
             None
             if other.model in leave
-            else _way_back(session, environment, other, runs, pipeline),
+            else _way_back(session, environment, other, runs, pipeline, foresight.get(other.model)),
             Transition.RETURN,
             takes_back=True,
         )
@@ -197,11 +213,14 @@ def _way_back(
     state: SlotState,
     runs: DeployedPipelines,
     pipeline: PipelineMove,
+    foreseen: Foreseen | None,
 ) -> tables.ModelVersion | None:
     """The version that a model goes back to on a pipeline version: the first that is ready.
 
     Where none is, the first that was there, for the guard to say what speaks against it.
     """
+    holds = foreseen is not None and foreseen.revision == state.revision
+    first = foreseen.version_id if foreseen is not None and holds else None
 
     def on_it() -> Iterator[Contender]:
         for served in pairs.served_on(session, environment.name, state.model, pipeline.blake3):
@@ -211,7 +230,10 @@ def _way_back(
                 pair = Pair(side.version_id, pipeline.blake3)
                 yield Contender(pair, side.promoted_at, side.promoted_by)
 
-    choice = choose_backup(on_it(), lambda one: standby.considered(session, environment, one, runs))
+    found_first = sorted(on_it(), key=lambda one: one.pair.version_id != first)
+    choice = choose_backup(
+        found_first, lambda one: standby.considered(session, environment, one, runs)
+    )
     found = choice.best or next(iter(choice.considered), None)
     return session.get(tables.ModelVersion, found.side.version_id) if found is not None else None
 

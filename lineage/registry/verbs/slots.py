@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lineage import timestamps
@@ -91,10 +90,7 @@ class SlotVerbs(ForesightVerbs):
             require_environment(session, environment)
             versions.require_model(session, model)
             if moment is None:
-                answer = slots_serving.now(session, environment, model)
-                if pipeline is None:
-                    return answer
-                return replace(answer, side=slots_serving.side_with(session, answer, pipeline))
+                return slots_serving.now(session, environment, model, pipeline)
             return slots_serving.at(session, environment, model, moment)
 
     def all_serving(self, environment: str | None = None) -> list[Serving]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import time
 from contextlib import contextmanager
@@ -173,3 +174,38 @@ def test_a_spoiled_note_of_what_was_seen_is_none(feature, url, tmp_path, spoiled
     path.write_bytes(spoiled)
     with _host(url, OLD, tmp_path) as host:
         assert host.value == "1"
+
+
+def test_an_answer_that_is_older_is_not_kept_for_later_either(feature, store, url, tmp_path):
+    _add(feature, store, "3", "old")
+    file = tmp_path.joinpath(url.removeprefix("sqlite:///"))
+    before = file.read_bytes()
+    feature.promote("churn@3", "production", actor="t")
+    ever = dt.timedelta.max
+    with _host(url, OLD, tmp_path, oldest=ever):
+        pass
+    feature.close()
+    file.write_bytes(before)
+    with pytest.raises(Conflict, match="this host has seen revision 2"):
+        _host(url, OLD, tmp_path, oldest=ever).__enter__()
+    file.unlink()
+    with _host(url, OLD, tmp_path, oldest=ever) as host:
+        assert host.value == "3"
+
+
+def test_a_host_that_cannot_load_what_serves_claims_no_backup(feature, store, url, tmp_path):
+    """The slot moved on, and its new weights are nowhere: what it held before proves nothing."""
+    _add(feature, store, "3", "old")
+    _add(feature, store, "4", "old")
+    feature.promote("churn@3", "production", actor="t")
+    with _host(url, OLD, tmp_path) as host:
+        _until(lambda: _observed(feature)["standby"] == 1)
+        name = a_copy("4").object
+        (store / "files" / "md5" / name[:2] / name[2:]).unlink()
+        feature.promote("churn@4", "production", actor="t")
+        time.sleep(0.2)
+        assert host.value == "3"
+        assert feature.serving("churn", "production").backup.ref == "churn@3"
+        host._try_to_report()
+        (row,) = feature.observations("churn", "production")
+        assert row["standby"] is True, "churn@3 is the backup now, and loaded here"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +14,8 @@ from lineage.contract.results import Side
 from lineage.errors import Conflict, LineageError, NotFound, PipelineMismatch, UsageError
 from lineage.guard.decision import GuardRefused
 from lineage.guard.policy import EnvironmentPolicy
+from lineage.identity.components import Proof
+from lineage.workflows import promote
 from tests.conftest import (
     BOTH,
     EVERYWHERE,
@@ -363,3 +366,108 @@ def test_only_a_token_that_may_say_what_is_intact_proves_what_a_host_holds(datab
                 _report(host, "a", "churn@2", "old", standby=True)
                 readiness = host.serving("churn", PRODUCTION).readiness
                 assert (readiness.ready, readiness.standby) == (ready, ready)
+
+
+@pytest.fixture
+def empty_besides(registry):
+    """churn@1 serves with the old pipeline; on the same, other@1 is to serve with the new one."""
+    add_validated(registry, "1", "old", name="shared")
+    add_validated(registry, "2", "third", name="shared")
+    add_validated(registry, "o1", "new", model="other", name="shared")
+    registry.validate("churn@1", captured_pipeline("new", "shared"), passed=True, actor="t")
+    _release(registry, "old", "churn@1", name="shared")
+    return registry
+
+
+@EVERYWHERE
+def test_no_other_release_overtakes_a_staged_one_of_its_pipeline(empty_besides):
+    _release(empty_besides, "new", "other@1", name="shared", stage=True)
+    with pytest.raises(Conflict, match="is staged in production since"):
+        _release(empty_besides, "third", "churn@2", name="shared")
+    with pytest.raises(Conflict, match="is staged in production since"):
+        _release(empty_besides, "third", name="shared")
+    empty_besides.finish_release(PRODUCTION, "shared", actor="t")
+    assert _stands(empty_besides, "other") == ("other@1", None, None)
+    assert _stands(empty_besides) == ("churn@1", "churn@1", None)
+
+
+@EVERYWHERE
+def test_a_rollback_of_the_pipeline_withdraws_all_that_is_staged_on_it(empty_besides):
+    _release(empty_besides, "third", "churn@2", name="shared")
+    _release(empty_besides, "third", "churn@2", name="shared", reason="same")
+    empty_besides.validate("other@1", captured_pipeline("third", "shared"), passed=True, actor="t")
+    _release(empty_besides, "third", "other@1", name="shared", stage=True)
+    plan = empty_besides.rollback("churn", PRODUCTION, dry_run=True, actor="t")
+    moved = empty_besides.rollback("churn", PRODUCTION, seen=plan.revisions, actor="t")
+    assert [(step.model, step.staged_before, step.staged_after) for step in moved.steps] == [
+        ("churn", None, None),
+        ("other", "other@1", None),
+    ]
+    assert _stands(empty_besides, "other") == (None, None, None)
+    assert empty_besides.audit().problems == ()
+
+
+@EVERYWHERE
+def test_what_is_staged_is_no_candidate_for_a_backup(staged):
+    refs = [one.ref for one in staged.backup_candidates("churn", PRODUCTION)]
+    assert (
+        "churn@2" not in refs
+        or not next(
+            one for one in staged.backup_candidates("churn", PRODUCTION) if one.ref == "churn@2"
+        ).best
+    )
+
+
+@BOTH
+def test_a_host_two_pairs_behind_is_told_once_the_rollout_is_over(feature, monkeypatch):
+    _apply(feature, rollout="1h")
+    _release(feature, "new", "churn@2")
+    add_validated(feature, "3", "new")
+    feature.promote("churn@3", PRODUCTION, actor="t")
+    assert _report(feature, "old", "churn@1", "old")["state"] == "lagging"
+    kinds = [row["kind"] for row in feature.history("churn@production")]
+    assert "lagging" not in kinds
+    later = timestamps.written(timestamps.moment(timestamps.now()) + timestamps.span("2h"))
+    monkeypatch.setattr(timestamps, "now", lambda: later)
+    _report(feature, "old", "churn@1", "old")
+    kinds = [row["kind"] for row in feature.history("churn@production")]
+    assert kinds.count("lagging") == 1
+
+
+@BOTH
+def test_a_claim_that_is_not_enough_is_no_rollout_that_is_over(feature):
+    _apply(feature, rollout="1h", proof=Proof.SEALED)
+    _release(feature, "new", "churn@2")
+    assert _report(feature, "old", "churn@1", "old")["state"] == "lagging"
+    kinds = [row["kind"] for row in feature.history("churn@production")]
+    assert "lagging" not in kinds
+
+
+@BOTH
+def test_what_a_host_holds_is_ready_also_where_no_store_has_it(feature):
+    add_validated(feature, "3", "old")
+    feature.promote("churn@3", PRODUCTION, actor="t")
+    feature.record_weights("churn@1", "missing", "model.bin", actor="t")
+    assert not feature.serving("churn", PRODUCTION).readiness.ready
+    _report(feature, "a", "churn@3", "old", standby=True)
+    assert feature.serving("churn", PRODUCTION).readiness.ready
+
+
+def test_a_plan_is_made_for_the_reason_that_is_given(feature, monkeypatch):
+    """With one, a release back to a pair that served takes back what serves."""
+    asked = []
+    release = feature.release
+    monkeypatch.setattr(
+        feature, "release", lambda *a, **k: asked.append(k.get("reason")) or release(*a, **k)
+    )
+    promote.release(
+        SimpleNamespace(),
+        feature,
+        PRODUCTION,
+        captured_pipeline("new"),
+        ["churn@2"],
+        show_plan=lambda plan: None,
+        reason="because",
+        actor="t",
+    )
+    assert asked == ["because", "because"]

@@ -145,7 +145,7 @@ def histories(
             self._validate(line, pick, text, passed, auc, who, run)
 
         @rule(line=lines, pick=picks, passed=st.booleans())
-        def replay(self, line: str, pick: int, passed: bool) -> None:
+        def run_with_what_is_deployed(self, line: str, pick: int, passed: bool) -> None:
             if self.world.deployed is not None:
                 self._validate(line, pick, self.world.deployed, passed, 0.6, run=True)
 
