@@ -128,7 +128,8 @@ def serving(slot: Serving, observed: dict[str, Any] | None = None) -> None:
     for waiver in slot.further_waivers:
         _waiver(waiver, False)
     if slot.contradicted:
-        why = "the newest verdict on what serves is a failure, or rests on one"
+        what = "serves or is staged" if slot.staged is not None else "serves"
+        why = f"the newest verdict on what {what} is a failure, or rests on one"
         say(_paint(f"  contradicted: {why}", "1;31"))
     if observed is not None and observed["instances"]:
         _observed(observed)

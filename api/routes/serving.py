@@ -138,7 +138,7 @@ def _pipeline(request: Request) -> str | None:
             "The pipeline of a look-up is longer than a digest.",
             remedy="Give the digest of a pipeline version: xxh3:… or blake3:…",
         )
-    return text
+    return text.strip() if text is not None else None
 
 
 def _names(header: str, etag: str) -> bool:

@@ -95,7 +95,7 @@ def validate(
                 passed=body.passed,
                 metrics=body.metrics,
                 outcomes=outcomes,
-                run=body.run,
+                run=body.run.model_dump(exclude_unset=True) if body.run is not None else None,
                 data=data,
                 watched=watched,
                 elsewhere=body.elsewhere,

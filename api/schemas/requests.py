@@ -101,6 +101,17 @@ class CarriedBody(Body):
     difference: Text
 
 
+class RunBody(Body):
+    """The command that was run for a verdict."""
+
+    command: Annotated[list[str], Field(min_length=1, max_length=10_000)]
+    exit_status: int
+    folder: str | None = None
+    host: str | None = None
+    started_at: Moment | None = None
+    seconds: Annotated[float, Field(ge=0)] | None = None
+
+
 class ValidationBody(Body):
     """A verdict. It cannot be a pass where a requirement does not hold of the metrics."""
 
@@ -110,7 +121,7 @@ class ValidationBody(Body):
     requirements: Annotated[list[Text], Field(max_length=1000)] = Field(
         default_factory=list, examples=[["auc >= 0.80"]]
     )
-    run: dict[str, Any] | None = None
+    run: RunBody | None = None
     data: Annotated[list[DataItemBody], Field(min_length=1, max_length=100_000)] | None = None
     watched: Watched = Field(
         default_factory=list, description="What was observed of runs that it rests on."
@@ -319,7 +330,7 @@ class ObservationBody(Body):
     standby: bool = Field(
         default=False, description="Whether it holds the weights of the backup, every byte checked."
     )
-    revision: Annotated[int, Field(ge=0)] | None = Field(
+    revision: Annotated[int, Field(ge=0, le=2_147_483_647)] | None = Field(
         default=None,
         description="The slot's revision that it has seen: of another one `standby` says nothing.",
     )

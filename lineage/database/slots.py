@@ -173,10 +173,10 @@ def all_slots(session: Session, environment: str | None = None) -> Sequence[tabl
 
 
 def held_by(session: Session, version_id: int | None) -> Sequence[tables.Slot]:
-    """The slots in which a version serves or stands by, by environment and model."""
+    """The slots in which a version serves, stands by or is staged, by environment and model."""
     table = tables.Slot
     query = select(table).where(
-        or_(col(table.serving_version_id) == version_id, col(table.backup_version_id) == version_id)
+        or_(*(col(getattr(table, f"{side}_version_id")) == version_id for side in SIDES))
     )
     return session.exec(query.order_by(table.environment, table.model)).all()
 

@@ -29,11 +29,12 @@ from lineage.acts import act
 from lineage.connection import connect
 from lineage.contract.requests import REPORT_HOLDS_FOR, Observed
 from lineage.contract.results import Side
-from lineage.errors import LineageError, NotFound, PipelineMismatch, RegistryUnreachable
+from lineage.errors import LineageError, NotFound, PipelineMismatch, RegistryUnreachable, UsageError
 from lineage.host import demand, kept, last_known, packages
 from lineage.host.ahead import Ahead
 from lineage.host.seen_revision import SeenRevision
 from lineage.identity.components import Proof
+from lineage.registry.access import check_actor
 from lineage.weights import download
 from lineage.weights.cache import WeightsCache
 from lineage.weights.copies import StoredWeights
@@ -49,6 +50,9 @@ if TYPE_CHECKING:
     from lineage.identity.pipeline import PipelineVersion
 
 T = TypeVar("T")
+
+LONGEST_WAIT: Final = 86_400.0
+"""Seconds between two looks at the most."""
 
 BEAT: Final = REPORT_HOLDS_FOR / 5
 """Seconds between two reports of an instance that has nothing new to say."""
@@ -89,6 +93,7 @@ class Following(Generic[T]):
         accept_older: bool = False,
         cache: WeightsCache | None = None,
     ) -> None:
+        check_actor(instance)
         self._url = url
         self._model = model
         self._environment = environment
@@ -96,7 +101,7 @@ class Following(Generic[T]):
         self._pipeline = pipeline
         self._named = pipeline.digest
         self._instance = instance
-        self._every = every
+        self._every = _checked(every)
         self._oldest = oldest
         self._actor = actor
         self._cache = cache or WeightsCache.default()
@@ -335,6 +340,21 @@ class Following(Generic[T]):
         if text != self._said:
             self._said = text
             logger.warning("%s stays loaded: %s", self.loaded.ref, text)
+
+
+def _checked(every: float) -> float:
+    """A number of seconds to wait between two looks.
+
+    Raises:
+        UsageError: it is none.
+    """
+    with suppress(TypeError, ValueError):
+        if 0 < float(every) <= LONGEST_WAIT:
+            return float(every)
+    raise UsageError(
+        f"A host cannot look every {str(every)[:40]} seconds.",
+        remedy="Let it look every 10 seconds, or as often as it is to, at least once a day.",
+    )
 
 
 def own_name() -> str:

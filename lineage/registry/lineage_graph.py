@@ -191,7 +191,9 @@ class _Graph:
 
     def _slots(self, row: tables.ModelVersion) -> None:
         for slot in slots.held_by(self._session, row.id):
-            side = "serving" if slot.serving_version_id == row.id else "backup"
+            side = next(
+                name for name in slots.SIDES if getattr(slot, f"{name}_version_id") == row.id
+            )
             node = slots.subject(slot.model, slot.environment)
             self._add(node, "slot", None, role=side)
             self._edges[_name(row), node] = None

@@ -202,10 +202,12 @@ def _record(
 
 
 def _contradicted(session: Session, version: tables.ModelVersion) -> list[str]:
-    """The slots in which a version serves on a verdict that a failure has overturned."""
+    """The slots in which a version serves, or is to, on a verdict that a failure has overturned."""
     return [
         slots.subject(slot.model, slot.environment)
         for slot in slots.held_by(session, version.id)
-        if slot.serving_version_id == version.id
-        and slots.contradicted(session, slots.slot_side(session, slot, "serving"))
+        if any(
+            side is not None and side.version_id == version.id and slots.contradicted(session, side)
+            for side in (slots.slot_side(session, slot, name) for name in ("serving", "staged"))
+        )
     ]

@@ -114,7 +114,10 @@ def replay(
         put_own_weights(project, registry, version, weights)
         state = _state(there, version, pipeline, weights, wanted)
         require_own_weights(version, state.weights)
-        measuring = Measuring.of(there.metrics_there(wanted.metrics))
+        metrics = there.metrics_there(wanted.metrics)
+        if metrics is not None:  # a folder that git ignores is not in a checkout
+            metrics.parent.mkdir(parents=True, exist_ok=True)
+        measuring = Measuring.of(metrics)
         place = Place(evaluation.folder, seconds)
         try:
             ran, observed = watch(
@@ -126,6 +129,7 @@ def replay(
             )
         except subprocess.TimeoutExpired:
             raise _too_long(version, how) from None
+        _require_still_there(there.top, metrics)
         _require_apart(project, before, observed)
         _require_run(evaluation, ran, observed)
         pipeline = there.capture_pipeline(deployed.name)
@@ -185,6 +189,26 @@ def _state(
     return State(
         pipeline, digests(parts.data), frozenset(), parts.weights, capture.validation_data(named)
     )
+
+
+def _require_still_there(top: Path, metrics: Path | None) -> None:
+    """Refuse a run that took its own folder away, or whose metrics are a link to somewhere else.
+
+    Raises:
+        CaptureError: it did.
+    """
+    if not top.is_dir():
+        raise CaptureError(
+            "The command removed the folder that it ran in: nothing is recorded.",
+            remedy="Let it leave what it did not make.",
+        )
+    real = metrics.resolve() if metrics is not None else None
+    if metrics is not None and real is not None and not real.is_relative_to(top.resolve()):
+        raise CaptureError(
+            f"The metrics {os.path.relpath(metrics, top)} are a link to {real}, outside the folder "
+            "that the command ran in: nothing is recorded.",
+            remedy="Let the command write them there itself.",
+        )
 
 
 def _too_long(version: dict[str, Any], how: Replay) -> CaptureError:

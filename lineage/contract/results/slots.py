@@ -77,7 +77,8 @@ class ServedVersion:
 class Serving:
     """A slot as `serving` answers it.
 
-    ``contradicted`` tells that the newest verdict on what serves is a failure, or rests on one.
+    ``contradicted`` tells that the newest verdict on what serves, or is staged, is a failure or
+    rests on one.
     ``waivers`` are those in force; ``rests_on`` is the one in place of the proof, also when its
     time is over.
     ``proven`` tells that a validation ties what serves to the pipeline. ``readiness`` is that of

@@ -232,10 +232,10 @@ def _backup_change(facts: MoveFacts) -> MovePlan:
 
 
 def _retirement(facts: MoveFacts) -> MovePlan:
-    """Nothing serves, and nothing stands by."""
+    """Nothing serves, stands by or is staged."""
     (slot,) = facts.slots
     state = slot.state
-    if state.serving is None:
+    if state.serving is None and state.staged is None:
         raise NotFound(
             f"{state.model} does not serve in {state.environment}.",
             remedy=f"See what serves: {act('serving', env=state.environment)}",

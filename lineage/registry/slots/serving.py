@@ -54,7 +54,7 @@ def slot(session: Session, environment: str, model: str) -> Serving:
         pipeline={"name": pipeline, "digest": views.xxh3_of(session, deployed)},
         serving=_side(session, serving),
         backup=_side(session, backup),
-        contradicted=slots.contradicted(session, serving),
+        contradicted=slots.contradicted(session, serving) or slots.contradicted(session, staged),
         proven=serving is not None and serving.proven,
         moves_pipeline=moves,
         staged=_side(session, staged),

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from lineage.errors import Conflict, NotFound, PipelineMismatch
+from lineage.errors import Conflict, NotFound, PipelineMismatch, UsageError
 from lineage.host import kept
 from lineage.host.follow import Following
 from lineage.host.own_pipeline import ClaimedPipeline
@@ -209,3 +209,15 @@ def test_a_host_that_cannot_load_what_serves_claims_no_backup(feature, store, ur
         host._try_to_report()
         (row,) = feature.observations("churn", "production")
         assert row["standby"] is True, "churn@3 is the backup now, and loaded here"
+
+
+@pytest.mark.parametrize("every", [0, -1, float("nan"), float("inf"), "x", None, 1e9])
+def test_a_host_that_could_not_look_again_does_not_start(feature, url, tmp_path, every):
+    with pytest.raises(UsageError, match="cannot look every"):
+        _host(url, OLD, tmp_path, every=every).__enter__()
+
+
+@pytest.mark.parametrize("instance", ["", " ", "a\nb", "x" * 201])
+def test_a_host_that_could_not_report_does_not_start(feature, url, tmp_path, instance):
+    with pytest.raises(UsageError, match="1 to 200 printable characters"):
+        _host(url, OLD, tmp_path / "c", instance=instance).__enter__()

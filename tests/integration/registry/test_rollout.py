@@ -471,3 +471,22 @@ def test_a_plan_is_made_for_the_reason_that_is_given(feature, monkeypatch):
         actor="t",
     )
     assert asked == ["because", "because"]
+
+
+@EVERYWHERE
+def test_a_staged_pair_that_failed_since_is_contradicted_at_once(staged):
+    assert not staged.serving("churn", PRODUCTION).contradicted
+    staged.validate("churn@2", captured_pipeline("new"), passed=False, actor="t")
+    assert staged.serving("churn", PRODUCTION).contradicted
+    (event,) = staged.history(limit=1)
+    assert event["payload"]["contradicted"] == ["churn@production"]
+
+
+@EVERYWHERE
+def test_a_retirement_withdraws_a_first_release_too(registry):
+    add_validated(registry, "1", "old")
+    _release(registry, "old", "churn@1", stage=True)
+    registry.retire("churn", PRODUCTION, actor="t")
+    assert _stands(registry) == (None, None, None)
+    with pytest.raises(NotFound):
+        registry.retire("churn", PRODUCTION, actor="t")
