@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -246,6 +247,8 @@ def test_a_remote_that_cannot_be_asked_is_told_from_data_that_is_gone(work, addr
          "While the command ran, the pipeline changed: nothing is recorded."),
         (python(f"{MEASURES}; open('models/model.bin', 'a').write('#')"), 9,
          "While the command ran, the weights changed: nothing is recorded."),
+        (python("import os, shutil; shutil.rmtree(os.getcwd())"), 9,
+         "The command removed the folder that it ran in: nothing is recorded."),
         (("--pipeline", "xxh3:00000000"), 2, "A replay is made with the pipeline that is dep"),
         (("--carry-over",), 2, "--carry-over takes the verdict"),
         (("--timeout", "soon"), 2, "'soon' is not a span of time."),
@@ -253,6 +256,19 @@ def test_a_remote_that_cannot_be_asked_is_told_from_data_that_is_gone(work, addr
 )  # fmt: skip
 def test_what_is_refused_records_nothing(work, words, code, says):
     assert says in refused(work, *words, code=code)
+
+
+def test_metrics_that_are_a_link_to_somewhere_else_are_not_read(work):
+    real = work.path.parent / "weights" / "m.json"
+    real.write_text(json.dumps(GOOD))
+    link = "import os; os.remove('eval/metrics.json'); "
+    said = refused(work, *python(f"{link}os.symlink({str(real)!r}, 'eval/metrics.json')"))
+    assert f"The metrics eval/metrics.json are a link to {real}, outside the folder" in said
+
+
+def test_a_folder_of_metrics_that_no_commit_holds_is_there(work):
+    code = f"import json; json.dump({GOOD}, open('out/m.json', 'w'))"
+    assert json.loads(replay(work, "--metrics", "out/m.json", *python(code)).out)["passed"] is True
 
 
 def test_a_span_without_a_replay_is_refused(work):
