@@ -19,6 +19,12 @@ def _path(text: str) -> str:
     return check_path("the configuration", text)
 
 
+def _command(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError('no command is named; write one, as "python src/evaluate.py", or a stage')
+    return text
+
+
 def _pipeline_name(text: str) -> str:
     return check_name("pipeline", text)
 
@@ -80,7 +86,7 @@ class ModelTable(_Table):
     weights: Annotated[str, AfterValidator(_path)] | None = None
     data: list[Annotated[str, AfterValidator(_path)]] = Field(default_factory=list)
     metrics: Annotated[str, AfterValidator(_path)] | None = None
-    evaluate: Annotated[str, AfterValidator(_path)] | None = None
+    evaluate: Annotated[str, AfterValidator(_command)] | None = None
     """The command that validates a version, or the stage of DVC's that does."""
     validation_data: list[Annotated[str, AfterValidator(_path)]] = Field(default_factory=list)
     require: list[Annotated[str, AfterValidator(requirement)]] = Field(default_factory=list)
