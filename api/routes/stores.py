@@ -48,7 +48,10 @@ def stores(
 def add_store(
     body: components.DeclaredStoreBody, state: State, call: Annotated[Call, call_of(Scope.REGISTER)]
 ) -> Response:
-    """A folder is one host's until an `admin` says that it is `shared`."""
+    """A folder is one host's until an `admin` says that it is `shared`.
+
+    Of a store that is known, an `admin` alone records the marker, or another one.
+    """
     address = StoreAddress(body.name, body.url, body.config, body.marker)
     if body.shared is not None:
         call.principal.require(Scope.ADMIN)

@@ -13,6 +13,7 @@ from lineage.identity.components import Kind
 from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
+from lineage.registry.weights import told_by
 
 from .. import paging
 from ..dependencies import State, call_of, needs, version_named
@@ -67,8 +68,7 @@ def register(
     Every digest is taken anew from what it is of; a claim that differs is refused.
     """
     captured = codec.captured_from_json(model, body.model_dump())
-    renews = call.principal.may(Scope.OBSERVE_WEIGHTS)
-    stored = tuple(replace(copy, renews=renews) for copy in captured.stored)
+    stored = tuple(told_by(call.principal, copy) for copy in captured.stored)
     captured = replace(captured, stored=stored)
     watched = codec.watched_from_json([run.model_dump() for run in body.watched])
     if body.parent is not None:

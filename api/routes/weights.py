@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
@@ -12,6 +11,7 @@ from lineage.contract.requests import RetentionPolicy
 from lineage.identity.digest import Digest
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
+from lineage.registry.weights import told_by
 from lineage.weights.copies import CopyCheck, NewCopy
 
 from .. import paging
@@ -93,8 +93,7 @@ def add_copy(
     Of a copy that is known already that is a look, which counts with `observe:weights` alone.
     """
     named = version_named(call.principal, model, n)
-    renews = call.principal.may(Scope.OBSERVE_WEIGHTS)
-    copy = replace(NewCopy.from_json(body.model_dump()), renews=renews)
+    copy = told_by(call.principal, NewCopy.from_json(body.model_dump()))
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         return 201, registry.add_copy(named, copy, actor=call.principal.name).to_json(), {}

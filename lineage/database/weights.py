@@ -49,13 +49,13 @@ def find_store(session: Session, name: str) -> tables.Store:
 
 
 def ensure_store(
-    session: Session, wanted: StoreAddress, at: str, actor: str
+    session: Session, wanted: StoreAddress, at: str, actor: str, *, marks: bool = True
 ) -> tuple[tables.Store, bool]:
     """The store in a place, recorded if it is new, and whether it is.
 
     It is known by its marker, else by its URL. It keeps its first name; a new one whose name is
     taken is told apart by a digest of its URL. A folder is one host's until somebody says
-    otherwise.
+    otherwise. ``marks`` tells whether one that is known without a marker gets the one it has now.
 
     Raises:
         Conflict: another place was recorded by this URL.
@@ -63,10 +63,10 @@ def ensure_store(
     table = tables.Store
     row = find_place(session, wanted)
     if row is not None:
-        if row.marker is None and wanted.marker is not None:
+        if row.marker is None and wanted.marker is not None and marks:
             row.marker = wanted.marker
             session.add(row)
-        if wanted.marker not in (None, row.marker):
+        if None not in (row.marker, wanted.marker) and row.marker != wanted.marker:
             raise Conflict(
                 f"Another place is behind {wanted.url} than store {row.name}, which was recorded.",
                 remedy="Let the URL lead to that store again; or, where it was moved on purpose, "
@@ -126,7 +126,7 @@ def add(
     That counts as a check where the copy is new, was found missing or wrong before, or was read.
     """
     assert version.id is not None  # noqa: S101 - it was read from the table
-    store, _ = ensure_store(session, new.store, at, actor)
+    store, _ = ensure_store(session, new.store, at, actor, marks=new.marks)
     rows = [copy for copy, held in live(session, version.id) if held.name == store.name]
     created = not rows
     if created:

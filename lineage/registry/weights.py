@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage import timestamps
 from lineage.acts import act
 from lineage.database import events, tables, versions
 from lineage.database import weights as copies
-from lineage.errors import Conflict, NotFound, UsageError
+from lineage.errors import Conflict, NotFound, NotPermitted, UsageError
 from lineage.identity.references import Reference
+from lineage.registry.access import Scope
 from lineage.registry.slots import serving
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+    from lineage.registry.access import Principal
     from lineage.weights.copies import CopyCheck, NewCopy, StoreAddress, StoredWeights
 
 REMOVING: Final = dt.timedelta(minutes=10)
@@ -25,17 +28,25 @@ REMOVING: Final = dt.timedelta(minutes=10)
 
 
 def add_store(
-    session: Session, address: StoreAddress, at: str, actor: str, *, shared: bool | None = None
+    session: Session,
+    address: StoreAddress,
+    at: str,
+    actor: str,
+    *,
+    shared: bool | None = None,
+    marks: bool = True,
 ) -> bool:
     """Record a store; False where its place, or its URL, was known already.
 
     A URL that leads to another place now is that store from now on. ``shared`` says whether every
     host reaches it, which can be told of a folder alone: of a known one, too. None leaves that as
-    it is.
+    it is. ``marks`` tells whether the marker of a known store may be recorded, or changed: what is
+    recorded of it, every pull and every registration believes.
 
     Raises:
         Conflict: another store has this name.
         UsageError: a store that is no folder is said to be one host's.
+        NotPermitted: its URL leads to another place now, and who says so may not say that.
     """
     if shared is False and not address.is_folder:
         raise UsageError(
@@ -51,15 +62,29 @@ def add_store(
         )
     moved = place is not None and None not in (place.marker, address.marker)
     if place is not None and moved and place.marker != address.marker:
+        if not marks:
+            raise NotPermitted(
+                f"Store {place.name} was recorded with another marker: that it is another place "
+                "now, an admin alone may say.",
+                remedy="Ask for a token with the scope admin: "
+                + act("token create", "NAME", scope="admin"),
+            )
         place.marker = address.marker
         session.add(place)
         _tell(session, place, "store-changed", at, actor)
-    row, created = _ensure_store(session, address, at, actor)
+    row, created = _ensure_store(session, address, at, actor, marks=marks)
     if shared not in (None, row.shared):
         row.shared = bool(shared)
         session.add(row)
         _tell(session, row, "store-changed", at, actor)
     return created
+
+
+def told_by(principal: Principal, copy: NewCopy) -> NewCopy:
+    """A copy as one who speaks by a token may tell of it."""
+    return replace(
+        copy, renews=principal.may(Scope.OBSERVE_WEIGHTS), marks=principal.may(Scope.ADMIN)
+    )
 
 
 def add_copies(
@@ -79,7 +104,7 @@ def add_copies(
     if new_copies and version.weights_xxh3 is None:
         raise NotFound(f"{ref} was registered without weights.", remedy="Name a version with some.")
     for new in new_copies:
-        store, _ = _ensure_store(session, new.store, at, actor)
+        store, _ = _ensure_store(session, new.store, at, actor, marks=new.marks)
         if new.reused:
             _require_quiet(session, store.name, at)
         if copies.add(session, version, new, at, actor):
@@ -167,10 +192,10 @@ def record_state(
 
 
 def _ensure_store(
-    session: Session, address: StoreAddress, at: str, actor: str
+    session: Session, address: StoreAddress, at: str, actor: str, *, marks: bool
 ) -> tuple[tables.Store, bool]:
     """The store of a URL, and whether it is new; the history says so then."""
-    row, created = copies.ensure_store(session, address, at, actor)
+    row, created = copies.ensure_store(session, address, at, actor, marks=marks)
     if created:
         _tell(session, row, "store-added", at, actor)
     return row, created

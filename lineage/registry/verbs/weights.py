@@ -78,11 +78,14 @@ class WeightsVerbs(Verbs):
         Raises:
             Conflict: another store has this name.
             UsageError: a store that is no folder is said to be one host's.
+            NotPermitted: its URL leads to another place now, and who speaks is no ``admin``.
         """
+        from lineage.registry.access import Scope
         from lineage.registry.weights import add_store
 
+        marks = self._principal is None or self._principal.may(Scope.ADMIN)
         with self._write() as session:
-            return add_store(session, address, timestamps.now(), actor, shared=shared)
+            return add_store(session, address, timestamps.now(), actor, shared=shared, marks=marks)
 
     def add_copy(self, reference: str | Reference, copy: NewCopy, *, actor: str) -> StoredWeights:
         """Record that a store holds the weights of a version; they were read back from it.

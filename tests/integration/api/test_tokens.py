@@ -612,3 +612,38 @@ def test_a_server_that_asks_for_tokens_has_many_hosts(filled, server, monkeypatc
     with registry_server(filled, no_auth=True) as address, connect(address) as alone:
         assert not alone.shared
         assert alone.guard(ref, "production").allowed
+
+
+def test_only_an_admin_records_what_a_known_store_is_known_by(filled, server, monkeypatch):
+    """Every pull and every registration believes a recorded marker."""
+
+    def acting(*scopes):
+        monkeypatch.setenv("LINEAGE_TOKEN", _token(filled, "read", *scopes)["token"])
+        return connect(server)
+
+    def marker(remote, name):
+        return next(row for row in remote.stores() if row["name"] == name).get("marker")
+
+    def with_marker(digit):
+        return replace(store, marker=digit * 32)
+
+    store = StoreAddress("main", "s3://bucket/weights")
+    with acting("register") as remote:
+        remote.add_store(store, actor="t")
+        remote.add_store(with_marker("a"), actor="t")
+        unmarked = a_copy("1", "main")
+        remote.add_copy("churn@1", replace(unmarked, store=with_marker("a")), actor="t")
+        assert marker(remote, "main") is None
+    with acting("admin") as remote:
+        remote.add_store(with_marker("b"), actor="t")
+        assert marker(remote, "main") == "b" * 32
+    with acting("register") as remote:
+        with pytest.raises(NotPermitted, match="another marker: that it is another place") as told:
+            remote.add_store(with_marker("a"), actor="t")
+        assert "scope=admin" in told.value.remedy
+        assert marker(remote, "main") == "b" * 32
+        stored = (replace(a_copy("8"), store=with_marker("b")),)
+        assert remote.register("churn", replace(captured("8"), stored=stored), actor="t").created
+    with acting("admin") as remote:
+        remote.add_store(with_marker("a"), actor="t")
+        assert marker(remote, "main") == "a" * 32
