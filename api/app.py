@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 
 from lineage import timestamps
 from lineage.database.engine import open_engine
-from lineage.registry.checker import Checker
+from lineage.registry.checker import Checker, named_stores
 from lineage.registry.registry import Registry
 
 from . import oidc, problems
@@ -138,8 +138,8 @@ def _checker(registry: Registry, settings: Settings) -> Checker | None:
     """What looks at the weights that production rests on, if this server is told to."""
     if settings.check_every is None:
         return None
-    stores = frozenset(filter(None, (name.strip() for name in settings.check_stores.split(","))))
-    return Checker(registry, timestamps.span(settings.check_every), stores or None)
+    stores = named_stores(settings.check_stores)
+    return Checker(registry, timestamps.span(settings.check_every), stores)
 
 
 def _operation(route: APIRoute) -> str:

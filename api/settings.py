@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lineage import timestamps
+from lineage.registry.checker import named_stores
 
 
 def _span(text: str) -> str:
@@ -32,4 +33,10 @@ class Settings(BaseSettings):
     lock_timeout: Annotated[float, Field(gt=0)] = 10.0
     check_every: Annotated[str, AfterValidator(_span)] | None = None
     check_stores: str = ""
-    """Names by commas; empty for all that every host reaches."""
+    """Names by commas, or ``*`` for all that every host reaches; needed where it looks at all."""
+
+    @model_validator(mode="after")
+    def _names_stores(self) -> Self:
+        if self.check_every is not None:
+            named_stores(self.check_stores)
+        return self

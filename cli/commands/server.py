@@ -81,8 +81,8 @@ def serve(
             "--check-stores",
             envvar="LINEAGE_CHECK_STORES",
             metavar="NAMES",
-            help="The stores that may be opened for it, by commas; default: all but folders of "
-            "one host.",
+            help="The stores that may be opened for it, by commas; '*' for every one that any "
+            "client records.",
             show_default=False,
         ),
     ] = "",
@@ -106,6 +106,7 @@ def serve(
     from lineage.capture.project import opened
     from lineage.connection import connect
     from lineage.errors import UsageError
+    from lineage.registry.checker import named_stores
     from lineage.registry_url import is_remote
 
     with opened() as project:
@@ -122,6 +123,7 @@ def serve(
         )
     if check_every is not None:
         timestamps.span(check_every)
+        named_stores(check_stores)
     if migrate:
         from lineage.database.schema import upgrade
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from lineage import timestamps
-from lineage.errors import LineageError
+from lineage.acts import act
+from lineage.errors import LineageError, UsageError
 from lineage.guard.looks import deep_is_due
 from lineage.identity.components import EnvironmentKind
 from lineage.weights import check
@@ -37,6 +38,9 @@ FIRST: Final = dt.timedelta(minutes=1)
 STOPS_WITHIN: Final = 30.0
 """Seconds that the end of a server waits for a look that is under way."""
 
+ALL: Final = "*"
+"""What stands for every store that is recorded, now and later, whoever named it."""
+
 _log = logging.getLogger("lineage.checks")
 
 
@@ -51,6 +55,25 @@ class Checked:
     environment: str
     stands_by: bool
     deep_within: str | None
+
+
+def named_stores(names: str) -> frozenset[str] | None:
+    """The stores that a server may open, from their names by commas; None for all.
+
+    Whoever may register can record a store at any address, and a server opens it with its own
+    credentials: so its operator names those that it may open.
+
+    Raises:
+        UsageError: none is named.
+    """
+    stores = frozenset(filter(None, (name.strip() for name in names.split(","))))
+    if not stores:
+        raise UsageError(
+            "A server that looks at stored weights is to be told which stores it may open.",
+            remedy=f"Name them: --check-stores NAME,… (LINEAGE_CHECK_STORES; {act('store list')} "
+            f"shows them), or '{ALL}' for every store that any client records.",
+        )
+    return None if ALL in stores else stores
 
 
 class Checker:

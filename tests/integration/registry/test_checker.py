@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from api.settings import Settings
 from lineage import timestamps
 from lineage.connection import connect
 from lineage.contract.requests import DeclaredEnvironment
+from lineage.errors import UsageError
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.hashing.tree import follow_any
 from lineage.identity.components import Kind
-from lineage.registry.checker import ACTOR, Checker
+from lineage.registry.checker import ACTOR, Checker, named_stores
 from lineage.weights import upload
 from lineage.weights.copies import NewCopy, StoreAddress
 from lineage.weights.store import open_store
@@ -142,6 +144,17 @@ def test_no_store_is_opened_but_those_that_are_named(kept):
     assert Checker(kept.registry, ALWAYS, frozenset({"main"})).check_all() == 2
 
 
+def test_a_server_that_looks_is_told_which_stores_it_may_open(database):
+    """Whoever may register can record a store at any address."""
+    for nothing in ("", " , "):
+        with pytest.raises(UsageError, match="is to be told which stores") as caught:
+            Settings(registry=database, check_every="6h", check_stores=nothing)
+        assert "--check-stores NAME" in caught.value.remedy
+    assert Settings(registry=database).check_every is None
+    assert named_stores(" main, offsite") == {"main", "offsite"}
+    assert named_stores("*") is None
+
+
 def test_what_is_cut_off_by_the_end_found_nothing_out(kept):
     checker = Checker(kept.registry, ALWAYS)
     checker._open = lambda _: (
@@ -153,7 +166,7 @@ def test_what_is_cut_off_by_the_end_found_nothing_out(kept):
 
 
 def test_a_server_looks_by_itself_and_stops(kept, monkeypatch):
-    with registry_server(kept.url, check_every="1s"):
+    with registry_server(kept.url, check_every="1s", check_stores="main"):
         end = time.monotonic() + 20
         while looked(kept.registry, "churn@2") != [("main", "intact", ACTOR)]:
             assert time.monotonic() < end, "nobody looks"
