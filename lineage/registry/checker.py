@@ -12,7 +12,7 @@ import logging
 import random
 import threading
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lineage import timestamps
 from lineage.acts import act
@@ -23,7 +23,7 @@ from lineage.weights import check
 from lineage.weights.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from lineage.registry.registry import Registry
     from lineage.weights.copies import Copy, StoreAddress
@@ -46,14 +46,13 @@ _log = logging.getLogger("lineage.checks")
 
 @dataclass(frozen=True)
 class Checked:
-    """A version that production rests on: in which environment, and how old a deep look may be.
+    """A version that production rests on, and how old a deep look may be where it may be least.
 
-    ``stands_by`` tells that it is the backup there.
+    ``stands_by`` are the environments whose backup it is.
     """
 
     ref: str
-    environment: str
-    stands_by: bool
+    stands_by: tuple[str, ...]
     deep_within: str | None
 
 
@@ -126,18 +125,20 @@ class Checker:
 
     def _rested_on(self) -> Iterator[Checked]:
         """What serves and stands by in production, the backups first; each version once."""
-        told = set[str]()
-        where = [
-            (row["name"], row["policy"].get("deep_within"), slot)
-            for row in self._registry.environments()
-            if row["kind"] == EnvironmentKind.PRODUCTION
-            for slot in row["slots"]
-        ]
-        for side in ("backup", "serving"):
-            for environment, within, slot in where:
-                if slot[side] is not None and slot[side]["ref"] not in told:
-                    told.add(slot[side]["ref"])
-                    yield Checked(slot[side]["ref"], environment, side == "backup", within)
+        backups: dict[str, list[dict[str, Any]]] = {}
+        serving: dict[str, list[dict[str, Any]]] = {}
+        for row in self._registry.environments():
+            if row["kind"] != EnvironmentKind.PRODUCTION:
+                continue
+            for slot in row["slots"]:
+                for side, where in (("backup", backups), ("serving", serving)):
+                    if slot[side] is not None:
+                        where.setdefault(slot[side]["ref"], []).append(row)
+        for ref in backups | serving:
+            stands_by = backups.get(ref, [])
+            rows = stands_by + serving.get(ref, [])
+            names = tuple(row["name"] for row in stands_by)
+            yield Checked(ref, names, _shortest(row["policy"].get("deep_within") for row in rows))
 
     def _check(self, checked: Checked) -> bool:
         """Check the copies of a version that it is time for; whether there were some."""
@@ -155,7 +156,7 @@ class Checker:
         self._registry.record_checks(
             checked.ref,
             looks,
-            backup_in=checked.environment if checked.stands_by else None,
+            backup_in=checked.stands_by,
             actor=ACTOR,
         )
         return True
@@ -171,3 +172,8 @@ class Checker:
 
     def _open(self, address: StoreAddress) -> Store:
         return open_store(address, is_over=self._stopping.is_set)
+
+
+def _shortest(spans: Iterable[str | None]) -> str | None:
+    """The shortest of some spans, None where there are none."""
+    return min((span for span in spans if span is not None), key=timestamps.span, default=None)

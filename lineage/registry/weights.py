@@ -124,11 +124,13 @@ def record_checks(
     session: Session,
     reference: str | Reference,
     checks: Sequence[CopyCheck],
-    backup_in: str | None,
+    backups_in: Sequence[str],
     at: str,
     actor: str,
 ) -> StoredWeights:
     """Record checks of the copies of a version's weights.
+
+    The history tells of each environment whose backup was checked by it.
 
     Raises:
         NotFound: the version does not exist, or a store holds no copy of it.
@@ -143,22 +145,23 @@ def record_checks(
                 remedy=f"See where they are: {act('show', ref)}",
             )
         copies.record_check(session, rows[check.store], check, at, actor)
-    also = {version.model}
-    payload: dict[str, Any] = {"looks": [check.to_json() for check in checks]}
-    if backup_in is not None:
-        subject = f"{version.model}@{backup_in}"
-        also |= {subject, backup_in}
-        state = serving.now(session, backup_in, version.model).readiness
-        payload |= {"environment": backup_in, "readiness": state.to_json() if state else None}
-    events.append(
-        session,
-        at=at,
-        actor=actor,
-        kind="backup-checked" if backup_in is not None else "weights-checked",
-        subject=ref,
-        payload=payload,
-        also=also,
-    )
+    looks = [check.to_json() for check in checks]
+    for environment in backups_in or (None,):
+        also = {version.model}
+        payload: dict[str, Any] = {"looks": looks}
+        if environment is not None:
+            also |= {f"{version.model}@{environment}", environment}
+            state = serving.now(session, environment, version.model).readiness
+            payload |= {"environment": environment, "readiness": state.to_json() if state else None}
+        events.append(
+            session,
+            at=at,
+            actor=actor,
+            kind="backup-checked" if environment is not None else "weights-checked",
+            subject=ref,
+            payload=payload,
+            also=also,
+        )
     return copies.stored(session, version)
 
 

@@ -107,7 +107,7 @@ class WeightsVerbs(Verbs):
         reference: str | Reference,
         looks: Sequence[CopyCheck],
         *,
-        backup_in: str | None = None,
+        backup_in: str | Sequence[str] | None = None,
         actor: str,
     ) -> StoredWeights:
         """Record checks of the copies of a version's weights.
@@ -115,7 +115,7 @@ class WeightsVerbs(Verbs):
         Args:
             reference: the version.
             looks: the checks, one for each store.
-            backup_in: the environment whose backup was checked by it.
+            backup_in: the environment, or environments, whose backup was checked by it.
             actor: who checked.
 
         Raises:
@@ -123,8 +123,9 @@ class WeightsVerbs(Verbs):
         """
         from lineage.registry.weights import record_checks
 
+        backups_in = (backup_in,) if isinstance(backup_in, str) else backup_in or ()
         with self._write() as session:
-            return record_checks(session, reference, looks, backup_in, timestamps.now(), actor)
+            return record_checks(session, reference, looks, backups_in, timestamps.now(), actor)
 
     def remove_copy(
         self, reference: str | Reference, store: str, keeping: RetentionPolicy, *, actor: str

@@ -18,7 +18,7 @@ from lineage.contract.requests import DeclaredEnvironment
 from lineage.errors import UsageError
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.hashing.tree import follow_any
-from lineage.identity.components import Kind
+from lineage.identity.components import EnvironmentKind, Kind
 from lineage.registry.checker import ACTOR, Checker, named_stores
 from lineage.weights import upload
 from lineage.weights.copies import NewCopy, StoreAddress
@@ -126,6 +126,29 @@ def test_every_byte_is_read_before_the_last_time_is_too_long_ago(kept, monkeypat
     assert looked(kept.registry, "churn@1") == [("main", "changed", ACTOR)]
     (serves,) = kept.registry.stored("churn@2").copies
     assert (serves.deep, serves.deep_at) == (True, timestamps.now())
+
+
+def test_of_several_environments_the_strictest_says_when_every_byte_is_read(kept, monkeypatch):
+    """And the history of each tells of the look at its backup."""
+    monkeypatch.setattr("lineage.weights.check.READ_ANYWAY", 0)
+    declared = [
+        DeclaredEnvironment(name, EnvironmentPolicy(deep_within=within), EnvironmentKind.PRODUCTION)
+        for name, within in (("production", None), ("europe", "10d"), ("asia", "300d"))
+    ]
+    kept.registry.apply_environments(declared, actor="t")
+    for name in ("europe", "asia"):
+        kept.registry.release(name, captured_pipeline(), ["churn@1"], actor="t")
+        kept.registry.promote("churn@2", name, actor="t")
+    at(monkeypatch, days=9)
+    assert Checker(kept.registry, DAY).check_all() == 2
+    for ref in ("churn@1", "churn@2"):
+        (copy,) = kept.registry.stored(ref).copies
+        assert (copy.deep, copy.deep_at) == (True, timestamps.now()), ref
+    for name in ("production", "europe", "asia"):
+        (event,) = kept.registry.history(f"churn@{name}", limit=1)
+        assert (event["kind"], event["payload"]["environment"]) == ("backup-checked", name)
+        assert event["payload"]["readiness"]["ready"] is True
+    assert kept.registry.audit().problems == ()
 
 
 def test_a_store_that_cannot_be_opened_is_told_and_a_folder_of_one_host_is_left_alone(kept):
