@@ -2,7 +2,9 @@
 
 One version after another, of what serves and what stands by, in the name :data:`ACTOR`. Every byte
 is read where an environment's ``deep_within`` is about to run out. What another server looked at
-meanwhile is passed over, and so is a folder of one host, which is not this one.
+meanwhile is passed over, and so is a folder of one host, which is not this one. That a store cannot
+be asked from here says something of this server first: it is logged, and takes back no look of
+somebody else's that counts still.
 """
 
 from __future__ import annotations
@@ -17,16 +19,17 @@ from typing import TYPE_CHECKING, Any, Final
 from lineage import timestamps
 from lineage.acts import act
 from lineage.errors import LineageError, UsageError
-from lineage.guard.looks import deep_is_due
+from lineage.guard.looks import COUNTS_AT_MOST, deep_is_due
 from lineage.identity.components import EnvironmentKind
 from lineage.weights import check
+from lineage.weights.copies import CopyState
 from lineage.weights.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from lineage.registry.registry import Registry
-    from lineage.weights.copies import Copy, StoreAddress
+    from lineage.weights.copies import Copy, CopyCheck, StoreAddress
     from lineage.weights.store import Store
 
 ACTOR: Final = "lineage-serve"
@@ -48,12 +51,14 @@ _log = logging.getLogger("lineage.checks")
 class Checked:
     """A version that production rests on, and how old a deep look may be where it may be least.
 
-    ``stands_by`` are the environments whose backup it is.
+    ``stands_by`` are the environments whose backup it is; ``look_within`` says of any look what
+    ``deep_within`` says of a deep one.
     """
 
     ref: str
     stands_by: tuple[str, ...]
     deep_within: str | None
+    look_within: str
 
 
 def named_stores(names: str) -> frozenset[str] | None:
@@ -137,11 +142,15 @@ class Checker:
         for ref in backups | serving:
             stands_by = backups.get(ref, [])
             rows = stands_by + serving.get(ref, [])
-            names = tuple(row["name"] for row in stands_by)
-            yield Checked(ref, names, _shortest(row["policy"].get("deep_within") for row in rows))
+            yield Checked(
+                ref,
+                tuple(row["name"] for row in stands_by),
+                _shortest(row["policy"].get("deep_within") for row in rows),
+                _shortest(row["policy"].get("look_within") for row in rows) or COUNTS_AT_MOST,
+            )
 
     def _check(self, checked: Checked) -> bool:
-        """Check the copies of a version that it is time for; whether there were some."""
+        """Check the copies of a version that it is time for; whether something was found out."""
         now, stored = timestamps.now(), self._registry.stored(checked.ref)
         due = tuple(copy for copy in stored.copies if self._is_due(copy, checked, now))
         if not due:
@@ -153,12 +162,14 @@ class Checker:
         )
         if self._stopping.is_set():  # what was cut off found nothing out
             return False
-        self._registry.record_checks(
-            checked.ref,
-            looks,
-            backup_in=checked.stands_by,
-            actor=ACTOR,
-        )
+        told = [
+            look
+            for look, copy in zip(looks, due, strict=True)
+            if look.state is not CopyState.UNREACHABLE or _tells(look, copy, checked, now)
+        ]
+        if not told:
+            return False
+        self._registry.record_checks(checked.ref, told, backup_in=checked.stands_by, actor=ACTOR)
         return True
 
     def _is_due(self, copy: Copy, checked: Checked, now: str) -> bool:
@@ -172,6 +183,14 @@ class Checker:
 
     def _open(self, address: StoreAddress) -> Store:
         return open_store(address, is_over=self._stopping.is_set)
+
+
+def _tells(look: CopyCheck, copy: Copy, checked: Checked, now: str) -> bool:
+    """Whether it is recorded that a store could not be asked, which is logged in any case."""
+    _log.warning("%s in store %s could not be looked at: %s", checked.ref, look.store, look.detail)
+    age = timestamps.moment(now) - timestamps.moment(copy.checked_at)
+    found_bad = copy.state in (CopyState.MISSING, CopyState.CHANGED)
+    return age > timestamps.span(checked.look_within) and not found_bad
 
 
 def _shortest(spans: Iterable[str | None]) -> str | None:

@@ -21,7 +21,7 @@ from lineage.hashing.tree import follow_any
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.registry.checker import ACTOR, Checker, named_stores
 from lineage.weights import upload
-from lineage.weights.copies import NewCopy, StoreAddress
+from lineage.weights.copies import CopyCheck, CopyState, NewCopy, StoreAddress
 from lineage.weights.store import open_store
 from lineage.workflows import weights
 from tests.conftest import BOTH, captured, captured_pipeline, make_registry
@@ -151,13 +151,36 @@ def test_of_several_environments_the_strictest_says_when_every_byte_is_read(kept
     assert kept.registry.audit().problems == ()
 
 
+def test_a_server_that_cannot_open_a_store_takes_no_look_back(kept, monkeypatch, caplog):
+    """Until the newest one is too old to count in any case. It has no plugin for gs: here."""
+    monkeypatch.setattr(logging.getLogger("lineage"), "propagate", True)
+    policy = EnvironmentPolicy(look_within="7d")
+    kept.registry.apply_environments([DeclaredEnvironment("production", policy)], actor="t")
+    copy = dataclasses.replace(
+        kept.registry.stored("churn@1").copies[0].as_new,
+        store=StoreAddress("far", "gs://bucket/weights"),
+    )
+    kept.registry.add_copy("churn@1", copy, actor="t")
+    missing = [CopyCheck("main", CopyState.MISSING, deep=False)]
+    kept.registry.record_checks("churn@1", missing, actor="t")
+    checker = Checker(kept.registry, ALWAYS, frozenset({"far"}))
+    at(monkeypatch, days=6)
+    assert checker.check_all() == 0
+    assert looked(kept.registry, "churn@1")[0] == ("far", "intact", "t")
+    assert kept.registry.serving("churn", "production").readiness.ready
+    assert "churn@1 in store far could not be looked at" in caplog.text
+    at(monkeypatch, days=2)
+    assert checker.check_all() == 1
+    assert looked(kept.registry, "churn@1")[0] == ("far", "unreachable", ACTOR)
+
+
 def test_a_store_that_cannot_be_opened_is_told_and_a_folder_of_one_host_is_left_alone(kept):
     object_id = kept.registry.stored("churn@1").copies[0].object
     for name, url in (("far", "gs://bucket/weights"), ("folder", "file:///srv/weights")):
         kept.registry.add_copy("churn@1", NewCopy(StoreAddress(name, url), object_id), actor="t")
     assert Checker(kept.registry, ALWAYS).check_all() == 2
     assert looked(kept.registry, "churn@1") == [
-        ("far", "unreachable", ACTOR), ("folder", "intact", "t"), ("main", "intact", ACTOR),
+        ("far", "intact", "t"), ("folder", "intact", "t"), ("main", "intact", ACTOR),
     ]  # fmt: skip
     assert kept.registry.serving("churn", "production").readiness.ready
 
