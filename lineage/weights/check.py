@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.acts import act
@@ -42,6 +43,15 @@ class Gone(IntegrityFailure):
     """An object that is recorded is not there."""
 
 
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with an object; ``read`` tells that it was read to its end to find out."""
+
+    state: CopyState
+    detail: str
+    read: bool = False
+
+
 def check_copy(
     store: Store, stored: StoredWeights, copy: Copy | NewCopy, *, deep: bool
 ) -> CopyCheck:
@@ -53,6 +63,10 @@ def check_copy(
         copy: the copy in this store.
         deep: read every byte; else the sizes (and small weights whole). What was written to in a
             folder since every byte was last read is read in any case.
+
+    Returns:
+        what was found. It is deep only where every byte was read to the end: not of what is gone,
+        has another size, or could not be asked.
     """
     deep = deep or stored.size <= READ_ANYWAY
     sample: Sample | None = None
@@ -67,14 +81,19 @@ def check_copy(
             problem = what_is_wrong(store, copy.object, file, deep=deep)
         else:
             problem, sample = _check_folder(store, stored, copy, deep=deep)
-    except StoreUnreachable as error:
-        return CopyCheck(store.address.name, CopyState.UNREACHABLE, deep, str(error))
-    except Gone as error:
-        return CopyCheck(store.address.name, CopyState.MISSING, deep, str(error))
-    except IntegrityFailure as error:
-        return CopyCheck(store.address.name, CopyState.CHANGED, deep, str(error))
-    state, detail = problem or (CopyState.INTACT, None)
-    return CopyCheck(store.address.name, state, deep, detail, sample)
+    except (StoreUnreachable, IntegrityFailure) as error:
+        return CopyCheck(store.address.name, _state_of(error), deep=False, detail=str(error))
+    if problem is not None:
+        read = deep and problem.read
+        return CopyCheck(store.address.name, problem.state, read, problem.detail, sample)
+    return CopyCheck(store.address.name, CopyState.INTACT, deep, sample=sample)
+
+
+def _state_of(error: StoreUnreachable | IntegrityFailure) -> CopyState:
+    """What it means for a copy that nothing of it could be read."""
+    if isinstance(error, StoreUnreachable):
+        return CopyState.UNREACHABLE
+    return CopyState.MISSING if isinstance(error, Gone) else CopyState.CHANGED
 
 
 def _was_touched(store: Store, copy: Copy | NewCopy, name: str) -> bool:
@@ -104,7 +123,9 @@ def check_copies(
         try:
             found.append(check_copy(opened(copy.store), stored, copy, deep=deeply))
         except (StoreUnreachable, UsageError) as error:
-            found.append(CopyCheck(copy.store.name, CopyState.UNREACHABLE, deeply, str(error)))
+            found.append(
+                CopyCheck(copy.store.name, CopyState.UNREACHABLE, deep=False, detail=str(error))
+            )
     return tuple(found)
 
 
@@ -192,42 +213,41 @@ def differs(store: Store, ref: str) -> IntegrityFailure:
     )
 
 
-def what_is_wrong(
-    store: Store, name: str, entry: Entry, *, deep: bool
-) -> tuple[CopyState, str] | None:
+def what_is_wrong(store: Store, name: str, entry: Entry, *, deep: bool) -> Problem | None:
     """What is wrong with an object; None for nothing."""
     what = entry.path or "the file"
     if deep and 0 < entry.size <= SMALL:
         return _wrong_small(store, name, entry, what)
     size = store.size(name)
     if size is None:
-        return CopyState.MISSING, f"{what} is gone"
+        return Problem(CopyState.MISSING, f"{what} is gone")
     if size != entry.size:
-        return CopyState.CHANGED, f"{what} has {size} bytes instead of {entry.size}"
+        return Problem(CopyState.CHANGED, f"{what} has {size} bytes instead of {entry.size}")
     if deep:
         try:
             found = blake3_through(store.stream(name, size))
         except FileNotFoundError:
-            return CopyState.MISSING, f"{what} is gone"
+            return Problem(CopyState.MISSING, f"{what} is gone")
         if found != entry.blake3:
-            return CopyState.CHANGED, f"{what} holds other bytes"
+            return Problem(CopyState.CHANGED, f"{what} holds other bytes", read=True)
     return None
 
 
-def _wrong_small(store: Store, name: str, entry: Entry, what: str) -> tuple[CopyState, str] | None:
+def _wrong_small(store: Store, name: str, entry: Entry, what: str) -> Problem | None:
     """The same in one request."""
     try:
         data = store.read(name, 0, entry.size + 1)
     except FileNotFoundError:
-        return CopyState.MISSING, f"{what} is gone"
+        return Problem(CopyState.MISSING, f"{what} is gone")
     if blake3_of(data) != entry.blake3:
-        return CopyState.CHANGED, f"{what} holds other bytes"
+        whole = len(data) <= entry.size
+        return Problem(CopyState.CHANGED, f"{what} holds other bytes", read=whole)
     return None
 
 
 def _check_folder(
     store: Store, stored: StoredWeights, copy: Copy | NewCopy, *, deep: bool
-) -> tuple[tuple[CopyState, str] | None, Sample | None]:
+) -> tuple[Problem | None, Sample | None]:
     """What is wrong with a folder; and how many files were asked about, if not all of them."""
     _, rows = folder_of(store, stored, copy)
     sample = None
@@ -235,10 +255,10 @@ def _check_folder(
         there = store.perhaps([name for _, name in rows])
         gone = next((entry for entry, name in rows if name not in there), None)
         if gone is not None:
-            return (CopyState.MISSING, f"{gone.path} is gone"), None
+            return Problem(CopyState.MISSING, f"{gone.path} is gone"), None
         sample = Sample(SAMPLE, len(rows))
         rows = random.sample(rows, SAMPLE)
-    problems: list[tuple[CopyState, str]] = []
+    problems: list[Problem] = []
 
     def check(row: tuple[Entry, str]) -> None:
         entry, name = row
@@ -247,7 +267,10 @@ def _check_folder(
             problems.append(problem)
 
     each(check, rows)
-    worst = min(problems, default=None, key=lambda problem: problem[0] is not CopyState.MISSING)
+    missing = (problem for problem in problems if problem.state is CopyState.MISSING)
+    worst = next(missing, None) or next(iter(problems), None)
+    if worst is not None and not all(problem.read for problem in problems):
+        worst = replace(worst, read=False)
     return worst, sample
 
 

@@ -161,7 +161,7 @@ def _put_and_read_back(store: Store, md5: str, entry: Entry, file: Path | bytes)
     wrong = what_is_wrong(store, md5, entry, deep=True)
     if wrong is not None:
         raise StoreUnreachable(
-            f"Store {store.address.name} did not keep what it was given: {wrong[1]}.",
+            f"Store {store.address.name} did not keep what it was given: {wrong.detail}.",
             remedy="Check the store, then run the same command again.",
         )
 

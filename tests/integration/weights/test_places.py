@@ -165,3 +165,47 @@ def test_a_file_that_is_gone_is_found_whichever_are_sampled(many):
     bucket.delete(gone)
     found = look(bucket, there)
     assert (found.state, found.detail) == (CopyState.MISSING, "7.bin is gone")
+
+
+def test_a_look_is_deep_only_where_every_byte_was_read(place, source):
+    """What was meant to be read and was not is no deep look, whatever it found."""
+    there = put(place, source)
+    (copy,) = there.copies
+
+    def deep():
+        (found,) = check.check_copies(there, deep=True)
+        return found.state.value, found.deep
+
+    assert deep() == ("intact", True)
+    place.put(copy.object, bytes(3000))
+    assert deep() == ("changed", True)
+    place.put(copy.object, bytes(9000))
+    assert deep() == ("changed", False)
+    place.delete(copy.object)
+    assert deep() == ("missing", False)
+    write_marker(place, json.dumps({"id": "b" * 32}).encode())
+    assert deep() == ("changed", False)
+    far = dataclasses.replace(copy, store=StoreAddress("far", "gs://bucket/weights"))
+    (found,) = check.check_copies(dataclasses.replace(there, copies=(far,)), deep=True)
+    assert (found.state, found.deep) == (CopyState.UNREACHABLE, False)
+    dead = StoreAddress("dead", "http://127.0.0.1:9/weights")
+    found = check.check_copy(
+        open_store(dead), there, dataclasses.replace(copy, store=dead), deep=True
+    )
+    assert (found.state, found.deep) == (CopyState.UNREACHABLE, False)
+
+
+def test_a_folder_that_lacks_a_file_was_not_read_whole(many):
+    bucket, there = many
+    objects = bucket.objects()
+    first, second = (
+        next(name for name, data in objects.items() if data == bytes([n]) * 99) for n in (3, 7)
+    )
+    bucket.put(first, bytes(99))
+    found = look(bucket, there, deep=True)
+    assert (found.state, found.deep, found.detail) == (
+        CopyState.CHANGED, True, "3.bin holds other bytes",
+    )  # fmt: skip
+    bucket.delete(second)
+    found = look(bucket, there, deep=True)
+    assert (found.state, found.deep, found.detail) == (CopyState.MISSING, False, "7.bin is gone")
