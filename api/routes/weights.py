@@ -90,7 +90,8 @@ def add_copy(
 ) -> Response:
     """Whoever says so has read every byte back from there.
 
-    Of a copy that is known already that is a look, which counts with `observe:weights` alone.
+    That is a look, which counts with `observe:weights` alone: without, a new copy is `unreachable`
+    until somebody looks.
     """
     named = version_named(call.principal, model, n)
     copy = told_by(call.principal, NewCopy.from_json(body.model_dump()))

@@ -120,10 +120,14 @@ def add(
     new: NewCopy,
     at: str,
     actor: str,
+    *,
+    first: bool = False,
 ) -> bool:
     """Record a copy that was read back, or looked for, just now; whether it is new.
 
     That counts as a check where the copy is new, was found missing or wrong before, or was read.
+    Of a new copy nobody looked for anything where who says so may not look; but for ``first``, a
+    version that is recorded with it.
     """
     assert version.id is not None  # noqa: S101 - it was read from the table
     store, _ = ensure_store(session, new.store, at, actor, marks=new.marks)
@@ -146,7 +150,10 @@ def add(
         session.add(row)
         session.flush()
         rows = [row]
-    if created or (new.renews and (new.read or _is_wrong(session, rows[0]))):
+    if created and not (first or new.renews):
+        unknown = CopyCheck(store.name, CopyState.UNREACHABLE, deep=False)
+        record_check(session, rows[0], unknown, at, actor, created=True)
+    elif created or (new.renews and (new.read or _is_wrong(session, rows[0]))):
         found = CopyCheck(store.name, CopyState.INTACT, deep=new.read)
         record_check(session, rows[0], found, at, actor, created=created)
     return created

@@ -106,7 +106,7 @@ def register(
         | ({"made": captured.origin.to_json()} if captured.origin is not None else {}),
         also=[model],
     )
-    add_copies(session, row, captured.stored, at, actor)
+    add_copies(session, row, captured.stored, at, actor, first=True)
     watched_runs.record(session, row, watched, at, actor)
     return registered
 

@@ -93,8 +93,12 @@ def add_copies(
     new_copies: Sequence[NewCopy],
     at: str,
     actor: str,
+    *,
+    first: bool = False,
 ) -> None:
     """Record copies of a version's weights that were read back just now.
+
+    ``first`` tells that the version is recorded with them.
 
     Raises:
         NotFound: the version has no weights.
@@ -107,7 +111,7 @@ def add_copies(
         store, _ = _ensure_store(session, new.store, at, actor, marks=new.marks)
         if new.reused:
             _require_quiet(session, store.name, at)
-        if copies.add(session, version, new, at, actor):
+        if copies.add(session, version, new, at, actor, first=first):
             payload = new.to_json() | {"store": store.name, "weights": version.weights_xxh3}
             events.append(
                 session,

@@ -168,8 +168,9 @@ class NewCopy:
     lists a folder's files with their BLAKE3. ``found_there`` tells that all of them were there
     before, ``reused`` that some were: those could be on their way out. ``read`` tells that every
     byte was read back from there, and not only looked for. ``renews`` tells whether that counts as
-    a look at a copy that is known already: only who may look may say so. ``marks`` tells whether a
-    store that is known without a marker gets this one: over REST only an ``admin`` says that.
+    a look at a copy of a version that is known already: only who may look may say so. ``marks``
+    tells whether a store that is known without a marker gets this one: over REST only an ``admin``
+    says that.
     """
 
     store: StoreAddress

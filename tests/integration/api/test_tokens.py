@@ -576,11 +576,21 @@ def test_only_who_looked_may_say_that_a_known_copy_is_intact(filled, server, mon
         assert state(remote) == ("missing", "ci")
         remote.add_copy("churn@1", a_copy("1", "far"), actor="t")
         states = [copy.state.value for copy in remote.stored("churn@1").copies]
-        assert states == ["intact", "missing"]
+        assert states == ["unreachable", "missing"], "nobody who may looked for the new one"
+        stored = (a_copy("1", "near"),)
+        remote.register("churn", replace(captured("1"), stored=stored), actor="t")
+        near = next(c for c in remote.stored("churn@1").copies if c.store.name == "near")
+        assert (near.state, near.deep, near.deep_at) == (CopyState.UNREACHABLE, False, None)
+        fresh = remote.register("churn", replace(captured("7"), stored=(a_copy("7"),)), actor="t")
+        assert [c.state.value for c in remote.stored(fresh.ref).copies] == ["intact"]
     with acting("register", "observe:weights") as remote:
         remote.add_copy("churn@1", a_copy("1"), actor="t")
         states = [copy.state.value for copy in remote.stored("churn@1").copies]
-        assert states == ["intact", "intact"]
+        assert states == ["unreachable", "unreachable", "intact"]
+        remote.add_copy("churn@1", a_copy("1", "far"), actor="t")
+        remote.add_copy("churn@1", a_copy("1", "away"), actor="t")
+        states = [copy.state.value for copy in remote.stored("churn@1").copies]
+        assert states == ["intact", "intact", "unreachable", "intact"]
 
 
 def test_only_an_admin_declares_that_every_host_mounts_a_folder(filled, server, monkeypatch):
