@@ -2,6 +2,8 @@
 
 The worktree's own ``.dvc/config.local`` says where these are. It is made of what the user's
 checkout and the commit say, read from the user's own place: a relative address means the same.
+Data is copied out of the cache and never linked to it: what is run there may write to its data in
+place, and that would be the user's.
 """
 
 from __future__ import annotations
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lineage.capture.dvc import DvcProject
+
+_LINKS: Final = ("reflink", "copy")
+"""How data is brought out of the cache: as files of their own, which a hard or a soft link is not.
+"""
 
 _SHOWN: Final = 3
 _OWN: Final = (
@@ -84,17 +90,23 @@ def write_local_config(there: Path, own: Path) -> None:
         "site_cache_dir": there / ".dvc" / "tmp" / "site",
     }
     remote = {name: said["core"][name] for name in ("remote",) if name in said.get("core", {})}
-    sections = {"core": remote | core, "cache": cache | said.get("cache", {})} | {
+    caching = cache | said.get("cache", {}) | {"type": _LINKS}
+    sections = {"core": remote | core, "cache": caching} | {
         f'remote "{name}"': settings for name, settings in said.get("remote", {}).items()
     }
     config = ConfigObj()
     for name, settings in sections.items():
-        config[name] = {key: str(value) for key, value in settings.items()}
+        config[name] = {key: _written(value) for key, value in settings.items()}
     target = there / ".dvc" / "config.local"
     target.unlink(missing_ok=True)
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         config.write(file)
+
+
+def _written(value: object) -> str:
+    """A setting as DVC's configuration says it: several values by commas."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _said(committed: Path, folder: Path) -> dict[str, Any]:

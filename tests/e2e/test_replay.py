@@ -209,6 +209,20 @@ def test_data_that_only_a_remote_has_is_fetched_also_by_a_relative_address(work)
     assert (work.path / ".dvc/config.local").read_text() == remote
 
 
+@pytest.mark.parametrize("links", ["hardlink,symlink", "symlink"])
+def test_what_runs_cannot_write_into_the_users_cache_through_a_link(work, links):
+    """Nor does DVC's own way of writing down several kinds of links stop it."""
+    work.write({".dvc/config.local": f"[cache]\ntype = {links}\n"})
+    cache = work.path / ".dvc/cache/files"
+    before = {path: path.read_bytes() for path in _files(cache)}
+    done = replay(work)
+    assert (done.code, done.err) == (0, "")
+    assert done.json["passed"] is True
+    spoils = "import os; os.chmod('data/raw.csv', 0o644); open('data/raw.csv', 'r+').write('x'); "
+    replay(work, *python(spoils + MEASURES))
+    assert {path: path.read_bytes() for path in _files(cache)} == before
+
+
 def test_a_cache_that_cannot_be_read_is_told_from_one_that_lacks_the_data(work):
     recorded = (work.path / "data/raw.csv.dvc").read_text().partition("md5: ")[2][:32]
     cached = work.path / ".dvc/cache/files/md5" / recorded[:2] / recorded[2:]
