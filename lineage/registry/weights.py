@@ -38,13 +38,14 @@ def add_store(
 ) -> bool:
     """Record a store; False where its place, or its URL, was known already.
 
-    A URL that leads to another place now is that store from now on. ``shared`` says whether every
+    Where the URL of a store leads to another place now, that is the store from now on; but for a
+    place that another store is already, which keeps its name. ``shared`` says whether every
     host reaches it, which can be told of a folder alone: of a known one, too. None leaves that as
     it is. ``marks`` tells whether the marker of a known store may be recorded, or changed: what is
     recorded of it, every pull and every registration believes.
 
     Raises:
-        Conflict: another store has this name.
+        Conflict: another store has this name, or is the place that its URL leads to now.
         UsageError: a store that is no folder is said to be one host's.
         NotPermitted: its URL leads to another place now, and who says so may not say that.
     """
@@ -60,6 +61,7 @@ def add_store(
             f"Store {address.name} is another one: {known.url}.",
             remedy=f"Choose another name: {act('store add', 'NAME', 'URL')}",
         )
+    _require_no_other(session, address, place)
     moved = place is not None and None not in (place.marker, address.marker)
     if place is not None and moved and place.marker != address.marker:
         if not marks:
@@ -78,6 +80,19 @@ def add_store(
         session.add(row)
         _tell(session, row, "store-changed", at, actor)
     return created
+
+
+def _require_no_other(session: Session, address: StoreAddress, place: tables.Store | None) -> None:
+    """Refuse to take one store for another that is recorded, whose place its URL leads to now."""
+    by_url = copies.find_place(session, replace(address, marker=None))
+    if by_url is None or place is None or by_url is place or by_url.marker is None:
+        return
+    raise Conflict(
+        f"{address.url} leads to store {place.name} now, which is recorded, and no more to the "
+        f"place that store {by_url.name} was.",
+        remedy=f"Let the URL lead to that place again; or use store {place.name}, and copy to it "
+        f"what it lacks: {act('store copy', 'REF', to=place.name)}",
+    )
 
 
 def told_by(principal: Principal, copy: NewCopy) -> NewCopy:

@@ -18,7 +18,7 @@ from lineage import timestamps
 from lineage.connection import connect
 from lineage.contract import codec
 from lineage.contract.requests import DeclaredEnvironment, NewToken
-from lineage.errors import NotAuthenticated, NotPermitted, RegistryUnreachable, UsageError
+from lineage.errors import Conflict, NotAuthenticated, NotPermitted, RegistryUnreachable, UsageError
 from lineage.guard.decision import GuardRefused
 from lineage.guard.evidence import Basis, Evidence
 from lineage.guard.policy import EnvironmentPolicy
@@ -656,4 +656,10 @@ def test_only_an_admin_records_what_a_known_store_is_known_by(filled, server, mo
         assert remote.register("churn", replace(captured("8"), stored=stored), actor="t").created
     with acting("admin") as remote:
         remote.add_store(with_marker("a"), actor="t")
+        assert marker(remote, "main") == "a" * 32
+        other = StoreAddress("other", "s3://other/weights", marker="c" * 32)
+        remote.add_store(other, actor="t")
+        with pytest.raises(Conflict, match="leads to store other now, which is recorded") as known:
+            remote.add_store(with_marker("c"), actor="t")
+        assert "store copy REF to=other" in known.value.remedy
         assert marker(remote, "main") == "a" * 32
