@@ -48,9 +48,10 @@ def stores(
 def add_store(
     body: components.DeclaredStoreBody, state: State, call: Annotated[Call, call_of(Scope.REGISTER)]
 ) -> Response:
-    """A folder is one host's until an `admin` says that it is `shared`.
+    """The store as it is recorded: a place that is known keeps its first name.
 
-    Of a store that is known, an `admin` alone records the marker, or another one.
+    A folder is one host's until an `admin` says that it is `shared`. Of a store that is known, an
+    `admin` alone records the marker, or another one.
     """
     address = StoreAddress(body.name, body.url, body.config, body.marker)
     if body.shared is not None:
@@ -58,7 +59,7 @@ def add_store(
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         created = registry.add_store(address, shared=body.shared, actor=call.principal.name)
-        return 201 if created else 200, address.to_json() | {"created": created}, {}
+        return 201 if created else 200, registry.store_at(address) | {"created": created}, {}
 
     return once(state.registry, call, act)
 

@@ -281,6 +281,18 @@ def stores(session: Session) -> list[dict[str, Any]]:
     ]
 
 
+def store_at(session: Session, wanted: StoreAddress) -> dict[str, Any]:
+    """JSON of the store in a place.
+
+    Raises:
+        NotFound: none is recorded there.
+    """
+    place = find_place(session, wanted)
+    if place is None:
+        raise unknown_store(wanted.name)
+    return next(row for row in stores(session) if row["name"] == place.name)
+
+
 def removed_lately(session: Session, store: str, since: str) -> bool:
     """Whether something was removed from a store since a moment."""
     query = select(COPY.id).where(COPY.store == store, col(COPY.removed_at) >= since).limit(1)

@@ -26,6 +26,17 @@ class WeightsVerbs(Verbs):
         with self._read() as session:
             return copies.stores(session)
 
+    def store_at(self, address: StoreAddress) -> dict[str, Any]:
+        """JSON of the store that a place is recorded as, under whatever name.
+
+        Raises:
+            NotFound: it is not recorded.
+        """
+        from lineage.database import weights as copies
+
+        with self._read() as session:
+            return copies.store_at(session, address)
+
     def stored(self, reference: str | Reference) -> StoredWeights:
         """The weights of a version, and where there are copies of them.
 

@@ -624,6 +624,20 @@ def test_a_server_that_asks_for_tokens_has_many_hosts(filled, server, monkeypatc
         assert alone.guard(ref, "production").allowed
 
 
+def test_a_place_that_is_known_is_answered_as_the_store_that_it_is(filled, server):
+    token = _token(filled, "register")["token"]
+    place = {"url": "s3://bucket/weights", "marker": "a" * 32}
+    alias = {"name": "alias", "url": "s3://elsewhere/weights", "marker": "a" * 32}
+    answers = [
+        httpx.post(f"{server}/v1/stores", json=body, headers={"Authorization": f"Bearer {token}"})
+        for body in ({"name": "main"} | place, alias)
+    ]
+    assert [answer.status_code for answer in answers] == [201, 200]
+    for answer, created in zip(answers, (True, False), strict=True):
+        known = {"name": "main", "config": {}, "shared": True, "copies": 0, "created": created}
+        assert answer.json().items() >= (known | place).items()
+
+
 def test_only_an_admin_records_what_a_known_store_is_known_by(filled, server, monkeypatch):
     """Every pull and every registration believes a recorded marker."""
 
