@@ -86,7 +86,7 @@ def add_version(
     run: dict[str, Any] | None,
     at: str,
     actor: str,
-    person: str,
+    person: str | None,
 ) -> tables.ModelVersion:
     """Record a new version with the next number."""
     code, weights = components.code, components.weights

@@ -14,6 +14,8 @@ from lineage.identity.persons import same_person
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lineage.identity.persons import Who
+
 
 ANYBODY: Final = "*"
 
@@ -91,9 +93,9 @@ class EnvironmentPolicy:
             name == ANYBODY or same_person(name, person) for name in self.waive.get(code, ())
         )
 
-    def may_approve(self, person: str) -> bool:
-        """Whether a person's approval counts here."""
-        return not any(same_person(name, person) for name in self.not_approvers)
+    def may_approve(self, who: Who) -> bool:
+        """Whether an approval counts here: neither the name nor the person is one who may not."""
+        return not any(who.is_called(name) for name in self.not_approvers)
 
     def to_json(self) -> dict[str, Any]:
         """The policy as the registry keeps it and `env show` prints it."""

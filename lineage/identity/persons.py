@@ -4,11 +4,14 @@
 True
 >>> of_issuer("https://gitlab.com", "acme/churn")
 'oidc:gitlab.com:acme/churn'
+>>> Who("ci").may_be(Who("ci", "ann"))
+True
 """
 
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -16,6 +19,37 @@ if TYPE_CHECKING:
 
 ISSUED: Final = "oidc:"
 """How the names of persons begin whom an OpenID Connect issuer vouches for, and no others."""
+
+
+@dataclass(frozen=True)
+class Who:
+    """One who acted: a name, and the person it counts for, None where that was not noted.
+
+    What is permitted is permitted to persons. What is forbidden reaches further: it asks whom
+    somebody is called, and where a person was not noted, who it may have been.
+    """
+
+    name: str
+    person: str | None = None
+
+    @property
+    def counts_as(self) -> str:
+        """The person; the name where none was noted."""
+        return self.person or self.name
+
+    def is_called(self, name: str) -> bool:
+        """Whether it is the name or the person."""
+        return folded(name) in self._called
+
+    def may_be(self, other: Who) -> bool:
+        """Whether the two are one person, or may be: one's was not noted, and a name is shared."""
+        if self.person is not None and other.person is not None:
+            return same_person(self.person, other.person)
+        return not self._called.isdisjoint(other._called)
+
+    @property
+    def _called(self) -> frozenset[str]:
+        return frozenset({folded(self.name), folded(self.counts_as)})
 
 
 def same_person(first: str, second: str) -> bool:
@@ -32,9 +66,14 @@ def folded(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", lowered).split())
 
 
-def distinct(names: Iterable[str]) -> tuple[str, ...]:
-    """One name of each person, sorted."""
-    return tuple(sorted({folded(name): name for name in names}.values()))
+def distinct(people: Iterable[Who]) -> tuple[str, ...]:
+    """One name of each person, sorted; who may be one that is there is none besides."""
+    by_whether_noted = sorted(people, key=lambda who: who.person is None)
+    found: dict[str, Who] = {}
+    for who in by_whether_noted:
+        if who.person is not None or not any(who.may_be(other) for other in found.values()):
+            found[folded(who.counts_as)] = who
+    return tuple(sorted(who.counts_as for who in found.values()))
 
 
 def of_issuer(issuer: str, subject: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage.acts import act
 from lineage.errors import NotPermitted, UsageError
-from lineage.identity.persons import ISSUED, is_issued
+from lineage.identity.persons import ISSUED, Who, is_issued
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,13 +37,25 @@ class Actor:
 
     Events are written in ``name``; where persons are counted, it counts as ``person``. ``claimed``
     tells that no token proves either, ``runs_count`` that what it says was run, or compared, is
-    taken to be so.
+    taken to be so. ``noted`` is false of a token that was made before tokens had a person: it
+    counts as its name, and rows note no person for it.
     """
 
     name: str
     person: str
     claimed: bool = False
     runs_count: bool = True
+    noted: bool = True
+
+    @property
+    def recorded_person(self) -> str | None:
+        """The person whom rows note; None where the name alone is known."""
+        return self.person if self.noted else None
+
+    @property
+    def who(self) -> Who:
+        """The name and the person as rows have them, to be compared with those of others."""
+        return Who(self.name, self.recorded_person)
 
 
 def claiming(name: str) -> Actor:
@@ -73,7 +85,11 @@ class Principal:
     def actor(self) -> Actor:
         """In whose name it acts."""
         return Actor(
-            self.name, self.person or self.name, self.claimed, self.may(Scope.VALIDATE_RUN)
+            self.name,
+            self.person or self.name,
+            self.claimed,
+            self.may(Scope.VALIDATE_RUN),
+            self.person is not None or self.claimed,
         )
 
     @property

@@ -9,7 +9,7 @@ from lineage.database import events, policies, tables, versions
 from lineage.database.deployments import deployment
 from lineage.database.environments import require_environment
 from lineage.errors import NotPermitted
-from lineage.identity.persons import distinct, same_person
+from lineage.identity.persons import Who, distinct
 from lineage.identity.references import Reference
 from lineage.registry import views
 
@@ -51,7 +51,7 @@ def approve(
             pipeline_blake3=blake3,
             approved_at=at,
             approved_by=actor.name,
-            approved_by_person=actor.person,
+            approved_by_person=actor.recorded_person,
             claimed=actor.claimed,
         )
     )
@@ -66,7 +66,7 @@ def approve(
         "approved_by": actor.name,
         "person": actor.person,
         "claimed": actor.claimed,
-        "approvals": len(distinct([actor.person, *(a.counts_as for a in given if a.current)])),
+        "approvals": len(distinct([actor.who, *(_who(a) for a in given if a.current)])),
         "needed": policy.approvals,
     }
     events.append(
@@ -89,20 +89,24 @@ def _refuse_approval(
     environment: str,
     actor: Actor,
 ) -> None:
-    if same_person(actor.person, version.registered_by_person or version.registered_by):
+    if actor.who.may_be(Who(version.registered_by, version.registered_by_person)):
         raise NotPermitted(
             f"{actor.person} registered {ref}, and nobody approves their own.",
             remedy="Let somebody else approve it.",
         )
-    if not policy.may_approve(actor.person):
+    if not policy.may_approve(actor.who):
         raise NotPermitted(
             f"{actor.person} may not approve for {environment}: its policy says so.",
             remedy="Let somebody else approve it.",
         )
     counts = [a for a in given if a.current and (actor.claimed or not a.claimed)]
-    if any(same_person(approval.counts_as, actor.person) for approval in counts):
+    if any(actor.who.may_be(_who(approval)) for approval in counts):
         raise NotPermitted(
             f"{actor.person} has already approved {ref} for {environment} on the pipeline that "
             "runs there.",
             remedy="Another approval must come from another person.",
         )
+
+
+def _who(approval: Approval) -> Who:
+    return Who(approval.by, approval.person)

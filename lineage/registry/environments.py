@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import select
@@ -13,6 +14,7 @@ from lineage.database import events, policies, tables
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.identity.components import EnvironmentKind
 from lineage.identity.digest import canonical_bytes
+from lineage.identity.persons import ISSUED, folded, is_issued
 from lineage.identity.references import check_environment_name
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ def _plan(session: Session, declared: DeclaredEnvironment, who: Actor) -> Planne
         for key in after
         if before[key] != after[key] and key != "accept_carried"  # evidence says it too
     )
-    notes = _notes(declared, who)
+    notes = (*_claims(declared, who), *_bare_names(session, declared))
     if row is None:
         return PlannedChange(declared.name, "create", (f"kind: {kind}", *lines), notes)
     if not lines:
@@ -108,7 +110,7 @@ def _plan(session: Session, declared: DeclaredEnvironment, who: Actor) -> Planne
     return PlannedChange(declared.name, "change", lines, notes)
 
 
-def _notes(declared: DeclaredEnvironment, who: Actor) -> tuple[str, ...]:
+def _claims(declared: DeclaredEnvironment, who: Actor) -> tuple[str, ...]:
     """What a person should know who demands persons where nothing proves who somebody is."""
     policy = declared.policy
     if not who.claimed or not (policy.approvals or policy.evidence.counts_persons):
@@ -118,6 +120,30 @@ def _notes(declared: DeclaredEnvironment, who: Actor) -> tuple[str, ...]:
         "a server that asks for tokens proves them."
     )
     return (sentence,)
+
+
+def _bare_names(session: Session, declared: DeclaredEnvironment) -> tuple[str, ...]:
+    """What a person should know who permits something to a name as CI jobs have them.
+
+    It permits nothing to a job that an issuer vouches for: those are called ``oidc:`` and more.
+    """
+    policy = declared.policy
+    permitted = {*(policy.evidence.validators or ()), *chain.from_iterable(policy.waive.values())}
+    of_jobs = [
+        name
+        for name in sorted(permitted)
+        if not is_issued(name) and not {":", "/"}.isdisjoint(name)
+    ]
+    if not of_jobs:
+        return ()
+    tokens = session.exec(select(tables.Token))
+    known = {folded(token.person or token.name) for token in tokens}
+    return tuple(
+        f"{declared.name} permits something to {name}, which is the name of no token's person; "
+        f"where it is whom an OpenID Connect issuer vouches for, write {ISSUED}ISSUER:{name}."
+        for name in of_jobs
+        if folded(name) not in known
+    )
 
 
 def _apply(session: Session, declared: DeclaredEnvironment, at: str, actor: str) -> None:

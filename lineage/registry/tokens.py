@@ -191,7 +191,7 @@ def _principal(row: tables.Token) -> Principal:
         frozenset(json.loads(row.models)) if row.models else None,
         row.expires_at,
         row.id,
-        row.person or row.name,
+        row.person,
     )
 
 

@@ -83,7 +83,7 @@ def validate(
         elsewhere=new.elsewhere,
         validated_at=at,
         validated_by=who.name,
-        validated_by_person=who.person,
+        validated_by_person=who.recorded_person,
         on_word=not who.runs_count,
     )
     answer = _record(session, version, row, target, new.watched)
@@ -132,7 +132,7 @@ def carry_over(
         elsewhere=root.elsewhere,
         validated_at=at,
         validated_by=who.name,
-        validated_by_person=who.person,
+        validated_by_person=who.recorded_person,
         on_word=not who.runs_count,
     )
     return _record(session, version, row, target)

@@ -92,7 +92,7 @@ def register(
         run,
         at,
         actor,
-        who.person,
+        who.recorded_person,
     )
     registered = views.registered(session, row, created=True)
     events.append(

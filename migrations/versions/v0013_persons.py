@@ -24,6 +24,21 @@ _FIXED_OF_TOKEN = (
 )
 
 
+def _plain(name: str) -> str:
+    return f"lower(trim({name}))"
+
+
+_REGISTRANT, _REGISTRANTS_NAME = _plain("registered_by_person"), _plain("registered_by")
+_APPROVER, _APPROVERS_NAME = _plain("NEW.approved_by_person"), _plain("NEW.approved_by")
+
+# where the person of one was not noted, a name that both share makes them one
+_ONE_PERSON = (
+    f"{_REGISTRANT} = {_APPROVER} "
+    "OR ((registered_by_person IS NULL OR NEW.approved_by_person IS NULL) AND "
+    f"({_REGISTRANTS_NAME} IN ({_APPROVERS_NAME}, {_APPROVER}) OR {_REGISTRANT} = {_APPROVERS_NAME}))"
+)
+
+
 def upgrade() -> None:
     """Note persons from now on; of rows that are there, the name counts."""
     for table, column in (
@@ -44,8 +59,6 @@ def upgrade() -> None:
         "approval_of_ones_own",
         "approval",
         "INSERT",
-        "EXISTS (SELECT 1 FROM model_version WHERE id = NEW.version_id "
-        "AND lower(trim(coalesce(registered_by_person, registered_by))) "
-        "= lower(trim(coalesce(NEW.approved_by_person, NEW.approved_by))))",
+        f"EXISTS (SELECT 1 FROM model_version WHERE id = NEW.version_id AND ({_ONE_PERSON}))",
         "nobody approves a version that they registered",
     )

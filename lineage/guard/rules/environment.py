@@ -12,10 +12,10 @@ from lineage.guard.policy import SAME_PIPELINE
 from lineage.guard.requirements import Requirement
 from lineage.guard.rules.replays import replay
 from lineage.guard.rules.weights import look_again, out_of_reach, store_them
-from lineage.identity.persons import distinct, folded, same_person
+from lineage.identity.persons import Who, distinct, folded
 
 if TYPE_CHECKING:
-    from lineage.guard.facts import Standby, Verdict
+    from lineage.guard.facts import Approval, Standby, Verdict
     from lineage.guard.requirements import Outcome
 
 _SERVED: Final = (Transition.STAY, Transition.RETURN)
@@ -87,16 +87,17 @@ def approvals(facts: Facts) -> Check:
     """Fails when fewer persons approved than demanded, or the registrant approved its own."""
     code = "approvals"
     needed = facts.policy.approvals
-    counted = [a for a in facts.approvals if a.current and facts.policy.may_approve(a.counts_as)]
-    own = [a for a in counted if same_person(a.counts_as, facts.registrant)]
-    people = distinct(a.counts_as for a in counted)
+    counted = [a for a in facts.approvals if a.current and facts.policy.may_approve(_who(a))]
+    registrant = Who(facts.registered_by, facts.registrant_person)
+    own = [a for a in counted if _who(a).may_be(registrant)]
+    people = distinct(map(_who, counted))
     proven = {folded(a.counts_as) for a in counted if not a.claimed}
     claimed = tuple(name for name in people if folded(name) not in proven)
     details: dict[str, Any] = {
         "needed": needed,
         "approved_by": list(people),
         "claimed": list(claimed),
-        "stale": list(distinct(a.counts_as for a in facts.approvals if not a.current)),
+        "stale": list(distinct(_who(a) for a in facts.approvals if not a.current)),
     }
     if needed == 0:
         return Check(code, Status.PASS, "no approval is demanded", details=details)
@@ -200,6 +201,10 @@ def _evaluated(facts: Facts, verdict: Verdict, requirement: Requirement) -> Outc
     if returns and requirement.compares_with_serving:
         return requirement.of_a_return(verdict.metrics)
     return requirement.evaluate(verdict.metrics, facts.serving_metrics)
+
+
+def _who(approval: Approval) -> Who:
+    return Who(approval.by, approval.person)
 
 
 def _stale(people: list[str]) -> str:

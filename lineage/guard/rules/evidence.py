@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from lineage.acts import act
 from lineage.guard.evidence import Basis
 from lineage.guard.rules.replays import replay
-from lineage.identity.persons import same_person
+from lineage.identity.persons import Who
 
 if TYPE_CHECKING:
     from lineage.guard.facts import Facts, Verdict
@@ -96,15 +96,15 @@ def _basis_not_taken(facts: Facts, verdict: Verdict, its: str) -> str | None:
 
 def _person_not_taken(facts: Facts, verdict: Verdict, its: str) -> str | None:
     evidence = facts.policy.evidence
-    told = [(verdict.counts_as, f"{its} is {verdict.counts_as}'s")]
+    registrant = Who(facts.registered_by, facts.registrant_person)
+    told = [(Who(verdict.validated_by, verdict.person), f"{its} is {verdict.counts_as}'s")]
     if verdict.root is not None:
         root = verdict.root
-        told.append(
-            (root.counts_as, f"{its} rests on validation {verdict.rests_on} of {root.counts_as}")
-        )
-    for person, sentence in told:
-        if not evidence.may_validate(person):
+        sentence = f"{its} rests on validation {verdict.rests_on} of {root.counts_as}"
+        told.append((Who(root.validated_by, root.person), sentence))
+    for who, sentence in told:
+        if not evidence.may_validate(who.counts_as):
             return f"{sentence}, whose verdicts do not count in {facts.environment}"
-        if evidence.not_registrant and same_person(person, facts.registrant):
+        if evidence.not_registrant and who.may_be(registrant):
             return f"{sentence}, who registered it and may not be its validator"
     return None

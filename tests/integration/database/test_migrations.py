@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
+from blake3 import blake3
 from sqlalchemy import text
 
 from lineage.connection import connect
@@ -18,6 +19,7 @@ from lineage.errors import Conflict, NotPermitted, RegistryUnreachable
 from lineage.guard.evidence import Basis, Evidence
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.digest import canonical_bytes
+from lineage.identity.persons import Who
 from lineage.identity.watched import WatchedRun
 from lineage.registry.access import Principal, Scope
 from tests.conftest import BOTH, captured_pipeline, pipeline
@@ -114,9 +116,11 @@ def test_hosts_that_reported_before_only_claimed(database):
 def test_of_rows_without_a_person_the_name_counts(database):
     _first_schema(database)
     migrate_to(database, "0011")
+    secret = "s" * 43
+    kept = blake3(secret.encode(), key=bytes(32)).hexdigest()
     for statement in (
         "INSERT INTO token (id, name, key, digest, scopes, created_at, created_by) VALUES "
-        f"('aaaaaaaaaaaa', 'job', '00', '00', '[\"read\"]', '{NOW}', 't')",
+        f"('aaaaaaaaaaaa', 'job', '{bytes(32).hex()}', '{kept}', '[\"read\"]', '{NOW}', 't')",
         "INSERT INTO approval (version_id, environment, pipeline, pipeline_digest, approved_at, "
         f"approved_by) SELECT 1, environment, pipeline, digest, '{NOW}', 'bob' FROM "
         "pipeline_deployment",
@@ -127,6 +131,8 @@ def test_of_rows_without_a_person_the_name_counts(database):
         assert registry.check().problems == ()
         (token,) = registry.tokens()
         assert (token["name"], token["person"]) == ("job", "job")
+        spoken = registry.authenticate(f"lng_aaaaaaaaaaaa_{secret}").actor
+        assert (spoken.person, spoken.who) == ("job", Who("job"))
         (approval,) = registry.approvals("churn@1")
         assert (approval["person"], approval["claimed"]) == ("bob", None), "it is not known"
         shown = registry.show("churn@1")
@@ -138,6 +144,18 @@ def test_of_rows_without_a_person_the_name_counts(database):
         bob = Principal("laptop", frozenset({Scope.APPROVE}), person=shown["registered_by"])
         with pytest.raises(NotPermitted, match="registered churn@1"):
             registry.speaking_for(bob).approve("churn@1", "production", actor="laptop")
+        for name, says in (("t", "registered churn@1"), ("bob", "has already approved")):
+            job = Principal(name, frozenset({Scope.APPROVE}), person=f"oidc:gitlab.com:{name}")
+            with pytest.raises(NotPermitted, match=says):
+                registry.speaking_for(job).approve("churn@1", "production", actor=name)
+    approval = (
+        "INSERT INTO approval (version_id, environment, approved_at, approved_by, "
+        f"approved_by_person) VALUES (1, 'production', '{NOW}', '{{}}', '{{}}')"
+    )
+    for name, person in (("T", "oidc:gitlab.com:T"), ("desk", " T ")):
+        with pytest.raises(Conflict, match="nobody approves"):
+            _write(database, approval.format(name, person))
+    _write(database, approval.format("desk", "oidc:gitlab.com:t"))
     with pytest.raises(Conflict, match="revoked, never changed"):
         _write(database, "UPDATE token SET person = 'ann'")
 

@@ -25,7 +25,7 @@ def _waive(*codes: str) -> WaiverRequest:
 
 
 def _speaking(registry, name, person=None):
-    return registry.speaking_for(Principal(name, frozenset({Scope.ADMIN}), person=person))
+    return registry.speaking_for(Principal(name, frozenset({Scope.ADMIN}), person=person or name))
 
 
 def test_two_tokens_of_one_person_are_one(registry):
@@ -63,6 +63,34 @@ def test_a_claimed_approval_does_not_keep_the_person_from_proving_it(registry):
     for again in (registry, _speaking(registry, "bob")):
         with pytest.raises(NotPermitted, match="has already approved"):
             again.approve(ref, "production", actor="bob")
+
+
+def test_whom_an_issuer_vouches_for_is_kept_from_approving_by_either_name(registry):
+    job = _speaking(registry, "github:acme/churn", "oidc:gitlab.com:github:acme/churn")
+    ref = add_validated(registry)
+    for entry in ("github:acme/churn", "oidc:gitlab.com:github:acme/churn"):
+        _apply(registry, approvals=1, not_approvers=(entry,))
+        with pytest.raises(NotPermitted, match="may not approve"):
+            job.approve(ref, "production", actor="x")
+    _apply(registry, approvals=1, waive={"approvals": ("github:acme/churn",)})
+    with pytest.raises(NotPermitted, match="may not waive"):
+        job.promote(ref, "production", waive=_waive("approvals"), actor="x")
+
+
+def test_a_token_of_before_may_be_a_new_one_of_its_name(registry):
+    _apply(registry, approvals=2)
+    old = registry.speaking_for(Principal("ci", frozenset({Scope.ADMIN})))
+    new = _speaking(registry, "ci", "ann")
+    own = old.register("churn", captured("7"), actor="x").ref
+    with pytest.raises(NotPermitted, match="ann registered churn@1"):
+        new.approve(own, "production", actor="x")
+    ref = add_validated(registry, "8")
+    for first, second in ((old, new), (new, old)):
+        done = first.approve(ref, "production", actor="x")
+        assert (done["approvals"], done["person"]) == (1, "ci" if first is old else "ann")
+        with pytest.raises(NotPermitted, match="has already approved"):
+            second.approve(ref, "production", actor="x")
+        ref = add_validated(registry, "9")
 
 
 def test_a_person_waives_by_whatever_token(registry):

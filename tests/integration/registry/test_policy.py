@@ -6,10 +6,11 @@ import datetime as dt
 
 import pytest
 
-from lineage.contract.requests import DeclaredEnvironment, WaiverRequest
+from lineage.contract.requests import DeclaredEnvironment, NewToken, WaiverRequest
 from lineage.contract.results import NamedPipeline
 from lineage.errors import Conflict, NotFound, NotPermitted, UsageError
 from lineage.guard.decision import GuardRefused, Status
+from lineage.guard.evidence import Evidence
 from lineage.guard.policy import WAIVABLE, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
 from tests.conftest import EVERYWHERE, add_validated, add_version, captured_pipeline, pipeline
@@ -474,6 +475,19 @@ def test_a_failure_of_what_a_carried_verdict_rests_on_contradicts_what_serves(re
         "validated",
         ["churn@production"],
     )
+
+
+def test_a_policy_that_permits_something_to_a_bare_name_of_a_job_says_what_to_write(registry):
+    job = "github:acme/churn"
+    registry.create_token(NewToken("job", ("read",), person="svc:Known"), actor="t")
+    allowed = (job, f"oidc:gitlab.com:{job}", "ann", "svc:known", "*")
+    (change,) = _apply(registry, waive={"validated": allowed}, not_approvers=(job,))
+    assert change.notes == (
+        "production permits something to github:acme/churn, which is the name of no token's person; "
+        "where it is whom an OpenID Connect issuer vouches for, write oidc:ISSUER:github:acme/churn.",
+    )
+    assert _apply(registry, evidence=Evidence(validators=(job,)))[0].notes[-1] == change.notes[0]
+    assert _apply(registry, not_approvers=(job,))[0].notes == (), "it forbids by either name"
 
 
 def test_where_names_are_claimed_a_policy_that_counts_persons_says_so(registry):

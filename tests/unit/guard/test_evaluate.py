@@ -504,16 +504,30 @@ def test_approvals_count_persons_and_not_the_names_they_act_in():
     two = given(("bob", None), ("bob-laptop", "Bob"))
     check = _check("approvals", policy=TWO, approvals=two)
     assert (check.status, check.summary) == ("fail", "churn@7 has 1 of 2 approvals")
-    check = _check("approvals", policy=TWO, approvals=given(("ci", "bob"), ("release", "cy")))
+    check = _check("approvals", policy=TWO, approvals=given(("job", "bob"), ("release", "cy")))
     assert (check.status, check.summary) == ("pass", "approved by bob, cy")
     check = _check("approvals", policy=TWO, approvals=given(("bob", "ci"), ("cy", None)))
-    assert check.summary == "churn@7 has 1 of 2 approvals", "the policy names persons"
+    assert check.summary == "churn@7 has 1 of 2 approvals", "the policy names a person"
+    check = _check("approvals", policy=TWO, approvals=given(("ci", "oidc:h:ci"), ("cy", None)))
+    assert check.summary == "churn@7 has 1 of 2 approvals", "the policy names whoever is called so"
     own = given(("bob", None), ("ann-laptop", "ann"))
     for who in ({}, {"registered_by": "job", "registrant_person": "Ann"}):
         check = _check("approvals", policy=TWO, approvals=own, **who)
         assert "registered churn@7 and approved it too" in check.summary
     check = _check("approvals", policy=TWO, approvals=own, registrant_person="job")
     assert check.status == "pass", "who registered counts as another"
+
+
+def test_what_was_done_before_persons_were_noted_forbids_by_the_name():
+    issued = Approval("ann", NOW, True, "oidc:gitlab.com:ann")
+    check = _check("approvals", policy=TWO, approvals=(issued, *_approved("bob")))
+    assert "ann registered churn@7 and approved it too" in check.summary
+    two = (Approval("ci", NOW, True), Approval("ci", NOW, True, "dan"))
+    check = _check("approvals", policy=_policy(approvals=2), approvals=two)
+    assert (check.summary, check.details["approved_by"]) == (
+        "churn@7 has 1 of 2 approvals",
+        ["dan"],
+    )
 
 
 def test_approvals_in_names_that_no_token_proves_are_called_claimed():

@@ -24,7 +24,7 @@ RAN = Root(OTHER, Basis.RUN, "ci")
 
 def _decide(verdict, evidence=None, **changes):
     policy = EnvironmentPolicy(evidence=evidence or Evidence())
-    changes = {"deployed_is_commit": None} | changes
+    changes = {"deployed_is_commit": None, "registrant_person": "ann"} | changes
     facts = dataclasses.replace(GOOD, verdicts=(verdict,), policy=policy, **changes)
     return decide(facts)
 
@@ -127,6 +127,16 @@ def test_where_it_can_be_replayed_that_is_the_way_to_a_run():
 )  # fmt: skip
 def test_evidence_that_is_taken_passes(verdict, evidence):
     assert _decide(verdict, evidence).check("validated").status is Status.PASS
+
+
+def test_who_registered_before_persons_were_noted_is_whoever_has_the_name():
+    verdict = _of(Basis.RUN, validated_by="ann", person="oidc:gitlab.com:ann")
+    check = _decide(verdict, Evidence(not_registrant=True), registrant_person=None).check(
+        "validated"
+    )
+    assert "oidc:gitlab.com:ann's, who registered it" in check.summary
+    check = _decide(verdict, Evidence(validators=("ann",))).check("validated")
+    assert "whose verdicts do not count" in check.summary, "what is permitted is to persons"
 
 
 def test_a_failure_is_told_before_whose_it_is():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineage.identity.persons import distinct, folded, is_issued, of_issuer, same_person
+from lineage.identity.persons import Who, distinct, folded, is_issued, of_issuer, same_person
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from lineage.identity.persons import distinct, folded, is_issued, of_issuer, sam
 )
 def test_what_does_not_tell_two_persons_apart(first, second):
     assert same_person(first, second)
-    assert len(distinct([first, second])) == 1
+    assert len(distinct([Who(first), Who("job", second)])) == 1
 
 
 @pytest.mark.parametrize("other", ["anne", "a n n", "ann.", "\u0430nn", "rene"])
@@ -44,8 +44,44 @@ def test_one_name_is_one_persons_however_it_is_written(name):
 
 @given(st.lists(st.sampled_from(["ann", "ANN", " bob", "Bob", "cy"])))
 def test_each_person_is_counted_once(names):
-    assert len(distinct(names)) == len({name.strip().lower() for name in names})
-    assert set(distinct(names)) <= set(names)
+    people = [Who("job", name) for name in names]
+    assert len(distinct(people)) == len({name.strip().lower() for name in names})
+    assert set(distinct(people)) <= set(names)
+
+
+JOB = Who("github:acme/churn", of_issuer("https://gitlab.com", "github:acme/churn"))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "one"),
+    [
+        (Who("GitHub:acme/churn"), JOB, True),
+        (Who("ci"), Who("ci", "ann"), True),
+        (Who("ann"), Who("ci", "ann"), True),
+        (Who("ci"), Who("CI"), True),
+        (Who("ci", "ann"), Who("laptop", "ANN"), True),
+        (Who("ci", "ann"), Who("ci", "bob"), False),
+        (Who("github:acme/churn", "github:acme/churn"), JOB, False),
+        (Who("ci"), Who("laptop", "ann"), False),
+        (Who("laptop"), Who("ci"), False),
+    ],
+)
+def test_who_acted_before_persons_were_noted_may_be_whoever_has_the_name(first, second, one):
+    assert first.may_be(second) is one
+    assert second.may_be(first) is one
+    for people in ([first, second], [second, first]):
+        assert len(distinct(people)) == (1 if one else 2)
+
+
+def test_who_may_be_two_is_none_besides_them():
+    two = [Who("ci", "ann"), Who("ci", "bob")]
+    assert distinct([Who("ci"), *two]) == distinct([*two, Who("ci")]) == ("ann", "bob")
+
+
+def test_somebody_is_called_by_the_name_and_as_the_person():
+    assert JOB.is_called("GITHUB:acme/churn")
+    assert JOB.is_called("oidc:gitlab.com:github:acme/churn")
+    assert not JOB.is_called("acme/churn")
 
 
 def test_persons_of_two_issuers_are_two():
