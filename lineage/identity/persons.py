@@ -55,15 +55,21 @@ class Who:
 def same_person(first: str, second: str) -> bool:
     """Whether two names are one person's.
 
-    Letter case, width, ligatures and the like (NFKC), and spaces around them do not tell apart.
+    Letter case, width, ligatures and the like (NFKC), and spaces around them do not tell apart;
+    but letter case does in what an issuer calls somebody.
     """
     return folded(first) == folded(second)
 
 
 def folded(name: str) -> str:
     """What two names of one person have in common."""
-    lowered = unicodedata.normalize("NFKC", name).casefold()
-    return " ".join(unicodedata.normalize("NFKC", lowered).split())
+    plain = _spaced(name)
+    lowered = _spaced(plain.casefold())
+    if not lowered.startswith(ISSUED):
+        return lowered
+    scheme, _, issued = plain.partition(":")
+    issuer, colon, subject = issued.partition(":")
+    return _spaced(f"{scheme}:{issuer}".casefold()) + colon + subject
 
 
 def distinct(people: Iterable[Who]) -> tuple[str, ...]:
@@ -80,6 +86,10 @@ def of_issuer(issuer: str, subject: str) -> str:
     """The person whom an issuer calls so: ``oidc:``, its address, and its name for them."""
     address = issuer.partition("://")[2].rstrip("/").replace(":", "%3A")
     return f"{ISSUED}{address}:{subject}"
+
+
+def _spaced(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).split())
 
 
 def is_issued(name: str) -> bool:

@@ -25,7 +25,8 @@ _FIXED_OF_TOKEN = (
 
 
 def _plain(name: str) -> str:
-    return f"lower(trim({name}))"
+    """Letter case tells two names of an issuer's apart, and no others."""
+    return f"CASE WHEN substr({name}, 1, 5) = 'oidc:' THEN {name} ELSE lower(trim({name})) END"
 
 
 _REGISTRANT, _REGISTRANTS_NAME = _plain("registered_by_person"), _plain("registered_by")

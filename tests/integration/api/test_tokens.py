@@ -379,7 +379,8 @@ def test_a_subject_is_not_the_person_whom_a_token_is_named_after(filled, issuer,
         assert _approve(address, named_alike).json()["approvals"] == 1
         issued = _approve(address, issuer.sign(sub="bob")).json()
         assert (issued["approvals"], issued["person"]) == (2, person)
-        again = _approve(address, issuer.sign(sub="BOB"))
+        assert _approve(address, issuer.sign(sub="BOB")).json()["approvals"] == 3, "case counts"
+        again = _approve(address, issuer.sign(sub="bob"))
         assert "has already approved" in _refused(again, 403)
 
 

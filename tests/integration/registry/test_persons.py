@@ -77,6 +77,17 @@ def test_whom_an_issuer_vouches_for_is_kept_from_approving_by_either_name(regist
         job.promote(ref, "production", waive=_waive("approvals"), actor="x")
 
 
+def test_subjects_of_an_issuer_that_differ_in_letter_case_are_two(registry):
+    _apply(registry, approvals=2)
+    ann, other = (_speaking(registry, "job", f"oidc:gitlab.com:{who}") for who in ("Ann", "ann"))
+    ref = ann.register("churn", captured("7"), actor="x").ref
+    with pytest.raises(NotPermitted, match=r"oidc:gitlab\.com:Ann registered"):
+        ann.approve(ref, "production", actor="x")
+    assert other.approve(ref, "production", actor="x")["approvals"] == 1
+    third = _speaking(registry, "job", "oidc:gitlab.com:ANN")
+    assert third.approve(ref, "production", actor="x")["approvals"] == 2
+
+
 def test_a_token_of_before_may_be_a_new_one_of_its_name(registry):
     _apply(registry, approvals=2)
     old = registry.speaking_for(Principal("ci", frozenset({Scope.ADMIN})))

@@ -91,6 +91,16 @@ def test_persons_of_two_issuers_are_two():
     assert not same_person(*tenants)
 
 
+def test_letter_case_tells_two_subjects_of_an_issuer_apart_but_not_its_address():
+    assert not same_person("oidc:gitlab.com:u1:Ann", "oidc:gitlab.com:u1:ann")
+    assert same_person("OIDC:GitLab.com:u1:Ann", " oidc:gitlab.com:u1:Ann")
+
+
+@given(st.text(":aB \u00e9\u0301\uff21"))
+def test_a_name_of_an_issuer_is_folded_once_and_for_all(rest):
+    assert folded(folded(f"oidc:{rest}")) == folded(f"oidc:{rest}")
+
+
 @given(st.text(), st.sampled_from(["https://gitlab.com", "https://a.example/t"]))
 def test_a_name_of_an_issuer_is_never_one_that_a_token_may_have(name, issuer):
     issued = of_issuer(issuer, name)
