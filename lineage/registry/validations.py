@@ -70,6 +70,7 @@ def validate(
     at = timestamps.now()
     version, target = _pair(session, reference, pipeline, at, who.name)
     metrics, run = new.metrics, new.run
+    only_said = (run is not None or len(new.watched) > 0) and not who.runs_count
     row = tables.Validation(
         version_id=version.id or 0,
         pipeline=target.pipeline,
@@ -84,10 +85,10 @@ def validate(
         validated_at=at,
         validated_by=who.name,
         validated_by_person=who.recorded_person,
-        on_word=not who.runs_count,
+        on_word=only_said,
     )
     answer = _record(session, version, row, target, new.watched)
-    return answer | ({"notes": [_ONLY_SAID]} if run is not None and row.on_word else {})
+    return answer | ({"notes": [_ONLY_SAID]} if only_said else {})
 
 
 def carry_over(

@@ -130,6 +130,19 @@ def test_what_was_run_is_only_said_by_who_may_not_say_it(registry):
 
 
 @BOTH
+def test_what_claims_no_run_is_no_word_of_one(registry):
+    """But a watched run that comes along is: what it ran with must not count by a word."""
+    _deployed(registry)
+    ref = add_version(registry)
+    job = _speaking(registry, "job", Scope.VALIDATE)
+    plain = job.validate(ref, captured_pipeline(), passed=True, actor="job")
+    assert (plain["basis"], plain["on_word"], "notes" in plain) == ("stated", False, False)
+    assert "on_word" not in registry.history(ref)[0]["payload"]
+    seen = job.validate(ref, captured_pipeline(), passed=True, watched=WATCHED, actor="job")
+    assert (seen["basis"], seen["on_word"], "notes" in seen) == ("stated", True, True)
+
+
+@BOTH
 def test_a_run_cannot_be_carried_anywhere_by_a_word(registry):
     _deployed(registry, "new")
     _apply(registry, accept=(Basis.RUN, Basis.CARRIED))
