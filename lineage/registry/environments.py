@@ -106,7 +106,7 @@ def _plan(session: Session, declared: DeclaredEnvironment, who: Actor) -> Planne
     if row is None:
         return PlannedChange(declared.name, "create", (f"kind: {kind}", *lines), notes)
     if not lines:
-        return PlannedChange(declared.name, "keep", ())
+        return PlannedChange(declared.name, "keep", (), notes)
     return PlannedChange(declared.name, "change", lines, notes)
 
 
