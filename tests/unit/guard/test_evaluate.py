@@ -231,24 +231,6 @@ def _copies(**states: str) -> tuple[HeldCopy, ...]:
     return tuple(HeldCopy(store, state, True, NOW, "ann") for store, state in states.items())
 
 
-@pytest.mark.parametrize(
-    ("copies", "status", "says"),
-    [
-        (_copies(s3="intact"), "pass", "the weights were intact in store s3 on 2026-11-21"),
-        (_copies(s3="missing", nas="intact"), "pass", "intact in 1 of 2 stores nas"),
-        (_copies(s3="missing"), "fail", "the weights of churn@7 were missing in store s3 on 2026-11-21"),
-        (_copies(s3="changed", nas="missing"), "fail", "did not match their digests in store s3; were missing in store nas"),
-        (_copies(s3="unreachable"), "warn", "could not be looked for in store s3"),
-        (_copies(s3="unreachable", nas="missing"), "fail", "could not be looked for in store s3; were missing in store nas"),
-    ],
-)  # fmt: skip
-def test_one_intact_copy_is_enough(copies, status, says):
-    check = _check("weights-intact", copies=copies)
-    assert check.status == status
-    assert says in check.summary
-    assert check.details == {"copies": [copy.to_json() for copy in copies]}
-
-
 ONE_HOST = dataclasses.replace(*_copies(local="intact"), shared=False)
 
 
@@ -315,16 +297,6 @@ def test_what_was_rolled_back_needs_a_new_validation(verdict, move, status):
             "churn@7 was rolled back from production on 2026-11-21 by ann (night shift), and has "
             "not been validated since"
         )
-
-
-@pytest.mark.parametrize(
-    ("copies", "status"),
-    [(_copies(s3="intact"), "pass"), (_copies(s3="unreachable"), "fail"), ((), "fail")],
-)
-def test_what_is_to_stand_by_can_be_fetched(copies, status):
-    check = _check("backup-ready", transition=Transition.STAND_BY, copies=copies)
-    assert check.status == status
-    assert check.details == {"copies": [copy.to_json() for copy in copies]}
 
 
 def test_what_is_to_stand_by_is_approved_as_what_is_to_serve():

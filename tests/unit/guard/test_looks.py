@@ -103,6 +103,46 @@ def test_an_old_look_at_what_serves_is_a_warning(move):
     assert decision.check("weights-intact").status is Status.WARN
 
 
+HALF_AN_HOUR = EnvironmentPolicy(look_within="30m")
+
+
+@pytest.mark.parametrize(
+    ("policy", "age", "told"),
+    [
+        (EnvironmentPolicy(look_within="1s"), {"seconds": 1, "microseconds": 1}, "1 second"),
+        (HALF_AN_HOUR, {"minutes": 31}, "31 minutes"),
+        (HALF_AN_HOUR, {"minutes": 60}, "1 hour"),
+        (HALF_AN_HOUR, {"hours": 24}, "1 day"),
+    ],
+)
+def test_an_age_is_told_in_its_largest_unit(policy, age, told):
+    reason = looks.outdated(facts(policy, now=at(**age)))
+    assert reason.startswith(f"the newest look at the copy in store s3 is {told} old, and")
+
+
+FOLDER = dataclasses.replace(copy("local"), shared=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "now", "moment"),
+    [
+        ({}, at(days=1), at(days=7, microseconds=1)),
+        ({}, at(days=7), at(days=7, microseconds=1)),
+        ({}, at(days=7, hours=1), at(days=8)),
+        ({"copies": (copy(), copy("nas", days=2))}, at(days=3), at(days=7, microseconds=1)),
+        ({"copies": ()}, at(days=1), None),
+        ({"copies": (copy(state="missing"),)}, at(days=1), None),
+        ({"copies": (FOLDER,)}, at(days=1), at(days=1)),
+        ({"copies": (copy(), FOLDER), "shared": True}, at(days=1), at(days=7, microseconds=1)),
+        ({"held_until": at(days=2)}, at(days=1), at(days=2)),
+    ],
+)
+def test_the_moment_is_told_at_which_time_alone_changes_an_answer(changes, now, moment):
+    """A folder of this host may go at any moment, so what is said of it is never kept."""
+    given = dataclasses.replace(facts(WEEK, now=now), **changes)
+    assert looks.changes_at(given) == moment
+
+
 SPANS = st.sampled_from([None, "30m", "7d", "2w"])
 POLICIES = st.builds(EnvironmentPolicy, look_within=SPANS, deep_within=SPANS)
 COPIES = st.lists(
@@ -138,6 +178,7 @@ def test_what_is_too_old_stays_so(policy, copies, first, second):
         (at(), "30d", 30, NONE, True),
         (at(), "30d", 29, timestamps.span("1d"), True),
         (at(), "2d", 0, timestamps.span("30d"), False),
+        (at(), "2d", 1, timestamps.span("30d"), True),
     ],
 )
 def test_every_byte_is_read_before_the_last_time_is_too_long_ago(deep_at, within, days, ahead, due):
