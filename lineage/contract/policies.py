@@ -18,7 +18,7 @@ from lineage import timestamps
 from lineage.contract.validation import first_problem, requirement
 from lineage.errors import UsageError
 from lineage.guard.evidence import BASES, Basis, Evidence
-from lineage.guard.policy import ALL_PACKAGES, WAIVABLE, Demand, EnvironmentPolicy
+from lineage.guard.policy import ALL_PACKAGES, ANYBODY, WAIVABLE, Demand, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind, Proof
 from lineage.identity.references import check_environment_name, check_name
 from lineage.identity.run_environment import normalised
@@ -103,7 +103,7 @@ def _validators(people: list[str] | None) -> list[str] | None:
         raise ValueError(
             "an empty list would let nobody validate: leave it out, or name whose verdicts count"
         )
-    return people
+    return None if people is not None and ANYBODY in people else people
 
 
 class EvidenceTable(PolicyTable):

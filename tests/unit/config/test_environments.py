@@ -60,6 +60,7 @@ EVIDENCE = "[environments.a]\n{}\n[environments.a.evidence]\n{}\n"
         ("accept_carried = false", 'accept = ["run"]', Evidence((Basis.RUN,))),
         ("accept_carried = true", 'accept = ["run", "carried"]', Evidence((Basis.RUN, Basis.CARRIED))),
         ("", 'validators = [" ci ", "ann"]\nnot_registrant = true', Evidence(BASES, ("ci", "ann"), True)),
+        ("", 'validators = ["ann", "*"]', Evidence(BASES, None, False)),
     ],
 )  # fmt: skip
 def test_the_evidence_that_a_file_asks_for(tmp_path, carried, table, evidence):
