@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 
 _ONLY_SAID: Final = (
-    "recorded as stated, and what was run only for information: the token lacks the scope "
-    "validate:run"
+    "the verdict counts as stated, and what was run is kept for information only: a token with the "
+    "scope validate:run makes it a run"
 )
 
 
@@ -88,7 +88,7 @@ def validate(
         on_word=only_said,
     )
     answer = _record(session, version, row, target, new.watched)
-    return answer | ({"notes": [_ONLY_SAID]} if only_said else {})
+    return answer | ({"notes": [_ONLY_SAID]} if only_said and run is not None else {})
 
 
 def carry_over(

@@ -139,7 +139,7 @@ def replay(
         )
     notes = moved_notes(registry, deployed, how.environment)
     return done | {
-        "notes": list(notes),
+        "notes": [*notes, *done.get("notes", ())],
         "replayed": {"environment": how.environment, "commit": commit},
     }
 

@@ -14,6 +14,8 @@ from contextlib import nullcontext
 import pytest
 
 import lineage
+from lineage.connection import connect
+from lineage.contract.requests import NewToken
 from lineage.errors import UsageError
 from tests.support.once import made_once
 from tests.support.processes import has_ended
@@ -120,6 +122,26 @@ def test_a_version_is_run_with_what_is_deployed_and_the_guard_lets_it_in(work, r
     assert watched["gaps"] == []
     assert_gone(work)
     assert work.git("status", "--porcelain") == " M params.yaml\n?? new.txt\n"
+
+
+@pytest.mark.parametrize(
+    "how", [("--in", "production"), ("--", "sh", "-c", "cp {0} a && mv a {0}")]
+)
+def test_whose_token_may_not_say_what_was_run_reads_that_the_verdict_counts_as_stated(work, how):
+    metrics = "eval/metrics.json"
+    work.write({metrics: "{}"})
+    database = f"sqlite:///{work.path}/.lineage/registry.db"
+    with connect(database) as registry:
+        scopes = ("read", "validate")
+        token = registry.create_token(NewToken("job", scopes), actor="t")["token"]
+    with registry_server(database) as url:
+        env = {"LINEAGE_REGISTRY": url, "LINEAGE_TOKEN": token}
+        words = [word.format(metrics) for word in how]
+        done = work.lineage("validate", "churn@1", "--passed", *words, env=env)
+    assert done.code == 0, done.err
+    (note,) = [line for line in done.err.splitlines() if "counts as stated" in line]
+    assert "a token with the scope validate:run makes it a run" in note
+    assert work.ok("show", "churn@1")["validations"][0]["basis"] == "stated"
 
 
 def test_a_person_reads_what_was_run_and_at_which_commit(work):

@@ -114,8 +114,8 @@ def test_what_was_run_is_only_said_by_who_may_not_say_it(registry):
     )
     assert (said["basis"], said["run"], said["on_word"]) == ("stated", RUN, True)
     assert said["notes"] == [
-        "recorded as stated, and what was run only for information: the token lacks the scope "
-        "validate:run"
+        "the verdict counts as stated, and what was run is kept for information only: a token with "
+        "the scope validate:run makes it a run"
     ]
     assert said["environment"] is None, "it is no verdict that was reached anywhere"
     assert len(said["watched"]) == 1
@@ -139,7 +139,7 @@ def test_what_claims_no_run_is_no_word_of_one(registry):
     assert (plain["basis"], plain["on_word"], "notes" in plain) == ("stated", False, False)
     assert "on_word" not in registry.history(ref)[0]["payload"]
     seen = job.validate(ref, captured_pipeline(), passed=True, watched=WATCHED, actor="job")
-    assert (seen["basis"], seen["on_word"], "notes" in seen) == ("stated", True, True)
+    assert (seen["basis"], seen["on_word"], "notes" in seen) == ("stated", True, False)
 
 
 @BOTH
