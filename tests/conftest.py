@@ -313,7 +313,7 @@ def captured(seed: str = "1", text: str = "old", name: str = "churn") -> Capture
     """A whole tuple; ``seed`` tells it from others."""
     weights = seed.encode()
     components = Components(
-        CodeVersion(commit=f"{seed.encode().hex():0>40}"),
+        CodeVersion(commit=f"{seed:0>40}"),
         DataVersion((DataItem("raw.csv", Digest("md5:" + "a" * 32), Known.VERIFIED, 8),)),
         pipeline(text),
         Weights(xxh3(weights), blake3_of(weights), "model.bin", len(weights)),

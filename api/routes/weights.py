@@ -118,13 +118,14 @@ def record_checks(
 ) -> Response:
     """The newest look at each copy counts, for the guard and for whether a backup is ready."""
     named = version_named(call.principal, model, n)
-    if body.backup_in is not None:
-        call.principal.require(Scope.OBSERVE_WEIGHTS, environment=body.backup_in)
+    named_in = [body.backup_in] if isinstance(body.backup_in, str) else body.backup_in or []
+    for environment in named_in:
+        call.principal.require(Scope.OBSERVE_WEIGHTS, environment=environment)
     looks = [CopyCheck.from_json(look.model_dump()) for look in body.looks]
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         actor = call.principal.name
-        stored = registry.record_checks(named, looks, backup_in=body.backup_in, actor=actor)
+        stored = registry.record_checks(named, looks, backup_in=named_in, actor=actor)
         return 201, stored.to_json(), {}
 
     return once(state.registry, call, act)

@@ -59,10 +59,10 @@ class LookBody(Body):
 
 
 class LooksBody(Body):
-    """What looking into stores found; ``backup_in`` names the environment whose backup it is."""
+    """What looking into stores found; ``backup_in`` names the environments whose backup it is."""
 
     looks: Annotated[list[LookBody], Field(min_length=1, max_length=100)]
-    backup_in: Name | None = None
+    backup_in: Name | Annotated[list[Name], Field(max_length=100)] | None = None
 
 
 class RemovalBody(Body):
@@ -105,7 +105,7 @@ class RunBody(Body):
     """The command that was run for a verdict."""
 
     command: Annotated[list[str], Field(min_length=1, max_length=10_000)]
-    exit_status: int
+    exit_status: int | None = None
     folder: str | None = None
     host: str | None = None
     started_at: Moment | None = None

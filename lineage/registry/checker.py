@@ -74,8 +74,8 @@ def named_stores(names: str) -> frozenset[str] | None:
     if not stores:
         raise UsageError(
             "A server that looks at stored weights is to be told which stores it may open.",
-            remedy=f"Name them: --check-stores NAME,… (LINEAGE_CHECK_STORES; {act('store list')} "
-            f"shows them), or '{ALL}' for every store that any client records.",
+            remedy=f"Name them in LINEAGE_CHECK_STORES, by commas (see {act('store list')}), "
+            f"or '{ALL}' for every store that any client records.",
         )
     return None if ALL in stores else stores
 

@@ -124,11 +124,12 @@ class RemoteVersions(Verbs):
         reference: str | Reference,
         looks: Sequence[CopyCheck],
         *,
-        backup_in: str | None = None,
+        backup_in: str | Sequence[str] | None = None,
         actor: str,
     ) -> StoredWeights:
         """Record what looking into stores for the weights of a version found."""
-        body = {"looks": [look.to_json() for look in looks], "backup_in": backup_in}
+        named = backup_in if backup_in is None or isinstance(backup_in, str) else list(backup_in)
+        body = {"looks": [look.to_json() for look in looks], "backup_in": named}
         path = version_address(reference, addresses.LOOKS)
         return StoredWeights.from_json(self._http.write("POST", path, body, actor))
 

@@ -195,7 +195,7 @@ def test_a_server_that_looks_is_told_which_stores_it_may_open(database):
     for nothing in ("", " , "):
         with pytest.raises(UsageError, match="is to be told which stores") as caught:
             Settings(registry=database, check_every="6h", check_stores=nothing)
-        assert "--check-stores NAME" in caught.value.remedy
+        assert "LINEAGE_CHECK_STORES" in caught.value.remedy
     assert Settings(registry=database).check_every is None
     assert named_stores(" main, offsite") == {"main", "offsite"}
     assert named_stores("*") is None

@@ -373,7 +373,7 @@ def empty_besides(registry):
     """churn@1 serves with the old pipeline; on the same, other@1 is to serve with the new one."""
     add_validated(registry, "1", "old", name="shared")
     add_validated(registry, "2", "third", name="shared")
-    add_validated(registry, "o1", "new", model="other", name="shared")
+    add_validated(registry, "f1", "new", model="other", name="shared")
     registry.validate("churn@1", captured_pipeline("new", "shared"), passed=True, actor="t")
     _release(registry, "old", "churn@1", name="shared")
     return registry

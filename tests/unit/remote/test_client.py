@@ -12,7 +12,7 @@ from lineage.remote.client import RemoteRegistry
 OF_A_SERVER = {
     "authenticate", "keep_answer", "kept_answer", "pipelines_of", "require_current", "token_used",
     "with_hints", "transaction", "foresee_promotion", "foresee_release", "foresee_rollback",
-    "foresee_finish",
+    "foresee_finish", "store_at",
     "speaking_for",
 }  # fmt: skip
 """What only a server does with a database."""
