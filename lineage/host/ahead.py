@@ -104,4 +104,4 @@ class Ahead:
 
     def _lost(self, weights: str) -> None:
         """Weights are not here, or no longer."""
-        self._news = self._held.pop(weights, None) is not None
+        self._news = self._held.pop(weights, None) is not None or self._news

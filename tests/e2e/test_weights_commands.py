@@ -221,6 +221,15 @@ def test_what_dvcs_gc_takes_is_told_at_once(project, tmp_path):
     assert project.lineage("backup", "check", "--env", "production").code == 6
 
 
+@pytest.mark.parametrize("steps", [(), ("--stage",)])
+def test_a_release_looks_at_what_is_to_serve_first(serving, steps):
+    objects(serving)["churn@3"].unlink()
+    words = ("--env", "production", "--pipeline", "churn", "--model", "churn@3")
+    done = serving.lineage("release", *words, *steps)
+    assert (done.code, "were missing in store local" in done.err) == (3, True)
+    assert serving.ok("serving", "churn")["serving"]["ref"] == "churn@2"
+
+
 @FILE_AND_SERVER
 def test_retention_is_a_dry_run_until_it_is_told(serving):
     for number in (4, 5):

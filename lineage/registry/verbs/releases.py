@@ -56,7 +56,7 @@ class ReleaseVerbs(SlotVerbs):
             UsageError: a model is named twice or rides on another pipeline.
             Conflict: the slots are not those of the plan that was seen, or a release is staged.
         """
-        from lineage.registry.slots import moves, results
+        from lineage.registry.slots import moves
         from lineage.registry.versions import pipeline_row
 
         parsed = [Reference.parse(reference) for reference in references]
@@ -77,10 +77,7 @@ class ReleaseVerbs(SlotVerbs):
             )
             target = pipeline_row(session, pipeline, None, request.at, actor)
             plan = moves.release(session, request, target, promoted, found, stage=stage)
-            moved = results.moved(session, plan)
-            if dry_run:
-                moved = results.with_hints(session, moved)
-                session.rollback()
+            moved = self._made(session, plan, dry_run=dry_run)
         return moved if dry_run else self._answered(moved)
 
     def finish_release(
@@ -111,7 +108,7 @@ class ReleaseVerbs(SlotVerbs):
             GuardRefused: a model, moved or left behind, would serve without a passing validation.
             Conflict: the slots are not those of the plan that was seen.
         """
-        from lineage.registry.slots import moves, results
+        from lineage.registry.slots import moves
 
         found = self._foreseen(lambda: self.foresee_finish(environment, pipeline, reason=reason))
         with self._write() as session:
@@ -126,10 +123,7 @@ class ReleaseVerbs(SlotVerbs):
                 person=self._actor(actor).person,
             )
             plan = moves.finish(session, request, pipeline, found)
-            moved = results.moved(session, plan)
-            if dry_run:
-                moved = results.with_hints(session, moved)
-                session.rollback()
+            moved = self._made(session, plan, dry_run=dry_run)
         return moved if dry_run else self._answered(moved)
 
     def abort_release(

@@ -18,6 +18,8 @@ from lineage.registry.verbs.foresight import ForesightVerbs
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sqlmodel import Session
+
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.contract.requests import WaiverRequest
     from lineage.contract.results import (
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
         Serving,
     )
     from lineage.guard.decision import Decision
+    from lineage.registry.slots.move_plan import MovePlan
 
 
 class SlotVerbs(ForesightVerbs):
@@ -204,7 +207,7 @@ class SlotVerbs(ForesightVerbs):
             NotPermitted: the environment does not let this person waive this.
             Conflict: a slot moved since the caller saw it, or while this was prepared.
         """
-        from lineage.registry.slots import moves, results
+        from lineage.registry.slots import moves
 
         leaving = frozenset(leave)
         found = self._foreseen(lambda: self.foresee_rollback(model, environment, leave=leaving))
@@ -223,10 +226,7 @@ class SlotVerbs(ForesightVerbs):
                 person=self._actor(actor).person,
             )
             plan = moves.rollback(session, request, model, found)
-            moved = results.moved(session, plan)
-            if dry_run:
-                moved = results.with_hints(session, moved)
-                session.rollback()
+            moved = self._made(session, plan, dry_run=dry_run)
         return moved if dry_run else self._answered(moved)
 
     def set_backup(
@@ -301,6 +301,16 @@ class SlotVerbs(ForesightVerbs):
                 return results.with_hints(session, moved)
         except RegistryUnreachable:
             return moved
+
+    def _made(self, session: Session, plan: MovePlan, *, dry_run: bool) -> MoveResult:
+        """What a move did; what was only to be tried is shown whole, and taken back."""
+        from lineage.registry.slots import results
+
+        moved = results.moved(session, plan)
+        if dry_run:
+            moved = results.with_hints(session, moved)
+            session.rollback()
+        return moved
 
     def _answered(self, moved: MoveResult) -> MoveResult:
         return moved if self._session is not None else self.with_hints(moved)

@@ -12,6 +12,7 @@ import pytest
 
 from lineage.errors import Conflict, NotFound, PipelineMismatch, UsageError
 from lineage.host import kept
+from lineage.host.ahead import Ahead
 from lineage.host.follow import Following
 from lineage.host.own_pipeline import ClaimedPipeline
 from lineage.identity.components import Kind
@@ -193,22 +194,58 @@ def test_an_answer_that_is_older_is_not_kept_for_later_either(feature, store, ur
         assert host.value == "3"
 
 
-def test_a_host_that_cannot_load_what_serves_claims_no_backup(feature, store, url, tmp_path):
-    """The slot moved on, and its new weights are nowhere: what it held before proves nothing."""
-    _add(feature, store, "3", "old")
-    _add(feature, store, "4", "old")
+def test_what_was_last_known_is_not_older_than_what_was_seen(feature, store, url, tmp_path):
+    """Another service of this host has seen the slot move on since."""
+    ever = dt.timedelta.max
+    with _host(url, OLD, tmp_path, oldest=ever):
+        pass
+    _release(feature, "new", "churn@2")
+    with _host(url, NEW, tmp_path, oldest=ever):
+        pass
+    feature.close()
+    tmp_path.joinpath(url.removeprefix("sqlite:///")).unlink()
+    with pytest.raises(Conflict, match="this host has seen revision 2"):
+        _host(url, OLD, tmp_path, oldest=ever).__enter__()
+    with _host(url, OLD, tmp_path, oldest=ever, accept_older=True) as host:
+        assert host.value == "1"
+
+
+def test_what_a_host_held_before_is_no_claim_on_another_backup(feature, store, url, tmp_path):
+    """The slot moved on to weights that are nowhere: neither they nor its backup come here."""
+    for seed in "3456":
+        _add(feature, store, seed, "old")
     feature.promote("churn@3", "production", actor="t")
     with _host(url, OLD, tmp_path) as host:
         _until(lambda: _observed(feature)["standby"] == 1)
-        name = a_copy("4").object
-        (store / "files" / "md5" / name[:2] / name[2:]).unlink()
+        for seed in "45":
+            name = a_copy(seed).object
+            (store / "files" / "md5" / name[:2] / name[2:]).unlink()
         feature.promote("churn@4", "production", actor="t")
-        time.sleep(0.2)
-        assert host.value == "3"
-        assert feature.serving("churn", "production").backup.ref == "churn@3"
+        feature.set_backup("churn@5", "production", actor="t")
+        revision = feature.serving("churn", "production").revision
+        _until(lambda: host._revision.seen == revision)
         host._try_to_report()
         (row,) = feature.observations("churn", "production")
-        assert row["standby"] is True, "churn@3 is the backup now, and loaded here"
+        assert (host.value, row["revision"], row["standby"]) == ("3", revision, False)
+
+
+def test_what_is_held_is_news_also_where_the_next_cannot_be_fetched(feature, store, tmp_path):
+    _add(feature, store, "3", "old")
+    feature.promote("churn@3", "production", actor="t")
+    backup = feature.serving("churn", "production").backup
+    gone = replace(backup, version=2, weights="xxh3:" + "0" * 32)
+
+    def stored(version):
+        if version is gone:
+            raise NotFound("It is nowhere.", remedy="Store it.")
+        return feature.stored(version.ref)
+
+    ahead = Ahead(WeightsCache(tmp_path / "c"), "churn")
+    ahead._fetch([backup, gone], stored)
+    assert ahead.has_news
+    assert (ahead.holds(backup.weights), ahead.holds(gone.weights), ahead.has_news) == (
+        True, False, False,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("every", [0, -1, float("nan"), float("inf"), "x", None, 1e9])

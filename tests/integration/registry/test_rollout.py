@@ -11,7 +11,14 @@ from lineage import timestamps
 from lineage.connection import connect
 from lineage.contract.requests import DeclaredEnvironment, NewToken, Observed, RetentionPolicy
 from lineage.contract.results import Side
-from lineage.errors import Conflict, LineageError, NotFound, PipelineMismatch, UsageError
+from lineage.errors import (
+    Conflict,
+    LineageError,
+    NotFound,
+    NotPermitted,
+    PipelineMismatch,
+    UsageError,
+)
 from lineage.guard.decision import GuardRefused
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.components import Proof
@@ -379,16 +386,52 @@ def empty_besides(registry):
     return registry
 
 
+@pytest.fixture
+def first_of_two(registry):
+    """Nothing serves yet: other@1 is staged with the new version of a pipeline they share."""
+    add_validated(registry, "1", "old", name="shared")
+    add_validated(registry, "2", "third", name="shared")
+    add_validated(registry, "f1", "new", model="other", name="shared")
+    registry.validate("churn@1", captured_pipeline("new", "shared"), passed=True, actor="t")
+    _release(registry, "old", name="shared")
+    _release(registry, "new", "other@1", name="shared", stage=True)
+    return registry
+
+
 @EVERYWHERE
-def test_no_other_release_overtakes_a_staged_one_of_its_pipeline(empty_besides):
-    _release(empty_besides, "new", "other@1", name="shared", stage=True)
-    with pytest.raises(Conflict, match="is staged in production since"):
-        _release(empty_besides, "third", "churn@2", name="shared")
-    with pytest.raises(Conflict, match="is staged in production since"):
-        _release(empty_besides, "third", name="shared")
-    empty_besides.finish_release(PRODUCTION, "shared", actor="t")
-    assert _stands(empty_besides, "other") == ("other@1", None, None)
-    assert _stands(empty_besides) == ("churn@1", "churn@1", None)
+def test_no_other_release_overtakes_a_staged_one_of_its_pipeline(first_of_two):
+    for refs in (("churn@2",), ()):
+        with pytest.raises(Conflict, match="is staged in production since"):
+            _release(first_of_two, "third", *refs, name="shared")
+    first_of_two.promote("churn@1", PRODUCTION, actor="t")
+    first_of_two.finish_release(PRODUCTION, "shared", actor="t")
+    assert _stands(first_of_two, "other") == ("other@1", None, None)
+    assert _stands(first_of_two) == ("churn@1", "churn@1", None)
+
+
+@EVERYWHERE
+def test_a_finish_goes_past_no_release_of_another_pipeline(first_of_two):
+    """churn rides on the shared pipeline, and is to move to one of its own."""
+    first_of_two.promote("churn@1", PRODUCTION, actor="t")
+    add_validated(first_of_two, "3", "old", name="own")
+    _release(first_of_two, "old", "churn@3", name="own", stage=True)
+    with pytest.raises(Conflict, match="A release of pipeline own is staged in production since"):
+        first_of_two.finish_release(PRODUCTION, "shared", actor="t")
+    assert _stands(first_of_two) == ("churn@1", None, "churn@3")
+
+
+def test_a_bound_token_is_not_told_what_is_staged_of_other_models(database):
+    make_registry(database)
+    with connect(database) as registry:
+        for seed, text, model in (("1", "third", "churn"), ("f1", "new", "other")):
+            add_validated(registry, seed, text, model=model, name="shared")
+        _release(registry, "new", "other@1", name="shared", stage=True)
+        bound = NewToken("churn-job", ("deploy",), models=("churn",))
+        token = registry.create_token(bound, actor="t")["token"]
+    with registry_server(database) as address, connect(address, token=token) as job:
+        with pytest.raises(NotPermitted) as refused:
+            _release(job, "third", "churn@1", name="shared")
+        assert "other@1" not in str(refused.value)
 
 
 @EVERYWHERE
@@ -409,13 +452,9 @@ def test_a_rollback_of_the_pipeline_withdraws_all_that_is_staged_on_it(empty_bes
 
 @EVERYWHERE
 def test_what_is_staged_is_no_candidate_for_a_backup(staged):
-    refs = [one.ref for one in staged.backup_candidates("churn", PRODUCTION)]
-    assert (
-        "churn@2" not in refs
-        or not next(
-            one for one in staged.backup_candidates("churn", PRODUCTION) if one.ref == "churn@2"
-        ).best
-    )
+    found = staged.backup_candidates("churn", PRODUCTION)
+    assert [one.pipeline for one in found if one.ref == "churn@2"] == [OLD], "as any new version"
+    assert not any(one.ready or one.stands == "staged" for one in found)
 
 
 @BOTH
