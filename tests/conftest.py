@@ -252,11 +252,12 @@ def s3() -> Iterator[str]:
 
 @pytest.fixture
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty database: SQLite, or what a test's parameter says."""
+    """The URL of a database to be made: SQLite, or what a test's parameter says."""
     if getattr(request, "param", "sqlite") in ("sqlite", "server"):
         yield f"sqlite:///{tmp_path / 'registry.db'}"
         return
-    with registries.empty_database(request.getfixturevalue("postgresql_server")) as url:
+    server = request.getfixturevalue("postgresql_server")
+    with registries.new_database(server) as url:
         yield url
 
 

@@ -28,6 +28,8 @@ REST = ("--phases", "fuzzing", "--max-examples", "4" if LONG else "1")
 SCOPES = list(Scope) if LONG else [Scope.ADMIN, Scope.READ]
 """Those of the others that may write are refused alike."""
 
+# one worker: Python 3.11 cannot always parse source in two threads (its issue 106905)
+
 
 @pytest.mark.parametrize("scope", [*SCOPES, None], ids=str)
 def test_every_answer_is_a_documented_one(scope, url, tmp_path):
@@ -41,7 +43,7 @@ def test_every_answer_is_a_documented_one(scope, url, tmp_path):
         done = subprocess.run(
             [
                 BIN / "schemathesis", "--config-file", CONFIG, "run", f"{address}/openapi.json",
-                *headers, "--checks", "all", "--workers", "2", "--seed", "1", "--no-color",
+                *headers, "--checks", "all", "--workers", "1", "--seed", "1", "--no-color",
                 *(WHOLE if scope is Scope.ADMIN else REST), "--request-timeout", "60",
             ],
             cwd=tmp_path,

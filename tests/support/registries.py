@@ -43,7 +43,8 @@ def make_registry(url: str, fill: Fill | None = None) -> None:
         path.write_bytes(_file(fill))
     elif f"/{OURS}" in url:
         server, name = _server_and_name(url)
-        _execute(server, f"DROP DATABASE {name}", _copying(name, _template(server, fill)))
+        again = f"DROP DATABASE IF EXISTS {name}"
+        _execute(server, again, _copying(name, _template(server, fill)))
     else:
         migrate(url)
         _filled(url, fill)
@@ -105,12 +106,18 @@ def _prepare(server: str) -> None:
 
 
 @contextmanager
-def empty_database(server: str) -> Iterator[str]:
-    """The URL of a new database of a server; it is gone afterwards, before it reaches the disk."""
+def new_database(server: str) -> Iterator[str]:
+    """The URL of a database to be made; it is gone afterwards, before it reaches the disk."""
     name = f"{OURS}{next(_NUMBERS)}"
-    _execute(server, _copying(name, "template1"))
     yield _url(server, name)
-    _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+    _execute(server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def make_empty(url: str) -> None:
+    """Make a database that holds nothing; a file is made when it is first opened."""
+    if f"/{OURS}" in url:
+        server, name = _server_and_name(url)
+        _execute(server, _copying(name, "template1"))
 
 
 def _copying(name: str, template: str) -> str:

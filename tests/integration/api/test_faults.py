@@ -33,6 +33,7 @@ from tests.conftest import (
     captured_pipeline,
     make_registry,
 )
+from tests.support.registries import make_empty
 from tests.support.servers import registry_server
 
 if TYPE_CHECKING:
@@ -305,8 +306,7 @@ def _wait(address: str) -> None:
 
 @BOTH
 def test_replicas_that_start_on_an_empty_database_at_once_make_one_schema(database):
-    if database.startswith("sqlite"):
-        open_engine(database, create=True).dispose()
+    make_empty(database)
     ports = [_free_port() for _ in range(3)]
     servers = [
         subprocess.Popen(

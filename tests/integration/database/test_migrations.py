@@ -23,6 +23,7 @@ from lineage.identity.persons import Who
 from lineage.identity.watched import WatchedRun
 from lineage.registry.access import Principal, Scope
 from tests.conftest import BOTH, captured_pipeline, pipeline
+from tests.support.registries import make_empty
 
 NOW = "2026-11-20T08:00:00.000000Z"
 
@@ -30,6 +31,7 @@ NOW = "2026-11-20T08:00:00.000000Z"
 def _first_schema(url: str) -> None:
     """A registry as 0.1 before policies left it: churn@1 serves in production."""
     folder = Path(str(importlib.import_module("lineage.migrations").__file__)).parent
+    make_empty(url)
     engine = open_engine(url, create=True)
     with transaction(engine, writing=True) as connection:
         config = Config()

@@ -32,6 +32,7 @@ from lineage.identity.components import EnvironmentKind
 from lineage.registry.access import Principal, Scope
 from tests.conftest import EVERYWHERE, add_version, captured_pipeline, pipeline
 from tests.support import LONG
+from tests.support.registries import make_empty
 from tests.support.servers import registry_server
 
 from .oracle import BAR, Policy, Slot, Verdict, World
@@ -689,6 +690,7 @@ SETTINGS = settings(
 
 @EVERYWHERE
 def test_random_histories_hold_the_invariant(database, request):
+    make_empty(database)
     upgrade(database)
     examples = EXAMPLES[request.node.callspec.params["database"]]
     reach = _with_tokens if "server" in request.node.name else _as_principals
