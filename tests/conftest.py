@@ -15,6 +15,7 @@ import pytest
 
 from lineage.connection import connect
 from lineage.contract.captured import CapturedPipelineVersion, CapturedVersion
+from lineage.database import postgresql, sqlite
 from lineage.identity.components import (
     CodeVersion,
     Components,
@@ -32,6 +33,7 @@ from tests.support.commands import BIN, Result
 from tests.support.once import WORKER, made_once
 from tests.support.registries import make_registry
 from tests.support.servers import registry_server
+from tests.support.statements import share_compiled
 from tests.support.weights_stores import CREDENTIALS, s3_server
 
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ if os.path.isdir(IN_MEMORY):  # noqa: PTH112 - a place of the system
     if _disk.f_bavail * _disk.f_frsize >= ROOM and not _disk.f_flag & os.ST_NOEXEC:
         # databases, git and DVC wait for the disk at each step, most of the time of a run
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", IN_MEMORY)
+for _database in (sqlite, postgresql):
+    share_compiled(_database)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # more threads than cores wait by spinning
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs behind it
     signal.signal(signal.SIGINT, signal.default_int_handler)
