@@ -12,10 +12,14 @@ def postgresql() -> bool:
     return op.get_bind().dialect.name == "postgresql"
 
 
-def refuse(name: str, table: str, event: str, condition: str, message: str) -> None:
+def refuse(
+    name: str, table: str, event: str, condition: str, message: str, *, first: str = ""
+) -> None:
     """Refuse an event of each row where a condition over ``NEW`` and ``OLD`` holds.
 
     The condition is SQL that both understand; ``IS NOT OLD.`` compares as ``IS DISTINCT FROM``.
+    ``first`` is what PostgreSQL does before it looks. Its functions look at the registry's tables,
+    whatever the search path of the one who writes, or their temporary tables.
     """
     if not postgresql():
         when = f"WHEN {condition} " if condition else ""
@@ -27,13 +31,20 @@ def refuse(name: str, table: str, event: str, condition: str, message: str) -> N
     test = condition.replace(" IS NOT OLD.", " IS DISTINCT FROM OLD.") or "true"
     result = "OLD" if event == "DELETE" else "NEW"
     op.execute(
-        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF {test} THEN "
+        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {first}IF {test} THEN "
         f"RAISE EXCEPTION '{message}' USING ERRCODE = 'integrity_constraint_violation'; "
         f"END IF; RETURN {result}; END $$"
     )
+    fix_search_path(name)
     op.execute(
         f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
     )
+
+
+def fix_search_path(name: str) -> None:
+    """Let a function of PostgreSQL find the tables of the present schema and no others."""
+    schema = op.get_bind().exec_driver_sql("SELECT quote_ident(current_schema())").scalar_one()
+    op.execute(f"ALTER FUNCTION {name}() SET search_path = {schema}, pg_temp")
 
 
 def drop(name: str, table: str) -> None:

@@ -93,7 +93,7 @@ class WeightsBody(Body):
     digest: Digest
     blake3: Digest | None = None
     path: Line
-    size: Annotated[int, Field(ge=1, le=2**63 - 1)]
+    size: Annotated[int, Field(ge=1, le=2**53 - 1)]
     files: Annotated[int, Field(ge=1, le=2**31 - 1)] = 1
 
 

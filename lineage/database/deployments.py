@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lineage.database import tables
+from lineage.database import tables, telling
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -99,8 +99,7 @@ def deploy(
             deployed_at=at,
             deployed_by=actor,
         )
-        session.add(row)
     row.blake3 = blake3
     row.revision += 1
     row.deployed_at, row.deployed_by = at, actor
-    session.flush()
+    telling.tell(session, row)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import col, select
+from sqlalchemy import insert
+from sqlmodel import SQLModel, col, select
 
 from lineage.contract.results import Audit
-from lineage.database import tables
+from lineage.database import tables, telling
 from lineage.identity.digest import Digest, blake3_of, canonical_bytes
 
 if TYPE_CHECKING:
@@ -18,17 +19,22 @@ if TYPE_CHECKING:
     from sqlmodel.sql.expression import SelectOfScalar
 
 
+ROWS = "rows"
+"""Where a payload holds the rows that its event tells, by table."""
+
+
 def document(event: tables.Event) -> dict[str, Any]:
-    """All that an event says, the previous digest among it, but for its own digest."""
-    return {
-        "seq": event.seq,
-        "at": event.at,
-        "actor": event.actor,
-        "kind": event.kind,
-        "subject": event.subject,
-        "payload": json.loads(event.payload),
-        "previous": event.previous,
-    }
+    """All that an event says, the previous digest among it, but for its own digest.
+
+    The rows that it tells are for administrators: they are shown by their digest.
+    """
+    return _document(event, _without_rows(json.loads(event.payload)))
+
+
+def rows_of(event: tables.Event) -> telling.Rows:
+    """The rows that an event tells, by table; none of those before schema 0015."""
+    rows: telling.Rows = json.loads(event.payload).get(ROWS, {})
+    return rows
 
 
 def event_digest(event: tables.Event) -> Digest:
@@ -46,7 +52,7 @@ def append(
     payload: dict[str, Any],
     also: Iterable[str] = (),
 ) -> int:
-    """Append an event in the present transaction; its number.
+    """Append an event in the present transaction, which tells the rows that wait; its number.
 
     Args:
         session: a write transaction.
@@ -57,25 +63,51 @@ def append(
         payload: the state after it.
         also: further subjects under which the history lists it.
     """
-    last = session.exec(
-        select(tables.Event).order_by(col(tables.Event.seq).desc()).limit(1)
-    ).first()
+    number, previous = telling.head(session)
+    number += 1
+    subjects = sorted({subject, *also})
+    rows = telling.waiting_rows(session) | {"event_subject": [{"subject": s} for s in subjects]}
     event = tables.Event(
-        seq=last.seq + 1 if last else 1,
+        seq=number,
         at=at,
         actor=actor,
         kind=kind,
         subject=subject,
-        payload=canonical_bytes(payload).decode(),
-        previous=last.blake3 if last else "",
+        payload=canonical_bytes(payload | {ROWS: rows}).decode(),
+        previous=previous,
         blake3="",
     )
-    event.blake3 = event_digest(event)
-    session.add(event)
-    for name in sorted({subject, *also}):
-        session.add(tables.EventSubject(subject=name, seq=event.seq))
-    session.flush()
-    return event.seq
+    event.blake3 = blake3_of(canonical_bytes(_document(event, _without_rows(payload, rows))))
+    told = SQLModel.metadata.tables
+    connection = session.connection()
+    connection.execute(
+        insert(told["event_subject"]), [{"subject": s, "seq": number} for s in subjects]
+    )
+    connection.execute(insert(told["event"]), [_columns(event)])
+    telling.advance(session, number, event.blake3)
+    return number
+
+
+def _columns(event: tables.Event) -> dict[str, Any]:
+    return _document(event, event.payload) | {"digest": event.blake3}
+
+
+def _document(event: tables.Event, payload: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    return {
+        "seq": event.seq,
+        "at": event.at,
+        "actor": event.actor,
+        "kind": event.kind,
+        "subject": event.subject,
+        "payload": payload,
+        "previous": event.previous,
+    }
+
+
+def _without_rows(payload: dict[str, Any], rows: telling.Rows | None = None) -> dict[str, Any]:
+    """A payload with the digest of the rows that it tells in their place."""
+    told = payload.get(ROWS) if rows is None else rows
+    return payload if told is None else payload | {ROWS: blake3_of(canonical_bytes(told))}
 
 
 def history(

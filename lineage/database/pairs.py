@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
+from sqlmodel import func, select
 
+from lineage.database import tables, telling
 from lineage.database.slots import subject
 from lineage.guard.facts import RolledBack
 
@@ -42,20 +44,10 @@ _ALL: Final = text(
     "SELECT p.environment, p.model, v.number, p.pipeline_digest, p.seq FROM served_pair p "
     "JOIN model_version v ON v.id = p.version_id"
 )
-_RECORD: Final = text(
-    "INSERT INTO served_pair (environment, version_id, pipeline_digest, model, pipeline, seq) "
-    "VALUES (:environment, :version, :blake3, :model, :pipeline, :seq) "
-    "ON CONFLICT (environment, version_id, pipeline_digest) DO UPDATE SET seq = excluded.seq"
-)
 _ROLLED_BACK: Final = text(
     'SELECT verdicts_until, reason, at, "by" FROM rolled_back '
     "WHERE version_id = :version AND environment = :environment "
     "AND (version_left OR pipeline_digest = :blake3) ORDER BY id DESC LIMIT 1"
-)
-_MARK: Final = text(
-    'INSERT INTO rolled_back (environment, version_id, verdicts_until, reason, at, "by", '
-    "pipeline_digest, version_left, seq) VALUES (:environment, :version, "
-    "(SELECT coalesce(max(id), 0) FROM validation), :reason, :at, :by, :blake3, :left, :seq)"
 )
 
 
@@ -103,22 +95,26 @@ def all_served(session: Session) -> dict[tuple[str, int, str], int]:
     }
 
 
-def record_served(session: Session, states: Iterable[SlotState], seq: int) -> None:
-    """Record that an event tells of these slots; what serves on a waiver alone is no pair."""
+def record_served(session: Session, states: Iterable[SlotState]) -> None:
+    """Record that the next event tells of these slots; what serves on a waiver alone is no pair."""
+    table, number = tables.ServedPair, telling.next_number(session)
     for state in states:
         side = state.serving
-        if side is not None and side.proven:
-            session.connection().execute(
-                _RECORD,
-                {
-                    "environment": state.environment,
-                    "version": side.version_id,
-                    "blake3": side.pipeline_blake3,
-                    "model": state.model,
-                    "pipeline": side.pipeline,
-                    "seq": seq,
-                },
+        if side is None or not side.proven:
+            continue
+        key = (state.environment, side.version_id, side.pipeline_blake3)
+        row = session.get(table, key)
+        if row is None:
+            row = table(
+                environment=state.environment,
+                version_id=side.version_id,
+                pipeline_blake3=side.pipeline_blake3 or "",
+                model=state.model,
+                pipeline=side.pipeline or "",
+                seq=number,
             )
+        row.seq = number
+        telling.tell(session, row)
 
 
 def rolled_back(
@@ -140,9 +136,18 @@ def mark_rolled_back(
     reason: str | None,
     at: str,
     by: str,
-    seq: int,
 ) -> None:
-    """Mark a pair that an event rolled back: no validation made up to now brings it back."""
-    values = {"environment": environment, "version": version_id, "blake3": blake3}
-    values |= {"reason": reason, "at": at, "by": by, "left": version_left, "seq": seq}
-    session.connection().execute(_MARK, values)
+    """Mark a pair that the next event rolls back: no validation up to now brings it back."""
+    newest = session.exec(select(func.max(tables.Validation.id))).one()
+    row = tables.RolledBack(
+        environment=environment,
+        version_id=version_id,
+        verdicts_until=newest or 0,
+        reason=reason,
+        at=at,
+        by=by,
+        pipeline_blake3=blake3,
+        version_left=version_left,
+        seq=telling.next_number(session),
+    )
+    telling.tell(session, row)

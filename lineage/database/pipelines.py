@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, select
 
 from lineage.acts import act
-from lineage.database import tables
+from lineage.database import tables, telling
 from lineage.database.digests import MOST_CANDIDATES, ambiguous, whole_digest
 from lineage.errors import NotFound
 from lineage.guard.facts import UnseenCode
@@ -61,19 +61,12 @@ def add_pipeline(
             recorded_by=actor,
             unseen=json.dumps([dict(thing) for thing in unseen]) if manifest else None,
         )
-        session.add(row)
-        session.flush()
+        telling.tell(session, row)
     elif commit is not None and not dirty and taken_from(session, row).commit_holds is not True:
-        session.add(
-            tables.PipelineCommit(
-                pipeline=name,
-                blake3=version.blake3,
-                code_commit=commit,
-                seen_at=at,
-                seen_by=actor,
-            )
+        seen = tables.PipelineCommit(
+            pipeline=name, blake3=version.blake3, code_commit=commit, seen_at=at, seen_by=actor
         )
-        session.flush()
+        telling.tell(session, seen)
     return row
 
 

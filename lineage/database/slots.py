@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import and_, col, or_, select
 
-from lineage.database import tables
+from lineage.database import tables, telling
 from lineage.database.validations import newest_validation, overturned
 
 if TYPE_CHECKING:
@@ -159,8 +159,7 @@ def write_slot(session: Session, state: SlotState) -> None:
                 setattr(row, f"{name}_{column}", getattr(side, column, None))
     row.revision = state.revision
     row.waivers_after = state.waivers_after
-    session.add(row)
-    session.flush()
+    telling.tell(session, row)
 
 
 def all_slots(session: Session, environment: str | None = None) -> Sequence[tables.Slot]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, func, select
 
 from lineage.acts import act
-from lineage.database import tables
+from lineage.database import tables, telling
 from lineage.database.environments import require_environment
 from lineage.errors import NotFound
 from lineage.identity.components import Kind, Known
@@ -121,23 +121,21 @@ def add_version(
             weights.files,
         )
         row.weights_made = json.dumps(origin.to_json()) if origin is not None else None
-    session.add(row)
-    session.flush()
+    telling.tell(session, row)
     return row
 
 
 def add_data(session: Session, data: DataVersion) -> str:
     """Record a data version unless it is there; its key."""
     if session.get(tables.DataVersion, data.blake3) is None:
-        session.add(tables.DataVersion(blake3=data.blake3, xxh3=data.xxh3))
-        session.flush()
-        for item in data.items:
-            session.add(
-                tables.DataItem(
-                    data_blake3=data.blake3, name=item.name, digest=item.digest, size=item.size
-                )
+        session.add_all(
+            tables.DataItem(
+                data_blake3=data.blake3, name=item.name, digest=item.digest, size=item.size
             )
+            for item in data.items
+        )
         session.flush()
+        telling.tell(session, tables.DataVersion(blake3=data.blake3, xxh3=data.xxh3))
     return data.blake3
 
 

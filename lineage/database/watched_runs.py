@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlmodel import col, select
 
-from lineage.database import tables
+from lineage.database import tables, telling
 from lineage.guard.evidence import Basis
 from lineage.guard.facts import RecordedRun
 from lineage.identity.digest import blake3_of, canonical_bytes
@@ -44,19 +44,17 @@ def add(
     if session.exec(same).first() is not None:
         return None
     ran_with = validation if validation is not None else row
-    session.add(
-        table(
-            version_id=row.id or 0,
-            validation_id=validation_id,
-            pipeline=ran_with.pipeline,
-            pipeline_blake3=ran_with.pipeline_blake3,
-            blake3=digest,
-            document=document.decode(),
-            recorded_at=at,
-            recorded_by=actor,
-        )
+    added = table(
+        version_id=row.id or 0,
+        validation_id=validation_id,
+        pipeline=ran_with.pipeline,
+        pipeline_blake3=ran_with.pipeline_blake3,
+        blake3=digest,
+        document=document.decode(),
+        recorded_at=at,
+        recorded_by=actor,
     )
-    session.flush()
+    telling.tell(session, added)
     return digest
 
 

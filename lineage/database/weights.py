@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, func, select
 
 from lineage.acts import act
-from lineage.database import tables
+from lineage.database import tables, telling
 from lineage.errors import Conflict, NotFound
 from lineage.identity.digest import Digest, blake3_of, canonical_bytes
 from lineage.weights.copies import (
@@ -65,7 +65,7 @@ def ensure_store(
     if row is not None:
         if row.marker is None and wanted.marker is not None and marks:
             row.marker = wanted.marker
-            session.add(row)
+            telling.tell(session, row)
         if None not in (row.marker, wanted.marker) and row.marker != wanted.marker:
             raise Conflict(
                 f"Another place is behind {wanted.url} than store {row.name}, which was recorded.",
@@ -85,8 +85,7 @@ def ensure_store(
         shared=not wanted.is_folder,
         marker=wanted.marker,
     )
-    session.add(row)
-    session.flush()
+    telling.tell(session, row)
     return row, True
 
 
@@ -147,8 +146,7 @@ def add(
             stored_at=at,
             stored_by=actor,
         )
-        session.add(row)
-        session.flush()
+        telling.tell(session, row)
         rows = [row]
     if created and not (first or new.renews):
         unknown = CopyCheck(store.name, CopyState.UNREACHABLE, deep=False)
@@ -186,17 +184,15 @@ def record_check(
 def _add_check(
     session: Session, copy: tables.WeightsCopy, check: CopyCheck, at: str, actor: str
 ) -> None:
-    session.add(
-        CHECK(
-            copy_id=copy.id or 0,
-            state=check.state.value,
-            deep=check.deep,
-            sample=check.sample.files if check.sample is not None else None,
-            checked_at=at,
-            checked_by=actor,
-        )
+    row = CHECK(
+        copy_id=copy.id or 0,
+        state=check.state.value,
+        deep=check.deep,
+        sample=check.sample.files if check.sample is not None else None,
+        checked_at=at,
+        checked_by=actor,
     )
-    session.flush()
+    telling.tell(session, row)
 
 
 def stored(session: Session, version: tables.ModelVersion) -> StoredWeights:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lineage import timestamps
-from lineage.database import events, policies, tables, versions
+from lineage.database import events, policies, tables, telling, versions
 from lineage.database.deployments import deployment
 from lineage.database.environments import require_environment
 from lineage.errors import NotPermitted
@@ -43,18 +43,17 @@ def approve(
     given = policies.approvals_of(session, environment, version.id or 0, blake3)
     _refuse_approval(policy, version, given, ref, environment, actor)
     at = timestamps.now()
-    session.add(
-        tables.Approval(
-            version_id=version.id or 0,
-            environment=environment,
-            pipeline=deployed.pipeline if deployed else None,
-            pipeline_blake3=blake3,
-            approved_at=at,
-            approved_by=actor.name,
-            approved_by_person=actor.recorded_person,
-            claimed=actor.claimed,
-        )
+    row = tables.Approval(
+        version_id=version.id or 0,
+        environment=environment,
+        pipeline=deployed.pipeline if deployed else None,
+        pipeline_blake3=blake3,
+        approved_at=at,
+        approved_by=actor.name,
+        approved_by_person=actor.recorded_person,
+        claimed=actor.claimed,
     )
+    telling.tell(session, row)
     xxh3 = views.xxh3_of(session, deployed)
     answer = {
         "model": version.model,

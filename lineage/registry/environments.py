@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from lineage.acts import act
 from lineage.contract.results import PlannedChange
-from lineage.database import events, policies, tables
+from lineage.database import events, policies, tables, telling
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.identity.components import EnvironmentKind
 from lineage.identity.digest import canonical_bytes
@@ -42,8 +42,8 @@ def create(session: Session, name: str, kind: EnvironmentKind, at: str, actor: s
             f"The environment {name} exists, of kind {row.kind}.",
             remedy="An environment's kind never changes: choose another name.",
         )
-    session.add(tables.Environment(name=name, kind=kind.value, created_at=at, created_by=actor))
-    session.flush()
+    row = tables.Environment(name=name, kind=kind.value, created_at=at, created_by=actor)
+    telling.tell(session, row)
     payload = {"kind": kind.value}
     events.append(
         session, at=at, actor=actor, kind="environment-created", subject=name, payload=payload
@@ -160,8 +160,7 @@ def _apply(session: Session, declared: DeclaredEnvironment, at: str, actor: str)
         applied_at=at,
         applied_by=actor,
     )
-    session.add(row)
-    session.flush()
+    telling.tell(session, row)
     payload = {"revision": row.revision, "policy": json.loads(document)}
     events.append(
         session,

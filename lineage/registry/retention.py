@@ -10,7 +10,7 @@ from sqlmodel import col, func, select
 
 from lineage import timestamps
 from lineage.acts import act
-from lineage.database import events, pairs, policies, slots, tables, versions
+from lineage.database import events, pairs, policies, slots, tables, telling, versions
 from lineage.database import weights as copies
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.identity.components import Kind
@@ -102,8 +102,7 @@ def remove(
         )
     row = rows[0]
     row.removed_at, row.removed_by = at, actor
-    session.add(row)
-    session.flush()
+    telling.tell(session, row)
     events.append(
         session,
         at=at,

@@ -16,8 +16,9 @@ from sqlmodel import col, select
 
 from lineage.acts import act
 from lineage.contract import requests
-from lineage.database import events, tables
+from lineage.database import events, tables, telling
 from lineage.errors import NotAuthenticated, NotFound
+from lineage.identity.digest import blake3_of
 from lineage.identity.references import check_environment_name, check_name
 from lineage.registry.access import Principal, Scope, check_own_name, check_scopes
 
@@ -52,12 +53,14 @@ def create(session: Session, new: NewToken, at: str, actor: str) -> dict[str, An
         check_name("model", name)
     identity = "".join(secrets.choice(_LETTERS) for _ in range(12))
     secret, key = secrets.token_urlsafe(32), secrets.token_bytes(32)
+    digest = _digest(secret, key)
     row = tables.Token(
         id=identity,
         name=new.name,
         person=new.person if new.person is not None else new.name,
         key=key.hex(),
-        blake3=_digest(secret, key),
+        blake3=digest,
+        fingerprint=fingerprint(key.hex(), digest),
         scopes=json.dumps(sorted(check_scopes(new.scopes))),
         environments=_names(new.environments),
         models=_names(new.models),
@@ -65,8 +68,7 @@ def create(session: Session, new: NewToken, at: str, actor: str) -> dict[str, An
         created_by=actor,
         expires_at=requests.to_come(new.expires_at, at),
     )
-    session.add(row)
-    session.flush()
+    telling.tell(session, row)
     shown = to_json(row)
     told = ("id", "person", "scopes", "environments", "models", "expires_at")
     payload = {key: shown[key] for key in told}
@@ -102,8 +104,7 @@ def revoke(session: Session, identity: str, at: str, actor: str) -> dict[str, An
         )
     if row.revoked_at is None:
         row.revoked_at, row.revoked_by = at, actor
-        session.add(row)
-        session.flush()
+        telling.tell(session, row)
         events.append(
             session,
             at=at,
@@ -197,6 +198,11 @@ def _principal(row: tables.Token) -> Principal:
 
 def _digest(secret: str, key: bytes) -> str:
     return blake3(secret.encode(), key=key).hexdigest()
+
+
+def fingerprint(key: str, digest: str) -> str:
+    """By what the history knows the secrets of a token, without telling them."""
+    return str(blake3_of(f"{key}:{digest}".encode()))
 
 
 def _names(names: Sequence[str] | None) -> str | None:

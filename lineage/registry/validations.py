@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage import timestamps
 from lineage.acts import act
-from lineage.database import events, slots, tables, validations, versions
+from lineage.database import events, slots, tables, telling, validations, versions
 from lineage.database import watched_runs as watched_rows
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard.evidence import Basis
@@ -165,8 +165,7 @@ def _record(
     watched: tuple[WatchedRun, ...] = (),
 ) -> dict[str, Any]:
     """Add a validation, its event and what was observed for it; JSON of it."""
-    session.add(row)
-    session.flush()
+    telling.tell(session, row)
     ref = f"{version.model}@{version.number}"
     contradicted = [] if row.passed else _contradicted(session, version)
     payload: dict[str, Any] = {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage import timestamps
 from lineage.contract.results import NamedPipeline, Registered
-from lineage.database import events, pipelines, tables, versions
+from lineage.database import events, pipelines, tables, telling, versions
 from lineage.errors import UsageError
 from lineage.identity.components import Kind
 from lineage.identity.references import Reference, check_name
@@ -33,8 +33,7 @@ def add_model(session: Session, name: str, at: str, actor: str) -> bool:
     check_name("model", name)
     if session.get(tables.Model, name) is not None:
         return False
-    session.add(tables.Model(name=name, created_at=at, created_by=actor))
-    session.flush()
+    telling.tell(session, tables.Model(name=name, created_at=at, created_by=actor))
     events.append(session, at=at, actor=actor, kind="model-created", subject=name, payload={})
     return True
 
@@ -67,8 +66,7 @@ def register(
         watched_runs.record(session, same, watched, at, actor)
         return views.registered(session, same, created=False)
     if session.get(tables.Model, model) is None:
-        session.add(tables.Model(name=model, created_at=at, created_by=actor))
-        session.flush()
+        telling.tell(session, tables.Model(name=model, created_at=at, created_by=actor))
     if components.pipeline is not None:
         code = components.code
         pipelines.add_pipeline(

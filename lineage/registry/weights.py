@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage import timestamps
 from lineage.acts import act
-from lineage.database import events, tables, versions
+from lineage.database import events, tables, telling, versions
 from lineage.database import weights as copies
 from lineage.errors import Conflict, NotFound, NotPermitted, UsageError
 from lineage.identity.references import Reference
 from lineage.registry.access import Scope
 from lineage.registry.slots import serving
+from lineage.weights.copies import CopyCheck, CopyState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.registry.access import Principal
-    from lineage.weights.copies import CopyCheck, NewCopy, StoreAddress, StoredWeights
+    from lineage.weights.copies import NewCopy, StoreAddress, StoredWeights
 
 REMOVING: Final = dt.timedelta(minutes=10)
 """How long taking bytes out of a store may go on after the registry was told of it."""
@@ -72,12 +73,12 @@ def add_store(
                 + act("token create", "NAME", scope="admin"),
             )
         place.marker = address.marker
-        session.add(place)
+        telling.tell(session, place)
         _tell(session, place, "store-changed", at, actor)
     row, created = _ensure_store(session, address, at, actor, marks=marks)
     if shared not in (None, row.shared):
         row.shared = bool(shared)
-        session.add(row)
+        telling.tell(session, row)
         _tell(session, row, "store-changed", at, actor)
     return created
 
@@ -126,17 +127,24 @@ def add_copies(
         store, _ = _ensure_store(session, new.store, at, actor, marks=new.marks)
         if new.reused:
             _require_quiet(session, store.name, at)
+        payload = new.to_json() | {"store": store.name, "weights": version.weights_xxh3}
         if copies.add(session, version, new, at, actor, first=first):
-            payload = new.to_json() | {"store": store.name, "weights": version.weights_xxh3}
-            events.append(
-                session,
-                at=at,
-                actor=actor,
-                kind="weights-stored",
-                subject=ref,
-                payload=payload,
-                also=[version.model, f"store:{store.name}"],
-            )
+            kind = "weights-stored"
+        elif telling.is_waiting(session):
+            kind = "weights-checked"
+            look = CopyCheck(store.name, CopyState.INTACT, deep=new.read)
+            payload = {"looks": [look.to_json()]}
+        else:
+            continue
+        events.append(
+            session,
+            at=at,
+            actor=actor,
+            kind=kind,
+            subject=ref,
+            payload=payload,
+            also=[version.model, f"store:{store.name}"],
+        )
 
 
 def record_checks(
@@ -195,12 +203,10 @@ def record_state(
     version = versions.find_version(session, Reference.parse(reference))
     ref = f"{version.model}@{version.number}"
     at = timestamps.now()
-    session.add(
-        tables.WeightsCheck(
-            version_id=version.id or 0, state=state, place=place, checked_at=at, checked_by=actor
-        )
+    row = tables.WeightsCheck(
+        version_id=version.id or 0, state=state, place=place, checked_at=at, checked_by=actor
     )
-    session.flush()
+    telling.tell(session, row)
     events.append(
         session,
         at=at,
@@ -218,8 +224,8 @@ def _ensure_store(
 ) -> tuple[tables.Store, bool]:
     """The store of a URL, and whether it is new; the history says so then."""
     row, created = copies.ensure_store(session, address, at, actor, marks=marks)
-    if created:
-        _tell(session, row, "store-added", at, actor)
+    if created or telling.is_waiting(session):
+        _tell(session, row, "store-added" if created else "store-changed", at, actor)
     return row, created
 
 

@@ -7,13 +7,18 @@ from typing import Any
 from sqlalchemy import Index, Text
 from sqlmodel import Field, SQLModel
 
+from lineage.database.tables.keys import told_by_event
+
 
 class Token(SQLModel, table=True):
     """A bearer token: never the secret itself, but its BLAKE3 under a key of its own.
 
     ``scopes`` is a JSON list; ``environments`` and ``models`` are JSON lists or null for all.
     ``person`` is whom its bearer counts as; null, of tokens before schema 0013, for its name.
+    ``fingerprint`` is the BLAKE3 of ``KEY:DIGEST``, by which the history knows both.
     """
+
+    __table_args__: Any = told_by_event("token")
 
     id: str = Field(primary_key=True)
     name: str = Field(index=True)
@@ -29,6 +34,8 @@ class Token(SQLModel, table=True):
     revoked_by: str | None = None
     last_used_at: str | None = None
     person: str | None = None
+    fingerprint: str | None = None
+    event: int | None = None
 
 
 class KeptAnswer(SQLModel, table=True):

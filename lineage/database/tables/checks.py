@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
 from sqlmodel import Field, SQLModel
 
+from lineage.database.tables.keys import told_by_event
+
 WEIGHTS_STATES = "state IN ('intact', 'missing', 'changed')"
 
 
@@ -15,6 +17,7 @@ class WeightsCheck(SQLModel, table=True):
 
     __tablename__ = "weights_check"
     __table_args__: Any = (
+        *told_by_event("weights_check"),
         ForeignKeyConstraint(["version_id"], ["model_version.id"], name="weights_check_version"),
         CheckConstraint(WEIGHTS_STATES, name="weights_check_state"),
         Index("weights_check_of", "version_id", "id"),
@@ -26,3 +29,4 @@ class WeightsCheck(SQLModel, table=True):
     place: str
     checked_at: str
     checked_by: str
+    event: int | None = None

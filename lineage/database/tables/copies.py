@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Boolean, CheckConstraint, ForeignKeyConstraint, Index, Text, text
 from sqlmodel import Field, SQLModel
 
+from lineage.database.tables.keys import told_by_event
 from lineage.database.tables.versions import BIG
 
 COPY_STATES = "state IN ('intact', 'missing', 'changed', 'unreachable')"
@@ -21,6 +22,7 @@ class Store(SQLModel, table=True):
     """
 
     __table_args__: Any = (
+        *told_by_event("store"),
         Index("store_url", "url", unique=True),
         Index("store_marker", "marker", unique=True),
     )
@@ -32,6 +34,7 @@ class Store(SQLModel, table=True):
     added_by: str
     shared: bool = Field(default=True, sa_type=Boolean, sa_column_kwargs={"server_default": "true"})
     marker: str | None = None
+    event: int | None = None
 
 
 class WeightsCopy(SQLModel, table=True):
@@ -43,6 +46,7 @@ class WeightsCopy(SQLModel, table=True):
 
     __tablename__ = "weights_copy"
     __table_args__: Any = (
+        *told_by_event("weights_copy"),
         ForeignKeyConstraint(["version_id"], ["model_version.id"], name="weights_copy_version"),
         ForeignKeyConstraint(["store"], ["store.name"], name="weights_copy_store"),
         CheckConstraint("(removed_at IS NULL) = (removed_by IS NULL)", name="weights_copy_removal"),
@@ -71,6 +75,7 @@ class WeightsCopy(SQLModel, table=True):
     stored_by: str
     removed_at: str | None = None
     removed_by: str | None = None
+    event: int | None = None
 
 
 class CopyCheck(SQLModel, table=True):
@@ -82,6 +87,7 @@ class CopyCheck(SQLModel, table=True):
 
     __tablename__ = "copy_check"
     __table_args__: Any = (
+        *told_by_event("copy_check"),
         ForeignKeyConstraint(["copy_id"], ["weights_copy.id"], name="copy_check_copy"),
         CheckConstraint(COPY_STATES, name="copy_check_state"),
         Index("copy_check_of", "copy_id", "id"),
@@ -94,3 +100,4 @@ class CopyCheck(SQLModel, table=True):
     checked_at: str
     checked_by: str
     sample: int | None = None
+    event: int | None = None

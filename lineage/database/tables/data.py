@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ForeignKeyConstraint
 from sqlmodel import Field, SQLModel
 
+from lineage.database.tables.keys import told_by_event
 from lineage.database.tables.versions import BIG
 
 
@@ -14,17 +15,28 @@ class DataVersion(SQLModel, table=True):
     """A manifest of named data items."""
 
     __tablename__ = "data_version"
+    __table_args__: Any = told_by_event("data_version")
 
     blake3: str = Field(primary_key=True, sa_column_kwargs={"name": "digest"})
     xxh3: str = Field(index=True, sa_column_kwargs={"name": "public_digest"})
+    event: int | None = None
 
 
 class DataItem(SQLModel, table=True):
-    """One item of a data version, its digest of any algorithm; ``size`` in bytes if it is known."""
+    """One item of a data version, its digest of any algorithm; ``size`` in bytes if it is known.
+
+    The items are written before their data version: none is added once that is there.
+    """
 
     __tablename__ = "data_item"
     __table_args__: Any = (
-        ForeignKeyConstraint(["data_digest"], ["data_version.digest"], name="data_item_version"),
+        ForeignKeyConstraint(
+            ["data_digest"],
+            ["data_version.digest"],
+            name="data_item_version",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
     )
 
     data_blake3: str = Field(primary_key=True, sa_column_kwargs={"name": "data_digest"})

@@ -14,6 +14,8 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
+from lineage.database.tables.keys import told_by_event
+
 ENVIRONMENT_KINDS = "kind IN ('production', 'experimental')"
 PROOF_CODES = "('pipeline-deployed', 'validated', 'pipeline-match')"
 """The rules that a slot's keys hold by themselves: waiving one lets the proof be absent."""
@@ -28,6 +30,7 @@ class Environment(SQLModel, table=True):
     """A place where models serve."""
 
     __table_args__: Any = (
+        *told_by_event("environment"),
         UniqueConstraint("name", "kind", name="environment_name_kind"),
         CheckConstraint(ENVIRONMENT_KINDS, name="environment_kind"),
     )
@@ -36,12 +39,14 @@ class Environment(SQLModel, table=True):
     kind: str
     created_at: str
     created_by: str
+    event: int | None = None
 
 
 class Waiver(SQLModel, table=True):
     """A recorded break-glass: one rule, one version, one environment, one pipeline version."""
 
     __table_args__: Any = (
+        *told_by_event("waiver"),
         UniqueConstraint("id", "version_id", "environment", "code", name="waiver_of_rule"),
         UniqueConstraint(
             "id", "version_id", "environment", "pipeline_digest", name="waiver_on_pipeline"
@@ -69,6 +74,7 @@ class Waiver(SQLModel, table=True):
     waived_at: str
     waived_by: str
     waived_by_person: str | None = None
+    event: int | None = None
 
 
 class PipelineDeployment(SQLModel, table=True):
@@ -76,6 +82,7 @@ class PipelineDeployment(SQLModel, table=True):
 
     __tablename__ = "pipeline_deployment"
     __table_args__: Any = (
+        *told_by_event("pipeline_deployment"),
         UniqueConstraint("environment", "pipeline", "digest", name="pipeline_deployment_digest"),
         ForeignKeyConstraint(
             ["environment"], ["environment.name"], name="pipeline_deployment_environment"
@@ -93,6 +100,7 @@ class PipelineDeployment(SQLModel, table=True):
     revision: int
     deployed_at: str
     deployed_by: str
+    event: int | None = None
 
 
 def _slot_side(side: str) -> tuple[Any, ...]:
@@ -193,6 +201,7 @@ class Slot(SQLModel, table=True):
     """
 
     __table_args__: Any = (
+        *told_by_event("slot"),
         ForeignKeyConstraint(
             ["environment", "environment_kind"],
             ["environment.name", "environment.kind"],
@@ -249,3 +258,4 @@ class Slot(SQLModel, table=True):
     staged_passed: bool | None = Field(default=None, sa_type=Boolean)
     staged_promoted_at: str | None = None
     staged_promoted_by: str | None = None
+    event: int | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ForeignKeyConstraint, Text
+from sqlalchemy import ForeignKeyConstraint, Index, Text
 from sqlmodel import Field, SQLModel
 
 
@@ -26,7 +26,14 @@ class EventSubject(SQLModel, table=True):
 
     __tablename__ = "event_subject"
     __table_args__: Any = (
-        ForeignKeyConstraint(["seq"], ["event.seq"], name="event_subject_event"),
+        ForeignKeyConstraint(
+            ["seq"],
+            ["event.seq"],
+            name="event_subject_event",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        Index("event_subject_told_by", "seq"),
     )
 
     subject: str = Field(primary_key=True)

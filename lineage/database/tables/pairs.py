@@ -7,12 +7,15 @@ from typing import Any
 from sqlalchemy import Boolean, ForeignKeyConstraint, Index, Text
 from sqlmodel import Field, SQLModel
 
+from lineage.database.tables.keys import told_by_event
+
 
 class ServedPair(SQLModel, table=True):
     """A pair that served in a slot on a proof; ``seq`` is the newest event that says so."""
 
     __tablename__ = "served_pair"
     __table_args__: Any = (
+        *told_by_event("served_pair"),
         ForeignKeyConstraint(["environment"], ["environment.name"], name="served_pair_environment"),
         ForeignKeyConstraint(
             ["version_id", "pipeline"],
@@ -24,7 +27,9 @@ class ServedPair(SQLModel, table=True):
             ["pipeline_version.pipeline", "pipeline_version.digest"],
             name="served_pair_pipeline_version",
         ),
-        ForeignKeyConstraint(["seq"], ["event.seq"], name="served_pair_event"),
+        ForeignKeyConstraint(
+            ["seq"], ["event.seq"], name="served_pair_event", deferrable=True, initially="DEFERRED"
+        ),
         Index("served_pair_of", "environment", "model", "seq"),
     )
 
@@ -34,6 +39,7 @@ class ServedPair(SQLModel, table=True):
     model: str
     pipeline: str
     seq: int
+    event: int | None = None
 
 
 class RolledBack(SQLModel, table=True):
@@ -46,9 +52,12 @@ class RolledBack(SQLModel, table=True):
 
     __tablename__ = "rolled_back"
     __table_args__: Any = (
+        *told_by_event("rolled_back"),
         ForeignKeyConstraint(["environment"], ["environment.name"], name="rolled_back_environment"),
         ForeignKeyConstraint(["version_id"], ["model_version.id"], name="rolled_back_version"),
-        ForeignKeyConstraint(["seq"], ["event.seq"], name="rolled_back_event"),
+        ForeignKeyConstraint(
+            ["seq"], ["event.seq"], name="rolled_back_event", deferrable=True, initially="DEFERRED"
+        ),
         Index("rolled_back_of", "version_id", "environment"),
     )
 
@@ -64,3 +73,4 @@ class RolledBack(SQLModel, table=True):
         default=True, sa_type=Boolean, sa_column_kwargs={"server_default": "true"}
     )
     seq: int | None = None
+    event: int | None = None

@@ -7,12 +7,15 @@ from typing import Any
 from sqlalchemy import Boolean, ForeignKeyConstraint, Index, Text
 from sqlmodel import Field, SQLModel
 
+from lineage.database.tables.keys import told_by_event
+
 
 class EnvironmentPolicy(SQLModel, table=True):
     """What an environment demands, as JSON; the newest revision counts."""
 
     __tablename__ = "environment_policy"
     __table_args__: Any = (
+        *told_by_event("environment_policy"),
         ForeignKeyConstraint(
             ["environment"], ["environment.name"], name="environment_policy_environment"
         ),
@@ -23,6 +26,7 @@ class EnvironmentPolicy(SQLModel, table=True):
     document: str = Field(sa_type=Text)
     applied_at: str
     applied_by: str
+    event: int | None = None
 
 
 class Approval(SQLModel, table=True):
@@ -34,6 +38,7 @@ class Approval(SQLModel, table=True):
     """
 
     __table_args__: Any = (
+        *told_by_event("approval"),
         ForeignKeyConstraint(["version_id"], ["model_version.id"], name="approval_version"),
         ForeignKeyConstraint(["environment"], ["environment.name"], name="approval_environment"),
         ForeignKeyConstraint(
@@ -53,3 +58,4 @@ class Approval(SQLModel, table=True):
     approved_by: str
     approved_by_person: str | None = None
     claimed: bool | None = Field(default=None, sa_type=Boolean)
+    event: int | None = None

@@ -16,6 +16,8 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
+from lineage.database.tables.keys import told_by_event
+
 BIG: Any = BigInteger().with_variant(Integer(), "sqlite")
 """A size in bytes: SQLite's integers have 64 bits, PostgreSQL's 32."""
 
@@ -26,9 +28,12 @@ BASES = "basis IN ('stated', 'run', 'carried')"
 class Model(SQLModel, table=True):
     """A named line of versions."""
 
+    __table_args__: Any = told_by_event("model")
+
     name: str = Field(primary_key=True)
     created_at: str
     created_by: str
+    event: int | None = None
 
 
 class PipelineVersion(SQLModel, table=True):
@@ -38,6 +43,7 @@ class PipelineVersion(SQLModel, table=True):
     """
 
     __tablename__ = "pipeline_version"
+    __table_args__: Any = told_by_event("pipeline_version")
 
     pipeline: str = Field(primary_key=True)
     blake3: str = Field(primary_key=True, sa_column_kwargs={"name": "digest"})
@@ -48,6 +54,7 @@ class PipelineVersion(SQLModel, table=True):
     recorded_at: str
     recorded_by: str
     unseen: str | None = Field(default=None, sa_type=Text)
+    event: int | None = None
 
 
 class PipelineCommit(SQLModel, table=True):
@@ -55,6 +62,7 @@ class PipelineCommit(SQLModel, table=True):
 
     __tablename__ = "pipeline_commit"
     __table_args__: Any = (
+        *told_by_event("pipeline_commit"),
         ForeignKeyConstraint(
             ["pipeline", "pipeline_digest"],
             ["pipeline_version.pipeline", "pipeline_version.digest"],
@@ -67,6 +75,7 @@ class PipelineCommit(SQLModel, table=True):
     code_commit: str
     seen_at: str
     seen_by: str
+    event: int | None = None
 
 
 class ModelVersion(SQLModel, table=True):
@@ -74,6 +83,7 @@ class ModelVersion(SQLModel, table=True):
 
     __tablename__ = "model_version"
     __table_args__: Any = (
+        *told_by_event("model_version"),
         UniqueConstraint("model", "number", name="model_version_number"),
         UniqueConstraint("id", "model", "kind", name="model_version_kind"),
         UniqueConstraint("id", "pipeline", name="model_version_pipeline"),
@@ -122,6 +132,7 @@ class ModelVersion(SQLModel, table=True):
     registered_by: str
     run: str | None = Field(default=None, sa_type=Text)
     registered_by_person: str | None = None
+    event: int | None = None
 
 
 class Validation(SQLModel, table=True):
@@ -134,6 +145,7 @@ class Validation(SQLModel, table=True):
     """
 
     __table_args__: Any = (
+        *told_by_event("validation"),
         UniqueConstraint(
             "version_id", "pipeline_digest", "id", "passed", name="validation_verdict"
         ),
@@ -166,3 +178,4 @@ class Validation(SQLModel, table=True):
     elsewhere: bool | None = Field(default=None, sa_type=Boolean)
     validated_by_person: str | None = None
     on_word: bool | None = Field(default=None, sa_type=Boolean)
+    event: int | None = None

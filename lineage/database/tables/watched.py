@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import ForeignKeyConstraint, Index, Text
 from sqlmodel import Field, SQLModel
 
+from lineage.database.tables.keys import told_by_event
+
 
 class WatchedRun(SQLModel, table=True):
     """A watched run of a version, or of a validation of it; ``document`` is JSON of it.
@@ -17,6 +19,7 @@ class WatchedRun(SQLModel, table=True):
 
     __tablename__ = "watched_run"
     __table_args__: Any = (
+        *told_by_event("watched_run"),
         ForeignKeyConstraint(["version_id"], ["model_version.id"], name="watched_run_version"),
         ForeignKeyConstraint(["validation_id"], ["validation.id"], name="watched_run_validation"),
         ForeignKeyConstraint(
@@ -36,3 +39,4 @@ class WatchedRun(SQLModel, table=True):
     document: str = Field(sa_type=Text)
     recorded_at: str
     recorded_by: str
+    event: int | None = None

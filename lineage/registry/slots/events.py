@@ -56,17 +56,7 @@ class MoveEvent:
 
 
 def record(session: Session, plan: MovePlan) -> None:
-    """Append the event of a move, and record the pairs that serve by it or are rolled back."""
-    event = MoveEvent.of(plan)
-    seq = events.append(
-        session,
-        at=plan.request.at,
-        actor=plan.request.actor,
-        kind=plan.kind.value,
-        subject=event.subject,
-        payload=event.payload,
-        also=event.also,
-    )
+    """Record the pairs that serve by a move or are rolled back, and append its event."""
     request = plan.request
     for pair in plan.rolled_back:
         pairs.mark_rolled_back(
@@ -78,9 +68,32 @@ def record(session: Session, plan: MovePlan) -> None:
             reason=request.reason,
             at=request.at,
             by=request.actor,
-            seq=seq,
         )
-    pairs.record_served(session, [slot.after for slot in plan.changed], seq)
+    pairs.record_served(session, [slot.after for slot in plan.changed])
+    event = MoveEvent.of(plan)
+    events.append(
+        session,
+        at=request.at,
+        actor=request.actor,
+        kind=plan.kind.value,
+        subject=event.subject,
+        payload=event.payload,
+        also=event.also,
+    )
+
+
+def record_pipeline(session: Session, plan: MovePlan) -> None:
+    """Append the event of what a move that changes nothing taught about its pipeline version."""
+    pipeline, request = plan.pipeline, plan.request
+    assert pipeline is not None  # noqa: S101 - nothing else is recorded before a move
+    events.append(
+        session,
+        at=request.at,
+        actor=request.actor,
+        kind="pipeline-recorded",
+        subject=pipeline.pipeline,
+        payload={"pipeline": {"name": pipeline.pipeline, "digest": pipeline.xxh3}},
+    )
 
 
 def _subject(plan: MovePlan) -> str:

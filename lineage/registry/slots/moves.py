@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from lineage.acts import act
-from lineage.database import slots, tables
+from lineage.database import slots, tables, telling
 from lineage.database.deployments import DeployedPipelines, deploy
 from lineage.database.environments import require_environment
 from lineage.errors import Conflict
@@ -255,6 +255,8 @@ def carry_out(session: Session, facts: MoveFacts) -> MovePlan:
     applied = apply(session, plan(facts))
     if applied.has_event:
         events.record(session, applied)
+    elif telling.is_waiting(session):
+        events.record_pipeline(session, applied)
     return applied
 
 

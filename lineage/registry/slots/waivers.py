@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import func, select
 
 from lineage.acts import act
-from lineage.database import policies, tables
+from lineage.database import policies, tables, telling
 from lineage.errors import NotPermitted
 from lineage.guard.facts import Waiver
 from lineage.guard.policy import WAIVABLE
@@ -66,8 +66,7 @@ def record(
 ) -> tuple[WaiverGrant, ...]:
     """Record the waivers that a move needed; each with its id."""
     rows = [(grant, _row(environment, grant)) for grant in grants]
-    session.add_all([row for _, row in rows])
-    session.flush()
+    telling.tell(session, *(row for _, row in rows))
     return tuple(replace(grant, id=row.id) for grant, row in rows)
 
 

@@ -1,0 +1,119 @@
+"""The triggers by which a row and the event that tells of it are held against each other.
+
+The rows of a change are written first, each with the number of the event to come; the event after
+them must hold exactly those rows. A deferred key refuses to commit a row whose event is not there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lineage.migrations import triggers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+LOCK = 0x6C696E65
+"""The advisory lock of a writer on PostgreSQL: without it another's event could pass for a row's."""
+
+_NEXT = "(SELECT coalesce(max(seq), 0) + 1 FROM event)"
+
+
+def tell(
+    table: str,
+    columns: Sequence[str],
+    *,
+    moves: Sequence[str] = (),
+    unbound: Sequence[str] = (),
+    free: Sequence[str] = (),
+    event: str = "event",
+) -> None:
+    """Let a table's rows be told by events.
+
+    Args:
+        table: its name.
+        columns: what events hold of a row.
+        moves: those of them that may change, with an event.
+        unbound: its other columns.
+        free: those of them that may change without one.
+        event: the column that names the event.
+    """
+    untold = f"NEW.{event} IS NULL OR NEW.{event} <> {_NEXT}"
+    message = f"a row of {table} names the event that is to tell it"
+    _refuse_alone(f"{table}_told_insert", table, "INSERT", untold, message)
+    if moves:
+        fixed = [c for c in (*columns, *unbound) if c not in moves and c not in free]
+        changed = " OR ".join(f"NEW.{_quoted(c)} IS NOT OLD.{_quoted(c)}" for c in fixed)
+        triggers.refuse(
+            f"{table}_told_fixed", table, "UPDATE", changed, f"{table}: this never changes"
+        )
+        if free:
+            moved = " OR ".join(f"NEW.{c} IS NOT OLD.{c}" for c in (*moves, event))
+            untold = f"({moved}) AND ({untold})"
+        _refuse_alone(f"{table}_told_update", table, "UPDATE", untold, message)
+    tell_event(table, columns, event=event)
+
+
+def tell_event(table: str, columns: Sequence[str], *, event: str = "event") -> None:
+    """Refuse an event that does not hold exactly the rows of a table that name it."""
+    name, message = f"{table}_told", f"the event does not hold the rows of {table} that name it"
+    listed = ", ".join(_quoted(c) for c in columns)
+    of_event = f"FROM {table} WHERE {event} = NEW.seq"
+    concerned = f"EXISTS (SELECT 1 {of_event})"
+    if not triggers.postgresql():
+        told = ", ".join(f"json_extract(value, '$.{c}')" for c in columns)
+        path = f"NEW.payload, '$.rows.{table}'"
+        triggers.refuse(
+            name,
+            "event",
+            "INSERT",
+            f"({concerned} OR instr(NEW.payload, '\"{table}\"') > 0) AND "
+            f"((SELECT count(*) {of_event}) <> coalesce(json_array_length({path}), 0) OR "
+            f"EXISTS (SELECT {listed} {of_event} EXCEPT SELECT {told} FROM json_each({path})))",
+            message,
+        )
+        return
+    triggers.refuse(
+        name,
+        "event",
+        "INSERT",
+        f"({concerned} OR strpos(NEW.payload, '\"{table}\"') > 0) AND "
+        f"((SELECT count(*) {of_event}) <> coalesce(jsonb_array_length("
+        f"NEW.payload::jsonb #> '{{rows,{table}}}'), 0) OR EXISTS (SELECT {listed} {of_event} "
+        f"EXCEPT SELECT {listed} FROM jsonb_populate_recordset(NULL::{table}, "
+        f"coalesce(NEW.payload::jsonb #> '{{rows,{table}}}', '[]'::jsonb))))",
+        message,
+    )
+
+
+def retell(table: str, columns: Sequence[str], *, event: str = "event") -> None:
+    """Let events hold other columns of a table than they did."""
+    triggers.drop(f"{table}_told", "event")
+    tell_event(table, columns, event=event)
+
+
+def refuse_replacing(table: str, keys: Iterable[str]) -> None:
+    """Refuse an INSERT in the place of a row, by each unique key, on SQLite.
+
+    ``INSERT OR REPLACE`` fires the triggers of a deletion only where ``recursive_triggers`` is on.
+    A key is its columns, and a condition behind ``WHERE`` where it is a partial one.
+    """
+    if triggers.postgresql():
+        return
+    for number, key in enumerate(keys, 1):
+        columns, _, where = key.partition(" WHERE ")
+        same = " AND ".join(f"{c} = NEW.{c}" for c in columns.split(", "))
+        alone = f"{same} AND {where}" if where else same
+        exists = f"EXISTS (SELECT 1 FROM {table} WHERE {alone})"
+        message = f"a row of {table} is never replaced"
+        triggers.refuse(f"{table}_one_{number}", table, "INSERT", exists, message)
+
+
+def _refuse_alone(name: str, table: str, event: str, condition: str, message: str) -> None:
+    """Refuse as ever, and let no other writer in until the end of the transaction."""
+    first = f"PERFORM pg_advisory_xact_lock({LOCK}); "
+    triggers.refuse(name, table, event, condition, message, first=first)
+
+
+def _quoted(column: str) -> str:
+    return f'"{column}"' if column == "by" else column
