@@ -26,6 +26,7 @@ def tell(
     moves: Sequence[str] = (),
     unbound: Sequence[str] = (),
     free: Sequence[str] = (),
+    fixed: str = "",
     event: str = "event",
 ) -> None:
     """Let a table's rows be told by events.
@@ -36,17 +37,17 @@ def tell(
         moves: those of them that may change, with an event.
         unbound: its other columns.
         free: those of them that may change without one.
+        fixed: what is said to one who changes another column.
         event: the column that names the event.
     """
     untold = f"NEW.{event} IS NULL OR NEW.{event} <> {_NEXT}"
     message = f"a row of {table} names the event that is to tell it"
     _refuse_alone(f"{table}_told_insert", table, "INSERT", untold, message)
     if moves:
-        fixed = [c for c in (*columns, *unbound) if c not in moves and c not in free]
-        changed = " OR ".join(f"NEW.{_quoted(c)} IS NOT OLD.{_quoted(c)}" for c in fixed)
-        triggers.refuse(
-            f"{table}_told_fixed", table, "UPDATE", changed, f"{table}: this never changes"
-        )
+        others = [c for c in (*columns, *unbound) if c not in moves and c not in free]
+        changed = " OR ".join(f"NEW.{_quoted(c)} IS NOT OLD.{_quoted(c)}" for c in others)
+        says = fixed or f"a row of {table} moves, and this of it never changes"
+        triggers.refuse(f"{table}_told_fixed", table, "UPDATE", changed, says)
         if free:
             moved = " OR ".join(f"NEW.{c} IS NOT OLD.{c}" for c in (*moves, event))
             untold = f"({moved}) AND ({untold})"

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, text
 from sqlmodel import SQLModel
 
 from lineage.acts import act
-from lineage.database import schema, sqlite, tables
+from lineage.database import schema, sqlite, tables, triggers
 from lineage.database.engine import open_engine, transaction
 from lineage.errors import Conflict, IntegrityFailure, RegistryUnreachable, UsageError
 from lineage.registry.registry import open_registry
@@ -117,7 +117,8 @@ def copy(source: str, target: str) -> Copied:
     try:
         with transaction(reading) as here, transaction(writing, writing=True) as there:
             _require_empty(there, ordered)
-            left = {table.name: _carry(here, there, table) for table in ordered}
+            with triggers.left_out(there, [table.name for table in ordered]):
+                left = {table.name: _carry(here, there, table) for table in ordered}
             _renumber(there, ordered, left)
     finally:
         reading.dispose()

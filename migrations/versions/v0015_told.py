@@ -79,6 +79,11 @@ MOVES = {
 
 UNBOUND = {"token": ["key", "digest", "last_used_at"]}
 FREE = {"token": ["last_used_at"]}
+FIXED = {
+    "token": "a token is revoked, never changed",
+    "weights_copy": "a copy is removed, never changed",
+}
+"""What is said to one who changes what never changes; the trigger that said so holds less."""
 
 KEYS = {
     "model": ["rowid"],
@@ -139,6 +144,8 @@ def upgrade() -> None:
     _add_columns()
     _defer()
     _adopt()
+    for table in FIXED:
+        triggers.drop(f"{table}_fixed", table)
     for table, columns in TOLD.items():
         telling.tell(
             table,
@@ -146,6 +153,7 @@ def upgrade() -> None:
             moves=MOVES.get(table, ()),
             unbound=UNBOUND.get(table, ()),
             free=FREE.get(table, ()),
+            fixed=FIXED.get(table, ""),
         )
     telling.tell("event_subject", ["subject"], event="seq")
     _refuse_the_rest()
@@ -336,7 +344,9 @@ def _refuse_the_rest() -> None:
             if event == "UPDATE" and table != "slot":
                 continue
             half = " OR ".join(f"(NEW.{a} IS NULL) <> (NEW.{b} IS NULL)" for a, b in pairs)
-            message = f"a row of {table} names a pipeline and its version, or neither"
+            message = (
+                f"a row of {table} names a pipeline version, or a verdict, whole or not at all"
+            )
             triggers.refuse(f"{table}_halves_{event.lower()}", table, event, half, message)
     for table, keys in KEYS.items():
         telling.refuse_replacing(table, keys)

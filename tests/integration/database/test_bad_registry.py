@@ -104,7 +104,7 @@ def test_a_path_with_odd_characters_is_a_path(tmp_path):
         ),
         ("UPDATE served_pair SET seq = 1", "version 2 served churn@production is not"),
         (
-            "INSERT INTO served_pair VALUES ('production', 1, 'blake3:x', 'churn', 'churn', 1)",
+            "INSERT INTO served_pair VALUES ('production', 1, 'blake3:x', 'churn', 'churn', 1, 1)",
             "version 1 served churn@production is not what the history says",
         ),
     ],
