@@ -1,6 +1,6 @@
 """The history and the database: show and prove the one, upgrade, check and copy the other.
 
-`log`, `audit verify`, `db upgrade / check / backup / copy`.
+`log`, `audit verify`, `db upgrade / check / backup / copy / grant`.
 """
 
 from __future__ import annotations
@@ -126,6 +126,30 @@ def copy(
     from lineage.registry import transfer
 
     _copied(transfer.copy(source, target).to_json(), as_json)
+
+
+@db.command()
+def grant(
+    role: Annotated[
+        str,
+        typer.Argument(
+            metavar="ROLE", help="A role that is there and owns nothing.", show_default=False
+        ),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Let a PostgreSQL role do what the program does, and no more. Run as the tables' owner.
+
+    It reads all, adds rows, and changes the columns that move: it makes and changes no table, and
+    switches no trigger off. Again after each `db upgrade`.
+    """
+    from lineage.database import grants
+
+    statements = grants.grant(_database(), role)
+    if as_json:
+        output.emit({"role": role, "statements": list(statements)})
+        return
+    output.say(f"{role} may work on the registry now, and change nothing of its schema.")
 
 
 def _database() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging.config
 import os
 import sys
 import tempfile
@@ -129,6 +130,7 @@ def serve(
 
         upgrade(url)
     connect(url).close()
+    _warn_owner(url)
     os.environ |= (
         {
             "LINEAGE_REGISTRY": url,
@@ -156,3 +158,14 @@ def serve(
             timeout_graceful_shutdown=grace,
             forwarded_allow_ips=proxies,
         )
+
+
+def _warn_owner(url: str) -> None:
+    """Log once that the server could switch off what its database refuses."""
+    from lineage import logs
+    from lineage.database import grants
+
+    warning = grants.warning(url)
+    if warning is not None:
+        logging.config.dictConfig(logs.CONFIG)
+        logging.getLogger("lineage.serve").warning(warning)

@@ -1,0 +1,127 @@
+"""What the registry's program may do in a PostgreSQL database that it does not own.
+
+A role that is granted this reads all, adds rows, and changes the few columns that move; what it
+adds and changes, the triggers look at. It makes, changes and drops no table, and switches no
+trigger off: that takes the owner of the tables.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import text
+
+from lineage.acts import act
+from lineage.database.engine import open_engine, transaction
+from lineage.database.told import TOLD, UNTOLD
+from lineage.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy import Connection
+
+_MAY_CHANGE: Final = {"observation": "UPDATE, DELETE", "kept_answer": "UPDATE, DELETE"}
+"""What is no history, and replaced and forgotten as hosts report and requests are repeated."""
+
+_MAY_NOTE: Final = {"token": ("last_used_at",)}
+
+_OWNS: Final = text(
+    "SELECT r.rolsuper, coalesce(bool_or(pg_has_role(r.oid, c.relowner, 'MEMBER')), false) "
+    "FROM pg_roles r LEFT JOIN pg_class c ON c.relkind IN ('r', 'p') "
+    "AND c.relnamespace = current_schema()::regnamespace "
+    "WHERE r.rolname = coalesce(:role, current_user) GROUP BY r.oid, r.rolsuper"
+)
+
+
+def grant(url: str, role: str) -> tuple[str, ...]:
+    """Give a role what the program needs, and take away what it had beyond that; the statements.
+
+    To be done again after each upgrade of the schema.
+
+    Raises:
+        UsageError: the registry is not in PostgreSQL, or the role owns the tables.
+        NotFound: there is no such role.
+        RegistryUnreachable: who asks for it may not grant it.
+    """
+    if not url.startswith("postgresql"):
+        raise UsageError(
+            "Only PostgreSQL knows roles; the registry is a file.",
+            remedy="Let the file belong to the user that the server runs as, and to nobody else.",
+        )
+    engine = open_engine(url)
+    try:
+        with transaction(engine, writing=True) as connection:
+            _require_other(connection, role)
+            statements = tuple(_statements(connection, role))
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+    finally:
+        engine.dispose()
+    return statements
+
+
+def is_owner(url: str) -> bool:
+    """Whether the one who opens a registry could switch its triggers off: a superuser or owner."""
+    if not url.startswith("postgresql"):
+        return False
+    engine = open_engine(url)
+    try:
+        with transaction(engine) as connection:
+            found = connection.execute(_OWNS, {"role": None}).one()
+    finally:
+        engine.dispose()
+    return any(found)
+
+
+def _require_other(connection: Connection, role: str) -> None:
+    found = connection.execute(_OWNS, {"role": role}).first()
+    if found is None:
+        raise NotFound(
+            f"There is no role {role[:63]!r} in this database.",
+            remedy="Create it first: CREATE ROLE … LOGIN PASSWORD …",
+        )
+    if any(found):
+        raise UsageError(
+            f"The role {role} owns the registry's tables, or may do as their owner does.",
+            remedy="Name another role for the server: an owner can switch every check off.",
+        )
+
+
+def _statements(connection: Connection, role: str) -> Iterator[str]:
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    schema, database = connection.exec_driver_sql(
+        "SELECT current_schema(), current_database()"
+    ).one()
+    to, here = quote(role), quote(schema)
+    yield f"REVOKE CREATE, TEMPORARY ON DATABASE {quote(database)} FROM PUBLIC, {to}"
+    yield f"REVOKE CREATE ON SCHEMA {here} FROM PUBLIC, {to}"
+    yield f"REVOKE ALL ON ALL TABLES IN SCHEMA {here} FROM PUBLIC, {to}"
+    yield f"GRANT CONNECT ON DATABASE {quote(database)} TO {to}"
+    yield f"GRANT USAGE ON SCHEMA {here} TO {to}"
+    yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {here} TO {to}"
+    yield f"GRANT SELECT ON {here}.alembic_version TO {to}"
+    for table in sorted({*TOLD, *UNTOLD}):
+        also = f", {_MAY_CHANGE[table]}" if table in _MAY_CHANGE else ""
+        yield f"GRANT SELECT, INSERT{also} ON {here}.{quote(table)} TO {to}"
+        columns = _moving(table)
+        if columns:
+            listed = ", ".join(map(quote, columns))
+            yield f"GRANT UPDATE ({listed}) ON {here}.{quote(table)} TO {to}"
+
+
+def _moving(table: str) -> Sequence[str]:
+    told = TOLD.get(table)
+    if told is None or not told.moves:
+        return ()
+    return (*told.moves, told.event, *_MAY_NOTE.get(table, ()))
+
+
+def warning(url: str) -> str | None:
+    """What an operator should know who lets a server open its database as the owner."""
+    if not is_owner(url):
+        return None
+    return (
+        "The server owns the registry's tables, so it could switch their triggers off. "
+        f"Let it run as a role of its own: {act('db grant', 'ROLE')}"
+    )
