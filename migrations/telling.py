@@ -50,7 +50,8 @@ def tell(
         triggers.refuse(f"{table}_told_fixed", table, "UPDATE", changed, says)
         if free:
             moved = " OR ".join(f"NEW.{c} IS NOT OLD.{c}" for c in (*moves, event))
-            untold = f"({moved}) AND ({untold})"
+            noted = " OR ".join(f"NEW.{c} IS NOT OLD.{c}" for c in free)
+            untold = f"({moved} OR NOT ({noted})) AND ({untold})"
         _refuse_alone(f"{table}_told_update", table, "UPDATE", untold, message)
     tell_event(table, columns, event=event)
 

@@ -125,6 +125,12 @@ OTHER_WAIVER = (
     "coalesce(w.pipeline_digest, '') = coalesce(NEW.serving_pipeline_digest, ''))"
 )
 
+NO_EVENT = (
+    "NOT EXISTS (SELECT 1 FROM event_subject WHERE seq = NEW.seq AND subject = NEW.subject) "
+    "OR NEW.digest NOT LIKE 'blake3:%' OR length(NEW.digest) <> 71"
+)
+"""An event is listed at least under its subject, which is written before it."""
+
 HISTORY = {
     "data_item": "data_digest, name",
     "event_subject": "subject, seq",
@@ -281,8 +287,8 @@ def _append(connection: sa.Connection, here: sa.MetaData, payload: dict[str, Any
     }
     shown = payload | {"rows": _blake3(rfc8785.dumps(payload["rows"]))}
     values["digest"] = _blake3(rfc8785.dumps(values | {"payload": shown}))
-    connection.execute(sa.insert(event), [values])
     connection.execute(sa.insert(subject), [{"subject": SUBJECT, "seq": number}])
+    connection.execute(sa.insert(event), [values])
     return number
 
 
@@ -324,6 +330,8 @@ def _refuse_the_rest() -> None:
             f"{table}_no_delete", table, "DELETE", "", f"a row of {table} is never deleted"
         )
     triggers.keep_rows("store")
+    valid = "NEW.payload::jsonb IS NULL" if triggers.postgresql() else "json_valid(NEW.payload) = 0"
+    triggers.refuse("event_whole", "event", "INSERT", f"{NO_EVENT} OR {valid}", "this is no event")
     triggers.demand_checks("token", "INSERT", "UPDATE")
     triggers.refuse(
         "data_item_closed",

@@ -1,0 +1,171 @@
+"""Plain SQL with keys on and no trigger dropped: nobody writes a state that no event tells.
+
+What is tried is made from the schema (``tests/support/attempts.py``); what is let through stands in
+a list, with the reason.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlmodel import SQLModel
+
+from lineage.contract.requests import (
+    DeclaredEnvironment,
+    NewToken,
+    Observed,
+    WaiverRequest,
+)
+from lineage.database import tables
+from lineage.database.postgresql import conninfo
+from lineage.database.told import TOLD, UNTOLD
+from lineage.guard.policy import EnvironmentPolicy
+from lineage.identity.components import EnvironmentKind
+from lineage.identity.digest import xxh3
+from lineage.identity.watched import WatchedRun
+from tests.conftest import add_validated, add_version, captured_pipeline, make_registry
+from tests.support.attempts import Attempts
+
+ALLOWED = {
+    ("observation", None): "what hosts say of themselves: the newest report, replaced by the next",
+    ("kept_answer", None): "answers to repeated requests, which are no state of the registry",
+    ("token", "last_used_at"): "no move, and noted many times a day",
+}
+"""What the database lets through, by table and column (None: all of it), and why."""
+
+
+def fill(registry):
+    """A registry with rows in every table."""
+    for seed in "1234":
+        add_validated(registry, seed)
+    registry.release("production", captured_pipeline("old"), actor="t")
+    for seed in "123":
+        registry.promote(f"churn@{seed}", "production", actor="t")
+    registry.rollback("churn", "production", reason="slow", actor="t")
+    policy = EnvironmentPolicy(waive={"validated": ("*",), "pipeline-match": ("*",)}, approvals=0)
+    declared = DeclaredEnvironment("canary", policy, EnvironmentKind.PRODUCTION)
+    registry.apply_environments([declared], actor="t")
+    registry.release("canary", captured_pipeline("old"), actor="t")
+    add_version(registry, "5", model="other")
+    registry.approve("other@1", "canary", actor="ann")
+    waive = WaiverRequest(("validated",), "the fire")
+    registry.promote("other@1", "canary", waive=waive, actor="t")
+    registry.record_weights("churn@1", "intact", "model.bin", actor="t")
+    watched = [WatchedRun({"command": ["true"]})]
+    registry.validate("churn@4", captured_pipeline("new"), passed=True, watched=watched, actor="t")
+    _fill_service(registry)
+
+
+def _fill_service(registry):
+    """What belongs to the registry as a service; a copy that was removed; a commit that was seen."""
+    dirty = captured_pipeline("dirty")
+    for held in (False, True):
+        seen = type(dirty)("churn", dirty.version, "d" * 40, dirty=not held)
+        registry.validate("churn@4", seen, passed=True, actor="t")
+    token = registry.create_token(NewToken("ci", ("register",)), actor="t")
+    registry.create_token(NewToken("host", ("read",)), actor="t")
+    registry.revoke_token(token["id"], actor="t")
+    registry.report(
+        "churn", "production", Observed("a", xxh3(b"2"), "2026-11-20T08:00:00Z"), actor="a"
+    )
+    registry.keep_answer("ci", "key", "request", 200, "{}")
+
+
+@pytest.fixture
+def filled(database):
+    make_registry(database, fill)
+    tables.load_all()
+    return database
+
+
+def test_every_table_is_told_or_it_is_said_why_not(filled):
+    """And what the declaration says of a table is what the table is."""
+    assert {*TOLD, *UNTOLD} == set(SQLModel.metadata.tables)
+    assert not {*TOLD} & {*UNTOLD}
+    for name, told in TOLD.items():
+        table = SQLModel.metadata.tables[name]
+        columns = {column.name for column in table.columns}
+        assert {*told.columns, *told.unbound, told.event} == columns, name
+        assert told.key == tuple(column.name for column in table.primary_key.columns), name
+        assert {*told.moves} <= {*told.columns} - {*told.key}, name
+        assert [key.target_fullname for key in table.columns[told.event].foreign_keys] == [
+            "event.seq"
+        ]
+        with closing(sqlite3.connect(filled.removeprefix("sqlite:///"))) as sql:
+            ((trigger,),) = sql.execute(
+                "SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = ?",
+                [f"{name}_told"],
+            ).fetchall()
+        for column in told.columns:
+            assert f"'$.{column}'" in trigger, (name, column)
+
+
+def _attempts(query, *, sqlite):
+    for table in SQLModel.metadata.sorted_tables:
+        yield from Attempts(table, query, sqlite=sqlite)
+
+
+def _is_allowed(attempt):
+    return {(attempt.table, None), (attempt.table, attempt.column)} & {*ALLOWED}
+
+
+def _in_memory(whole):
+    sql = sqlite3.connect(":memory:", isolation_level=None)
+    sql.deserialize(whole)
+    sql.execute("PRAGMA foreign_keys = ON")
+    return sql
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_sqlite_refuses_all_that_no_event_tells(filled):
+    """The weakest connection that may write at all: keys are deferred, triggers do not recurse."""
+    whole = Path(filled.removeprefix("sqlite:///")).read_bytes()
+    sql = _in_memory(whole)
+    outcome = Counter()
+    for attempt in list(_attempts(lambda text: sql.execute(text).fetchall(), sqlite=True)):
+        sql.execute("BEGIN")
+        sql.execute("PRAGMA defer_foreign_keys = ON")
+        try:
+            rows = sql.execute(attempt.statement).rowcount
+            sql.execute("COMMIT")
+        except sqlite3.IntegrityError:
+            outcome["refused"] += 1
+            if sql.in_transaction:
+                sql.execute("ROLLBACK")
+            continue
+        assert _is_allowed(attempt), attempt
+        assert rows or attempt.verb == "IGNORE", f"it tried nothing: {attempt}"
+        outcome["allowed"] += 1
+        sql.close()
+        sql = _in_memory(whole)
+    assert outcome["refused"] > 1_500, outcome
+    assert outcome["allowed"] > 30, outcome
+    sql.close()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_postgresql_refuses_all_that_no_event_tells(filled):
+    outcome = Counter()
+    with psycopg.connect(conninfo(filled), autocommit=True) as sql:
+        for attempt in list(_attempts(lambda text: sql.execute(text).fetchall(), sqlite=False)):
+            sql.execute("BEGIN; SET CONSTRAINTS ALL DEFERRED")
+            refusals = (psycopg.IntegrityError,)
+            if attempt.verb == "TRUNCATE":
+                refusals = (psycopg.IntegrityError, psycopg.errors.FeatureNotSupported)
+            try:
+                rows = sql.execute(attempt.statement).rowcount
+                sql.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            except refusals:
+                outcome["refused"] += 1
+            else:
+                assert _is_allowed(attempt), attempt
+                assert rows or attempt.verb == "IGNORE", f"it tried nothing: {attempt}"
+                outcome["allowed"] += 1
+            sql.execute("ROLLBACK")
+    assert outcome["refused"] > 1_000, outcome
+    assert outcome["allowed"] > 30, outcome
