@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
 from lineage.contract.requests import (
@@ -22,13 +23,14 @@ from lineage.contract.requests import (
     WaiverRequest,
 )
 from lineage.database import tables
+from lineage.database.engine import open_engine, transaction
 from lineage.database.postgresql import conninfo
 from lineage.database.told import TOLD, UNTOLD
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
-from lineage.identity.digest import xxh3
+from lineage.identity.digest import canonical_bytes, xxh3
 from lineage.identity.watched import WatchedRun
-from tests.conftest import add_validated, add_version, captured_pipeline, make_registry
+from tests.conftest import BOTH, add_validated, add_version, captured_pipeline, make_registry
 from tests.support.attempts import Attempts
 
 ALLOWED = {
@@ -125,9 +127,10 @@ def _in_memory(whole):
 def test_sqlite_refuses_all_that_no_event_tells(filled):
     """The weakest connection that may write at all: keys are deferred, triggers do not recurse."""
     whole = Path(filled.removeprefix("sqlite:///")).read_bytes()
-    sql = _in_memory(whole)
+    sql = reading = _in_memory(whole)
     outcome = Counter()
-    for attempt in list(_attempts(lambda text: sql.execute(text).fetchall(), sqlite=True)):
+    attempts = list(_attempts(lambda text: reading.execute(text).fetchall(), sqlite=True))
+    for attempt in attempts:
         sql.execute("BEGIN")
         sql.execute("PRAGMA defer_foreign_keys = ON")
         try:
@@ -169,3 +172,79 @@ def test_postgresql_refuses_all_that_no_event_tells(filled):
             sql.execute("ROLLBACK")
     assert outcome["refused"] > 1_000, outcome
     assert outcome["allowed"] > 30, outcome
+
+
+def _lies(row, other):
+    """What an event may say instead of a table's one row that names it, and another row of it."""
+    yield "nothing", []
+    yield "it twice", [row, row]
+    yield "another row", [other]
+    yield "one that does not name it, too", [row, other]
+    for column, value in row.items():
+        yield f"no {column}", [{name: held for name, held in row.items() if name != column}]
+        if value is not None:
+            yield f"null for {column}", [row | {column: None}]
+        changed = f"{value}x" if value is not None else 1
+        if isinstance(value, int):
+            changed = not value if isinstance(value, bool) else value + 1
+        yield f"another {column}", [row | {column: changed}]
+
+
+@BOTH
+def test_an_event_holds_exactly_the_rows_that_name_it(filled):
+    """Whatever else is written in its transaction."""
+    engine = open_engine(filled)
+    tried = 0
+    for told in TOLD.values():
+        if told.event != "event":
+            continue
+        with transaction(engine, writing=True) as connection:
+            row, other = _two_rows(connection, told)
+            _without_triggers(connection, told.table)
+            for says, rows in _lies(row, other):
+                if says.startswith("no ") and row[says.removeprefix("no ")] is None:
+                    continue  # JSON's null and nothing are the same to the database
+                refused = pytest.raises(DBAPIError, match=f"not hold the rows of {told.table} ")
+                with refused, connection.begin_nested():
+                    _hand_written(connection, told, row, rows)
+                tried += 1
+            _hand_written(connection, told, row, [row])
+            connection.rollback()
+    engine.dispose()
+    assert tried > 300
+
+
+def _two_rows(connection, told):
+    """What an event tells of a row, and of another one (which is made up where there is none)."""
+    rows = connection.execute(SQLModel.metadata.tables[told.table].select().limit(2)).mappings()
+    row, *others = ({column: row[column] for column in told.columns} for row in rows.all())
+    return row, others[0] if others else row | {told.key[-1]: "1000"}
+
+
+def _without_triggers(connection, table):
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        return
+    of = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?"
+    for name in connection.exec_driver_sql(of, (table,)).scalars().all():
+        connection.exec_driver_sql(f"DROP TRIGGER {name}")
+
+
+def _hand_written(connection, told, row, rows):
+    """Let a row name the next event, and append one that tells some rows."""
+    table, event, subject = (
+        SQLModel.metadata.tables[name] for name in (told.table, "event", "event_subject")
+    )
+    newest = connection.execute(event.select().order_by(event.c.seq.desc()).limit(1)).one()
+    number = newest.seq + 1
+    here = [table.c[key] == row[key] for key in told.key]
+    connection.execute(table.update().where(*here).values(event=number))
+    connection.execute(subject.insert().values(subject="x", seq=number))
+    payload = {"rows": {told.table: rows, "event_subject": [{"subject": "x"}]}}
+    values = {
+        "seq": number,
+        "payload": canonical_bytes(payload).decode(),
+        "previous": newest.digest,
+        "digest": "blake3:" + "0" * 64,
+    }
+    connection.execute(event.insert().values(newest._asdict() | values | {"subject": "x"}))
