@@ -42,12 +42,11 @@ def next_number(session: Session) -> int:
 def tell(session: Session, *rows: SQLModel) -> None:
     """Write new or changed rows now; the next event tells of them."""
     number = next_number(session)
-    waiting = session.info.setdefault("told", [])
+    waiting = session.info.setdefault("told", {})
     for row in rows:
         row.event = number
         session.add(row)
-        if not any(row is other for other in waiting):
-            waiting.append(row)
+        waiting[id(row)] = row
     session.flush()
 
 
@@ -59,7 +58,7 @@ def is_waiting(session: Session) -> bool:
 def waiting_rows(session: Session) -> Rows:
     """The rows that wait for the next event, as it tells them."""
     found: Rows = {}
-    for row in session.info.get("told", ()):
+    for row in session.info.get("told", {}).values():
         table = str(row.__tablename__)
         found.setdefault(table, []).append(as_told(row))
     return found
@@ -76,4 +75,4 @@ def as_told(row: SQLModel) -> dict[str, Any]:
 def advance(session: Session, number: int, digest: str) -> None:
     """An event was appended: it is the newest, and no row waits any more."""
     session.info["head"] = (number, digest)
-    session.info["told"] = []
+    session.info["told"] = {}
