@@ -13,8 +13,6 @@ from fastapi import Depends, Header, Request, Security
 
 from lineage import timestamps
 from lineage.contract.requests import WaiverRequest
-from lineage.errors import NotPermitted
-from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
 
 from .authentication import bearer
@@ -40,19 +38,9 @@ class AppState:
     serving_cache: ServingCache
     recent_answers: RecentAnswers = field(default_factory=RecentAnswers)
 
-    def require_pipeline(self, principal: Principal, name: str | None) -> None:
-        """Refuse a pipeline that no model rides on which is open.
-
-        Raises:
-            NotPermitted: the principal is bound to models of other pipelines.
-        """
-        if principal.models is None or name is None:
-            return
-        if name not in self.registry.pipelines_of(principal.models):
-            raise NotPermitted(
-                f"{principal.name} is bound to models of other pipelines than {name}.",
-                remedy="Use a token that is open to a model of this pipeline.",
-            )
+    def seen_by(self, principal: Principal) -> Registry:
+        """The registry as it is open to one who asks: what its verbs name is found for them."""
+        return self.registry.speaking_for(principal)
 
 
 def state_of(request: Request) -> AppState:
@@ -110,22 +98,6 @@ def call_of(scope: Scope) -> Any:  # noqa: ANN401 - what FastAPI takes as a depe
         return Call(principal, idempotency_key, fingerprint)
 
     return Depends(call)
-
-
-def version_named(caller: Principal, model: str, selector: str) -> Reference:
-    """A version by its selector, which may name an environment that must be open.
-
-    Raises:
-        NotPermitted: it is not.
-    """
-    reference = Reference.from_selector(model, selector)
-    environment = reference.environment
-    if environment is not None and not caller.sees_environment(environment):
-        raise NotPermitted(
-            f"{caller.name} is bound to other environments than {environment}.",
-            remedy="Use a token that is open to this environment.",
-        )
-    return reference
 
 
 def waiver_of(body: requests.WaiverBody | None) -> WaiverRequest | None:

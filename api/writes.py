@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from lineage import strict_json
 from lineage.contract.results import MoveResult
-from lineage.errors import LineageError, OthersMove, RegistryUnreachable, ReleaseStaged
+from lineage.errors import LineageError, RegistryUnreachable
 from lineage.guard.decision import GuardRefused
-from lineage.registry.access import Scope
 
 from .responses import answer
 
@@ -46,7 +45,7 @@ class Call:
     @property
     def identity(self) -> tuple[str, str, str]:
         """What a retry of it has in common with it."""
-        return self.principal.name, self.key or "", self.fingerprint
+        return self.principal.answered_as, self.key or "", self.fingerprint
 
 
 def once(registry: Registry, call: Call, action: Callable[[Registry], Written]) -> Response:
@@ -113,29 +112,6 @@ def move(
     return _answered(written)
 
 
-def moves_what_is_open(
-    principal: Principal, act: Callable[[Registry], MoveResult]
-) -> Callable[[Registry], MoveResult]:
-    """A move that fails where it touches models that are not open to the one who asks for it.
-
-    A refusal that names other models is not told to them either.
-    """
-
-    def checked(registry: Registry) -> MoveResult:
-        try:
-            moved = act(registry)
-        except (OthersMove, ReleaseStaged) as refused:
-            principal.require(Scope.DEPLOY, models=refused.models)
-            raise
-        except GuardRefused as refused:
-            principal.require(Scope.DEPLOY, models=[made.model for made in refused.decisions])
-            raise
-        principal.require(Scope.DEPLOY, models=[step.model for step in moved.steps])
-        return moved
-
-    return checked
-
-
 def foreseen(ask: Callable[[], Foresight]) -> Foresight:
     """What would stand by after a move, looked for before it takes the write lock.
 
@@ -160,7 +136,7 @@ def _kept(registry: Registry, call: Call) -> dict[str, Any] | None:
     """What was kept of the write; None where it was never made, or has no key."""
     if call.key is None:
         return None
-    found = registry.kept_answer(call.principal.name, call.key, call.fingerprint)
+    found = registry.kept_answer(call.principal.answered_as, call.key, call.fingerprint)
     if found is None:
         return None
     status, body = found
@@ -171,8 +147,8 @@ def _kept(registry: Registry, call: Call) -> dict[str, Any] | None:
 def _keep(registry: Registry, call: Call, kept: Mapping[str, Any]) -> None:
     if call.key is not None:
         body = strict_json.dumps({name: kept[name] for name in kept if name != "status"})
-        name = call.principal.name
-        registry.keep_answer(name, call.key, call.fingerprint, kept["status"], body)
+        principal = call.principal.answered_as
+        registry.keep_answer(principal, call.key, call.fingerprint, kept["status"], body)
 
 
 def _finished(written: Written) -> dict[str, Any]:

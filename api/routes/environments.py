@@ -20,7 +20,6 @@ from lineage.contract.requests import DeclaredEnvironment
 from lineage.contract.results import MoveResult
 from lineage.errors import NotPermitted
 from lineage.identity.components import EnvironmentKind
-from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
@@ -31,7 +30,7 @@ from ..responses import answer
 from ..schemas import requests, responses
 from ..schemas.parameters import EnvPath, PipelinePath
 from ..strict_bodies import StrictRoute
-from ..writes import Call, Written, foreseen, move, moves_what_is_open, once
+from ..writes import Call, Written, foreseen, move, once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,11 +54,7 @@ def environments(
     state: State, caller: Reader, limit: paging.Limit = 100, cursor: paging.Cursor = None
 ) -> Response:
     """Each with its policy, its deployments and its slots. A bound token sees only its own."""
-    shown = [
-        _open(caller, environment)
-        for environment in state.registry.environments()
-        if caller.sees_environment(environment["name"])
-    ]
+    shown = state.seen_by(caller).environments()
     return answer(paging.sliced("environments", shown, cursor, limit))
 
 
@@ -72,8 +67,8 @@ def environments(
     summary="Create an environment",
 )
 def create(body: requests.EnvironmentBody, state: State, call: Administers) -> Response:
-    """Its kind never changes."""
-    call.principal.require(Scope.ADMIN, environment=body.name)
+    """Its kind never changes. For tokens that are bound to nothing."""
+    call.principal.require_unbound()
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         created = registry.create_environment(
@@ -92,9 +87,11 @@ def create(body: requests.EnvironmentBody, state: State, call: Administers) -> R
     summary="Make environments what they are declared to be",
 )
 def apply(body: requests.ApplyBody, state: State, call: Administers) -> Response:
-    """With `dry_run`, only the plan."""
-    for declaration in body.environments:
-        call.principal.require(Scope.ADMIN, environment=declaration.name)
+    """With `dry_run`, only the plan.
+
+    A policy is of every model, so a token that is bound to models declares none; one that is bound
+    to environments declares those, and makes no others.
+    """
     declared = [
         DeclaredEnvironment(
             declaration.name,
@@ -111,7 +108,7 @@ def apply(body: requests.ApplyBody, state: State, call: Administers) -> Response
         return 200, {"plan": [change.to_json() for change in plan]}, {}
 
     if body.dry_run:
-        return answer(act(state.registry.speaking_for(call.principal))[1])
+        return answer(act(state.seen_by(call.principal))[1])
     return once(state.registry, call, act)
 
 
@@ -123,7 +120,7 @@ def apply(body: requests.ApplyBody, state: State, call: Administers) -> Response
 )
 def environment(env: EnvPath, state: State, caller: Reader) -> Response:
     """With its policy. A token that is bound to models sees only their slots."""
-    return answer(_open(caller, state.registry.environment(env)))
+    return answer(state.seen_by(caller).environment(env))
 
 
 @router.get(
@@ -134,8 +131,7 @@ def environment(env: EnvPath, state: State, caller: Reader) -> Response:
 )
 def deployed(env: EnvPath, pipeline: PipelinePath, state: State, caller: Reader) -> Response:
     """With its manifest."""
-    state.require_pipeline(caller, pipeline)
-    return answer(state.registry.deployed_pipeline(env, pipeline).to_json())
+    return answer(state.seen_by(caller).deployed_pipeline(env, pipeline).to_json())
 
 
 @router.put(
@@ -167,9 +163,6 @@ def release(env: EnvPath, body: requests.ReleaseBody, state: State, call: Deploy
     With `stage` it is declared alone: hosts with that pipeline may load it, and nothing serves by
     it until it is finished.
     """
-    call.principal.require(
-        Scope.DEPLOY, models=[Reference.parse(text).model for text in body.versions]
-    )
     return _release(env, None, body, body.versions, state, call, stage=body.stage)
 
 
@@ -187,10 +180,10 @@ def finish(
     body: requests.FinishBody | None = None,
 ) -> Response:
     """With `dry_run`, only the plan; its `revisions` can be given back as `seen`."""
-    state.require_pipeline(call.principal, pipeline)
     asked = body or requests.FinishBody()
     waive = waiver_of(asked.waiver)
-    foresight = foreseen(lambda: state.registry.foresee_finish(env, pipeline, reason=asked.reason))
+    seen = state.seen_by(call.principal)
+    foresight = foreseen(lambda: seen.foresee_finish(env, pipeline, reason=asked.reason))
 
     def act(registry: Registry) -> MoveResult:
         return registry.finish_release(
@@ -220,7 +213,6 @@ def abort(
     body: requests.AbortBody | None = None,
 ) -> Response:
     """What serves goes on; what was staged is to serve no more."""
-    state.require_pipeline(call.principal, pipeline)
     reason = body.reason if body is not None else None
 
     def act(registry: Registry) -> MoveResult:
@@ -245,11 +237,9 @@ def _release(
             f"The body is of pipeline {target.name}, the address of {name}.",
             remedy="Name one pipeline.",
         )
-    state.require_pipeline(call.principal, target.name)
     asked = waiver_of(body.waiver)
-    foresight = foreseen(
-        lambda: state.registry.foresee_release(env, target, references, reason=body.reason)
-    )
+    seen = state.seen_by(call.principal)
+    foresight = foreseen(lambda: seen.foresee_release(env, target, references, reason=body.reason))
 
     def act(registry: Registry) -> MoveResult:
         return registry.release(
@@ -275,20 +265,11 @@ def _moved(
     *,
     dry_run: bool,
 ) -> Response:
-    """The answer to a move of several slots, which the caller must all be let move."""
+    """The answer to a move of several slots."""
 
     def shown(moved: MoveResult) -> Written:
         return 200, moved.to_whole_json() | {"dry_run": dry_run}, {}
 
-    permitted = moves_what_is_open(call.principal, act)
     if dry_run:
-        return answer(shown(permitted(state.registry.speaking_for(call.principal)))[1])
-    return move(
-        state.registry, state.metrics, state.recent_answers, call, permitted, shown, foresight
-    )
-
-
-def _open(caller: Principal, document: dict[str, Any]) -> dict[str, Any]:
-    """An environment as one sees it who is bound to some models."""
-    slots = [slot for slot in document["slots"] if caller.sees_model(slot["model"])]
-    return document | {"slots": slots}
+        return answer(shown(act(state.seen_by(call.principal)))[1])
+    return move(state.registry, state.metrics, state.recent_answers, call, act, shown, foresight)

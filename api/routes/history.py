@@ -51,11 +51,11 @@ def events(
     The newest first with `order=newest`; `after` goes on towards the oldest then. For tokens that
     are bound to nothing.
     """
-    caller.require_unbound()
+    seen = state.seen_by(caller)
     if order == "newest":
-        events = state.registry.history(subject, before=after, limit=limit + 1)
+        events = seen.history(subject, before=after, limit=limit + 1)
     else:
-        events = state.registry.events(after=after or 0, subject=subject, limit=limit + 1)
+        events = seen.events(after=after or 0, subject=subject, limit=limit + 1)
     following = events[limit - 1]["seq"] if len(events) > limit else None
     return answer({"items": events[:limit], "next": following})
 
@@ -68,8 +68,7 @@ def events(
 )
 def audit(state: State, caller: Reader) -> Response:
     """Reads the whole history. For tokens that are bound to nothing."""
-    caller.require_unbound()
-    return answer(state.registry.audit().to_json())
+    return answer(state.seen_by(caller).audit().to_json())
 
 
 @router.get(
@@ -85,5 +84,4 @@ def lineage(
     direction: Annotated[Literal["up", "down"], Query()] = "up",
 ) -> Response:
     """Of a tuple, code, data, a data item, a pipeline or weights; for tokens bound to nothing."""
-    caller.require_unbound()
-    return answer(state.registry.lineage(digest, Direction(direction)))
+    return answer(state.seen_by(caller).lineage(digest, Direction(direction)))

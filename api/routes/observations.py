@@ -75,12 +75,12 @@ def observations(
     env: EnvPath,
     model: ModelPath,
     state: State,
-    _: Annotated[Principal, needs(Scope.READ)],
+    caller: Reader,
     limit: paging.Limit = 100,
     cursor: paging.Cursor = None,
 ) -> Response:
     """By instance; `state` tells what it is beside what the registry declares."""
-    reports = state.registry.observations(model, env)
+    reports = state.seen_by(caller).observations(model, env)
     return answer(paging.sliced("observations", reports, cursor, limit))
 
 
@@ -100,12 +100,5 @@ def observed(
     cursor: paging.Cursor = None,
 ) -> Response:
     """Slots that nothing has reported of are not listed."""
-    if environment is not None or model is not None:
-        caller.require(Scope.READ, environment=environment, models=[model] if model else [])
-    rows = [
-        row
-        for row in state.registry.observed(environment, model)
-        if caller.sees_environment(row["environment"])
-        and (caller.models is None or row["model"] in caller.models)
-    ]
+    rows = state.seen_by(caller).observed(environment, model)
     return answer(paging.sliced("observed", rows, cursor, limit))

@@ -1,26 +1,34 @@
-"""Pipelines: show and list their recorded versions."""
+"""Pipelines: show and list their recorded versions, and share them with models."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 
-from lineage.contract.addresses import ANY_PIPELINE_VERSION, PIPELINE_VERSIONS
+from lineage.contract.addresses import (
+    ANY_PIPELINE_VERSION,
+    PIPELINE_SHARE,
+    PIPELINE_SHARES,
+    PIPELINE_VERSIONS,
+)
 from lineage.contract.results import NamedPipeline
 from lineage.registry.access import Principal, Scope
+from lineage.registry.registry import Registry
 
 from .. import paging
-from ..dependencies import State, needs
-from ..problems import READ
+from ..dependencies import State, call_of, needs
+from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import responses
-from ..schemas.parameters import DigestPath, PipelinePath
+from ..schemas.parameters import DigestPath, ModelPath, PipelinePath
 from ..strict_bodies import StrictRoute
+from ..writes import Call, once
 
 router = APIRouter(tags=["pipelines"], route_class=StrictRoute)
 
 Reader = Annotated[Principal, needs(Scope.READ)]
+Administers = Annotated[Call, call_of(Scope.ADMIN)]
 
 
 @router.get(
@@ -37,8 +45,7 @@ def versions(
     cursor: paging.Cursor = None,
 ) -> Response:
     """With their manifests."""
-    state.require_pipeline(caller, pipeline)
-    rows = [version.to_json() for version in state.registry.pipeline_versions(pipeline)]
+    rows = [version.to_json() for version in state.seen_by(caller).pipeline_versions(pipeline)]
     return answer(paging.sliced("pipelines", rows, cursor, limit))
 
 
@@ -50,8 +57,7 @@ def versions(
 )
 def version(pipeline: PipelinePath, digest: DigestPath, state: State, caller: Reader) -> Response:
     """By its digest, its BLAKE3, or a unique beginning of either."""
-    state.require_pipeline(caller, pipeline)
-    return answer(state.registry.pipeline(NamedPipeline(pipeline, digest)).to_json())
+    return answer(state.seen_by(caller).pipeline(NamedPipeline(pipeline, digest)).to_json())
 
 
 @router.get(
@@ -61,7 +67,46 @@ def version(pipeline: PipelinePath, digest: DigestPath, state: State, caller: Re
     summary="A recorded pipeline version, of whatever pipeline",
 )
 def any_version(digest: DigestPath, state: State, caller: Reader) -> Response:
-    """By its digest, its BLAKE3, or a unique beginning of either."""
-    recorded = state.registry.pipeline(NamedPipeline(None, digest))
-    state.require_pipeline(caller, recorded.name)
-    return answer(recorded.to_json())
+    """By its digest, its BLAKE3, or a unique beginning of either, among those that are open."""
+    return answer(state.seen_by(caller).pipeline(NamedPipeline(None, digest)).to_json())
+
+
+@router.get(
+    PIPELINE_SHARES,
+    response_model=responses.ItemsAnswer,
+    responses=READ,
+    summary="The models that a pipeline is shared with",
+)
+def shares(pipeline: PipelinePath, state: State, caller: Reader) -> Response:
+    """By name; the model that is called like the pipeline needs no share."""
+    return answer({"items": state.seen_by(caller).pipeline_shares(pipeline)})
+
+
+@router.put(
+    PIPELINE_SHARE,
+    response_model=responses.Answer,
+    responses=WRITE,
+    summary="Share a pipeline with a model",
+)
+def share(pipeline: PipelinePath, model: ModelPath, state: State, call: Administers) -> Response:
+    """Tokens that are bound to the model see and deploy its versions then."""
+    return _shared(pipeline, model, state, call, withdraw=False)
+
+
+@router.delete(
+    PIPELINE_SHARE,
+    response_model=responses.Answer,
+    responses=WRITE,
+    summary="Share a pipeline with a model no more",
+)
+def withdraw(pipeline: PipelinePath, model: ModelPath, state: State, call: Administers) -> Response:
+    """What serves goes on; tokens that are bound to the model move it no more."""
+    return _shared(pipeline, model, state, call, withdraw=True)
+
+
+def _shared(pipeline: str, model: str, state: State, call: Call, *, withdraw: bool) -> Response:
+    def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
+        actor = call.principal.name
+        return 200, registry.share_pipeline(pipeline, model, withdraw=withdraw, actor=actor), {}
+
+    return once(state.registry, call, act)

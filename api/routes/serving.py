@@ -15,10 +15,11 @@ from typing_extensions import override
 
 from lineage.contract.addresses import HISTORY, PACKAGES, SLOT
 from lineage.errors import UsageError
+from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
 
 from ..authentication import bearer
-from ..dependencies import State, needs, state_of, version_named
+from ..dependencies import State, needs, state_of
 from ..problems import READ, documented
 from ..responses import answer
 from ..schemas import responses
@@ -102,10 +103,10 @@ def past(
     model: ModelPath,
     at: Annotated[str, Query(max_length=40, examples=["2026-11-21T08:00:00Z"])],
     state: State,
-    _: Annotated[Principal, needs(Scope.READ)],
+    caller: Annotated[Principal, needs(Scope.READ)],
 ) -> Response:
     """From the history of events."""
-    return answer(state.registry.serving(model, env, at=at).to_json())
+    return answer(state.seen_by(caller).serving(model, env, at=at).to_json())
 
 
 @router.get(
@@ -122,8 +123,8 @@ def packages(
     caller: Annotated[Principal, needs(Scope.READ)],
 ) -> Response:
     """The packages that the policy demands, in the versions of the validation that counts."""
-    reference = version_named(caller, model, n)
-    return answer(state.registry.demanded_packages(reference, env).to_json())
+    reference = Reference.from_selector(model, n)
+    return answer(state.seen_by(caller).demanded_packages(reference, env).to_json())
 
 
 def _pipeline(request: Request) -> str | None:

@@ -22,7 +22,7 @@ from ..responses import answer
 from ..schemas import requests, responses
 from ..schemas.parameters import EnvPath, ModelPath
 from ..strict_bodies import StrictRoute
-from ..writes import Call, Written, foreseen, move, moves_what_is_open
+from ..writes import Call, Written, foreseen, move
 from .serving import TAG
 
 router = APIRouter(tags=[TAG], route_class=StrictRoute)
@@ -49,18 +49,12 @@ def guard(
     caller: Annotated[Principal, needs(Scope.READ)],
 ) -> Response:
     """The decision: every rule with its status, a sentence, details and a remedy."""
+    seen = state.seen_by(caller)
     running = None
     if body.pipeline is not None:
         named = codec.pipeline_from_json(body.pipeline.model_dump(), model)
-        state.require_pipeline(caller, named.name)
-        running = (
-            _as_captured(state.registry.pipeline(named))
-            if isinstance(named, NamedPipeline)
-            else named
-        )
-    decision = state.registry.guard(
-        Reference.from_selector(model, body.version), env, running=running
-    )
+        running = _as_captured(seen.pipeline(named)) if isinstance(named, NamedPipeline) else named
+    decision = seen.guard(Reference.from_selector(model, body.version), env, running=running)
     state.metrics.decided([decision])
     return answer(decisions.decision_to_json(decision))
 
@@ -82,7 +76,8 @@ def promote(
     """What served before becomes the backup."""
     expected = revision(if_match)
     named = Reference.from_selector(model, body.version)
-    foresight = foreseen(lambda: state.registry.foresee_promotion(named, env, reason=body.reason))
+    seen = state.seen_by(call.principal)
+    foresight = foreseen(lambda: seen.foresee_promotion(named, env, reason=body.reason))
 
     def act(registry: Registry) -> MoveResult:
         return registry.promote(
@@ -118,7 +113,8 @@ def rollback(
     """
     expected = revision(if_match)
     asked = body or requests.RollbackBody()
-    foresight = foreseen(lambda: state.registry.foresee_rollback(model, env, leave=asked.leave))
+    seen = state.seen_by(call.principal)
+    foresight = foreseen(lambda: seen.foresee_rollback(model, env, leave=asked.leave))
 
     def act(registry: Registry) -> MoveResult:
         return registry.rollback(
@@ -134,12 +130,9 @@ def rollback(
             actor=call.principal.name,
         )
 
-    permitted = moves_what_is_open(call.principal, act)
     if asked.dry_run:
-        return answer(_shown(permitted(state.registry.speaking_for(call.principal)))[1])
-    return move(
-        state.registry, state.metrics, state.recent_answers, call, permitted, _shown, foresight
-    )
+        return answer(_shown(act(seen))[1])
+    return move(state.registry, state.metrics, state.recent_answers, call, act, _shown, foresight)
 
 
 @router.put(
@@ -183,10 +176,10 @@ def candidates(
     env: EnvPath,
     model: ModelPath,
     state: State,
-    _: Annotated[Principal, needs(Scope.READ)],
+    caller: Annotated[Principal, needs(Scope.READ)],
 ) -> Response:
     """The best first, of the pairs that served last and the newest versions."""
-    versions = state.registry.backup_candidates(model, env)
+    versions = state.seen_by(caller).backup_candidates(model, env)
     return answer({"items": [version.to_json() for version in versions]})
 
 

@@ -32,10 +32,13 @@ Reader = Annotated[Principal, needs(Scope.READ)]
     summary="The stores of weights, by name",
 )
 def stores(
-    state: State, _: Reader, limit: paging.Limit = 100, cursor: paging.Cursor = None
+    state: State, caller: Reader, limit: paging.Limit = 100, cursor: paging.Cursor = None
 ) -> Response:
-    """Where they are, and nothing that opens them: each host brings its own credentials."""
-    return answer(paging.sliced("stores", state.registry.stores(), cursor, limit))
+    """Where they are, and nothing that opens them: each host brings its own credentials.
+
+    A token that is bound to models, and may not register, sees those that hold weights of them.
+    """
+    return answer(paging.sliced("stores", state.seen_by(caller).stores(), cursor, limit))
 
 
 @router.post(
@@ -50,8 +53,9 @@ def add_store(
 ) -> Response:
     """The store as it is recorded: a place that is known keeps its first name.
 
-    A folder is one host's until an `admin` says that it is `shared`. Of a store that is known, an
-    `admin` alone records the marker, or another one.
+    Only an `admin` that is bound to nothing records a new one: a place that hosts open with their
+    own credentials. A folder is one host's until such an `admin` says that it is `shared`. Of a
+    store that is known, it alone records the marker, or another one.
     """
     address = StoreAddress(body.name, body.url, body.config, body.marker)
     if body.shared is not None:
@@ -78,6 +82,5 @@ def copies_in(
     cursor: paging.Cursor = None,
 ) -> Response:
     """Each with its copy in this store alone. A token that is bound to models may not ask."""
-    caller.require_unbound()
-    rows = [row.to_json() for row in state.registry.copies_in(id)]
+    rows = [row.to_json() for row in state.seen_by(caller).copies_in(id)]
     return answer(paging.sliced("store-weights", rows, cursor, limit))

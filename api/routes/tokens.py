@@ -35,8 +35,11 @@ def principal(state: State, caller: Annotated[Principal, needs(Scope.READ)]) -> 
     """What the token that comes with the request says.
 
     `shared` tells that several hosts use the registry: a folder of one is no store of weights then.
+    `records_stores` tells whether the token may record a store.
     """
-    return answer(caller.to_json() | {"shared": state.registry.shared})
+    seen = state.seen_by(caller)
+    told = {"shared": seen.shared, "records_stores": seen.records_stores}
+    return answer(caller.to_json() | told)
 
 
 @router.get(
@@ -52,8 +55,7 @@ def tokens(
     cursor: paging.Cursor = None,
 ) -> Response:
     """Those that are revoked or over stay listed."""
-    caller.require_unbound()
-    return answer(paging.sliced("tokens", state.registry.tokens(), cursor, limit))
+    return answer(paging.sliced("tokens", state.seen_by(caller).tokens(), cursor, limit))
 
 
 @router.post(
@@ -65,7 +67,6 @@ def tokens(
 )
 def create(body: requests.TokenBody, state: State, call: Administers) -> Response:
     """The secret is shown once. An `Idempotency-Key` is not taken: its answer would be kept."""
-    call.principal.require_unbound()
     until = timestamps.parse_time(body.expires_at) if body.expires_at is not None else None
     new = NewToken(
         body.name,
@@ -75,7 +76,7 @@ def create(body: requests.TokenBody, state: State, call: Administers) -> Respons
         until,
         body.person,
     )
-    token = state.registry.create_token(new, actor=call.principal.name)
+    token = state.seen_by(call.principal).create_token(new, actor=call.principal.name)
     return answer(token, 201, {"Cache-Control": "no-store"})
 
 
@@ -91,7 +92,6 @@ def revoke(
     call: Administers,
 ) -> Response:
     """It opens nothing from now on, on every server."""
-    call.principal.require_unbound()
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         return 200, registry.revoke_token(id, actor=call.principal.name), {}

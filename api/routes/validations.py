@@ -9,11 +9,12 @@ from fastapi import APIRouter, Response
 from lineage.contract import codec, decisions
 from lineage.contract.addresses import APPROVALS, VALIDATIONS, VERDICTS
 from lineage.guard import requirements
+from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
-from ..dependencies import State, call_of, needs, version_named
+from ..dependencies import State, call_of, needs
 from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
@@ -34,7 +35,7 @@ Reader = Annotated[Principal, needs(Scope.READ)]
 )
 def verdicts(model: ModelPath, n: VersionPath, state: State, caller: Reader) -> Response:
     """The newest of them last: what the guard looks at."""
-    newest = state.registry.verdicts(version_named(caller, model, n))
+    newest = state.seen_by(caller).verdicts(Reference.from_selector(model, n))
     return answer({"items": [decisions.validation_to_json(validation) for validation in newest]})
 
 
@@ -53,7 +54,7 @@ def validations(
     cursor: paging.Cursor = None,
 ) -> Response:
     """With the metrics, and what each requirement came to."""
-    rows = state.registry.validations(version_named(caller, model, n))
+    rows = state.seen_by(caller).validations(Reference.from_selector(model, n))
     return answer(paging.sliced("validations", rows, cursor, limit))
 
 
@@ -72,7 +73,7 @@ def validate(
     call: Annotated[Call, call_of(Scope.VALIDATE)],
 ) -> Response:
     """The requirements are evaluated here, on the metrics that come with them."""
-    named = version_named(call.principal, model, n)
+    named = Reference.from_selector(model, n)
     pipeline = codec.pipeline_from_json(body.pipeline.model_dump())
     outcomes = requirements.outcomes_of(body.requirements, body.metrics or {}, passed=body.passed)
     data = codec.data_from_json([item.model_dump() for item in body.data] if body.data else None)
@@ -121,7 +122,7 @@ def approvals(
     cursor: paging.Cursor = None,
 ) -> Response:
     """By whom, for which environment, on which pipeline version."""
-    rows = state.registry.approvals(version_named(caller, model, n))
+    rows = state.seen_by(caller).approvals(Reference.from_selector(model, n))
     return answer(paging.sliced("approvals", rows, cursor, limit))
 
 
@@ -140,8 +141,7 @@ def approve(
     call: Annotated[Call, call_of(Scope.APPROVE)],
 ) -> Response:
     """In the name of the token's holder, who must not be who registered it."""
-    named = version_named(call.principal, model, n)
-    call.principal.require(Scope.APPROVE, environment=body.environment)
+    named = Reference.from_selector(model, n)
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         return 201, registry.approve(named, body.environment, actor=call.principal.name), {}

@@ -16,7 +16,7 @@ from lineage.registry.registry import Registry
 from lineage.registry.weights import told_by
 
 from .. import paging
-from ..dependencies import State, call_of, needs, version_named
+from ..dependencies import State, call_of, needs
 from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
@@ -38,13 +38,13 @@ Reader = Annotated[Principal, needs(Scope.READ)]
 def versions(
     model: ModelPath,
     state: State,
-    _: Reader,
+    caller: Reader,
     limit: paging.Limit = 100,
     cursor: paging.Cursor = None,
 ) -> Response:
     """Each in the shape of a registration."""
     before = paging.number("versions", cursor)
-    registered = state.registry.versions(model, before=before, limit=limit + 1)
+    registered = state.seen_by(caller).versions(model, before=before, limit=limit + 1)
     rows = [version.to_json() for version in registered]
     return answer(paging.page("versions", rows, limit, lambda row: row["version"]))
 
@@ -71,8 +71,6 @@ def register(
     stored = tuple(told_by(call.principal, copy) for copy in captured.stored)
     captured = replace(captured, stored=stored)
     watched = codec.watched_from_json([run.model_dump() for run in body.watched])
-    if body.parent is not None:
-        call.principal.require(Scope.REGISTER, models=[Reference.parse(body.parent).model])
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         registered = registry.register(
@@ -98,7 +96,7 @@ def register(
 )
 def version(model: ModelPath, n: VersionPath, state: State, caller: Reader) -> Response:
     """With its components and its validations."""
-    return answer(state.registry.show(version_named(caller, model, n)))
+    return answer(state.seen_by(caller).show(Reference.from_selector(model, n)))
 
 
 @router.get(
@@ -109,7 +107,7 @@ def version(model: ModelPath, n: VersionPath, state: State, caller: Reader) -> R
 )
 def pipeline_of(model: ModelPath, n: VersionPath, state: State, caller: Reader) -> Response:
     """With its manifest."""
-    return answer(state.registry.pipeline_of(version_named(caller, model, n)).to_json())
+    return answer(state.seen_by(caller).pipeline_of(Reference.from_selector(model, n)).to_json())
 
 
 @router.post(
@@ -127,7 +125,7 @@ def record_weights(
     call: Annotated[Call, call_of(Scope.OBSERVE_WEIGHTS)],
 ) -> Response:
     """The newest look counts for the rule `weights-intact`."""
-    named = version_named(call.principal, model, n)
+    named = Reference.from_selector(model, n)
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         actor = call.principal.name

@@ -9,13 +9,14 @@ from fastapi import APIRouter, Path, Query, Response
 from lineage.contract.addresses import COPIES, COPIES_OF, LOOKS, REMOVALS, UNNEEDED, WEIGHTS
 from lineage.contract.requests import RetentionPolicy
 from lineage.identity.digest import Digest
+from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 from lineage.registry.weights import told_by
 from lineage.weights.copies import CopyCheck, NewCopy
 
 from .. import paging
-from ..dependencies import State, call_of, needs, version_named
+from ..dependencies import State, call_of, needs
 from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import components, requests, responses
@@ -38,7 +39,7 @@ def copies_of(
     digest: Annotated[str, Path(pattern=r"^blake3:[0-9a-f]{64}$")], state: State, caller: Reader
 ) -> Response:
     """One for each store; none for a token that is bound to models."""
-    copies = () if caller.models is not None else state.registry.copies_of(Digest(digest))
+    copies = state.seen_by(caller).copies_of(Digest(digest))
     return answer({"items": [copy.to_json() for copy in copies]})
 
 
@@ -58,8 +59,7 @@ def unneeded(
     cursor: paging.Cursor = None,
 ) -> Response:
     """Nothing that serves, stands by or could, nor what those were made from."""
-    caller.require_unbound()
-    rows = state.registry.collectable(RetentionPolicy(keep_last, keep_days, keep_served))
+    rows = state.seen_by(caller).collectable(RetentionPolicy(keep_last, keep_days, keep_served))
     return answer(paging.sliced("unneeded", rows, cursor, limit))
 
 
@@ -71,7 +71,7 @@ def unneeded(
 )
 def weights(model: ModelPath, n: VersionPath, state: State, caller: Reader) -> Response:
     """All that a host needs to fetch them, but for its own credentials."""
-    return answer(state.registry.stored(version_named(caller, model, n)).to_json())
+    return answer(state.seen_by(caller).stored(Reference.from_selector(model, n)).to_json())
 
 
 @router.post(
@@ -93,7 +93,7 @@ def add_copy(
     That is a look, which counts with `observe:weights` alone: without, a new copy is `unreachable`
     until somebody looks.
     """
-    named = version_named(call.principal, model, n)
+    named = Reference.from_selector(model, n)
     copy = told_by(call.principal, NewCopy.from_json(body.model_dump()))
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
@@ -117,10 +117,8 @@ def record_checks(
     call: Annotated[Call, call_of(Scope.OBSERVE_WEIGHTS)],
 ) -> Response:
     """The newest look at each copy counts, for the guard and for whether a backup is ready."""
-    named = version_named(call.principal, model, n)
+    named = Reference.from_selector(model, n)
     named_in = [body.backup_in] if isinstance(body.backup_in, str) else body.backup_in or []
-    for environment in named_in:
-        call.principal.require(Scope.OBSERVE_WEIGHTS, environment=environment)
     looks = [CopyCheck.from_json(look.model_dump()) for look in body.looks]
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
@@ -146,7 +144,7 @@ def remove_copy(
     call: Annotated[Call, call_of(Scope.ADMIN)],
 ) -> Response:
     """Whoever says so takes the bytes away, within ten minutes; the version's row stays."""
-    named = version_named(call.principal, model, n)
+    named = Reference.from_selector(model, n)
     keeping = RetentionPolicy(body.keep_last, body.keep_days, body.keep_served)
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:

@@ -253,6 +253,7 @@ class PrincipalAnswer(Answer):
     models: list[str] | None
     expires_at: str | None
     shared: bool
+    records_stores: bool
 
 
 class DatabaseAnswer(Answer):

@@ -1,4 +1,4 @@
-"""`pipeline capture / show / diff / suggest / deploy`: show pipelines and record what runs."""
+"""`pipeline capture / show / diff / share / …`: show and share pipelines, record what runs."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from ..options import (
     project_and_registry,
     waivers,
 )
+from .sharing import share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 pipeline = typer.Typer(
     help="What prepares the inputs: capture, compare, deploy.", no_args_is_help=True
 )
+pipeline.command()(share)
 
 Name = Annotated[
     str | None,

@@ -45,6 +45,8 @@ REMOVALS: Final = WEIGHTS + "/removals"
 WEIGHTS_CHECKS: Final = VERSION + "/weights-checks"
 
 PIPELINE_VERSIONS: Final = "/v1/pipelines/{pipeline}/versions"
+PIPELINE_SHARES: Final = "/v1/pipelines/{pipeline}/models"
+PIPELINE_SHARE: Final = PIPELINE_SHARES + "/{model}"
 ANY_PIPELINE_VERSION: Final = "/v1/pipeline-versions"
 """Before a digest, as :data:`LINEAGE` is."""
 LINEAGE: Final = "/v1/lineage"
@@ -131,3 +133,16 @@ def pipeline_versions(name: str) -> str:
         UsageError: the name is not valid.
     """
     return PIPELINE_VERSIONS.format(pipeline=check_name("pipeline", name))
+
+
+def pipeline_shares(name: str, model: str | None = None) -> str:
+    """The address of the models that a pipeline is shared with, or of one of them.
+
+    Raises:
+        UsageError: a name is not valid.
+    """
+    if model is None:
+        return PIPELINE_SHARES.format(pipeline=check_name("pipeline", name))
+    return PIPELINE_SHARE.format(
+        pipeline=check_name("pipeline", name), model=check_name("model", model)
+    )

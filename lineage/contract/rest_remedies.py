@@ -26,6 +26,7 @@ REQUESTS: Final = {
     "env create": ("POST", addresses.ENVIRONMENTS),
     "env list": ("GET", addresses.ENVIRONMENTS),
     "pipeline deploy": ("PUT", addresses.DEPLOYED_PIPELINE),
+    "pipeline share": ("PUT", addresses.PIPELINE_SHARE),
     "promote": ("POST", addresses.PROMOTE),
     "register": ("POST", addresses.VERSIONS),
     "rollback": ("POST", addresses.ROLLBACK),
@@ -82,7 +83,8 @@ def _fields(words: list[str], verb: str) -> _Fields:
     """The fields that an act names: its environment, and its model, version or pipeline."""
     rest, _ = split(words[len(verb.split()) :])
     settings = dict(word.split("=", 1) for word in rest if "=" in word)
-    fields = _Fields({name: settings[name] for name in ("env", "pipeline") if name in settings})
+    own = ("env", "pipeline", "model")
+    fields = _Fields({name: settings[name] for name in own if name in settings})
     for name in (word for word in rest if "=" not in word):
         try:
             reference = Reference.parse(name)

@@ -17,7 +17,7 @@ from lineage.identity.digest import Digest, canonical_bytes
 from lineage.identity.pipeline import Manifest, PipelineVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlmodel import Session
 
@@ -94,13 +94,16 @@ def taken_from(session: Session, row: tables.PipelineVersion) -> TakenFrom:
     return TakenFrom(row.code_commit, row.code_dirty)
 
 
-def find_pipeline(session: Session, name: str | None, digest: str) -> tables.PipelineVersion:
+def find_pipeline(
+    session: Session, name: str | None, digest: str, *, among: Collection[str] | None = None
+) -> tables.PipelineVersion:
     """The recorded pipeline version that a digest (or a unique beginning of one) names.
 
     Args:
         session: a transaction.
         name: the pipeline; None to look in all.
         digest: the XXH3 or the BLAKE3.
+        among: the pipelines to look in; None for all.
 
     Raises:
         NotFound: none matches.
@@ -110,6 +113,8 @@ def find_pipeline(session: Session, name: str | None, digest: str) -> tables.Pip
     table = tables.PipelineVersion
     xxh3, blake3 = col(table.xxh3), col(table.blake3)
     of_name = [col(table.pipeline) == name] if name is not None else []
+    if among is not None:
+        of_name.append(col(table.pipeline).in_(sorted(among)))
     whole = whole_digest(session, digest, (xxh3, blake3), *of_name)
     what = f"pipeline {name}" if name is not None else "any pipeline"
     if whole is None:

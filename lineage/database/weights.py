@@ -9,7 +9,7 @@ from sqlmodel import col, func, select
 
 from lineage.acts import act
 from lineage.database import tables, telling
-from lineage.errors import Conflict, NotFound
+from lineage.errors import Conflict, NotFound, NotPermitted
 from lineage.identity.digest import Digest, blake3_of, canonical_bytes
 from lineage.weights.copies import (
     Copy,
@@ -21,7 +21,7 @@ from lineage.weights.copies import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlmodel import Session
 
@@ -33,7 +33,7 @@ CHECK = tables.CopyCheck
 
 def address(row: tables.Store) -> StoreAddress:
     """The value that a row holds."""
-    return StoreAddress(row.name, row.url, json.loads(row.config), row.marker)
+    return StoreAddress(row.name, row.url, json.loads(row.config), row.marker, row.approved)
 
 
 def find_store(session: Session, name: str) -> tables.Store:
@@ -55,10 +55,12 @@ def ensure_store(
 
     It is known by its marker, else by its URL. It keeps its first name; a new one whose name is
     taken is told apart by a digest of its URL. A folder is one host's until somebody says
-    otherwise. ``marks`` tells whether one that is known without a marker gets the one it has now.
+    otherwise. ``marks`` tells whether one that is new is recorded, and one that is known without a
+    marker gets the one it has now: what is recorded of a store, every host believes.
 
     Raises:
         Conflict: another place was recorded by this URL.
+        NotPermitted: it is new, and may not be recorded.
     """
     table = tables.Store
     row = find_place(session, wanted)
@@ -73,6 +75,13 @@ def ensure_store(
                 f"say so: {act('store add', row.name, wanted.url)}",
             )
         return row, False
+    if not marks:
+        raise NotPermitted(
+            f"{wanted.url} is no store of this registry, and only an admin who is bound to nothing "
+            "records one.",
+            remedy="Have it recorded, by such a token or where the database is: "
+            f"{act('store add', wanted.name, wanted.url)}",
+        )
     name = wanted.name
     if session.get(table, name) is not None:
         name = f"{name[:110]}-{blake3_of(wanted.url.encode()).value[:8]}"
@@ -254,16 +263,15 @@ def held_by(session: Session, name: str) -> tuple[StoredWeights, ...]:
     return tuple(stored(session, row).only_in(name) for row in rows.all())
 
 
-def stores(session: Session) -> list[dict[str, Any]]:
-    """JSON of every store, by name, with how many copies it holds."""
+def stores(session: Session, models: Collection[str] | None = None) -> list[dict[str, Any]]:
+    """JSON of every store, by name, with how many copies it holds (of some models)."""
     table = tables.Store
-    counts: dict[str, int] = dict(
-        session.exec(
-            select(COPY.store, func.count())
-            .where(col(COPY.removed_at).is_(None))
-            .group_by(COPY.store)
-        ).all()
-    )
+    counted = select(COPY.store, func.count()).where(col(COPY.removed_at).is_(None))
+    if models is not None:
+        version = tables.ModelVersion
+        of_them = select(version.id).where(col(version.model).in_(sorted(models)))
+        counted = counted.where(col(COPY.version_id).in_(of_them))
+    counts: dict[str, int] = dict(session.exec(counted.group_by(COPY.store)).all())
     rows = session.exec(select(table).order_by(table.name))
     return [
         address(row).to_json()
@@ -275,18 +283,6 @@ def stores(session: Session) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
-
-
-def store_at(session: Session, wanted: StoreAddress) -> dict[str, Any]:
-    """JSON of the store in a place.
-
-    Raises:
-        NotFound: none is recorded there.
-    """
-    place = find_place(session, wanted)
-    if place is None:
-        raise unknown_store(wanted.name)
-    return next(row for row in stores(session) if row["name"] == place.name)
 
 
 def removed_lately(session: Session, store: str, since: str) -> bool:

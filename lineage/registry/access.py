@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage.acts import act
 from lineage.errors import NotPermitted, UsageError
+from lineage.identity.digest import blake3_of, canonical_bytes
 from lineage.identity.persons import ISSUED, Who, is_issued
 
 if TYPE_CHECKING:
@@ -97,6 +98,19 @@ class Principal:
         """Whether only some environments or models are open."""
         return self.environments is not None or self.models is not None
 
+    @property
+    def administers_all(self) -> bool:
+        """Whether it may do what concerns all: it is an ``admin``, and bound to nothing."""
+        return Scope.ADMIN in self.scopes and not self.bound
+
+    @property
+    def answered_as(self) -> str:
+        """Whom kept answers are for: tokens of one name with other bindings are others."""
+        if not self.bound:
+            return self.name
+        bindings = {"environments": _listed(self.environments), "models": _listed(self.models)}
+        return f"{self.name}\n{blake3_of(canonical_bytes(bindings)).value[:32]}"
+
     def may(self, scope: Scope) -> bool:
         """Whether the scope is held."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
@@ -122,6 +136,14 @@ class Principal:
                 f"{self.name} lacks the scope {scope}.",
                 remedy=f"Ask for a token with it: {act('token create', 'NAME', scope=scope)}",
             )
+        self.require_open(environment=environment, models=models)
+
+    def require_open(self, *, environment: str | None = None, models: Iterable[str] = ()) -> None:
+        """Refuse names that are not open: by the binding alone, whether they exist or not.
+
+        Raises:
+            NotPermitted: the environment or a model is not.
+        """
         if environment is not None and not self.sees_environment(environment):
             raise NotPermitted(
                 f"{self.name} is bound to other environments than {environment}.",

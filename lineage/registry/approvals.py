@@ -7,24 +7,22 @@ from typing import TYPE_CHECKING, Any
 from lineage import timestamps
 from lineage.database import events, policies, tables, telling, versions
 from lineage.database.deployments import deployment
-from lineage.database.environments import require_environment
 from lineage.errors import NotPermitted
 from lineage.identity.persons import Who, distinct
-from lineage.identity.references import Reference
 from lineage.registry import views
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlmodel import Session
-
     from lineage.guard.facts import Approval
     from lineage.guard.policy import EnvironmentPolicy
+    from lineage.identity.references import Reference
     from lineage.registry.access import Actor
+    from lineage.registry.sight import Sight
 
 
 def approve(
-    session: Session, reference: str | Reference, environment: str, actor: Actor
+    sight: Sight, reference: str | Reference, environment: str, actor: Actor
 ) -> dict[str, Any]:
     """Record a person's approval of a version for an environment; JSON of it.
 
@@ -34,8 +32,9 @@ def approve(
         NotFound: the version or the environment does not exist.
         NotPermitted: the person registered it, has approved it already, or may not approve.
     """
-    require_environment(session, environment)
-    version = versions.find_version(session, Reference.parse(reference))
+    session = sight.session
+    sight.environment(environment)
+    version = sight.version(reference)
     ref = f"{version.model}@{version.number}"
     policy = policies.policy_of(session, environment)
     deployed = deployment(session, environment, version.pipeline)

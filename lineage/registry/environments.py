@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from lineage.contract.requests import DeclaredEnvironment
     from lineage.registry.access import Actor
+    from lineage.registry.sight import Sight
 
 
 def create(session: Session, name: str, kind: EnvironmentKind, at: str, actor: str) -> bool:
@@ -52,7 +53,7 @@ def create(session: Session, name: str, kind: EnvironmentKind, at: str, actor: s
 
 
 def apply(
-    session: Session, declared: Sequence[DeclaredEnvironment], at: str, who: Actor
+    sight: Sight, declared: Sequence[DeclaredEnvironment], at: str, who: Actor
 ) -> tuple[PlannedChange, ...]:
     """Apply declared environments; those that are not named stay.
 
@@ -60,10 +61,14 @@ def apply(
         UsageError: the paths of promotion form a circle, or a new environment's kind is missing.
         NotFound: a path of promotion begins in no environment.
         Conflict: an environment is there, of the other kind.
+        NotPermitted: who speaks is bound to models, or to other environments, or one would be made
+            by somebody who is bound.
     """
+    session = sight.session
+    _check_open(sight, declared)
     _check_paths(session, declared)
     actor = who.name
-    changes = [_plan(session, environment, who) for environment in declared]
+    changes = [_plan(sight, environment, who) for environment in declared]
     for environment, change in zip(declared, changes, strict=True):
         if change.action == "create":
             create(
@@ -75,7 +80,27 @@ def apply(
     return tuple(changes)
 
 
-def _plan(session: Session, declared: DeclaredEnvironment, who: Actor) -> PlannedChange:
+def _check_open(sight: Sight, declared: Sequence[DeclaredEnvironment]) -> None:
+    """Refuse what is not open: a policy is of every model, and who is bound makes no environment.
+
+    The source of a path may be one that is not open where the policy names it already.
+    """
+    if sight.models is not None:
+        sight.require_all()
+    for environment in declared:
+        if sight.environments is None:
+            return
+        sight.require_environment(environment.name)
+        if sight.session.get(tables.Environment, environment.name) is None:
+            sight.require_all()
+        source = environment.policy.promote_from
+        held = policies.policy_of(sight.session, environment.name)
+        if source is not None and source != held.promote_from:
+            sight.require_environment(source)
+
+
+def _plan(sight: Sight, declared: DeclaredEnvironment, who: Actor) -> PlannedChange:
+    session = sight.session
     row = session.get(tables.Environment, declared.name)
     if row is None and declared.kind is None:
         raise UsageError(
@@ -102,7 +127,8 @@ def _plan(session: Session, declared: DeclaredEnvironment, who: Actor) -> Planne
         for key in after
         if before[key] != after[key] and key != "accept_carried"  # evidence says it too
     )
-    notes = (*_claims(declared, who), *_bare_names(session, declared))
+    bare = _bare_names(session, declared) if sight.environments is None else ()
+    notes = (*_claims(declared, who), *bare)
     if row is None:
         return PlannedChange(declared.name, "create", (f"kind: {kind}", *lines), notes)
     if not lines:

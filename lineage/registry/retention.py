@@ -14,22 +14,23 @@ from lineage.database import events, pairs, policies, slots, tables, telling, ve
 from lineage.database import weights as copies
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.identity.components import Kind
-from lineage.identity.references import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from sqlmodel import Session
 
     from lineage.contract.requests import RetentionPolicy
+    from lineage.identity.references import Reference
+    from lineage.registry.sight import Sight
 
 MOST_DAYS: Final = 36_500
 
 
 def collectable(
-    session: Session, keeping: RetentionPolicy, at: str, model: str | None = None
+    session: Session, keeping: RetentionPolicy, at: str, models: Collection[str] | None = None
 ) -> list[dict[str, Any]]:
-    """JSON of each copy (of a model) that nothing can need any more, by version and store.
+    """JSON of each copy (of some models) that nothing can need any more, by version and store.
 
     Raises:
         UsageError: the policy makes no sense.
@@ -46,10 +47,10 @@ def collectable(
         .where(col(copy.removed_at).is_(None), version.id == copy.version_id)
         .order_by(version.model, col(version.number), copy.store)
     )
-    if model is not None:
-        query = query.where(version.model == model)
+    if models is not None:
+        query = query.where(col(version.model).in_(sorted(models)))
     rows = session.exec(query).all()
-    left = _left_at(session, model)
+    left = _left_at(session, models)
     needed = _needed(session, [row for _, row in rows], keeping, left, at)
     return [
         {
@@ -67,7 +68,7 @@ def collectable(
 
 
 def remove(
-    session: Session,
+    sight: Sight,
     reference: str | Reference,
     store: str,
     keeping: RetentionPolicy,
@@ -81,8 +82,12 @@ def remove(
     Raises:
         NotFound: there is no such copy.
         Conflict: something needs it.
+        NotPermitted: who speaks is bound to environments: others may need it.
     """
-    version = versions.find_version(session, Reference.parse(reference))
+    session = sight.session
+    if sight.environments is not None:
+        sight.require_all()
+    version = sight.version(reference)
     ref = f"{version.model}@{version.number}"
     rows = [copy for copy, held in copies.live(session, version.id or 0) if held.name == store]
     if not rows:
@@ -92,7 +97,7 @@ def remove(
         )
     named = (
         copy
-        for copy in collectable(session, keeping, at, version.model)
+        for copy in collectable(session, keeping, at, _models_with(session, version))
         if copy["ref"] == ref and copy["store"] == store
     )
     copy = next(named, None)
@@ -114,6 +119,13 @@ def remove(
         also=[version.model, f"store:{store}"],
     )
     return copy
+
+
+def _models_with(session: Session, version: tables.ModelVersion) -> set[str]:
+    """The models with versions that have the same weights: the bytes are theirs, too."""
+    table = tables.ModelVersion
+    same = select(table.model).where(table.weights_blake3 == version.weights_blake3).distinct()
+    return {version.model, *session.exec(same)}
 
 
 def _needed(
@@ -194,18 +206,17 @@ def _parents(session: Session, kept: set[int | None]) -> set[int | None]:
     return parents
 
 
-def _left_at(session: Session, model: str | None) -> dict[str, str]:
+def _left_at(session: Session, models: Collection[str] | None) -> dict[str, str]:
     """When each version (of a model) last left a slot, or entered the one it is still in."""
     table = tables.Event
     standing: dict[str, set[str]] = {}
     left: dict[str, str] = {}
     moves = (*policies.MOVES, "deployed", "retired", "backup-set")
     query = select(table).where(col(table.kind).in_(moves)).order_by(col(table.seq))
-    if model is not None:
+    if models is not None:
         subject = tables.EventSubject
-        query = query.join(subject, col(subject.seq) == col(table.seq)).where(
-            subject.subject == model
-        )
+        of_them = select(subject.seq).where(col(subject.subject).in_(sorted(models)))
+        query = query.where(col(table.seq).in_(of_them))
     for event in session.exec(query):
         for subject, state in json.loads(event.payload).get("slots", {}).items():
             name = subject.partition("@")[0]

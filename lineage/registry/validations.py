@@ -13,7 +13,6 @@ from lineage.database import watched_runs as watched_rows
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard.evidence import Basis
 from lineage.identity.digest import canonical_bytes
-from lineage.identity.references import Reference
 from lineage.registry import views, watched_runs
 from lineage.registry.versions import pipeline_row
 
@@ -26,8 +25,10 @@ if TYPE_CHECKING:
     from lineage.contract.results import NamedPipeline
     from lineage.guard.requirements import Outcome
     from lineage.identity.components import DataVersion
+    from lineage.identity.references import Reference
     from lineage.identity.watched import WatchedRun
     from lineage.registry.access import Actor
+    from lineage.registry.sight import Sight
 
 
 _ONLY_SAID: Final = (
@@ -55,7 +56,7 @@ class NewValidation:
 
 
 def validate(
-    session: Session,
+    sight: Sight,
     reference: str | Reference,
     pipeline: CapturedPipelineVersion | NamedPipeline,
     new: NewValidation,
@@ -68,7 +69,8 @@ def validate(
         UsageError: the pipeline is not the one that the version was registered with.
     """
     at = timestamps.now()
-    version, target = _pair(session, reference, pipeline, at, who.name)
+    session = sight.session
+    version, target = _pair(sight, reference, pipeline, at, who.name)
     metrics, run = new.metrics, new.run
     only_said = (run is not None or len(new.watched) > 0) and not who.runs_count
     row = tables.Validation(
@@ -92,7 +94,7 @@ def validate(
 
 
 def carry_over(
-    session: Session,
+    sight: Sight,
     reference: str | Reference,
     pipeline: CapturedPipelineVersion | NamedPipeline,
     rests_on: int,
@@ -106,7 +108,8 @@ def carry_over(
         Conflict: the validation is no longer a pass that counts, or carried itself.
     """
     at = timestamps.now()
-    version, target = _pair(session, reference, pipeline, at, who.name)
+    session = sight.session
+    version, target = _pair(sight, reference, pipeline, at, who.name)
     root = session.get(tables.Validation, rests_on)
     if root is None or root.version_id != version.id:
         raise NotFound(
@@ -140,15 +143,15 @@ def carry_over(
 
 
 def _pair(
-    session: Session,
+    sight: Sight,
     reference: str | Reference,
     pipeline: CapturedPipelineVersion | NamedPipeline,
     at: str,
     actor: str,
 ) -> tuple[tables.ModelVersion, tables.PipelineVersion]:
     """The version and the pipeline version that a validation is about."""
-    version = versions.find_version(session, Reference.parse(reference))
-    target = pipeline_row(session, pipeline, version.pipeline, at, actor)
+    version = sight.version(reference)
+    target = pipeline_row(sight, pipeline, version.pipeline, at, actor)
     if version.pipeline not in (None, target.pipeline):
         raise UsageError(
             f"{reference} rides on pipeline {version.pipeline}, not on {target.pipeline}.",

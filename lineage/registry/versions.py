@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from lineage import timestamps
 from lineage.contract.results import NamedPipeline, Registered
-from lineage.database import events, pipelines, tables, telling, versions
+from lineage.database import events, pipelines, sharing, tables, telling, versions
 from lineage.errors import UsageError
 from lineage.identity.components import Kind
-from lineage.identity.references import Reference, check_name
+from lineage.identity.references import check_name
 from lineage.registry import views, watched_runs
 from lineage.registry.weights import add_copies
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lineage.identity.components import Components
     from lineage.identity.watched import WatchedRun
     from lineage.registry.access import Actor
+    from lineage.registry.sight import Sight
 
 
 def add_model(session: Session, name: str, at: str, actor: str) -> bool:
@@ -39,7 +40,7 @@ def add_model(session: Session, name: str, at: str, actor: str) -> bool:
 
 
 def register(
-    session: Session,
+    sight: Sight,
     model: str,
     captured: CapturedVersion,
     kind: Kind,
@@ -58,7 +59,11 @@ def register(
     components = captured.components
     if kind is Kind.PRODUCTION:
         _require_complete(components)
-    parent_row = versions.find_version(session, Reference.parse(parent)) if parent else None
+    session = sight.session
+    sight.require_models(model)
+    if components.pipeline is not None:
+        sight.pipeline(captured.pipeline_name)
+    parent_row = sight.version(parent) if parent else None
     same = versions.same_version(session, model, kind, components, captured.pipeline_name)
     at, actor = timestamps.now(), who.name
     if same is not None:
@@ -68,6 +73,8 @@ def register(
     if session.get(tables.Model, model) is None:
         telling.tell(session, tables.Model(name=model, created_at=at, created_by=actor))
     if components.pipeline is not None:
+        if sight.models is None:
+            _rides_with_authority(session, captured.pipeline_name, model, at, actor)
         code = components.code
         pipelines.add_pipeline(
             session,
@@ -109,8 +116,17 @@ def register(
     return registered
 
 
+def _rides_with_authority(session: Session, pipeline: str, model: str, at: str, actor: str) -> None:
+    """Share a pipeline with a model that somebody puts on it who is bound to no models.
+
+    A model that is called like it needs no share, and one from which it was taken gets none back.
+    """
+    if pipeline != model and sharing.newest(session, pipeline, model) is None:
+        sharing.record(session, pipeline, model, shared=True, at=at, actor=actor)
+
+
 def pipeline_row(
-    session: Session,
+    sight: Sight,
     pipeline: CapturedPipelineVersion | NamedPipeline,
     default_name: str | None,
     at: str,
@@ -119,14 +135,15 @@ def pipeline_row(
     """The row of a pipeline version: the named one, or the captured one, recorded if it is new.
 
     Raises:
+        NotPermitted: its pipeline is not open.
         NotFound: the named one is not recorded.
     """
     if isinstance(pipeline, NamedPipeline):
-        return pipelines.find_pipeline(session, pipeline.name or default_name, pipeline.digest)
+        return sight.pipeline_version(pipeline, default_name)
     check_name("pipeline", pipeline.name)
     return pipelines.add_pipeline(
-        session,
-        pipeline.name,
+        sight.session,
+        sight.pipeline(pipeline.name),
         pipeline.version,
         pipeline.commit,
         pipeline.dirty,
@@ -137,16 +154,18 @@ def pipeline_row(
 
 
 def recorded_pipeline(
-    session: Session, pipeline: CapturedPipelineVersion | NamedPipeline
+    sight: Sight, pipeline: CapturedPipelineVersion | NamedPipeline
 ) -> tables.PipelineVersion | None:
     """The row of a pipeline version; None where nobody recorded what was captured.
 
     Raises:
+        NotPermitted: its pipeline is not open.
         NotFound: the named one is not recorded.
     """
     if isinstance(pipeline, NamedPipeline):
-        return pipelines.find_pipeline(session, pipeline.name, pipeline.digest)
-    return session.get(tables.PipelineVersion, (pipeline.name, pipeline.version.blake3))
+        return sight.pipeline_version(pipeline)
+    key = (sight.pipeline(pipeline.name), pipeline.version.blake3)
+    return sight.session.get(tables.PipelineVersion, key)
 
 
 def _require_complete(components: Components) -> None:

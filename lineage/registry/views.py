@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.contract.results import Serving
+    from lineage.registry.sight import Sight
 
 
 def registered(session: Session, row: tables.ModelVersion, *, created: bool) -> Registered:
@@ -35,10 +36,11 @@ def registered(session: Session, row: tables.ModelVersion, *, created: bool) -> 
     )
 
 
-def described(session: Session, row: tables.ModelVersion) -> dict[str, Any]:
-    """All that is recorded of a version: JSON of `show`."""
+def described(session: Session, row: tables.ModelVersion, sight: Sight) -> dict[str, Any]:
+    """All that is recorded of a version, as far as it is open: JSON of `show`."""
     asserted = set(json.loads(row.data_asserted))
     parent = session.get(tables.ModelVersion, row.parent_id) if row.parent_id else None
+    shown = parent if parent is not None and sight.sees(parent.model) else None
     return registered(session, row, created=False).to_json() | {
         "registered_by_person": row.registered_by_person or row.registered_by,
         "components": {
@@ -69,7 +71,7 @@ def described(session: Session, row: tables.ModelVersion) -> dict[str, Any]:
         },
         "stored": _stored(session, row),
         "run": json.loads(row.run) if row.run else None,
-        "parent": f"{parent.model}@{parent.number}" if parent else None,
+        "parent": f"{shown.model}@{shown.number}" if shown else None,
         "watched": watched_runs.shown(session, row.id or 0).get(None, []),
         "validations": validations(session, row),
     }

@@ -11,7 +11,7 @@ from lineage.acts import act
 from lineage.database import events, tables, telling, versions
 from lineage.database import weights as copies
 from lineage.errors import Conflict, NotFound, NotPermitted, UsageError
-from lineage.identity.references import Reference
+from lineage.identity.digest import canonical_bytes
 from lineage.registry.access import Scope
 from lineage.registry.slots import serving
 from lineage.weights.copies import CopyCheck, CopyState
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+    from lineage.identity.references import Reference
     from lineage.registry.access import Principal
+    from lineage.registry.sight import Sight
     from lineage.weights.copies import NewCopy, StoreAddress, StoredWeights
 
 REMOVING: Final = dt.timedelta(minutes=10)
@@ -42,13 +44,15 @@ def add_store(
     Where the URL of a store leads to another place now, that is the store from now on; but for a
     place that another store is already, which keeps its name. ``shared`` says whether every
     host reaches it, which can be told of a folder alone: of a known one, too. None leaves that as
-    it is. ``marks`` tells whether the marker of a known store may be recorded, or changed: what is
-    recorded of it, every pull and every registration believes.
+    it is. ``marks`` tells whether a new store, or the marker of a known one, may be recorded, or
+    changed, and one approved that waits for it: what is recorded, every pull and every registration
+    believes.
 
     Raises:
         Conflict: another store has this name, or is the place that its URL leads to now.
         UsageError: a store that is no folder is said to be one host's.
-        NotPermitted: its URL leads to another place now, and who says so may not say that.
+        NotPermitted: it is new, or its URL leads to another place now, and who says so may not say
+            that.
     """
     if shared is False and not address.is_folder:
         raise UsageError(
@@ -76,6 +80,10 @@ def add_store(
         telling.tell(session, place)
         _tell(session, place, "store-changed", at, actor)
     row, created = _ensure_store(session, address, at, actor, marks=marks)
+    if marks and not row.approved and row.url == address.url:
+        row.approved, row.config = True, canonical_bytes(dict(address.config)).decode()
+        session.add(row)
+        _tell(session, row, "store-approved", at, actor)
     if shared not in (None, row.shared):
         row.shared = bool(shared)
         telling.tell(session, row)
@@ -99,7 +107,7 @@ def _require_no_other(session: Session, address: StoreAddress, place: tables.Sto
 def told_by(principal: Principal, copy: NewCopy) -> NewCopy:
     """A copy as one who speaks by a token may tell of it."""
     return replace(
-        copy, renews=principal.may(Scope.OBSERVE_WEIGHTS), marks=principal.may(Scope.ADMIN)
+        copy, renews=principal.may(Scope.OBSERVE_WEIGHTS), marks=principal.administers_all
     )
 
 
@@ -148,7 +156,7 @@ def add_copies(
 
 
 def record_checks(
-    session: Session,
+    sight: Sight,
     reference: str | Reference,
     checks: Sequence[CopyCheck],
     backups_in: Sequence[str],
@@ -162,7 +170,10 @@ def record_checks(
     Raises:
         NotFound: the version does not exist, or a store holds no copy of it.
     """
-    version = versions.find_version(session, Reference.parse(reference))
+    session = sight.session
+    for name in backups_in:
+        sight.environment(name)
+    version = sight.version(reference)
     ref = f"{version.model}@{version.number}"
     rows = {copy.store: copy for copy, _ in copies.live(session, version.id or 0)}
     for check in checks:
@@ -193,14 +204,15 @@ def record_checks(
 
 
 def record_state(
-    session: Session, reference: str | Reference, state: str, place: str, actor: str
+    sight: Sight, reference: str | Reference, state: str, place: str, actor: str
 ) -> str:
     """Record what a check of a version's weights found; the version's reference.
 
     Raises:
         NotFound: the version does not exist.
     """
-    version = versions.find_version(session, Reference.parse(reference))
+    session = sight.session
+    version = sight.version(reference)
     ref = f"{version.model}@{version.number}"
     at = timestamps.now()
     row = tables.WeightsCheck(

@@ -55,9 +55,24 @@ class RemoteRegistry(RemoteReader, RemoteVersions, RemoteSlots):
         document: dict[str, Any] = self._http.get(addresses.PRINCIPAL)
         return bool(document.get("shared", True))
 
+    @property
+    def records_stores(self) -> bool:
+        """Whether the token may record a store; of a server that does not say, it is tried."""
+        document: dict[str, Any] = self._http.get(addresses.PRINCIPAL)
+        return bool(document.get("records_stores", True))
+
     def close(self) -> None:
         """Close its connections."""
         self._http.close()
+
+    def share_pipeline(
+        self, name: str, model: str, *, withdraw: bool = False, actor: str
+    ) -> dict[str, Any]:
+        """Share a pipeline with a model, or withdraw that; JSON of all its shares."""
+        path = addresses.pipeline_shares(name, model)
+        method = "DELETE" if withdraw else "PUT"
+        document: dict[str, Any] = self._http.write(method, path, None, actor)
+        return document
 
     def create_token(self, new: NewToken, *, actor: str) -> dict[str, Any]:
         """Create a bearer token; JSON of it with the ``token`` itself, which is never shown again.

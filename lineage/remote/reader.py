@@ -109,6 +109,11 @@ class RemoteReader(Verbs):
             for row in self._http.pages(addresses.pipeline_versions(name))
         ]
 
+    def pipeline_shares(self, name: str) -> list[dict[str, Any]]:
+        """The models that a pipeline is shared with, by name; its namesake needs no share."""
+        document = self._http.get(addresses.pipeline_shares(name))
+        return list(document["items"])
+
     def deployed_pipeline(self, environment: str, name: str) -> FoundPipeline:
         """The version of a pipeline that runs in an environment."""
         path = addresses.deployed_pipeline(environment, name)

@@ -67,13 +67,15 @@ class StoreAddress:
     """A store's name in the registry, its URL, and the public settings of its DVC remote.
 
     ``marker`` is the id that lies in the place itself, by which it is known under any URL; None
-    where nobody put one there.
+    where nobody put one there. ``approved`` tells that somebody who administers the registry said
+    where it is: nothing else is opened with a host's own credentials.
     """
 
     name: str
     url: str
     config: Mapping[str, str | int | bool] = field(default_factory=dict)
     marker: str | None = field(default=None, compare=False)
+    approved: bool = field(default=True, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a store, and what must not be recorded.
@@ -103,8 +105,9 @@ class StoreAddress:
 
     def to_json(self) -> dict[str, Any]:
         """JSON of a store."""
-        marked = {"marker": self.marker} if self.marker is not None else {}
-        return {"name": self.name, "url": self.url, "config": dict(self.config)} | marked
+        marked: dict[str, Any] = {"marker": self.marker} if self.marker is not None else {}
+        waits = {} if self.approved else {"approved": False}
+        return {"name": self.name, "url": self.url, "config": dict(self.config)} | marked | waits
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> StoreAddress:

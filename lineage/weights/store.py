@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from lineage import timestamps
+from lineage.acts import act
 from lineage.errors import LineageError, StoreUnreachable, UsageError
 from lineage.weights.copies import MARKER_ID
 from lineage.weights.dvc_remotes import reason_of, settings_of
@@ -324,8 +325,16 @@ def open_store(address: StoreAddress, *, is_over: Callable[[], bool] | None = No
         is_over: asked before each request to it: whether whoever uses it stops.
 
     Raises:
-        StoreUnreachable: its plugin is not installed, or its configuration is not valid.
+        StoreUnreachable: its plugin is not installed, its configuration is not valid, or nobody who
+            administers the registry said where it is.
     """
+    if not address.approved:
+        raise StoreUnreachable(
+            f"Store {address.name} has settings that no administrator of the registry approved, so "
+            "it is not opened with this host's credentials.",
+            remedy="Look where it leads, and have it recorded by an admin who is bound to nothing: "
+            f"{act('store add', address.name, address.url)}",
+        )
     with asking(address):
         from dvc.fs import get_cloud_fs
 

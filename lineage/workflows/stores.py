@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.acts import act
-from lineage.errors import UsageError
+from lineage.errors import NotPermitted, UsageError
 from lineage.identity.references import check_name
 from lineage.weights.copies import StoreAddress, unknown_store
 from lineage.weights.dvc_remotes import remote_of
@@ -44,9 +44,13 @@ def require_reachable(project: Project, registry: AnyRegistry) -> None:
 
     Raises:
         UsageError: several hosts use the registry, and the store is a folder of this one.
+        NotPermitted: the registry does not know the store, and who registers may not record it.
     """
     address = store_of(project)
-    if not address.is_folder or not registry.shared:
+    if not registry.shared:
+        return
+    if not address.is_folder:
+        _require_recorded(registry, address)
         return
     known = _row_of(registry, replace(address, marker=open_store(address).marker()))
     if known is not None and known.get("shared", True):
@@ -57,6 +61,24 @@ def require_reachable(project: Project, registry: AnyRegistry) -> None:
         remedy="Name a DVC remote that every host reaches: dvc remote add --default main "
         "s3://BUCKET/PATH; or, where every host mounts this folder, say so: "
         f"{act('store add', address.name, address.url, shared=True)}",
+    )
+
+
+def _require_recorded(registry: AnyRegistry, address: StoreAddress) -> None:
+    """Refuse a store that the registry would not record for the one who speaks.
+
+    It may be known under another URL by its marker, which is asked for where it matters alone.
+    """
+    if registry.records_stores or _row_of(registry, address) is not None:
+        return
+    if _row_of(registry, replace(address, marker=open_store(address).marker())) is not None:
+        return
+    url = address.url if not address.config else None  # its settings come from the checkout
+    raise NotPermitted(
+        f"The weights would be stored in {address.url}, which is no store of this registry, and "
+        "only an admin who is bound to nothing records one.",
+        remedy="Have it recorded from such a checkout, by such a token or where the database is: "
+        + act("store add", address.name, *([url] if url else [])),
     )
 
 

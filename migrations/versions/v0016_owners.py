@@ -1,10 +1,135 @@
-"""Who owns pipelines, and who approved stores."""
+"""With which models pipelines are shared, and which stores an administrator approved."""
 
 from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+import rfc8785
+import sqlalchemy as sa
+from alembic import op
+from blake3 import blake3
+from lineage.migrations import triggers
 
 revision = "0016"
 down_revision = "0015"
 
+BY = "lineage db upgrade"
+"""Who says what was worked out from what was there."""
+
+_TOLD = (
+    "NOT EXISTS (SELECT 1 FROM event WHERE seq = NEW.event AND kind = 'pipeline-shared' "
+    'AND subject = NEW.pipeline AND payload = \'{"model":"\' || NEW.model || \'","shared":\' || '
+    "CASE WHEN NEW.shared THEN 'true' ELSE 'false' END || '}')"
+)
+
 
 def upgrade() -> None:
-    """Nothing yet."""
+    """Make the table, and say of what is there whose it is."""
+    op.create_table(
+        "pipeline_share",
+        sa.Column("event", sa.Integer(), primary_key=True, autoincrement=False),
+        sa.Column("pipeline", sa.String(), nullable=False),
+        sa.Column("model", sa.String(), nullable=False),
+        sa.Column("shared", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["event"], ["event.seq"], name="pipeline_share_event"),
+        sa.ForeignKeyConstraint(["model"], ["model.name"], name="pipeline_share_model"),
+    )
+    op.create_index("pipeline_share_of", "pipeline_share", ["model", "pipeline"])
+    triggers.forbid_changes("pipeline_share", "event")
+    triggers.refuse(
+        "pipeline_share_told", "pipeline_share", "INSERT", _TOLD, "a share is what its event says"
+    )
+    triggers.demand_checks("pipeline_share", "INSERT")
+    op.add_column(
+        "store", sa.Column("approved", sa.Boolean(), nullable=False, server_default=sa.text("true"))
+    )
+    _ask_for_approval()
+    for pipeline, model in _riding():
+        _share(pipeline, model)
+
+
+def _rows(statement: str) -> list[Any]:
+    return list(op.get_bind().execute(sa.text(statement)))
+
+
+def _riding() -> list[tuple[str, str]]:
+    """The models that ride with authority on a pipeline which is not called like them.
+
+    Those of which a version was registered on it by somebody who was not bound to models, those
+    that served on it, and the one that is alone on it.
+    """
+    bound: dict[str, bool] = {}
+    for name, models in _rows("SELECT name, models FROM token"):
+        bound[name] = bound.get(name, True) and models is not None
+    served = {
+        (pipeline, model) for pipeline, model in _rows("SELECT pipeline, model FROM served_pair")
+    }
+    on: dict[str, set[str]] = {}
+    free: set[tuple[str, str]] = set()
+    for pipeline, model, by in _rows(
+        "SELECT DISTINCT pipeline, model, registered_by FROM model_version WHERE pipeline IS NOT NULL"
+    ):
+        on.setdefault(pipeline, set()).add(model)
+        if not bound.get(by, False):
+            free.add((pipeline, model))
+    names = {name for (name,) in _rows("SELECT name FROM model")}
+    return sorted(
+        (pipeline, model)
+        for pipeline, models in on.items()
+        for model in models - {pipeline}
+        if (pipeline, model) in free | served or (models == {model} and pipeline not in names)
+    )
+
+
+def _share(pipeline: str, model: str) -> None:
+    """Record a share with the event that tells it, at the end of the history."""
+    bind = op.get_bind()
+    seq, previous = next(
+        iter(_rows("SELECT seq, digest FROM event ORDER BY seq DESC LIMIT 1")), (0, "")
+    )
+    told: dict[str, Any] = {
+        "seq": int(seq) + 1,
+        "at": dt.datetime.now(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "actor": BY,
+        "kind": "pipeline-shared",
+        "subject": pipeline,
+        "payload": {"model": model, "shared": True},
+        "previous": previous,
+    }
+    row = told | {
+        "payload": rfc8785.dumps(told["payload"]).decode(),
+        "digest": f"blake3:{blake3(rfc8785.dumps(told)).hexdigest()}",
+    }
+    bind.execute(
+        sa.text(
+            "INSERT INTO event (seq, at, actor, kind, subject, payload, previous, digest) VALUES "
+            "(:seq, :at, :actor, :kind, :subject, :payload, :previous, :digest)"
+        ),
+        row,
+    )
+    for subject in sorted({pipeline, model}):
+        bind.execute(
+            sa.text("INSERT INTO event_subject (subject, seq) VALUES (:subject, :seq)"),
+            {"subject": subject, "seq": row["seq"]},
+        )
+    bind.execute(
+        sa.text("INSERT INTO pipeline_share VALUES (:seq, :pipeline, :model, true)"),
+        {"seq": row["seq"], "pipeline": pipeline, "model": model},
+    )
+
+
+def _ask_for_approval() -> None:
+    """Stores with settings that somebody recorded who was no administrator wait for one."""
+    admins: dict[str, bool] = {}
+    for name, scopes, environments, models in _rows(
+        "SELECT name, scopes, environments, models FROM token"
+    ):
+        of_all = environments is None and models is None and "admin" in json.loads(scopes)
+        admins[name] = admins.get(name, False) or of_all
+    for name, by in _rows("SELECT name, added_by FROM store WHERE config <> '{}'"):
+        if not admins.get(by, not by.startswith("oidc:")):
+            op.get_bind().execute(
+                sa.text("UPDATE store SET approved = false WHERE name = :name"), {"name": name}
+            )

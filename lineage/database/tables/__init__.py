@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lineage.database.tables.access import KeptAnswer, Token
+    from lineage.database.tables.access import KeptAnswer, PipelineShare, Token
     from lineage.database.tables.checks import WeightsCheck
     from lineage.database.tables.copies import CopyCheck, Store, WeightsCopy
     from lineage.database.tables.data import DataItem, DataVersion
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from lineage.database.tables.watched import WatchedRun
 
 _MODULES = {
-    "access": ("KeptAnswer", "Token"),
+    "access": ("KeptAnswer", "PipelineShare", "Token"),
     "checks": ("WeightsCheck",),
     "copies": ("CopyCheck", "Store", "WeightsCopy"),
     "data": ("DataItem", "DataVersion"),
@@ -62,6 +62,7 @@ __all__ = [
     "Observation",
     "PipelineCommit",
     "PipelineDeployment",
+    "PipelineShare",
     "PipelineVersion",
     "RolledBack",
     "ServedPair",

@@ -1,10 +1,10 @@
-"""Who may speak to the registry as a service, and the answers it has given."""
+"""Who may speak to the registry as a service, on which pipelines, and the answers it has given."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Index, Text
+from sqlalchemy import Boolean, ForeignKeyConstraint, Index, Text
 from sqlmodel import Field, SQLModel
 
 from lineage.database.tables.keys import told_by_event
@@ -50,3 +50,22 @@ class KeptAnswer(SQLModel, table=True):
     status: int
     body: str = Field(sa_type=Text)
     kept_at: str
+
+
+class PipelineShare(SQLModel, table=True):
+    """Whether a model that a pipeline is not called like may ride on it; the newest row counts.
+
+    The row is what its event says: the event's actor said it, at the event's time.
+    """
+
+    __tablename__ = "pipeline_share"
+    __table_args__: Any = (
+        ForeignKeyConstraint(["event"], ["event.seq"], name="pipeline_share_event"),
+        ForeignKeyConstraint(["model"], ["model.name"], name="pipeline_share_model"),
+        Index("pipeline_share_of", "model", "pipeline"),
+    )
+
+    event: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    pipeline: str
+    model: str
+    shared: bool = Field(sa_type=Boolean)

@@ -18,7 +18,8 @@ class Store(SQLModel, table=True):
     """A DVC remote that holds weights; ``config`` is JSON of what is no secret of it.
 
     ``shared`` tells that every host reaches it: not a folder of one. ``marker`` is the id that lies
-    in the place itself, None where nobody could put or read one.
+    in the place itself, None where nobody could put or read one. ``approved`` tells that somebody
+    who administers the registry said where it is; before schema 0016 others could.
     """
 
     __table_args__: Any = (
@@ -35,6 +36,9 @@ class Store(SQLModel, table=True):
     shared: bool = Field(default=True, sa_type=Boolean, sa_column_kwargs={"server_default": "true"})
     marker: str | None = None
     event: int | None = None
+    approved: bool = Field(
+        default=True, sa_type=Boolean, sa_column_kwargs={"server_default": "true"}
+    )
 
 
 class WeightsCopy(SQLModel, table=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lineage.acts import act
-from lineage.errors import Conflict, OthersMove, ReleaseStaged
+from lineage.errors import Conflict, NotPermitted, OthersMove, ReleaseStaged
 from lineage.guard.decision import GuardRefused
 from lineage.guard.policy import WAIVABLE
 from lineage.registry.slots.facts import MoveKind
@@ -15,8 +15,29 @@ if TYPE_CHECKING:
 
     from lineage.database.slots import SlotState
     from lineage.guard.decision import Decision
-    from lineage.registry.slots.facts import MoveFacts, SlotFacts
+    from lineage.registry.slots.facts import MoveFacts, PipelineMove, SlotFacts
     from lineage.registry.slots.request import Request
+
+
+def check_open(
+    request: Request, states: Iterable[SlotState], pipeline: PipelineMove | None = None
+) -> None:
+    """Refuse to move slots of models, or a pipeline, that are not open; name none of them.
+
+    This comes before anything is decided, so that no other refusal tells of them.
+
+    Raises:
+        NotPermitted: a slot is of another model, or the pipeline of none that is open.
+    """
+    opened, of_them = request.models, request.pipelines
+    if opened is None or of_them is None:
+        return
+    moved = {pipeline.pipeline} if pipeline is not None and pipeline.moves else set()
+    if not {state.model for state in states} <= opened or not moved <= of_them:
+        raise NotPermitted(
+            f"{request.actor} is bound to some models, and this concerns others too.",
+            remedy="Use a token that is open to every model on the pipeline.",
+        )
 
 
 def check_revision(request: Request, state: SlotState) -> None:

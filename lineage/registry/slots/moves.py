@@ -20,7 +20,7 @@ from lineage.database.deployments import DeployedPipelines, deploy
 from lineage.database.environments import require_environment
 from lineage.errors import Conflict
 from lineage.guard.facts import Transition
-from lineage.registry.slots import events, gather, standby, targets, waivers
+from lineage.registry.slots import checks, events, gather, standby, targets, waivers
 from lineage.registry.slots.facts import MoveFacts, MoveKind, PipelineMove, SlotFacts
 from lineage.registry.slots.plan import plan
 from lineage.registry.slots.standby import Foreseen
@@ -126,6 +126,7 @@ def withdraw(session: Session, request: Request, pipeline: str) -> MovePlan:
     """
     environment = require_environment(session, request.environment)
     states, row = targets.staged(session, environment, pipeline)
+    checks.check_open(request, states)
     moved = PipelineMove(row.pipeline, row.blake3, row.xxh3, None)
     facts = tuple(SlotFacts(state) for state in states)
     return carry_out(session, MoveFacts(MoveKind.WITHDRAWN, request, facts, moved))
@@ -202,12 +203,14 @@ def _carried_out(
     finishes: bool = False,
 ) -> MovePlan:
     """Gather what a move is planned on, and carry it out."""
+    staged = () if finishes else _staged_besides(session, kind, move)
+    states = (*(target.state for target in move.slots), *staged)
+    checks.check_open(request, states, move.pipeline)
     asked = waivers.asked(session, request)
     facts = tuple(
         _slot_facts(session, move, target, asked, foresight.get(target.state.model))
         for target in move.slots
     )
-    staged = () if finishes else _staged_besides(session, kind, move)
     return carry_out(
         session, MoveFacts(kind, request, facts, move.pipeline, asked, staged, finishes)
     )

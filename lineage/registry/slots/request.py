@@ -17,7 +17,8 @@ class Request:
 
     ``expect_revision`` is the slot's as the caller saw it, ``seen`` those of all the slots that a
     plan touched, by their model. ``with_pipeline`` lets a rollback move the other models of its
-    pipeline too; those in ``leave`` it retires. ``person`` is whom ``actor`` counts as.
+    pipeline too; those in ``leave`` it retires. ``person`` is whom ``actor`` counts as;
+    ``models`` and ``pipelines`` are those that are open to them, None for all.
     """
 
     environment: str
@@ -30,3 +31,5 @@ class Request:
     with_pipeline: bool = False
     leave: frozenset[str] = frozenset()
     person: str | None = None
+    models: frozenset[str] | None = None
+    pipelines: frozenset[str] | None = None

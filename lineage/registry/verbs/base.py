@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lineage.database.engine import is_shared, read, write
+from lineage.registry.sight import Sight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +45,15 @@ class Verbs:
         from lineage.registry.access import claiming  # a look-up starts quickly without it
 
         return self._principal.actor if self._principal is not None else claiming(name)
+
+    def _sight(self, session: Session) -> Sight:
+        """What is open to who speaks: every name of a request is found through it."""
+        return Sight(session, self._principal)
+
+    @property
+    def records_stores(self) -> bool:
+        """Whether who speaks may record a store: an ``admin`` who is bound to nothing."""
+        return self._principal is None or self._principal.administers_all
 
     @property
     def shared(self) -> bool:

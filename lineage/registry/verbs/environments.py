@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import select
 
 from lineage import timestamps
-from lineage.database import tables, versions
-from lineage.database.environments import require_environment
+from lineage.database import tables
 from lineage.registry import views
 from lineage.registry.slots import serving as slots_serving
 from lineage.registry.verbs.base import Verbs
@@ -28,7 +27,12 @@ class EnvironmentVerbs(Verbs):
         """Every environment with its slots and deployments, by name."""
         with self._read() as session:
             rows = session.exec(select(tables.Environment).order_by(tables.Environment.name)).all()
-            return [views.environment(session, row, slots_serving.now) for row in rows]
+            sight = self._sight(session)
+            return [
+                sight.shown_environment(views.environment(session, row, slots_serving.now))
+                for row in rows
+                if sight.sees(environment=row.name)
+            ]
 
     def environment(self, name: str) -> dict[str, Any]:
         """One environment: its kind, every slot and every pipeline deployment.
@@ -37,8 +41,9 @@ class EnvironmentVerbs(Verbs):
             NotFound: there is none of this name.
         """
         with self._read() as session:
-            row = require_environment(session, name)
-            return views.environment(session, row, slots_serving.now)
+            sight = self._sight(session)
+            row = sight.environment(name)
+            return sight.shown_environment(views.environment(session, row, slots_serving.now))
 
     def create_environment(self, name: str, kind: EnvironmentKind, *, actor: str) -> bool:
         """Create an environment; False where it was there already, of the same kind.
@@ -46,10 +51,12 @@ class EnvironmentVerbs(Verbs):
         Raises:
             UsageError: the name is not valid.
             Conflict: it is there, of the other kind.
+            NotPermitted: who speaks is bound.
         """
         from lineage.registry import environments
 
         with self._write() as session:
+            self._sight(session).require_all()
             return environments.create(session, name, kind, timestamps.now(), actor)
 
     def apply_environments(
@@ -61,11 +68,13 @@ class EnvironmentVerbs(Verbs):
             UsageError: the declarations contradict themselves.
             NotFound: one promotes from an environment that does not exist.
             Conflict: an environment is there, of the other kind.
+            NotPermitted: who speaks is bound to models, or to other environments.
         """
         from lineage.registry import environments
 
         with self._write() as session:
-            plan = environments.apply(session, declared, timestamps.now(), self._actor(actor))
+            sight = self._sight(session)
+            plan = environments.apply(sight, declared, timestamps.now(), self._actor(actor))
             if dry_run:
                 session.rollback()
         return plan
@@ -89,6 +98,9 @@ class EnvironmentVerbs(Verbs):
 
         proves = self._principal is None or self._principal.may(Scope.OBSERVE_WEIGHTS)
         with self._write() as session:
+            sight = self._sight(session)
+            sight.environment(environment)
+            sight.model(model)
             return observations.report(
                 session, environment, model, observed, timestamps.now(), actor, proves=proves
             )
@@ -102,6 +114,9 @@ class EnvironmentVerbs(Verbs):
         from lineage.registry import observations
 
         with self._read() as session:
+            sight = self._sight(session)
+            sight.environment(environment)
+            sight.model(model)
             return observations.listed(session, environment, model, timestamps.now())
 
     def observed(
@@ -115,13 +130,15 @@ class EnvironmentVerbs(Verbs):
             NotFound: there is no such model or environment.
         """
         with self._read() as session:
+            sight = self._sight(session)
             if environment is not None:
-                require_environment(session, environment)
+                sight.environment(environment)
             if model is not None:
-                versions.require_model(session, model)
+                sight.model(model)
             anything = session.connection().exec_driver_sql("SELECT 1 FROM observation LIMIT 1")
             if anything.first() is None:
                 return []
             from lineage.registry import observations
 
-            return observations.summarised(session, environment, model, timestamps.now())
+            rows = observations.summarised(session, environment, model, timestamps.now())
+            return sight.shown_slots(rows)

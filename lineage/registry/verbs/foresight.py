@@ -6,10 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lineage import timestamps
-from lineage.database import versions
-from lineage.database.environments import require_environment
 from lineage.errors import RegistryUnreachable
-from lineage.identity.references import Reference
 from lineage.registry.verbs.base import Verbs
 
 if TYPE_CHECKING:
@@ -17,6 +14,7 @@ if TYPE_CHECKING:
 
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.contract.results import NamedPipeline
+    from lineage.identity.references import Reference
     from lineage.registry.slots.moves import Foresight
 
 
@@ -35,10 +33,10 @@ class ForesightVerbs(Verbs):
         """
         from lineage.registry.slots import moves, targets
 
-        parsed = Reference.parse(reference)
         with self._read() as session:
-            where = require_environment(session, environment)
-            version = versions.find_version(session, parsed)
+            sight = self._sight(session)
+            where = sight.environment(environment)
+            version = sight.to_serve(reference)
             return moves.foresee(session, targets.of_promotion(session, where, version, reason))
 
     def foresee_rollback(
@@ -52,8 +50,9 @@ class ForesightVerbs(Verbs):
         from lineage.registry.slots import moves, targets
 
         with self._read() as session:
-            versions.require_model(session, model)
-            where = require_environment(session, environment)
+            sight = self._sight(session)
+            where = sight.environment(environment)
+            sight.model(model)
             at, leaving = timestamps.now(), frozenset(leave)
             return moves.foresee(session, targets.of_rollback(session, where, model, at, leaving))
 
@@ -76,11 +75,11 @@ class ForesightVerbs(Verbs):
         from lineage.registry.slots import moves, targets
         from lineage.registry.versions import recorded_pipeline
 
-        parsed = [Reference.parse(reference) for reference in references]
         with self._read() as session:
-            where = require_environment(session, environment)
-            promoted = [versions.find_version(session, reference) for reference in parsed]
-            target = recorded_pipeline(session, pipeline)
+            sight = self._sight(session)
+            where = sight.environment(environment)
+            promoted = sight.versions(references)
+            target = recorded_pipeline(sight, pipeline)
             if target is None:
                 return moves.NOTHING
             at = timestamps.now()
@@ -98,7 +97,9 @@ class ForesightVerbs(Verbs):
         from lineage.registry.slots import moves, targets
 
         with self._read() as session:
-            where = require_environment(session, environment)
+            sight = self._sight(session)
+            where = sight.environment(environment)
+            sight.pipeline(pipeline)
             at = timestamps.now()
             return moves.foresee(session, targets.of_staged(session, where, pipeline, reason, at))
 

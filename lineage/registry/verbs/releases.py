@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lineage import timestamps
-from lineage.database import versions
-from lineage.database.environments import require_environment
 from lineage.identity.references import Reference
 from lineage.registry.slots.request import Request
 from lineage.registry.verbs.slots import SlotVerbs
@@ -64,8 +62,9 @@ class ReleaseVerbs(SlotVerbs):
             lambda: self.foresee_release(environment, pipeline, parsed, reason=reason)
         )
         with self._write() as session:
-            require_environment(session, environment)
-            promoted = [versions.find_version(session, reference) for reference in parsed]
+            sight = self._sight(session)
+            sight.environment(environment)
+            promoted = sight.versions(parsed)
             request = Request(
                 environment,
                 actor,
@@ -74,8 +73,10 @@ class ReleaseVerbs(SlotVerbs):
                 waive=waive,
                 seen=seen,
                 person=self._actor(actor).person,
+                models=sight.models,
+                pipelines=sight.pipelines,
             )
-            target = pipeline_row(session, pipeline, None, request.at, actor)
+            target = pipeline_row(sight, pipeline, None, request.at, actor)
             plan = moves.release(session, request, target, promoted, found, stage=stage)
             moved = self._made(session, plan, dry_run=dry_run)
         return moved if dry_run else self._answered(moved)
@@ -112,7 +113,9 @@ class ReleaseVerbs(SlotVerbs):
 
         found = self._foreseen(lambda: self.foresee_finish(environment, pipeline, reason=reason))
         with self._write() as session:
-            require_environment(session, environment)
+            sight = self._sight(session)
+            sight.environment(environment)
+            sight.pipeline(pipeline)
             request = Request(
                 environment,
                 actor,
@@ -121,6 +124,8 @@ class ReleaseVerbs(SlotVerbs):
                 waive=waive,
                 seen=seen,
                 person=self._actor(actor).person,
+                models=sight.models,
+                pipelines=sight.pipelines,
             )
             plan = moves.finish(session, request, pipeline, found)
             moved = self._made(session, plan, dry_run=dry_run)
@@ -137,7 +142,9 @@ class ReleaseVerbs(SlotVerbs):
         from lineage.registry.slots import moves, results
 
         with self._write() as session:
-            require_environment(session, environment)
-            request = Request(environment, actor, timestamps.now(), reason)
+            sight = self._sight(session)
+            sight.environment(environment)
+            sight.pipeline(pipeline)
+            request = Request(environment, actor, timestamps.now(), reason, models=sight.models)
             moved = results.moved(session, moves.withdraw(session, request, pipeline))
         return self._answered(moved)

@@ -23,6 +23,7 @@ class ServiceVerbs(Verbs):
     ) -> list[dict[str, Any]]:
         """The newest events (of a subject), the newest first; those numbered below ``before``."""
         with self._read() as session:
+            self._sight(session).require_all()
             newest = events.history(session, subject, limit, before)
             return [views.event_json(event) for event in newest]
 
@@ -31,12 +32,14 @@ class ServiceVerbs(Verbs):
     ) -> list[dict[str, Any]]:
         """The events (of a subject) behind a number, the oldest first."""
         with self._read() as session:
+            self._sight(session).require_all()
             following = events.following(session, subject, after, limit)
             return [views.event_json(event) for event in following]
 
     def audit(self) -> Audit:
         """Check the chain of events, and that it tells the present state."""
         with self._read() as session:
+            self._sight(session).require_all()
             states = slots.event_states(session, slots.all_slots(session))
             return events.audit(session, states, pairs.all_served(session))
 
@@ -57,6 +60,7 @@ class ServiceVerbs(Verbs):
         from lineage.registry import tokens
 
         with self._read() as session:
+            self._sight(session).require_all()
             return tokens.listed(session)
 
     def authenticate(self, token: str) -> Principal:
@@ -75,10 +79,12 @@ class ServiceVerbs(Verbs):
 
         Raises:
             UsageError: a name or a scope is not valid, or the token would be over already.
+            NotPermitted: who speaks is bound: no token is wider than the one that made it.
         """
         from lineage.registry import tokens
 
         with self._write() as session:
+            self._sight(session).require_all()
             return tokens.create(session, new, timestamps.now(), actor)
 
     def revoke_token(self, identity: str, *, actor: str) -> dict[str, Any]:
@@ -86,10 +92,12 @@ class ServiceVerbs(Verbs):
 
         Raises:
             NotFound: there is no such token.
+            NotPermitted: who speaks is bound.
         """
         from lineage.registry import tokens
 
         with self._write() as session:
+            self._sight(session).require_all()
             return tokens.revoke(session, identity, timestamps.now(), actor)
 
     def token_used(self, identity: str, at: str) -> None:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from lineage import timestamps
 from lineage.contract.requests import check_present
-from lineage.database import slots, versions
+from lineage.database import slots
 from lineage.database.deployments import DeployedPipelines
-from lineage.database.environments import require_environment
 from lineage.errors import RegistryUnreachable
 from lineage.identity.references import Reference
 from lineage.registry.slots import serving as slots_serving
@@ -55,10 +54,12 @@ class SlotVerbs(ForesightVerbs):
         from lineage.guard.evaluate import decide
         from lineage.registry.slots import standby
 
-        parsed = Reference.parse(reference)
         with self._read() as session:
-            where = require_environment(session, environment)
-            version = versions.find_version(session, parsed)
+            sight = self._sight(session)
+            where = sight.environment(environment)
+            version = sight.to_serve(reference)
+            if running is not None:
+                sight.named_pipeline(running)
             runs = DeployedPipelines(session, where.name)
             if running is not None:
                 blake3 = running.version.blake3
@@ -90,8 +91,9 @@ class SlotVerbs(ForesightVerbs):
         check_present(at, pipeline)
         moment = timestamps.parse_time(at) if at is not None else None
         with self._read() as session:
-            require_environment(session, environment)
-            versions.require_model(session, model)
+            sight = self._sight(session)
+            sight.environment(environment)
+            sight.model(model)
             if moment is None:
                 return slots_serving.now(session, environment, model, pipeline)
             return slots_serving.at(session, environment, model, moment)
@@ -103,10 +105,14 @@ class SlotVerbs(ForesightVerbs):
             NotFound: there is no such environment.
         """
         with self._read() as session:
+            sight = self._sight(session)
             if environment is not None:
-                require_environment(session, environment)
-            rows = slots.all_slots(session, environment)
-            return [slots_serving.now(session, row.environment, row.model) for row in rows]
+                sight.environment(environment)
+            return [
+                slots_serving.now(session, row.environment, row.model)
+                for row in slots.all_slots(session, environment)
+                if sight.sees(row.model, row.environment)
+            ]
 
     def demanded_packages(self, reference: str | Reference, environment: str) -> DemandedPackages:
         """What the hosts of a version must have installed, as an environment's policy demands.
@@ -116,10 +122,10 @@ class SlotVerbs(ForesightVerbs):
         """
         from lineage.registry import packages
 
-        parsed = Reference.parse(reference)
         with self._read() as session:
-            where = require_environment(session, environment)
-            return packages.demanded(session, where, versions.find_version(session, parsed))
+            sight = self._sight(session)
+            where = sight.environment(environment)
+            return packages.demanded(session, where, sight.to_serve(reference))
 
     def backup_candidates(self, model: str, environment: str) -> tuple[Candidate, ...]:
         """Every version that could stand by behind what serves, the best first.
@@ -130,7 +136,9 @@ class SlotVerbs(ForesightVerbs):
         from lineage.registry.slots import backup_candidates
 
         with self._read() as session:
-            versions.require_model(session, model)
+            sight = self._sight(session)
+            sight.environment(environment)
+            sight.model(model)
             return backup_candidates.listed(session, environment, model)
 
     def promote(
@@ -156,8 +164,9 @@ class SlotVerbs(ForesightVerbs):
         parsed = Reference.parse(reference)
         found = self._foreseen(lambda: self.foresee_promotion(parsed, environment, reason=reason))
         with self._write() as session:
-            require_environment(session, environment)
-            version = versions.find_version(session, parsed)
+            sight = self._sight(session)
+            sight.environment(environment)
+            version = sight.to_serve(parsed)
             request = Request(
                 environment,
                 actor,
@@ -166,6 +175,8 @@ class SlotVerbs(ForesightVerbs):
                 expect_revision,
                 waive,
                 person=self._actor(actor).person,
+                models=sight.models,
+                pipelines=sight.pipelines,
             )
             plan = moves.promote(session, request, version, found)
             moved = results.moved(session, plan)
@@ -212,7 +223,10 @@ class SlotVerbs(ForesightVerbs):
         leaving = frozenset(leave)
         found = self._foreseen(lambda: self.foresee_rollback(model, environment, leave=leaving))
         with self._write() as session:
-            versions.require_model(session, model)
+            sight = self._sight(session)
+            sight.environment(environment)
+            sight.require_models(*leave)
+            sight.model(model)
             request = Request(
                 environment,
                 actor,
@@ -224,6 +238,8 @@ class SlotVerbs(ForesightVerbs):
                 with_pipeline=with_pipeline,
                 leave=leaving,
                 person=self._actor(actor).person,
+                models=sight.models,
+                pipelines=sight.pipelines,
             )
             plan = moves.rollback(session, request, model, found)
             moved = self._made(session, plan, dry_run=dry_run)
@@ -250,15 +266,18 @@ class SlotVerbs(ForesightVerbs):
             GuardRefused: a rule fails.
             Conflict: the slot's revision is not ``expect_revision``, or the version serves there.
         """
-        from lineage.database.pipelines import find_pipeline
+        from lineage.contract.results import NamedPipeline
         from lineage.registry.slots import moves, results
 
-        parsed = Reference.parse(reference)
         with self._write() as session:
-            require_environment(session, environment)
-            version = versions.find_version(session, parsed)
-            request = Request(environment, actor, timestamps.now(), reason, expect_revision)
-            target = find_pipeline(session, version.pipeline, pipeline) if pipeline else None
+            sight = self._sight(session)
+            sight.environment(environment)
+            version = sight.to_serve(reference)
+            request = Request(
+                environment, actor, timestamps.now(), reason, expect_revision, models=sight.models
+            )
+            named = NamedPipeline(version.pipeline, pipeline) if pipeline else None
+            target = sight.pipeline_version(named) if named is not None else None
             plan = moves.set_backup(session, request, version, target)
             moved = results.moved(session, plan)
         return self._answered(moved)
@@ -281,8 +300,12 @@ class SlotVerbs(ForesightVerbs):
         from lineage.registry.slots import moves, results
 
         with self._write() as session:
-            versions.require_model(session, model)
-            request = Request(environment, actor, timestamps.now(), reason, expect_revision)
+            sight = self._sight(session)
+            sight.environment(environment)
+            sight.model(model)
+            request = Request(
+                environment, actor, timestamps.now(), reason, expect_revision, models=sight.models
+            )
             plan = moves.retire(session, request, model)
             moved = results.moved(session, plan)
         return self._answered(moved)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lineage.database import versions
-from lineage.identity.references import Reference
 from lineage.registry import views
 from lineage.registry.verbs.base import Verbs
 
@@ -17,6 +15,7 @@ if TYPE_CHECKING:
     from lineage.guard.facts import Verdict
     from lineage.guard.requirements import Outcome
     from lineage.identity.components import DataVersion
+    from lineage.identity.references import Reference
     from lineage.identity.watched import WatchedRun
 
 
@@ -29,9 +28,8 @@ class ValidationVerbs(Verbs):
         Raises:
             NotFound: it does not exist.
         """
-        parsed = Reference.parse(reference)
         with self._read() as session:
-            return views.validations(session, versions.find_version(session, parsed))
+            return views.validations(session, self._sight(session).version(reference))
 
     def verdicts(self, reference: str | Reference) -> tuple[Verdict, ...]:
         """The newest validation of a version for each pipeline version, the newest of them last.
@@ -41,9 +39,8 @@ class ValidationVerbs(Verbs):
         """
         from lineage.database.validations import newest_validations
 
-        parsed = Reference.parse(reference)
         with self._read() as session:
-            return newest_validations(session, versions.find_version(session, parsed).id or 0)
+            return newest_validations(session, self._sight(session).version(reference).id or 0)
 
     def approvals(self, reference: str | Reference) -> list[dict[str, Any]]:
         """Every approval of a version, the oldest first.
@@ -51,9 +48,10 @@ class ValidationVerbs(Verbs):
         Raises:
             NotFound: it does not exist.
         """
-        parsed = Reference.parse(reference)
         with self._read() as session:
-            return views.approvals(session, versions.find_version(session, parsed))
+            sight = self._sight(session)
+            rows = views.approvals(session, sight.version(reference))
+            return [row for row in rows if sight.sees(environment=row["environment"])]
 
     def validate(
         self,
@@ -93,9 +91,8 @@ class ValidationVerbs(Verbs):
             passed, metrics, tuple(outcomes), run, data, tuple(watched), elsewhere
         )
         with self._write() as session:
-            return validations.validate(
-                session, reference, pipeline, validation, self._actor(actor)
-            )
+            sight = self._sight(session)
+            return validations.validate(sight, reference, pipeline, validation, self._actor(actor))
 
     def carry_over(
         self,
@@ -122,8 +119,9 @@ class ValidationVerbs(Verbs):
         from lineage.registry import validations
 
         with self._write() as session:
+            who = self._actor(actor)
             return validations.carry_over(
-                session, reference, pipeline, rests_on, difference, self._actor(actor)
+                self._sight(session), reference, pipeline, rests_on, difference, who
             )
 
     def approve(
@@ -138,4 +136,6 @@ class ValidationVerbs(Verbs):
         from lineage.registry import approvals
 
         with self._write() as session:
-            return approvals.approve(session, reference, environment, self._actor(actor))
+            return approvals.approve(
+                self._sight(session), reference, environment, self._actor(actor)
+            )

@@ -8,13 +8,11 @@ from sqlmodel import col, select
 
 from lineage import timestamps
 from lineage.acts import act
-from lineage.database import tables, versions
+from lineage.database import tables
 from lineage.database.deployments import deployment
-from lineage.database.environments import require_environment
 from lineage.errors import NotFound
 from lineage.identity.components import Kind
 from lineage.identity.digest import with_algorithm
-from lineage.identity.references import Reference
 from lineage.registry import views
 from lineage.registry.verbs.base import Verbs
 
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from lineage.contract.captured import CapturedVersion
     from lineage.contract.requests import Direction
     from lineage.contract.results import FoundPipeline, NamedPipeline, Registered
+    from lineage.identity.references import Reference
     from lineage.identity.watched import WatchedRun
 
 
@@ -37,8 +36,9 @@ class VersionVerbs(Verbs):
         table = tables.Model
         with self._read() as session:
             query = select(table).where(table.name > after).order_by(table.name).limit(limit)
-            if among is not None:
-                query = query.where(col(table.name).in_(list(among)))
+            for names in (among, self._sight(session).models):
+                if names is not None:
+                    query = query.where(col(table.name).in_(list(names)))
             return [views.model(session, row) for row in session.exec(query).all()]
 
     def versions(
@@ -51,7 +51,7 @@ class VersionVerbs(Verbs):
         """
         table = tables.ModelVersion
         with self._read() as session:
-            versions.require_model(session, model)
+            self._sight(session).model(model)
             query = select(table).where(table.model == model)
             if before is not None:
                 query = query.where(table.number < before)
@@ -64,9 +64,9 @@ class VersionVerbs(Verbs):
         Raises:
             NotFound: it does not exist.
         """
-        parsed = Reference.parse(reference)
         with self._read() as session:
-            return views.described(session, versions.find_version(session, parsed))
+            sight = self._sight(session)
+            return views.described(session, sight.version(reference), sight)
 
     def add_model(self, name: str, *, actor: str) -> bool:
         """Record a model without versions; False where it was there already.
@@ -77,6 +77,7 @@ class VersionVerbs(Verbs):
         from lineage.registry.versions import add_model
 
         with self._write() as session:
+            self._sight(session).require_models(name)
             return add_model(session, name, timestamps.now(), actor)
 
     def register(
@@ -108,9 +109,8 @@ class VersionVerbs(Verbs):
         from lineage.registry.versions import register
 
         with self._write() as session:
-            return register(
-                session, model, captured, kind, parent, run, watched, self._actor(actor)
-            )
+            sight = self._sight(session)
+            return register(sight, model, captured, kind, parent, run, watched, self._actor(actor))
 
     def pipeline_of(self, reference: str | Reference) -> FoundPipeline:
         """The pipeline version that a model version was registered with.
@@ -120,9 +120,8 @@ class VersionVerbs(Verbs):
         """
         from lineage.database import pipelines
 
-        parsed = Reference.parse(reference)
         with self._read() as session:
-            row = versions.find_version(session, parsed)
+            row = self._sight(session).version(reference)
             if row.pipeline is None or row.pipeline_blake3 is None:
                 raise NotFound(
                     f"{reference} was registered without a pipeline.",
@@ -138,12 +137,8 @@ class VersionVerbs(Verbs):
         Raises:
             NotFound: it is not recorded.
         """
-        from lineage.database import pipelines
-
         with self._read() as session:
-            return views.found_pipeline(
-                session, pipelines.find_pipeline(session, named.name, named.digest)
-            )
+            return views.found_pipeline(session, self._sight(session).pipeline_version(named))
 
     def pipeline_versions(self, name: str) -> list[FoundPipeline]:
         """Every recorded version of a pipeline, the newest first.
@@ -153,6 +148,7 @@ class VersionVerbs(Verbs):
         """
         table = tables.PipelineVersion
         with self._read() as session:
+            self._sight(session).pipeline(name)
             rows = session.exec(
                 select(table).where(table.pipeline == name).order_by(col(table.recorded_at).desc())
             ).all()
@@ -166,12 +162,34 @@ class VersionVerbs(Verbs):
             )
         return [views.found_pipeline(session, row) for row in rows]
 
-    def pipelines_of(self, models: Iterable[str]) -> set[str]:
-        """The pipelines that versions of some models ride on."""
-        table = tables.ModelVersion
+    def pipeline_shares(self, name: str) -> list[dict[str, Any]]:
+        """The models that a pipeline is shared with, by name; its namesake needs no share."""
+        from lineage.database import sharing
+
         with self._read() as session:
-            query = select(table.pipeline).where(col(table.model).in_(list(models))).distinct()
-            return {name for name in session.exec(query) if name is not None}
+            sight = self._sight(session)
+            rows = sharing.shares(session, sight.pipeline(name))
+            return [row for row in rows if sight.sees(row["model"])]
+
+    def share_pipeline(
+        self, name: str, model: str, *, withdraw: bool = False, actor: str
+    ) -> dict[str, Any]:
+        """Share a pipeline with a model, or withdraw that; JSON of all its shares.
+
+        Those who are bound to the model see its versions then, and may deploy them where no other
+        model would move.
+
+        Raises:
+            UsageError: a name is not valid.
+            NotPermitted: who speaks is bound.
+        """
+        from lineage.registry.sharing import share
+
+        with self._write() as session:
+            self._sight(session).require_all()
+            at = timestamps.now()
+            changed, rows = share(session, name, model, shared=not withdraw, at=at, actor=actor)
+            return {"pipeline": name, "changed": changed, "shares": rows}
 
     def deployed_pipeline(self, environment: str, name: str) -> FoundPipeline:
         """The version of a pipeline that runs in an environment.
@@ -182,8 +200,9 @@ class VersionVerbs(Verbs):
         from lineage.database import pipelines
 
         with self._read() as session:
-            require_environment(session, environment)
-            row = deployment(session, environment, name)
+            sight = self._sight(session)
+            sight.environment(environment)
+            row = deployment(session, environment, sight.pipeline(name))
             if row is None:
                 raise NotFound(
                     f"No version of pipeline {name} is deployed in {environment}.",
@@ -201,4 +220,5 @@ class VersionVerbs(Verbs):
         from lineage.registry import lineage_graph
 
         with self._read() as session:
+            self._sight(session).require_all()
             return lineage_graph.lineage(session, digest, direction)

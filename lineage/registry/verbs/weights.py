@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lineage import timestamps
-from lineage.database import versions
-from lineage.identity.references import Reference
 from lineage.registry.verbs.base import Verbs
+from lineage.weights.copies import unknown_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sqlmodel import Session
+
     from lineage.contract.requests import RetentionPolicy
+    from lineage.identity.references import Reference
     from lineage.weights.copies import Copy, CopyCheck, NewCopy, StoreAddress, StoredWeights
 
 
@@ -21,10 +23,8 @@ class WeightsVerbs(Verbs):
 
     def stores(self) -> list[dict[str, Any]]:
         """Every store of weights, by name."""
-        from lineage.database import weights as copies
-
         with self._read() as session:
-            return copies.stores(session)
+            return self._shown_stores(session)
 
     def store_at(self, address: StoreAddress) -> dict[str, Any]:
         """JSON of the store that a place is recorded as, under whatever name.
@@ -35,7 +35,11 @@ class WeightsVerbs(Verbs):
         from lineage.database import weights as copies
 
         with self._read() as session:
-            return copies.store_at(session, address)
+            place = copies.find_place(session, address)
+            if place is None:
+                raise unknown_store(address.name)
+            rows = copies.stores(session, self._sight(session).models)
+            return next(row for row in rows if row["name"] == place.name)
 
     def stored(self, reference: str | Reference) -> StoredWeights:
         """The weights of a version, and where there are copies of them.
@@ -45,9 +49,8 @@ class WeightsVerbs(Verbs):
         """
         from lineage.database import weights as copies
 
-        parsed = Reference.parse(reference)
         with self._read() as session:
-            return copies.stored(session, versions.find_version(session, parsed))
+            return copies.stored(session, self._sight(session).version(reference))
 
     def copies_in(self, store: str) -> tuple[StoredWeights, ...]:
         """The weights that a store holds, each with that copy alone, by version.
@@ -58,13 +61,19 @@ class WeightsVerbs(Verbs):
         from lineage.database import weights as copies
 
         with self._read() as session:
+            self._sight(session).require_all()
             return copies.held_by(session, store)
 
     def copies_of(self, blake3: str) -> tuple[Copy, ...]:
-        """The copies of weights, whichever version they were stored for; one for each store."""
+        """The copies of weights, whichever version they were stored for; one for each store.
+
+        None for one who is bound to models: they could be of others.
+        """
         from lineage.database import weights as copies
 
         with self._read() as session:
+            if self._sight(session).models is not None:
+                return ()
             return copies.of_weights(session, blake3)
 
     def collectable(self, keeping: RetentionPolicy) -> list[dict[str, Any]]:
@@ -76,6 +85,7 @@ class WeightsVerbs(Verbs):
         from lineage.registry import retention
 
         with self._read() as session:
+            self._sight(session).require_all()
             return retention.collectable(session, keeping, timestamps.now())
 
     def add_store(self, address: StoreAddress, *, shared: bool | None = None, actor: str) -> bool:
@@ -89,13 +99,15 @@ class WeightsVerbs(Verbs):
         Raises:
             Conflict: another store has this name.
             UsageError: a store that is no folder is said to be one host's.
-            NotPermitted: its URL leads to another place now, and who speaks is no ``admin``.
+            NotPermitted: it is new, or another place or setting than was recorded, and who speaks
+                is no ``admin`` who is bound to nothing.
         """
-        from lineage.registry.access import Scope
         from lineage.registry.weights import add_store
 
-        marks = self._principal is None or self._principal.may(Scope.ADMIN)
+        marks = self.records_stores
         with self._write() as session:
+            if shared is not None:
+                self._sight(session).require_all()
             return add_store(session, address, timestamps.now(), actor, shared=shared, marks=marks)
 
     def add_copy(self, reference: str | Reference, copy: NewCopy, *, actor: str) -> StoredWeights:
@@ -109,7 +121,7 @@ class WeightsVerbs(Verbs):
         from lineage.registry.weights import add_copies
 
         with self._write() as session:
-            version = versions.find_version(session, Reference.parse(reference))
+            version = self._sight(session).version(reference)
             add_copies(session, version, (copy,), timestamps.now(), actor)
             return copies.stored(session, version)
 
@@ -136,7 +148,8 @@ class WeightsVerbs(Verbs):
 
         backups_in = (backup_in,) if isinstance(backup_in, str) else backup_in or ()
         with self._write() as session:
-            return record_checks(session, reference, looks, backups_in, timestamps.now(), actor)
+            sight = self._sight(session)
+            return record_checks(sight, reference, looks, backups_in, timestamps.now(), actor)
 
     def remove_copy(
         self, reference: str | Reference, store: str, keeping: RetentionPolicy, *, actor: str
@@ -148,11 +161,13 @@ class WeightsVerbs(Verbs):
         Raises:
             NotFound: there is no such copy.
             Conflict: something needs it.
+            NotPermitted: who speaks is bound to environments: others may need it.
         """
         from lineage.registry import retention
 
         with self._write() as session:
-            return retention.remove(session, reference, store, keeping, timestamps.now(), actor)
+            sight = self._sight(session)
+            return retention.remove(sight, reference, store, keeping, timestamps.now(), actor)
 
     def record_weights(
         self, reference: str | Reference, state: str, place: str, *, actor: str
@@ -171,4 +186,18 @@ class WeightsVerbs(Verbs):
         from lineage.registry.weights import record_state
 
         with self._write() as session:
-            return record_state(session, reference, state, place, actor)
+            return record_state(self._sight(session), reference, state, place, actor)
+
+    def _shown_stores(self, session: Session) -> list[dict[str, Any]]:
+        """The stores that are open, with how many copies each holds of models that are.
+
+        To one who is bound to models: all to store in, or those that hold what there is to fetch.
+        """
+        from lineage.database import weights as copies
+        from lineage.registry.access import Scope
+
+        rows = copies.stores(session, self._sight(session).models)
+        who = self._principal
+        if who is None or who.models is None or who.may(Scope.REGISTER):
+            return rows
+        return [row for row in rows if row["copies"]]

@@ -560,6 +560,9 @@ def test_only_who_looked_may_say_that_a_known_copy_is_intact(filled, server, mon
         (copy,) = registry.stored("churn@1").copies
         return copy.state.value, copy.checked_by
 
+    with connect(filled) as registry:
+        for name in ("far", "near", "away"):
+            registry.add_store(a_copy("1", name).store, actor="t")
     missing = [CopyCheck("remote", CopyState.MISSING, deep=True)]
     with acting("register", "validate") as remote:
         with pytest.raises(NotPermitted, match="lacks the scope observe:weights") as caught:
@@ -598,7 +601,12 @@ def test_only_an_admin_declares_that_every_host_mounts_a_folder(filled, server, 
     folder = StoreAddress("nas", "file:///mnt/models")
     monkeypatch.setenv("LINEAGE_TOKEN", _token(filled, "register", "read")["token"])
     with connect(server) as remote:
-        assert remote.add_store(folder, actor="t") is True
+        with pytest.raises(NotPermitted, match="is no store of this registry") as refused:
+            remote.add_store(folder, actor="t")
+        assert "store add nas file:///mnt/models" in refused.value.remedy
+        with connect(filled) as registry:
+            assert registry.add_store(folder, actor="t") is True
+        assert remote.add_store(folder, actor="t") is False
         with pytest.raises(NotPermitted, match="lacks the scope admin"):
             remote.add_store(folder, shared=True, actor="t")
         assert {row["name"]: row["shared"] for row in remote.stores()}["nas"] is False
@@ -626,7 +634,7 @@ def test_a_server_that_asks_for_tokens_has_many_hosts(filled, server, monkeypatc
 
 
 def test_a_place_that_is_known_is_answered_as_the_store_that_it_is(filled, server):
-    token = _token(filled, "register")["token"]
+    token = _token(filled, "admin")["token"]
     place = {"url": "s3://bucket/weights", "marker": "a" * 32}
     alias = {"name": "alias", "url": "s3://elsewhere/weights", "marker": "a" * 32}
     answers = [
@@ -653,8 +661,9 @@ def test_only_an_admin_records_what_a_known_store_is_known_by(filled, server, mo
         return replace(store, marker=digit * 32)
 
     store = StoreAddress("main", "s3://bucket/weights")
+    with connect(filled) as registry:
+        registry.add_store(store, actor="t")
     with acting("register") as remote:
-        remote.add_store(store, actor="t")
         remote.add_store(with_marker("a"), actor="t")
         unmarked = a_copy("1", "main")
         remote.add_copy("churn@1", replace(unmarked, store=with_marker("a")), actor="t")

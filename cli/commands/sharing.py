@@ -1,0 +1,44 @@
+"""`pipeline share`: let tokens that are bound to a model use a pipeline of another name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lineage.errors import UsageError
+from lineage.workflows.actor import actor
+
+from .. import output
+from ..options import Json, project_and_registry
+
+
+def share(
+    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="MODEL", help="With this model.")
+    ] = None,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Share it no more.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Let tokens that are bound to a model use a pipeline that is not called like it.
+
+    Without --model: the models that it is shared with. A version that somebody registers who is
+    bound to no models shares its pipeline by that.
+    """
+    if withdraw and model is None:
+        raise UsageError("--withdraw is of one model.", remedy="Name it: --model")
+    with project_and_registry() as (project, registry):
+        if model is not None:
+            document = registry.share_pipeline(name, model, withdraw=withdraw, actor=actor(project))
+            rows = document["shares"]
+        else:
+            rows = registry.pipeline_shares(name)
+            document = {"pipeline": name, "changed": False, "shares": rows}
+    if as_json:
+        output.emit(document)
+        return
+    output.table(
+        ("model", "shared", "by"),
+        [(row["model"], output.moment(row["shared_at"]), row["shared_by"]) for row in rows],
+    )
