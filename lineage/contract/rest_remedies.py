@@ -83,8 +83,7 @@ def _fields(words: list[str], verb: str) -> _Fields:
     """The fields that an act names: its environment, and its model, version or pipeline."""
     rest, _ = split(words[len(verb.split()) :])
     settings = dict(word.split("=", 1) for word in rest if "=" in word)
-    own = ("env", "pipeline", "model")
-    fields = _Fields({name: settings[name] for name in own if name in settings})
+    fields = _Fields()
     for name in (word for word in rest if "=" not in word):
         try:
             reference = Reference.parse(name)
@@ -92,6 +91,8 @@ def _fields(words: list[str], verb: str) -> _Fields:
             fields["model"] = fields["pipeline"] = name.partition("@")[0]
         else:
             fields |= {"model": reference.model, "n": reference.selector}
+    own = ("env", "pipeline", "model")
+    fields |= {name: settings[name] for name in own if name in settings}
     for name, value in fields.items():
         fields[name] = quote(value, safe=":@")
     return fields

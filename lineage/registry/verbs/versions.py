@@ -152,15 +152,15 @@ class VersionVerbs(Verbs):
             rows = session.exec(
                 select(table).where(table.pipeline == name).order_by(col(table.recorded_at).desc())
             ).all()
-        if not rows:
-            meant = with_algorithm(name)
-            raise NotFound(
-                f"There is no pipeline {name!r}.",
-                remedy=f"If a digest is meant, write its algorithm in front: {meant}"
-                if meant
-                else "Registering or validating a model records its pipeline.",
-            )
-        return [views.found_pipeline(session, row) for row in rows]
+            if not rows:
+                meant = with_algorithm(name)
+                raise NotFound(
+                    f"There is no pipeline {name!r}.",
+                    remedy=f"If a digest is meant, write its algorithm in front: {meant}"
+                    if meant
+                    else "Registering or validating a model records its pipeline.",
+                )
+            return [views.found_pipeline(session, row) for row in rows]
 
     def pipeline_shares(self, name: str) -> list[dict[str, Any]]:
         """The models that a pipeline is shared with, by name; its namesake needs no share."""
