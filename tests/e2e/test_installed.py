@@ -78,6 +78,8 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     lineage.run("run prepare --force")
     assert "Nothing was observed" in lineage.reads("pipeline suggest").out
     lineage.run(f"pipeline seal -o {tmp_path / 'seal.json'}")
+    lineage.run("pipeline share churn --model uplift")
+    assert "uplift" in lineage.reads("pipeline share churn").out
 
     lineage.run("pipeline deploy --env production")
     assert "churn@1 may enter" in lineage.reads("guard churn@1 --env production").out

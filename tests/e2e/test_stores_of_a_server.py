@@ -7,6 +7,7 @@ import pytest
 from lineage.connection import connect
 from lineage.contract.requests import NewToken
 from tests.support.servers import registry_server
+from tests.support.weights_stores import CREDENTIALS, new_bucket
 
 
 @pytest.fixture
@@ -57,3 +58,28 @@ def test_a_server_without_tokens_is_for_one_machine_and_so_are_its_folders(proje
         project.ok("validate", "churn@1")
         project.ok("pipeline", "deploy", "churn", "--env", "production")
         project.ok("promote", "churn@1", "--env", "production")
+
+
+def test_a_job_is_told_before_it_trains_who_records_the_store(hosted, s3):
+    """Only an admin says where hosts go with their own credentials."""
+    database = f"sqlite:///{hosted.path / '.lineage/registry.db'}"
+    hosted.env |= CREDENTIALS
+    hosted.dvc("remote", "add", "--default", "far", f"s3://{new_bucket(s3).name}/weights")
+    hosted.dvc("remote", "modify", "far", "endpointurl", s3)
+    hosted.commit("A remote")
+    admin = hosted.env["LINEAGE_TOKEN"]
+    with connect(database) as registry:
+        job = registry.create_token(
+            NewToken("job", ("read", "register"), None, ("churn",)), actor="t"
+        )
+    hosted.env["LINEAGE_TOKEN"] = job["token"]
+    refused = hosted.lineage("register", "churn", "--", "touch", "trained")
+    assert refused.code == 8
+    assert "is no store of this registry, and only an admin" in refused.err
+    assert "lineage store add far" in refused.err
+    assert not (hosted.path / "trained").exists()
+    assert hosted.lineage("store", "add", "far").code == 8
+    hosted.env["LINEAGE_TOKEN"] = admin
+    assert hosted.ok("store", "add", "far")["config"]["endpointurl"] == s3
+    hosted.env["LINEAGE_TOKEN"] = job["token"]
+    assert hosted.ok("register", "churn")["created"] is True

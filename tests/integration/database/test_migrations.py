@@ -22,6 +22,7 @@ from lineage.identity.digest import canonical_bytes
 from lineage.identity.persons import Who
 from lineage.identity.watched import WatchedRun
 from lineage.registry.access import Principal, Scope
+from lineage.weights.copies import StoreAddress
 from tests.conftest import BOTH, captured_pipeline, pipeline
 from tests.support.registries import make_empty
 
@@ -280,6 +281,79 @@ def test_a_folder_that_was_recorded_is_one_hosts_after(database):
         assert registry.check().problems == ()
         rows = {row["name"]: (row["shared"], row.get("marker")) for row in registry.stores()}
         assert rows == {"local": (False, None), "far": (True, None)}
+
+
+def _registered(model: str, pipeline_name: str, by: str) -> str:
+    """An experiment on a pipeline that somebody registered under an older schema."""
+    return (
+        "INSERT INTO model_version (model, number, kind, tuple_digest, code_dirty, data_asserted, "
+        f"pipeline, pipeline_digest, registered_at, registered_by) VALUES ('{model}', 1, "
+        f"'experiment', 'xxh3:{model}', false, '[]', '{pipeline_name}', 'blake3:p', '{NOW}', '{by}')"
+    )
+
+
+@BOTH
+def test_pipelines_are_whose_they_were_and_settings_of_stores_wait_for_an_admin(database):
+    """Riding with authority: by somebody unbound, by having served, or alone on the pipeline."""
+    _first_schema(database)
+    migrate_to(database, "0014")
+    for name, scopes, models in (
+        ("bound", '["register"]', '["sly"]'), ("free", '["register"]', None),
+        ("root", '["admin"]', None),
+    ):  # fmt: skip
+        listed = f"'{models}'" if models else "NULL"
+        _write(
+            database,
+            "INSERT INTO token (id, name, key, digest, scopes, models, created_at, created_by) "
+            f"VALUES ('{name}', '{name}', 'k', 'd', '{scopes}', {listed}, '{NOW}', 't')",
+        )
+    for name in ("features", "own", "alone"):
+        _write(
+            database,
+            "INSERT INTO pipeline_version (pipeline, digest, public_digest, code_dirty, "
+            f"recorded_at, recorded_by) VALUES ('{name}', 'blake3:p', 'xxh3:p', false, '{NOW}', 't')",
+        )
+    for model, on, by in (
+        ("sly", "features", "bound"), ("good", "features", "free"), ("old", "features", "ann"),
+        ("lonely", "alone", "bound"), ("own", "own", "free"), ("thief", "own", "bound"),
+    ):  # fmt: skip
+        _write(database, f"INSERT INTO model VALUES ('{model}', '{NOW}', 't')")
+        _write(database, _registered(model, on, by))
+    for name, by, config in (
+        ("sly", "bound", "{\"endpointurl\":\"http://evil\"}"), ("plain", "bound", "{}"),
+        ("ours", "root", "{\"region\":\"eu\"}"), ("file", "ann", "{\"region\":\"eu\"}"),
+        ("job", "oidc:x", "{\"region\":\"eu\"}"),
+    ):  # fmt: skip
+        _write(
+            database,
+            "INSERT INTO store (name, url, config, added_at, added_by, shared) VALUES "
+            f"('{name}', 's3://{name}/w', '{config}', '{NOW}', '{by}', true)",
+        )
+    upgrade(database)
+    with connect(database) as registry:
+        assert registry.check().problems == ()
+        untold = ("churn@production is not what the newest event about it says",)
+        assert registry.audit().problems == untold, "but for the slot that no event tells of"
+        for name, models in (("features", ["good", "old"]), ("alone", ["lonely"]), ("own", [])):
+            rows = registry.pipeline_shares(name)
+            assert [row["model"] for row in rows] == models
+            assert {row["shared_by"] for row in rows} <= {"lineage db upgrade"}
+        waiting = {row["name"] for row in registry.stores() if not row.get("approved", True)}
+        assert waiting == {"sly", "job"}
+        mine = StoreAddress("sly", "s3://sly/w", {"region": "eu"})
+        assert registry.add_store(mine, actor="root") is False
+        (row,) = [row for row in registry.stores() if row["name"] == "sly"]
+        assert (row["config"], "approved" in row) == ({"region": "eu"}, False)
+        for wrong in (
+            "INSERT INTO pipeline_share VALUES (1, 'own', 'thief', true)",
+            "INSERT INTO pipeline_share VALUES (1000, 'own', 'thief', true)",
+            "UPDATE pipeline_share SET model = 'sly'",
+            "UPDATE pipeline_share SET shared = false",
+            "DELETE FROM pipeline_share",
+            "INSERT INTO pipeline_share SELECT seq, 'features', 'sly', true FROM event "
+            "WHERE kind = 'pipeline-shared'",
+        ):
+            assert _refused(database, wrong), wrong
 
 
 @BOTH
