@@ -86,11 +86,14 @@ def list_(as_json: Json = False) -> None:
         return
     output.table(
         ("store", "copies", "url", ""),
-        [
-            (row["name"], str(row["copies"]), row["url"], "" if row["shared"] else "one host's")
-            for row in rows
-        ],
+        [(row["name"], str(row["copies"]), row["url"], _remarks(row)) for row in rows],
     )
+
+
+def _remarks(row: dict[str, Any]) -> str:
+    """What a person should know of a store."""
+    alone = "" if row["shared"] else "one host's"
+    return alone if row.get("approved", True) else f"{alone} waits for an admin".strip()
 
 
 @store.command()

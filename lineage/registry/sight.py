@@ -3,7 +3,8 @@
 Every verb finds its model, version, environment and pipeline through it, and nowhere else. A name
 that a request says is refused by the binding alone (403), whether anything is called so or not;
 what is found by a digest, a beginning of one or a number is looked for among what is open, so that
-what is not open is answered exactly like what is not there. See docs/decisions/0028.
+what is not open is answered exactly like what is not there
+(docs/decisions/0028-tokens-see-what-they-are-bound-to.md).
 """
 
 from __future__ import annotations

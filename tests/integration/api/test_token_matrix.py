@@ -7,8 +7,9 @@ are, so a new route without a row fails here.
 from __future__ import annotations
 
 import asyncio
+import random
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -32,6 +33,7 @@ from tests.support.token_world import (
     own_closed,
 )
 
+REQUESTS = 5000
 DATABASES = BOTH if LONG else pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
@@ -158,6 +160,50 @@ def test_each_binding_opens_its_own_and_tells_nothing_of_others(world):
 
     asyncio.run(run())
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.skipif(not LONG, reason="thousands of requests: LINEAGE_LONG_TESTS=1")
+@BOTH
+def test_random_requests_of_bound_tokens_are_told_nothing(world):
+    """Names and digests of everybody in any place, moves that are made; no answer tells, none is 500."""
+    chance = random.Random(20261126)
+    scopes = sorted({row.scope for row in ROWS if row.scope})
+    with connect(world.url) as registry:
+        tokens = {scope: token_world.tokens(registry, scope) for scope in scopes}
+        secrets = {name: canaries(registry, binding) for name, binding in BINDINGS.items()}
+    bound = [name for name in BINDINGS if name != "unbound"]
+    there = list(world.things.values())
+    wrong: list[str] = []
+
+    def thing(binding: dict[str, Any]) -> Thing:
+        """Of several things something; who may share pipelines names whole ones alone."""
+        if "models" not in binding:
+            return chance.choice(there)
+        fields = ("model", "pipeline", "env", "digest", "weights")
+        return Thing(*(getattr(chance.choice(there), field) for field in fields))
+
+    async def run() -> None:
+        async with world.client() as client:
+            for _ in range(REQUESTS):
+                row, name = chance.choice(ROWS), chance.choice(bound)
+                scope = chance.choice((row.scope, row.scope, chance.choice(scopes)))
+                about = thing(BINDINGS[name])
+                moved = replace(row, headers=()) if chance.random() < 0.5 else row
+                answer = await world.ask(client, moved, about, scope and tokens[scope][name])
+                said = f"{moved.url(about)} {moved.body(about) if moved.body else ''}"
+                if answer.status_code >= 500:
+                    wrong.append(f"{_label(moved, about, name)}: {answer.text}")
+                wrong.extend(
+                    f"{_label(moved, about, name)} tells {word}"
+                    for secret in secrets[name]
+                    for word in set(re.findall(rf"[\w:-]*{re.escape(secret)}[\w-]*", answer.text))
+                    if word not in said
+                )
+
+    asyncio.run(run())
+    with connect(world.url) as registry:
+        assert registry.audit().problems == ()
+    assert not wrong, "\n".join(wrong[:50])
 
 
 def _refused(row: Row, binding: dict[str, tuple[str, ...]], closed: str) -> int:
