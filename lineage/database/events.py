@@ -32,7 +32,7 @@ def document(event: tables.Event) -> dict[str, Any]:
 
 
 def rows_of(event: tables.Event) -> telling.Rows:
-    """The rows that an event tells, by table; none of those before schema 0015."""
+    """The rows that an event tells, by table; none of those before schema 0016."""
     rows: telling.Rows = json.loads(event.payload).get(ROWS, {})
     return rows
 

@@ -1,7 +1,7 @@
 """The rows that say with which models a pipeline is shared: reading and recording them.
 
-A row is never changed: the newest about a pipeline and a model counts, and each names the event
-that tells it, who said it and when.
+A row is never changed: the newest about a pipeline and a model counts. Its event tells who said it
+and when.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, func, select
 
-from lineage.database import events, tables
+from lineage.database import events, tables, telling
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -25,11 +25,11 @@ def shared_with(session: Session, models: Collection[str]) -> frozenset[str]:
     """The pipelines that are shared with some of these models."""
     table = tables.PipelineShare
     newest = (
-        select(func.max(table.event))
+        select(func.max(table.id))
         .where(col(table.model).in_(sorted(models)))
         .group_by(col(table.pipeline), col(table.model))
     )
-    query = select(table.pipeline).where(col(table.event).in_(newest), col(table.shared).is_(True))
+    query = select(table.pipeline).where(col(table.id).in_(newest), col(table.shared).is_(True))
     return frozenset(session.exec(query))
 
 
@@ -39,7 +39,7 @@ def newest(session: Session, pipeline: str, model: str) -> tables.PipelineShare 
     return session.exec(
         select(table)
         .where(table.pipeline == pipeline, table.model == model)
-        .order_by(col(table.event).desc())
+        .order_by(col(table.id).desc())
         .limit(1)
     ).first()
 
@@ -47,11 +47,11 @@ def newest(session: Session, pipeline: str, model: str) -> tables.PipelineShare 
 def shares(session: Session, pipeline: str) -> list[dict[str, Any]]:
     """JSON of each model that a pipeline is shared with, by the model's name."""
     table, event = tables.PipelineShare, tables.Event
-    latest = select(func.max(table.event)).where(table.pipeline == pipeline)
+    latest = select(func.max(table.id)).where(table.pipeline == pipeline)
     rows = session.exec(
         select(table, event)
         .where(
-            col(table.event).in_(latest.group_by(col(table.model))),
+            col(table.id).in_(latest.group_by(col(table.model))),
             col(table.shared).is_(True),
             event.seq == table.event,
         )
@@ -66,7 +66,9 @@ def record(
     session: Session, pipeline: str, model: str, *, shared: bool, at: str, actor: str
 ) -> None:
     """Record whether a pipeline is shared with a model, and the event that tells it."""
-    seq = events.append(
+    row = tables.PipelineShare(pipeline=pipeline, model=model, shared=shared)
+    telling.tell(session, row)
+    events.append(
         session,
         at=at,
         actor=actor,
@@ -75,5 +77,3 @@ def record(
         payload={"model": model, "shared": shared},
         also=[model],
     )
-    session.add(tables.PipelineShare(event=seq, pipeline=pipeline, model=model, shared=shared))
-    session.flush()

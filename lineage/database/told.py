@@ -222,8 +222,8 @@ _DECLARED: Final = (
     Told(
         "store",
         ("name",),
-        ("name", "url", "config", "added_at", "added_by", "shared", "marker"),
-        moves=("shared", "marker"),
+        ("name", "url", "config", "added_at", "added_by", "shared", "marker", "approved"),
+        moves=("config", "shared", "marker", "approved"),
     ),
     Told(
         "weights_copy",
@@ -256,6 +256,7 @@ _DECLARED: Final = (
         ("id",),
         ("id", "version_id", "state", "place", "checked_at", "checked_by"),
     ),
+    Told("pipeline_share", ("id",), ("id", "pipeline", "model", "shared")),
     Told(
         "watched_run",
         ("id",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lineage import timestamps
-from lineage.database import events, policies, tables, telling, versions
+from lineage.database import events, policies, tables, telling
 from lineage.database.deployments import deployment
 from lineage.errors import NotPermitted
 from lineage.identity.persons import Who, distinct

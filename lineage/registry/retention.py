@@ -10,7 +10,7 @@ from sqlmodel import col, func, select
 
 from lineage import timestamps
 from lineage.acts import act
-from lineage.database import events, pairs, policies, slots, tables, telling, versions
+from lineage.database import events, pairs, policies, slots, tables, telling
 from lineage.database import weights as copies
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.identity.components import Kind

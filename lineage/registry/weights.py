@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage import timestamps
 from lineage.acts import act
-from lineage.database import events, tables, telling, versions
+from lineage.database import events, tables, telling
 from lineage.database import weights as copies
 from lineage.errors import Conflict, NotFound, NotPermitted, UsageError
 from lineage.identity.digest import canonical_bytes
@@ -82,7 +82,7 @@ def add_store(
     row, created = _ensure_store(session, address, at, actor, marks=marks)
     if marks and not row.approved and row.url == address.url:
         row.approved, row.config = True, canonical_bytes(dict(address.config)).decode()
-        session.add(row)
+        telling.tell(session, row)
         _tell(session, row, "store-approved", at, actor)
     if shared not in (None, row.shared):
         row.shared = bool(shared)

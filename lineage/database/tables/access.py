@@ -53,19 +53,17 @@ class KeptAnswer(SQLModel, table=True):
 
 
 class PipelineShare(SQLModel, table=True):
-    """Whether a model that a pipeline is not called like may ride on it; the newest row counts.
-
-    The row is what its event says: the event's actor said it, at the event's time.
-    """
+    """Whether a model that a pipeline is not called like may ride on it; the newest row counts."""
 
     __tablename__ = "pipeline_share"
     __table_args__: Any = (
-        ForeignKeyConstraint(["event"], ["event.seq"], name="pipeline_share_event"),
         ForeignKeyConstraint(["model"], ["model.name"], name="pipeline_share_model"),
         Index("pipeline_share_of", "model", "pipeline"),
+        *told_by_event("pipeline_share"),
     )
 
-    event: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    id: int | None = Field(default=None, primary_key=True)
     pipeline: str
     model: str
     shared: bool = Field(sa_type=Boolean)
+    event: int | None = None

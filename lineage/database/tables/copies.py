@@ -19,7 +19,7 @@ class Store(SQLModel, table=True):
 
     ``shared`` tells that every host reaches it: not a folder of one. ``marker`` is the id that lies
     in the place itself, None where nobody could put or read one. ``approved`` tells that somebody
-    who administers the registry said where it is; before schema 0016 others could.
+    who administers the registry said where it is; before schema 0015 others could.
     """
 
     __table_args__: Any = (
@@ -35,10 +35,10 @@ class Store(SQLModel, table=True):
     added_by: str
     shared: bool = Field(default=True, sa_type=Boolean, sa_column_kwargs={"server_default": "true"})
     marker: str | None = None
-    event: int | None = None
     approved: bool = Field(
         default=True, sa_type=Boolean, sa_column_kwargs={"server_default": "true"}
     )
+    event: int | None = None
 
 
 class WeightsCopy(SQLModel, table=True):

@@ -337,7 +337,7 @@ def test_pipelines_are_whose_they_were_and_settings_of_stores_wait_for_an_admin(
         for name, models in (("features", ["good", "old"]), ("alone", ["lonely"]), ("own", [])):
             rows = registry.pipeline_shares(name)
             assert [row["model"] for row in rows] == models
-            assert {row["shared_by"] for row in rows} <= {"lineage db upgrade"}
+            assert {row["shared_by"] for row in rows} <= {"lineage"}
         waiting = {row["name"] for row in registry.stores() if not row.get("approved", True)}
         assert waiting == {"sly", "job"}
         mine = StoreAddress("sly", "s3://sly/w", {"region": "eu"})
@@ -345,13 +345,13 @@ def test_pipelines_are_whose_they_were_and_settings_of_stores_wait_for_an_admin(
         (row,) = [row for row in registry.stores() if row["name"] == "sly"]
         assert (row["config"], "approved" in row) == ({"region": "eu"}, False)
         for wrong in (
-            "INSERT INTO pipeline_share VALUES (1, 'own', 'thief', true)",
-            "INSERT INTO pipeline_share VALUES (1000, 'own', 'thief', true)",
+            "INSERT INTO pipeline_share VALUES (100, 'own', 'thief', true, NULL)",
+            "INSERT INTO pipeline_share VALUES (100, 'own', 'thief', true, 1)",
+            "INSERT INTO pipeline_share VALUES (100, 'own', 'thief', true, 1000)",
             "UPDATE pipeline_share SET model = 'sly'",
             "UPDATE pipeline_share SET shared = false",
             "DELETE FROM pipeline_share",
-            "INSERT INTO pipeline_share SELECT seq, 'features', 'sly', true FROM event "
-            "WHERE kind = 'pipeline-shared'",
+            "INSERT INTO pipeline_share SELECT 100, 'own', 'thief', true, max(seq) + 1 FROM event",
         ):
             assert _refused(database, wrong), wrong
 

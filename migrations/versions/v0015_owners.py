@@ -2,52 +2,39 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from typing import Any
 
-import rfc8785
 import sqlalchemy as sa
 from alembic import op
-from blake3 import blake3
 from lineage.migrations import triggers
 
-revision = "0016"
-down_revision = "0015"
-
-BY = "lineage db upgrade"
-"""Who says what was worked out from what was there."""
-
-_TOLD = (
-    "NOT EXISTS (SELECT 1 FROM event WHERE seq = NEW.event AND kind = 'pipeline-shared' "
-    'AND subject = NEW.pipeline AND payload = \'{"model":"\' || NEW.model || \'","shared":\' || '
-    "CASE WHEN NEW.shared THEN 'true' ELSE 'false' END || '}')"
-)
+revision = "0015"
+down_revision = "0014"
 
 
 def upgrade() -> None:
     """Make the table, and say of what is there whose it is."""
     op.create_table(
         "pipeline_share",
-        sa.Column("event", sa.Integer(), primary_key=True, autoincrement=False),
+        sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("pipeline", sa.String(), nullable=False),
         sa.Column("model", sa.String(), nullable=False),
         sa.Column("shared", sa.Boolean(), nullable=False),
-        sa.ForeignKeyConstraint(["event"], ["event.seq"], name="pipeline_share_event"),
         sa.ForeignKeyConstraint(["model"], ["model.name"], name="pipeline_share_model"),
     )
     op.create_index("pipeline_share_of", "pipeline_share", ["model", "pipeline"])
-    triggers.forbid_changes("pipeline_share", "event")
-    triggers.refuse(
-        "pipeline_share_told", "pipeline_share", "INSERT", _TOLD, "a share is what its event says"
-    )
+    triggers.forbid_changes("pipeline_share", "id")
     triggers.demand_checks("pipeline_share", "INSERT")
     op.add_column(
         "store", sa.Column("approved", sa.Boolean(), nullable=False, server_default=sa.text("true"))
     )
     _ask_for_approval()
     for pipeline, model in _riding():
-        _share(pipeline, model)
+        op.get_bind().execute(
+            sa.text("INSERT INTO pipeline_share (pipeline, model, shared) VALUES (:p, :m, true)"),
+            {"p": pipeline, "m": model},
+        )
 
 
 def _rows(statement: str) -> list[Any]:
@@ -80,43 +67,6 @@ def _riding() -> list[tuple[str, str]]:
         for pipeline, models in on.items()
         for model in models - {pipeline}
         if (pipeline, model) in free | served or (models == {model} and pipeline not in names)
-    )
-
-
-def _share(pipeline: str, model: str) -> None:
-    """Record a share with the event that tells it, at the end of the history."""
-    bind = op.get_bind()
-    seq, previous = next(
-        iter(_rows("SELECT seq, digest FROM event ORDER BY seq DESC LIMIT 1")), (0, "")
-    )
-    told: dict[str, Any] = {
-        "seq": int(seq) + 1,
-        "at": dt.datetime.now(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        "actor": BY,
-        "kind": "pipeline-shared",
-        "subject": pipeline,
-        "payload": {"model": model, "shared": True},
-        "previous": previous,
-    }
-    row = told | {
-        "payload": rfc8785.dumps(told["payload"]).decode(),
-        "digest": f"blake3:{blake3(rfc8785.dumps(told)).hexdigest()}",
-    }
-    bind.execute(
-        sa.text(
-            "INSERT INTO event (seq, at, actor, kind, subject, payload, previous, digest) VALUES "
-            "(:seq, :at, :actor, :kind, :subject, :payload, :previous, :digest)"
-        ),
-        row,
-    )
-    for subject in sorted({pipeline, model}):
-        bind.execute(
-            sa.text("INSERT INTO event_subject (subject, seq) VALUES (:subject, :seq)"),
-            {"subject": subject, "seq": row["seq"]},
-        )
-    bind.execute(
-        sa.text("INSERT INTO pipeline_share VALUES (:seq, :pipeline, :model, true)"),
-        {"seq": row["seq"], "pipeline": pipeline, "model": model},
     )
 
 

@@ -17,10 +17,10 @@ from lineage.migrations import telling, triggers
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-revision = "0015"
-down_revision = "0014"
+revision = "0016"
+down_revision = "0015"
 
-ACTOR, SUBJECT = "lineage", "schema:0015"
+ACTOR, SUBJECT = "lineage", "schema:0016"
 AT_ONCE = 1_000
 """Rows that one event adopts at the most."""
 
@@ -55,11 +55,12 @@ TOLD = {
     "served_pair": "environment version_id pipeline_digest model pipeline seq",
     "rolled_back": "id environment version_id verdicts_until reason at by pipeline_digest "
     "version_left seq",
-    "store": "name url config added_at added_by shared marker",
+    "store": "name url config added_at added_by shared marker approved",
     "weights_copy": "id version_id store object listing size files found_there repository "
     "revision stored_at stored_by removed_at removed_by",
     "copy_check": "id copy_id state deep checked_at checked_by sample",
     "weights_check": "id version_id state place checked_at checked_by",
+    "pipeline_share": "id pipeline model shared",
     "watched_run": "id version_id validation_id pipeline pipeline_digest digest recorded_at "
     "recorded_by",
     "token": "id name person fingerprint scopes environments models created_at created_by "
@@ -71,7 +72,7 @@ MOVES = {
     "pipeline_deployment": ["digest", "revision", "deployed_at", "deployed_by"],
     "slot": SLOT_MOVES,
     "served_pair": ["seq"],
-    "store": ["shared", "marker"],
+    "store": ["config", "shared", "marker", "approved"],
     "weights_copy": ["removed_at", "removed_by"],
     "token": ["revoked_at", "revoked_by"],
 }
