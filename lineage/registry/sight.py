@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from lineage.acts import act
 from lineage.database import versions
 from lineage.database.environments import require_environment
-from lineage.errors import NotPermitted
+from lineage.errors import NotFound, NotPermitted, UsageError
+from lineage.identity.digest import check_beginning
 from lineage.identity.references import Reference
 
 if TYPE_CHECKING:
@@ -175,7 +176,15 @@ class Sight:
         name = named.name or default
         if name is not None:
             return find_pipeline(self.session, self.pipeline(name), named.digest)
-        return find_pipeline(self.session, None, named.digest, among=self.pipelines)
+        among = self.pipelines
+        check_beginning(named.digest)
+        try:
+            return find_pipeline(self.session, None, named.digest, among=among)
+        except UsageError as too_short:
+            if among is None:
+                raise
+            # nothing but what is open decides what a bound token is answered
+            raise NotFound(str(too_short), remedy=too_short.remedy) from None
 
     def named_pipeline(
         self, pipeline: CapturedPipelineVersion | NamedPipeline

@@ -239,6 +239,8 @@ ROWS: Final = (
     Row("GET", "/v1/pipeline-versions/{digest}", READ, "p", closed=404),
     Row("GET", "/v1/pipeline-versions/{digest}", READ, "p", closed=404,
         digest=lambda t: t.digest[:16]),
+    Row("GET", "/v1/pipeline-versions/{digest}", READ, "p", closed=404, ok=(404, 422),
+        digest=lambda t: t.digest[:6]),
     # weights and stores
     Row("GET", "/v1/weights/{digest}/copies", READ, "-", digest=lambda t: t.weights),
     Row("GET", "/v1/unneeded-weights", READ, "*"),

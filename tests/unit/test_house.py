@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -93,3 +94,20 @@ def test_every_module_says_what_it_is():
     for module in MODULES:
         text = (ROOT / module).read_text(encoding="utf-8")
         assert text.startswith(('"""', 'r"""', "# The door of the watch")), module
+
+
+FOUND_BY_SIGHT = ("find_version(", "require_model(", "require_environment(session", "find_store(")
+"""What finds something by a name that a request says."""
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("lineage/registry/verbs/")])
+def test_verbs_find_what_a_request_names_through_the_one_resolver(module):
+    text = (ROOT / module).read_text(encoding="utf-8")
+    assert [call for call in FOUND_BY_SIGHT if call in text] == [], "ask self._sight(session)"
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("api/routes/")])
+def test_routes_ask_the_registry_as_it_is_open_to_the_one_who_asks(module):
+    text = (ROOT / module).read_text(encoding="utf-8")
+    found = set(re.findall(r"state\.registry\.(\w+)", text))
+    assert found <= {"require_current", "check"}, "use state.seen_by(caller)"

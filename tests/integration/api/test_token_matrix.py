@@ -33,7 +33,7 @@ from tests.support.token_world import (
     own_closed,
 )
 
-REQUESTS = 5000
+REQUESTS = 3000
 DATABASES = BOTH if LONG else pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
@@ -173,6 +173,7 @@ def test_random_requests_of_bound_tokens_are_told_nothing(world):
         secrets = {name: canaries(registry, binding) for name, binding in BINDINGS.items()}
     bound = [name for name in BINDINGS if name != "unbound"]
     there = list(world.things.values())
+    planted: set[str] = set()
     wrong: list[str] = []
 
     def thing(binding: dict[str, Any]) -> Thing:
@@ -191,13 +192,14 @@ def test_random_requests_of_bound_tokens_are_told_nothing(world):
                 moved = replace(row, headers=()) if chance.random() < 0.5 else row
                 answer = await world.ask(client, moved, about, scope and tokens[scope][name])
                 said = f"{moved.url(about)} {moved.body(about) if moved.body else ''}"
+                planted.update(re.findall(r"[\w:-]+", said))  # what they said themselves may return
                 if answer.status_code >= 500:
                     wrong.append(f"{_label(moved, about, name)}: {answer.text}")
                 wrong.extend(
                     f"{_label(moved, about, name)} tells {word}"
                     for secret in secrets[name]
                     for word in set(re.findall(rf"[\w:-]*{re.escape(secret)}[\w-]*", answer.text))
-                    if word not in said
+                    if word not in planted
                 )
 
     asyncio.run(run())
@@ -231,6 +233,7 @@ def _masked(answer: httpx.Response, thing: Thing) -> tuple[int, str]:
     for name in (
         thing.digest,
         thing.digest[:16],
+        thing.digest[:6],
         thing.weights,
         thing.pipeline,
         thing.model,
