@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import insert
 from sqlmodel import SQLModel, col, select
 
 from lineage.contract.results import Audit
 from lineage.database import tables, telling
+from lineage.database.errors import not_text
 from lineage.identity.digest import Digest, blake3_of, canonical_bytes
 
 if TYPE_CHECKING:
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
     from sqlmodel.sql.expression import SelectOfScalar
 
 
-ROWS = "rows"
+_NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""A null character in JSON, which neither database reads out of it."""
+
+ROWS: Final = "rows"
 """Where a payload holds the rows that its event tells, by table."""
 
 
@@ -67,13 +72,16 @@ def append(
     number += 1
     subjects = sorted({subject, *also})
     rows = telling.waiting_rows(session) | {"event_subject": [{"subject": s} for s in subjects]}
+    text = canonical_bytes(payload | {ROWS: rows}).decode()
+    if _NUL.search(text) is not None:
+        raise not_text("a NUL character")
     event = tables.Event(
         seq=number,
         at=at,
         actor=actor,
         kind=kind,
         subject=subject,
-        payload=canonical_bytes(payload | {ROWS: rows}).decode(),
+        payload=text,
         previous=previous,
         blake3="",
     )

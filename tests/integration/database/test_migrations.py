@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import json
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from blake3 import blake3
@@ -15,15 +17,18 @@ from lineage.connection import connect
 from lineage.contract.requests import DeclaredEnvironment
 from lineage.database.engine import open_engine, transaction
 from lineage.database.schema import HEAD, upgrade
+from lineage.database.told import TOLD
+from lineage.database.triggers import left_out
 from lineage.errors import Conflict, NotPermitted, RegistryUnreachable
 from lineage.guard.evidence import Basis, Evidence
 from lineage.guard.policy import EnvironmentPolicy
-from lineage.identity.digest import canonical_bytes
+from lineage.identity.digest import blake3_of, canonical_bytes
 from lineage.identity.persons import Who
 from lineage.identity.watched import WatchedRun
 from lineage.registry.access import Principal, Scope
 from lineage.weights.copies import StoreAddress
-from tests.conftest import BOTH, captured_pipeline, pipeline
+from tests.conftest import BOTH, captured_pipeline, make_registry, pipeline
+from tests.support.filled import fill
 from tests.support.registries import make_empty
 
 NOW = "2026-11-20T08:00:00.000000Z"
@@ -70,7 +75,7 @@ def _first_schema(url: str) -> None:
 def migrate_to(url: str, revision: str) -> None:
     """Bring a registry to a schema that is not the newest."""
     folder = Path(str(importlib.import_module("lineage.migrations").__file__)).parent
-    engine = open_engine(url)
+    engine = open_engine(url, create=True)
     with transaction(engine, writing=True) as connection:
         config = Config()
         config.set_main_option("script_location", str(folder))
@@ -389,3 +394,104 @@ def test_a_registry_of_the_second_schema_keeps_all_it_had(database):
         assert (check.status, check.details["state"]) == ("warn", "intact")
         assert "in no store" in check.summary
         assert registry.tokens() == []
+
+
+def _at_0014(url: str, whole: str) -> None:
+    """A registry as the schema before events told rows had it, with the rows of a whole one."""
+    migrate_to(url, "0014")
+    here, there = sa.MetaData(), sa.MetaData()
+    reading, writing = open_engine(whole), open_engine(url)
+    with transaction(reading) as source, transaction(writing, writing=True) as target:
+        here.reflect(source)
+        there.reflect(target)
+        ordered = [table for table in there.sorted_tables if table.name != "alembic_version"]
+        with left_out(target, [table.name for table in ordered]):
+            for table in ordered:
+                rows = source.execute(here.tables[table.name].select()).mappings().all()
+                kept = [{column.name: row[column.name] for column in table.columns} for row in rows]
+                if table.name == "event":
+                    kept = _without_rows(kept)
+                target.execute(table.insert(), kept)
+    reading.dispose()
+    writing.dispose()
+
+
+def _without_rows(events: list[dict[str, object]]) -> list[dict[str, object]]:
+    """The events as they were written then: they told no rows, and their chain is another."""
+    previous = ""
+    for event in sorted(events, key=lambda row: row["seq"]):
+        payload = json.loads(event["payload"])
+        payload.pop("rows")
+        event |= {"payload": canonical_bytes(payload).decode(), "previous": previous}
+        shown = {key: value for key, value in event.items() if key != "digest"}
+        previous = str(blake3_of(canonical_bytes(shown | {"payload": payload})))
+        event["digest"] = previous
+    return events
+
+
+@BOTH
+def test_rows_that_no_event_told_are_adopted(database, tmp_path):
+    """Every row is what it was, names an event, and is what that event tells."""
+    whole = f"sqlite:///{tmp_path}/whole.db"
+    make_registry(whole, fill)
+    _at_0014(database, whole)
+    before = _rows(database)
+    told = importlib.import_module("lineage.migrations.versions.v0015_told")
+    assert told.AT_ONCE == 1_000
+    assert upgrade(database) == ("0014", HEAD)
+    after = _rows(database)
+    events = {row["seq"]: json.loads(row["payload"]) for row in after["event"]}
+    for name, declared in TOLD.items():
+        for row in after[name]:
+            if declared.event != "event":
+                continue
+            held = {column: row[column] for column in declared.columns}
+            assert held in events[row["event"]]["rows"][name], name
+        kept = [{c: row[c] for c in before[name][0]} for row in after[name]]
+        assert [row for row in kept if row in before[name]] == before[name], name
+    with connect(database) as registry:
+        assert registry.check().problems == ()
+        assert registry.audit().problems == ()
+        adopted = [row for row in registry.history(limit=1000) if row["kind"] == "adopted"]
+        assert {row["actor"] for row in adopted} == {"lineage"}
+        assert all("blake3:" in row["payload"]["rows"] for row in adopted)
+        registry.promote("churn@4", "production", actor="t")
+        assert registry.audit().problems == ()
+        token = registry.tokens()[0]["id"]
+        registry.revoke_token(token, actor="t")
+    assert _refused(database, "UPDATE validation SET event = event")
+    assert _refused(database, "UPDATE slot SET revision = 99")
+
+
+def _rows(url: str) -> dict[str, list[dict[str, object]]]:
+    here, engine = sa.MetaData(), open_engine(url)
+    with transaction(engine) as connection:
+        here.reflect(connection)
+        found = {
+            table.name: [
+                dict(row)
+                for row in connection.execute(
+                    table.select().order_by(*table.primary_key.columns)
+                ).mappings()
+            ]
+            for table in here.sorted_tables
+        }
+    engine.dispose()
+    return found
+
+
+@BOTH
+def test_many_rows_are_adopted_by_several_events(database):
+    migrate_to(database, "0014")
+    many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) "
+    _write(
+        database,
+        f"INSERT INTO model (name, created_at, created_by) {many} "
+        f"SELECT 'm' || i, '{NOW}', 't' FROM n",
+    )
+    upgrade(database)
+    with connect(database) as registry:
+        assert registry.check().problems == ()
+        assert registry.audit().problems == ()
+        kinds = [row["kind"] for row in registry.history(limit=10)]
+        assert kinds.count("adopted") == 3

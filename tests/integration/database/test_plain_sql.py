@@ -16,22 +16,14 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
-from lineage.contract.requests import (
-    DeclaredEnvironment,
-    NewToken,
-    Observed,
-    WaiverRequest,
-)
 from lineage.database import tables
 from lineage.database.engine import open_engine, transaction
 from lineage.database.postgresql import conninfo
 from lineage.database.told import TOLD, UNTOLD
-from lineage.guard.policy import EnvironmentPolicy
-from lineage.identity.components import EnvironmentKind
-from lineage.identity.digest import canonical_bytes, xxh3
-from lineage.identity.watched import WatchedRun
-from tests.conftest import BOTH, add_validated, add_version, captured_pipeline, make_registry
+from lineage.identity.digest import canonical_bytes
+from tests.conftest import BOTH, make_registry
 from tests.support.attempts import Attempts
+from tests.support.filled import fill
 
 ALLOWED = {
     ("observation", None): "what hosts say of themselves: the newest report, replaced by the next",
@@ -39,43 +31,6 @@ ALLOWED = {
     ("token", "last_used_at"): "no move, and noted many times a day",
 }
 """What the database lets through, by table and column (None: all of it), and why."""
-
-
-def fill(registry):
-    """A registry with rows in every table."""
-    for seed in "1234":
-        add_validated(registry, seed)
-    registry.release("production", captured_pipeline("old"), actor="t")
-    for seed in "123":
-        registry.promote(f"churn@{seed}", "production", actor="t")
-    registry.rollback("churn", "production", reason="slow", actor="t")
-    policy = EnvironmentPolicy(waive={"validated": ("*",), "pipeline-match": ("*",)}, approvals=0)
-    declared = DeclaredEnvironment("canary", policy, EnvironmentKind.PRODUCTION)
-    registry.apply_environments([declared], actor="t")
-    registry.release("canary", captured_pipeline("old"), actor="t")
-    add_version(registry, "5", model="other")
-    registry.approve("other@1", "canary", actor="ann")
-    waive = WaiverRequest(("validated",), "the fire")
-    registry.promote("other@1", "canary", waive=waive, actor="t")
-    registry.record_weights("churn@1", "intact", "model.bin", actor="t")
-    watched = [WatchedRun({"command": ["true"]})]
-    registry.validate("churn@4", captured_pipeline("new"), passed=True, watched=watched, actor="t")
-    _fill_service(registry)
-
-
-def _fill_service(registry):
-    """What belongs to the registry as a service; a copy that was removed; a commit that was seen."""
-    dirty = captured_pipeline("dirty")
-    for held in (False, True):
-        seen = type(dirty)("churn", dirty.version, "d" * 40, dirty=not held)
-        registry.validate("churn@4", seen, passed=True, actor="t")
-    token = registry.create_token(NewToken("ci", ("register",)), actor="t")
-    registry.create_token(NewToken("host", ("read",)), actor="t")
-    registry.revoke_token(token["id"], actor="t")
-    registry.report(
-        "churn", "production", Observed("a", xxh3(b"2"), "2026-11-20T08:00:00Z"), actor="a"
-    )
-    registry.keep_answer("ci", "key", "request", 200, "{}")
 
 
 @pytest.fixture

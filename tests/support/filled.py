@@ -1,0 +1,47 @@
+"""A registry with rows in every table."""
+
+from __future__ import annotations
+
+from lineage.contract.requests import DeclaredEnvironment, NewToken, Observed, WaiverRequest
+from lineage.guard.policy import EnvironmentPolicy
+from lineage.identity.components import EnvironmentKind
+from lineage.identity.digest import xxh3
+from lineage.identity.watched import WatchedRun
+from tests.conftest import add_validated, add_version, captured_pipeline
+
+
+def fill(registry):
+    """A registry with rows in every table."""
+    for seed in "1234":
+        add_validated(registry, seed)
+    registry.release("production", captured_pipeline("old"), actor="t")
+    for seed in "123":
+        registry.promote(f"churn@{seed}", "production", actor="t")
+    registry.rollback("churn", "production", reason="slow", actor="t")
+    policy = EnvironmentPolicy(waive={"validated": ("*",), "pipeline-match": ("*",)}, approvals=0)
+    declared = DeclaredEnvironment("canary", policy, EnvironmentKind.PRODUCTION)
+    registry.apply_environments([declared], actor="t")
+    registry.release("canary", captured_pipeline("old"), actor="t")
+    add_version(registry, "5", model="other")
+    registry.approve("other@1", "canary", actor="ann")
+    waive = WaiverRequest(("validated",), "the fire")
+    registry.promote("other@1", "canary", waive=waive, actor="t")
+    registry.record_weights("churn@1", "intact", "model.bin", actor="t")
+    watched = [WatchedRun({"command": ["true"]})]
+    registry.validate("churn@4", captured_pipeline("new"), passed=True, watched=watched, actor="t")
+    _fill_service(registry)
+
+
+def _fill_service(registry):
+    """What belongs to the registry as a service; a copy that was removed; a commit that was seen."""
+    dirty = captured_pipeline("dirty")
+    for held in (False, True):
+        seen = type(dirty)("churn", dirty.version, "d" * 40, dirty=not held)
+        registry.validate("churn@4", seen, passed=True, actor="t")
+    token = registry.create_token(NewToken("ci", ("register",)), actor="t")
+    registry.create_token(NewToken("host", ("read",)), actor="t")
+    registry.revoke_token(token["id"], actor="t")
+    registry.report(
+        "churn", "production", Observed("a", xxh3(b"2"), "2026-11-20T08:00:00Z"), actor="a"
+    )
+    registry.keep_answer("ci", "key", "request", 200, "{}")
