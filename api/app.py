@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from lineage import timestamps
 from lineage.database.engine import open_engine
 from lineage.registry.checker import Checker, named_stores
+from lineage.registry.checkpoints import Checkpointer, place_of, signer_of
 from lineage.registry.registry import Registry
 
 from . import oidc, problems
@@ -43,6 +44,8 @@ from .settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from lineage.identity.notes import Signer
 
 ROUTERS: Final = (
     serving.router,
@@ -96,19 +99,21 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         open_to_all=settings.no_auth,
     )
     metrics = Metrics(registry)
-    state = AppState(registry, authenticator, metrics, ServingCache(registry, detector))
+    signer = signer_of(settings.checkpoint_key) if settings.checkpoint_key is not None else None
+    cache = ServingCache(registry, detector)
+    state = AppState(registry, authenticator, metrics, cache, signer=signer)
 
-    checker = _checker(registry, settings)
+    beside = _beside(registry, settings, signer)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         """As many threads as the database has connections; all are let go at the end."""
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.threads
-        if checker is not None:
-            checker.start()
+        for work in beside:
+            work.start()
         yield
-        if checker is not None:
-            await anyio.to_thread.run_sync(checker.stop)
+        for work in beside:
+            await anyio.to_thread.run_sync(work.stop)
         await detector.close()
         registry.close()
 
@@ -134,12 +139,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-def _checker(registry: Registry, settings: Settings) -> Checker | None:
-    """What looks at the weights that production rests on, if this server is told to."""
-    if settings.check_every is None:
-        return None
-    stores = named_stores(settings.check_stores)
-    return Checker(registry, timestamps.span(settings.check_every), stores)
+def _beside(
+    registry: Registry, settings: Settings, signer: Signer | None
+) -> list[Checker | Checkpointer]:
+    """What this server is told to do beside answering: look at weights, put checkpoints out."""
+    work: list[Checker | Checkpointer] = []
+    if settings.check_every is not None:
+        stores = named_stores(settings.check_stores)
+        work.append(Checker(registry, timestamps.span(settings.check_every), stores))
+    if settings.checkpoint_to is not None:
+        work.append(Checkpointer(registry, place_of(settings.checkpoint_to), signer))
+    return work
 
 
 def _operation(route: APIRoute) -> str:

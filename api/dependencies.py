@@ -14,6 +14,7 @@ from fastapi import Depends, Header, Request, Security
 from lineage import timestamps
 from lineage.contract.requests import WaiverRequest
 from lineage.registry.access import Principal, Scope
+from lineage.registry.checkpoints import noted
 
 from .authentication import bearer
 from .recent_answers import RecentAnswers
@@ -21,6 +22,8 @@ from .schemas import requests
 from .writes import Call
 
 if TYPE_CHECKING:
+    from lineage.identity.checkpoint import Checkpoint
+    from lineage.identity.notes import Signer
     from lineage.registry.registry import Registry
 
     from .authentication import Authenticator
@@ -37,6 +40,11 @@ class AppState:
     metrics: Metrics
     serving_cache: ServingCache
     recent_answers: RecentAnswers = field(default_factory=RecentAnswers)
+    signer: Signer | None = None
+
+    def signed(self, checkpoint: Checkpoint) -> str | None:
+        """A checkpoint as a signed note; None where this server has no key."""
+        return noted(checkpoint, self.signer) if self.signer is not None else None
 
     def seen_by(self, principal: Principal) -> Registry:
         """The registry as it is open to one who asks: what its verbs name is found for them."""

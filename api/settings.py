@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     threads: Annotated[int, Field(ge=2, le=200)] = 12
     lock_timeout: Annotated[float, Field(gt=0)] = 10.0
     check_every: Annotated[str, AfterValidator(_span)] | None = None
+    checkpoint_to: str | None = None
+    checkpoint_key: str | None = None
     check_stores: str = ""
     """Names by commas, or ``*`` for all that every host reaches; needed where it looks at all."""
 

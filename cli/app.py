@@ -35,8 +35,8 @@ COMMANDS = {
     "token": ("Registry", "tokens"),
     "store": ("Registry", "stores"),
     "gc": ("Registry", "stores"),
-    "log": ("Registry", "database"),
-    "audit": ("Registry", "database"),
+    "log": ("Registry", "history"),
+    "audit": ("Registry", "history"),
     "db": ("Registry", "database"),
 }
 """Each command's group in `lineage --help`, and the module that has it."""

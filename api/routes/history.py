@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
-from lineage.contract.addresses import AUDIT, EVENTS, LINEAGE
+from lineage.contract.addresses import (
+    AUDIT,
+    CHECKPOINT,
+    CONSISTENCY,
+    EVENTS,
+    HEAD,
+    LINEAGE,
+    PROOF,
+)
 from lineage.contract.requests import Direction
 from lineage.registry.access import Principal, Scope
 
@@ -69,6 +77,70 @@ def events(
 def audit(state: State, caller: Reader) -> Response:
     """Reads the whole history. For tokens that are bound to nothing."""
     return answer(state.seen_by(caller).audit().to_json())
+
+
+@router.get(
+    HEAD,
+    response_model=responses.HeadAnswer,
+    responses=READ,
+    summary="The newest event's number and digest, and the digest of one that was seen before",
+)
+def head(
+    state: State,
+    caller: Reader,
+    seen: Annotated[int | None, Query(ge=1, le=2**53, description="An event's number.")] = None,
+) -> Response:
+    """By it a client knows that the history goes on with what it saw before."""
+    return answer(state.registry.head(seen=seen).to_json())
+
+
+@router.get(
+    CHECKPOINT,
+    response_model=responses.CheckpointAnswer,
+    responses=READ,
+    summary="What the history is now, for somebody outside to keep",
+)
+def checkpoint(state: State, caller: Reader) -> Response:
+    """Reads the whole history. For tokens that are bound to nothing."""
+    caller.require_unbound()
+    made = state.registry.checkpoint()
+    note = state.signed(made)
+    return answer(made.to_json() | ({"note": note} if note is not None else {}))
+
+
+@router.get(
+    CONSISTENCY,
+    response_model=responses.ConsistencyAnswer,
+    responses=READ,
+    summary="Prove that the history goes on with the one of so many events",
+)
+def consistency(
+    state: State,
+    caller: Reader,
+    size: Annotated[int, Query(ge=0, le=2**53, description="How many events it had.")],
+) -> Response:
+    """Reads the whole history. For tokens that are bound to nothing."""
+    caller.require_unbound()
+    return answer(state.registry.consistency(size).to_json())
+
+
+@router.get(
+    PROOF,
+    response_model=responses.InclusionAnswer,
+    responses=READ,
+    summary="Prove that an event is in the history",
+)
+def prove(
+    state: State,
+    caller: Annotated[Principal, needs(Scope.ADMIN)],
+    seq: Annotated[int, Path(ge=1, le=2**53, description="The event's number.")],
+    size: Annotated[
+        int | None, Query(ge=1, le=2**53, description="In the history of so many events.")
+    ] = None,
+) -> Response:
+    """Shows all that the event says, and reads the whole history. For tokens bound to nothing."""
+    caller.require_unbound()
+    return answer(state.registry.prove(seq, size=size).to_json())
 
 
 @router.get(

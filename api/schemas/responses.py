@@ -271,3 +271,42 @@ class AuditAnswer(Answer):
     events: int
     head: str | None
     problems: list[str]
+
+
+class HeadAnswer(Answer):
+    """The newest event's number and digest, and the digest of the one that was asked for."""
+
+    registry: str | None
+    events: int
+    head: str | None
+    then: str | None
+
+
+class CheckpointAnswer(Answer):
+    """What the history is; ``checkpoint`` is the text of C2SP's form, ``note`` the signed one."""
+
+    checkpoint: str
+    registry: str
+    events: int
+    root: str
+    head: str | None
+    at: str | None
+    note: str | None = None
+
+
+class ConsistencyAnswer(Answer):
+    """A consistency proof of RFC 6962, its hashes in base64."""
+
+    size: int
+    hashes: list[str]
+    checkpoint: str
+
+
+class InclusionAnswer(Answer):
+    """An inclusion proof of RFC 6962; ``entry`` is the leaf, ``hashes`` are in base64."""
+
+    format: str
+    event: int
+    entry: str
+    hashes: list[str]
+    checkpoint: str

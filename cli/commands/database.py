@@ -1,7 +1,4 @@
-"""The history and the database: show and prove the one, upgrade, check and copy the other.
-
-`log`, `audit verify`, `db upgrade / check / backup / copy / grant`.
-"""
+"""The database: `db upgrade / check / backup / copy / grant`."""
 
 from __future__ import annotations
 
@@ -11,58 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from .. import output
-from ..options import Json, State, opened_registry
+from ..options import Json, State
+from .reporting import report
 
 db = typer.Typer(help="The registry's database.", no_args_is_help=True)
-audit = typer.Typer(help="The history's integrity.", no_args_is_help=True)
-
-
-def log(
-    subject: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[SUBJECT]",
-            help="A model, a version, a slot (churn@production), an environment or a pipeline.",
-        ),
-    ] = None,
-    limit: Annotated[
-        int, typer.Option("--limit", min=1, max=100_000, help="How many events at the most.")
-    ] = 50,
-    as_json: Json = False,
-) -> None:
-    """Show the history, the newest event first."""
-    with opened_registry() as registry:
-        rows = registry.history(subject, limit=limit)
-    if as_json:
-        output.emit(rows)
-        return
-    if not rows:
-        output.say("No events.")
-        return
-    output.table(
-        ("seq", "time", "actor", "event", "subject", "what"),
-        [
-            (
-                str(row["seq"]),
-                output.moment(row["at"]),
-                row["actor"],
-                row["kind"],
-                row["subject"],
-                _what(row["payload"]),
-            )
-            for row in rows
-        ],
-    )
-
-
-@audit.command("verify")
-def verify(as_json: Json = False) -> None:
-    """Prove the chain of events, and that it tells the present state."""
-    with opened_registry() as registry:
-        result = registry.audit()
-    good = f"{result.events} events, every link holds; the newest is {result.head}"
-    facts = {"events": result.events, "head": result.head}
-    _report("The history", good, facts, result.problems, as_json)
 
 
 @db.command()
@@ -89,7 +38,7 @@ def check(as_json: Json = False) -> None:
         result = connection.check(project.registry_url(State.registry))
     good = f"The database is whole, its schema is {result.revision}."
     facts = {"revision": result.revision, "head": result.head}
-    _report("The database", good, facts, result.problems, as_json)
+    report("The database", good, facts, result.problems, as_json)
 
 
 @db.command()
@@ -178,65 +127,3 @@ def _copied(done: dict[str, Any], as_json: bool) -> None:
         return
     output.say(f"{done['place']}: {sum(done['rows'].values())} rows, {done['events']} events")
     output.say(f"  the newest is {done['head']}; every link holds")
-
-
-def _what(payload: dict[str, Any]) -> str:
-    """The part of an event's payload that a line has room for."""
-    words = []
-    if "passed" in payload:
-        words.append("passed" if payload["passed"] else "failed")
-    if payload.get("basis") in ("run", "carried"):
-        words.append(str(payload["basis"]))
-    words += [str(payload[key]) for key in ("kind", "state", "instance") if key in payload]
-    words += _of_weights(payload)
-    if "revision" in payload and not isinstance(payload["revision"], str):
-        words.append(f"revision {payload['revision']}")
-    versions = payload.get("versions")
-    if isinstance(versions, list):
-        words.append(", ".join(versions))
-    pipeline = payload.get("pipeline")
-    if isinstance(pipeline, dict):
-        words.append(f"{pipeline['name']} {output.short(pipeline['digest'])}")
-    elif isinstance(pipeline, str):
-        words.append(output.short(pipeline))
-    waivers = payload.get("waivers")
-    if isinstance(waivers, list):
-        words.append("waived " + ", ".join(waiver["code"] for waiver in waivers))
-    if payload.get("reason"):
-        words.append(f"“{payload['reason']}”")
-    return "  ".join(words)
-
-
-def _of_weights(payload: dict[str, Any]) -> list[str]:
-    """What an event says of copies: where, what was found, and whether a backup is ready."""
-    words = [f"{look['state']} in {look['store']}" for look in payload.get("looks", [])]
-    if isinstance(payload.get("store"), str):
-        words.append(f"in {payload['store']}")
-    readiness = payload.get("readiness")
-    if readiness is not None:
-        words.append("ready" if readiness["ready"] else "not ready")
-    return words
-
-
-def _report(
-    what: str,
-    good: str,
-    facts: dict[str, Any],
-    problems: tuple[str, ...],
-    as_json: bool,
-) -> None:
-    """Print what a check found; exit 6 where it found problems."""
-    from lineage.errors import IntegrityFailure
-
-    if as_json:
-        output.emit({"valid": not problems, **facts, "problems": list(problems)})
-        if problems:
-            raise typer.Exit(IntegrityFailure.exit_code)
-    elif problems:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise IntegrityFailure(
-            f"{what} is not whole: {problems[0]}{more}.",
-            remedy="Compare it with a backup; all that was found: add --json",
-        )
-    else:
-        output.say(good)

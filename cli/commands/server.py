@@ -87,6 +87,27 @@ def serve(
             show_default=False,
         ),
     ] = "",
+    checkpoint_to: Annotated[
+        str | None,
+        typer.Option(
+            "--checkpoint-to",
+            envvar="LINEAGE_CHECKPOINT_TO",
+            metavar="DIR|URL",
+            help="Where a checkpoint of the history goes after every move: a folder, or an address "
+            "that takes an HTTP PUT.",
+            show_default=False,
+        ),
+    ] = None,
+    checkpoint_key: Annotated[
+        str | None,
+        typer.Option(
+            "--checkpoint-key",
+            envvar="LINEAGE_CHECKPOINT_KEY",
+            metavar="KEY",
+            help="What signs checkpoints: a file with an Ed25519 private key, or env:NAME.",
+            show_default=False,
+        ),
+    ] = None,
     grace: Annotated[
         int,
         typer.Option(
@@ -108,6 +129,7 @@ def serve(
     from lineage.connection import connect
     from lineage.errors import UsageError
     from lineage.registry.checker import named_stores
+    from lineage.registry.checkpoints import place_of, signer_of
     from lineage.registry_url import is_remote
 
     with opened() as project:
@@ -125,6 +147,10 @@ def serve(
     if check_every is not None:
         timestamps.span(check_every)
         named_stores(check_stores)
+    if checkpoint_to is not None:
+        place_of(checkpoint_to)
+    if checkpoint_key is not None:
+        signer_of(checkpoint_key)
     if migrate:
         from lineage.database.schema import upgrade
 
@@ -139,6 +165,8 @@ def serve(
             "LINEAGE_CHECK_STORES": check_stores,
         }
         | ({"LINEAGE_CHECK_EVERY": check_every} if check_every is not None else {})
+        | ({"LINEAGE_CHECKPOINT_TO": checkpoint_to} if checkpoint_to is not None else {})
+        | ({"LINEAGE_CHECKPOINT_KEY": checkpoint_key} if checkpoint_key is not None else {})
         | ({"LINEAGE_TRUST": os.fspath(trust.absolute())} if trust is not None else {})
     )
     with tempfile.TemporaryDirectory(prefix="lineage-metrics-") as folder:

@@ -60,7 +60,11 @@ TOKENS: Final = "/v1/tokens"
 TOKEN: Final = TOKENS + "/{id}"
 OBSERVED: Final = "/v1/observed"
 EVENTS: Final = "/v1/events"
+HEAD: Final = "/v1/head"
 AUDIT: Final = "/v1/audit"
+CHECKPOINT: Final = AUDIT + "/checkpoint"
+CONSISTENCY: Final = AUDIT + "/consistency"
+PROOF: Final = AUDIT + "/proofs/{seq}"
 DATABASE: Final = "/v1/database"
 
 

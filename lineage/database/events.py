@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import insert
 from sqlmodel import SQLModel, col, select
 
-from lineage.contract.results import Audit
 from lineage.database import tables, telling
 from lineage.database.errors import not_text
 from lineage.identity.digest import Digest, blake3_of, canonical_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from sqlmodel import Session
     from sqlmodel.sql.expression import SelectOfScalar
@@ -26,6 +26,9 @@ _NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 ROWS: Final = "rows"
 """Where a payload holds the rows that its event tells, by table."""
+
+REGISTRY: Final = "registry"
+"""Where the first event's payload tells the registry's id."""
 
 
 def document(event: tables.Event) -> dict[str, Any]:
@@ -70,6 +73,8 @@ def append(
     """
     number, previous = telling.head(session)
     number += 1
+    if number == 1:
+        payload = payload | {REGISTRY: secrets.token_hex(16)}
     subjects = sorted({subject, *also})
     rows = telling.waiting_rows(session) | {"event_subject": [{"subject": s} for s in subjects]}
     text = canonical_bytes(payload | {ROWS: rows}).decode()
@@ -156,53 +161,3 @@ def slot_at(session: Session, subject: str, at: str) -> dict[str, Any] | None:
         if state is not None:
             return state
     return None
-
-
-Served = tuple[str, int, str]
-"""A pair that served: the slot's subject, the version's number, the pipeline version's BLAKE3."""
-
-
-def audit(session: Session, slots: dict[str, dict[str, Any]], served: dict[Served, int]) -> Audit:
-    """Check every link, and that the newest events tell the present state.
-
-    Args:
-        session: a read transaction.
-        slots: the present state of each slot by its subject, as events write it.
-        served: the newest event of each pair that served.
-    """
-    problems: list[str] = []
-    told: dict[str, Any] = {}
-    pairs: dict[Served, int] = {}
-    previous, count = "", 0
-    for event in session.exec(select(tables.Event).order_by(col(tables.Event.seq))):
-        count += 1
-        problems += _broken(event, count, previous)
-        previous = event.blake3
-        states = json.loads(event.payload).get("slots", {})
-        told.update(states)
-        pairs.update((pair, event.seq) for pair in _serving(states))
-    for subject in sorted({*told, *slots}):
-        if told.get(subject) != slots.get(subject):
-            problems.append(f"{subject} is not what the newest event about it says")
-    for pair in sorted({*pairs, *served}):
-        if pairs.get(pair) != served.get(pair):
-            subject, number, _ = pair
-            problems.append(f"that version {number} served {subject} is not what the history says")
-    return Audit(count, previous or None, tuple(problems))
-
-
-def _serving(states: dict[str, Any]) -> Iterator[Served]:
-    """The pairs that serve in the slots of an event, each on a validation."""
-    for subject, state in states.items():
-        side = state.get("serving")
-        if side is not None and side["validation"] is not None:
-            yield subject, side["version"], side["pipeline_digest"]
-
-
-def _broken(event: tables.Event, position: int, previous: str) -> Iterator[str]:
-    if event.seq != position:
-        yield f"event {position} is missing: {event.seq} stands in its place"
-    if event.previous != previous:
-        yield f"event {event.seq} does not follow the one before it"
-    if event.blake3 != event_digest(event):
-        yield f"event {event.seq} was changed: its digest does not match"

@@ -17,6 +17,7 @@ from lineage.database.engine import open_engine, write
 from lineage.database.limits import LOCK_TIMEOUT
 from lineage.errors import LineageError
 from lineage.registry.verbs.environments import EnvironmentVerbs
+from lineage.registry.verbs.history import HistoryVerbs
 from lineage.registry.verbs.releases import ReleaseVerbs
 from lineage.registry.verbs.service import ServiceVerbs
 from lineage.registry.verbs.validations import ValidationVerbs
@@ -47,7 +48,13 @@ def open_registry(url: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Registry:
 
 
 class Registry(
-    EnvironmentVerbs, VersionVerbs, ValidationVerbs, WeightsVerbs, ReleaseVerbs, ServiceVerbs
+    EnvironmentVerbs,
+    VersionVerbs,
+    ValidationVerbs,
+    WeightsVerbs,
+    ReleaseVerbs,
+    HistoryVerbs,
+    ServiceVerbs,
 ):
     """A registry in a database; use it as a context manager, or :meth:`close` it."""
 

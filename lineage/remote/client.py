@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from lineage.contract import addresses
+from lineage.remote.history import RemoteHistory
 from lineage.remote.reader import RemoteReader
 from lineage.remote.slots import RemoteSlots
 from lineage.remote.transport import Transport
@@ -31,7 +32,7 @@ def connect(url: str, token: str | None = None) -> RemoteRegistry:
     )
 
 
-class RemoteRegistry(RemoteReader, RemoteVersions, RemoteSlots):
+class RemoteRegistry(RemoteReader, RemoteHistory, RemoteVersions, RemoteSlots):
     """A registry behind a server; use it as a context manager, or :meth:`close` it.
 
     Each verb does, answers and raises what that of :class:`lineage.Registry` does. Who

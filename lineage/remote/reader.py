@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 from lineage.contract import addresses, decisions, requests
 from lineage.contract.results import (
-    Audit,
     Candidate,
     DemandedPackages,
     FoundPipeline,
@@ -163,22 +162,6 @@ class RemoteReader(Verbs):
         path = addresses.packages(environment, Reference.parse(reference))
         return DemandedPackages.from_json(self._http.get(path))
 
-    def history(
-        self, subject: str | None = None, *, limit: int = 50, before: int | None = None
-    ) -> list[dict[str, Any]]:
-        """The newest events (of a subject), the newest first; those numbered below ``before``."""
-        return self._events(subject, "newest", before, limit)
-
-    def events(
-        self, *, after: int = 0, subject: str | None = None, limit: int = 100
-    ) -> list[dict[str, Any]]:
-        """The events (of a subject) behind a number, the oldest first."""
-        return self._events(subject, "oldest", after, limit)
-
-    def audit(self) -> Audit:
-        """Check the chain of events, and that it tells the present state."""
-        return Audit.from_json(self._http.get(addresses.AUDIT))
-
     def check(self) -> SchemaCheck:
         """Check the database, its keys and its schema, where the server is."""
         return SchemaCheck.from_json(self._http.get(addresses.DATABASE))
@@ -237,21 +220,3 @@ class RemoteReader(Verbs):
     def tokens(self) -> list[dict[str, Any]]:
         """Every token without its secret, the newest first."""
         return list(self._http.pages(addresses.TOKENS))
-
-    def _events(
-        self, subject: str | None, order: str, after: int | None, limit: int
-    ) -> list[dict[str, Any]]:
-        events: list[dict[str, Any]] = []
-        while len(events) < limit:
-            page = self._http.get(
-                addresses.EVENTS,
-                subject=subject,
-                order=order,
-                after=after,
-                limit=min(limit - len(events), 500),
-            )
-            events += page["items"]
-            after = page["next"]
-            if after is None:
-                break
-        return events

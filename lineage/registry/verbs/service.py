@@ -1,47 +1,21 @@
-"""The verbs on the registry itself: its history, its tokens, its schema, the answers it keeps."""
+"""The verbs on the registry itself: its tokens, its schema, the answers it keeps."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from lineage import timestamps
-from lineage.database import events, pairs, schema, slots
-from lineage.registry import views
+from lineage.database import schema
 from lineage.registry.verbs.base import Verbs
 
 if TYPE_CHECKING:
     from lineage.contract.requests import NewToken
-    from lineage.contract.results import Audit, SchemaCheck
+    from lineage.contract.results import SchemaCheck
     from lineage.registry.access import Principal
 
 
 class ServiceVerbs(Verbs):
     """Verbs on the registry itself."""
-
-    def history(
-        self, subject: str | None = None, *, limit: int = 50, before: int | None = None
-    ) -> list[dict[str, Any]]:
-        """The newest events (of a subject), the newest first; those numbered below ``before``."""
-        with self._read() as session:
-            self._sight(session).require_all()
-            newest = events.history(session, subject, limit, before)
-            return [views.event_json(event) for event in newest]
-
-    def events(
-        self, *, after: int = 0, subject: str | None = None, limit: int = 100
-    ) -> list[dict[str, Any]]:
-        """The events (of a subject) behind a number, the oldest first."""
-        with self._read() as session:
-            self._sight(session).require_all()
-            following = events.following(session, subject, after, limit)
-            return [views.event_json(event) for event in following]
-
-    def audit(self) -> Audit:
-        """Check the chain of events, and that it tells the present state."""
-        with self._read() as session:
-            self._sight(session).require_all()
-            states = slots.event_states(session, slots.all_slots(session))
-            return events.audit(session, states, pairs.all_served(session))
 
     def require_current(self) -> None:
         """Refuse a schema that this program does not know.

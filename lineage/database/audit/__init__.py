@@ -1,0 +1,56 @@
+"""Checking the history, and all the tables against it, in one pass over the events.
+
+Each check sees every event once, in order, and tells at the end what it found: the links
+(:mod:`.chain`), the tree and what checkpoints saw (:mod:`.tree`), the rows that events tell
+(:mod:`.rows`), what they hold under a digest (:mod:`.contents`), and what serves (:mod:`.serving`).
+What a check keeps meanwhile does not grow with the number of events.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lineage.contract.results import Audit
+from lineage.database.audit import chain, contents, entries, rows, serving, tree
+from lineage.database.audit.findings import Findings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlmodel import Session
+
+    from lineage.identity.checkpoint import Checkpoint
+
+STEP: Final = 1_000
+"""Events between two reports of how far it is."""
+
+
+def audit(
+    session: Session,
+    against: Sequence[Checkpoint] = (),
+    progress: Callable[[int], None] | None = None,
+) -> Audit:
+    """Check the history and what it tells.
+
+    Args:
+        session: a read transaction.
+        against: what the history was at moments before; it must go on with each.
+        progress: told after every so many events how many more were checked.
+    """
+    links = chain.Links()
+    checks = (
+        links,
+        tree.Continues(session, against),
+        rows.Rows(session),
+        serving.Slots(session),
+    )
+    findings = Findings()
+    for entry in entries.stream(session):
+        for check in checks:
+            findings += check.see(entry)
+        if progress is not None and entry.seq % STEP == 0:
+            progress(STEP)
+    for check in checks:
+        findings += check.end()
+    findings += contents.data_versions(session)
+    return Audit(links.count, links.head or None, findings.told())

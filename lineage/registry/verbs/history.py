@@ -1,0 +1,115 @@
+"""The verbs on the history: list it, check it, and prove to others what it says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lineage import timestamps
+from lineage.database import events
+from lineage.registry import views
+from lineage.registry.verbs.base import Verbs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from lineage.contract.results import Audit
+    from lineage.contract.results.history import ConsistencyProof, Head, InclusionProof
+    from lineage.database.audit.tree import Tree
+    from lineage.identity.checkpoint import Checkpoint
+
+
+class HistoryVerbs(Verbs):
+    """Verbs on the history. What proves it is loaded by them: a look-up must start quickly."""
+
+    def history(
+        self, subject: str | None = None, *, limit: int = 50, before: int | None = None
+    ) -> list[dict[str, Any]]:
+        """The newest events (of a subject), the newest first; those numbered below ``before``."""
+        with self._read() as session:
+            self._sight(session).require_all()
+            newest = events.history(session, subject, limit, before)
+            return [views.event_json(event) for event in newest]
+
+    def events(
+        self, *, after: int = 0, subject: str | None = None, limit: int = 100
+    ) -> list[dict[str, Any]]:
+        """The events (of a subject) behind a number, the oldest first."""
+        with self._read() as session:
+            self._sight(session).require_all()
+            following = events.following(session, subject, after, limit)
+            return [views.event_json(event) for event in following]
+
+    def audit(
+        self,
+        *,
+        against: Sequence[Checkpoint] = (),
+        progress: Callable[[int], None] | None = None,
+    ) -> Audit:
+        """Check the chain of events, that it tells the present state, and goes on with checkpoints.
+
+        Args:
+            against: what the history was at moments before.
+            progress: told now and then how many more events were checked.
+        """
+        from lineage.database.audit import audit
+
+        with self._read() as session:
+            self._sight(session).require_all()
+            return audit(session, against, progress)
+
+    def head(self, *, seen: int | None = None) -> Head:
+        """The newest event, and the digest of one that was seen before."""
+        from lineage.database.audit import tree
+
+        with self._read() as session:
+            return tree.head(session, seen)
+
+    def checkpoint(self) -> Checkpoint:
+        """What the history is now, for somebody to keep.
+
+        Raises:
+            NotFound: there is no event yet.
+            IntegrityFailure: the history is not whole.
+        """
+        from lineage.database.audit import tree
+
+        with self._read() as session:
+            return tree.present(session, timestamps.now())
+
+    def consistency(self, size: int) -> ConsistencyProof:
+        """That the present history goes on with the one of so many events.
+
+        Raises:
+            NotFound: there is no event yet.
+            IntegrityFailure: the history is not whole.
+        """
+        from lineage.database.audit import tree
+
+        with self._read() as session:
+            return tree.consistency(session, size, timestamps.now())
+
+    def prove(self, event: int, *, size: int | None = None) -> InclusionProof:
+        """That an event is in the history, as it is or as it was when it had ``size`` events.
+
+        Raises:
+            NotFound: there is no such event, or the history has not so many.
+            IntegrityFailure: the history is not whole.
+        """
+        from lineage.database.audit import tree
+
+        with self._read() as session:
+            self._sight(session).require_all()
+            return tree.inclusion(session, event, timestamps.now(), size)
+
+    def grow(self, tree: Tree, until: int) -> str | None:
+        """Take the events that came since into a tree, up to a number; the registry's id.
+
+        Raises:
+            IntegrityFailure: what it is over is no longer there, or what follows is not whole.
+        """
+        from lineage.database.audit import entries
+
+        with self._read() as session:
+            tree.require_there(session)
+            tree.go_on(session, until)
+            return entries.registry_id(session)
