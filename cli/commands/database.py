@@ -38,6 +38,8 @@ def check(as_json: Json = False) -> None:
         result = connection.check(project.registry_url(State.registry))
     good = f"The database is whole, its schema is {result.revision}."
     facts = {"revision": result.revision, "head": result.head}
+    for note in result.notes:
+        output.note(f"note: {note}")
     report("The database", good, facts, result.problems, as_json)
 
 

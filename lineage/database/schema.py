@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, inspect, text
 import lineage.migrations as migrations
 from lineage.acts import act
 from lineage.contract.results import SchemaCheck
+from lineage.database import catalog, definitions
 from lineage.database.engine import open_engine, transaction
 from lineage.database.tables import load_all
 from lineage.errors import IntegrityFailure, RegistryUnreachable
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 HEAD: Final = "0017"
 """The newest migration; a test holds it against the migrations folder."""
+
+NOT_COMPARED: Final = (
+    "the definitions were not compared: this role may make no schema to compare with; the owner may"
+)
 
 
 def require_current(engine: Engine) -> None:
@@ -70,27 +75,31 @@ def upgrade(url: str) -> tuple[str | None, str]:
 
 
 def check(engine: Engine) -> SchemaCheck:
-    """Check for damage: the file, the keys, the schema's version, and triggers taken away.
+    """Check for damage: the file, the keys, the schema's version, what is missing and what is more.
 
     Raises:
         IntegrityFailure: the file cannot be read as a database.
     """
     problems: list[str] = []
+    notes: list[str] = []
     with transaction(engine) as connection:
         revision = _revision(connection)
         if revision != HEAD:
             problems.append(f"the schema is {revision or 'missing'}, this program needs {HEAD}")
         if engine.dialect.name == "sqlite":
             problems += _damage(connection)
-        here = _objects(connection)
-    if revision == HEAD:
-        expected = _expected(engine)
-        problems += [
-            f"{name} is missing or was changed"
-            for name, definition in expected.items()
-            if here.get(name) != definition
-        ]
-    return SchemaCheck(revision, HEAD, tuple(problems))
+        else:
+            problems += definitions.dangling(connection)
+            problems += _replicas(connection)
+        here = definitions.of(connection)
+        if revision == HEAD:
+            expected = _expected(connection)
+            if expected is not None:
+                problems += definitions.differences(expected, here)
+            else:
+                problems += definitions.without_comparison(connection)
+                notes.append(NOT_COMPARED)
+    return SchemaCheck(revision, HEAD, tuple(problems), tuple(notes))
 
 
 def _damage(connection: Connection) -> Iterator[str]:
@@ -102,40 +111,51 @@ def _damage(connection: Connection) -> Iterator[str]:
         yield f"a row of {row[0]} points to no {row[2]}"
 
 
-def _expected(engine: Engine) -> dict[str, str]:
-    """The tables, indexes, constraints and triggers that the migrations make."""
-    if engine.dialect.name == "postgresql":
-        return _expected_on_postgresql(engine)
+def _replicas(connection: Connection) -> Iterator[str]:
+    """For whom PostgreSQL fires no trigger."""
+    for (who,) in connection.exec_driver_sql(catalog.REPLICAS).all():
+        yield f"{who} writes with session_replication_role, for which no trigger fires"
+
+
+def _expected(connection: Connection) -> definitions.Definitions | None:
+    """What the migrations make; None for a role of PostgreSQL that may not make it to compare."""
+    version = ""
+    if connection.dialect.name == "postgresql":
+        version, may = connection.exec_driver_sql(
+            "SELECT version(), has_database_privilege(current_database(), 'CREATE')"
+        ).one()
+        if not may:
+            return None
+    key = (connection.dialect.name, version)
+    if key not in _made:
+        engine = connection.engine
+        _made[key] = _on_postgresql(engine) if version else _on_sqlite()
+    return _made[key]
+
+
+_made: dict[tuple[str, str], definitions.Definitions] = {}
+"""What the migrations make, by database and its version: it takes a second."""
+
+
+def _on_sqlite() -> definitions.Definitions:
     fresh = create_engine("sqlite://")
     try:
         with fresh.begin() as connection:
             _migrate(connection)
-            return _objects(connection)
+            return definitions.of(connection)
     finally:
         fresh.dispose()
 
 
-def _expected_on_postgresql(engine: Engine) -> dict[str, str]:
+def _on_postgresql(engine: Engine) -> definitions.Definitions:
     """The same, made in a schema of their own that is rolled back."""
     with transaction(engine, writing=True) as connection:
         connection.exec_driver_sql("CREATE SCHEMA lineage_expected")
         connection.exec_driver_sql("SET LOCAL search_path TO lineage_expected")
         _migrate(connection)
-        expected = _objects(connection)
+        expected = definitions.of(connection)
         connection.rollback()
     return expected
-
-
-def _objects(connection: Connection) -> dict[str, str]:
-    """The definition of every object by its kind and name.
-
-    SQLite lists a table's constraints in an order that means nothing, so lines are compared sorted.
-    """
-    query = _OBJECTS[connection.dialect.name]
-    return {
-        str(name): "\n".join(sorted(line.strip(" ,\t") for line in str(sql).splitlines()))
-        for name, sql in connection.exec_driver_sql(query)
-    }
 
 
 def _migrate(connection: Connection) -> None:
@@ -149,29 +169,6 @@ def _migrate(connection: Connection) -> None:
     config.attributes["connection"] = connection
     config.attributes["metadata"] = SQLModel.metadata
     command.upgrade(config, "head")
-
-
-_OBJECTS: Final = {
-    "sqlite": (
-        "SELECT type || ' ' || name, sql FROM sqlite_master "
-        "WHERE sql IS NOT NULL AND name <> 'alembic_version' ORDER BY name"
-    ),
-    "postgresql": (
-        "SELECT 'constraint ' || conname, replace(pg_get_constraintdef(c.oid), "
-        "current_schema() || '.', '') FROM pg_constraint c "
-        "WHERE c.connamespace = current_schema()::regnamespace "
-        "UNION ALL SELECT 'trigger ' || tgname, tgenabled::text || ' ' || replace("
-        "pg_get_triggerdef(t.oid), current_schema() || '.', '') FROM pg_trigger t "
-        "JOIN pg_class r ON r.oid = tgrelid "
-        "WHERE NOT tgisinternal AND r.relnamespace = current_schema()::regnamespace "
-        "UNION ALL SELECT 'function ' || proname, prosrc FROM pg_proc "
-        "WHERE pronamespace = current_schema()::regnamespace AND prorettype = 'trigger'::regtype "
-        "UNION ALL SELECT 'index ' || indexname, replace(indexdef, schemaname || '.', '') "
-        "FROM pg_indexes WHERE schemaname = current_schema() "
-        "UNION ALL SELECT 'column ' || table_name || '.' || column_name, data_type || ' ' || "
-        "is_nullable FROM information_schema.columns WHERE table_schema = current_schema()"
-    ),
-}
 
 
 def _revision(connection: Connection) -> str | None:

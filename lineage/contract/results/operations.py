@@ -63,11 +63,15 @@ class Audit:
 
 @dataclass(frozen=True)
 class SchemaCheck:
-    """What ``lineage db check`` found; ``problems`` is empty where all is well."""
+    """What ``lineage db check`` found; ``problems`` is empty where all is well.
+
+    ``notes`` tell what could not be looked at.
+    """
 
     revision: str | None
     head: str
     problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """JSON of `GET /v1/database`."""
@@ -75,9 +79,10 @@ class SchemaCheck:
             "revision": self.revision,
             "head": self.head,
             "problems": list(self.problems),
-        }
+        } | ({"notes": list(self.notes)} if self.notes else {})
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> SchemaCheck:
         """Read back what :meth:`to_json` wrote."""
-        return from_fields(cls, body, problems=tuple(body["problems"]))
+        notes = tuple(body.get("notes", ()))
+        return from_fields(cls, body, problems=tuple(body["problems"]), notes=notes)

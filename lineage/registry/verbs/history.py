@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lineage import timestamps
-from lineage.database import events
+from lineage.database import events, schema
 from lineage.registry import views
 from lineage.registry.verbs.base import Verbs
 
@@ -45,7 +46,9 @@ class HistoryVerbs(Verbs):
         against: Sequence[Checkpoint] = (),
         progress: Callable[[int], None] | None = None,
     ) -> Audit:
-        """Check the chain of events, that it tells the present state, and goes on with checkpoints.
+        """Check that the history is whole, goes on with checkpoints, and tells every table's rows.
+
+        And that nothing stands in the database that could make it tell something else.
 
         Args:
             against: what the history was at moments before.
@@ -55,7 +58,8 @@ class HistoryVerbs(Verbs):
 
         with self._read() as session:
             self._sight(session).require_all()
-            return audit(session, against, progress)
+            found = audit(session, against, progress)
+        return replace(found, problems=found.problems + schema.check(self._engine).problems)
 
     def head(self, *, seen: int | None = None) -> Head:
         """The newest event, and the digest of one that was seen before."""

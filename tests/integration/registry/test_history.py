@@ -271,6 +271,6 @@ def test_the_bytes_of_an_entry_are_canonical(registry, url):
         found = list(entries.stream(session))
         for row, entry in zip(rows, found, strict=True):
             document = events.document(row)
-            assert entry.said() == canonical_bytes(document)
-            assert entry.leaf() == canonical_bytes(document | {"digest": row.blake3})
+            assert entry.said == canonical_bytes(document)
+            assert entry.leaf == canonical_bytes(document | {"digest": row.blake3})
     engine.dispose()

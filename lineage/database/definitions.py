@@ -1,0 +1,84 @@
+"""What a database is made of, object by object, and how that differs from what the migrations make.
+
+Whatever stands there besides counts as much as what is missing: a trigger or a rule of somebody's
+changes what is written, a view or a table that inherits changes what is read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lineage.database import catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sqlalchemy import Connection
+
+Definitions = dict[str, str]
+"""The definition of every object by its kind and name."""
+
+
+def of(connection: Connection) -> Definitions:
+    """The definitions in the present schema.
+
+    SQLite lists a table's constraints in an order that means nothing, so lines are compared sorted.
+    """
+    if connection.dialect.name == "sqlite":
+        rows = connection.exec_driver_sql(_SQLITE)
+        return {
+            str(name): "\n".join(sorted(line.strip(" ,\t") for line in str(sql).splitlines()))
+            for name, sql in rows
+        }
+    schema, written = connection.exec_driver_sql(
+        "SELECT current_schema(), quote_ident(current_schema())"
+    ).one()
+    found: Definitions = {}
+    for query in catalog.DEFINITIONS:
+        for name, definition in connection.exec_driver_sql(query):
+            text = str(definition)
+            for own in {schema, written}:
+                text = text.replace(f"{own}.", "").replace(f"search_path={own},", "search_path=,")
+            found[str(name)] = text
+    return found
+
+
+def differences(expected: Mapping[str, str], here: Mapping[str, str]) -> Iterator[str]:
+    """What is missing, what was changed, and what was added."""
+    for name, definition in expected.items():
+        if here.get(name) != definition:
+            yield f"{name} is missing or was changed"
+    for name in sorted(here.keys() - expected.keys()):
+        yield f"{name} was added: the registry has none"
+
+
+def without_comparison(connection: Connection) -> Iterator[str]:
+    """What is wrong on PostgreSQL whatever the definitions are, where none can be compared."""
+    for query, says in _NEVER:
+        for (name,) in connection.exec_driver_sql(query):
+            yield says.format(name)
+
+
+def dangling(connection: Connection) -> Iterator[str]:
+    """The keys of PostgreSQL that point to nothing: somebody switched off what holds them."""
+    for child, parent, own, other in connection.exec_driver_sql(catalog.KEYS).all():
+        same = " AND ".join(f"p.{a} = c.{b}" for a, b in zip(other, own, strict=True))
+        whole = " AND ".join(f"c.{column} IS NOT NULL" for column in own)
+        query = (
+            f"SELECT 1 FROM {child} c WHERE {whole} AND NOT EXISTS "  # noqa: S608 - catalog's names
+            f"(SELECT 1 FROM {parent} p WHERE {same}) LIMIT 1"
+        )
+        if connection.exec_driver_sql(query.replace("%", "%%")).first() is not None:
+            yield f"a row of {child} points to no {parent}"
+
+
+_SQLITE: Final = (
+    "SELECT type || ' ' || name, sql FROM sqlite_master WHERE sql IS NOT NULL "
+    "AND name <> 'alembic_version' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
+)
+
+_NEVER: Final = (
+    (catalog.RULED, "{0} has a rule, or is a view: the registry has none"),
+    (catalog.SWITCHED_OFF, "a trigger of {0} is switched off"),
+    (catalog.NOT_VALIDATED, "constraint {0} was not held against the rows that are there"),
+)
