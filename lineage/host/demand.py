@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
+from lineage import kept
 from lineage.acts import act
 from lineage.connection import connect
 from lineage.errors import PipelineMismatch, RegistryUnreachable
-from lineage.host import kept
 from lineage.identity.components import EnvironmentKind, Proof
 
 KEYS: Final = ("kind", "proof")

@@ -24,17 +24,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from lineage import timestamps
+from lineage import kept, timestamps
 from lineage.acts import act
 from lineage.connection import connect
 from lineage.contract.requests import REPORT_HOLDS_FOR, Observed
 from lineage.contract.results import Side
 from lineage.errors import LineageError, NotFound, PipelineMismatch, RegistryUnreachable, UsageError
-from lineage.host import demand, kept, last_known, packages
+from lineage.host import demand, last_known, packages
 from lineage.host.ahead import Ahead
 from lineage.host.seen_revision import SeenRevision
 from lineage.identity.components import Proof
 from lineage.registry.access import check_actor
+from lineage.remote.seen_head import SeenHead
 from lineage.weights import download
 from lineage.weights.cache import WeightsCache
 from lineage.weights.copies import StoredWeights
@@ -106,6 +107,7 @@ class Following(Generic[T]):
         self._actor = actor
         self._cache = cache or WeightsCache.default()
         self._revision = SeenRevision(url, model, environment, accept_older=accept_older)
+        self._head = SeenHead(url, accept_older=accept_older)
         self._ahead = Ahead(self._cache, model)
         self._backup: str | None = None
         self._stopped = threading.Event()
@@ -169,13 +171,24 @@ class Following(Generic[T]):
                 self._environment,
                 oldest=oldest,
                 pipeline=self._named,
-                accept=lambda answer: self._revision.check(answer.revision),
+                accept=self._accept,
             )
         except PipelineMismatch:
             self._refuse()
             raise
         self._backup = slot.backup.weights if slot.backup is not None else None
         return slot
+
+    def _accept(self, answer: Serving) -> None:
+        """Refuse an answer of a registry that went back.
+
+        Raises:
+            Conflict: the slot is older than it was seen before, or the history is another one.
+        """
+        self._revision.check(answer.revision)
+        if answer.age is None:
+            with connect(self._url) as registry:
+                self._head.check(lambda seen: registry.head(seen=seen))
 
     def _refuse(self) -> None:
         """Say what is declared instead of a pair with the pipeline here."""

@@ -21,6 +21,7 @@ from lineage import timestamps
 from lineage.connection import connect
 from lineage.contract.results import Serving
 from lineage.errors import RegistryUnreachable
+from lineage.kept import folder
 from lineage.registry_url import may_be_away, without_password
 
 if TYPE_CHECKING:
@@ -98,12 +99,6 @@ def keep_for_later(url: str, answer: Serving, at: str | None = None) -> None:
 def _ask(url: str, model: str, environment: str, at: str | None, pipeline: str | None) -> Serving:
     with connect(url) as registry:
         return registry.serving(model, environment, at=at, pipeline=pipeline)
-
-
-def folder() -> Path:
-    """Where the answers are kept: in ``XDG_CACHE_HOME``, else in ``~/.cache``."""
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "lineage-guard" / "serving"
 
 
 def _path(url: str, model: str, environment: str, pipeline: str | None) -> Path:

@@ -6,11 +6,11 @@ import logging
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
+from lineage import kept
 from lineage.acts import act
 from lineage.connection import connect
 from lineage.contract.results import MOST_DIFFERENCES, DemandedPackages, PackageDifference
 from lineage.errors import NotFound, NotPermitted, PackageMismatch, RegistryUnreachable
-from lineage.host import kept
 from lineage.identity.components import EnvironmentKind
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lineage import kept
 from lineage.errors import Conflict
-from lineage.host import kept
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from contextlib import suppress
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlsplit
 
 from lineage.contract import addresses
+from lineage.contract.results import Head
+from lineage.errors import Conflict, RegistryUnreachable
 from lineage.remote.history import RemoteHistory
 from lineage.remote.reader import RemoteReader
+from lineage.remote.seen_head import ACCEPT, SeenHead
 from lineage.remote.slots import RemoteSlots
-from lineage.remote.transport import Transport
+from lineage.remote.transport import LOOPBACK, Transport
 from lineage.remote.versions import RemoteVersions
 
 if TYPE_CHECKING:
     from lineage.contract.requests import NewToken
+
+
+GLANCE: Final = 5.0
+"""Seconds that the newest event is waited for."""
 
 
 def connect(url: str, token: str | None = None) -> RemoteRegistry:
@@ -27,9 +36,33 @@ def connect(url: str, token: str | None = None) -> RemoteRegistry:
     Raises:
         UsageError: the address or the token cannot be used.
     """
-    return RemoteRegistry(
-        Transport(url, token or os.environ.get("LINEAGE_TOKEN", "").strip() or None)
-    )
+    transport = Transport(url, token or os.environ.get("LINEAGE_TOKEN", "").strip() or None)
+    if urlsplit(transport.url).hostname not in LOOPBACK:
+        transport.before_first(lambda: _require_goes_on(transport))
+    return RemoteRegistry(transport)
+
+
+def _require_goes_on(transport: Transport) -> None:
+    """Refuse a server whose history does not go on with what was seen of it here.
+
+    What cannot be asked, the request that comes next tells better.
+    """
+    seen = SeenHead(transport.url, accept_older=os.environ.get(ACCEPT) == "1")
+
+    def ask(event: int | None) -> Head:
+        status, document = transport.glance(addresses.HEAD, GLANCE, seen=event)
+        if status == HTTPStatus.NOT_FOUND and event is not None:
+            raise Conflict(
+                f"The server at {transport.url} no longer says how far its history goes.",
+                remedy="Bring it up to the version that it had, or say that it is right: "
+                f"{ACCEPT}=1 in the environment.",
+            )
+        if document is None:
+            raise RegistryUnreachable("It does not say.", remedy="Try again.")
+        return Head.from_json(document)
+
+    with suppress(RegistryUnreachable):
+        seen.check(ask)
 
 
 class RemoteRegistry(RemoteReader, RemoteHistory, RemoteVersions, RemoteSlots):

@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lineage.contract import addresses
-from lineage.contract.results import Audit
+from lineage.contract.results import Audit, Head
 from lineage.errors import RegistryUnreachable
 from lineage.remote.verbs import Verbs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from lineage.contract.results.history import ConsistencyProof, Head, InclusionProof
+    from lineage.contract.results.history import ConsistencyProof, InclusionProof
     from lineage.identity.checkpoint import Checkpoint
 
 
@@ -54,8 +54,6 @@ class RemoteHistory(Verbs):
 
     def head(self, *, seen: int | None = None) -> Head:
         """The newest event, and the digest of one that was seen before."""
-        from lineage.contract.results.history import Head
-
         return Head.from_json(self._http.get(addresses.HEAD, seen=seen))
 
     def checkpoint(self) -> Checkpoint:

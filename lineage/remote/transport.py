@@ -21,7 +21,7 @@ from lineage.contract import problems
 from lineage.errors import LineageError, RegistryUnreachable, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 DEADLINE: Final = 30.0
 """Seconds that a request may take with all its retries; ``LINEAGE_TIMEOUT`` says otherwise."""
@@ -31,7 +31,7 @@ LARGEST: Final = 256 << 20
 """Bytes of an answer that are read at the most."""
 
 _TRY_AGAIN: Final = (502, 503, 504)
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
 class Transport:
@@ -49,6 +49,7 @@ class Transport:
     def __init__(self, url: str, token: str | None) -> None:
         self.url = _checked(url, token)
         self._deadline = _deadline()
+        self._first: Callable[[], None] | None = None
         headers = {"User-Agent": f"lineage-guard/{version('lineage-guard')}"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
@@ -58,12 +59,16 @@ class Transport:
             timeout=httpx.Timeout(self._deadline, connect=min(CONNECT, self._deadline)),
             follow_redirects=False,
             verify=httpx.create_ssl_context() if self.url.startswith("https:") else False,
-            trust_env=urlsplit(self.url).hostname not in _LOOPBACK,  # proxies
+            trust_env=urlsplit(self.url).hostname not in LOOPBACK,  # proxies
         )
 
     def close(self) -> None:
         """Close its connections."""
         self._client.close()
+
+    def before_first(self, action: Callable[[], None]) -> None:
+        """Do something before the first request that is sent."""
+        self._first = action
 
     def get(self, path: str, **query: Any) -> Any:  # noqa: ANN401 - any JSON value
         """Read.
@@ -72,6 +77,19 @@ class Transport:
             LineageError: what the server said, or that it cannot be reached.
         """
         return self._send("GET", path, {}, params=_given(query))
+
+    def glance(self, path: str, seconds: float, **query: Any) -> tuple[int, Any]:  # noqa: ANN401
+        """Read once, without trying again: the status, and the answer where it is one.
+
+        Raises:
+            RegistryUnreachable: there is no answer so soon.
+        """
+        end = time.monotonic() + min(seconds, self._deadline)
+        try:
+            status, media_type, text, _ = self._once("GET", path, _given(query), {}, None, end)
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise self._unreachable(error) from None
+        return status, self._understood(status, media_type, text) if status == 200 else None
 
     def ask(self, path: str, body: Mapping[str, Any], actor: str) -> Any:  # noqa: ANN401
         """Send a body that changes nothing."""
@@ -127,6 +145,9 @@ class Transport:
         body: Mapping[str, Any] | None = None,
         repeat: bool = True,
     ) -> Any:  # noqa: ANN401 - any JSON value
+        if self._first is not None:
+            first, self._first = self._first, None
+            first()
         end = time.monotonic() + self._deadline
         content = strict_json.dumps(body).encode() if body is not None else None
         if content is not None:
@@ -235,7 +256,7 @@ def _checked(url: str, token: str | None) -> str:
             "A secret has no place in the registry's URL.",
             remedy="Give the token as LINEAGE_TOKEN, and the URL without it.",
         )
-    plain = parts.scheme != "https" and host not in _LOOPBACK
+    plain = parts.scheme != "https" and host not in LOOPBACK
     if plain and token is not None and os.environ.get("LINEAGE_ALLOW_HTTP") != "1":
         raise UsageError(
             f"The token would go to {host} unencrypted.",

@@ -2,7 +2,7 @@
 
 from lineage.contract.results.backups import Candidate, Readiness
 from lineage.contract.results.moves import MoveResult, SlotChange
-from lineage.contract.results.operations import Audit, PlannedChange, SchemaCheck
+from lineage.contract.results.operations import Audit, Head, PlannedChange, SchemaCheck
 from lineage.contract.results.packages import (
     MOST_DIFFERENCES,
     DemandedPackages,
@@ -17,6 +17,7 @@ __all__ = [
     "Candidate",
     "DemandedPackages",
     "FoundPipeline",
+    "Head",
     "MoveResult",
     "NamedPipeline",
     "PackageDifference",

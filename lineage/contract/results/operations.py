@@ -86,3 +86,34 @@ class SchemaCheck:
         """Read back what :meth:`to_json` wrote."""
         notes = tuple(body.get("notes", ()))
         return from_fields(cls, body, problems=tuple(body["problems"]), notes=notes)
+
+
+@dataclass(frozen=True)
+class Head:
+    """The newest event, and the digest of one that somebody saw before.
+
+    Attributes:
+        registry: the registry's id; None before its first event.
+        events: the newest event's number.
+        digest: its digest.
+        then: the digest of the event that was asked for; None where there is none.
+    """
+
+    registry: str | None
+    events: int
+    digest: str | None
+    then: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON of `GET /v1/head`."""
+        return {
+            "registry": self.registry,
+            "events": self.events,
+            "head": self.digest,
+            "then": self.then,
+        }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Head:
+        """Read back what :meth:`to_json` wrote."""
+        return cls(body["registry"], int(body["events"]), body["head"], body["then"])

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 
 from lineage.acts import act
-from lineage.contract.results.history import ConsistencyProof, Head, InclusionProof
+from lineage.contract.results import Head
+from lineage.contract.results.history import ConsistencyProof, InclusionProof
 from lineage.database.audit import entries
 from lineage.database.audit.chain import Links
 from lineage.errors import IntegrityFailure, NotFound

@@ -13,8 +13,8 @@ from lineage.registry.verbs.base import Verbs
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from lineage.contract.results import Audit
-    from lineage.contract.results.history import ConsistencyProof, Head, InclusionProof
+    from lineage.contract.results import Audit, Head
+    from lineage.contract.results.history import ConsistencyProof, InclusionProof
     from lineage.database.audit.tree import Tree
     from lineage.identity.checkpoint import Checkpoint
 

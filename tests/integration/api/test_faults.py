@@ -16,14 +16,13 @@ import httpx
 import psutil
 import pytest
 
-from lineage import python_api
+from lineage import kept, python_api
 from lineage.connection import connect
 from lineage.contract.requests import DeclaredEnvironment, WaiverRequest
 from lineage.database.engine import open_engine, transaction
 from lineage.database.schema import upgrade
 from lineage.errors import IntegrityFailure, RegistryUnreachable
 from lineage.guard.policy import EnvironmentPolicy
-from lineage.host import last_known
 from tests.conftest import (
     BIN,
     BOTH,
@@ -424,7 +423,7 @@ def test_the_last_answer_is_given_only_when_asked_for_and_says_its_age(tmp_path,
         python_api.serving("churn")
     with pytest.raises(RegistryUnreachable, match="too old"):
         python_api.serving("churn", last_known=3600)
-    for file in last_known.folder().glob("*.json"):
+    for file in kept.folder().glob("*.json"):
         file.write_text('{"format": 1, "answer"')
     with pytest.raises(RegistryUnreachable):
         python_api.serving("churn", last_known=True)

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import pytest
 
+from lineage import kept
 from lineage.errors import Conflict, NotFound, PipelineMismatch, UsageError
-from lineage.host import kept
 from lineage.host.ahead import Ahead
 from lineage.host.follow import Following
 from lineage.host.own_pipeline import ClaimedPipeline

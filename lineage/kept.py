@@ -1,19 +1,23 @@
-"""Small answers of a registry that a host keeps on disk, for a start while it is away."""
+"""Small answers of a registry that are kept on disk: for a time when it is away, or goes back."""
 
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from blake3 import blake3
 
-from lineage.host.last_known import folder
 from lineage.registry_url import without_password
 from lineage.whole_file import write_whole
 
-if TYPE_CHECKING:
-    from pathlib import Path
+
+def folder() -> Path:
+    """Where the answers are kept: in ``XDG_CACHE_HOME``, else in ``~/.cache``."""
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "lineage-guard" / "serving"
 
 
 def path(kind: str, url: str, *about: str) -> Path:
