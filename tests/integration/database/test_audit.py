@@ -17,8 +17,8 @@ from lineage.database.engine import UnitOfWork, open_engine, transaction
 from lineage.database.told import TOLD
 from tests.conftest import BOTH
 from tests.support import LONG
-from tests.support.story import fill
 from tests.support.registries import make_registry
+from tests.support.story import fill
 from tests.support.tampering import as_owner, quoted
 
 UNCHECKED = {("token", "last_used_at")}

@@ -166,7 +166,7 @@ def test_of_rows_without_a_person_the_name_counts(database):
         with pytest.raises(Conflict, match="nobody approves"):
             _write(database, approval.format(name, person))
     _write(database, approval.format("desk", "oidc:gitlab.com:t"))
-    with pytest.raises(Conflict, match="revoked, never changed|names the event"):
+    with pytest.raises(Conflict, match=r"revoked, never changed|names the event"):
         _write(database, "UPDATE token SET person = 'ann'")
 
 
