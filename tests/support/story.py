@@ -58,6 +58,7 @@ def fill(registry: Registry) -> None:
         add_version(registry, seed)
     registry.remove_copy("churn@4", "remote", RetentionPolicy(1, 0, 0), actor="ann")
     registry.create_token(NewToken("ci", ("read",)), actor="ann")
+    registry.share_pipeline("churn", "other", actor="ann")
     gone = registry.create_token(NewToken("old", ("read",), person="ann"), actor="ann")
     registry.revoke_token(gone["id"], actor="ann")
     registry.report("churn", "production", SEEN, actor="host")

@@ -92,7 +92,7 @@ class Row:
         digest = self.digest(thing) if self.digest is not None else thing.digest
         path = self.path.format(
             env=thing.env, model=thing.model, n="1", pipeline=thing.pipeline, digest=digest,
-            id=REVOKED if "/tokens/" in self.path else "main",
+            id=REVOKED if "/tokens/" in self.path else "main", seq="1",
         )  # fmt: skip
         return path + self.query.format(env=thing.env, model=thing.model, digest=digest)
 
@@ -286,6 +286,10 @@ ROWS: Final = (
     Row("GET", "/v1/lineage/{digest}", READ, "*"),
     Row("GET", "/v1/events", READ, "*"),
     Row("GET", "/v1/audit", READ, "*"),
+    Row("GET", "/v1/audit/checkpoint", READ, "*"),
+    Row("GET", "/v1/audit/consistency", READ, "*", query="?size=1"),
+    Row("GET", "/v1/audit/proofs/{seq}", ADMIN, "*"),
+    Row("GET", "/v1/head", READ, "-"),
     Row("GET", "/v1/tokens", ADMIN, "*"),
     Row("POST", "/v1/tokens", ADMIN, "*", 201, lambda t: {"name": "x", "scopes": ["read"]}),
     Row("DELETE", "/v1/tokens/{id}", ADMIN, "*"),

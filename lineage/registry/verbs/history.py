@@ -78,6 +78,7 @@ class HistoryVerbs(Verbs):
         from lineage.database.audit import tree
 
         with self._read() as session:
+            self._sight(session).require_all()
             return tree.present(session, timestamps.now())
 
     def consistency(self, size: int) -> ConsistencyProof:
@@ -90,6 +91,7 @@ class HistoryVerbs(Verbs):
         from lineage.database.audit import tree
 
         with self._read() as session:
+            self._sight(session).require_all()
             return tree.consistency(session, size, timestamps.now())
 
     def prove(self, event: int, *, size: int | None = None) -> InclusionProof:

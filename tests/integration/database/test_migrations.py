@@ -338,7 +338,9 @@ def test_pipelines_are_whose_they_were_and_settings_of_stores_wait_for_an_admin(
     with connect(database) as registry:
         assert registry.check().problems == ()
         untold = ("churn@production is not what the newest event about it says",)
-        assert registry.audit().problems == untold, "but for the slot that no event tells of"
+        found = registry.audit().problems
+        assert set(untold) <= set(found), "the slot that no event tells of"
+        assert not any("pipeline_share" in problem or "store" in problem for problem in found)
         for name, models in (("features", ["good", "old"]), ("alone", ["lonely"]), ("own", [])):
             rows = registry.pipeline_shares(name)
             assert [row["model"] for row in rows] == models

@@ -17,12 +17,14 @@ from lineage.identity.checkpoint import read as read_note
 from lineage.identity.components import EnvironmentKind
 from lineage.registry import checkpoints
 from tests.conftest import BOTH, EVERYWHERE, add_validated
+from tests.support.registries import make_empty
 from tests.support.tampering import as_owner, rewrite_history
 
 
 @pytest.fixture
 def empty_url(database: str) -> str:
     """A registry before its first event."""
+    make_empty(database)
     upgrade(database)
     return database
 
