@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, func, select
 
 from lineage.acts import act
-from lineage.database import tables, telling
+from lineage.database import bulk, tables, telling
 from lineage.database.environments import require_environment
 from lineage.errors import NotFound
-from lineage.identity.components import Kind, Known
+from lineage.identity.components import Kind
 from lineage.identity.origin import WeightsOrigin
 
 if TYPE_CHECKING:
@@ -128,13 +128,8 @@ def add_version(
 def add_data(session: Session, data: DataVersion) -> str:
     """Record a data version unless it is there; its key."""
     if session.get(tables.DataVersion, data.blake3) is None:
-        session.add_all(
-            tables.DataItem(
-                data_blake3=data.blake3, name=item.name, digest=item.digest, size=item.size
-            )
-            for item in data.items
-        )
-        session.flush()
+        items = [(data.blake3, item.name, str(item.digest), item.size) for item in data.items]
+        bulk.insert(session, "data_item", ("data_digest", "name", "digest", "size"), items)
         telling.tell(session, tables.DataVersion(blake3=data.blake3, xxh3=data.xxh3))
     return data.blake3
 
@@ -178,8 +173,7 @@ def data_items(session: Session, data_blake3: str | None) -> Iterable[tables.Dat
 
 
 def _asserted(data: DataVersion | None) -> str:
-    items = data.items if data else ()
-    return json.dumps([item.name for item in items if item.known is Known.ASSERTED])
+    return json.dumps(data.asserted if data else ())
 
 
 def _serving_version(session: Session, reference: Reference) -> tables.ModelVersion:

@@ -21,6 +21,9 @@ STAR: Final = "*"
 _BARE: Final = re.compile(r"[\w-]+|\*", re.ASCII)
 _FIRST: Final = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
 _WORDS: Final = frozenset({"and", "or", "not"})
+MOST_STEPS: Final = 500_000
+"""Steps that all requirements of one verdict, or of one decision, may take: some 0.2 s."""
+
 SERVING: Final = "serving"
 """The first segment of a metric of what serves now."""
 
@@ -44,6 +47,36 @@ _ARITHMETIC: Final[dict[str, Callable[[float, float], float]]] = {
 
 class Unknown(Exception):
     """A metric that an expression needs is missing, no number, or not finite."""
+
+
+class TooMuchWork(Unknown):
+    """The metrics that an expression stands for are more than it is evaluated on."""
+
+
+@dataclass
+class Budget:
+    """The steps that are left for evaluating: a key that is looked at, a segment of a path.
+
+    A star stands for every key at its place, and metrics and requirements come from clients, so
+    what one verdict makes others wait for is bounded.
+    """
+
+    left: int = MOST_STEPS
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether something was not evaluated for want of steps."""
+        return self.left < 0
+
+    def spend(self, steps: int = 1) -> None:
+        """Take steps.
+
+        Raises:
+            TooMuchWork: there are not so many.
+        """
+        self.left -= steps
+        if self.left < 0:
+            raise TooMuchWork(f"it stands for more metrics than {MOST_STEPS:,} steps look at")
 
 
 @dataclass(frozen=True)
@@ -96,6 +129,7 @@ Expression = Number | Metric | Arithmetic | Comparison | Logic
 class Looked:
     """The metrics that an evaluation looked at, and those of comparisons that failed."""
 
+    budget: Budget = field(default_factory=Budget)
     all: dict[str, float] = field(default_factory=dict)
     failed: dict[str, float] = field(default_factory=dict)
 
@@ -118,7 +152,8 @@ def holds(expression: Expression, metrics: Mapping[str, Any], looked: Looked) ->
         return all(truths) if expression.operator == "and" else any(truths)
     assert isinstance(expression, Comparison)  # noqa: S101 - the parser checks it
     outcomes = [
-        _compare(expression, metrics, stars, looked) for stars in _stars(expression, metrics)
+        _compare(expression, metrics, stars, looked)
+        for stars in _stars(expression, metrics, looked.budget)
     ]
     return all(outcomes)
 
@@ -127,8 +162,8 @@ def _compare(
     comparison: Comparison, metrics: Mapping[str, Any], stars: Path, looked: Looked
 ) -> bool:
     seen: dict[str, float] = {}
-    left = _value(comparison.left, metrics, stars, seen)
-    right = _value(comparison.right, metrics, stars, seen)
+    left = _value(comparison.left, metrics, stars, seen, looked.budget)
+    right = _value(comparison.right, metrics, stars, seen, looked.budget)
     held = COMPARISONS[comparison.operator](left, right)
     looked.all.update(seen)
     if not held:
@@ -144,18 +179,23 @@ def shown(path: Path) -> str:
 
 
 def _value(
-    expression: Expression, metrics: Mapping[str, Any], stars: Path, seen: dict[str, float]
+    expression: Expression,
+    metrics: Mapping[str, Any],
+    stars: Path,
+    seen: dict[str, float],
+    budget: Budget,
 ) -> float:
+    budget.spend()
     if isinstance(expression, Number):
         return expression.value
     if isinstance(expression, Metric):
         path = _bound(expression.path, stars)
-        value = _number(_look_up(metrics, path), shown(path))
+        value = _number(_look_up(metrics, path, budget), shown(path))
         seen[shown(path)] = value
         return value
     assert isinstance(expression, Arithmetic)  # noqa: S101 - the parser checks it
-    left = _value(expression.left, metrics, stars, seen)
-    right = _value(expression.right, metrics, stars, seen)
+    left = _value(expression.left, metrics, stars, seen, budget)
+    right = _value(expression.right, metrics, stars, seen, budget)
     try:
         result = _ARITHMETIC[expression.operator](left, right)
     except ZeroDivisionError:
@@ -179,18 +219,22 @@ def _number(value: Any, name: str) -> float:  # noqa: ANN401 - any JSON value
     return number
 
 
-def _stars(comparison: Comparison, metrics: Mapping[str, Any]) -> list[Path]:
+def _stars(comparison: Comparison, metrics: Mapping[str, Any], budget: Budget) -> list[Path]:
     """What the stars of a comparison stand for, one entry for each time it is to hold."""
     patterns = [metric.path for metric in metrics_of(comparison) if STAR in metric.path]
     if not patterns:
         return [()]
-    found = list(_matches(metrics, patterns[0]))
+    found = list(_matches(metrics, patterns[0], budget))
     if not found:
         raise Unknown(f"the metrics have nothing at {shown(patterns[0])}")
     return found
 
 
-def _matches(value: Any, pattern: Path) -> Iterator[Path]:  # noqa: ANN401 - any JSON value
+def _matches(
+    value: Any,  # noqa: ANN401 - any JSON value
+    pattern: Path,
+    budget: Budget,
+) -> Iterator[Path]:
     """The keys that stand for the stars of a pattern, up to its last star."""
     if STAR not in pattern:
         yield ()
@@ -199,11 +243,13 @@ def _matches(value: Any, pattern: Path) -> Iterator[Path]:  # noqa: ANN401 - any
         return
     head, *rest = pattern
     if head == STAR:
+        budget.spend(len(value) * len(pattern))
         for key in sorted(value):
-            for more in _matches(value[key], tuple(rest)):
+            for more in _matches(value[key], tuple(rest), budget):
                 yield (key, *more)
     elif head in value:
-        yield from _matches(value[head], tuple(rest))
+        budget.spend(len(pattern))
+        yield from _matches(value[head], tuple(rest), budget)
 
 
 def _bound(path: Path, stars: Path) -> Path:
@@ -259,16 +305,17 @@ def metrics_of(expression: Expression) -> Iterator[Metric]:
 _MISSING: Final = object()
 
 
-def _look_up(metrics: Mapping[str, Any], path: Path) -> Any:  # noqa: ANN401 - any JSON value
+def _look_up(metrics: Mapping[str, Any], path: Path, budget: Budget) -> Any:  # noqa: ANN401 - any JSON value
     """The value at a path; a key that itself has dots is found too."""
     for end in range(len(path), 0, -1):
+        budget.spend(end)
         key = ".".join(path[:end])
         if key not in metrics:
             continue
         if end == len(path):
             return metrics[key]
         inner = metrics[key]
-        found = _look_up(inner, path[end:]) if isinstance(inner, Mapping) else _MISSING
+        found = _look_up(inner, path[end:], budget) if isinstance(inner, Mapping) else _MISSING
         if found is not _MISSING:
             return found
     return _MISSING

@@ -69,7 +69,10 @@ class Requirement:
         return expressions.compares_with_serving(self.expression)
 
     def evaluate(
-        self, metrics: Mapping[str, Any], serving: Mapping[str, Any] | None = None
+        self,
+        metrics: Mapping[str, Any],
+        serving: Mapping[str, Any] | None = None,
+        budget: expressions.Budget | None = None,
     ) -> Outcome:
         """Whether ``metrics`` satisfy it; what needs a metric that is no number does not hold.
 
@@ -77,6 +80,7 @@ class Requirement:
             metrics: of the validation that counts.
             serving: of what serves now; None where nothing does, and then comparisons with it are
                 left out.
+            budget: the steps that it may take, with others; by default as many as all may.
         """
         expression: expressions.Expression | None = self.expression
         if serving is None:
@@ -84,17 +88,24 @@ class Requirement:
         if expression is None:
             return Outcome(self.text, True, f"{self.text}: nothing serves yet to compare with")
         known = dict(metrics) if serving is None else {**metrics, expressions.SERVING: serving}
-        return self._evaluated(expression, known)
+        return self._evaluated(expression, known, budget)
 
-    def of_a_return(self, metrics: Mapping[str, Any]) -> Outcome:
+    def of_a_return(
+        self, metrics: Mapping[str, Any], budget: expressions.Budget | None = None
+    ) -> Outcome:
         """Whether what is absolute in it holds: comparisons with what serves count as held."""
         expression = expressions.without_serving(self.expression, held=True)
         if expression is None:
             return Outcome(self.text, True, f"{self.text}: judges who enters, not who returns")
-        return self._evaluated(expression, metrics)
+        return self._evaluated(expression, metrics, budget)
 
-    def _evaluated(self, expression: expressions.Expression, known: Mapping[str, Any]) -> Outcome:
-        looked = expressions.Looked()
+    def _evaluated(
+        self,
+        expression: expressions.Expression,
+        known: Mapping[str, Any],
+        budget: expressions.Budget | None,
+    ) -> Outcome:
+        looked = expressions.Looked(budget or expressions.Budget())
         try:
             holds = expressions.holds(expression, known, looked)
             facts = _listed(looked.all if holds else looked.failed or looked.all)
@@ -107,13 +118,24 @@ class Requirement:
 def evaluate_all(
     requirements: Iterable[Requirement], metrics: Mapping[str, Any]
 ) -> tuple[Outcome, ...]:
-    """Each requirement's outcome at a validation, where nobody knows yet what will serve then."""
-    return tuple(
+    """Each requirement's outcome at a validation, where nobody knows yet what will serve then.
+
+    Raises:
+        UsageError: they stand for more metrics than are looked at.
+    """
+    budget = expressions.Budget()
+    outcomes = tuple(
         Outcome(requirement.text, None, f"{requirement.text} is decided where it is to serve")
         if requirement.compares_with_serving
-        else requirement.evaluate(metrics)
+        else requirement.evaluate(metrics, budget=budget)
         for requirement in requirements
     )
+    if budget.is_spent:
+        raise UsageError(
+            f"The requirements take more than {expressions.MOST_STEPS:,} steps to evaluate.",
+            remedy="Name the metrics that decide: a `*` stands for every key at its place.",
+        )
+    return outcomes
 
 
 def outcomes_of(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
 from lineage.errors import UsageError
-from lineage.identity.digest import Digest, blake3_of, canonical_bytes, hash_object
+from lineage.identity.digest import Digest, blake3_of, canonical_bytes, hash_object, xxh3
 
 if TYPE_CHECKING:
     from lineage.identity.pipeline import PipelineVersion
+
+
+DATA_DOMAIN: Final = b"lineage-data/1"
 
 
 class Kind(StrEnum):
@@ -97,23 +101,28 @@ class DataItem:
 
 @dataclass(frozen=True)
 class DataVersion:
-    """A manifest of data items, sorted by name."""
+    """A manifest of data items, sorted by name; its digests are taken once."""
 
     items: tuple[DataItem, ...]
 
-    @property
+    @cached_property
     def xxh3(self) -> Digest:
         """``H("lineage-data/1", {name: digest, …})``."""
-        return hash_object("lineage-data/1", self._manifest)
+        return xxh3(DATA_DOMAIN + b"\n" + self._canonical)  # H without writing the manifest again
 
-    @property
+    @cached_property
     def blake3(self) -> Digest:
         """BLAKE3 of the manifest's canonical bytes: what tells two data versions apart."""
-        return blake3_of(canonical_bytes(self._manifest))
+        return blake3_of(self._canonical)
 
-    @property
-    def _manifest(self) -> dict[str, Digest]:
-        return {item.name: item.digest for item in self.items}
+    @cached_property
+    def asserted(self) -> tuple[str, ...]:
+        """The names of the items whose bytes nobody read."""
+        return tuple(item.name for item in self.items if item.known is Known.ASSERTED)
+
+    @cached_property
+    def _canonical(self) -> bytes:
+        return canonical_bytes({item.name: item.digest for item in self.items})
 
 
 @dataclass(frozen=True)
@@ -136,7 +145,7 @@ class Components:
     pipeline: PipelineVersion | None
     weights: Weights | None
 
-    @property
+    @cached_property
     def digests(self) -> dict[str, Digest | None]:
         """Each component's digest by its name."""
         return {
@@ -146,7 +155,7 @@ class Components:
             "weights": self.weights.xxh3 if self.weights else None,
         }
 
-    @property
+    @cached_property
     def tuple_xxh3(self) -> Digest:
         """``H("lineage-tuple/1", …)``: a name, not a proof."""
         return hash_object("lineage-tuple/1", self.digests)
@@ -156,7 +165,7 @@ class Components:
         """The names of the components that are not there."""
         return tuple(name for name, digest in self.digests.items() if digest is None)
 
-    @property
+    @cached_property
     def identity(self) -> tuple[Any, ...]:
         """What two equal tuples share, resting on BLAKE3 wherever it is recorded."""
         return (

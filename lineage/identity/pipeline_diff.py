@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from lineage.identity.pipeline import Manifest, PipelineVersion
 
 _ALIKE: Final = 0.5
+MOST_COMPARED: Final = 10_000
+"""Pairs of stages that are held against each other to tell whether one was renamed.
+
+With more of them, so many stages are gone and new that a change of names explains nothing.
+"""
+
 _FIRST: Final = Encoding.FIRST.value
 
 
@@ -82,23 +88,28 @@ def _renamed(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, str]:
     """The stages that only go by another name: by their old name, the new one.
 
     Of those that are gone and those that are new, the most alike belong together, where they share
-    more than half of what they are made of.
+    more than half of what they are made of. None are told of where too many came and went.
     """
     gone, fresh = sorted(set(old) - set(new)), sorted(set(new) - set(old))
+    if len(gone) * len(fresh) > MOST_COMPARED:
+        return {}
+    parts = {name: _parts(old[name]) for name in gone}
+    parts_now = {name: _parts(new[name]) for name in fresh}
     pairs = sorted(
-        ((_likeness(old[was], new[now]), was, now) for was in gone for now in fresh),
+        ((_likeness(parts[was], parts_now[now]), was, now) for was in gone for now in fresh),
         key=lambda pair: (-pair[0], sorted(pair[1:])),
     )
     found: dict[str, str] = {}
+    taken: set[str] = set()
     for likeness, was, now in pairs:
-        if likeness > _ALIKE and was not in found and now not in found.values():
+        if likeness > _ALIKE and was not in found and now not in taken:
             found[was] = now
+            taken.add(now)
     return found
 
 
-def _likeness(old: Mapping[str, Any], new: Mapping[str, Any]) -> float:
+def _likeness(first: set[bytes], second: set[bytes]) -> float:
     """The share of what two stages are made of that is in both, from 0 to 1."""
-    first, second = _parts(old), _parts(new)
     return len(first & second) / len(first | second) if first | second else 0.0
 
 

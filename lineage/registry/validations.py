@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage import timestamps
@@ -37,6 +38,10 @@ _ONLY_SAID: Final = (
 )
 
 
+LARGEST_METRICS: Final = 1 << 20
+"""Characters of JSON: they are read again at each decision about the version."""
+
+
 @dataclass(frozen=True)
 class NewValidation:
     """What a validation came to, and what it rests on.
@@ -53,6 +58,38 @@ class NewValidation:
     data: DataVersion | None = None
     watched: tuple[WatchedRun, ...] = ()
     elsewhere: bool = False
+
+    @cached_property
+    def written_metrics(self) -> str | None:
+        """The metrics as they are kept.
+
+        Raises:
+            UsageError: they are more than every decision can read again.
+        """
+        if self.metrics is None:
+            return None
+        written = canonical_bytes(self.metrics).decode()
+        if len(written) > LARGEST_METRICS:
+            raise UsageError(
+                f"The metrics take {len(written):,} characters, and {LARGEST_METRICS:,} are kept.",
+                remedy="Record the metrics that decide, and leave the others in their file.",
+            )
+        return written
+
+    @cached_property
+    def written_outcomes(self) -> str:
+        """What the requirements came to, as it is kept."""
+        return json.dumps([outcome.to_json() for outcome in self.outcomes])
+
+    def prepare(self) -> None:
+        """Work out what is kept before others have to wait for it.
+
+        Raises:
+            UsageError: it cannot be kept.
+        """
+        _ = self.written_metrics, self.written_outcomes
+        if self.data is not None:
+            _ = self.data.xxh3, self.data.blake3
 
 
 def validate(
@@ -71,15 +108,15 @@ def validate(
     at = timestamps.now()
     session = sight.session
     version, target = _pair(sight, reference, pipeline, at, who.name)
-    metrics, run = new.metrics, new.run
+    run = new.run
     only_said = (run is not None or len(new.watched) > 0) and not who.runs_count
     row = tables.Validation(
         version_id=version.id or 0,
         pipeline=target.pipeline,
         pipeline_blake3=target.blake3,
         passed=new.passed,
-        metrics=canonical_bytes(metrics).decode() if metrics is not None else None,
-        outcomes=json.dumps([outcome.to_json() for outcome in new.outcomes]),
+        metrics=new.written_metrics,
+        outcomes=new.written_outcomes,
         basis=Basis.RUN if run is not None and who.runs_count else Basis.STATED,
         run=json.dumps(run) if run is not None else None,
         data_blake3=versions.add_data(session, new.data) if new.data else None,

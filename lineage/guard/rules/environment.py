@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lineage.acts import act
 from lineage.guard import looks
 from lineage.guard.decision import Check, Status
+from lineage.guard.expressions import Budget
 from lineage.guard.facts import Facts, Transition
 from lineage.guard.policy import SAME_PIPELINE
 from lineage.guard.requirements import Requirement
@@ -36,9 +37,10 @@ def requirements(facts: Facts) -> Check:
     verdict = facts.verdict
     if verdict is None:
         return Check(code, Status.SKIPPED, "there is no validation to read metrics from")
-    own = [_decided(facts, verdict, outcome) for outcome in verdict.outcomes]
+    budget = Budget()
+    own = [_decided(facts, verdict, outcome, budget) for outcome in verdict.outcomes]
     demanded = [
-        _evaluated(facts, verdict, requirement)
+        _evaluated(facts, verdict, requirement, budget)
         for requirement in facts.policy.requirements_of(facts.model)
     ]
     broken = [outcome for outcome in (*own, *demanded) if not outcome.holds]
@@ -189,18 +191,18 @@ def _could_take_over(facts: Facts) -> Check:
     )
 
 
-def _decided(facts: Facts, verdict: Verdict, outcome: Outcome) -> Outcome:
+def _decided(facts: Facts, verdict: Verdict, outcome: Outcome, budget: Budget) -> Outcome:
     """A requirement's outcome; one that compares with what serves is evaluated now."""
     if outcome.holds is not None:
         return outcome
-    return _evaluated(facts, verdict, Requirement.parse(outcome.requirement))
+    return _evaluated(facts, verdict, Requirement.parse(outcome.requirement), budget)
 
 
-def _evaluated(facts: Facts, verdict: Verdict, requirement: Requirement) -> Outcome:
+def _evaluated(facts: Facts, verdict: Verdict, requirement: Requirement, budget: Budget) -> Outcome:
     returns = facts.transition is Transition.RETURN or facts.served_here
     if returns and requirement.compares_with_serving:
-        return requirement.of_a_return(verdict.metrics)
-    return requirement.evaluate(verdict.metrics, facts.serving_metrics)
+        return requirement.of_a_return(verdict.metrics, budget)
+    return requirement.evaluate(verdict.metrics, facts.serving_metrics, budget)
 
 
 def _who(approval: Approval) -> Who:

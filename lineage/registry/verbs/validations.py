@@ -90,6 +90,7 @@ class ValidationVerbs(Verbs):
         validation = validations.NewValidation(
             passed, metrics, tuple(outcomes), run, data, tuple(watched), elsewhere
         )
+        validation.prepare()
         with self._write() as session:
             sight = self._sight(session)
             return validations.validate(sight, reference, pipeline, validation, self._actor(actor))

@@ -108,6 +108,7 @@ class VersionVerbs(Verbs):
         """
         from lineage.registry.versions import register
 
+        _ = captured.components.identity, captured.components.tuple_xxh3  # once, and before
         with self._write() as session:
             sight = self._sight(session)
             return register(sight, model, captured, kind, parent, run, watched, self._actor(actor))
