@@ -41,6 +41,7 @@ from .routes import (
 )
 from .serving_cache import ServingCache
 from .settings import Settings
+from .writers import WRITERS, Writers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -86,14 +87,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     engine = open_engine(
         settings.registry,
         lock_timeout=settings.lock_timeout,
-        connections=settings.threads,
+        connections=settings.threads + WRITERS,
         shared=not settings.no_auth,  # that is for this machine alone
     )
     registry = Registry(engine)
     detector = detector_of(settings.registry, settings.lock_timeout, engine.dispose)
+    writers = Writers(WRITERS, settings.lock_timeout)
     authenticator = Authenticator(
         registry,
         detector,
+        writers,
         oidc.Issuers(oidc.read(settings.trust)),
         AttemptLimiter(settings.failed_logins),
         open_to_all=settings.no_auth,
@@ -101,13 +104,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     metrics = Metrics(registry)
     signer = signer_of(settings.checkpoint_key) if settings.checkpoint_key is not None else None
     cache = ServingCache(registry, detector)
-    state = AppState(registry, authenticator, metrics, cache, signer=signer)
+    state = AppState(registry, authenticator, metrics, cache, writers, signer=signer)
 
     beside = _beside(registry, settings, signer)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        """As many threads as the database has connections; all are let go at the end."""
+        """As many threads of readers as may read at once; all are let go at the end."""
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.threads
         for work in beside:
             work.start()

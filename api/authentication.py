@@ -11,7 +11,7 @@ import secrets
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from blake3 import blake3
 from fastapi import Request
@@ -19,10 +19,11 @@ from fastapi.security.http import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from lineage import timestamps
-from lineage.errors import LineageError, NotAuthenticated, NotPermitted, TooManyAttempts
+from lineage.errors import LineageError, NotAuthenticated, TooManyAttempts
 from lineage.registry import tokens
 from lineage.registry.access import LONGEST_NAME, Principal, Scope
 
+from .browsers import require_own
 from .rate_limit import AttemptLimiter
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from .change_detection import ChangeDetector, RegistryVersion
     from .oidc import Issuers
+    from .writers import Writers
 
 ACTOR_HEADER: Final = "Lineage-Actor"
 USE_NOTED_EVERY: Final = 300.0
@@ -37,7 +39,6 @@ USE_NOTED_EVERY: Final = 300.0
 
 MOST_KNOWN: Final = 10_000
 LONGEST_TOKEN: Final = 16_384
-LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 bearer = HTTPBearer(
     auto_error=False,
@@ -53,6 +54,7 @@ class Authenticator:
         self,
         registry: Registry,
         detector: ChangeDetector,
+        writers: Writers,
         issuers: Issuers,
         limiter: AttemptLimiter,
         *,
@@ -60,6 +62,7 @@ class Authenticator:
     ) -> None:
         self._registry = registry
         self._detector = detector
+        self._writers = writers
         self._issuers = issuers
         self._limiter = limiter
         self._open = open_to_all
@@ -99,7 +102,7 @@ class Authenticator:
                 self._known[key] = principal
         tokens.check_time(principal, timestamps.now())
         if principal.token is not None and self._use_is_to_be_noted(principal.token):
-            noting = asyncio.create_task(run_in_threadpool(self._note_use, principal.token))
+            noting = asyncio.create_task(self._note_use(principal.token))
             self._noting.add(noting)
             noting.add_done_callback(self._noting.discard)
         return principal
@@ -138,22 +141,15 @@ class Authenticator:
         self._noted[identity] = now
         return True
 
-    def _note_use(self, identity: str) -> None:
+    async def _note_use(self, identity: str) -> None:
         """Write down that a token was used; a registry that is busy can still be read."""
         with suppress(LineageError):
-            self._registry.token_used(identity, timestamps.now())
+            await self._writers.run(lambda: self._registry.token_used(identity, timestamps.now()))
 
 
 def _anybody(request: Request) -> Principal:
     """Whoever asks, from this machine; not a page of another origin in somebody's browser."""
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname
-    origin = urlsplit(request.headers.get("origin", "")).hostname
-    near = request.client is None or request.client.host in LOOPBACK
-    if not near or host not in LOOPBACK or origin not in (None, *LOOPBACK):
-        raise NotPermitted(
-            "This server asks for no tokens, so it answers to this machine alone.",
-            remedy="Ask there, or have it started with tokens.",
-        )
+    require_own(request)
     name = unquote(request.headers.get(ACTOR_HEADER, ""))[:LONGEST_NAME].strip()
     return Principal(name or "anonymous", frozenset({Scope.ADMIN}), claimed=True)
 

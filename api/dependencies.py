@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .authentication import Authenticator
     from .metrics import Metrics
     from .serving_cache import ServingCache
+    from .writers import Writers
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class AppState:
     authenticator: Authenticator
     metrics: Metrics
     serving_cache: ServingCache
+    writers: Writers
     recent_answers: RecentAnswers = field(default_factory=RecentAnswers)
     signer: Signer | None = None
 

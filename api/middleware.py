@@ -8,6 +8,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+import anyio
 from starlette.exceptions import HTTPException
 
 from .problems import unexpected
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from .metrics import Metrics
 
 REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+BODY: Final = 10.0
+"""Seconds within which the body of a request must be there, and for each :data:`PACE` bytes of it
+one more."""
+
+PACE: Final = 16 << 10
+
 QUIET: Final = frozenset({"GET", "HEAD"})
 
 logger = logging.getLogger("lineage.registry.access")
@@ -38,7 +45,7 @@ class Boundary:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        request_id, length, kind = _headers(scope)
+        request_id, length, kind, chunked = _headers(scope)
         scope["lineage.request_id"] = request_id.decode()
         status, started = 500, False
 
@@ -50,7 +57,7 @@ class Boundary:
             await send(message)
 
         if scope["method"] not in QUIET:
-            scope["lineage.refused"] = self._refusal(length, kind)
+            scope["lineage.refused"] = self._refusal(length, kind, chunked=chunked)
             receive = _bounded(receive, self._max_body)
         try:
             await self._app(scope, receive, answer)
@@ -65,11 +72,11 @@ class Boundary:
             if self._log_all or status >= 400 or scope["method"] not in QUIET:
                 _log(scope, status, seconds)
 
-    def _refusal(self, length: bytes | None, kind: bytes | None) -> int | None:
+    def _refusal(self, length: bytes | None, kind: bytes | None, *, chunked: bool) -> int | None:
         """The status that a body is refused with before it is read."""
         if length is not None and (not length.isdigit() or int(length) > self._max_body):
             return 413
-        empty = kind is None and length in (None, b"0")
+        empty = kind is None and length in (None, b"0") and not chunked
         media_type = (kind or b"").split(b";")[0].strip().lower()
         return None if empty or media_type == b"application/json" else 415
 
@@ -85,9 +92,12 @@ def refuse_body(scope: Scope) -> None:
         raise HTTPException(status)
 
 
-def _headers(scope: Scope) -> tuple[bytes, bytes | None, bytes | None]:
-    """The request's id (a new one where it brings none), and its body's length and type."""
-    request_id, length, kind = b"", None, None
+def _headers(scope: Scope) -> tuple[bytes, bytes | None, bytes | None, bool]:
+    """A request's id (a new one where it brings none), its body's length and type.
+
+    And whether the body comes in chunks, so that its length is not told.
+    """
+    request_id, length, kind, chunked = b"", None, None, False
     for name, value in scope["headers"]:
         if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
             request_id = value
@@ -95,17 +105,27 @@ def _headers(scope: Scope) -> tuple[bytes, bytes | None, bytes | None]:
             length = value
         elif name == b"content-type":
             kind = value
-    return request_id or secrets.token_hex(8).encode(), length, kind
+        elif name == b"transfer-encoding":
+            chunked = True
+    return request_id or secrets.token_hex(8).encode(), length, kind, chunked
 
 
 def _bounded(receive: Receive, most: int) -> Receive:
-    """A body of unknown length, up to a bound."""
-    count = 0
+    """A body of unknown length, up to a bound; it must come at a pace."""
+    count, began, complete = 0, time.monotonic(), False
 
     async def bounded() -> Message:
-        nonlocal count
-        message = await receive()
+        nonlocal count, complete
+        if complete:
+            return await receive()
+        end = began + BODY + count / PACE
+        try:
+            with anyio.fail_after(max(0.0, end - time.monotonic())):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(408, headers={"Connection": "close"}) from None
         count += len(message.get("body", b""))
+        complete = not message.get("more_body", False)
         if count > most:
             raise HTTPException(413)
         return message

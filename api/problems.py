@@ -52,6 +52,11 @@ class Problem(BaseModel):
 _HTTP: Final = {
     404: (NO_SUCH_ROUTE, "There is nothing at this address.", "See /openapi.json."),
     405: ("method-not-allowed", "This address does not know the method.", "See the Allow header."),
+    408: (
+        "request-timeout",
+        "The body of the request did not come in time.",
+        "Send it at once, and again.",
+    ),
     413: ("body-too-large", "The body is too large.", "Send less."),
     415: (
         "unsupported-media-type",
@@ -64,6 +69,7 @@ _DESCRIPTIONS: Final = {
     401: "Without a valid token nothing is readable.",
     403: "The token lacks the scope, the environment or the model.",
     404: "It is not recorded.",
+    408: "The body did not come in time.",
     409: "The guard refuses; `decision` holds every rule's verdict. Of a look-up: no pair of the "
     "slot is on the pipeline that was asked with.",
     412: "It moved since the caller looked, or the change contradicts what is recorded.",
@@ -88,7 +94,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 READ: Final = documented(401, 403, 404, 422, 429, 500, 503)
-WRITE: Final = documented(401, 403, 404, 412, 413, 415, 422, 429, 500, 503)
+WRITE: Final = documented(401, 403, 404, 408, 412, 413, 415, 422, 429, 500, 503)
 MOVE: Final = WRITE | documented(409)
 
 

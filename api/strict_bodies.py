@@ -14,6 +14,7 @@ from typing_extensions import override
 from lineage import strict_json
 
 from .middleware import refuse_body
+from .writers import among_writers
 
 _ODD: Final = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
 """How null characters and surrogates are written in JSON."""
@@ -54,7 +55,14 @@ def _require_text(value: Any) -> None:  # noqa: ANN401 - any JSON value
 
 
 class StrictRoute(APIRoute):
-    """A route whose bodies are checked before they are read, and read strictly."""
+    """A route whose bodies are checked before they are read, and read strictly.
+
+    Its writes run among the writers (:mod:`lineage.api.writers`).
+    """
+
+    @override
+    def __init__(self, path: str, endpoint: Callable[..., Any], **given: Any) -> None:
+        super().__init__(path, among_writers(endpoint), **given)
 
     @override
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

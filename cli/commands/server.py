@@ -14,6 +14,7 @@ import typer
 from ..options import State
 
 APPLICATION = "lineage.api.app:create_app"
+CONNECTION = "lineage.api.connections:Connection"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 KEEP_ALIVE = 75
 """Seconds that an idle connection is kept: longer than a proxy keeps it (nginx: 60)."""
@@ -62,9 +63,11 @@ def serve(
             "--proxies",
             envvar="LINEAGE_PROXIES",
             metavar="ADDRESSES",
-            help="Whose X-Forwarded-For is believed, by commas.",
+            help="The proxies in front, by commas: theirs is the X-Forwarded-For that is believed. "
+            "Default: nobody's.",
+            show_default=False,
         ),
-    ] = "127.0.0.1",
+    ] = "",
     check_every: Annotated[
         str | None,
         typer.Option(
@@ -184,7 +187,9 @@ def serve(
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=grace,
-            forwarded_allow_ips=proxies,
+            http=CONNECTION,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=[name.strip() for name in proxies.split(",") if name.strip()],
         )
 
 

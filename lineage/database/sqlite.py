@@ -106,7 +106,7 @@ def _configure(connection: sqlite3.Connection) -> None:
     for pragma in (
         "foreign_keys = ON",
         "recursive_triggers = ON",
-        "cache_spill = OFF",  # a large write locks readers out as it commits, not from its middle on
+        "cache_spill = OFF",  # a large write locks readers out at its end, not from its middle
         f"synchronous = {'FULL' if _WAL_IS_SAFE else 'EXTRA'}",
     ):
         connection.execute(f"PRAGMA {pragma}")

@@ -11,7 +11,6 @@ from lineage.acts import act
 from lineage.database import bulk, tables, telling
 from lineage.database.environments import require_environment
 from lineage.errors import NotFound
-from lineage.identity.components import Kind
 from lineage.identity.origin import WeightsOrigin
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from lineage.identity.components import Components, DataVersion
+    from lineage.identity.components import Components, DataVersion, Kind
     from lineage.identity.references import Reference
 
 ROW = tables.ModelVersion

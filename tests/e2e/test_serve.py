@@ -279,7 +279,10 @@ def test_tls_by_the_proxy_of_the_example(filled, tmp_path, monkeypatch):
     tls.mkdir()
     _certificate(tls)
     token = _token(filled, "read", "deploy")
-    with _serve(filled) as (_, address), _nginx(tls, address.removeprefix("http://")) as secure:
+    with (
+        _serve(filled, "--proxies", "127.0.0.1") as (_, address),
+        _nginx(tls, address.removeprefix("http://")) as secure,
+    ):
         monkeypatch.setenv("SSL_CERT_FILE", os.fspath(tls / "fullchain.pem"))
         done = subprocess.run(
             [BIN / "lineage", "promote", "churn@2", "--env", "production", "--json"],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from lineage.api.app import create_app
+from lineage.api.connections import Connection
 from lineage.api.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def serving(application: FastAPI | Any) -> Iterator[str]:
+def serving(application: FastAPI | Any, connection: Any = Connection) -> Iterator[str]:
     """An application on a free port; its address."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(application, log_config=None, access_log=False)
+    config = uvicorn.Config(
+        application, http=connection, proxy_headers=False, log_config=None, access_log=False
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -532,7 +532,8 @@ def test_a_server_without_tokens_answers_to_this_machine_alone(server):
         {"Host": "rebound.example:8000"},
         {"X-Forwarded-For": "203.0.113.7"},
     ):
-        _problem(server.post(f"{SLOT}/retire", headers=headers), 403, "not-permitted")
+        named = headers | {"Lineage-Actor": "t"}
+        _problem(server.post(f"{SLOT}/retire", headers=named), 403, "not-permitted")
         _problem(server.get(SLOT, headers=headers), 403, "not-permitted")
     assert server.get(SLOT).json()["serving"] is not None
 
