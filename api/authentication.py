@@ -24,6 +24,7 @@ from lineage.registry import tokens
 from lineage.registry.access import LONGEST_NAME, Principal, Scope
 
 from .browsers import require_own
+from .issuer_keys import IssuerUnreachable
 from .rate_limit import AttemptLimiter
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Authenticator:
         self._seen: object = None
         self._known: dict[bytes, Principal] = {}
         self._met: set[bytes] = set()
+        self._secrets: tuple[object, dict[str, tokens.TokenSecret]] | None = None
         self._noted: dict[str, float] = {}
         self._noting: set[asyncio.Task[None]] = set()
 
@@ -108,31 +110,39 @@ class Authenticator:
         return principal
 
     async def _identify(self, request: Request, token: str, *, slowed: bool) -> Principal:
-        """Ask who a token speaks for; ``slowed`` by failures from its address unless it was met.
+        """Ask who a token speaks for; what its address tried in vain slows guesses alone.
 
-        Whoever has been let in once is not locked out by a neighbour who guesses.
+        Behind one address there are many who have nothing to do with each other. So a token of this
+        registry, or one that a known key of an issuer signed, is told from a guess for nothing that
+        anybody waits for, and is let in whatever its neighbours try.
         """
         address = request.client.host if request.client else ""
         wait = self._limiter.seconds_to_wait(address) if slowed else 0
-        if wait:
-            raise TooManyAttempts(
-                "Too many tokens from this address were not valid.",
-                remedy=f"Wait {wait} seconds, and use a valid one.",
-                seconds=wait,
-            )
         try:
-            principal = await run_in_threadpool(self._authenticate, token)
-        except NotAuthenticated:
+            if wait and not await self._is_no_guess(token):
+                raise _too_many(wait)
+            return await self._authenticate(token, fetch=not wait)
+        except (NotAuthenticated, IssuerUnreachable):
+            if wait:
+                raise _too_many(wait) from None
             self._limiter.note_failure(address)
             raise
-        return principal
 
-    def _authenticate(self, token: str) -> Principal:
+    async def _is_no_guess(self, token: str) -> bool:
+        """Whether it is a token of this registry, or may be one of an issuer's."""
+        if token.count(".") == 2:
+            return True
+        seen = self._seen
+        if self._secrets is None or self._secrets[0] != seen:
+            self._secrets = (seen, await run_in_threadpool(self._registry.token_secrets))
+        return tokens.is_one_of(token, self._secrets[1])
+
+    async def _authenticate(self, token: str, *, fetch: bool) -> Principal:
         if len(token) > LONGEST_TOKEN:
             raise tokens.unknown()
         if token.count(".") == 2:
-            return self._issuers.authenticate(token)
-        return self._registry.authenticate(token)
+            return await self._issuers.authenticate(token, fetch=fetch)
+        return await run_in_threadpool(self._registry.authenticate, token)
 
     def _use_is_to_be_noted(self, identity: str) -> bool:
         now = time.monotonic()
@@ -152,6 +162,14 @@ def _anybody(request: Request) -> Principal:
     require_own(request)
     name = unquote(request.headers.get(ACTOR_HEADER, ""))[:LONGEST_NAME].strip()
     return Principal(name or "anonymous", frozenset({Scope.ADMIN}), claimed=True)
+
+
+def _too_many(seconds: int) -> TooManyAttempts:
+    return TooManyAttempts(
+        "Too many tokens from this address were not valid.",
+        remedy=f"Wait {seconds} seconds, and use a valid one.",
+        seconds=seconds,
+    )
 
 
 def _bearer(request: Request) -> str:

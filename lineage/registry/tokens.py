@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from blake3 import blake3
@@ -23,7 +24,7 @@ from lineage.identity.references import check_environment_name, check_name
 from lineage.registry.access import Principal, Scope, check_own_name, check_scopes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlmodel import Session
 
@@ -36,6 +37,14 @@ SUBJECT: Final = "access:tokens"
 
 _FORM = re.compile(r"lng_([a-z2-7]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+@dataclass(frozen=True)
+class TokenSecret:
+    """What a token's secret is compared with: its BLAKE3 under a key of its own."""
+
+    key: bytes
+    blake3: str
 
 
 def create(session: Session, new: NewToken, at: str, actor: str) -> dict[str, Any]:
@@ -135,6 +144,25 @@ def authenticate(session: Session, text: str, now: str) -> Principal:
     principal = _principal(row)
     check_time(principal, now)
     return principal
+
+
+def secrets_of(session: Session) -> dict[str, TokenSecret]:
+    """What tells whether a text is a token that was not revoked, by its id."""
+    table = tables.Token
+    query = select(table.id, table.key, table.blake3).where(col(table.revoked_at).is_(None))
+    return {
+        identity: TokenSecret(bytes.fromhex(key), digest)
+        for identity, key, digest in session.exec(query)
+    }
+
+
+def is_one_of(text: str, known: Mapping[str, TokenSecret]) -> bool:
+    """Whether a text is one of some tokens; it is told without the database."""
+    form = _FORM.fullmatch(text)
+    held = known.get(form[1]) if form is not None else None
+    if form is None or held is None:
+        return False
+    return secrets.compare_digest(_digest(form[2], held.key), held.blake3)
 
 
 def used(session: Session, identity: str, at: str) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lineage.contract.requests import NewToken
     from lineage.contract.results import SchemaCheck
     from lineage.registry.access import Principal
+    from lineage.registry.tokens import TokenSecret
 
 
 class ServiceVerbs(Verbs):
@@ -47,6 +48,13 @@ class ServiceVerbs(Verbs):
 
         with self._read() as session:
             return tokens.authenticate(session, token, timestamps.now())
+
+    def token_secrets(self) -> dict[str, TokenSecret]:
+        """What tells whether a text is a token that was not revoked, by its id."""
+        from lineage.registry import tokens
+
+        with self._read() as session:
+            return tokens.secrets_of(session)
 
     def create_token(self, new: NewToken, *, actor: str) -> dict[str, Any]:
         """Create a bearer token; JSON of it with the ``token`` itself, which is never shown again.
