@@ -69,6 +69,7 @@ class Authenticator:
         self._open = open_to_all
         self._secret = secrets.token_bytes(32)
         self._seen: object = None
+        self._latest = ""
         self._known: dict[bytes, Principal] = {}
         self._met: set[bytes] = set()
         self._secrets: tuple[object, dict[str, tokens.TokenSecret]] | None = None
@@ -102,7 +103,8 @@ class Authenticator:
                 self._met.add(key)
             if version.tokens == self._seen and len(self._known) < MOST_KNOWN:
                 self._known[key] = principal
-        tokens.check_time(principal, timestamps.now())
+        self._latest = max(self._latest, timestamps.now())  # a clock that goes back revives none
+        tokens.check_time(principal, self._latest)
         if principal.token is not None and self._use_is_to_be_noted(principal.token):
             noting = asyncio.create_task(self._note_use(principal.token))
             self._noting.add(noting)

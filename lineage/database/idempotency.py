@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Final
 
-from sqlmodel import col, delete
+from sqlalchemy import text
 
 from lineage import timestamps
 from lineage.database import tables
@@ -19,6 +19,18 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 KEPT_DAYS: Final = 7
+
+MOST_SURE: Final = 1_000
+"""The newest answers are kept however old they are: a clock that jumps ahead ages all of them."""
+
+AT_ONCE: Final = 100
+"""Answers that one write forgets at the most: others wait for it."""
+
+_FORGET: Final = text(
+    "DELETE FROM kept_answer WHERE (principal, key) IN (SELECT principal, key FROM kept_answer "
+    "WHERE kept_at < :oldest AND kept_at < (SELECT kept_at FROM kept_answer "
+    "ORDER BY kept_at DESC LIMIT 1 OFFSET :newest) ORDER BY kept_at LIMIT :most)"
+)
 
 
 def find(session: Session, principal: str, key: str, request: str) -> tuple[int, str] | None:
@@ -41,11 +53,9 @@ def find(session: Session, principal: str, key: str, request: str) -> tuple[int,
 def keep(
     session: Session, principal: str, key: str, request: str, answer: tuple[int, str], at: str
 ) -> None:
-    """Record an answer, also in the place of one; delete those that are older than a week."""
-    oldest = dt.datetime.fromisoformat(at) - dt.timedelta(days=KEPT_DAYS)
-    session.exec(
-        delete(tables.KeptAnswer).where(col(tables.KeptAnswer.kept_at) < timestamps.written(oldest))
-    )
+    """Record an answer, also in the place of one; delete some that are older than a week."""
+    oldest = timestamps.written(timestamps.moment(at) - dt.timedelta(days=KEPT_DAYS))
+    session.connection().execute(_FORGET, {"oldest": oldest, "newest": MOST_SURE, "most": AT_ONCE})
     status, body = answer
     session.merge(
         tables.KeptAnswer(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lineage import timestamps
-from lineage.database import events, policies, tables, telling
+from lineage.database import clock, events, policies, tables, telling
 from lineage.database.deployments import deployment
 from lineage.errors import NotPermitted
 from lineage.identity.persons import Who, distinct
@@ -41,7 +40,7 @@ def approve(
     blake3 = deployed.blake3 if deployed else None
     given = policies.approvals_of(session, environment, version.id or 0, blake3)
     _refuse_approval(policy, version, given, ref, environment, actor)
-    at = timestamps.now()
+    at = clock.stamp(session)
     row = tables.Approval(
         version_id=version.id or 0,
         environment=environment,

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage import timestamps
 from lineage.acts import act
-from lineage.database import events, slots, tables, telling, validations, versions
+from lineage.database import clock, events, slots, tables, telling, validations, versions
 from lineage.database import watched_runs as watched_rows
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard.evidence import Basis
@@ -105,8 +104,8 @@ def validate(
         NotFound: the version or the named pipeline version does not exist.
         UsageError: the pipeline is not the one that the version was registered with.
     """
-    at = timestamps.now()
     session = sight.session
+    at = clock.stamp(session)
     version, target = _pair(sight, reference, pipeline, at, who.name)
     run = new.run
     only_said = (run is not None or len(new.watched) > 0) and not who.runs_count
@@ -144,8 +143,8 @@ def carry_over(
         NotFound: the version, its validation or the named pipeline version does not exist.
         Conflict: the validation is no longer a pass that counts, or carried itself.
     """
-    at = timestamps.now()
     session = sight.session
+    at = clock.stamp(session)
     version, target = _pair(sight, reference, pipeline, at, who.name)
     root = session.get(tables.Validation, rests_on)
     if root is None or root.version_id != version.id:

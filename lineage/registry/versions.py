@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lineage import timestamps
 from lineage.contract.results import NamedPipeline, Registered
-from lineage.database import events, pipelines, sharing, tables, telling, versions
+from lineage.database import clock, events, pipelines, sharing, tables, telling, versions
 from lineage.errors import UsageError
 from lineage.identity.components import Kind
 from lineage.identity.references import check_name
@@ -65,7 +64,7 @@ def register(
         sight.pipeline(captured.pipeline_name)
     parent_row = sight.version(parent) if parent else None
     same = versions.same_version(session, model, kind, components, captured.pipeline_name)
-    at, actor = timestamps.now(), who.name
+    at, actor = clock.stamp(session), who.name
     if same is not None:
         add_copies(session, same, captured.stored, at, actor)
         watched_runs.record(session, same, watched, at, actor)

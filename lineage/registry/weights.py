@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage import timestamps
 from lineage.acts import act
-from lineage.database import events, tables, telling
+from lineage.database import clock, events, tables, telling
 from lineage.database import weights as copies
 from lineage.errors import Conflict, NotFound, NotPermitted, UsageError
 from lineage.identity.digest import canonical_bytes
@@ -214,7 +214,7 @@ def record_state(
     session = sight.session
     version = sight.version(reference)
     ref = f"{version.model}@{version.number}"
-    at = timestamps.now()
+    at = clock.stamp(session)
     row = tables.WeightsCheck(
         version_id=version.id or 0, state=state, place=place, checked_at=at, checked_by=actor
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lineage import timestamps
 from lineage.database import (
+    clock,
     copy_status,
     pairs,
     pipelines,
@@ -61,7 +61,7 @@ def guard_facts(
     pipeline = session.get(tables.PipelineVersion, key) if key else None
     unrecorded = running.version if running is not None and pipeline is None else None
     taken = _taken_from(session, pipeline, running)
-    now = timestamps.now()
+    now = clock.now(session)
     in_force: tuple[Waiver, ...] = ()
     if move is not Transition.RETURN:  # the waivers of what serves end when it leaves
         in_force = policies.waivers_in_force(session, slot, version.id, deployed, now)

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select
 
-from lineage import timestamps
 from lineage.acts import act
 from lineage.contract.results import Readiness, ServedVersion, Serving, Side
-from lineage.database import events, policies, slots, tables, versions
+from lineage.database import clock, events, policies, slots, tables, versions
 from lineage.database.deployments import DeployedPipelines, deployment
 from lineage.errors import NotFound, PipelineMismatch
 from lineage.identity.origin import OriginState
@@ -129,7 +128,7 @@ def readiness(session: Session, answer: Serving) -> Readiness | None:
     runs = DeployedPipelines(session, where.name)
     if answer.moves_pipeline and answer.backup.pipeline is not None:
         blake3 = _blake3_of(session, answer.environment, row, answer.backup.pipeline)
-        runs = runs.with_pipeline(row.pipeline, blake3, timestamps.now())
+        runs = runs.with_pipeline(row.pipeline, blake3, clock.now(session))
     facts = guard_facts(session, where, row, runs, move=Transition.RETURN)
     reasons = reasons_against(facts)
     checked_at = max((copy.at for copy in facts.copies), default=None)
@@ -181,7 +180,7 @@ def _waivers(session: Session, row: tables.Slot | None, pipeline: str | None) ->
         return {}
     deployed = DeployedPipelines(session, row.environment).of(pipeline)
     in_force = policies.waivers_in_force(
-        session, row, row.serving_version_id, deployed, timestamps.now()
+        session, row, row.serving_version_id, deployed, clock.now(session)
     )
     return {"waivers": in_force, "rests_on": policies.waiver_by_id(session, row.serving_waiver_id)}
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from lineage import timestamps
-from lineage.database import pairs, policies, slots, tables
+from lineage.database import clock, pairs, policies, slots, tables
 from lineage.guard.facts import Transition
 from lineage.guard.policy import SAME_PIPELINE
 from lineage.registry.slots import gather
@@ -135,7 +134,7 @@ def facts_of(
     version_id, blake3 = contender.pair
     version = session.get(tables.ModelVersion, version_id)
     assert version is not None  # noqa: S101 - a foreign key holds it
-    on_its_own = deployed_pipelines.with_pipeline(version.pipeline, blake3, timestamps.now())
+    on_its_own = deployed_pipelines.with_pipeline(version.pipeline, blake3, clock.now(session))
     move = contender.transition
     if pairs.returns(session, environment.name, version_id, blake3):
         move = Transition.RETURN

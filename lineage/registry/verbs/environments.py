@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import select
 
-from lineage import timestamps
-from lineage.database import tables
+from lineage.database import clock, tables
 from lineage.registry import views
 from lineage.registry.slots import serving as slots_serving
 from lineage.registry.verbs.base import Verbs
@@ -57,7 +56,7 @@ class EnvironmentVerbs(Verbs):
 
         with self._write() as session:
             self._sight(session).require_all()
-            return environments.create(session, name, kind, timestamps.now(), actor)
+            return environments.create(session, name, kind, clock.stamp(session), actor)
 
     def apply_environments(
         self, declared: Sequence[DeclaredEnvironment], *, dry_run: bool = False, actor: str
@@ -74,7 +73,7 @@ class EnvironmentVerbs(Verbs):
 
         with self._write() as session:
             sight = self._sight(session)
-            plan = environments.apply(sight, declared, timestamps.now(), self._actor(actor))
+            plan = environments.apply(sight, declared, clock.stamp(session), self._actor(actor))
             if dry_run:
                 session.rollback()
         return plan
@@ -102,7 +101,7 @@ class EnvironmentVerbs(Verbs):
             sight.environment(environment)
             sight.model(model)
             return observations.report(
-                session, environment, model, observed, timestamps.now(), actor, proves=proves
+                session, environment, model, observed, clock.stamp(session), actor, proves=proves
             )
 
     def observations(self, model: str, environment: str) -> list[dict[str, Any]]:
@@ -117,7 +116,7 @@ class EnvironmentVerbs(Verbs):
             sight = self._sight(session)
             sight.environment(environment)
             sight.model(model)
-            return observations.listed(session, environment, model, timestamps.now())
+            return observations.listed(session, environment, model, clock.now(session))
 
     def observed(
         self, environment: str | None = None, model: str | None = None
@@ -140,5 +139,5 @@ class EnvironmentVerbs(Verbs):
                 return []
             from lineage.registry import observations
 
-            rows = observations.summarised(session, environment, model, timestamps.now())
+            rows = observations.summarised(session, environment, model, clock.now(session))
             return sight.shown_slots(rows)

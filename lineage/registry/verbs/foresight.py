@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from lineage import timestamps
+from lineage.database import clock
 from lineage.errors import RegistryUnreachable
 from lineage.registry.verbs.base import Verbs
 
@@ -53,7 +53,7 @@ class ForesightVerbs(Verbs):
             sight = self._sight(session)
             where = sight.environment(environment)
             sight.model(model)
-            at, leaving = timestamps.now(), frozenset(leave)
+            at, leaving = clock.now(session), frozenset(leave)
             return moves.foresee(session, targets.of_rollback(session, where, model, at, leaving))
 
     def foresee_release(
@@ -82,7 +82,7 @@ class ForesightVerbs(Verbs):
             target = recorded_pipeline(sight, pipeline)
             if target is None:
                 return moves.NOTHING
-            at = timestamps.now()
+            at = clock.now(session)
             move = targets.of_release(session, where, target, promoted, reason, at)
             return moves.foresee(session, move)
 
@@ -100,7 +100,7 @@ class ForesightVerbs(Verbs):
             sight = self._sight(session)
             where = sight.environment(environment)
             sight.pipeline(pipeline)
-            at = timestamps.now()
+            at = clock.now(session)
             return moves.foresee(session, targets.of_staged(session, where, pipeline, reason, at))
 
     def _foreseen(self, ask: Callable[[], Foresight]) -> Foresight:

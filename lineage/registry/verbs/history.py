@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lineage import timestamps
-from lineage.database import events, schema
+from lineage.database import clock, events, schema
 from lineage.registry import views
 from lineage.registry.verbs.base import Verbs
 
@@ -79,7 +78,7 @@ class HistoryVerbs(Verbs):
 
         with self._read() as session:
             self._sight(session).require_all()
-            return tree.present(session, timestamps.now())
+            return tree.present(session, clock.now(session))
 
     def consistency(self, size: int) -> ConsistencyProof:
         """That the present history goes on with the one of so many events.
@@ -92,7 +91,7 @@ class HistoryVerbs(Verbs):
 
         with self._read() as session:
             self._sight(session).require_all()
-            return tree.consistency(session, size, timestamps.now())
+            return tree.consistency(session, size, clock.now(session))
 
     def prove(self, event: int, *, size: int | None = None) -> InclusionProof:
         """That an event is in the history, as it is or as it was when it had ``size`` events.
@@ -105,7 +104,7 @@ class HistoryVerbs(Verbs):
 
         with self._read() as session:
             self._sight(session).require_all()
-            return tree.inclusion(session, event, timestamps.now(), size)
+            return tree.inclusion(session, event, clock.now(session), size)
 
     def grow(self, tree: Tree, until: int) -> str | None:
         """Take the events that came since into a tree, up to a number; the registry's id.

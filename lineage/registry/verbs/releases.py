@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lineage import timestamps
+from lineage.database import clock
 from lineage.identity.references import Reference
 from lineage.registry.slots.request import Request
 from lineage.registry.verbs.slots import SlotVerbs
@@ -68,7 +68,7 @@ class ReleaseVerbs(SlotVerbs):
             request = Request(
                 environment,
                 actor,
-                timestamps.now(),
+                clock.stamp(session),
                 reason,
                 waive=waive,
                 seen=seen,
@@ -119,7 +119,7 @@ class ReleaseVerbs(SlotVerbs):
             request = Request(
                 environment,
                 actor,
-                timestamps.now(),
+                clock.stamp(session),
                 reason,
                 waive=waive,
                 seen=seen,
@@ -145,6 +145,6 @@ class ReleaseVerbs(SlotVerbs):
             sight = self._sight(session)
             sight.environment(environment)
             sight.pipeline(pipeline)
-            request = Request(environment, actor, timestamps.now(), reason, models=sight.models)
+            request = Request(environment, actor, clock.stamp(session), reason, models=sight.models)
             moved = results.moved(session, moves.withdraw(session, request, pipeline))
         return self._answered(moved)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lineage import timestamps
-from lineage.database import schema
+from lineage.database import clock, schema
 from lineage.registry.verbs.base import Verbs
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ class ServiceVerbs(Verbs):
         from lineage.registry import tokens
 
         with self._read() as session:
-            return tokens.authenticate(session, token, timestamps.now())
+            return tokens.authenticate(session, token, clock.now(session))
 
     def token_secrets(self) -> dict[str, TokenSecret]:
         """What tells whether a text is a token that was not revoked, by its id."""
@@ -67,7 +66,7 @@ class ServiceVerbs(Verbs):
 
         with self._write() as session:
             self._sight(session).require_all()
-            return tokens.create(session, new, timestamps.now(), actor)
+            return tokens.create(session, new, clock.stamp(session), actor)
 
     def revoke_token(self, identity: str, *, actor: str) -> dict[str, Any]:
         """Revoke a token; JSON of it.
@@ -80,7 +79,7 @@ class ServiceVerbs(Verbs):
 
         with self._write() as session:
             self._sight(session).require_all()
-            return tokens.revoke(session, identity, timestamps.now(), actor)
+            return tokens.revoke(session, identity, clock.stamp(session), actor)
 
     def token_used(self, identity: str, at: str) -> None:
         """Note when a token was used last."""
@@ -110,4 +109,4 @@ class ServiceVerbs(Verbs):
         from lineage.database import idempotency
 
         with self._write() as session:
-            idempotency.keep(session, principal, key, request, (status, body), timestamps.now())
+            idempotency.keep(session, principal, key, request, (status, body), clock.stamp(session))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lineage import timestamps
 from lineage.contract.requests import check_present
-from lineage.database import slots
+from lineage.database import clock, slots
 from lineage.database.deployments import DeployedPipelines
 from lineage.errors import RegistryUnreachable
 from lineage.identity.references import Reference
@@ -63,7 +63,7 @@ class SlotVerbs(ForesightVerbs):
             runs = DeployedPipelines(session, where.name)
             if running is not None:
                 blake3 = running.version.blake3
-                runs = runs.with_pipeline(version.pipeline, blake3, timestamps.now())
+                runs = runs.with_pipeline(version.pipeline, blake3, clock.now(session))
             return decide(standby.entering(session, where, version, runs, running=running))
 
     def serving(
@@ -170,7 +170,7 @@ class SlotVerbs(ForesightVerbs):
             request = Request(
                 environment,
                 actor,
-                timestamps.now(),
+                clock.stamp(session),
                 reason,
                 expect_revision,
                 waive,
@@ -230,7 +230,7 @@ class SlotVerbs(ForesightVerbs):
             request = Request(
                 environment,
                 actor,
-                timestamps.now(),
+                clock.stamp(session),
                 reason,
                 expect_revision,
                 waive,
@@ -274,7 +274,12 @@ class SlotVerbs(ForesightVerbs):
             sight.environment(environment)
             version = sight.to_serve(reference)
             request = Request(
-                environment, actor, timestamps.now(), reason, expect_revision, models=sight.models
+                environment,
+                actor,
+                clock.stamp(session),
+                reason,
+                expect_revision,
+                models=sight.models,
             )
             named = NamedPipeline(version.pipeline, pipeline) if pipeline else None
             target = sight.pipeline_version(named) if named is not None else None
@@ -304,7 +309,12 @@ class SlotVerbs(ForesightVerbs):
             sight.environment(environment)
             sight.model(model)
             request = Request(
-                environment, actor, timestamps.now(), reason, expect_revision, models=sight.models
+                environment,
+                actor,
+                clock.stamp(session),
+                reason,
+                expect_revision,
+                models=sight.models,
             )
             plan = moves.retire(session, request, model)
             moved = results.moved(session, plan)

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select
 
-from lineage import timestamps
 from lineage.acts import act
-from lineage.database import tables
+from lineage.database import clock, tables
 from lineage.database.deployments import deployment
 from lineage.errors import NotFound
 from lineage.identity.components import Kind
@@ -78,7 +77,7 @@ class VersionVerbs(Verbs):
 
         with self._write() as session:
             self._sight(session).require_models(name)
-            return add_model(session, name, timestamps.now(), actor)
+            return add_model(session, name, clock.stamp(session), actor)
 
     def register(
         self,
@@ -188,7 +187,7 @@ class VersionVerbs(Verbs):
 
         with self._write() as session:
             self._sight(session).require_all()
-            at = timestamps.now()
+            at = clock.stamp(session)
             changed, rows = share(session, name, model, shared=not withdraw, at=at, actor=actor)
             return {"pipeline": name, "changed": changed, "shares": rows}
 

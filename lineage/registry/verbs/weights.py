@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lineage import timestamps
+from lineage.database import clock
+from lineage.identity.references import Reference
 from lineage.registry.verbs.base import Verbs
 from lineage.weights.copies import unknown_store
 
@@ -86,7 +87,7 @@ class WeightsVerbs(Verbs):
 
         with self._read() as session:
             self._sight(session).require_all()
-            return retention.collectable(session, keeping, timestamps.now())
+            return retention.collectable(session, keeping, clock.now(session))
 
     def add_store(self, address: StoreAddress, *, shared: bool | None = None, actor: str) -> bool:
         """Record a store of weights; False where its URL was known already.
@@ -108,7 +109,9 @@ class WeightsVerbs(Verbs):
         with self._write() as session:
             if shared is not None:
                 self._sight(session).require_all()
-            return add_store(session, address, timestamps.now(), actor, shared=shared, marks=marks)
+            return add_store(
+                session, address, clock.stamp(session), actor, shared=shared, marks=marks
+            )
 
     def add_copy(self, reference: str | Reference, copy: NewCopy, *, actor: str) -> StoredWeights:
         """Record that a store holds the weights of a version; they were read back from it.
@@ -122,7 +125,7 @@ class WeightsVerbs(Verbs):
 
         with self._write() as session:
             version = self._sight(session).version(reference)
-            add_copies(session, version, (copy,), timestamps.now(), actor)
+            add_copies(session, version, (copy,), clock.stamp(session), actor)
             return copies.stored(session, version)
 
     def record_checks(
@@ -149,7 +152,7 @@ class WeightsVerbs(Verbs):
         backups_in = (backup_in,) if isinstance(backup_in, str) else backup_in or ()
         with self._write() as session:
             sight = self._sight(session)
-            return record_checks(sight, reference, looks, backups_in, timestamps.now(), actor)
+            return record_checks(sight, reference, looks, backups_in, clock.stamp(session), actor)
 
     def remove_copy(
         self, reference: str | Reference, store: str, keeping: RetentionPolicy, *, actor: str
@@ -167,7 +170,7 @@ class WeightsVerbs(Verbs):
 
         with self._write() as session:
             sight = self._sight(session)
-            return retention.remove(sight, reference, store, keeping, timestamps.now(), actor)
+            return retention.remove(sight, reference, store, keeping, clock.stamp(session), actor)
 
     def record_weights(
         self, reference: str | Reference, state: str, place: str, *, actor: str

@@ -1,0 +1,63 @@
+"""The registry's time: the clock of this machine, which goes forward only.
+
+A clock is set back now and then, by hand, by a restart, by another machine that takes over. What it
+says is then no later than what the history says already, and what was over would begin again. So
+the newest event's time is a floor: what is recorded comes after it, and what is over stays over.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import text
+
+from lineage import timestamps
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlmodel import Session
+
+_NEWEST: Final = text("SELECT at FROM event ORDER BY seq DESC LIMIT 1")
+_STEP: Final = dt.timedelta(microseconds=1)
+NOTABLE: Final = dt.timedelta(minutes=1)
+"""How far the clock may be behind the history before somebody is told."""
+
+_FLOOR: Final = "clock.floor"
+
+_seen: WeakKeyDictionary[Engine, str] = WeakKeyDictionary()
+"""The newest moment at which something was judged, by the database that it was judged in."""
+
+logger = logging.getLogger("lineage.registry.clock")
+
+
+def stamp(session: Session) -> str:
+    """The moment of a change: now, and after every moment that the history knows of.
+
+    So the order of two moments that were recorded with events is that of the events' numbers.
+    """
+    now, newest = timestamps.now(), _newest(session)
+    if newest is None or now > newest:
+        return now
+    behind = timestamps.moment(newest) - timestamps.moment(now)
+    if behind > NOTABLE:
+        logger.warning("the clock is %s behind the newest event", behind)
+    return timestamps.written(timestamps.moment(newest) + _STEP)
+
+
+def now(session: Session) -> str:
+    """The present moment, to judge by what is over: no earlier than any that was judged by here."""
+    floor: str | None = session.info.get(_FLOOR)
+    if floor is None:
+        session.info[_FLOOR] = floor = _newest(session) or ""
+    engine = session.get_bind().engine
+    present = max(timestamps.now(), floor, _seen.get(engine, ""))
+    _seen[engine] = present
+    return present
+
+
+def _newest(session: Session) -> str | None:
+    found: str | None = session.connection().execute(_NEWEST).scalar()
+    return found
