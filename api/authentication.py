@@ -24,6 +24,7 @@ from lineage.registry import tokens
 from lineage.registry.access import LONGEST_NAME, Principal, Scope
 
 from .browsers import require_own
+from .change_detection import Confirmed
 from .issuer_keys import IssuerUnreachable
 from .rate_limit import AttemptLimiter
 
@@ -70,7 +71,7 @@ class Authenticator:
         self._secret = secrets.token_bytes(32)
         self._seen: object = None
         self._latest = ""
-        self._known: dict[bytes, Principal] = {}
+        self._known: dict[bytes, tuple[Principal, Confirmed | None]] = {}
         self._met: set[bytes] = set()
         self._secrets: tuple[object, dict[str, tokens.TokenSecret]] | None = None
         self._noted: dict[str, float] = {}
@@ -96,13 +97,16 @@ class Authenticator:
             self._known = {}
         token = _bearer(request)
         key = blake3(token.encode("utf-8", "replace"), key=self._secret).digest()
-        principal = self._known.get(key)
-        if principal is None:
+        principal, confirmed = self._known.get(key, (None, None))
+        if principal is None or not (confirmed is None or confirmed.holds(version)):
+            confirmed = Confirmed(version)
+            self._known.pop(key, None)
             principal = await self._identify(request, token, slowed=key not in self._met)
             if len(self._met) < MOST_KNOWN:
                 self._met.add(key)
             if version.tokens == self._seen and len(self._known) < MOST_KNOWN:
-                self._known[key] = principal
+                kept_here = principal.token is not None  # an issuer's are in no table
+                self._known[key] = principal, confirmed if kept_here else None
         self._latest = max(self._latest, timestamps.now())  # a clock that goes back revives none
         tokens.check_time(principal, self._latest)
         if principal.token is not None and self._use_is_to_be_noted(principal.token):

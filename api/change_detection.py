@@ -3,6 +3,11 @@
 A look-up is answered from memory only after the database itself said, in a question asked after the
 request arrived, that nothing was committed since the answer was read. Nothing is notified, so there
 is no notification that could be lost.
+
+What this program writes has its event, which ends what was known at once. Rows that somebody
+changes without one (plain SQL, a restored dump) make another state of the database: what was known
+at the state before is asked for anew after :data:`CONFIRMED_FOR`, for in a PostgreSQL server any
+commit in any database makes one.
 """
 
 from __future__ import annotations
@@ -32,16 +37,40 @@ ROUND_TRIP: Final = 5.0
 TOKENS: Final = "SELECT max(seq) FROM event_subject WHERE subject = 'access:tokens'"
 HEAD: Final = (
     "SELECT (SELECT digest FROM event ORDER BY seq DESC LIMIT 1), "
-    "(SELECT max(seq) FROM event_subject WHERE subject = 'access:tokens')"
+    "(SELECT max(seq) FROM event_subject WHERE subject = 'access:tokens'), "
+    "pg_current_snapshot()::text"
 )
+
+CONFIRMED_FOR: Final = 0.5
+"""Seconds that something is taken for true at another state of the database."""
 
 
 @dataclass(frozen=True)
 class RegistryVersion:
-    """The version of a registry, and that of its tokens: equal ones mean that nothing changed."""
+    """The version of a registry, and that of its tokens: equal ones mean that no event was added.
+
+    An equal ``state`` means that nothing at all was committed.
+    """
 
     registry: object
     tokens: object
+    state: object = None
+
+
+class Confirmed:
+    """When, and at which state of the database, something was found to be so."""
+
+    def __init__(self, version: RegistryVersion) -> None:
+        self._state = version.state
+        self._at = time.monotonic()
+
+    def holds(self, version: RegistryVersion) -> bool:
+        """Whether it may be taken for true at a version that has the same events."""
+        return version.state == self._state or time.monotonic() - self._at < CONFIRMED_FOR
+
+    def wait(self) -> None:
+        """Take it for true a little longer: somebody asks for it anew."""
+        self._at = time.monotonic()
 
 
 class ChangeDetector(Protocol):
@@ -77,6 +106,9 @@ class SqliteDetector:
         self._replaced = replaced
         self._cursor: sqlite3.Cursor | None = None
         self._file: tuple[int, int] | None = None
+        self._written: tuple[int, int] | None = None
+        self._in_place = True
+        self._commits = 0
         self._opened = 0
         self._last = RegistryVersion(None, None)
 
@@ -106,12 +138,24 @@ class SqliteDetector:
         if (file.st_dev, file.st_ino) != self._file:
             self._open()
             self._file = (file.st_dev, file.st_ino)
-        assert self._cursor is not None  # noqa: S101 - just opened
-        commits = self._cursor.execute("PRAGMA data_version").fetchone()[0]
+        commits = self._ask()
+        if commits == self._commits and self._written not in (None, _written(file)):
+            self._open()  # somebody wrote into it who is not SQLite: a copy was put in its place
+            commits = self._ask()
+        if commits != self._commits or self._written is None:
+            self._commits = commits
+            self._written = _written(os.stat(self._path)) if self._in_place else None
         if (self._opened, commits) != self._last.registry:
+            assert self._cursor is not None  # noqa: S101 - just opened
             (tokens,) = self._cursor.execute(TOKENS).fetchone()
-            self._last = RegistryVersion((self._opened, commits), (self._opened, tokens))
+            at = (self._opened, commits)
+            self._last = RegistryVersion(at, (self._opened, tokens), at)
         return self._last
+
+    def _ask(self) -> int:
+        assert self._cursor is not None  # noqa: S101 - opened by the only caller
+        count: int = self._cursor.execute("PRAGMA data_version").fetchone()[0]
+        return count
 
     def _open(self) -> None:
         if self._cursor is not None:
@@ -122,6 +166,9 @@ class SqliteDetector:
         )
         self._cursor = connection.cursor()
         self._opened += 1
+        self._commits, self._written = 0, None
+        (mode,) = self._cursor.execute("PRAGMA journal_mode").fetchone()
+        self._in_place = mode != "wal"  # a commit writes into the file itself, before it counts
 
     async def _wait(self) -> RegistryVersion:
         """A writer is committing this moment: what it does counts once it has done it."""
@@ -214,6 +261,11 @@ class PostgresqlDetector:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
+
+
+def _written(file: os.stat_result) -> tuple[int, int]:
+    """What changes whenever a file is written to."""
+    return file.st_mtime_ns, file.st_size
 
 
 def _busy(error: sqlite3.OperationalError) -> bool:

@@ -13,8 +13,9 @@ from fastapi import Response
 from starlette.concurrency import run_in_threadpool
 
 from lineage import strict_json, timestamps
-from lineage.errors import PipelineMismatch
+from lineage.errors import LineageError, PipelineMismatch
 
+from .change_detection import Confirmed
 from .responses import JSON
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class CachedAnswer:
     unchanged: Response
     etag: str
     until: str | None
+    confirmed: Confirmed
 
 
 class ServingCache:
@@ -48,7 +50,7 @@ class ServingCache:
         self._detector = detector
         self._seen: object = None
         self._answers: dict[Asked, CachedAnswer] = {}
-        self._refused: dict[Asked, PipelineMismatch] = {}
+        self._refused: dict[Asked, tuple[PipelineMismatch, Confirmed]] = {}
 
     async def version(self) -> RegistryVersion:
         """The registry's version; what was known at another one is forgotten."""
@@ -69,7 +71,11 @@ class ServingCache:
         """
         key = (environment, model, pipeline)
         cached = self._answers.get(key)
-        if cached is None or (cached.until is not None and cached.until <= timestamps.now()):
+        if cached is not None and cached.until is not None and cached.until <= timestamps.now():
+            cached = None
+        if cached is None or not cached.confirmed.holds(version):
+            if cached is not None:
+                cached.confirmed.wait()
             cached = await self._found(key, version)
             if self._seen == version.registry and len(self._answers) < MOST:
                 self._answers[key] = cached
@@ -78,16 +84,23 @@ class ServingCache:
     async def _found(self, key: Asked, version: RegistryVersion) -> CachedAnswer:
         """The answer as the registry gives it; that it has none is known, too, until it changes."""
         refused = self._refused.get(key)
-        if refused is None:
-            try:
-                return await run_in_threadpool(self._read, *key)
-            except PipelineMismatch as error:
-                if self._seen == version.registry and len(self._refused) < MOST:
-                    self._refused[key] = error.with_traceback(None)
-                raise
-        raise PipelineMismatch(str(refused), remedy=refused.remedy)
+        if refused is not None and refused[1].holds(version):
+            raise PipelineMismatch(str(refused[0]), remedy=refused[0].remedy)
+        confirmed = Confirmed(version)
+        try:
+            return await run_in_threadpool(self._read, *key, confirmed)
+        except PipelineMismatch as error:
+            self._answers.pop(key, None)
+            if self._seen == version.registry and len(self._refused) < MOST:
+                self._refused[key] = error.with_traceback(None), confirmed
+            raise
+        except LineageError:
+            self._answers.pop(key, None)
+            raise
 
-    def _read(self, environment: str, model: str, pipeline: str | None) -> CachedAnswer:
+    def _read(
+        self, environment: str, model: str, pipeline: str | None, confirmed: Confirmed
+    ) -> CachedAnswer:
         slot = self._registry.serving(model, environment, pipeline=pipeline)
         headers = {"ETag": f'"{slot.etag}"', "Cache-Control": "no-cache"}
         ends = [waiver.until for waiver in slot.waivers if waiver.until is not None]
@@ -98,4 +111,5 @@ class ServingCache:
             Response(status_code=304, headers=headers),
             f'"{slot.etag}"',
             min(ends, default=None),
+            confirmed,
         )
