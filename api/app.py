@@ -104,7 +104,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     metrics = Metrics(registry)
     signer = signer_of(settings.checkpoint_key) if settings.checkpoint_key is not None else None
     cache = ServingCache(registry, detector)
-    state = AppState(registry, authenticator, metrics, cache, writers, signer=signer)
+    state = AppState(
+        registry,
+        authenticator,
+        metrics,
+        cache,
+        writers,
+        Writers(1, settings.lock_timeout),
+        signer=signer,
+    )
 
     beside = _beside(registry, settings, signer)
 

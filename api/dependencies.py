@@ -41,6 +41,7 @@ class AppState:
     metrics: Metrics
     serving_cache: ServingCache
     writers: Writers
+    large_bodies: Writers
     recent_answers: RecentAnswers = field(default_factory=RecentAnswers)
     signer: Signer | None = None
 

@@ -20,19 +20,30 @@ _ODD: Final = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
 """How null characters and surrogates are written in JSON."""
 
 
+SMALL: Final = 1 << 16
+"""Bytes of a body that are read at once, between two other requests."""
+
+
 class StrictRequest(Request):
     """A request whose JSON is strict."""
 
     @override
     async def json(self) -> Any:  # any JSON value
         body = await self.body()
-        try:
-            value = strict_json.loads(body)
-            if _ODD.search(body):
-                _require_text(value)
-            return value
-        except (ValueError, RecursionError) as error:
-            raise JSONDecodeError(str(error) or type(error).__name__, "", 0) from None
+        if len(body) <= SMALL:
+            return _read(body)
+        # others are answered meanwhile: 16 MiB take seconds
+        return await self.app.state.server.large_bodies.run(lambda: _read(body))
+
+
+def _read(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    try:
+        value = strict_json.loads(body)
+        if _ODD.search(body):
+            _require_text(value)
+    except (ValueError, RecursionError) as error:
+        raise JSONDecodeError(str(error) or type(error).__name__, "", 0) from None
+    return value
 
 
 def _require_text(value: Any) -> None:  # noqa: ANN401 - any JSON value

@@ -154,7 +154,9 @@ class WeightsCheckBody(Body):
 class WaiverBody(Body):
     """Rules to waive, why, and until when (default: while the version serves there)."""
 
-    codes: Annotated[list[Annotated[str, StringConstraints(max_length=60)]], Field(min_length=1)]
+    codes: Annotated[
+        list[Annotated[str, StringConstraints(max_length=60)]], Field(min_length=1, max_length=100)
+    ]
     reason: Text
     until: Moment | None = None
 
@@ -258,8 +260,8 @@ class EvidenceBody(Body):
 class PolicyBody(Body):
     """What an environment demands: the keys of docs/reference/policy.md."""
 
-    require: list[Text] = Field(default_factory=list)
-    models: dict[Name, list[Text]] = Field(default_factory=dict)
+    require: Annotated[list[Text], Field(max_length=1000)] = Field(default_factory=list)
+    models: dict[Name, Annotated[list[Text], Field(max_length=1000)]] = Field(default_factory=dict)
     promote_from: Name | None = None
     approvals: Annotated[int, Field(ge=0, le=100)] = 0
     not_approvers: list[Line] = Field(default_factory=list)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 from sqlmodel import col, select
 
 from lineage.acts import act
 from lineage.database import tables, telling
 from lineage.database.digests import MOST_CANDIDATES, ambiguous, whole_digest
-from lineage.errors import NotFound
+from lineage.errors import NotFound, UsageError
 from lineage.guard.facts import UnseenCode
-from lineage.identity.digest import Digest, canonical_bytes
+from lineage.identity.digest import Digest
 from lineage.identity.pipeline import Manifest, PipelineVersion
 
 if TYPE_CHECKING:
@@ -22,11 +23,34 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 
+LARGEST_MANIFEST: Final = 2 << 20
+"""Bytes of a manifest, which decisions read while others wait: 1,000 files take 0.15 MB."""
+
+
+class RecordedVersion(PipelineVersion):
+    """A recorded pipeline version: its digests are the row's, its manifest is read on demand."""
+
+    def __init__(self, xxh3: str, blake3: str, manifest: str) -> None:
+        known = {"xxh3": Digest(xxh3), "blake3": Digest(blake3), "canonical": manifest.encode()}
+        self.__dict__.update(known, stated=None)
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The manifest, parsed."""
+        return Manifest.from_json(json.loads(self.canonical))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PipelineVersion) and self.canonical == other.canonical
+
+    def __hash__(self) -> int:
+        return hash(self.canonical)
+
+
 def pipeline_version(row: tables.PipelineVersion) -> PipelineVersion:
     """The value that a row holds."""
     if row.manifest is None:
         return PipelineVersion(None, Digest(row.xxh3))
-    return PipelineVersion(Manifest.from_json(json.loads(row.manifest)))
+    return RecordedVersion(row.xxh3, row.blake3, row.manifest)
 
 
 def unseen_in(row: tables.PipelineVersion | None) -> tuple[UnseenCode, ...]:
@@ -46,15 +70,25 @@ def add_pipeline(
     actor: str,
     unseen: Sequence[Mapping[str, str]] = (),
 ) -> tables.PipelineVersion:
-    """Record a pipeline version unless it is there, and the first commit seen to hold it."""
+    """Record a pipeline version unless it is there, and the first commit seen to hold it.
+
+    Raises:
+        UsageError: it is too large.
+    """
     row = session.get(tables.PipelineVersion, (name, version.blake3))
     if row is None:
         manifest = version.manifest
+        if manifest is not None and len(version.canonical) > LARGEST_MANIFEST:
+            raise UsageError(
+                f"The pipeline's manifest takes {len(version.canonical):,} bytes, and "
+                f"{LARGEST_MANIFEST:,} are kept.",
+                remedy="Declare folders of data as data, and leave generated code out.",
+            )
         row = tables.PipelineVersion(
             pipeline=name,
             blake3=version.blake3,
             xxh3=version.xxh3,
-            manifest=canonical_bytes(manifest.to_json()).decode() if manifest else None,
+            manifest=version.canonical.decode() if manifest else None,
             code_commit=commit,
             code_dirty=dirty,
             recorded_at=at,

@@ -45,18 +45,30 @@ def newest_pass(
     ).first()
 
 
-def newest_validations(session: Session, version_id: int) -> tuple[Verdict, ...]:
-    """The newest validation for each pipeline version, the newest last."""
+def newest_validations(
+    session: Session, version_id: int, *, most: int = 1000, on: str | None = None
+) -> tuple[Verdict, ...]:
+    """The newest validation for each pipeline version, the newest last.
+
+    Args:
+        session: a transaction.
+        version_id: the version.
+        most: how many of them.
+        on: the BLAKE3 of a pipeline version whose validation is among them in any case.
+    """
     table = tables.Validation
     newest = (
-        select(func.max(table.id))
+        select(func.max(table.id), table.pipeline_blake3)
         .where(table.version_id == version_id)
         .group_by(col(table.pipeline_blake3))
+        .order_by(func.max(table.id).desc())
     )
+    found = session.exec(newest).all()
+    chosen = [key for key, _ in found[:most]] + [key for key, blake3 in found if blake3 == on]
     rows = session.exec(
         select(table, tables.PipelineVersion)
         .where(
-            col(table.id).in_(newest),
+            col(table.id).in_(chosen),
             tables.PipelineVersion.pipeline == table.pipeline,
             tables.PipelineVersion.blake3 == table.pipeline_blake3,
         )

@@ -10,7 +10,6 @@ from sqlmodel import col, select
 from lineage.database import tables, telling
 from lineage.guard.evidence import Basis
 from lineage.guard.facts import RecordedRun
-from lineage.identity.digest import blake3_of, canonical_bytes
 from lineage.identity.run_environment import RunEnvironment
 from lineage.identity.watched import MOST_KEPT, WatchedRun
 
@@ -31,8 +30,7 @@ def add(
 ) -> str | None:
     """Record a run of a version, or of a validation of it; its BLAKE3, None where it is there."""
     table = tables.WatchedRun
-    document = canonical_bytes(run.to_json())
-    digest = str(blake3_of(document))
+    digest = str(run.blake3)
     validation_id = validation.id if validation is not None else None
     same = select(table.id).where(
         table.version_id == row.id,
@@ -50,7 +48,7 @@ def add(
         pipeline=ran_with.pipeline,
         pipeline_blake3=ran_with.pipeline_blake3,
         blake3=digest,
-        document=document.decode(),
+        document=run.canonical.decode(),
         recorded_at=at,
         recorded_by=actor,
     )

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
+
+from lineage.identity.digest import Digest, blake3_of, canonical_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -149,6 +152,16 @@ class WatchedRun:
             "distributions": [one.to_json() for one in self.distributions],
             "interpreters": [one.to_json() for one in self.interpreters],
         }
+
+    @cached_property
+    def canonical(self) -> bytes:
+        """The canonical bytes of :meth:`to_json`, worked out once."""
+        return canonical_bytes(self.to_json())
+
+    @cached_property
+    def blake3(self) -> Digest:
+        """BLAKE3 of :attr:`canonical`."""
+        return blake3_of(self.canonical)
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> WatchedRun:

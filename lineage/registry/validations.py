@@ -13,7 +13,7 @@ from lineage.database import watched_runs as watched_rows
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard.evidence import Basis
 from lineage.identity.digest import canonical_bytes
-from lineage.registry import views, watched_runs
+from lineage.registry import limits, views, watched_runs
 from lineage.registry.versions import pipeline_row
 
 if TYPE_CHECKING:
@@ -35,10 +35,6 @@ _ONLY_SAID: Final = (
     "the verdict counts as stated, and what was run is kept for information only: a token with the "
     "scope validate:run makes it a run"
 )
-
-
-LARGEST_METRICS: Final = 1 << 20
-"""Characters of JSON: they are read again at each decision about the version."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +63,8 @@ class NewValidation:
         """
         if self.metrics is None:
             return None
-        written = canonical_bytes(self.metrics).decode()
-        if len(written) > LARGEST_METRICS:
-            raise UsageError(
-                f"The metrics take {len(written):,} characters, and {LARGEST_METRICS:,} are kept.",
-                remedy="Record the metrics that decide, and leave the others in their file.",
-            )
-        return written
+        limits.require_small("metrics", self.metrics)
+        return canonical_bytes(self.metrics).decode()
 
     @cached_property
     def written_outcomes(self) -> str:
@@ -86,6 +77,7 @@ class NewValidation:
         Raises:
             UsageError: it cannot be kept.
         """
+        limits.prepare(self.run, self.watched)
         _ = self.written_metrics, self.written_outcomes
         if self.data is not None:
             _ = self.data.xxh3, self.data.blake3

@@ -5,7 +5,7 @@ The one invariant (docs/design.md, "The problem"), with :mod:`lineage.guard.rule
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lineage.acts import act
 from lineage.guard.decision import Check, Status
@@ -15,8 +15,13 @@ from lineage.identity.pipeline import Scope
 from lineage.identity.pipeline_diff import changes_between
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lineage.identity.change import Change
     from lineage.identity.pipeline import PipelineVersion
+
+MOST_COMPARED: Final = 1 << 20
+"""Bytes of manifests that are held against what runs, to tell what changed: others wait for it."""
 
 
 def pipeline_deployed(facts: Facts) -> Check:
@@ -121,10 +126,22 @@ def pipeline_clean(facts: Facts) -> Check:
 def _nearest(facts: Facts) -> tuple[Verdict, tuple[Change, ...]]:
     """The verdict whose pipeline is fewest changes away from the deployed one."""
     candidates = [v for v in facts.verdicts if v.passed] or list(facts.verdicts)
-    compared = [
-        (verdict, changes_between(verdict.pipeline, facts.deployed)) for verdict in candidates
-    ]
-    return min(reversed(compared), key=lambda pair: (not pair[1], len(pair[1])))
+    compared = [(verdict, _changes(verdict, facts)) for verdict in _comparable(candidates)]
+    return min(compared, key=lambda pair: (not pair[1], len(pair[1])))
+
+
+def _changes(verdict: Verdict, facts: Facts) -> tuple[Change, ...]:
+    return changes_between(verdict.pipeline, facts.deployed)
+
+
+def _comparable(candidates: list[Verdict]) -> Iterator[Verdict]:
+    """The verdicts that are held against what runs, the newest first; at least that one."""
+    left = MOST_COMPARED
+    for verdict in reversed(candidates):
+        yield verdict
+        left -= len(verdict.pipeline.canonical)
+        if left < 0:
+            return
 
 
 def _match_remedy(facts: Facts, nearest: Verdict, deployed: PipelineVersion) -> str:

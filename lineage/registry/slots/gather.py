@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lineage.database import (
     clock,
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.database.deployments import DeployedPipelines
     from lineage.identity.run_environment import RunEnvironment
+
+MOST_VERDICTS: Final = 20
+"""The newest verdicts that a decision looks at, besides the one on what runs."""
 
 
 def guard_facts(
@@ -82,7 +85,9 @@ def guard_facts(
         deployed=pipelines.pipeline_version(pipeline) if pipeline is not None else unrecorded,
         deployed_commit=taken.commit,
         deployed_is_commit=taken.commit_holds,
-        verdicts=validations.newest_validations(session, version.id),
+        verdicts=validations.newest_validations(
+            session, version.id, most=MOST_VERDICTS, on=deployed.blake3 if deployed else None
+        ),
         transition=move,
         pipeline_moves=deployed_pipelines.moves(version.pipeline),
         recorded=unrecorded is None,

@@ -102,11 +102,13 @@ class VersionVerbs(Verbs):
             actor: who registers.
 
         Raises:
-            UsageError: the model's name is not valid.
+            UsageError: the model's name is not valid, or something is too large to be kept.
             NotFound: the parent does not exist.
         """
+        from lineage.registry import limits
         from lineage.registry.versions import register
 
+        limits.prepare(run, watched)
         _ = captured.components.identity, captured.components.tuple_xxh3  # once, and before
         with self._write() as session:
             sight = self._sight(session)
