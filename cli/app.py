@@ -31,6 +31,8 @@ COMMANDS = {
     "backup": ("Serving", "backups"),
     "pipeline": ("Serving", "pipelines"),
     "env": ("Serving", "environments"),
+    "login": ("Registry", "logins"),
+    "logout": ("Registry", "logins"),
     "serve": ("Registry", "server"),
     "token": ("Registry", "tokens"),
     "store": ("Registry", "stores"),

@@ -44,7 +44,8 @@ def connect(
 
     Args:
         url: ``sqlite:///path``, ``postgresql+psycopg://host/database``, or a server's ``https://…``.
-        token: a server's bearer token; by default ``LINEAGE_TOKEN``.
+        token: a server's bearer token; by default ``LINEAGE_TOKEN``, where it is bound to this
+            server, or that of the user's login.
         lock_timeout: seconds to wait for another process's write to a database.
 
     Raises:

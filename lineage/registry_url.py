@@ -1,20 +1,119 @@
-"""A registry's URL: whether a server is behind it, whether it may be away, and how it is shown."""
+"""A registry's URL: who names it, what is behind it, and how it is written and shown."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+from lineage.errors import UsageError
+from lineage.masking import masked_url
+
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+_PORTS: Final = {"http": 80, "https": 443}
+_HOST: Final = re.compile(r"[a-z0-9_]([a-z0-9_.\-]*[a-z0-9_])?", re.ASCII)
+_PATH: Final = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~\-]+)*", re.ASCII)
+
+
+class RegistryUrl(str):
+    """A registry's URL that a file of a repository names, and not the user.
+
+    What a repository says decides neither where a secret goes nor what opens it: see
+    :func:`named_by`, and decision 27.
+    """
+
+    __slots__ = ("file",)
+    file: str
+
+    def __new__(cls, url: str, file: str) -> Self:
+        """The URL as the file named ``file`` gives it."""
+        made = super().__new__(cls, url)
+        made.file = file
+        return made
+
+
+def named_by(url: str) -> str | None:
+    """The repository's file that a URL comes from; None for one that the user named."""
+    return url.file if isinstance(url, RegistryUrl) else None
 
 
 def is_remote(url: str) -> bool:
     """Whether a registry's URL is that of a server."""
-    return url.startswith(("https://", "http://"))
+    return url[:8].lower().startswith(("https://", "http://"))
+
+
+def is_postgresql(url: str) -> bool:
+    """Whether a registry's URL is that of a PostgreSQL database."""
+    return url.startswith("postgresql")
 
 
 def without_password(url: str) -> str:
     """A registry's URL as it may be shown."""
-    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", url)
+    return masked_url(url)
 
 
 def may_be_away(url: str) -> bool:
     """Whether a registry is reached over a network: a file of this machine is not."""
     return not url.startswith("sqlite:")
+
+
+def server_of(url: str) -> str:
+    """A server's address in its one spelling: by it tokens are kept and sent.
+
+    Scheme and host are in lower case, an international host in its ASCII form, no default port and
+    no slash at the end.
+
+    Raises:
+        UsageError: it cannot be read for sure, or holds a secret.
+    """
+    if any(character.isspace() or not character.isprintable() for character in url):
+        raise _unreadable()
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise _unreadable() from None
+    if parts.username is not None or parts.password is not None:
+        raise UsageError(
+            "A secret has no place in the registry's URL.",
+            remedy="Give the token as LINEAGE_TOKEN, or log in with it, and the URL without it.",
+        )
+    path = parts.path.rstrip("/")
+    plain = not (parts.query or parts.fragment or "?" in url or "#" in url)
+    if not host or parts.scheme not in _PORTS or not plain or not _PATH.fullmatch(path):
+        raise _unreadable()
+    shown = _host(host)
+    if port is not None and port != _PORTS[parts.scheme]:
+        shown += f":{port}"
+    return f"{parts.scheme}://{shown}{path}"
+
+
+def _host(host: str) -> str:
+    if ":" in host:
+        try:
+            return f"[{ipaddress.IPv6Address(host).compressed}]"
+        except ValueError:
+            raise _unreadable() from None
+    if not host.isascii():
+        host = _ascii(host)
+    host = host.lower().removesuffix(".")
+    if not _HOST.fullmatch(host):
+        raise _unreadable()
+    return host
+
+
+def _ascii(host: str) -> str:
+    """An international host as the name that is looked up."""
+    from httpx import URL, InvalidURL
+
+    try:
+        return URL(f"https://{host}/").raw_host.decode("ascii")
+    except (InvalidURL, UnicodeError):
+        raise _unreadable() from None
+
+
+def _unreadable() -> UsageError:
+    return UsageError(
+        "The registry's URL cannot be read.", remedy="Write it as https://lineage.example.com"
+    )

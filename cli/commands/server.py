@@ -15,7 +15,6 @@ from ..options import State
 
 APPLICATION = "lineage.api.app:create_app"
 CONNECTION = "lineage.api.connections:Connection"
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 KEEP_ALIVE = 75
 """Seconds that an idle connection is kept: longer than a proxy keeps it (nginx: 60)."""
 
@@ -133,7 +132,7 @@ def serve(
     from lineage.errors import UsageError
     from lineage.registry.checker import named_stores
     from lineage.registry.checkpoints import place_of, signer_of
-    from lineage.registry_url import is_remote
+    from lineage.registry_url import LOOPBACK, is_postgresql, is_remote, named_by
 
     with opened() as project:
         url = project.registry_url(State.registry)
@@ -141,6 +140,11 @@ def serve(
         raise UsageError(
             "A server serves a database, not another server.",
             remedy="Name the database: LINEAGE_REGISTRY=postgresql+psycopg://… lineage serve",
+        )
+    if is_postgresql(url) and named_by(url) is not None:
+        raise UsageError(
+            f"Only {named_by(url)} names the database, and a server opens what its operator names.",
+            remedy="If it is yours, name it yourself, in LINEAGE_REGISTRY.",
         )
     if no_auth and host not in LOOPBACK:
         raise UsageError(

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from lineage import bounded_file
 from lineage.errors import UsageError
+from lineage.registry_url import RegistryUrl
 
 FILE: Final = "lineage.toml"
 PLACES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
@@ -132,12 +133,15 @@ def registry_url(file: ConfigFile, root: Path, flag: str | None = None) -> str:
     """The registry's URL: the flag, else ``LINEAGE_REGISTRY``, else the file, else the default.
 
     A relative SQLite path in the file counts from the project's folder; in the flag or the
-    variable, from the current one.
+    variable, from the current one. What the file says is marked as its word, not the user's
+    (:class:`lineage.registry_url.RegistryUrl`).
     """
     named = flag if flag is not None else os.environ.get("LINEAGE_REGISTRY") or None
     if named is not None:
         return _anchored(named, Path.cwd())
-    return _anchored(file.url or DEFAULT_URL, root)
+    if file.url:
+        return RegistryUrl(_anchored(file.url, root), file.name)
+    return _anchored(DEFAULT_URL, root)
 
 
 def _anchored(url: str, folder: Path) -> str:

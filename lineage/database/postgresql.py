@@ -13,8 +13,10 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from lineage.database import errors
+from lineage.database import errors, libpq
 from lineage.errors import LineageError, UsageError
+from lineage.masking import hide, masked, masked_url
+from lineage.registry_url import named_by
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -41,8 +43,13 @@ def open_engine(url: str, *, lock_timeout: float, connections: int) -> Engine:
     options = f"-c lock_timeout={int(lock_timeout * 1000)} -c timezone=UTC"
     arguments: dict[str, Any] = {"options": options, "connect_timeout": CONNECT_TIMEOUT}
     try:
+        address = _address(url)
+        file = named_by(url)
+        if file is not None:
+            libpq.require_harmless(address.query, file)
+            arguments |= libpq.nothing_added(address.translate_connect_args() | address.query)
         return create_engine(
-            _address(url),
+            address,
             pool_pre_ping=True,
             pool_size=connections,
             max_overflow=0,
@@ -73,18 +80,20 @@ def _address(url: str) -> URL:
             "The registry's PostgreSQL URL cannot be read.",
             remedy="Write it as postgresql+psycopg://user@host/database",
         ) from None
+    for secret in (address.password, address.query.get("password")):
+        hide(str(secret) if secret is not None else None)
     return address.set(drivername="postgresql+psycopg")
 
 
 def translate(error: Any, engine: Engine) -> LineageError:  # noqa: ANN401 - psycopg.Error
     """The registry's own error for one of PostgreSQL's."""
     state = str(getattr(error, "sqlstate", None) or "")
-    said = " ".join(str(error).split())[:300].rstrip(".?")
+    said = masked(" ".join(str(error).split()))[:300].rstrip(".?")
     if state.startswith("23"):
         return errors.inconsistent(said)
     if state.startswith("22") or "NUL" in said:
         return errors.not_text(said)
-    where = engine.url.render_as_string(hide_password=True)
+    where = masked_url(engine.url.render_as_string(hide_password=True))
     hint = "Check that the server runs and lets this user in."
     return errors.unreachable(where, state, said, _UNREACHABLE, hint)
 

@@ -11,11 +11,13 @@ from urllib.parse import quote, urlsplit
 from lineage.contract import addresses
 from lineage.contract.results import Head
 from lineage.errors import Conflict, RegistryUnreachable
+from lineage.registry_url import LOOPBACK
 from lineage.remote.history import RemoteHistory
 from lineage.remote.reader import RemoteReader
 from lineage.remote.seen_head import ACCEPT, SeenHead
 from lineage.remote.slots import RemoteSlots
-from lineage.remote.transport import LOOPBACK, Transport
+from lineage.remote.token import token_for
+from lineage.remote.transport import Transport
 from lineage.remote.versions import RemoteVersions
 
 if TYPE_CHECKING:
@@ -31,12 +33,12 @@ def connect(url: str, token: str | None = None) -> RemoteRegistry:
 
     Args:
         url: its address.
-        token: a bearer token; by default ``LINEAGE_TOKEN``.
+        token: a bearer token; by default the one that is bound to this server.
 
     Raises:
         UsageError: the address or the token cannot be used.
     """
-    transport = Transport(url, token or os.environ.get("LINEAGE_TOKEN", "").strip() or None)
+    transport = Transport(url, token or token_for(url))
     if urlsplit(transport.url).hostname not in LOOPBACK:
         transport.before_first(lambda: _require_goes_on(transport))
     return RemoteRegistry(transport)
@@ -94,6 +96,13 @@ class RemoteRegistry(RemoteReader, RemoteHistory, RemoteVersions, RemoteSlots):
         """Whether the token may record a store; of a server that does not say, it is tried."""
         document: dict[str, Any] = self._http.get(addresses.PRINCIPAL)
         return bool(document.get("records_stores", True))
+
+    @property
+    def principal_name(self) -> str | None:
+        """Whom the token speaks for, as the server says."""
+        document: dict[str, Any] = self._http.get(addresses.PRINCIPAL)
+        name = document.get("name")
+        return name if isinstance(name, str) else None
 
     def close(self) -> None:
         """Close its connections."""

@@ -19,6 +19,8 @@ import httpx
 from lineage import strict_json
 from lineage.contract import problems
 from lineage.errors import LineageError, RegistryUnreachable, UsageError
+from lineage.masking import hide, masked
+from lineage.registry_url import LOOPBACK, server_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -31,7 +33,6 @@ LARGEST: Final = 256 << 20
 """Bytes of an answer that are read at the most."""
 
 _TRY_AGAIN: Final = (502, 503, 504)
-LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
 class Transport:
@@ -50,6 +51,7 @@ class Transport:
         self.url = _checked(url, token)
         self._deadline = _deadline()
         self._first: Callable[[], None] | None = None
+        hide(token)
         headers = {"User-Agent": f"lineage-guard/{version('lineage-guard')}"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
@@ -233,7 +235,7 @@ class Transport:
         )
 
     def _unreachable(self, error: Exception) -> RegistryUnreachable:
-        said = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+        said = " ".join(masked(str(error)).split())[:200].rstrip(".") or type(error).__name__
         return RegistryUnreachable(
             f"The registry at {self.url} cannot be reached: {said}.",
             remedy="Check that it runs and that the address is right: LINEAGE_REGISTRY or "
@@ -242,21 +244,9 @@ class Transport:
 
 
 def _checked(url: str, token: str | None) -> str:
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    if host is None or parts.query or parts.fragment:
-        raise UsageError(
-            "The registry's URL cannot be read.", remedy="Write it as https://lineage.example.com"
-        )
-    if parts.username is not None or parts.password is not None:
-        raise UsageError(
-            "A secret has no place in the registry's URL.",
-            remedy="Give the token as LINEAGE_TOKEN, and the URL without it.",
-        )
-    plain = parts.scheme != "https" and host not in LOOPBACK
+    server = server_of(url)
+    host = urlsplit(server).hostname
+    plain = not server.startswith("https:") and host not in LOOPBACK
     if plain and token is not None and os.environ.get("LINEAGE_ALLOW_HTTP") != "1":
         raise UsageError(
             f"The token would go to {host} unencrypted.",
@@ -264,7 +254,7 @@ def _checked(url: str, token: str | None) -> str:
         )
     if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
         raise UsageError("The token cannot be one.", remedy="Check LINEAGE_TOKEN.")
-    return url.rstrip("/")
+    return server
 
 
 def _deadline() -> float:

@@ -1,0 +1,114 @@
+"""Masks: secrets in text that is about to be shown, found by reading the text as what it is.
+
+A password stands in a URL's userinfo or query, in libpq's ``password=…``, in a header, or in what a
+library says of any of them. What cannot be read for sure is masked rather too far than too little.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import quote, quote_plus, unquote
+
+MASK: Final = "***"
+_SHORTEST: Final = 6
+
+_SHOWN: Final = frozenset(
+    {
+        "application_name",
+        "cache",
+        "connect_timeout",
+        "dbname",
+        "host",
+        "hostaddr",
+        "mode",
+        "port",
+        "region",
+        "sslmode",
+        "target_session_attrs",
+        "user",
+        "versionid",
+    }
+)
+"""Keys of a URL's query whose values are no secret; those of all others are masked."""
+
+_NAME_MAY_BE_TOKEN: Final = ("http", "https", "webdav", "webdavs", "git")
+_URL: Final = re.compile(r"\b[a-z][a-z0-9+.\-]{1,30}://[^\s\"'<>`]+", re.IGNORECASE)
+_PORT: Final = re.compile(r"\d{0,5}(?=[/?#]|$)", re.ASCII)
+_KEYWORD: Final = re.compile(
+    r"\b((?:ssl|pg)?passw(?:or)?d|passphrase|pwd|[a-z_]*token|[a-z_]*secret[a-z_]*"
+    r"|[a-z_]*access_key[a-z_]*|account_key|connection_string)"
+    r"(\s*=\s*|[\"']\s*[:=]\s*)('(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|(?!lng_…|…)[^\s,;&\"']+)",
+    re.IGNORECASE,
+)
+_BEARER: Final = re.compile(r"\b(bearer|basic)(\s+)[A-Za-z0-9._~+/=\-]{6,}", re.IGNORECASE)
+_TOKEN: Final = re.compile(r"\blng_[A-Za-z0-9_\-]{4,}")
+_END: Final = ".,;:!)]}"
+"""What ends a sentence, and not a URL in it."""
+
+
+_known: set[str] = set()
+
+
+def hide(secret: str | None) -> None:
+    """Mask a secret in every text from now on, in whatever form it appears there.
+
+    A plain word is left out: every sentence that holds it would be masked.
+    """
+    if secret and len(secret) >= _SHORTEST and not re.fullmatch("[a-z]+", secret):
+        _known.update(
+            {
+                secret,
+                quote(secret, safe=""),
+                quote_plus(secret),
+                secret.encode("unicode_escape").decode("ascii"),
+                repr(secret)[1:-1],
+            }
+        )
+
+
+def masked(text: str) -> str:
+    """A text without the secrets in it: of URLs, keywords, headers and tokens."""
+    for secret in sorted(_known, key=len, reverse=True):
+        text = text.replace(secret, MASK)
+    text = _URL.sub(_in_text, text)
+    text = _KEYWORD.sub(rf"\1\2{MASK}", text)
+    text = _BEARER.sub(rf"\1\2{MASK}", text)
+    return _TOKEN.sub(f"lng_{MASK}", text)
+
+
+def masked_url(url: str) -> str:
+    """A URL as it may be shown: without its password, and without what its query may hide."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return _KEYWORD.sub(rf"\1\2{MASK}", url)
+    if scheme.lower() in _NAME_MAY_BE_TOKEN:
+        rest = re.sub(r"^[^:/?#@]+@", f"{MASK}@", rest)
+    rest, hash_, fragment = _without_password(rest).partition("#")
+    address, mark, query = rest.partition("?")
+    if mark:
+        address += mark + "&".join(map(_parameter, re.split("[&;]", query)))
+    return f"{scheme}://{address}" + (f"#{MASK}" if hash_ and fragment else "")
+
+
+def _without_password(rest: str) -> str:
+    """What follows ``://``; a password may hold ``/``, ``@``, ``?`` and ``#`` as they are."""
+    user = re.match(r"[^:/?#@\[]*:", rest)
+    if user is None or "@" not in rest:
+        return rest
+    address = rest.partition("?")[0]
+    if "@" not in address and _PORT.match(rest, user.end()):
+        return rest  # host:port, and an @ in the query
+    name, before = user[0], address if "@" in address else rest
+    return f"{name}{MASK}@{rest[before.rindex('@') + 1 :]}"
+
+
+def _parameter(text: str) -> str:
+    key, equals, value = text.partition("=")
+    known = unquote(key).strip().lower() in _SHOWN
+    return text if known or not value else f"{key}{equals}{MASK}"
+
+
+def _in_text(found: re.Match[str]) -> str:
+    url = found[0].rstrip(_END)
+    return masked_url(url) + found[0][len(url) :]
