@@ -108,6 +108,7 @@ def _project(folder: Path, endpoint: str | None) -> None:
     remote = folder / "remote" if endpoint is None else f"s3://{_bucket(endpoint)}/weights"
     command(BIN / "dvc", "remote", "add", "--quiet", "-d", "store", remote, cwd=folder)()
     if endpoint is not None:
+        os.environ["AWS_ENDPOINT_URL_S3"] = endpoint  # this host's own word for it
         words = ("remote", "modify", "--quiet", "store", "endpointurl", endpoint)
         command(BIN / "dvc", *words, cwd=folder)()
     (folder / "pipeline.py").write_text("print(1)\n")

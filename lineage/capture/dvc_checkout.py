@@ -19,10 +19,10 @@ from typing_extensions import override
 
 from lineage.capture.dvc import is_outside
 from lineage.errors import CaptureError, LineageError, StoreUnreachable
-from lineage.weights.dvc_remotes import reason_of
+from lineage.weights.dvc_remotes import Remotes, reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from lineage.capture.dvc import DvcProject
@@ -147,6 +147,7 @@ def _bring(root: Path, top: Path, wanted: Sequence[str], commit: str) -> None:
             try:
                 repo.checkout(targets, force=True)
             except CheckoutError as error:
+                repo.config["remote"] = _remotes(repo.config["remote"])
                 _fetch(repo, _paths(error), said)
                 _check_out_again(repo, targets, top, said, commit)
     except DvcException as error:
@@ -161,6 +162,16 @@ def _bring(root: Path, top: Path, wanted: Sequence[str], commit: str) -> None:
             f"DVC cannot use its remote for the data of commit {commit[:12]}: {reason_of(error)}.",
             remedy="Install its plugin (pip install 'dvc[…]'), or see what DVC says: dvc fetch",
         ) from None
+
+
+def _remotes(merged: Mapping[str, Any]) -> dict[str, Any]:
+    """The remotes with the settings that count: what only the user may say is the user's own.
+
+    Raises:
+        UsageError: the repository says it.
+    """
+    remotes = Remotes.of(merged)
+    return {name: remotes.settings(name) for name in merged if remotes.knows(name)}
 
 
 def _fetch(repo: Any, missing: Sequence[str], said: list[BaseException]) -> None:  # noqa: ANN401

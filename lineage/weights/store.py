@@ -320,13 +320,16 @@ def asking(address: StoreAddress, *, writing: bool = False) -> Iterator[None]:
 def open_store(address: StoreAddress, *, is_over: Callable[[], bool] | None = None) -> Store:
     """Open a store, with what DVC's own configuration on this host knows of its URL.
 
+    Where the host's credentials go is the host's word alone (:mod:`lineage.weights.dvc_trust`).
+
     Args:
         address: where it is.
         is_over: asked before each request to it: whether whoever uses it stops.
 
     Raises:
-        StoreUnreachable: its plugin is not installed, its configuration is not valid, or nobody who
-            administers the registry said where it is.
+        StoreUnreachable: its plugin is not installed, its configuration is not valid or leads
+            elsewhere without this host's word, or nobody who administers the registry said where
+            it is.
     """
     if not address.approved:
         raise StoreUnreachable(
@@ -339,7 +342,7 @@ def open_store(address: StoreAddress, *, is_over: Callable[[], bool] | None = No
         from dvc.fs import get_cloud_fs
 
         kind = address.url.partition(":")[0]
-        settings = PATIENCE.get(kind, {}) | dict(address.config) | settings_of(address.url)
+        settings = PATIENCE.get(kind, {}) | settings_of(address)
         url = unquote(urlsplit(address.url).path) if address.is_folder else address.url
         cls, config, path = get_cloud_fs({}, **(settings | {"url": url}))
         if config.pop("version_aware", False) or config.pop("worktree", False):

@@ -20,7 +20,7 @@ from lineage.errors import UsageError
 from tests.support.once import made_once
 from tests.support.processes import has_ended
 from tests.support.servers import registry_server
-from tests.support.weights_stores import CREDENTIALS
+from tests.support.weights_stores import CREDENTIALS, ENDPOINT
 
 from ..conftest import BIN, ENVIRONMENT, PROJECT, Workspace
 
@@ -254,6 +254,14 @@ def test_a_cache_that_cannot_be_read_is_told_from_one_that_lacks_the_data(work):
     assert "data/raw.csv cannot be brought into the temporary worktree: is a directory." in said
 
 
+def test_a_repository_lends_a_fetch_nothing_of_the_users(work):
+    shutil.rmtree(work.path / ".dvc/cache/files")
+    remote = "url = s3://bucket/x\nconfigpath = aws\nendpointurl = http://127.0.0.1:9\n"
+    work.write({".dvc/config.local": f"[core]\nremote = x\n['remote \"x\"']\n{remote}"})
+    said = refused(work, code=2, env=CREDENTIALS)
+    assert "The repository sets configpath of the DVC remote x, in which it has no say" in said
+
+
 @pytest.mark.parametrize(
     ("address", "says"),
     [
@@ -266,7 +274,9 @@ def test_a_remote_that_cannot_be_asked_is_told_from_data_that_is_gone(work, addr
     shutil.rmtree(work.path / ".dvc/cache/files")
     remote = f"[core]\nremote = storage\n['remote \"storage\"']\nurl = {address}\n"
     work.write({".dvc/config.local": remote})
-    said = refused(work, code=7, env={"AWS_MAX_ATTEMPTS": "1"} | CREDENTIALS)
+    said = refused(
+        work, code=7, env={"AWS_MAX_ATTEMPTS": "1"} | CREDENTIALS | {ENDPOINT: "http://127.0.0.1:9"}
+    )
     assert says in said
     assert said.count("\n") == 2, "DVC's own words are kept back"
 

@@ -15,7 +15,7 @@ import pytest
 
 from lineage.connection import connect
 from lineage.weights.copies import NewCopy, StoreAddress
-from tests.support.weights_stores import CREDENTIALS, new_bucket
+from tests.support.weights_stores import CREDENTIALS, ENDPOINT, new_bucket
 
 from ..conftest import BIN, ENVIRONMENT, FILE_AND_SERVER
 
@@ -154,7 +154,7 @@ def test_a_store_that_says_nothing_does_not_hold_up_a_move(serving):
     """A promotion and a rollback glance at what they rest on; they do not wait for it."""
     with socket.create_server(("127.0.0.1", 0)) as mute:
         settings = {"endpointurl": f"http://127.0.0.1:{mute.getsockname()[1]}"}
-        serving.env |= CREDENTIALS
+        serving.env |= CREDENTIALS | {ENDPOINT: settings["endpointurl"]}
         database = f"sqlite:///{serving.path / '.lineage/registry.db'}"
         with connect(database) as registry:
             for ref in ("churn@2", "churn@3"):
@@ -187,7 +187,7 @@ def test_register_says_what_is_wrong_with_the_store(project):
     project.dvc("remote", "add", "--default", "far", "s3://bucket/x")
     project.dvc("remote", "modify", "far", "endpointurl", "http://127.0.0.1:9")
     project.commit("A remote")
-    project.env |= CREDENTIALS
+    project.env |= CREDENTIALS | {ENDPOINT: "http://127.0.0.1:9"}
     done = project.lineage("register", "churn")
     assert done.code == 7
     assert "Store far (s3://bucket/x) cannot be used" in done.err
@@ -293,7 +293,9 @@ def test_a_repository_cannot_name_a_program_for_us_to_run(project, tmp_path):
     project.dvc("remote", "modify", "far", "configpath", str(project.path / "aws"))
     project.dvc("remote", "modify", "far", "credentialpath", str(project.path / "aws"))
     project.commit("A remote")
-    assert project.lineage("register", "churn").code == 7
+    done = project.lineage("register", "churn", env={ENDPOINT: "http://127.0.0.1:9"})
+    assert done.code == 2
+    assert "The repository sets configpath of the DVC remote far" in done.err
     assert not evil.exists()
 
 

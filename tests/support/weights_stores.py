@@ -30,6 +30,9 @@ CREDENTIALS = {
     "AWS_SECRET_ACCESS_KEY": "test-secret",
     "AWS_DEFAULT_REGION": "us-east-1",
 }
+ENDPOINT = "AWS_ENDPOINT_URL_S3"
+"""Says on a host that its credentials may go to this server."""
+
 _BUCKETS = itertools.count()
 
 
@@ -97,13 +100,14 @@ class Folder:
 
 @contextlib.contextmanager
 def s3_server() -> Iterator[str]:
-    """An S3 server; its address."""
+    """An S3 server; its address, to which the credentials may go while it runs."""
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     with pytest.MonkeyPatch.context() as patch:
         _read_once(patch)
+        patch.setitem(CREDENTIALS, ENDPOINT, f"http://{host}:{port}")
         yield f"http://{host}:{port}"
     server.stop()
 

@@ -36,7 +36,7 @@ from lineage.weights.parallel import SMALL
 from lineage.weights.store import open_store
 from tests.support import LONG
 from tests.support.weights import stored, weights_of
-from tests.support.weights_stores import CREDENTIALS, Folder, Wire, new_bucket
+from tests.support.weights_stores import CREDENTIALS, ENDPOINT, Folder, Wire, new_bucket
 
 LARGE = 4 * SMALL + 12345
 HUGE = 5_000_000_000 if LONG else 600_000_000
@@ -171,6 +171,7 @@ def test_what_dvc_pushed_is_not_put_twice(place, source, cache, repository):
 
 
 def test_a_remote_may_stand_on_another_and_be_named_from_anywhere(repository, monkeypatch):
+    monkeypatch.setenv(ENDPOINT, "http://127.0.0.1:9/")
     repository.dvc("init", "--quiet")
     repository.dvc("remote", "add", "--default", "near", "../near")
     (repository.path / "sub").mkdir()
@@ -179,13 +180,14 @@ def test_a_remote_may_stand_on_another_and_be_named_from_anywhere(repository, mo
     repository.dvc("remote", "add", "base", "s3://bucket")
     repository.dvc("remote", "modify", "base", "endpointurl", "http://127.0.0.1:9")
     repository.dvc("remote", "modify", "--local", "base", "access_key_id", "AKIA")
+    repository.dvc("remote", "modify", "--local", "base", "secret_access_key", "secret")
     repository.dvc("remote", "add", "--default", "on-it", "remote://base/weights")
     found = remote_of(repository.path, None)
     assert (found.url, found.config) == (
         "s3://bucket/weights", {"endpointurl": "http://127.0.0.1:9"},
     )  # fmt: skip
     monkeypatch.chdir(repository.path)
-    assert dvc_remotes.settings_of(found.url)["access_key_id"] == "AKIA"
+    assert dvc_remotes.settings_of(found)["access_key_id"] == "AKIA"
     repository.dvc("remote", "add", "far", "ssh://host/x")
     repository.dvc("remote", "add", "--default", "on-far", "remote://far/x")
     with pytest.raises(StoreUnreachable, match="dvc-ssh"):
@@ -441,7 +443,7 @@ def test_a_target_that_cannot_be_written_is_said_so(place, source, cache, tmp_pa
 # stores that do not answer
 
 
-def test_a_store_that_is_not_there(tmp_path, cache, s3):
+def test_a_store_that_is_not_there(tmp_path, cache, s3, monkeypatch):
     source = make(tmp_path / "models", "small", 10)
     weights = weights_of(source)
     addresses = [
@@ -450,6 +452,7 @@ def test_a_store_that_is_not_there(tmp_path, cache, s3):
         StoreAddress("gone", "file:///proc/no/such"),
     ]
     for address in addresses:
+        monkeypatch.setenv(ENDPOINT, str(address.config.get("endpointurl", "")))
         with pytest.raises(StoreUnreachable) as error:
             upload.put(open_store(address), source, weights, follow=follow_any)
         assert error.value.exit_code == 7
@@ -479,6 +482,7 @@ def test_a_store_that_says_nothing_is_given_up(tmp_path, cache, s3, monkeypatch)
     source = make(tmp_path / "models", "small", 17)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         endpoint = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        monkeypatch.setenv(ENDPOINT, endpoint)
         address = StoreAddress("s3", "s3://bucket/x", {"endpointurl": endpoint})
         began = time.monotonic()
         with pytest.raises(StoreUnreachable, match="timeout"):
@@ -636,6 +640,7 @@ def test_on_a_bad_wire_nothing_wrong_is_ever_kept(s3, cache, tmp_path, monkeypat
     source = make(tmp_path / "models", ("small", "folder", "large")[seed % 3], seed)
     weights = weights_of(source)
     wire = Wire(bucket.endpoint, seed, 0.1)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", wire.endpoint)
     try:
         there = None
         for _ in range(3):
