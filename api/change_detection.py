@@ -23,6 +23,7 @@ from urllib.parse import quote
 from lineage.acts import act
 from lineage.database import postgresql, sqlite
 from lineage.errors import RegistryUnreachable
+from lineage.masking import masked
 from lineage.registry_url import without_password
 
 if TYPE_CHECKING:
@@ -181,7 +182,9 @@ class SqliteDetector:
                 if not _busy(error):
                     raise self._gone(error) from None
         raise RegistryUnreachable(
-            "The registry is locked by another process.", remedy="Try again in a moment."
+            "The registry is locked by another process.",
+            remedy="Try again in a moment.",
+            public="The registry is locked by another process.",
         )
 
     def _gone(self, error: Exception) -> RegistryUnreachable:
@@ -232,7 +235,11 @@ class PostgresqlDetector:
             except RegistryUnreachable as error:
                 for future in waiting:
                     if not future.done():
-                        future.set_exception(RegistryUnreachable(str(error), remedy=error.remedy))
+                        future.set_exception(
+                            RegistryUnreachable(
+                                str(error), remedy=error.remedy, public=error.public
+                            )
+                        )
             else:
                 for future in waiting:
                     if not future.done():
@@ -273,4 +280,4 @@ def _busy(error: sqlite3.OperationalError) -> bool:
 
 
 def _said(error: Exception) -> str:
-    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+    return masked(" ".join(str(error).split()))[:200].rstrip(".") or type(error).__name__

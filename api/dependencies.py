@@ -74,6 +74,7 @@ def needs(scope: Scope) -> Any:  # noqa: ANN401 - what FastAPI takes as a depend
     ) -> Principal:
         principal = await state_of(request).authenticator.authenticate(request)
         request.scope["lineage.actor"] = principal.name
+        request.scope["lineage.admin"] = Scope.ADMIN in principal.scopes and not principal.bound
         names = request.path_params
         model = names.get("model")
         principal.require(scope, environment=names.get("env"), models=[model] if model else [])

@@ -16,10 +16,13 @@ from lineage import strict_json
 from lineage.contract.problems import NO_SUCH_ROUTE, details_of
 from lineage.contract.rest_remedies import with_requests
 from lineage.errors import (
+    IntegrityFailure,
     LineageError,
     RegistryUnreachable,
+    StoreUnreachable,
     TooManyAttempts,
 )
+from lineage.masking import masked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +67,13 @@ _HTTP: Final = {
         "Send it as Content-Type: application/json.",
     ),
 }
+
+_FAILED: Final = {
+    RegistryUnreachable.code: "The registry cannot be used now.",
+    StoreUnreachable.code: "A store of weights cannot be used now.",
+    IntegrityFailure.code: "What is recorded is damaged.",
+}
+"""What is told of a failure to those who may not know where things are."""
 
 _DESCRIPTIONS: Final = {
     401: "Without a valid token nothing is readable.",
@@ -111,6 +121,8 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The response that an error of ours becomes."""
+    if error.http_status >= 500:
+        logger.warning("%s %s", error, error.remedy, extra={"fields": _fields(request)})
     more = dict(headers or {})
     if isinstance(error, RegistryUnreachable):
         more["Retry-After"] = str(RETRY_SECONDS)
@@ -119,15 +131,32 @@ def problem(
     if error.http_status == 401:
         more["WWW-Authenticate"] = 'Bearer realm="lineage"'
     details = details_of(error)
+    detail, remedy = _told(request, error)
     return _response(
         request,
         error.http_status,
         error.code,
-        str(error),
-        with_requests(error.remedy),
+        detail,
+        with_requests(remedy),
         more,
         details,
     )
+
+
+def _told(request: Request | None, error: LineageError) -> tuple[str, str]:
+    """What is wrong and what to do, as the caller may know it.
+
+    Where the database is, and who opens it, stands in many a failure of the server's own.
+    """
+    admin = request is not None and request.scope.get("lineage.admin", False)
+    if error.http_status < 500 or admin:
+        return masked(str(error)), masked(error.remedy)
+    detail = error.public or _FAILED.get(error.code, "The server cannot answer now.")
+    return detail, "Try again in a moment; the server's log has the rest, under the request's id."
+
+
+def _fields(request: Request | None) -> dict[str, Any]:
+    return {"request_id": request.scope.get("lineage.request_id")} if request is not None else {}
 
 
 def _response(
@@ -155,8 +184,6 @@ def _response(
 
 async def _lineage_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, LineageError)  # noqa: S101 - registered for it
-    if error.http_status >= 500:
-        logger.warning("%s %s", error, error.remedy)
     return problem(request, error)
 
 

@@ -13,6 +13,8 @@ _ANOTHER_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT
 def main() -> None:
     """Run the command line; every error ends in one line of what happened and one of what to do."""
     gc.set_threshold(200_000)  # loading the libraries makes much that lives on: look less often
+    from typer import Abort
+
     from lineage.errors import LineageError
 
     from .app import build
@@ -21,7 +23,8 @@ def main() -> None:
     State.words = tuple(sys.argv[1:])
     _prepare()
     try:
-        build(sys.argv[1:])()
+        code = build(sys.argv[1:])(standalone_mode=False)  # its errors are shown here
+        sys.exit(code if isinstance(code, int) else 0)
     except LineageError as error:
         from .errors import report
 
@@ -29,12 +32,12 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Abort):
         sys.exit(130)
     except Exception as error:
-        from .errors import report_unexpected
+        from .errors import is_usage, report_unexpected, report_usage
 
-        sys.exit(report_unexpected(error))
+        sys.exit(report_usage(error) if is_usage(error) else report_unexpected(error))
 
 
 def _prepare() -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from lineage.inert import inert
+from lineage.masking import masked
+
 from .options import State
 from .output import decision, emit, explanation, note, paint_error, raw, say
 from .remedies import typed, typed_decision
@@ -24,14 +27,14 @@ def report(error: LineageError) -> int:
         _refusal([typed_decision(made) for made in error.decisions])
     elif State.as_json:
         document = error.to_json()
-        document["error"]["remedy"] = remedy
+        document["error"] |= {"message": masked(str(error)), "remedy": masked(remedy)}
         emit(document)
     elif isinstance(error, CarryRefused):
         explanation(error.details)
     if State.form == "github":
         from .reports import github
 
-        raw(github.problem(str(error), remedy))
+        raw(github.problem(masked(str(error)), masked(remedy)))
     note(f"{paint_error('error:')} {error}")
     note(f"  {remedy}")
     return error.exit_code
@@ -42,12 +45,29 @@ def report_unexpected(error: Exception) -> int:
     if os.environ.get("LINEAGE_DEBUG"):
         import traceback
 
-        traceback.print_exc()
+        for line in traceback.format_exc().splitlines():
+            note(line)
     if State.as_json:
-        emit({"error": {"code": "internal-error", "message": str(error), "remedy": None}})
+        said = masked(str(error))
+        emit({"error": {"code": "internal-error", "message": said, "remedy": None}})
     note(f"{paint_error('error:')} {type(error).__name__}: {' '.join(str(error).split())[:300]}")
     note("  This is a defect of lineage-guard: please report it with LINEAGE_DEBUG=1's output.")
     return 1
+
+
+def report_usage(error: Exception) -> int:
+    """Print what is wrong with a command line, as Typer does; what stands on it comes out inert."""
+    from typer.rich_utils import rich_format_error
+
+    said: str = error.format_message()  # type: ignore[attr-defined]
+    error.format_message = lambda: inert(masked(said))  # type: ignore[attr-defined]
+    rich_format_error(error)  # type: ignore[arg-type]
+    return int(getattr(error, "exit_code", 2))
+
+
+def is_usage(error: Exception) -> bool:
+    """Whether Typer raised it for a command line; it does so by a class that is nobody's own."""
+    return hasattr(error, "format_message") and hasattr(error, "exit_code")
 
 
 def _refusal(decisions: list[Decision]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
+
+from lineage.inert import inert, inert_json, inert_lines
+from lineage.masking import masked
 
 from .options import State
 
@@ -36,21 +37,19 @@ _SIDES: Final = {
 _MOST_CHANGES: Final = 20
 _MOST_LINES: Final = 40
 """Lines of one file's diff that a terminal shows; --json has more."""
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""What a terminal obeys, ends a line or writes backwards."""
 _ESCAPE: Final = f"\x1b<{os.urandom(8).hex()}>"
 """How a colour of our own begins until it is printed: no text of other people holds it."""
 
 
 def emit(value: Any) -> None:  # noqa: ANN401 - any JSON value
     """Print a JSON document on stdout."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))  # noqa: T201
+    print(inert_json(value, indent=2))  # noqa: T201
 
 
 def raw(text: str) -> None:
-    """Print a document for other programs on stdout, its control characters kept."""
+    """Print a document for other programs on stdout: its lines stay, what would act does not."""
     sys.stdout.flush()
-    sys.stdout.buffer.write(f"{text}\n".encode("utf-8", "backslashreplace"))
+    sys.stdout.buffer.write(f"{inert_lines(text)}\n".encode())
     sys.stdout.buffer.flush()
 
 
@@ -60,9 +59,12 @@ def say(text: str = "") -> None:
 
 
 def note(text: str) -> None:
-    """Print a line for people on stderr: never in the way of what a program reads."""
+    """Print a line for people on stderr: never in the way of what a program reads.
+
+    What libraries and others say of a failure ends here: a secret in it does not.
+    """
     sys.stdout.flush()
-    print(_safe(text), file=sys.stderr)  # noqa: T201
+    print(_safe(masked(text)), file=sys.stderr)  # noqa: T201
 
 
 def bold(text: str) -> str:
@@ -105,7 +107,7 @@ def decision(made: Decision) -> None:
 
 def line(value: Any) -> None:  # noqa: ANN401 - any JSON value
     """Print a JSON document on one line of stdout, at once."""
-    print(json.dumps(value, ensure_ascii=False), flush=True)  # noqa: T201
+    print(inert_json(value), flush=True)  # noqa: T201
 
 
 def serving(slot: Serving, observed: dict[str, Any] | None = None) -> None:
@@ -208,9 +210,10 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None] | None]:
     if State.as_json or total < 256 << 20 or not sys.stderr.isatty():
         yield None
         return
+    from rich.markup import escape
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
-    columns = (what, BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    columns = (escape(inert(what)), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=_console(), transient=True) as bar:
         task = bar.add_task("", total=total)
         yield lambda count: bar.update(task, advance=count)
@@ -353,12 +356,8 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _safe(text: str) -> str:
-    """The text, its control characters escaped (names may hold any), but for our colours."""
-    return "\x1b".join(_CONTROL.sub(_escaped, part) for part in text.split(_ESCAPE))
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode("ascii")
+    """The text, inert (names may hold anything), but for our colours."""
+    return "\x1b".join(map(inert, text.split(_ESCAPE)))
 
 
 def _dim(text: str) -> str:

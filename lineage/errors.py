@@ -24,7 +24,8 @@
 
 Each error says in one sentence what is wrong (``str(error)``) and in one what to do
 (``error.remedy``). The command line and the REST interface show exactly these; nothing else maps
-errors. ``GuardRefused`` holds decisions, so it stands beside them: :mod:`lineage.guard.decision`.
+errors. Where they tell where the registry is, REST shows ``error.public`` to all but an ``admin``.
+``GuardRefused`` holds decisions, so it stands beside them: :mod:`lineage.guard.decision`.
 """
 
 from __future__ import annotations
@@ -41,9 +42,10 @@ class LineageError(Exception):
     exit_code: ClassVar[int] = 1
     http_status: ClassVar[int] = 500
 
-    def __init__(self, message: str, *, remedy: str) -> None:
+    def __init__(self, message: str, *, remedy: str, public: str | None = None) -> None:
         super().__init__(message)
         self.remedy = remedy
+        self.public = public
 
     def to_json(self) -> dict[str, Any]:
         """The error as the command line prints it under ``--json``."""

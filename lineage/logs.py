@@ -10,6 +10,7 @@ from typing import Any
 from typing_extensions import override
 
 from lineage import timestamps
+from lineage.masking import masked
 
 
 class JsonLines(logging.Formatter):
@@ -21,11 +22,11 @@ class JsonLines(logging.Formatter):
             "at": timestamps.now(),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": masked(record.getMessage()),
             **getattr(record, "fields", {}),
         }
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = masked(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=True, default=str)
 
 

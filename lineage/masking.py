@@ -82,25 +82,41 @@ def masked_url(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     if not separator:
         return _KEYWORD.sub(rf"\1\2{MASK}", url)
-    if scheme.lower() in _NAME_MAY_BE_TOKEN:
-        rest = re.sub(r"^[^:/?#@]+@", f"{MASK}@", rest)
-    rest, hash_, fragment = _without_password(rest).partition("#")
+    who, rest = _parted(rest)
+    if who:
+        name, colon, _ = who.partition(":")
+        shown = MASK if not colon and scheme.lower() in _NAME_MAY_BE_TOKEN else name
+        rest = f"{shown}{f':{MASK}' if colon else ''}@{rest}"
+    rest, hash_, fragment = rest.partition("#")
     address, mark, query = rest.partition("?")
     if mark:
         address += mark + "&".join(map(_parameter, re.split("[&;]", query)))
     return f"{scheme}://{address}" + (f"#{MASK}" if hash_ and fragment else "")
 
 
-def _without_password(rest: str) -> str:
-    """What follows ``://``; a password may hold ``/``, ``@``, ``?`` and ``#`` as they are."""
-    user = re.match(r"[^:/?#@\[]*:", rest)
-    if user is None or "@" not in rest:
-        return rest
+def without_userinfo(url: str) -> str:
+    """A URL without who opens it, as it may be recorded."""
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}://{_parted(rest)[1]}" if separator else url
+
+
+def _parted(rest: str) -> tuple[str, str]:
+    """What follows ``://``: who opens it, and the rest.
+
+    A password may hold ``/``, ``@``, ``?`` and ``#`` as they are; an ``@`` in a path or a query is
+    none that ends one, as far as that can be told.
+    """
+    plain = re.match(r"[^:/?#@\[]*@", rest)
+    if plain is not None:
+        return rest[: plain.end() - 1], rest[plain.end() :]
+    named = re.match(r"[^:/?#@\[]*:", rest)
     address = rest.partition("?")[0]
-    if "@" not in address and _PORT.match(rest, user.end()):
-        return rest  # host:port, and an @ in the query
-    name, before = user[0], address if "@" in address else rest
-    return f"{name}{MASK}@{rest[before.rindex('@') + 1 :]}"
+    if named is None or "@" not in rest:
+        return "", rest
+    if "@" not in address and _PORT.match(rest, named.end()):
+        return "", rest  # host:port, and an @ in the query
+    end = (address if "@" in address else rest).rindex("@")
+    return rest[:end], rest[end + 1 :]
 
 
 def _parameter(text: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
+
+from lineage.inert import inert_json
 
 if TYPE_CHECKING:
     from lineage.guard.decision import Decision
@@ -26,4 +27,4 @@ def render(form: str, decision: Decision) -> str:
 
         github.summarise(decision)
         return github.render(decision)
-    return json.dumps(decision.to_json(), indent=2, ensure_ascii=False)
+    return inert_json(decision.to_json(), indent=2)

@@ -11,6 +11,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from lineage.inert import inert, inert_lines
+
 from .findings import Finding, findings, headline
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ def markdown(decision: Decision) -> str:
         lines += _explained(check.details)
         if check.remedy and check.status.value != "pass":
             lines += ["", f"**What to do** (`{check.code}`): {_text(check.remedy)}"]
-    return "\n".join(lines)[:LARGEST] + "\n\n"
+    return inert_lines("\n".join(lines)[:LARGEST]) + "\n\n"
 
 
 def _explained(details: dict[str, Any]) -> Iterator[str]:
@@ -74,7 +76,7 @@ def _explained(details: dict[str, Any]) -> Iterator[str]:
     for commit in details.get("commits", []):
         yield f"- `{commit['commit'][:12]}` {_text(commit['subject'])} ({_text(commit['author'])})"
     for diff in details.get("diffs", []):
-        body = "\n".join(diff["lines"])
+        body = "\n".join(inert(line) for line in diff["lines"])
         fence = "`" * max(3, 1 + max(map(len, re.findall("`+", body)), default=0))
         left_out = f"\n({diff['left_out']} more lines)" if diff["left_out"] else ""
         yield from ("", f"<details><summary>{_text(diff['path'])}</summary>", "")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
+
+from lineage.inert import inert_json
 
 from .findings import Finding, findings
 
@@ -39,7 +40,7 @@ def render(decision: Decision) -> str:
         "results": [_result(decision, finding) for finding in findings(decision)],
     }
     document = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return inert_json(document, indent=2)
 
 
 def _result(decision: Decision, finding: Finding) -> dict[str, Any]:

@@ -7,7 +7,6 @@ held against its id: a ``.git`` that says otherwise is a finding, not a source.
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -18,11 +17,11 @@ from lineage.capture.git_commands import GitCommands
 from lineage.capture.git_objects import BLOB, check_object, checked_blocks, folders_in, parse_batch
 from lineage.capture.git_refusals import absent, batch_failed, failed, refuse_rules
 from lineage.errors import CaptureError
+from lineage.masking import masked_url, without_userinfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-_CREDENTIALS: Final = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/@]*@", re.IGNORECASE)
 REGULAR_MODES: Final = ("100644", "100755")
 LINK_MODE: Final = "120000"
 SUBMODULE_MODE: Final = "160000"
@@ -75,7 +74,7 @@ class GitRepository(GitCommands):
         names = self._run("remote").split()
         name = "origin" if "origin" in names else names[0] if len(names) == 1 else None
         url = self._ask("config", "--get", f"remote.{name}.url") if name else None
-        return _CREDENTIALS.sub(r"\1", url) if url else None
+        return masked_url(without_userinfo(url)) if url else None
 
     def resolve(self, revision: str) -> str:
         """The commit that a revision names.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
-_WHO: Final = re.compile(r"^(?P<scheme>[^:/?#]+://)[^/?#]*@(?P<host>[^/?#@]*)")
+from lineage.masking import without_userinfo
+
 _HARMLESS: Final = frozenset(
     {"branch", "generation", "id", "ref", "revision", "snapshot", "version", "versionid"}
 )
@@ -21,7 +21,6 @@ def shown_address(address: str) -> str:
     """
     if "://" not in address:
         return address
-    without_who = _WHO.sub(r"\g<scheme>\g<host>", address)
-    place, _, query = without_who.partition("#")[0].partition("?")
+    place, _, query = without_userinfo(address).partition("#")[0].partition("?")
     kept = [pair for pair in parse_qsl(query) if pair[0].lower() in _HARMLESS]
     return f"{place}?{urlencode(kept)}" if kept else place

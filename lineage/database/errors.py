@@ -36,7 +36,9 @@ def not_text(said: str) -> UsageError:
 def busy() -> RegistryUnreachable:
     """Every connection is in use."""
     return RegistryUnreachable(
-        "The registry is busy: all its connections are in use.", remedy="Try again in a moment."
+        "The registry is busy: all its connections are in use.",
+        remedy="Try again in a moment.",
+        public="The registry is busy: all its connections are in use.",
     )
 
 
@@ -54,5 +56,9 @@ def unreachable(
     """
     for prefix, (sentence, remedy) in known:
         if code.startswith(prefix):
-            return RegistryUnreachable(f"The registry {where} {sentence}.", remedy=remedy)
+            return RegistryUnreachable(
+                f"The registry {where} {sentence}.",
+                remedy=remedy,
+                public=f"The registry {sentence}.",
+            )
     return RegistryUnreachable(f"The registry {where} cannot be used: {said}.", remedy=hint)

@@ -42,12 +42,15 @@ def require_current(engine: Engine) -> None:
         return
     if revision is None:
         raise RegistryUnreachable(
-            "The registry's database is empty.", remedy=f"Create its tables: {act('db upgrade')}"
+            "The registry's database is empty.",
+            remedy=f"Create its tables: {act('db upgrade')}",
+            public="The registry's database is empty.",
         )
     if revision < HEAD:
         raise RegistryUnreachable(
             f"The registry's schema is {revision}, older than this program's {HEAD}.",
             remedy=f"Bring it up to date: {act('db upgrade')}",
+            public="The registry's schema is older than this program's.",
         )
     raise _newer(revision)
 
@@ -188,4 +191,5 @@ def _newer(revision: str) -> RegistryUnreachable:
     return RegistryUnreachable(
         f"The registry's schema {revision} is newer than this program's {HEAD}.",
         remedy="Upgrade lineage-guard: pip install --upgrade lineage-guard",
+        public="The registry's schema is newer than this program's.",
     )

@@ -87,6 +87,7 @@ def translate(error: sqlite3.Error, engine: Engine) -> LineageError:
         return IntegrityFailure(
             f"The registry {where} is damaged: {error}.",
             remedy=f"Put a backup in its place; {act('db check')} tells whether a file is whole.",
+            public="The registry is damaged.",
         )
     hint = f"Check it with {act('db check')}."
     return errors.unreachable(where, name, str(error), _UNREACHABLE, hint)

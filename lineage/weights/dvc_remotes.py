@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.errors import StoreUnreachable, UsageError
+from lineage.masking import masked
 from lineage.weights import dvc_trust
 from lineage.weights.copies import PUBLIC, StoreAddress
 
@@ -212,4 +213,5 @@ def reason_of(error: BaseException) -> str:
         root = root.__cause__
     if isinstance(root, OSError) and root.strerror:
         return root.strerror.lower()
-    return (" ".join(str(root).split()) or type(root).__name__)[:300].rstrip(".")
+    said = masked(" ".join(str(root).split()))
+    return (said or type(root).__name__)[:300].rstrip(".")
