@@ -8,7 +8,7 @@ READY := .venv/.ready
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-compile
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes
 
-.PHONY: setup demo test coverage lint format bench mutants docs lock clean
+.PHONY: setup demo test coverage lint audit format bench mutants docs lock clean
 
 setup: $(READY)
 
@@ -34,6 +34,16 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --recursive lineage cli api migrations examples
+
+# Asks PyPI for known vulnerabilities of all that the lock holds; what it is not told of is a failure.
+audit: .venv/audit/.ready
+	.venv/audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off --requirement requirements/dev.txt
+
+.venv/audit/.ready: requirements/audit.txt $(READY)
+	test -x .venv/audit/bin/python || $(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/audit.txt
+	touch .venv/audit/.ready
 
 format: $(READY)
 	$(BIN)/ruff format .
@@ -52,6 +62,7 @@ docs: $(READY)
 lock: $(READY)
 	$(COMPILE) --all-extras --group dev pyproject.toml -o requirements/dev.txt
 	$(COMPILE) --constraint requirements/dev.txt --group build -o requirements/build.txt
+	$(COMPILE) --constraint requirements/dev.txt --group audit -o requirements/audit.txt
 	$(COMPILE) --constraint requirements/dev.txt --extra postgresql pyproject.toml -o requirements/runtime.txt
 	$(COMPILE) --resolution lowest-direct --all-extras pyproject.toml -o requirements/lowest.txt
 

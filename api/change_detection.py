@@ -147,14 +147,14 @@ class SqliteDetector:
             self._commits = commits
             self._written = _written(os.stat(self._path)) if self._in_place else None
         if (self._opened, commits) != self._last.registry:
-            assert self._cursor is not None  # noqa: S101 - just opened
+            assert self._cursor is not None  # nosec B101 # noqa: S101 - just opened
             (tokens,) = self._cursor.execute(TOKENS).fetchone()
             at = (self._opened, commits)
             self._last = RegistryVersion(at, (self._opened, tokens), at)
         return self._last
 
     def _ask(self) -> int:
-        assert self._cursor is not None  # noqa: S101 - opened by the only caller
+        assert self._cursor is not None  # nosec B101 # noqa: S101 - opened by the only caller
         count: int = self._cursor.execute("PRAGMA data_version").fetchone()[0]
         return count
 

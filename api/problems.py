@@ -183,12 +183,12 @@ def _response(
 
 
 async def _lineage_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, LineageError)  # noqa: S101 - registered for it
+    assert isinstance(error, LineageError)  # nosec B101 # noqa: S101 - registered for it
     return problem(request, error)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
+    assert isinstance(error, RequestValidationError)  # nosec B101 # noqa: S101 - registered for it
     errors = [
         {"place": ".".join(str(part) for part in wrong["loc"])[:200], "message": wrong["msg"][:200]}
         for wrong in error.errors()[:20]
@@ -205,7 +205,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 async def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
+    assert isinstance(error, HTTPException)  # nosec B101 # noqa: S101 - registered for it
     status = error.status_code
     other = ("http-error", str(error.detail), "See /openapi.json.")
     code, detail, remedy = _HTTP.get(status, other)

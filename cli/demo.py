@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 import shutil
-import subprocess
+import subprocess  # nosec B404 # words without a shell
 import sys
 import tempfile
 import time
@@ -61,7 +61,7 @@ class Terminal:
         if not self.quiet:
             output.say(output.bold(f"$ {command}"))
             sys.stdout.flush()
-        done = subprocess.run(  # noqa: S603 - the demo's own words, no shell
+        done = subprocess.run(  # nosec B603 # noqa: S603 - the demo's own words, no shell
             shlex.split(command),
             cwd=self.folder,
             env=_environment(),
@@ -86,7 +86,7 @@ class Terminal:
 
     def ask(self, command: str) -> Any:  # noqa: ANN401 - any JSON value
         """What a command answers, unseen."""
-        done = subprocess.run(  # noqa: S603 - the demo's own words, no shell
+        done = subprocess.run(  # nosec B603 # noqa: S603 - the demo's own words, no shell
             [*shlex.split(command), "--json"],
             cwd=self.folder,
             env=_environment(),

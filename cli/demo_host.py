@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
+import subprocess  # nosec B404 # words without a shell
 import sys
 import time
 from typing import TYPE_CHECKING, Final
@@ -46,7 +46,7 @@ class DemoHost:
                 shutil.copyfile(source / part, image / part)
         self._said, self._log = image / "served.jsonl", image / "log"
         with self._said.open("wb") as said, self._log.open("wb") as log:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # nosec B603 # words without a shell
                 [sys.executable, "serve.py"],
                 cwd=image,
                 env={

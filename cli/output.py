@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from lineage.guard.facts import Waiver
     from lineage.identity.watched import WatchedRun
 
-_COLOURS: Final = {"pass": "32", "fail": "1;31", "warn": "33", "waived": "33", "skipped": "2"}
+_STATUSES: Final = ("pass", "fail", "warn", "waived", "skipped")
+_COLOURS: Final = dict(zip(_STATUSES, ("32", "1;31", "33", "33", "2"), strict=True))
 _VERBS: Final = {
     "enter": "enter",
     "stay": "stay in",

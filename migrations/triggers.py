@@ -78,7 +78,7 @@ def forbid_changes(table: str, key: str) -> None:
         refuse(f"{table}_no_{event.lower()}", table, event, "", message)
     if not postgresql():
         same = " AND ".join(f"{column} = NEW.{column}" for column in key.split(", "))
-        exists = f"EXISTS (SELECT 1 FROM {table} WHERE {same})"
+        exists = f"EXISTS (SELECT 1 FROM {table} WHERE {same})"  # nosec B608 # names of our own tables
         refuse(f"{table}_no_replace", table, "INSERT", exists, message)
     keep_rows(table)
 
@@ -101,7 +101,7 @@ def demand_checks(table: str, *events: str) -> None:
 def newest_verdict_counts(side: str) -> None:
     """Refuse to put a version into a slot on a verdict that a newer one has replaced."""
     newer = (
-        f"NEW.{side}_validation_id IS NOT NULL {{changed}}AND EXISTS (SELECT 1 FROM validation "
+        f"NEW.{side}_validation_id IS NOT NULL {{changed}}AND EXISTS (SELECT 1 FROM validation "  # nosec B608 # names of our own tables
         f"WHERE version_id = NEW.{side}_version_id AND pipeline_digest = "
         f"NEW.{side}_pipeline_digest AND id > NEW.{side}_validation_id)"
     )

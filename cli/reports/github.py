@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from lineage.guard.decision import Decision
 
 _LEVELS: Final = {"fail": "error", "warn": "warning", "waived": "warning"}
-_SIGNS: Final = {"pass": "✅", "fail": "❌", "warn": "⚠️", "waived": "🔓", "skipped": "⏭️"}
+_STATUSES: Final = ("pass", "fail", "warn", "waived", "skipped")
+_SIGNS: Final = dict(zip(_STATUSES, ("✅", "❌", "⚠️", "🔓", "⏭️"), strict=True))
 LARGEST: Final = 900_000
 """Characters of the summary; GitHub takes a mebibyte."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
-from xml.etree import ElementTree
+from xml.etree import ElementTree  # nosec B405 # writes only
 
 if TYPE_CHECKING:
     from lineage.guard.decision import Check, Decision

@@ -7,7 +7,7 @@ import re
 import shutil
 import signal
 import socket
-import subprocess
+import subprocess  # nosec B404 # words without a shell
 import sys
 import time
 from contextlib import suppress
@@ -98,7 +98,7 @@ def run(
     sys.stdout.flush()
     started_at, began = now(), time.monotonic()
     try:
-        process = subprocess.Popen(  # noqa: S603 - the user's own command, no shell
+        process = subprocess.Popen(  # nosec B603 # noqa: S603 - the user's own command, no shell
             [program, *command[1:]],
             stdout=sys.stderr if quiet_stdout else None,
             env=environment,

@@ -141,7 +141,7 @@ class DataReader:
         self, source: Source, path: str, name: str, without: Collection[str]
     ) -> DataItem:
         """A file or a folder that git itself holds at a revision."""
-        assert isinstance(source, Revision)  # noqa: S101 - the other kind of source
+        assert isinstance(source, Revision)  # nosec B101 # noqa: S101 - the other kind of source
         if source.is_file(path):
             hashed = hash_stream(blocks_at(source, path))
         elif source.is_dir(path):
@@ -180,8 +180,8 @@ class DataReader:
 
     def _verified(self, path: str, name: str, tracked: Tracked) -> DataItem:
         source = self.project.source
-        assert isinstance(source, WorkingTree)  # noqa: S101 - see _from_dvc
-        assert tracked.digest is not None  # noqa: S101 - see _from_dvc
+        assert isinstance(source, WorkingTree)  # nosec B101 # noqa: S101 - see _from_dvc
+        assert tracked.digest is not None  # nosec B101 # noqa: S101 - see _from_dvc
         hasher = DvcHasher(source, self.project.root, self.cache, self.progress)
         algorithm = tracked.digest.algorithm
         actual, size = hasher.digest(tracked.path, algorithm)

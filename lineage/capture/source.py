@@ -144,7 +144,7 @@ class WorkingTree(Source):
             if data is not None:
                 return blake3_of(data)
         digest = hash_path(real, with_blake3=True).blake3
-        assert digest is not None  # noqa: S101 - with_blake3=True takes it
+        assert digest is not None  # nosec B101 # noqa: S101 - with_blake3=True takes it
         return digest
 
     @override

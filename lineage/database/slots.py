@@ -138,7 +138,7 @@ def slot_side(session: Session, row: tables.Slot | None, name: str) -> SlotSide 
     if row is None or version_id is None:
         return None
     version = session.get(tables.ModelVersion, version_id)
-    assert version is not None  # noqa: S101 - a foreign key holds it
+    assert version is not None  # nosec B101 # noqa: S101 - a foreign key holds it
     columns = {column: getattr(row, f"{name}_{column}", None) for column in _COLUMNS}
     return SlotSide(version.model, version.number, **columns)  # type: ignore[arg-type]
 

@@ -85,7 +85,7 @@ def validation(
     from lineage.database.pipelines import pipeline_version, taken_from
     from lineage.guard.requirements import Outcome
 
-    assert row.id is not None  # noqa: S101 - it was read from the table
+    assert row.id is not None  # nosec B101 # noqa: S101 - it was read from the table
     return Verdict(
         id=row.id,
         pipeline=pipeline_version(pipeline),

@@ -137,7 +137,7 @@ def add(
     Of a new copy nobody looked for anything where who says so may not look; but for ``first``, a
     version that is recorded with it.
     """
-    assert version.id is not None  # noqa: S101 - it was read from the table
+    assert version.id is not None  # nosec B101 # noqa: S101 - it was read from the table
     store, _ = ensure_store(session, new.store, at, actor, marks=new.marks)
     rows = [copy for copy, held in live(session, version.id) if held.name == store.name]
     created = not rows

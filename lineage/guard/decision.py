@@ -13,7 +13,7 @@ from lineage.guard.facts import Transition
 class Status(StrEnum):
     """What a rule came to."""
 
-    PASS = "pass"  # noqa: S105 - not a password
+    PASS = "pass"  # nosec B105 # noqa: S105 - not a password
     FAIL = "fail"
     WARN = "warn"
     WAIVED = "waived"

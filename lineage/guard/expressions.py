@@ -150,7 +150,7 @@ def holds(expression: Expression, metrics: Mapping[str, Any], looked: Looked) ->
         if expression.operator == "not":
             return not truths[0]
         return all(truths) if expression.operator == "and" else any(truths)
-    assert isinstance(expression, Comparison)  # noqa: S101 - the parser checks it
+    assert isinstance(expression, Comparison)  # nosec B101 # noqa: S101 - the parser checks it
     outcomes = [
         _compare(expression, metrics, stars, looked)
         for stars in _stars(expression, metrics, looked.budget)
@@ -193,7 +193,7 @@ def _value(
         value = _number(_look_up(metrics, path, budget), shown(path))
         seen[shown(path)] = value
         return value
-    assert isinstance(expression, Arithmetic)  # noqa: S101 - the parser checks it
+    assert isinstance(expression, Arithmetic)  # nosec B101 # noqa: S101 - the parser checks it
     left = _value(expression.left, metrics, stars, seen, budget)
     right = _value(expression.right, metrics, stars, seen, budget)
     try:

@@ -171,7 +171,7 @@ class PipelineVersion:
     def xxh3(self) -> Digest:
         """``H(encoding, manifest)``, or the stated digest."""
         if self.manifest is None:
-            assert self.stated is not None  # noqa: S101 - see __post_init__
+            assert self.stated is not None  # nosec B101 # noqa: S101 - see __post_init__
             return self.stated
         domain = self.manifest.encoding.value.encode("ascii")
         return xxh3(domain + b"\n" + self.canonical)  # H without writing the manifest again

@@ -120,7 +120,7 @@ class Checker:
         return count
 
     def _run(self) -> None:
-        wait = random.uniform(0, min(self._every, FIRST).total_seconds())  # noqa: S311 - no secret
+        wait = random.uniform(0, min(self._every, FIRST).total_seconds())  # nosec B311 # noqa: S311 - no secret
         while not self._stopping.wait(wait):
             try:
                 self.check_all()

@@ -149,7 +149,7 @@ class Sight:
         """
         opened = self.pipelines
         if opened is not None and name not in opened:
-            assert self.principal is not None  # noqa: S101 - all is open where nobody speaks
+            assert self.principal is not None  # nosec B101 # noqa: S101 - all is open where nobody speaks
             raise NotPermitted(
                 f"{self.principal.name} is bound to models of other pipelines than {name}.",
                 remedy="Use a token that is open to a model of this pipeline; or have it shared "

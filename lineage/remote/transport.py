@@ -167,7 +167,7 @@ class Transport:
                 if status not in _TRY_AGAIN:
                     return self._understood(status, media_type, text)
                 failure = self._failed(status, media_type, text)
-            pause = max(pause * 2 * random.uniform(0.75, 1.25), wait)  # noqa: S311 - no secret
+            pause = max(pause * 2 * random.uniform(0.75, 1.25), wait)  # nosec B311 # noqa: S311 - no secret
             if not repeat or time.monotonic() + pause >= end:
                 raise failure
             time.sleep(pause)

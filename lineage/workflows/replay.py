@@ -8,7 +8,7 @@ weights are put in place, the evaluation is run and watched, and all is removed 
 from __future__ import annotations
 
 import os
-import subprocess
+import subprocess  # nosec B404 # words without a shell
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final

@@ -126,14 +126,14 @@ def add_store(
     check_name("store", name)
     if url is None:
         found = remote_of(project.root, name)
-        assert found is not None  # noqa: S101 - a name was given
+        assert found is not None  # nosec B101 # noqa: S101 - a name was given
         address = StoreAddress(name, found.url, {**found.config, **settings})
     else:
         address = StoreAddress(name, as_url(url), settings)
     address = replace(address, marker=open_store(as_recorded(registry, address)).mark())
     created = registry.add_store(address, shared=shared, actor=actor)
     row = _row_of(registry, address)
-    assert row is not None  # noqa: S101 - it was recorded just now
+    assert row is not None  # nosec B101 # noqa: S101 - it was recorded just now
     return row, created
 
 

@@ -60,6 +60,6 @@ def upgrade() -> None:
         "approval_of_ones_own",
         "approval",
         "INSERT",
-        f"EXISTS (SELECT 1 FROM model_version WHERE id = NEW.version_id AND ({_ONE_PERSON}))",
+        f"EXISTS (SELECT 1 FROM model_version WHERE id = NEW.version_id AND ({_ONE_PERSON}))",  # nosec B608 # names of our own tables
         "nobody approves a version that they registered",
     )

@@ -1,6 +1,6 @@
 """Learn which departures leave late from all but the newest days."""
 
-import pickle
+import pickle  # nosec B403 # its own model
 import sys
 from pathlib import Path
 

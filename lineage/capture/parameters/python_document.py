@@ -208,7 +208,7 @@ def _target(statement: ast.stmt, of: str | None = None) -> str | None:
 
 
 def _assigned(statement: ast.stmt) -> Any:  # noqa: ANN401 - a literal
-    assert isinstance(statement, (ast.Assign, ast.AnnAssign))  # noqa: S101 - see _target
+    assert isinstance(statement, (ast.Assign, ast.AnnAssign))  # nosec B101 # noqa: S101 - see _target
     return literal(statement.value)
 
 

@@ -85,7 +85,7 @@ def record(session: Session, plan: MovePlan) -> None:
 def record_pipeline(session: Session, plan: MovePlan) -> None:
     """Append the event of what a move that changes nothing taught about its pipeline version."""
     pipeline, request = plan.pipeline, plan.request
-    assert pipeline is not None  # noqa: S101 - nothing else is recorded before a move
+    assert pipeline is not None  # nosec B101 # noqa: S101 - nothing else is recorded before a move
     events.append(
         session,
         at=request.at,

@@ -55,7 +55,7 @@ def guard_facts(
         asked: waivers that are asked for.
         running: the pipeline that is to run, as captured; perhaps nobody recorded it yet.
     """
-    assert version.id is not None  # noqa: S101 - it was read from the table
+    assert version.id is not None  # nosec B101 # noqa: S101 - it was read from the table
     slot = session.get(tables.Slot, (environment.name, version.model))
     policy = policies.policy_of(session, environment.name)
     deployed = deployed_pipelines.of(version.pipeline)

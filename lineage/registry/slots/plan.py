@@ -90,7 +90,7 @@ def _promotion(facts: MoveFacts) -> MovePlan:
 def _staging(facts: MoveFacts) -> MovePlan:
     """A release as it is to be, without anything that serves by it yet."""
     pipeline, environment = facts.pipeline, facts.request.environment
-    assert pipeline is not None  # noqa: S101 - a release names one
+    assert pipeline is not None  # nosec B101 # noqa: S101 - a release names one
     checks.check_seen(facts)
     decided = [(slot, _decided(slot)) for slot in facts.slots if slot.version is not None]
     checks.refuse_unless_allowed(
@@ -116,7 +116,7 @@ def _staging(facts: MoveFacts) -> MovePlan:
 def _staged(facts: MoveFacts, slot: SlotFacts) -> SlotPlan:
     """A slot with what is to serve in it, where that is another pair than the one that does."""
     before, version = slot.state, slot.version
-    assert version is not None  # noqa: S101 - a release leaves no slot without one
+    assert version is not None  # nosec B101 # noqa: S101 - a release leaves no slot without one
     side = version.side(*_since(facts.request, before.staged, version.id))
     if not side.proven:
         raise Conflict(
@@ -207,7 +207,7 @@ def _backup_change(facts: MoveFacts) -> MovePlan:
     """A version stands by behind what serves."""
     (slot,) = facts.slots
     state, version = slot.state, slot.version
-    assert version is not None  # noqa: S101 - a backup change names one
+    assert version is not None  # nosec B101 # noqa: S101 - a backup change names one
     name, ref = state.environment, version.guard.ref
     if state.serving is None:
         raise NotFound(
@@ -247,7 +247,7 @@ def _retirement(facts: MoveFacts) -> MovePlan:
 
 def _decided(slot: SlotFacts) -> Decision:
     """The guard's word on a slot's version, beside what stands by after the move."""
-    assert slot.version is not None  # noqa: S101 - only what has one is decided on
+    assert slot.version is not None  # nosec B101 # noqa: S101 - only what has one is decided on
     return decide(replace(slot.version.guard, standby=slot.backups.standby))
 
 

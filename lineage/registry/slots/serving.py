@@ -190,7 +190,7 @@ def _side(session: Session, side: slots.SlotSide | None) -> ServedVersion | None
     if side is None:
         return None
     row = session.get(tables.ModelVersion, side.version_id)
-    assert row is not None  # noqa: S101 - a foreign key holds it
+    assert row is not None  # nosec B101 # noqa: S101 - a foreign key holds it
     pair = side.pipeline, side.pipeline_blake3
     return _version(session, row, pair, side.promoted_at, side.promoted_by)
 

