@@ -6,8 +6,8 @@ unknown ``iss``) is not.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-import time
 import tomllib
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -15,7 +15,7 @@ import jwt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from lineage import bounded_file
+from lineage import bounded_file, timestamps
 from lineage.contract.validation import first_problem
 from lineage.errors import NotAuthenticated, UsageError
 from lineage.identity.persons import of_issuer
@@ -123,7 +123,7 @@ def _key_identity(token: str) -> str:
     """The id of the key that a token says to be signed with."""
     try:
         header = jwt.get_unverified_header(token)
-    except jwt.InvalidTokenError:
+    except (jwt.InvalidTokenError, RecursionError):
         raise _refused("it is not a token") from None
     identity, algorithm = header.get("kid"), header.get("alg")
     if algorithm not in ALGORITHMS:
@@ -150,6 +150,8 @@ def _verified(token: str, key: jwt.PyJWK, candidates: Sequence[Trust]) -> Princi
             continue
         except jwt.InvalidTokenError as error:
             raise _refused(str(error).lower().rstrip(".")) from None
+        except (ValueError, OverflowError, RecursionError):
+            raise _refused("a claim cannot be read") from None
         wrong = _wrong_claim(trust, claims)
         if wrong is None:
             return _principal(trust, claims)
@@ -160,7 +162,7 @@ def _verified(token: str, key: jwt.PyJWK, candidates: Sequence[Trust]) -> Princi
 def _claimed_issuer(token: str) -> str | None:
     try:
         claims = jwt.decode(token, options={"verify_signature": False})
-    except jwt.InvalidTokenError:
+    except (jwt.InvalidTokenError, RecursionError):
         raise _refused("it is not a token") from None
     issuer = claims.get("iss")
     return issuer if isinstance(issuer, str) else None
@@ -182,15 +184,23 @@ def _principal(trust: Trust, claims: Mapping[str, Any]) -> Principal:
     said = {key: str(value) for key, value in claims.items() if isinstance(value, (str, int))}
     name = _CLAIM.sub(lambda match: said.get(match[1], match[0]), trust.name)
     name = "".join(letter for letter in name if letter.isprintable()).strip() or "unnamed"
-    until = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(int(claims["exp"]) + LEEWAY))
     return Principal(
         name[:LONGEST_NAME].strip(),
         check_scopes(trust.scopes),
         frozenset(trust.environments) if trust.environments is not None else None,
         frozenset(trust.models) if trust.models is not None else None,
-        until,
+        _until(claims),
         person=of_issuer(trust.issuer, name),
     )
+
+
+def _until(claims: Mapping[str, Any]) -> str:
+    """When a token is over, as the registry writes its times."""
+    try:
+        end = dt.datetime.fromtimestamp(int(claims["exp"]) + LEEWAY, dt.UTC)
+    except (ValueError, OverflowError, OSError):
+        raise _refused("its end is no time") from None
+    return timestamps.written(end)
 
 
 def _refused(why: str) -> NotAuthenticated:

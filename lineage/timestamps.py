@@ -8,6 +8,9 @@ from typing import Final
 
 from lineage.errors import UsageError
 
+FIRST_YEAR: Final = 1970
+"""Times are compared as they are written: a year has four digits, and none is before this one."""
+
 _SPAN: Final = re.compile(r"([1-9][0-9]{0,4})([smhdw])", re.ASCII)
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -49,12 +52,15 @@ def parse_time(text: str) -> str:
     """
     try:
         moment = dt.datetime.fromisoformat(text)
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=dt.UTC)
+        moment = moment.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        moment = None
+    if moment is None or moment.year < FIRST_YEAR:
         raise UsageError(
             f"{text[:60]!r} is not a time.", remedy="Write it as 2026-11-21T08:00:00Z."
-        ) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=dt.UTC)
+        )
     return written(moment)
 
 

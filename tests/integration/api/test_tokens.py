@@ -379,6 +379,62 @@ def test_a_ci_job_needs_no_stored_secret(trusting, issuer, filled):
     assert issuer.fetched == 1
 
 
+ODD_CLAIMS = [
+    {name: odd}
+    for name in ("exp", "iat", "nbf", "aud", "sub", "jti", "repository", "ref")
+    for odd in (
+        True, -1, 10**18, 10**300, 1e400, float("nan"), 1.5, "", "soon", "1" * 5000, [], [[]], {},
+        253402300800, 67767976233532800, -62135596801, "\x1b[2J", "\ud800",
+    )
+]  # fmt: skip
+
+
+def test_an_odd_claim_is_refused_or_harmless(trusting, issuer, filled, tmp_path):
+    """Also where the issuer itself signs it."""
+    patient = {"trust": tmp_path / "trust.toml", "failed_logins": 10**6}
+    with registry_server(filled, **patient) as address, httpx.Client(base_url=address) as client:
+        for changes in ODD_CLAIMS:
+            headers = {"Authorization": f"Bearer {issuer.sign(**changes)}"}
+            answer = client.get(SLOT, headers=headers)
+            assert answer.status_code in (200, 401, 403), (changes, answer.text)
+        assert _get(address, issuer.sign()).status_code == 200
+
+
+def _segment(text):
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "[" * 9000,
+        '{"a":' * 1500,
+        "{}",
+        "[]",
+        "null",
+        "1e400",
+        "NaN",
+        "9" * 5000,
+        '"\\ud800"',
+        "\xff",
+        "",
+    ],
+)
+def test_what_looks_like_a_token_is_none(trusting, issuer, odd):
+    """Before any signature is checked: anybody may send it."""
+    header, claims, signature = issuer.sign().split(".")
+    claims_of_issuer = _segment(json.dumps({"iss": issuer.url}))
+    for parts in (
+        (_segment(odd), claims, signature), (header, _segment(odd), signature),
+        (_segment(odd), _segment(odd), ""), (header, claims_of_issuer, _segment(odd)),
+        (_segment(f'{{"alg": "RS256", "kid": {odd or 1}}}'), claims, signature),
+        (header, _segment(f'{{"iss": "{issuer.url}", "exp": {odd or 1}}}'), signature),
+    ):  # fmt: skip
+        token = ".".join(parts)
+        if len(token) < 15_000:
+            assert _get(trusting, token).status_code in (401, 429), (odd, parts)
+
+
 def test_a_subject_is_not_the_person_whom_a_token_is_named_after(filled, issuer, tmp_path):
     file = tmp_path / "trust.toml"
     file.write_text(
