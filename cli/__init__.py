@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import gc
 import io
+import logging
 import os
 import sys
+
+from typing_extensions import override
+
+from lineage.inert import inert
+from lineage.masking import masked
 
 _ANOTHER_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY")
 
@@ -40,6 +46,14 @@ def main() -> None:
         sys.exit(report_usage(error) if is_usage(error) else report_unexpected(error))
 
 
+class _Line(logging.Formatter):
+    """A record on one line that acts on nothing and holds no secret."""
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        return inert(masked(super().format(record)))
+
+
 def _prepare() -> None:
     """Make the process ready for what a user's machine may be like.
 
@@ -49,5 +63,7 @@ def _prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_Line())  # what libraries warn of
     for name in _ANOTHER_REPOSITORY:
         os.environ.pop(name, None)

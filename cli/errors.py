@@ -34,7 +34,7 @@ def report(error: LineageError) -> int:
     if State.form == "github":
         from .reports import github
 
-        raw(github.problem(masked(str(error)), masked(remedy)))
+        raw(github.problem(masked(str(error)), masked(remedy)), commands=True)
     note(f"{paint_error('error:')} {error}")
     note(f"  {remedy}")
     return error.exit_code

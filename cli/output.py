@@ -47,10 +47,10 @@ def emit(value: Any) -> None:  # noqa: ANN401 - any JSON value
     print(inert_json(value, indent=2))  # noqa: T201
 
 
-def raw(text: str) -> None:
+def raw(text: str, *, commands: bool = False) -> None:
     """Print a document for other programs on stdout: its lines stay, what would act does not."""
     sys.stdout.flush()
-    sys.stdout.buffer.write(f"{inert_lines(text)}\n".encode())
+    sys.stdout.buffer.write(f"{inert_lines(text, commands=commands)}\n".encode())
     sys.stdout.buffer.flush()
 
 

@@ -1,12 +1,15 @@
 """Inert text: what people wrote, so that it acts on no terminal, no log and no page.
 
 A character that a terminal obeys, that ends a line, that turns the direction of writing or that
-shows nothing is written as its escape. This is done where text leaves the program, and there once.
+shows nothing is written as its escape. So is the beginning of what the log of a CI service would
+take for a command (``::add-mask::``, ``##vso[``). This is done where text leaves the program, and
+there once.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 from functools import cache
 from typing import Any, Final
@@ -21,6 +24,10 @@ _ACTING: Final = (
 U+FE0F, which makes a sign an emoji, and the joiners of emojis and of scripts, U+200C and U+200D."""
 
 
+_CI: Final = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION")
+_COMMAND: Final = re.compile(r"(^\s*|#)(:(?=:)|(?<=#)#(?=\w*\[))", re.MULTILINE)
+
+
 @cache
 def _acting(but: str = "") -> re.Pattern[str]:
     kept = f"(?![{but}])" if but else ""
@@ -29,17 +36,30 @@ def _acting(but: str = "") -> re.Pattern[str]:
 
 def inert(text: str) -> str:
     r"""A text on one line, with what would act written as its escape (``\n``, ``\x1b``)."""
-    return _acting().sub(_escape, text)
+    return _acting().sub(_escape, _without_commands(text, "\\x"))
 
 
-def inert_lines(text: str) -> str:
-    r"""A document for other programs: its lines stay, what would act is ``\uXXXX`` as in JSON."""
+def inert_lines(text: str, *, commands: bool = False) -> str:
+    r"""A document for other programs: its lines stay, what would act is ``\uXXXX`` as in JSON.
+
+    Args:
+        text: the document.
+        commands: whether it is one of commands to a CI service, and these are ours.
+    """
+    text = text if commands else _without_commands(text, "\\u00")
     return _acting("\n").sub(_json_escape, text)
 
 
 def inert_json(value: Any, *, indent: int | None = None) -> str:  # noqa: ANN401 - any JSON value
     """A JSON document whose text acts on nothing: JSON's own escapes do it."""
     return inert_lines(json.dumps(value, indent=indent, ensure_ascii=False))
+
+
+def _without_commands(text: str, escape: str) -> str:
+    """A text in which the log of a CI service finds no command; elsewhere it stays as it is."""
+    if not any(name in os.environ for name in _CI):
+        return text
+    return _COMMAND.sub(lambda found: f"{found[1]}{escape}{ord(found[2]):02x}", text)
 
 
 def _escape(found: re.Match[str]) -> str:

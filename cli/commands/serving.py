@@ -71,7 +71,8 @@ def guard(
     with project_and_registry() as (project, registry):
         made = typed_decision(guard.guard(project, registry, ref, env, working_tree=working_tree))
     if as_json or form != "text":
-        output.raw(reports.render("json" if as_json else form, made))
+        text = reports.render("json" if as_json else form, made)
+        output.raw(text, commands=form == "github" and not as_json)
     else:
         output.decision(made)
     if not made.allowed:

@@ -17,6 +17,7 @@ from lineage.errors import IntegrityFailure, NotFound, UsageError
 from lineage.guard.facts import Sample
 from lineage.identity.digest import Digest
 from lineage.identity.references import check_name
+from lineage.masking import without_userinfo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -145,7 +146,8 @@ def check_url(url: str) -> str:
             f"{url[:60].partition('?')[0]!r} is not the URL of a store.",
             remedy="Name a folder, or a URL such as s3://bucket/path that DVC can reach.",
         )
-    if password is not None or parts.query or parts.fragment:
+    who = url.partition("://")[2].removesuffix(without_userinfo(url).partition("://")[2])
+    if password is not None or ":" in who or parts.query or parts.fragment:
         raise UsageError(
             "A store's URL holds no password and no query.",
             remedy="Keep credentials on each host, in DVC's own configuration or the environment.",
