@@ -131,6 +131,7 @@ class IssuerKeys:
         return IssuerUnreachable(
             f"The keys of {self._issuer} cannot be fetched: {self._why}.",
             remedy="Try again, or use a token of the registry's own.",
+            public="The keys of the token's issuer cannot be fetched.",
         )
 
 
