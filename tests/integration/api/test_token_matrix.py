@@ -144,6 +144,8 @@ def test_each_binding_opens_its_own_and_tells_nothing_of_others(world):
             wrong.extend(f"{_label(row, thing, name)} tells {word}" for word in told)
         if opened or not closed or "*" in row.of or own_closed(row, binding):
             return
+        if not LONG and name.startswith("their"):
+            return  # what is the same the other way round
         phantom = thing.phantom(closed)
         ghost = await world.ask(client, row, phantom, token)
         if _masked(answer, thing) != _masked(ghost, phantom):
