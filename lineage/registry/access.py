@@ -105,10 +105,14 @@ class Principal:
 
     @property
     def answered_as(self) -> str:
-        """Whom kept answers are for: tokens of one name with other bindings are others."""
-        if not self.bound:
+        """Whom kept answers are for: tokens of one name with another binding, or person, differ."""
+        if not self.bound and self.person in (None, self.name):
             return self.name
-        bindings = {"environments": _listed(self.environments), "models": _listed(self.models)}
+        bindings = {
+            "environments": _listed(self.environments),
+            "models": _listed(self.models),
+            "person": self.person,
+        }
         return f"{self.name}\n{blake3_of(canonical_bytes(bindings)).value[:32]}"
 
     def may(self, scope: Scope) -> bool:

@@ -286,6 +286,20 @@ def test_a_kept_answer_is_for_tokens_with_the_same_binding(acting, filled):
         assert "idempotency-replayed" in retry(models=("beta",)).headers
 
 
+def test_a_kept_answer_is_for_the_person_who_was_answered(filled):
+    """Two tokens of one name: the second person's approval is one more, under whatever key."""
+    with registry_server(filled) as address, connect(filled) as registry:
+        for person in ("ann", "bob"):
+            new = NewToken("laptop", ("approve",), person=person)
+            token = registry.create_token(new, actor="t")["token"]
+            answer = httpx.post(
+                f"{address}/v1/models/alpha/versions/1/approvals",
+                json={"environment": "production"},
+                headers={"Authorization": f"Bearer {token}", "Idempotency-Key": "k"},
+            )
+            assert (answer.status_code, answer.json()["person"]) == (201, person)
+
+
 def test_what_serves_elsewhere_is_not_asked_for_by_way_of_a_version(acting, filled):
     with connect(filled) as registry:
         registry.release("staging", captured_pipeline("old", "alpha"), ["alpha@2"], actor="t")
