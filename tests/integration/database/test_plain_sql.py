@@ -22,6 +22,7 @@ from lineage.database.postgresql import conninfo
 from lineage.database.told import TOLD, UNTOLD
 from lineage.identity.digest import canonical_bytes
 from tests.conftest import BOTH, make_registry
+from tests.support import LONG
 from tests.support.attempts import Attempts
 from tests.support.filled import fill
 
@@ -136,13 +137,15 @@ def _lies(row, other):
     yield "another row", [other]
     yield "one that does not name it, too", [row, other]
     for column, value in row.items():
-        yield f"no {column}", [{name: held for name, held in row.items() if name != column}]
-        if value is not None:
-            yield f"null for {column}", [row | {column: None}]
         changed = f"{value}x" if value is not None else 1
         if isinstance(value, int):
             changed = not value if isinstance(value, bool) else value + 1
         yield f"another {column}", [row | {column: changed}]
+        if not LONG:
+            continue
+        yield f"no {column}", [{name: held for name, held in row.items() if name != column}]
+        if value is not None:
+            yield f"null for {column}", [row | {column: None}]
 
 
 @BOTH
@@ -166,7 +169,7 @@ def test_an_event_holds_exactly_the_rows_that_name_it(filled):
             _hand_written(connection, told, row, [row])
             connection.rollback()
     engine.dispose()
-    assert tried > 300
+    assert tried > (600 if LONG else 250)
 
 
 def _two_rows(connection, told):
