@@ -82,6 +82,12 @@ for _moment in ("loaded_as_persistent", "pending_to_persistent"):
     event.listen(UnitOfWork, _moment, _keep)
 
 
+@event.listens_for(UnitOfWork, "after_rollback")
+def _forget(session: Session) -> None:
+    """What was written is gone, and so is what the next event was to tell of it."""
+    session.info.clear()
+
+
 @contextmanager
 def read(engine: Engine) -> Iterator[Session]:
     """A read transaction: one consistent state, whatever others write meanwhile."""

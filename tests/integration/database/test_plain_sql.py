@@ -16,14 +16,16 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
+from lineage.connection import connect
 from lineage.database import tables
 from lineage.database.engine import open_engine, transaction
 from lineage.database.postgresql import conninfo
 from lineage.database.told import TOLD, UNTOLD
+from lineage.errors import RegistryUnreachable
 from lineage.identity.digest import canonical_bytes
 from tests.conftest import BOTH, make_registry
 from tests.support import LONG
-from tests.support.attempts import Attempts
+from tests.support.attempts import NEXT, Attempts
 from tests.support.filled import fill
 
 ALLOWED = {
@@ -59,8 +61,13 @@ def test_every_table_is_told_or_it_is_said_why_not(filled):
                 "SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = ?",
                 [f"{name}_told"],
             ).fetchall()
+            triggers = {row[0] for row in sql.execute("SELECT name FROM sqlite_master").fetchall()}
         for column in told.columns:
             assert f"'$.{column}'" in trigger, (name, column)
+        checked = {
+            f"{name}_guarded_{event}" for event in ("insert", *["update"] * bool(told.moves))
+        }
+        assert checked <= triggers, "a connection that checks no keys could leave out the event"
 
 
 def _attempts(query, *, sqlite):
@@ -104,6 +111,21 @@ def test_sqlite_refuses_all_that_no_event_tells(filled):
         sql = _in_memory(whole)
     assert outcome["refused"] > 1_500, outcome
     assert outcome["allowed"] > 30, outcome
+    sql.close()
+
+
+@pytest.mark.parametrize("pragma", ["foreign_keys = OFF", "ignore_check_constraints = ON"])
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_connection_that_checks_nothing_writes_no_row_under_an_event_to_come(filled, pragma):
+    """There the key that demands the event would not be looked at."""
+    sql = _in_memory(Path(filled.removeprefix("sqlite:///")).read_bytes())
+    attempts = list(_attempts(lambda text: sql.execute(text).fetchall(), sqlite=True))
+    attempts = [attempt for attempt in attempts if NEXT in attempt.statement]
+    assert {attempt.table for attempt in attempts} >= {*TOLD} - {"event_subject"}
+    sql.execute(f"PRAGMA {pragma}")
+    for attempt in attempts:
+        with pytest.raises(sqlite3.IntegrityError):
+            sql.execute(attempt.statement)
     sql.close()
 
 
@@ -153,12 +175,13 @@ def test_an_event_holds_exactly_the_rows_that_name_it(filled):
     """Whatever else is written in its transaction."""
     engine = open_engine(filled)
     tried = 0
-    for told in TOLD.values():
-        if told.event != "event":
-            continue
+    tried_on = [told for told in TOLD.values() if told.event == "event"]
+    with transaction(engine, writing=True) as connection:
+        for told in tried_on:
+            _without_triggers(connection, told.table)
+    for told in tried_on:
         with transaction(engine, writing=True) as connection:
             row, other = _two_rows(connection, told)
-            _without_triggers(connection, told.table)
             for says, rows in _lies(row, other):
                 if says.startswith("no ") and row[says.removeprefix("no ")] is None:
                     continue  # JSON's null and nothing are the same to the database
@@ -206,3 +229,54 @@ def _hand_written(connection, told, row, rows):
         "digest": "blake3:" + "0" * 64,
     }
     connection.execute(event.insert().values(newest._asdict() | values | {"subject": "x"}))
+
+
+POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+MODEL = "INSERT INTO public.model VALUES ('x', 'x', 'x', (SELECT max(seq) + {} FROM event))"
+
+
+@POSTGRESQL
+@pytest.mark.parametrize("level", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
+def test_somebody_elses_event_does_not_pass_for_that_of_a_row(filled, level):
+    """A row is written under the number that another writer's event takes meanwhile."""
+    with psycopg.connect(conninfo(filled), autocommit=True) as sql, connect(filled) as registry:
+        sql.execute(f"BEGIN ISOLATION LEVEL {level}")
+        sql.execute("SELECT max(seq) FROM event")
+        registry.promote("churn@1", "production", actor="t")
+        taken = MODEL.format(0 if level == "READ COMMITTED" else 1)
+        with pytest.raises(psycopg.Error):
+            sql.execute(f"{taken}; COMMIT")
+        sql.execute("ROLLBACK")
+        assert registry.audit().problems == ()
+        assert "x" not in [model["name"] for model in registry.models()]
+
+
+@POSTGRESQL
+def test_no_event_is_appended_between_a_row_and_its_commit(filled):
+    """Who has written a row under an event to come keeps all other writers waiting."""
+    with psycopg.connect(conninfo(filled), autocommit=True) as sql:
+        sql.execute("BEGIN")
+        sql.execute(MODEL.format(1))
+        with (
+            connect(filled, lock_timeout=0.3) as registry,
+            pytest.raises(RegistryUnreachable, match="locked"),
+        ):
+            registry.promote("churn@1", "production", actor="t")
+        with pytest.raises(psycopg.errors.ForeignKeyViolation):
+            sql.execute("COMMIT")
+    with connect(filled) as registry:
+        registry.promote("churn@1", "production", actor="t")
+
+
+@POSTGRESQL
+@pytest.mark.parametrize("table", ["event", "validation", "model_version"])
+def test_a_temporary_table_is_not_taken_for_one_of_the_registrys(filled, table):
+    with psycopg.connect(conninfo(filled), autocommit=True) as sql:
+        sql.execute(f"CREATE TEMPORARY TABLE {table} (LIKE public.{table})")
+        with pytest.raises(psycopg.IntegrityError, match="names the event"):
+            sql.execute("INSERT INTO public.model VALUES ('x', 'x', 'x', 1)")
+        functions = sql.execute(
+            "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace "
+            "AND prorettype = 'trigger'::regtype AND proconfig IS NULL"
+        ).fetchall()
+        assert functions == []
