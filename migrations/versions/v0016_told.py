@@ -357,10 +357,23 @@ def _refuse_the_rest() -> None:
                 f"a row of {table} names a pipeline version, or a verdict, whole or not at all"
             )
             triggers.refuse(f"{table}_halves_{event.lower()}", table, event, half, message)
+    _never_back()
     for table, keys in KEYS.items():
         telling.refuse_replacing(table, keys)
     if triggers.postgresql():
         _fix_search_paths()
+
+
+def _never_back() -> None:
+    """Whoever writes by hand does not make the program take the schema for an older one."""
+    for name, event, condition in (
+        ("update", "UPDATE", "NEW.version_num <= OLD.version_num"),
+        ("delete", "DELETE", ""),
+        ("insert", "INSERT", "EXISTS (SELECT 1 FROM alembic_version)"),
+    ):
+        says = "the schema never goes back"
+        triggers.refuse(f"schema_never_back_{name}", "alembic_version", event, condition, says)
+    triggers.keep_rows("alembic_version")
 
 
 def _fix_search_paths() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+import socket
+import subprocess
 
 import psycopg
 import pytest
@@ -15,6 +18,7 @@ from lineage.errors import NotFound, UsageError
 from lineage.identity.digest import xxh3
 from lineage.identity.watched import WatchedRun
 from tests.conftest import a_copy, add_validated, captured_pipeline, make_registry
+from tests.support.commands import BIN
 from tests.support.servers import registry_server
 
 POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
@@ -150,3 +154,16 @@ def test_a_file_has_no_roles(url):
     assert grants.warning(url) is None
     with pytest.raises(UsageError, match="the registry is a file"):
         grants.grant(url, "server")
+
+
+@POSTGRESQL
+def test_serve_logs_one_warning_where_it_owns_the_tables(database, role):
+    """It is logged before the server listens: here its port is taken, so it ends by itself."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = str(taken.getsockname()[1])
+        words = ["--registry", database, "serve", "--no-auth", "--port", port]
+        done = subprocess.run([BIN / "lineage", *words], capture_output=True, text=True, timeout=60)
+    lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    (warning,) = [line for line in lines if "db grant" in line["message"]]
+    assert warning["level"] == "warning"

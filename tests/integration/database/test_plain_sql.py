@@ -21,7 +21,7 @@ from lineage.database import tables
 from lineage.database.engine import open_engine, transaction
 from lineage.database.postgresql import conninfo
 from lineage.database.told import TOLD, UNTOLD
-from lineage.errors import RegistryUnreachable
+from lineage.errors import Conflict, RegistryUnreachable
 from lineage.identity.digest import canonical_bytes
 from tests.conftest import BOTH, make_registry
 from tests.support import LONG
@@ -280,3 +280,26 @@ def test_a_temporary_table_is_not_taken_for_one_of_the_registrys(filled, table):
             "AND prorettype = 'trigger'::regtype AND proconfig IS NULL"
         ).fetchall()
         assert functions == []
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE alembic_version SET version_num = '0014'",
+        "UPDATE alembic_version SET version_num = version_num",
+        "DELETE FROM alembic_version",
+        "INSERT INTO alembic_version VALUES ('0001')",
+        "TRUNCATE alembic_version",
+    ],
+)
+def test_the_schema_is_not_said_to_be_an_older_one(url, statement):
+    engine = open_engine(url)
+    if engine.dialect.name == "sqlite" and statement.startswith("TRUNCATE"):
+        return
+    refused = pytest.raises(Conflict, match=r"never goes back|is not emptied")
+    with refused, transaction(engine, writing=True) as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()
+    with connect(url) as registry:
+        assert registry.check().problems == ()
