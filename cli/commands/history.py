@@ -177,6 +177,8 @@ def key(
 
     The same as: openssl genpkey -algorithm ed25519 -out FILE
     """
+    from lineage.errors import NotFound
+    from lineage.identity.checkpoint import ORIGIN
     from lineage.registry import checkpoints
 
     made = not path.exists()
@@ -184,8 +186,13 @@ def key(
         checkpoints.make_key(path)
     verifier = checkpoints.signer_of(os.fspath(path)).verifier
     with opened_registry() as registry:
-        origin = registry.checkpoint().origin
-    public = verifier.text(origin)
+        identity = registry.head().registry
+    if identity is None:
+        raise NotFound(
+            "The registry has no history yet, and no id that the key could be named for.",
+            remedy="Begin with an environment: lineage env create NAME",
+        )
+    public = verifier.text(ORIGIN + identity)
     if as_json:
         output.emit({"file": os.fspath(path), "made": made, "public": public})
         return

@@ -134,6 +134,8 @@ def test_keys_are_kept_to_their_owner_and_come_from_the_environment_too(here, tm
         (tmp_path / "kept").chmod(0o600)
         done = here.lineage("audit", "checkpoint", "--sign", key)
         assert done.code == 2, key
+    done = here.lineage("serve", "--checkpoint-key", "none.pem")
+    assert (done.code, "none.pem, cannot be read" in done.err) == (2, True)
     made = subprocess.run(
         ["openssl", "genpkey", "-algorithm", "ed25519", "-out", "theirs.pem"],
         cwd=tmp_path, capture_output=True, check=False, env=ENVIRONMENT,

@@ -288,7 +288,7 @@ ROWS: Final = (
     Row("GET", "/v1/audit", READ, "*"),
     Row("GET", "/v1/audit/checkpoint", READ, "*"),
     Row("GET", "/v1/audit/consistency", READ, "*", query="?size=1"),
-    Row("GET", "/v1/audit/proofs/{seq}", ADMIN, "*"),
+    Row("GET", "/v1/audit/proofs/{seq}", READ, "*"),
     Row("GET", "/v1/head", READ, "-"),
     Row("GET", "/v1/tokens", ADMIN, "*"),
     Row("POST", "/v1/tokens", ADMIN, "*", 201, lambda t: {"name": "x", "scopes": ["read"]}),

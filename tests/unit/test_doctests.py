@@ -12,6 +12,7 @@ import pytest
     "name",
     [
         "lineage.identity.digest",
+        "lineage.identity.merkle",
         "lineage.acts",
         "lineage.guard.requirements",
         "lineage.explain.equivalence",

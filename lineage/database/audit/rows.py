@@ -42,6 +42,7 @@ class Rows:
         self._tables = [_Table(session, told) for told in TOLD.values()]
         self._told = {table.told.table for table in self._tables}
         self._begun = False
+        self._said = False
         self._index = blake3()
 
     def see(self, entry: Entry) -> Iterator[str]:
@@ -52,7 +53,9 @@ class Rows:
                 self._index_before(table, entry)
             else:
                 yield from table.see(entry.seq, entry.rows.get(table.told.table))
-        if entry.kind == ADOPTED and entry.payload.get(SUBJECTS) != self._before:
+        wrong = entry.kind == ADOPTED and entry.payload.get(SUBJECTS) != self._before
+        if wrong and not self._said:
+            self._said = True
             yield f"the subjects of the events before {entry.seq} are not those it adopted"
         for name in sorted(entry.rows.keys() - self._told):
             yield f"event {entry.seq} tells of {name}, which no event tells of"

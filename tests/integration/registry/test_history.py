@@ -16,7 +16,7 @@ from lineage.identity.checkpoint import Checkpoint
 from lineage.identity.checkpoint import read as read_note
 from lineage.identity.components import EnvironmentKind
 from lineage.registry import checkpoints
-from tests.conftest import BOTH, EVERYWHERE, add_validated
+from tests.conftest import BOTH, EVERYWHERE, add_validated, add_version, captured_pipeline
 from tests.support.registries import make_empty
 from tests.support.tampering import as_owner, rewrite_history
 
@@ -267,6 +267,10 @@ def test_the_bytes_of_an_entry_are_canonical(registry, url):
 
     _grow(registry, "x")
     registry.create_environment("y", EnvironmentKind.EXPERIMENTAL, actor='é"\\/\u2028\x7f 😀')
+    odd = {"1e21": 1e21, "small": 1e-7, "\ufb33": 1.5, "😀": 2.0, "deep": {"ratio": 0.1}}
+    registry.validate(
+        add_version(registry), captured_pipeline(), passed=True, metrics=odd, actor="t"
+    )
     engine = open_engine(url)
     with transaction(engine) as connection, Session(connection) as session:
         rows = session.exec(select(tables.Event).order_by(tables.Event.seq)).all()

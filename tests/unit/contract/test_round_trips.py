@@ -16,6 +16,7 @@ from lineage.contract.results import (
     Audit,
     Candidate,
     FoundPipeline,
+    Head,
     MoveResult,
     NamedPipeline,
     PlannedChange,
@@ -27,10 +28,12 @@ from lineage.contract.results import (
     Side,
     SlotChange,
 )
+from lineage.contract.results.history import ConsistencyProof, InclusionProof
 from lineage.guard.decision import Check, Decision, Status
 from lineage.guard.evidence import Basis
 from lineage.guard.facts import HeldCopy, Root, Sample, Transition, Verdict, Waiver
 from lineage.guard.requirements import Outcome
+from lineage.identity.checkpoint import Checkpoint
 from lineage.identity.components import (
     CodeVersion,
     Components,
@@ -173,6 +176,19 @@ def moves(draw):
     )  # fmt: skip
 
 
+SIZES = st.integers(0, 2**53)
+HASHES = st.lists(st.binary(min_size=32, max_size=32), max_size=8).map(tuple)
+LINES = st.text("abcdef0123456789:-.TZ", min_size=1, max_size=80)
+CHECKPOINTS = st.builds(
+    Checkpoint,
+    LINES,
+    SIZES,
+    st.binary(min_size=32, max_size=32),
+    LINES | st.none(),
+    LINES | st.none(),
+)
+
+
 ROUND_TRIPS = {
     "version": (values(Registered), Registered.to_json, Registered.from_json),
     "pipeline": (
@@ -185,6 +201,18 @@ ROUND_TRIPS = {
     "planned change": (values(PlannedChange), PlannedChange.to_json, PlannedChange.from_json),
     "audit": (values(Audit), Audit.to_json, Audit.from_json),
     "schema": (values(SchemaCheck), SchemaCheck.to_json, SchemaCheck.from_json),
+    "head": (values(Head), Head.to_json, Head.from_json),
+    "checkpoint": (CHECKPOINTS, Checkpoint.to_json, Checkpoint.from_json),
+    "inclusion": (
+        st.builds(InclusionProof, st.text(), SIZES, HASHES, CHECKPOINTS),
+        InclusionProof.to_json,
+        InclusionProof.from_json,
+    ),
+    "consistency": (
+        st.builds(ConsistencyProof, SIZES, HASHES, CHECKPOINTS),
+        ConsistencyProof.to_json,
+        ConsistencyProof.from_json,
+    ),
     "decision": (DECISIONS, decisions.decision_to_json, decisions.decision_from_json),
     "validation": (VALIDATIONS, decisions.validation_to_json, decisions.validation_from_json),
     "waiver": (WAIVERS, Waiver.to_json, decisions.waiver_from_json),
