@@ -25,7 +25,8 @@ HEAD: Final = "0017"
 """The newest migration; a test holds it against the migrations folder."""
 
 NOT_COMPARED: Final = (
-    "the definitions were not compared: this role may make no schema to compare with; the owner may"
+    "the definitions were not compared: that takes the owner, on the primary, who may make a schema "
+    "to compare with"
 )
 
 
@@ -121,11 +122,12 @@ def _replicas(connection: Connection) -> Iterator[str]:
 
 
 def _expected(connection: Connection) -> definitions.Definitions | None:
-    """What the migrations make; None for a role of PostgreSQL that may not make it to compare."""
+    """What the migrations make; None where PostgreSQL lets nobody make it, or not this role."""
     version = ""
     if connection.dialect.name == "postgresql":
         version, may = connection.exec_driver_sql(
-            "SELECT version(), has_database_privilege(current_database(), 'CREATE')"
+            "SELECT version(), has_database_privilege(current_database(), 'CREATE') "
+            "AND NOT pg_is_in_recovery()"
         ).one()
         if not may:
             return None
