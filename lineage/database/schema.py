@@ -25,8 +25,8 @@ HEAD: Final = "0017"
 """The newest migration; a test holds it against the migrations folder."""
 
 NOT_COMPARED: Final = (
-    "the definitions were not compared: that takes the owner, on the primary, who may make a schema "
-    "to compare with"
+    "the definitions were not compared: that takes the owner, on the primary, who may make a "
+    "schema to compare with"
 )
 
 
