@@ -13,10 +13,11 @@ import signal
 import stat
 import tempfile
 import threading
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from lineage.capture import worktree_leftovers
 from lineage.capture.git import SUBMODULE_MODE, GitRepository
 from lineage.errors import CaptureError
 
@@ -43,9 +44,15 @@ def temporary_worktree(git: GitRepository, commit: str) -> Iterator[Path]:
             written.
     """
     _refuse_submodules(git, commit)
-    with _ends_in_order(), _private_folder() as folder:
+    worktree_leftovers.remove(git.common_folder, PREFIX, _remove)
+    with ExitStack() as stack:
+        stack.enter_context(_ends_in_order())
+        folder = stack.enter_context(_private_folder())
         try:
             git.add_worktree(folder, commit)
+            stack.enter_context(
+                worktree_leftovers.in_use(git.common_folder / "worktrees" / folder.name)
+            )
             with closing(GitRepository(folder)) as inside:
                 inside.write_tree_here()
             yield folder
