@@ -125,7 +125,7 @@ def test_every_byte_is_read_before_the_last_time_is_too_long_ago(kept, monkeypat
     Checker(kept.registry, DAY).check_all()
     assert looked(kept.registry, "churn@1") == [("main", "changed", ACTOR)]
     (serves,) = kept.registry.stored("churn@2").copies
-    assert (serves.deep, serves.deep_at) == (True, timestamps.now())
+    assert (serves.deep, serves.deep_at[:23]) == (True, timestamps.now()[:23])
 
 
 def test_of_several_environments_the_strictest_says_when_every_byte_is_read(kept, monkeypatch):
@@ -143,7 +143,7 @@ def test_of_several_environments_the_strictest_says_when_every_byte_is_read(kept
     assert Checker(kept.registry, DAY).check_all() == 2
     for ref in ("churn@1", "churn@2"):
         (copy,) = kept.registry.stored(ref).copies
-        assert (copy.deep, copy.deep_at) == (True, timestamps.now()), ref
+        assert (copy.deep, copy.deep_at[:23]) == (True, timestamps.now()[:23]), ref
     for name in ("production", "europe", "asia"):
         (event,) = kept.registry.history(f"churn@{name}", limit=1)
         assert (event["kind"], event["payload"]["environment"]) == ("backup-checked", name)
