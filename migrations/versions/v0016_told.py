@@ -236,7 +236,9 @@ def _adopt() -> None:
         with _changeable(name):
             while (
                 rows := connection.execute(
-                    sa.select(table).where(table.c.event.is_(None)).limit(AT_ONCE)
+                    sa.select(*(table.c[c] for c in columns.split()))
+                    .where(table.c.event.is_(None))
+                    .limit(AT_ONCE)
                 )
                 .mappings()
                 .all()
