@@ -47,7 +47,8 @@ def open_engine(url: str, *, lock_timeout: float, connections: int) -> Engine:
         file = named_by(url)
         if file is not None:
             libpq.require_harmless(address.query, file)
-            arguments |= libpq.nothing_added(address.translate_connect_args() | address.query)
+            named = address.translate_connect_args(username="user", database="dbname")
+            arguments |= libpq.nothing_added(named | address.query)
         return create_engine(
             address,
             pool_pre_ping=True,

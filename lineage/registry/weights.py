@@ -63,7 +63,7 @@ def add_store(
     place = copies.find_place(session, address)
     if known is not None and known.url != address.url and place is not known:
         raise Conflict(
-            f"Store {address.name} is another one: {known.url}.",
+            f"Store {address.name} is another one: it is recorded with another URL.",
             remedy=f"Choose another name: {act('store add', 'NAME', 'URL')}",
         )
     _require_no_other(session, address, place)

@@ -257,6 +257,22 @@ def test_a_database_that_a_repository_names_is_given_nothing_of_the_users(
     )
 
 
+def test_it_is_reached_with_what_stands_in_its_url(checkout, greedy, monkeypatch):
+    port, sent = greedy
+    for name, value in AMBIENT.items():
+        monkeypatch.setenv(name, value)
+    for url in (
+        f"postgresql+psycopg://me:stated@127.0.0.1:{port}/stated-db",
+        f"postgresql+psycopg:///stated-db?host=127.0.0.1&port={port}&user=me&password=stated",
+    ):
+        del sent[:]
+        (checkout / "lineage.toml").write_text(f'[registry]\nurl = "{url}"\n')
+        assert isinstance(asked(), RegistryUnreachable)
+        assert b"user\0me\0database\0stated-db\0" in sent[0]
+        assert b"stated\0" in sent[1]
+        assert b"canary" not in b"".join(sent)
+
+
 @pytest.mark.parametrize(
     "query",
     [
