@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import pwd
+import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _SAYS_WHERE: Final = frozenset(
     {
@@ -35,6 +36,8 @@ _SAYS_WHERE: Final = frozenset(
 _NOWHERE: Final = f"{os.devnull}/none"
 _LEFT_OUT: Final = ("service", "servicefile", "connect_timeout", "options", "passfile")
 _NEVER_EMPTY: Final = (b"PGMINPROTOCOLVERSION", b"PGMAXPROTOCOLVERSION", b"PGSSLMAXPROTOCOLVERSION")
+_SENT: Final = ("PGTZ", "PGDATESTYLE", "PGGEQO")
+_CONNECTING: Final = threading.Lock()
 _METHODS: Final = "none,password,md5,scram-sha-256"
 
 
@@ -56,6 +59,16 @@ def require_harmless(query: Mapping[str, Any], file: str) -> None:
             f"PGSERVICE is set, and only {file} names the registry's database.",
             remedy="If it is yours, name it yourself, in LINEAGE_REGISTRY; or unset PGSERVICE.",
         )
+
+
+def connect(dialect: Any, _: object, words: Sequence[Any], named: Mapping[str, Any]) -> Any:  # noqa: ANN401 - as SQLAlchemy calls it
+    """Connect without the variables that libpq sends as settings and has no keyword for."""
+    with _CONNECTING:
+        kept = {name: os.environ.pop(name) for name in _SENT if name in os.environ}
+        try:
+            return dialect.connect(*words, **named)
+        finally:
+            os.environ.update(kept)
 
 
 def nothing_added(url: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -49,7 +49,7 @@ def open_engine(url: str, *, lock_timeout: float, connections: int) -> Engine:
             libpq.require_harmless(address.query, file)
             named = address.translate_connect_args(username="user", database="dbname")
             arguments |= libpq.nothing_added(named | address.query)
-        return create_engine(
+        engine = create_engine(
             address,
             pool_pre_ping=True,
             pool_size=connections,
@@ -57,6 +57,9 @@ def open_engine(url: str, *, lock_timeout: float, connections: int) -> Engine:
             pool_use_lifo=True,
             connect_args=arguments,
         )
+        if file is not None:
+            event.listen(engine, "do_connect", libpq.connect)
+        return engine
     except ModuleNotFoundError:
         raise UsageError(
             "PostgreSQL needs the driver psycopg.",

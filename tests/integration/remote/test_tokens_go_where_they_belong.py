@@ -230,6 +230,7 @@ def greedy():
 AMBIENT = {
     "PGPASSWORD": "canary-password", "PGUSER": "canary-user", "PGDATABASE": "canary-database",
     "PGAPPNAME": "canary-name", "PGOPTIONS": "-c canary=1", "PGSSLKEY": "/canary", "PGSSLCERT": "/canary",
+    "PGTZ": "canary", "PGDATESTYLE": "canary", "PGGEQO": "canary",
 }  # fmt: skip
 
 
