@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
+USUAL = 2
+"""Arguments of a connection to a database that its user named."""
+
+
 def share_compiled(module: ModuleType) -> None:
     """Let the engines that a module makes share their dialect, and what was compiled for it."""
     create = module.create_engine
@@ -21,6 +25,8 @@ def share_compiled(module: ModuleType) -> None:
 
     def sharing(*words: Any, **options: Any) -> Engine:
         engine: Engine = create(*words, **options)
+        if len(options.get("connect_args", ())) > USUAL:  # it listens to its dialect
+            return engine
         if first:
             engine.dialect, engine._compiled_cache = first[0].dialect, first[0]._compiled_cache
         else:  # what it connects to has told the dialect what it can
