@@ -17,8 +17,9 @@ from lineage.cli.app import build
 from ..conftest import BIN, ENVIRONMENT, Workspace
 from ..support import commands
 
-ELSEWHERE = {"demo", "serve"}
-"""These are run as they are installed by ``test_demo.py`` and ``test_serve.py``."""
+ELSEWHERE = {"demo", "serve", "login", "logout"}
+"""These are run as they are installed by ``test_demo.py``, ``test_serve.py`` and
+``integration/remote/test_tokens_go_where_they_belong.py``."""
 
 
 def _names(group: typer.core.TyperGroup, before: str = "") -> set[str]:
