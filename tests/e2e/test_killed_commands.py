@@ -1,7 +1,11 @@
-"""``kill -9`` of each long command at any moment: nothing half-done counts, and the next run ends it."""
+"""``kill -9`` of each long command at any moment: nothing half-done counts, the next run ends it.
+
+``LINEAGE_KILLS`` says how often each; ``LINEAGE_LONG_TESTS=1`` a hundred times each of all commands.
+"""
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import subprocess
@@ -14,7 +18,7 @@ from tests.support import LONG
 
 from ..conftest import BIN, ENVIRONMENT
 
-KILLS = 100 if LONG else 1
+KILLS = int(os.environ.get("LINEAGE_KILLS", 100 if LONG else 1))
 OFTEN = ("store copy", "pull")
 """The commands that are killed in every run of the tests."""
 
