@@ -516,6 +516,7 @@ def test_a_registry_moves_to_postgresql_and_back_with_nothing_lost(database, tmp
         registry.register("churn", captured("9"), parent="churn@1", actor="t")
         token = registry.create_token(NewToken("t", ("read",)), actor="t")["token"]
         told = (registry.audit(), registry.environments(), registry.show("churn@4"))
+    make_empty(database)
     there = copy(source, database)
     again = copy(database, back)
     assert there.rows == again.rows

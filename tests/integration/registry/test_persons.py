@@ -130,7 +130,8 @@ def test_who_registered_is_a_person_too_and_the_schema_knows_it(registry):
     assert _speaking(registry, "ann", "eve").approve(ref, "production", actor="x")["approvals"] == 1
     by_hand = (
         "INSERT INTO approval (version_id, environment, approved_at, approved_by, "
-        "approved_by_person) VALUES (1, 'production', '2026', 'desk', ' ANN ')"
+        "approved_by_person, event) SELECT 1, 'production', '2026', 'desk', ' ANN ', max(seq) + 1 "
+        "FROM event"
     )
     with pytest.raises(Conflict, match="nobody approves"), write(registry._engine) as session:
         session.connection().exec_driver_sql(by_hand)
