@@ -63,4 +63,6 @@ def among_writers(endpoint: Callable[..., Any]) -> Callable[..., Any]:
         writers: Writers = given["state"].writers
         return await writers.run(functools.partial(endpoint, **given))
 
+    # what is named there is known there: not every FastAPI looks behind what wraps an endpoint
+    write.__signature__ = inspect.signature(endpoint, eval_str=True)  # type: ignore[attr-defined]
     return write

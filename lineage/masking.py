@@ -33,7 +33,9 @@ _SHOWN: Final = frozenset(
 """Keys of a URL's query whose values are no secret; those of all others are masked."""
 
 _NAME_MAY_BE_TOKEN: Final = ("http", "https", "webdav", "webdavs", "git")
-_URL: Final = re.compile(r"\b[a-z][a-z0-9+.\-]{1,30}://[^\s\"'<>`]+", re.IGNORECASE)
+_URL: Final = re.compile(r"\b[a-z][a-z0-9+.\-]{1,30}:/{1,2}[^\s\"'<>`]+", re.IGNORECASE)
+"""A URL; one slash is left of two where it was taken for a path."""
+_SCHEME: Final = re.compile(r"([a-z][a-z0-9+.\-]{1,30})(:/{1,2})", re.IGNORECASE)
 _PORT: Final = re.compile(r"\d{0,5}(?=[/?#]|$)", re.ASCII)
 _KEYWORD: Final = re.compile(
     r"\b((?:ssl|pg)?passw(?:or)?d|passphrase|pwd|[a-z_]*token|[a-z_]*secret[a-z_]*"
@@ -79,10 +81,11 @@ def masked(text: str) -> str:
 
 def masked_url(url: str) -> str:
     """A URL as it may be shown: without its password, and without what its query may hide."""
-    scheme, separator, rest = url.partition("://")
-    if not separator:
+    start = _SCHEME.match(url)
+    if start is None:
         return _KEYWORD.sub(rf"\1\2{MASK}", url)
-    who, rest = _parted(rest)
+    scheme, separator = start.groups()
+    who, rest = _parted(url[start.end() :])
     if who:
         name, colon, _ = who.partition(":")
         shown = MASK if not colon and scheme.lower() in _NAME_MAY_BE_TOKEN else name
@@ -91,7 +94,7 @@ def masked_url(url: str) -> str:
     address, mark, query = rest.partition("?")
     if mark:
         address += mark + "&".join(map(_parameter, re.split("[&;]", query)))
-    return f"{scheme}://{address}" + (f"#{MASK}" if hash_ and fragment else "")
+    return f"{scheme}{separator}{address}" + (f"#{MASK}" if hash_ and fragment else "")
 
 
 def without_userinfo(url: str) -> str:

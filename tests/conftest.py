@@ -246,12 +246,19 @@ def postgresql_server(shared_folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def s3() -> Iterator[str]:
-    """A real S3 server; its address. Its credentials are in the environment."""
-    with s3_server() as endpoint, pytest.MonkeyPatch.context() as patch:
+def running_s3() -> Iterator[str]:
+    """A real S3 server; its address."""
+    with s3_server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def s3(running_s3: str) -> Iterator[str]:
+    """A real S3 server; its address. What opens it is in the environment of this test alone."""
+    with pytest.MonkeyPatch.context() as patch:
         for name, value in CREDENTIALS.items():
             patch.setenv(name, value)
-        yield endpoint
+        yield running_s3
 
 
 @pytest.fixture

@@ -36,7 +36,13 @@ class Host:
         self.process = subprocess.Popen(
             [sys.executable, SERVICE, MODEL],
             cwd=folder,
-            env=ENVIRONMENT | env | {"LINEAGE_INSTANCE": name, "LINEAGE_CACHE": str(folder / "c")},
+            env=ENVIRONMENT
+            | env
+            | {
+                "LINEAGE_INSTANCE": name,
+                "LINEAGE_CACHE": str(folder / "c"),
+                "XDG_CACHE_HOME": str(folder / "x"),
+            },
             stdout=self._out.open("w"),
             stderr=self._log.open("w"),
         )
@@ -217,8 +223,10 @@ def test_a_host_keeps_what_it_has_where_what_is_declared_cannot_be_had(
     """A promotion whose bytes are gone is not followed; once they are there, it is."""
     import lineage
 
+    monkeypatch.setattr("lineage.host.ahead.HELD_FOR", 0.05)  # what is fetched ahead goes too
     for name, value in (ENVIRONMENT | {"LINEAGE_CACHE": str(tmp_path / "c")}).items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "x"))
     monkeypatch.chdir(project.path)
     for number in (1, 2):
         if number == 2:
@@ -240,11 +248,16 @@ def test_a_host_keeps_what_it_has_where_what_is_declared_cannot_be_had(
         files = project.path / ".lineage/store/files"
         files.rename(files.with_name("away"))
         shutil.rmtree(tmp_path / "c")
+        with lineage.connect(f"sqlite:///{project.path / '.lineage/registry.db'}") as registry:
+            while any(row["standby"] for row in registry.observations("churn", "production")):
+                assert time.monotonic() < end, "the host says that it holds what is gone"
+                time.sleep(0.05)
         moved = project.lineage("rollback", "churn", "--env", "production")
         assert moved.code == 3, "its bytes are gone, and the guard knows"
         files.with_name("away").rename(files)
         project.ok("verify", "churn@1")
         project.ok("rollback", "churn", "--env", "production")
+        end = time.monotonic() + 20
         while served.ref != "churn@1" and time.monotonic() < end:
             time.sleep(0.05)
         assert served.value == first.value
@@ -256,6 +269,7 @@ def test_a_host_that_may_not_report_follows_all_the_same(project, tmp_path, monk
 
     for name, value in (ENVIRONMENT | {"LINEAGE_CACHE": str(tmp_path / "c")}).items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "x"))
     monkeypatch.chdir(project.path)
     for number in (1, 2):
         project.edit("src/train.py", "weights ", f"weights {number} ")

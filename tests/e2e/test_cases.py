@@ -101,7 +101,11 @@ PREPARE = {
     "empty_registry": lambda w: _replace(w, b""),
     "other_database": _other_database,
     "newer": lambda w: _sql(w, "UPDATE alembic_version SET version_num = '9999'"),
-    "older": lambda w: _sql(w, "UPDATE alembic_version SET version_num = '0000'"),
+    "older": lambda w: _sql(
+        w,
+        "DROP TRIGGER schema_never_back_update",
+        "UPDATE alembic_version SET version_num = '0000'",
+    ),
 }
 
 FORBIDDING = {"unreadable_weights", "read_only"}

@@ -71,6 +71,7 @@ def image(training, tmp_path):
         {
             "LINEAGE_REGISTRY": f"sqlite:///{training.path / '.lineage/registry.db'}",
             "LINEAGE_CACHE": str(tmp_path / "cache"),
+            "XDG_CACHE_HOME": str(tmp_path / "known"),
             "LINEAGE_INSTANCE": "host-1",
             "PYTHONDONTWRITEBYTECODE": "1",
         },

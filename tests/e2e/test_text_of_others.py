@@ -198,6 +198,7 @@ def test_no_answer_says_where_the_registry_is(tmp_path, caplog):
                 pipeline="churn",
                 digest="xxh3:0" * 2,
                 id="a",
+                seq="1",
             )
             for method in methods:
                 for given_token in (None, "lng_no", token):
