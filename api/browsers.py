@@ -23,6 +23,9 @@ READS: Final = frozenset({"GET", "HEAD"})
 OURS: Final = ("lineage-actor", "idempotency-key", "if-match")
 """Headers that no page of another origin can send; a body of JSON is said by one more."""
 
+BROWSERS: Final = ("origin", "referer", "cookie", "sec-fetch-site", "sec-fetch-mode")
+"""Headers that browsers send by themselves."""
+
 _SAME: Final = ("same-origin", "none")
 """What a browser says of a page of this server, and of an address that a person typed."""
 
@@ -48,7 +51,8 @@ def require_own(request: Request) -> None:
             "This server asks for no tokens, so it answers to no page of another origin.",
             remedy="Ask with the command, with curl, or have it started with tokens.",
         )
-    if request.method not in READS and not _shows_that_it_is_ours(request):
+    writes = request.method not in READS
+    if writes and _may_be_a_browsers(request) and not _shows_that_it_is_ours(request):
         raise NotPermitted(
             "This server asks for no tokens, so a write needs a header that no page can forge.",
             remedy="Send Lineage-Actor with your name: curl -X POST -H 'Lineage-Actor: ana' …",
@@ -73,6 +77,12 @@ def _opens_a_page(request: Request) -> bool:
     said = request.headers.get
     modes = said("sec-fetch-mode"), said("sec-fetch-dest")
     return request.method in READS and modes == ("navigate", "document")
+
+
+def _may_be_a_browsers(request: Request) -> bool:
+    """Whether a browser may have sent it: each names itself, and cannot be kept from it unasked."""
+    named = "mozilla/" in request.headers.get("user-agent", "").lower()
+    return named or any(name in request.headers for name in BROWSERS)
 
 
 def _shows_that_it_is_ours(request: Request) -> bool:

@@ -76,6 +76,16 @@ def test_nothing_is_read_or_written_for(said, address):
 
 
 @pytest.mark.parametrize(
+    "browser",
+    [
+        ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+        ("Referer", "http://evil.example/"),
+        ("Sec-Fetch-Mode", "no-cors"),
+        ("Cookie", "a=b"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
     ("headers", "body"),
     [
         ([], b""),
@@ -87,10 +97,17 @@ def test_nothing_is_read_or_written_for(said, address):
     ],
     ids=str,
 )
-def test_a_write_shows_that_no_page_made_it(headers, body, address):
+def test_a_write_shows_that_no_page_made_it(headers, body, browser, address):
     """What a form, or a fetch that asks nobody, can send is no write."""
-    assert _ask(address, "POST", f"{SLOT}/retire", headers, body) in (403, 415)
-    assert _ask(address, "POST", f"{SLOT}/rollback", headers, body) in (403, 415)
+    for move in ("retire", "rollback"):
+        assert _ask(address, "POST", f"{SLOT}/{move}", [*headers, browser], body) in (403, 415)
+
+
+@pytest.mark.parametrize("agent", ["curl/8.5.0", "python-httpx/0.28.1", ""])
+def test_a_program_that_is_no_browser_needs_no_header(agent, address):
+    given = [("User-Agent", agent), ("Accept", "*/*")]
+    assert _ask(address, "POST", f"{SLOT}/backup-none", given) == 404
+    assert _ask(address, "POST", "/v1/environments/none/models/churn/retire", given) == 404
 
 
 @pytest.mark.parametrize(
