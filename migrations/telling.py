@@ -46,6 +46,8 @@ def tell(
     if moves:
         others = [c for c in (*columns, *unbound) if c not in moves and c not in free]
         changed = " OR ".join(f"NEW.{_quoted(c)} IS NOT OLD.{_quoted(c)}" for c in others)
+        if not triggers.postgresql():  # UPDATE OR REPLACE would take the place of another row
+            changed += " OR NEW.rowid <> OLD.rowid"
         says = fixed or f"a row of {table} moves, and this of it never changes"
         triggers.refuse(f"{table}_told_fixed", table, "UPDATE", changed, says)
         if free:
@@ -94,11 +96,12 @@ def retell(table: str, columns: Sequence[str], *, event: str = "event") -> None:
     tell_event(table, columns, event=event)
 
 
-def refuse_replacing(table: str, keys: Iterable[str]) -> None:
-    """Refuse an INSERT in the place of a row, by each unique key, on SQLite.
+def refuse_replacing(table: str, keys: Iterable[str], *, moves: Sequence[str] = ()) -> None:
+    """Refuse an INSERT in the place of a row, by each unique key, on SQLite, and such an UPDATE.
 
-    ``INSERT OR REPLACE`` fires the triggers of a deletion only where ``recursive_triggers`` is on.
-    A key is its columns, and a condition behind ``WHERE`` where it is a partial one.
+    ``OR REPLACE`` fires the triggers of a deletion only where ``recursive_triggers`` is on.
+    A key is its columns, and a condition behind ``WHERE`` where it is a partial one. One of which
+    a column ``moves`` is looked at when it does.
     """
     if triggers.postgresql():
         return
@@ -109,6 +112,9 @@ def refuse_replacing(table: str, keys: Iterable[str]) -> None:
         exists = f"EXISTS (SELECT 1 FROM {table} WHERE {alone})"  # nosec B608
         message = f"a row of {table} is never replaced"
         triggers.refuse(f"{table}_one_{number}", table, "INSERT", exists, message)
+        if {*columns.split(", ")} & {*moves}:
+            other = f"EXISTS (SELECT 1 FROM {table} WHERE {alone} AND rowid <> OLD.rowid)"  # nosec B608
+            triggers.refuse(f"{table}_one_{number}_moved", table, "UPDATE", other, message)
 
 
 def _refuse_alone(name: str, table: str, event: str, condition: str, message: str) -> None:

@@ -361,7 +361,7 @@ def _refuse_the_rest() -> None:
             triggers.refuse(f"{table}_halves_{event.lower()}", table, event, half, message)
     _never_back()
     for table, keys in KEYS.items():
-        telling.refuse_replacing(table, keys)
+        telling.refuse_replacing(table, keys, moves=MOVES.get(table, ()))
     if triggers.postgresql():
         _fix_search_paths()
 

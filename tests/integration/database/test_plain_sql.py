@@ -23,6 +23,7 @@ from lineage.database.postgresql import conninfo
 from lineage.database.told import TOLD, UNTOLD
 from lineage.errors import Conflict, RegistryUnreachable
 from lineage.identity.digest import canonical_bytes
+from lineage.weights.copies import StoreAddress
 from tests.conftest import BOTH, make_registry
 from tests.support import LONG
 from tests.support.attempts import NEXT, Attempts
@@ -126,6 +127,28 @@ def test_a_connection_that_checks_nothing_writes_no_row_under_an_event_to_come(f
     for attempt in attempts:
         with pytest.raises(sqlite3.IntegrityError):
             sql.execute(attempt.statement)
+    sql.close()
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_no_row_that_moves_takes_the_place_of_another(filled):
+    """UPDATE OR REPLACE fires no trigger of a deletion; an event that tells the row would let it."""
+    with connect(filled) as registry:
+        for name, letter in (("near", "a"), ("far", "b")):
+            store = StoreAddress(name, f"s3://{name}/w", marker=letter * 32)
+            registry.add_store(store, actor="t")
+    sql = _in_memory(Path(filled.removeprefix("sqlite:///")).read_bytes())
+    sql.execute("BEGIN")
+    sql.execute("PRAGMA defer_foreign_keys = ON")
+    places = [(table, "rowid") for table in ("pipeline_deployment", "slot", "served_pair", "token")]
+    for table, column in [*places, ("store", "rowid"), ("store", "marker")]:
+        known = f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL ORDER BY rowid LIMIT 2"
+        (first,), (second,) = sql.execute(known).fetchall()
+        here = f"{column} = {second!r} WHERE {column} = {first!r}"
+        also = "last_used_at = 'now', " if table == "token" else ""
+        for event in ("", f"event = {NEXT}, "):
+            with pytest.raises(sqlite3.IntegrityError, match=r"never|names the event"):
+                sql.execute(f"UPDATE OR REPLACE {table} SET {also}{event}{here}")
     sql.close()
 
 
