@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 LOCK = 0x6C696E65
 """The advisory lock of a writer on PostgreSQL: without it another's event could pass for a row's."""
 
+_NOT_EARLIER = "NEW.at{} < coalesce((SELECT at FROM event ORDER BY seq DESC LIMIT 1), '') OR "
+_SECONDS = "strftime('%Y-%m-%dT%H:%M:%S', NEW.at, '+0 days')"
+_WRITTEN = """'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'"""
+
 _NEXT = "(SELECT coalesce(max(seq), 0) + 1 FROM event)"
 
 
@@ -115,6 +119,28 @@ def refuse_replacing(table: str, keys: Iterable[str], *, moves: Sequence[str] = 
         if {*columns.split(", ")} & {*moves}:
             other = f"EXISTS (SELECT 1 FROM {table} WHERE {alone} AND rowid <> OLD.rowid)"  # nosec B608
             triggers.refuse(f"{table}_one_{number}_moved", table, "UPDATE", other, message)
+
+
+def refuse_odd_times() -> None:
+    """Refuse an event at a time that is not written like the program's, or goes back.
+
+    All that ends is judged by the newest event's. After one that is far off nothing could come.
+    """
+    if triggers.postgresql():
+        binary = ' COLLATE "C"'
+        condition = _NOT_EARLIER.format(binary) + (
+            "NEW.at !~ '^[0-9]{4}-[0-9-]{5}T[0-9:]{8}[.][0-9]{6}Z$' OR "
+            f"to_char(NEW.at::timestamp, {_WRITTEN}) <> NEW.at OR NEW.at{binary} > "
+            f"to_char(now() AT TIME ZONE 'UTC' + interval '100 years', {_WRITTEN})"
+        )
+    else:
+        condition = _NOT_EARLIER.format("") + (
+            f"{_SECONDS} IS NULL OR "
+            f"NEW.at NOT GLOB {_SECONDS} || '.[0-9][0-9][0-9][0-9][0-9][0-9]Z' OR "
+            "NEW.at > strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '+100 years')"
+        )
+    message = "the time of an event is written like those before it, and is no earlier one"
+    triggers.refuse("event_at", "event", "INSERT", condition, message)
 
 
 def _refuse_alone(name: str, table: str, event: str, condition: str, message: str) -> None:

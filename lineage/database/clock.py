@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import re
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import text
 
 from lineage import timestamps
+from lineage.acts import act
+from lineage.errors import IntegrityFailure
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlmodel import Session
 
 _NEWEST: Final = text("SELECT at FROM event ORDER BY seq DESC LIMIT 1")
+_WRITTEN: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 _STEP: Final = dt.timedelta(microseconds=1)
 NOTABLE: Final = dt.timedelta(minutes=1)
 """How far the clock may be behind the history before somebody is told."""
@@ -60,4 +64,10 @@ def now(session: Session) -> str:
 
 def _newest(session: Session) -> str | None:
     found: str | None = session.connection().execute(_NEWEST).scalar()
+    if found is not None and _WRITTEN.fullmatch(found) is None:
+        raise IntegrityFailure(
+            f"The newest event's time cannot be read: {found[:40]!r}.",
+            remedy=f"Compare the registry with a backup: {act('audit verify')}",
+            public="The newest event's time cannot be read.",
+        )
     return found

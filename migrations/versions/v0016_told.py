@@ -275,13 +275,15 @@ def _append(connection: sa.Connection, here: sa.MetaData, payload: dict[str, Any
     """Append an event that adopts rows; its number."""
     event, subject = here.tables["event"], here.tables["event_subject"]
     newest = connection.execute(
-        sa.select(event.c.seq, event.c.digest).order_by(event.c.seq.desc()).limit(1)
+        sa.select(event.c.seq, event.c.digest, event.c.at).order_by(event.c.seq.desc()).limit(1)
     ).first()
+    now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    is_time = newest and re.fullmatch(r"20\d\d-[\d-]{5}T[\d:]{8}\.\d{6}Z", newest[2])
     payload["rows"] |= {"event_subject": [{"subject": SUBJECT}]}
     number = newest[0] + 1 if newest else 1
     values = {
         "seq": number,
-        "at": dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "at": max(now, newest[2]) if newest and is_time else now,
         "actor": ACTOR,
         "kind": "adopted",
         "subject": SUBJECT,
@@ -335,6 +337,7 @@ def _refuse_the_rest() -> None:
     triggers.keep_rows("store")
     valid = "NEW.payload::jsonb IS NULL" if triggers.postgresql() else "json_valid(NEW.payload) = 0"
     triggers.refuse("event_whole", "event", "INSERT", f"{NO_EVENT} OR {valid}", "this is no event")
+    telling.refuse_odd_times()
     triggers.demand_checks("token", "INSERT", "UPDATE")
     triggers.refuse(
         "data_item_closed",

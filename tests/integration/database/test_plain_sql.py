@@ -234,7 +234,7 @@ def _without_triggers(connection, table):
         connection.exec_driver_sql(f"DROP TRIGGER {name}")
 
 
-def _hand_written(connection, told, row, rows):
+def _hand_written(connection, told, row, rows, **others):
     """Let a row name the next event, and append one that tells some rows."""
     table, event, subject = (
         SQLModel.metadata.tables[name] for name in (told.table, "event", "event_subject")
@@ -251,7 +251,26 @@ def _hand_written(connection, told, row, rows):
         "previous": newest.digest,
         "digest": "blake3:" + "0" * 64,
     }
-    connection.execute(event.insert().values(newest._asdict() | values | {"subject": "x"}))
+    connection.execute(event.insert().values(newest._asdict() | values | {"subject": "x"} | others))
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "at", ["", "now", "2099-02-30T08:00:00.000000Z", "2099-02-03 08:00:00+00", "2099-02-03T08:00:00Z",
+           "9999-12-31T23:59:59.999999Z", "2001-01-01T00:00:00.000000Z", "infinity"],
+)  # fmt: skip
+def test_an_event_has_a_time_that_others_can_come_after(filled, at):
+    """All that is judged over is judged by the newest event's: one that nothing reads ends all."""
+    engine = open_engine(filled)
+    with transaction(engine, writing=True) as connection:
+        told = TOLD["slot"]
+        row, _ = _two_rows(connection, told)
+        with pytest.raises(DBAPIError), connection.begin_nested():
+            _hand_written(connection, told, row, [row], at=at)
+        _hand_written(connection, told, row, [row])
+    engine.dispose()
+    with connect(filled) as registry:
+        assert registry.add_model("later", actor="t")
 
 
 POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
