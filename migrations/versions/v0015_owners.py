@@ -45,9 +45,10 @@ def _riding() -> list[tuple[str, str]]:
     """The models that ride with authority on a pipeline which is not called like them.
 
     Those of which a version was registered on it by somebody who was not bound to models, those
-    that served on it, and the one that is alone on it.
+    that served on it, and the one that is alone on it. A job that an issuer vouched for may have
+    been bound: what it was trusted with is not in the database.
     """
-    bound: dict[str, bool] = {}
+    bound: dict[str, bool] = dict.fromkeys(_vouched_for(), True)
     for name, models in _rows("SELECT name, models FROM token"):
         bound[name] = bound.get(name, True) and models is not None
     served = {
@@ -70,16 +71,35 @@ def _riding() -> list[tuple[str, str]]:
     )
 
 
+def _vouched_for() -> set[str]:
+    """The names of those whom an OpenID Connect issuer vouched for, as far as rows tell."""
+    return {
+        name
+        for table, by in (
+            ("model_version", "registered_by"),
+            ("validation", "validated_by"),
+            ("approval", "approved_by"),
+            ("waiver", "waived_by"),
+        )
+        for (name,) in _rows(f"SELECT DISTINCT {by} FROM {table} WHERE {by}_person LIKE 'oidc:%'")  # nosec B608
+    }
+
+
 def _ask_for_approval() -> None:
-    """Stores with settings that somebody recorded who was no administrator wait for one."""
+    """Stores with settings that somebody recorded who was no administrator wait for one.
+
+    Who has no token may be somebody who has the database, or a job that an issuer vouched for, by a
+    name that its claims made. Where there are tokens or such jobs there is a server, and it waits.
+    """
     admins: dict[str, bool] = {}
     for name, scopes, environments, models in _rows(
         "SELECT name, scopes, environments, models FROM token"
     ):
         of_all = environments is None and models is None and "admin" in json.loads(scopes)
         admins[name] = admins.get(name, False) or of_all
+    has_server = bool(admins or _vouched_for())
     for name, by in _rows("SELECT name, added_by FROM store WHERE config <> '{}'"):
-        if not admins.get(by, not by.startswith("oidc:")):
+        if not admins.get(by, not has_server):
             op.get_bind().execute(
                 sa.text("UPDATE store SET approved = false WHERE name = :name"), {"name": name}
             )

@@ -290,10 +290,12 @@ def test_a_folder_that_was_recorded_is_one_hosts_after(database):
 
 def _registered(model: str, pipeline_name: str, by: str) -> str:
     """An experiment on a pipeline that somebody registered under an older schema."""
+    person = f"'oidc:token.actions.githubusercontent.com:{by}'" if ":" in by else "NULL"
     return (
         "INSERT INTO model_version (model, number, kind, tuple_digest, code_dirty, data_asserted, "
-        f"pipeline, pipeline_digest, registered_at, registered_by) VALUES ('{model}', 1, "
-        f"'experiment', 'xxh3:{model}', false, '[]', '{pipeline_name}', 'blake3:p', '{NOW}', '{by}')"
+        "pipeline, pipeline_digest, registered_at, registered_by, registered_by_person) VALUES "
+        f"('{model}', 1, 'experiment', 'xxh3:{model}', false, '[]', '{pipeline_name}', 'blake3:p', "
+        f"'{NOW}', '{by}', {person})"
     )
 
 
@@ -321,13 +323,14 @@ def test_pipelines_are_whose_they_were_and_settings_of_stores_wait_for_an_admin(
     for model, on, by in (
         ("sly", "features", "bound"), ("good", "features", "free"), ("old", "features", "ann"),
         ("lonely", "alone", "bound"), ("own", "own", "free"), ("thief", "own", "bound"),
+        ("job", "features", "github:acme/job"),
     ):  # fmt: skip
         _write(database, f"INSERT INTO model VALUES ('{model}', '{NOW}', 't')")
         _write(database, _registered(model, on, by))
     for name, by, config in (
         ("sly", "bound", "{\"endpointurl\":\"http://evil\"}"), ("plain", "bound", "{}"),
         ("ours", "root", "{\"region\":\"eu\"}"), ("file", "ann", "{\"region\":\"eu\"}"),
-        ("job", "oidc:x", "{\"region\":\"eu\"}"),
+        ("job", "github:acme/other", "{\"endpointurl\":\"http://evil\"}"),
     ):  # fmt: skip
         _write(
             database,
@@ -346,7 +349,7 @@ def test_pipelines_are_whose_they_were_and_settings_of_stores_wait_for_an_admin(
             assert [row["model"] for row in rows] == models
             assert {row["shared_by"] for row in rows} <= {"lineage"}
         waiting = {row["name"] for row in registry.stores() if not row.get("approved", True)}
-        assert waiting == {"sly", "job"}
+        assert waiting == {"sly", "job", "file"}
         mine = StoreAddress("sly", "s3://sly/w", {"region": "eu"})
         assert registry.add_store(mine, actor="root") is False
         (row,) = [row for row in registry.stores() if row["name"] == "sly"]
