@@ -29,8 +29,8 @@ def check_open(
     Raises:
         NotPermitted: a slot is of another model, or the pipeline of none that is open.
     """
-    opened, of_them = request.models, request.pipelines
-    if opened is None or of_them is None:
+    opened, of_them = request.models, request.pipelines or frozenset()
+    if opened is None:
         return
     moved = {pipeline.pipeline} if pipeline is not None and pipeline.moves else set()
     if not {state.model for state in states} <= opened or not moved <= of_them:

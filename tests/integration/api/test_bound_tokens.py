@@ -162,6 +162,25 @@ def test_a_shared_pipeline_moves_under_nobody_else_and_no_refusal_names_them(act
         assert registry.serving("beta", "production") == before
 
 
+def test_a_staged_release_of_others_is_withdrawn_by_nobody_else(acting, filled):
+    """A share lets see and deploy the pipeline, and not take back what others staged on it."""
+    new = captured_pipeline("new", FEATURES)
+    with connect(filled) as registry:
+        add_version(registry, "7", "old", "gamma", FEATURES)
+        add_validated(registry, "beta3", "new", model="beta", name=FEATURES)
+        registry.release("production", new, ["beta@3"], stage=True, actor="t")
+        before = registry.serving("beta", "production")
+    with acting("read", "deploy", models=("gamma",)) as gamma:
+        for attempt in (gamma.abort_release, gamma.finish_release):
+            with pytest.raises(NotPermitted, match="concerns others too") as told:
+                attempt("production", FEATURES, actor="t")
+            assert "beta" not in f"{told.value} {told.value.remedy}"
+    with connect(filled) as registry:
+        assert registry.serving("beta", "production") == before
+    with acting("read", "deploy", models=("gamma", "beta")) as both:
+        assert both.abort_release("production", FEATURES, actor="t").changed
+
+
 def test_an_admin_of_an_environment_writes_its_policy_and_no_other(acting, filled):
     def declared(name, **policy):
         return [DeclaredEnvironment(name, EnvironmentPolicy(**policy))]
