@@ -8,6 +8,7 @@ the user's and the system's configuration, or by the environment (decision 27).
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _HARMLESS: Final = frozenset(
         *("timeout", "read_timeout", "connect_timeout", "connection_timeout", "max_sessions"),
         *("region", "cache_regions", "listobjects", "sse", "sse_kms_key_id", "acl", "grant_read"),
         *("grant_read_acp", "grant_write_acp", "grant_full_control", "projectname"),
-        *("account_name", "allow_anonymous_login", "exclude_environment_credential"),
+        *("allow_anonymous_login", "exclude_environment_credential"),
         *("exclude_visual_studio_code_credential", "exclude_shared_token_cache_credential"),
         *("exclude_managed_identity_credential", "replication", "use_https"),
         *("gdrive_trash_only", "gdrive_acknowledge_abuse"),
@@ -42,6 +43,12 @@ _OWN_KEYS: Final[Mapping[str, tuple[frozenset[str], ...]]] = {
 """What stands for a whole credential, so that the user's own are not used beside it."""
 
 _BESIDE_KEYS: Final = frozenset({"session_token"})
+_BESIDE_OWN: Final = frozenset({"port"})
+"""What leads from the place that the user speaks of to another program there."""
+
+_ACCOUNT: Final = re.compile(r"[a-z0-9]{3,24}", re.ASCII)
+"""An account's name of Azure's: of another text the host is made that is asked."""
+
 _NOBODY: Final = ("s3", "gs")
 """Where ``allow_anonymous_login`` keeps every credential back."""
 
@@ -62,7 +69,7 @@ def refused(url: str, said: Mapping[str, Any], own: Mapping[str, Any]) -> str | 
     """
     kind = url.partition(":")[0].lower()
     theirs = {key: value for key, value in said.items() if key not in own}
-    known = _HARMLESS
+    known = _HARMLESS - _BESIDE_OWN if own else _HARMLESS
     if not own:  # else these would be used with what the user says of the place
         keys = next((keys for keys in _OWN_KEYS.get(kind, ()) if all(map(said.get, keys))), None)
         if keys is not None:
@@ -80,6 +87,8 @@ def counting(said: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_safe(kind: str, key: str, value: Any) -> bool:  # noqa: ANN401 - a setting's value
     """Whether a setting of those leads nowhere else, or to where the environment sends it."""
+    if key == "account_name":
+        return _ACCOUNT.fullmatch(str(value)) is not None
     if key in ("use_ssl", "ssl_verify"):
         return value in _TRUE
     named = (os.environ.get(name, "").rstrip("/") for name in _ENDPOINTS)

@@ -350,6 +350,8 @@ def open_store(address: StoreAddress, *, is_over: Callable[[], bool] | None = No
                 f"Store {address.name} is a DVC remote that is version-aware.",
                 remedy="Name another remote: [artifacts] remote in lineage.toml.",
             )
+        if kind == "ssh":
+            config["agent_forwarding"] = False  # dvc-ssh would lend the user's keys to the host
         filesystem = cls(**config)
         if kind == "s3":
             patience = {"total_max_attempts": S3_ATTEMPTS, "mode": "standard"}

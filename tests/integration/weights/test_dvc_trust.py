@@ -8,6 +8,7 @@ import threading
 
 import pytest
 from dvc.config_schema import REMOTE_SCHEMAS
+from dvc.fs import LocalFileSystem
 from voluptuous import Marker
 
 from lineage.errors import StoreUnreachable, UsageError
@@ -26,7 +27,7 @@ CREDENTIALS = {
     "oss_endpoint", "gdrive_client_id", "gdrive_client_secret", "gdrive_user_credentials_file",
     "gdrive_service_account_json_file_path", "gdrive_service_account_user_email",
     "gdrive_use_service_account", "custom_auth_header", "bearer_token_command", "cert_path",
-    "key_path", "ssl_verify", "sse_customer_algorithm", "use_ssl",
+    "key_path", "ssl_verify", "sse_customer_algorithm", "use_ssl", "account_name",
 }  # fmt: skip
 """Every setting of DVC's remotes that names, is, runs or misleads a credential, read by hand."""
 
@@ -67,6 +68,38 @@ def test_every_setting_of_dvc_is_harmless_or_refused(kind, key):
     own = dvc_trust.refused(f"{kind}://host/path", {key: EVIL}, {key: "mine"})
     assert own is None, "what the user says counts instead"
     assert dvc_trust.counting({key: EVIL}, {key: "mine"}) == {key: "mine"} or key == "url"
+
+
+@pytest.mark.parametrize("name", ["evil.example/?", "evil.example#", "me@evil.example", "a/b", 7])
+def test_an_account_of_azures_is_a_name_and_makes_no_other_host(name):
+    """Its host is made as f"https://{name}.blob.core.windows.net"."""
+    said = {"url": "azure://container/x", "account_name": name}
+    assert dvc_trust.refused("azure://container/x", said, {}) == "account_name"
+    own = {"account_name": "mine", "account_key": "k"}
+    assert dvc_trust.refused("azure://container/x", said, own) is None
+    said["account_name"] = "companymodels1"
+    assert dvc_trust.refused("azure://container/x", said, {}) is None
+
+
+def test_the_users_password_goes_to_the_port_that_the_user_means():
+    said = {"url": "ssh://host/x", "port": 2222}
+    assert dvc_trust.refused("ssh://host/x", said, {}) is None
+    assert dvc_trust.refused("ssh://host/x", said, {"password": "p"}) == "port"
+    assert dvc_trust.refused("ssh://host/x", said, {"password": "p", "port": 22}) is None
+
+
+def test_no_host_is_lent_the_users_agent(home, monkeypatch):
+    """dvc-ssh forwards it to every host by default, and is not installed here."""
+    told = {}
+
+    class Remote(LocalFileSystem):
+        def __init__(self, **config):
+            told.update(config)
+            super().__init__()
+
+    monkeypatch.setattr("dvc.fs.get_cloud_fs", lambda _, **said: (Remote, said, str(home)))
+    open_store(StoreAddress("main", "ssh://host/x"))
+    assert told["agent_forwarding"] is False
 
 
 def test_a_setting_that_dvc_will_have_is_refused():
