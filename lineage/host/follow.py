@@ -108,6 +108,8 @@ class Following(Generic[T]):
         self._cache = cache or WeightsCache.default()
         self._revision = SeenRevision(url, model, environment, accept_older=accept_older)
         self._head = SeenHead(url, accept_older=accept_older)
+        if accept_older:
+            self._head.forget()  # what the client asks by itself goes by it too
         self._ahead = Ahead(self._cache, model)
         self._backup: str | None = None
         self._stopped = threading.Event()

@@ -49,19 +49,22 @@ def _require_goes_on(transport: Transport) -> None:
 
     What cannot be asked, the request that comes next tells better.
     """
-    seen = SeenHead(transport.url, accept_older=os.environ.get(ACCEPT) == "1")
+    accept = os.environ.get(ACCEPT) == "1"
+    seen = SeenHead(transport.url, accept_older=accept)
 
     def ask(event: int | None) -> Head:
         status, document = transport.glance(addresses.HEAD, GLANCE, seen=event)
         if status == HTTPStatus.NOT_FOUND and event is not None:
-            raise Conflict(
-                f"The server at {transport.url} no longer says how far its history goes.",
-                remedy="Bring it up to the version that it had, or say that it is right: "
-                f"{ACCEPT}=1 in the environment.",
-            )
-        if document is None:
-            raise RegistryUnreachable("It does not say.", remedy="Try again.")
-        return Head.from_json(document)
+            if not accept:
+                raise Conflict(
+                    f"The server at {transport.url} no longer says how far its history goes.",
+                    remedy="Bring it up to the version that it had, or say that it is right: "
+                    f"{ACCEPT}=1 in the environment.",
+                )
+            seen.forget()
+        with suppress(KeyError, TypeError, ValueError):
+            return Head.from_json(document)
+        raise RegistryUnreachable("It does not say.", remedy="Try again.")
 
     with suppress(RegistryUnreachable):
         seen.check(ask)

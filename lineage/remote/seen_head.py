@@ -7,12 +7,13 @@ server that lags, and a history that was written anew show by it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from lineage import kept
 from lineage.contract.results import Head
 from lineage.errors import Conflict, RegistryUnreachable
-from lineage.registry_url import without_password
+from lineage.registry_url import is_remote, server_of, without_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,9 +31,14 @@ class SeenHead:
     """
 
     def __init__(self, url: str, *, accept_older: bool) -> None:
-        self._path = kept.path("head", url)
+        self._path = kept.path("head", server_of(url) if is_remote(url) else url)
         self._shown = without_password(url)
         self._accept_older = accept_older
+
+    def forget(self) -> None:
+        """Forget what was seen: the next answer counts, whatever it says."""
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
 
     def check(self, ask: Callable[[int | None], Head]) -> None:
         """Ask for the newest event, and remember it.

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from lineage import kept
+from lineage.contract.requests import NewToken
 from lineage.errors import Conflict, NotFound, PipelineMismatch, UsageError
 from lineage.host.ahead import Ahead
 from lineage.host.follow import Following
@@ -19,6 +20,7 @@ from lineage.identity.components import Kind
 from lineage.weights.cache import WeightsCache
 from lineage.weights.copies import NewCopy, StoreAddress
 from tests.conftest import a_copy, captured, captured_pipeline, pipeline
+from tests.support.servers import registry_server
 
 OLD, NEW = pipeline("old").xxh3, pipeline("new").xxh3
 
@@ -162,6 +164,35 @@ def test_a_host_does_not_go_back_to_an_older_revision(feature, store, url, tmp_p
         assert host.value == "1"
 
 
+def test_a_host_of_a_server_is_let_go_back_when_it_starts(
+    feature, store, url, tmp_path, monkeypatch
+):
+    """Its client remembers the history by itself; a parameter of the host's tells it too."""
+    _add(feature, store, "3", "old")
+    made = feature.create_token(NewToken("host", ("read", "observe")), actor="t")
+    file = tmp_path.joinpath(url.removeprefix("sqlite:///"))
+    before = file.read_bytes()
+    feature.promote("churn@3", "production", actor="t")
+    monkeypatch.setenv("LINEAGE_TOKEN", made["token"])
+    monkeypatch.setenv("LINEAGE_ALLOW_HTTP", "1")
+    with registry_server(url) as address:
+        named = address.replace("127.0.0.1", "127.1")  # what is on loopback is not remembered
+        with _host(f"{named}/", OLD, tmp_path) as host:
+            assert host.value == "3"
+        feature.close()
+        put_back = file.with_name("new")
+        put_back.write_bytes(before)
+        for beside in ("-wal", "-shm"):
+            file.with_name(file.name + beside).unlink(missing_ok=True)
+        put_back.replace(file)
+        with pytest.raises(Conflict, match="an older state was put back"):
+            _host(f"{named}/", OLD, tmp_path).__enter__()
+        with _host(f"{named}/", OLD, tmp_path, accept_older=True) as host:
+            assert host.value == "1"
+        with _host(named, OLD, tmp_path) as host:
+            assert host.value == "1"
+
+
 def test_nothing_serves(registry, store, url, tmp_path):
     _add(registry, store, "1", "old")
     with pytest.raises(NotFound, match=r"churn does not serve in production\."):
@@ -222,8 +253,9 @@ def test_what_a_host_held_before_is_no_claim_on_another_backup(feature, store, u
             (store / "files" / "md5" / name[:2] / name[2:]).unlink()
         feature.promote("churn@4", "production", actor="t")
         feature.set_backup("churn@5", "production", actor="t")
-        revision = feature.serving("churn", "production").revision
-        _until(lambda: host._revision.seen == revision)
+        slot = feature.serving("churn", "production")
+        revision, backup = slot.revision, slot.backup.weights
+        _until(lambda: (host._revision.seen, host._backup) == (revision, backup))
         host._try_to_report()
         (row,) = feature.observations("churn", "production")
         assert (host.value, row["revision"], row["standby"]) == ("3", revision, False)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -123,3 +125,41 @@ def test_a_client_refuses_a_server_whose_file_was_put_back(database, monkeypatch
         monkeypatch.delenv("LINEAGE_ACCEPT_OLDER")
         with connect(named) as client:
             assert len(client.environments()) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(404, b"{}"), (200, b"{}"), (200, b"[]"), (200, b'{"registry": 1}')]
+)
+def test_a_server_that_says_nothing_of_it_is_taken_where_that_is_said(monkeypatch, status, body):
+    """One of an earlier version, say; and it is told in words, whatever it answers."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+        def do_GET(self):
+            here = self.path.startswith("/v1/head")
+            self.send_response(status if here else 200)
+            self.send_header("Content-Type", "application/json")
+            text = body if here else b'{"items": [], "next": null}'
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    url = f"http://127.1:{server.server_port}"
+    try:
+        assert connect(url).models() == []
+        SeenHead(url, accept_older=False).check(lambda _: Head("aa", 3, "blake3:x"))
+        if status == 404:
+            with pytest.raises(Conflict, match="no longer says how far") as error:
+                connect(url).models()
+            assert "LINEAGE_ACCEPT_OLDER=1" in error.value.remedy
+        monkeypatch.setenv("LINEAGE_ACCEPT_OLDER", "1")
+        assert connect(url).models() == []
+        monkeypatch.delenv("LINEAGE_ACCEPT_OLDER")
+        assert connect(url).models() == []
+    finally:
+        server.shutdown()
+        server.server_close()
