@@ -16,8 +16,16 @@ from lineage.whole_file import write_whole
 
 def folder() -> Path:
     """Where the answers are kept: in ``XDG_CACHE_HOME``, else in ``~/.cache``."""
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "lineage-guard" / "serving"
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else home() / ".cache") / "lineage-guard" / "serving"
+
+
+def home() -> Path:
+    """The user's own folder; where a service has none, a place that holds and takes nothing."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path(os.devnull)
 
 
 def path(kind: str, url: str, *about: str) -> Path:

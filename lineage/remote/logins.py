@@ -13,7 +13,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from lineage import bounded_file
+from lineage import bounded_file, kept
 from lineage.errors import UsageError
 from lineage.registry_url import server_of
 from lineage.whole_file import write_whole
@@ -26,8 +26,8 @@ _PRIVATE: Final = 0o600
 
 def logins_file() -> Path:
     """The file, whether or not it is there."""
-    home = os.environ.get("XDG_CONFIG_HOME", "")
-    base = Path(home) if home.startswith("/") else Path.home() / ".config"
+    config = os.environ.get("XDG_CONFIG_HOME", "")
+    base = Path(config) if config.startswith("/") else kept.home() / ".config"
     return base / "lineage-guard" / "logins.json"
 
 

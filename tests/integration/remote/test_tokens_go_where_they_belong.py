@@ -150,6 +150,26 @@ def test_a_file_of_logins_is_its_owners_alone(checkout, listener):
     assert not listener.tokens
 
 
+def test_a_service_without_a_home_has_no_logins(checkout, listener, monkeypatch):
+    """One that runs as a number that nobody has a name for: nothing is kept, and it works."""
+    logins.log_in(listener.url, TOKEN)
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def unknown(number):
+        raise KeyError(number)
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    monkeypatch.setenv("LINEAGE_ALLOW_HTTP", "1")
+    for url in (listener.url, listener.url.replace("127.0.0.1", "127.1")):
+        with lineage.connect(url) as registry, pytest.raises(RegistryUnreachable):
+            registry.models()
+    assert set(listener.tokens) == {None}
+    with pytest.raises(UsageError, match="cannot be written") as error:
+        logins.log_in(listener.url, TOKEN)
+    assert "XDG_CONFIG_HOME" in error.value.remedy
+
+
 def _command(folder, *words, text="", **env):
     there = {"XDG_CONFIG_HOME": str(folder / "config"), "LINEAGE_TIMEOUT": "5"}
     done = subprocess.run(
