@@ -87,7 +87,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     engine = open_engine(
         settings.registry,
         lock_timeout=settings.lock_timeout,
-        connections=settings.threads + WRITERS,
+        connections=settings.threads + WRITERS + 1,  # who reads the whole history
         shared=not settings.no_auth,  # that is for this machine alone
     )
     registry = Registry(engine)
@@ -111,6 +111,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         cache,
         writers,
         Writers(1, settings.lock_timeout),
+        Writers(1, settings.lock_timeout, "Others have been reading the whole history"),
         signer=signer,
     )
 

@@ -42,6 +42,7 @@ class AppState:
     serving_cache: ServingCache
     writers: Writers
     large_bodies: Writers
+    whole_reads: Writers
     recent_answers: RecentAnswers = field(default_factory=RecentAnswers)
     signer: Signer | None = None
 

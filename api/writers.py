@@ -25,9 +25,13 @@ WRITERS: Final = 4
 
 
 class Writers:
-    """Runs writes, so many at once; one that waits too long for its turn is told to try again."""
+    """Runs writes, so many at once; one that waits too long for its turn is told to try again.
 
-    def __init__(self, most: int, patience: float) -> None:
+    Other work of which there is to be little at once runs so too: ``busy`` says what others do.
+    """
+
+    def __init__(self, most: int, patience: float, busy: str = "Others have been writing") -> None:
+        self._busy = busy
         self._turns = anyio.Semaphore(most)
         self._threads = anyio.CapacityLimiter(most)
         self._patience = patience
@@ -42,10 +46,8 @@ class Writers:
             with anyio.fail_after(self._patience):
                 await self._turns.acquire()
         except TimeoutError:
-            raise RegistryUnreachable(
-                f"Others have been writing for {self._patience:g} seconds.",
-                remedy="Try again in a moment.",
-            ) from None
+            busy = f"{self._busy} for {self._patience:g} seconds."
+            raise RegistryUnreachable(busy, remedy="Try again in a moment.", public=busy) from None
         try:
             return await to_thread.run_sync(write, limiter=self._threads)
         finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 
@@ -19,12 +19,15 @@ from lineage.contract.requests import Direction
 from lineage.registry.access import Principal, Scope
 
 from .. import paging
-from ..dependencies import State, needs
+from ..dependencies import AppState, State, needs
 from ..problems import READ
 from ..responses import answer
 from ..schemas import responses
 from ..schemas.parameters import DigestPath
 from ..strict_bodies import StrictRoute
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 router = APIRouter(tags=["history"], route_class=StrictRoute)
 
@@ -74,9 +77,9 @@ def events(
     responses=READ,
     summary="Prove the chain of events, and that it tells the present state",
 )
-def audit(state: State, caller: Reader) -> Response:
+async def audit(state: State, caller: Reader) -> Response:
     """Reads the whole history. For tokens that are bound to nothing."""
-    return answer(state.seen_by(caller).audit().to_json())
+    return await _whole(state, lambda: state.seen_by(caller).audit().to_json())
 
 
 @router.get(
@@ -100,11 +103,15 @@ def head(
     responses=READ,
     summary="What the history is now, for somebody outside to keep",
 )
-def checkpoint(state: State, caller: Reader) -> Response:
+async def checkpoint(state: State, caller: Reader) -> Response:
     """Reads the whole history. For tokens that are bound to nothing."""
-    made = state.seen_by(caller).checkpoint()
-    note = state.signed(made)
-    return answer(made.to_json() | ({"note": note} if note is not None else {}))
+
+    def made() -> dict[str, Any]:
+        now = state.seen_by(caller).checkpoint()
+        note = state.signed(now)
+        return now.to_json() | ({"note": note} if note is not None else {})
+
+    return await _whole(state, made)
 
 
 @router.get(
@@ -113,13 +120,13 @@ def checkpoint(state: State, caller: Reader) -> Response:
     responses=READ,
     summary="Prove that the history goes on with the one of so many events",
 )
-def consistency(
+async def consistency(
     state: State,
     caller: Reader,
     size: Annotated[int, Query(ge=0, le=2**53, description="How many events it had.")],
 ) -> Response:
     """Reads the whole history. For tokens that are bound to nothing."""
-    return answer(state.seen_by(caller).consistency(size).to_json())
+    return await _whole(state, lambda: state.seen_by(caller).consistency(size).to_json())
 
 
 @router.get(
@@ -128,7 +135,7 @@ def consistency(
     responses=READ,
     summary="Prove that an event is in the history",
 )
-def prove(
+async def prove(
     state: State,
     caller: Reader,
     seq: Annotated[int, Path(ge=1, le=2**53, description="The event's number.")],
@@ -137,7 +144,7 @@ def prove(
     ] = None,
 ) -> Response:
     """Reads the whole history. For tokens that are bound to nothing."""
-    return answer(state.seen_by(caller).prove(seq, size=size).to_json())
+    return await _whole(state, lambda: state.seen_by(caller).prove(seq, size=size).to_json())
 
 
 @router.get(
@@ -154,3 +161,8 @@ def lineage(
 ) -> Response:
     """Of a tuple, code, data, a data item, a pipeline or weights; for tokens bound to nothing."""
     return answer(state.seen_by(caller).lineage(digest, Direction(direction)))
+
+
+async def _whole(state: AppState, read: Callable[[], dict[str, Any]]) -> Response:
+    """Answer what reads the whole history: one at a time, apart from the threads of readers."""
+    return await state.whole_reads.run(lambda: answer(read()))

@@ -47,10 +47,10 @@ def ready(request: Request, state: State) -> Response:
     responses=READ,
     summary="Check the database: the file, the keys, the schema, the triggers",
 )
-def check(state: State, caller: Annotated[Principal, needs(Scope.ADMIN)]) -> Response:
+async def check(state: State, caller: Annotated[Principal, needs(Scope.ADMIN)]) -> Response:
     """Reads all of it."""
     caller.require_unbound()
-    return answer(state.registry.check().to_json())
+    return await state.whole_reads.run(lambda: answer(state.registry.check().to_json()))
 
 
 @router.get(

@@ -14,6 +14,7 @@ import pytest
 from lineage.api import connections, middleware
 
 from lineage.database import postgresql, sqlite
+from lineage.registry.registry import Registry
 from tests.conftest import BOTH, make_registry
 from tests.integration.api.test_service import SLOT, _fill
 from tests.support.servers import registry_server, serving
@@ -98,6 +99,36 @@ def test_a_writer_whose_turn_does_not_come_is_told_to_try_again(filled):
         assert time.monotonic() - began < 10
         assert set(statuses) == {503}
         assert httpx.post(f"{address}/v1/models", json={"name": "later"}).status_code == 201
+
+
+def test_who_read_the_whole_history_starve_no_reader(filled, monkeypatch):
+    """One does at a time; the others wait for that, and not in the threads of readers."""
+    going_on, audit = threading.Event(), Registry.audit
+
+    def slow(registry):
+        assert going_on.wait(30)
+        return audit(registry)
+
+    monkeypatch.setattr(Registry, "audit", slow)
+    told: list[httpx.Response] = []
+    with registry_server(filled, no_auth=True, lock_timeout=1.0, threads=2) as address:
+        auditors = [
+            threading.Thread(
+                target=lambda: told.append(httpx.get(f"{address}/v1/audit", timeout=60))
+            )
+            for _ in range(8)
+        ]
+        for auditor in auditors:
+            auditor.start()
+        time.sleep(0.3)
+        for _ in range(5):
+            assert httpx.get(f"{address}/v1/models", timeout=1).status_code == 200
+        time.sleep(1)
+        going_on.set()
+        for auditor in auditors:
+            auditor.join(60)
+    assert sorted(answer.status_code for answer in told) == [200] + [503] * 7
+    assert "reading the whole history" in max(told, key=lambda one: one.status_code).text
 
 
 @pytest.fixture
