@@ -19,6 +19,7 @@ from fastapi.security.http import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from lineage import timestamps
+from lineage.acts import act
 from lineage.errors import LineageError, NotAuthenticated, TooManyAttempts
 from lineage.registry import tokens
 from lineage.registry.access import LONGEST_NAME, Principal, Scope
@@ -182,6 +183,8 @@ def _bearer(request: Request) -> str:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise NotAuthenticated(
-            "A token is needed.", remedy="Send it as Authorization: Bearer …, or set LINEAGE_TOKEN."
+            "A token is needed.",
+            remedy="Send it as Authorization: Bearer …; commands take that of a login "
+            f"({act('login', 'URL')}), or LINEAGE_TOKEN where LINEAGE_REGISTRY names the server.",
         )
     return token.strip()
