@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from lineage import strict_json
 
-from .middleware import refuse_body
+from .middleware import QUIET, refuse_body
 from .writers import among_writers
 
 _ODD: Final = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
@@ -81,6 +81,9 @@ class StrictRoute(APIRoute):
 
         async def strict(request: Request) -> Response:
             refuse_body(request.scope)
+            if request.method not in QUIET:
+                # before the body is there: nobody waits for what a stranger sends
+                await request.app.state.server.authenticator.authenticate(request)
             return await handle(StrictRequest(request.scope, request.receive))
 
         return strict

@@ -101,6 +101,23 @@ def test_a_writer_whose_turn_does_not_come_is_told_to_try_again(filled):
         assert httpx.post(f"{address}/v1/models", json={"name": "later"}).status_code == 201
 
 
+def test_nobody_waits_for_the_bodies_of_strangers(filled):
+    """They are not read: who sends half of one is refused at once, and so is what is no JSON."""
+    with registry_server(filled) as address:
+        for kind, content in (("application/json", b"{no json"), ("text/plain", b"x")):
+            answer = httpx.post(
+                f"{address}/v1/models", content=content, headers={"Content-Type": kind}
+            )
+            assert answer.status_code == (401 if "json" in kind else 415)
+        parts = urlsplit(address)
+        with socket.create_connection((parts.hostname, parts.port), timeout=5) as connection:
+            connection.sendall(
+                b"POST /v1/models HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                b"Content-Length: 9999999\r\n\r\n{"
+            )
+            assert connection.recv(4096).startswith(b"HTTP/1.1 401 ")
+
+
 def test_who_read_the_whole_history_starve_no_reader(filled, monkeypatch):
     """One does at a time; the others wait for that, and not in the threads of readers."""
     going_on, audit = threading.Event(), Registry.audit
