@@ -37,6 +37,9 @@ WITHIN: Final = 5.0
 
 LARGEST: Final = 1 << 20
 
+_ODD: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What reading an answer raises that is not what it should be."""
+
 
 class IssuerUnreachable(RegistryUnreachable):
     """An issuer's keys cannot be had now, so nobody can tell whether a token is one of its own."""
@@ -110,7 +113,7 @@ class IssuerKeys:
             self._fetched, self._failed = time.monotonic(), -float("inf")
         except TimeoutError:
             self._failed, self._why = time.monotonic(), f"it takes longer than {WITHIN:g} seconds"
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, *_ODD) as error:
             self._failed = time.monotonic()
             self._why = str(error).partition("\n")[0] or type(error).__name__
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import threading
@@ -172,3 +173,35 @@ def test_a_neighbours_guesses_lock_out_no_token_of_an_issuer(filled, signer, tmp
         assert _get(address, signer.sign(jti="another"))[0] == 200
         assert _get(address, signer.sign(kid="k9"))[0] == 429, "a key that is not known is a guess"
         assert signer.fetched == 1
+
+
+@pytest.mark.parametrize(
+    "keys", ['["x"]', "[null]", "null", "7", "[{}]", '[{"kty": "RSA", "kid": 1, "n": 7}]',
+             '[{"kty": "EC", "kid": "k", "crv": 5, "x": [], "y": {}}]', "[" * 5000]
+)  # fmt: skip
+def test_keys_that_are_none_are_told_and_not_asked_for_again_and_again(monkeypatch, keys):
+    text = f'{{"keys": {keys}}}'.encode()
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        known = {"issuer": "https://issuer.example", "jwks_uri": "https://issuer.example/keys"}
+        return httpx.Response(
+            200, **({"content": text} if "keys" in asked[-1] else {"json": known})
+        )
+
+    client = httpx.AsyncClient
+    monkeypatch.setattr(
+        issuer_keys.httpx,
+        "AsyncClient",
+        lambda **given: client(transport=httpx.MockTransport(answer), **given),
+    )
+    known = issuer_keys.IssuerKeys("https://issuer.example")
+
+    async def find() -> None:
+        for _ in range(5):
+            with contextlib.suppress(issuer_keys.IssuerUnreachable):
+                assert await known.find("k") is None
+
+    asyncio.run(find())
+    assert len(asked) == 2
