@@ -39,7 +39,7 @@ _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.\-]{1,30})(:/{1,2})", re.IGNORECASE
 _PORT: Final = re.compile(r"\d{0,5}(?=[/?#]|$)", re.ASCII)
 _KEYWORD: Final = re.compile(
     r"\b((?:ssl|pg)?passw(?:or)?d|passphrase|pwd|[a-z_]*token|[a-z_]*secret[a-z_]*"
-    r"|[a-z_]*access_key[a-z_]*|account_key|connection_string)"
+    r"|[a-z_]*access_key[a-z_]*|account_?key|sig|connection_string)"
     r"(\s*=\s*|[\"']\s*[:=]\s*)('(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|(?!lng_…|…)[^\s,;&\"']+)",
     re.IGNORECASE,
 )
