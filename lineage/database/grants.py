@@ -27,11 +27,15 @@ _MAY_CHANGE: Final = {"observation": "UPDATE, DELETE", "kept_answer": "UPDATE, D
 _MAY_NOTE: Final = {"token": ("last_used_at",)}
 
 _OWNS: Final = text(
-    "SELECT r.rolsuper, coalesce(bool_or(pg_has_role(r.oid, c.relowner, 'MEMBER')), false) "
-    "FROM pg_roles r LEFT JOIN pg_class c ON c.relkind IN ('r', 'p') "
-    "AND c.relnamespace = current_schema()::regnamespace "
-    "WHERE r.rolname = coalesce(:role, current_user) GROUP BY r.oid, r.rolsuper"
+    "WITH owner AS (SELECT nspowner AS oid FROM pg_namespace WHERE nspname = current_schema() "
+    "UNION SELECT relowner FROM pg_class WHERE relkind IN ('r', 'p') "
+    "AND relnamespace = current_schema()::regnamespace "
+    "UNION SELECT proowner FROM pg_proc WHERE pronamespace = current_schema()::regnamespace) "
+    "SELECT r.rolsuper, (SELECT bool_or(pg_has_role(r.oid, oid, 'MEMBER')) FROM owner) "
+    "FROM pg_roles r WHERE r.rolname = coalesce(:role, current_user)"
 )
+"""Whether a role is a superuser, or owns the tables, the triggers' functions, or the schema, as the
+owner of a database does by default: who owns a schema drops what lies in it."""
 
 
 def grant(url: str, role: str) -> tuple[str, ...]:
@@ -40,7 +44,7 @@ def grant(url: str, role: str) -> tuple[str, ...]:
     To be done again after each upgrade of the schema.
 
     Raises:
-        UsageError: the registry is not in PostgreSQL, or the role owns the tables.
+        UsageError: the registry is not in PostgreSQL, or the role owns the tables or the schema.
         NotFound: there is no such role.
         RegistryUnreachable: who asks for it may not grant it.
     """
@@ -83,8 +87,10 @@ def _require_other(connection: Connection, role: str) -> None:
         )
     if any(found):
         raise UsageError(
-            f"The role {role} owns the registry's tables, or may do as their owner does.",
-            remedy="Name another role for the server: an owner can switch every check off.",
+            f"The role {role} owns the registry's tables or their schema, "
+            "or may do as an owner does.",
+            remedy="Name another role for the server, which does not own the database either: "
+            "an owner can switch every check off.",
         )
 
 
@@ -122,6 +128,6 @@ def warning(url: str) -> str | None:
     if not is_owner(url):
         return None
     return (
-        "The server owns the registry's tables, so it could switch their triggers off. "
+        "The server owns the registry's tables or their schema: it could switch triggers off. "
         f"Let it run as a role of its own: {act('db grant', 'ROLE')}"
     )

@@ -150,6 +150,21 @@ def test_an_owner_is_warned_and_is_no_role_for_a_server(database, role):
         grants.grant(database, "nobody there")
 
 
+@POSTGRESQL
+@pytest.mark.parametrize(
+    "of", ["DATABASE {database}", "SCHEMA public", "FUNCTION public.slot_told()"]
+)
+def test_who_owns_what_the_triggers_lie_in_owns_them(database, role, of):
+    """DROP FUNCTION … CASCADE is open to the owner of the schema, who may be the database's."""
+    with psycopg.connect(conninfo(database), autocommit=True) as sql:
+        (name,) = sql.execute("SELECT quote_ident(current_database())").fetchone()
+        sql.execute(f'ALTER {of.format(database=name)} OWNER TO "{role}"')
+        assert grants.is_owner(_as(role, database))
+        with pytest.raises(UsageError, match="owns the registry's tables or their schema"):
+            grants.grant(database, role)
+        sql.execute(f'REASSIGN OWNED BY "{role}" TO postgres')
+
+
 def test_a_file_has_no_roles(url):
     assert grants.warning(url) is None
     with pytest.raises(UsageError, match="the registry is a file"):
