@@ -103,6 +103,7 @@ def _statements(connection: Connection, role: str) -> Iterator[str]:
     yield f"REVOKE CREATE, TEMPORARY ON DATABASE {quote(database)} FROM PUBLIC, {to}"
     yield f"REVOKE CREATE ON SCHEMA {here} FROM PUBLIC, {to}"
     yield f"REVOKE ALL ON ALL TABLES IN SCHEMA {here} FROM PUBLIC, {to}"
+    yield f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA {here} FROM PUBLIC, {to}"
     yield f"GRANT CONNECT ON DATABASE {quote(database)} TO {to}"
     yield f"GRANT USAGE ON SCHEMA {here} TO {to}"
     yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {here} TO {to}"

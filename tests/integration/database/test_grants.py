@@ -123,14 +123,14 @@ def test_what_it_may_do_is_refused_by_the_triggers_where_no_event_tells_it(datab
 @POSTGRESQL
 def test_a_second_grant_takes_away_what_was_given_beyond_it(database, role):
     with psycopg.connect(conninfo(database), autocommit=True) as sql:
-        sql.execute(f'GRANT ALL ON ALL TABLES IN SCHEMA public TO "{role}"')
+        for kind in ("TABLES", "SEQUENCES"):
+            sql.execute(f'GRANT ALL ON ALL {kind} IN SCHEMA public TO "{role}"')
     for _ in range(2):
         grants.grant(database, role)
-    with (
-        psycopg.connect(conninfo(_as(role, database)), autocommit=True) as sql,
-        pytest.raises(psycopg.errors.InsufficientPrivilege),
-    ):
-        sql.execute("DELETE FROM slot")
+    with psycopg.connect(conninfo(_as(role, database)), autocommit=True) as sql:
+        for beyond in ("DELETE FROM slot", "SELECT setval('validation_id_seq', 1)"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                sql.execute(beyond)
 
 
 @POSTGRESQL
