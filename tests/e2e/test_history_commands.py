@@ -86,12 +86,15 @@ def test_a_stranger_verifies_a_proof_with_the_pages_own_lines(here, tmp_path):
 
 
 def test_a_stranger_verifies_a_signature_with_the_pages_own_lines(here, tmp_path):
-    kept = tmp_path / "kept"
+    kept, unsigned = tmp_path / "kept", tmp_path / "unsigned"
     public = here.ok("audit", "key", "mine.pem")["public"]
     other = here.ok("audit", "key", "other.pem")["public"]
     assert here.lineage("audit", "checkpoint", "--sign", "mine.pem", "-o", str(kept)).code == 0
     assert _stranger(sys.executable, _script(1), kept, public).returncode == 0
     assert _stranger(sys.executable, _script(1), kept, other).returncode != 0
+    assert here.lineage("audit", "checkpoint", "-o", str(unsigned)).code == 0
+    told = _stranger(sys.executable, _script(1), unsigned, public)
+    assert (told.returncode, told.stderr.strip()) == (1, "It is not signed by this key.")
     kept.write_text(kept.read_text().replace("\n2\n", "\n1\n"))
     assert _stranger(sys.executable, _script(1), kept, public).returncode != 0
 
