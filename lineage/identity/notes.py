@@ -167,22 +167,27 @@ def parse(text: str) -> Note:
     )
 
 
-def require_signed(note: Note, keys: Iterable[Verifier]) -> None:
-    """Refuse a note that none of some keys has signed; others' signatures are passed over.
+def require_signed(note: Note, keys: Iterable[Verifier], *, path: str) -> None:
+    """Refuse a file's note that none of some keys has signed; others' signatures are passed over.
 
     Raises:
         IntegrityFailure: a signature in the name of one of them is wrong, or there is none.
     """
+    if not note.signatures:
+        raise IntegrityFailure(
+            f"The checkpoint in {path} is not signed, and a key was given.",
+            remedy="Give the signed one; one that you kept yourself is checked without --key.",
+        )
     known = [(key, sign) for sign in note.signatures for key in keys if key.claims(sign)]
     for key, sign in known:
         if not key.holds(note, sign):
             raise IntegrityFailure(
-                f"The signature of {sign.name} does not go with its text: it was changed.",
+                f"{path} was changed: the signature of {sign.name} does not go with its text.",
                 remedy="Take the checkpoint from where it was kept first.",
             )
     if not known:
         raise IntegrityFailure(
-            "The checkpoint is signed by none of the keys that were given.",
+            f"The checkpoint in {path} is signed by none of the keys that were given.",
             remedy=f"Give the key of the registry that it is of: {act('audit verify', key='PUB')}",
         )
 

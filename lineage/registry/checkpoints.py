@@ -117,7 +117,7 @@ def read(path: str, keys: tuple[Verifier, ...] = ()) -> Checkpoint:
     """
     found, note = checkpoints.read(_text(path))
     if keys:
-        notes.require_signed(note, keys)
+        notes.require_signed(note, keys, path=path)
     return found
 
 

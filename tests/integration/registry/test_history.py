@@ -207,13 +207,13 @@ def test_a_note_is_believed_by_its_key_alone(registry, tmp_path):
     for key in (named, mine.verifier):
         assert checkpoints.read(str(path), (key,)) == made
     assert checkpoints.read(str(path), (others.verifier, named)) == made
-    with pytest.raises(IntegrityFailure, match="signed by none"):
+    with pytest.raises(IntegrityFailure, match=f"in {path} is signed by none"):
         checkpoints.read(str(path), (others.verifier,))
     path.write_text(path.read_text().replace("\n2\n", "\n3\n"))
     with pytest.raises(IntegrityFailure, match="was changed"):
         checkpoints.read(str(path), (named,))
     path.write_text(made.text)
-    with pytest.raises(IntegrityFailure, match="signed by none"):
+    with pytest.raises(IntegrityFailure, match=f"in {path} is not signed"):
         checkpoints.read(str(path), (named,))
 
 
@@ -224,8 +224,8 @@ def test_a_witness_may_sign_too(registry):
     line = witness.signed(made.text, "witness.example").rpartition("\n\n")[2]
     found, note = read_note(checkpoints.noted(made, mine) + line)
     assert (found, len(note.signatures)) == (made, 2)
-    notes.require_signed(note, [mine.verifier])
-    notes.require_signed(note, [witness.verifier])
+    notes.require_signed(note, [mine.verifier], path="checkpoint")
+    notes.require_signed(note, [witness.verifier], path="checkpoint")
 
 
 @pytest.mark.parametrize(
