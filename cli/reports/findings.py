@@ -37,7 +37,8 @@ def findings(decision: Decision) -> Iterator[Finding]:
         told = False
         for sentence, place in list(zip(sentences, places, strict=False))[:MOST_PLACES]:
             told = True
-            yield Finding(check, f"{check.summary}: {sentence}", place["path"], place["line"])
+            text = sentence if sentence in check.summary else f"{check.summary}: {sentence}"
+            yield Finding(check, text, place["path"], place["line"])
         if not told:
             yield Finding(check, check.summary)
 

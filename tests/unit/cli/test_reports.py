@@ -121,6 +121,23 @@ def test_a_finding_stands_where_its_change_is():
     }
 
 
+def test_a_summary_that_holds_the_sentence_does_not_say_it_twice():
+    """Of two requirements each is told at its own line, once."""
+    broken = [
+        {"sentence": f"{name} does not hold", "holds": False, "source": "repository"}
+        for name in ("auc >= 0.8", "f1 >= 0.5")
+    ]
+    summary = "; ".join(one["sentence"] for one in broken)
+    places = [{"path": "lineage.toml", "line": line} for line in (12, 13)]
+    details = {"requirements": broken, "places": places}
+    check = Check("requirements", Status.FAIL, summary, None, details)
+    told = findings(dataclasses.replace(BAD, checks=(check,)))
+    assert [(one.sentence, one.line) for one in told] == [
+        ("auc >= 0.8 does not hold", 12),
+        ("f1 >= 0.5 does not hold", 13),
+    ]
+
+
 def test_what_is_waived_is_told_as_suppressed_and_never_silent():
     results = json.loads(sarif.render(BAD))["runs"][0]["results"]
     waived = next(result for result in results if result["ruleId"] == "approvals")
