@@ -70,7 +70,10 @@ def add(
         told = "added"
     else:
         told = "was known" if row["name"] == name else f"was known: {name} is another name of it"
-    alone = "" if row["shared"] else "  a folder of one host"
+    if shared and row["url"].startswith("file:"):
+        alone = "  a folder that every host mounts"
+    else:
+        alone = "" if row["shared"] else "  a folder of one host"
     output.say(f"{row['name']}  {row['url']} {told}{alone}")
     if row.get("marker") is None:
         output.note("No marker could be written there: it is known by its URL alone.")

@@ -41,6 +41,8 @@ def test_a_remote_that_is_a_folder_is_a_folder_too(hosted, tmp_path):
     assert (refused.code, str(tmp_path / "nas") in refused.err) == (2, True)
     added = hosted.ok("store", "add", "nas", "--shared")
     assert (added["shared"], added["created"]) == (True, True)
+    told = hosted.lineage("store", "add", "nas", "--shared").out
+    assert told.rstrip().endswith("was known  a folder that every host mounts")
     hosted.ok("register", "churn")
     hosted.ok("validate", "churn@1")
     hosted.ok("pipeline", "deploy", "churn", "--env", "production")
