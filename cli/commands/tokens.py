@@ -71,7 +71,7 @@ def create(
     if as_json:
         output.emit(made)
         return
-    until = output.moment(made["expires_at"]) if made["expires_at"] else "for good"
+    until = f"until {output.moment(made['expires_at'])}" if made["expires_at"] else "for good"
     output.note(f"token {made['id']} of {made['name']}, {', '.join(made['scopes'])}, {until}:")
     output.say(made["token"])
     output.note("It is not shown again. Give it to programs as LINEAGE_TOKEN.")

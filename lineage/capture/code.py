@@ -138,10 +138,10 @@ def _contents(git: GitRepository, paths: list[str]) -> dict[str, str | None]:
 def _dirty(git: GitRepository, changed: list[str]) -> DirtyTree:
     listed = ", ".join(changed[:_SHOWN])
     more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
-    remedy = "Commit or stash them, or register it as an experiment (kind experiment)"
+    remedy = "Commit or stash them, or register it as an experiment (kind experiment)."
     if git.filters_left_out:
         names = ", ".join(git.filters_left_out)
-        remedy += f". (Filters that only .git/config defines are not run: {names})"
+        remedy += f" (Filters that only .git/config defines are not run: {names})"
     return DirtyTree(
         f"The working tree has changes that no commit holds: {listed}{more}.", remedy=remedy
     )
