@@ -20,6 +20,9 @@ _NOT_EARLIER = "NEW.at{} < coalesce((SELECT at FROM event ORDER BY seq DESC LIMI
 _SECONDS = "strftime('%Y-%m-%dT%H:%M:%S', NEW.at, '+0 days')"
 _WRITTEN = """'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'"""
 
+_AT_ONCE = 1_000_000
+"""How far a row's number may be ahead of the newest's: SQLite counts on from there."""
+
 _NEXT = "(SELECT coalesce(max(seq), 0) + 1 FROM event)"
 
 
@@ -47,6 +50,11 @@ def tell(
     untold = f"NEW.{event} IS NULL OR NEW.{event} <> {_NEXT}"
     message = f"a row of {table} names the event that is to tell it"
     _refuse_alone(f"{table}_told_insert", table, "INSERT", untold, message)
+    if "id" in columns and not triggers.postgresql():  # there a sequence counts
+        far = f"typeof(NEW.id) = 'integer' AND NEW.id > {_AT_ONCE} + "
+        far += f"(SELECT coalesce(max(id), 0) FROM {table})"  # nosec B608
+        says = f"the numbers of {table} go up one by one"
+        triggers.refuse(f"{table}_near", table, "INSERT", far, says)
     if moves:
         others = [c for c in (*columns, *unbound) if c not in moves and c not in free]
         changed = " OR ".join(f"NEW.{_quoted(c)} IS NOT OLD.{_quoted(c)}" for c in others)
@@ -139,7 +147,7 @@ def refuse_odd_times() -> None:
             f"NEW.at NOT GLOB {_SECONDS} || '.[0-9][0-9][0-9][0-9][0-9][0-9]Z' OR "
             "NEW.at > strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '+100 years')"
         )
-    message = "the time of an event is written like those before it, and is no earlier one"
+    message = "the time of an event is written like those before it, and never earlier"
     triggers.refuse("event_at", "event", "INSERT", condition, message)
 
 

@@ -152,6 +152,24 @@ def test_no_row_that_moves_takes_the_place_of_another(filled):
     sql.close()
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_no_row_takes_the_numbers_of_those_to_come(filled):
+    """SQLite counts on from the highest, and no event tells a number beyond 2^53."""
+    sql = _in_memory(Path(filled.removeprefix("sqlite:///")).read_bytes())
+    counted = [told.table for told in TOLD.values() if told.key == ("id",)]
+    counted.remove("token")
+    for name in counted:
+        kept = ", ".join(f'"{c.name}"' for c in SQLModel.metadata.tables[name].columns
+                         if c.name not in ("id", "event"))  # fmt: skip
+        for far in (2**53 - 1, 2**63 - 1):
+            with pytest.raises(sqlite3.IntegrityError, match=r"go up one by one|never replaced"):
+                sql.execute(
+                    f"INSERT INTO {name} (id, event, {kept}) SELECT {far}, {NEXT}, {kept} FROM {name}"
+                )
+    assert len(counted) > 8
+    sql.close()
+
+
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_postgresql_refuses_all_that_no_event_tells(filled):
     outcome = Counter()
