@@ -16,13 +16,17 @@ from lineage.masking import masked
 class JsonLines(logging.Formatter):
     """One JSON object for each record."""
 
+    def text(self, record: logging.LogRecord) -> str:
+        """The message of a record, without secrets."""
+        return masked(record.getMessage())
+
     @override
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
             "at": timestamps.now(),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": masked(record.getMessage()),
+            "message": self.text(record),
             **getattr(record, "fields", {}),
         }
         if record.exc_info:
@@ -46,4 +50,4 @@ CONFIG: dict[str, Any] = {
         "uvicorn": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
     },
 }
-"""What `lineage serve` gives to uvicorn."""
+"""What a server gives to uvicorn."""

@@ -126,13 +126,15 @@ def serve(
     """
     import uvicorn
 
-    from lineage import logs, timestamps
+    from lineage import timestamps
     from lineage.capture.project import opened
     from lineage.connection import connect
     from lineage.errors import UsageError
     from lineage.registry.checker import named_stores
     from lineage.registry.checkpoints import place_of, signer_of
     from lineage.registry_url import LOOPBACK, is_postgresql, is_remote, named_by
+
+    from .. import logs
 
     with opened() as project:
         url = project.registry_url(State.registry)
@@ -199,8 +201,9 @@ def serve(
 
 def _warn_owner(url: str) -> None:
     """Log once that the server could switch off what its database refuses."""
-    from lineage import logs
     from lineage.database import grants
+
+    from .. import logs
 
     warning = grants.warning(url)
     if warning is not None:

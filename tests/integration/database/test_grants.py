@@ -182,3 +182,4 @@ def test_serve_logs_one_warning_where_it_owns_the_tables(database, role):
     lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
     (warning,) = [line for line in lines if "db grant" in line["message"]]
     assert warning["level"] == "warning"
+    assert "lineage db grant ROLE" in warning["message"], "the remedy as it is typed"
