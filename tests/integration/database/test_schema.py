@@ -211,7 +211,10 @@ def test_history_never_changes(sql, table, how):
         "INSERT OR REPLACE": f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}",
         "INSERT OR IGNORE": f"INSERT OR IGNORE INTO {table} SELECT * FROM {table} LIMIT 1",
     }[how]
-    with pytest.raises(sqlite3.IntegrityError, match=r"never|an event follows|no further items|the time of an event"):
+    with pytest.raises(
+        sqlite3.IntegrityError,
+        match=r"never|an event follows|no further items|the time of an event",
+    ):
         sql.execute(statement)
     assert _state(sql) == before
 
