@@ -17,7 +17,7 @@ LOCK = 0x6C696E65
 """The advisory lock of a writer on PostgreSQL: without it another's event could pass for a row's."""
 
 _NOT_EARLIER = "NEW.at{} < coalesce((SELECT at FROM event ORDER BY seq DESC LIMIT 1), '') OR "
-_SECONDS = "strftime('%Y-%m-%dT%H:%M:%S', NEW.at, '+0 days')"
+_SECONDS = "strftime('%Y-%m-%dT%H:%M:%S', substr(NEW.at, 1, 19), '+0 days')"
 _WRITTEN = """'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'"""
 
 _AT_ONCE = 1_000_000

@@ -176,7 +176,7 @@ def require_signed(note: Note, keys: Iterable[Verifier], *, path: str) -> None:
     if not note.signatures:
         raise IntegrityFailure(
             f"The checkpoint in {path} is not signed, and a key was given.",
-            remedy="Give the signed one; one that you kept yourself is checked without --key.",
+            remedy="Give the signed one; one that you kept yourself is checked without a key.",
         )
     known = [(key, sign) for sign in note.signatures for key in keys if key.claims(sign)]
     for key, sign in known:

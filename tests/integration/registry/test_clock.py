@@ -14,6 +14,7 @@ from lineage.database.engine import open_engine, read, write
 from lineage.errors import NotAuthenticated, UsageError
 from lineage.guard.decision import GuardRefused
 from lineage.guard.policy import EnvironmentPolicy
+from lineage.identity.components import EnvironmentKind
 from lineage.registry.registry import Registry
 from tests.conftest import BOTH, add_validated, captured, captured_pipeline, make_registry
 
@@ -234,3 +235,14 @@ def test_what_is_judged_by_has_its_floor_once_a_transaction(registry, database, 
         wall.at(13)
         assert clock.now(session) == wall.text(13)
     engine.dispose()
+
+
+@BOTH
+@pytest.mark.parametrize("microsecond", [0, 499_999, 999_499, 999_500, 999_999])
+def test_an_event_may_come_at_any_part_of_a_second(database, wall, microsecond):
+    """Databases round parts of a second, and the last ones would be of the next."""
+    wall.moment = dt.datetime(2030, 12, 31, 23, 59, 59, microsecond, tzinfo=dt.UTC)
+    with connect(database) as registry:
+        registry.create_environment("canary", EnvironmentKind.EXPERIMENTAL, actor="t")
+        (event,) = registry.history(limit=1)
+        assert event["at"] == timestamps.now()
