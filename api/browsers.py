@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from lineage.errors import NotPermitted
+from lineage.registry_url import LOOPBACK
 
 if TYPE_CHECKING:
     from starlette.requests import Request
-
-LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 READS: Final = frozenset({"GET", "HEAD"})
 

@@ -11,6 +11,8 @@ from lineage.errors import UsageError
 from lineage.masking import masked_url
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+"""Names of this machine."""
+
 _PORTS: Final = {"http": 80, "https": 443}
 _HOST: Final = re.compile(r"[a-z0-9_]([a-z0-9_.\-]*[a-z0-9_])?", re.ASCII)
 _PATH: Final = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~\-]+)*", re.ASCII)
