@@ -8,7 +8,7 @@ import secrets
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import insert
-from sqlmodel import SQLModel, col, select
+from sqlmodel import col, select
 
 from lineage.database import tables, telling
 from lineage.database.errors import not_text
@@ -91,7 +91,7 @@ def append(
         blake3="",
     )
     event.blake3 = blake3_of(canonical_bytes(_document(event, _without_rows(payload, rows))))
-    told = SQLModel.metadata.tables
+    told = tables.METADATA.tables
     connection = session.connection()
     connection.execute(
         insert(told["event_subject"]), [{"subject": s, "seq": number} for s in subjects]

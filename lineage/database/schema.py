@@ -11,9 +11,8 @@ from sqlalchemy import create_engine, inspect, text
 import lineage.migrations as migrations
 from lineage.acts import act
 from lineage.contract.results import SchemaCheck
-from lineage.database import catalog, definitions
+from lineage.database import catalog, definitions, tables
 from lineage.database.engine import open_engine, transaction
-from lineage.database.tables import load_all
 from lineage.errors import IntegrityFailure, RegistryUnreachable
 
 if TYPE_CHECKING:
@@ -166,22 +165,21 @@ def _on_postgresql(engine: Engine) -> definitions.Definitions:
 def _migrate(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
-    from sqlmodel import SQLModel
 
-    load_all()
+    tables.load_all()
     config = Config()
     config.set_main_option("script_location", os.fspath(Path(str(migrations.__file__)).parent))
     config.attributes["connection"] = connection
-    config.attributes["metadata"] = SQLModel.metadata
+    config.attributes["metadata"] = tables.METADATA
     command.upgrade(config, "head")
 
 
 def _revision(connection: Connection) -> str | None:
-    tables = inspect(connection).get_table_names()
-    if "alembic_version" in tables:
+    names = inspect(connection).get_table_names()
+    if "alembic_version" in names:
         row = connection.execute(text("SELECT version_num FROM alembic_version")).first()
         return str(row[0]) if row else None
-    if tables:
+    if names:
         raise IntegrityFailure(
             "The registry's database holds tables, but not the registry's.",
             remedy="Point [registry] url at another database.",

@@ -7,12 +7,15 @@ is the digest that people and JSON show (or the one that was stated, where only 
 columns are called ``digest`` and ``public_digest``. Times are ISO 8601 text in UTC. Triggers stand
 in the migrations: they keep history immutable and the newest validation decisive.
 
-Making a table's class takes milliseconds, so each is made when it is first named: a look-up needs
-few of them.
+Here are the classes of rows; :mod:`columns` has the same tables for statements over their columns,
+:mod:`declared` says how both come of one declaration. Making a class of rows takes milliseconds, so
+each is made when it is first named: a look-up needs few of them.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from lineage.database.tables.declared import METADATA, row_class
 
 if TYPE_CHECKING:
     from lineage.database.tables.access import KeptAnswer, PipelineShare, Token
@@ -48,6 +51,7 @@ _MODULES = {
 }
 
 __all__ = [
+    "METADATA",
     "Approval",
     "CopyCheck",
     "DataItem",
@@ -78,6 +82,16 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    made = globals()[name] = row_class(declaration(name))
+    return made
+
+
+def declaration(name: str) -> Any:  # noqa: ANN401 - of the table that is called so
+    """A table's declaration.
+
+    Raises:
+        AttributeError: there is no such table.
+    """
     for module, classes in _MODULES.items():
         if name in classes:
             return getattr(import_module(f"{__name__}.{module}"), name)
@@ -85,6 +99,7 @@ def __getattr__(name: str) -> object:
 
 
 def load_all() -> None:
-    """Make every class, so that ``SQLModel.metadata`` is the whole schema."""
-    for module in _MODULES:
-        import_module(f"{__name__}.{module}")
+    """Make every class of rows, so that ``METADATA`` is the whole schema."""
+    for classes in _MODULES.values():
+        for name in classes:
+            row_class(declaration(name))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Boolean, ForeignKeyConstraint, Text
-from sqlmodel import Field, SQLModel
+
+from lineage.database.tables.declared import Field, SQLModel
 
 
 class Observation(SQLModel, table=True):

@@ -10,7 +10,6 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Inspector, create_engine, inspect
-from sqlmodel import SQLModel
 
 from lineage.connection import connect
 from lineage.contract.requests import DeclaredEnvironment, WaiverRequest
@@ -288,7 +287,7 @@ def test_the_tables_are_those_that_the_migrations_make(url):
     engine = open_engine(url)
     with transaction(engine) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        differing = compare_metadata(context, SQLModel.metadata)
+        differing = compare_metadata(context, tables.METADATA)
         if engine.dialect.name == "sqlite":
             differing = [one for one in differing if not _is_key_of_event(one)]
         assert differing == []
@@ -299,7 +298,7 @@ def test_the_tables_are_those_that_the_migrations_make(url):
     if engine.dialect.name != "sqlite":
         return
     described = create_engine("sqlite://")
-    SQLModel.metadata.create_all(described)
+    tables.METADATA.create_all(described)
     assert checks == _checks(inspect(described))
     described.dispose()
 
