@@ -11,43 +11,106 @@ import typer
 from .options import State
 
 COMMANDS = {
-    "init": ("Start", "start"),
-    "demo": ("Start", "start"),
-    "run": ("Versions", "runs"),
-    "register": ("Versions", "models"),
-    "validate": ("Versions", "validations"),
-    "verify": ("Versions", "models"),
-    "pull": ("Versions", "stores"),
-    "versions": ("Versions", "models"),
-    "show": ("Versions", "models"),
-    "diff": ("Versions", "models"),
-    "guard": ("Serving", "serving"),
-    "promote": ("Serving", "serving"),
-    "rollback": ("Serving", "serving"),
-    "retire": ("Serving", "serving"),
-    "release": ("Serving", "releases"),
-    "approve": ("Serving", "serving"),
-    "serving": ("Serving", "serving"),
-    "backup": ("Serving", "backups"),
-    "pipeline": ("Serving", "pipelines"),
-    "env": ("Serving", "environments"),
-    "login": ("Registry", "logins"),
-    "logout": ("Registry", "logins"),
-    "serve": ("Registry", "server"),
-    "token": ("Registry", "tokens"),
-    "store": ("Registry", "stores"),
-    "gc": ("Registry", "stores"),
-    "log": ("Registry", "history"),
-    "audit": ("Registry", "history"),
-    "db": ("Registry", "database"),
+    "init": ("Start", "start", "Write lineage.toml, create the registry and its environments."),
+    "demo": (
+        "Start",
+        "start",
+        "Play the whole story on real flight data: train, guard, promote, release, roll back.",
+    ),
+    "run": ("Versions", "runs", "Run DVC's stages by `dvc repro`, and watch what they read."),
+    "register": (
+        "Versions",
+        "models",
+        "Capture code, data, pipeline and weights, and record them as a version.",
+    ),
+    "validate": (
+        "Versions",
+        "validations",
+        "Record a verdict on a version with a pipeline version.",
+    ),
+    "verify": (
+        "Versions",
+        "models",
+        "Check the weights of a version in every store, and record what was found.",
+    ),
+    "pull": ("Versions", "stores", "Fetch the weights of a version, and print where they are."),
+    "versions": ("Versions", "models", "List a model's versions, the newest first."),
+    "show": ("Versions", "models", "Show all that is recorded of a version."),
+    "diff": (
+        "Versions",
+        "models",
+        "Show what differs between two versions, component by component.",
+    ),
+    "guard": (
+        "Serving",
+        "serving",
+        "Decide whether a version may serve in an environment; change nothing.",
+    ),
+    "promote": (
+        "Serving",
+        "serving",
+        "Promote a version: it serves in the environment, if the guard allows it.",
+    ),
+    "rollback": (
+        "Serving",
+        "serving",
+        "Roll back to the backup, and its pipeline with it where that has to move.",
+    ),
+    "retire": ("Serving", "serving", "Empty a slot: nothing serves, nothing stands by."),
+    "release": (
+        "Serving",
+        "releases",
+        "Move a pipeline and models that ride on it in one step, or not at all.",
+    ),
+    "approve": (
+        "Serving",
+        "serving",
+        "Approve a version for an environment, on the pipeline that runs there now.",
+    ),
+    "serving": (
+        "Serving",
+        "serving",
+        "Show what serves, its backup, and what the serving hosts report that they have loaded.",
+    ),
+    "backup": ("Serving", "backups", "What stands by behind what serves, and whether it is ready."),
+    "pipeline": ("Serving", "pipelines", "What prepares the inputs: capture, compare, deploy."),
+    "env": ("Serving", "environments", "Places where models serve."),
+    "login": ("Registry", "logins", "Keep a token for a server, in a file that only you can read."),
+    "logout": (
+        "Registry",
+        "logins",
+        "Forget the token for a server. It stays valid: revoke it with `token revoke`.",
+    ),
+    "serve": (
+        "Registry",
+        "server",
+        "Serve the registry over HTTP. TLS is the work of a proxy in front of it.",
+    ),
+    "gc": (
+        "Registry",
+        "stores",
+        "Show the stored weights that nothing can need any more; with --apply, take them away.",
+    ),
+    "log": ("Registry", "history", "Show the history, the newest event first."),
+    "token": ("Registry", "tokens", "Who may speak to a registry's server."),
+    "store": ("Registry", "stores", "Where the bytes of weights are kept."),
+    "audit": ("Registry", "history", "The history's integrity."),
+    "db": ("Registry", "database", "The registry's database."),
 }
-"""Each command's group in `lineage --help`, and the module that has it."""
+"""Each command's group in `lineage --help`, the module that has it, and what it does.
+
+The summaries are the first sentences of the commands' own help, so that `lineage --help` loads none
+of them; a test holds them against each other. Commands come before groups of commands.
+"""
+
+_ONLY_OPTIONS = {"--help", "-h", "--version"}
 
 
 def build(words: Sequence[str] = ()) -> typer.Typer:
     """The application: with the one command that ``words`` name, or else with all of them.
 
-    Building all takes longer than running most.
+    Building all takes longer than running most. Where ``words`` can run none, there are their
+    summaries alone.
     """
     app = typer.Typer(
         name="lineage",
@@ -62,8 +125,10 @@ def build(words: Sequence[str] = ()) -> typer.Typer:
     )
     app.callback()(_root)
     named = _command(words)
-    for name, (panel, module) in COMMANDS.items():
-        if named in (None, name):
+    for name, (panel, module, summary) in COMMANDS.items():
+        if words and _ONLY_OPTIONS.issuperset(words):
+            app.command(name, help=summary, rich_help_panel=panel)(_not_loaded)
+        elif named in (None, name):
             command = getattr(import_module(f".commands.{module}", __package__), name)
             if isinstance(command, typer.Typer):
                 app.add_typer(command, name=name, rich_help_panel=panel)
@@ -83,6 +148,10 @@ def _command(words: Sequence[str]) -> str | None:
         elif not word.startswith("--registry="):
             return None
     return None
+
+
+def _not_loaded() -> None:
+    """What stands for a command in `lineage --help`."""
 
 
 def _version(value: bool) -> None:
