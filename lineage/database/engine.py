@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlmodel import Session
 
 from lineage.database import errors, sqlite, tables
 from lineage.database.limits import CONNECTIONS, LOCK_TIMEOUT
+from lineage.database.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from sqlmodel import Session
 
     from lineage.errors import LineageError
 
@@ -67,37 +69,18 @@ def is_shared(of: Engine | Session) -> bool:
     return bool(source.get_execution_options().get("lineage_shared", False))
 
 
-class UnitOfWork(Session):
-    """A session that keeps what it has loaded: a row is read once in a transaction.
-
-    SQLAlchemy's own lets go of what nobody holds, and would read it again.
-    """
-
-
-def _keep(session: Session, row: object) -> None:
-    session.info.setdefault("kept", []).append(row)
-
-
-for _moment in ("loaded_as_persistent", "pending_to_persistent"):
-    event.listen(UnitOfWork, _moment, _keep)
-
-
-@event.listens_for(UnitOfWork, "after_rollback")
-def _forget(session: Session) -> None:
-    """What was written is gone, and so is what the next event was to tell of it."""
-    session.info.clear()
-
-
 @contextmanager
 def read(engine: Engine) -> Iterator[Session]:
     """A read transaction: one consistent state, whatever others write meanwhile."""
-    with transaction(engine) as connection, UnitOfWork(connection) as session:
-        yield session
+    with transaction(engine) as connection, Reading(connection) as session:
+        yield cast("Session", session)
 
 
 @contextmanager
 def write(engine: Engine) -> Iterator[Session]:
     """A write transaction: alone from its first statement to its commit, whole or not at all."""
+    from lineage.database.unit_of_work import UnitOfWork  # what only reads starts quickly without
+
     tables.load_all()  # the order of writes follows the keys between all tables
     with (
         transaction(engine, writing=True) as connection,

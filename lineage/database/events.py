@@ -8,10 +8,10 @@ import secrets
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import insert
-from sqlmodel import col, select
 
 from lineage.database import tables, telling
 from lineage.database.errors import not_text
+from lineage.database.sql import col, select
 from lineage.identity.digest import Digest, blake3_of, canonical_bytes
 
 if TYPE_CHECKING:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, select
-
 from lineage.database import tables
+from lineage.database.sql import col, select
 from lineage.guard.facts import Approval, Waiver, WeightsState
 
 if TYPE_CHECKING:

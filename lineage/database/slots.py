@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import and_, col, or_, select
-
 from lineage.database import tables, telling
+from lineage.database.sql import and_, col, or_, select
 from lineage.database.validations import newest_validation, overturned
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import inspect
-from sqlmodel import col, select
 
 from lineage.database import tables
+from lineage.database.sql import col, select
 from lineage.database.told import TOLD
 
 if TYPE_CHECKING:

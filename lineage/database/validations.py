@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import col, func, select
-
 from lineage.database import tables
+from lineage.database.sql import col, func, select
 from lineage.guard.evidence import Basis
 from lineage.guard.facts import Root, Verdict
 

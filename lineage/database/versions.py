@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import col, func, select
-
 from lineage.acts import act
 from lineage.database import bulk, tables, telling
 from lineage.database.environments import require_environment
+from lineage.database.sql import col, func, select
 from lineage.errors import NotFound
 from lineage.identity.origin import WeightsOrigin
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from lineage.identity.components import Components, DataVersion, Kind
     from lineage.identity.references import Reference
 
-ROW = tables.ModelVersion
-
 
 def find_version(session: Session, reference: Reference) -> tables.ModelVersion:
     """The row that a reference names.
@@ -33,10 +30,10 @@ def find_version(session: Session, reference: Reference) -> tables.ModelVersion:
     require_model(session, reference.model)
     if reference.environment is not None:
         return _serving_version(session, reference)
-    query = select(ROW).where(ROW.model == reference.model)
+    query = select(tables.ModelVersion).where(tables.ModelVersion.model == reference.model)
     if reference.number is not None:
-        query = query.where(ROW.number == reference.number)
-    row = session.exec(query.order_by(col(ROW.number).desc()).limit(1)).first()
+        query = query.where(tables.ModelVersion.number == reference.number)
+    row = session.exec(query.order_by(col(tables.ModelVersion.number).desc()).limit(1)).first()
     if row is None:
         raise NotFound(
             f"{reference} does not exist.",
@@ -59,10 +56,10 @@ def same_version(
 ) -> tables.ModelVersion | None:
     """The version that already holds this tuple, compared component by component."""
     candidates = session.exec(
-        select(ROW).where(
-            ROW.model == model,
-            ROW.kind == kind.value,
-            ROW.tuple_xxh3 == components.tuple_xxh3,
+        select(tables.ModelVersion).where(
+            tables.ModelVersion.model == model,
+            tables.ModelVersion.kind == kind.value,
+            tables.ModelVersion.tuple_xxh3 == components.tuple_xxh3,
         )
     )
     wanted = (*components.identity, pipeline if components.pipeline else None)
@@ -89,7 +86,9 @@ def add_version(
 ) -> tables.ModelVersion:
     """Record a new version with the next number."""
     code, weights = components.code, components.weights
-    newest = session.exec(select(func.max(ROW.number)).where(ROW.model == model)).one()
+    newest = session.exec(
+        select(func.max(tables.ModelVersion.number)).where(tables.ModelVersion.model == model)
+    ).one()
     row = tables.ModelVersion(
         model=model,
         number=(newest or 0) + 1,
@@ -181,7 +180,7 @@ def _serving_version(session: Session, reference: Reference) -> tables.ModelVers
     version_id = None
     if slot is not None:
         version_id = slot.backup_version_id if reference.backup else slot.serving_version_id
-    row = session.get(ROW, version_id) if version_id is not None else None
+    row = session.get(tables.ModelVersion, version_id) if version_id is not None else None
     if row is None:
         require_environment(session, environment)
         what = "has no backup" if reference.backup else "does not serve"

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlmodel import col, select
-
 from lineage.database import tables, telling
+from lineage.database.sql import col, select
 from lineage.guard.evidence import Basis
 from lineage.guard.facts import RecordedRun
 from lineage.identity.run_environment import RunEnvironment

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import col, func, select
-
 from lineage.contract.results import FoundPipeline, Registered
 from lineage.database import events, policies, slots, tables, versions, watched_runs
+from lineage.database.sql import col, func, select
 from lineage.guard.evidence import Basis
 from lineage.identity.run_environment import RunEnvironment, changes_json
 from lineage.identity.watched import WatchedRun

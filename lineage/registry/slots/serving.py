@@ -8,12 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import col, select
-
 from lineage.acts import act
 from lineage.contract.results import Readiness, ServedVersion, Serving, Side
 from lineage.database import clock, events, policies, slots, tables, versions
 from lineage.database.deployments import DeployedPipelines, deployment
+from lineage.database.sql import col, select
 from lineage.errors import NotFound, PipelineMismatch
 from lineage.identity.origin import OriginState
 from lineage.identity.references import Reference

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import select
-
 from lineage.database import clock, tables
+from lineage.database.sql import select
 from lineage.registry import views
 from lineage.registry.slots import serving as slots_serving
 from lineage.registry.verbs.base import Verbs

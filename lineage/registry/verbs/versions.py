@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import col, select
-
 from lineage.acts import act
 from lineage.database import clock, tables
 from lineage.database.deployments import deployment
+from lineage.database.sql import col, select
 from lineage.errors import NotFound
 from lineage.identity.components import Kind
 from lineage.identity.digest import with_algorithm

@@ -12,8 +12,9 @@ from sqlalchemy.exc import DBAPIError
 from lineage.connection import connect
 from lineage.database import tables
 from lineage.database.audit import audit, contents
-from lineage.database.engine import UnitOfWork, open_engine, transaction
+from lineage.database.engine import open_engine, transaction
 from lineage.database.told import TOLD
+from lineage.database.unit_of_work import UnitOfWork
 from tests.conftest import BOTH
 from tests.support import LONG
 from tests.support.registries import make_registry
