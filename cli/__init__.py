@@ -13,6 +13,10 @@ from typing_extensions import override
 from lineage.inert import inert
 from lineage.masking import masked
 
+_HTTPX_COMMAND = "httpx._main"
+"""HTTPX's own command line, which it leaves out where it cannot be loaded; it takes as long as the
+rest of HTTPX."""
+
 _ANOTHER_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY")
 
 
@@ -65,5 +69,6 @@ def _prepare() -> None:
             stream.reconfigure(errors="backslashreplace")
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(_Line())  # what libraries warn of
+    sys.modules.setdefault(_HTTPX_COMMAND, None)  # type: ignore[arg-type]  # not to be found
     for name in _ANOTHER_REPOSITORY:
         os.environ.pop(name, None)
