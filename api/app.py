@@ -13,10 +13,9 @@ from fastapi.routing import APIRoute
 from lineage import timestamps
 from lineage.database.engine import open_engine
 from lineage.registry.checker import Checker, named_stores
-from lineage.registry.checkpoints import Checkpointer, place_of, signer_of
 from lineage.registry.registry import Registry
 
-from . import oidc, problems
+from . import problems, trust
 from .authentication import Authenticator
 from .change_detection import detector_of
 from .dependencies import AppState
@@ -47,6 +46,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from lineage.identity.notes import Signer
+    from lineage.registry.checkpoints import Checkpointer
+
+    from .oidc import Issuers
 
 ROUTERS: Final = (
     serving.router,
@@ -97,12 +99,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         registry,
         detector,
         writers,
-        oidc.Issuers(oidc.read(settings.trust)),
+        _issuers(settings),
         AttemptLimiter(settings.failed_logins),
         open_to_all=settings.no_auth,
     )
     metrics = Metrics(registry)
-    signer = signer_of(settings.checkpoint_key) if settings.checkpoint_key is not None else None
+    signer = _signer(settings)
     cache = ServingCache(registry, detector)
     state = AppState(
         registry,
@@ -151,6 +153,25 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
+def _signer(settings: Settings) -> Signer | None:
+    """What signs checkpoints, where the server is told to."""
+    if settings.checkpoint_key is None:
+        return None
+    from lineage.registry.checkpoints import signer_of
+
+    return signer_of(settings.checkpoint_key)
+
+
+def _issuers(settings: Settings) -> Issuers | trust.NoIssuers:
+    """Those whose tokens count too; what verifies these is loaded only where there are any."""
+    trusted = trust.read(settings.trust)
+    if not trusted:
+        return trust.NoIssuers()
+    from .oidc import Issuers
+
+    return Issuers(trusted)
+
+
 def _beside(
     registry: Registry, settings: Settings, signer: Signer | None
 ) -> list[Checker | Checkpointer]:
@@ -160,6 +181,8 @@ def _beside(
         stores = named_stores(settings.check_stores)
         work.append(Checker(registry, timestamps.span(settings.check_every), stores))
     if settings.checkpoint_to is not None:
+        from lineage.registry.checkpoints import Checkpointer, place_of
+
         work.append(Checkpointer(registry, place_of(settings.checkpoint_to), signer))
     return work
 

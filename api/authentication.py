@@ -26,14 +26,15 @@ from lineage.registry.access import LONGEST_NAME, Principal, Scope
 
 from .browsers import require_own
 from .change_detection import Confirmed
-from .issuer_keys import IssuerUnreachable
 from .rate_limit import AttemptLimiter
+from .trust import IssuerUnreachable
 
 if TYPE_CHECKING:
     from lineage.registry.registry import Registry
 
     from .change_detection import ChangeDetector, RegistryVersion
     from .oidc import Issuers
+    from .trust import NoIssuers
     from .writers import Writers
 
 ACTOR_HEADER: Final = "Lineage-Actor"
@@ -58,7 +59,7 @@ class Authenticator:
         registry: Registry,
         detector: ChangeDetector,
         writers: Writers,
-        issuers: Issuers,
+        issuers: Issuers | NoIssuers,
         limiter: AttemptLimiter,
         *,
         open_to_all: bool,

@@ -14,7 +14,6 @@ from fastapi import Depends, Header, Request, Security
 from lineage import timestamps
 from lineage.contract.requests import WaiverRequest
 from lineage.registry.access import Principal, Scope
-from lineage.registry.checkpoints import noted
 
 from .authentication import bearer
 from .recent_answers import RecentAnswers
@@ -48,7 +47,11 @@ class AppState:
 
     def signed(self, checkpoint: Checkpoint) -> str | None:
         """A checkpoint as a signed note; None where this server has no key."""
-        return noted(checkpoint, self.signer) if self.signer is not None else None
+        if self.signer is None:
+            return None
+        from lineage.registry.checkpoints import noted  # loads cryptography
+
+        return noted(checkpoint, self.signer)
 
     def seen_by(self, principal: Principal) -> Registry:
         """The registry as it is open to one who asks: what its verbs name is found for them."""

@@ -10,12 +10,11 @@ import asyncio
 import json
 import time
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 import httpx
 import jwt
 
-from lineage.errors import RegistryUnreachable
+from .trust import LARGEST, IssuerUnreachable, check_issuer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,27 +34,8 @@ FAILED_FOR: Final = 10.0
 WITHIN: Final = 5.0
 """Seconds that a fetch may take altogether, whatever the issuer sends how slowly."""
 
-LARGEST: Final = 1 << 20
-
 _ODD: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What reading an answer raises that is not what it should be."""
-
-
-class IssuerUnreachable(RegistryUnreachable):
-    """An issuer's keys cannot be had now, so nobody can tell whether a token is one of its own."""
-
-
-def check_issuer(url: str) -> str:
-    """``url`` itself, if an issuer, or its keys, may be there.
-
-    Raises:
-        ValueError: it is neither ``https://`` nor on this machine.
-    """
-    parts = urlsplit(url)
-    loopback = parts.hostname in ("127.0.0.1", "localhost", "::1")
-    if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
-        raise ValueError("an issuer is an https:// address")
-    return url
 
 
 class IssuerKeys:

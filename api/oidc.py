@@ -8,25 +8,22 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import tomllib
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import jwt
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from lineage import bounded_file, timestamps
-from lineage.contract.validation import first_problem
-from lineage.errors import NotAuthenticated, UsageError
+from lineage import timestamps
 from lineage.identity.persons import of_issuer
-from lineage.identity.references import check_environment_name, check_name
 from lineage.registry.access import LONGEST_NAME, Principal, check_scopes
 
-from .issuer_keys import LARGEST, IssuerKeys, check_issuer
+from .issuer_keys import IssuerKeys
+from .trust import NOT_TRUSTED, refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
+
+    from .trust import Trust
 
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")
 """Signatures with a public key: no shared secrets, never ``none``."""
@@ -36,57 +33,6 @@ LEEWAY: Final = 30
 
 _CLAIM: Final = re.compile(r"\{([^{}]+)\}")
 """A claim in the name that a trusted issuer's tokens are given."""
-
-
-class Trust(BaseModel):
-    """``[[trust]]``: whose tokens open what. Every claim that is listed must be as it says."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    issuer: Annotated[str, AfterValidator(check_issuer)]
-    audience: Annotated[str, Field(min_length=1)]
-    claims: Annotated[dict[str, str | list[str]], Field(min_length=1)]
-    scopes: list[str]
-    environments: list[str] | None = None
-    models: list[str] | None = None
-    name: str = "{sub}"
-
-
-class TrustFile(BaseModel):
-    """The whole file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    trust: list[Trust] = Field(default_factory=list)
-
-
-def read(path: Path | None) -> tuple[Trust, ...]:
-    """The issuers that a server trusts.
-
-    Raises:
-        UsageError: the file cannot be read, or holds what it should not.
-    """
-    if path is None:
-        return ()
-    try:
-        table = tomllib.loads(bounded_file.read(path, LARGEST).decode())
-        trusted = tuple(TrustFile.model_validate(table).trust)
-    except bounded_file.Unfit as reason:
-        raise UsageError(f"{path} {reason}.", remedy="Mend LINEAGE_TRUST.") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(f"{path} cannot be read: {error}.", remedy="Mend LINEAGE_TRUST.") from None
-    except ValidationError as error:
-        raise UsageError(
-            f"{path} is not a valid list of issuers: {first_problem(error)}.",
-            remedy="See the page 'A registry for a team' of the documentation.",
-        ) from None
-    for trust in trusted:
-        check_scopes(trust.scopes)
-        for name in trust.environments or ():
-            check_environment_name(name)
-        for name in trust.models or ():
-            check_name("model", name)
-    return trusted
 
 
 class Issuers:
@@ -111,11 +57,11 @@ class Issuers:
         issuer = _claimed_issuer(token)
         candidates = [trust for trust in self._trusted if trust.issuer == issuer]
         if not candidates:
-            raise _refused("its issuer is not one that this server trusts")
+            raise refused(NOT_TRUSTED)
         keys, identity = self._keys[candidates[0].issuer], _key_identity(token)
         key = await keys.find(identity) if fetch else keys.known(identity)
         if key is None:
-            raise _refused("its key is not one of the issuer's")
+            raise refused("its key is not one of the issuer's")
         return await run_in_threadpool(_verified, token, key, candidates)
 
 
@@ -124,12 +70,12 @@ def _key_identity(token: str) -> str:
     try:
         header = jwt.get_unverified_header(token)
     except (jwt.InvalidTokenError, RecursionError):
-        raise _refused("it is not a token") from None
+        raise refused("it is not a token") from None
     identity, algorithm = header.get("kid"), header.get("alg")
     if algorithm not in ALGORITHMS:
-        raise _refused(f"its algorithm {str(algorithm)[:20]!r} is not accepted")
+        raise refused(f"its algorithm {str(algorithm)[:20]!r} is not accepted")
     if not isinstance(identity, str):
-        raise _refused("its key is not one of the issuer's")
+        raise refused("its key is not one of the issuer's")
     return identity
 
 
@@ -149,21 +95,21 @@ def _verified(token: str, key: jwt.PyJWK, candidates: Sequence[Trust]) -> Princi
         except jwt.InvalidAudienceError:
             continue
         except jwt.InvalidTokenError as error:
-            raise _refused(str(error).lower().rstrip(".")) from None
+            raise refused(str(error).lower().rstrip(".")) from None
         except (ValueError, OverflowError, RecursionError):
-            raise _refused("a claim cannot be read") from None
+            raise refused("a claim cannot be read") from None
         wrong = _wrong_claim(trust, claims)
         if wrong is None:
             return _principal(trust, claims)
         reason = f"its claim {wrong} is not what is asked for"
-    raise _refused(reason)
+    raise refused(reason)
 
 
 def _claimed_issuer(token: str) -> str | None:
     try:
         claims = jwt.decode(token, options={"verify_signature": False})
     except (jwt.InvalidTokenError, RecursionError):
-        raise _refused("it is not a token") from None
+        raise refused("it is not a token") from None
     issuer = claims.get("iss")
     return issuer if isinstance(issuer, str) else None
 
@@ -199,12 +145,5 @@ def _until(claims: Mapping[str, Any]) -> str:
     try:
         end = dt.datetime.fromtimestamp(int(claims["exp"]) + LEEWAY, dt.UTC)
     except (ValueError, OverflowError, OSError):
-        raise _refused("its end is no time") from None
+        raise refused("its end is no time") from None
     return timestamps.written(end)
-
-
-def _refused(why: str) -> NotAuthenticated:
-    return NotAuthenticated(
-        f"The token is not accepted: {why}.",
-        remedy="Check the issuer, the audience and the claims that the server trusts.",
-    )

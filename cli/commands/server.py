@@ -131,7 +131,6 @@ def serve(
     from lineage.connection import connect
     from lineage.errors import UsageError
     from lineage.registry.checker import named_stores
-    from lineage.registry.checkpoints import place_of, signer_of
     from lineage.registry_url import LOOPBACK, is_postgresql, is_remote, named_by
 
     from .. import logs
@@ -156,10 +155,13 @@ def serve(
     if check_every is not None:
         timestamps.span(check_every)
         named_stores(check_stores)
-    if checkpoint_to is not None:
-        place_of(checkpoint_to)
-    if checkpoint_key is not None:
-        signer_of(checkpoint_key)
+    if checkpoint_to is not None or checkpoint_key is not None:
+        from lineage.registry.checkpoints import place_of, signer_of  # loads cryptography
+
+        if checkpoint_to is not None:
+            place_of(checkpoint_to)
+        if checkpoint_key is not None:
+            signer_of(checkpoint_key)
     if migrate:
         from lineage.database.schema import upgrade
 

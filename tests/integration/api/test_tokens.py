@@ -583,13 +583,13 @@ def test_an_issuer_that_cannot_be_reached_is_503_and_lets_nobody_in(filled, issu
     ],
 )
 def test_a_list_of_issuers_that_is_wrong_is_refused_at_the_start(tmp_path, text):
-    from lineage.api import oidc
+    from lineage.api import trust
 
     from lineage.errors import UsageError
 
     (tmp_path / "trust.toml").write_text(text)
     with pytest.raises(UsageError):
-        oidc.read(tmp_path / "trust.toml")
+        trust.read(tmp_path / "trust.toml")
 
 
 def test_a_clock_that_jumps_does_not_bring_a_token_back():
