@@ -23,6 +23,7 @@ from .metrics import Metrics
 from .middleware import Boundary
 from .problems import Problem
 from .rate_limit import AttemptLimiter
+from .reporting import Reporting
 from .routes import (
     environments,
     history,
@@ -89,7 +90,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     engine = open_engine(
         settings.registry,
         lock_timeout=settings.lock_timeout,
-        connections=settings.threads + WRITERS + 1,  # who reads the whole history
+        # who writes a report under a key needs two; others: the whole history, batches of reports
+        connections=settings.threads + 2 * WRITERS + 3,
         shared=not settings.no_auth,  # that is for this machine alone
     )
     registry = Registry(engine)
@@ -114,6 +116,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         writers,
         Writers(1, settings.lock_timeout),
         Writers(1, settings.lock_timeout, "Others have been reading the whole history"),
+        Reporting(registry),
         signer=signer,
     )
 

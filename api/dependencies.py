@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from .authentication import Authenticator
     from .metrics import Metrics
+    from .reporting import Reporting
     from .serving_cache import ServingCache
     from .writers import Writers
 
@@ -42,6 +43,7 @@ class AppState:
     writers: Writers
     large_bodies: Writers
     whole_reads: Writers
+    reporting: Reporting
     recent_answers: RecentAnswers = field(default_factory=RecentAnswers)
     signer: Signer | None = None
 

@@ -12,6 +12,7 @@ from lineage.contract.results import PackageDifference
 from lineage.identity.components import Proof
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
+from lineage.registry.reports.batches import Report
 
 from .. import paging
 from ..dependencies import State, call_of, needs
@@ -35,14 +36,18 @@ Reader = Annotated[Principal, needs(Scope.READ)]
     responses=WRITE,
     summary="Report what an instance of a service has loaded",
 )
-def observe(
+async def observe(
     env: EnvPath,
     model: ModelPath,
     body: requests.ObservationBody,
     state: State,
     call: Annotated[Call, call_of(Scope.OBSERVE)],
 ) -> Response:
-    """The newest report of each instance is kept."""
+    """The newest report of each instance is kept: the same report twice is one.
+
+    So it needs no `Idempotency-Key`. With one, the answer is kept, and the report waits for its
+    turn among all that is written.
+    """
     observed = Observed(
         body.instance,
         body.weights,
@@ -56,12 +61,15 @@ def observe(
         body.standby,
         body.revision,
     )
+    actor = call.principal.name
+    if call.key is None:
+        report = Report(model, env, observed, actor, call.principal)
+        return answer(await state.reporting.record(report), 201)
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
-        actor = call.principal.name
         return 201, registry.report(model, env, observed, actor=actor), {}
 
-    return once(state.registry, call, act)
+    return await state.writers.run(lambda: once(state.registry, call, act))
 
 
 @router.get(

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import text
 
+from lineage.database import reports
 from lineage.database.engine import is_shared
 from lineage.guard.facts import HeldCopy, Sample
 
@@ -45,7 +46,7 @@ def held_until(
     Of those hosts that read every byte and may say what is intact.
     """
     values = {"environment": environment, "model": model, "weights": weights, "now": now}
-    found: str | None = session.connection().execute(_HELD, values).scalar()
+    found: str | None = reports.read(session, lambda kept: kept.execute(_HELD, values).scalar())
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Literal, TYPE_CHECKING, cast
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
@@ -56,10 +56,10 @@ def open_engine(
         engine = sqlite.open_engine(
             url, create=create, lock_timeout=lock_timeout, connections=connections
         )
-    event.listen(engine, "begin", _begin)
+    event.listen(engine, "begin", begin)
     if shared is None:
         shared = engine.dialect.name == "postgresql"
-    engine.update_execution_options(lineage_shared=shared)
+    engine.update_execution_options(lineage_shared=shared, lineage_lock_timeout=lock_timeout)
     return engine
 
 
@@ -91,8 +91,12 @@ def write(engine: Engine) -> Iterator[Session]:
 
 
 @contextmanager
-def transaction(engine: Engine, *, writing: bool = False) -> Iterator[Connection]:
+def transaction(
+    engine: Engine, *, writing: bool | Literal["reports"] = False
+) -> Iterator[Connection]:
     """A transaction; what the database says is told in the registry's own errors.
+
+    ``writing`` tells whether it writes; ``reports`` is one that writes nothing else.
 
     Raises:
         RegistryUnreachable: locked, read-only, full or gone.
@@ -123,12 +127,16 @@ def _translated(error: Exception, engine: Engine) -> LineageError:
     return postgresql.translate(cause, engine)
 
 
-def _begin(connection: Connection) -> None:
+def begin(connection: Connection) -> None:
+    """Begin a transaction as its database's module says, for what it is to do."""
     writing = connection.get_execution_options().get("lineage_writing", False)
     if connection.dialect.name == "postgresql":
         from lineage.database import postgresql
 
-        statements = postgresql.BEGIN_WRITE if writing else postgresql.BEGIN_READ
+        if writing == "reports":
+            statements: tuple[str, ...] = postgresql.BEGIN_REPORTS
+        else:
+            statements = postgresql.BEGIN_WRITE if writing else postgresql.BEGIN_READ
     else:
         statements = sqlite.BEGIN_WRITE if writing else sqlite.BEGIN_READ
     for statement in statements:

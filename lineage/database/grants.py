@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-_MAY_CHANGE: Final = {"observation": "UPDATE, DELETE", "kept_answer": "UPDATE, DELETE"}
+_REPORTS: Final = ("observation", "observed_slot")
+"""What hosts say of themselves: tables apart from the history."""
+
+_MAY_CHANGE: Final = dict.fromkeys((*_REPORTS, "kept_answer"), "UPDATE, DELETE")
 """What is no history, and replaced and forgotten as hosts report and requests are repeated."""
 
 _MAY_NOTE: Final = {"token": ("last_used_at",)}
@@ -108,7 +111,7 @@ def _statements(connection: Connection, role: str) -> Iterator[str]:
     yield f"GRANT USAGE ON SCHEMA {here} TO {to}"
     yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {here} TO {to}"
     yield f"GRANT SELECT ON {here}.alembic_version TO {to}"
-    for table in sorted({*TOLD, *UNTOLD}):
+    for table in sorted({*TOLD, *UNTOLD, *_REPORTS}):
         also = f", {_MAY_CHANGE[table]}" if table in _MAY_CHANGE else ""
         yield f"GRANT SELECT, INSERT{also} ON {here}.{quote(table)} TO {to}"
         columns = _moving(table)

@@ -27,10 +27,18 @@ CONNECT_TIMEOUT: Final = 10
 LOCK: Final = 0x6C696E65
 """The advisory lock that a writer holds: "line" in ASCII."""
 
+REPORTS_LOCK: Final = LOCK + 1
+"""The lock of those who write reports of hosts, which no other writer waits for."""
+
 BEGIN_READ: Final = ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",)
 BEGIN_WRITE: Final = (
     "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
     f"SELECT pg_advisory_xact_lock({LOCK})",
+)
+BEGIN_REPORTS: Final = (
+    "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    "SET LOCAL synchronous_commit = off",
+    f"SELECT pg_advisory_xact_lock({REPORTS_LOCK})",
 )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, inspect, text
 import lineage.migrations as migrations
 from lineage.acts import act
 from lineage.contract.results import SchemaCheck
-from lineage.database import catalog, definitions, tables
+from lineage.database import catalog, definitions, reports, tables
 from lineage.database.engine import open_engine, transaction
 from lineage.errors import IntegrityFailure, RegistryUnreachable
 
@@ -102,6 +102,7 @@ def check(engine: Engine) -> SchemaCheck:
             else:
                 problems += definitions.without_comparison(connection)
                 notes.append(NOT_COMPARED)
+    notes += filter(None, [reports.problem_of(engine)])
     return SchemaCheck(revision, HEAD, tuple(problems), tuple(notes))
 
 

@@ -307,7 +307,6 @@ UNTOLD: Final[Mapping[str, str]] = MappingProxyType(
         "event": "the history itself",
         "data_item": "many; the digest of their data version is over all of them, and none is "
         "added once that is recorded",
-        "observation": "what hosts say of themselves: the newest report, replaced by the next",
         "kept_answer": "answers to repeated requests, deleted after a week",
     }
 )

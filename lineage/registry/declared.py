@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlmodel import or_, select
+import sqlalchemy as sa
 
 from lineage import timestamps
 from lineage.contract.results import Side
-from lineage.database import policies, slots, tables
-from lineage.database.deployments import deployment
-from lineage.database.environments import require_environment
+from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind, Proof
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from sqlmodel import Session
 
-    from lineage.guard.policy import EnvironmentPolicy
+Slot = tuple[str, str]
+"""An environment and a model."""
 
 STATES: Final = ("in-step", "rolling", "skewed", "lagging", "unknown", "foreign")
 """What an instance can be; ``unknown`` is one that has not reported in time.
@@ -44,9 +45,9 @@ class Said:
     """Whether it compared its packages, and found none that differs."""
 
     @classmethod
-    def of(cls, row: tables.Observation) -> Said:
+    def of(cls, row: Mapping[str, Any]) -> Said:
         """What a report holds."""
-        return cls(row.weights, row.pipeline, Proof(row.proof), row.skew == NO_SKEW)
+        return cls(row["weights"], row["pipeline"], Proof(row["proof"]), row["skew"] == NO_SKEW)
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class _Pair:
     side: Side
     weights: frozenset[str]
     pipeline: frozenset[str]
+    xxh3: str | None = None
+    """That of the weights."""
 
     def is_said_by(self, said: Said) -> bool:
         """Whether an instance has it, as far as it says."""
@@ -89,7 +92,6 @@ class Declared:
     they may go on with the backup.
     """
 
-    session: Session
     revision: int = 0
     pairs: tuple[_Pair, ...] = ()
     weights_since: str | None = None
@@ -97,31 +99,6 @@ class Declared:
     sealed_since: str | None = None
     matching: bool = False
     rollout: dt.timedelta | None = None
-
-    @classmethod
-    def of(cls, session: Session, environment: str, model: str) -> Declared:
-        """What the registry declares for a slot."""
-        slot = session.get(tables.Slot, (environment, model))
-        if slot is None:
-            return cls(session)
-        found = [_pair(session, slot, side) for side in (Side.SERVING, Side.STAGED, Side.BACKUP)]
-        pairs = tuple(pair for pair in found if pair is not None)
-        if slot.serving_version_id is None:
-            return cls(session, slot.revision, pairs)
-        deployed = deployment(session, environment, _pipeline_of(session, slot))
-        policy = policies.policy_of(session, environment)
-        sealed_since, matching = _demands(session, environment, policy)
-        rollout = policy.rollout
-        return cls(
-            session,
-            slot.revision,
-            pairs,
-            slot.serving_promoted_at,
-            deployed.deployed_at if deployed is not None else None,
-            sealed_since,
-            matching,
-            timestamps.span(rollout) if rollout is not None else None,
-        )
 
     @property
     def moved_at(self) -> str | None:
@@ -134,15 +111,24 @@ class Declared:
         found = (pair.weights for pair in self.pairs if pair.side is Side.BACKUP)
         return next(found, frozenset())
 
+    @property
+    def backup_xxh3(self) -> str | None:
+        """The digest of them that an instance is noted to hold."""
+        return next((pair.xxh3 for pair in self.pairs if pair.side is Side.BACKUP), None)
+
     def holds_backup(self, said: Said, standby: str | None) -> bool:
         """Whether an instance has the weights that stand by, loaded or beside what it loaded."""
         return said.weights in self.backup_weights or standby in self.backup_weights
 
-    def standing(self, said: Said, at: str) -> Standing:
-        """What an instance is that has loaded something."""
+    def standing(self, said: Said, at: str, registered: Collection[str]) -> Standing:
+        """What an instance is that has loaded something.
+
+        ``registered`` are the digests of weights that some version has, of those that instances say
+        they have (:func:`registered`).
+        """
         pair = next((pair for pair in self.pairs if pair.is_said_by(said)), None)
         if pair is None:
-            return self._elsewhere(said, at)
+            return self._elsewhere(said, at, registered)
         if self.sealed_since is not None and said.proof is not Proof.SEALED:
             return Standing("lagging", pair.side, self.sealed_since)
         match pair.side:
@@ -163,37 +149,122 @@ class Declared:
             return None
         return timestamps.moment(at) >= timestamps.moment(self.moved_at) + self.rollout
 
-    def _elsewhere(self, said: Said, at: str) -> Standing:
+    def _elsewhere(self, said: Said, at: str, registered: Collection[str]) -> Standing:
         """What an instance is that has none of the slot's pairs."""
         weights = said.weights
         if any(weights in pair.weights for pair in self.pairs if pair.side is Side.SERVING):
             return Standing("lagging", None, self.pipeline_since, bool(self._is_over(at)))
-        table = tables.ModelVersion
-        registered = self.session.exec(
-            select(table.id)
-            .where(or_(table.weights_xxh3 == weights, table.weights_blake3 == weights))
-            .limit(1)
-        ).first()
-        if registered is None:
+        if weights not in registered:
             return Standing("foreign")
         return Standing("lagging", None, self.weights_since, bool(self._is_over(at)))
 
 
-def _pair(session: Session, slot: tables.Slot, side: Side) -> _Pair | None:
-    """What stands on a side; what does so without a proof does so on what runs."""
-    stands = slots.slot_side(session, slot, side.value)
-    if stands is None:
-        return None
-    version = session.get(tables.ModelVersion, stands.version_id)
-    pipeline, blake3 = stands.pipeline, stands.pipeline_blake3
-    if blake3 is None and version is not None and version.pipeline is not None:
-        runs = deployment(session, slot.environment, version.pipeline)
-        pipeline, blake3 = version.pipeline, runs.blake3 if runs is not None else None
-    row = session.get(tables.PipelineVersion, (pipeline, blake3)) if blake3 is not None else None
-    return _Pair(
-        side,
-        _known((version.weights_xxh3, version.weights_blake3) if version is not None else ()),
-        _known((blake3, row.xxh3 if row is not None else None)),
+@dataclass(frozen=True)
+class Declarations:
+    """What the registry declares of some slots: a few statements, however many they are.
+
+    ``environments`` and ``models`` are those that there are, of those that were named.
+    """
+
+    environments: frozenset[str]
+    models: frozenset[str]
+    slots: Mapping[Slot, Declared]
+
+    def of(self, slot: Slot) -> Declared:
+        """What is declared of a slot; nothing of one that there is not."""
+        return self.slots.get(slot, _NOTHING)
+
+
+_NOTHING: Final = Declared()
+
+
+def read(session: Session, named: Iterable[Slot]) -> Declarations:
+    """What the registry declares of slots, in one transaction."""
+    slots = sorted(set(named))
+    if not slots:
+        return Declarations(frozenset(), frozenset(), {})
+    connection = session.connection()
+    names = {environment for environment, _ in slots}
+    environments = connection.execute(_ENVIRONMENTS, {"environments": sorted(names)}).all()
+    demands = {name: _Demands.of(*row) for name, *row in environments}
+    found = connection.execute(_SLOTS, {"slots": slots}).all()
+    models = {row.model for row in found}
+    others = sorted({model for _, model in slots} - models)
+    if others:
+        models |= set(connection.execute(_MODELS, {"models": others}).scalars())
+    sides: dict[Slot, list[Any]] = {}
+    for row in connection.execute(_STANDS, {"slots": slots}):
+        sides.setdefault((row.environment, row.model), []).append(row)
+    declared = {
+        (row.environment, row.model): _declared(
+            row, sides.get((row.environment, row.model), []), demands[row.environment]
+        )
+        for row in found
+    }
+    return Declarations(frozenset(demands), frozenset(models), declared)
+
+
+def registered(session: Session, weights: Iterable[str]) -> frozenset[str]:
+    """Those of some digests of weights that a registered version has."""
+    ask = session.connection().execute
+    return frozenset(
+        digest
+        for digest in sorted(set(weights))
+        if ask(_REGISTERED, {"weights": digest}).first() is not None
+    )
+
+
+@dataclass(frozen=True)
+class _Demands:
+    """What an environment demands of hosts.
+
+    In an experimental environment demands only warn, so there are none.
+    """
+
+    sealed_since: str | None
+    matching: bool
+    rollout: dt.timedelta | None
+
+    @classmethod
+    def of(cls, kind: str, document: str | None, applied_at: str | None) -> _Demands:
+        if document is None:
+            return cls(None, matching=False, rollout=None)
+        policy, counts = _policy(document), kind == EnvironmentKind.PRODUCTION
+        return cls(
+            applied_at if counts and policy.proof is Proof.SEALED else None,
+            counts and bool(policy.match_packages),
+            timestamps.span(policy.rollout) if policy.rollout is not None else None,
+        )
+
+
+@functools.lru_cache(100)
+def _policy(document: str) -> EnvironmentPolicy:
+    return EnvironmentPolicy.from_json(json.loads(document))
+
+
+def _declared(slot: Any, stands: list[Any], demands: _Demands) -> Declared:  # noqa: ANN401 - a row
+    sides = {row.side: row for row in stands}
+    pairs = tuple(
+        _Pair(
+            side,
+            _known((sides[side].weights_digest, sides[side].weights_blake3)),
+            _known((sides[side].digest, sides[side].public_digest)),
+            sides[side].weights_digest,
+        )
+        for side in (Side.SERVING, Side.STAGED, Side.BACKUP)
+        if side in sides
+    )
+    serving = sides.get(Side.SERVING)
+    if serving is None:
+        return Declared(slot.revision, pairs)
+    return Declared(
+        slot.revision,
+        pairs,
+        slot.serving_promoted_at,
+        serving.deployed_at,
+        demands.sealed_since,
+        demands.matching,
+        demands.rollout,
     )
 
 
@@ -201,23 +272,40 @@ def _known(digests: Iterable[str | None]) -> frozenset[str]:
     return frozenset(digest for digest in digests if digest is not None)
 
 
-def _pipeline_of(session: Session, slot: tables.Slot) -> str | None:
-    row = session.get(tables.ModelVersion, slot.serving_version_id)
-    return row.pipeline if row is not None else None
+def _query(text: str, *several: str) -> sa.TextClause:
+    return sa.text(text).bindparams(*(sa.bindparam(name, expanding=True) for name in several))
 
 
-def _demands(
-    session: Session, environment: str, policy: EnvironmentPolicy
-) -> tuple[str | None, bool]:
-    """Since when hosts must be sealed, and whether their packages must match.
+_ENVIRONMENTS: Final = _query(
+    "SELECT e.name, e.kind, p.document, p.applied_at FROM environment e "
+    "LEFT JOIN environment_policy p ON p.environment = e.name AND p.revision = "
+    "(SELECT max(revision) FROM environment_policy WHERE environment = e.name) "
+    "WHERE e.name IN :environments",
+    "environments",
+)
 
-    In an experimental environment demands only warn, so there are none.
-    """
-    row = policies.policy_row(session, environment)
-    kind = require_environment(session, environment).kind
-    if row is None or kind != EnvironmentKind.PRODUCTION:
-        return None, False
-    return (
-        row.applied_at if policy.proof is Proof.SEALED else None,
-        bool(policy.match_packages),
-    )
+_MODELS: Final = _query("SELECT name FROM model WHERE name IN :models", "models")
+
+_SLOTS: Final = _query(
+    "SELECT environment, model, revision, serving_promoted_at FROM slot "
+    "WHERE (environment, model) IN :slots",
+    "slots",
+)
+
+_SIDE: Final = (
+    "SELECT s.environment, s.model, '{0}' AS side, v.weights_digest, v.weights_blake3, "
+    "coalesce(s.{0}_pipeline_digest, d.digest) AS digest, p.public_digest, d.deployed_at "
+    "FROM slot s JOIN model_version v ON v.id = s.{0}_version_id "
+    "LEFT JOIN pipeline_deployment d ON d.environment = s.environment AND d.pipeline = v.pipeline "
+    "LEFT JOIN pipeline_version p ON p.pipeline = v.pipeline "
+    "AND p.digest = coalesce(s.{0}_pipeline_digest, d.digest) "
+    "WHERE (s.environment, s.model) IN :slots"
+)
+
+_STANDS: Final = _query(" UNION ALL ".join(_SIDE.format(side.value) for side in Side), "slots")
+"""What stands on the sides of slots; what does so without a proof does so on what runs."""
+
+_REGISTERED: Final = _query(
+    "SELECT 1 FROM model_version "
+    "WHERE weights_digest = :weights OR weights_blake3 = :weights LIMIT 1"
+)

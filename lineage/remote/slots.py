@@ -192,7 +192,7 @@ class RemoteSlots(Verbs):
             "revision": observed.revision,
         }
         path = addresses.slot(environment, model, addresses.OBSERVATIONS)
-        document: dict[str, Any] = self._http.write("POST", path, body, actor)
+        document: dict[str, Any] = self._http.ask(path, body, actor)  # twice is once
         return document
 
     def _moved(

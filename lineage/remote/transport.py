@@ -94,7 +94,7 @@ class Transport:
         return status, self._understood(status, media_type, text) if status == 200 else None
 
     def ask(self, path: str, body: Mapping[str, Any], actor: str) -> Any:  # noqa: ANN401
-        """Send a body that changes nothing."""
+        """Send a body that changes nothing, or the same if it is sent twice."""
         return self._send("POST", path, _acting(actor), body=body)
 
     def pages(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401

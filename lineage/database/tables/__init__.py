@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from lineage.database.tables.data import DataItem, DataVersion
     from lineage.database.tables.environments import Environment, PipelineDeployment, Slot, Waiver
     from lineage.database.tables.history import Event, EventSubject
-    from lineage.database.tables.observations import Observation
     from lineage.database.tables.pairs import RolledBack, ServedPair
     from lineage.database.tables.policies import Approval, EnvironmentPolicy
     from lineage.database.tables.versions import (
@@ -43,7 +42,6 @@ _MODULES = {
     "data": ("DataItem", "DataVersion"),
     "environments": ("Environment", "PipelineDeployment", "Slot", "Waiver"),
     "history": ("Event", "EventSubject"),
-    "observations": ("Observation",),
     "pairs": ("RolledBack", "ServedPair"),
     "policies": ("Approval", "EnvironmentPolicy"),
     "versions": ("Model", "ModelVersion", "PipelineCommit", "PipelineVersion", "Validation"),
@@ -63,7 +61,6 @@ __all__ = [
     "KeptAnswer",
     "Model",
     "ModelVersion",
-    "Observation",
     "PipelineCommit",
     "PipelineDeployment",
     "PipelineShare",

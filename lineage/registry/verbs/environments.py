@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lineage.database import clock, tables
+from lineage.database import reports as kept
 from lineage.database.sql import select
+from lineage.errors import LineageError
 from lineage.registry import views
 from lineage.registry.slots import serving as slots_serving
 from lineage.registry.verbs.base import Verbs
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from lineage.contract.requests import DeclaredEnvironment, Observed
     from lineage.contract.results import PlannedChange
     from lineage.identity.components import EnvironmentKind
+    from lineage.registry.reports.batches import Report
+    from lineage.registry.reports.places import Recorded
 
 
 class EnvironmentVerbs(Verbs):
@@ -91,17 +95,38 @@ class EnvironmentVerbs(Verbs):
             NotFound: there is no such model or environment.
             UsageError: a digest cannot be read.
         """
-        from lineage.registry import observations
-        from lineage.registry.access import Scope
+        from lineage.registry.reports.batches import Report
 
-        proves = self._principal is None or self._principal.may(Scope.OBSERVE_WEIGHTS)
+        said = Report(model, environment, observed, actor, self._principal)
+        (answer,) = self.record_reports([said]).answers
+        if isinstance(answer, LineageError):
+            raise answer
+        if answer.tells:
+            self.tell_reports()
+        return answer.document
+
+    def record_reports(self, batch: Sequence[Report]) -> Recorded:
+        """Record what serving hosts say, each for itself; what is refused, or JSON of it, of each.
+
+        Where the history is to be told something of one, :meth:`tell_reports` is to be called.
+
+        Raises:
+            RegistryUnreachable: none could be recorded.
+        """
+        from lineage.registry.reports import batches, places
+
+        with self._read() as session:
+            prepared = batches.prepare(session, batch)
+        return kept.write(self._engine, lambda connection: places.record(connection, prepared))
+
+    def tell_reports(self) -> None:
+        """Let the history say what reports have brought about, once."""
+        from lineage.registry.reports import telling
+
         with self._write() as session:
-            sight = self._sight(session)
-            sight.environment(environment)
-            sight.model(model)
-            return observations.report(
-                session, environment, model, observed, clock.stamp(session), actor, proves=proves
-            )
+            notes = telling.tell(session, clock.stamp(session))
+        if notes and self._session is None:  # else it is not sure yet that it stands there
+            kept.write(self._engine, lambda connection: telling.told(connection, notes))
 
     def observations(self, model: str, environment: str) -> list[dict[str, Any]]:
         """What each serving host last said that it has loaded, by instance.
@@ -133,8 +158,11 @@ class EnvironmentVerbs(Verbs):
                 sight.environment(environment)
             if model is not None:
                 sight.model(model)
-            anything = session.connection().exec_driver_sql("SELECT 1 FROM observation LIMIT 1")
-            if anything.first() is None:
+            anything = kept.read(
+                session,
+                lambda here: here.exec_driver_sql("SELECT 1 FROM observation LIMIT 1").first(),
+            )
+            if anything is None:
                 return []
             from lineage.registry import observations
 

@@ -17,7 +17,7 @@ from lineage.guard.decision import GuardRefused
 from lineage.guard.facts import Sample
 from lineage.guard.policy import Demand, EnvironmentPolicy
 from lineage.identity.components import Kind, Proof
-from lineage.registry import observations
+from lineage.registry.reports import places
 from lineage.weights.copies import CopyCheck, CopyState, StoreAddress
 from tests.conftest import (
     EVERYWHERE,
@@ -630,7 +630,7 @@ def test_a_policy_that_keeps_nothing_is_refused(filled, keeping):
 
 def test_instances_are_bounded(filled, monkeypatch):
     """So many, and not one more; what has expired makes room."""
-    monkeypatch.setattr(observations, "MOST", 20)
+    monkeypatch.setattr(places, "MOST", 20)
     weights = slot(filled).weights
     for number in range(20):
         report(filled, f"i{number}", weights, holds_for=10 if number < 5 else 86_400)
