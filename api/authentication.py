@@ -20,19 +20,21 @@ from starlette.concurrency import run_in_threadpool
 
 from lineage import timestamps
 from lineage.acts import act
+from lineage.database.touched import TOKENS
 from lineage.errors import LineageError, NotAuthenticated, TooManyAttempts
 from lineage.registry import tokens
 from lineage.registry.access import LONGEST_NAME, Principal, Scope
 
 from .browsers import require_own
-from .change_detection import Confirmed
+from .known import Known
 from .rate_limit import AttemptLimiter
 from .trust import IssuerUnreachable
 
 if TYPE_CHECKING:
     from lineage.registry.registry import Registry
 
-    from .change_detection import ChangeDetector, RegistryVersion
+    from .change_detection import ChangeDetector
+    from .known import RegistryVersion
     from .oidc import Issuers
     from .trust import NoIssuers
     from .writers import Writers
@@ -71,11 +73,10 @@ class Authenticator:
         self._limiter = limiter
         self._open = open_to_all
         self._secret = secrets.token_bytes(32)
-        self._seen: object = None
         self._latest = ""
-        self._known: dict[bytes, tuple[Principal, Confirmed | None]] = {}
+        self._known: dict[bytes, tuple[Principal, Known]] = {}
         self._met: set[bytes] = set()
-        self._secrets: tuple[object, dict[str, tokens.TokenSecret]] | None = None
+        self._secrets: tuple[dict[str, tokens.TokenSecret], Known] | None = None
         self._noted: dict[str, float] = {}
         self._noting: set[asyncio.Task[None]] = set()
 
@@ -94,21 +95,11 @@ class Authenticator:
         """The same, where the registry's version is known already."""
         if self._open:
             return _anybody(request)
-        if version.tokens != self._seen:
-            self._seen = version.tokens
-            self._known = {}
         token = _bearer(request)
         key = blake3(token.encode("utf-8", "replace"), key=self._secret).digest()
-        principal, confirmed = self._known.get(key, (None, None))
-        if principal is None or not (confirmed is None or confirmed.holds(version)):
-            confirmed = Confirmed(version)
-            self._known.pop(key, None)
-            principal = await self._identify(request, token, slowed=key not in self._met)
-            if len(self._met) < MOST_KNOWN:
-                self._met.add(key)
-            if version.tokens == self._seen and len(self._known) < MOST_KNOWN:
-                kept_here = principal.token is not None  # an issuer's are in no table
-                self._known[key] = principal, confirmed if kept_here else None
+        principal, known = self._known.get(key, (None, None))
+        if principal is None or known is None or not _holds(principal, known, version):
+            principal = await self._found(key, request, token, version)
         self._latest = max(self._latest, timestamps.now())  # a clock that goes back revives none
         tokens.check_time(principal, self._latest)
         if principal.token is not None and self._use_is_to_be_noted(principal.token):
@@ -117,7 +108,28 @@ class Authenticator:
             noting.add_done_callback(self._noting.discard)
         return principal
 
-    async def _identify(self, request: Request, token: str, *, slowed: bool) -> Principal:
+    async def _found(
+        self, key: bytes, request: Request, token: str, version: RegistryVersion
+    ) -> Principal:
+        """The one who speaks with a token, asked for anew."""
+        if key in self._known:
+            self._known[key][1].wait()
+        known = Known(version, (TOKENS,))
+        try:
+            principal = await self._identify(request, token, version, slowed=key not in self._met)
+        except BaseException:
+            self._known.pop(key, None)
+            raise
+        if len(self._met) < MOST_KNOWN:
+            self._met.add(key)
+        if key not in self._known and len(self._known) >= MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+        self._known[key] = principal, known
+        return principal
+
+    async def _identify(
+        self, request: Request, token: str, version: RegistryVersion, *, slowed: bool
+    ) -> Principal:
         """Ask who a token speaks for; what its address tried in vain slows guesses alone.
 
         Behind one address there are many who have nothing to do with each other. So a token of this
@@ -127,7 +139,7 @@ class Authenticator:
         address = request.client.host if request.client else ""
         wait = self._limiter.seconds_to_wait(address) if slowed else 0
         try:
-            if wait and not await self._is_no_guess(token):
+            if wait and not await self._is_no_guess(token, version):
                 raise _too_many(wait)
             return await self._authenticate(token, fetch=not wait)
         except (NotAuthenticated, IssuerUnreachable):
@@ -136,14 +148,14 @@ class Authenticator:
             self._limiter.note_failure(address)
             raise
 
-    async def _is_no_guess(self, token: str) -> bool:
+    async def _is_no_guess(self, token: str, version: RegistryVersion) -> bool:
         """Whether it is a token of this registry, or may be one of an issuer's."""
         if token.count(".") == 2:
             return True
-        seen = self._seen
-        if self._secrets is None or self._secrets[0] != seen:
-            self._secrets = (seen, await run_in_threadpool(self._registry.token_secrets))
-        return tokens.is_one_of(token, self._secrets[1])
+        if self._secrets is None or not self._secrets[1].is_untouched(version):
+            known = Known(version, (TOKENS,))
+            self._secrets = (await run_in_threadpool(self._registry.token_secrets), known)
+        return tokens.is_one_of(token, self._secrets[0])
 
     async def _authenticate(self, token: str, *, fetch: bool) -> Principal:
         if len(token) > LONGEST_TOKEN:
@@ -163,6 +175,11 @@ class Authenticator:
         """Write down that a token was used; a registry that is busy can still be read."""
         with suppress(LineageError):
             await self._writers.run(lambda: self._registry.token_used(identity, timestamps.now()))
+
+
+def _holds(principal: Principal, known: Known, version: RegistryVersion) -> bool:
+    """Whether a token still speaks for somebody; what an issuer says is in no table."""
+    return known.is_untouched(version) and (principal.token is None or known.is_confirmed(version))
 
 
 def _anybody(request: Request) -> Principal:

@@ -1,11 +1,12 @@
 """A cache of what serves: gives the answer that is known already, and never a stale one.
 
-See docs/decisions/0010-fast-and-never-stale.md. The answer is kept as bytes; before each use the
-database says whether anything was committed since it was read.
+See docs/decisions/0010-fast-and-never-stale.md. The answer is kept as bytes, with what it rests on;
+before each use the database says which events there were since it was read.
 """
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -13,25 +14,27 @@ from fastapi import Response
 from starlette.concurrency import run_in_threadpool
 
 from lineage import strict_json, timestamps
-from lineage.errors import LineageError, PipelineMismatch
+from lineage.errors import PipelineMismatch
 
-from .change_detection import Confirmed
+from .known import Known
 from .responses import JSON
 
 if TYPE_CHECKING:
+    from lineage.contract.results import Serving
     from lineage.registry.registry import Registry
 
-    from .change_detection import ChangeDetector, RegistryVersion
+    from .change_detection import ChangeDetector
+    from .known import RegistryVersion
 
-MOST: Final = 100_000
-"""Answers that are kept at the most."""
+MOST: Final = 20_000
+"""Answers that are kept at the most: the one that was read first goes first."""
 
 
 Asked = tuple[str, str, str | None]
 """An environment, a model, and the pipeline version of the one who asks."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CachedAnswer:
     """An answer, what tells it from others, and until when it says the truth by itself."""
 
@@ -39,26 +42,56 @@ class CachedAnswer:
     unchanged: Response
     etag: str
     until: str | None
-    confirmed: Confirmed
+    known: Known
+
+    @classmethod
+    def of(cls, slot: Serving, known: Known) -> CachedAnswer:
+        """The answer that shows a slot."""
+        headers = {"ETag": f'"{slot.etag}"', "Cache-Control": "no-cache"}
+        ends = [waiver.until for waiver in slot.waivers if waiver.until is not None]
+        if slot.readiness is not None and slot.readiness.changes_at is not None:
+            ends.append(slot.readiness.changes_at)
+        return cls(
+            Response(strict_json.dumps(slot.to_json()), headers=headers, media_type=JSON),
+            Response(status_code=304, headers=headers),
+            f'"{slot.etag}"',
+            min(ends, default=None),
+            known,
+        )
+
+    def holds(self, version: RegistryVersion) -> bool:
+        """Whether it says the truth at a version."""
+        ended = self.until is not None and self.until <= timestamps.now()
+        return not ended and self.known.holds(version)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """That no pair of a slot is on the pipeline version of the one who asks."""
+
+    error: PipelineMismatch
+    known: Known
+
+    def holds(self, version: RegistryVersion) -> bool:
+        """Whether that is so at a version."""
+        return self.known.holds(version)
+
+
+Found = CachedAnswer | Refusal
 
 
 class ServingCache:
-    """The answers about slots that are known at one version of the registry."""
+    """The answers about slots that are known, each for as long as nothing touches what it says."""
 
     def __init__(self, registry: Registry, detector: ChangeDetector) -> None:
         self._registry = registry
         self._detector = detector
-        self._seen: object = None
-        self._answers: dict[Asked, CachedAnswer] = {}
-        self._refused: dict[Asked, tuple[PipelineMismatch, Confirmed]] = {}
+        self._found: dict[Asked, Found] = {}
+        self._reading: dict[Asked, tuple[int, asyncio.Task[Found]]] = {}
 
     async def version(self) -> RegistryVersion:
-        """The registry's version; what was known at another one is forgotten."""
-        version = await self._detector.version()
-        if version.registry != self._seen:
-            self._seen = version.registry
-            self._answers, self._refused = {}, {}
-        return version
+        """The registry's version, as the database says it now."""
+        return await self._detector.version()
 
     async def answer(
         self, environment: str, model: str, pipeline: str | None, version: RegistryVersion
@@ -69,47 +102,43 @@ class ServingCache:
             NotFound: there is no such environment or model.
             PipelineMismatch: no pair of the slot is on that pipeline version.
         """
-        key = (environment, model, pipeline)
-        cached = self._answers.get(key)
-        if cached is not None and cached.until is not None and cached.until <= timestamps.now():
-            cached = None
-        if cached is None or not cached.confirmed.holds(version):
-            if cached is not None:
-                cached.confirmed.wait()
-            cached = await self._found(key, version)
-            if self._seen == version.registry and len(self._answers) < MOST:
-                self._answers[key] = cached
-        return cached
+        asked = (environment, model, pipeline)
+        found = self._found.get(asked)
+        if found is None or not found.holds(version):
+            if found is not None:
+                found.known.wait()
+            found = await self._read_once(asked, version)
+        if isinstance(found, Refusal):
+            raise PipelineMismatch(str(found.error), remedy=found.error.remedy)
+        return found
 
-    async def _found(self, key: Asked, version: RegistryVersion) -> CachedAnswer:
-        """The answer as the registry gives it; that it has none is known, too, until it changes."""
-        refused = self._refused.get(key)
-        if refused is not None and refused[1].holds(version):
-            raise PipelineMismatch(str(refused[0]), remedy=refused[0].remedy)
-        confirmed = Confirmed(version)
+    async def _read_once(self, asked: Asked, version: RegistryVersion) -> Found:
+        """The answer as the registry gives it; those who ask at the same version share it."""
+        reading = self._reading.get(asked)
+        if reading is None or reading[0] != version.count:
+            reading = version.count, asyncio.create_task(self._read(asked, version))
+            self._reading[asked] = reading
         try:
-            return await run_in_threadpool(self._read, *key, confirmed)
-        except PipelineMismatch as error:
-            self._answers.pop(key, None)
-            if self._seen == version.registry and len(self._refused) < MOST:
-                self._refused[key] = error.with_traceback(None), confirmed
-            raise
-        except LineageError:
-            self._answers.pop(key, None)
-            raise
+            return await asyncio.shield(reading[1])
+        finally:
+            if self._reading.get(asked) is reading:
+                del self._reading[asked]
 
-    def _read(
-        self, environment: str, model: str, pipeline: str | None, confirmed: Confirmed
-    ) -> CachedAnswer:
-        slot = self._registry.serving(model, environment, pipeline=pipeline)
-        headers = {"ETag": f'"{slot.etag}"', "Cache-Control": "no-cache"}
-        ends = [waiver.until for waiver in slot.waivers if waiver.until is not None]
-        if slot.readiness is not None and slot.readiness.changes_at is not None:
-            ends.append(slot.readiness.changes_at)
-        return CachedAnswer(
-            Response(strict_json.dumps(slot.to_json()), headers=headers, media_type=JSON),
-            Response(status_code=304, headers=headers),
-            f'"{slot.etag}"',
-            min(ends, default=None),
-            confirmed,
-        )
+    async def _read(self, asked: Asked, version: RegistryVersion) -> Found:
+        environment, model, pipeline = asked
+        try:
+            answer, grounds = await run_in_threadpool(
+                self._registry.serving_on_grounds, model, environment, pipeline=pipeline
+            )
+        except BaseException:
+            self._found.pop(asked, None)
+            raise
+        known = Known(version, grounds)
+        if isinstance(answer, PipelineMismatch):
+            found: Found = Refusal(answer.with_traceback(None), known)
+        else:
+            found = CachedAnswer.of(answer, known)
+        if asked not in self._found and len(self._found) >= MOST:
+            del self._found[next(iter(self._found))]
+        self._found[asked] = found
+        return found

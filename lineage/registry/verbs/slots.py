@@ -8,7 +8,7 @@ from lineage import timestamps
 from lineage.contract.requests import check_present
 from lineage.database import clock, slots
 from lineage.database.deployments import DeployedPipelines
-from lineage.errors import RegistryUnreachable
+from lineage.errors import PipelineMismatch, RegistryUnreachable
 from lineage.identity.references import Reference
 from lineage.registry.slots import serving as slots_serving
 from lineage.registry.slots.request import Request
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         MoveResult,
         Serving,
     )
+    from lineage.database.touched import Thing
     from lineage.guard.decision import Decision
     from lineage.registry.slots.move_plan import MovePlan
 
@@ -97,6 +98,24 @@ class SlotVerbs(ForesightVerbs):
             if moment is None:
                 return slots_serving.now(session, environment, model, pipeline)
             return slots_serving.at(session, environment, model, moment)
+
+    def serving_on_grounds(
+        self, model: str, environment: str, *, pipeline: str | None = None
+    ) -> tuple[Serving | PipelineMismatch, frozenset[Thing]]:
+        """What serves in a slot now, or why nothing does for a pipeline version; what ends that.
+
+        Raises:
+            NotFound: there is no such model or environment.
+            UsageError: the digest cannot be read.
+        """
+        from lineage.registry.slots import grounds
+
+        check_present(None, pipeline)
+        with self._read() as session:
+            sight = self._sight(session)
+            sight.environment(environment)
+            sight.model(model)
+            return grounds.now(session, environment, model, pipeline)
 
     def all_serving(self, environment: str | None = None) -> list[Serving]:
         """Every slot (of an environment), by environment and model.

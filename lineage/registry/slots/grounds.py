@@ -1,0 +1,85 @@
+"""The grounds of an answer about a slot: the things that, once touched, end it.
+
+A server keeps answers (decision 10). One that is kept holds for as long as no event touches what it
+rests on; each of these is named as :mod:`lineage.database.touched` names what an event is about.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import bindparam, text
+
+from lineage.database import slots, tables
+from lineage.errors import PipelineMismatch
+from lineage.registry.slots import serving
+
+if TYPE_CHECKING:
+    from sqlalchemy import BindParameter
+    from sqlmodel import Session
+
+    from lineage.contract.results import Serving
+    from lineage.database.touched import Thing
+
+_IDS: Final[BindParameter[int]] = bindparam("ids", expanding=True)
+
+_PIPELINES: Final = text(
+    "SELECT pipeline FROM model_version WHERE id IN :ids "
+    "UNION SELECT pipeline FROM validation WHERE version_id IN :ids"
+).bindparams(_IDS)
+_ROOTS: Final = text(
+    "SELECT r.version_id FROM validation v JOIN validation r ON r.id = v.rests_on "
+    "WHERE v.version_id IN :ids"
+).bindparams(_IDS)
+_NEWEST: Final = text(
+    "SELECT pipeline FROM model_version WHERE model = :model AND pipeline IS NOT NULL "
+    "ORDER BY number DESC LIMIT 1"
+)
+_COPIES: Final = text("SELECT id, store FROM weights_copy WHERE version_id = :version")
+
+
+def now(
+    session: Session, environment: str, model: str, pipeline: str | None
+) -> tuple[Serving | PipelineMismatch, frozenset[Thing]]:
+    """What serves in a slot, or that no pair goes with a pipeline version; and what that rests on.
+
+    Args:
+        session: a transaction.
+        environment: an environment that is there.
+        model: a model that is there.
+        pipeline: the pipeline version of the one who asks.
+    """
+    grounds = _of(session, environment, model, asked=pipeline is not None)
+    try:
+        return serving.now(session, environment, model, pipeline), grounds
+    except PipelineMismatch as error:
+        return error, grounds
+
+
+def _of(session: Session, environment: str, model: str, *, asked: bool) -> frozenset[Thing]:
+    """What every answer about a slot rests on; ``asked``: with a pipeline version."""
+    row = session.get(tables.Slot, (environment, model))
+    sides = [slots.slot_side(session, row, name) for name in slots.SIDES]
+    stands = [side for side in sides if side is not None]
+    grounds: set[Thing] = {("slot", environment, model), ("policy", environment)}
+    connection = session.connection()
+    named: set[str | None] = {side.pipeline for side in stands}
+    if sides[0] is None:  # the pipeline is that of the newest version
+        grounds.add(("versions", model))
+        named.add(connection.execute(_NEWEST, {"model": model}).scalar())
+    if stands:
+        ids = {"ids": [side.version_id for side in stands]}
+        named.update(connection.execute(_PIPELINES, ids).scalars())
+        roots = connection.execute(_ROOTS, ids).scalars()
+        grounds |= {("version", version) for version in (*ids["ids"], *roots)}
+    for pipeline in filter(None, named):
+        grounds |= {("deployment", environment, pipeline), ("commit", pipeline)}
+        if asked:  # another version may be recorded whose digest begins alike
+            grounds.add(("pipeline", pipeline))
+    backup = sides[1]
+    if backup is not None:
+        # whether it has served elsewhere is read from the events under its name
+        grounds.add(("subject", backup.ref))
+        for copy, store in connection.execute(_COPIES, {"version": backup.version_id}):
+            grounds |= {("copy", copy), ("store", store)}
+    return frozenset(grounds)
