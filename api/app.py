@@ -41,6 +41,7 @@ from .routes import (
 )
 from .serving_cache import ServingCache
 from .settings import Settings
+from .waiting import WaitingHosts
 from .writers import WRITERS, Writers
 
 if TYPE_CHECKING:
@@ -108,11 +109,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     metrics = Metrics(registry)
     signer = _signer(settings)
     cache = ServingCache(registry, detector)
+    waiting = WaitingHosts(cache, settings.max_waiting)
     state = AppState(
         registry,
         authenticator,
         metrics,
         cache,
+        waiting,
         writers,
         Writers(1, settings.lock_timeout),
         Writers(1, settings.lock_timeout, "Others have been reading the whole history"),
@@ -131,6 +134,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         yield
         for work in beside:
             await anyio.to_thread.run_sync(work.stop)
+        waiting.close()
         await detector.close()
         registry.close()
 

@@ -3,11 +3,15 @@
 uvicorn bounds how long a connection may idle between two requests, and nothing else: without a
 proxy in front, a request whose head never ends would be kept for good. Bodies are bounded by
 :mod:`lineage.api.middleware`.
+
+A request may also be put aside (:class:`HeldRequest`): what a connection holds of it anyway is all
+that it costs until it is answered.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final
 
 from typing_extensions import override
@@ -24,12 +28,64 @@ LEAST: Final = 64 << 10
 
 TOO_LATE: Final = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
+HELD: Final = "lineage.held"
+"""Where the scope of a request has its :class:`HeldRequest`."""
+
+PUT_ASIDE: Final = "lineage.put_aside"
+"""What a scope says of a request that has no answer yet."""
+
 _Base: Any = AutoHTTPProtocol
+
+
+class HeldRequest:
+    """A request that can be put aside, and asked anew later: no task and no timer runs for it."""
+
+    __slots__ = ("_connection", "_cycle", "_gone")
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._cycle = connection.cycle
+        self._gone: Callable[[], None] | None = None
+
+    def put_aside(self, gone: Callable[[], None]) -> bool:
+        """Give no answer now; the application is to return without one.
+
+        Args:
+            gone: called when nobody waits for the answer any more, or the server stops: then the
+                request is to be asked anew.
+
+        Returns:
+            Whether it may be: not where the server stops.
+        """
+        if self._connection.stops or self._cycle.disconnected:
+            return False
+        self._cycle.disconnected = True  # by which uvicorn knows that no answer is missing
+        self._cycle.scope[PUT_ASIDE] = True
+        self._gone = gone
+        self._connection.held = self
+        return True
+
+    def ask_anew(self) -> asyncio.Task[None] | None:
+        """Ask the application as though the request had just come; None where nobody waits."""
+        if self._connection.held is not self:
+            return None
+        self._connection.held = None
+        self._cycle.disconnected = False
+        self._cycle.on_response = self._connection.on_response_complete
+        return self._connection.start(self._cycle)
+
+    def end(self) -> None:
+        """Tell who put it aside that it is not to wait any longer, and answer by itself then."""
+        self._cycle.keep_alive = False
+        if self._gone is not None:
+            self._gone()
 
 
 class Connection(_Base):  # type: ignore[misc]
     """A connection of uvicorn's, which waits for nobody for longer than some seconds."""
 
+    held: HeldRequest | None = None
+    stops = False
     _head: asyncio.TimerHandle | None = None
     _answer: asyncio.TimerHandle | None = None
 
@@ -43,6 +99,30 @@ class Connection(_Base):  # type: ignore[misc]
         self._forget_head()
         self._forget_answer()
         super().connection_lost(exc)
+        held, self.held = self.held, None
+        if held is not None:
+            held.end()
+
+    @override
+    def on_headers_complete(self) -> None:
+        cycle = self.cycle
+        super().on_headers_complete()
+        if self.cycle is not cycle:  # the application has not begun with it yet
+            self.cycle.scope[HELD] = HeldRequest(self)
+
+    def start(self, cycle: Any) -> asyncio.Task[None]:  # noqa: ANN401 - one of uvicorn's
+        """Ask the application, as uvicorn does once the head of a request is there."""
+        task: asyncio.Task[None] = self.loop.create_task(cycle.run_asgi(self.app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+        return task
+
+    @override
+    def shutdown(self) -> None:
+        self.stops = True
+        super().shutdown()
+        if self.held is not None:
+            self.held.end()
 
     @override
     def data_received(self, data: bytes) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .metrics import Metrics
     from .reporting import Reporting
     from .serving_cache import ServingCache
+    from .waiting import WaitingHosts
     from .writers import Writers
 
 
@@ -40,6 +41,7 @@ class AppState:
     authenticator: Authenticator
     metrics: Metrics
     serving_cache: ServingCache
+    waiting: WaitingHosts
     writers: Writers
     large_bodies: Writers
     whole_reads: Writers

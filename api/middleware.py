@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 from starlette.exceptions import HTTPException
 
+from .connections import PUT_ASIDE
 from .problems import unexpected
 
 if TYPE_CHECKING:
@@ -67,10 +68,11 @@ class Boundary:
                 raise
             await unexpected(scope)(scope, receive, answer)
         finally:
-            seconds = time.perf_counter() - began
-            self._metrics.request(scope, status, seconds)
-            if self._log_all or status >= 400 or scope["method"] not in QUIET:
-                _log(scope, status, seconds)
+            if not scope.pop(PUT_ASIDE, False):  # that is counted once it has an answer
+                seconds = time.perf_counter() - began
+                self._metrics.request(scope, status, seconds)
+                if self._log_all or status >= 400 or scope["method"] not in QUIET:
+                    _log(scope, status, seconds)
 
     def _refusal(self, length: bytes | None, kind: bytes | None, *, chunked: bool) -> int | None:
         """The status that a body is refused with before it is read."""

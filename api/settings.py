@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     trust: Path | None = None
     max_body: Annotated[int, Field(ge=1024)] = 16 << 20
     failed_logins: Annotated[int, Field(ge=1)] = 20
+    max_waiting: Annotated[int, Field(ge=0)] = 20_000
+    """Hosts that may wait on a process, if it may open as many files."""
     log_all: bool = False
     threads: Annotated[int, Field(ge=2, le=200)] = 12
     lock_timeout: Annotated[float, Field(gt=0)] = 10.0

@@ -6,6 +6,7 @@ route calls :func:`answer_lookup`, and :func:`look_up` is what the documentation
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Final
 
@@ -25,11 +26,17 @@ from ..responses import answer
 from ..schemas import responses
 from ..schemas.parameters import EnvPath, ModelPath, VersionPath
 from ..strict_bodies import StrictRoute
+from ..waiting import LONGEST
 
 TAG = "serving"
 
+ANY: Final = "*"
+"""What an ``If-None-Match`` says that names no ETag: there is no other answer to wait for."""
+
 LONGEST_PIPELINE: Final = 200
 """Characters of a pipeline version's digest in a look-up."""
+
+_SECONDS: Final = re.compile(r"[0-9]{1,4}", re.ASCII)
 
 router = APIRouter(tags=[TAG], route_class=StrictRoute)
 
@@ -51,9 +58,16 @@ async def answer_lookup(request: Request) -> Response:
     environment, model = request.path_params["env"], request.path_params["model"]
     principal.require(Scope.READ, environment=environment, models=(model,))
     pipeline = _pipeline(request) if request.scope["query_string"] else None
+    wait = _wait(request) if request.scope["query_string"] else 0
     cached = await state.serving_cache.answer(environment, model, pipeline, version)
     seen = request.headers.get("if-none-match")
-    return cached.unchanged if seen is not None and _names(seen, cached.etag) else cached.response
+    if seen is None or not _names(seen, cached.etag):
+        return cached.response
+    if wait and seen.strip() != ANY:
+        asked = environment, model, pipeline
+        waits = state.waiting.put_aside(request.scope, asked, cached.etag, wait)
+        return waits if waits is not None else cached.unchanged
+    return cached.unchanged
 
 
 def look_up(
@@ -68,6 +82,15 @@ def look_up(
             "which pair of the slot goes with it, 409 (`pipeline-mismatch`) that none does.",
         ),
     ] = None,
+    wait: Annotated[
+        int,
+        Query(
+            ge=0,
+            le=LONGEST,
+            description="Seconds to wait for another answer than the one that `If-None-Match` "
+            "names; 304 where there is none until then.",
+        ),
+    ] = 0,
     if_none_match: Annotated[
         str | None, Header(description="An ETag that is known: 304 where it still holds.")
     ] = None,
@@ -76,6 +99,8 @@ def look_up(
 
     The `ETag` is the slot's revision. A host asks with the `pipeline` that it runs: during a
     rollout the old ones go on with the pair that they have, and the new ones start with the new.
+    With `wait` it learns of a move when it happens. An answer may come sooner than that without
+    there being another one, as from a server that stops: pause a moment before you ask again.
     """
 
 
@@ -140,6 +165,22 @@ def _pipeline(request: Request) -> str | None:
             remedy="Give the digest of a pipeline version: xxh3:… or blake3:…",
         )
     return text.strip() if text is not None else None
+
+
+def _wait(request: Request) -> int:
+    """The seconds that a look-up waits for another answer.
+
+    Raises:
+        UsageError: it is no number of seconds, or too many.
+    """
+    text = request.query_params.get("wait", "0")
+    seconds = int(text) if _SECONDS.fullmatch(text) else LONGEST + 1
+    if seconds > LONGEST:
+        raise UsageError(
+            f"A look-up cannot wait {text[:20]!r} seconds.",
+            remedy=f"Let it wait at most {LONGEST} seconds, for example 30.",
+        )
+    return seconds
 
 
 def _names(header: str, etag: str) -> bool:
