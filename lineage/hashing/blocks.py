@@ -64,7 +64,36 @@ def blocks_of(file: BinaryIO, most: int | None = None) -> Iterator[bytes]:
         yield block
 
 
-def blake3_through(blocks: Iterable[bytes], target: BinaryIO | None = None) -> Digest:
+def read_block(descriptor: int, block: memoryview) -> int:
+    """Read into a block: how many bytes came, 0 at the end. Whole files are read through here."""
+    return os.readv(descriptor, [block])
+
+
+def write_block(descriptor: int, block: memoryview) -> None:
+    """Write all of a block."""
+    while block:
+        block = block[os.write(descriptor, block) :]
+
+
+def blake3_of_descriptor(
+    source: int, target: int | None = None, progress: Progress | None = None
+) -> Digest:
+    """BLAKE3 of the rest of a file, each byte read once, which go on to another where one is given.
+
+    One thread after the other is as quick as several: the memory is what there is to wait for.
+    """
+    hasher = blake3(max_threads=blake3.AUTO)
+    block = memoryview(bytearray(BLOCK))
+    while count := read_block(source, block):
+        hasher.update(block[:count])
+        if target is not None:
+            write_block(target, block[:count])
+        if progress is not None:
+            progress(count)
+    return Digest(f"blake3:{hasher.hexdigest()}")
+
+
+def blake3_through(blocks: Iterable[bytes | memoryview], target: BinaryIO | None = None) -> Digest:
     """BLAKE3 of blocks, which go on to a file where one is given."""
     hasher = blake3(max_threads=blake3.AUTO)
     for block in blocks:
@@ -86,14 +115,22 @@ def hash_blocks(blocks: Iterable[bytes], algorithms: Algorithms) -> tuple[list[s
 
 
 def hash_descriptor(
-    descriptor: int, algorithms: Algorithms, progress: Progress | None
+    descriptor: int,
+    algorithms: Algorithms,
+    progress: Progress | None,
+    target: int | None = None,
 ) -> tuple[list[str], int]:
-    """Hash block by block; a second thread reads ahead, and takes XXH3 beside BLAKE3."""
+    """Hash block by block; a second thread reads ahead, and takes XXH3 or MD5 beside BLAKE3.
+
+    The blocks go on to another file where one is given.
+    """
     hashers = [_BY_BLOCK[algorithm]() for algorithm in algorithms]
     *ahead, here = hashers
     size = 0
     for block in _read_ahead(descriptor, ahead):
         here.update(block)
+        if target is not None:
+            write_block(target, block)
         size += len(block)
         if progress is not None:
             progress(len(block))
@@ -110,7 +147,7 @@ def _read_ahead(descriptor: int, hashers: Sequence[_Hasher]) -> Iterator[memoryv
     def read() -> None:
         try:
             while (block := free.get()) is not None:
-                count = os.readv(descriptor, [block])
+                count = read_block(descriptor, block)
                 for hasher in hashers:
                     hasher.update(block[:count])
                 full.put((block, count))

@@ -82,9 +82,20 @@ class StatCache:
         entry = self.known(status.st_dev, [status.st_ino], algorithm).get(status.st_ino)
         return entry[1] if entry is not None and entry[0] == moving(status) else None
 
-    def remember(self, algorithm: str, digests: Iterable[tuple[os.stat_result, str]]) -> None:
-        """Keep digests of files, each read when its status was as given, until they change."""
-        settled = time.time_ns() - int(SETTLED * 1e9)
+    def remember(
+        self,
+        algorithm: str,
+        digests: Iterable[tuple[os.stat_result, str]],
+        after: float = SETTLED,
+    ) -> None:
+        """Keep digests of files, each read when its status was as given, until they change.
+
+        Args:
+            algorithm: of the digests.
+            digests: with the status of each file.
+            after: seconds for which a file must not have changed.
+        """
+        settled = time.time_ns() - int(after * 1e9)
         self._new += [
             (s.st_dev, s.st_ino, algorithm, s.st_size, s.st_mtime_ns, s.st_ctime_ns, digest)
             for s, digest in digests

@@ -1,7 +1,9 @@
 """Weights that were fetched before, by the BLAKE3 of each file: shared by versions and processes.
 
-Nothing in it is believed: whoever uses a file reads it, and drops one that is not what its name
-says. It can be deleted at any time.
+A file comes in under its name when every byte of it was read and is what the name says. Later it
+is believed while it did not change since (:mod:`lineage.weights.verified`), else read anew, and
+dropped where it is something else. All of it can be deleted at any time; what is taken away by
+itself is in :mod:`lineage.weights.cache_bounds`.
 """
 
 from __future__ import annotations
@@ -16,12 +18,16 @@ from typing import TYPE_CHECKING, Final
 
 from blake3 import blake3
 
-from lineage.hashing.blocks import blocks_of
+from lineage.hashing.blocks import blake3_of_descriptor, blocks_of
+from lineage.weights.leases import Lease
+from lineage.weights.placing import clone
+from lineage.weights.verified import Seen, Verified
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from lineage.hashing.blocks import Progress
+    from lineage.identity.digest import Digest
     from lineage.weights.listing import Entry
 
 FORGOTTEN_AFTER: Final = 86_400.0
@@ -42,6 +48,22 @@ class WeightsCache:
             return cls(Path(named))
         home = os.environ.get("XDG_CACHE_HOME")
         return cls((Path(home) if home else Path.home() / ".cache") / "lineage-guard" / "weights")
+
+    def verified(self, *, again: bool = False) -> Verified:
+        """What is known of the files here; with ``again`` each is read before it is believed."""
+        return Verified(self.folder, again=again)
+
+    def lease(self, blake3: Digest) -> Lease:
+        """Keep weights from being taken away, until they are released or this process ends."""
+        return Lease(self.lease_file(blake3.value))
+
+    def lease_file(self, digits: str) -> Path:
+        """What is locked by who uses weights; its time is when they were last used."""
+        return self.folder / "leases" / digits
+
+    def whole(self, blake3: Digest) -> Path:
+        """The folder in which weights lie whole, under their name."""
+        return self.folder / "whole" / blake3.value
 
     @property
     def incoming(self) -> Path:
@@ -69,34 +91,55 @@ class WeightsCache:
         """Remove a file that is not what its name says."""
         self.path(entry).unlink(missing_ok=True)
 
-    def add_bytes(self, entry: Entry, data: bytes) -> bool:
-        """Keep a small file; False where it is not what its name says."""
+    def add_bytes(self, entry: Entry, data: bytes) -> Seen | None:
+        """Keep a small file; None where it is not what its name says."""
         if blake3(data).hexdigest() != entry.blake3.value:
-            return False
+            return None
+        with self._own_file() as (descriptor, path):
+            os.write(descriptor, data)
+            return self._keep(path, entry)
+
+    def add_local(self, entry: Entry, source: int, progress: Progress | None) -> Seen | None:
+        """Keep a file of this machine, which is open for reading; None where it is another."""
+        with self._own_file() as (descriptor, path):
+            if clone(source, descriptor):
+                found = blake3_of_descriptor(descriptor, progress=progress)
+            else:
+                found = blake3_of_descriptor(source, descriptor, progress)
+            return self._keep(path, entry) if found == entry.blake3 else None
+
+    @contextmanager
+    def _own_file(self) -> Iterator[tuple[int, Path]]:
+        """A new file of our own, gone after the block if it was not kept."""
         self.incoming.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=self.folder / "incoming")
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        self._keep(Path(name), entry)
-        return True
+        try:
+            yield descriptor, Path(name)
+        finally:
+            os.close(descriptor)
+            Path(name).unlink(missing_ok=True)
 
     def part(self, entry: Entry) -> Path:
         """Where the beginning of a large file waits for its rest."""
         return self.folder / "partial" / entry.blake3.value
 
     def add_stream(
-        self, entry: Entry, blocks: Iterable[bytes], start: int, progress: Progress | None
-    ) -> bool:
+        self,
+        entry: Entry,
+        blocks: Iterable[bytes | memoryview],
+        start: int,
+        progress: Progress | None,
+    ) -> Seen | None:
         """Keep a large file whose first ``start`` bytes are here already.
 
-        What has arrived stays for the next try if this one is cut off. False where the whole is
+        What has arrived stays for the next try if this one is cut off. None where the whole is
         not what its name says: nothing of it is kept then.
         """
         part = self.part(entry)
         hasher = blake3(max_threads=blake3.AUTO)
         with part.open("r+b" if start else "w+b") as file:
-            for block in blocks_of(file, start):
-                hasher.update(block)
+            for arrived in blocks_of(file, start):
+                hasher.update(arrived)
             file.truncate(start)
             for block in blocks:
                 hasher.update(block)
@@ -105,9 +148,8 @@ class WeightsCache:
                     progress(len(block))
         if hasher.hexdigest() != entry.blake3.value:
             part.unlink()
-            return False
-        self._keep(part, entry)
-        return True
+            return None
+        return self._keep(part, entry)
 
     @contextmanager
     def locked(self, entry: Entry) -> Iterator[None]:
@@ -118,8 +160,11 @@ class WeightsCache:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _keep(self, file: Path, entry: Entry) -> None:
+    def _keep(self, file: Path, entry: Entry) -> Seen:
+        """Let a file that was just read appear under its name."""
         final = self.path(entry)
         final.parent.mkdir(parents=True, exist_ok=True)
         file.chmod(0o444)
+        seen = Seen.of(file.stat())
         file.replace(final)
+        return seen

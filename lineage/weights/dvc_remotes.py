@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from lineage.errors import StoreUnreachable, UsageError
 from lineage.masking import masked
-from lineage.weights import dvc_trust
+from lineage.weights import dvc_config, dvc_trust
 from lineage.weights.copies import PUBLIC, StoreAddress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-_OWN: Final = ("system", "global")
-"""The levels of DVC's configuration that no repository writes."""
 
 _Remotes = dict[str, dict[str, Any]]
 
@@ -98,10 +94,10 @@ class Remotes:
             UsageError: one cannot be read.
         """
         own, said, default = _Remotes(), _Remotes(), None
-        for kind, level in _levels(folder):
-            default = (level.get("core") or {}).get("remote", default)
-            for key, remote in (level.get("remote") or {}).items():
-                (own if kind in _OWN else said).setdefault(key.lower(), {}).update(remote)
+        for kind, level in dvc_config.levels(folder):
+            default = level.get("core", {}).get("remote", default)
+            for key, remote in level.get("remote", {}).items():
+                (own if kind in dvc_config.OWN else said).setdefault(key.lower(), {}).update(remote)
         return cls(own, said, default)
 
     @classmethod
@@ -120,7 +116,7 @@ class Remotes:
         Raises:
             UsageError: the repository says what only the user may.
         """
-        said = _resolved(self._all, name)
+        said = dvc_config.resolved(self._all, name)
         url = said["url"]
         own = self.own_of(url)
         key = dvc_trust.refused(url, said, own)
@@ -161,7 +157,7 @@ def _by_url(remotes: _Remotes, of: _Remotes) -> Iterator[tuple[str, dict[str, An
     """Each of some remotes by its whole URL; what cannot be resolved is left out."""
     for name in of:
         with suppress(Exception):
-            settings = _resolved(remotes, name)
+            settings = dvc_config.resolved(remotes, name)
             yield settings.pop("url"), settings
 
 
@@ -171,34 +167,6 @@ def _how_to_set(name: str, url: str, key: str) -> str:
         f"If you trust it, say so in your own configuration{endpoint}: dvc remote add --global "
         f"{name} {url}, then dvc remote modify --global {name} {key} …"
     )
-
-
-def _resolved(remotes: _Remotes, name: str) -> dict[str, Any]:
-    """A remote's settings, with those of the remote that it stands on, and a whole URL."""
-    from dvc.fs import get_fs_config
-
-    settings = dict(get_fs_config({"remote": remotes}, name=name))
-    url = str(settings["url"]).rstrip("/")
-    settings["url"] = url if "://" in url else Path(url).absolute().as_uri()
-    return settings
-
-
-def _levels(folder: Path | None) -> list[tuple[str, Any]]:
-    """DVC's configuration files by their level, from the system's to the checkout's own."""
-    from dvc.config import Config, ConfigError
-
-    here = folder.resolve() if folder is not None else None
-    found = (place / ".dvc" for place in (here, *here.parents)) if here is not None else iter(())
-    dvc = next((os.fspath(place) for place in found if place.is_dir()), None)
-    levels = ("system", "global", *(("repo", "local") if dvc is not None else ()))
-    config = Config(dvc_dir=dvc, validate=False)
-    try:
-        return [(level, config.load_one(level)) for level in levels]
-    except (ConfigError, OSError, ValueError) as error:
-        raise UsageError(
-            f"DVC's configuration cannot be read: {reason_of(error)}.",
-            remedy="Mend it: `dvc config --list` shows the same problem.",
-        ) from None
 
 
 def _store_name(remote: str) -> str:

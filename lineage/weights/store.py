@@ -1,51 +1,37 @@
-"""Opening a store, and moving bytes in and out of it: DVC's remotes, through dvc-data and fsspec.
+"""Opening a store, and what every store can do: DVC's remotes, through the system or fsspec.
 
 Objects lie where DVC keeps its own, under their MD5: what `dvc push` put there is not put twice,
 and `dvc pull` finds what we put. MD5 is only the name: what is read counts when its BLAKE3 does.
+A folder is :mod:`lineage.weights.folder_store`, all else :mod:`lineage.weights.remote_store`. DVC
+itself is loaded for what only it reaches (ssh, hdfs, webdav …).
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import errno
 import json
-import os
 import uuid
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
-from lineage import timestamps
 from lineage.acts import act
 from lineage.errors import LineageError, StoreUnreachable, UsageError
+from lineage.weights import filesystems
 from lineage.weights.copies import MARKER_ID
 from lineage.weights.dvc_remotes import reason_of, settings_of
-from lineage.weights.parallel import THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
+    from pathlib import Path
 
     from lineage.weights.copies import StoreAddress
-
-CHUNK: Final = 16 << 20
-"""Bytes that are read in one request."""
-
-AHEAD: Final = 4
-"""Requests that are under way at once; with CHUNK, what reading a file takes of memory."""
-
-
-OBJECT_STORES: Final = ("s3", "gs", "azure", "oss")
-"""Where an object appears whole or not at all."""
 
 PATIENCE: Final = {"s3": {"connect_timeout": 5, "read_timeout": 15}, "ssh": {"timeout": 30}}
 """Seconds that a store may take to say anything, where its configuration says nothing."""
 
 S3_ATTEMPTS: Final = 3
 """How often botocore tries (a 503, a broken connection), for each of two times that s3fs does."""
-
 
 INCOMING: Final = ".lineage-incoming"
 
@@ -57,29 +43,20 @@ LARGEST_MARKER: Final = 4096
 
 
 class Store:
-    """A store that is open."""
+    """A store that is open. Its methods raise StoreUnreachable where it cannot be used."""
+
+    is_folder = False
+    """Whether it is a folder of this machine."""
+
+    incoming: Path | None = None
+    """Where a file can wait beside the objects, to be renamed into its place."""
 
     is_over: Callable[[], bool] | None = None
     """Asked before each request: whether whoever uses it stops."""
 
-    def __init__(self, address: StoreAddress, filesystem: Any, root: str) -> None:  # noqa: ANN401
-        from dvc_data.hashfile.db import get_odb
-
+    def __init__(self, address: StoreAddress, root: str) -> None:
         self.address = address
-        self._fs = filesystem
         self._root = root
-        self._odb = get_odb(filesystem, filesystem.join(root, "files", "md5"), hash_name="md5")
-        self._made: set[str] = set()
-
-    @property
-    def is_folder(self) -> bool:
-        """Whether it is a folder of this machine."""
-        return bool(self._fs.protocol == "local")
-
-    @property
-    def incoming(self) -> Path | None:
-        """Where a file can wait beside the objects, to be renamed into its place."""
-        return Path(self._root) / INCOMING if self.is_folder else None
 
     def marker(self) -> str | None:
         """The id that lies in the place itself; None where there is none.
@@ -87,14 +64,9 @@ class Store:
         Raises:
             StoreUnreachable: the store does not say.
         """
-        path = self._fs.join(self._root, MARKER)
         try:
             with self._asking():
-                if self.is_folder:
-                    with open(path, "rb") as file:  # noqa: PTH123 - a path of the store's own
-                        text = file.read(LARGEST_MARKER)
-                else:
-                    text = self._read_range(path, 0, LARGEST_MARKER)
+                text = self._read_beside(MARKER, LARGEST_MARKER)
         except FileNotFoundError:
             return None
         with suppress(ValueError, KeyError, TypeError):
@@ -114,13 +86,8 @@ class Store:
         if found is not None:
             return found
         text = json.dumps({"id": self.address.marker or uuid.uuid4().hex}).encode()
-        path = self._fs.join(self._root, MARKER)
         with suppress(StoreUnreachable), self._asking(writing=True):
-            self._make(path)
-            if self.is_folder:
-                _write_once(path, text)
-            else:
-                self._fs.fs.pipe_file(path, text)
+            self._write_beside(MARKER, text)
         return self.marker()
 
     def size(self, object_id: str) -> int | None:
@@ -131,19 +98,19 @@ class Store:
         """
         with self._asking():
             try:
-                return int(self._fs.info(self._path(object_id), refresh=True)["size"])
+                return self._size(self._path(object_id))
             except FileNotFoundError:
                 return None
 
     def written_at(self, object_id: str) -> str | None:
         """When an object of a folder was last written to; None where no file says so."""
-        if not self.is_folder:
-            return None
-        try:
-            changed = Path(self._path(object_id)).stat().st_ctime
-        except OSError:
-            return None
-        return timestamps.written(dt.datetime.fromtimestamp(changed, dt.UTC))
+        del object_id
+        return None
+
+    def local(self, object_id: str) -> str | None:
+        """The file of this machine that an object is; None where it is elsewhere."""
+        del object_id
+        return None
 
     def perhaps(self, object_ids: Collection[str]) -> set[str]:
         """Those of some objects that may be there: a store that is asked in one go knows which.
@@ -151,10 +118,7 @@ class Store:
         Raises:
             StoreUnreachable: the store does not say.
         """
-        if self.is_folder or len(object_ids) < THREADS:
-            return set(object_ids)
-        with self._asking():
-            return set(self._odb.oids_exist(list(object_ids)))
+        return set(object_ids)
 
     def read(self, object_id: str, start: int, end: int) -> bytes:
         """Some bytes of an object; fewer where it ends before.
@@ -163,47 +127,17 @@ class Store:
             FileNotFoundError: it is not there.
             StoreUnreachable: the store does not give them.
         """
-        path = self._path(object_id)
         with self._asking():
-            if not self.is_folder:
-                return self._read_range(path, start, end)
-            with open(path, "rb") as file:  # noqa: PTH123 - a path of the store's own
-                return os.pread(file.fileno(), end - start, start)
+            return self._read(self._path(object_id), start, end)
 
-    def _read_range(self, path: str, start: int, end: int) -> bytes:
-        try:
-            return bytes(self._fs.fs.cat_file(path, start=start, end=end))
-        except FileNotFoundError:
-            raise
-        except (OSError, ValueError) as error:
-            if "range" in str(error).lower() and self._fs.info(path)["size"] <= start:
-                return b""  # there is no such range: the object ends before
-            raise
-
-    def stream(self, object_id: str, size: int, start: int = 0) -> Iterator[bytes]:
-        """An object's bytes in order, up to a size, several requests ahead of the reader.
+    def stream(self, object_id: str, size: int, start: int = 0) -> Iterator[bytes | memoryview]:
+        """An object's bytes in order, up to a size. A block holds until the next one is asked for.
 
         Raises:
             FileNotFoundError: it is not there.
             StoreUnreachable: the store does not give them.
         """
-        if start >= size:
-            return
-        if size - start <= CHUNK:
-            yield self.read(object_id, start, size)
-            return
-        with ThreadPoolExecutor(AHEAD, "lineage-read") as pool:
-            waiting: deque[Future[bytes]] = deque()
-            try:
-                for begin in range(start, size, CHUNK):
-                    end = min(begin + CHUNK, size)
-                    waiting.append(pool.submit(self.read, object_id, begin, end))
-                    if len(waiting) == AHEAD:
-                        yield waiting.popleft().result()
-                while waiting:
-                    yield waiting.popleft().result()
-            finally:
-                pool.shutdown(cancel_futures=True)
+        raise NotImplementedError
 
     def put_bytes(self, object_id: str, data: bytes) -> None:
         """Put a small object into its place, whole or not at all.
@@ -212,11 +146,7 @@ class Store:
             StoreUnreachable: the store does not take it.
         """
         with self._asking(writing=True):
-            if self._fs.protocol in OBJECT_STORES:
-                self._fs.fs.pipe_file(self._path(object_id), data)
-                return
-            with self._beside(object_id) as beside:
-                self._fs.fs.pipe_file(beside, data) if not self.is_folder else _write(beside, data)
+            self._put_bytes(self._path(object_id), data)
 
     def put_file(self, object_id: str, file: Path) -> None:
         """Put a file, which nobody changes meanwhile, into its place, whole or not at all.
@@ -226,19 +156,21 @@ class Store:
         Raises:
             StoreUnreachable: the store does not take it.
         """
-        from dvc_objects.fs import generic, localfs
-
-        source = os.fspath(file)
         with self._asking(writing=True):
-            if self._fs.protocol in OBJECT_STORES:
-                generic.copy(localfs, source, self._fs, self._path(object_id))
-            elif self.is_folder:
-                self._make(self._path(object_id))
-                Path(source).replace(self._path(object_id))
-                self._odb.protect(self._path(object_id))
-            else:
-                with self._beside(object_id) as beside:
-                    generic.copy(localfs, source, self._fs, beside)
+            self._put_file(self._path(object_id), file)
+
+    @property
+    def takes_streams(self) -> bool:
+        """Whether :meth:`put_stream` can be used."""
+        return False
+
+    def put_stream(self, object_id: str, size: int, blocks: Iterator[bytes | memoryview]) -> None:
+        """Put what comes in blocks into its place: nothing of it where they end in an error.
+
+        Raises:
+            StoreUnreachable: the store does not take it.
+        """
+        raise NotImplementedError
 
     def remove(self, object_id: str) -> bool:
         """Remove an object; whether it was there.
@@ -248,49 +180,50 @@ class Store:
         """
         with self._asking():
             try:
-                self._fs.rm_file(self._path(object_id))
+                self._remove(self._path(object_id))
             except FileNotFoundError:
                 return False
             return True
 
     def _path(self, object_id: str) -> str:
-        return str(self._odb.oid_to_path(object_id))
+        return f"{self._root.rstrip('/')}/files/md5/{object_id[:2]}/{object_id[2:]}"
 
-    def _make(self, path: str) -> None:
-        """The folder that a path lies in."""
-        folder = self._fs.parent(path)
-        if folder not in self._made:
-            self._fs.makedirs(folder, exist_ok=True)
-            self._made.add(folder)
+    def _beside_objects(self, name: str) -> str:
+        return f"{self._root.rstrip('/')}/{name}"
 
-    @contextmanager
-    def _beside(self, object_id: str) -> Iterator[str]:
-        """A name to write under, which becomes the object's where nothing fails."""
-        final = self._path(object_id)
-        beside = self._fs.join(self._root, INCOMING, uuid.uuid4().hex)
-        self._make(beside)
-        self._make(final)
-        try:
-            yield beside
-            if self.is_folder:
-                Path(beside).replace(final)
-                self._odb.protect(final)
-            else:
-                self._fs.mv(beside, final)
-        except BaseException:
-            with suppress(Exception):
-                self._fs.rm_file(beside)
-            raise
+    def _read_beside(self, name: str, most: int) -> bytes:
+        raise NotImplementedError
+
+    def _write_beside(self, name: str, data: bytes) -> None:
+        raise NotImplementedError
+
+    def _size(self, path: str) -> int:
+        raise NotImplementedError
+
+    def _read(self, path: str, start: int, end: int) -> bytes:
+        raise NotImplementedError
+
+    def _put_bytes(self, path: str, data: bytes) -> None:
+        raise NotImplementedError
+
+    def _put_file(self, path: str, file: Path) -> None:
+        raise NotImplementedError
+
+    def _remove(self, path: str) -> None:
+        raise NotImplementedError
 
     @contextmanager
     def _asking(self, *, writing: bool = False) -> Iterator[None]:
+        self._require_use()
+        with asking(self.address, writing=writing):
+            yield
+
+    def _require_use(self) -> None:
         if self.is_over is not None and self.is_over():
             raise StoreUnreachable(
                 f"Store {self.address.name} was not asked: the program stops.",
                 remedy="Start it again.",
             )
-        with asking(self.address, writing=writing):
-            yield
 
 
 @contextmanager
@@ -339,51 +272,47 @@ def open_store(address: StoreAddress, *, is_over: Callable[[], bool] | None = No
             f"{act('store add', address.name, address.url)}",
         )
     with asking(address):
-        from dvc.fs import get_cloud_fs
-
         kind = address.url.partition(":")[0]
         settings = PATIENCE.get(kind, {}) | settings_of(address)
-        url = unquote(urlsplit(address.url).path) if address.is_folder else address.url
-        cls, config, path = get_cloud_fs({}, **(settings | {"url": url}))
-        if config.pop("version_aware", False) or config.pop("worktree", False):
-            raise UsageError(
-                f"Store {address.name} is a DVC remote that is version-aware.",
-                remedy="Name another remote: [artifacts] remote in lineage.toml.",
-            )
-        if kind == "ssh":
-            config["agent_forwarding"] = False  # dvc-ssh would lend the user's keys to the host
-        filesystem = cls(**config)
-        if kind == "s3":
-            patience = {"total_max_attempts": S3_ATTEMPTS, "mode": "standard"}
-            filesystem.fs_args.setdefault("config_kwargs", {}).setdefault("retries", patience)
-            filesystem.fs.retries = 2
-        store = Store(address, filesystem, path)
+        store = _opened(address, kind, settings)
         store.is_over = is_over
         return store
 
 
-def _write_once(path: str, data: bytes) -> None:
-    """Put a whole file into its place, unless there is one."""
-    beside = f"{path}.{uuid.uuid4().hex}"
-    _write(beside, data)
-    try:
-        with suppress(FileExistsError):
-            os.link(beside, path)
-    finally:
-        Path(beside).unlink()
+def _opened(address: StoreAddress, kind: str, settings: dict[str, Any]) -> Store:
+    from lineage.weights.folder_store import FolderStore
+    from lineage.weights.remote_store import DvcStore, RemoteStore
+
+    if kind == "file":
+        _require_no_versions(address, settings)
+        return FolderStore(address, unquote(urlsplit(address.url).path))
+    known = filesystems.known(kind, settings)
+    if known is not None:
+        _require_no_versions(address, known)
+        filesystem = filesystems.opened(kind, known, S3_ATTEMPTS)
+        return RemoteStore(address, filesystem, filesystems.root_of(kind, address.url), kind)
+    from dvc.fs import get_cloud_fs
+
+    cls, config, path = get_cloud_fs({}, **(settings | {"url": address.url}))
+    _require_no_versions(address, config)
+    if kind == "ssh":
+        config["agent_forwarding"] = False  # dvc-ssh would lend the user's keys to the host
+    return DvcStore(address, cls(**config), path)
 
 
-def _write(path: str, data: bytes) -> None:
-    with open(path, "xb") as file:  # noqa: PTH123 - a path of the store's own
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def _require_no_versions(address: StoreAddress, settings: dict[str, Any]) -> None:
+    if any(
+        str(settings.pop(key, False)).lower() == "true" for key in ("version_aware", "worktree")
+    ):
+        raise UsageError(
+            f"Store {address.name} is a DVC remote that is version-aware.",
+            remedy="Name another remote: [artifacts] remote in lineage.toml.",
+        )
 
 
 def _remedy(address: StoreAddress, error: BaseException) -> str:
-    from dvc_objects.fs.errors import RemoteMissingDepsError
-
-    if isinstance(error, RemoteMissingDepsError) or "requires" in str(error):
+    missing = isinstance(error, ImportError) or type(error).__name__ == "RemoteMissingDepsError"
+    if missing or "requires" in str(error):
         return f"Install its plugin: pip install 'dvc[{address.url.partition(':')[0]}]'"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "Make room in it, then run the same command again: what is there already stays."

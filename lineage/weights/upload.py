@@ -196,7 +196,7 @@ def _fetched(
 
 @contextmanager
 def _verified(
-    blocks: Iterable[bytes], size: int, blake3: Digest, folder: Path | None
+    blocks: Iterable[bytes | memoryview], size: int, blake3: Digest, folder: Path | None
 ) -> Iterator[Path | bytes | None]:
     """Bytes in memory, or where they are many in a file of our own; None where they are others."""
     if size <= SMALL:
