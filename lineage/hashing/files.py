@@ -7,6 +7,7 @@ Hashed(xxh3='xxh3:…', blake3='blake3:…', size=81234, files=1)
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     Stored = Callable[[str], Iterator[bytes] | None]
     """The blocks that stand for a file by its path, instead of its own; None for its own."""
 
+_OF_WRITING: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
 ONE_READ: Final = 1 << 20
 """Files up to this size are read in one call; larger ones by a thread that reads ahead."""
 
@@ -47,13 +50,17 @@ class Hashed:
 
 @dataclass(frozen=True)
 class HashedFile:
-    """A file of what is to be stored: its path in it (``""`` for the file itself), its digests."""
+    """A file of what is to be stored: its path in it (``""`` for the file itself), its digests.
+
+    ``copy`` is a copy that was made of the very bytes that were hashed, if one was.
+    """
 
     path: str
     source: str
     size: int
     md5: str
     blake3: Digest
+    copy: Path | None = None
 
 
 def hash_path(
@@ -119,19 +126,23 @@ def hash_files(
     progress: Progress | None = None,
     follow: Follow = follow_any,
     project: Path | None = None,
+    copies: Path | None = None,
 ) -> list[HashedFile]:
     """MD5 and BLAKE3 of a file, or of each file of a directory, sorted by path.
 
-    Args and errors are those of :func:`hash_path`.
+    Args and errors are those of :func:`hash_path`; ``copies`` is a folder for copies of large files
+    that have to be read, made in the same read.
     """
     follow(path)
     files = [("", os.fspath(path), 0)]
     if stat.S_ISDIR(_stat(path).st_mode):
         files = sorted(tree_files(path, follow, project))
-    found = []
+    found: list[HashedFile] = []
     for relative, full, _ in files:
-        (md5, strong), size = _hash_known_file(full, ("md5", "blake3"), cache, progress)
-        found.append(HashedFile(relative, full, size, md5, Digest(f"blake3:{strong}")))
+        copy = copies / str(len(found)) if copies is not None else None
+        (md5, strong), size = _hash_known_file(full, ("md5", "blake3"), cache, progress, copy)
+        made = copy if copy is not None and copy.exists() else None
+        found.append(HashedFile(relative, full, size, md5, Digest(f"blake3:{strong}"), made))
     return found
 
 
@@ -166,7 +177,11 @@ def read_regular(path: str) -> tuple[int, os.stat_result]:
 
 
 def _hash_known_file(
-    path: str, algorithms: Algorithms, cache: StatCache | None, progress: Progress | None
+    path: str,
+    algorithms: Algorithms,
+    cache: StatCache | None,
+    progress: Progress | None,
+    copy: Path | None = None,
 ) -> tuple[list[str], int]:
     """A file's digests in hex and its size, from the cache where it has not changed."""
     if cache is not None:
@@ -176,15 +191,16 @@ def _hash_known_file(
             if progress is not None:
                 progress(status.st_size)
             return [digits for digits in known if digits is not None], status.st_size
-    digits, status = _hash_file(path, algorithms, progress)
+    digits, status = _hash_file(path, algorithms, progress, copy)
     if cache is not None:
         _remember(cache, algorithms, [(status, digits)])
     return digits, status.st_size
 
 
 def _hash_file(
-    path: str, algorithms: Algorithms, progress: Progress | None
+    path: str, algorithms: Algorithms, progress: Progress | None, copy: Path | None = None
 ) -> tuple[list[str], os.stat_result]:
+    """Digests of a file; of a large one, with a copy where one is to be made."""
     descriptor, before = read_regular(path)
     try:
         if before.st_size <= ONE_READ:
@@ -193,10 +209,15 @@ def _hash_file(
             digits = [AT_ONCE[algorithm](data) for algorithm in algorithms]
             if progress is not None:
                 progress(size)
+        elif copy is not None:
+            with copy.open("xb") as target:
+                digits, size = hash_descriptor(descriptor, algorithms, progress, target.fileno())
         else:
             digits, size = hash_descriptor(descriptor, algorithms, progress)
         after = os.fstat(descriptor)
     except OSError as error:
+        if error.filename is not None or error.errno in _OF_WRITING:
+            raise  # of the copy
         raise unreadable(path, error) from None
     finally:
         os.close(descriptor)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 from lineage.acts import act
 from lineage.errors import IntegrityFailure, StoreUnreachable, UsageError
 from lineage.guard.facts import Sample
-from lineage.hashing.blocks import blake3_through
 from lineage.identity.digest import Digest, blake3_of
 from lineage.weights.copies import Copy, CopyCheck, CopyState, NewCopy
 from lineage.weights.listing import Entry, inside, read_listing
@@ -225,7 +224,7 @@ def what_is_wrong(store: Store, name: str, entry: Entry, *, deep: bool) -> Probl
         return Problem(CopyState.CHANGED, f"{what} has {size} bytes instead of {entry.size}")
     if deep:
         try:
-            found = blake3_through(store.stream(name, size))
+            found = store.blake3(name, size)
         except FileNotFoundError:
             return Problem(CopyState.MISSING, f"{what} is gone")
         if found != entry.blake3:

@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from lineage.acts import act
 from lineage.errors import LineageError, StoreUnreachable, UsageError
+from lineage.hashing.blocks import blake3_through
 from lineage.weights import filesystems
 from lineage.weights.copies import MARKER_ID
 from lineage.weights.dvc_remotes import reason_of, settings_of
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
+    from lineage.identity.digest import Digest
     from lineage.weights.copies import StoreAddress
 
 PATIENCE: Final = {"s3": {"connect_timeout": 5, "read_timeout": 15}, "ssh": {"timeout": 30}}
@@ -138,6 +140,15 @@ class Store:
             StoreUnreachable: the store does not give them.
         """
         raise NotImplementedError
+
+    def blake3(self, object_id: str, size: int) -> Digest:
+        """BLAKE3 of an object of a size: every byte is read.
+
+        Raises:
+            FileNotFoundError: it is not there.
+            StoreUnreachable: the store does not give them.
+        """
+        return blake3_through(self.stream(object_id, size))
 
     def put_bytes(self, object_id: str, data: bytes) -> None:
         """Put a small object into its place, whole or not at all.

@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from blake3 import blake3
+
 from lineage.errors import CaptureError, StoreUnreachable
 from lineage.hashing.blocks import blake3_through, blocks_of
 from lineage.hashing.files import HashedFile, hash_files
@@ -23,11 +25,13 @@ from lineage.weights.check import differs, folder_of, gone, recorded, what_is_wr
 from lineage.weights.copies import NewCopy
 from lineage.weights.listing import Entry
 from lineage.weights.parallel import SMALL, each_by_size
+from lineage.weights.remote_store import CHUNK
 from lineage.weights.store import asking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from lineage.errors import LineageError
     from lineage.hashing.blocks import Progress
     from lineage.hashing.cache import StatCache
     from lineage.hashing.tree import Follow
@@ -65,35 +69,57 @@ def put(
         StoreUnreachable: the store does not take them.
     """
     address = replace(store.address, marker=store.mark())
-    files = hash_files(path, cache=cache, follow=follow, project=project)
-    _require_same(files, weights, path)
-    found: set[bool] = set()
-
-    unique = list({file.md5: file for file in files}.values())
-    perhaps = store.perhaps([file.md5 for file in unique])
-
-    def put_one(file: HashedFile) -> None:
-        entry = Entry(file.path, file.size, file.blake3)
-        there = file.md5 in perhaps and what_is_wrong(store, file.md5, entry, deep=True) is None
-        found.add(there)
-        if not there:
-            with _snapshot(file, store.incoming) as snapshot:
-                _put_and_read_back(store, file.md5, entry, snapshot)
-        if progress is not None:
-            progress(file.size)
-
-    with asking(store.address, writing=True):
-        each_by_size(put_one, unique, lambda file: file.size)
+    with asking(store.address, writing=True), _staging(store) as copies:
+        files = hash_files(path, cache=cache, follow=follow, project=project, copies=copies)
+        _require_same(files, weights, path)
+        there = _put_files(store, files, progress)
     if files[0].path == "":
-        return NewCopy(address, files[0].md5, found_there=found == {True}, reused=True in found)
+        return NewCopy(address, files[0].md5, found_there=there == {True}, reused=True in there)
     listing = tree_bytes((file.path, file.size, file.blake3.value) for file in files)
     return NewCopy(
         address,
         _put_text(store, _dvc_folder(files), ".dir"),
         _put_text(store, listing),
-        found_there=found == {True},
-        reused=True in found,
+        found_there=there == {True},
+        reused=True in there,
     )
+
+
+def _put_files(store: Store, files: list[HashedFile], progress: Progress | None) -> set[bool]:
+    """Put each of some files; whether it was there, and right, of any."""
+    unique = list({file.md5: file for file in files}.values())
+    perhaps = store.perhaps([file.md5 for file in unique])
+    found: set[bool] = set()
+
+    def put_one(file: HashedFile) -> None:
+        entry = Entry(file.path, file.size, file.blake3)
+        there = file.md5 in perhaps and what_is_wrong(store, file.md5, entry, deep=True) is None
+        found.add(there)
+        if there:
+            pass
+        elif file.copy is not None:
+            _put_and_read_back(store, file.md5, entry, file.copy)
+        elif store.takes_streams and file.size > SMALL:
+            _stream_and_read_back(store, file.md5, entry, _blocks(file), _changed(file.source))
+        else:
+            with _snapshot(file, store.incoming) as snapshot:
+                _put_and_read_back(store, file.md5, entry, snapshot)
+        if progress is not None:
+            progress(file.size)
+
+    each_by_size(put_one, unique, lambda file: file.size)
+    return found
+
+
+@contextmanager
+def _staging(store: Store) -> Iterator[Path | None]:
+    """A folder beside the objects of a store, for copies that become some of them by a rename."""
+    if store.incoming is None:
+        yield None
+        return
+    store.incoming.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=store.incoming) as name:
+        yield Path(name)
 
 
 def copy_over(source: Store, copy: Copy, target: Store, stored: StoredWeights) -> NewCopy:
@@ -116,6 +142,13 @@ def copy_over(source: Store, copy: Copy, target: Store, stored: StoredWeights) -
         there = what_is_wrong(target, md5, entry, deep=True) is None
         found.add(there)
         if there:
+            return
+        if target.takes_streams and entry.size > SMALL:
+            blocks = source.stream(md5, entry.size)
+            try:
+                _stream_and_read_back(target, md5, entry, blocks, differs(source, stored.ref))
+            except FileNotFoundError:
+                raise gone(source, stored.ref) from None
             return
         with _fetched(source, md5, entry, target.incoming, stored.ref) as fetched:
             _put_and_read_back(target, md5, entry, fetched)
@@ -158,6 +191,41 @@ def _put_and_read_back(store: Store, md5: str, entry: Entry, file: Path | bytes)
         store.put_bytes(md5, file)
     else:
         store.put_file(md5, file)
+    _read_back(store, md5, entry)
+
+
+def _stream_and_read_back(
+    store: Store,
+    md5: str,
+    entry: Entry,
+    blocks: Iterable[bytes | memoryview],
+    other: LineageError,
+) -> None:
+    """Put what comes in blocks; nothing of it, and an error, where it is not what it should be."""
+
+    def checked() -> Iterator[bytes | memoryview]:
+        hasher = blake3(max_threads=blake3.AUTO)
+        for block in blocks:
+            hasher.update(block)
+            yield block
+        if hasher.hexdigest() != entry.blake3.value:
+            raise other
+
+    store.put_stream(md5, entry.size, checked())
+    _read_back(store, md5, entry)
+
+
+def _blocks(file: HashedFile) -> Iterator[bytes]:
+    """A file's bytes in pieces as they are sent."""
+    try:
+        with open(file.source, "rb", 0) as source:  # noqa: PTH123 - as it was found
+            while block := source.read(CHUNK):
+                yield block
+    except OSError:
+        raise _changed(file.source) from None
+
+
+def _read_back(store: Store, md5: str, entry: Entry) -> None:
     wrong = what_is_wrong(store, md5, entry, deep=True)
     if wrong is not None:
         raise StoreUnreachable(
@@ -196,17 +264,17 @@ def _fetched(
 
 @contextmanager
 def _verified(
-    blocks: Iterable[bytes | memoryview], size: int, blake3: Digest, folder: Path | None
+    blocks: Iterable[bytes | memoryview], size: int, wanted: Digest, folder: Path | None
 ) -> Iterator[Path | bytes | None]:
     """Bytes in memory, or where they are many in a file of our own; None where they are others."""
     if size <= SMALL:
         data = b"".join(blocks)
-        yield data if blake3_of(data) == blake3 else None
+        yield data if blake3_of(data) == wanted else None
         return
     with _own_file(folder) as own:
         with own.open("wb") as target:
             found = blake3_through(blocks, target)
-        yield own if found == blake3 else None
+        yield own if found == wanted else None
 
 
 @contextmanager
