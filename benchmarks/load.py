@@ -1,35 +1,61 @@
-"""A client that asks for one address over and over on several connections, as fast as it goes.
+"""A client that asks a server on several connections: as fast as it answers, or at a fixed pace.
 
-python -m benchmarks.load PORT PATH CONNECTIONS SECONDS [HEADER]...
+    python -m benchmarks.load < STREAMS
 
-It speaks just enough HTTP to be cheaper than any server it measures. Prints answers per second.
+STREAMS is a JSON list; each stream has a ``port``, ``headers``, a ``method`` (GET), ``seconds``,
+the ``paths`` that it goes through in turn, or ``requests``: a file of JSON lines, each a path and a
+body, which are sent once each. Without ``rate`` every one of ``connections`` asks for the next as
+soon as the last was answered; with it requests go out at their moments, whether or not earlier ones
+were answered, and a request's time counts from the moment at which it was due. ``warm`` seconds
+before are not counted. It speaks just enough HTTP to be cheaper than any server it measures.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
+import json
 import sys
 import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
-class _Asking(asyncio.Protocol):
-    """One connection: the next request goes out when the answer to the last is whole."""
+MOST_CONNECTIONS = 512
+"""Of a stream with a pace: requests that wait for answers at a time."""
 
-    def __init__(self, request: bytes, end: float, times: list[float], failed: list[bytes]) -> None:
-        self._request = request
-        self._end = end
-        self._times = times
-        self._failed = failed
+
+class Connection(asyncio.Protocol):
+    """One connection with at most one request on its way."""
+
+    def __init__(self) -> None:
         self._buffer = b""
-        self._sent = 0.0
+        self._done: Callable[[int, float], None] | None = None
+        self._due = 0.0
 
-    def connection_made(self, transport) -> None:  # noqa: ANN001 - asyncio's
+    def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - asyncio's
+        """Asyncio says so."""
         self._transport = transport
-        self._ask()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """A request that is on its way is not answered."""
+        if self._done is not None:
+            self._answered(0)
+
+    def ask(self, request: bytes, due: float, done: Callable[[int, float], None]) -> None:
+        """Send a request; ``done`` gets the answer's status and how long it took since due."""
+        self._due, self._done = due, done
+        if self._transport.is_closing():
+            self._answered(0)
+        else:
+            self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
+        """Part of an answer."""
         self._buffer += data
         head, separator, rest = self._buffer.partition(b"\r\n\r\n")
         if not separator:
@@ -37,45 +63,140 @@ class _Asking(asyncio.Protocol):
         lowered = head.lower()
         begin = lowered.find(b"content-length:")
         length = int(lowered[begin + 15 :].split(b"\r\n", 1)[0]) if begin >= 0 else 0
-        if len(rest) < length:
-            return
-        if not head.startswith(b"HTTP/1.1 200"):
-            self._failed.append(self._buffer[:300])
-            self._transport.close()
-            return
-        self._buffer = b""
-        now = time.perf_counter()
-        self._times.append(now - self._sent)
-        if now < self._end:
-            self._ask()
+        if len(rest) >= length:
+            self._buffer = b""
+            self._answered(int(head[9:12]))
+
+    def close(self) -> None:
+        """Close it."""
+        self._done = None
+        self._transport.close()
+
+    def _answered(self, status: int) -> None:
+        done, self._done = self._done, None
+        if done is not None:
+            done(status, time.perf_counter() - self._due)
+
+
+class Stream:
+    """One stream of requests and what became of them."""
+
+    def __init__(self, said: dict[str, Any]) -> None:
+        self._port: int = said["port"]
+        self._headers: list[str] = said.get("headers", [])
+        self._method: str = said.get("method", "GET")
+        self._seconds: float = said["seconds"]
+        self._warm: float = said.get("warm", 0.0)
+        self._connections: int = said.get("connections", 1)
+        self._rate: float | None = said.get("rate")
+        self._requests = self._all(said)
+        self._times: list[float] = []
+        self._failed: dict[int, int] = {}
+        self._sent = 0
+        self._counted = self._end = 0.0
+
+    async def run(self) -> dict[str, Any]:
+        """Ask until the time is over; what was found."""
+        self._counted = time.perf_counter() + self._warm
+        self._end = self._counted + self._seconds
+        await (self._paced(self._rate) if self._rate else self._closed())
+        times = sorted(self._times)
+        found = {"answers": len(times), "rate": len(times) / self._seconds, "sent": self._sent}
+        if times:
+            found |= {"p50": times[len(times) // 2], "p99": times[len(times) * 99 // 100]}
+        return found | {"failed": self._failed}
+
+    async def _closed(self) -> None:
+        """Each connection asks again once it is answered."""
+        ended: list[asyncio.Future[None]] = []
+        for _ in range(self._connections):
+            connection = await self._connect()
+            over = asyncio.get_running_loop().create_future()
+            ended.append(over)
+            self._again(connection, over)
+        await asyncio.wait(ended, timeout=self._warm + self._seconds + 30)
+
+    def _again(self, connection: Connection, over: asyncio.Future[None]) -> None:
+        def done(status: int, took: float) -> None:
+            now = time.perf_counter()
+            if self._counted <= now <= self._end:
+                self._note(status, took)
+            if now < self._end and status:
+                self._again(connection, over)
+            else:
+                connection.close()
+                over.set_result(None)
+
+        self._sent += 1
+        connection.ask(next(self._requests), time.perf_counter(), done)
+
+    async def _paced(self, rate: float) -> None:
+        """Requests go out when they are due."""
+        idle = [await self._connect() for _ in range(self._connections)]
+        opened, on_its_way = len(idle), 0
+        began = time.perf_counter()
+
+        for number in itertools.count():
+            due = began + number / rate
+            if due >= self._end or (request := next(self._requests, None)) is None:
+                break
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            while not idle and opened >= MOST_CONNECTIONS:
+                await asyncio.sleep(0.001)
+            if idle:
+                connection = idle.pop()
+            else:
+                connection = await self._connect()
+                opened += 1
+
+            def done(
+                status: int, took: float, one: Connection = connection, due: float = due
+            ) -> None:
+                nonlocal on_its_way
+                on_its_way -= 1
+                idle.append(one)
+                if due >= self._counted:
+                    self._note(status, took)
+
+            on_its_way += 1
+            self._sent += 1
+            connection.ask(request, due, done)
+        late = time.perf_counter() + 10
+        while on_its_way and time.perf_counter() < late:
+            await asyncio.sleep(0.005)
+        for connection in idle:
+            connection.close()
+
+    def _note(self, status: int, took: float) -> None:
+        if status in (200, 201, 204, 304):
+            self._times.append(took)
         else:
-            self._transport.close()
+            self._failed[status] = self._failed.get(status, 0) + 1
 
-    def _ask(self) -> None:
-        self._sent = time.perf_counter()
-        self._transport.write(self._request)
+    async def _connect(self) -> Connection:
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(Connection, "127.0.0.1", self._port)
+        return connection
+
+    def _all(self, said: dict[str, Any]) -> Iterator[bytes]:
+        if "requests" in said:
+            lines = Path(said["requests"]).read_text().splitlines()
+            return iter([self._request(**json.loads(line)) for line in lines])
+        return itertools.cycle([self._request(path) for path in said["paths"]])
+
+    def _request(self, path: str, body: Any = None) -> bytes:  # noqa: ANN401 - JSON
+        lines = [f"{self._method} {path} HTTP/1.1", f"Host: 127.0.0.1:{self._port}", *self._headers]
+        sent = b""
+        if body is not None:
+            sent = json.dumps(body).encode()
+            lines += ["Content-Type: application/json", f"Content-Length: {len(sent)}"]
+        return "\r\n".join([*lines, "", ""]).encode() + sent
 
 
-async def load(port: int, path: str, connections: int, seconds: float, headers: list[str]) -> float:
-    """Answers per second over all connections."""
-    lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", *headers, "", ""]
-    request = "\r\n".join(lines).encode()
-    times: list[float] = []
-    failed: list[bytes] = []
-    loop = asyncio.get_running_loop()
-    began = time.perf_counter()
-    for _ in range(connections):
-        await loop.create_connection(
-            lambda: _Asking(request, began + seconds, times, failed), "127.0.0.1", port
-        )
-    await asyncio.sleep(seconds + 0.3)
-    if failed or not times:
-        raise SystemExit(f"not answered with 200: {failed[:1]}")
-    return len(times) / seconds
+async def run_all(streams: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Run some streams beside each other."""
+    return await asyncio.gather(*(Stream(said).run() for said in streams))
 
 
 if __name__ == "__main__":
-    rate = uvloop.run(
-        load(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), sys.argv[5:])
-    )
-    print(f"{rate:.0f}")
+    json.dump(uvloop.run(run_all(json.load(sys.stdin))), sys.stdout)
