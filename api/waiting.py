@@ -28,15 +28,15 @@ from typing_extensions import override
 from lineage import timestamps
 from lineage.errors import LineageError, RegistryUnreachable
 
-from .change_detection import CONFIRMED_FOR
 from .connections import HELD, HeldRequest
+from .known import CONFIRMED_FOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from starlette.types import Receive, Scope, Send
 
-    from .change_detection import RegistryVersion
+    from .known import RegistryVersion
     from .serving_cache import Asked, ServingCache
 
 LONGEST: Final = 60
