@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from lineage.registry.access import Principal
     from lineage.registry.registry import Registry
-    from lineage.registry.slots.moves import Foresight
+    from lineage.registry.slots.foresight import Foresight
 
     from .metrics import Metrics
     from .recent_answers import RecentAnswers
@@ -112,14 +112,14 @@ def move(
     return _answered(written)
 
 
-def foreseen(ask: Callable[[], Foresight]) -> Foresight:
+def foreseen(ask: Callable[[], Foresight]) -> Foresight | None:
     """What would stand by after a move, looked for before it takes the write lock.
 
     What is wrong with the request, the move itself says.
     """
     with suppress(LineageError):
         return ask()
-    return {}
+    return None
 
 
 def _made_whole(registry: Registry, call: Call, finished: dict[str, Any]) -> dict[str, Any]:

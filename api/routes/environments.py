@@ -35,7 +35,7 @@ from ..writes import Call, Written, foreseen, move, once
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lineage.registry.slots.moves import Foresight
+    from lineage.registry.slots.foresight import Foresight
 
 router = APIRouter(tags=["environments"], route_class=StrictRoute)
 
@@ -218,7 +218,7 @@ def abort(
     def act(registry: Registry) -> MoveResult:
         return registry.abort_release(env, pipeline, reason=reason, actor=call.principal.name)
 
-    return _moved(state, call, act, {}, dry_run=False)
+    return _moved(state, call, act, None, dry_run=False)
 
 
 def _release(
@@ -261,7 +261,7 @@ def _moved(
     state: State,
     call: Call,
     act: Callable[[Registry], MoveResult],
-    foresight: Foresight,
+    foresight: Foresight | None,
     *,
     dry_run: bool,
 ) -> Response:

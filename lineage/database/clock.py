@@ -13,23 +13,23 @@ import re
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import text
-
 from lineage import timestamps
 from lineage.acts import act
+from lineage.database import head
 from lineage.errors import IntegrityFailure
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlmodel import Session
 
-_NEWEST: Final = text("SELECT at FROM event ORDER BY seq DESC LIMIT 1")
 _WRITTEN: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 _STEP: Final = dt.timedelta(microseconds=1)
 NOTABLE: Final = dt.timedelta(minutes=1)
 """How far the clock may be behind the history before somebody is told."""
 
 _FLOOR: Final = "clock.floor"
+NOW: Final = "clock.now"
+"""Where a session says at which moment it judges, if that is given."""
 
 _seen: WeakKeyDictionary[Engine, str] = WeakKeyDictionary()
 """The newest moment at which something was judged, by the database that it was judged in."""
@@ -53,6 +53,9 @@ def stamp(session: Session) -> str:
 
 def now(session: Session) -> str:
     """The present moment, to judge by what is over: no earlier than any that was judged by here."""
+    given: str | None = session.info.get(NOW)
+    if given is not None:
+        return given
     floor: str | None = session.info.get(_FLOOR)
     if floor is None:
         session.info[_FLOOR] = floor = _newest(session) or ""
@@ -63,7 +66,7 @@ def now(session: Session) -> str:
 
 
 def _newest(session: Session) -> str | None:
-    found: str | None = session.connection().execute(_NEWEST).scalar()
+    found = head.newest(session).at
     if found is not None and _WRITTEN.fullmatch(found) is None:
         raise IntegrityFailure(
             f"The newest event's time cannot be read: {found[:40]!r}.",

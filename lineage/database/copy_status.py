@@ -7,30 +7,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import text
 
 from lineage.database import reports
-from lineage.database.engine import is_shared
 from lineage.guard.facts import HeldCopy, Sample
 
 if TYPE_CHECKING:
-    from sqlmodel import Session
+    from collections.abc import Iterable
 
-_COPIES: Final = text(
-    "SELECT c.store, k.state, k.deep, k.checked_at, k.checked_by, CASE WHEN EXISTS "
-    "(SELECT 1 FROM copy_check w WHERE w.copy_id = c.id AND w.id > d.id AND w.state IN "
-    "('missing', 'changed')) THEN NULL ELSE d.checked_at END, s.shared, k.sample, c.files, "
-    "CASE WHEN s.marker IS NULL THEN NULL ELSE s.url END "
-    "FROM weights_copy c "
-    "JOIN store s ON s.name = c.store "
-    "JOIN copy_check k ON k.id = (SELECT max(id) FROM copy_check WHERE copy_id = c.id) "
-    "LEFT JOIN copy_check d ON d.id = (SELECT id FROM copy_check WHERE copy_id = c.id AND deep "
-    "AND state = 'intact' ORDER BY id DESC LIMIT 1) "
-    "WHERE c.version_id = :version AND c.removed_at IS NULL ORDER BY c.store"
-)
+    from sqlmodel import Session
 
 _HELD: Final = text(
     "SELECT max(expires_at) FROM observation WHERE environment = :environment AND model = :model "
@@ -50,28 +38,27 @@ def held_until(
     return found
 
 
-def copies(session: Session, version_id: int, now: str) -> tuple[HeldCopy, ...]:
+def held_copies(rows: Iterable[Any], now: str, *, here: bool) -> tuple[HeldCopy, ...]:
     """The copies of a version with what the newest check of each found, by the store's name.
 
     The deep look that counts is the newest one that found every byte right, unless a later look
-    found something wrong. Where one host alone uses the registry, a store that is a folder of it,
-    known by its marker, and is gone now holds nothing: that costs no more than to ask.
+    found something wrong. Where one host alone uses the registry (``here``), a store that is a
+    folder of it, known by its marker, and is gone now holds nothing: that costs no more than to
+    ask.
     """
-    here = not is_shared(session)
-    rows = session.connection().execute(_COPIES, {"version": version_id})
     found = []
-    for store, state, deep, at, by, deep_at, shared, sample, files, url in rows:
+    for row in sorted(rows, key=lambda row: row.store):
         held = HeldCopy(
-            store,
-            state,
-            bool(deep),
-            at,
-            by,
-            deep_at,
-            bool(shared),
-            Sample(sample, files) if sample is not None else None,
+            row.store,
+            row.state,
+            bool(row.deep),
+            row.checked_at,
+            row.checked_by,
+            None if row.deep_wrong else row.deep_at,
+            bool(row.shared),
+            Sample(row.sample, row.files) if row.sample is not None else None,
         )
-        if here and held.intact and not held.shared and _is_gone(url):
+        if here and held.intact and not held.shared and _is_gone(row.url):
             held = replace(held, state="missing", deep=False, at=now, deep_at=None, sample=None)
         found.append(held)
     return tuple(found)

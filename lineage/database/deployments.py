@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from lineage.database import tables, telling
 
 if TYPE_CHECKING:
     from sqlmodel import Session
+
+
+class Deployments(Protocol):
+    """Where it stands what runs: what is known of an environment."""
+
+    def deployment(
+        self, session: Session, pipeline: str | None
+    ) -> tables.PipelineDeployment | None:
+        """The row of a pipeline."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,7 @@ class DeployedPipelines:
         environment: the environment's name.
         hypothetical: a deployment to decide on, instead of the one that is recorded.
         before: what runs until that deployment; by default what is recorded.
+        known: where that stands; by default the database is asked.
     """
 
     def __init__(
@@ -36,11 +46,13 @@ class DeployedPipelines:
         environment: str,
         hypothetical: DeployedPipeline | None = None,
         before: DeployedPipelines | None = None,
+        known: Deployments | None = None,
     ) -> None:
         self._session = session
         self._environment = environment
         self._hypothetical = hypothetical
         self._before = before
+        self._known = known
 
     def of(self, pipeline: str | None) -> DeployedPipeline | None:
         """What runs of a pipeline, as far as the decision goes."""
@@ -72,7 +84,10 @@ class DeployedPipelines:
     def _until_then(self, pipeline: str | None) -> DeployedPipeline | None:
         if self._before is not None:
             return self._before.of(pipeline)
-        row = deployment(self._session, self._environment, pipeline)
+        if self._known is not None:
+            row = self._known.deployment(self._session, pipeline)
+        else:
+            row = deployment(self._session, self._environment, pipeline)
         return DeployedPipeline(row.pipeline, row.blake3, row.deployed_at) if row else None
 
 
@@ -87,8 +102,8 @@ def deployment(
 
 def deploy(
     session: Session, environment: str, pipeline: str, blake3: str, at: str, actor: str
-) -> None:
-    """Record that a version of a pipeline runs from now on."""
+) -> tables.PipelineDeployment:
+    """Record that a version of a pipeline runs from now on; the row."""
     row = deployment(session, environment, pipeline)
     if row is None:
         row = tables.PipelineDeployment(
@@ -103,3 +118,4 @@ def deploy(
     row.revision += 1
     row.deployed_at, row.deployed_by = at, actor
     telling.tell(session, row)
+    return row

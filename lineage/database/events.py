@@ -97,7 +97,7 @@ def append(
         insert(told["event_subject"]), [{"subject": s, "seq": number} for s in subjects]
     )
     connection.execute(insert(told["event"]), [_columns(event)])
-    telling.advance(session, number, event.blake3)
+    telling.advance(session, number, event.blake3, at)
     return number
 
 

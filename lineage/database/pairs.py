@@ -7,28 +7,29 @@ by the numbers of events, never by a clock.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 from sqlmodel import func, select
 
 from lineage.database import tables, telling
 from lineage.database.slots import subject
-from lineage.guard.facts import RolledBack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sqlmodel import Session
 
-    from lineage.database.slots import SlotState
+    from lineage.database.known import Known
+    from lineage.database.slot_state import SlotState
 
-_RETURNS: Final = text(
-    "SELECT 1 FROM served_pair p WHERE p.environment = :environment AND p.version_id = :version "
-    "AND p.pipeline_digest = :blake3 AND NOT EXISTS (SELECT 1 FROM rolled_back r "
-    "WHERE r.version_id = p.version_id AND r.environment = p.environment "
-    "AND (r.version_left OR r.pipeline_digest = p.pipeline_digest) "
-    "AND (r.seq IS NULL OR r.seq > p.seq))"
+_SERVES: Final = text(
+    "INSERT INTO served_pair (environment, version_id, pipeline_digest, model, pipeline, seq, "
+    "event) VALUES (:environment, :version_id, :pipeline_digest, :model, :pipeline, :seq, :seq)"
+)
+_SERVES_ANEW: Final = text(
+    "UPDATE served_pair SET seq = :seq, event = :seq WHERE environment = :environment "
+    "AND version_id = :version_id AND pipeline_digest = :pipeline_digest"
 )
 _LAST: Final = text(
     "SELECT p.version_id, p.pipeline, p.pipeline_digest, p.seq, e.at, e.actor FROM served_pair p "
@@ -44,11 +45,6 @@ _ALL: Final = text(
     "SELECT p.environment, p.model, v.number, p.pipeline_digest, p.seq FROM served_pair p "
     "JOIN model_version v ON v.id = p.version_id"
 )
-_ROLLED_BACK: Final = text(
-    'SELECT verdicts_until, reason, at, "by" FROM rolled_back '
-    "WHERE version_id = :version AND environment = :environment "
-    "AND (version_left OR pipeline_digest = :blake3) ORDER BY id DESC LIMIT 1"
-)
 
 
 @dataclass(frozen=True)
@@ -61,17 +57,6 @@ class ServedPair:
     seq: int
     at: str
     by: str
-
-
-def returns(session: Session, environment: str, version_id: int, blake3: str | None) -> bool:
-    """Whether a pair served in an environment, proven, and was not rolled back since.
-
-    What was rolled back and validated anew enters again.
-    """
-    if blake3 is None:
-        return False
-    values = {"environment": environment, "version": version_id, "blake3": blake3}
-    return session.connection().execute(_RETURNS, values).first() is not None
 
 
 def last_served(session: Session, environment: str, model: str, most: int) -> list[ServedPair]:
@@ -95,59 +80,61 @@ def all_served(session: Session) -> dict[tuple[str, int, str], int]:
     }
 
 
-def record_served(session: Session, states: Iterable[SlotState]) -> None:
+def record_served(session: Session, known: Known, states: Iterable[SlotState]) -> None:
     """Record that the next event tells of these slots; what serves on a waiver alone is no pair."""
-    table, number = tables.ServedPair, telling.next_number(session)
+    number = telling.next_number(session)
+    rows: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
     for state in states:
         side = state.serving
-        if side is None or not side.proven:
+        if side is None or side.pipeline_blake3 is None or not side.proven:
             continue
-        key = (state.environment, side.version_id, side.pipeline_blake3)
-        row = session.get(table, key)
-        if row is None:
-            row = table(
-                environment=state.environment,
-                version_id=side.version_id,
-                pipeline_blake3=side.pipeline_blake3 or "",
-                model=state.model,
-                pipeline=side.pipeline or "",
-                seq=number,
-            )
-        row.seq = number
-        telling.tell(session, row)
-
-
-def rolled_back(
-    session: Session, environment: str, version_id: int, blake3: str | None
-) -> RolledBack | None:
-    """The newest rollback of a version, or of its pair with this pipeline version alone."""
-    values = {"version": version_id, "environment": environment, "blake3": blake3}
-    row = session.connection().execute(_ROLLED_BACK, values).first()
-    return RolledBack(*row) if row is not None else None
+        served = known.served(session, side.version_id, side.pipeline_blake3) is not None
+        rows[served].append(
+            {
+                "environment": state.environment,
+                "version_id": side.version_id,
+                "pipeline_digest": side.pipeline_blake3,
+                "model": state.model,
+                "pipeline": side.pipeline or "",
+                "seq": number,
+            }
+        )
+    for served, written in rows.items():
+        if written:
+            session.connection().execute(_SERVES_ANEW if served else _SERVES, written)
+    for row in (*rows[True], *rows[False]):
+        telling.note(session, "served_pair", row)
 
 
 def mark_rolled_back(
     session: Session,
     environment: str,
-    version_id: int,
-    blake3: str | None,
+    pairs: Sequence[tuple[int, str | None, bool]],
     *,
-    version_left: bool,
     reason: str | None,
     at: str,
     by: str,
-) -> None:
-    """Mark a pair that the next event rolls back: no validation up to now brings it back."""
+) -> list[tables.RolledBack]:
+    """Mark pairs that the next event rolls back: no validation up to now brings them back.
+
+    Each is a version, a pipeline version, and whether the version goes with it.
+    """
+    if not pairs:
+        return []
     newest = session.exec(select(func.max(tables.Validation.id))).one()
-    row = tables.RolledBack(
-        environment=environment,
-        version_id=version_id,
-        verdicts_until=newest or 0,
-        reason=reason,
-        at=at,
-        by=by,
-        pipeline_blake3=blake3,
-        version_left=version_left,
-        seq=telling.next_number(session),
-    )
-    telling.tell(session, row)
+    rows = [
+        tables.RolledBack(
+            environment=environment,
+            version_id=version_id,
+            verdicts_until=newest or 0,
+            reason=reason,
+            at=at,
+            by=by,
+            pipeline_blake3=blake3,
+            version_left=version_left,
+            seq=telling.next_number(session),
+        )
+        for version_id, blake3, version_left in pairs
+    ]
+    telling.tell(session, *rows)
+    return rows

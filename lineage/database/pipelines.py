@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from sqlmodel import col, select
@@ -12,52 +10,20 @@ from sqlmodel import col, select
 from lineage.acts import act
 from lineage.database import tables, telling
 from lineage.database.digests import MOST_CANDIDATES, ambiguous, whole_digest
+from lineage.database.values import TakenFrom, pipeline_version
 from lineage.errors import NotFound, UsageError
-from lineage.guard.facts import UnseenCode
-from lineage.identity.digest import Digest
-from lineage.identity.pipeline import Manifest, PipelineVersion
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from sqlmodel import Session
 
+    from lineage.identity.pipeline import PipelineVersion
+
+__all__ = ["TakenFrom", "add_pipeline", "find_pipeline", "pipeline_version", "taken_from"]
 
 LARGEST_MANIFEST: Final = 2 << 20
 """Bytes of a manifest, which decisions read while others wait: 1,000 files take 0.15 MB."""
-
-
-class RecordedVersion(PipelineVersion):
-    """A recorded pipeline version: its digests are the row's, its manifest is read on demand."""
-
-    def __init__(self, xxh3: str, blake3: str, manifest: str) -> None:
-        known = {"xxh3": Digest(xxh3), "blake3": Digest(blake3), "canonical": manifest.encode()}
-        self.__dict__.update(known, stated=None)
-
-    @cached_property
-    def manifest(self) -> Manifest:
-        """The manifest, parsed."""
-        return Manifest.from_json(json.loads(self.canonical))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, PipelineVersion) and self.canonical == other.canonical
-
-    def __hash__(self) -> int:
-        return hash(self.canonical)
-
-
-def pipeline_version(row: tables.PipelineVersion) -> PipelineVersion:
-    """The value that a row holds."""
-    if row.manifest is None:
-        return PipelineVersion(None, Digest(row.xxh3))
-    return RecordedVersion(row.xxh3, row.blake3, row.manifest)
-
-
-def unseen_in(row: tables.PipelineVersion | None) -> tuple[UnseenCode, ...]:
-    """What runs in a pipeline version and could not be followed, as its capture said."""
-    if row is None or row.unseen is None:
-        return ()
-    return tuple(UnseenCode.from_json(thing) for thing in json.loads(row.unseen))
 
 
 def add_pipeline(
@@ -102,21 +68,6 @@ def add_pipeline(
         )
         telling.tell(session, seen)
     return row
-
-
-@dataclass(frozen=True)
-class TakenFrom:
-    """Where a pipeline version was captured: at a commit, perhaps with changes beside it."""
-
-    commit: str | None
-    dirty: bool
-
-    @property
-    def commit_holds(self) -> bool | None:
-        """Whether the commit holds the version; None where nobody said what was captured."""
-        if self.commit is None and not self.dirty:
-            return None
-        return not self.dirty
 
 
 def taken_from(session: Session, row: tables.PipelineVersion) -> TakenFrom:

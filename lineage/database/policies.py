@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lineage.database import tables
 from lineage.database.sql import col, select
-from lineage.guard.facts import Approval, Waiver, WeightsState
+from lineage.guard.facts import Approval, Waiver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,15 +99,6 @@ def waiver(row: tables.Waiver) -> Waiver:
     return Waiver(
         row.code, row.reason, row.waived_by, row.waived_at, row.until, row.waived_by_person
     )
-
-
-def weights_state(session: Session, version_id: int) -> WeightsState | None:
-    """What the newest check of a version's weights found."""
-    table = tables.WeightsCheck
-    row = session.exec(
-        select(table).where(table.version_id == version_id).order_by(col(table.id).desc()).limit(1)
-    ).first()
-    return WeightsState(row.state, row.place, row.checked_at, row.checked_by) if row else None
 
 
 def served_in(session: Session, environment: str, version: tables.ModelVersion) -> bool:

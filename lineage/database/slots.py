@@ -2,111 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import inspect, text
 
 from lineage.database import tables, telling
+from lineage.database.known_query import attribute
+from lineage.database.slot_state import SIDES, SlotSide, SlotState, columns_of, side_columns
 from lineage.database.sql import and_, col, or_, select
+from lineage.database.told import TOLD
 from lineage.database.validations import newest_validation, overturned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlmodel import Session
+    from sqlmodel import Session, SQLModel
 
-SIDES = ("serving", "backup", "staged")
-_COLUMNS = (
-    "version_id",
-    "version_kind",
-    "pipeline",
-    "pipeline_blake3",
-    "validation_id",
-    "passed",
-    "promoted_at",
-    "promoted_by",
-    "waiver_id",
-    "waiver_code",
+__all__ = ["SIDES", "SlotSide", "SlotState"]
+
+_ADD: Final = text(
+    f"INSERT INTO slot ({', '.join(TOLD['slot'].columns)}, event) "  # noqa: S608 - our own names
+    f"VALUES ({', '.join(f':{name}' for name in TOLD['slot'].columns)}, :event)"
 )
-
-
-@dataclass(frozen=True)
-class SlotSide:
-    """One side of a slot: a version, and the proof (or the waiver) that it may stand there.
-
-    The proof is a passing validation with the pipeline version that runs; ``pipeline_blake3``
-    is that of the version that runs. A waiver that is still to be recorded has a code and no id.
-    """
-
-    model: str
-    number: int
-    version_id: int
-    version_kind: str
-    pipeline: str | None
-    pipeline_blake3: str | None
-    validation_id: int | None
-    passed: bool | None
-    promoted_at: str
-    promoted_by: str
-    waiver_id: int | None = None
-    waiver_code: str | None = None
-
-    @property
-    def ref(self) -> str:
-        """The version as a person writes it."""
-        return f"{self.model}@{self.number}"
-
-    @property
-    def proven(self) -> bool:
-        """Whether a validation ties the version to the pipeline that runs."""
-        return self.validation_id is not None
-
-    def to_event(self) -> dict[str, Any]:
-        """The side as events write it."""
-        return {
-            "version": self.number,
-            "pipeline": self.pipeline,
-            "pipeline_digest": self.pipeline_blake3,
-            "validation": self.validation_id,
-            "promoted_at": self.promoted_at,
-            "promoted_by": self.promoted_by,
-        } | ({"waiver": self.waiver_id} if self.waiver_id is not None else {})
-
-
-@dataclass(frozen=True)
-class SlotState:
-    """A slot at one moment; ``revision`` 0 is one in which nothing ever stood.
-
-    ``staged`` is what is to serve once its release is finished. Waivers count whose number is
-    greater than ``waivers_after``.
-    """
-
-    environment: str
-    environment_kind: str
-    model: str
-    revision: int = 0
-    serving: SlotSide | None = None
-    backup: SlotSide | None = None
-    waivers_after: int = 0
-    staged: SlotSide | None = None
-
-    @property
-    def subject(self) -> str:
-        """The slot as references and the history name it, ``MODEL@ENVIRONMENT``."""
-        return subject(self.model, self.environment)
-
-    @property
-    def sides(self) -> tuple[SlotSide | None, SlotSide | None, SlotSide | None]:
-        """What serves, what stands by, and what is staged."""
-        return self.serving, self.backup, self.staged
-
-    def to_event(self) -> dict[str, Any]:
-        """The slot as events write it: enough to tell the state from the history alone."""
-        state: dict[str, Any] = {
-            "revision": self.revision,
-            "serving": self.serving.to_event() if self.serving is not None else None,
-            "backup": self.backup.to_event() if self.backup is not None else None,
-        }
-        return state | ({"staged": self.staged.to_event()} if self.staged is not None else {})
+_CHANGE: Final = text(
+    f"UPDATE slot SET {', '.join(f'{name} = :{name}' for name in TOLD['slot'].moves)}, "  # noqa: S608
+    "event = :event WHERE environment = :environment AND model = :model"
+)
 
 
 def find_slot(session: Session, environment: tables.Environment, model: str) -> SlotState:
@@ -138,27 +59,36 @@ def slot_side(session: Session, row: tables.Slot | None, name: str) -> SlotSide 
         return None
     version = session.get(tables.ModelVersion, version_id)
     assert version is not None  # nosec B101 # noqa: S101 - a foreign key holds it
-    columns = {column: getattr(row, f"{name}_{column}", None) for column in _COLUMNS}
-    return SlotSide(version.model, version.number, **columns)  # type: ignore[arg-type]
+    return SlotSide(version.model, version.number, **side_columns(row, name))
 
 
-def write_slot(session: Session, state: SlotState) -> None:
-    """Make a slot's row what the state says."""
-    row = session.get(tables.Slot, (state.environment, state.model))
-    if row is None:
-        row = tables.Slot(
-            environment=state.environment,
-            model=state.model,
-            environment_kind=state.environment_kind,
-            revision=0,
-        )
-    for name, side in zip(SIDES, state.sides, strict=True):
-        for column in _COLUMNS:
-            if name == "serving" or not column.startswith("waiver"):
-                setattr(row, f"{name}_{column}", getattr(side, column, None))
-    row.revision = state.revision
-    row.waivers_after = state.waivers_after
-    telling.tell(session, row)
+def write_slots(session: Session, states: Sequence[SlotState]) -> None:
+    """Make the rows of slots what their states say: those that are new, and those that were there.
+
+    A slot is new at its first revision.
+    """
+    number = telling.next_number(session)
+    rows = [_told(state) for state in states]
+    for statement, first in ((_ADD, True), (_CHANGE, False)):
+        written = [row | {"event": number} for row in rows if (row["revision"] == 1) is first]
+        if written:
+            session.connection().execute(statement, written)
+    for row in rows:
+        telling.note(session, "slot", row)
+        _forget_object(session, tables.Slot, (row["environment"], row["model"]))
+
+
+def _told(state: SlotState) -> dict[str, Any]:
+    """A slot's row, by the names of its columns."""
+    columns = columns_of(state)
+    return {name: columns[attribute(name)] for name in TOLD["slot"].columns}
+
+
+def _forget_object(session: Session, table: type[SQLModel], key: tuple[str, ...]) -> None:
+    """Let a row that was loaded before be read again, after it was written past it."""
+    row = session.identity_map.get(inspect(table).identity_key_from_primary_key(key))
+    if row is not None:
+        session.expire(row)
 
 
 def all_slots(session: Session, environment: str | None = None) -> Sequence[tables.Slot]:
@@ -179,15 +109,15 @@ def held_by(session: Session, version_id: int | None) -> Sequence[tables.Slot]:
     return session.exec(query.order_by(table.environment, table.model)).all()
 
 
-def riding_on(session: Session, environment: str, pipeline: str) -> list[tables.Slot]:
-    """The slots of an environment in which what serves rests on a pipeline, by model.
+def riding_on(session: Session, environment: str, pipeline: str) -> list[str]:
+    """The models of an environment of which what serves rests on a pipeline.
 
     It does so by its proof, or by the waiver that stands in for that.
     """
     table, version = tables.Slot, tables.ModelVersion
     return list(
         session.exec(
-            select(table)
+            select(table.model)
             .join(version, col(version.id) == col(table.serving_version_id))
             .where(
                 table.environment == environment,
@@ -201,13 +131,13 @@ def riding_on(session: Session, environment: str, pipeline: str) -> list[tables.
     )
 
 
-def staged_on(session: Session, environment: str, pipeline: str) -> list[SlotState]:
-    """The slots of an environment in which a version is staged on a pipeline, by model."""
+def staged_on(session: Session, environment: str, pipeline: str) -> list[str]:
+    """The models of an environment of which a version is staged on a pipeline."""
     table = tables.Slot
-    query = select(table).where(
+    query = select(table.model).where(
         table.environment == environment, col(table.staged_pipeline) == pipeline
     )
-    return [slot_state(session, row) for row in session.exec(query.order_by(table.model))]
+    return list(session.exec(query.order_by(table.model)))
 
 
 def contradicted(session: Session, side: SlotSide | None) -> bool:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import inspect
 
-from lineage.database import tables
-from lineage.database.sql import col, select
+from lineage.database import head as history
 from lineage.database.told import TOLD
 
 if TYPE_CHECKING:
@@ -22,16 +21,14 @@ Rows = dict[str, list[dict[str, Any]]]
 """The rows that an event tells, by table."""
 
 
+KNOWN = "known"
+"""Where a session keeps what it knows (:mod:`lineage.database.known`): what is written ends it."""
+
+
 def head(session: Session) -> tuple[int, str]:
     """The number and the digest of the newest event; 0 and nothing where there is none."""
-    found: tuple[int, str] | None = session.info.get("head")
-    if found is None:
-        table = tables.Event
-        query = select(table.seq, table.blake3).order_by(col(table.seq).desc()).limit(1)
-        row = session.exec(query).first()
-        found = (row[0], row[1]) if row is not None else (0, "")
-        session.info["head"] = found
-    return found
+    newest = history.newest(session)
+    return newest.seq, newest.digest
 
 
 def next_number(session: Session) -> int:
@@ -47,7 +44,19 @@ def tell(session: Session, *rows: SQLModel) -> None:
         row.event = number
         session.add(row)
         waiting[id(row)] = row
+    session.info.pop(KNOWN, None)
     session.flush()
+
+
+def note(session: Session, table: str, row: dict[str, Any]) -> None:
+    """The next event tells of a row that was written past the session, by its columns' names.
+
+    It was written with the number of that event.
+    """
+    told = TOLD[table]
+    key = (table, *(row[column] for column in told.key))
+    session.info.setdefault("told", {})[key] = (table, {name: row[name] for name in told.columns})
+    session.info.pop(KNOWN, None)
 
 
 def is_waiting(session: Session) -> bool:
@@ -59,8 +68,8 @@ def waiting_rows(session: Session) -> Rows:
     """The rows that wait for the next event, as it tells them."""
     found: Rows = {}
     for row in session.info.get("told", {}).values():
-        table = str(row.__tablename__)
-        found.setdefault(table, []).append(as_told(row))
+        table, columns = row if isinstance(row, tuple) else (str(row.__tablename__), as_told(row))
+        found.setdefault(table, []).append(columns)
     return found
 
 
@@ -72,7 +81,8 @@ def as_told(row: SQLModel) -> dict[str, Any]:
     return {column: getattr(row, named[column]) for column in columns}
 
 
-def advance(session: Session, number: int, digest: str) -> None:
+def advance(session: Session, number: int, digest: str, at: str) -> None:
     """An event was appended: it is the newest, and no row waits any more."""
-    session.info["head"] = (number, digest)
+    history.note(session, history.Head(number, digest, at))
     session.info["told"] = {}
+    session.info.pop(KNOWN, None)

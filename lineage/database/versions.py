@@ -9,8 +9,8 @@ from lineage.acts import act
 from lineage.database import bulk, tables, telling
 from lineage.database.environments import require_environment
 from lineage.database.sql import col, func, select
+from lineage.database.version_values import origin_of as origin_of
 from lineage.errors import NotFound
-from lineage.identity.origin import WeightsOrigin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.identity.components import Components, DataVersion, Kind
+    from lineage.identity.origin import WeightsOrigin
     from lineage.identity.references import Reference
 
 
@@ -132,11 +133,6 @@ def add_data(session: Session, data: DataVersion) -> str:
     return data.blake3
 
 
-def origin_of(row: tables.ModelVersion) -> WeightsOrigin | None:
-    """What made a version's weights; None where nobody looked."""
-    return WeightsOrigin.from_json(json.loads(row.weights_made)) if row.weights_made else None
-
-
 def shown_digests(session: Session, row: tables.ModelVersion) -> dict[str, str | None]:
     """The four components as people and JSON see them."""
     data = session.get(tables.DataVersion, row.data_blake3) if row.data_blake3 else None
@@ -151,17 +147,6 @@ def shown_digests(session: Session, row: tables.ModelVersion) -> dict[str, str |
         "pipeline": pipeline.xxh3 if pipeline else None,
         "weights": row.weights_xxh3,
     }
-
-
-def missing_components(row: tables.ModelVersion) -> tuple[str, ...]:
-    """The names of the components that a version lacks."""
-    held = {
-        "code": row.code_digest,
-        "data": row.data_blake3,
-        "pipeline": row.pipeline_blake3,
-        "weights": row.weights_xxh3,
-    }
-    return tuple(name for name, digest in held.items() if digest is None)
 
 
 def data_items(session: Session, data_blake3: str | None) -> Iterable[tables.DataItem]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 from lineage.database import tables, telling
 from lineage.database.sql import col, select
 from lineage.guard.evidence import Basis
-from lineage.guard.facts import RecordedRun
 from lineage.identity.run_environment import RunEnvironment
 from lineage.identity.watched import MOST_KEPT, WatchedRun
 
@@ -55,19 +54,6 @@ def add(
     return digest
 
 
-def of_version(session: Session, version_id: int) -> tuple[RecordedRun, ...]:
-    """The newest runs of a version and of its validations, as the guard looks at them."""
-    return tuple(
-        RecordedRun(
-            row.pipeline_blake3,
-            row.recorded_at,
-            row.recorded_by,
-            WatchedRun.from_json(json.loads(row.document)),
-        )
-        for row in _newest(session, version_id)
-    )
-
-
 def shown(session: Session, version_id: int) -> dict[int | None, list[dict[str, Any]]]:
     """JSON of the same by the validation that each is kept with, None for the version's own."""
     found: dict[int | None, list[dict[str, Any]]] = {}
@@ -92,37 +78,17 @@ def environment_of(session: Session, validation: tables.Validation) -> RunEnviro
         reached = session.get(tables.Validation, validation.rests_on)
     if reached is None or reached.basis == Basis.STATED:
         return None
-    table = tables.WatchedRun
-    documents = session.exec(
-        select(table.document)
-        .where(table.version_id == validation.version_id, table.validation_id == reached.id)
-        .order_by(col(table.id).desc())
-        .limit(MOST_KEPT)
-    )
+    documents = documents_of(session, validation.version_id, reached.id or 0)
     return RunEnvironment.of_runs(WatchedRun.from_json(json.loads(text)) for text in documents)
 
 
-def ran_with(session: Session, version: tables.ModelVersion) -> frozenset[str]:
-    """The pipeline versions, by BLAKE3, that a version was trained or run with.
-
-    That is the one that it was registered with, those of validations that were run, and those of
-    runs that were watched. What somebody only said of a run, or of one elsewhere, is none.
-    """
-    runs, told = tables.WatchedRun, tables.Validation
-    watched = session.exec(
-        select(runs.pipeline_blake3)
-        .join(told, col(told.id) == col(runs.validation_id), isouter=True)
-        .where(
-            runs.version_id == version.id,
-            col(told.on_word).is_not(True),
-            col(told.elsewhere).is_not(True),
-        )
+def documents_of(session: Session, version_id: int, validation_id: int) -> list[str]:
+    """The newest runs that are kept with a validation of a version, the newest first."""
+    table = tables.WatchedRun
+    query = select(table.document).where(
+        table.version_id == version_id, table.validation_id == validation_id
     )
-    ran = session.exec(
-        select(told.pipeline_blake3).where(told.version_id == version.id, told.basis == Basis.RUN)
-    )
-    found = {version.pipeline_blake3, *watched, *ran}
-    return frozenset(blake3 for blake3 in found if blake3 is not None)
+    return list(session.exec(query.order_by(col(table.id).desc()).limit(MOST_KEPT)))
 
 
 def _newest(session: Session, version_id: int) -> list[tables.WatchedRun]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lineage.registry.access import Principal
-    from lineage.registry.slots.moves import Foresight
+    from lineage.registry.slots.foresight import Foresight
 
 
 def open_registry(url: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Registry:

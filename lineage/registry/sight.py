@@ -10,11 +10,12 @@ what is not open is answered exactly like what is not there
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lineage.acts import act
 from lineage.database import versions
 from lineage.database.environments import require_environment
+from lineage.database.known import Known
 from lineage.errors import NotFound, NotPermitted, UsageError
 from lineage.identity.digest import check_beginning
 from lineage.identity.references import Reference
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from lineage.contract.results import NamedPipeline
     from lineage.database import tables
     from lineage.registry.access import Principal
+
+
+_LARGEST: Final = (1 << 31) - 1
+"""The greatest number that a version can have."""
 
 
 @dataclass(frozen=True)
@@ -129,17 +134,67 @@ class Sight:
         self.require_models(*(reference.model for reference in parsed))
         return [self.version(reference) for reference in parsed]
 
-    def to_serve(self, reference: str | Reference) -> tables.ModelVersion:
-        """A version that is to be judged by what runs, so that its pipeline must be open too.
+    def to_serve(
+        self, reference: str | Reference, environment: str
+    ) -> tuple[tables.Environment, tables.ModelVersion]:
+        """An environment, and a version that is to be judged by what runs there.
+
+        So its pipeline must be open too. All that the judgement rests on is read with it, at once.
 
         Raises:
-            NotPermitted: it is not open, or its pipeline is not.
-            NotFound: it does not exist.
+            NotPermitted: one of them is not open, or the version's pipeline is not.
+            NotFound: one of them does not exist.
         """
-        row = self.version(reference)
+        parsed = Reference.parse(reference)
+        where, (row,) = self.to_serve_together([parsed], environment)
         if row.pipeline is not None:
             self.pipeline(row.pipeline)
-        return row
+        return where, row
+
+    def to_serve_together(
+        self, references: Sequence[Reference], environment: str
+    ) -> tuple[tables.Environment, list[tables.ModelVersion]]:
+        """The same of versions of one pipeline, which is looked at by itself."""
+        self.require_environment(environment)
+        known = Known.of(self.session, environment)
+        known.load(
+            self.session,
+            models=[named.model for named in references],
+            references=[
+                (named.model, number) for named in references if (number := _counted(named))
+            ],
+        )
+        where = self._found(known)
+        self.require_models(*(reference.model for reference in references))
+        return where, [self._version(known, reference) for reference in references]
+
+    def _version(self, known: Known, reference: Reference) -> tables.ModelVersion:
+        """The version that a reference names, as it is known; one that is not, says so itself."""
+        number = _counted(reference)
+        row = known.find(self.session, reference.model, number) if number is not None else None
+        if row is not None:
+            return row
+        found = self.version(reference)
+        return known.version(self.session, found.id or 0)
+
+    def slot(self, model: str, environment: str) -> tables.Environment:
+        """An environment in which the slot of a model is meant.
+
+        Raises:
+            NotPermitted: one of them is not open.
+            NotFound: one of them does not exist.
+        """
+        self.require_environment(environment)
+        known = Known.of(self.session, environment).load(self.session, models=[model])
+        where = self._found(known)
+        self.require_models(model)
+        if model not in known.models:
+            versions.require_model(self.session, model)
+        return where
+
+    def _found(self, known: Known) -> tables.Environment:
+        """The environment of what is known, if there is one."""
+        return known.environment or require_environment(self.session, known.name)
 
     def pipeline(self, name: str) -> str:
         """The name of a pipeline, whether anything is recorded of it or not.
@@ -222,3 +277,9 @@ class Sight:
     def shown_slots(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Those of some rows whose model and environment are open."""
         return [row for row in rows if self.sees(row["model"], row["environment"])]
+
+
+def _counted(reference: Reference) -> int | None:
+    """The number by which a reference names a version, if there may be such a one."""
+    number = reference.number
+    return number if number is not None and number <= _LARGEST else None

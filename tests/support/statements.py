@@ -1,4 +1,4 @@
-"""SQL that one engine has compiled, for all engines of a process that tests.
+"""Statements of SQL: counting them, and compiling each once for all engines of a process.
 
 SQLAlchemy compiles a statement once for each engine, and each test has engines of its own: that was
 a third of the time of tests of a registry.
@@ -6,12 +6,16 @@ a third of the time of tests of a registry.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, event
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import ModuleType
+
+    from lineage.registry.registry import Registry
 
 
 USUAL = 2
@@ -34,3 +38,20 @@ def share_compiled(module: ModuleType) -> None:
         return engine
 
     module.create_engine = sharing
+
+
+@contextmanager
+def counted(registry: Registry) -> Iterator[list[str]]:
+    """What a registry asks its database meanwhile: every statement, and each end of a transaction."""
+    said: list[str] = []
+    engine = registry._engine
+    heard = {
+        "before_cursor_execute": lambda _connection, _cursor, statement, *_: said.append(statement),
+        "commit": lambda _: said.append("COMMIT"),
+        "rollback": lambda _: said.append("ROLLBACK"),
+    }
+    for name, listener in heard.items():
+        event.listen(engine, name, listener)
+    yield said
+    for name, listener in heard.items():
+        event.remove(engine, name, listener)

@@ -10,12 +10,11 @@ from sqlmodel import col, select
 
 from lineage.contract.results import Candidate
 from lineage.database import pairs, policies, slots, tables
-from lineage.database.deployments import DeployedPipelines
 from lineage.database.environments import require_environment
-from lineage.database.validations import newest_validation
+from lineage.database.known import Known
 from lineage.guard.facts import Transition
 from lineage.identity.components import Kind
-from lineage.registry.slots import standby
+from lineage.registry.slots import standby, targets
 from lineage.registry.slots.readiness import Contender, Pair, reasons_against
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.contract.results import Serving
+    from lineage.database.deployments import DeployedPipelines
     from lineage.database.slots import SlotState
 
 MOST: Final = 50
@@ -37,12 +37,13 @@ def listed(session: Session, environment: str, model: str) -> tuple[Candidate, .
     one that was validated last.
     """
     where = require_environment(session, environment)
-    state = slots.find_slot(session, where, model)
-    runs = DeployedPipelines(session, where.name)
+    known = Known.of(session, where.name).load(session, models=[model])
+    state = known.slot_state(session, model)
+    runs = targets.running(session, where)
     served = _served(session, state.subject, model)
     candidates = [
         _candidate(session, where, state, contender, runs, served)
-        for contender in _contenders(session, state, runs, served)
+        for contender in _contenders(session, known, state, runs, served)
     ]
     candidates.sort(key=_rank, reverse=True)
     best = next((candidate for candidate in candidates if candidate.ready), None)
@@ -61,7 +62,11 @@ def proposed(session: Session, without_backup: Sequence[Serving]) -> dict[str, s
 
 
 def _contenders(
-    session: Session, state: SlotState, runs: DeployedPipelines, served: dict[str, str]
+    session: Session,
+    known: Known,
+    state: SlotState,
+    runs: DeployedPipelines,
+    served: dict[str, str],
 ) -> list[Contender]:
     """The pairs to check: those of the slot, those that served, and the newest versions.
 
@@ -73,34 +78,37 @@ def _contenders(
         if side is not None:
             pair = Pair(side.version_id, side.pipeline_blake3)
             found[pair] = Contender(pair, side.promoted_at, side.promoted_by)
-    for pair_ in pairs.last_served(session, state.environment, state.model, MOST):
+    last = pairs.last_served(session, state.environment, state.model, MOST)
+    keys = _keys(session, state.model, served)
+    known.load(session, versions=[*keys, *(pair.version_id for pair in last)])
+    for pair_ in last:
         pair = Pair(pair_.version_id, pair_.blake3)
         contender = Contender(pair, pair_.at, pair_.by, Transition.STAND_BY)
         found.setdefault(pair, contender)
     listed = {pair.version_id for pair in found}
-    for row in _rows(session, state.model, served):
+    for row in (known.version(session, key) for key in keys):
         deployed = runs.of(row.pipeline)
         pair = Pair(row.id or 0, deployed.blake3 if deployed is not None else None)
-        told = deployed and newest_validation(session, pair.version_id, deployed.blake3)
+        told = deployed and known.newest_validation(session, pair.version_id, deployed.blake3)
         if pair not in found and (pair.version_id not in listed or told):
             found[pair] = Contender(pair, row.registered_at, row.registered_by, Transition.STAND_BY)
     return list(found.values())
 
 
-def _rows(session: Session, model: str, served: dict[str, str]) -> list[tables.ModelVersion]:
+def _keys(session: Session, model: str, served: dict[str, str]) -> list[int]:
     """The versions to check with what runs: those that served here, the newest for production."""
     table = tables.ModelVersion
     newest = session.exec(
-        select(table)
+        select(table.id)
         .where(table.model == model, table.kind == Kind.PRODUCTION.value)
         .order_by(col(table.number).desc())
         .limit(MOST)
     ).all()
     numbers = [int(ref.partition("@")[2]) for ref in list(served)[:MOST]]
     before = session.exec(
-        select(table).where(table.model == model, col(table.number).in_(numbers))
+        select(table.id).where(table.model == model, col(table.number).in_(numbers))
     ).all()
-    return list({row.number: row for row in (*newest, *before)}.values())
+    return list(dict.fromkeys(key for key in (*newest, *before) if key is not None))
 
 
 def _candidate(

@@ -10,6 +10,8 @@ from lineage.database import events, pairs
 if TYPE_CHECKING:
     from sqlmodel import Session
 
+    from lineage.database import tables
+    from lineage.database.known import Known
     from lineage.registry.slots.move_plan import MovePlan
 
 
@@ -55,21 +57,25 @@ class MoveEvent:
         return cls(_subject(plan), payload, frozenset(also))
 
 
-def record(session: Session, plan: MovePlan) -> None:
-    """Record the pairs that serve by a move or are rolled back, and append its event."""
+def record(session: Session, known: Known, plan: MovePlan) -> list[tables.RolledBack]:
+    """Record the pairs that serve by a move or are rolled back, and append its event.
+
+    Returns:
+        what was rolled back.
+    """
     request = plan.request
-    for pair in plan.rolled_back:
-        pairs.mark_rolled_back(
-            session,
-            request.environment,
-            pair.side.version_id,
-            pair.side.pipeline_blake3,
-            version_left=pair.version_left,
-            reason=request.reason,
-            at=request.at,
-            by=request.actor,
-        )
-    pairs.record_served(session, [slot.after for slot in plan.changed])
+    rolled_back = pairs.mark_rolled_back(
+        session,
+        request.environment,
+        [
+            (pair.side.version_id, pair.side.pipeline_blake3, pair.version_left)
+            for pair in plan.rolled_back
+        ],
+        reason=request.reason,
+        at=request.at,
+        by=request.actor,
+    )
+    pairs.record_served(session, known, [slot.after for slot in plan.changed])
     event = MoveEvent.of(plan)
     events.append(
         session,
@@ -80,6 +86,7 @@ def record(session: Session, plan: MovePlan) -> None:
         payload=event.payload,
         also=event.also,
     )
+    return rolled_back
 
 
 def record_pipeline(session: Session, plan: MovePlan) -> None:

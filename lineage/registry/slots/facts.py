@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from lineage.database.slots import SlotSide
+from lineage.database.slot_state import SlotSide
 from lineage.registry.slots.readiness import BackupChoice
 
 if TYPE_CHECKING:

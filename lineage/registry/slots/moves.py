@@ -10,36 +10,34 @@ transaction, so nobody else moves between the decision and the commit; what is o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from lineage.acts import act
-from lineage.database import slots, tables, telling
-from lineage.database.deployments import DeployedPipelines, deploy
+from lineage.database import slots, telling
+from lineage.database.deployments import deploy
 from lineage.database.environments import require_environment
+from lineage.database.known import Known
 from lineage.errors import Conflict
 from lineage.guard.facts import Transition
 from lineage.registry.slots import checks, events, gather, standby, targets, waivers
 from lineage.registry.slots.facts import MoveFacts, MoveKind, PipelineMove, SlotFacts
+from lineage.registry.slots.foresight import NOTHING, Foreseen, Foresight
 from lineage.registry.slots.plan import plan
-from lineage.registry.slots.standby import Foreseen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlmodel import Session
 
+    from lineage.database import tables
     from lineage.database.slots import SlotState
     from lineage.guard.facts import Waiver
     from lineage.registry.slots.move_plan import MovePlan, SlotPlan
     from lineage.registry.slots.request import Request
     from lineage.registry.slots.targets import Target, Targets
 
-Foresight = Mapping[str, Foreseen]
-"""What would stand by after a move, by model."""
-
-NOTHING: Final[Foresight] = {}
+__all__ = ["NOTHING", "Foresight"]
 
 
 def foresee(session: Session, move: Targets) -> Foresight:
@@ -56,7 +54,7 @@ def foresee(session: Session, move: Targets) -> Foresight:
                 takes_back=target.takes_back,
             )
             found[target.state.model] = Foreseen(target.state.revision, choice, target.version.id)
-    return found
+    return Foresight(found, Known.of(session, move.environment.name))
 
 
 def promote(
@@ -72,7 +70,7 @@ def promote(
         NotPermitted: a waiver was asked for that the environment does not allow.
         Conflict: the slot moved since the caller saw it.
     """
-    environment = require_environment(session, request.environment)
+    environment = _environment(session, request)
     move = targets.of_promotion(session, environment, version, request.reason)
     return _carried_out(session, MoveKind.PROMOTED, request, move, foresight)
 
@@ -96,7 +94,7 @@ def release(
         NotPermitted: a waiver was asked for that the environment does not allow.
         Conflict: the slots are not those of the plan that was seen, or a release is staged.
     """
-    environment = require_environment(session, request.environment)
+    environment = _environment(session, request)
     move = targets.of_release(session, environment, target, promoted, request.reason, request.at)
     kind = MoveKind.RELEASED if promoted else MoveKind.DEPLOYED
     return _carried_out(session, MoveKind.STAGED if stage else kind, request, move, foresight)
@@ -113,7 +111,7 @@ def finish(
         NotPermitted: a waiver was asked for that the environment does not allow.
         Conflict: the slots are not those of the plan that was seen.
     """
-    environment = require_environment(session, request.environment)
+    environment = _environment(session, request)
     move = targets.of_staged(session, environment, pipeline, request.reason, request.at)
     return _carried_out(session, MoveKind.RELEASED, request, move, foresight, finishes=True)
 
@@ -124,7 +122,7 @@ def withdraw(session: Session, request: Request, pipeline: str) -> MovePlan:
     Raises:
         NotFound: nothing is.
     """
-    environment = require_environment(session, request.environment)
+    environment = _environment(session, request)
     states, row = targets.staged(session, environment, pipeline)
     checks.check_open(request, states)
     moved = PipelineMove(row.pipeline, row.blake3, row.xxh3, None)
@@ -144,7 +142,7 @@ def rollback(
         NotPermitted: a waiver was asked for that the environment does not allow.
         Conflict: the slot moved since the caller saw it.
     """
-    environment = require_environment(session, request.environment)
+    environment = _environment(session, request)
     move = targets.of_rollback(session, environment, model, request.at, request.leave, foresight)
     seen = foresight.get(model)
     if seen is not None and seen.revision != move.slots[0].state.revision:
@@ -171,12 +169,12 @@ def set_backup(
         GuardRefused: a rule fails.
         Conflict: the slot moved since the caller saw it, or the version serves there itself.
     """
-    environment = require_environment(session, request.environment)
-    runs = DeployedPipelines(session, environment.name)
+    environment = _environment(session, request)
+    runs = targets.running(session, environment)
     if pipeline is not None:
         runs = runs.with_pipeline(pipeline.pipeline, pipeline.blake3, request.at)
     backup = gather.version_facts(session, environment, version, runs, move=Transition.STAND_BY)
-    state = slots.find_slot(session, environment, version.model)
+    state = Known.of(session, environment.name).slot_state(session, version.model)
     facts = SlotFacts(state, backup, named=True)
     return carry_out(session, MoveFacts(MoveKind.BACKUP_SET, request, (facts,)))
 
@@ -188,8 +186,8 @@ def retire(session: Session, request: Request, model: str) -> MovePlan:
         NotFound: nothing serves there.
         Conflict: the slot moved since the caller saw it.
     """
-    environment = require_environment(session, request.environment)
-    facts = SlotFacts(slots.find_slot(session, environment, model))
+    environment = _environment(session, request)
+    facts = SlotFacts(Known.of(session, environment.name).slot_state(session, model))
     return carry_out(session, MoveFacts(MoveKind.RETIRED, request, (facts,)))
 
 
@@ -221,7 +219,7 @@ def _staged_besides(session: Session, kind: MoveKind, move: Targets) -> tuple[Sl
     pipeline = move.pipeline
     if pipeline is None or not (pipeline.moves or kind is MoveKind.STAGED):
         return ()
-    found = slots.staged_on(session, move.environment.name, pipeline.pipeline)
+    found = targets.staged_on(session, move.environment, pipeline.pipeline)
     if kind is not MoveKind.STAGED:
         return tuple(found)
     others = (one for one in found if one.staged and one.staged.pipeline_blake3 != pipeline.blake3)
@@ -255,28 +253,41 @@ def _slot_facts(
 
 def carry_out(session: Session, facts: MoveFacts) -> MovePlan:
     """Plan a move, apply the plan and record it; the plan as it was applied."""
-    applied = apply(session, plan(facts))
-    if applied.has_event:
-        events.record(session, applied)
-    elif telling.is_waiting(session):
-        events.record_pipeline(session, applied)
+    known = Known.of(session, facts.request.environment)
+    applied = plan(facts)
+    if not applied.has_event:
+        if telling.is_waiting(session):
+            events.record_pipeline(session, applied)
+        return applied
+    applied, deployed = apply(session, known, applied)
+    rolled_back = events.record(session, known, applied)
+    if not applied.waivers:  # what was waived is read anew
+        states = [slot.after for slot in applied.changed]
+        known.moved(session, states, deployed, rolled_back)
     return applied
 
 
-def apply(session: Session, move: MovePlan) -> MovePlan:
-    """Write what a plan changes; the plan with the ids of the waivers that were recorded."""
-    request = move.request
+def apply(
+    session: Session, known: Known, move: MovePlan
+) -> tuple[MovePlan, tables.PipelineDeployment | None]:
+    """Write what a plan changes; the plan with the ids of its waivers, and what runs by it."""
+    request, deployed = move.request, None
     if move.deployed is not None and move.deployed.moves:
         pipeline, blake3 = move.deployed.pipeline, move.deployed.blake3
-        deploy(session, request.environment, pipeline, blake3, request.at, request.actor)
-    given = waivers.newest(session)
+        deployed = deploy(session, request.environment, pipeline, blake3, request.at, request.actor)
+    given = known.newest_waiver
     move = replace(move, slots=tuple(_counting_from(given, slot) for slot in move.slots))
     granted = waivers.record(session, request.environment, move.waivers)
     move = replace(move, waivers=granted)
     move = replace(move, slots=tuple(_on_its_waiver(move, slot) for slot in move.slots))
-    for slot in move.changed:
-        slots.write_slot(session, slot.after)
-    return move
+    slots.write_slots(session, [slot.after for slot in move.changed])
+    return move, deployed
+
+
+def _environment(session: Session, request: Request) -> tables.Environment:
+    """The environment of a move, which its verb has found."""
+    known = Known.of(session, request.environment).load(session)
+    return known.environment or require_environment(session, request.environment)
 
 
 def _counting_from(given: int, slot: SlotPlan) -> SlotPlan:

@@ -230,10 +230,15 @@ def _version(
 
 def _pipeline_name(session: Session, model: str, serving: slots.SlotSide | None) -> str | None:
     """The pipeline that the serving version was registered with; else the newest version's."""
-    table = tables.ModelVersion
     if serving is not None:
-        row = session.get(table, serving.version_id)
+        row = session.get(tables.ModelVersion, serving.version_id)
         return row.pipeline if row else None
+    return newest_pipeline(session, model)
+
+
+def newest_pipeline(session: Session, model: str) -> str | None:
+    """The pipeline that the newest version of a model with one was registered with."""
+    table = tables.ModelVersion
     return session.exec(
         select(table.pipeline)
         .where(table.model == model, col(table.pipeline).is_not(None))

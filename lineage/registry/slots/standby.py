@@ -1,15 +1,16 @@
 """Which pair stands by behind what is to serve, as the registry finds it.
 
 A search may look at many pairs, so it is made before anybody has to wait for a move; inside the
-move only what it found is judged again (:class:`Foreseen`).
+move only what it found is judged again (:class:`~lineage.registry.slots.foresight.Foreseen`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from lineage.database import clock, pairs, policies, slots, tables
+from lineage.database import clock, pairs
+from lineage.database.known import Known
 from lineage.guard.facts import Transition
 from lineage.guard.policy import SAME_PIPELINE
 from lineage.registry.slots import gather
@@ -29,25 +30,15 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.contract.captured import CapturedPipelineVersion
+    from lineage.database import tables
     from lineage.database.deployments import DeployedPipelines
     from lineage.database.slots import SlotState
     from lineage.guard.facts import Facts
     from lineage.registry.slots.facts import VersionFacts
+    from lineage.registry.slots.foresight import Foreseen
 
 MOST_CONTENDERS: Final = 20
 """Pairs that served last and are looked at for a backup, besides what stands in the slot."""
-
-
-@dataclass(frozen=True)
-class Foreseen:
-    """What would stand by in a slot, as it was found when the slot had this revision.
-
-    ``version_id`` is what would come to serve in it.
-    """
-
-    revision: int
-    choice: BackupChoice
-    version_id: int | None = None
 
 
 def backup_choice(
@@ -82,7 +73,7 @@ def backup_choice(
         _served(session, environment.name, state.model),
         takes_back=takes_back,
     )
-    if policies.policy_of(session, environment.name).backup == SAME_PIPELINE:
+    if Known.of(session, environment.name).policy(session).backup == SAME_PIPELINE:
         found = iter(sorted(found, key=lambda contender: contender.pair.blake3 != blake3))
     return choose_backup(found, consider)
 
@@ -101,8 +92,10 @@ def _judged_again(
 
 
 def _served(session: Session, environment: str, model: str) -> Iterator[Contender]:
-    """The pairs that served in a slot last; looked for once they are asked for."""
-    for pair in pairs.last_served(session, environment, model, MOST_CONTENDERS):
+    """The pairs that served in a slot last; looked for, all at once, when they are asked for."""
+    served = pairs.last_served(session, environment, model, MOST_CONTENDERS)
+    Known.of(session, environment).load(session, versions=[pair.version_id for pair in served])
+    for pair in served:
         yield Contender(Pair(pair.version_id, pair.blake3), pair.at, pair.by, Transition.STAND_BY)
 
 
@@ -132,11 +125,11 @@ def facts_of(
 ) -> tuple[VersionFacts, bool]:
     """What the guard sees of a contender, and whether another pipeline version has to run."""
     version_id, blake3 = contender.pair
-    version = session.get(tables.ModelVersion, version_id)
-    assert version is not None  # nosec B101 # noqa: S101 - a foreign key holds it
+    known = Known.of(session, environment.name)
+    version = known.version(session, version_id)
     on_its_own = deployed_pipelines.with_pipeline(version.pipeline, blake3, clock.now(session))
     move = contender.transition
-    if pairs.returns(session, environment.name, version_id, blake3):
+    if known.returns(session, version_id, blake3):
         move = Transition.RETURN
     facts = gather.version_facts(session, environment, version, on_its_own, move=move)
     return facts, on_its_own is not deployed_pipelines
@@ -151,7 +144,7 @@ def entering(
     running: CapturedPipelineVersion | None = None,
 ) -> Facts:
     """The guard's facts of a version that is to serve, with what stands by behind it."""
-    state = slots.find_slot(session, environment, version.model)
+    state = Known.of(session, environment.name).slot_state(session, version.model)
     facts = gather.guard_facts(session, environment, version, deployed_pipelines, running=running)
     backups = backup_choice(session, environment, state, version, deployed_pipelines)
     return replace(facts, standby=backups.standby)

@@ -7,25 +7,26 @@ serves there stays, in a rollback each goes back to a pair that served on the ve
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from lineage.acts import act
-from lineage.database import pairs, slots, tables
+from lineage.database import pairs, slots
 from lineage.database.deployments import DeployedPipelines
+from lineage.database.known import Known
 from lineage.errors import NotFound, UsageError
 from lineage.guard.facts import Transition
 from lineage.registry.slots import gather, standby
 from lineage.registry.slots.facts import PipelineMove
+from lineage.registry.slots.foresight import NOTHING, Foreseen, Foresight
 from lineage.registry.slots.readiness import Contender, Pair, choose_backup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlmodel import Session
 
+    from lineage.database import tables
     from lineage.database.slots import SlotState
-    from lineage.registry.slots.standby import Foreseen
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def of_promotion(
     reason: str | None,
 ) -> Targets:
     """A version comes to serve on what runs; ``reason`` is the move's."""
-    runs = DeployedPipelines(session, environment.name)
+    runs = running(session, environment)
     target = _entering(session, environment, version, runs, back=reason is not None)
     return Targets(environment, runs, (target,))
 
@@ -79,7 +80,7 @@ def of_release(
         UsageError: a model is named twice, or rides on another pipeline.
     """
     _check_named(target, promoted)
-    recorded = DeployedPipelines(session, environment.name)
+    recorded = running(session, environment)
     pipeline = PipelineMove(
         target.pipeline, target.blake3, target.xxh3, recorded.previous(target.pipeline)
     )
@@ -103,7 +104,7 @@ def staged(
     Raises:
         NotFound: nothing is.
     """
-    states = slots.staged_on(session, environment.name, pipeline)
+    states = staged_on(session, environment, pipeline)
     side = states[0].staged if states else None
     if side is None:
         raise NotFound(
@@ -111,9 +112,7 @@ def staged(
             remedy="Stage one: "
             + act("release", env=environment.name, pipeline=pipeline, model="REF", stage=True),
         )
-    row = session.get(tables.PipelineVersion, (pipeline, side.pipeline_blake3))
-    assert row is not None  # nosec B101 # noqa: S101 - a foreign key holds it
-    return states, row
+    return states, _recorded(session, environment, side)
 
 
 def of_staged(
@@ -126,8 +125,8 @@ def of_staged(
     """
     states, target = staged(session, environment, pipeline)
     sides = [state.staged for state in states if state.staged is not None]
-    found = [session.get(tables.ModelVersion, side.version_id) for side in sides]
-    promoted = [version for version in found if version is not None]
+    known = Known.of(session, environment.name)
+    promoted = [known.version(session, side.version_id) for side in sides]
     return of_release(session, environment, target, promoted, reason, at)
 
 
@@ -137,23 +136,25 @@ def of_rollback(
     model: str,
     at: str,
     leave: frozenset[str] = frozenset(),
-    foresight: Mapping[str, Foreseen] = MappingProxyType({}),
+    foresight: Foresight = NOTHING,
 ) -> Targets:
     """The backup comes to serve, its pipeline version to run, and what rides on that goes along.
 
     What was foreseen to come back for a model is judged again, before others are looked for.
     """
-    state = slots.find_slot(session, environment, model)
-    recorded = DeployedPipelines(session, environment.name)
+    known = Known.of(session, environment.name)
+    state = known.slot_state(session, model)
+    recorded = running(session, environment)
     backup = state.backup
     if backup is None:
         return Targets(environment, recorded, (Target(state, None, Transition.RETURN),))
     runs = recorded.with_pipeline(backup.pipeline, backup.pipeline_blake3, at)
-    version = session.get(tables.ModelVersion, backup.version_id)
+    version = known.version(session, backup.version_id)
     own = Target(state, version, Transition.RETURN, named=True, takes_back=True)
     if runs is recorded:
         return Targets(environment, runs, (own,))
-    pipeline = _back(session, backup, recorded)
+    row = _recorded(session, environment, backup)
+    pipeline = PipelineMove(row.pipeline, row.blake3, row.xxh3, recorded.previous(row.pipeline))
     others = [
         Target(
             other,
@@ -182,17 +183,32 @@ def _entering(
 
     One that returns without a reason, on the pipeline that runs, may only take its turn.
     """
-    state = slots.find_slot(session, environment, version.model)
+    state = Known.of(session, environment.name).slot_state(session, version.model)
     move = gather.transition(session, environment, version, runs)
     return Target(state, version, move, named, takes_back=back and move is Transition.RETURN)
 
 
-def _back(session: Session, backup: slots.SlotSide, recorded: DeployedPipelines) -> PipelineMove:
-    """The pipeline version of a backup, which is to run again."""
-    key = (backup.pipeline, backup.pipeline_blake3)
-    row = session.get(tables.PipelineVersion, key)
+def running(session: Session, environment: tables.Environment) -> DeployedPipelines:
+    """What runs in an environment, as it is known."""
+    known = Known.of(session, environment.name)
+    return DeployedPipelines(session, environment.name, known=known)
+
+
+def staged_on(session: Session, environment: tables.Environment, pipeline: str) -> list[SlotState]:
+    """The slots in which a version is staged on a pipeline, by model."""
+    models = slots.staged_on(session, environment.name, pipeline)
+    known = Known.of(session, environment.name).load(session, models=models)
+    return [known.slot_state(session, model) for model in models]
+
+
+def _recorded(
+    session: Session, environment: tables.Environment, side: slots.SlotSide
+) -> tables.PipelineVersion:
+    """The pipeline version that a side of a slot stands with."""
+    known = Known.of(session, environment.name)
+    row = known.pipeline(session, side.pipeline or "", side.pipeline_blake3 or "")
     assert row is not None  # nosec B101 # noqa: S101 - a foreign key holds it
-    return PipelineMove(row.pipeline, row.blake3, row.xxh3, recorded.previous(row.pipeline))
+    return row
 
 
 def _riding(
@@ -201,10 +217,12 @@ def _riding(
     """The slots that a pipeline moves under, with what serves in them, by model."""
     if not pipeline.moves:
         return
-    for row in slots.riding_on(session, environment.name, pipeline.pipeline):
-        version = session.get(tables.ModelVersion, row.serving_version_id)
-        assert version is not None  # nosec B101 # noqa: S101 - a foreign key holds it
-        yield slots.slot_state(session, row), version
+    models = slots.riding_on(session, environment.name, pipeline.pipeline)
+    known = Known.of(session, environment.name).load(session, models=models)
+    for model in models:
+        state = known.slot_state(session, model)
+        assert state.serving is not None  # nosec B101 # noqa: S101 - that is what rides
+        yield state, known.version(session, state.serving.version_id)
 
 
 def _way_back(
@@ -222,11 +240,15 @@ def _way_back(
     holds = foreseen is not None and foreseen.revision == state.revision
     first = foreseen.version_id if foreseen is not None and holds else None
 
+    known = Known.of(session, environment.name)
+
     def on_it() -> Iterator[Contender]:
-        for served in pairs.served_on(session, environment.name, state.model, pipeline.blake3):
+        pairs_on_it = pairs.served_on(session, environment.name, state.model, pipeline.blake3)
+        known.load(session, versions=[served.version_id for served in pairs_on_it])
+        for served in pairs_on_it:
             yield Contender(Pair(served.version_id, served.blake3), served.at, served.by)
         for side in (state.backup, state.serving):
-            if side is not None and _validated(session, side.version_id, pipeline.blake3):
+            if side is not None and _validated(session, known, side.version_id, pipeline.blake3):
                 pair = Pair(side.version_id, pipeline.blake3)
                 yield Contender(pair, side.promoted_at, side.promoted_by)
 
@@ -235,13 +257,11 @@ def _way_back(
         found_first, lambda one: standby.considered(session, environment, one, runs)
     )
     found = choice.best or next(iter(choice.considered), None)
-    return session.get(tables.ModelVersion, found.side.version_id) if found is not None else None
+    return known.version(session, found.side.version_id) if found is not None else None
 
 
-def _validated(session: Session, version_id: int, blake3: str) -> bool:
-    from lineage.database.validations import newest_validation
-
-    newest = newest_validation(session, version_id, blake3)
+def _validated(session: Session, known: Known, version_id: int, blake3: str) -> bool:
+    newest = known.newest_validation(session, version_id, blake3)
     return newest is not None and newest.passed
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlmodel import func, select
-
 from lineage.acts import act
-from lineage.database import policies, tables, telling
+from lineage.database import tables, telling
+from lineage.database.known import Known
 from lineage.errors import NotPermitted
 from lineage.guard.facts import Waiver
 from lineage.guard.policy import WAIVABLE
@@ -32,7 +31,7 @@ def asked(session: Session, request: Request) -> tuple[Waiver, ...]:
     if wanted is None:
         return ()
     person = request.person or request.actor
-    policy = policies.policy_of(session, environment)
+    policy = Known.of(session, environment).policy(session)
     for code in wanted.codes:
         people = policy.waive.get(code, ())
         if code not in WAIVABLE:
@@ -56,17 +55,13 @@ def asked(session: Session, request: Request) -> tuple[Waiver, ...]:
     )
 
 
-def newest(session: Session) -> int:
-    """The number of the newest waiver; what is given later has a greater one."""
-    return session.exec(select(func.max(tables.Waiver.id))).one() or 0
-
-
 def record(
     session: Session, environment: str, grants: Iterable[WaiverGrant]
 ) -> tuple[WaiverGrant, ...]:
     """Record the waivers that a move needed; each with its id."""
     rows = [(grant, _row(environment, grant)) for grant in grants]
-    telling.tell(session, *(row for _, row in rows))
+    if rows:
+        telling.tell(session, *(row for _, row in rows))
     return tuple(replace(grant, id=row.id) for grant, row in rows)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.registry.access import Actor, Principal
-    from lineage.registry.slots.moves import Foresight
+    from lineage.registry.slots.foresight import Foresight
 
 
 class Verbs:
@@ -37,7 +37,7 @@ class Verbs:
     ) -> None:
         self._engine = engine
         self._session = session
-        self._foresight: Foresight = foresight or {}
+        self._foresight = foresight
         self._principal = principal
 
     def _actor(self, name: str) -> Actor:

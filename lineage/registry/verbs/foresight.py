@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from lineage.database import clock
+from lineage.database.known import Known
 from lineage.errors import RegistryUnreachable
+from lineage.identity.references import Reference
 from lineage.registry.verbs.base import Verbs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+    from sqlmodel import Session
 
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.contract.results import NamedPipeline
-    from lineage.identity.references import Reference
-    from lineage.registry.slots.moves import Foresight
+    from lineage.registry.slots.foresight import Foresight
 
 
 class ForesightVerbs(Verbs):
@@ -34,9 +37,7 @@ class ForesightVerbs(Verbs):
         from lineage.registry.slots import moves, targets
 
         with self._read() as session:
-            sight = self._sight(session)
-            where = sight.environment(environment)
-            version = sight.to_serve(reference)
+            where, version = self._sight(session).to_serve(reference, environment)
             return moves.foresee(session, targets.of_promotion(session, where, version, reason))
 
     def foresee_rollback(
@@ -50,9 +51,7 @@ class ForesightVerbs(Verbs):
         from lineage.registry.slots import moves, targets
 
         with self._read() as session:
-            sight = self._sight(session)
-            where = sight.environment(environment)
-            sight.model(model)
+            where = self._sight(session).slot(model, environment)
             at, leaving = clock.now(session), frozenset(leave)
             return moves.foresee(session, targets.of_rollback(session, where, model, at, leaving))
 
@@ -77,8 +76,8 @@ class ForesightVerbs(Verbs):
 
         with self._read() as session:
             sight = self._sight(session)
-            where = sight.environment(environment)
-            promoted = sight.versions(references)
+            parsed = [Reference.parse(reference) for reference in references]
+            where, promoted = sight.to_serve_together(parsed, environment)
             target = recorded_pipeline(sight, pipeline)
             if target is None:
                 return moves.NOTHING
@@ -98,7 +97,7 @@ class ForesightVerbs(Verbs):
 
         with self._read() as session:
             sight = self._sight(session)
-            where = sight.environment(environment)
+            where, _ = sight.to_serve_together((), environment)
             sight.pipeline(pipeline)
             at = clock.now(session)
             return moves.foresee(session, targets.of_staged(session, where, pipeline, reason, at))
@@ -108,8 +107,17 @@ class ForesightVerbs(Verbs):
 
         A registry that cannot be read now may be written all the same: the move looks for itself.
         """
+        from lineage.registry.slots.foresight import NOTHING
+
         if self._session is not None:
-            return self._foresight
+            return self._foresight or NOTHING
         with suppress(RegistryUnreachable):
             return ask()
-        return {}
+        return NOTHING
+
+    @contextmanager
+    def _moving(self, foresight: Foresight) -> Iterator[Session]:
+        """A write transaction for a move, which knows what was foreseen if nothing came since."""
+        with self._write() as session:
+            Known.adopt(session, foresight.known)
+            yield session

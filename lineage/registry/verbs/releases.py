@@ -61,10 +61,9 @@ class ReleaseVerbs(SlotVerbs):
         found = self._foreseen(
             lambda: self.foresee_release(environment, pipeline, parsed, reason=reason)
         )
-        with self._write() as session:
+        with self._moving(found) as session:
             sight = self._sight(session)
-            sight.environment(environment)
-            promoted = sight.versions(parsed)
+            _, promoted = sight.to_serve_together(parsed, environment)
             request = Request(
                 environment,
                 actor,
@@ -112,9 +111,9 @@ class ReleaseVerbs(SlotVerbs):
         from lineage.registry.slots import moves
 
         found = self._foreseen(lambda: self.foresee_finish(environment, pipeline, reason=reason))
-        with self._write() as session:
+        with self._moving(found) as session:
             sight = self._sight(session)
-            sight.environment(environment)
+            sight.to_serve_together((), environment)
             sight.pipeline(pipeline)
             request = Request(
                 environment,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from lineage import timestamps
 from lineage.contract.requests import check_present
 from lineage.database import clock, slots
-from lineage.database.deployments import DeployedPipelines
 from lineage.errors import PipelineMismatch, RegistryUnreachable
 from lineage.identity.references import Reference
 from lineage.registry.slots import serving as slots_serving
@@ -53,15 +52,14 @@ class SlotVerbs(ForesightVerbs):
             NotFound: the version or the environment does not exist.
         """
         from lineage.guard.evaluate import decide
-        from lineage.registry.slots import standby
+        from lineage.registry.slots import standby, targets
 
         with self._read() as session:
             sight = self._sight(session)
-            where = sight.environment(environment)
-            version = sight.to_serve(reference)
+            where, version = sight.to_serve(reference, environment)
             if running is not None:
                 sight.named_pipeline(running)
-            runs = DeployedPipelines(session, where.name)
+            runs = targets.running(session, where)
             if running is not None:
                 blake3 = running.version.blake3
                 runs = runs.with_pipeline(version.pipeline, blake3, clock.now(session))
@@ -142,9 +140,8 @@ class SlotVerbs(ForesightVerbs):
         from lineage.registry import packages
 
         with self._read() as session:
-            sight = self._sight(session)
-            where = sight.environment(environment)
-            return packages.demanded(session, where, sight.to_serve(reference))
+            where, version = self._sight(session).to_serve(reference, environment)
+            return packages.demanded(session, where, version)
 
     def backup_candidates(self, model: str, environment: str) -> tuple[Candidate, ...]:
         """Every version that could stand by behind what serves, the best first.
@@ -182,10 +179,9 @@ class SlotVerbs(ForesightVerbs):
 
         parsed = Reference.parse(reference)
         found = self._foreseen(lambda: self.foresee_promotion(parsed, environment, reason=reason))
-        with self._write() as session:
+        with self._moving(found) as session:
             sight = self._sight(session)
-            sight.environment(environment)
-            version = sight.to_serve(parsed)
+            _, version = sight.to_serve(parsed, environment)
             request = Request(
                 environment,
                 actor,
@@ -241,11 +237,11 @@ class SlotVerbs(ForesightVerbs):
 
         leaving = frozenset(leave)
         found = self._foreseen(lambda: self.foresee_rollback(model, environment, leave=leaving))
-        with self._write() as session:
+        with self._moving(found) as session:
             sight = self._sight(session)
-            sight.environment(environment)
+            sight.to_serve_together((), environment)
             sight.require_models(*leave)
-            sight.model(model)
+            sight.slot(model, environment)
             request = Request(
                 environment,
                 actor,
@@ -290,8 +286,7 @@ class SlotVerbs(ForesightVerbs):
 
         with self._write() as session:
             sight = self._sight(session)
-            sight.environment(environment)
-            version = sight.to_serve(reference)
+            _, version = sight.to_serve(reference, environment)
             request = Request(
                 environment,
                 actor,
@@ -325,8 +320,7 @@ class SlotVerbs(ForesightVerbs):
 
         with self._write() as session:
             sight = self._sight(session)
-            sight.environment(environment)
-            sight.model(model)
+            sight.slot(model, environment)
             request = Request(
                 environment,
                 actor,
@@ -348,6 +342,9 @@ class SlotVerbs(ForesightVerbs):
         """
         from lineage.registry.slots import results
 
+        hinted = moved.later() if moved.later is not None else None
+        if hinted is not None:
+            return hinted
         try:
             with self._read() as session:
                 return results.with_hints(session, moved)
