@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage.capture import metrics
 from lineage.config import file as config_file
-from lineage.contract.captured import CapturedPipelineVersion
 from lineage.errors import CaptureError, UsageError
 from lineage.identity.references import check_name
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from lineage.capture.source import Source
     from lineage.config.file import ConfigFile
     from lineage.config.models import Config
+    from lineage.contract.captured import CapturedPipelineVersion
     from lineage.hashing.cache import StatCache
     from lineage.identity.components import DataVersion
 
@@ -172,6 +172,8 @@ class Project:
                 remedy=f"Describe it in dvc.yaml, or list its files under "
                 f"[models.{name}.pipeline] in lineage.toml.",
             )
+        from lineage.contract.captured import CapturedPipelineVersion  # a project opens quickly
+
         commit, dirty = self._provenance(source, captured)
         return CapturedPipelineVersion(
             name,

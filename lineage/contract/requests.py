@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 from lineage import timestamps
 from lineage.errors import UsageError
 from lineage.guard.policy import WAIVABLE
-from lineage.guard.rules import CODES
 from lineage.identity.components import Proof
 
 if TYPE_CHECKING:
@@ -56,6 +55,8 @@ class WaiverRequest:
                     remedy="Name the rule that is to be waived, or leave the end out.",
                 )
             return None
+        from lineage.guard.rules import CODES  # most commands start quickly without the rules
+
         for code in codes:
             if code not in CODES:
                 raise UsageError(
