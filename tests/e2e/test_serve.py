@@ -334,6 +334,6 @@ def test_the_assets_are_valid():
     ):
         done = subprocess.run(words, cwd=TOP, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-    from lineage.api import oidc
+    from lineage.api import trust
 
-    assert len(oidc.read(TOP / "deploy/trust.toml")) == 2
+    assert len(trust.read(TOP / "deploy/trust.toml")) == 2
