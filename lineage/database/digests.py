@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlmodel import select
-
+from lineage.database.sql import select
 from lineage.errors import Conflict
 from lineage.identity.digest import check_beginning, check_long_enough
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
-from sqlmodel import func, select
 
 from lineage.database import tables, telling
 from lineage.database.slots import subject
+from lineage.database.sql import func, select
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

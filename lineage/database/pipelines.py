@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from sqlmodel import col, select
-
 from lineage.acts import act
 from lineage.database import tables, telling
 from lineage.database.digests import MOST_CANDIDATES, ambiguous, whole_digest
+from lineage.database.sql import col, select
 from lineage.database.values import TakenFrom, pipeline_version
 from lineage.errors import NotFound, UsageError
 

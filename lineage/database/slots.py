@@ -91,6 +91,14 @@ def _forget_object(session: Session, table: type[SQLModel], key: tuple[str, ...]
         session.expire(row)
 
 
+def names(session: Session, environment: str | None = None) -> list[tuple[str, str]]:
+    """The environment and the model of every slot (of an environment), by these."""
+    here = "" if environment is None else "WHERE environment = :environment "
+    query = text(f"SELECT environment, model FROM slot {here}ORDER BY environment, model")  # noqa: S608 - our own words
+    rows = session.connection().execute(query, {"environment": environment} if here else {})
+    return [(row.environment, row.model) for row in rows]
+
+
 def all_slots(session: Session, environment: str | None = None) -> Sequence[tables.Slot]:
     """Every slot (of an environment), by environment and model."""
     table = tables.Slot

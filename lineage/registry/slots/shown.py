@@ -1,15 +1,17 @@
-"""A slot as it is shown after a move: made of what the move knows, without asking for it again.
+"""A slot as it is shown: made of what is read of it at once, or of what a move knows already.
 
-It says what :mod:`lineage.registry.slots.serving` would, at the move's own event.
+It says what :mod:`lineage.registry.slots.serving` would, at that event.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lineage.contract.results import Readiness, ServedVersion, Serving
 from lineage.database import clock, policies, values, version_values
 from lineage.database.deployments import DeployedPipelines
+from lineage.database.known import Known
 from lineage.guard import looks
 from lineage.guard.facts import Transition
 from lineage.identity.origin import OriginState
@@ -17,11 +19,33 @@ from lineage.registry.slots import gather, serving, targets
 from lineage.registry.slots.readiness import reasons_against
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlmodel import Session
 
-    from lineage.database.known import Known
     from lineage.database.slot_state import SlotSide, SlotState
     from lineage.guard.facts import Waiver
+
+
+def read_together(session: Session, slots: Iterable[tuple[str, str]]) -> None:
+    """Read what slots rest on, by environment and model: one statement for each environment."""
+    models: dict[str, list[str]] = {}
+    for environment, model in slots:
+        models.setdefault(environment, []).append(model)
+    for environment, names in models.items():
+        Known.of(session, environment).load(session, models=names)
+
+
+def now(session: Session, environment: str, model: str) -> Serving:
+    """What serves for a model in an environment, its backup, and whether that is ready.
+
+    Whether there are such is for the caller to know.
+    """
+    known = Known.of(session, environment).load(session, models=[model])
+    answer = slot(session, known, model)
+    if answer.backup is None:
+        return answer
+    return replace(answer, readiness=readiness(session, known, model))
 
 
 def slot(session: Session, known: Known, model: str) -> Serving:

@@ -154,9 +154,11 @@ class EnvironmentVerbs(Verbs):
         """
         with self._read() as session:
             sight = self._sight(session)
-            if environment is not None:
+            if environment is not None and model is not None:
+                sight.slot(model, environment)
+            elif environment is not None:
                 sight.environment(environment)
-            if model is not None:
+            elif model is not None:
                 sight.model(model)
             anything = kept.read(
                 session,

@@ -90,12 +90,14 @@ class SlotVerbs(ForesightVerbs):
         check_present(at, pipeline)
         moment = timestamps.parse_time(at) if at is not None else None
         with self._read() as session:
-            sight = self._sight(session)
-            sight.environment(environment)
-            sight.model(model)
-            if moment is None:
+            self._sight(session).slot(model, environment)
+            if moment is not None:
+                return slots_serving.at(session, environment, model, moment)
+            if pipeline is not None:
                 return slots_serving.now(session, environment, model, pipeline)
-            return slots_serving.at(session, environment, model, moment)
+            from lineage.registry.slots import shown
+
+            return shown.now(session, environment, model)
 
     def serving_on_grounds(
         self, model: str, environment: str, *, pipeline: str | None = None
@@ -121,15 +123,18 @@ class SlotVerbs(ForesightVerbs):
         Raises:
             NotFound: there is no such environment.
         """
+        from lineage.registry.slots import shown
+
         with self._read() as session:
             sight = self._sight(session)
             if environment is not None:
+                sight.require_environment(environment)
+            named = slots.names(session, environment)
+            if environment is not None and not named:
                 sight.environment(environment)
-            return [
-                slots_serving.now(session, row.environment, row.model)
-                for row in slots.all_slots(session, environment)
-                if sight.sees(row.model, row.environment)
-            ]
+            open_to = [(where, model) for where, model in named if sight.sees(model, where)]
+            shown.read_together(session, open_to)
+            return [shown.now(session, where, model) for where, model in open_to]
 
     def demanded_packages(self, reference: str | Reference, environment: str) -> DemandedPackages:
         """What the hosts of a version must have installed, as an environment's policy demands.

@@ -11,9 +11,11 @@ from sqlalchemy import event
 from lineage.connection import connect
 from lineage.contract.requests import DeclaredEnvironment, WaiverRequest
 from lineage.contract.results import MoveResult
+from lineage.database.engine import read
 from lineage.guard.decision import GuardRefused
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
+from lineage.registry.slots import serving
 from tests.conftest import BOTH, add_validated, add_version, captured_pipeline
 
 pytestmark = BOTH
@@ -168,7 +170,9 @@ def test_what_a_move_answers_is_what_is_read_of_its_slot(filled):
     for number, move in enumerate(moves):
         answer = move()
         (slot,) = answer.slots
-        read = filled.serving(slot.model, slot.environment)
-        changing = replace(read.readiness, changes_at=None) if read.readiness else None
+        with read(filled._engine) as session:
+            found = serving.now(session, slot.environment, slot.model)
+        changing = replace(found.readiness, changes_at=None) if found.readiness else None
         told = replace(slot.readiness, changes_at=None) if slot.readiness else None
-        assert replace(slot, readiness=told) == replace(read, readiness=changing), number
+        assert replace(slot, readiness=told) == replace(found, readiness=changing), number
+        assert filled.serving(slot.model, slot.environment).to_json() == found.to_json(), number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,6 +31,7 @@ from lineage.guard.evidence import Basis, Evidence
 from lineage.guard.policy import WAIVABLE, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
 from lineage.registry.access import Principal, Scope
+from lineage.registry.slots import serving, shown
 from tests.conftest import EVERYWHERE, add_version, captured_pipeline, pipeline
 from tests.support import LONG
 from tests.support.registries import make_empty
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from lineage.connection import AnyRegistry
+    from lineage.contract.results import Serving
 
     Reached = tuple[AnyRegistry, Callable[[str], AnyRegistry]]
 
@@ -616,6 +619,15 @@ def histories(
                 assert (found.staged and (found.staged.ref, found.staged.pipeline)) == coming
 
         @invariant()
+        def what_is_read_at_once_is_what_the_rows_say(self) -> None:
+            with read(engine) as session:
+                for row in session.exec(select(tables.Slot)).all():
+                    slot = row.environment, row.model
+                    assert _timeless(shown.now(session, *slot)) == _timeless(
+                        serving.now(session, *slot)
+                    )
+
+        @invariant()
         def the_invariant_holds(self) -> None:
             """The one invariant, read from the tables themselves."""
             with read(engine) as session:
@@ -642,6 +654,12 @@ def histories(
                     assert verdict.id == self.ids[slot.proof]
 
     return Histories
+
+
+def _timeless(slot: Serving) -> Serving:
+    """A slot without when its readiness changes by the time alone: two looks are not at one time."""
+    ready = slot.readiness
+    return replace(slot, readiness=ready and replace(ready, changes_at=None))
 
 
 def _person(token: str) -> str | None:
