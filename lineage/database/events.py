@@ -91,7 +91,7 @@ def append(
         blake3="",
     )
     event.blake3 = blake3_of(canonical_bytes(_document(event, _without_rows(payload, rows))))
-    told = tables.METADATA.tables
+    told = tables.Event.metadata.tables
     connection = session.connection()
     connection.execute(
         insert(told["event_subject"]), [{"subject": s, "seq": number} for s in subjects]

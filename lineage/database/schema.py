@@ -11,8 +11,9 @@ from sqlalchemy import create_engine, inspect, text
 import lineage.migrations as migrations
 from lineage.acts import act
 from lineage.contract.results import SchemaCheck
-from lineage.database import catalog, definitions, reports, tables
+from lineage.database import catalog, definitions, reports
 from lineage.database.engine import open_engine, transaction
+from lineage.database.tables import load_all
 from lineage.errors import IntegrityFailure, RegistryUnreachable
 
 if TYPE_CHECKING:
@@ -166,21 +167,22 @@ def _on_postgresql(engine: Engine) -> definitions.Definitions:
 def _migrate(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
+    from sqlmodel import SQLModel
 
-    tables.load_all()
+    load_all()
     config = Config()
     config.set_main_option("script_location", os.fspath(Path(str(migrations.__file__)).parent))
     config.attributes["connection"] = connection
-    config.attributes["metadata"] = tables.METADATA
+    config.attributes["metadata"] = SQLModel.metadata
     command.upgrade(config, "head")
 
 
 def _revision(connection: Connection) -> str | None:
-    names = inspect(connection).get_table_names()
-    if "alembic_version" in names:
+    tables = inspect(connection).get_table_names()
+    if "alembic_version" in tables:
         row = connection.execute(text("SELECT version_num FROM alembic_version")).first()
         return str(row[0]) if row else None
-    if names:
+    if tables:
         raise IntegrityFailure(
             "The registry's database holds tables, but not the registry's.",
             remedy="Point [registry] url at another database.",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from sqlalchemy import func, select, text
+from sqlmodel import SQLModel
 
 from lineage.acts import act
 from lineage.database import schema, sqlite, tables, triggers
@@ -109,7 +110,7 @@ def copy(source: str, target: str) -> Copied:
     if source == target:
         raise Conflict("A registry is not copied onto itself.", remedy="Name another database.")
     tables.load_all()
-    ordered = tables.METADATA.sorted_tables
+    ordered = SQLModel.metadata.sorted_tables
     open_registry(source).close()
     schema.upgrade(target)
     reading, writing = open_engine(source), open_engine(target)
@@ -170,7 +171,7 @@ def _proved(url: str, place: str) -> Copied:
         with transaction(engine) as connection:
             rows = {
                 table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
-                for table in tables.METADATA.sorted_tables
+                for table in SQLModel.metadata.sorted_tables
             }
     finally:
         engine.dispose()

@@ -7,15 +7,12 @@ is the digest that people and JSON show (or the one that was stated, where only 
 columns are called ``digest`` and ``public_digest``. Times are ISO 8601 text in UTC. Triggers stand
 in the migrations: they keep history immutable and the newest validation decisive.
 
-Here are the classes of rows; :mod:`columns` has the same tables for statements over their columns,
-:mod:`declared` says how both come of one declaration. Making a class of rows takes milliseconds, so
-each is made when it is first named: a look-up needs few of them.
+Making a table's class takes milliseconds, so each is made when it is first named: a look-up needs
+few of them.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-from lineage.database.tables.declared import METADATA, row_class
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lineage.database.tables.access import KeptAnswer, PipelineShare, Token
@@ -49,7 +46,6 @@ _MODULES = {
 }
 
 __all__ = [
-    "METADATA",
     "Approval",
     "CopyCheck",
     "DataItem",
@@ -79,16 +75,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    made = globals()[name] = row_class(declaration(name))
-    return made
-
-
-def declaration(name: str) -> Any:  # noqa: ANN401 - of the table that is called so
-    """A table's declaration.
-
-    Raises:
-        AttributeError: there is no such table.
-    """
     for module, classes in _MODULES.items():
         if name in classes:
             return getattr(import_module(f"{__name__}.{module}"), name)
@@ -96,7 +82,6 @@ def declaration(name: str) -> Any:  # noqa: ANN401 - of the table that is called
 
 
 def load_all() -> None:
-    """Make every class of rows, so that ``METADATA`` is the whole schema."""
-    for classes in _MODULES.values():
-        for name in classes:
-            row_class(declaration(name))
+    """Make every class, so that ``SQLModel.metadata`` is the whole schema."""
+    for module in _MODULES:
+        import_module(f"{__name__}.{module}")

@@ -12,8 +12,8 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlmodel import Field, SQLModel
 
-from lineage.database.tables.declared import Field, SQLModel
 from lineage.database.tables.keys import told_by_event
 
 ENVIRONMENT_KINDS = "kind IN ('production', 'experimental')"

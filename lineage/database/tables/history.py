@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import ForeignKeyConstraint, Index, Text
-
-from lineage.database.tables.declared import Field, SQLModel
+from sqlmodel import Field, SQLModel
 
 
 class Event(SQLModel, table=True):

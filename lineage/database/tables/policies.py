@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Boolean, ForeignKeyConstraint, Index, Text
+from sqlmodel import Field, SQLModel
 
-from lineage.database.tables.declared import Field, SQLModel
 from lineage.database.tables.keys import told_by_event
 
 

@@ -14,8 +14,8 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlmodel import Field, SQLModel
 
-from lineage.database.tables.declared import Field, SQLModel
 from lineage.database.tables.keys import told_by_event
 
 BIG: Any = BigInteger().with_variant(Integer(), "sqlite")

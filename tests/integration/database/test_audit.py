@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import UniqueConstraint, text
 from sqlalchemy import event as on
 from sqlalchemy.exc import DBAPIError
+from sqlmodel import SQLModel
 
 from lineage.connection import connect
 from lineage.database import tables
@@ -72,7 +73,7 @@ def _where(table, row):
 def _attempts():
     tables.load_all()
     for name, told in TOLD.items():
-        table = tables.METADATA.tables[name]
+        table = SQLModel.metadata.tables[name]
         for column in table.columns:
             if (name, column.name) not in UNCHECKED:
                 yield name, "change", column.name
@@ -109,14 +110,14 @@ def test_every_row_of_every_table_that_is_tampered_with_is_found(database):
         assert _problems(connection) == ()
         rows = {}
         for name in TOLD:
-            table = tables.METADATA.tables[name]
+            table = SQLModel.metadata.tables[name]
             found = connection.execute(table.select()).mappings().all()
             assert found, f"there is no row of {name} to tamper with"
             rows[name] = found[len(found) // 2]
         for number, (name, what, column) in enumerate(_attempts()):
             if number % step:
                 continue
-            table = tables.METADATA.tables[name]
+            table = SQLModel.metadata.tables[name]
             if what == "forget" and column in table.primary_key.columns:
                 continue
             connection.exec_driver_sql("SAVEPOINT here")

@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy.exc import DBAPIError
+from sqlmodel import SQLModel
 
 from lineage.connection import connect
 from lineage.database import tables
@@ -45,10 +46,10 @@ def filled(database):
 
 def test_every_table_is_told_or_it_is_said_why_not(filled):
     """And what the declaration says of a table is what the table is."""
-    assert {*TOLD, *UNTOLD} == set(tables.METADATA.tables)
+    assert {*TOLD, *UNTOLD} == set(SQLModel.metadata.tables)
     assert not {*TOLD} & {*UNTOLD}
     for name, told in TOLD.items():
-        table = tables.METADATA.tables[name]
+        table = SQLModel.metadata.tables[name]
         columns = {column.name for column in table.columns}
         assert {*told.columns, *told.unbound, told.event} == columns, name
         assert told.key == tuple(column.name for column in table.primary_key.columns), name
@@ -71,7 +72,7 @@ def test_every_table_is_told_or_it_is_said_why_not(filled):
 
 
 def _attempts(query, *, sqlite):
-    for table in tables.METADATA.sorted_tables:
+    for table in SQLModel.metadata.sorted_tables:
         yield from Attempts(table, query, sqlite=sqlite)
 
 
@@ -158,7 +159,7 @@ def test_no_row_takes_the_numbers_of_those_to_come(filled):
     counted = [told.table for told in TOLD.values() if told.key == ("id",)]
     counted.remove("token")
     for name in counted:
-        kept = ", ".join(f'"{c.name}"' for c in tables.METADATA.tables[name].columns
+        kept = ", ".join(f'"{c.name}"' for c in SQLModel.metadata.tables[name].columns
                          if c.name not in ("id", "event"))  # fmt: skip
         for far in (2**53 - 1, 2**63 - 1):
             with pytest.raises(sqlite3.IntegrityError, match=r"go up one by one|never replaced"):
@@ -237,7 +238,7 @@ def test_an_event_holds_exactly_the_rows_that_name_it(filled):
 
 def _two_rows(connection, told):
     """What an event tells of a row, and of another one (which is made up where there is none)."""
-    rows = connection.execute(tables.METADATA.tables[told.table].select().limit(2)).mappings()
+    rows = connection.execute(SQLModel.metadata.tables[told.table].select().limit(2)).mappings()
     row, *others = ({column: row[column] for column in told.columns} for row in rows.all())
     return row, others[0] if others else row | {told.key[-1]: "1000"}
 
@@ -254,7 +255,7 @@ def _without_triggers(connection, table):
 def _hand_written(connection, told, row, rows, **others):
     """Let a row name the next event, and append one that tells some rows."""
     table, event, subject = (
-        tables.METADATA.tables[name] for name in (told.table, "event", "event_subject")
+        SQLModel.metadata.tables[name] for name in (told.table, "event", "event_subject")
     )
     newest = connection.execute(event.select().order_by(event.c.seq.desc()).limit(1)).one()
     number = newest.seq + 1

@@ -10,6 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Inspector, create_engine, inspect
+from sqlmodel import SQLModel
 
 from lineage.connection import connect
 from lineage.contract.requests import DeclaredEnvironment, WaiverRequest
@@ -287,7 +288,7 @@ def test_the_tables_are_those_that_the_migrations_make(url):
     engine = open_engine(url)
     with transaction(engine) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        differing = compare_metadata(context, tables.METADATA)
+        differing = compare_metadata(context, SQLModel.metadata)
         if engine.dialect.name == "sqlite":
             differing = [one for one in differing if not _is_key_of_event(one)]
         assert differing == []
@@ -298,7 +299,7 @@ def test_the_tables_are_those_that_the_migrations_make(url):
     if engine.dialect.name != "sqlite":
         return
     described = create_engine("sqlite://")
-    tables.METADATA.create_all(described)
+    SQLModel.metadata.create_all(described)
     assert checks == _checks(inspect(described))
     described.dispose()
 
