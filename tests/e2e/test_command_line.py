@@ -376,22 +376,6 @@ def test_help_needs_no_registry(folder, words):
 
 
 @FILE_AND_SERVER
-def test_no_command_that_needs_no_dvc_imports_dvc(project):
-    project.ok("register", "churn")
-    for words in (
-        ["serving"],
-        ["guard", "churn@1", "--env", "staging"],
-        ["versions", "churn"],
-        ["--help"],
-    ):
-        done = project.command(
-            "python", "-X", "importtime", "-m", "lineage.cli", *words, env={"COLUMNS": "200"}
-        )
-        loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in done.err.splitlines()}
-        assert not loaded & {"dvc", "git", "alembic", "pandas"}, words
-
-
-@FILE_AND_SERVER
 def test_a_digest_without_its_algorithm_is_told_to_be_one(project):
     project.ok("register", "churn")
     digest = project.ok("show", "churn@1")["pipeline"]
