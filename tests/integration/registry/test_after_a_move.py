@@ -171,8 +171,8 @@ def test_what_a_move_answers_is_what_is_read_of_its_slot(filled):
         answer = move()
         (slot,) = answer.slots
         with read(filled._engine) as session:
-            found = serving.now(session, slot.environment, slot.model)
-        changing = replace(found.readiness, changes_at=None) if found.readiness else None
+            by_rows = serving.now(session, slot.environment, slot.model)
+        changing = replace(by_rows.readiness, changes_at=None) if by_rows.readiness else None
         told = replace(slot.readiness, changes_at=None) if slot.readiness else None
-        assert replace(slot, readiness=told) == replace(found, readiness=changing), number
-        assert filled.serving(slot.model, slot.environment).to_json() == found.to_json(), number
+        assert replace(slot, readiness=told) == replace(by_rows, readiness=changing), number
+        assert filled.serving(slot.model, slot.environment).to_json() == by_rows.to_json(), number
