@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Reading:
-    """The session of a transaction that only reads; all but two of its parts are made when used.
+    """The session of a transaction that only reads; all but its connection is made when used.
 
     A command that asks one question in plain SQL over ``connection()`` ends before the ORM would be
     loaded, and the classes of rows made.
@@ -31,6 +31,8 @@ class Reading:
     def connection(self) -> Connection:
         """The connection of the transaction."""
         return self._connection
+
+    get_bind = connection
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - a part of the session
         if self._session is None:
