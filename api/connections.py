@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+if TYPE_CHECKING:
+    from starlette.types import Scope
 
 HEAD: Final = 10.0
 """Seconds within which the head of a request must be there, counted from its first byte, or from
@@ -31,8 +34,12 @@ TOO_LATE: Final = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent
 HELD: Final = "lineage.held"
 """Where the scope of a request has its :class:`HeldRequest`."""
 
-PUT_ASIDE: Final = "lineage.put_aside"
-"""What a scope says of a request that has no answer yet."""
+
+def is_put_aside(scope: Scope) -> bool:
+    """Whether a request has no answer yet, and will be asked anew."""
+    held: HeldRequest | None = scope.get(HELD)
+    return held is not None and held.is_aside
+
 
 _Base: Any = AutoHTTPProtocol
 
@@ -40,9 +47,10 @@ _Base: Any = AutoHTTPProtocol
 class HeldRequest:
     """A request that can be put aside, and asked anew later: no task and no timer runs for it."""
 
-    __slots__ = ("_connection", "_cycle", "_gone")
+    __slots__ = ("_connection", "_cycle", "_gone", "until")
 
     def __init__(self, connection: Connection) -> None:
+        self.until = 0.0  # by the clock of the process, once it waits
         self._connection = connection
         self._cycle = connection.cycle
         self._gone: Callable[[], None] | None = None
@@ -60,7 +68,6 @@ class HeldRequest:
         if self._connection.stops or self._cycle.disconnected:
             return False
         self._cycle.disconnected = True  # by which uvicorn knows that no answer is missing
-        self._cycle.scope[PUT_ASIDE] = True
         self._gone = gone
         self._connection.held = self
         return True
@@ -73,6 +80,11 @@ class HeldRequest:
         self._cycle.disconnected = False
         self._cycle.on_response = self._connection.on_response_complete
         return self._connection.start(self._cycle)
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether it is put aside."""
+        return self._connection.held is self
 
     def end(self) -> None:
         """Tell who put it aside that it is not to wait any longer, and answer by itself then."""

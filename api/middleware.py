@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 from starlette.exceptions import HTTPException
 
-from .connections import PUT_ASIDE
+from .connections import is_put_aside
 from .problems import unexpected
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Boundary:
                 raise
             await unexpected(scope)(scope, receive, answer)
         finally:
-            if not scope.pop(PUT_ASIDE, False):  # that is counted once it has an answer
+            if not is_put_aside(scope):  # that is counted once it has an answer
                 seconds = time.perf_counter() - began
                 self._metrics.request(scope, status, seconds)
                 if self._log_all or status >= 400 or scope["method"] not in QUIET:

@@ -26,7 +26,7 @@ from fastapi import Response
 from typing_extensions import override
 
 from lineage import timestamps
-from lineage.errors import LineageError, RegistryUnreachable
+from lineage.errors import LineageError, RegistryUnreachable, TooManyWaiting
 
 from .connections import HELD, HeldRequest
 from .known import CONFIRMED_FOR
@@ -53,9 +53,6 @@ TURN: Final = 0.5
 
 SPARE: Final = 256
 """Files that a process opens besides the connections of those who wait."""
-
-UNTIL: Final = "lineage.until"
-"""Says in a scope until when its request may wait."""
 
 logger = logging.getLogger("lineage.server")
 
@@ -124,15 +121,17 @@ class WaitingHosts:
             over, or the server stops.
 
         Raises:
-            RegistryUnreachable: as many wait as may.
+            TooManyWaiting: as many wait as may.
         """
-        now = time.monotonic()
-        until: float = scope.setdefault(UNTIL, now + seconds)
         request: HeldRequest | None = scope.get(HELD)
-        if until <= now or request is None:
+        if request is None:
+            return None
+        now = time.monotonic()
+        request.until = until = request.until or now + seconds
+        if until <= now:
             return None
         if self._count >= self._most:
-            raise RegistryUnreachable(
+            raise TooManyWaiting(
                 f"{self._count} hosts wait on this server, and no more may.",
                 remedy="Ask without wait.",
                 public="As many hosts wait on this server as may.",

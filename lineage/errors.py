@@ -15,6 +15,7 @@
     ├── IntegrityFailure     exit 6   HTTP 500   integrity-failure
     │   └── DigestMismatch   exit 6   HTTP 422   digest-mismatch
     ├── RegistryUnreachable  exit 7   HTTP 503   registry-unreachable
+    │   └── TooManyWaiting   exit 7   HTTP 503   too-many-waiting
     ├── StoreUnreachable     exit 7   HTTP 503   store-unreachable
     ├── NotPermitted         exit 8   HTTP 403   not-permitted
     │   ├── NotAuthenticated exit 8   HTTP 401   not-authenticated
@@ -157,6 +158,12 @@ class RegistryUnreachable(LineageError):
     code = "registry-unreachable"
     exit_code = 7
     http_status = 503
+
+
+class TooManyWaiting(RegistryUnreachable):
+    """As many hosts wait on a server as may; it answers those who do not wait."""
+
+    code = "too-many-waiting"
 
 
 class StoreUnreachable(LineageError):

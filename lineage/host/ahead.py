@@ -44,6 +44,11 @@ class Ahead:
         self._news = False
 
     @property
+    def is_busy(self) -> bool:
+        """Whether something is being fetched."""
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
     def has_news(self) -> bool:
         """Whether something is held that was not when :meth:`holds` was asked last."""
         return self._news
@@ -64,7 +69,7 @@ class Ahead:
         """
         now = time.monotonic()
         due = [version for version in versions if self._is_due(version, now)]
-        if not due or self._stopped.is_set() or (self._thread and self._thread.is_alive()):
+        if not due or self._stopped.is_set() or self.is_busy:
             return
         self._thread = threading.Thread(
             target=self._fetch, args=(due, stored), name=self._name, daemon=True

@@ -7,9 +7,9 @@
 The registry is asked which pair of the slot goes with the pipeline that runs here: during a rollout
 an old host goes on with the old pair, a new one starts with the new. The weights are pulled and
 every byte is checked. The process is refused where no pair goes with its own pipeline, or that is
-not as it was sealed. Then a thread looks every few seconds whether something else is declared (a
-promotion, a rollback), fetches and loads that, and reports what is loaded. The backup's weights are
-fetched ahead, so that a rollback is a load from the local disk.
+not as it was sealed. Then a thread looks whether something else is declared (a promotion, a
+rollback; :mod:`lineage.host.lookout`), fetches and loads that, and reports what is loaded. The
+backup's weights are fetched ahead, so that a rollback is a load from the local disk.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import random
 import socket
 import threading
 import time
@@ -32,6 +33,7 @@ from lineage.contract.results import Side
 from lineage.errors import LineageError, NotFound, PipelineMismatch, RegistryUnreachable, UsageError
 from lineage.host import demand, last_known, packages
 from lineage.host.ahead import Ahead
+from lineage.host.lookout import Lookout
 from lineage.host.seen_revision import SeenRevision
 from lineage.identity.components import Proof
 from lineage.registry.access import check_actor
@@ -102,7 +104,7 @@ class Following(Generic[T]):
         self._pipeline = pipeline
         self._named = pipeline.digest
         self._instance = instance
-        self._every = _checked(every)
+        self._lookout = Lookout(url, model, environment, self._named, _checked(every))
         self._oldest = oldest
         self._actor = actor
         self._cache = cache or WeightsCache.default()
@@ -113,9 +115,10 @@ class Following(Generic[T]):
         self._ahead = Ahead(self._cache, model)
         self._backup: str | None = None
         self._stopped = threading.Event()
-        self._reported = float("-inf")
+        self._accepted: tuple[Serving | None, float] = (None, 0.0)
         self._said = ""
         self.loaded = self._start()
+        self._beat = time.monotonic() + BEAT * random.random()  # nosec B311 # noqa: S311 - no secret
         self._thread = threading.Thread(target=self._follow, name=f"lineage-{model}", daemon=True)
         self._thread.start()
 
@@ -144,8 +147,10 @@ class Following(Generic[T]):
         """Follow no more; what is loaded stays loaded."""
         self._stopped.set()
         self._ahead.stop()
+        self._lookout.interrupt()
         if self._thread is not threading.current_thread():
             self._thread.join()
+        self._lookout.close()
 
     def _start(self) -> Loaded[T]:
         """Load what serves, or raise; a report that cannot be sent is sent later."""
@@ -158,7 +163,7 @@ class Following(Generic[T]):
                 self._report()
         return self.loaded
 
-    def _ask(self, *, oldest: dt.timedelta | None = None) -> Serving:
+    def _ask(self, *, oldest: dt.timedelta | None = None, again: bool = False) -> Serving:
         """The slot, with the side whose pair goes with the pipeline here.
 
         Raises:
@@ -174,6 +179,7 @@ class Following(Generic[T]):
                 oldest=oldest,
                 pipeline=self._named,
                 accept=self._accept,
+                ask=self._lookout.ask if again else None,
             )
         except PipelineMismatch:
             self._refuse()
@@ -188,9 +194,12 @@ class Following(Generic[T]):
             Conflict: the slot is older than it was seen before, or the history is another one.
         """
         self._revision.check(answer.revision)
-        if answer.age is None:
-            with connect(self._url) as registry:
+        accepted, at = self._accepted
+        known = answer is accepted and time.monotonic() - at < BEAT
+        if answer.age is None and not known:
+            with self._lookout.connected() as registry:
                 self._head.check(lambda seen: registry.head(seen=seen))
+            self._accepted = answer, time.monotonic()
 
     def _refuse(self) -> None:
         """Say what is declared instead of a pair with the pipeline here."""
@@ -276,31 +285,36 @@ class Following(Generic[T]):
         return stored
 
     def _follow(self) -> None:
-        while not self._stopped.wait(self._every):
+        while not self._stopped.wait(self._lookout.pause):
+            self._lookout.begin(self._beat, shortly=self._ahead.is_busy)
             try:
-                self._look()
+                self._lookout.succeeded(self._look())
             except LineageError as error:
+                self._lookout.failed(error)
                 self._say(f"{error} {error.remedy}")
-            except Exception:
+            except Exception as error:
+                self._lookout.failed(error)
                 logger.exception("%s: what serves could not be loaded", self._model)
 
-    def _look(self) -> None:
+    def _look(self) -> Serving:
         """Load something else where that is declared, and say what is loaded."""
         try:
-            self._take_what_serves()
+            return self._take_what_serves()
         finally:  # a host that does not run what is declared says so too
-            if time.monotonic() - self._reported >= BEAT or self._ahead.has_news:
+            due = time.monotonic() >= self._beat or self._ahead.has_news
+            if due and not self._stopped.is_set():
                 self._try_to_report()
 
-    def _take_what_serves(self) -> None:
-        slot = self._ask()
+    def _take_what_serves(self) -> Serving:
+        slot = self._ask(again=True)
         version = self._require_pair(slot)
-        if version.ref != self.loaded.ref:
+        if version.ref != self.loaded.ref and not self._stopped.is_set():
             self.loaded = self._fetch(slot)
-            self._reported = float("-inf")
+            self._beat = float("-inf")
             logger.info("%s is loaded", self.loaded.ref)
         self._fetch_ahead(slot)
         self._said = ""
+        return slot
 
     def _fetch_ahead(self, slot: Serving) -> None:
         """Let the backup's weights be fetched beside, and those of what is to serve here."""
@@ -315,14 +329,14 @@ class Following(Generic[T]):
 
     def _try_to_report(self) -> None:
         """Say what is loaded; that nobody hears it is no reason to go on with something else."""
-        self._reported = time.monotonic()
+        self._beat = time.monotonic() + BEAT * random.uniform(0.9, 1.1)  # nosec B311 # noqa: S311
         try:
             self._report()
         except LineageError as error:
             logger.warning("%s cannot be reported: %s %s", self.loaded.ref, error, error.remedy)
 
     def _report(self) -> None:
-        with connect(self._url) as registry:
+        with self._lookout.connected() as registry:
             self._report_to(registry)
 
     def _report_to(self, registry: AnyRegistry) -> None:
@@ -339,7 +353,6 @@ class Following(Generic[T]):
             revision=self._revision.seen,
         )
         registry.report(self._model, self._environment, observed, actor=self._actor)
-        self._reported = time.monotonic()
 
     def _proof(self) -> Proof:
         """What the pipeline is proven by now: a module may have been imported since."""
@@ -352,7 +365,7 @@ class Following(Generic[T]):
 
     def _say(self, text: str) -> None:
         """Log what stands in the way, once for as long as it does."""
-        if text != self._said:
+        if text != self._said and not self._stopped.is_set():
             self._said = text
             logger.warning("%s stays loaded: %s", self.loaded.ref, text)
 

@@ -40,6 +40,7 @@ def serving(
     oldest: dt.timedelta | None = None,
     pipeline: str | None = None,
     accept: Callable[[Serving], None] | None = None,
+    ask: Callable[[], Serving] | None = None,
 ) -> Serving:
     """What serves; what the registry last said of it where it cannot be asked now.
 
@@ -51,6 +52,7 @@ def serving(
         oldest: how old the last answer may be; None never to give it.
         pipeline: the pipeline version that the caller runs: the answer's ``side`` goes with it.
         accept: raises where the answer is not to be taken; such a one is not kept either.
+        ask: asks the registry, in another way than over a connection of its own.
 
     Returns:
         The answer. Its ``age`` is None where it is the registry's own, else in seconds.
@@ -61,10 +63,11 @@ def serving(
         RegistryUnreachable: the registry cannot be asked, and no answer is kept that is so young.
     """
     if at is not None or (oldest is None and not may_be_away(url)):
-        return _accepted(_ask(url, model, environment, at, pipeline), accept)
+        answer = ask() if ask is not None else _ask(url, model, environment, at, pipeline)
+        return _accepted(answer, accept)
     path = _path(url, model, environment, pipeline)
     try:
-        answer = _ask(url, model, environment, None, pipeline)
+        answer = ask() if ask is not None else _ask(url, model, environment, None, pipeline)
     except RegistryUnreachable as error:
         known = _read(path, model, environment) if oldest is not None else None
         if known is None or oldest is None:

@@ -38,10 +38,19 @@ def connect(url: str, token: str | None = None) -> RemoteRegistry:
     Raises:
         UsageError: the address or the token cannot be used.
     """
+    return RemoteRegistry(transport_to(url, token))
+
+
+def transport_to(url: str, token: str | None = None) -> Transport:
+    """A connection to a server, which is asked first whether its history goes on.
+
+    Raises:
+        UsageError: the address or the token cannot be used.
+    """
     transport = Transport(url, token or token_for(url))
     if urlsplit(transport.url).hostname not in LOOPBACK:
         transport.before_first(lambda: _require_goes_on(transport))
-    return RemoteRegistry(transport)
+    return transport
 
 
 def _require_goes_on(transport: Transport) -> None:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 import random
+import socket
 import time
 import uuid
+from contextlib import suppress
+from http import HTTPStatus
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -32,7 +35,20 @@ CONNECT: Final = 5.0
 LARGEST: Final = 256 << 20
 """Bytes of an answer that are read at the most."""
 
+ANSWERED_WITHIN: Final = 10.0
+"""Seconds that an answer may take once the time is over that a request was to wait."""
+
 _TRY_AGAIN: Final = (502, 503, 504)
+
+
+class _Answer(NamedTuple):
+    """What came of one attempt; ``wait`` are the seconds until another makes sense."""
+
+    status: int
+    media_type: str
+    body: bytes
+    wait: float
+    etag: str | None
 
 
 class Transport:
@@ -51,6 +67,9 @@ class Transport:
         self.url = _checked(url, token)
         self._deadline = _deadline()
         self._first: Callable[[], None] | None = None
+        self._extensions: dict[str, Any] = {}
+        self._sockets: list[socket.socket] = []
+        self._interrupted = False
         hide(token)
         headers = {"User-Agent": f"lineage-guard/{version('lineage-guard')}"}
         if token is not None:
@@ -88,10 +107,67 @@ class Transport:
         """
         end = time.monotonic() + min(seconds, self._deadline)
         try:
-            status, media_type, text, _ = self._once("GET", path, _given(query), {}, None, end)
+            answer = self._once("GET", path, _given(query), {}, None, end)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise self._unreachable(error) from None
-        return status, self._understood(status, media_type, text) if status == 200 else None
+        return answer.status, self._understood(answer) if answer.status == 200 else None
+
+    def news(
+        self,
+        path: str,
+        etag: str | None,
+        wait: int,
+        **query: Any,  # noqa: ANN401
+    ) -> tuple[str | None, Any] | None:
+        """Read once what is not known yet; the server may wait for it.
+
+        Args:
+            path: the address.
+            etag: of the answer that is known.
+            wait: seconds that the server may wait for another one.
+            query: the rest of the query.
+
+        Returns:
+            The ETag and the answer; None where it is the known one.
+
+        Raises:
+            LineageError: what the server said, or that it cannot be reached.
+        """
+        self._before_first()
+        headers = {"If-None-Match": etag.encode()} if etag is not None else {}
+        within = wait + ANSWERED_WITHIN if wait else self._deadline
+        given = _given(query | {"wait": wait or None})
+        try:
+            answer = self._once("GET", path, given, headers, None, time.monotonic() + within)
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise self._unreachable(error) from None
+        if answer.status == HTTPStatus.NOT_MODIFIED and etag is not None:
+            return None
+        return answer.etag, self._understood(answer)
+
+    def allow_interrupt(self) -> None:
+        """Let :meth:`interrupt` end requests from now on."""
+        self._extensions = {"trace": self._note_socket}
+
+    def interrupt(self) -> None:
+        """End a request that another thread waits for, and all that come: none is reached."""
+        self._interrupted = True
+        for one in self._sockets:
+            with suppress(OSError):
+                socket.socket.shutdown(one, socket.SHUT_RDWR)  # below TLS, which is not asked
+
+    def _note_socket(self, event: str, info: Mapping[str, Any]) -> None:
+        """Keep the socket of a connection that was made."""
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            made = info["return_value"].get_extra_info("socket")
+            self._sockets = [one for one in self._sockets if one.fileno() >= 0] + [made]
+            if self._interrupted:
+                self.interrupt()
+
+    def _before_first(self) -> None:
+        if self._first is not None:
+            first, self._first = self._first, None
+            first()
 
     def ask(self, path: str, body: Mapping[str, Any], actor: str) -> Any:  # noqa: ANN401
         """Send a body that changes nothing, or the same if it is sent twice."""
@@ -147,9 +223,7 @@ class Transport:
         body: Mapping[str, Any] | None = None,
         repeat: bool = True,
     ) -> Any:  # noqa: ANN401 - any JSON value
-        if self._first is not None:
-            first, self._first = self._first, None
-            first()
+        self._before_first()
         end = time.monotonic() + self._deadline
         content = strict_json.dumps(body).encode() if body is not None else None
         if content is not None:
@@ -158,15 +232,13 @@ class Transport:
         failure: LineageError
         while True:
             try:
-                status, media_type, text, wait = self._once(
-                    method, path, dict(params or {}), headers, content, end
-                )
+                answer = self._once(method, path, dict(params or {}), headers, content, end)
             except (httpx.TransportError, httpx.InvalidURL) as error:
                 failure, wait = self._unreachable(error), 0.0
             else:
-                if status not in _TRY_AGAIN:
-                    return self._understood(status, media_type, text)
-                failure = self._failed(status, media_type, text)
+                if answer.status not in _TRY_AGAIN:
+                    return self._understood(answer)
+                failure, wait = self._failed(answer), answer.wait
             pause = max(pause * 2 * random.uniform(0.75, 1.25), wait)  # nosec B311 # noqa: S311 - no secret
             if not repeat or time.monotonic() + pause >= end:
                 raise failure
@@ -180,8 +252,8 @@ class Transport:
         headers: dict[str, bytes],
         content: bytes | None,
         end: float,
-    ) -> tuple[int, str, bytes, float]:
-        """One attempt: the status, the media type, the body, and the seconds to wait."""
+    ) -> _Answer:
+        """One attempt."""
         left = max(0.05, end - time.monotonic())
         request = self._client.build_request(
             method,
@@ -190,6 +262,7 @@ class Transport:
             headers=[(name.encode(), value) for name, value in headers.items()],
             content=content,
             timeout=httpx.Timeout(left, connect=min(CONNECT, left)),
+            extensions=self._extensions,
         )
         response = self._client.send(request, stream=True)
         try:
@@ -205,27 +278,28 @@ class Transport:
         media_type = response.headers.get("content-type", "").partition(";")[0].strip()
         after = response.headers.get("retry-after", "")
         wait = float(after) if after.isdigit() and len(after) < 5 else 0.0
-        return response.status_code, media_type, bytes(body), wait
+        etag = response.headers.get("etag")
+        return _Answer(response.status_code, media_type, bytes(body), wait, etag)
 
-    def _understood(self, status: int, media_type: str, text: bytes) -> Any:  # noqa: ANN401
-        if 200 <= status < 300 and media_type == "application/json":
+    def _understood(self, answer: _Answer) -> Any:  # noqa: ANN401
+        if 200 <= answer.status < 300 and answer.media_type == "application/json":
             try:
-                return strict_json.loads(text)
+                return strict_json.loads(answer.body)
             except (ValueError, RecursionError):
                 raise self._foreign() from None
-        raise self._failed(status, media_type, text)
+        raise self._failed(answer)
 
-    def _failed(self, status: int, media_type: str, text: bytes) -> LineageError:
+    def _failed(self, answer: _Answer) -> LineageError:
         """The error that a problem stands for."""
-        if media_type != "application/problem+json":
-            return self._foreign(status)
+        if answer.media_type != "application/problem+json":
+            return self._foreign(answer.status)
         try:
-            problem = strict_json.loads(text)
+            problem = strict_json.loads(answer.body)
             if problem["code"] == problems.NO_SUCH_ROUTE:
-                return self._foreign(status)
+                return self._foreign(answer.status)
             return problems.error_from_json(problem)
         except (ValueError, KeyError, TypeError, RecursionError):
-            return self._foreign(status)
+            return self._foreign(answer.status)
 
     def _foreign(self, status: int | None = None) -> RegistryUnreachable:
         said = f" (HTTP {status})" if status is not None else ""

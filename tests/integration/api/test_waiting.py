@@ -282,7 +282,7 @@ def test_as_many_wait_as_may(filled):
         first = hosts.wait(etag)
         _until(lambda: len(waiting) == 1)
         refused = hosts.wait(etag).result(SOON)[0]
-        _problem(refused, 503, "registry-unreachable")
+        _problem(refused, 503, "too-many-waiting")
         assert int(refused.headers["retry-after"]) > 0
         plain = client.get(SLOT, headers={"If-None-Match": etag})
         assert plain.status_code == 304
