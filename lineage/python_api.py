@@ -334,7 +334,7 @@ def follow(
         root: the folder that the seal's paths are relative to; default: the seal's own.
         instance: what it is called in reports; default: ``LINEAGE_INSTANCE``, else host and
             process.
-        every: seconds between two looks at what is declared.
+        every: seconds between two looks where it cannot wait for a move at a server (or if > 60).
         last_known: where the registry cannot be asked, start from what it last said, as
             :func:`serving` does; the bytes must have been fetched before.
         accept_older: follow a slot whose revision is older than one that this host has seen, as

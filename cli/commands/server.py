@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging.config
 import os
+import resource
 import sys
 import tempfile
 from pathlib import Path
@@ -15,6 +16,9 @@ from ..options import State
 
 APPLICATION = "lineage.api.app:create_app"
 CONNECTION = "lineage.api.connections:Connection"
+FILES = 65_536
+"""Files that a process may open, if the system lets it: each connection is one."""
+
 KEEP_ALIVE = 75
 """Seconds that an idle connection is kept: longer than a proxy keeps it (nginx: 60)."""
 
@@ -168,6 +172,7 @@ def serve(
         upgrade(url)
     connect(url).close()
     _warn_owner(url)
+    _allow_files()
     os.environ |= (
         {
             "LINEAGE_REGISTRY": url,
@@ -199,6 +204,14 @@ def serve(
             proxy_headers=bool(proxies),
             forwarded_allow_ips=[name.strip() for name in proxies.split(",") if name.strip()],
         )
+
+
+def _allow_files() -> None:
+    """Let each connection be one, also where thousands of hosts wait: shells allow 1,024 files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < FILES:
+        most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
 def _warn_owner(url: str) -> None:
