@@ -97,6 +97,7 @@ def main(words: list[str]) -> int:
             parser.error(f"there is no benchmark {name}; there are: {', '.join(BENCHMARKS)}")
     CACHE.mkdir(parents=True, exist_ok=True)
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="platformdirs")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's modules are compiled once
     gc.set_threshold(50_000)  # as the command does
     with contextlib.ExitStack() as stack:
         bench = Bench(QUICK if said.quick else FULL, stack)

@@ -3,11 +3,11 @@
     python -m benchmarks.load < STREAMS
 
 STREAMS is a JSON list; each stream has a ``port``, ``headers``, a ``method`` (GET), ``seconds``,
-the ``paths`` that it goes through in turn, or ``requests``: a file of JSON lines, each a path and a
-body, which are sent once each. Without ``rate`` every one of ``connections`` asks for the next as
-soon as the last was answered; with it requests go out at their moments, whether or not earlier ones
-were answered, and a request's time counts from the moment at which it was due. ``warm`` seconds
-before are not counted. It speaks just enough HTTP to be cheaper than any server it measures.
+and ``paths`` that it goes through in turn, or ``requests``: a file of JSON lines, each a path and a
+body. Without ``rate`` every one of ``connections`` sends the next as soon as the last was answered.
+With it requests go out at their moments, each of a file once, whether or not earlier ones were
+answered, and a request's time counts from the moment at which it was due. ``warm`` seconds before
+are not counted. It speaks just enough HTTP to be cheaper than any server it measures.
 """
 
 from __future__ import annotations
@@ -181,7 +181,8 @@ class Stream:
     def _all(self, said: dict[str, Any]) -> Iterator[bytes]:
         if "requests" in said:
             lines = Path(said["requests"]).read_text().splitlines()
-            return iter([self._request(**json.loads(line)) for line in lines])
+            requests = [self._request(**json.loads(line)) for line in lines]
+            return iter(requests) if self._rate else itertools.cycle(requests)
         return itertools.cycle([self._request(path) for path in said["paths"]])
 
     def _request(self, path: str, body: Any = None) -> bytes:  # noqa: ANN401 - JSON

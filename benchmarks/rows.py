@@ -50,8 +50,9 @@ class Row:
     """One measured thing.
 
     ``values`` holds one figure for each turn. Without ``unit`` they are ratios to what ``against``
-    names, taken within a turn. ``figures`` are what they come from, in words. The median decides
-    whether the goal is met: the best of three ratios of noisy times flatters.
+    names, taken within a turn. ``figures`` are what they come from, in words, ``constants`` what
+    `benchmarks.model` takes from here, in its units. The median decides whether the goal is met:
+    the best of three ratios of noisy times flatters.
     """
 
     work: str
@@ -60,6 +61,7 @@ class Row:
     unit: str = ""
     goal: Goal | None = None
     figures: dict[str, str] = field(default_factory=dict)
+    constants: dict[str, float] = field(default_factory=dict)
 
     @property
     def value(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from .costs import costs
 from .growth import growth
 from .hashing import hashing, tree
 from .lists import lists
@@ -39,6 +40,7 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
         server,
         waiting,
         processes,
+        costs,
         rollback,
         hashing,
         tree,

@@ -97,7 +97,9 @@ def tree(bench: Bench) -> Iterator[Row]:
 
 def _need_xxhsum() -> None:
     if not XXHSUM:
-        raise LeftOut("xxhsum is not installed (Debian's package xxhash has it)")
+        raise LeftOut(
+            "the rows beside xxhsum: it is not installed (Debian's package xxhash has it)"
+        )
 
 
 def _tree(bench: Bench) -> Path:

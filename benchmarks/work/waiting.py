@@ -41,6 +41,7 @@ class _Found:
     rest: float
     idle: float
     waiting: float
+    every: int
 
 
 def waiting(bench: Bench) -> Iterator[Row]:
@@ -70,10 +71,13 @@ def _rows(database: str, found: _Found) -> Iterator[Row]:
         f"{who}: all have learnt of a promotion", tuple(found.learnt), "", "s", at_most(2), said
     )
     rest = found.rest * 100
-    yield Row(f"{who}: at rest", (rest,), "", "% of a core", at_most(5))
+    renewals = {"waiting_cpu": found.rest / found.hosts * found.every}
+    yield Row(f"{who}: at rest", (rest,), "", "% of a core", at_most(5), {}, renewals)
     said = {"a connection that was asked on once": f"{shown(found.idle / 1024)} kB"}
     each = found.waiting / 1024
-    yield Row(f"{who}: memory of each beyond its connection", (each,), "", "kB", at_most(1), said)
+    constants = {"waiting_bytes": found.waiting, "connected_bytes": found.idle}
+    work = f"{who}: memory of each beyond its connection"
+    yield Row(work, (each,), "", "kB", at_most(1), said, constants)
 
 
 def _can_wait(server: Server) -> None:
@@ -116,7 +120,9 @@ async def _measure(bench: Bench, server: Server, mover: Server, number: int) -> 
     if hosts.lost or set(hosts.statuses) - {200, 304}:
         raise RuntimeError(f"hosts were let go: {hosts.lost}, {hosts.statuses}")
     hosts.close()
-    return _Found(number, learnt, half, rest, (idle - before) / number, (waiting - idle) / number)
+    return _Found(
+        number, learnt, half, rest, (idle - before) / number, (waiting - idle) / number, wait
+    )
 
 
 def _promote(server: Server, version: str) -> None:
