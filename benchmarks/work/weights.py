@@ -30,8 +30,8 @@ def weights(bench: Bench) -> Iterator[Row]:
     """Weights in and out: register --store against dvc add and push, pull against dvc pull.
 
     One large file, and a folder of small ones; into a folder and into S3. Between what is measured
-    the disk is waited for, and what was put into the store is taken away. Ours flushes to the disk
-    and reads back what it stored; DVC does neither.
+    the disk is waited for, and what was put into the store is taken away. Ours reads back what it
+    stored before it records it; DVC does not.
     """
     large = f"{bench.sizes.weights >> 20} MiB in one file"
     many = f"{bench.sizes.small_files:,} files of {SMALL >> 10} KiB"
