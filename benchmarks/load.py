@@ -29,6 +29,10 @@ MOST_CONNECTIONS = 512
 """Of a stream with a pace: requests that wait for answers at a time."""
 
 
+LONGER = 30.0
+"""Seconds that a server gets to answer once on each connection."""
+
+
 class Connection(asyncio.Protocol):
     """One connection with at most one request on its way."""
 
@@ -93,7 +97,7 @@ class Stream:
         self._times: list[float] = []
         self._failed: dict[int, int] = {}
         self._sent = 0
-        self._counted = self._end = 0.0
+        self._counted = self._end = self._last = 0.0
 
     async def run(self) -> dict[str, Any]:
         """Ask until the time is over; what was found."""
@@ -101,7 +105,8 @@ class Stream:
         self._end = self._counted + self._seconds
         await (self._paced(self._rate) if self._rate else self._closed())
         times = sorted(self._times)
-        found = {"answers": len(times), "rate": len(times) / self._seconds, "sent": self._sent}
+        took = max(self._seconds, self._last - self._counted)
+        found = {"answers": len(times), "rate": len(times) / took, "sent": self._sent}
         if times:
             found |= {"p50": times[len(times) // 2], "p99": times[len(times) * 99 // 100]}
         return found | {"failed": self._failed}
@@ -114,14 +119,16 @@ class Stream:
             over = asyncio.get_running_loop().create_future()
             ended.append(over)
             self._again(connection, over)
-        await asyncio.wait(ended, timeout=self._warm + self._seconds + 30)
+        await asyncio.wait(ended, timeout=self._warm + self._seconds + 2 * LONGER)
 
     def _again(self, connection: Connection, over: asyncio.Future[None]) -> None:
         def done(status: int, took: float) -> None:
             now = time.perf_counter()
-            if self._counted <= now <= self._end:
+            more = now < self._end or self._slow(now)
+            if self._counted <= now and more:
+                self._last = now if now > self._end else self._end
                 self._note(status, took)
-            if now < self._end and status:
+            if more and status:
                 self._again(connection, over)
             else:
                 connection.close()
@@ -129,6 +136,10 @@ class Stream:
 
         self._sent += 1
         connection.ask(next(self._requests), time.perf_counter(), done)
+
+    def _slow(self, now: float) -> bool:
+        """Whether there are not answers enough to say anything, and there is time for more."""
+        return len(self._times) < self._connections and now < self._end + LONGER
 
     async def _paced(self, rate: float) -> None:
         """Requests go out when they are due."""
