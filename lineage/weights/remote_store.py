@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import posixpath
+import time
 import uuid
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
 
+from lineage.errors import LineageError
 from lineage.weights.parallel import THREADS
 from lineage.weights.store import INCOMING, Store
 
@@ -21,14 +24,25 @@ if TYPE_CHECKING:
 
     from lineage.weights.copies import StoreAddress
 
+logger = logging.getLogger("lineage.weights")
+
 CHUNK: Final = 16 << 20
 """Bytes that are read or written in one request."""
+
+PIECE: Final = 4 << 20
+"""Bytes of an answer that are handed on at once."""
 
 AHEAD: Final = 4
 """Requests that are under way at once; with CHUNK, what moving a file takes of memory."""
 
 MOST_PARTS: Final = 10_000
 """Of which S3 makes one object."""
+
+QUICK: Final = 100 << 20
+"""Bytes a second from which one request is as good as several."""
+
+ENOUGH_TO_TELL: Final = 32 << 20
+"""Bytes after which it is known how quick one request is."""
 
 _PAGE: Final = 1000
 """Names that a listing gives in one request."""
@@ -87,11 +101,19 @@ class RemoteStore(Store):
         if size - start <= CHUNK:
             yield self.read(object_id, start, size)
             return
-        ends = ((begin, min(begin + CHUNK, size)) for begin in range(start, size, CHUNK))
+        if self._kind == "s3":
+            for block in self._one_answer(self._path(object_id), size, start):
+                start += len(block)
+                yield block
+        yield from self._ranges(object_id, size, start)
+
+    def _ranges(self, object_id: str, size: int, start: int) -> Iterator[bytes]:
+        """An object's bytes in order, several requests ahead of the reader."""
         with ThreadPoolExecutor(AHEAD, "lineage-read") as pool:
             waiting: deque[Future[bytes]] = deque()
             try:
-                for begin, end in ends:
+                for begin in range(start, size, CHUNK):
+                    end = min(begin + CHUNK, size)
                     waiting.append(pool.submit(self.read, object_id, begin, end))
                     if len(waiting) == AHEAD:
                         yield waiting.popleft().result()
@@ -99,6 +121,37 @@ class RemoteStore(Store):
                     yield waiting.popleft().result()
             finally:
                 pool.shutdown(cancel_futures=True)
+
+    def _one_answer(self, path: str, size: int, start: int) -> Iterator[bytes]:
+        """What one request gives, as long as that is as quick as several would be.
+
+        A store far away gives a connection its share, so several are quicker; one that is near
+        gives all it has to one, and each request costs it. Whatever breaks, the rest is asked for
+        anew.
+        """
+        from fsspec.asyn import sync
+
+        bucket, key, _ = self._io.split_path(path)
+        wanted = {"Bucket": bucket, "Key": key, "Range": f"bytes={start}-{size - 1}"}
+        with self._asking():
+            body = self._io.call_s3("get_object", **wanted)["Body"]
+        began, count = time.monotonic(), 0
+        try:
+            while count < ENOUGH_TO_TELL or count >= QUICK * (time.monotonic() - began):
+                self._require_use()
+                block = sync(self._io.loop, _piece, body)
+                if not block:
+                    return
+                count += len(block)
+                waited = time.monotonic()
+                yield block
+                began += time.monotonic() - waited  # that was the reader's time
+        except LineageError:
+            raise
+        except Exception as error:
+            logger.info("%s: the rest is asked for anew: %s", path, type(error).__name__)
+        finally:
+            body.close()
 
     @override
     def put_stream(self, object_id: str, size: int, blocks: Iterator[bytes | memoryview]) -> None:
@@ -247,6 +300,14 @@ class DvcStore(RemoteStore):
             with suppress(Exception):
                 self._fs.rm_file(beside)
             raise
+
+
+async def _piece(body: Any) -> bytes:  # noqa: ANN401 - the body of an answer, as aiobotocore has it
+    """The next bytes of an answer, some at once; none at its end."""
+    piece = bytearray()
+    while len(piece) < PIECE and (part := await body.read(PIECE - len(piece))):
+        piece += part
+    return bytes(piece)
 
 
 def _pieces(blocks: Iterable[bytes | memoryview], size: int) -> Iterator[bytes]:
