@@ -91,6 +91,7 @@ COMMANDS = {
         "stores",
         "Show the stored weights that nothing can need any more; with --apply, take them away.",
     ),
+    "cache": ("Registry", "caches", "The weights that this host fetched and keeps."),
     "log": ("Registry", "history", "Show the history, the newest event first."),
     "token": ("Registry", "tokens", "Who may speak to a registry's server."),
     "store": ("Registry", "stores", "Where the bytes of weights are kept."),

@@ -33,12 +33,16 @@ if TYPE_CHECKING:
     from lineage.contract.results import MoveResult, Registered, Serving
     from lineage.guard.decision import Decision
     from lineage.host.follow import Following
+    from lineage.weights.leases import Lease
 
     Path = str | os.PathLike[str]
 
 PRODUCTION = "production"
 
 T = TypeVar("T")
+
+_in_use: dict[str, Lease] = {}
+"""The weights that this process was told where they are in the cache."""
 
 
 def register(
@@ -230,13 +234,19 @@ def serving(
     return serving(url, model, environment, at, oldest_of(last_known))
 
 
-def pull(reference: str, out: Path | None = None, *, force: bool = False) -> FilePath:
-    """Fetch the weights of a version, each byte checked, and visible only when whole.
+def pull(
+    reference: str, out: Path | None = None, *, force: bool = False, verify: bool = False
+) -> FilePath:
+    """Fetch the weights of a version, each byte checked as it comes in, visible only when whole.
+
+    What was fetched before counts while nobody wrote to it. What is used in the cache stays there
+    at least until this process ends.
 
     Args:
         reference: the version: ``churn@7``, ``churn@production``, ``churn@production/backup``.
         out: the folder that they are to appear in; None for the local cache, read-only.
         force: replace a folder that was not pulled.
+        verify: read every byte again of what was fetched before.
 
     Returns:
         The file or folder.
@@ -249,10 +259,14 @@ def pull(reference: str, out: Path | None = None, *, force: bool = False) -> Fil
         RegistryUnreachable: the registry cannot be asked.
     """
     from lineage.weights import download
+    from lineage.weights.cache import WeightsCache
 
     with _opened() as (_, registry, _actor):
         stored = registry.stored(reference)
-    return download.pull(stored, FilePath(out) if out is not None else None, force=force)
+    if out is None and stored.blake3 is not None:
+        _in_use[stored.blake3] = WeightsCache.default().lease(stored.blake3)
+    place = FilePath(out) if out is not None else None
+    return download.pull(stored, place, force=force, verify=verify)
 
 
 def report(

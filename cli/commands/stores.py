@@ -158,19 +158,24 @@ def pull(
     force: Annotated[
         bool, typer.Option("--force", help="Replace a folder that was not pulled.")
     ] = False,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Read every byte again of what was fetched before."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Fetch the weights of a version, and print where they are.
 
-    Every byte is read and is what was registered; they are visible only when whole. Exit 6 where no
-    store has them as they were registered: nothing is left behind then.
+    Every byte is read as it comes in, and is what was registered; they are visible only when whole.
+    What was fetched before counts while nobody wrote to it. Exit 6 where no store has them as they
+    were registered: nothing is left behind then.
     """
     from lineage.weights import download
 
     with opened_registry() as registry:
         stored = registry.stored(ref)
     with output.progress("Pulling", stored.size) as progress:
-        path = download.pull(stored, out, force=force, progress=progress)
+        path = download.pull(stored, out, force=force, verify=verify, progress=progress)
     if as_json:
         output.emit(
             {

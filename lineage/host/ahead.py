@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from lineage.errors import LineageError
 from lineage.weights import download
+from lineage.weights.check import recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
     from lineage.contract.results import ServedVersion
     from lineage.weights.cache import WeightsCache
     from lineage.weights.copies import StoredWeights
+    from lineage.weights.leases import Lease
 
 AGAIN_AFTER: Final = 60.0
 """Seconds until what could not be fetched is tried again."""
 
 HELD_FOR: Final = 3600.0
-"""Seconds until what is held is read once more: a cache may be emptied at any time."""
+"""Seconds until what is held is looked at once more: a cache may be emptied at any time."""
 
 logger = logging.getLogger("lineage.host.ahead")
 
@@ -40,6 +42,7 @@ class Ahead:
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._held: dict[str, float] = {}
+        self._leases: dict[str, Lease] = {}
         self._tried: dict[str, float] = {}
         self._news = False
 
@@ -54,7 +57,7 @@ class Ahead:
         return self._news
 
     def holds(self, weights: str | None) -> bool:
-        """Whether weights are here, every byte checked."""
+        """Whether weights are here, every byte checked, and stay as long as they are wanted."""
         self._news = False
         return weights is not None and weights in self._held
 
@@ -68,7 +71,9 @@ class Ahead:
             stored: asks where the weights of one are.
         """
         now = time.monotonic()
-        due = [version for version in versions if self._is_due(version, now)]
+        wanted = list(versions)
+        self._let_go({version.weights for version in wanted})
+        due = [version for version in wanted if self._is_due(version, now)]
         if not due or self._stopped.is_set() or self.is_busy:
             return
         self._thread = threading.Thread(
@@ -94,7 +99,9 @@ class Ahead:
                 continue
             self._tried[version.weights] = time.monotonic()
             try:
-                download.pull(stored(version), cache=self._cache)
+                weights = stored(version)
+                lease = self._cache.lease(recorded(weights))
+                download.pull(weights, cache=self._cache)
             except LineageError as error:
                 self._lost(version.weights)
                 logger.warning(
@@ -105,8 +112,22 @@ class Ahead:
                 logger.exception("%s cannot be fetched ahead", version.ref)
             else:
                 self._news = self._news or version.weights not in self._held
+                self._leases[version.weights] = lease
                 self._held[version.weights] = time.monotonic()
+
+    def _let_go(self, wanted: set[str | None]) -> None:
+        """Of what is wanted no longer it is not said that it is held: it may be taken away."""
+        for weights in [weights for weights in self._held if weights not in wanted]:
+            self._release(weights)
 
     def _lost(self, weights: str) -> None:
         """Weights are not here, or no longer."""
-        self._news = self._held.pop(weights, None) is not None or self._news
+        self._news = self._release(weights) or self._news
+
+    def _release(self, weights: str) -> bool:
+        """Hold weights no more; whether they were held."""
+        held = self._held.pop(weights, None) is not None
+        lease = self._leases.pop(weights, None)
+        if lease is not None:
+            lease.release()
+        return held

@@ -38,7 +38,7 @@ from lineage.host.seen_revision import SeenRevision
 from lineage.identity.components import Proof
 from lineage.registry.access import check_actor
 from lineage.remote.seen_head import SeenHead
-from lineage.weights import download
+from lineage.weights import check, download
 from lineage.weights.cache import WeightsCache
 from lineage.weights.copies import StoredWeights
 
@@ -230,9 +230,11 @@ class Following(Generic[T]):
             demand.require_claim_enough(self._url, self._environment, offline=slot.age is not None)
         packages.require(self._url, version.ref, self._environment, offline=slot.age is not None)
         stored = self._stored(version, offline=slot.age is not None)
+        lease = self._cache.lease(check.recorded(stored))
         path = download.pull(stored, cache=self._cache)
         value = self._load(path)
         self._pipeline.check_modules()
+        self._lease = lease  # that of what was loaded before ends
         return Loaded(stored.ref, stored.xxh3, path, value, timestamps.now())
 
     def _require_pair(self, slot: Serving) -> ServedVersion:

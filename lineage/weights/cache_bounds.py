@@ -54,6 +54,43 @@ def size_of(text: str) -> int:
     return int(float(found[1]) * (1 << _UNITS[found[2].upper()]))
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """What may stay in a cache: bytes at most, and what was used lately enough."""
+
+    at_most: int | None = None
+    older_than: dt.timedelta | None = None
+
+    @classmethod
+    def said(cls, at_most: str | None, older_than: str | None) -> Bounds:
+        """Bounds as somebody writes them: ``20G``, ``30d``.
+
+        Raises:
+            UsageError: one is none.
+        """
+        return cls(
+            size_of(at_most) if at_most else None,
+            timestamps.span(older_than) if older_than else None,
+        )
+
+    @classmethod
+    def of_host(cls) -> Bounds:
+        """What this host allows, by ``LINEAGE_CACHE_SIZE`` and ``LINEAGE_CACHE_AGE``.
+
+        Raises:
+            UsageError: one is none.
+        """
+        return cls.said(os.environ.get(SIZE), os.environ.get(AGE))
+
+    def __bool__(self) -> bool:
+        return self.at_most is not None or self.older_than is not None
+
+    def __str__(self) -> str:
+        size = f"{self.at_most:,} bytes" if self.at_most is not None else ""
+        age = f"{self.older_than} unused" if self.older_than is not None else ""
+        return ", ".join(filter(None, (size, age)))
+
+
 @dataclass
 class _Held:
     """Weights in the cache, or a file that belongs to none: when it was used, and its files."""
@@ -125,21 +162,20 @@ def usage(cache: WeightsCache) -> CacheUsage:
     )
 
 
-def clean(
-    cache: WeightsCache, *, older_than: dt.timedelta | None = None, at_most: int | None = None
-) -> Cleaned:
+def clean(cache: WeightsCache, bounds: Bounds) -> Cleaned:
     """Take away what was not used lately, or so much that the rest is not too large.
 
     Args:
         cache: where.
-        older_than: what was not used for so long goes.
-        at_most: bytes that may stay; what was used longest ago goes first.
+        bounds: what may stay; what was used longest ago goes first. Without any, all goes but what
+            is in use.
 
     Returns:
-        what went. Without a bound that is all but what is in use.
+        what went.
     """
+    older_than, at_most = bounds.older_than, bounds.at_most
     before = time.time() - older_than.total_seconds() if older_than is not None else None
-    everything = before is None and at_most is None
+    everything = not bounds
     with _alone(cache):
         contents = _Contents(cache)
         size, removed, in_use = contents.size, 0, 0
@@ -156,32 +192,11 @@ def clean(
         return Cleaned(size - contents.size, removed, in_use, contents.size)
 
 
-def keep_within(cache: WeightsCache) -> None:
-    """Keep the cache within what this host allows it.
-
-    Raises:
-        UsageError: a bound is none.
-    """
-    size, age = os.environ.get(SIZE), os.environ.get(AGE)
-    if size or age:
-        clean(
-            cache,
-            older_than=timestamps.span(age) if age else None,
-            at_most=size_of(size) if size else None,
-        )
-
-
-def check_bounds() -> None:
-    """Refuse bounds that are none, before anything is fetched.
-
-    Raises:
-        UsageError: one is none.
-    """
-    size, age = os.environ.get(SIZE), os.environ.get(AGE)
-    if size:
-        size_of(size)
-    if age:
-        timestamps.span(age)
+def keep_within(cache: WeightsCache, bounds: Bounds) -> None:
+    """Keep the cache within what this host allows it; not being able to is no reason to fail."""
+    if bounds:
+        with suppress(OSError):
+            clean(cache, bounds)
 
 
 @contextmanager

@@ -73,6 +73,7 @@ def pull(
     if not stored.copies:
         raise _nowhere(stored.ref)
     cache = cache or WeightsCache.default()
+    bounds = cache_bounds.Bounds.of_host()
     try:
         with cache.lease(recorded(stored)):
             pulling = _Pulling(stored, cache, progress, verify=verify)
@@ -80,7 +81,7 @@ def pull(
                 path = pulling.to_cache() if out is None else pulling.to(out, force=force)
             finally:
                 pulling.close()
-            cache_bounds.keep_within(cache)
+            cache_bounds.keep_within(cache, bounds)
             return path
     except OSError as error:
         raise UsageError(
