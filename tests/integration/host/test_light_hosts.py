@@ -1,0 +1,73 @@
+"""A host that serves loads neither DVC nor git, whatever the registry and the store are."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lineage.hashing.tree import follow_any
+from lineage.identity.components import Kind
+from lineage.weights import upload
+from lineage.weights.store import open_store
+from tests.conftest import captured, captured_pipeline, pipeline
+from tests.support.servers import registry_server
+from tests.support.weights import weights_of
+from tests.support.weights_stores import CREDENTIALS, Folder, new_bucket
+
+HOST = """\
+import tests.support.host_without
+import sys, time
+import lineage
+folder = sys.argv[1]
+assert lineage.pull("churn@production", out=folder).is_dir()
+with lineage.follow("churn", pipeline=sys.argv[2], every=0.05) as churn:
+    assert sorted(path.name for path in churn.path.iterdir()) == ["large.bin", "small"]
+    lineage.report("churn", weights=churn.loaded.weights, pipeline=sys.argv[2])
+    print(lineage.serving("churn").serving.ref)
+"""
+
+
+@pytest.mark.parametrize("kind", ["folder", "s3"])
+def test_a_host_loads_no_dvc_and_no_git(kind, registry, url, tmp_path, request):
+    source = tmp_path / "weights"
+    source.mkdir()
+    (source / "small").write_bytes(b"small")
+    (source / "large.bin").write_bytes(os.urandom(5 << 20))
+    place = Folder(tmp_path / "store") if kind == "folder" else new_bucket(request.getfixturevalue("s3"))
+    weights = weights_of(source)
+    copy = upload.put(open_store(place.address()), source, weights, follow=follow_any)
+    version = captured("1", "old")
+    version = replace(
+        version, components=replace(version.components, weights=weights), stored=(copy,)
+    )
+    registry.register("churn", version, kind=Kind.PRODUCTION, actor="t")
+    registry.validate("churn@1", captured_pipeline("old"), passed=True, actor="t")
+    registry.release("production", captured_pipeline("old"), ["churn@1"], actor="t")
+    project = tmp_path / "project"
+    (project / ".dvc").mkdir(parents=True)
+    (project / ".dvc/config").write_text("[core]\n    remote = main\n")
+    with registry_server(url, no_auth=True) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", HOST, tmp_path / "out", pipeline("old").xxh3],
+            cwd=project,
+            env=os.environ
+            | CREDENTIALS
+            | {
+                "PYTHONPATH": str(Path(__file__).parents[3]),
+                "LINEAGE_REGISTRY": server,
+                "LINEAGE_TOKEN": "",
+                "LINEAGE_CACHE": str(tmp_path / "cache"),
+                "LINEAGE_CACHE_SIZE": "1G",
+                "XDG_CACHE_HOME": str(tmp_path / "answers"),
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert done.stdout == "churn@1\n", done.stderr
