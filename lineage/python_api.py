@@ -261,7 +261,7 @@ def pull(
     from lineage.weights import download
     from lineage.weights.cache import WeightsCache
 
-    with _opened() as (_, registry, _actor):
+    with opened() as project, connect(project.registry_url()) as registry:
         stored = registry.stored(reference)
     if out is None and stored.blake3 is not None:
         _in_use[stored.blake3] = WeightsCache.default().lease(stored.blake3)
@@ -312,7 +312,7 @@ def report(
     if own is not None:
         own.check_files()
         own.check_modules()
-    with _opened() as (_, registry, actor):
+    with opened() as project, connect(project.registry_url()) as registry:
         if own is not None and not is_digest(own.digest):
             own.xxh3(None, None, lambda named: registry.pipeline(named).version)
         digest = own.digest if own is not None else None
@@ -320,7 +320,7 @@ def report(
         at = loaded_at or timestamps.now()
         differing = packages.differing(registry, f"{model}@{environment}", environment)
         observed = Observed(name, weights, at, digest, holds_for, proof, differing)
-        return registry.report(model, environment, observed, actor=actor)
+        return registry.report(model, environment, observed, actor=_of_host(project))
 
 
 def follow(
@@ -371,10 +371,9 @@ def follow(
     """
     from lineage.host import follow
     from lineage.host.own_pipeline import own_pipeline
-    from lineage.workflows.actor import actor
 
     with opened() as project:
-        url, who = project.registry_url(), actor(project)
+        url, who = project.registry_url(), _of_host(project)
     return follow.Following(
         url,
         model,
@@ -404,6 +403,14 @@ def _opened() -> Iterator[tuple[Project, AnyRegistry, str]]:
 
     with opened() as project, connect(project.registry_url()) as registry:
         yield project, registry, actor(project)
+
+
+def _of_host(project: Project) -> str:
+    """Who a host is: a server goes by its token, so git, which takes long to load, is not asked."""
+    from lineage.registry_url import is_remote
+    from lineage.workflows.actor import actor
+
+    return actor(None if is_remote(project.registry_url()) else project)
 
 
 def _folder(path: Path | None) -> FilePath | None:

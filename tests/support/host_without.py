@@ -12,7 +12,7 @@ class Refusing(importlib.abc.MetaPathFinder):
     def find_spec(self, fullname, path=None, target=None):
         if fullname.partition(".")[0] in FORBIDDEN:
             raise AssertionError(f"{fullname} is loaded")
-        return None
+        return
 
 
 sys.meta_path.insert(0, Refusing())

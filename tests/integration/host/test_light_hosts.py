@@ -38,7 +38,11 @@ def test_a_host_loads_no_dvc_and_no_git(kind, registry, url, tmp_path, request):
     source.mkdir()
     (source / "small").write_bytes(b"small")
     (source / "large.bin").write_bytes(os.urandom(5 << 20))
-    place = Folder(tmp_path / "store") if kind == "folder" else new_bucket(request.getfixturevalue("s3"))
+    place = (
+        Folder(tmp_path / "store")
+        if kind == "folder"
+        else new_bucket(request.getfixturevalue("s3"))
+    )
     weights = weights_of(source)
     copy = upload.put(open_store(place.address()), source, weights, follow=follow_any)
     version = captured("1", "old")
@@ -50,6 +54,7 @@ def test_a_host_loads_no_dvc_and_no_git(kind, registry, url, tmp_path, request):
     registry.release("production", captured_pipeline("old"), ["churn@1"], actor="t")
     project = tmp_path / "project"
     (project / ".dvc").mkdir(parents=True)
+    subprocess.run(["git", "init", "--quiet", project], check=True)
     (project / ".dvc/config").write_text("[core]\n    remote = main\n")
     with registry_server(url, no_auth=True) as server:
         done = subprocess.run(
