@@ -133,7 +133,11 @@ def _lower(section: Mapping[str, Any]) -> dict[str, Any]:
 
 def _placed(path: Path, key: str, value: Any) -> Any:  # noqa: ANN401 - a setting's value
     """A setting, whose path is absolute where it is one."""
-    if key not in _PATHS or not isinstance(value, str) or re.match(r"\w+://", value):
+    if key not in _PATHS:
+        return value
+    if not isinstance(value, str):
+        raise _unreadable(path, f"{key} is not one value")
+    if re.match(r"\w+://", value):
         return value
     expanded = os.path.expanduser(value)  # noqa: PTH111 - nobody may be without a home
     return os.path.abspath(path.parent.absolute() / expanded)  # noqa: PTH100 - links are kept
