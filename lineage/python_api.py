@@ -14,7 +14,6 @@ with :func:`lineage.connect`.
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from lineage.connection import connect
 from lineage.contract.requests import REPORT_HOLDS_FOR, Observed
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Iterator, Sequence
 
     from lineage.capture.project import Project
@@ -33,16 +33,12 @@ if TYPE_CHECKING:
     from lineage.contract.results import MoveResult, Registered, Serving
     from lineage.guard.decision import Decision
     from lineage.host.follow import Following
-    from lineage.weights.leases import Lease
 
     Path = str | os.PathLike[str]
 
 PRODUCTION = "production"
 
 T = TypeVar("T")
-
-_in_use: dict[str, Lease] = {}
-"""The weights that this process was told where they are in the cache."""
 
 
 def register(
@@ -227,7 +223,7 @@ def serving(
         NotFound: there is no such model or environment.
         RegistryUnreachable: the registry cannot be asked, and no answer may be given for it.
     """
-    from lineage.host.last_known import serving
+    from lineage.host.last_known import oldest_of, serving
 
     with opened() as project:
         url = project.registry_url()
@@ -239,8 +235,7 @@ def pull(
 ) -> FilePath:
     """Fetch the weights of a version, each byte checked as it comes in, visible only when whole.
 
-    What was fetched before counts while nobody wrote to it. What is used in the cache stays there
-    at least until this process ends.
+    What was fetched before counts while nobody wrote to it, and stays until this process ends.
 
     Args:
         reference: the version: ``churn@7``, ``churn@production``, ``churn@production/backup``.
@@ -259,14 +254,12 @@ def pull(
         RegistryUnreachable: the registry cannot be asked.
     """
     from lineage.weights import download
-    from lineage.weights.cache import WeightsCache
 
     with opened() as project, connect(project.registry_url()) as registry:
         stored = registry.stored(reference)
-    if out is None and stored.blake3 is not None:
-        _in_use[stored.blake3] = WeightsCache.default().lease(stored.blake3)
-    place = FilePath(out) if out is not None else None
-    return download.pull(stored, place, force=force, verify=verify)
+    if out is None:
+        return download.pull_for_good(stored, verify=verify)
+    return download.pull(stored, FilePath(out), force=force, verify=verify)
 
 
 def report(
@@ -306,6 +299,7 @@ def report(
     from lineage.host.own_pipeline import named_pipeline
     from lineage.identity.components import Proof
     from lineage.identity.digest import is_digest
+    from lineage.workflows.actor import actor_of_host
 
     name = instance or follow.own_name()
     own = named_pipeline(os.fspath(pipeline), _folder(root)) if pipeline is not None else None
@@ -320,7 +314,7 @@ def report(
         at = loaded_at or timestamps.now()
         differing = packages.differing(registry, f"{model}@{environment}", environment)
         observed = Observed(name, weights, at, digest, holds_for, proof, differing)
-        return registry.report(model, environment, observed, actor=_of_host(project))
+        return registry.report(model, environment, observed, actor=actor_of_host(project))
 
 
 def follow(
@@ -370,10 +364,12 @@ def follow(
         Conflict: it answers with an older revision of the slot than this host has seen.
     """
     from lineage.host import follow
+    from lineage.host.last_known import oldest_of
     from lineage.host.own_pipeline import own_pipeline
+    from lineage.workflows.actor import actor_of_host
 
     with opened() as project:
-        url, who = project.registry_url(), _of_host(project)
+        url, who = project.registry_url(), actor_of_host(project)
     return follow.Following(
         url,
         model,
@@ -388,29 +384,12 @@ def follow(
     )
 
 
-def oldest_of(last_known: bool | float | dt.timedelta) -> dt.timedelta | None:
-    """How old an answer may be; None for not at all."""
-    if isinstance(last_known, bool):
-        return dt.timedelta.max if last_known else None
-    if isinstance(last_known, dt.timedelta):
-        return last_known
-    return dt.timedelta(seconds=last_known)
-
-
 @contextmanager
 def _opened() -> Iterator[tuple[Project, AnyRegistry, str]]:
     from lineage.workflows.actor import actor
 
     with opened() as project, connect(project.registry_url()) as registry:
         yield project, registry, actor(project)
-
-
-def _of_host(project: Project) -> str:
-    """Who a host is: a server goes by its token, so git, which takes long to load, is not asked."""
-    from lineage.registry_url import is_remote
-    from lineage.workflows.actor import actor
-
-    return actor(None if is_remote(project.registry_url()) else project)
 
 
 def _folder(path: Path | None) -> FilePath | None:

@@ -23,7 +23,7 @@ AGAIN_AFTER: Final = 60.0
 """Seconds until what could not be fetched is tried again."""
 
 HELD_FOR: Final = 3600.0
-"""Seconds until what is held is looked at once more: a cache may be emptied at any time."""
+"""Seconds until what is held is read once more: it counts as a look at every byte."""
 
 logger = logging.getLogger("lineage.host.ahead")
 
@@ -101,7 +101,7 @@ class Ahead:
             try:
                 weights = stored(version)
                 lease = self._cache.lease(recorded(weights))
-                download.pull(weights, cache=self._cache)
+                download.pull(weights, cache=self._cache, verify=True)
             except LineageError as error:
                 self._lost(version.weights)
                 logger.warning(

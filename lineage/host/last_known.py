@@ -137,3 +137,12 @@ def _write(path: Path, answer: Serving) -> None:
         except OSError:
             Path(name).unlink(missing_ok=True)
             raise
+
+
+def oldest_of(last_known: bool | float | dt.timedelta) -> dt.timedelta | None:
+    """How old an answer may be; None for not at all."""
+    if isinstance(last_known, bool):
+        return dt.timedelta.max if last_known else None
+    if isinstance(last_known, dt.timedelta):
+        return last_known
+    return dt.timedelta(seconds=last_known)

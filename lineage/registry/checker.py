@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from lineage.registry.registry import Registry
+    from lineage.weights.any_store import Store
     from lineage.weights.copies import Copy, CopyCheck, StoreAddress
-    from lineage.weights.store import Store
 
 ACTOR: Final = "lineage-serve"
 """In whose name a server looks."""

@@ -24,8 +24,8 @@ from lineage.weights.store import open_store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lineage.weights.any_store import Store
     from lineage.weights.copies import StoreAddress, StoredWeights
-    from lineage.weights.store import Store
 
 READ_ANYWAY: Final = 16 << 20
 """Weights up to this size are read whole by every look."""

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from lineage.hashing.blocks import Progress
+    from lineage.weights.any_store import Store
     from lineage.weights.copies import Copy, StoredWeights
-    from lineage.weights.store import Store
+    from lineage.weights.leases import Lease
 
 
 def pull(
@@ -88,6 +89,19 @@ def pull(
             f"The weights cannot be written: {error.filename}: {(error.strerror or '').lower()}.",
             remedy="Make room, or name another folder, or another cache (LINEAGE_CACHE).",
         ) from None
+
+
+_in_use: dict[str, Lease] = {}
+
+
+def pull_for_good(stored: StoredWeights, *, verify: bool = False) -> Path:
+    """Fetch weights into the cache, where they stay at least until this process ends.
+
+    Args and errors are those of :func:`pull`.
+    """
+    if stored.blake3 is not None:
+        _in_use[stored.blake3] = WeightsCache.default().lease(stored.blake3)
+    return pull(stored, verify=verify)
 
 
 def _nowhere(ref: str) -> NotFound:

@@ -14,7 +14,7 @@ from lineage.weights.check import differs, folder_of, gone
 from lineage.weights.copies import CopyState, StoredWeights
 from lineage.weights.parallel import SMALL
 from lineage.weights.placing import clone
-from lineage.weights.store import Store, open_store
+from lineage.weights.store import open_store
 from lineage.weights.verified import Seen
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lineage.hashing.blocks import Progress
+    from lineage.weights.any_store import Store
     from lineage.weights.cache import WeightsCache
     from lineage.weights.copies import Copy
     from lineage.weights.listing import Entry

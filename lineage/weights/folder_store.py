@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from lineage import timestamps
 from lineage.hashing.blocks import blake3_of_descriptor, blocks_of
-from lineage.weights.store import INCOMING, Store
+from lineage.weights.any_store import INCOMING, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

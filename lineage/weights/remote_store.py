@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from typing_extensions import override
 
 from lineage.errors import LineageError
+from lineage.weights.any_store import INCOMING, Store
 from lineage.weights.parallel import THREADS
-from lineage.weights.store import INCOMING, Store
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator

@@ -20,13 +20,13 @@ from lineage.errors import CaptureError, StoreUnreachable
 from lineage.hashing.blocks import blake3_through, blocks_of
 from lineage.hashing.files import HashedFile, hash_files
 from lineage.identity.digest import Digest, blake3_of, tree_bytes
+from lineage.weights.any_store import asking
 from lineage.weights.cache import WeightsCache
 from lineage.weights.check import differs, folder_of, gone, recorded, what_is_wrong
 from lineage.weights.copies import NewCopy
 from lineage.weights.listing import Entry
 from lineage.weights.parallel import SMALL, each_by_size
 from lineage.weights.remote_store import CHUNK
-from lineage.weights.store import asking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from lineage.hashing.cache import StatCache
     from lineage.hashing.tree import Follow
     from lineage.identity.components import Weights
+    from lineage.weights.any_store import Store
     from lineage.weights.copies import Copy, StoredWeights
-    from lineage.weights.store import Store
 
 
 def put(

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from lineage.registry.access import LONGEST_NAME
+from lineage.registry_url import is_remote
 
 if TYPE_CHECKING:
     from lineage.capture.project import Project
@@ -28,3 +29,8 @@ def actor(project: Project | None = None) -> str:
         return getpass.getuser()
     except (OSError, KeyError):
         return "unknown"
+
+
+def actor_of_host(project: Project) -> str:
+    """Who a host is: a server goes by its token, so git, which takes long to load, is not asked."""
+    return actor(None if is_remote(project.registry_url()) else project)

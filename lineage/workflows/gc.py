@@ -16,7 +16,7 @@ from lineage.weights.store import open_store
 if TYPE_CHECKING:
     from lineage.connection import AnyRegistry
     from lineage.contract.requests import RetentionPolicy
-    from lineage.weights.store import Store
+    from lineage.weights.any_store import Store
 
 IN_TIME: Final = 300.0
 """Seconds that taking away one copy may take: the registry lets nobody store there meanwhile."""

@@ -13,8 +13,9 @@ from lineage import timestamps
 from lineage.errors import IntegrityFailure
 from lineage.hashing.tree import follow_any
 from lineage.weights import check, upload
+from lineage.weights.any_store import MARKER
 from lineage.weights.copies import CopyState, StoreAddress
-from lineage.weights.store import MARKER, open_store
+from lineage.weights.store import open_store
 from tests.support.weights import stored, weights_of
 from tests.support.weights_stores import Folder, new_bucket
 
