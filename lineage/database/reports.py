@@ -45,6 +45,9 @@ FILE_SUFFIX: Final = "-reports"
 VERSION: Final = 18
 """The schema in which reports stand in such a file; those of another are dropped."""
 
+CHECKPOINT: Final = 4_000
+"""Pages after which one batch waits for the disk: 16 MiB, one in some hundred batches."""
+
 CHANGED: Final = "SELECT max(changed) FROM observed_slot"
 """The newest change of all."""
 
@@ -196,6 +199,7 @@ class _File:
         try:
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
             _prepare(connection, (VERSION, _name_of(self._registry)))
         except BaseException:
             connection.close()

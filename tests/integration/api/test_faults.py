@@ -332,9 +332,9 @@ def test_a_schema_that_is_half_migrated_or_newer_is_told(database):
     make_registry(database)
     engine = open_engine(database)
     with transaction(engine, writing=True) as connection:
-        connection.exec_driver_sql("DROP TABLE observation")
+        connection.exec_driver_sql("DROP TABLE kept_answer")
     with connect(database) as registry:
-        assert any("observation" in problem for problem in registry.check().problems)
+        assert any("kept_answer" in problem for problem in registry.check().problems)
     with transaction(engine, writing=True) as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     engine.dispose()

@@ -14,7 +14,7 @@ from blake3 import blake3
 from sqlalchemy import text
 
 from lineage.connection import connect
-from lineage.contract.requests import DeclaredEnvironment
+from lineage.contract.requests import DeclaredEnvironment, Observed
 from lineage.database.engine import open_engine, transaction
 from lineage.database.schema import HEAD, upgrade
 from lineage.database.told import TOLD
@@ -22,7 +22,7 @@ from lineage.database.triggers import left_out
 from lineage.errors import Conflict, NotPermitted, RegistryUnreachable
 from lineage.guard.evidence import Basis, Evidence
 from lineage.guard.policy import EnvironmentPolicy
-from lineage.identity.digest import blake3_of, canonical_bytes
+from lineage.identity.digest import blake3_of, canonical_bytes, xxh3
 from lineage.identity.persons import Who
 from lineage.identity.watched import WatchedRun
 from lineage.registry.access import Principal, Scope
@@ -107,8 +107,12 @@ def test_hosts_that_reported_before_only_claimed(database):
     upgrade(database)
     with connect(database) as registry:
         assert registry.check().problems == ()
-        (row,) = registry.observations("churn", "production")
-        assert (row["proof"], row["differing"], row["state"]) == ("claimed", None, "unknown")
+        rows = registry.observations("churn", "production")
+        if registry.shared:  # a file's are said again within a minute
+            (row,) = rows
+            assert (row["proof"], row["differing"], row["state"]) == ("claimed", None, "unknown")
+        else:
+            assert rows == []
         assert registry.environment("production")["policy"]["proof"] == "claimed"
         held = DeclaredEnvironment(
             "production", EnvironmentPolicy(evidence=Evidence().without(Basis.CARRIED))
@@ -116,8 +120,12 @@ def test_hosts_that_reported_before_only_claimed(database):
         (change,) = registry.apply_environments([held], actor="t")
         assert change.action == "keep"
         assert "policy-applied" not in [row["kind"] for row in registry.history()]
-    with pytest.raises(Conflict, match="sealed or claimed"):
-        _write(database, "UPDATE observation SET proof = 'sworn'")
+        observed = Observed("a", xxh3(b"w"), NOW)
+        assert registry.report("churn", "production", observed, actor="t")["proof"] == "claimed"
+        assert [row["instance"] for row in registry.observations("churn", "production")] == ["a"]
+    if database.startswith("postgresql"):
+        with pytest.raises(Conflict, match="observation_proof"):
+            _write(database, "UPDATE observation SET proof = 'sworn'")
 
 
 @BOTH
@@ -413,6 +421,8 @@ def _before_telling(url: str, whole: str) -> None:
         ordered = [table for table in there.sorted_tables if table.name != "alembic_version"]
         with left_out(target, [table.name for table in ordered]):
             for table in ordered:
+                if table.name not in here.tables:  # reports, which now are in a file of their own
+                    continue
                 rows = source.execute(here.tables[table.name].select()).mappings().all()
                 kept = [{column.name: row[column.name] for column in table.columns} for row in rows]
                 if table.name == "event":

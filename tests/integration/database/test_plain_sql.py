@@ -30,7 +30,6 @@ from tests.support.attempts import NEXT, Attempts
 from tests.support.filled import fill
 
 ALLOWED = {
-    ("observation", None): "what hosts say of themselves: the newest report, replaced by the next",
     ("kept_answer", None): "answers to repeated requests, which are no state of the registry",
     ("token", "last_used_at"): "no move, and noted many times a day",
 }

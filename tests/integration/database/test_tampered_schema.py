@@ -28,8 +28,8 @@ ON_SQLITE = {
         "index event_subject_told_by is missing",
     ),
     "a view in the place of a table": (
-        "ALTER TABLE observation RENAME TO zz; CREATE VIEW observation AS SELECT * FROM zz",
-        "view observation was added",
+        "ALTER TABLE kept_answer RENAME TO zz; CREATE VIEW kept_answer AS SELECT * FROM zz",
+        "view kept_answer was added",
     ),
     "a trigger of the same name that does nothing": (
         "DROP TRIGGER event_no_update; CREATE TRIGGER event_no_update BEFORE UPDATE ON event "
