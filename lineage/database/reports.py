@@ -61,7 +61,7 @@ _log = logging.getLogger("lineage.registry.reports")
 
 def read(session: Session, action: Callable[[Connection], T]) -> T | None:
     """Read reports beside a transaction of the registry; None where no file of them can be read."""
-    engine = session.get_bind().engine
+    engine = session.connection().engine
     if engine.dialect.name == "postgresql":
         return action(session.connection())
     here = _file_of(engine).engine(create=False)
