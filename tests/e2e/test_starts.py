@@ -25,7 +25,8 @@ A_FILE = ASKS | DIGESTS | {"sqlalchemy"}
 A_SERVER = ASKS | DIGESTS | {"httpx", "httpcore", "h11", "anyio", "certifi", "idna"}
 SERVES = (A_FILE - TYPER) | {
     "typing_extensions", "annotated_doc", "sqlmodel", "fastapi", "starlette", "anyio", "idna",
-    "pydantic_settings", "dotenv", "prometheus_client", "opentelemetry", "orjson",
+    "pydantic_settings", "dotenv", "prometheus_client", "opentelemetry", "orjson", "uvicorn", "click",
+    "httptools", "uvloop",
 }  # fmt: skip
 NOBODYS = {"coverage", "cython_runtime", "sitecustomize", "usercustomize"}
 
