@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version as installed
 from typing import TYPE_CHECKING, Any, Final
 
@@ -153,9 +154,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(router)
     app.state.routes = [route for router in ROUTERS for route in router.routes]
     problems.install(app)
-    app.add_middleware(
+    boundary = partial(
         Boundary, metrics=metrics, max_body=settings.max_body, log_all=settings.log_all
     )
+    app.add_middleware(boundary)
+    state.waiting.again = boundary(serving.answer_again)
     _document(app, open_to_all=settings.no_auth)
     return app
 

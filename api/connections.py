@@ -18,7 +18,7 @@ from typing_extensions import override
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 if TYPE_CHECKING:
-    from starlette.types import Scope
+    from starlette.types import ASGIApp, Scope
 
 HEAD: Final = 10.0
 """Seconds within which the head of a request must be there, counted from its first byte, or from
@@ -53,6 +53,7 @@ class HeldRequest:
         self.until = 0.0  # by the clock of the process, once it waits
         self._connection = connection
         self._cycle = connection.cycle
+        self._cycle.on_response = self._answered
         self._gone: Callable[[], None] | None = None
 
     def put_aside(self, gone: Callable[[], None]) -> bool:
@@ -72,14 +73,19 @@ class HeldRequest:
         self._connection.held = self
         return True
 
-    def ask_anew(self) -> asyncio.Task[None] | None:
-        """Ask the application as though the request had just come; None where nobody waits."""
+    def ask_anew(self, application: ASGIApp) -> asyncio.Task[None] | None:
+        """Ask an application as though the request had just come; None where nobody waits."""
         if self._connection.held is not self:
             return None
         self._connection.held = None
         self._cycle.disconnected = False
-        self._cycle.on_response = self._connection.on_response_complete
-        return self._connection.start(self._cycle)
+        self._cycle.on_response = self._answered
+        return self._connection.start(self._cycle, application)
+
+    def _answered(self) -> None:
+        """Hold nothing any more: the scope that this stands in is freed with the next request."""
+        self._cycle = None
+        self._connection.on_response_complete()
 
     @property
     def is_aside(self) -> bool:
@@ -96,13 +102,16 @@ class HeldRequest:
 class Connection(_Base):  # type: ignore[misc]
     """A connection of uvicorn's, which waits for nobody for longer than some seconds."""
 
-    held: HeldRequest | None = None
+    __slots__ = ("held",)  # one attribute more would make the dictionary of each twice as large
+
+    held: HeldRequest | None
     stops = False
     _head: asyncio.TimerHandle | None = None
     _answer: asyncio.TimerHandle | None = None
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:
+        self.held = None
         super().connection_made(transport)
         self._await_head()
 
@@ -122,9 +131,13 @@ class Connection(_Base):  # type: ignore[misc]
         if self.cycle is not cycle:  # the application has not begun with it yet
             self.cycle.scope[HELD] = HeldRequest(self)
 
-    def start(self, cycle: Any) -> asyncio.Task[None]:  # noqa: ANN401 - one of uvicorn's
-        """Ask the application, as uvicorn does once the head of a request is there."""
-        task: asyncio.Task[None] = self.loop.create_task(cycle.run_asgi(self.app))
+    def start(
+        self,
+        cycle: Any,  # noqa: ANN401 - one of uvicorn's
+        application: ASGIApp,
+    ) -> asyncio.Task[None]:
+        """Ask an application, as uvicorn does once the head of a request is there."""
+        task: asyncio.Task[None] = self.loop.create_task(cycle.run_asgi(application))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
         return task

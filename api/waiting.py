@@ -17,7 +17,6 @@ import logging
 import resource
 import time
 from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass, field
 from math import ceil
 from typing import TYPE_CHECKING, Final
@@ -34,7 +33,7 @@ from .known import CONFIRMED_FOR
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from .known import RegistryVersion
     from .serving_cache import Asked, ServingCache
@@ -89,9 +88,13 @@ class WaitingHosts:
     Args:
         cache: gives the answers of slots.
         most: how many may wait; fewer where the process may not open so many files.
+
+    Attributes:
+        again: what answers a look-up that has waited.
     """
 
     def __init__(self, cache: ServingCache, most: int) -> None:
+        self.again: ASGIApp | None = None
         self._cache = cache
         self._most = min(most, max(0, files_allowed() - SPARE))
         self._count = 0
@@ -207,7 +210,7 @@ class WaitingHosts:
 
         Where the registry cannot be asked all go on waiting, until their time is over.
         """
-        with suppress(LineageError):
+        try:
             version = await self._cache.version()
             new, self._new = self._new, []
             if version != self._seen:
@@ -220,6 +223,8 @@ class WaitingHosts:
             else:
                 await self._look_at(new, version)
             self._seen = version
+        except LineageError:
+            self._seen = None  # all are looked at once it can be asked again
 
     async def _look_at(self, slots: Iterable[_Slot], version: RegistryVersion) -> None:
         for slot in slots:
@@ -238,9 +243,10 @@ class WaitingHosts:
                 await self._ask_anew()
 
     async def _ask_anew(self) -> None:
+        assert self.again is not None  # nosec B101 # noqa: S101 - set as the application is made
         while self._due:
             turn = [self._due.popleft() for _ in range(min(AT_ONCE, len(self._due)))]
-            tasks = [task for request in turn if (task := request.ask_anew()) is not None]
+            tasks = [task for request in turn if (task := request.ask_anew(self.again)) is not None]
             if tasks:
                 await asyncio.wait(tasks, timeout=TURN)
 

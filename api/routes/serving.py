@@ -8,25 +8,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query, Request, Response, Security
 from fastapi.routing import APIRoute
 from typing_extensions import override
 
 from lineage.contract.addresses import HISTORY, PACKAGES, SLOT
-from lineage.errors import UsageError
+from lineage.errors import LineageError, UsageError
 from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
 
 from ..authentication import bearer
 from ..dependencies import State, needs, state_of
-from ..problems import READ, documented
+from ..problems import READ, documented, problem
 from ..responses import answer
 from ..schemas import responses
 from ..schemas.parameters import EnvPath, ModelPath, VersionPath
 from ..strict_bodies import StrictRoute
 from ..waiting import LONGEST
+
+if TYPE_CHECKING:
+    from starlette import types as asgi
 
 TAG = "serving"
 
@@ -68,6 +71,16 @@ async def answer_lookup(request: Request) -> Response:
         waits = state.waiting.put_aside(request.scope, asked, cached.etag, wait)
         return waits if waits is not None else cached.unchanged
     return cached.unchanged
+
+
+async def answer_again(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+    """Answer a look-up that has waited; where it leads is known from the first time."""
+    request = Request(scope, receive)
+    try:
+        response = await answer_lookup(request)
+    except LineageError as error:
+        response = problem(request, error)
+    await response(scope, receive, send)
 
 
 def look_up(
