@@ -102,16 +102,18 @@ class HeldRequest:
 class Connection(_Base):  # type: ignore[misc]
     """A connection of uvicorn's, which waits for nobody for longer than some seconds."""
 
-    __slots__ = ("held",)  # one attribute more would make the dictionary of each twice as large
+    # not in the dictionary of each: uvicorn has filled that, and one more makes it twice as large
+    __slots__ = ("_answer", "_head", "held", "stops")
 
     held: HeldRequest | None
-    stops = False
-    _head: asyncio.TimerHandle | None = None
-    _answer: asyncio.TimerHandle | None = None
+    stops: bool
+    _head: asyncio.TimerHandle | None
+    _answer: asyncio.TimerHandle | None
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:
-        self.held = None
+        self.held = self._head = self._answer = None
+        self.stops = False
         super().connection_made(transport)
         self._await_head()
 

@@ -36,6 +36,7 @@ class PostgresqlDetector:
 
     def __init__(self, url: str) -> None:
         self._conninfo = postgresql.conninfo(url)
+        self._prepares = not postgresql.is_pooled(url)
         self._shown = without_password(url)
         self._line: _Line | None = None
         self._history = History()
@@ -86,7 +87,7 @@ class PostgresqlDetector:
         try:
             async with asyncio.timeout(ROUND_TRIP):
                 if self._line is None:
-                    self._line = await _Line.to(self._conninfo)
+                    self._line = await _Line.to(self._conninfo, prepare=self._prepares)
                 rows = _rows(await self._line.ask(self._history.known))
         except (psycopg.Error, OSError, TimeoutError) as error:
             await self._drop()
@@ -112,22 +113,25 @@ class _Line:
         self._connection = connection
         self._pgconn = connection.pgconn
         self._loop = asyncio.get_running_loop()
-        self._prepared = True
+        self._prepared = False
         self._answer: asyncio.Future[PGresult | None] | None = None
         self._result: PGresult | None = None
         self._socket = os.dup(self._pgconn.socket)  # libpq closes its own when the server is gone
         self._loop.add_reader(self._socket, self._read)
 
     @classmethod
-    async def to(cls, conninfo: str) -> _Line:
-        """Connect, and prepare the question."""
+    async def to(cls, conninfo: str, *, prepare: bool) -> _Line:
+        """Connect, and prepare the question, unless a pooler gives each another connection."""
         import psycopg
 
         connection = await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
         line = cls(connection)
+        if not prepare:
+            return line
         try:
             line._pgconn.send_prepare(_NAME, _QUESTION)
             await line._answered()
+            line._prepared = True
         except BaseException:
             await line.close()
             raise

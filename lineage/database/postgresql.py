@@ -3,10 +3,15 @@
 A reader takes one snapshot. A writer first takes the registry's lock, which is let go at the end of
 its transaction: events are numbered without gaps, so writers stand in line anyway, and each then
 decides on what all before it left behind.
+
+Nothing rests on a session: locks and settings are a transaction's. Behind a pooler that gives each
+transaction another connection (pgbouncer's ``pool_mode = transaction``) the URL says so, with
+``?pool_mode=transaction``: then nothing is prepared, and settings come with each transaction.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Engine, create_engine, event
@@ -19,7 +24,10 @@ from lineage.masking import hide, masked, masked_url
 from lineage.registry_url import named_by
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL
+    from sqlalchemy import URL, Connection
+
+POOL_MODE: Final = "pool_mode"
+"""The key of the URL's query that says what a pooler does."""
 
 CONNECT_TIMEOUT: Final = 10
 """Seconds to wait for a connection."""
@@ -48,8 +56,11 @@ def open_engine(url: str, *, lock_timeout: float, connections: int) -> Engine:
     Raises:
         UsageError: the URL cannot be read, or the driver is not installed.
     """
-    options = f"-c lock_timeout={int(lock_timeout * 1000)} -c timezone=UTC"
-    arguments: dict[str, Any] = {"options": options, "connect_timeout": CONNECT_TIMEOUT}
+    milliseconds = int(lock_timeout * 1000)
+    pooled = is_pooled(url)
+    options = f"-c lock_timeout={milliseconds} -c timezone=UTC"
+    arguments: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT}
+    arguments |= {"prepare_threshold": None} if pooled else {"options": options}
     try:
         address = _address(url)
         file = named_by(url)
@@ -67,12 +78,37 @@ def open_engine(url: str, *, lock_timeout: float, connections: int) -> Engine:
         )
         if file is not None:
             event.listen(engine, "do_connect", libpq.connect)
+        if pooled:
+            event.listen(engine, "begin", partial(_set_for_one, milliseconds))
         return engine
     except ModuleNotFoundError:
         raise UsageError(
             "PostgreSQL needs the driver psycopg.",
             remedy="Install it: pip install 'lineage-guard[postgresql]'",
         ) from None
+
+
+def is_pooled(url: str) -> bool:
+    """Whether a pooler may give each transaction another connection.
+
+    Raises:
+        UsageError: the URL cannot be read, or names a mode that there is not.
+    """
+    mode = _read(url).query.get(POOL_MODE, "session")
+    if mode not in ("session", "transaction"):
+        raise UsageError(
+            f"The registry's URL says {POOL_MODE}={str(mode)[:40]}, which is no mode to use.",
+            remedy=f"Write {POOL_MODE}=transaction behind a pooler that is in that mode, or leave "
+            "it out.",
+        )
+    return mode == "transaction"
+
+
+def _set_for_one(lock_timeout: int, connection: Connection) -> None:
+    """Set for a transaction what is otherwise set for a session."""
+    connection.exec_driver_sql(
+        f"SET LOCAL lock_timeout = {lock_timeout}; SET LOCAL timezone = 'UTC'"
+    )
 
 
 def conninfo(url: str) -> str:
@@ -85,16 +121,20 @@ def conninfo(url: str) -> str:
 
 
 def _address(url: str) -> URL:
+    address = _read(url).difference_update_query([POOL_MODE])
+    for secret in (address.password, address.query.get("password")):
+        hide(str(secret) if secret is not None else None)
+    return address.set(drivername="postgresql+psycopg")
+
+
+def _read(url: str) -> URL:
     try:
-        address = make_url(url)
+        return make_url(url)
     except (ArgumentError, ValueError):
         raise UsageError(
             "The registry's PostgreSQL URL cannot be read.",
             remedy="Write it as postgresql+psycopg://user@host/database",
         ) from None
-    for secret in (address.password, address.query.get("password")):
-        hide(str(secret) if secret is not None else None)
-    return address.set(drivername="postgresql+psycopg")
 
 
 def translate(error: Any, engine: Engine) -> LineageError:  # noqa: ANN401 - psycopg.Error
