@@ -18,6 +18,7 @@ from lineage.registry.registry import Registry
 
 from . import problems, trust
 from .authentication import Authenticator
+from .beside import Beside
 from .change_detection import detector_of
 from .dependencies import AppState
 from .metrics import Metrics
@@ -124,17 +125,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         signer=signer,
     )
 
-    beside = _beside(registry, settings, signer)
+    beside = Beside(_beside(registry, settings, signer), settings.beside_lock)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         """As many threads of readers as may read at once; all are let go at the end."""
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.threads
-        for work in beside:
-            work.start()
+        beside.start()
         yield
-        for work in beside:
-            await anyio.to_thread.run_sync(work.stop)
+        await beside.stop()
         waiting.close()
         await detector.close()
         registry.close()

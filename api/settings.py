@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     check_every: Annotated[str, AfterValidator(_span)] | None = None
     checkpoint_to: str | None = None
     checkpoint_key: str | None = None
+    beside_lock: Path | None = None
+    """A file by which several processes agree which one does what is done beside answering."""
+
     check_stores: str = ""
     """Names by commas, or ``*`` for all that every host reaches; needed where it looks at all."""
 

@@ -188,6 +188,7 @@ def serve(
     with tempfile.TemporaryDirectory(prefix="lineage-metrics-") as folder:
         if workers > 1:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+            os.environ["LINEAGE_BESIDE_LOCK"] = os.path.join(folder, "beside.lock")  # noqa: PTH118
         sys.argv[0] = "lineage"
         uvicorn.run(
             APPLICATION,
