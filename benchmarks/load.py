@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 MOST_CONNECTIONS = 512
 """Of a stream with a pace: requests that wait for answers at a time."""
 
-
 LONGER = 30.0
 """Seconds that a server gets to answer once on each connection."""
 

@@ -204,7 +204,7 @@ def _foretold(
         streams = _streams(folder, server, filled, seconds, rate, reports, registrations)
         before, began = server.cpu(), time.monotonic()
         found = loaded(*streams)
-        busy = (server.cpu() - before) / max(seconds, time.monotonic() - began - 0.5)
+        busy = (server.cpu() - before) / max(seconds + WARM, time.monotonic() - began - 0.5)
         yield Row(
             f"the model at {share:.0%} of a core by look-ups, {database}: the core's share",
             (busy / said.busy,),

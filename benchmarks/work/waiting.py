@@ -48,7 +48,8 @@ def waiting(bench: Bench) -> Iterator[Row]:
     """Hosts that wait at one server: when the last learns of a promotion, and what they cost.
 
     Each keeps its connection and asks again when it is answered. At rest is when nothing moves: a
-    whole wait goes by, so that every host asks anew once. On PostgreSQL another server promotes.
+    whole wait goes by, so that every host asks anew once. Memory is
+    what the second half of the hosts adds. On PostgreSQL another server promotes.
     """
     number = min(bench.sizes.waiting, more_files() - SPARE)
     for database in (SQLITE, POSTGRESQL):
@@ -98,16 +99,21 @@ def _can_wait(server: Server) -> None:
 async def _measure(bench: Bench, server: Server, mover: Server, number: int) -> _Found:
     wait = 30 if bench.sizes is FULL else 3
     hosts = Hosts(server, slot(PAIR))
-    before = server.rss()
-    await hosts.connect(number)
-    await asyncio.sleep(1)
-    idle = server.rss()
-    await hosts.begin(wait)
+    middle = number // 2
+    idle, memory = 0, 0
+    for connected in (middle, number):
+        before = server.rss()
+        await hosts.connect(connected)
+        await asyncio.sleep(1)
+        idle = server.rss() - before
+    for first, last in ((0, middle), (middle, number)):
+        before = server.rss()
+        await hosts.begin(wait, first, last)
+        memory = server.rss() - before
     cpu, began = server.cpu(), time.monotonic()
     await asyncio.sleep(wait)
     rest = (server.cpu() - cpu) / (time.monotonic() - began)
-    waiting = server.rss()
-    learnt, half = [], []
+    learnt, median = [], []
     for turn in range(bench.sizes.turns):
         hosts.learnt.clear()
         await asyncio.to_thread(_promote, mover, str(1 + turn % 2))
@@ -115,14 +121,13 @@ async def _measure(bench: Bench, server: Server, mover: Server, number: int) -> 
         await until(lambda: len(hosts.learnt) >= number)
         moments = sorted(moment - acknowledged for moment in hosts.learnt)
         learnt.append(max(0.0, moments[-1]))
-        half.append(max(0.0, moments[len(moments) // 2]))
+        median.append(max(0.0, moments[len(moments) // 2]))
         await asyncio.sleep(1)
     if hosts.lost or set(hosts.statuses) - {200, 304}:
         raise RuntimeError(f"hosts were let go: {hosts.lost}, {hosts.statuses}")
     hosts.close()
-    return _Found(
-        number, learnt, half, rest, (idle - before) / number, (waiting - idle) / number, wait
-    )
+    each = number - middle
+    return _Found(number, learnt, median, rest, idle / each, memory / each, wait)
 
 
 def _promote(server: Server, version: str) -> None:
