@@ -48,8 +48,8 @@ def waiting(bench: Bench) -> Iterator[Row]:
     """Hosts that wait at one server: when the last learns of a promotion, and what they cost.
 
     Each keeps its connection and asks again when it is answered. At rest is when nothing moves: a
-    whole wait goes by, so that every host asks anew once. Memory is
-    what the second half of the hosts adds. On PostgreSQL another server promotes.
+    whole wait goes by, so that every host asks anew once. Memory is what the second half of the
+    hosts adds. On PostgreSQL another server promotes.
     """
     number = min(bench.sizes.waiting, more_files() - SPARE)
     for database in (SQLITE, POSTGRESQL):
