@@ -20,7 +20,8 @@ class Constants:
 
     ``…_cpu`` is the server's processor, ``…_lock`` how long the write lock is held: the time that
     one write takes from the next while nothing but writes run; of reports it is the same, in a lane
-    of their own. ``waiting_cpu`` is what one renewal of a waiting host takes.
+    of their own. ``waiting_cpu`` is what one renewal of a waiting host takes, ``told_cpu`` what
+    it takes to tell one of a move and to let it wait again.
     """
 
     look_up_cpu: float
@@ -34,6 +35,7 @@ class Constants:
     look_up_bytes: float
     version_bytes: float
     waiting_cpu: float
+    told_cpu: float
     waiting_bytes: float
     connected_bytes: float
 
@@ -100,7 +102,7 @@ def demand(world: World, cost: Constants) -> Demand:
     """What a world takes of servers and database."""
     per_model = world.hosts / world.models
     look_up = cost.waiting_cpu if world.waits else cost.look_up_cpu
-    told = per_model * cost.look_up_cpu if world.waits else 0.0
+    told = per_model * cost.told_cpu if world.waits else 0.0
     cores = (
         world.look_ups * look_up
         + world.moves * (cost.promote_cpu + cost.cold_cpu + told)
@@ -117,7 +119,7 @@ def demand(world: World, cost: Constants) -> Demand:
         sent=(0.0 if world.waits else world.look_ups * cost.look_up_bytes)
         + (world.moves * per_model * cost.look_up_bytes if world.waits else 0.0),
         grown=(world.registrations + world.moves) * DAY * cost.version_bytes,
-        burst=per_model * cost.look_up_cpu,
+        burst=per_model * cost.told_cpu,
     )
 
 

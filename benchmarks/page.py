@@ -126,6 +126,7 @@ def _constants(run: dict[str, Any]) -> str:
         ("report", "report_cpu", 1e3, "ms"),
         ("report: until the next one can be taken", "report_lock", 1e3, "ms"),
         ("waiting host: each renewal", "waiting_cpu", 1e6, "µs"),
+        ("waiting host: told of a move", "told_cpu", 1e6, "µs"),
         ("waiting host: memory", "waiting_bytes", 1 / 1024, "kB"),
         ("connection: memory", "connected_bytes", 1 / 1024, "kB"),
         ("answer", "look_up_bytes", 1, "bytes"),

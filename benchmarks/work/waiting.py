@@ -42,6 +42,7 @@ class _Found:
     idle: float
     waiting: float
     every: int
+    told: float
 
 
 def waiting(bench: Bench) -> Iterator[Row]:
@@ -68,9 +69,8 @@ def waiting(bench: Bench) -> Iterator[Row]:
 def _rows(database: str, found: _Found) -> Iterator[Row]:
     who = f"{found.hosts:,} hosts that wait, {database}"
     said = {"half of them": f"{shown(min(found.half))} s after the promotion was acknowledged"}
-    yield Row(
-        f"{who}: all have learnt of a promotion", tuple(found.learnt), "", "s", at_most(2), said
-    )
+    work = f"{who}: all have learnt of a promotion"
+    yield Row(work, tuple(found.learnt), "", "s", at_most(2), said, {"told_cpu": found.told})
     rest = found.rest * 100
     renewals = {"waiting_cpu": found.rest / found.hosts * found.every}
     yield Row(f"{who}: at rest", (rest,), "", "% of a core", at_most(5), {}, renewals)
@@ -113,9 +113,10 @@ async def _measure(bench: Bench, server: Server, mover: Server, number: int) -> 
     cpu, began = server.cpu(), time.monotonic()
     await asyncio.sleep(wait)
     rest = (server.cpu() - cpu) / (time.monotonic() - began)
-    learnt, median = [], []
+    learnt, median, told = [], [], []
     for turn in range(bench.sizes.turns):
         hosts.learnt.clear()
+        before_move = server.cpu()
         await asyncio.to_thread(_promote, mover, str(1 + turn % 2))
         acknowledged = time.monotonic()
         await until(lambda: len(hosts.learnt) >= number)
@@ -123,11 +124,12 @@ async def _measure(bench: Bench, server: Server, mover: Server, number: int) -> 
         learnt.append(max(0.0, moments[-1]))
         median.append(max(0.0, moments[len(moments) // 2]))
         await asyncio.sleep(1)
+        told.append((server.cpu() - before_move) / number)
     if hosts.lost or set(hosts.statuses) - {200, 304}:
         raise RuntimeError(f"hosts were let go: {hosts.lost}, {hosts.statuses}")
     hosts.close()
     each = number - middle
-    return _Found(number, learnt, median, rest, idle / each, memory / each, wait)
+    return _Found(number, learnt, median, rest, idle / each, memory / each, wait, min(told))
 
 
 def _promote(server: Server, version: str) -> None:
