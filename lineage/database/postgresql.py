@@ -45,8 +45,8 @@ BEGIN_WRITE: Final = (
 )
 BEGIN_REPORTS: Final = (
     "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    "SET LOCAL synchronous_commit = off",
-    f"SELECT pg_advisory_xact_lock({REPORTS_LOCK})",
+    "SELECT set_config('synchronous_commit', 'off', true), "
+    f"pg_advisory_xact_lock({REPORTS_LOCK})",
 )
 
 
