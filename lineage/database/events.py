@@ -17,6 +17,7 @@ from lineage.identity.digest import Digest, blake3_of, canonical_bytes
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sqlalchemy.orm import Mapped
     from sqlmodel import Session
     from sqlmodel.sql.expression import SelectOfScalar
 
@@ -127,25 +128,29 @@ def history(
     session: Session, subject: str | None, limit: int, before: int | None = None
 ) -> list[tables.Event]:
     """The newest events (of a subject) below a number, the newest first."""
-    query = _of(subject).order_by(col(tables.Event.seq).desc()).limit(limit)
+    query, number = _of(subject)
     if before is not None:
-        query = query.where(tables.Event.seq < before)
-    return list(session.exec(query))
+        query = query.where(number < before)
+    return list(session.exec(query.order_by(number.desc()).limit(limit)))
 
 
 def following(session: Session, subject: str | None, after: int, limit: int) -> list[tables.Event]:
     """The events (of a subject) behind a number, the oldest first."""
-    query = _of(subject).where(tables.Event.seq > after).order_by(col(tables.Event.seq))
-    return list(session.exec(query.limit(limit)))
+    query, number = _of(subject)
+    return list(session.exec(query.where(number > after).order_by(number).limit(limit)))
 
 
-def _of(subject: str | None) -> SelectOfScalar[tables.Event]:
+def _of(subject: str | None) -> tuple[SelectOfScalar[tables.Event], Mapped[int]]:
+    """The events (of a subject), and the column by which an index has them in their order.
+
+    Of a subject that is the subject's own: SQLite sorts all of them by the other.
+    """
     query = select(tables.Event)
     if subject is None:
-        return query
-    return query.join(
-        tables.EventSubject, col(tables.EventSubject.seq) == col(tables.Event.seq)
-    ).where(tables.EventSubject.subject == subject)
+        return query, col(tables.Event.seq)
+    number = col(tables.EventSubject.seq)
+    query = query.join(tables.EventSubject, number == col(tables.Event.seq))
+    return query.where(tables.EventSubject.subject == subject), number
 
 
 def slot_at(session: Session, subject: str, at: str) -> dict[str, Any] | None:
@@ -154,7 +159,7 @@ def slot_at(session: Session, subject: str, at: str) -> dict[str, Any] | None:
         select(tables.Event)
         .join(tables.EventSubject, col(tables.EventSubject.seq) == col(tables.Event.seq))
         .where(tables.EventSubject.subject == subject, col(tables.Event.at) <= at)
-        .order_by(col(tables.Event.seq).desc())
+        .order_by(col(tables.EventSubject.seq).desc())
     )
     for event in session.exec(query):
         state: dict[str, Any] | None = json.loads(event.payload).get("slots", {}).get(subject)

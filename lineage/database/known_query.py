@@ -85,8 +85,8 @@ ids AS (
   UNION SELECT backup_version_id FROM s WHERE backup_version_id IS NOT NULL
   UNION SELECT staged_version_id FROM s WHERE staged_version_id IS NOT NULL),
 v AS (SELECT * FROM model_version WHERE id IN (SELECT id FROM ids)),
-d AS (SELECT * FROM pipeline_deployment WHERE environment = :environment
-  AND (pipeline IN (SELECT pipeline FROM v) OR pipeline IN {pipelines})),
+d AS (SELECT r.* FROM (SELECT pipeline FROM v UNION SELECT pipeline FROM {pipelines} given) w
+  JOIN pipeline_deployment r ON r.environment = :environment AND r.pipeline = w.pipeline),
 n AS (SELECT id, version_id, pipeline, pipeline_digest, place FROM (
     SELECT max(id) AS id, version_id, min(pipeline) AS pipeline, pipeline_digest,
       row_number() OVER (PARTITION BY version_id ORDER BY max(id) DESC) AS place
@@ -209,7 +209,7 @@ _PROOF = _VERDICT.format(source="validation t") + (
 _DIALECTS: Final = {
     "sqlite": {
         "models": "(SELECT value FROM json_each(:models))",
-        "pipelines": "(SELECT value FROM json_each(:pipelines))",
+        "pipelines": "(SELECT value AS pipeline FROM json_each(:pipelines))",
         "references": "(SELECT json_extract(value, '$[0]') AS model, "
         "json_extract(value, '$[1]') AS number FROM json_each(:references)) r",
         "versions": "(SELECT value AS id FROM json_each(:versions))",
@@ -219,7 +219,10 @@ _DIALECTS: Final = {
     },
     "postgresql": {
         "models": "(SELECT jsonb_array_elements_text(CAST(:models AS jsonb)))",
-        "pipelines": "(SELECT jsonb_array_elements_text(CAST(:pipelines AS jsonb)))",
+        "pipelines": (
+            "(SELECT value AS pipeline "
+            "FROM jsonb_array_elements_text(CAST(:pipelines AS jsonb)) AS named(value))"
+        ),
         "references": "(SELECT value ->> 0 AS model, CAST(value ->> 1 AS integer) AS number "
         "FROM jsonb_array_elements(CAST(:references AS jsonb)) AS given(value)) r",
         "versions": "(SELECT CAST(value AS integer) AS id "

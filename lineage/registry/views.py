@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import select as select_columns
+
 from lineage.contract.results import FoundPipeline, Registered
 from lineage.database import events, policies, slots, tables, versions, watched_runs
-from lineage.database.sql import col, func, select
+from lineage.database.sql import and_, col, func, select
 from lineage.guard.evidence import Basis
 from lineage.identity.run_environment import RunEnvironment, changes_json
 from lineage.identity.watched import WatchedRun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from sqlmodel import Session
 
@@ -33,6 +35,52 @@ def registered(session: Session, row: tables.ModelVersion, *, created: bool) -> 
         registered_by=row.registered_by,
         **versions.shown_digests(session, row),
     )
+
+
+def all_registered(
+    session: Session, model: str, *, before: int | None, limit: int | None
+) -> list[Registered]:
+    """A model's versions below a number, the newest first: a page is one statement."""
+    table, data, pipeline = tables.ModelVersion, tables.DataVersion, tables.PipelineVersion
+    columns: tuple[Any, ...] = (
+        *(table.number, table.kind, table.tuple_xxh3, table.registered_at, table.registered_by),
+        *(table.code_digest, data.xxh3, pipeline.xxh3, table.weights_xxh3),
+    )
+    query = (
+        select_columns(*columns)
+        .join(data, col(data.blake3) == col(table.data_blake3), isouter=True)
+        .join(
+            pipeline,
+            and_(
+                col(pipeline.pipeline) == col(table.pipeline),
+                col(pipeline.blake3) == col(table.pipeline_blake3),
+            ),
+            isouter=True,
+        )
+        .where(col(table.model) == model)
+        .order_by(col(table.number).desc())
+        .limit(limit)
+    )
+    if before is not None:
+        query = query.where(col(table.number) < before)
+    return [
+        Registered(
+            model=model,
+            version=number,
+            kind=kind,
+            created=False,
+            tuple=tuple_xxh3,
+            registered_at=at,
+            registered_by=by,
+            code=code,
+            data=data_xxh3,
+            pipeline=pipeline_xxh3,
+            weights=weights,
+        )
+        for number, kind, tuple_xxh3, at, by, code, data_xxh3, pipeline_xxh3, weights in (
+            session.connection().execute(query)
+        )
+    ]
 
 
 def described(session: Session, row: tables.ModelVersion, sight: Sight) -> dict[str, Any]:
@@ -83,16 +131,25 @@ def _stored(session: Session, row: tables.ModelVersion) -> dict[str, Any]:
     return {"copies": [copy.to_json() for copy in copies.of_version(session, row.id or 0)]}
 
 
-def model(session: Session, row: tables.Model) -> dict[str, Any]:
-    """JSON of a model, with the reference of its newest version."""
-    table = tables.ModelVersion
-    newest = session.exec(select(func.max(table.number)).where(table.model == row.name)).one()
-    return {
-        "name": row.name,
-        "created_at": row.created_at,
-        "created_by": row.created_by,
-        "latest": f"{row.name}@{newest}" if newest else None,
-    }
+def models(
+    session: Session, among: Iterable[Iterable[str]], *, after: str, limit: int | None
+) -> list[dict[str, Any]]:
+    """JSON of models by name, those that are in all of some sets, each with its newest version."""
+    table, version = tables.Model, tables.ModelVersion
+    newest = select(func.max(version.number)).where(version.model == table.name).scalar_subquery()
+    query = select_columns(col(table.name), col(table.created_at), col(table.created_by), newest)
+    query = query.where(col(table.name) > after).order_by(col(table.name)).limit(limit)
+    for names in among:
+        query = query.where(col(table.name).in_(list(names)))
+    return [
+        {
+            "name": name,
+            "created_at": at,
+            "created_by": by,
+            "latest": f"{name}@{number}" if number else None,
+        }
+        for name, at, by, number in session.connection().execute(query)
+    ]
 
 
 def approvals(session: Session, version: tables.ModelVersion) -> list[dict[str, Any]]:
@@ -195,9 +252,11 @@ def xxh3_of(session: Session, deployed: tables.PipelineDeployment | None) -> str
 
 
 def environment(
-    session: Session, row: tables.Environment, slot: Callable[[Session, str, str], Serving]
+    session: Session,
+    row: tables.Environment,
+    read: Callable[[Session, str, Sequence[str]], Iterable[Serving]],
 ) -> dict[str, Any]:
-    """JSON of an environment: its kind, every pipeline deployment and every ``slot`` as read."""
+    """JSON of an environment: its kind, every pipeline deployment and every slot, as ``read``."""
     deployed = session.exec(
         select(tables.PipelineDeployment, tables.PipelineVersion.xxh3)
         .where(
@@ -207,6 +266,7 @@ def environment(
         )
         .order_by(tables.PipelineDeployment.pipeline)
     )
+    models = [model for _, model in slots.names(session, row.name)]
     return {
         "name": row.name,
         "kind": row.kind,
@@ -223,10 +283,7 @@ def environment(
             }
             for deployment, xxh3 in deployed
         ],
-        "slots": [
-            slot(session, row.name, held.model).to_json()
-            for held in slots.all_slots(session, row.name)
-        ],
+        "slots": [slot.to_json() for slot in read(session, row.name, models)],
     }
 
 

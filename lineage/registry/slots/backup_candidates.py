@@ -174,7 +174,7 @@ def _served(session: Session, subject: str, model: str) -> dict[str, str]:
             tables.EventSubject.subject == subject,
             col(tables.Event.kind).in_(policies.MOVES),
         )
-        .order_by(col(tables.Event.seq).desc())
+        .order_by(col(tables.EventSubject.seq).desc())
         .limit(10 * MOST)
     )
     served: dict[str, str] = {}

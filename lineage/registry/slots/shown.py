@@ -19,7 +19,7 @@ from lineage.registry.slots import gather, serving, targets
 from lineage.registry.slots.readiness import reasons_against
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sqlmodel import Session
 
@@ -34,6 +34,12 @@ def read_together(session: Session, slots: Iterable[tuple[str, str]]) -> None:
         models.setdefault(environment, []).append(model)
     for environment, names in models.items():
         Known.of(session, environment).load(session, models=names)
+
+
+def all_now(session: Session, environment: str, models: Sequence[str]) -> list[Serving]:
+    """What serves for some models in an environment, their backups, and whether those are ready."""
+    read_together(session, [(environment, model) for model in models])
+    return [now(session, environment, model) for model in models]
 
 
 def now(session: Session, environment: str, model: str) -> Serving:

@@ -9,7 +9,6 @@ from lineage.database import reports as kept
 from lineage.database.sql import select
 from lineage.errors import LineageError
 from lineage.registry import views
-from lineage.registry.slots import serving as slots_serving
 from lineage.registry.verbs.base import Verbs
 
 if TYPE_CHECKING:
@@ -27,11 +26,13 @@ class EnvironmentVerbs(Verbs):
 
     def environments(self) -> list[dict[str, Any]]:
         """Every environment with its slots and deployments, by name."""
+        from lineage.registry.slots import shown
+
         with self._read() as session:
             rows = session.exec(select(tables.Environment).order_by(tables.Environment.name)).all()
             sight = self._sight(session)
             return [
-                sight.shown_environment(views.environment(session, row, slots_serving.now))
+                sight.shown_environment(views.environment(session, row, shown.all_now))
                 for row in rows
                 if sight.sees(environment=row.name)
             ]
@@ -42,10 +43,12 @@ class EnvironmentVerbs(Verbs):
         Raises:
             NotFound: there is none of this name.
         """
+        from lineage.registry.slots import shown
+
         with self._read() as session:
             sight = self._sight(session)
             row = sight.environment(name)
-            return sight.shown_environment(views.environment(session, row, slots_serving.now))
+            return sight.shown_environment(views.environment(session, row, shown.all_now))
 
     def create_environment(self, name: str, kind: EnvironmentKind, *, actor: str) -> bool:
         """Create an environment; False where it was there already, of the same kind.

@@ -31,13 +31,9 @@ class VersionVerbs(Verbs):
         self, *, after: str = "", limit: int | None = None, among: Iterable[str] | None = None
     ) -> list[dict[str, Any]]:
         """The models by name (``among`` some), each with its newest version, behind ``after``."""
-        table = tables.Model
         with self._read() as session:
-            query = select(table).where(table.name > after).order_by(table.name).limit(limit)
-            for names in (among, self._sight(session).models):
-                if names is not None:
-                    query = query.where(col(table.name).in_(list(names)))
-            return [views.model(session, row) for row in session.exec(query).all()]
+            some = [names for names in (among, self._sight(session).models) if names is not None]
+            return views.models(session, some, after=after, limit=limit)
 
     def versions(
         self, model: str, *, before: int | None = None, limit: int | None = None
@@ -47,14 +43,9 @@ class VersionVerbs(Verbs):
         Raises:
             NotFound: there is no such model.
         """
-        table = tables.ModelVersion
         with self._read() as session:
             self._sight(session).model(model)
-            query = select(table).where(table.model == model)
-            if before is not None:
-                query = query.where(table.number < before)
-            rows = session.exec(query.order_by(col(table.number).desc()).limit(limit))
-            return [views.registered(session, row, created=False) for row in rows]
+            return views.all_registered(session, model, before=before, limit=limit)
 
     def show(self, reference: str | Reference) -> dict[str, Any]:
         """All that is recorded of a version, its validations with it.

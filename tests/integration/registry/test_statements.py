@@ -1,0 +1,87 @@
+"""How many statements a verb asks its database: some, however many candidates or models there are.
+
+Each is counted, the beginning and the end of transactions too. A move has two: what it rests on is
+read in one while nobody waits, and written in the other.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import BOTH, add_validated, captured, captured_pipeline
+from tests.support.statements import counted
+
+pytestmark = BOTH
+
+MANY = 24
+"""More pairs that served than a move looks at."""
+MODELS = ("churn", "fraud", "reach")
+
+
+def _fill(registry, versions: int) -> None:
+    """Models on one pipeline; of each, version 1 serves, and of churn all but the newest did."""
+    for place, model in enumerate(MODELS):
+        for number in range(versions if model == "churn" else 2):
+            add_validated(registry, str(100 * place + number), model=model)
+    serving = [f"{model}@1" for model in MODELS]
+    registry.release("production", captured_pipeline(), serving, actor="t")
+    for number in range(2, versions):
+        registry.promote(f"churn@{number}", "production", actor="t")
+    registry.promote("churn@2", "production", actor="t")
+
+
+def few(registry):
+    _fill(registry, 3)
+
+
+def many(registry):
+    """The newest verdict of most is a failure: all of them are looked at for a backup."""
+    _fill(registry, MANY)
+    for number in range(3, MANY):
+        registry.validate(f"churn@{number}", captured_pipeline(), passed=False, actor="t")
+
+
+def _asked(registry, act) -> int:
+    with counted(registry) as statements:
+        act()
+    return len(statements)
+
+
+@pytest.mark.parametrize("fill", [few, many])
+def test_moves_and_decisions_ask_a_few_questions_however_many_candidates(registry, fill):
+    fill(registry)
+    newest = MANY if fill is many else 3
+    locks = 1 if registry._engine.dialect.name == "postgresql" else 0
+    guard = _asked(registry, lambda: registry.guard(f"churn@{newest}", "production"))
+    promote = _asked(registry, lambda: registry.promote(f"churn@{newest}", "production", actor="t"))
+    back = _asked(registry, lambda: registry.rollback("churn", "production", actor="t"))
+    search = 2 if fill is many else 0  # which pairs served, and all that is known of them
+    assert guard <= 4 + search
+    assert promote <= 11 + locks + search
+    assert back <= 19 + locks
+
+
+def test_a_release_asks_no_more_for_more_models(registry):
+    _fill(registry, 2)
+    locks = 1 if registry._engine.dialect.name == "postgresql" else 0
+    for models in (MODELS[:1], MODELS):
+        promoted = [f"{model}@2" for model in models]
+
+        def release(promoted=promoted) -> None:
+            registry.release("production", captured_pipeline(), promoted, actor="t")
+
+        assert _asked(registry, release) <= 17 + locks, models
+        back = [f"{model}@1" for model in models]
+        registry.release("production", captured_pipeline(), back, actor="t")
+
+
+def test_a_registration_and_lists_ask_a_few_questions(registry):
+    few(registry)
+    locks = 1 if registry._engine.dialect.name == "postgresql" else 0
+    assert _asked(registry, lambda: registry.register("churn", captured("999"), actor="t")) <= (
+        19 + locks
+    )
+    assert _asked(registry, lambda: registry.versions("churn")) <= 4
+    assert _asked(registry, registry.models) <= 3
+    assert _asked(registry, lambda: registry.history("churn", limit=50)) <= 3
+    assert _asked(registry, lambda: registry.backup_candidates("churn", "production")) <= 14
