@@ -20,22 +20,26 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+_PROVEN: Final = (
+    "FROM observation WHERE environment = :environment AND model = :model "
+    "AND proven AND expires_at > :now"
+)
 _HELD: Final = text(
-    "SELECT max(expires_at) FROM observation WHERE environment = :environment AND model = :model "
-    "AND proven AND expires_at > :now AND (standby = :weights OR weights = :weights)"
+    "SELECT held, max(expires_at) FROM ("  # noqa: S608 - our own words
+    f"SELECT weights AS held, expires_at {_PROVEN} "
+    f"UNION ALL SELECT standby, expires_at {_PROVEN}"
+    ") hosts WHERE held IS NOT NULL GROUP BY held"
 )
 
 
-def held_until(
-    session: Session, environment: str, model: str, weights: str | None, now: str
-) -> str | None:
-    """Until when a host's word counts that it holds weights; None where none does.
+def held(session: Session, environment: str, model: str, now: str) -> dict[str, str]:
+    """Until when a host's word counts that it holds weights, by their digest.
 
     Of those hosts that read every byte and may say what is intact.
     """
-    values = {"environment": environment, "model": model, "weights": weights, "now": now}
-    found: str | None = reports.read(session, lambda kept: kept.execute(_HELD, values).scalar())
-    return found
+    values = {"environment": environment, "model": model, "now": now}
+    found = reports.read(session, lambda kept: kept.execute(_HELD, values).all())
+    return dict(found or ())
 
 
 def held_copies(rows: Iterable[Any], now: str, *, here: bool) -> tuple[HeldCopy, ...]:

@@ -37,7 +37,7 @@ class Known(KnownRows):
     """What is known in one environment, at one event."""
 
     _served_in: dict[tuple[str, int | None], bool] = field(default_factory=dict)
-    _held: dict[tuple[str, str | None], str | None] = field(default_factory=dict)
+    _held: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, session: Session, environment: str) -> Known:
@@ -209,10 +209,9 @@ class Known(KnownRows):
 
     def held_until(self, session: Session, model: str, weights: str | None, now: str) -> str | None:
         """Until when a host's word counts that it holds weights; None where none does."""
-        key = model, weights
-        if key not in self._held:
-            self._held[key] = copy_status.held_until(session, self.name, model, weights, now)
-        until = self._held[key]
+        if model not in self._held:
+            self._held[model] = copy_status.held(session, self.name, model, now)
+        until = self._held[model].get(weights or "")
         return until if until is not None and until > now else None
 
     def rolled_back(
