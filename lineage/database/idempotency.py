@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 
 from lineage import timestamps
-from lineage.database import tables
 from lineage.errors import KeyReused
 
 if TYPE_CHECKING:
@@ -26,6 +25,15 @@ MOST_SURE: Final = 1_000
 AT_ONCE: Final = 100
 """Answers that one write forgets at the most: others wait for it."""
 
+_FIND: Final = text(
+    "SELECT request, status, body FROM kept_answer WHERE principal = :principal AND key = :key"
+)
+_KEEP: Final = text(
+    "INSERT INTO kept_answer (principal, key, request, status, body, kept_at) "
+    "VALUES (:principal, :key, :request, :status, :body, :at) ON CONFLICT (principal, key) "
+    "DO UPDATE SET request = excluded.request, status = excluded.status, body = excluded.body, "
+    "kept_at = excluded.kept_at"
+)
 _FORGET: Final = text(
     "DELETE FROM kept_answer WHERE (principal, key) IN (SELECT principal, key FROM kept_answer "
     "WHERE kept_at < :oldest AND kept_at < (SELECT kept_at FROM kept_answer "
@@ -39,7 +47,7 @@ def find(session: Session, principal: str, key: str, request: str) -> tuple[int,
     Raises:
         KeyReused: the key was used for another request.
     """
-    row = session.get(tables.KeptAnswer, (principal, key))
+    row = session.connection().execute(_FIND, {"principal": principal, "key": key}).first()
     if row is None:
         return None
     if row.request != request:
@@ -57,9 +65,5 @@ def keep(
     oldest = timestamps.written(timestamps.moment(at) - dt.timedelta(days=KEPT_DAYS))
     session.connection().execute(_FORGET, {"oldest": oldest, "newest": MOST_SURE, "most": AT_ONCE})
     status, body = answer
-    session.merge(
-        tables.KeptAnswer(
-            principal=principal, key=key, request=request, status=status, body=body, kept_at=at
-        )
-    )
-    session.flush()
+    values = {"principal": principal, "key": key, "request": request, "status": status}
+    session.connection().execute(_KEEP, values | {"body": body, "at": at})
