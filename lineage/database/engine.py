@@ -133,6 +133,7 @@ def begin(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         from lineage.database import postgresql
 
+        postgresql.isolate(connection, writing=bool(writing))
         if writing == "reports":
             statements: tuple[str, ...] = postgresql.BEGIN_REPORTS
         else:

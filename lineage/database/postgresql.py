@@ -11,7 +11,6 @@ transaction another connection (pgbouncer's ``pool_mode = transaction``) the URL
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Engine, create_engine, event
@@ -29,6 +28,13 @@ if TYPE_CHECKING:
 POOL_MODE: Final = "pool_mode"
 """The key of the URL's query that says what a pooler does."""
 
+EACH_WAITS: Final = "lineage_lock_timeout"
+"""The option of an engine whose transactions set for themselves what a session would be set to."""
+
+READ_COMMITTED: Final = 2
+REPEATABLE_READ: Final = 3
+"""Levels of isolation as psycopg numbers them."""
+
 CONNECT_TIMEOUT: Final = 10
 """Seconds to wait for a connection."""
 
@@ -38,16 +44,27 @@ LOCK: Final = 0x6C696E65
 REPORTS_LOCK: Final = LOCK + 1
 """The lock of those who write reports of hosts, which no other writer waits for."""
 
-BEGIN_READ: Final = ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",)
-BEGIN_WRITE: Final = (
-    "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    f"SELECT pg_advisory_xact_lock({LOCK})",
-)
+BEGIN_READ: Final = ()
+BEGIN_WRITE: Final = (f"SELECT pg_advisory_xact_lock({LOCK})",)
 BEGIN_REPORTS: Final = (
-    "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    "SELECT set_config('synchronous_commit', 'off', true), "
-    f"pg_advisory_xact_lock({REPORTS_LOCK})",
+    f"SELECT set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock({REPORTS_LOCK})",
 )
+
+
+def isolate(connection: Connection, *, writing: bool) -> None:
+    """Say what the transaction that begins is to see; its ``BEGIN`` says it to the server.
+
+    A reader has one snapshot; a writer, who is alone once it has its lock, sees what is there then.
+    """
+    driver: Any = connection.connection.dbapi_connection
+    level = READ_COMMITTED if writing else REPEATABLE_READ
+    if driver.isolation_level != level or driver.read_only is not (not writing):
+        driver.isolation_level, driver.read_only = level, not writing
+    milliseconds = connection.get_execution_options().get(EACH_WAITS)
+    if milliseconds is not None:
+        connection.exec_driver_sql(
+            f"SET LOCAL lock_timeout = {milliseconds}; SET LOCAL timezone = 'UTC'"
+        )
 
 
 def open_engine(url: str, *, lock_timeout: float, connections: int) -> Engine:
@@ -75,11 +92,10 @@ def open_engine(url: str, *, lock_timeout: float, connections: int) -> Engine:
             max_overflow=0,
             pool_use_lifo=True,
             connect_args=arguments,
+            execution_options={EACH_WAITS: milliseconds} if pooled else {},
         )
         if file is not None:
             event.listen(engine, "do_connect", libpq.connect)
-        if pooled:
-            event.listen(engine, "begin", partial(_set_for_one, milliseconds))
         return engine
     except ModuleNotFoundError:
         raise UsageError(
@@ -102,13 +118,6 @@ def is_pooled(url: str) -> bool:
             "it out.",
         )
     return mode == "transaction"
-
-
-def _set_for_one(lock_timeout: int, connection: Connection) -> None:
-    """Set for a transaction what is otherwise set for a session."""
-    connection.exec_driver_sql(
-        f"SET LOCAL lock_timeout = {lock_timeout}; SET LOCAL timezone = 'UTC'"
-    )
 
 
 def conninfo(url: str) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import String, bindparam, text
 
 from lineage.acts import act
 from lineage.database import bulk, tables, telling
 from lineage.database.environments import require_environment
-from lineage.database.sql import col, func, select
+from lineage.database.sql import col, select
 from lineage.database.version_values import origin_of as origin_of
 from lineage.errors import NotFound
 
@@ -72,8 +75,52 @@ def same_version(
     return None
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """What is recorded already of all that a new version needs.
+
+    ``pipeline`` tells that its pipeline version is, with a commit that holds it where this
+    registration could tell one.
+    """
+
+    newest: int
+    model: bool
+    data: bool
+    pipeline: bool
+
+
+_RECORDED: Final = text(
+    "SELECT (SELECT max(number) FROM model_version WHERE model = :model), "
+    "(SELECT count(*) FROM model WHERE name = :model), "
+    "(SELECT count(*) FROM data_version WHERE digest = :data), "
+    "(SELECT count(*) FROM pipeline_version p WHERE p.pipeline = :pipeline AND p.digest = :blake3 "
+    "AND (:commit IS NULL OR (p.code_commit IS NOT NULL AND NOT p.code_dirty) OR EXISTS "
+    "(SELECT 1 FROM pipeline_commit c WHERE c.pipeline = p.pipeline "
+    "AND c.pipeline_digest = p.digest)))"
+).bindparams(bindparam("commit", type_=String()))
+
+
+def recorded(session: Session, model: str, components: Components, pipeline: str) -> Recorded:
+    """What is recorded already of all that a new version of a model needs: one question."""
+    code, runs = components.code, components.pipeline
+    clean = code is not None and not code.dirty
+    row = session.connection().execute(
+        _RECORDED,
+        {
+            "model": model,
+            "data": components.data.blake3 if components.data is not None else None,
+            "pipeline": pipeline,
+            "blake3": runs.blake3 if runs is not None else None,
+            "commit": code.commit if code is not None and clean else None,
+        },
+    )
+    newest, models, data, pipelines = row.one()
+    return Recorded(newest or 0, models > 0, data > 0, pipelines > 0)
+
+
 def add_version(
     session: Session,
+    known: Recorded,
     model: str,
     kind: Kind,
     components: Components,
@@ -87,15 +134,12 @@ def add_version(
 ) -> tables.ModelVersion:
     """Record a new version with the next number."""
     code, weights = components.code, components.weights
-    newest = session.exec(
-        select(func.max(tables.ModelVersion.number)).where(tables.ModelVersion.model == model)
-    ).one()
     row = tables.ModelVersion(
         model=model,
-        number=(newest or 0) + 1,
+        number=known.newest + 1,
         kind=kind.value,
         tuple_xxh3=components.tuple_xxh3,
-        data_blake3=add_data(session, components.data) if components.data else None,
+        data_blake3=_data(session, known, components.data),
         data_asserted=_asserted(components.data),
         pipeline=pipeline if components.pipeline else None,
         pipeline_blake3=components.pipeline.blake3 if components.pipeline else None,
@@ -122,6 +166,12 @@ def add_version(
         row.weights_made = json.dumps(origin.to_json()) if origin is not None else None
     telling.tell(session, row)
     return row
+
+
+def _data(session: Session, known: Recorded, data: DataVersion | None) -> str | None:
+    if data is None:
+        return None
+    return data.blake3 if known.data else add_data(session, data)
 
 
 def add_data(session: Session, data: DataVersion) -> str:

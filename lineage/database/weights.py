@@ -125,21 +125,23 @@ def live(session: Session, version_id: int) -> Sequence[tuple[tables.WeightsCopy
 def add(
     session: Session,
     version: tables.ModelVersion,
+    store: tables.Store,
     new: NewCopy,
     at: str,
     actor: str,
     *,
     first: bool = False,
+    alone: bool = False,
 ) -> bool:
-    """Record a copy that was read back, or looked for, just now; whether it is new.
+    """Record a copy in a store that was read back, or looked for, just now; whether it is new.
 
     That counts as a check where the copy is new, was found missing or wrong before, or was read.
     Of a new copy nobody looked for anything where who says so may not look; but for ``first``, a
-    version that is recorded with it.
+    version that is recorded with it. ``alone`` tells that it has no other copy.
     """
     assert version.id is not None  # nosec B101 # noqa: S101 - it was read from the table
-    store, _ = ensure_store(session, new.store, at, actor, marks=new.marks)
-    rows = [copy for copy, held in live(session, version.id) if held.name == store.name]
+    there = [] if alone else live(session, version.id)
+    rows = [copy for copy, held in there if held.name == store.name]
     created = not rows
     if created:
         row = COPY(

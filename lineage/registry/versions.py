@@ -69,24 +69,27 @@ def register(
         add_copies(session, same, captured.stored, at, actor)
         watched_runs.record(session, same, watched, at, actor)
         return views.registered(session, same, created=False)
-    if session.get(tables.Model, model) is None:
+    known = versions.recorded(session, model, components, captured.pipeline_name)
+    if not known.model:
         telling.tell(session, tables.Model(name=model, created_at=at, created_by=actor))
     if components.pipeline is not None:
         if sight.models is None:
             _rides_with_authority(session, captured.pipeline_name, model, at, actor)
         code = components.code
-        pipelines.add_pipeline(
-            session,
-            captured.pipeline_name,
-            components.pipeline,
-            code.commit if code else None,
-            code.dirty if code else False,
-            at,
-            actor,
-            captured.unseen,
-        )
+        if not known.pipeline:
+            pipelines.add_pipeline(
+                session,
+                captured.pipeline_name,
+                components.pipeline,
+                code.commit if code else None,
+                code.dirty if code else False,
+                at,
+                actor,
+                captured.unseen,
+            )
     row = versions.add_version(
         session,
+        known,
         model,
         kind,
         components,
@@ -98,7 +101,7 @@ def register(
         actor,
         who.recorded_person,
     )
-    registered = views.registered(session, row, created=True)
+    registered = views.newly_registered(row, components)
     events.append(
         session,
         at=at,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.contract.results import Serving
+    from lineage.identity.components import Components
     from lineage.registry.sight import Sight
 
 
@@ -34,6 +35,20 @@ def registered(session: Session, row: tables.ModelVersion, *, created: bool) -> 
         registered_at=row.registered_at,
         registered_by=row.registered_by,
         **versions.shown_digests(session, row),
+    )
+
+
+def newly_registered(row: tables.ModelVersion, components: Components) -> Registered:
+    """The same of a version that was recorded just now, by what it was recorded of."""
+    return Registered(
+        model=row.model,
+        version=row.number,
+        kind=row.kind,
+        created=True,
+        tuple=row.tuple_xxh3,
+        registered_at=row.registered_at,
+        registered_by=row.registered_by,
+        **components.digests,
     )
 
 

@@ -131,12 +131,13 @@ def add_copies(
     ref = f"{version.model}@{version.number}"
     if new_copies and version.weights_xxh3 is None:
         raise NotFound(f"{ref} was registered without weights.", remedy="Name a version with some.")
-    for new in new_copies:
+    for place, new in enumerate(new_copies):
         store, _ = _ensure_store(session, new.store, at, actor, marks=new.marks)
         if new.reused:
             _require_quiet(session, store.name, at)
         payload = new.to_json() | {"store": store.name, "weights": version.weights_xxh3}
-        if copies.add(session, version, new, at, actor, first=first):
+        alone = first and place == 0
+        if copies.add(session, version, store, new, at, actor, first=first, alone=alone):
             kind = "weights-stored"
         elif telling.is_waiting(session):
             kind = "weights-checked"

@@ -51,37 +51,32 @@ def _asked(registry, act) -> int:
 def test_moves_and_decisions_ask_a_few_questions_however_many_candidates(registry, fill):
     fill(registry)
     newest = MANY if fill is many else 3
-    locks = 1 if registry._engine.dialect.name == "postgresql" else 0
     guard = _asked(registry, lambda: registry.guard(f"churn@{newest}", "production"))
     promote = _asked(registry, lambda: registry.promote(f"churn@{newest}", "production", actor="t"))
     back = _asked(registry, lambda: registry.rollback("churn", "production", actor="t"))
     search = 2 if fill is many else 0  # which pairs served, and all that is known of them
     assert guard <= 4 + search
-    assert promote <= 11 + locks + search
-    assert back <= 19 + locks + 3 * search, "and what would best stand by"
+    assert promote <= 10 + search
+    assert back <= 14 + 5 * search, "and what would best stand by"
 
 
 def test_a_release_asks_no_more_for_more_models(registry):
     _fill(registry, 2)
-    locks = 1 if registry._engine.dialect.name == "postgresql" else 0
     for models in (MODELS[:1], MODELS):
         promoted = [f"{model}@2" for model in models]
 
         def release(promoted=promoted) -> None:
             registry.release("production", captured_pipeline(), promoted, actor="t")
 
-        assert _asked(registry, release) <= 17 + locks, models
+        assert _asked(registry, release) <= 15, models
         back = [f"{model}@1" for model in models]
         registry.release("production", captured_pipeline(), back, actor="t")
 
 
 def test_a_registration_and_lists_ask_a_few_questions(registry):
     few(registry)
-    locks = 1 if registry._engine.dialect.name == "postgresql" else 0
-    assert _asked(registry, lambda: registry.register("churn", captured("999"), actor="t")) <= (
-        19 + locks
-    )
+    assert _asked(registry, lambda: registry.register("churn", captured("999"), actor="t")) <= (14)
     assert _asked(registry, lambda: registry.versions("churn")) <= 4
     assert _asked(registry, registry.models) <= 3
     assert _asked(registry, lambda: registry.history("churn", limit=50)) <= 3
-    assert _asked(registry, lambda: registry.backup_candidates("churn", "production")) <= 14
+    assert _asked(registry, lambda: registry.backup_candidates("churn", "production")) <= 11
