@@ -75,7 +75,7 @@ def test_a_release_asks_no_more_for_more_models(registry):
 
 def test_a_registration_and_lists_ask_a_few_questions(registry):
     few(registry)
-    assert _asked(registry, lambda: registry.register("churn", captured("999"), actor="t")) <= (14)
+    assert _asked(registry, lambda: registry.register("churn", captured("999"), actor="t")) <= 14
     assert _asked(registry, lambda: registry.versions("churn")) <= 4
     assert _asked(registry, registry.models) <= 3
     assert _asked(registry, lambda: registry.history("churn", limit=50)) <= 3
