@@ -13,6 +13,7 @@ import contextlib
 import gc
 import json
 import os
+import signal
 import sys
 import time
 import traceback
@@ -98,6 +99,7 @@ def main(words: list[str]) -> int:
     CACHE.mkdir(parents=True, exist_ok=True)
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="platformdirs")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's modules are compiled once
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers end with the run
     gc.set_threshold(50_000)  # as the command does
     with contextlib.ExitStack() as stack:
         bench = Bench(QUICK if said.quick else FULL, stack)
