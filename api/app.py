@@ -20,10 +20,12 @@ from . import problems, trust
 from .authentication import Authenticator
 from .beside import Beside
 from .change_detection import detector_of
+from .confirming import Confirming
 from .dependencies import AppState
 from .metrics import Metrics
 from .middleware import Boundary
 from .problems import Problem
+from .quick_lookups import QuickLookups
 from .rate_limit import AttemptLimiter
 from .reporting import Reporting
 from .routes import (
@@ -112,6 +114,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     signer = _signer(settings)
     cache = ServingCache(registry, detector)
     waiting = WaitingHosts(cache, settings.max_waiting)
+    confirming = Confirming(registry, detector, cache, authenticator)
     state = AppState(
         registry,
         authenticator,
@@ -132,7 +135,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         """As many threads of readers as may read at once; all are let go at the end."""
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.threads
         beside.start()
+        confirming.start()
         yield
+        await confirming.stop()
         await beside.stop()
         waiting.close()
         await detector.close()
@@ -153,6 +158,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(router)
     app.state.routes = [route for router in ROUTERS for route in router.routes]
     problems.install(app)
+    app.add_middleware(QuickLookups, state=state)
     boundary = partial(
         Boundary, metrics=metrics, max_body=settings.max_body, log_all=settings.log_all
     )

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from lineage.registry.registry import Registry
 
     from .change_detection import ChangeDetector
+    from .confirming import Look
     from .known import RegistryVersion
     from .oidc import Issuers
     from .trust import NoIssuers
@@ -93,20 +94,46 @@ class Authenticator:
 
     async def authenticate_at(self, version: RegistryVersion, request: Request) -> Principal:
         """The same, where the registry's version is known already."""
+        principal = self.known_at(version, request)
+        if principal is None:
+            token = _bearer(request)
+            principal = await self._found(self._key(token), request, token, version)
+            self._let_in(principal)
+        return principal
+
+    def known_at(self, version: RegistryVersion, request: Request) -> Principal | None:
+        """The one who asks, if it is known already who speaks with that token.
+
+        Raises:
+            NotAuthenticated: there is no token, or its time is over.
+            NotPermitted: no token is asked for, and the request comes from elsewhere.
+        """
         if self._open:
             return _anybody(request)
-        token = _bearer(request)
-        key = blake3(token.encode("utf-8", "replace"), key=self._secret).digest()
-        principal, known = self._known.get(key, (None, None))
+        principal, known = self._known.get(self._key(_bearer(request)), (None, None))
         if principal is None or known is None or not _holds(principal, known, version):
-            principal = await self._found(key, request, token, version)
+            return None
+        self._let_in(principal)
+        return principal
+
+    def confirm(self, look: Look, span: float) -> None:
+        """Take who speaks with a token for that for a span, where a look found the same tokens."""
+        if look.is_same(None, None):
+            for _, known in self._known.values():
+                known.confirm(look, span)
+
+    def _key(self, token: str) -> bytes:
+        """What stands for a token in memory."""
+        return blake3(token.encode("utf-8", "replace"), key=self._secret).digest()
+
+    def _let_in(self, principal: Principal) -> None:
+        """Refuse one whose time is over; note that the token is used."""
         self._latest = max(self._latest, timestamps.now())  # a clock that goes back revives none
         tokens.check_time(principal, self._latest)
         if principal.token is not None and self._use_is_to_be_noted(principal.token):
             noting = asyncio.create_task(self._note_use(principal.token))
             self._noting.add(noting)
             noting.add_done_callback(self._noting.discard)
-        return principal
 
     async def _found(
         self, key: bytes, request: Request, token: str, version: RegistryVersion

@@ -2,12 +2,14 @@
 
 What was read rests on things (:mod:`lineage.database.touched`), and holds until an event touches
 one of them. Rows that somebody changes without an event (plain SQL past the triggers) make another
-state of the database: what was known at the state before is asked for anew after
-:data:`CONFIRMED_FOR`, for other commits make one too, on PostgreSQL any in any database.
+state of the database, as other commits do, on PostgreSQL any in any database: what was known at the
+state before is asked for anew after :data:`CONFIRMED_FOR`, unless a look confirms it
+(:mod:`.confirming`).
 """
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lineage.database.touched import Thing
+
+    from .confirming import Look
 
 CONFIRMED_FOR: Final = 0.5
 """Seconds that something is taken for true at another state of the database."""
@@ -74,14 +78,15 @@ class Touches:
 
 @dataclass(frozen=True, slots=True)
 class RegistryVersion:
-    """The version of a registry: what was touched up to it.
+    """The version of a registry: what was touched up to it; ``asked`` is when it was asked for.
 
     An equal ``state`` means that nothing at all was committed.
     """
 
     count: int
     state: object
-    touches: Touches = field(default_factory=Touches)
+    asked: float = field(default=0.0, compare=False)
+    touches: Touches = field(default_factory=Touches, compare=False)
 
 
 class History:
@@ -117,14 +122,23 @@ class History:
 
 
 class Known:
-    """When, at which version, something was found to be so, and what it rests on."""
+    """When, at which version, something was found to be so, and what it rests on.
 
-    __slots__ = ("_at", "_count", "_state", "_things")
+    It is made before that is looked for.
+    """
+
+    __slots__ = ("_asked_anew", "_count", "_span", "_state", "_things", "_true_at")
 
     def __init__(self, version: RegistryVersion, things: Iterable[Thing] = ()) -> None:
         self._count = version.count
         self._state = version.state
-        self._at = time.monotonic()
+        self._true_at = version.asked
+        self._span = CONFIRMED_FOR
+        self._asked_anew = -math.inf
+        self._things = tuple(things)
+
+    def rest_on(self, things: Iterable[Thing]) -> None:
+        """Say what it rests on, once it was found."""
         self._things = tuple(things)
 
     def is_untouched(self, version: RegistryVersion) -> bool:
@@ -137,7 +151,11 @@ class Known:
 
     def is_confirmed(self, version: RegistryVersion) -> bool:
         """Whether it may be taken for true, where no event touched what it rests on."""
-        return version.state == self._state or time.monotonic() - self._at < CONFIRMED_FOR
+        if version.state == self._state:
+            self._true_at = max(self._true_at, version.asked)
+            return True
+        now = time.monotonic()
+        return now - self._true_at < self._span or now - self._asked_anew < CONFIRMED_FOR
 
     def holds(self, version: RegistryVersion) -> bool:
         """Whether it may be taken for true at a version."""
@@ -145,4 +163,10 @@ class Known:
 
     def wait(self) -> None:
         """Take it for true a little longer: somebody asks for it anew."""
-        self._at = time.monotonic()
+        self._asked_anew = time.monotonic()
+
+    def confirm(self, look: Look, span: float) -> None:
+        """Take it for true for a while after a look that found nothing different since it was."""
+        if self._true_at >= look.since:
+            self._true_at, self._state = look.began, look.version.state
+            self._span = max(CONFIRMED_FOR, span)

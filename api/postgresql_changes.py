@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage.database import postgresql
+from lineage.database import postgresql, reports
 from lineage.errors import RegistryUnreachable
 from lineage.masking import masked
 from lineage.registry_url import without_password
@@ -21,15 +22,23 @@ if TYPE_CHECKING:
     import psycopg
     from psycopg.pq.abc import PGresult
 
+    from lineage.database.touched import Thing
+
+    _Row = tuple[int, str, str | None, str | None, str | None]
+    """An event's number, its digest and its payload; the snapshot; the newest change by reports."""
+
 ROUND_TRIP: Final = 5.0
 """Seconds that PostgreSQL may take to say its head."""
 
-_QUESTION: Final = new_events("$1::bigint", ", pg_current_snapshot()::text").encode()
+_QUESTION: Final = new_events(
+    "$1::bigint", f", pg_current_snapshot()::text, ({reports.CHANGED})"
+).encode()
 _NAME: Final = b"lineage_new_events"
+_REPORTED: Final = reports.SINCE.replace(":number", "$1::bigint").encode()
 
 
 class PostgresqlDetector:
-    """Asks for the new events, and for the snapshot, which tells whether anything was committed.
+    """Asks for the new events, and the snapshot, which tells whether anything was committed.
 
     Those who ask while a question is on its way share the next one, which begins after they came.
     """
@@ -40,6 +49,7 @@ class PostgresqlDetector:
         self._shown = without_password(url)
         self._line: _Line | None = None
         self._history = History()
+        self._changed = 0
         self._waiting: list[asyncio.Future[RegistryVersion]] = []
         self._asking: asyncio.Task[None] | None = None
 
@@ -84,11 +94,13 @@ class PostgresqlDetector:
     async def _version(self) -> RegistryVersion:
         import psycopg
 
+        asked = time.monotonic()
         try:
             async with asyncio.timeout(ROUND_TRIP):
                 if self._line is None:
                     self._line = await _Line.to(self._conninfo, prepare=self._prepares)
                 rows = _rows(await self._line.ask(self._history.known))
+                reported = await self._reported(self._line, rows)
         except (psycopg.Error, OSError, TimeoutError) as error:
             await self._drop()
             raise RegistryUnreachable(
@@ -97,8 +109,23 @@ class PostgresqlDetector:
             ) from None
         self._history.read([row[:3] for row in rows])
         touches = self._history.touches
+        if reported:
+            touches.note(reported)
         state = rows[0][3] if rows else object()  # where nothing happened yet, nothing is confirmed
-        return RegistryVersion(touches.count, state, touches)
+        return RegistryVersion(touches.count, state, asked, touches)
+
+    async def _reported(self, line: _Line, rows: list[_Row]) -> set[Thing]:
+        """The slots of which reports changed something since the last question."""
+        changed = int(rows[0][4] or 0) if rows else 0
+        if changed == self._changed:
+            return set()
+        since = min(self._changed, changed)  # another history counts anew
+        self._changed = changed
+        found = await line.ask_plainly(_REPORTED, since)
+        return {
+            ("slot", *(_text(found, row, column) or "" for column in range(2)))
+            for row in range(found.ntuples)
+        }
 
     async def _drop(self) -> None:
         line, self._line = self._line, None
@@ -143,20 +170,29 @@ class _Line:
         Raises:
             psycopg.Error: there is none.
         """
+        from psycopg.pq import ExecStatus
+
+        if self._prepared:
+            self._pgconn.send_query_prepared(_NAME, [str(known).encode()])
+            result = await self._answered()
+            if result is not None and result.status == ExecStatus.TUPLES_OK:
+                return result
+            self._prepared = False  # a pooler may hand it to another connection than it prepared on
+        return await self.ask_plainly(_QUESTION, known)
+
+    async def ask_plainly(self, question: bytes, number: int) -> PGresult:
+        """The answer to another question about a number.
+
+        Raises:
+            psycopg.Error: there is none.
+        """
         import psycopg
         from psycopg.pq import ExecStatus
 
-        number = [str(known).encode()]
-        if self._prepared:
-            self._pgconn.send_query_prepared(_NAME, number)
-        else:
-            self._pgconn.send_query_params(_QUESTION, number)
+        self._pgconn.send_query_params(question, [str(number).encode()])
         result = await self._answered()
         if result is not None and result.status == ExecStatus.TUPLES_OK:
             return result
-        if self._prepared:  # a pooler may have handed it to another connection than it prepared on
-            self._prepared = False
-            return await self.ask(known)
         said = result.error_message.decode(errors="replace") if result is not None else "no answer"
         raise psycopg.OperationalError(said)
 
@@ -192,15 +228,17 @@ class _Line:
                 answer.set_exception(error)
 
 
-def _rows(result: PGresult) -> list[tuple[int, str, str | None, bytes | None]]:
+def _rows(result: PGresult) -> list[_Row]:
     found = []
     for row in range(result.ntuples):
-        seq, digest, payload, state = (result.get_value(row, column) for column in range(4))
-        assert seq is not None  # nosec B101 # noqa: S101 - a primary key
-        assert digest is not None  # nosec B101 # noqa: S101 - never null
-        text = payload.decode() if payload is not None else None
-        found.append((int(seq), digest.decode(), text, state))
+        seq, digest, payload, state, changed = (_text(result, row, at) for at in range(5))
+        found.append((int(seq or 0), digest or "", payload, state, changed))
     return found
+
+
+def _text(result: PGresult, row: int, column: int) -> str | None:
+    value = result.get_value(row, column)
+    return value.decode() if value is not None else None
 
 
 def _said(error: Exception) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lineage.registry.registry import Registry
 
     from .change_detection import ChangeDetector
+    from .confirming import Look
     from .known import RegistryVersion
 
 MOST: Final = 20_000
@@ -93,6 +94,13 @@ class ServingCache:
         """The registry's version, as the database says it now."""
         return await self._detector.version()
 
+    def known(
+        self, environment: str, model: str, pipeline: str | None, version: RegistryVersion
+    ) -> CachedAnswer | None:
+        """The answer that is known and holds at a version, if there is one."""
+        found = self._found.get((environment, model, pipeline))
+        return found if isinstance(found, CachedAnswer) and found.holds(version) else None
+
     async def answer(
         self, environment: str, model: str, pipeline: str | None, version: RegistryVersion
     ) -> CachedAnswer:
@@ -112,6 +120,12 @@ class ServingCache:
             raise PipelineMismatch(str(found.error), remedy=found.error.remedy)
         return found
 
+    def confirm(self, look: Look, span: float) -> None:
+        """Take what a look found to be the same for true for a span of seconds."""
+        for (environment, model, _), found in self._found.items():
+            if look.is_same(environment, model):
+                found.known.confirm(look, span)
+
     async def _read_once(self, asked: Asked, version: RegistryVersion) -> Found:
         """The answer as the registry gives it; those who ask at the same version share it."""
         reading = self._reading.get(asked)
@@ -126,6 +140,7 @@ class ServingCache:
 
     async def _read(self, asked: Asked, version: RegistryVersion) -> Found:
         environment, model, pipeline = asked
+        known = Known(version)
         try:
             answer, grounds = await run_in_threadpool(
                 self._registry.serving_on_grounds, model, environment, pipeline=pipeline
@@ -133,7 +148,7 @@ class ServingCache:
         except BaseException:
             self._found.pop(asked, None)
             raise
-        known = Known(version, grounds)
+        known.rest_on(grounds)
         if isinstance(answer, PipelineMismatch):
             found: Found = Refusal(answer.with_traceback(None), known)
         else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from lineage.acts import act
+from lineage.database import reports
 from lineage.errors import RegistryUnreachable
 
 from .known import History, RegistryVersion, new_events
@@ -17,6 +18,8 @@ from .known import History, RegistryVersion, new_events
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from .known import Touches
 
 _NEW: Final = new_events(":known")
 
@@ -35,7 +38,8 @@ class SqliteDetector:
         self._commits = 0
         self._opened = 0
         self._history = History()
-        self._last = RegistryVersion(0, None)
+        self._reports = _Reports(self._path + reports.FILE_SUFFIX)
+        self._state: tuple[int, int] | None = None
 
     async def version(self) -> RegistryVersion:
         """What was touched up to now, and the count of commits of this file.
@@ -57,8 +61,10 @@ class SqliteDetector:
         if self._cursor is not None:
             self._cursor.connection.close()
             self._cursor = None
+        self._reports.close()
 
     def _read(self) -> RegistryVersion:
+        asked = time.monotonic()
         file = os.stat(self._path)
         if (file.st_dev, file.st_ino) != self._file:
             self._open()
@@ -71,13 +77,14 @@ class SqliteDetector:
             self._commits = commits
             self._written = _written(os.stat(self._path)) if self._in_place else None
         state = (self._opened, commits)
-        if state != self._last.state:
+        if state != self._state:
             assert self._cursor is not None  # nosec B101 # noqa: S101 - just opened
             known = {"known": self._history.known}
             self._history.read(self._cursor.execute(_NEW, known).fetchall())
-            touches = self._history.touches
-            self._last = RegistryVersion(touches.count, state, touches)
-        return self._last
+        touches = self._history.touches
+        self._reports.note(touches)
+        self._state = state
+        return RegistryVersion(touches.count, state, asked, touches)
 
     def _ask(self) -> int:
         assert self._cursor is not None  # nosec B101 # noqa: S101 - opened by the only caller
@@ -120,6 +127,78 @@ class SqliteDetector:
             f"The registry {self._path} cannot be read: {error}.",
             remedy=f"Check it with {act('db check')}.",
         )
+
+
+class _Reports:
+    """The file of hosts' reports beside the registry: which slots they change something of.
+
+    It may be gone, or another one, at any time: then it may be all of them.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file: tuple[int, int] | None = None
+        self._cursor: sqlite3.Cursor | None = None
+        self._is_read = False
+        self._damaged = False
+        self._commits = 0
+        self._changed = 0
+
+    def note(self, touches: Touches) -> None:
+        """Note the slots that were touched since the last call.
+
+        Raises:
+            sqlite3.OperationalError: it is locked.
+        """
+        file = self._there()
+        if file != self._file:
+            self.close()
+            if self._file is not None:  # where none was, nothing was reported
+                touches.note(None)
+            self._file, self._is_read, self._damaged = file, False, False
+        if file is None or self._damaged:
+            return
+        try:
+            self._look(touches)
+            self._is_read = True
+        except sqlite3.OperationalError as error:
+            if _busy(error):
+                raise
+            if self._is_read:  # else it is being made; to close it now would lock others out
+                touches.note(None)
+        except sqlite3.DatabaseError:
+            self._damaged = True  # it says nothing, until another one stands there
+            touches.note(None)
+
+    def _there(self) -> tuple[int, int] | None:
+        """The file that is there, once something stands in it: to be read, it would be locked."""
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return (found.st_dev, found.st_ino) if found.st_size else None
+
+    def _look(self, touches: Touches) -> None:
+        if self._cursor is None:
+            address = f"file:{quote(self._path)}?mode=rw"
+            connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=0)
+            self._cursor = connection.cursor()
+            self._commits = 0
+        (commits,) = self._cursor.execute("PRAGMA data_version").fetchone()
+        if commits == self._commits:
+            return
+        changed = self._cursor.execute(reports.CHANGED).fetchone()[0] or 0
+        since = {"number": min(self._changed, changed)}
+        if changed != self._changed:
+            slots = self._cursor.execute(reports.SINCE, since).fetchall()
+            touches.note(("slot", *slot) for slot in slots)
+        self._commits, self._changed = commits, changed
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._cursor is not None:
+            self._cursor.connection.close()
+            self._cursor = None
 
 
 def _written(file: os.stat_result) -> tuple[int, int]:

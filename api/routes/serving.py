@@ -20,11 +20,12 @@ from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
 
 from ..authentication import bearer
-from ..dependencies import State, needs, state_of
+from ..dependencies import VERSION, State, needs, state_of
 from ..problems import READ, documented, problem
 from ..responses import answer
 from ..schemas import responses
 from ..schemas.parameters import EnvPath, ModelPath, VersionPath
+from ..serving_cache import CachedAnswer
 from ..strict_bodies import StrictRoute
 from ..waiting import LONGEST
 
@@ -55,7 +56,7 @@ class LookupRoute(APIRoute):
 async def answer_lookup(request: Request) -> Response:
     """Answer a look-up."""
     state = state_of(request)
-    version = await state.serving_cache.version()
+    version = request.scope.get(VERSION) or await state.serving_cache.version()
     principal = await state.authenticator.authenticate_at(version, request)
     request.scope["lineage.actor"] = principal.name
     environment, model = request.path_params["env"], request.path_params["model"]
@@ -64,13 +65,17 @@ async def answer_lookup(request: Request) -> Response:
     wait = _wait(request) if request.scope["query_string"] else 0
     cached = await state.serving_cache.answer(environment, model, pipeline, version)
     seen = request.headers.get("if-none-match")
-    if seen is None or not _names(seen, cached.etag):
-        return cached.response
-    if wait and seen.strip() != ANY:
+    if wait and seen is not None and seen.strip() != ANY and _names(seen, cached.etag):
         asked = environment, model, pipeline
         waits = state.waiting.put_aside(request.scope, asked, cached.etag, wait)
         return waits if waits is not None else cached.unchanged
-    return cached.unchanged
+    return response_of(cached, request)
+
+
+def response_of(cached: CachedAnswer, request: Request) -> Response:
+    """An answer as one who asks is given it, who may know it already."""
+    seen = request.headers.get("if-none-match")
+    return cached.unchanged if seen is not None and _names(seen, cached.etag) else cached.response
 
 
 async def answer_again(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:

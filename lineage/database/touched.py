@@ -17,6 +17,7 @@ Thing = tuple[str | int, ...]
 """What a row is about: a word for its kind, and the values that tell it from others."""
 
 TOKENS: Final[Thing] = ("tokens",)
+"""The tokens, all together."""
 
 _VERSION: Final = ("version", "version_id")
 
@@ -38,7 +39,7 @@ ABOUT: Final[Mapping[str, tuple[str, ...] | None]] = MappingProxyType(
         "watched_run": _VERSION,
         "copy_check": ("copy", "copy_id"),
         "store": ("store", "name"),
-        "token": TOKENS,  # type: ignore[dict-item]
+        "token": ("tokens",),
         "event_subject": ("subject", "subject"),
         "model": None,
         "environment": None,

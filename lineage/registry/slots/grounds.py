@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import bindparam, text
 
-from lineage.database import slots, tables
 from lineage.errors import PipelineMismatch
-from lineage.registry.slots import serving
+from lineage.registry.slots import serving, shown
 
 if TYPE_CHECKING:
     from sqlalchemy import BindParameter
@@ -23,6 +22,11 @@ if TYPE_CHECKING:
 
 _IDS: Final[BindParameter[int]] = bindparam("ids", expanding=True)
 
+_SLOT: Final = text(
+    "SELECT serving_version_id, backup_version_id, staged_version_id, serving_pipeline, "
+    "backup_pipeline, staged_pipeline FROM slot WHERE environment = :environment AND model = :model"
+)
+_NUMBER: Final = text("SELECT number FROM model_version WHERE id = :version")
 _PIPELINES: Final = text(
     "SELECT pipeline FROM model_version WHERE id IN :ids "
     "UNION SELECT pipeline FROM validation WHERE version_id IN :ids"
@@ -50,6 +54,8 @@ def now(
         pipeline: the pipeline version of the one who asks.
     """
     grounds = _of(session, environment, model, asked=pipeline is not None)
+    if pipeline is None:
+        return shown.now(session, environment, model), grounds
     try:
         return serving.now(session, environment, model, pipeline), grounds
     except PipelineMismatch as error:
@@ -58,17 +64,18 @@ def now(
 
 def _of(session: Session, environment: str, model: str, *, asked: bool) -> frozenset[Thing]:
     """What every answer about a slot rests on; ``asked``: with a pipeline version."""
-    row = session.get(tables.Slot, (environment, model))
-    sides = [slots.slot_side(session, row, name) for name in slots.SIDES]
-    stands = [side for side in sides if side is not None]
     grounds: set[Thing] = {("slot", environment, model), ("policy", environment)}
     connection = session.connection()
-    named: set[str | None] = {side.pipeline for side in stands}
-    if sides[0] is None:  # the pipeline is that of the newest version
+    here = {"environment": environment, "model": model}
+    row = connection.execute(_SLOT, here).first()
+    serving_id, backup_id, staged_id, *pipelines = row if row is not None else (None,) * 6
+    stands = [version for version in (serving_id, backup_id, staged_id) if version is not None]
+    named: set[str | None] = set(pipelines)
+    if serving_id is None:  # the pipeline is that of the newest version
         grounds.add(("versions", model))
         named.add(connection.execute(_NEWEST, {"model": model}).scalar())
     if stands:
-        ids = {"ids": [side.version_id for side in stands]}
+        ids = {"ids": stands}
         named.update(connection.execute(_PIPELINES, ids).scalars())
         roots = connection.execute(_ROOTS, ids).scalars()
         grounds |= {("version", version) for version in (*ids["ids"], *roots)}
@@ -76,10 +83,11 @@ def _of(session: Session, environment: str, model: str, *, asked: bool) -> froze
         grounds |= {("deployment", environment, pipeline), ("commit", pipeline)}
         if asked:  # another version may be recorded whose digest begins alike
             grounds.add(("pipeline", pipeline))
-    backup = sides[1]
-    if backup is not None:
+    if backup_id is not None:
+        backup = {"version": backup_id}
         # whether it has served elsewhere is read from the events under its name
-        grounds.add(("subject", backup.ref))
-        for copy, store in connection.execute(_COPIES, {"version": backup.version_id}):
+        number = connection.execute(_NUMBER, backup).scalar()
+        grounds.add(("subject", f"{model}@{number}"))
+        for copy, store in connection.execute(_COPIES, backup):
             grounds |= {("copy", copy), ("store", store)}
     return frozenset(grounds)

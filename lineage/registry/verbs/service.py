@@ -10,6 +10,7 @@ from lineage.registry.verbs.base import Verbs
 if TYPE_CHECKING:
     from lineage.contract.requests import NewToken
     from lineage.contract.results import SchemaCheck
+    from lineage.database.basis import Basis
     from lineage.registry.access import Principal
     from lineage.registry.tokens import TokenSecret
 
@@ -54,6 +55,13 @@ class ServiceVerbs(Verbs):
 
         with self._read() as session:
             return tokens.secrets_of(session)
+
+    def basis(self) -> Basis:
+        """A number for each slot of the rows that its answers are made of."""
+        from lineage.database import basis
+
+        with self._read() as session:
+            return basis.of_all(session.connection())
 
     def create_token(self, new: NewToken, *, actor: str) -> dict[str, Any]:
         """Create a bearer token; JSON of it with the ``token`` itself, which is never shown again.

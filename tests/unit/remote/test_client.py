@@ -13,7 +13,7 @@ OF_A_SERVER = {
     "authenticate", "keep_answer", "kept_answer", "pipelines_of", "require_current", "token_used",
     "with_hints", "transaction", "foresee_promotion", "foresee_release", "foresee_rollback",
     "foresee_finish", "store_at",
-    "speaking_for", "grow", "token_secrets", "serving_on_grounds", "record_reports", "tell_reports",
+    "speaking_for", "grow", "token_secrets", "record_reports", "tell_reports", "serving_on_grounds", "basis",
 }  # fmt: skip
 """What only a server does with a database."""
 
