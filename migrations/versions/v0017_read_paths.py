@@ -7,4 +7,4 @@ down_revision = "0016"
 
 
 def upgrade() -> None:
-    """Nothing yet."""
+    """Nothing: every statement of moves and lists was found to have its index."""
