@@ -180,17 +180,29 @@ class _File:
         self._engine.dispose()
 
     def _make(self) -> None:
-        """Make it for those who may use the registry's file, and for nobody else."""
-        mode = os.stat(self._registry).st_mode & 0o777
-        with suppress(FileExistsError):
-            descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+        """Make it, for those who may use the registry's file and for nobody else.
+
+        It appears under its name when it is whole: SQLite waits for nobody who changes the mode of
+        a file that others have open.
+        """
+        mode = Path(self._registry).stat().st_mode & 0o777
+        partial = f"{self.path}.{os.getpid()}.{threading.get_ident()}.partial"
+        try:
+            os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
             with suppress(OSError):
-                os.fchmod(descriptor, mode)
-            os.close(descriptor)
+                Path(partial).chmod(mode)
+            self._open(partial).close()
+            with suppress(FileExistsError):
+                os.link(partial, self.path)
+        finally:
+            Path(partial).unlink(missing_ok=True)
 
     def _connect(self) -> sqlite3.Connection:
+        return self._open(self.path)
+
+    def _open(self, path: str) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            f"file:{quote(self.path)}?mode=rw",
+            f"file:{quote(path)}?mode=rw",
             uri=True,
             isolation_level=None,
             timeout=self._timeout,

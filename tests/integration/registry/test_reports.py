@@ -303,3 +303,31 @@ def test_hosts_that_report_at_once_are_each_answered_for_itself(database):
         )
         rows = client.get(f"{address}{PATH}?limit=100").json()["items"]
         assert len(rows) == 22
+
+
+def test_the_file_is_whole_when_it_appears(registry, database):
+    """Many who come first at once, to write and to read, wait for nobody's change of its mode."""
+    path = Path(database.removeprefix("sqlite:///"))
+    failed: list[Exception] = []
+
+    def come(number: int, start: threading.Barrier) -> None:
+        try:
+            with connect(database) as own:
+                start.wait()
+                own.record_reports([said(f"i{number}")])
+                own.serving("churn", "production")
+        except Exception as error:
+            failed.append(error)
+
+    for _ in range(5):
+        for found in path.parent.glob(f"{path.name}{reports.FILE_SUFFIX}*"):
+            found.unlink()
+        start = threading.Barrier(6)
+        threads = [threading.Thread(target=come, args=(n, start)) for n in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failed == []
+        assert len(listed(registry)) == 6
+    assert [found.name for found in path.parent.glob("*.partial*")] == []
