@@ -287,7 +287,7 @@ class _Contents:
     def _objects(self, digits: str) -> frozenset[str]:
         """The files that weights are made of: one, or those that their listing names."""
         found = {digits}
-        with suppress(OSError, IntegrityFailure):
+        with suppress(OSError, IntegrityFailure, KeyError):
             if self._files[digits].stat().st_size <= LARGEST_LISTING:
                 text = self._files[digits].read_bytes()
                 found |= {

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from lineage.errors import IntegrityFailure, LineageError, StoreUnreachable
 from lineage.hashing.blocks import blake3_of_descriptor
+from lineage.weights.any_store import asking
 from lineage.weights.check import differs, folder_of, gone
 from lineage.weights.copies import CopyState, StoredWeights
 from lineage.weights.parallel import SMALL
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from lineage.weights.verified import Verified
 
 T = TypeVar("T")
+
+_OF_READING: Final = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN)
 
 logger = logging.getLogger("lineage.weights")
 
@@ -152,7 +156,8 @@ class Fetcher:
     def _fetch_beside(self, store: Store, copy: Copy, target: Target, *, link: bool) -> bool:
         path = store.local(self._object(store, copy, target.entry)) or ""
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            with asking(store.address):
+                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             raise gone(store, self._stored.ref) from None
         try:
@@ -166,6 +171,11 @@ class Fetcher:
                 target.path.unlink()
                 raise differs(store, self._stored.ref)
             return True
+        except OSError as error:
+            if error.errno not in _OF_READING:
+                raise  # of the place that is written to
+            with asking(store.address):
+                raise
         finally:
             os.close(descriptor)
 

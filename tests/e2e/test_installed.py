@@ -108,6 +108,8 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     assert lineage.run("verify --all").out.count("intact") == 2
     pulled = lineage.run("pull churn@2 -o pulled").out.strip()
     assert (project.path / pulled).read_text().startswith("better weights of ")
+    assert "in use" in lineage.reads("cache").out
+    assert "are left" in lineage.run("cache clean --at-most 1G --older-than 30d").out
     lineage.run(f"store add offsite {tmp_path / 'offsite'}")
     lineage.run("store copy churn@1 --to offsite")
     lineage.run("store put churn@2 models/model.bin --to offsite")

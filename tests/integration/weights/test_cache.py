@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import json
 import os
 import random
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from lineage.errors import UsageError
+from lineage.errors import StoreUnreachable, UsageError
 from lineage.hashing import blocks
 from lineage.hashing.tree import follow_any
 from lineage.identity.digest import blake3_of
@@ -87,6 +88,33 @@ def test_a_byte_is_read_once_on_its_way(tmp_path, cache, counted):
     assert counted[0] == SIZE
     assert out.read_bytes() == source.read_bytes()
     assert not list((cache.folder / "files").rglob("*")), "what is on this disk is not kept twice"
+
+
+def test_what_only_passed_by_takes_no_place(tmp_path, cache):
+    there, _ = put(tmp_path)
+    download.pull(there, tmp_path / "out", cache=cache)
+    usage = cache_bounds.usage(cache)
+    assert (usage.size, usage.files, usage.in_use) == (0, 0, 0)
+    assert cache_bounds.clean(cache, Bounds()).freed == 0
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
+def test_a_folder_that_gives_nothing_is_a_store_that_cannot_be_used(
+    tmp_path, cache, monkeypatch, number
+):
+    there, _ = put(tmp_path)
+    name = "open" if number == errno.EACCES else "readv"
+    do = getattr(os, name)
+
+    def fail(what, *more, **named):
+        if name == "readv" or "files/md5" in str(what):
+            raise OSError(number, os.strerror(number), str(what))
+        return do(what, *more, **named)
+
+    monkeypatch.setattr(os, name, fail)
+    with pytest.raises(StoreUnreachable):
+        download.pull(there, tmp_path / "out", cache=cache)
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_what_is_in_the_cache_is_not_read_again_until_it_is_asked_for(tmp_path, cache, counted):
