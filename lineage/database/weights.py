@@ -9,14 +9,12 @@ from sqlmodel import col, func, select
 
 from lineage.acts import act
 from lineage.database import tables, telling
-from lineage.errors import Conflict, NotFound, NotPermitted
-from lineage.identity.digest import Digest, blake3_of, canonical_bytes
+from lineage.errors import Conflict, NotPermitted
+from lineage.identity.digest import blake3_of, canonical_bytes
 from lineage.weights.copies import (
-    Copy,
     CopyCheck,
     CopyState,
     StoreAddress,
-    StoredWeights,
     unknown_store,
 )
 
@@ -206,65 +204,6 @@ def _add_check(
     telling.tell(session, row)
 
 
-def stored(session: Session, version: tables.ModelVersion) -> StoredWeights:
-    """The weights of a version, and where they are.
-
-    Raises:
-        NotFound: it was registered without weights.
-    """
-    ref = f"{version.model}@{version.number}"
-    if version.weights_xxh3 is None or version.weights_path is None:
-        raise NotFound(f"{ref} was registered without weights.", remedy="Name a version with some.")
-    blake3 = version.weights_blake3
-    return StoredWeights(
-        ref,
-        Digest(version.weights_xxh3),
-        Digest(blake3) if blake3 is not None else None,
-        version.weights_path,
-        version.weights_size or 0,
-        version.weights_files or 1,
-        of_version(session, version.id or 0),
-    )
-
-
-def of_version(session: Session, version_id: int) -> tuple[Copy, ...]:
-    """The copies of a version, by the store's name."""
-    return tuple(_copy(session, row, store) for row, store in live(session, version_id))
-
-
-def of_weights(session: Session, blake3: str) -> tuple[Copy, ...]:
-    """The copies of any version with these weights, one for each store."""
-    rows = session.exec(
-        select(COPY, tables.Store)
-        .join(tables.ModelVersion, col(tables.ModelVersion.id) == col(COPY.version_id))
-        .where(
-            tables.ModelVersion.weights_blake3 == blake3,
-            col(COPY.removed_at).is_(None),
-            tables.Store.name == COPY.store,
-        )
-        .order_by(col(COPY.id))
-    )
-    copies = {store.name: _copy(session, row, store) for row, store in rows}
-    return tuple(copies.values())
-
-
-def held_by(session: Session, name: str) -> tuple[StoredWeights, ...]:
-    """The weights that a store holds, each with that copy alone, by version.
-
-    Raises:
-        NotFound: there is no such store.
-    """
-    find_store(session, name)
-    version = tables.ModelVersion
-    rows = session.exec(
-        select(version)
-        .join(COPY, col(COPY.version_id) == col(version.id))
-        .where(COPY.store == name, col(COPY.removed_at).is_(None))
-        .order_by(version.model, col(version.number))
-    )
-    return tuple(stored(session, row).only_in(name) for row in rows.all())
-
-
 def stores(session: Session, models: Collection[str] | None = None) -> list[dict[str, Any]]:
     """JSON of every store, by name, with how many copies it holds (of some models)."""
     table = tables.Store
@@ -291,38 +230,6 @@ def removed_lately(session: Session, store: str, since: str) -> bool:
     """Whether something was removed from a store since a moment."""
     query = select(COPY.id).where(COPY.store == store, col(COPY.removed_at) >= since).limit(1)
     return session.exec(query).first() is not None
-
-
-def _copy(session: Session, row: tables.WeightsCopy, store: tables.Store) -> Copy:
-    check = _newest(session, row.id or 0)
-    return Copy(
-        address(store),
-        row.object,
-        row.listing,
-        CopyState(check.state),
-        check.deep,
-        check.checked_at,
-        check.checked_by,
-        row.stored_at,
-        row.stored_by,
-        row.found_there,
-        row.repository,
-        row.revision,
-        _deep_at(session, row.id or 0),
-        store.shared,
-    )
-
-
-def _deep_at(session: Session, copy_id: int) -> str | None:
-    """When every byte of a copy was last read and right, unless a later check found it wrong."""
-    of_copy = select(CHECK).where(CHECK.copy_id == copy_id).order_by(col(CHECK.id).desc()).limit(1)
-    intact = CHECK.state == CopyState.INTACT.value
-    deep = session.exec(of_copy.where(col(CHECK.deep).is_(True), intact)).first()
-    if deep is None:
-        return None
-    wrong = col(CHECK.state).in_((CopyState.MISSING.value, CopyState.CHANGED.value))
-    later = session.exec(of_copy.where(wrong, col(CHECK.id) > deep.id)).first()
-    return deep.checked_at if later is None else None
 
 
 def _newest(session: Session, copy_id: int) -> tables.CopyCheck:

@@ -123,10 +123,18 @@ class Sight:
             NotPermitted: its model, or the environment that the reference names, is not open.
             NotFound: it does not exist, or nothing serves there.
         """
+        return versions.find_version(self.session, self.named(reference))
+
+    def named(self, reference: str | Reference) -> Reference:
+        """A reference whose model and environment are open, if there are such.
+
+        Raises:
+            NotPermitted: one is not open.
+        """
         parsed = Reference.parse(reference)
         if self.principal is not None:
             self.principal.require_open(environment=parsed.environment, models=[parsed.model])
-        return versions.find_version(self.session, parsed)
+        return parsed
 
     def versions(self, references: Iterable[str | Reference]) -> list[tables.ModelVersion]:
         """The versions that references name, all of them open."""

@@ -141,9 +141,9 @@ def described(session: Session, row: tables.ModelVersion, sight: Sight) -> dict[
 
 def _stored(session: Session, row: tables.ModelVersion) -> dict[str, Any]:
     """Where the weights of a version are."""
-    from lineage.database import weights as copies
+    from lineage.database import stored
 
-    return {"copies": [copy.to_json() for copy in copies.of_version(session, row.id or 0)]}
+    return {"copies": [copy.to_json() for copy in stored.of_version(session, row.id or 0)]}
 
 
 def models(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage import timestamps
 from lineage.acts import act
-from lineage.database import clock, events, tables, telling
+from lineage.database import clock, events, stored, tables, telling
 from lineage.database import weights as copies
 from lineage.errors import Conflict, NotFound, NotPermitted, UsageError
 from lineage.identity.digest import canonical_bytes
@@ -201,7 +201,7 @@ def record_checks(
             payload=payload,
             also=also,
         )
-    return copies.stored(session, version)
+    return stored.stored(session, version)
 
 
 def record_state(

@@ -48,10 +48,14 @@ class WeightsVerbs(Verbs):
         Raises:
             NotFound: it does not exist, or was registered without weights.
         """
-        from lineage.database import weights as copies
+        from lineage.database import stored
 
         with self._read() as session:
-            return copies.stored(session, self._sight(session).version(reference))
+            sight = self._sight(session)
+            found = stored.find(session, sight.named(reference))
+            if found is not None:
+                return found
+            return stored.stored(session, sight.version(reference))  # says what there is not
 
     def copies_in(self, store: str) -> tuple[StoredWeights, ...]:
         """The weights that a store holds, each with that copy alone, by version.
@@ -59,23 +63,25 @@ class WeightsVerbs(Verbs):
         Raises:
             NotFound: there is no such store.
         """
+        from lineage.database import stored
         from lineage.database import weights as copies
 
         with self._read() as session:
             self._sight(session).require_all()
-            return copies.held_by(session, store)
+            copies.find_store(session, store)
+            return stored.held_by(session, store)
 
     def copies_of(self, blake3: str) -> tuple[Copy, ...]:
         """The copies of weights, whichever version they were stored for; one for each store.
 
         None for one who is bound to models: they could be of others.
         """
-        from lineage.database import weights as copies
+        from lineage.database import stored
 
         with self._read() as session:
             if self._sight(session).models is not None:
                 return ()
-            return copies.of_weights(session, blake3)
+            return stored.of_weights(session, blake3)
 
     def collectable(self, keeping: RetentionPolicy) -> list[dict[str, Any]]:
         """Each copy of weights that nothing can need any more.
@@ -120,13 +126,13 @@ class WeightsVerbs(Verbs):
             NotFound: the version does not exist, or has no weights.
             Conflict: something was removed from that store a moment ago.
         """
-        from lineage.database import weights as copies
+        from lineage.database import stored
         from lineage.registry.weights import add_copies
 
         with self._write() as session:
             version = self._sight(session).version(reference)
             add_copies(session, version, (copy,), clock.stamp(session), actor)
-            return copies.stored(session, version)
+            return stored.stored(session, version)
 
     def record_checks(
         self,
