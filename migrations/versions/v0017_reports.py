@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from alembic import op
 from lineage.migrations import triggers
 
-revision = "0018"
-down_revision = "0017"
+revision = "0017"
+down_revision = "0016"
 
 
 def upgrade() -> None:
