@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from lineage.registry.registry import Registry
 
     from .change_detection import ChangeDetector
-    from .confirming import Look
-    from .known import RegistryVersion
+    from .known import Look, RegistryVersion
     from .oidc import Issuers
     from .trust import NoIssuers
     from .writers import Writers

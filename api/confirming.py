@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
@@ -19,12 +18,13 @@ from starlette.concurrency import run_in_threadpool
 
 from lineage.errors import LineageError
 
+from .known import Look
+
 if TYPE_CHECKING:
     from lineage.database.basis import Basis
     from lineage.registry.registry import Registry
 
     from .change_detection import ChangeDetector
-    from .known import RegistryVersion
 
 EVERY: Final = 0.2
 """Seconds from the end of a look to the beginning of the next, at least."""
@@ -36,31 +36,6 @@ WITHIN: Final = 0.9
 """Seconds that a look which others keep from the CPU is waited for."""
 
 logger = logging.getLogger("lineage.registry")
-
-
-class Look:
-    """What a look found, beside the one before.
-
-    ``began`` is when; what is older than ``since``, the look before, it cannot tell of.
-    """
-
-    def __init__(
-        self, began: float, version: RegistryVersion, basis: Basis, last: Look | None
-    ) -> None:
-        before: Basis = last.basis if last is not None else {}
-        self.began = began
-        self.since = last.began if last is not None else math.inf
-        self.version = version
-        self.basis: Basis = basis
-        self._other = {key for key in before.keys() | basis if before.get(key) != basis.get(key)}
-
-    def is_same(self, environment: str | None, model: str | None) -> bool:
-        """Whether nothing of a slot is different; False where nothing ever stood in it.
-
-        Of no slot, whether nothing of the tokens is.
-        """
-        here = (environment, model)
-        return here in self.basis and self._other.isdisjoint((here, (environment, None)))
 
 
 class Keeps(Protocol):

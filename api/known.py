@@ -19,9 +19,8 @@ from lineage.database.touched import touched
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from lineage.database.basis import Basis
     from lineage.database.touched import Thing
-
-    from .confirming import Look
 
 CONFIRMED_FOR: Final = 0.5
 """Seconds that something is taken for true at another state of the database."""
@@ -119,6 +118,31 @@ class History:
         """It is another history, or too much happened: everything is forgotten."""
         self.known, self._digest = rows[0][:2] if rows else (0, None)
         self.touches.note(None)
+
+
+class Look:
+    """What a look found, beside the one before.
+
+    ``began`` is when; what is older than ``since``, the look before, it cannot tell of.
+    """
+
+    def __init__(
+        self, began: float, version: RegistryVersion, basis: Basis, last: Look | None
+    ) -> None:
+        before: Basis = last.basis if last is not None else {}
+        self.began = began
+        self.since = last.began if last is not None else math.inf
+        self.version = version
+        self.basis: Basis = basis
+        self._other = {key for key in before.keys() | basis if before.get(key) != basis.get(key)}
+
+    def is_same(self, environment: str | None, model: str | None) -> bool:
+        """Whether nothing of a slot is different; False where nothing ever stood in it.
+
+        Of no slot, whether nothing of the tokens is.
+        """
+        here = (environment, model)
+        return here in self.basis and self._other.isdisjoint((here, (environment, None)))
 
 
 class Known:

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from lineage.registry.registry import Registry
 
     from .change_detection import ChangeDetector
-    from .confirming import Look
-    from .known import RegistryVersion
+    from .known import Look, RegistryVersion
 
 MOST: Final = 20_000
 """Answers that are kept at the most: the one that was read first goes first."""
