@@ -15,6 +15,7 @@ from lineage import timestamps
 from lineage.database.engine import open_engine
 from lineage.registry.checker import Checker, named_stores
 from lineage.registry.registry import Registry
+from lineage.registry_url import require_standby
 
 from . import problems, trust
 from .authentication import Authenticator
@@ -45,6 +46,7 @@ from .routes import (
 )
 from .serving_cache import ServingCache
 from .settings import Settings
+from .standby import Standby
 from .waiting import WaitingHosts
 from .writers import WRITERS, Writers
 
@@ -88,10 +90,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings: what it is told; by default the environment's ``LINEAGE_…`` variables.
 
     Raises:
-        UsageError: the registry's URL or the list of trusted issuers cannot be read.
+        UsageError: the registry's URL, its standby's or the list of trusted issuers cannot be read.
         RegistryUnreachable: there is no such database file.
     """
     settings = settings or Settings()
+    if settings.standby:
+        require_standby(settings.registry, settings.standby)
     engine = open_engine(
         settings.registry,
         lock_timeout=settings.lock_timeout,
@@ -112,7 +116,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     metrics = Metrics(registry)
     signer = _signer(settings)
-    cache = ServingCache(registry, detector)
+    standby = Standby(settings.standby, engine) if settings.standby else None
+    cache = ServingCache(registry, detector, standby, metrics.read_from)
     waiting = WaitingHosts(cache, settings.max_waiting)
     confirming = Confirming(registry, detector, cache, authenticator)
     state = AppState(
@@ -141,6 +146,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await beside.stop()
         waiting.close()
         await detector.close()
+        if standby is not None:
+            standby.close()
         registry.close()
 
     app = FastAPI(

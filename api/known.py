@@ -79,13 +79,16 @@ class Touches:
 class RegistryVersion:
     """The version of a registry: what was touched up to it; ``asked`` is when it was asked for.
 
-    An equal ``state`` means that nothing at all was committed.
+    An equal ``state`` means that nothing at all was committed. ``newest`` is the newest event's
+    number and digest, and ``reported`` the newest change by reports, where a standby may be asked.
     """
 
     count: int
     state: object
     asked: float = field(default=0.0, compare=False)
     touches: Touches = field(default_factory=Touches, compare=False)
+    newest: tuple[int, str] | None = field(default=None, compare=False)
+    reported: int = field(default=0, compare=False)
 
 
 class History:
@@ -95,6 +98,11 @@ class History:
         self.known = 0
         self.touches = Touches()
         self._digest: str | None = None
+
+    @property
+    def newest(self) -> tuple[int, str] | None:
+        """The newest event that is known, by its number and digest."""
+        return (self.known, self._digest) if self._digest is not None else None
 
     def read(self, rows: Sequence[tuple[int, str, str | None]]) -> None:
         """Take in what :data:`NEW_EVENTS` gave for the known number."""

@@ -63,6 +63,12 @@ class Metrics:
             ("environment", "allowed"),
             registry=self._here,
         )
+        self._reads = Counter(
+            "lineage_slot_reads",
+            "Answers about slots that were not known, by the database that they were read from.",
+            ("source",),
+            registry=self._here,
+        )
         self._children: dict[tuple[str, str, int], Any] = {}
         self._state = _State(registry)
 
@@ -84,6 +90,10 @@ class Metrics:
             self._decisions.labels(where, str(decision.allowed).lower()).inc()
             for check in decision.checks:
                 self._checks.labels(where, check.code, check.status.value).inc()
+
+    def read_from(self, source: str) -> None:
+        """Count an answer about a slot that was read from the primary or a standby."""
+        self._reads.labels(source).inc()
 
     def text(self) -> bytes:
         """All of them, as Prometheus reads them; the state of the registry as it is now."""

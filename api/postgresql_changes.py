@@ -112,7 +112,8 @@ class PostgresqlDetector:
         if reported:
             touches.note(reported)
         state = rows[0][3] if rows else object()  # where nothing happened yet, nothing is confirmed
-        return RegistryVersion(touches.count, state, asked, touches)
+        newest = self._history.newest
+        return RegistryVersion(touches.count, state, asked, touches, newest, self._changed)
 
     async def _reported(self, line: _Line, rows: list[_Row]) -> set[Thing]:
         """The slots of which reports changed something since the last question."""

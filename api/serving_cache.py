@@ -20,11 +20,14 @@ from .known import Known
 from .responses import JSON
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lineage.contract.results import Serving
     from lineage.registry.registry import Registry
 
     from .change_detection import ChangeDetector
     from .known import Look, RegistryVersion
+    from .standby import Standby
 
 MOST: Final = 20_000
 """Answers that are kept at the most: the one that was read first goes first."""
@@ -83,15 +86,34 @@ Found = CachedAnswer | Refusal
 class ServingCache:
     """The answers about slots that are known, each for as long as nothing touches what it says."""
 
-    def __init__(self, registry: Registry, detector: ChangeDetector) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        detector: ChangeDetector,
+        standby: Standby | None = None,
+        read_from: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Over a registry.
+
+        Args:
+            registry: whose answers they are.
+            detector: what tells the version that it is at.
+            standby: what is asked first, if there is one.
+            read_from: told of each answer that is read, from where: ``primary`` or ``standby``.
+        """
         self._registry = registry
         self._detector = detector
+        self._standby = standby
+        self._read_from = read_from
         self._found: dict[Asked, Found] = {}
         self._reading: dict[Asked, tuple[int, asyncio.Task[Found]]] = {}
 
     async def version(self) -> RegistryVersion:
         """The registry's version, as the database says it now."""
-        return await self._detector.version()
+        version = await self._detector.version()
+        if self._standby is not None:
+            self._standby.note(version)
+        return version
 
     def known(
         self, environment: str, model: str, pipeline: str | None, version: RegistryVersion
@@ -138,16 +160,11 @@ class ServingCache:
                 del self._reading[asked]
 
     async def _read(self, asked: Asked, version: RegistryVersion) -> Found:
-        environment, model, pipeline = asked
-        known = Known(version)
         try:
-            answer, grounds = await run_in_threadpool(
-                self._registry.serving_on_grounds, model, environment, pipeline=pipeline
-            )
+            answer, known = await self._look_for(asked, version)
         except BaseException:
             self._found.pop(asked, None)
             raise
-        known.rest_on(grounds)
         if isinstance(answer, PipelineMismatch):
             found: Found = Refusal(answer.with_traceback(None), known)
         else:
@@ -156,3 +173,21 @@ class ServingCache:
             del self._found[next(iter(self._found))]
         self._found[asked] = found
         return found
+
+    async def _look_for(
+        self, asked: Asked, version: RegistryVersion
+    ) -> tuple[Serving | PipelineMismatch, Known]:
+        """What a database says, the standby's where it may, and what that rests on."""
+        environment, model, pipeline = asked
+        if self._standby is not None:
+            reading = await self._standby.read(environment, model, pipeline, version)
+            if reading is not None:
+                self._read_from("standby")
+                return reading.answer, Known(reading.version, reading.grounds)
+        known = Known(version)
+        answer, grounds = await run_in_threadpool(
+            self._registry.serving_on_grounds, model, environment, pipeline=pipeline
+        )
+        self._read_from("primary")
+        known.rest_on(grounds)
+        return answer, known

@@ -24,6 +24,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="LINEAGE_", frozen=True)
 
     registry: str = "sqlite:///.lineage/registry.db"
+    standby: str | None = None
+    """A streaming standby of the registry's PostgreSQL, from which answers about slots are read."""
+
     no_auth: bool = False
     trust: Path | None = None
     max_body: Annotated[int, Field(ge=1024)] = 16 << 20

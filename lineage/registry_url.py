@@ -50,6 +50,25 @@ def is_postgresql(url: str) -> bool:
     return url.startswith("postgresql")
 
 
+def require_standby(registry: str, standby: str) -> None:
+    """Refuse a standby of a registry that has none, or what is no database.
+
+    Raises:
+        UsageError: either is not in PostgreSQL.
+    """
+    if not is_postgresql(registry):
+        raise UsageError(
+            "A registry in a SQLite file has no standby.",
+            remedy="Leave --standby (LINEAGE_STANDBY) out; lineage db copy moves the registry to "
+            "PostgreSQL.",
+        )
+    if not is_postgresql(standby):
+        raise UsageError(
+            "The standby is no PostgreSQL database.",
+            remedy="Write it as postgresql+psycopg://user@host/database",
+        )
+
+
 def without_password(url: str) -> str:
     """A registry's URL as it may be shown."""
     return masked_url(url)

@@ -34,6 +34,17 @@ def serve(
         int,
         typer.Option("--workers", envvar="LINEAGE_WORKERS", min=1, max=64, help="Processes."),
     ] = 1,
+    standby: Annotated[
+        str | None,
+        typer.Option(
+            "--standby",
+            envvar="LINEAGE_STANDBY",
+            metavar="URL",
+            help="A streaming standby of the registry's PostgreSQL: answers about slots are read "
+            "from it while it is level with the primary.",
+            show_default=False,
+        ),
+    ] = None,
     no_auth: Annotated[
         bool,
         typer.Option(
@@ -151,6 +162,7 @@ def serve(
             f"Only {named_by(url)} names the database, and a server opens what its operator names.",
             remedy="If it is yours, name it yourself, in LINEAGE_REGISTRY.",
         )
+    _check_standby(url, standby)
     if no_auth and host not in LOOPBACK:
         raise UsageError(
             f"--no-auth is for this machine alone, and {host} is open to others.",
@@ -180,6 +192,7 @@ def serve(
             "LINEAGE_LOG_ALL": str(log_all),
             "LINEAGE_CHECK_STORES": check_stores,
         }
+        | ({"LINEAGE_STANDBY": standby} if standby else {})
         | ({"LINEAGE_CHECK_EVERY": check_every} if check_every is not None else {})
         | ({"LINEAGE_CHECKPOINT_TO": checkpoint_to} if checkpoint_to is not None else {})
         | ({"LINEAGE_CHECKPOINT_KEY": checkpoint_key} if checkpoint_key is not None else {})
@@ -205,6 +218,16 @@ def serve(
             proxy_headers=bool(proxies),
             forwarded_allow_ips=[name.strip() for name in proxies.split(",") if name.strip()],
         )
+
+
+def _check_standby(url: str, standby: str | None) -> None:
+    """Refuse what cannot be one before processes start; one that is away may come back."""
+    from lineage.database.postgresql import conninfo
+    from lineage.registry_url import require_standby
+
+    if standby:
+        require_standby(url, standby)
+        conninfo(standby)
 
 
 def _allow_files() -> None:

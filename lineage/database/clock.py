@@ -31,6 +31,9 @@ _FLOOR: Final = "clock.floor"
 NOW: Final = "clock.now"
 """Where a session says at which moment it judges, if that is given."""
 
+JUDGES_AS: Final = "lineage_judges_as"
+"""The option of a standby's engine that names its primary's: what is over there is over here."""
+
 _seen: WeakKeyDictionary[Engine, str] = WeakKeyDictionary()
 """The newest moment at which something was judged, by the database that it was judged in."""
 
@@ -60,6 +63,7 @@ def now(session: Session) -> str:
     if floor is None:
         session.info[_FLOOR] = floor = _newest(session) or ""
     engine = session.get_bind().engine
+    engine = engine.get_execution_options().get(JUDGES_AS, engine)
     present = max(timestamps.now(), floor, _seen.get(engine, ""))
     _seen[engine] = present
     return present

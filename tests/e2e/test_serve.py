@@ -161,6 +161,13 @@ def test_logs_are_json_and_hold_no_secrets(filled):
         ([], {"LINEAGE_REGISTRY": "sqlite:///nowhere.db"}, 7, "There is no registry"),
         (["--trust", "nowhere.toml"], {}, 2, "cannot be read"),
         (["--workers", "0"], {}, 2, "workers"),
+        (["--standby", "postgresql://host/lineage"], {}, 2, "SQLite file has no standby"),
+        (
+            ["--standby", "https://lineage.example.com"],
+            {"LINEAGE_REGISTRY": "postgresql://host/lineage"},
+            2,
+            "no PostgreSQL database",
+        ),
     ],
 )
 def test_what_cannot_be_served_is_told(filled, tmp_path, words, env, code, says):

