@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from lineage.errors import NotFound
 from lineage.identity.digest import Digest
-from lineage.weights.copies import Copy, CopyState, StoreAddress, StoredWeights
+from lineage.weights.copies import Copy, CopyState, StoreAddress, StoredWeights, unknown_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +53,8 @@ _IN_SLOT: Final = (
     "v.id = (SELECT {side}_version_id FROM slot WHERE environment = :environment"
     " AND model = :model)"
 )
+
+_STORE: Final = text("SELECT 1 FROM store WHERE name = :store")
 
 
 def find(session: Session, reference: Reference) -> StoredWeights | None:
@@ -97,8 +99,14 @@ def of_weights(session: Session, blake3: str) -> tuple[Copy, ...]:
 
 
 def held_by(session: Session, store: str) -> tuple[StoredWeights, ...]:
-    """The weights that a store holds, each with that copy alone, by version."""
+    """The weights that a store holds, each with that copy alone, by version.
+
+    Raises:
+        NotFound: there is no such store.
+    """
     rows = _rows(session, "s.name = :store", {"store": store})
+    if not rows and session.connection().execute(_STORE, {"store": store}).first() is None:
+        raise unknown_store(store)
     return tuple(_stored(list(own)) for _, own in groupby(rows, lambda row: row.version_id))
 
 

@@ -15,7 +15,6 @@ from lineage.weights.copies import (
     CopyCheck,
     CopyState,
     StoreAddress,
-    unknown_store,
 )
 
 if TYPE_CHECKING:
@@ -32,18 +31,6 @@ CHECK = tables.CopyCheck
 def address(row: tables.Store) -> StoreAddress:
     """The value that a row holds."""
     return StoreAddress(row.name, row.url, json.loads(row.config), row.marker, row.approved)
-
-
-def find_store(session: Session, name: str) -> tables.Store:
-    """The store of a name.
-
-    Raises:
-        NotFound: there is none.
-    """
-    row = session.get(tables.Store, name)
-    if row is None:
-        raise unknown_store(name)
-    return row
 
 
 def ensure_store(

@@ -96,7 +96,7 @@ def test_every_module_says_what_it_is():
         assert text.startswith(('"""', 'r"""', "# The door of the watch")), module
 
 
-FOUND_BY_SIGHT = ("find_version(", "require_model(", "require_environment(session", "find_store(")
+FOUND_BY_SIGHT = ("find_version(", "require_model(", "require_environment(session")
 """What finds something by a name that a request says."""
 
 

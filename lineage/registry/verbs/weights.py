@@ -64,11 +64,9 @@ class WeightsVerbs(Verbs):
             NotFound: there is no such store.
         """
         from lineage.database import stored
-        from lineage.database import weights as copies
 
         with self._read() as session:
             self._sight(session).require_all()
-            copies.find_store(session, store)
             return stored.held_by(session, store)
 
     def copies_of(self, blake3: str) -> tuple[Copy, ...]:
