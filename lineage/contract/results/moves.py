@@ -10,7 +10,7 @@ from lineage.contract.fields import from_fields
 from lineage.contract.results.slots import Serving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from lineage.guard.decision import Decision
 
@@ -72,8 +72,7 @@ class MoveResult:
 
     ``unused_waivers`` are the rules that were asked to be waived and did not fail. ``proposed`` is
     the version that would best stand by where nothing does, by the slot. ``rolled_back`` are the
-    versions that came out of a slot and do not return without a new validation. ``later`` works out
-    what is only shown of a move, once nobody waits for it; None of it where that has to be read.
+    versions that came out of a slot and do not return without a new validation.
     """
 
     environment: str
@@ -86,7 +85,6 @@ class MoveResult:
     unused_waivers: tuple[str, ...] = ()
     proposed: Mapping[str, str] = field(default_factory=dict)
     rolled_back: tuple[str, ...] = ()
-    later: Callable[[], MoveResult | None] | None = field(default=None, compare=False, repr=False)
 
     @property
     def revisions(self) -> dict[str, int]:
@@ -130,5 +128,4 @@ class MoveResult:
             unused_waivers=tuple(body["unused_waivers"]),
             proposed=body["proposed_backups"],
             rolled_back=tuple(body["rolled_back"]),
-            later=None,
         )

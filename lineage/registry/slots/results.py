@@ -7,8 +7,7 @@ for it, of what the move knew (:func:`hinted`), or read (:func:`with_hints`).
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lineage.contract.results import MoveResult
@@ -23,12 +22,20 @@ if TYPE_CHECKING:
     from lineage.registry.slots.move_plan import MovePlan
 
 
-def moved(session: Session, plan: MovePlan) -> MoveResult:
+@dataclass(frozen=True, kw_only=True)
+class JustMoved(MoveResult):
+    """What a move did, with what it knew, at which moment."""
+
+    known: Known = field(compare=False, repr=False)
+    now: str = field(compare=False, repr=False)
+
+
+def moved(session: Session, plan: MovePlan) -> JustMoved:
     """What a move did to the slots that it is shown for."""
     pipeline = plan.pipeline
     known = Known.of(session, plan.request.environment)
     known.load(session, models=[slot.after.model for slot in plan.shown])
-    answer = MoveResult(
+    return JustMoved(
         environment=plan.request.environment,
         changed=plan.changes_anything,
         slots=tuple(shown.slot(session, known, slot.after.model) for slot in plan.shown),
@@ -38,18 +45,20 @@ def moved(session: Session, plan: MovePlan) -> MoveResult:
         steps=tuple(slot.step() for slot in plan.slots),
         unused_waivers=plan.unused_waivers,
         rolled_back=tuple(pair.side.ref for pair in plan.rolled_back),
+        known=known,
+        now=clock.now(session),
     )
-    return replace(answer, later=partial(hinted, answer, known, clock.now(session)))
 
 
-def hinted(answer: MoveResult, known: Known, now: str) -> MoveResult | None:
+def hinted(answer: MoveResult) -> MoveResult | None:
     """The answer with whether each backup is ready, by what the move knew; None where that lacks.
 
     What would best stand by is not known.
     """
-    if _without_backup(answer):
+    if not isinstance(answer, JustMoved) or _without_backup(answer):
         return None
-    offline = Offline(known, now)
+    known = answer.known
+    offline = Offline(known, answer.now)
     try:
         return replace(
             answer,

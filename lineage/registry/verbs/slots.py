@@ -347,7 +347,7 @@ class SlotVerbs(ForesightVerbs):
         """
         from lineage.registry.slots import results
 
-        hinted = moved.later() if moved.later is not None else None
+        hinted = results.hinted(moved)
         if hinted is not None:
             return hinted
         try:
@@ -360,7 +360,7 @@ class SlotVerbs(ForesightVerbs):
         """What a move did; what was only to be tried is shown whole, and taken back."""
         from lineage.registry.slots import results
 
-        moved = results.moved(session, plan)
+        moved: MoveResult = results.moved(session, plan)
         if dry_run:
             moved = results.with_hints(session, moved)
             session.rollback()
