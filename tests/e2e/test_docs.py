@@ -72,6 +72,16 @@ SHIPPED = re.compile(r"(?:lineage|cli|api|migrations)/.*\.py")
 MODULE = re.compile(r":(?:mod|class|func|meth|attr|exc):`~?(lineage(?:\.\w+)+)`")
 
 
+def test_no_merge_was_left_half_done():
+    marked = [
+        name
+        for name in TRACKED
+        if not name.startswith("tests/cases/") and (ROOT / name).is_file()
+        if re.search(rb"^(?:<{7}|>{7}) ", (ROOT / name).read_bytes(), re.MULTILINE)
+    ]
+    assert marked == []
+
+
 @pytest.mark.parametrize("name", TEXTS)
 def test_every_path_section_and_module_that_a_text_names_is_there(name):
     """In code, messages and documentation alike; a name with braces stands for several."""
