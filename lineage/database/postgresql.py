@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 POOL_MODE: Final = "pool_mode"
 """The key of the URL's query that says what a pooler does."""
 
-EACH_WAITS: Final = "lineage_lock_timeout"
+EACH_WAITS: Final = "lineage_each_waits"
 """The option of an engine whose transactions set for themselves what a session would be set to."""
 
 READ_COMMITTED: Final = 2

@@ -17,9 +17,11 @@ from urllib.parse import urlsplit
 import httpx
 import psycopg
 import pytest
+from sqlalchemy import event
 
 from lineage.connection import connect
 from lineage.database import postgresql
+from lineage.database.engine import open_engine, transaction
 from lineage.database.schema import upgrade
 from lineage.errors import UsageError
 from tests.conftest import add_validated, captured_pipeline, make_registry
@@ -156,6 +158,21 @@ def test_a_schema_is_brought_up_behind_a_pooler(pooled, database):
                 assert registry.check().problems == ()
         finally:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@ONLY_POSTGRESQL
+@pytest.mark.parametrize("pooler", ["", "pool_mode=transaction"])
+def test_a_transaction_waits_for_as_many_seconds_as_were_said(database, pooler):
+    """In a session's settings or in the transaction's own, whichever the engine uses."""
+    make_registry(database)
+    url = f"{database}{'&' if '?' in database else '?'}{pooler}" if pooler else database
+    engine = open_engine(url, lock_timeout=7.5)
+    asked: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *said: asked.append(said[2]))
+    with transaction(engine) as connection:
+        assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "7500ms"
+    engine.dispose()
+    assert any("SET LOCAL" in one for one in asked) is bool(pooler), "one round trip too many"
 
 
 def test_a_mode_that_there_is_not_is_refused():
