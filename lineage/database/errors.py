@@ -43,7 +43,13 @@ def busy() -> RegistryUnreachable:
 
 
 def unreachable(
-    where: str, code: str, said: str, known: Sequence[tuple[str, tuple[str, str]]], hint: str
+    where: str,
+    code: str,
+    said: str,
+    known: Sequence[tuple[str, tuple[str, str]]],
+    hint: str,
+    *,
+    what: str = "registry",
 ) -> RegistryUnreachable:
     """The registry cannot be used now.
 
@@ -53,12 +59,13 @@ def unreachable(
         said: what it said.
         known: beginnings of codes, each with a sentence about the registry and what to do.
         hint: what to do about any other.
+        what: what it is, where it is not the registry itself.
     """
     for prefix, (sentence, remedy) in known:
         if code.startswith(prefix):
             return RegistryUnreachable(
-                f"The registry {where} {sentence}.",
+                f"The {what} {where} {sentence}.",
                 remedy=remedy,
-                public=f"The registry {sentence}.",
+                public=f"The {what} {sentence}.",
             )
-    return RegistryUnreachable(f"The registry {where} cannot be used: {said}.", remedy=hint)
+    return RegistryUnreachable(f"The {what} {where} cannot be used: {said}.", remedy=hint)

@@ -29,6 +29,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
 from lineage.database.engine import begin, transaction
+from lineage.database.sqlite import WHAT
 from lineage.errors import IntegrityFailure, RegistryUnreachable
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ T = TypeVar("T")
 FILE_SUFFIX: Final = "-reports"
 """What the name of a registry's file is followed by in the name of the file of its reports."""
 
-VERSION: Final = 18
+VERSION: Final = 17
 """The schema in which reports stand in such a file; those of another are dropped."""
 
 CHECKPOINT: Final = 4_000
@@ -114,7 +115,8 @@ def problem_of(engine: Engine) -> str | None:
         with transaction(here) as connection:
             (line,) = connection.exec_driver_sql("PRAGMA quick_check(1)").one()
     except (IntegrityFailure, RegistryUnreachable) as error:
-        line = str(error).rstrip(".")
+        line = str(error).removeprefix("The ").rstrip(".")
+        return f"the reports of hosts cannot be read: the {line}; it may be deleted"
     if line == "ok":
         return None
     return f"the reports of hosts cannot be read, and begin anew with the next one: {line}"
@@ -135,6 +137,7 @@ class _File:
             pool_size=engine.pool.size(),  # type: ignore[attr-defined]
             max_overflow=0,
             pool_use_lifo=True,
+            execution_options={WHAT: "file of reports"},
         )
         event.listen(self._engine, "begin", begin)
         event.listen(engine, "engine_disposed", self._dispose)

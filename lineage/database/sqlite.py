@@ -26,6 +26,9 @@ _WAL_IS_SAFE: Final = sqlite3.sqlite_version_info >= (3, 51, 3)
 
 PREFIX: Final = "sqlite:///"
 
+WHAT: Final = "lineage_what"
+"""The option of an engine that says what its file is, where it is not the registry's own."""
+
 
 def path_of(url: str) -> Path:
     """The file of a SQLite URL.
@@ -80,17 +83,18 @@ def open_engine(url: str, *, create: bool, lock_timeout: float, connections: int
 def translate(error: sqlite3.Error, engine: Engine) -> LineageError:
     """The registry's own error for one of SQLite's."""
     where = str(engine.url.database)
+    what = engine.get_execution_options().get(WHAT, "registry")
     name = str(getattr(error, "sqlite_errorname", ""))
     if isinstance(error, sqlite3.IntegrityError):
         return errors.inconsistent(str(error))
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return IntegrityFailure(
-            f"The registry {where} is damaged: {error}.",
+            f"The {what} {where} is damaged: {error}.",
             remedy=f"Put a backup in its place; {act('db check')} tells whether a file is whole.",
-            public="The registry is damaged.",
+            public=f"The {what} is damaged.",
         )
     hint = f"Check it with {act('db check')}."
-    return errors.unreachable(where, name, str(error), _UNREACHABLE, hint)
+    return errors.unreachable(where, name, str(error), _UNREACHABLE, hint, what=what)
 
 
 _UNREACHABLE: Final = (

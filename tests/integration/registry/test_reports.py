@@ -242,7 +242,8 @@ def test_a_file_that_is_damaged_is_none_and_begins_anew(registry, database, file
         assert listed(again) == []
         check = again.check()
         assert check.problems == ()
-        assert any("reports of hosts cannot be read" in note for note in check.notes)
+        (note,) = check.notes
+        assert note.startswith(f"the reports of hosts cannot be read: the file of reports {file} ")
         again.record_reports([said("b")])
         assert listed(again) == ["b"]
         assert again.check().notes == ()
