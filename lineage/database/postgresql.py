@@ -17,6 +17,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from lineage.acts import act
 from lineage.database import errors, libpq
 from lineage.errors import LineageError, UsageError
 from lineage.masking import hide, masked, masked_url
@@ -164,5 +165,8 @@ _UNREACHABLE: Final = (
     ("40", ("was changed meanwhile", "Try again.")),
     ("25006", ("is read-only", "Connect to the primary server.")),
     ("53100", errors.FULL),
-    ("42501", ("does not let this user write", "Grant the user its tables.")),
+    (
+        "42501",
+        ("does not let this user write", f"As its owner: {act('db grant', 'ROLE')}"),
+    ),
 )
