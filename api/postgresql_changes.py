@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     import psycopg
     from psycopg.pq.abc import PGresult
 
-    from lineage.database.touched import Thing
-
     _Row = tuple[int, str, str | None, str | None, str | None]
     """An event's number, its digest and its payload; the snapshot; the newest change by reports."""
 
@@ -77,14 +75,10 @@ class PostgresqlDetector:
             waiting, self._waiting = self._waiting, []
             try:
                 version = await self._version()
-            except RegistryUnreachable as error:
+            except Exception as error:
                 for future in waiting:
                     if not future.done():
-                        future.set_exception(
-                            RegistryUnreachable(
-                                str(error), remedy=error.remedy, public=error.public
-                            )
-                        )
+                        future.set_exception(_of_its_own(error))
             else:
                 for future in waiting:
                     if not future.done():
@@ -100,33 +94,31 @@ class PostgresqlDetector:
                 if self._line is None:
                     self._line = await _Line.to(self._conninfo, prepare=self._prepares)
                 rows = _rows(await self._line.ask(self._history.known))
-                reported = await self._reported(self._line, rows)
+                self._history.read([row[:3] for row in rows])
+                await self._note_reports(self._line, rows)
         except (psycopg.Error, OSError, TimeoutError) as error:
             await self._drop()
             raise RegistryUnreachable(
                 f"The registry {self._shown} cannot be used: {_said(error)}.",
                 remedy="Check that the server runs and lets this user in.",
             ) from None
-        self._history.read([row[:3] for row in rows])
         touches = self._history.touches
-        if reported:
-            touches.note(reported)
         state = rows[0][3] if rows else object()  # where nothing happened yet, nothing is confirmed
         newest = self._history.newest
         return RegistryVersion(touches.count, state, asked, touches, newest, self._changed)
 
-    async def _reported(self, line: _Line, rows: list[_Row]) -> set[Thing]:
-        """The slots of which reports changed something since the last question."""
+    async def _note_reports(self, line: _Line, rows: list[_Row]) -> None:
+        """Note the slots of which reports changed something since the last question."""
         changed = int(rows[0][4] or 0) if rows else 0
-        if changed == self._changed:
-            return set()
-        since = min(self._changed, changed)  # another history counts anew
-        self._changed = changed
-        found = await line.ask_plainly(_REPORTED, since)
-        return {
-            ("slot", *(_text(found, row, column) or "" for column in range(2)))
-            for row in range(found.ntuples)
-        }
+        if changed < self._changed:  # another history, which counts anew
+            self._history.touches.note(None)
+        elif changed > self._changed:
+            found = await line.ask_plainly(_REPORTED, self._changed)
+            self._history.touches.note(
+                ("slot", *(_text(found, row, column) or "" for column in range(2)))
+                for row in range(found.ntuples)
+            )
+        self._changed = changed  # only now: what a question that fails has not noted, the next does
 
     async def _drop(self) -> None:
         line, self._line = self._line, None
@@ -227,6 +219,13 @@ class _Line:
             self._loop.remove_reader(self._socket)
             if answer is not None and not answer.done():
                 answer.set_exception(error)
+
+
+def _of_its_own(error: Exception) -> Exception:
+    """An error for one of several who wait for the same."""
+    if isinstance(error, RegistryUnreachable):
+        return RegistryUnreachable(str(error), remedy=error.remedy, public=error.public)
+    return error
 
 
 def _rows(result: PGresult) -> list[_Row]:

@@ -188,8 +188,10 @@ class _Reports:
         if commits == self._commits:
             return
         changed = self._cursor.execute(reports.CHANGED).fetchone()[0] or 0
-        since = {"number": min(self._changed, changed)}
-        if changed != self._changed:
+        if changed < self._changed:  # it was emptied, and counts anew
+            touches.note(None)
+        elif changed > self._changed:
+            since = {"number": self._changed}
             slots = self._cursor.execute(reports.SINCE, since).fetchall()
             touches.note(("slot", *slot) for slot in slots)
         self._commits, self._changed = commits, changed

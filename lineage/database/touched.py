@@ -56,7 +56,13 @@ never change, and what a token may see.
 
 def touched(payload: str) -> frozenset[Thing] | None:
     """What an event changed, by its payload; None where it does not tell, so that it may be all."""
-    document: dict[str, Any] = json.loads(payload)
+    try:
+        return _told(json.loads(payload))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None  # nothing here wrote it
+
+
+def _told(document: dict[str, Any]) -> frozenset[Thing] | None:
     rows = document.get("rows")
     if not isinstance(rows, dict) or not rows.keys() <= ABOUT.keys():
         return None

@@ -144,3 +144,11 @@ def test_an_event_that_does_not_tell_may_be_about_anything():
     assert touched('{"rows": {"token": [{"id": 1}]}}') == {("tokens",)}
     assert touched("{}") is None
     assert touched('{"rows": {"a_table_of_later": []}}') is None
+    for payload in (
+        "no JSON",
+        "[]",
+        '{"rows": {"slot": 5}}',
+        '{"rows": {"slot": [{}]}}',
+        "[" * 9999,
+    ):
+        assert touched(payload) is None, payload[:40]
