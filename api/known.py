@@ -105,7 +105,7 @@ class History:
         return (self.known, self._digest) if self._digest is not None else None
 
     def read(self, rows: Sequence[tuple[int, str, str | None]]) -> None:
-        """Take in what :data:`NEW_EVENTS` gave for the known number."""
+        """Take in what :func:`new_events` asks for, from the known number on."""
         if not rows and self._digest is None:
             return
         if not rows or rows[-1][:2] != (self.known, self._digest):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lineage.database import clock, copy_status, known_query
 from lineage.database import head as history
@@ -338,7 +338,7 @@ class Offline:
         raise NotKnown(name)
 
 
-_PIPELINE = tuple(c for c in known_query.PARTS["pipeline"] if c != "seen_commit")
-_VERDICT = tuple(
+_PIPELINE: Final = tuple(c for c in known_query.PARTS["pipeline"] if c != "seen_commit")
+_VERDICT: Final = tuple(
     c for c in known_query.PARTS["validation"] if c != "place" and not c.startswith("root_")
 )

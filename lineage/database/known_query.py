@@ -14,6 +14,7 @@ from typing import Final
 
 from sqlalchemy import TextClause, text
 
+from lineage.database.slot_state import SIDES
 from lineage.database.told import TOLD
 
 MOST_VERDICTS: Final = 20
@@ -21,7 +22,6 @@ MOST_VERDICTS: Final = 20
 MOST_RUNS: Final = 50
 """The newest watched runs of a version that are read."""
 
-SIDES: Final = ("serving", "backup", "staged")
 _NAMES: Final = {
     "digest": "blake3",
     "public_digest": "xxh3",
@@ -77,36 +77,41 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
 _IDS = "(SELECT id FROM ids)"
 _HERE = "environment = :environment"
 
-_WITH = """WITH s AS (SELECT * FROM slot WHERE environment = :environment AND model IN {models}),
+_WITH = """WITH
+slots AS (SELECT * FROM slot WHERE environment = :environment AND model IN {models}),
 ids AS (
   SELECT v.id FROM {references} JOIN model_version v ON v.model = r.model AND v.number = r.number
   UNION SELECT id FROM {versions} given
-  UNION SELECT serving_version_id FROM s WHERE serving_version_id IS NOT NULL
-  UNION SELECT backup_version_id FROM s WHERE backup_version_id IS NOT NULL
-  UNION SELECT staged_version_id FROM s WHERE staged_version_id IS NOT NULL),
-v AS (SELECT * FROM model_version WHERE id IN (SELECT id FROM ids)),
-d AS (SELECT r.* FROM (SELECT pipeline FROM v UNION SELECT pipeline FROM {pipelines} given) w
-  JOIN pipeline_deployment r ON r.environment = :environment AND r.pipeline = w.pipeline),
-n AS (SELECT id, version_id, pipeline, pipeline_digest, place FROM (
+  UNION SELECT serving_version_id FROM slots WHERE serving_version_id IS NOT NULL
+  UNION SELECT backup_version_id FROM slots WHERE backup_version_id IS NOT NULL
+  UNION SELECT staged_version_id FROM slots WHERE staged_version_id IS NOT NULL),
+versions AS (SELECT * FROM model_version WHERE id IN (SELECT id FROM ids)),
+deployed AS (SELECT * FROM pipeline_deployment WHERE environment = :environment
+  AND pipeline IN (SELECT pipeline FROM versions UNION SELECT pipeline FROM {pipelines} given)),
+verdicts AS (SELECT id, version_id, pipeline, pipeline_digest, place FROM (
     SELECT max(id) AS id, version_id, min(pipeline) AS pipeline, pipeline_digest,
       row_number() OVER (PARTITION BY version_id ORDER BY max(id) DESC) AS place
     FROM validation WHERE version_id IN (SELECT id FROM ids) GROUP BY version_id, pipeline_digest) t
-  WHERE place <= 20
-    OR pipeline_digest IN (SELECT digest FROM d)
+  WHERE place <= {most_verdicts}
+    OR pipeline_digest IN (SELECT digest FROM deployed)
     OR EXISTS (SELECT 1 FROM served_pair p WHERE p.environment = :environment
       AND p.version_id = t.version_id AND p.pipeline_digest = t.pipeline_digest)),
-k AS (
-  SELECT pipeline, pipeline_digest AS digest FROM n
-  UNION SELECT pipeline, pipeline_digest FROM v WHERE pipeline_digest IS NOT NULL
-  UNION SELECT pipeline, digest FROM d
+pipelines AS (
+  SELECT pipeline, pipeline_digest AS digest FROM verdicts
+  UNION SELECT pipeline, pipeline_digest FROM versions WHERE pipeline_digest IS NOT NULL
+  UNION SELECT pipeline, digest FROM deployed
   UNION SELECT pipeline, pipeline_digest FROM served_pair
     WHERE environment = :environment AND version_id IN (SELECT id FROM ids)
-  UNION SELECT serving_pipeline, serving_pipeline_digest FROM s WHERE serving_pipeline IS NOT NULL
-  UNION SELECT backup_pipeline, backup_pipeline_digest FROM s WHERE backup_pipeline IS NOT NULL
-  UNION SELECT staged_pipeline, staged_pipeline_digest FROM s WHERE staged_pipeline IS NOT NULL)
+  UNION SELECT serving_pipeline, serving_pipeline_digest FROM slots
+    WHERE serving_pipeline IS NOT NULL
+  UNION SELECT backup_pipeline, backup_pipeline_digest FROM slots WHERE backup_pipeline IS NOT NULL
+  UNION SELECT staged_pipeline, staged_pipeline_digest FROM slots WHERE staged_pipeline IS NOT NULL)
 """
+"""The slots that are meant; the versions that are, and those that stand in the slots; what runs of
+their pipelines; the verdicts that count; and the pipeline versions of all these."""
 
-_VERDICT = "FROM {source} LEFT JOIN validation root ON root.id = t.rests_on"  # of a carried one
+_VERDICT = "FROM {source} LEFT JOIN validation root ON root.id = t.rests_on"
+"""A verdict; ``root`` is what it rests on where it was carried over."""
 _ROOT: Final = {
     "root_digest": "root.pipeline_digest",
     "root_basis": "root.basis",
@@ -115,7 +120,7 @@ _ROOT: Final = {
     "root_passes": "(SELECT w.passed FROM validation w WHERE w.version_id = root.version_id AND "
     "w.pipeline_digest = root.pipeline_digest ORDER BY w.id DESC LIMIT 1)",
 }
-_SAID_WELL = (
+_FOUND_WRONG = (
     "CASE WHEN EXISTS (SELECT 1 FROM copy_check w WHERE w.copy_id = t.id AND w.id > deep.id "
     "AND w.state IN ('missing', 'changed')) THEN {true} ELSE {false} END"
 )
@@ -131,22 +136,23 @@ _SOURCES: Final[dict[str, tuple[str, dict[str, str]]]] = {
         "FROM model t WHERE t.name IN {models}",
         {},
     ),
-    "slot": ("FROM s t", {}),
+    "slot": ("FROM slots t", {}),
     "version": (
-        "FROM v t LEFT JOIN data_version data ON data.digest = t.data_digest",
+        "FROM versions t LEFT JOIN data_version data ON data.digest = t.data_digest",
         {"data_xxh3": "data.public_digest"},
     ),
-    "deployment": ("FROM d t", {}),
+    "deployment": ("FROM deployed t", {}),
     "pipeline": (
         (
-            "FROM k JOIN pipeline_version t ON t.pipeline = k.pipeline AND t.digest = k.digest "
+            "FROM pipelines p JOIN pipeline_version t "
+            "ON t.pipeline = p.pipeline AND t.digest = p.digest "
             "LEFT JOIN pipeline_commit seen ON seen.pipeline = t.pipeline "
             "AND seen.pipeline_digest = t.digest"
         ),
         {"seen_commit": "seen.code_commit", "body": "t.manifest"},
     ),
     "validation": (
-        _VERDICT.format(source="n JOIN validation t ON t.id = n.id"),
+        _VERDICT.format(source="verdicts n JOIN validation t ON t.id = n.id"),
         _ROOT | {"place": "n.place"},
     ),
     "ran": (
@@ -189,7 +195,7 @@ _SOURCES: Final[dict[str, tuple[str, dict[str, str]]]] = {
             "checked_by": "c.checked_by",
             "sample": "c.sample",
             "deep_at": "deep.checked_at",
-            "deep_wrong": _SAID_WELL,
+            "deep_wrong": _FOUND_WRONG,
             "shared": "store.shared",
             "url": "CASE WHEN store.marker IS NULL THEN NULL ELSE store.url END",
         },
@@ -198,12 +204,12 @@ _SOURCES: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "served": (f"FROM served_pair t WHERE t.{_HERE} AND t.version_id IN {_IDS}", {}),
     "approval": (f"FROM approval t WHERE t.version_id IN {_IDS} AND t.{_HERE}", {}),
     "waiver": (
-        f"FROM waiver t WHERE t.{_HERE} AND t.version_id IN (SELECT serving_version_id FROM s)",
+        f"FROM waiver t WHERE t.{_HERE} AND t.version_id IN (SELECT serving_version_id FROM slots)",
         {},
     ),
 }
 _PROOF = _VERDICT.format(source="validation t") + (
-    " WHERE t.id IN (SELECT serving_validation_id FROM s)"
+    " WHERE t.id IN (SELECT serving_validation_id FROM slots)"
 )
 
 _DIALECTS: Final = {
@@ -241,11 +247,11 @@ def statement(dialect: str) -> TextClause:
     Its parameters are the environment's name, and JSON: names of models, ``[model, number]``, and
     keys of versions. Each row is a part, its columns as a JSON array, and a body.
     """
-    words = _DIALECTS[dialect]
+    words = _DIALECTS[dialect] | {"most_verdicts": str(MOST_VERDICTS)}
     branches = [_branch(words, part, source, named) for part, (source, named) in _SOURCES.items()]
     branches.append(_branch(words, "validation", _PROOF, _ROOT | {"place": "0"}))
     written = _WITH + "\nUNION ALL ".join(branches)
-    for word in ("models", "pipelines", "references", "versions", "true", "false"):
+    for word in words.keys() - {"row"}:
         written = written.replace("{" + word + "}", words[word])
     return text(written)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from lineage.database import tables
 
-SIDES = ("serving", "backup", "staged")
-_COLUMNS = (
+SIDES: Final = ("serving", "backup", "staged")
+_COLUMNS: Final = (
     "version_id",
     "version_kind",
     "pipeline",

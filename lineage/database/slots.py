@@ -30,14 +30,6 @@ _CHANGE: Final = text(
 )
 
 
-def find_slot(session: Session, environment: tables.Environment, model: str) -> SlotState:
-    """The slot of a model in an environment, empty where nothing ever stood."""
-    row = session.get(tables.Slot, (environment.name, model))
-    if row is None:
-        return SlotState(environment.name, environment.kind, model)
-    return slot_state(session, row)
-
-
 def slot_state(session: Session, row: tables.Slot) -> SlotState:
     """The value that a row holds."""
     return SlotState(

@@ -31,10 +31,6 @@ _PIPELINES: Final = text(
     "SELECT pipeline FROM model_version WHERE id IN :ids "
     "UNION SELECT pipeline FROM validation WHERE version_id IN :ids"
 ).bindparams(_IDS)
-_ROOTS: Final = text(
-    "SELECT r.version_id FROM validation v JOIN validation r ON r.id = v.rests_on "
-    "WHERE v.version_id IN :ids"
-).bindparams(_IDS)
 _NEWEST: Final = text(
     "SELECT pipeline FROM model_version WHERE model = :model AND pipeline IS NOT NULL "
     "ORDER BY number DESC LIMIT 1"
@@ -75,10 +71,9 @@ def _of(session: Session, environment: str, model: str, *, asked: bool) -> froze
         grounds.add(("versions", model))
         named.add(connection.execute(_NEWEST, {"model": model}).scalar())
     if stands:
-        ids = {"ids": stands}
-        named.update(connection.execute(_PIPELINES, ids).scalars())
-        roots = connection.execute(_ROOTS, ids).scalars()
-        grounds |= {("version", version) for version in (*ids["ids"], *roots)}
+        named.update(connection.execute(_PIPELINES, {"ids": stands}).scalars())
+        # a verdict that was carried rests on one of the same version
+        grounds |= {("version", version) for version in stands}
     for pipeline in filter(None, named):
         grounds |= {("deployment", environment, pipeline), ("commit", pipeline)}
         if asked:  # another version may be recorded whose digest begins alike

@@ -20,6 +20,9 @@ from tests.conftest import BOTH, add_validated, add_version, captured_pipeline
 
 pytestmark = BOTH
 
+KNOWN = "WITH\nslots AS"
+"""How the statement begins that reads all that a decision rests on."""
+
 
 @pytest.fixture
 def filled(registry):
@@ -110,7 +113,7 @@ def test_what_was_read_before_the_write_lock_is_not_read_again_inside_it(hard_to
     _listen(hard_to_follow, lambda statement, writing: asked.append((statement, writing)))
     moved = hard_to_follow.promote("churn@7", "production", actor="t")
     assert moved.slots[0].backup.ref == "churn@2"
-    assert [writing for text, writing in asked if text.startswith("WITH s AS")] == [False] * 2
+    assert [writing for text, writing in asked if text.startswith(KNOWN)] == [False] * 2
     assert [writing for text, writing in asked if "FROM served_pair p JOIN" in text] == [False]
 
 
@@ -128,7 +131,7 @@ def test_what_an_event_came_after_is_judged_again_inside_the_write_lock(hard_to_
         moved = hard_to_follow.promote("churn@7", "production", actor="t")
     assert came
     assert moved.slots[0].backup.ref == "churn@1"
-    inside = [text for text, writing in asked if writing and text.startswith("WITH s AS")]
+    inside = [text for text, writing in asked if writing and text.startswith(KNOWN)]
     assert len(inside) == 1, "all that was looked at before, at once"
 
 
