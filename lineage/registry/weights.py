@@ -13,7 +13,7 @@ from lineage.database import weights as copies
 from lineage.errors import Conflict, NotFound, NotPermitted, UsageError
 from lineage.identity.digest import canonical_bytes
 from lineage.registry.access import Scope
-from lineage.registry.slots import serving
+from lineage.registry.slots import shown
 from lineage.weights.copies import CopyCheck, CopyState
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def record_checks(
         payload: dict[str, Any] = {"looks": looks}
         if environment is not None:
             also |= {f"{version.model}@{environment}", environment}
-            state = serving.now(session, environment, version.model).readiness
+            state = shown.now(session, environment, version.model).readiness
             payload |= {"environment": environment, "readiness": state.to_json() if state else None}
         events.append(
             session,

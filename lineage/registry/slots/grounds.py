@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import bindparam, text
 
 from lineage.errors import PipelineMismatch
-from lineage.registry.slots import serving, shown
+from lineage.registry.slots import shown
 
 if TYPE_CHECKING:
     from sqlalchemy import BindParameter
@@ -50,10 +50,8 @@ def now(
         pipeline: the pipeline version of the one who asks.
     """
     grounds = _of(session, environment, model, asked=pipeline is not None)
-    if pipeline is None:
-        return shown.now(session, environment, model), grounds
     try:
-        return serving.now(session, environment, model, pipeline), grounds
+        return shown.now(session, environment, model, pipeline), grounds
     except PipelineMismatch as error:
         return error, grounds
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 def now(session: Session, environment: str, model: str, pipeline: str | None = None) -> Serving:
     """What serves for a model in an environment, its backup, and whether that is ready.
 
+    Row by row: tests hold :mod:`lineage.registry.slots.shown` against it, which reads all at once.
+
     ``pipeline`` is the version that the caller runs: the side that goes with it is told.
 
     Raises:

@@ -42,13 +42,19 @@ def all_now(session: Session, environment: str, models: Sequence[str]) -> list[S
     return [now(session, environment, model) for model in models]
 
 
-def now(session: Session, environment: str, model: str) -> Serving:
+def now(session: Session, environment: str, model: str, pipeline: str | None = None) -> Serving:
     """What serves for a model in an environment, its backup, and whether that is ready.
 
-    Whether there are such is for the caller to know.
+    Whether there are such is for the caller to know. ``pipeline`` is the version that the caller
+    runs: the side that goes with it is told.
+
+    Raises:
+        PipelineMismatch: no pair of the slot goes with that.
     """
     known = Known.of(session, environment).load(session, models=[model])
     answer = slot(session, known, model)
+    if pipeline is not None:
+        answer = replace(answer, side=serving.side_with(session, answer, pipeline))
     if answer.backup is None:
         return answer
     return replace(answer, readiness=readiness(session, known, model))

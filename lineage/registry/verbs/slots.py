@@ -93,11 +93,9 @@ class SlotVerbs(ForesightVerbs):
             self._sight(session).slot(model, environment)
             if moment is not None:
                 return slots_serving.at(session, environment, model, moment)
-            if pipeline is not None:
-                return slots_serving.now(session, environment, model, pipeline)
             from lineage.registry.slots import shown
 
-            return shown.now(session, environment, model)
+            return shown.now(session, environment, model, pipeline)
 
     def serving_on_grounds(
         self, model: str, environment: str, *, pipeline: str | None = None
