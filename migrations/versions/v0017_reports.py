@@ -40,3 +40,20 @@ def upgrade() -> None:
         sa.Column("changed", sa.BigInteger(), nullable=False),
     )
     op.create_index("observed_slot_changed", "observed_slot", ["changed"])
+    op.execute(_SAME_RIGHTS)
+
+
+_SAME_RIGHTS = """
+DO $$
+DECLARE held record;
+BEGIN
+  FOR held IN
+    SELECT DISTINCT grantee, privilege_type FROM information_schema.role_table_grants
+    WHERE table_schema = current_schema() AND table_name = 'observation'
+    AND privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE') AND grantee <> 'PUBLIC'
+  LOOP
+    EXECUTE format('GRANT %s ON observed_slot TO %I', held.privilege_type, held.grantee);
+  END LOOP;
+END $$
+"""
+"""Whoever may do something with reports may do the same with what tells of their changes."""

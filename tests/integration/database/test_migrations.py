@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import json
+import secrets
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from alembic import command
@@ -16,6 +18,7 @@ from sqlalchemy import text
 from lineage.connection import connect
 from lineage.contract.requests import DeclaredEnvironment, Observed
 from lineage.database.engine import open_engine, transaction
+from lineage.database.postgresql import conninfo
 from lineage.database.schema import HEAD, upgrade
 from lineage.database.told import TOLD
 from lineage.database.triggers import left_out
@@ -274,6 +277,26 @@ def test_postgresql_refuses_every_wrong_write_too(url):
         "trigger event_no_update is missing or was changed",
         "trigger slot_serving_newest_update is missing or was changed",
     }
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_who_wrote_reports_before_may_do_the_same_with_what_tells_of_them(database):
+    make_empty(database)
+    migrate_to(database, "0016")
+    role = f"Server-{secrets.token_hex(4)}"
+    with psycopg.connect(conninfo(database), autocommit=True) as sql:
+        sql.execute(f'CREATE ROLE "{role}"')
+        sql.execute(f'GRANT SELECT, INSERT, UPDATE ON observation TO "{role}"')
+        upgrade(database)
+        asked = "SELECT has_table_privilege(%s, 'observed_slot', %s)"
+        may = [
+            right
+            for right in ("SELECT", "INSERT", "UPDATE", "DELETE")
+            if sql.execute(asked, (role, right)).fetchone() == (True,)
+        ]
+        sql.execute(f'DROP OWNED BY "{role}"')
+        sql.execute(f'DROP ROLE "{role}"')
+    assert may == ["SELECT", "INSERT", "UPDATE"]
 
 
 def test_a_postgresql_that_is_not_there_is_unreachable_and_names_no_password():
