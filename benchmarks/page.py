@@ -1,6 +1,8 @@
 """The pages of a run: the tables of docs/benchmarks.md and docs/scaling.md, from its JSON.
 
-    python -m benchmarks --json benchmarks/run.json && python -m benchmarks.page
+    python -m benchmarks --json FILE && python -m benchmarks.page FILE
+
+The run itself is kept beside this module, so that a test holds the pages against it.
 
 What stands between ``<!-- NAME -->`` and ``<!-- end -->`` is written anew, the rest is a person's.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -189,12 +192,14 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
 
 
-def main() -> None:
-    """Write both pages from the newest run that was kept."""
-    run = json.loads(RUN.read_text())
+def main(file: Path) -> None:
+    """Keep a run, and write both pages from it."""
+    text = file.read_text()
+    run = json.loads(text)
+    RUN.write_text(text)
     for page in (BENCHMARKS, SCALING):
         page.write_text(written(page.read_text(), run))
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]))
