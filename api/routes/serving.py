@@ -196,7 +196,7 @@ def _wait(request: Request) -> int:
     if seconds > LONGEST:
         raise UsageError(
             f"A look-up cannot wait {text[:20]!r} seconds.",
-            remedy=f"Let it wait at most {LONGEST} seconds, for example 30.",
+            remedy=f"Let it wait a whole number of seconds, at most {LONGEST}.",
         )
     return seconds
 
