@@ -107,25 +107,31 @@ def _parted(rest: str) -> tuple[str, str]:
     """What follows ``://``: who opens it, and the rest.
 
     A password may hold ``/``, ``@``, ``?`` and ``#`` as they are; an ``@`` in a path or a query is
-    none that ends one, as far as that can be told.
+    none that ends one, as far as that can be told: of a query only by the name of its parameter.
     """
     plain = re.match(r"[^:/?#@\[]*@", rest)
     if plain is not None:
         return rest[: plain.end() - 1], rest[plain.end() :]
     named = re.match(r"[^:/?#@\[]*:", rest)
-    address = rest.partition("?")[0]
+    address, _, query = rest.partition("?")
     if named is None or "@" not in rest:
         return "", rest
     if "@" not in address and _PORT.match(rest, named.end()):
         return "", rest  # host:port, and an @ in the query
-    end = (address if "@" in address else rest).rindex("@")
+    is_query = "@" in address and all(
+        _is_shown(part.partition("=")[0]) for part in re.split("[&;]", query) if "@" in part
+    )
+    end = (address if is_query else rest).rindex("@")
     return rest[:end], rest[end + 1 :]
 
 
 def _parameter(text: str) -> str:
     key, equals, value = text.partition("=")
-    known = unquote(key).strip().lower() in _SHOWN
-    return text if known or not value else f"{key}{equals}{MASK}"
+    return text if _is_shown(key) or not value else f"{key}{equals}{MASK}"
+
+
+def _is_shown(key: str) -> bool:
+    return unquote(key).strip().lower() in _SHOWN
 
 
 def _in_text(found: re.Match[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
 
@@ -30,6 +30,7 @@ def test_a_password_of_a_url_is_masked_and_the_place_is_shown(secret, host, tail
     assert masked(f"It said {url!r}, and no more.") == f"It said {shown!r}, and no more."
 
 
+@example("Hu@00?r2", "db", "")
 @given(SECRETS, HOSTS, TAILS)
 def test_so_is_one_that_is_not_quoted_as_it_should_be(secret, host, tail):
     shown = masked_url(f"postgresql://me:{secret}@{host}{tail}")
