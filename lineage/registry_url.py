@@ -7,6 +7,7 @@ import re
 from typing import Final, Self
 from urllib.parse import urlsplit
 
+from lineage.acts import act
 from lineage.errors import UsageError
 from lineage.masking import masked_url
 
@@ -59,8 +60,8 @@ def require_standby(registry: str, standby: str) -> None:
     if not is_postgresql(registry):
         raise UsageError(
             "A registry in a SQLite file has no standby.",
-            remedy="Leave --standby (LINEAGE_STANDBY) out; lineage db copy moves the registry to "
-            "PostgreSQL.",
+            remedy="Leave the standby out, or move the registry into PostgreSQL: "
+            + act("db copy", "SRC", "DST"),
         )
     if not is_postgresql(standby):
         raise UsageError(
