@@ -33,7 +33,7 @@ from lineage.database.sqlite import WHAT
 from lineage.errors import IntegrityFailure, RegistryUnreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import Connection, Engine
     from sqlmodel import Session
@@ -65,9 +65,11 @@ def read(session: Session, action: Callable[[Connection], T]) -> T | None:
     engine = session.connection().engine
     if engine.dialect.name == "postgresql":
         return action(session.connection())
-    here = _file_of(engine).engine(create=False)
+    file = _file_of(engine)
+    here = file.engine(create=False)
     if here is None:
         return None
+    file.learn_name(session.connection())
     try:
         with transaction(here) as connection:
             return action(connection)
@@ -130,6 +132,7 @@ class _File:
         self.path = self._registry + FILE_SUFFIX
         self._timeout: float = engine.get_execution_options()["lineage_lock_timeout"]
         self._known: tuple[int, int] | None = None
+        self._name: tuple[tuple[int, int], int] | None = None
         self._lock = threading.Lock()
         self._engine = sa.create_engine(
             sa.URL.create("sqlite", database=self.path),
@@ -179,7 +182,22 @@ class _File:
             with suppress(FileNotFoundError):
                 Path(self.path + end).unlink()
 
+    def learn_name(self, connection: Connection) -> None:
+        """Learn which registry it is of from a connection that reads in that already.
+
+        Another one would wait for a writer, who waits for the first one to end.
+        """
+        if self._known_name() is None:
+            found = connection.exec_driver_sql(_FIRST).first()
+            if found is not None:
+                self._name = _identity(self._registry), _number_of(found)
+
+    def _known_name(self) -> int | None:
+        known = self._name
+        return known[1] if known is not None and known[0] == _identity(self._registry) else None
+
     def _dispose(self, _: Engine) -> None:
+        self._name = None
         self._engine.dispose()
 
     def _make(self) -> None:
@@ -215,7 +233,10 @@ class _File:
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
-            _prepare(connection, (VERSION, _name_of(self._registry)))
+            name = self._known_name()
+            if name is None:
+                name = _name_of(self._registry)
+            _prepare(connection, (VERSION, name))
         except BaseException:
             connection.close()
             raise
@@ -230,7 +251,16 @@ def _name_of(registry: str) -> int:
         found = connection.execute(_FIRST).fetchone()
     finally:
         connection.close()
-    return int(found[0][-7:], 16) if found is not None else 0
+    return _number_of(found)
+
+
+def _number_of(first: Sequence[Any] | None) -> int:
+    return int(first[0][-7:], 16) if first is not None else 0
+
+
+def _identity(path: str) -> tuple[int, int]:
+    found = os.stat(path)
+    return found.st_dev, found.st_ino
 
 
 def _prepare(connection: sqlite3.Connection, wanted: tuple[int, int]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -346,3 +347,40 @@ def test_the_file_is_whole_when_it_appears(registry, database, monkeypatch):
     registry.record_reports([said("a")])
     assert there == [False, True]
     assert listed(registry) == ["a"]
+
+
+def _commit(path: str) -> None:
+    with closing(sqlite3.connect(path, timeout=20, isolation_level=None)) as connection:
+        for statement in ("BEGIN IMMEDIATE", "CREATE TABLE scratch (x)", "COMMIT"):
+            connection.execute(statement)
+
+
+def _lets_nobody_in(path: str) -> bool:
+    with closing(sqlite3.connect(path, timeout=0)) as connection:
+        try:
+            connection.execute("SELECT count(*) FROM event")
+        except sqlite3.OperationalError:
+            return True
+        return False
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_who_reads_does_not_wait_for_a_writer_who_waits_for_them(registry, database):
+    """The first look into the file of reports, in a transaction that a commit waits for."""
+    registry.record_reports([said("a")])
+    path = database.removeprefix("sqlite:///")
+    writer = threading.Thread(target=_commit, args=[path])
+    fresh = open_engine(database)
+    try:
+        with read(fresh) as session:
+            session.connection().exec_driver_sql("SELECT count(*) FROM event").scalar()
+            writer.start()
+            for _ in range(100):  # where readers are in nobody's way, it never comes to that
+                if _lets_nobody_in(path) or not writer.is_alive():
+                    break
+                time.sleep(0.02)
+            count = "SELECT count(*) FROM observation"
+            assert reports.read(session, lambda c: c.exec_driver_sql(count).scalar()) == 1
+    finally:
+        fresh.dispose()
+        writer.join(20)
