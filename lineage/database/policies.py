@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from lineage.database import tables
+from lineage.database import tables, values
 from lineage.database.sql import col, select
 from lineage.guard.facts import Approval, Waiver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sqlmodel import Session
 
-    from lineage.database.deployments import DeployedPipeline
     from lineage.guard.policy import EnvironmentPolicy
 
 MOVES = ("promoted", "released", "rolled-back")
@@ -66,39 +63,10 @@ def approvals_of(
     )
 
 
-def waivers_in_force(
-    session: Session,
-    slot: tables.Slot | None,
-    version_id: int,
-    deployed: DeployedPipeline | None,
-    at: str,
-) -> tuple[Waiver, ...]:
-    """The waivers that hold for a version in its slot, the newest of each rule.
-
-    A waiver holds while the version serves there and the pipeline does not move, until its time is
-    over.
-    """
-    if slot is None or slot.serving_version_id != version_id:
-        return ()
-    blake3 = deployed.blake3 if deployed is not None else None
-    waivers: dict[str, Waiver] = {}
-    for row in _waivers(session, slot):
-        if row.pipeline_blake3 == blake3 and (row.until is None or at < row.until):
-            waivers[row.code] = waiver(row)
-    return tuple(waivers.values())
-
-
 def waiver_by_id(session: Session, key: int | None) -> Waiver | None:
     """A waiver, ended or not, by the key that a slot names."""
     row = session.get(tables.Waiver, key) if key is not None else None
-    return waiver(row) if row is not None else None
-
-
-def waiver(row: tables.Waiver) -> Waiver:
-    """The value that a row holds."""
-    return Waiver(
-        row.code, row.reason, row.waived_by, row.waived_at, row.until, row.waived_by_person
-    )
+    return values.waiver(row) if row is not None else None
 
 
 def served_in(session: Session, environment: str, version: tables.ModelVersion) -> bool:
@@ -112,17 +80,3 @@ def served_in(session: Session, environment: str, version: tables.ModelVersion) 
         )
     )
     return any(json.loads(text).get("environment") == environment for text in session.exec(query))
-
-
-def _waivers(session: Session, slot: tables.Slot) -> Iterator[tables.Waiver]:
-    """The waivers given since the slot's version serves with what runs, the oldest first."""
-    table = tables.Waiver
-    yield from session.exec(
-        select(table)
-        .where(
-            table.version_id == slot.serving_version_id,
-            table.environment == slot.environment,
-            col(table.id) > slot.waivers_after,
-        )
-        .order_by(col(table.id))
-    )

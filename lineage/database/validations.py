@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lineage.database import tables
 from lineage.database.sql import col, func, select
@@ -80,27 +79,15 @@ def validation(
     session: Session, row: tables.Validation, pipeline: tables.PipelineVersion
 ) -> Verdict:
     """The value that a row holds."""
-    # a look-up only asks for the newest, and is to start quickly
-    from lineage.database.pipelines import pipeline_version, taken_from
-    from lineage.guard.requirements import Outcome
+    from lineage.database import values  # a look-up only asks for the newest, and starts quickly
+    from lineage.database.pipelines import taken_from
 
-    assert row.id is not None  # nosec B101 # noqa: S101 - it was read from the table
-    return Verdict(
-        id=row.id,
-        pipeline=pipeline_version(pipeline),
-        passed=row.passed,
-        validated_at=row.validated_at,
-        validated_by=row.validated_by,
-        outcomes=tuple(Outcome.from_json(outcome) for outcome in json.loads(row.outcomes)),
-        metrics=metrics_of(row),
-        basis=Basis(row.basis),
-        rests_on=row.rests_on,
-        overturned=overturned(session, row),
+    return values.verdict_of(
+        row,
+        pipeline,
         commit=taken_from(session, pipeline).commit,
-        elsewhere=bool(row.elsewhere),
+        overturned=overturned(session, row),
         root=_root(session, row),
-        person=row.validated_by_person,
-        on_word=bool(row.on_word),
     )
 
 
@@ -112,11 +99,6 @@ def _root(session: Session, row: tables.Validation) -> Root | None:
     return Root(
         root.pipeline_blake3, Basis(root.basis), root.validated_by, root.validated_by_person
     )
-
-
-def metrics_of(row: tables.Validation) -> dict[str, Any]:
-    """The metrics of a validation, as requirements read them."""
-    return json.loads(row.metrics) if row.metrics is not None else {}
 
 
 def overturned(session: Session, row: tables.Validation) -> bool:

@@ -85,6 +85,27 @@ def taken_from(row: Any) -> TakenFrom:  # noqa: ANN401 - a row of a pipeline ver
 
 def verdict(row: Any, pipeline: Any) -> Verdict:  # noqa: ANN401 - rows that are known
     """A validation as the guard compares it, on its pipeline version."""
+    commit = taken_from(pipeline).commit
+    return verdict_of(row, pipeline, commit=commit, overturned=overturned(row), root=_root(row))
+
+
+def verdict_of(
+    row: Any,  # noqa: ANN401 - a row, or what is known of it
+    pipeline: Any,  # noqa: ANN401 - the same
+    *,
+    commit: str | None,
+    overturned: bool,
+    root: Root | None,
+) -> Verdict:
+    """The value that the row of a validation holds.
+
+    Args:
+        row: of the validation.
+        pipeline: the row of its pipeline version.
+        commit: what is known to hold that pipeline version.
+        overturned: whether what it rests on has been replaced by a failure.
+        root: what it rests on.
+    """
     return Verdict(
         id=row.id,
         pipeline=pipeline_version(pipeline),
@@ -95,10 +116,10 @@ def verdict(row: Any, pipeline: Any) -> Verdict:  # noqa: ANN401 - rows that are
         metrics=metrics_of(row),
         basis=Basis(row.basis),
         rests_on=row.rests_on,
-        overturned=overturned(row),
-        commit=taken_from(pipeline).commit,
+        overturned=overturned,
+        commit=commit,
         elsewhere=bool(row.elsewhere),
-        root=_root(row),
+        root=root,
         person=row.validated_by_person,
         on_word=bool(row.on_word),
     )

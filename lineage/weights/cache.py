@@ -167,4 +167,4 @@ class WeightsCache:
         file.chmod(0o444)
         seen = Seen.of(file.stat())
         file.replace(final)
-        return seen
+        return seen.moved(final.stat())

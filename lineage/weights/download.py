@@ -157,7 +157,12 @@ class _Pulling:
         target = self._cache.whole(self._blake3) / self._name
         if not (os.path.lexists(target) and self._is_whole(target)):
             with self._assembled(target.parent, self._entries(), link=True) as whole:
-                put_in_place(whole, target)
+                descriptor = os.open(whole, os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    with self._verified.own_move(descriptor):
+                        put_in_place(whole, target)
+                finally:
+                    os.close(descriptor)
         return target
 
     @contextmanager

@@ -91,11 +91,10 @@ class Fetcher:
             return False
         try:
             if link:
-                self._verified.holds(
-                    os.fstat(descriptor), target.entry.blake3
-                )  # before it is linked
+                self._verified.holds(os.fstat(descriptor), target.entry.blake3)  # remembered so far
                 with suppress(OSError):  # a file system without links, or with no more of this one
-                    target.path.hardlink_to(source)
+                    with self._verified.own_move(descriptor):
+                        target.path.hardlink_to(source)
                     return self.is_right(descriptor, target.entry)
             return self._copy(descriptor, target)
         finally:

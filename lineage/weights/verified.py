@@ -4,21 +4,24 @@ A file is known by device and inode, and is believed while size, mtime and ctime
 when it was read: whoever writes to it moves its ctime, which no program can set back. A file that
 changed within the last tick of the file system's clock is not remembered. Nor is anything over a
 start of the machine: what was never written through may be other bytes after a loss of power.
+
+While a pull is under way the program itself moves the ctime of what it has read, by links and new
+names: :meth:`Verified.own_move` says when, and any other is somebody else's.
 """
 
 from __future__ import annotations
 
+import os
 import time
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lineage.hashing.cache import SETTLED, StatCache, moving
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from lineage.hashing.cache import Status
     from lineage.identity.digest import Digest
@@ -34,16 +37,23 @@ _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True)
 class Seen:
-    """What of a file's status tells that it is the one that was read, also under another link."""
+    """What of a file's status tells that it is the one that was read, under whatever name."""
 
     inode: tuple[int, int]
     size: int
     mtime_ns: int
+    ctime_ns: int
 
     @classmethod
     def of(cls, status: os.stat_result) -> Seen:
         """What a status tells."""
-        return cls((status.st_dev, status.st_ino), status.st_size, status.st_mtime_ns)
+        inode = status.st_dev, status.st_ino
+        return cls(inode, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+    def moved(self, status: os.stat_result) -> Seen:
+        """The same file once we have given it another name; what it was where it is another one."""
+        now = Seen.of(status)
+        return now if replace(now, ctime_ns=self.ctime_ns) == self else self
 
 
 class Verified:
@@ -80,12 +90,21 @@ class Verified:
         known = self._known.get((status.st_dev, status.st_ino))
         if known is None or known != (moving(status), digest.value):
             return False
-        self._read[Seen.of(status)] = digest  # a link that we make moves its ctime, and not these
+        self._read[Seen.of(status)] = digest
         return True
 
     def was_read(self, seen: Seen, digest: Digest) -> None:
         """Tell that a file was just read whole and had a digest; any thread may."""
         self._read[seen] = digest
+
+    @contextmanager
+    def own_move(self, descriptor: int) -> Iterator[None]:
+        """Link or rename an open file within: what was known of it goes on to hold."""
+        before = Seen.of(os.fstat(descriptor))
+        yield
+        digest = self._read.get(before)
+        if digest is not None:
+            self._read[before.moved(os.fstat(descriptor))] = digest
 
     def keep(self, statuses: Iterable[os.stat_result]) -> None:
         """Remember those of some files that are right, as they are now."""

@@ -1,11 +1,11 @@
-"""What serves in a slot and what stands by: now, with whether that is ready, and at a past moment.
+"""What served in a slot at a past moment, the side of it that a caller runs, and what is ready.
 
-What only the readiness of a backup needs is imported for it: a look-up must start quickly.
+What serves now is read at once, by :mod:`lineage.registry.slots.shown`. What only the readiness of
+a backup needs is imported for it: a look-up must start quickly.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lineage.acts import act
@@ -16,50 +16,9 @@ from lineage.database.sql import col, select
 from lineage.errors import NotFound, PipelineMismatch
 from lineage.identity.origin import OriginState
 from lineage.identity.references import Reference
-from lineage.registry import views
 
 if TYPE_CHECKING:
     from sqlmodel import Session
-
-
-def now(session: Session, environment: str, model: str, pipeline: str | None = None) -> Serving:
-    """What serves for a model in an environment, its backup, and whether that is ready.
-
-    Row by row: tests hold :mod:`lineage.registry.slots.shown` against it, which reads all at once.
-
-    ``pipeline`` is the version that the caller runs: the side that goes with it is told.
-
-    Raises:
-        PipelineMismatch: no pair of the slot goes with that.
-    """
-    answer = slot(session, environment, model)
-    if pipeline is not None:
-        answer = replace(answer, side=side_with(session, answer, pipeline))
-    if answer.backup is None:
-        return answer
-    return replace(answer, readiness=readiness(session, answer))
-
-
-def slot(session: Session, environment: str, model: str) -> Serving:
-    """What serves for a model in an environment, and its backup; not whether that is ready."""
-    row = session.get(tables.Slot, (environment, model))
-    serving, backup, staged = (slots.slot_side(session, row, name) for name in slots.SIDES)
-    pipeline = _pipeline_name(session, model, serving)
-    deployed = deployment(session, environment, pipeline)
-    moves = None if backup is None else _moves_pipeline(session, environment, backup)
-    return Serving(
-        environment=environment,
-        model=model,
-        revision=row.revision if row else 0,
-        pipeline={"name": pipeline, "digest": views.xxh3_of(session, deployed)},
-        serving=_side(session, serving),
-        backup=_side(session, backup),
-        contradicted=slots.contradicted(session, serving) or slots.contradicted(session, staged),
-        proven=serving is not None and serving.proven,
-        moves_pipeline=moves,
-        staged=_side(session, staged),
-        **_waivers(session, row, pipeline),
-    )
 
 
 def side_with(session: Session, answer: Serving, pipeline: str) -> Side:
@@ -104,14 +63,6 @@ def _names(session: Session, text: str, pipeline: str | None, blake3: str) -> bo
         return find_pipeline(session, pipeline, text).blake3 == blake3
     except NotFound:
         return False
-
-
-def _moves_pipeline(session: Session, environment: str, backup: slots.SlotSide) -> bool:
-    """Whether a backup is on another pipeline version than the one that runs."""
-    if backup.pipeline_blake3 is None:
-        return False
-    runs = deployment(session, environment, backup.pipeline)
-    return runs is None or runs.blake3 != backup.pipeline_blake3
 
 
 def readiness(session: Session, answer: Serving) -> Readiness | None:
@@ -176,26 +127,6 @@ def at(session: Session, environment: str, model: str, moment: str) -> Serving:
     )
 
 
-def _waivers(session: Session, row: tables.Slot | None, pipeline: str | None) -> dict[str, Any]:
-    if row is None or row.serving_version_id is None:
-        return {}
-    deployed = DeployedPipelines(session, row.environment).of(pipeline)
-    in_force = policies.waivers_in_force(
-        session, row, row.serving_version_id, deployed, clock.now(session)
-    )
-    return {"waivers": in_force, "rests_on": policies.waiver_by_id(session, row.serving_waiver_id)}
-
-
-def _side(session: Session, side: slots.SlotSide | None) -> ServedVersion | None:
-    """One side of a slot with the digests of its version."""
-    if side is None:
-        return None
-    row = session.get(tables.ModelVersion, side.version_id)
-    assert row is not None  # nosec B101 # noqa: S101 - a foreign key holds it
-    pair = side.pipeline, side.pipeline_blake3
-    return _version(session, row, pair, side.promoted_at, side.promoted_by)
-
-
 def _side_of_event(
     session: Session, model: str, side: dict[str, Any] | None
 ) -> ServedVersion | None:
@@ -203,10 +134,10 @@ def _side_of_event(
         return None
     row = versions.find_version(session, Reference(model, number=side["version"]))
     pair = side["pipeline"], side["pipeline_digest"]
-    return _version(session, row, pair, side["promoted_at"], side["promoted_by"])
+    return served_version(session, row, pair, side["promoted_at"], side["promoted_by"])
 
 
-def _version(
+def served_version(
     session: Session,
     row: tables.ModelVersion,
     pair: tuple[str | None, str | None],
@@ -228,14 +159,6 @@ def _version(
         made=origin if origin is not None and origin.state is OriginState.STALE else None,
         **shown,
     )
-
-
-def _pipeline_name(session: Session, model: str, serving: slots.SlotSide | None) -> str | None:
-    """The pipeline that the serving version was registered with; else the newest version's."""
-    if serving is not None:
-        row = session.get(tables.ModelVersion, serving.version_id)
-        return row.pipeline if row else None
-    return newest_pipeline(session, model)
 
 
 def newest_pipeline(session: Session, model: str) -> str | None:

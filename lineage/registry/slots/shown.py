@@ -1,6 +1,6 @@
 """A slot as it is shown: made of what is read of it at once, or of what a move knows already.
 
-It says what :mod:`lineage.registry.slots.serving` would, at that event.
+Tests hold it against a reading row by row.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from lineage.database.engine import read
 from lineage.guard.decision import GuardRefused
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
-from lineage.registry.slots import serving
 from tests.conftest import BOTH, add_validated, add_version, captured_pipeline
+from tests.support import slot_by_rows
 
 pytestmark = BOTH
 
@@ -174,7 +174,7 @@ def test_what_a_move_answers_is_what_is_read_of_its_slot(filled):
         answer = move()
         (slot,) = answer.slots
         with read(filled._engine) as session:
-            by_rows = serving.now(session, slot.environment, slot.model)
+            by_rows = slot_by_rows.now(session, slot.environment, slot.model)
         changing = replace(by_rows.readiness, changes_at=None) if by_rows.readiness else None
         told = replace(slot.readiness, changes_at=None) if slot.readiness else None
         assert replace(slot, readiness=told) == replace(by_rows, readiness=changing), number

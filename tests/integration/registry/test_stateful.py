@@ -31,9 +31,9 @@ from lineage.guard.evidence import Basis, Evidence
 from lineage.guard.policy import WAIVABLE, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
 from lineage.registry.access import Principal, Scope
-from lineage.registry.slots import serving, shown
+from lineage.registry.slots import shown
 from tests.conftest import EVERYWHERE, add_version, captured_pipeline, pipeline
-from tests.support import LONG
+from tests.support import LONG, slot_by_rows
 from tests.support.registries import make_empty
 from tests.support.servers import registry_server
 
@@ -624,7 +624,7 @@ def histories(
                 for row in session.exec(select(tables.Slot)).all():
                     slot = row.environment, row.model
                     assert _timeless(shown.now(session, *slot)) == _timeless(
-                        serving.now(session, *slot)
+                        slot_by_rows.now(session, *slot)
                     )
 
         @invariant()

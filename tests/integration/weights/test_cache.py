@@ -157,6 +157,31 @@ def test_a_cache_that_was_written_to_is_found_out(tmp_path, cache, how):
     assert download.pull(there, tmp_path / "out", cache=cache).read_bytes() == source.read_bytes()
 
 
+@pytest.mark.parametrize("to_place", [False, True])
+def test_so_is_one_that_was_written_to_while_it_was_pulled(
+    tmp_path, cache, far, monkeypatch, to_place
+):
+    """Between the read of a file and the end of its pull, with its time put back."""
+    there, source = put(tmp_path)
+    end = download._Pulling.close
+
+    def write_and_end(pulling):
+        for file in filter(Path.is_file, (cache.folder / "files").rglob("*")):
+            before = file.stat()
+            file.chmod(0o644)
+            with file.open("r+b") as opened:
+                opened.write(b"EVIL")
+            file.chmod(0o444)
+            os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+        settle()
+        end(pulling)
+
+    monkeypatch.setattr(download._Pulling, "close", write_and_end)
+    download.pull(there, tmp_path / "first" if to_place else None, cache=cache)
+    monkeypatch.setattr(download._Pulling, "close", end)
+    assert download.pull(there, cache=cache).read_bytes() == source.read_bytes()
+
+
 def test_nothing_is_believed_over_a_start_of_the_machine(tmp_path, cache, counted, monkeypatch):
     there, _ = put(tmp_path)
     for _ in range(2):
