@@ -9,7 +9,7 @@ import typer
 
 from .. import output
 from ..options import Json, State
-from .reporting import report
+from .reporting import COMPARE, report
 
 db = typer.Typer(help="The registry's database.", no_args_is_help=True)
 
@@ -40,7 +40,11 @@ def check(as_json: Json = False) -> None:
     facts = {"revision": result.revision, "head": result.head}
     for note in result.notes:
         output.note(f"note: {note}")
-    report("The database", good, facts, result.problems, as_json)
+    if result.revision is not None and result.revision < result.head:
+        remedy = "Bring it up to date, then check it again: lineage db upgrade"
+    else:
+        remedy = COMPARE
+    report("The database", good, facts, result.problems, as_json, remedy)
 
 
 @db.command()

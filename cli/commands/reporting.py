@@ -15,6 +15,9 @@ from ..options import State
 SHORT: Final = 20_000
 """Events that are gone through before anybody wonders."""
 
+COMPARE: Final = "Compare it with a backup; all that was found: add --json"
+"""What to do about a database that is not whole."""
+
 
 @contextmanager
 def counted(what: str, total: int) -> Iterator[Callable[[int], None] | None]:
@@ -37,6 +40,7 @@ def report(
     facts: dict[str, Any],
     problems: Sequence[str],
     as_json: bool,
+    remedy: str = COMPARE,
 ) -> None:
     """Print what a check found; exit 6 where it found problems."""
     from lineage.errors import IntegrityFailure
@@ -49,7 +53,7 @@ def report(
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise IntegrityFailure(
             f"{what} is not whole: {problems[0]}{more}.",
-            remedy="Compare it with a backup; all that was found: add --json",
+            remedy=remedy,
         )
     else:
         output.say(good)

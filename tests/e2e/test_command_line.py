@@ -8,6 +8,7 @@ import re
 import pytest
 
 from ..conftest import FILE_AND_SERVER
+from ..support.registries import migrate_to
 
 REGISTERED = {
     "model", "version", "ref", "kind", "created", "tuple", "code", "data", "pipeline", "weights",
@@ -391,3 +392,15 @@ def test_a_digest_without_its_algorithm_is_told_to_be_one(project):
         assert refused.err.strip().endswith(f": {meant}"), words
     assert project.ok("pipeline", "show", f"churn@xxh3:{bare}")["digest"] == digest
     assert "xxh3:" not in project.lineage("pipeline", "show", "chrun").err
+
+
+def test_an_older_registry_is_to_be_upgraded_and_not_compared_with_a_backup(project):
+    url = f"sqlite:///{project.path}/old.db"
+    migrate_to(url, "0016")
+    old = ("--registry", url)
+    refused = project.lineage(*old, "db", "check")
+    assert refused.code == 6
+    assert "lineage db upgrade" in refused.err
+    assert "backup" not in refused.err
+    assert project.lineage(*old, "db", "upgrade").code == 0
+    assert project.lineage(*old, "db", "check").code == 0

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import itertools
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alembic import command
+from alembic.config import Config
+
 from lineage.connection import connect
+from lineage.database.engine import open_engine, transaction
 from lineage.database.schema import upgrade
 from lineage.database.sqlite import PREFIX, path_of
 from lineage.identity.components import EnvironmentKind
@@ -33,6 +38,18 @@ def migrate(url: str) -> None:
     with connect(url) as registry:
         registry.create_environment("production", EnvironmentKind.PRODUCTION, actor="tester")
         registry.create_environment("staging", EnvironmentKind.EXPERIMENTAL, actor="tester")
+
+
+def migrate_to(url: str, revision: str) -> None:
+    """Bring a registry to a schema that is not the newest."""
+    folder = Path(str(importlib.import_module("lineage.migrations").__file__)).parent
+    engine = open_engine(url, create=True)
+    with transaction(engine, writing=True) as connection:
+        config = Config()
+        config.set_main_option("script_location", str(folder))
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
 
 
 def make_registry(url: str, fill: Fill | None = None) -> None:

@@ -32,7 +32,7 @@ from lineage.registry.access import Principal, Scope
 from lineage.weights.copies import StoreAddress
 from tests.conftest import BOTH, captured_pipeline, make_registry, pipeline
 from tests.support.filled import fill
-from tests.support.registries import make_empty
+from tests.support.registries import make_empty, migrate_to
 
 NOW = "2026-11-20T08:00:00.000000Z"
 
@@ -72,18 +72,6 @@ def _first_schema(url: str) -> None:
             }  # fmt: skip
             names = {name: value for name, value in values.items() if f":{name}" in statement}
             connection.execute(text(_bound(statement, names)), names)
-    engine.dispose()
-
-
-def migrate_to(url: str, revision: str) -> None:
-    """Bring a registry to a schema that is not the newest."""
-    folder = Path(str(importlib.import_module("lineage.migrations").__file__)).parent
-    engine = open_engine(url, create=True)
-    with transaction(engine, writing=True) as connection:
-        config = Config()
-        config.set_main_option("script_location", str(folder))
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
     engine.dispose()
 
 
