@@ -73,6 +73,8 @@ LONGEST = (
     *("e2e/test_openapi.py", "integration/registry/test_concurrency.py", "e2e/test_demo.py"),
     *("e2e/test_lock.py", "e2e/test_package.py", "integration/registry/test_stateful.py"),
     *("e2e/test_backup_scene.py", "e2e/test_installed.py", "e2e/test_killed_servers.py"),
+    *("integration/api/test_serving_from_a_standby.py", "integration/api/test_never_stale.py"),
+    "e2e/test_standby.py",
 )
 """Files of long tests: each process of a run begins with some, for what begins last ends last."""
 
