@@ -63,7 +63,7 @@ _FROM: Final = {
 _WIDE: Final = {
     "environment_policy": "t.environment, NULL FROM {table} t WHERE t.revision = "
     "(SELECT max(p.revision) FROM environment_policy p WHERE p.environment = t.environment)",
-    "token": "NULL, NULL FROM {table} t",
+    "token": "NULL, NULL FROM {table} t",  # nosec B105
 }
 """The same for what more than one slot rests on."""
 

@@ -25,7 +25,7 @@ _PROVEN: Final = (
     "AND proven AND expires_at > :now"
 )
 _HELD: Final = text(
-    "SELECT held, max(expires_at) FROM ("  # noqa: S608 - our own words
+    "SELECT held, max(expires_at) FROM ("  # nosec B608 # noqa: S608 - our own words
     f"SELECT weights AS held, expires_at {_PROVEN} "
     f"UNION ALL SELECT standby, expires_at {_PROVEN}"
     ") hosts WHERE held IS NOT NULL GROUP BY held"

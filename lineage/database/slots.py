@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["SIDES", "SlotSide", "SlotState"]
 
 _ADD: Final = text(
-    f"INSERT INTO slot ({', '.join(TOLD['slot'].columns)}, event) "  # noqa: S608 - our own names
+    f"INSERT INTO slot ({', '.join(TOLD['slot'].columns)}, event) "  # nosec B608 # noqa: S608 - our own names
     f"VALUES ({', '.join(f':{name}' for name in TOLD['slot'].columns)}, :event)"
 )
 _CHANGE: Final = text(
-    f"UPDATE slot SET {', '.join(f'{name} = :{name}' for name in TOLD['slot'].moves)}, "  # noqa: S608
+    f"UPDATE slot SET {', '.join(f'{name} = :{name}' for name in TOLD['slot'].moves)}, "  # nosec B608 # noqa: S608
     "event = :event WHERE environment = :environment AND model = :model"
 )
 
@@ -86,7 +86,7 @@ def _forget_object(session: Session, table: type[SQLModel], key: tuple[str, ...]
 def names(session: Session, environment: str | None = None) -> list[tuple[str, str]]:
     """The environment and the model of every slot (of an environment), by these."""
     here = "" if environment is None else "WHERE environment = :environment "
-    query = text(f"SELECT environment, model FROM slot {here}ORDER BY environment, model")  # noqa: S608 - our own words
+    query = text(f"SELECT environment, model FROM slot {here}ORDER BY environment, model")  # nosec B608 # noqa: S608 - our own words
     rows = session.connection().execute(query, {"environment": environment} if here else {})
     return [(row.environment, row.model) for row in rows]
 
