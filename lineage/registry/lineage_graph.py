@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlmodel import col, or_, select
+from sqlmodel import col, or_, select, union
 
 from lineage.acts import act
 from lineage.contract.requests import Direction
@@ -138,7 +138,10 @@ class _Graph:
         if self._direction is Direction.DOWN:
             items = select(tables.DataItem.data_blake3).where(tables.DataItem.digest == digest)
             parts.append(col(table.data_blake3).in_(items))
-        query = select(table).where(or_(*parts)).order_by(col(table.id)).limit(MOST)
+        ids = union(
+            *(select(table.id).where(part) for part in parts)
+        )  # each by an index of its own
+        query = select(table).where(col(table.id).in_(ids)).order_by(col(table.id)).limit(MOST)
         yield from self._session.exec(query)
 
     def _item_names(self) -> list[str]:

@@ -43,7 +43,10 @@ class PipelineVersion(SQLModel, table=True):
     """
 
     __tablename__ = "pipeline_version"
-    __table_args__: Any = told_by_event("pipeline_version")
+    __table_args__: Any = (
+        *told_by_event("pipeline_version"),
+        Index("pipeline_version_digest", "digest"),
+    )
 
     pipeline: str = Field(primary_key=True)
     blake3: str = Field(primary_key=True, sa_column_kwargs={"name": "digest"})
@@ -103,6 +106,11 @@ class ModelVersion(SQLModel, table=True):
             name="model_version_complete",
         ),
         Index("model_version_tuple", "model", "kind", "tuple_digest"),
+        Index("model_version_tuple_alone", "tuple_digest"),
+        Index("model_version_code", "code_digest"),
+        Index("model_version_data_of", "data_digest"),
+        Index("model_version_pipeline_of", "pipeline_digest"),
+        Index("model_version_parent_of", "parent_id"),
         Index("model_version_weights", "weights_blake3"),
         Index("model_version_weights_digest", "weights_digest"),
     )

@@ -7,7 +7,9 @@ read in one while nobody waits, and written in the other.
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import event
 
+from lineage.contract.requests import Direction
 from tests.conftest import BOTH, add_validated, captured, captured_pipeline
 from tests.support.statements import counted
 
@@ -104,3 +106,38 @@ def test_a_page_is_read_in_the_order_of_an_index(registry, read):
             values = (None,) * statement.count("?")
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
             assert not any("TEMP B-TREE" in row[3] for row in plan), plan
+
+
+def _reads_whole(registry, statements, table: str) -> list[str]:
+    """The steps of statements' plans that read a table from its beginning to its end."""
+    with registry._engine.connect() as connection:
+        if connection.dialect.name == "postgresql":  # a table of a few rows is read whole by choice
+            connection.exec_driver_sql("SET enable_seqscan = off")
+            explain, whole = "EXPLAIN", f"Seq Scan on {table}"
+        else:
+            explain, whole = "EXPLAIN QUERY PLAN", f"SCAN {table}"
+        plans = [
+            str(row[-1])
+            for text, values in statements
+            for row in connection.exec_driver_sql(f"{explain} {text}", values)
+        ]
+    return [step for step in plans if whole in step]
+
+
+@pytest.mark.parametrize("direction", Direction)
+def test_a_digest_of_anything_is_found_by_an_index(registry, direction):
+    few(registry)
+    shown = registry.show("churn@1")
+    digests = [shown[part] for part in ("tuple", "code", "data", "pipeline", "weights")]
+    for digest in digests:
+        asked: list[tuple[str, object]] = []
+
+        def note(_connection, _cursor, text, values, *_more, asked=asked) -> None:
+            if text.startswith("SELECT"):
+                asked.append((text, values))
+
+        event.listen(registry._engine, "before_cursor_execute", note)
+        found = registry.lineage(digest, direction)
+        event.remove(registry._engine, "before_cursor_execute", note)
+        assert any(node["id"] == "churn@1" for node in found["nodes"]), digest
+        assert not _reads_whole(registry, asked, "model_version"), digest
