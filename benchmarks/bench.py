@@ -59,7 +59,11 @@ class Bench:
         if made is None:
             made = fill(self.empty(database), self.sizes.slots)
             self._filled[database] = made
-        return replace(made, url=self._copied(made.url))
+        return self.copied(made)
+
+    def copied(self, filled: Filled) -> Filled:
+        """A copy of a registry that nobody has open."""
+        return replace(filled, url=self._copied(filled.url))
 
     @cached_property
     def _filled(self) -> dict[str, Filled]:

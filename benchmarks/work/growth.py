@@ -38,16 +38,24 @@ def growth(bench: Bench) -> Iterator[Row]:
     """Every operation over HTTP with a million versions and events, against the same with ten.
 
     One model is filled by as many versions, each with the event that the product itself writes; the
-    audit at each size says that the history holds. Operations take turns.
+    audit at each size says that the history holds. Sizes and operations take turns.
     """
     for database in (SQLITE, POSTGRESQL):
-        filled = fill(bench.empty(database), 1, wide=True)
-        found: dict[int, Times] = {}
-        for size in bench.sizes.versions:
-            grow(filled.url, PAIR, size)
-            found[size] = _operations(bench, filled, size)
-        yield from _rows(database, found)
-        bench.drop(filled.url)
+        grown = _grown(bench, database)
+        yield from _rows(database, _operations(bench, grown))
+        for filled in grown.values():
+            bench.drop(filled.url)
+
+
+def _grown(bench: Bench, database: str) -> dict[int, Filled]:
+    """A registry of each size: each is the one before it, copied and filled further."""
+    filled = fill(bench.empty(database), 1, wide=True)
+    found: dict[int, Filled] = {}
+    for size in bench.sizes.versions:
+        filled = bench.copied(filled) if found else filled
+        grow(filled.url, PAIR, size)
+        found[size] = filled
+    return found
 
 
 def _rows(database: str, found: dict[int, Times]) -> Iterator[Row]:
@@ -84,45 +92,63 @@ def _thirds(times: list[float]) -> list[float]:
 
 
 AUDIT = "audit verify, each event"
+KNOWN = "look-up, known"
 HELD = (
-    "promote", f"promote, {CANDIDATES} candidates", "look-up after a change", "look-up, known",
+    "promote", f"promote, {CANDIDATES} candidates", "look-up after a change", KNOWN,
     "guard", "register", "page of versions", "page of versions, deep", "log, newest",
     "log of a model",
 )  # fmt: skip
 
 
-def _operations(bench: Bench, filled: Filled, size: int) -> Times:
-    with (
-        servers.registry(filled.url, filled.token) as server,
-        httpx.Client(
-            base_url=server.address,
-            headers={"Authorization": f"Bearer {filled.token}"},
-            timeout=300,
-        ) as client,
-    ):
-        steps = _steps(client, size)
-        for step in steps.values():  # connections are made, plans are known
+def _operations(bench: Bench, grown: dict[int, Filled]) -> dict[int, Times]:
+    """Each size's times: servers of all of them run, and every operation asks them in turns."""
+    with contextlib.ExitStack() as stack:
+        running = {
+            size: stack.enter_context(servers.registry(filled.url, filled.token))
+            for size, filled in grown.items()
+        }
+        steps = {
+            size: _steps(stack.enter_context(_client(server)), size)
+            for size, server in running.items()
+        }
+        for step in (step for some in steps.values() for step in some.values()):
+            step()  # connections are made, plans are known
             step()
-            step()
-        times: Times = {name: [] for name in steps}
-        for _ in range(bench.sizes.moves):
-            for name, step in steps.items():
-                times[name].append(seconds(step))
-        times["look-up, known"] = _known(bench, server)
-    with connect(filled.url) as registry:
+        names = list(steps[min(steps)])
+        times: dict[int, Times] = {size: {name: [] for name in names} for size in grown}
+        for _, name, size in itertools.product(range(bench.sizes.moves), names, grown):
+            times[size][name].append(seconds(steps[size][name]))
+        for _, size in itertools.product(range(bench.sizes.turns), grown):
+            times[size].setdefault(KNOWN, []).append(_known(bench, running[size]))
+    for size, filled in grown.items():
+        times[size][AUDIT] = [_audit(filled.url)]
+    return times
+
+
+def _client(server: Server) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {server.token}"}
+    return httpx.Client(base_url=server.address, headers=headers, timeout=300)
+
+
+def _audit(url: str) -> float:
+    """Seconds an event of an audit that finds nothing.
+
+    Raises:
+        RuntimeError: it finds something.
+    """
+    with connect(url) as registry:
         began = time.perf_counter()
         audit = registry.audit()
         took = time.perf_counter() - began
     if audit.problems:
         raise RuntimeError(f"the history does not hold: {audit.problems[:3]}")
-    times[AUDIT] = [took / audit.events]
-    return times
+    return took / audit.events
 
 
-def _known(bench: Bench, server: Server) -> list[float]:
+def _known(bench: Bench, server: Server) -> float:
     """Seconds of a look-up whose answer is known, at one connection."""
     stream = server.stream(bench.sizes.seconds, warm=0.2, connections=1, paths=[slot(PAIR)])
-    return [loaded(stream)[0]["p50"] for _ in range(bench.sizes.turns)]
+    return float(loaded(stream)[0]["p50"])
 
 
 def _steps(client: httpx.Client, size: int) -> dict[str, Callable[[], object]]:
