@@ -105,17 +105,39 @@ def transaction(
         UsageError: a text holds what the database cannot keep.
     """
     try:
-        with (
-            engine.connect().execution_options(lineage_writing=writing) as connection,
-            connection.begin(),
-        ):
+        with _begun(engine, writing) as connection:
             yield connection
+            connection.commit()
     except (DBAPIError, sqlite3.Error) as error:
         raise _translated(error, engine) from error
     except UnicodeEncodeError as error:
         raise errors.not_text(error.reason) from error
     except PoolTimeout as error:
         raise errors.busy() from error
+
+
+def _begun(engine: Engine, writing: bool | Literal["reports"]) -> Connection:
+    """A connection on which a transaction has begun.
+
+    One that the server has closed meanwhile says so at its first word, and with it all go that are
+    as old: another is connected. To ask each before it is used would cost a round trip each time.
+    """
+    try:
+        return _begin_on(engine, writing)
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        return _begin_on(engine, writing)
+
+
+def _begin_on(engine: Engine, writing: bool | Literal["reports"]) -> Connection:
+    connection = engine.connect().execution_options(lineage_writing=writing)
+    try:
+        connection.begin()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _translated(error: Exception, engine: Engine) -> LineageError:
@@ -133,12 +155,6 @@ def begin(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         from lineage.database import postgresql
 
-        postgresql.isolate(connection, writing=bool(writing))
-        if writing == "reports":
-            statements: tuple[str, ...] = postgresql.BEGIN_REPORTS
-        else:
-            statements = postgresql.BEGIN_WRITE if writing else postgresql.BEGIN_READ
+        connection.exec_driver_sql(postgresql.beginning(connection, writing))
     else:
-        statements = sqlite.BEGIN_WRITE if writing else sqlite.BEGIN_READ
-    for statement in statements:
-        connection.exec_driver_sql(statement)
+        connection.exec_driver_sql(sqlite.BEGIN_WRITE if writing else sqlite.BEGIN_READ)

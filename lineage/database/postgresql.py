@@ -32,10 +32,6 @@ POOL_MODE: Final = "pool_mode"
 EACH_WAITS: Final = "lineage_each_waits"
 """The option of an engine whose transactions set for themselves what a session would be set to."""
 
-READ_COMMITTED: Final = 2
-REPEATABLE_READ: Final = 3
-"""Levels of isolation as psycopg numbers them."""
-
 CONNECT_TIMEOUT: Final = 10
 """Seconds to wait for a connection."""
 
@@ -45,27 +41,32 @@ LOCK: Final = 0x6C696E65
 REPORTS_LOCK: Final = LOCK + 1
 """The lock of those who write reports of hosts, which no other writer waits for."""
 
-BEGIN_READ: Final = ()
-BEGIN_WRITE: Final = (f"SELECT pg_advisory_xact_lock({LOCK})",)
-BEGIN_REPORTS: Final = (
-    f"SELECT set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock({REPORTS_LOCK})",
-)
+_READS: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+"""A reader has one snapshot."""
+
+_WRITES: Final = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+"""A writer, who is alone once it has its lock, sees what is there then."""
+
+_THEN: Final[dict[object, str]] = {
+    True: f"SELECT pg_advisory_xact_lock({LOCK})",
+    "reports": "SELECT set_config('synchronous_commit', 'off', true), "
+    f"pg_advisory_xact_lock({REPORTS_LOCK})",
+}
+"""What a writer asks for first, by what it writes."""
 
 
-def isolate(connection: Connection, *, writing: bool) -> None:
-    """Say what the transaction that begins is to see; its ``BEGIN`` says it to the server.
+def beginning(connection: Connection, writing: object) -> str:
+    """The words by which a transaction begins: one round trip, with the lock of a writer.
 
-    A reader has one snapshot; a writer, who is alone once it has its lock, sees what is there then.
+    The driver begins none by itself: that would be another one.
     """
-    driver: Any = connection.connection.dbapi_connection
-    level = READ_COMMITTED if writing else REPEATABLE_READ
-    if driver.isolation_level != level or driver.read_only is not (not writing):
-        driver.isolation_level, driver.read_only = level, not writing
+    words = [_WRITES if writing else _READS]
     milliseconds = connection.get_execution_options().get(EACH_WAITS)
     if milliseconds is not None:
-        connection.exec_driver_sql(
-            f"SET LOCAL lock_timeout = {milliseconds}; SET LOCAL timezone = 'UTC'"
-        )
+        words += [f"SET LOCAL lock_timeout = {milliseconds}", "SET LOCAL timezone = 'UTC'"]
+    if writing:
+        words.append(_THEN[writing])
+    return "; ".join(words)
 
 
 def open_engine(url: str, *, lock_timeout: float, connections: int) -> Engine:
@@ -77,7 +78,7 @@ def open_engine(url: str, *, lock_timeout: float, connections: int) -> Engine:
     milliseconds = int(lock_timeout * 1000)
     pooled = is_pooled(url)
     options = f"-c lock_timeout={milliseconds} -c timezone=UTC"
-    arguments: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT}
+    arguments: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT, "autocommit": True}
     arguments |= {"prepare_threshold": None} if pooled else {"options": options}
     try:
         address = _address(url)
@@ -88,7 +89,6 @@ def open_engine(url: str, *, lock_timeout: float, connections: int) -> Engine:
             arguments |= libpq.nothing_added(named | address.query)
         engine = create_engine(
             address,
-            pool_pre_ping=True,
             pool_size=connections,
             max_overflow=0,
             pool_use_lifo=True,

@@ -18,8 +18,8 @@ from lineage.acts import act
 from lineage.database import errors
 from lineage.errors import IntegrityFailure, LineageError, RegistryUnreachable, UsageError
 
-BEGIN_READ: Final = ("BEGIN",)
-BEGIN_WRITE: Final = ("BEGIN IMMEDIATE",)
+BEGIN_READ: Final = "BEGIN"
+BEGIN_WRITE: Final = "BEGIN IMMEDIATE"
 
 _WAL_IS_SAFE: Final = sqlite3.sqlite_version_info >= (3, 51, 3)
 """SQLite 3.7.0 to 3.51.2 can corrupt a database when the WAL is reset."""

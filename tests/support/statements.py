@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lineage.registry.registry import Registry
 
 
-USUAL = 2
+USUAL = 3
 """Arguments of a connection to a database that its user named."""
 
 

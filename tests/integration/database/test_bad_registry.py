@@ -6,10 +6,12 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 from sqlalchemy import event
 
 from lineage.connection import connect
+from lineage.database import postgresql
 from lineage.database.engine import open_engine
 from lineage.errors import RegistryUnreachable
 from tests.conftest import add_validated, captured, captured_pipeline
@@ -48,6 +50,25 @@ def test_a_full_disk_is_told_and_loses_nothing(url):
         assert registry.check().problems == ()
         assert registry.serving("churn", "production") == before[0]
         assert registry.history(limit=1000)[-len(before[1]) :] == before[1]
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_connections_that_the_server_has_closed_are_replaced(registry, database):
+    """As after its restart: whoever comes next notices nothing, be it to read or to write."""
+    add_validated(registry, "1")
+    for asked in (
+        lambda: registry.show("churn@1"),
+        lambda: registry.release("production", captured_pipeline(), ["churn@1"], actor="t"),
+        lambda: registry.serving("churn", "production"),
+    ):
+        with psycopg.connect(postgresql.conninfo(database), autocommit=True) as server:
+            ended = server.execute(
+                "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            ).fetchone()
+        assert ended is not None
+        assert ended[0] > 0
+        asked()
 
 
 def test_a_waiting_writer_gets_its_turn(url):
