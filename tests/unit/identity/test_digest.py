@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 
 import pytest
+import rfc8785
 from blake3 import blake3
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,6 +52,12 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=20,
 )
+
+
+def plain(inner):
+    """Values as events hold them: keys in ASCII."""
+    keys = st.text(st.characters(codec="ascii"))
+    return st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4)
 
 
 @pytest.mark.parametrize("vector", VECTORS["bytes"], ids=lambda v: v["name"])
@@ -120,6 +127,24 @@ def test_canonical_bytes_are_json_of_the_normalised_value(value):
         return
     again = json.dumps(normalise(value))
     assert json.loads(canonical, parse_int=float) == json.loads(again, parse_int=float)
+
+
+@given(values | st.recursive(st.text() | st.integers(), plain, max_leaves=20))
+def test_canonical_bytes_are_those_that_the_reference_encoder_writes(value):
+    """Whichever encoder writes them; texts are of any characters, odd orders of keys among them."""
+    try:
+        canonical = canonical_bytes(value)
+    except UsageError:
+        return
+    assert canonical == rfc8785.dumps(normalise(value))
+
+
+@pytest.mark.parametrize(
+    "keys", [["\U00010000", "\uffff"], ["b", "é", "A", '"', "\x7f", "\x00", "\u2028"]]
+)
+def test_keys_are_in_the_order_of_their_utf_16(keys):
+    mapping = dict.fromkeys(keys, '\x00\b\t\n\f\r\x1f"\\/\x7f\u2028é\U00010000')
+    assert canonical_bytes(mapping) == rfc8785.dumps(mapping)
 
 
 @given(
