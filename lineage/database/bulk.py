@@ -6,14 +6,17 @@ left here is what the database itself takes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlmodel import Session
+
+_TOGETHER: Final = "together"
 
 
 def insert(
@@ -42,3 +45,21 @@ def insert(
         places = ", ".join("?" for _ in columns)
         statement = f"INSERT INTO {table} ({names}) VALUES ({places})"  # nosec B608 # noqa: S608 - see Args
         connection.exec_driver_sql(statement, list(rows))
+
+
+@contextmanager
+def together(session: Session) -> Iterator[None]:
+    """What is written meanwhile, and nothing is read, PostgreSQL is told in one round trip."""
+    connection = session.connection()
+    if connection.dialect.name != "postgresql" or _TOGETHER in session.info:
+        yield
+        return
+    driver: Any = connection.connection.dbapi_connection
+    session.info[_TOGETHER] = True
+    try:
+        with driver.pipeline():
+            yield
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise DBAPIError("what was written together", None, error) from error
+    finally:
+        session.info.pop(_TOGETHER, None)

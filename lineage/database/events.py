@@ -7,9 +7,9 @@ import re
 import secrets
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import insert
+from sqlalchemy import text
 
-from lineage.database import tables, telling
+from lineage.database import bulk, tables, telling
 from lineage.database.errors import not_text
 from lineage.database.sql import col, select
 from lineage.identity.digest import Digest, blake3_of, canonical_bytes
@@ -21,6 +21,23 @@ if TYPE_CHECKING:
     from sqlmodel import Session
     from sqlmodel.sql.expression import SelectOfScalar
 
+
+_SHOWN: Final = ("seq", "at", "actor", "kind", "subject", "payload", "previous")
+"""What an event says, but for its own digest."""
+
+_LIST: Final = {
+    "sqlite": text(
+        "INSERT INTO event_subject (subject, seq) SELECT value, :seq FROM json_each(:subjects)"
+    ),
+    "postgresql": text(
+        "INSERT INTO event_subject (subject, seq) SELECT value, CAST(:seq AS integer) "
+        "FROM jsonb_array_elements_text(CAST(:subjects AS jsonb)) AS listed(value)"
+    ),
+}
+_APPEND: Final = text(
+    f"INSERT INTO event ({', '.join(_SHOWN)}, digest) "  # nosec B608 # noqa: S608 - our own names
+    f"VALUES ({', '.join(f':{name}' for name in _SHOWN)}, :digest)"
+)
 
 _NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 """A null character in JSON, which neither database reads out of it."""
@@ -37,7 +54,8 @@ def document(event: tables.Event) -> dict[str, Any]:
 
     The rows that it tells are for administrators: they are shown by their digest.
     """
-    return _document(event, _without_rows(json.loads(event.payload)))
+    said = {name: getattr(event, name) for name in _SHOWN}
+    return said | {"payload": _without_rows(json.loads(event.payload))}
 
 
 def rows_of(event: tables.Event) -> telling.Rows:
@@ -78,49 +96,32 @@ def append(
         payload = payload | {REGISTRY: secrets.token_hex(16)}
     subjects = sorted({subject, *also})
     rows = telling.waiting_rows(session) | {"event_subject": [{"subject": s} for s in subjects]}
-    text = canonical_bytes(payload | {ROWS: rows}).decode()
-    if _NUL.search(text) is not None:
+    whole = payload | {ROWS: rows}
+    written = canonical_bytes(whole).decode()
+    if "\\u0000" in written and _NUL.search(written) is not None:
         raise not_text("a NUL character")
-    event = tables.Event(
-        seq=number,
-        at=at,
-        actor=actor,
-        kind=kind,
-        subject=subject,
-        payload=text,
-        previous=previous,
-        blake3="",
-    )
-    event.blake3 = blake3_of(canonical_bytes(_document(event, _without_rows(payload, rows))))
-    told = tables.Event.metadata.tables
+    said = {
+        "seq": number,
+        "at": at,
+        "actor": actor,
+        "kind": kind,
+        "subject": subject,
+        "payload": _without_rows(whole),
+        "previous": previous,
+    }
+    digest = blake3_of(canonical_bytes(said))
     connection = session.connection()
-    connection.execute(
-        insert(told["event_subject"]), [{"subject": s, "seq": number} for s in subjects]
-    )
-    connection.execute(insert(told["event"]), [_columns(event)])
-    telling.advance(session, number, event.blake3, at)
+    listed = {"seq": number, "subjects": json.dumps(subjects)}
+    with bulk.together(session):
+        connection.execute(_LIST[connection.dialect.name], listed)
+        connection.execute(_APPEND, said | {"payload": written, "digest": digest})
+    telling.advance(session, number, digest, at)
     return number
 
 
-def _columns(event: tables.Event) -> dict[str, Any]:
-    return _document(event, event.payload) | {"digest": event.blake3}
-
-
-def _document(event: tables.Event, payload: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    return {
-        "seq": event.seq,
-        "at": event.at,
-        "actor": event.actor,
-        "kind": event.kind,
-        "subject": event.subject,
-        "payload": payload,
-        "previous": event.previous,
-    }
-
-
-def _without_rows(payload: dict[str, Any], rows: telling.Rows | None = None) -> dict[str, Any]:
+def _without_rows(payload: dict[str, Any]) -> dict[str, Any]:
     """A payload with the digest of the rows that it tells in their place."""
-    told = payload.get(ROWS) if rows is None else rows
+    told = payload.get(ROWS)
     return payload if told is None else payload | {ROWS: blake3_of(canonical_bytes(told))}
 
 

@@ -66,8 +66,7 @@ def record(
     session: Session, pipeline: str, model: str, *, shared: bool, at: str, actor: str
 ) -> None:
     """Record whether a pipeline is shared with a model, and the event that tells it."""
-    row = tables.PipelineShare(pipeline=pipeline, model=model, shared=shared)
-    telling.tell(session, row)
+    telling.add(session, "pipeline_share", {"pipeline": pipeline, "model": model, "shared": shared})
     events.append(
         session,
         at=at,

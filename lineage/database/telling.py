@@ -7,19 +7,24 @@ commit a row whose event is not there.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import functools
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import inspect
+from sqlalchemy import TextClause, inspect, text
 
 from lineage.database import head as history
 from lineage.database.told import TOLD
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from sqlmodel import Session, SQLModel
 
 Rows = dict[str, list[dict[str, Any]]]
 """The rows that an event tells, by table."""
 
+
+_NUMBERS: Final = "numbers"
 
 KNOWN = "known"
 """Where a session keeps what it knows (:mod:`lineage.database.known`): what is written ends it."""
@@ -46,6 +51,60 @@ def tell(session: Session, *rows: SQLModel) -> None:
         waiting[id(row)] = row
     session.info.pop(KNOWN, None)
     session.flush()
+
+
+def add(session: Session, table: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a new row past the session, by its columns' names; the next event tells of it.
+
+    A row as an object takes several times as long, and others wait for it.
+
+    Args:
+        session: a write transaction.
+        table: one whose rows are told.
+        row: its values; those that it leaves out are null, but for an ``id``, which the database
+            gives.
+
+    Returns:
+        All of the row's columns.
+    """
+    told, connection = TOLD[table], session.connection()
+    reserved = session.info.get(_NUMBERS, {}).get(table)
+    if reserved:
+        row = {**row, "id": reserved.pop()}
+    numbered = told.key == ("id",) and "id" not in row
+    columns = (*told.columns, *told.unbound)
+    values = {name: row.get(name) for name in columns} | {told.event: next_number(session)}
+    on_postgresql = connection.dialect.name == "postgresql"
+    written = connection.execute(
+        _insertion(table, numbered=numbered, returning=numbered and on_postgresql), values
+    )
+    if numbered:
+        values["id"] = written.scalar_one() if on_postgresql else written.lastrowid
+    note(session, table, values)
+    return values
+
+
+def reserve(session: Session, table: str, numbers: Iterable[int]) -> None:
+    """Let the next rows that are added to a table have ids that the database gave before.
+
+    So that none of them has to be waited for (:func:`lineage.database.bulk.together`).
+    """
+    session.info.setdefault(_NUMBERS, {})[table] = sorted(numbers, reverse=True)
+
+
+@functools.cache
+def _insertion(table: str, *, numbered: bool, returning: bool) -> TextClause:
+    """The statement that adds a row; a ``numbered`` one is given its ``id``."""
+    told = TOLD[table]
+    names = [
+        name
+        for name in (*told.columns, *told.unbound, told.event)
+        if not (numbered and name == "id")
+    ]
+    places = ", ".join(f":{name}" for name in names)
+    quoted = ", ".join(f'"{name}"' for name in names)
+    end = " RETURNING id" if returning else ""
+    return text(f"INSERT INTO {table} ({quoted}) VALUES ({places}){end}")  # nosec B608 # noqa: S608 - our own names
 
 
 def note(session: Session, table: str, row: dict[str, Any]) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import String, bindparam, text
+from sqlalchemy import String, TextClause, bindparam, text
 
 from lineage.acts import act
-from lineage.database import bulk, tables, telling
+from lineage.database import bulk, head, tables, telling
 from lineage.database.environments import require_environment
+from lineage.database.known_query import attribute
 from lineage.database.sql import col, select
 from lineage.database.version_values import origin_of as origin_of
 from lineage.errors import NotFound
@@ -79,43 +82,83 @@ def same_version(
 class Recorded:
     """What is recorded already of all that a new version needs.
 
-    ``pipeline`` tells that its pipeline version is, with a commit that holds it where this
-    registration could tell one.
+    ``alike`` tells that a version has this tuple's digest, ``pipeline`` that its pipeline version
+    is there, with a commit that holds it where this registration could tell one, and ``shares``
+    that somebody said whether its pipeline is shared with the model.
     """
 
     newest: int
+    alike: bool
     model: bool
     data: bool
     pipeline: bool
+    shares: bool
 
 
-_RECORDED: Final = text(
+_NUMBERS: Final = {
+    "sqlite": "NULL, NULL, NULL",  # where nobody waits for a round trip
+    "postgresql": "nextval(pg_get_serial_sequence('model_version', 'id')), "
+    + ", ".join(
+        f"ARRAY(SELECT nextval(pg_get_serial_sequence('{table}', 'id')) "  # nosec B608 # noqa: S608 - our own names
+        "FROM generate_series(1, CAST(:copies AS integer)))"
+        for table in ("weights_copy", "copy_check")
+    ),
+}
+"""Numbers for the version, and for its copies and their checks."""
+
+_RECORDED: Final = (
     "SELECT (SELECT max(number) FROM model_version WHERE model = :model), "
-    "(SELECT count(*) FROM model WHERE name = :model), "
-    "(SELECT count(*) FROM data_version WHERE digest = :data), "
-    "(SELECT count(*) FROM pipeline_version p WHERE p.pipeline = :pipeline AND p.digest = :blake3 "
+    "EXISTS (SELECT 1 FROM model_version "
+    "WHERE model = :model AND kind = :kind AND tuple_digest = :tuple), "
+    "EXISTS (SELECT 1 FROM model WHERE name = :model), "
+    "EXISTS (SELECT 1 FROM data_version WHERE digest = :data), "
+    "EXISTS (SELECT 1 FROM pipeline_version p WHERE p.pipeline = :pipeline AND p.digest = :blake3 "
     "AND (:commit IS NULL OR (p.code_commit IS NOT NULL AND NOT p.code_dirty) OR EXISTS "
     "(SELECT 1 FROM pipeline_commit c WHERE c.pipeline = p.pipeline "
-    "AND c.pipeline_digest = p.digest)))"
-).bindparams(bindparam("commit", type_=String()))
+    "AND c.pipeline_digest = p.digest))), "
+    "EXISTS (SELECT 1 FROM pipeline_share WHERE pipeline = :pipeline AND model = :model), "
+    "h.seq, h.digest, h.at, {numbers} FROM (SELECT 1 AS one) t "
+    "LEFT JOIN (SELECT seq, digest, at FROM event ORDER BY seq DESC LIMIT 1) h ON h.seq > 0"
+)
 
 
-def recorded(session: Session, model: str, components: Components, pipeline: str) -> Recorded:
-    """What is recorded already of all that a new version of a model needs: one question."""
+@functools.cache
+def _recorded(dialect: str) -> TextClause:
+    commit = bindparam("commit", type_=String())
+    return text(_RECORDED.format(numbers=_NUMBERS[dialect])).bindparams(commit)
+
+
+def recorded(
+    session: Session, model: str, kind: Kind, components: Components, pipeline: str, copies: int
+) -> Recorded:
+    """What is recorded already of all that a new version of a model needs: one question.
+
+    It tells the transaction the newest event, too, and gives numbers to what is to be written of
+    the version and its ``copies``.
+    """
     code, runs = components.code, components.pipeline
     clean = code is not None and not code.dirty
-    row = session.connection().execute(
-        _RECORDED,
+    connection = session.connection()
+    row = connection.execute(
+        _recorded(connection.dialect.name),
         {
+            "copies": copies,
             "model": model,
+            "kind": kind.value,
+            "tuple": components.tuple_xxh3,
             "data": components.data.blake3 if components.data is not None else None,
             "pipeline": pipeline,
             "blake3": runs.blake3 if runs is not None else None,
             "commit": code.commit if code is not None and clean else None,
         },
     )
-    newest, models, data, pipelines = row.one()
-    return Recorded(newest or 0, models > 0, data > 0, pipelines > 0)
+    newest, *there, seq, digest, at, version, stored, checked = row.one()
+    head.note(session, head.Head(seq, digest, at) if seq is not None else head.NO_EVENT)
+    if version is not None:
+        telling.reserve(session, "model_version", [version])
+        telling.reserve(session, "weights_copy", stored)
+        telling.reserve(session, "copy_check", checked)
+    return Recorded(newest or 0, *map(bool, there))
 
 
 def add_version(
@@ -132,46 +175,48 @@ def add_version(
     actor: str,
     person: str | None,
 ) -> tables.ModelVersion:
-    """Record a new version with the next number."""
-    code, weights = components.code, components.weights
-    row = tables.ModelVersion(
-        model=model,
-        number=known.newest + 1,
-        kind=kind.value,
-        tuple_xxh3=components.tuple_xxh3,
-        data_blake3=_data(session, known, components.data),
-        data_asserted=_asserted(components.data),
-        pipeline=pipeline if components.pipeline else None,
-        pipeline_blake3=components.pipeline.blake3 if components.pipeline else None,
-        parent_id=parent,
-        run=json.dumps(run) if run is not None else None,
-        registered_at=at,
-        registered_by=actor,
-        registered_by_person=person,
-    )
+    """Record a new version with the next number; a plain object like its row.
+
+    Its data and its pipeline version are recorded before.
+    """
+    code, weights, runs = components.code, components.weights, components.pipeline
+    row: dict[str, Any] = {
+        "model": model,
+        "number": known.newest + 1,
+        "kind": kind.value,
+        "tuple_digest": components.tuple_xxh3,
+        "code_dirty": False,
+        "data_digest": components.data.blake3 if components.data is not None else None,
+        "data_asserted": _asserted(components.data),
+        "parent_id": parent,
+        "run": json.dumps(run) if run is not None else None,
+        "registered_at": at,
+        "registered_by": actor,
+        "registered_by_person": person,
+    }
+    if runs is not None:
+        row |= {"pipeline": pipeline, "pipeline_digest": runs.blake3}
     if code is not None:
-        row.code_digest, row.code_dirty = code.digest, code.dirty
-        row.code_remote, row.code_branch, row.code_subfolder = (
-            code.remote,
-            code.branch,
-            code.subfolder,
-        )
+        row |= {
+            "code_digest": code.digest,
+            "code_dirty": code.dirty,
+            "code_remote": code.remote,
+            "code_branch": code.branch,
+            "code_subfolder": code.subfolder,
+        }
     if weights is not None:
-        row.weights_xxh3, row.weights_blake3 = weights.xxh3, weights.blake3
-        row.weights_path, row.weights_size, row.weights_files = (
-            weights.path,
-            weights.size,
-            weights.files,
-        )
-        row.weights_made = json.dumps(origin.to_json()) if origin is not None else None
-    telling.tell(session, row)
-    return row
-
-
-def _data(session: Session, known: Recorded, data: DataVersion | None) -> str | None:
-    if data is None:
-        return None
-    return data.blake3 if known.data else add_data(session, data)
+        row |= {
+            "weights_digest": weights.xxh3,
+            "weights_blake3": weights.blake3,
+            "weights_path": weights.path,
+            "weights_size": weights.size,
+            "weights_files": weights.files,
+            "weights_made": json.dumps(origin.to_json()) if origin is not None else None,
+        }
+    written = telling.add(session, "model_version", row)
+    version: Any = SimpleNamespace(**{attribute(name): written[name] for name in written})
+    added: tables.ModelVersion = version
+    return added
 
 
 def add_data(session: Session, data: DataVersion) -> str:
@@ -179,7 +224,7 @@ def add_data(session: Session, data: DataVersion) -> str:
     if session.get(tables.DataVersion, data.blake3) is None:
         items = [(data.blake3, item.name, str(item.digest), item.size) for item in data.items]
         bulk.insert(session, "data_item", ("data_digest", "name", "digest", "size"), items)
-        telling.tell(session, tables.DataVersion(blake3=data.blake3, xxh3=data.xxh3))
+        telling.add(session, "data_version", {"digest": data.blake3, "public_digest": data.xxh3})
     return data.blake3
 
 

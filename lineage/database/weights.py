@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from sqlalchemy import String, bindparam, text
 from sqlmodel import col, func, select
 
 from lineage.acts import act
@@ -83,6 +84,25 @@ def ensure_store(
     return row, True
 
 
+_PLACE: Final = text(
+    "SELECT s.name, s.marker, EXISTS (SELECT 1 FROM weights_copy c WHERE c.store = s.name "
+    "AND c.removed_at >= :since) FROM store s WHERE s.marker = :marker OR s.url = :url "
+    "ORDER BY CASE WHEN s.marker = :marker THEN 0 ELSE 1 END LIMIT 1"
+).bindparams(bindparam("marker", type_=String()))
+
+
+def settled_place(session: Session, wanted: StoreAddress, since: str) -> tuple[str, bool] | None:
+    """The store in a place of which there is nothing to record, by its name; else None.
+
+    And whether something was removed from it since a moment.
+    """
+    asked = {"marker": wanted.marker, "url": wanted.url, "since": since}
+    row = session.connection().execute(_PLACE, asked).first()
+    if row is None or wanted.marker not in (None, row.marker):
+        return None
+    return row.name, bool(row[2])
+
+
 def find_place(session: Session, wanted: StoreAddress) -> tables.Store | None:
     """The store with a marker; else that of a URL, None where there is neither."""
     table = tables.Store
@@ -110,7 +130,7 @@ def live(session: Session, version_id: int) -> Sequence[tuple[tables.WeightsCopy
 def add(
     session: Session,
     version: tables.ModelVersion,
-    store: tables.Store,
+    store: str,
     new: NewCopy,
     at: str,
     actor: str,
@@ -126,31 +146,32 @@ def add(
     """
     assert version.id is not None  # nosec B101 # noqa: S101 - it was read from the table
     there = [] if alone else live(session, version.id)
-    rows = [copy for copy, held in there if held.name == store.name]
-    created = not rows
-    if created:
-        row = COPY(
-            version_id=version.id,
-            store=store.name,
-            object=new.object,
-            listing=new.listing,
-            size=version.weights_size or 0,
-            files=version.weights_files or 1,
-            found_there=new.found_there,
-            repository=new.repository,
-            revision=new.revision,
-            stored_at=at,
-            stored_by=actor,
-        )
-        telling.tell(session, row)
-        rows = [row]
-    if created and not (first or new.renews):
-        unknown = CopyCheck(store.name, CopyState.UNREACHABLE, deep=False)
-        record_check(session, rows[0], unknown, at, actor, created=True)
-    elif created or (new.renews and (new.read or _is_wrong(session, rows[0]))):
-        found = CopyCheck(store.name, CopyState.INTACT, deep=new.read)
-        record_check(session, rows[0], found, at, actor, created=created)
-    return created
+    row = next((copy for copy, _ in there if copy.store == store), None)
+    intact = CopyCheck(store, CopyState.INTACT, deep=new.read)
+    if row is not None:
+        if new.renews and (new.read or _is_wrong(session, row)):
+            record_check(session, row, intact, at, actor)
+        return False
+    written = telling.add(
+        session,
+        "weights_copy",
+        {
+            "version_id": version.id,
+            "store": store,
+            "object": new.object,
+            "listing": new.listing,
+            "size": version.weights_size or 0,
+            "files": version.weights_files or 1,
+            "found_there": new.found_there,
+            "repository": new.repository,
+            "revision": new.revision,
+            "stored_at": at,
+            "stored_by": actor,
+        },
+    )
+    unknown = CopyCheck(store, CopyState.UNREACHABLE, deep=False)
+    _add_check(session, written["id"], intact if first or new.renews else unknown, at, actor)
+    return True
 
 
 def _is_wrong(session: Session, copy: tables.WeightsCopy) -> bool:
@@ -164,31 +185,24 @@ def record_check(
     check: CopyCheck,
     at: str,
     actor: str,
-    *,
-    created: bool = False,
 ) -> None:
-    """Record a check of a copy; a quick one does not overturn one that found other bytes.
-
-    ``created`` tells that the copy is new, so that nobody looked at it before.
-    """
-    known = _newest(session, copy.id or 0).state if not created else None
+    """Record a check of a copy; a quick one does not overturn one that found other bytes."""
+    known = _newest(session, copy.id or 0).state
     if known == CopyState.CHANGED and check.state is CopyState.INTACT and not check.deep:
         return
-    _add_check(session, copy, check, at, actor)
+    _add_check(session, copy.id or 0, check, at, actor)
 
 
-def _add_check(
-    session: Session, copy: tables.WeightsCopy, check: CopyCheck, at: str, actor: str
-) -> None:
-    row = CHECK(
-        copy_id=copy.id or 0,
-        state=check.state.value,
-        deep=check.deep,
-        sample=check.sample.files if check.sample is not None else None,
-        checked_at=at,
-        checked_by=actor,
-    )
-    telling.tell(session, row)
+def _add_check(session: Session, copy_id: int, check: CopyCheck, at: str, actor: str) -> None:
+    row = {
+        "copy_id": copy_id,
+        "state": check.state.value,
+        "deep": check.deep,
+        "sample": check.sample.files if check.sample is not None else None,
+        "checked_at": at,
+        "checked_by": actor,
+    }
+    telling.add(session, "copy_check", row)
 
 
 def stores(session: Session, models: Collection[str] | None = None) -> list[dict[str, Any]]:
@@ -211,12 +225,6 @@ def stores(session: Session, models: Collection[str] | None = None) -> list[dict
         }
         for row in rows
     ]
-
-
-def removed_lately(session: Session, store: str, since: str) -> bool:
-    """Whether something was removed from a store since a moment."""
-    query = select(COPY.id).where(COPY.store == store, col(COPY.removed_at) >= since).limit(1)
-    return session.exec(query).first() is not None
 
 
 def _newest(session: Session, copy_id: int) -> tables.CopyCheck:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from lineage.contract.results import NamedPipeline, Registered
-from lineage.database import clock, events, pipelines, sharing, tables, telling, versions
+from lineage.database import bulk, clock, events, pipelines, sharing, tables, telling, versions
 from lineage.errors import UsageError
 from lineage.identity.components import Kind
 from lineage.identity.references import check_name
 from lineage.registry import views, watched_runs
-from lineage.registry.weights import add_copies
+from lineage.registry.weights import add_copies, settled_stores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,9 +34,13 @@ def add_model(session: Session, name: str, at: str, actor: str) -> bool:
     check_name("model", name)
     if session.get(tables.Model, name) is not None:
         return False
-    telling.tell(session, tables.Model(name=name, created_at=at, created_by=actor))
+    _add_model(session, name, at, actor)
     events.append(session, at=at, actor=actor, kind="model-created", subject=name, payload={})
     return True
+
+
+def _add_model(session: Session, name: str, at: str, actor: str) -> None:
+    telling.add(session, "model", {"name": name, "created_at": at, "created_by": actor})
 
 
 def register(
@@ -63,18 +68,26 @@ def register(
     if components.pipeline is not None:
         sight.pipeline(captured.pipeline_name)
     parent_row = sight.version(parent) if parent else None
-    same = versions.same_version(session, model, kind, components, captured.pipeline_name)
+    known = versions.recorded(
+        session, model, kind, components, captured.pipeline_name, len(captured.stored)
+    )
+    same = (
+        versions.same_version(session, model, kind, components, captured.pipeline_name)
+        if known.alike
+        else None
+    )
     at, actor = clock.stamp(session), who.name
     if same is not None:
         add_copies(session, same, captured.stored, at, actor)
         watched_runs.record(session, same, watched, at, actor)
         return views.registered(session, same, created=False)
-    known = versions.recorded(session, model, components, captured.pipeline_name)
     if not known.model:
-        telling.tell(session, tables.Model(name=model, created_at=at, created_by=actor))
+        _add_model(session, model, at, actor)
     if components.pipeline is not None:
-        if sight.models is None:
-            _rides_with_authority(session, captured.pipeline_name, model, at, actor)
+        # who is bound to no models shares a pipeline with one that they put on it; one that is
+        # called like it needs no share, and one from which it was taken gets none back
+        if sight.models is None and not (known.shares or captured.pipeline_name == model):
+            sharing.record(session, captured.pipeline_name, model, shared=True, at=at, actor=actor)
         code = components.code
         if not known.pipeline:
             pipelines.add_pipeline(
@@ -87,44 +100,39 @@ def register(
                 actor,
                 captured.unseen,
             )
-    row = versions.add_version(
-        session,
-        known,
-        model,
-        kind,
-        components,
-        captured.origin,
-        captured.pipeline_name,
-        parent_row.id if parent_row else None,
-        run,
-        at,
-        actor,
-        who.recorded_person,
-    )
-    registered = views.newly_registered(row, components)
-    events.append(
-        session,
-        at=at,
-        actor=actor,
-        kind="registered",
-        subject=registered.ref,
-        payload={"kind": kind.value, "tuple": registered.tuple, **components.digests}
-        | ({"run": run} if run is not None else {})
-        | ({"made": captured.origin.to_json()} if captured.origin is not None else {}),
-        also=[model],
-    )
-    add_copies(session, row, captured.stored, at, actor, first=True)
+    if components.data is not None and not known.data:
+        versions.add_data(session, components.data)
+    stores = settled_stores(session, captured.stored, at)
+    with bulk.together(session) if stores is not None else nullcontext():
+        row = versions.add_version(
+            session,
+            known,
+            model,
+            kind,
+            components,
+            captured.origin,
+            captured.pipeline_name,
+            parent_row.id if parent_row else None,
+            run,
+            at,
+            actor,
+            who.recorded_person,
+        )
+        registered = views.newly_registered(row, components)
+        events.append(
+            session,
+            at=at,
+            actor=actor,
+            kind="registered",
+            subject=registered.ref,
+            payload={"kind": kind.value, "tuple": registered.tuple, **components.digests}
+            | ({"run": run} if run is not None else {})
+            | ({"made": captured.origin.to_json()} if captured.origin is not None else {}),
+            also=[model],
+        )
+        add_copies(session, row, captured.stored, at, actor, first=True, stores=stores)
     watched_runs.record(session, row, watched, at, actor)
     return registered
-
-
-def _rides_with_authority(session: Session, pipeline: str, model: str, at: str, actor: str) -> None:
-    """Share a pipeline with a model that somebody puts on it who is bound to no models.
-
-    A model that is called like it needs no share, and one from which it was taken gets none back.
-    """
-    if pipeline != model and sharing.newest(session, pipeline, model) is None:
-        sharing.record(session, pipeline, model, shared=True, at=at, actor=actor)
 
 
 def pipeline_row(

@@ -119,10 +119,12 @@ def add_copies(
     actor: str,
     *,
     first: bool = False,
+    stores: Sequence[str] | None = None,
 ) -> None:
     """Record copies of a version's weights that were read back just now.
 
-    ``first`` tells that the version is recorded with them.
+    ``first`` tells that the version is recorded with them, ``stores`` are those where they are, if
+    they were found already (:func:`settled_stores`).
 
     Raises:
         NotFound: the version has no weights.
@@ -132,16 +134,14 @@ def add_copies(
     if new_copies and version.weights_xxh3 is None:
         raise NotFound(f"{ref} was registered without weights.", remedy="Name a version with some.")
     for place, new in enumerate(new_copies):
-        store, _ = _ensure_store(session, new.store, at, actor, marks=new.marks)
-        if new.reused:
-            _require_quiet(session, store.name, at)
-        payload = new.to_json() | {"store": store.name, "weights": version.weights_xxh3}
-        alone = first and place == 0
+        store = stores[place] if stores is not None else _store_of(session, new, at, actor)
+        payload = new.to_json() | {"store": store, "weights": version.weights_xxh3}
+        alone = first and (place == 0 or stores is not None)
         if copies.add(session, version, store, new, at, actor, first=first, alone=alone):
             kind = "weights-stored"
         elif telling.is_waiting(session):
             kind = "weights-checked"
-            look = CopyCheck(store.name, CopyState.INTACT, deep=new.read)
+            look = CopyCheck(store, CopyState.INTACT, deep=new.read)
             payload = {"looks": [look.to_json()]}
         else:
             continue
@@ -152,7 +152,7 @@ def add_copies(
             kind=kind,
             subject=ref,
             payload=payload,
-            also=[version.model, f"store:{store.name}"],
+            also=[version.model, f"store:{store}"],
         )
 
 
@@ -232,6 +232,46 @@ def record_state(
     return ref
 
 
+def settled_stores(session: Session, new_copies: Sequence[NewCopy], at: str) -> list[str] | None:
+    """The stores of copies, if each is another and there is nothing to record of any; else None.
+
+    Raises:
+        Conflict: something was removed from one a moment ago, perhaps these bytes.
+    """
+    found = [_settled(session, new, new.store, at) for new in new_copies]
+    names = [name for name in found if name is not None]
+    return names if len({*names}) == len(new_copies) else None
+
+
+def _store_of(session: Session, new: NewCopy, at: str, actor: str) -> str:
+    """The name of the store of a copy, recorded if it is new.
+
+    Raises:
+        Conflict: something was removed from it a moment ago, perhaps these bytes.
+    """
+    settled = _settled(session, new, new.store, at)
+    if settled is None:
+        row, _ = _ensure_store(session, new.store, at, actor, marks=new.marks)
+        settled = _settled(session, new, copies.address(row), at) or row.name
+    return settled
+
+
+def _settled(session: Session, new: NewCopy, store: StoreAddress, at: str) -> str | None:
+    """The name of a store of which there is nothing to record, for a copy in it; else None."""
+    since = timestamps.written(timestamps.moment(at) - REMOVING)
+    settled = copies.settled_place(session, store, since)
+    if settled is None:
+        return None
+    name, is_busy = settled
+    if is_busy and new.reused:
+        raise Conflict(
+            f"Weights were removed from store {name} less than ten minutes ago.",
+            remedy="Run the same command again in ten minutes: it looks whether all is still "
+            "there.",
+        )
+    return name
+
+
 def _ensure_store(
     session: Session, address: StoreAddress, at: str, actor: str, *, marks: bool
 ) -> tuple[tables.Store, bool]:
@@ -252,14 +292,3 @@ def _tell(session: Session, row: tables.Store, kind: str, at: str, actor: str) -
         subject=f"store:{row.name}",
         payload=copies.address(row).to_json() | {"shared": row.shared},
     )
-
-
-def _require_quiet(session: Session, store: str, at: str) -> None:
-    """Refuse a copy in a store that something is being removed from: it may be these bytes."""
-    since = timestamps.written(timestamps.moment(at) - REMOVING)
-    if copies.removed_lately(session, store, since):
-        raise Conflict(
-            f"Weights were removed from store {store} less than ten minutes ago.",
-            remedy="Run the same command again in ten minutes: it looks whether all is still "
-            "there.",
-        )
