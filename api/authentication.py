@@ -43,6 +43,12 @@ ACTOR_HEADER: Final = "Lineage-Actor"
 USE_NOTED_EVERY: Final = 300.0
 """Seconds between two notes that a token was used."""
 
+AT_ONCE: Final = 0.1
+"""Seconds within which a request that is authenticated again, once its body is there, is not asked
+about anew: it came before whatever was revoked meanwhile."""
+
+_ENTERED: Final = "lineage.entered"
+
 MOST_KNOWN: Final = 10_000
 LONGEST_TOKEN: Final = 16_384
 
@@ -89,7 +95,12 @@ class Authenticator:
         """
         if self._open:
             return _anybody(request)
-        return await self.authenticate_at(await self._detector.version(), request)
+        entered: tuple[Principal, float] | None = request.scope.get(_ENTERED)
+        if entered is not None and time.monotonic() < entered[1]:
+            return entered[0]
+        principal = await self.authenticate_at(await self._detector.version(), request)
+        request.scope[_ENTERED] = principal, time.monotonic() + AT_ONCE
+        return principal
 
     async def authenticate_at(self, version: RegistryVersion, request: Request) -> Principal:
         """The same, where the registry's version is known already."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import sqlite3
 import time
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import httpx
 import jwt
@@ -101,6 +103,25 @@ def test_a_token_opens_until_it_is_revoked_on_every_server(filled):
             kinds = [event["kind"] for event in registry.history("ci")]
             assert kinds == ["token-revoked", "token-created"]
             assert registry.audit().problems == ()
+
+
+def test_a_token_that_is_revoked_while_a_body_is_on_its_way_opens_nothing(filled, server):
+    """Who sends it was known when it began; it is asked about again once the body is there."""
+    made = _token(filled, "register")
+    parts = urlsplit(server)
+    with (
+        socket.create_connection((parts.hostname, parts.port), timeout=10) as line,
+        connect(filled) as registry,
+    ):
+        line.sendall(
+            f"POST /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {made['token']}\r\n"
+            'Content-Type: application/json\r\nContent-Length: 16\r\n\r\n{"name":'.encode()
+        )
+        time.sleep(0.3)
+        registry.revoke_token(made["id"], actor="t")
+        line.sendall(b' "late"}')
+        assert line.recv(4096).startswith(b"HTTP/1.1 401 ")
+        assert "late" not in {row["name"] for row in registry.models()}
 
 
 def test_a_token_ends(filled, server, monkeypatch):
