@@ -38,6 +38,7 @@ class Known(KnownRows):
 
     _served_in: dict[tuple[str, int | None], bool] = field(default_factory=dict)
     _held: dict[str, dict[str, str]] = field(default_factory=dict)
+    _demands: EnvironmentPolicy | None = None
 
     @classmethod
     def of(cls, session: Session, environment: str) -> Known:
@@ -58,7 +59,8 @@ class Known(KnownRows):
 
     def slot(self, session: Session, model: str) -> tables.Slot | None:
         """The row of a model's slot; None where nothing ever stood."""
-        self.load(session, models=[model])
+        if model not in self._asked:
+            self.load(session, models=[model])
         return self._slots.get(model)
 
     def slot_state(self, session: Session, model: str) -> SlotState:
@@ -87,7 +89,9 @@ class Known(KnownRows):
 
     def version(self, session: Session, key: int) -> tables.ModelVersion:
         """A version that is there: its key was read."""
-        row: tables.ModelVersion = self.load(session, versions=[key])._versions[key]
+        if key not in self._versions:
+            self.load(session, versions=[key])
+        row: tables.ModelVersion = self._versions[key]
         return row
 
     @staticmethod
@@ -101,9 +105,14 @@ class Known(KnownRows):
         from lineage.guard.policy import EnvironmentPolicy
 
         self.load(session)
-        if self._policy is None:
-            return EnvironmentPolicy()
-        return EnvironmentPolicy.from_json(json.loads(self._policy))
+        if self._demands is None:
+            written = self._policy
+            self._demands = (
+                EnvironmentPolicy.from_json(json.loads(written))
+                if written is not None
+                else EnvironmentPolicy()
+            )
+        return self._demands
 
     def deployment(
         self, session: Session, pipeline: str | None
@@ -111,7 +120,8 @@ class Known(KnownRows):
         """What runs of a pipeline."""
         if pipeline is None:
             return None
-        self.load(session, pipelines=[pipeline])
+        if pipeline not in self._asked_pipelines:
+            self.load(session, pipelines=[pipeline])
         return self._deployments.get(pipeline)
 
     def pipeline(self, session: Session, name: str, blake3: str) -> tables.PipelineVersion | None:

@@ -119,7 +119,8 @@ class KnownRows:
         return self
 
     def _rows(self, session: Session, part: str, version_id: int) -> Sequence[Row]:
-        self.load(session, versions=[version_id])
+        if version_id not in self._versions:
+            self.load(session, versions=[version_id])
         return self._of_version.get(part, {}).get(version_id, [])
 
     def _take(self, rows: Iterable[tuple[str, str, str | None]]) -> None:

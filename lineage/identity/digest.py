@@ -13,6 +13,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence, Set
+from contextlib import suppress
 from typing import Any, Final
 
 import rfc8785
@@ -77,6 +78,9 @@ class Digest(str):
         """The digest as a person reads it in a table: the algorithm and 12 digits."""
         return f"{self.algorithm}:{self.value[:12]}"
 
+
+_TEXTS: Final = frozenset({str, Digest, bool, type(None)})
+"""Types of values that any encoder writes alike."""
 
 SHORTEST_BEGINNING: Final = 8
 """Characters behind the colon that a digest must have where it is not written whole."""
@@ -186,8 +190,11 @@ def canonical_bytes(value: Any) -> bytes:  # noqa: ANN401 - see normalise
     Raises:
         UsageError: see :func:`normalise`; also text that is not valid Unicode.
     """
+    with suppress(UnicodeEncodeError, RecursionError):  # what it is of, the others say
+        if _is_plain(value):
+            return _PLAINLY(value).encode()
     try:
-        return _written(normalise(value))
+        return rfc8785.dumps(normalise(value))
     except UnicodeEncodeError as error:
         raise UsageError(
             f"{error.object[:200]!r} is not UTF-8 text.", remedy="Rename or rewrite it in UTF-8."
@@ -198,26 +205,23 @@ def canonical_bytes(value: Any) -> bytes:  # noqa: ANN401 - see normalise
         ) from None
 
 
-def _written(value: Any) -> bytes:  # noqa: ANN401 - a normal value
-    """The bytes of a normal value: what Python's own encoder writes like RFC 8785, it writes."""
-    if _is_plain(value):
-        try:
-            return _PLAINLY(value).encode()
-        except UnicodeEncodeError:
-            pass  # the other one says of which text
-    return rfc8785.dumps(value)
+def _is_plain(value: Any) -> bool:  # noqa: ANN401 - any value
+    """Whether it is normal, and Python's own encoder writes it like RFC 8785.
 
-
-def _is_plain(value: Any) -> bool:  # noqa: ANN401 - a normal value
-    """Whether a value holds no float, and keys in ASCII alone, which are sorted alike anywhere.
-
-    The reference encoder takes ten times as long, and others wait while an event is written.
+    It holds no float, and keys in ASCII alone, which are sorted alike anywhere. The reference
+    encoder takes ten times as long, and others wait while an event is written.
     """
-    if isinstance(value, dict):
-        return all(key.isascii() and _is_plain(item) for key, item in value.items())
-    if isinstance(value, list):
-        return all(_is_plain(item) for item in value)
-    return not isinstance(value, float)
+    kind = type(value)
+    if kind is dict:
+        for key, item in value.items():
+            if type(key) is not str or not key.isascii():
+                return False
+            if type(item) not in _TEXTS and not _is_plain(item):
+                return False
+        return True
+    if kind is list or kind is tuple:
+        return all(type(item) in _TEXTS or _is_plain(item) for item in value)
+    return kind in _TEXTS or (kind is int and -LARGEST_INTEGER <= value <= LARGEST_INTEGER)
 
 
 def hash_object(domain: str, value: Any) -> Digest:  # noqa: ANN401 - see normalise

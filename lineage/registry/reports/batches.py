@@ -5,13 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
-
-import sqlalchemy as sa
+from typing import TYPE_CHECKING, Any
 
 from lineage import timestamps
 from lineage.contract.results import MOST_DIFFERENCES
-from lineage.database import clock
+from lineage.database import clock, head
 from lineage.errors import LineageError, UsageError
 from lineage.identity.components import Proof
 from lineage.identity.digest import Digest
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
 
 SHORTEST, LONGEST = 10, 86_400
 """Seconds that a report may hold for."""
-
-_NEWEST: Final = sa.text("SELECT max(seq) FROM event")
 
 Row = dict[str, Any]
 """A report as it is kept, by the columns' names."""
@@ -71,7 +67,7 @@ class Batch:
 def prepare(session: Session, batch: Sequence[Report]) -> Batch:
     """Look at reports, in a transaction of the registry."""
     at = clock.now(session)
-    newest = session.connection().execute(_NEWEST).scalar() or 0
+    newest = head.newest(session).seq
     declarations = declared.read(session, (report.slot for report in batch))
     rows: list[Row | LineageError] = []
     for report in batch:
