@@ -10,11 +10,12 @@ transaction, so nobody else moves between the decision and the commit; what is o
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lineage.acts import act
-from lineage.database import slots, telling
+from lineage.database import bulk, slots, telling
 from lineage.database.deployments import deploy
 from lineage.database.environments import require_environment
 from lineage.database.known import Known
@@ -259,8 +260,10 @@ def carry_out(session: Session, facts: MoveFacts) -> MovePlan:
         if telling.is_waiting(session):
             events.record_pipeline(session, applied)
         return applied
-    applied, deployed = apply(session, known, applied)
-    rolled_back = events.record(session, known, applied)
+    others = applied.waivers or applied.rolled_back or applied.deployed
+    with nullcontext() if others else bulk.together(session):
+        applied, deployed = apply(session, known, applied)
+        rolled_back = events.record(session, known, applied)
     if not applied.waivers:  # what was waived is read anew
         states = [slot.after for slot in applied.changed]
         known.moved(session, states, deployed, rolled_back)
