@@ -170,7 +170,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         Boundary, metrics=metrics, max_body=settings.max_body, log_all=settings.log_all
     )
     app.add_middleware(boundary)
-    state.waiting.again = boundary(serving.answer_again)
+    state.waiting.again = boundary(QuickLookups(serving.answer_again, state=state))
     _document(app, open_to_all=settings.no_auth)
     return app
 

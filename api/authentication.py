@@ -59,6 +59,10 @@ bearer = HTTPBearer(
 )
 
 
+Met = tuple[Principal, Known | None]
+"""Somebody, and from when it is known that a token speaks for them; None where none is needed."""
+
+
 class Authenticator:
     """Tells who asks by their token; by the name they give where no tokens are asked for."""
 
@@ -118,12 +122,31 @@ class Authenticator:
             NotAuthenticated: there is no token, or its time is over.
             NotPermitted: no token is asked for, and the request comes from elsewhere.
         """
+        met = self.met(request)
+        return self.let_in(met, version) if met is not None else None
+
+    def met(self, request: Request) -> Met | None:
+        """The one who spoke with that token last, if anybody did: it may speak for them no more.
+
+        Raises:
+            NotAuthenticated: there is no token.
+            NotPermitted: no token is asked for, and the request comes from elsewhere.
+        """
         if self._open:
-            return _anybody(request)
-        principal, known = self._known.get(self._key(_bearer(request)), (None, None))
-        if principal is None or known is None or not _holds(principal, known, version):
-            return None
-        self._let_in(principal)
+            return _anybody(request), None
+        return self._known.get(self._key(_bearer(request)))
+
+    def let_in(self, met: Met, version: RegistryVersion) -> Principal | None:
+        """One who was met, if the token speaks for them at a version.
+
+        Raises:
+            NotAuthenticated: its time is over.
+        """
+        principal, known = met
+        if known is not None:
+            if not _holds(principal, known, version):
+                return None
+            self._let_in(principal)
         return principal
 
     def confirm(self, look: Look, span: float) -> None:
@@ -138,8 +161,9 @@ class Authenticator:
 
     def _let_in(self, principal: Principal) -> None:
         """Refuse one whose time is over; note that the token is used."""
-        self._latest = max(self._latest, timestamps.now())  # a clock that goes back revives none
-        tokens.check_time(principal, self._latest)
+        if principal.expires_at is not None:
+            self._latest = max(self._latest, timestamps.now())  # no clock that goes back revives it
+            tokens.check_time(principal, self._latest)
         if principal.token is not None and self._use_is_to_be_noted(principal.token):
             noting = asyncio.create_task(self._note_use(principal.token))
             self._noting.add(noting)

@@ -15,7 +15,7 @@ from .postgresql_changes import PostgresqlDetector
 from .sqlite_changes import SqliteDetector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from .known import RegistryVersion
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class ChangeDetector(Protocol):
     """Tells the version that a registry is at."""
 
-    async def version(self) -> RegistryVersion:
+    def version(self) -> Awaitable[RegistryVersion]:
         """The version at some moment between the call and the answer."""
 
     async def close(self) -> None:

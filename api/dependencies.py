@@ -6,7 +6,7 @@ The state is made once for each server process; the rest is worked out for each 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 from blake3 import blake3
 from fastapi import Depends, Header, Request, Security
@@ -31,10 +31,6 @@ if TYPE_CHECKING:
     from .serving_cache import ServingCache
     from .waiting import WaitingHosts
     from .writers import Writers
-
-
-VERSION: Final = "lineage.version"
-"""Where the scope of a look-up holds the registry's version, once it was asked for."""
 
 
 @dataclass(frozen=True)

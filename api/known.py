@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from lineage.database.basis import Basis
     from lineage.database.touched import Thing
 
+VERSION: Final = "lineage.version"
+"""Where the scope of a look-up holds the registry's version, once it was asked for."""
+
 CONFIRMED_FOR: Final = 0.5
 """Seconds that something is taken for true at another state of the database."""
 

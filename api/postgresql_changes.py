@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.database import postgresql, reports
@@ -19,8 +20,14 @@ from lineage.registry_url import without_password
 from .known import History, RegistryVersion, new_events
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeGuard
+
     import psycopg
     from psycopg.pq.abc import PGresult
+
+    _Then = Callable[[PGresult | None, Exception | None], None]
+    """What is done with the answer to a question, or with the error that came in its place."""
 
     _Row = tuple[int, str, str | None, str | None, str | None]
     """An event's number, its digest and its payload; the snapshot; the newest change by reports."""
@@ -28,17 +35,27 @@ if TYPE_CHECKING:
 ROUND_TRIP: Final = 5.0
 """Seconds that PostgreSQL may take to say its head."""
 
+NEAR: Final = 0.0002
+"""Seconds within which a database nearby answers."""
+
+AGAIN: Final = 0.25
+"""Seconds after which one that did not is waited for again."""
+
 _QUESTION: Final = new_events(
     "$1::bigint", f", pg_current_snapshot()::text, ({reports.CHANGED})"
 ).encode()
 _NAME: Final = b"lineage_new_events"
+
 _REPORTED: Final = reports.SINCE.replace(":number", "$1::bigint").encode()
 
 
 class PostgresqlDetector:
     """Asks for the new events, and the snapshot, which tells whether anything was committed.
 
-    Those who ask while a question is on its way share the next one, which begins after they came.
+    Those who ask in one turn of the event loop, or while a question is on its way, share one that
+    begins after they came. A database nearby answers it sooner than the loop would come round
+    again, so that is waited for, for a moment. What takes more than the answer (to connect, to ask
+    for what reports changed) is done by a task, which asks anew for those who wait.
     """
 
     def __init__(self, url: str) -> None:
@@ -49,40 +66,107 @@ class PostgresqlDetector:
         self._history = History()
         self._changed = 0
         self._waiting: list[asyncio.Future[RegistryVersion]] = []
+        self._asked: list[asyncio.Future[RegistryVersion]] = []
+        self._late: asyncio.TimerHandle | None = None
+        self._is_alone = True
+        self._in_turn = False
+        self._far_until = 0.0
         self._asking: asyncio.Task[None] | None = None
 
-    async def version(self) -> RegistryVersion:
+    def version(self) -> asyncio.Future[RegistryVersion]:
         """What was touched up to now, and the present snapshot.
 
         Raises:
             RegistryUnreachable: the database cannot be asked.
         """
-        mine: asyncio.Future[RegistryVersion] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        mine: asyncio.Future[RegistryVersion] = loop.create_future()
         self._waiting.append(mine)
-        if self._asking is None:
-            self._asking = asyncio.create_task(self._ask())
-        return await mine
+        if self._asked or self._asking is not None or self._in_turn:
+            return mine
+        if self._is_alone:
+            self._ask()
+        self._in_turn = True
+        loop.call_soon(self._end_turn)
+        return mine
 
     async def close(self) -> None:
         """Close the connection."""
         if self._asking is not None:
             self._asking.cancel()
-        await self._drop()
+        self._drop()
 
-    async def _ask(self) -> None:
-        """Ask for all who wait, until nobody does."""
+    def _end_turn(self) -> None:
+        """Ask for those who came in this turn of the loop; who came alone did not wait for it."""
+        self._in_turn = False
+        self._is_alone = len(self._waiting) <= 1
+        if self._waiting and not self._asked and self._asking is None:
+            self._ask()
+
+    def _ask(self) -> None:
+        """Ask for all who wait, by a task where nothing is prepared."""
+        if self._line is None or not self._line.is_prepared:
+            self._asking = asyncio.create_task(self._ask_all())
+            return
+        self._asked, self._waiting = self._waiting, []
+        line, began = self._line, time.monotonic()
+        line.ask_prepared(self._history.known, partial(self._take, line, began))
+        if self._asked and began >= self._far_until:
+            line.await_answer(began + NEAR)
+            if self._asked:
+                self._far_until = began + AGAIN
+        if self._asked:
+            loop = asyncio.get_running_loop()
+            self._late = loop.call_later(ROUND_TRIP, self._fail, TimeoutError())
+
+    def _take(
+        self, line: _Line, asked: float, result: PGresult | None, error: Exception | None
+    ) -> None:
+        """Take the answer to a question that went out at a moment."""
+        if error is not None:
+            self._fail(error)
+            return
+        waiting = self._answered()
+        try:
+            rows = _rows(result) if line.has_rows(result) else None
+            if rows is not None:
+                self._history.read([row[:3] for row in rows])
+            if rows is None or _changed(rows) != self._changed:
+                self._waiting = waiting + self._waiting
+                self._asking = asyncio.create_task(self._ask_all(anew=rows is None))
+                return
+            _tell(waiting, self._version_of(asked, rows))
+        except Exception as unforeseen:  # those who wait are to be told of it
+            _tell(waiting, unforeseen)
+        if self._waiting:
+            self._ask()
+
+    def _fail(self, error: Exception) -> None:
+        """Tell those whose question is on its way that there is no answer."""
+        waiting = self._answered()
+        self._drop()
+        _tell(waiting, self._unreachable(error))
+        if self._waiting:
+            self._ask()
+
+    def _answered(self) -> list[asyncio.Future[RegistryVersion]]:
+        """Those whose question was on its way, and is no more."""
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+        waiting, self._asked = self._asked, []
+        return waiting
+
+    async def _ask_all(self, *, anew: bool = False) -> None:
+        """Ask for all who wait, until nobody does; ``anew``: what was prepared is not there."""
+        if anew and self._line is not None:
+            self._line.is_prepared = False
         while self._waiting:
             waiting, self._waiting = self._waiting, []
             try:
-                version = await self._version()
-            except Exception as error:
-                for future in waiting:
-                    if not future.done():
-                        future.set_exception(_of_its_own(error))
-            else:
-                for future in waiting:
-                    if not future.done():
-                        future.set_result(version)
+                _tell(waiting, await self._version())
+            except Exception as error:  # those who wait are to be told of it
+                _tell(waiting, error)
         self._asking = None
 
     async def _version(self) -> RegistryVersion:
@@ -97,19 +181,25 @@ class PostgresqlDetector:
                 self._history.read([row[:3] for row in rows])
                 await self._note_reports(self._line, rows)
         except (psycopg.Error, OSError, TimeoutError) as error:
-            await self._drop()
-            raise RegistryUnreachable(
-                f"The registry {self._shown} cannot be used: {_said(error)}.",
-                remedy="Check that the server runs and lets this user in.",
-            ) from None
+            self._drop()
+            raise self._unreachable(error) from None
+        return self._version_of(asked, rows)
+
+    def _version_of(self, asked: float, rows: list[_Row]) -> RegistryVersion:
         touches = self._history.touches
         state = rows[0][3] if rows else object()  # where nothing happened yet, nothing is confirmed
         newest = self._history.newest
         return RegistryVersion(touches.count, state, asked, touches, newest, self._changed)
 
+    def _unreachable(self, error: Exception) -> RegistryUnreachable:
+        return RegistryUnreachable(
+            f"The registry {self._shown} cannot be used: {_said(error)}.",
+            remedy="Check that the server runs and lets this user in.",
+        )
+
     async def _note_reports(self, line: _Line, rows: list[_Row]) -> None:
         """Note the slots of which reports changed something since the last question."""
-        changed = int(rows[0][4] or 0) if rows else 0
+        changed = _changed(rows)
         if changed < self._changed:  # another history, which counts anew
             self._history.touches.note(None)
         elif changed > self._changed:
@@ -120,21 +210,24 @@ class PostgresqlDetector:
             )
         self._changed = changed  # only now: what a question that fails has not noted, the next does
 
-    async def _drop(self) -> None:
+    def _drop(self) -> None:
         line, self._line = self._line, None
         if line is not None:
-            await line.close()
+            line.close()
 
 
 class _Line:
     """A connection that asks one question, one at a time."""
 
     def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        from psycopg.pq import ExecStatus
+
+        self.is_prepared = False
         self._connection = connection
         self._pgconn = connection.pgconn
+        self._rows = ExecStatus.TUPLES_OK
         self._loop = asyncio.get_running_loop()
-        self._prepared = False
-        self._answer: asyncio.Future[PGresult | None] | None = None
+        self._then: _Then | None = None
         self._result: PGresult | None = None
         self._socket = os.dup(self._pgconn.socket)  # libpq closes its own when the server is gone
         self._loop.add_reader(self._socket, self._read)
@@ -149,13 +242,16 @@ class _Line:
         if not prepare:
             return line
         try:
-            line._pgconn.send_prepare(_NAME, _QUESTION)
-            await line._answered()
-            line._prepared = True
+            await line._exchange(partial(line._pgconn.send_prepare, _NAME, _QUESTION))
+            line.is_prepared = True
         except BaseException:
-            await line.close()
+            line.close()
             raise
         return line
+
+    def ask_prepared(self, known: int, then: _Then) -> None:
+        """Ask; ``then`` is given the answer or the error as soon as it is there."""
+        self._send(partial(self._pgconn.send_query_prepared, _NAME, [str(known).encode()]), then)
 
     async def ask(self, known: int) -> PGresult:
         """The answer.
@@ -163,14 +259,14 @@ class _Line:
         Raises:
             psycopg.Error: there is none.
         """
-        from psycopg.pq import ExecStatus
-
-        if self._prepared:
-            self._pgconn.send_query_prepared(_NAME, [str(known).encode()])
-            result = await self._answered()
-            if result is not None and result.status == ExecStatus.TUPLES_OK:
+        if self.is_prepared:
+            number = str(known).encode()
+            result = await self._exchange(
+                partial(self._pgconn.send_query_prepared, _NAME, [number])
+            )
+            if self.has_rows(result):
                 return result
-            self._prepared = False  # a pooler may hand it to another connection than it prepared on
+            self.is_prepared = False  # a pooler may hand it to another connection
         return await self.ask_plainly(_QUESTION, known)
 
     async def ask_plainly(self, question: bytes, number: int) -> PGresult:
@@ -180,45 +276,87 @@ class _Line:
             psycopg.Error: there is none.
         """
         import psycopg
-        from psycopg.pq import ExecStatus
 
-        self._pgconn.send_query_params(question, [str(number).encode()])
-        result = await self._answered()
-        if result is not None and result.status == ExecStatus.TUPLES_OK:
+        numbers = [str(number).encode()]
+        result = await self._exchange(partial(self._pgconn.send_query_params, question, numbers))
+        if self.has_rows(result):
             return result
         said = result.error_message.decode(errors="replace") if result is not None else "no answer"
         raise psycopg.OperationalError(said)
 
-    async def close(self) -> None:
+    def await_answer(self, until: float) -> None:
+        """Keep the loop waiting for the answer, and awake: to sleep would take as long."""
+        while self._then is not None and time.monotonic() < until:
+            self._read()
+
+    def has_rows(self, result: PGresult | None) -> TypeGuard[PGresult]:
+        """Whether the answer to a question is one."""
+        return result is not None and result.status == self._rows
+
+    def close(self) -> None:
         """Close the connection."""
+        self._then = None
         self._loop.remove_reader(self._socket)
         os.close(self._socket)
-        await self._connection.close()
+        self._pgconn.finish()
 
-    async def _answered(self) -> PGresult | None:
-        self._result = None
-        self._answer = self._loop.create_future()
-        self._pgconn.flush()
-        return await self._answer
+    async def _exchange(self, send: Callable[[], None]) -> PGresult | None:
+        answer: asyncio.Future[PGresult | None] = self._loop.create_future()
+
+        def then(result: PGresult | None, error: Exception | None) -> None:
+            if answer.done():
+                return
+            if error is not None:
+                answer.set_exception(error)
+            else:
+                answer.set_result(result)
+
+        self._send(send, then)
+        return await answer
+
+    def _send(self, send: Callable[[], None], then: _Then) -> None:
+        import psycopg
+
+        self._result, self._then = None, then
+        try:
+            send()
+            self._pgconn.flush()
+        except psycopg.Error as error:
+            self._end(error)
 
     def _read(self) -> None:
         """Something came: the answer is whole once libpq has no more of it."""
         import psycopg
 
-        answer = self._answer
         try:
             self._pgconn.consume_input()
             while not self._pgconn.is_busy():
                 result = self._pgconn.get_result()
                 if result is None:
-                    if answer is not None and not answer.done():
-                        answer.set_result(self._result)
+                    self._end(None)
                     return
                 self._result = result
         except psycopg.Error as error:
             self._loop.remove_reader(self._socket)
-            if answer is not None and not answer.done():
-                answer.set_exception(error)
+            self._end(error)
+
+    def _end(self, error: Exception | None) -> None:
+        then, self._then = self._then, None
+        if then is not None:
+            then(self._result, error)
+
+
+def _tell(
+    waiting: list[asyncio.Future[RegistryVersion]], found: RegistryVersion | Exception
+) -> None:
+    """Tell those who wait the version, or what is the matter."""
+    for future in waiting:
+        if future.done():
+            continue
+        if isinstance(found, Exception):
+            future.set_exception(_of_its_own(found))
+        else:
+            future.set_result(found)
 
 
 def _of_its_own(error: Exception) -> Exception:
@@ -226,6 +364,10 @@ def _of_its_own(error: Exception) -> Exception:
     if isinstance(error, RegistryUnreachable):
         return RegistryUnreachable(str(error), remedy=error.remedy, public=error.public)
     return error
+
+
+def _changed(rows: list[_Row]) -> int:
+    return int(rows[0][4] or 0) if rows else 0
 
 
 def _rows(result: PGresult) -> list[_Row]:

@@ -20,7 +20,7 @@ from .known import Known
 from .responses import JSON
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from lineage.contract.results import Serving
     from lineage.registry.registry import Registry
@@ -108,19 +108,15 @@ class ServingCache:
         self._found: dict[Asked, Found] = {}
         self._reading: dict[Asked, tuple[int, asyncio.Task[Found]]] = {}
 
-    async def version(self) -> RegistryVersion:
-        """The registry's version, as the database says it now."""
-        version = await self._detector.version()
-        if self._standby is not None:
-            self._standby.note(version)
-        return version
+    def version(self) -> Awaitable[RegistryVersion]:
+        """The registry's version, as the database says it now; it is asked before this returns."""
+        asking = self._detector.version()
+        return asking if self._standby is None else self._noted(self._standby, asking)
 
-    def known(
-        self, environment: str, model: str, pipeline: str | None, version: RegistryVersion
-    ) -> CachedAnswer | None:
-        """The answer that is known and holds at a version, if there is one."""
-        found = self._found.get((environment, model, pipeline))
-        return found if isinstance(found, CachedAnswer) and found.holds(version) else None
+    def known(self, asked: Asked) -> CachedAnswer | None:
+        """The answer that was read last, if there is one: it may hold no more."""
+        found = self._found.get(asked)
+        return found if isinstance(found, CachedAnswer) else None
 
     async def answer(
         self, environment: str, model: str, pipeline: str | None, version: RegistryVersion
@@ -146,6 +142,11 @@ class ServingCache:
         for (environment, model, _), found in self._found.items():
             if look.is_same(environment, model):
                 found.known.confirm(look, span)
+
+    async def _noted(self, standby: Standby, asking: Awaitable[RegistryVersion]) -> RegistryVersion:
+        version = await asking
+        standby.note(version)
+        return version
 
     async def _read_once(self, asked: Asked, version: RegistryVersion) -> Found:
         """The answer as the registry gives it; those who ask at the same version share it."""

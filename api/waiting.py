@@ -28,7 +28,7 @@ from lineage import timestamps
 from lineage.errors import LineageError, RegistryUnreachable, TooManyWaiting
 
 from .connections import HELD, HeldRequest
-from .known import CONFIRMED_FOR
+from .known import CONFIRMED_FOR, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -142,6 +142,7 @@ class WaitingHosts:
         waiter = _Waiter(request, self._slot(asked, etag))
         if not request.put_aside(lambda: self._end(waiter)):
             return None
+        scope.pop(VERSION, None)  # by then there is another one
         waiter.slot.waiters.add(waiter)
         self._ends.setdefault(ceil(until / EVERY), []).append(waiter)
         self._count += 1

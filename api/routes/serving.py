@@ -20,14 +20,15 @@ from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
 
 from ..authentication import bearer
-from ..dependencies import VERSION, State, needs, state_of
+from ..dependencies import State, needs, state_of
+from ..known import VERSION
 from ..problems import READ, documented, problem
 from ..responses import answer
 from ..schemas import responses
 from ..schemas.parameters import EnvPath, ModelPath, VersionPath
-from ..serving_cache import CachedAnswer
+from ..serving_cache import Asked, CachedAnswer
 from ..strict_bodies import StrictRoute
-from ..waiting import LONGEST
+from ..waiting import LONGEST, WaitingHosts
 
 if TYPE_CHECKING:
     from starlette import types as asgi
@@ -64,22 +65,27 @@ async def answer_lookup(request: Request) -> Response:
     pipeline = _pipeline(request) if request.scope["query_string"] else None
     wait = _wait(request) if request.scope["query_string"] else 0
     cached = await state.serving_cache.answer(environment, model, pipeline, version)
-    seen = request.headers.get("if-none-match")
-    if wait and seen is not None and seen.strip() != ANY and _names(seen, cached.etag):
-        asked = environment, model, pipeline
-        waits = state.waiting.put_aside(request.scope, asked, cached.etag, wait)
-        return waits if waits is not None else cached.unchanged
-    return response_of(cached, request)
+    return response_of(cached, request, (environment, model, pipeline), wait, state.waiting)
 
 
-def response_of(cached: CachedAnswer, request: Request) -> Response:
-    """An answer as one who asks is given it, who may know it already."""
+def response_of(
+    cached: CachedAnswer, request: Request, asked: Asked, wait: int, waiting: WaitingHosts
+) -> Response:
+    """An answer as one who asks is given it: who knows it already may wait for another one.
+
+    Raises:
+        TooManyWaiting: as many wait as may.
+    """
     seen = request.headers.get("if-none-match")
-    return cached.unchanged if seen is not None and _names(seen, cached.etag) else cached.response
+    if seen is None or not _names(seen, cached.etag):
+        return cached.response
+    if wait and seen.strip() != ANY:
+        return waiting.put_aside(request.scope, asked, cached.etag, wait) or cached.unchanged
+    return cached.unchanged
 
 
 async def answer_again(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
-    """Answer a look-up that has waited; where it leads is known from the first time."""
+    """Answer a look-up that has waited, where :mod:`~lineage.api.quick_lookups` does not."""
     request = Request(scope, receive)
     try:
         response = await answer_lookup(request)

@@ -58,9 +58,12 @@ class Kept:
 
     def has_moved(self):
         """Whether anything was committed since this was asked last."""
-        state = self._loop.run_until_complete(self._cache.version()).state
+        state = self._loop.run_until_complete(self._version()).state
         moved, self._state = state != self._state, state
         return moved
+
+    async def _version(self):
+        return await self._cache.version()
 
     def compare(self, asked, after):
         """Every slot, as somebody asks for it who runs a pipeline version."""

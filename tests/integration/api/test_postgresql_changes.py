@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 
 import psycopg
 import pytest
@@ -77,3 +78,59 @@ def test_an_error_that_nobody_foresaw_is_told_to_those_who_wait(database, monkey
     found, version = asyncio.run(ask())
     assert [type(error) for error in found] == [KeyError, KeyError]
     assert version.state
+
+
+@ONLY_POSTGRESQL
+def test_a_question_that_hangs_is_given_up_and_the_next_one_is_answered(database, monkeypatch):
+    make_registry(database, _fill)
+
+    async def ask():
+        async with _detector(database) as detector:
+            first = await detector.version()
+            monkeypatch.setattr(postgresql_changes, "ROUND_TRIP", 0.2)
+            with psycopg.connect(database) as other:
+                other.execute("LOCK TABLE event IN ACCESS EXCLUSIVE MODE")
+                late = [detector.version(), detector.version()]
+                found = await asyncio.gather(*late, return_exceptions=True)
+            monkeypatch.undo()
+            return first, found, await detector.version()
+
+    first, found, after = asyncio.run(ask())
+    assert [type(error) for error in found] == [RegistryUnreachable] * 2
+    assert after.newest == first.newest
+
+
+@ONLY_POSTGRESQL
+def test_a_prepared_question_that_is_gone_is_asked_plainly(database):
+    make_registry(database, _fill)
+
+    async def ask():
+        async with _detector(database) as detector:
+            first = await detector.version()
+            line = detector._line
+            await line._exchange(partial(line._pgconn.send_query, b"DEALLOCATE ALL"))
+            return first, await detector.version(), await detector.version(), detector._line is line
+
+    first, second, third, is_same_line = asyncio.run(ask())
+    assert first.newest == second.newest == third.newest
+    assert is_same_line
+
+
+@ONLY_POSTGRESQL
+def test_who_asks_while_a_question_is_on_its_way_learns_of_what_was_committed_before_he_came(
+    database,
+):
+    make_registry(database, _fill)
+
+    async def ask():
+        async with _detector(database) as detector:
+            await detector.version()
+            early = detector.version()
+            with psycopg.connect(database) as other:
+                other.execute("INSERT INTO observed_slot VALUES ('production', 'churn', 7)")
+            late = detector.version()
+            await early
+            return await late
+
+    late = asyncio.run(ask())
+    assert late.reported == 7
