@@ -31,6 +31,9 @@ LEAST: Final = 64 << 10
 
 TOO_LATE: Final = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
+CONTINUE: Final = b"HTTP/1.1 100 "
+"""How a word that comes before the answer begins."""
+
 HELD: Final = "lineage.held"
 """Where the scope of a request has its :class:`HeldRequest`."""
 
@@ -84,6 +87,7 @@ class HeldRequest:
 
     def _answered(self) -> None:
         """Hold nothing any more: the scope that this stands in is freed with the next request."""
+        self._cycle.transport.end()
         self._cycle = None
         self._connection.on_response_complete()
 
@@ -97,6 +101,41 @@ class HeldRequest:
         self._cycle.keep_alive = False
         if self._gone is not None:
             self._gone()
+
+
+class _Whole:
+    """Where an answer is written to: its head goes out together with what comes first behind it."""
+
+    __slots__ = ("_began", "_head", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+        self._began = False
+
+    def write(self, data: bytes) -> None:
+        """Write a part; the head is kept for a moment."""
+        if self._began:
+            head, self._head = self._head, b""
+            self._transport.write(head + data if head else data)
+        elif data.startswith(CONTINUE):
+            self._transport.write(data)
+        else:
+            self._began, self._head = True, data
+
+    def end(self) -> None:
+        """Write a head that nothing comes behind."""
+        if self._head:
+            self.write(b"")
+
+    def close(self) -> None:
+        """Close the connection, once all is written."""
+        self.end()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Whether it is closed, or is being."""
+        return self._transport.is_closing()
 
 
 class Connection(_Base):  # type: ignore[misc]
@@ -131,6 +170,7 @@ class Connection(_Base):  # type: ignore[misc]
         cycle = self.cycle
         super().on_headers_complete()
         if self.cycle is not cycle:  # the application has not begun with it yet
+            self.cycle.transport = _Whole(self.transport)
             self.cycle.scope[HELD] = HeldRequest(self)
 
     def start(
