@@ -1,16 +1,11 @@
-"""The detector of changes of a PostgreSQL database: one prepared question, asked through libpq.
-
-It is in the way of every look-up, so it goes past the cursors of the driver, which cost as much as
-the round trip.
-"""
+"""The detector of changes of a PostgreSQL database: one prepared question before each look-up."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from lineage.database import postgresql, reports
 from lineage.errors import RegistryUnreachable
@@ -18,16 +13,12 @@ from lineage.masking import masked
 from lineage.registry_url import without_password
 
 from .known import History, RegistryVersion, new_events
+from .postgresql_line import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import TypeGuard
+    from collections.abc import Awaitable
 
-    import psycopg
     from psycopg.pq.abc import PGresult
-
-    _Then = Callable[[PGresult | None, Exception | None], None]
-    """What is done with the answer to a question, or with the error that came in its place."""
 
     _Row = tuple[int, str, str | None, str | None, str | None]
     """An event's number, its digest and its payload; the snapshot; the newest change by reports."""
@@ -44,7 +35,6 @@ AGAIN: Final = 0.25
 _QUESTION: Final = new_events(
     "$1::bigint", f", pg_current_snapshot()::text, ({reports.CHANGED})"
 ).encode()
-_NAME: Final = b"lineage_new_events"
 
 _REPORTED: Final = reports.SINCE.replace(":number", "$1::bigint").encode()
 
@@ -62,7 +52,7 @@ class PostgresqlDetector:
         self._conninfo = postgresql.conninfo(url)
         self._prepares = not postgresql.is_pooled(url)
         self._shown = without_password(url)
-        self._line: _Line | None = None
+        self._line: Line | None = None
         self._history = History()
         self._changed = 0
         self._waiting: list[asyncio.Future[RegistryVersion]] = []
@@ -73,8 +63,10 @@ class PostgresqlDetector:
         self._far_until = 0.0
         self._asking: asyncio.Task[None] | None = None
 
-    def version(self) -> asyncio.Future[RegistryVersion]:
+    def version(self) -> Awaitable[RegistryVersion]:
         """What was touched up to now, and the present snapshot.
+
+        The question of one who comes alone is on its way when this returns.
 
         Raises:
             RegistryUnreachable: the database cannot be asked.
@@ -84,17 +76,23 @@ class PostgresqlDetector:
         self._waiting.append(mine)
         if self._asked or self._asking is not None or self._in_turn:
             return mine
-        if self._is_alone:
-            self._ask()
         self._in_turn = True
         loop.call_soon(self._end_turn)
-        return mine
+        if not self._is_alone:
+            return mine
+        self._ask()
+        return self._arrived(mine)
 
     async def close(self) -> None:
         """Close the connection."""
         if self._asking is not None:
             self._asking.cancel()
+        self._answered()
         self._drop()
+
+    async def _arrived(self, mine: asyncio.Future[RegistryVersion]) -> RegistryVersion:
+        self._linger()
+        return await mine
 
     def _end_turn(self) -> None:
         """Ask for those who came in this turn of the loop; who came alone did not wait for it."""
@@ -102,6 +100,22 @@ class PostgresqlDetector:
         self._is_alone = len(self._waiting) <= 1
         if self._waiting and not self._asked and self._asking is None:
             self._ask()
+            self._linger()
+        self._watch()
+
+    def _linger(self) -> None:
+        """Keep the loop for the answer, if the database is near."""
+        now = time.monotonic()
+        if self._asked and self._line is not None and now >= self._far_until:
+            self._line.await_answer(now + NEAR)
+            if self._asked:
+                self._far_until = now + AGAIN
+
+    def _watch(self) -> None:
+        """Give a question up that is on its way for too long."""
+        if self._asked and self._late is None:
+            loop = asyncio.get_running_loop()
+            self._late = loop.call_later(ROUND_TRIP, self._fail, TimeoutError())
 
     def _ask(self) -> None:
         """Ask for all who wait, by a task where nothing is prepared."""
@@ -109,18 +123,11 @@ class PostgresqlDetector:
             self._asking = asyncio.create_task(self._ask_all())
             return
         self._asked, self._waiting = self._waiting, []
-        line, began = self._line, time.monotonic()
-        line.ask_prepared(self._history.known, partial(self._take, line, began))
-        if self._asked and began >= self._far_until:
-            line.await_answer(began + NEAR)
-            if self._asked:
-                self._far_until = began + AGAIN
-        if self._asked:
-            loop = asyncio.get_running_loop()
-            self._late = loop.call_later(ROUND_TRIP, self._fail, TimeoutError())
+        take = partial(self._take, self._line, time.monotonic())
+        self._line.ask_prepared(self._history.known, take)
 
     def _take(
-        self, line: _Line, asked: float, result: PGresult | None, error: Exception | None
+        self, line: Line, asked: float, result: PGresult | None, error: Exception | None
     ) -> None:
         """Take the answer to a question that went out at a moment."""
         if error is not None:
@@ -138,16 +145,20 @@ class PostgresqlDetector:
             _tell(waiting, self._version_of(asked, rows))
         except Exception as unforeseen:  # those who wait are to be told of it
             _tell(waiting, unforeseen)
-        if self._waiting:
-            self._ask()
+        self._go_on()
 
     def _fail(self, error: Exception) -> None:
         """Tell those whose question is on its way that there is no answer."""
         waiting = self._answered()
         self._drop()
         _tell(waiting, self._unreachable(error))
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Ask for those who came meanwhile."""
         if self._waiting:
             self._ask()
+            self._watch()
 
     def _answered(self) -> list[asyncio.Future[RegistryVersion]]:
         """Those whose question was on its way, and is no more."""
@@ -176,7 +187,7 @@ class PostgresqlDetector:
         try:
             async with asyncio.timeout(ROUND_TRIP):
                 if self._line is None:
-                    self._line = await _Line.to(self._conninfo, prepare=self._prepares)
+                    self._line = await Line.to(self._conninfo, _QUESTION, prepare=self._prepares)
                 rows = _rows(await self._line.ask(self._history.known))
                 self._history.read([row[:3] for row in rows])
                 await self._note_reports(self._line, rows)
@@ -197,7 +208,7 @@ class PostgresqlDetector:
             remedy="Check that the server runs and lets this user in.",
         )
 
-    async def _note_reports(self, line: _Line, rows: list[_Row]) -> None:
+    async def _note_reports(self, line: Line, rows: list[_Row]) -> None:
         """Note the slots of which reports changed something since the last question."""
         changed = _changed(rows)
         if changed < self._changed:  # another history, which counts anew
@@ -214,136 +225,6 @@ class PostgresqlDetector:
         line, self._line = self._line, None
         if line is not None:
             line.close()
-
-
-class _Line:
-    """A connection that asks one question, one at a time."""
-
-    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        from psycopg.pq import ExecStatus
-
-        self.is_prepared = False
-        self._connection = connection
-        self._pgconn = connection.pgconn
-        self._rows = ExecStatus.TUPLES_OK
-        self._loop = asyncio.get_running_loop()
-        self._then: _Then | None = None
-        self._result: PGresult | None = None
-        self._socket = os.dup(self._pgconn.socket)  # libpq closes its own when the server is gone
-        self._loop.add_reader(self._socket, self._read)
-
-    @classmethod
-    async def to(cls, conninfo: str, *, prepare: bool) -> _Line:
-        """Connect, and prepare the question, unless a pooler gives each another connection."""
-        import psycopg
-
-        connection = await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
-        line = cls(connection)
-        if not prepare:
-            return line
-        try:
-            await line._exchange(partial(line._pgconn.send_prepare, _NAME, _QUESTION))
-            line.is_prepared = True
-        except BaseException:
-            line.close()
-            raise
-        return line
-
-    def ask_prepared(self, known: int, then: _Then) -> None:
-        """Ask; ``then`` is given the answer or the error as soon as it is there."""
-        self._send(partial(self._pgconn.send_query_prepared, _NAME, [str(known).encode()]), then)
-
-    async def ask(self, known: int) -> PGresult:
-        """The answer.
-
-        Raises:
-            psycopg.Error: there is none.
-        """
-        if self.is_prepared:
-            number = str(known).encode()
-            result = await self._exchange(
-                partial(self._pgconn.send_query_prepared, _NAME, [number])
-            )
-            if self.has_rows(result):
-                return result
-            self.is_prepared = False  # a pooler may hand it to another connection
-        return await self.ask_plainly(_QUESTION, known)
-
-    async def ask_plainly(self, question: bytes, number: int) -> PGresult:
-        """The answer to another question about a number.
-
-        Raises:
-            psycopg.Error: there is none.
-        """
-        import psycopg
-
-        numbers = [str(number).encode()]
-        result = await self._exchange(partial(self._pgconn.send_query_params, question, numbers))
-        if self.has_rows(result):
-            return result
-        said = result.error_message.decode(errors="replace") if result is not None else "no answer"
-        raise psycopg.OperationalError(said)
-
-    def await_answer(self, until: float) -> None:
-        """Keep the loop waiting for the answer, and awake: to sleep would take as long."""
-        while self._then is not None and time.monotonic() < until:
-            self._read()
-
-    def has_rows(self, result: PGresult | None) -> TypeGuard[PGresult]:
-        """Whether the answer to a question is one."""
-        return result is not None and result.status == self._rows
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._then = None
-        self._loop.remove_reader(self._socket)
-        os.close(self._socket)
-        self._pgconn.finish()
-
-    async def _exchange(self, send: Callable[[], None]) -> PGresult | None:
-        answer: asyncio.Future[PGresult | None] = self._loop.create_future()
-
-        def then(result: PGresult | None, error: Exception | None) -> None:
-            if answer.done():
-                return
-            if error is not None:
-                answer.set_exception(error)
-            else:
-                answer.set_result(result)
-
-        self._send(send, then)
-        return await answer
-
-    def _send(self, send: Callable[[], None], then: _Then) -> None:
-        import psycopg
-
-        self._result, self._then = None, then
-        try:
-            send()
-            self._pgconn.flush()
-        except psycopg.Error as error:
-            self._end(error)
-
-    def _read(self) -> None:
-        """Something came: the answer is whole once libpq has no more of it."""
-        import psycopg
-
-        try:
-            self._pgconn.consume_input()
-            while not self._pgconn.is_busy():
-                result = self._pgconn.get_result()
-                if result is None:
-                    self._end(None)
-                    return
-                self._result = result
-        except psycopg.Error as error:
-            self._loop.remove_reader(self._socket)
-            self._end(error)
-
-    def _end(self, error: Exception | None) -> None:
-        then, self._then = self._then, None
-        if then is not None:
-            then(self._result, error)
 
 
 def _tell(

@@ -109,7 +109,7 @@ class ServingCache:
         self._reading: dict[Asked, tuple[int, asyncio.Task[Found]]] = {}
 
     def version(self) -> Awaitable[RegistryVersion]:
-        """The registry's version, as the database says it now; it is asked before this returns."""
+        """The registry's version, as the database says it after this is called."""
         asking = self._detector.version()
         return asking if self._standby is None else self._noted(self._standby, asking)
 

@@ -32,7 +32,7 @@ async def _detector(database):
 def _fails_once(monkeypatch, name, error):
     """Let a step of the question fail the next time, and no more."""
     place, real = (
-        (postgresql_changes._Line, postgresql_changes._Line.ask_plainly)
+        (postgresql_changes.Line, postgresql_changes.Line.ask_plainly)
         if name == "ask_plainly"
         else (postgresql_changes.History, postgresql_changes.History.read)
     )
