@@ -17,7 +17,7 @@ from lineage.registry.checker import Checker, named_stores
 from lineage.registry.registry import Registry
 from lineage.registry_url import require_standby
 
-from . import problems, trust
+from . import problems, process, trust
 from .authentication import Authenticator
 from .beside import Beside
 from .change_detection import detector_of
@@ -141,7 +141,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.threads
         beside.start()
         confirming.start()
-        yield
+        with process.tuned():
+            yield
         await confirming.stop()
         await beside.stop()
         waiting.close()

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import anyio
+from anyio import to_thread
 from fastapi import Response
-from starlette.concurrency import run_in_threadpool
 
 from lineage import strict_json, timestamps
 from lineage.errors import PipelineMismatch
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
 
 MOST: Final = 20_000
 """Answers that are kept at the most: the one that was read first goes first."""
-
+READERS: Final = 4
+"""Answers that are read from the registry at once: more threads would wait for each other, and each
+holds a connection with its pages of the database."""
 
 Asked = tuple[str, str, str | None]
 """An environment, a model, and the pipeline version of the one who asks."""
@@ -106,6 +110,7 @@ class ServingCache:
         self._standby = standby
         self._read_from = read_from
         self._found: dict[Asked, Found] = {}
+        self._readers = anyio.CapacityLimiter(READERS)
         self._reading: dict[Asked, tuple[int, asyncio.Task[Found]]] = {}
 
     def version(self) -> Awaitable[RegistryVersion]:
@@ -186,9 +191,8 @@ class ServingCache:
                 self._read_from("standby")
                 return reading.answer, Known(reading.version, reading.grounds)
         known = Known(version)
-        answer, grounds = await run_in_threadpool(
-            self._registry.serving_on_grounds, model, environment, pipeline=pipeline
-        )
+        read = partial(self._registry.serving_on_grounds, model, environment, pipeline=pipeline)
+        answer, grounds = await to_thread.run_sync(read, limiter=self._readers)
         self._read_from("primary")
         known.rest_on(grounds)
         return answer, known
