@@ -19,7 +19,7 @@ from lineage.capture.pointers import refuse_pointers
 from lineage.capture.source import Revision, WorkingTree
 from lineage.contract.captured import CapturedVersion, CaptureRequest
 from lineage.errors import CaptureError, DirtyTree, UsageError
-from lineage.hashing.files import hash_path, total_size
+from lineage.hashing.files import as_one, hash_files, hash_path, total_size
 from lineage.hashing.tree import follow_any
 from lineage.identity.components import Components, Kind, Weights
 from lineage.identity.pipeline import PipelineVersion
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.hashing.blocks import Progress
     from lineage.hashing.cache import StatCache
+    from lineage.hashing.files import Copies, Hashed, HashedFile
     from lineage.hashing.tree import Follow
     from lineage.identity.components import CodeVersion, DataVersion
     from lineage.identity.origin import WeightsOrigin
@@ -64,6 +65,8 @@ class VersionCapture:
         self._source = self._dvc.source
         self._config = project.config_in(self._source)
         self._table = self._config.model(model)
+        self.weights_files: list[HashedFile] = []
+        """The files of the weights, once they were captured to be stored."""
 
     @property
     def size(self) -> int:
@@ -92,13 +95,17 @@ class VersionCapture:
         return CapturedVersion(components, self._config.pipeline_of(self.model), loose)
 
     def capture(
-        self, code: CodeVersion | None = None, progress: Progress | None = None
+        self,
+        code: CodeVersion | None = None,
+        progress: Progress | None = None,
+        copies: Copies | None = None,
     ) -> CapturedVersion:
         """Capture the four components.
 
         Args:
             code: the code as it was captured before; None for the code as it is now.
             progress: called with the number of bytes just hashed.
+            copies: makes copies of weights that are to be stored, while they are hashed.
 
         Raises:
             CaptureError: something is missing, does not match, or the tree is dirty.
@@ -109,7 +116,7 @@ class VersionCapture:
             self._refuse_loose(loose)
             self._refuse_unheld(found)
         with self._project.cache() as cache:
-            weights = self._weights(cache, progress)
+            weights = self._weights(cache, progress, copies)
             outside = self._outside(cache, found)
             if self._strict:
                 self._refuse_unknown(outside)
@@ -221,25 +228,48 @@ class VersionCapture:
         with self._project.cache() as cache:
             return self._weights(cache, None)
 
-    def _weights(self, cache: StatCache | None, progress: Progress | None) -> Weights | None:
+    def _weights(
+        self,
+        cache: StatCache | None,
+        progress: Progress | None,
+        copies: Copies | None = None,
+    ) -> Weights | None:
         if self._weights_path is None:
             return None
         path, follow = self.weights_source
         refuse_pointers(path, "weights", follow, self._project.root)
         self._refuse_unfetched(path)
-        hashed = hash_path(
-            path,
-            with_blake3=self._strict or self._wanted.with_blake3,
-            cache=cache,
-            progress=progress,
-            follow=follow,
-            project=self._project.root,
-        )
+        hashed = self._hashed(path, follow, cache, progress, copies)
         if hashed.size == 0:
             raise CaptureError(
                 f"The weights {os.fspath(path)} are empty.", remedy="Train the model first."
             )
         return Weights(hashed.xxh3, hashed.blake3, self._shown(path), hashed.size, hashed.files)
+
+    def _hashed(
+        self,
+        path: Path,
+        follow: Follow,
+        cache: StatCache | None,
+        progress: Progress | None,
+        copies: Copies | None,
+    ) -> Hashed:
+        """The digests of the weights, and of each file where they are to be stored."""
+        root = self._project.root
+        if copies is None:
+            strong = self._strict or self._wanted.with_blake3
+            return hash_path(
+                path,
+                with_blake3=strong,
+                cache=cache,
+                progress=progress,
+                follow=follow,
+                project=root,
+            )
+        self.weights_files = hash_files(
+            path, cache=cache, progress=progress, follow=follow, project=root, copies=copies
+        )
+        return as_one(self.weights_files)
 
     def _refuse_unfetched(self, path: Path) -> None:
         """Refuse weights of which DVC has recorded a part that is not here."""

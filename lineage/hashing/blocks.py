@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int], None]
 
+    Write = Callable[[memoryview], object]
+    """Takes each block on its way: it holds until this returns."""
+
 BLOCK: Final = 1 << 20
 BLOCKS: Final = 4
 
 Algorithms = tuple[str, ...]
-"""``("xxh3",)``, ``("xxh3", "blake3")``, or ``("md5", "blake3")`` for what a store is to hold."""
+"""``("xxh3",)``, ``("xxh3", "blake3")``, or those and MD5 for what a store is to hold; the slowest
+stands first: it has a thread of its own."""
 
 
 class _Hasher(Protocol):
@@ -76,9 +80,9 @@ def write_block(descriptor: int, block: memoryview) -> None:
 
 
 def blake3_of_descriptor(
-    source: int, target: int | None = None, progress: Progress | None = None
+    source: int, write: Write | None = None, progress: Progress | None = None
 ) -> Digest:
-    """BLAKE3 of the rest of a file, each byte read once, which go on to another where one is given.
+    """BLAKE3 of the rest of a file, each byte read once, and given to ``write`` on its way.
 
     One thread after the other is as quick as several: the memory is what there is to wait for.
     """
@@ -86,20 +90,23 @@ def blake3_of_descriptor(
     block = memoryview(bytearray(BLOCK))
     while count := read_block(source, block):
         hasher.update(block[:count])
-        if target is not None:
-            write_block(target, block[:count])
+        if write is not None:
+            write(block[:count])
         if progress is not None:
             progress(count)
     return Digest(f"blake3:{hasher.hexdigest()}")
 
 
-def blake3_through(blocks: Iterable[bytes | memoryview], target: BinaryIO | None = None) -> Digest:
-    """BLAKE3 of blocks, which go on to a file where one is given."""
+def blake3_through(
+    blocks: Iterable[bytes | memoryview],
+    write: Callable[[bytes | memoryview], object] | None = None,
+) -> Digest:
+    """BLAKE3 of blocks, which are given to ``write`` on their way."""
     hasher = blake3(max_threads=blake3.AUTO)
     for block in blocks:
         hasher.update(block)
-        if target is not None:
-            target.write(block)
+        if write is not None:
+            write(block)
     return Digest(f"blake3:{hasher.hexdigest()}")
 
 
@@ -118,19 +125,20 @@ def hash_descriptor(
     descriptor: int,
     algorithms: Algorithms,
     progress: Progress | None,
-    target: int | None = None,
+    write: Write | None = None,
 ) -> tuple[list[str], int]:
-    """Hash block by block; a second thread reads ahead, and takes XXH3 or MD5 beside BLAKE3.
+    """Hash block by block; a second thread reads ahead, and takes the first of several digests.
 
-    The blocks go on to another file where one is given.
+    The blocks are given to ``write`` on their way.
     """
     hashers = [_BY_BLOCK[algorithm]() for algorithm in algorithms]
-    *ahead, here = hashers
+    ahead = hashers[: len(hashers) > 1]
     size = 0
     for block in _read_ahead(descriptor, ahead):
-        here.update(block)
-        if target is not None:
-            write_block(target, block)
+        for hasher in hashers[len(ahead) :]:
+            hasher.update(block)
+        if write is not None:
+            write(block)
         size += len(block)
         if progress is not None:
             progress(len(block))

@@ -7,11 +7,11 @@ Hashed(xxh3='xxh3:…', blake3='blake3:…', size=81234, files=1)
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from lineage.errors import CaptureError
 from lineage.hashing.blocks import AT_ONCE, Algorithms, hash_blocks, hash_descriptor
@@ -21,6 +21,7 @@ from lineage.identity.digest import Digest, tree_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from lineage.hashing.blocks import Progress
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     Stored = Callable[[str], Iterator[bytes] | None]
     """The blocks that stand for a file by its path, instead of its own; None for its own."""
 
-_OF_WRITING: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+TO_STORE: Final = ("md5", "xxh3", "blake3")
+"""What is taken of weights that are to be stored, in one read: MD5 is the slowest."""
 
 ONE_READ: Final = 1 << 20
 """Files up to this size are read in one call; larger ones by a thread that reads ahead."""
@@ -48,6 +50,20 @@ class Hashed:
     files: int
 
 
+class Copy(Protocol):
+    """A copy of a file that is made while the file is read."""
+
+    def write(self, block: memoryview, /) -> object:
+        """Add what was read."""
+
+
+class Copies(Protocol):
+    """Makes copies of large files that have to be read, in the same read."""
+
+    def copy(self) -> AbstractContextManager[Copy | None]:
+        """A new one, which is whole once the context has ended without an error; None for none."""
+
+
 @dataclass(frozen=True)
 class HashedFile:
     """A file of what is to be stored: its path in it (``""`` for the file itself), its digests.
@@ -59,8 +75,9 @@ class HashedFile:
     source: str
     size: int
     md5: str
+    xxh3: str
     blake3: Digest
-    copy: Path | None = None
+    copy: Copy | None = None
 
 
 def hash_path(
@@ -94,29 +111,25 @@ def hash_path(
     algorithms = ("xxh3", "blake3") if with_blake3 else ("xxh3",)
     if stat.S_ISDIR(status.st_mode):
         files = list(tree_files(path, follow, project, without))
-        return _hash_tree(files, status.st_dev, algorithms, cache, progress, stored)
-    blocks = stored(os.fspath(path)) if stored is not None else None
-    if blocks is not None:
-        digits, size = hash_blocks(blocks, algorithms)
-        return _hashed(digits, size, 1)
-    digits, size = _hash_known_file(os.fspath(path), algorithms, cache, progress)
-    return _hashed(digits, size, 1)
+    else:
+        files = [("", os.fspath(path), status.st_ino)]
+    rows = _hash_all(files, status.st_dev, algorithms, cache, progress, stored)
+    return _as_one(rows, algorithms)
 
 
 def hash_stream(blocks: Iterable[bytes]) -> Hashed:
     """XXH3 of what comes in blocks."""
     digits, size = hash_blocks(blocks, ("xxh3",))
-    return _hashed(digits, size, 1)
+    return _as_one([_Row("", "", size, digits)], ("xxh3",))
 
 
 def hash_streams(files: Iterable[tuple[str, Iterable[bytes]]]) -> Hashed:
     """XXH3 of the tree encoding of a directory whose files come in blocks."""
-    rows: list[tuple[str, int, str]] = []
+    rows = []
     for path, blocks in files:
-        (digits,), size = hash_blocks(blocks, ("xxh3",))
-        rows.append((path, size, digits))
-    tree = AT_ONCE["xxh3"](tree_bytes(rows))
-    return _hashed([tree], sum(size for _, size, _ in rows), len(rows))
+        digits, size = hash_blocks(blocks, ("xxh3",))
+        rows.append(_Row(path, "", size, digits))
+    return _as_one(rows, ("xxh3",))
 
 
 def hash_files(
@@ -126,24 +139,30 @@ def hash_files(
     progress: Progress | None = None,
     follow: Follow = follow_any,
     project: Path | None = None,
-    copies: Path | None = None,
+    copies: Copies | None = None,
 ) -> list[HashedFile]:
-    """MD5 and BLAKE3 of a file, or of each file of a directory, sorted by path.
+    """XXH3, MD5 and BLAKE3 of a file, or of each file of a directory, sorted by path.
 
-    Args and errors are those of :func:`hash_path`; ``copies`` is a folder for copies of large files
-    that have to be read, made in the same read.
+    Args and errors are those of :func:`hash_path`; ``copies`` makes copies of large files that have
+    to be read, in the same read.
     """
     follow(path)
-    files = [("", os.fspath(path), 0)]
-    if stat.S_ISDIR(_stat(path).st_mode):
+    status = _stat(path)
+    files = [("", os.fspath(path), status.st_ino)]
+    if stat.S_ISDIR(status.st_mode):
         files = sorted(tree_files(path, follow, project))
-    found: list[HashedFile] = []
-    for relative, full, _ in files:
-        copy = copies / str(len(found)) if copies is not None else None
-        (md5, strong), size = _hash_known_file(full, ("md5", "blake3"), cache, progress, copy)
-        made = copy if copy is not None and copy.exists() else None
-        found.append(HashedFile(relative, full, size, md5, Digest(f"blake3:{strong}"), made))
-    return found
+    rows = _hash_all(files, status.st_dev, TO_STORE, cache, progress, copies=copies)
+    return [
+        HashedFile(row.path, row.source, row.size, md5, xxh3, Digest(f"blake3:{blake3}"), row.copy)
+        for row in rows
+        for md5, xxh3, blake3 in (row.digits,)
+    ]
+
+
+def as_one(files: Sequence[HashedFile]) -> Hashed:
+    """What :func:`hash_path` says of what :func:`hash_files` read."""
+    rows = [_Row(f.path, f.source, f.size, [f.xxh3, f.blake3.value]) for f in files]
+    return _as_one(rows, ("xxh3", "blake3"))
 
 
 def total_size(path: Path) -> int:
@@ -176,32 +195,55 @@ def read_regular(path: str) -> tuple[int, os.stat_result]:
     return descriptor, status
 
 
-def _hash_known_file(
-    path: str,
+@dataclass(frozen=True)
+class _Row:
+    """A file that was hashed: its path in the directory (``""`` alone), and its digests in hex."""
+
+    path: str
+    source: str
+    size: int
+    digits: list[str]
+    copy: Copy | None = None
+
+
+def _hash_all(
+    files: Sequence[tuple[str, str, int]],
+    device: int,
     algorithms: Algorithms,
     cache: StatCache | None,
     progress: Progress | None,
-    copy: Path | None = None,
-) -> tuple[list[str], int]:
-    """A file's digests in hex and its size, from the cache where it has not changed."""
-    if cache is not None:
-        status = _stat(path)
-        known = [cache.look_up(status, algorithm) for algorithm in algorithms]
-        if None not in known:
+    stored: Stored | None = None,
+    copies: Copies | None = None,
+) -> list[_Row]:
+    """Digest each of some files, from the cache where it has not changed."""
+    known = [_known(cache, device, files, algorithm) for algorithm in algorithms]
+    rows: list[_Row] = []
+    fresh: list[tuple[os.stat_result, list[str]]] = []
+    for relative, full, inode in files:
+        blocks = stored(full) if stored is not None else None
+        remembered = _unchanged(full, inode, known) if inode in known[0] else None
+        if blocks is not None:
+            digits, size = hash_blocks(blocks, algorithms)
+            rows.append(_Row(relative, full, size, digits))
+        elif remembered is not None:
+            rows.append(_Row(relative, full, remembered[1], remembered[0]))
             if progress is not None:
-                progress(status.st_size)
-            return [digits for digits in known if digits is not None], status.st_size
-    digits, status = _hash_file(path, algorithms, progress, copy)
+                progress(remembered[1])
+        else:
+            digits, status, copy = _hash_file(full, algorithms, progress, copies)
+            rows.append(_Row(relative, full, status.st_size, digits, copy))
+            fresh.append((status, digits))
     if cache is not None:
-        _remember(cache, algorithms, [(status, digits)])
-    return digits, status.st_size
+        _remember(cache, algorithms, fresh)
+    return rows
 
 
 def _hash_file(
-    path: str, algorithms: Algorithms, progress: Progress | None, copy: Path | None = None
-) -> tuple[list[str], os.stat_result]:
+    path: str, algorithms: Algorithms, progress: Progress | None, copies: Copies | None
+) -> tuple[list[str], os.stat_result, Copy | None]:
     """Digests of a file; of a large one, with a copy where one is to be made."""
     descriptor, before = read_regular(path)
+    copy: Copy | None = None
     try:
         if before.st_size <= ONE_READ:
             data = os.read(descriptor, before.st_size + 1)
@@ -209,15 +251,12 @@ def _hash_file(
             digits = [AT_ONCE[algorithm](data) for algorithm in algorithms]
             if progress is not None:
                 progress(size)
-        elif copy is not None:
-            with copy.open("xb") as target:
-                digits, size = hash_descriptor(descriptor, algorithms, progress, target.fileno())
         else:
-            digits, size = hash_descriptor(descriptor, algorithms, progress)
+            with copies.copy() if copies is not None else nullcontext() as copy:
+                write = copy.write if copy is not None else None
+                digits, size = hash_descriptor(descriptor, algorithms, progress, write)
         after = os.fstat(descriptor)
     except OSError as error:
-        if error.filename is not None or error.errno in _OF_WRITING:
-            raise  # of the copy
         raise unreadable(path, error) from None
     finally:
         os.close(descriptor)
@@ -228,42 +267,7 @@ def _hash_file(
             f"{path} changed while it was read.",
             remedy="Wait until nothing writes to it and try again.",
         )
-    return digits, after
-
-
-def _hash_tree(
-    files: Sequence[tuple[str, str, int]],
-    device: int,
-    algorithms: Algorithms,
-    cache: StatCache | None,
-    progress: Progress | None,
-    stored: Stored | None,
-) -> Hashed:
-    """Digest the tree encoding of each algorithm's file digests."""
-    known = [_known(cache, device, files, algorithm) for algorithm in algorithms]
-    rows: list[tuple[str, int, list[str]]] = []
-    fresh: list[tuple[os.stat_result, list[str]]] = []
-    for relative, full, inode in files:
-        blocks = stored(full) if stored is not None else None
-        remembered = _unchanged(full, inode, known) if inode in known[0] else None
-        if blocks is not None:
-            digits, size = hash_blocks(blocks, algorithms)
-        elif remembered is not None:
-            digits, size = remembered
-            if progress is not None:
-                progress(size)
-        else:
-            digits, status = _hash_file(full, algorithms, progress)
-            size = status.st_size
-            fresh.append((status, digits))
-        rows.append((relative, size, digits))
-    if cache is not None:
-        _remember(cache, algorithms, fresh)
-    trees = [
-        AT_ONCE[algorithm](tree_bytes((path, size, digits[n]) for path, size, digits in rows))
-        for n, algorithm in enumerate(algorithms)
-    ]
-    return _hashed(trees, sum(size for _, size, _ in rows), len(files))
+    return digits, after, copy
 
 
 def _remember(
@@ -295,9 +299,18 @@ def _unchanged(
     return (digits, status.st_size) if same else None
 
 
-def _hashed(digits: Sequence[str], size: int, files: int) -> Hashed:
+def _as_one(rows: Sequence[_Row], algorithms: Algorithms) -> Hashed:
+    """The file itself, or the tree encoding of each algorithm's digests of a directory's files."""
+    size = sum(row.size for row in rows)
+    if len(rows) == 1 and not rows[0].path:
+        digits = rows[0].digits
+    else:
+        digits = [
+            AT_ONCE[algorithm](tree_bytes((row.path, row.size, row.digits[n]) for row in rows))
+            for n, algorithm in enumerate(algorithms)
+        ]
     strong = Digest(f"blake3:{digits[1]}") if len(digits) > 1 else None
-    return Hashed(Digest(f"xxh3:{digits[0]}"), strong, size, files)
+    return Hashed(Digest(f"xxh3:{digits[0]}"), strong, size, len(rows))
 
 
 def _stat(path: str | Path) -> os.stat_result:

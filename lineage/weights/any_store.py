@@ -172,6 +172,13 @@ class Store:
         """
         raise NotImplementedError
 
+    def settle(self) -> None:
+        """Let what was put survive a loss of power; what is elsewhere does when it was put.
+
+        Raises:
+            StoreUnreachable: the store does not say that it does.
+        """
+
     def remove(self, object_id: str) -> bool:
         """Remove an object; whether it was there.
 

@@ -13,12 +13,13 @@ import os
 import tempfile
 import time
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from blake3 import blake3
 
-from lineage.hashing.blocks import blake3_of_descriptor, blocks_of
+from lineage.hashing.blocks import blake3_of_descriptor, blocks_of, write_block
 from lineage.weights.leases import Lease
 from lineage.weights.placing import clone
 from lineage.weights.verified import Seen, Verified
@@ -105,7 +106,8 @@ class WeightsCache:
             if clone(source, descriptor):
                 found = blake3_of_descriptor(descriptor, progress=progress)
             else:
-                found = blake3_of_descriptor(source, descriptor, progress)
+                write = partial(write_block, descriptor)
+                found = blake3_of_descriptor(source, write, progress)
             return self._keep(path, entry) if found == entry.blake3 else None
 
     @contextmanager

@@ -15,7 +15,7 @@ from lineage.weights.any_store import asking
 from lineage.weights.check import differs, folder_of, gone
 from lineage.weights.copies import CopyState, StoredWeights
 from lineage.weights.parallel import SMALL
-from lineage.weights.placing import clone
+from lineage.weights.placing import clone, written_ahead
 from lineage.weights.store import open_store
 from lineage.weights.verified import Seen
 
@@ -119,7 +119,8 @@ class Fetcher:
                 known = self._verified.holds(os.fstat(source), target.entry.blake3)
                 right = known or blake3_of_descriptor(copy, None, progress) == target.entry.blake3
             else:
-                right = blake3_of_descriptor(source, copy, progress) == target.entry.blake3
+                with written_ahead(copy) as write:
+                    right = blake3_of_descriptor(source, write, progress) == target.entry.blake3
         finally:
             os.close(copy)
         if right and Seen.of(os.fstat(source)) == before:

@@ -14,6 +14,7 @@ from typing_extensions import override
 from lineage import timestamps
 from lineage.hashing.blocks import blake3_of_descriptor, blocks_of
 from lineage.weights.any_store import INCOMING, Store
+from lineage.weights.placing import sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,7 @@ class FolderStore(Store):
     def __init__(self, address: StoreAddress, root: str) -> None:
         super().__init__(address, root)
         self.incoming = Path(root) / INCOMING
+        self._changed: set[Path] = set()
 
     @override
     def written_at(self, object_id: str) -> str | None:
@@ -60,6 +62,12 @@ class FolderStore(Store):
     def blake3(self, object_id: str, size: int) -> Digest:
         with self._asking(), open(self._path(object_id), "rb", 0) as file:  # noqa: PTH123
             return blake3_of_descriptor(file.fileno(), None, lambda _: self._require_use())
+
+    @override
+    def settle(self) -> None:
+        with self._asking(writing=True):
+            sync(self._changed, Path(self._root))
+        self._changed.clear()
 
     @override
     def _read_beside(self, name: str, most: int) -> bytes:
@@ -105,6 +113,7 @@ class FolderStore(Store):
         place = Path(path)
         place.parent.mkdir(parents=True, exist_ok=True)
         file.replace(place)
+        self._changed.add(place.parent)
         with suppress(OSError):  # not every file system can
             place.chmod(_PROTECTED)
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from lineage.errors import CaptureError, StoreUnreachable
+from lineage.errors import CaptureError
 from lineage.hashing.blocks import blake3_through, blocks_of
-from lineage.hashing.files import HashedFile, hash_files
+from lineage.hashing.files import HashedFile, as_one, hash_files
 from lineage.identity.digest import Digest, blake3_of, tree_bytes
 from lineage.weights.any_store import asking
 from lineage.weights.cache import WeightsCache
@@ -27,6 +27,7 @@ from lineage.weights.copies import NewCopy
 from lineage.weights.listing import Entry
 from lineage.weights.parallel import SMALL, each_by_size
 from lineage.weights.remote_store import CHUNK
+from lineage.weights.staging import StagedCopy, Staging, kept_other, staging
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -68,24 +69,48 @@ def put(
         CaptureError: the weights changed since they were captured.
         StoreUnreachable: the store does not take them.
     """
-    address = replace(store.address, marker=store.mark())
-    with asking(store.address, writing=True), _staging(store) as copies:
+    with staging(store) as copies:
         files = hash_files(path, cache=cache, follow=follow, project=project, copies=copies)
-        _require_same(files, weights, path)
-        there = _put_files(store, files, progress)
+        if as_one(files).blake3 != weights.blake3:
+            raise _changed(path)
+        return put_files(store, files, copies, progress)
+
+
+def put_files(
+    store: Store, files: list[HashedFile], copies: Staging, progress: Progress | None = None
+) -> NewCopy:
+    """Put a file, or the files of a folder, as they were hashed, and read them back.
+
+    Args:
+        store: where to.
+        files: what was hashed.
+        copies: where copies for this store are made, and those are that were made of them.
+        progress: called with the number of bytes that are done.
+
+    Raises:
+        CaptureError: a file changed since it was hashed, and no copy was made of it then.
+        StoreUnreachable: the store does not take them.
+    """
+    address = replace(store.address, marker=store.mark())
+    with asking(store.address, writing=True):
+        there = _put_files(store, files, copies, progress)
+        text = _put_lists(store, files)
+        store.settle()
+    object_id, listing = text or (files[0].md5, None)
+    return NewCopy(address, object_id, listing, found_there=there == {True}, reused=True in there)
+
+
+def _put_lists(store: Store, files: list[HashedFile]) -> tuple[str, str] | None:
+    """Put the lists of a folder's files; the ids of DVC's and of ours. None for a file alone."""
     if files[0].path == "":
-        return NewCopy(address, files[0].md5, found_there=there == {True}, reused=True in there)
+        return None
     listing = tree_bytes((file.path, file.size, file.blake3.value) for file in files)
-    return NewCopy(
-        address,
-        _put_text(store, _dvc_folder(files), ".dir"),
-        _put_text(store, listing),
-        found_there=there == {True},
-        reused=True in there,
-    )
+    return _put_text(store, _dvc_folder(files), ".dir"), _put_text(store, listing)
 
 
-def _put_files(store: Store, files: list[HashedFile], progress: Progress | None) -> set[bool]:
+def _put_files(
+    store: Store, files: list[HashedFile], copies: Staging, progress: Progress | None
+) -> set[bool]:
     """Put each of some files; whether it was there, and right, of any."""
     unique = list({file.md5: file for file in files}.values())
     perhaps = store.perhaps([file.md5 for file in unique])
@@ -97,29 +122,18 @@ def _put_files(store: Store, files: list[HashedFile], progress: Progress | None)
         found.add(there)
         if there:
             pass
-        elif file.copy is not None:
+        elif isinstance(file.copy, StagedCopy):
             _put_and_read_back(store, file.md5, entry, file.copy)
         elif store.takes_streams and file.size > SMALL:
             _stream_and_read_back(store, file.md5, entry, _blocks(file), _changed(file.source))
         else:
-            with _snapshot(file, store.incoming) as snapshot:
+            with _snapshot(file, copies) as snapshot:
                 _put_and_read_back(store, file.md5, entry, snapshot)
         if progress is not None:
             progress(file.size)
 
     each_by_size(put_one, unique, lambda file: file.size)
     return found
-
-
-@contextmanager
-def _staging(store: Store) -> Iterator[Path | None]:
-    """A folder beside the objects of a store, for copies that become some of them by a rename."""
-    if store.incoming is None:
-        yield None
-        return
-    store.incoming.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=store.incoming) as name:
-        yield Path(name)
 
 
 def copy_over(source: Store, copy: Copy, target: Store, stored: StoredWeights) -> NewCopy:
@@ -150,15 +164,16 @@ def copy_over(source: Store, copy: Copy, target: Store, stored: StoredWeights) -
             except FileNotFoundError:
                 raise gone(source, stored.ref) from None
             return
-        with _fetched(source, md5, entry, target.incoming, stored.ref) as fetched:
+        with _fetched(source, md5, entry, copies, stored.ref) as fetched:
             _put_and_read_back(target, md5, entry, fetched)
 
-    with asking(target.address, writing=True):
+    with asking(target.address, writing=True), staging(target) as copies:
         each_by_size(bring, files.items(), lambda item: item[1].size)
     if copy.listing is not None:
         for name in (copy.listing, copy.object):
             size = source.size(name) or 0
             target.put_bytes(name, b"".join(source.stream(name, size)))
+    target.settle()
     return NewCopy(
         address,
         copy.object,
@@ -170,15 +185,6 @@ def copy_over(source: Store, copy: Copy, target: Store, stored: StoredWeights) -
     )
 
 
-def _require_same(files: list[HashedFile], weights: Weights, path: Path) -> None:
-    found = files[0].blake3 if files and files[0].path == "" else None
-    if found is None:
-        rows = ((file.path, file.size, file.blake3.value) for file in files)
-        found = blake3_of(tree_bytes(rows))
-    if found != weights.blake3:
-        raise _changed(path)
-
-
 def _changed(path: str | Path) -> CaptureError:
     return CaptureError(
         f"The weights {os.fspath(path)} changed while they were registered.",
@@ -186,7 +192,13 @@ def _changed(path: str | Path) -> CaptureError:
     )
 
 
-def _put_and_read_back(store: Store, md5: str, entry: Entry, file: Path | bytes) -> None:
+def _put_and_read_back(
+    store: Store, md5: str, entry: Entry, file: StagedCopy | Path | bytes
+) -> None:
+    if isinstance(file, StagedCopy):  # it was read back as it was written
+        store.put_file(md5, file.path)
+        file.require_at(store.local(md5))
+        return
     if isinstance(file, bytes):
         store.put_bytes(md5, file)
     else:
@@ -228,20 +240,17 @@ def _blocks(file: HashedFile) -> Iterator[bytes]:
 def _read_back(store: Store, md5: str, entry: Entry) -> None:
     wrong = what_is_wrong(store, md5, entry, deep=True)
     if wrong is not None:
-        raise StoreUnreachable(
-            f"Store {store.address.name} did not keep what it was given: {wrong.detail}.",
-            remedy="Check the store, then run the same command again.",
-        )
+        raise kept_other(store.address, wrong.detail)
 
 
 @contextmanager
-def _snapshot(file: HashedFile, folder: Path | None) -> Iterator[Path | bytes]:
+def _snapshot(file: HashedFile, copies: Staging) -> Iterator[StagedCopy | Path | bytes]:
     """A copy of a file that is what was hashed, and that nobody else writes to."""
     try:
         source = open(file.source, "rb")  # noqa: PTH123, SIM115 - closed below
     except OSError:
         raise _changed(file.source) from None
-    with source, _verified(blocks_of(source), file.size, file.blake3, folder) as copy:
+    with source, _verified(blocks_of(source), file.size, file.blake3, copies) as copy:
         if copy is None:
             raise _changed(file.source)
         yield copy
@@ -249,12 +258,12 @@ def _snapshot(file: HashedFile, folder: Path | None) -> Iterator[Path | bytes]:
 
 @contextmanager
 def _fetched(
-    store: Store, md5: str, entry: Entry, folder: Path | None, ref: str
-) -> Iterator[Path | bytes]:
+    store: Store, md5: str, entry: Entry, copies: Staging, ref: str
+) -> Iterator[StagedCopy | Path | bytes]:
     """An object's verified bytes."""
     try:
         blocks = store.stream(md5, entry.size)
-        with _verified(blocks, entry.size, entry.blake3, folder) as copy:
+        with _verified(blocks, entry.size, entry.blake3, copies) as copy:
             if copy is None:
                 raise differs(store, ref)
             yield copy
@@ -264,23 +273,28 @@ def _fetched(
 
 @contextmanager
 def _verified(
-    blocks: Iterable[bytes | memoryview], size: int, wanted: Digest, folder: Path | None
-) -> Iterator[Path | bytes | None]:
+    blocks: Iterable[bytes | memoryview], size: int, wanted: Digest, copies: Staging
+) -> Iterator[StagedCopy | Path | bytes | None]:
     """Bytes in memory, or where they are many in a file of our own; None where they are others."""
     if size <= SMALL:
         data = b"".join(blocks)
         yield data if blake3_of(data) == wanted else None
         return
-    with _own_file(folder) as own:
+    with copies.copy() as copy:
+        found = blake3_through(blocks, copy.write) if copy is not None else None
+    if copy is not None:
+        yield copy if found == wanted else None
+        return
+    with _own_file() as own:
         with own.open("wb") as target:
-            found = blake3_through(blocks, target)
+            found = blake3_through(blocks, target.write)
         yield own if found == wanted else None
 
 
 @contextmanager
-def _own_file(folder: Path | None) -> Iterator[Path]:
-    """A file of our own, gone after the block if it was not moved: beside a store or our cache."""
-    place = folder or WeightsCache.default().incoming
+def _own_file() -> Iterator[Path]:
+    """A file of our own, gone after the block."""
+    place = WeightsCache.default().incoming
     place.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=place)
     os.close(descriptor)

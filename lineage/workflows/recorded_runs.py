@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lineage.capture.watch import Observed
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedVersion, CaptureRequest
+    from lineage.hashing.files import Copies
     from lineage.identity.watched import WatchedRun
     from lineage.workflows.validate import Validating
 
@@ -164,11 +165,13 @@ def run_and_capture(
     command: Sequence[str],
     *,
     quiet_stdout: bool,
+    copies: Copies | None = None,
 ) -> tuple[VersionCapture, CapturedVersion, WatchedRun]:
     """Run a training and capture what it made; what it was made from must not have changed.
 
     The code is what was there when the training began: what it writes into the tree itself (a
-    ``dvc.lock``, metrics) makes no dirty version.
+    ``dvc.lock``, metrics) makes no dirty version. ``copies`` makes copies of weights that are to be
+    stored.
 
     Returns:
         What captured them, the captured components, and what was observed of the run.
@@ -189,7 +192,7 @@ def run_and_capture(
     old = before.components
     after = VersionCapture(project, model, wanted)
     wrote = stamps(weights) != old_stamps
-    captured = after.capture(old.code)
+    captured = after.capture(old.code, copies=copies)
     new = captured.components
     if old.code is not None and project.git is not None and project.git.head != old.code.commit:
         raise changed("another commit was checked out")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,7 +13,7 @@ from lineage.identity.references import check_name
 from lineage.workflows.recorded_runs import run_and_capture
 from lineage.workflows.stores import require_reachable
 from lineage.workflows.watched_runs import kept
-from lineage.workflows.weights import put_into_store
+from lineage.workflows.weights import Storing, put_into_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,22 +90,24 @@ def register(
     wanted = replace(wanted, with_blake3=to_store)
     run: dict[str, Any] | None = None
     watched: tuple[WatchedRun, ...] = ()
-    if command:
-        capture, captured, trained = run_and_capture(
-            project, model, wanted, command, quiet_stdout=quiet_stdout
-        )
-        run, watched = dict(trained.run), (trained,)
-    else:
-        capture = VersionCapture(project, model, wanted)
-        with show_progress("Hashing", capture.size) as progress:
-            captured = capture.capture(progress=progress)
-        captured = replace(captured, origin=capture.origin())
-        if wanted.revision is None:
-            watched = kept(project, captured.components.pipeline)
-    weights = captured.components.weights
-    if to_store and weights is not None:
-        with show_progress("Storing", weights.size) as progress:
-            captured = put_into_store(project, registry, capture, captured, progress)
+    with ExitStack() as until:
+        storing = Storing(project, registry, until) if to_store else None
+        if command:
+            capture, captured, trained = run_and_capture(
+                project, model, wanted, command, quiet_stdout=quiet_stdout, copies=storing
+            )
+            run, watched = dict(trained.run), (trained,)
+        else:
+            capture = VersionCapture(project, model, wanted)
+            with show_progress("Hashing", capture.size) as progress:
+                captured = capture.capture(progress=progress, copies=storing)
+            captured = replace(captured, origin=capture.origin())
+            if wanted.revision is None:
+                watched = kept(project, captured.components.pipeline)
+        weights = captured.components.weights
+        if storing is not None and weights is not None:
+            with show_progress("Storing", weights.size) as progress:
+                captured = put_into_store(storing, registry, capture, captured, progress)
     registered = registry.register(
         model, captured, kind=wanted.kind, parent=parent, run=run, watched=watched, actor=actor
     )

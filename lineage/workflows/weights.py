@@ -6,6 +6,7 @@ import datetime as dt
 import threading
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from lineage import timestamps
@@ -17,11 +18,13 @@ from lineage.hashing.tree import follow_any
 from lineage.identity.components import EnvironmentKind, Weights
 from lineage.weights import check, upload
 from lineage.weights.copies import CopyState, StoredWeights
+from lineage.weights.staging import staging
 from lineage.weights.store import open_store
 from lineage.workflows.stores import as_recorded, named_store, same_place, store_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from contextlib import AbstractContextManager, ExitStack
     from pathlib import Path
 
     from lineage.capture.project import Project
@@ -30,7 +33,10 @@ if TYPE_CHECKING:
     from lineage.contract.captured import CapturedVersion
     from lineage.contract.results import Serving
     from lineage.hashing.blocks import Progress
+    from lineage.hashing.files import Copy as FileCopy
+    from lineage.weights.any_store import Store
     from lineage.weights.copies import Copy, CopyCheck
+    from lineage.weights.staging import Staging
 
 QUICK_CHECK: Final = 5.0
 """Seconds that a move waits for a store to say whether the bytes are still there."""
@@ -39,8 +45,42 @@ LATELY: Final = dt.timedelta(hours=1)
 """For how long a check is as good as a new one that finds the same."""
 
 
+class Storing:
+    """The store that takes the weights of a project, opened when it is first needed.
+
+    Args:
+        project: whose weights are stored.
+        registry: where stores are recorded.
+        until: copies that became no object of the store are gone when it ends.
+    """
+
+    def __init__(self, project: Project, registry: AnyRegistry, until: ExitStack) -> None:
+        self._project = project
+        self._registry = registry
+        self._until = until
+
+    @cached_property
+    def store(self) -> Store:
+        """The store.
+
+        Raises:
+            UsageError: it is not configured as it can be used.
+            StoreUnreachable: it cannot be opened.
+        """
+        return open_store(as_recorded(self._registry, store_of(self._project)))
+
+    @cached_property
+    def staging(self) -> Staging:
+        """Where copies for it are made."""
+        return self._until.enter_context(staging(self.store))
+
+    def copy(self) -> AbstractContextManager[FileCopy | None]:
+        """A new copy of a file, made in the read that hashes it."""
+        return self.staging.copy()
+
+
 def put_into_store(
-    project: Project,
+    storing: Storing,
     registry: AnyRegistry,
     capture: VersionCapture,
     captured: CapturedVersion,
@@ -58,7 +98,7 @@ def put_into_store(
     weights = captured.components.weights
     if weights is None or weights.blake3 is None:
         return captured
-    store = open_store(as_recorded(registry, store_of(project)))
+    store = storing.store
     place = replace(store.address, marker=store.marker() or store.address.marker)
     described = StoredWeights(
         capture.model, weights.xxh3, weights.blake3, weights.path, weights.size, weights.files, ()
@@ -69,17 +109,7 @@ def put_into_store(
         look = check.check_copy(store, described, known, deep=False)
         if look.state is CopyState.INTACT:
             return replace(captured, stored=(replace(known.as_new, read=look.deep),))
-    path, follow = capture.weights_source
-    with project.cache() as cache:
-        copy = upload.put(
-            store,
-            path,
-            weights,
-            cache=cache,
-            progress=progress,
-            follow=follow,
-            project=project.root,
-        )
+    copy = upload.put_files(store, capture.weights_files, storing.staging, progress)
     code = captured.components.code
     made = replace(
         copy,
