@@ -129,28 +129,31 @@ class RemoteStore(Store):
         gives all it has to one, and each request costs it. Whatever breaks, the rest is asked for
         anew.
         """
-        from fsspec.asyn import sync
+        from asyncio import run_coroutine_threadsafe
 
         bucket, key, _ = self._io.split_path(path)
         wanted = {"Bucket": bucket, "Key": key, "Range": f"bytes={start}-{size - 1}"}
         with self._asking():
             body = self._io.call_s3("get_object", **wanted)["Body"]
-        began, count = time.monotonic(), 0
+        waited, count = 0.0, 0
+        coming = run_coroutine_threadsafe(_piece(body), self._io.loop)
         try:
-            while count < ENOUGH_TO_TELL or count >= QUICK * (time.monotonic() - began):
+            while count < ENOUGH_TO_TELL or count >= QUICK * waited:
                 self._require_use()
-                block = sync(self._io.loop, _piece, body)
+                began = time.monotonic()
+                block = coming.result()
+                waited += time.monotonic() - began
                 if not block:
                     return
                 count += len(block)
-                waited = time.monotonic()
+                coming = run_coroutine_threadsafe(_piece(body), self._io.loop)
                 yield block
-                began += time.monotonic() - waited  # that was the reader's time
         except LineageError:
             raise
         except Exception as error:
             logger.info("%s: the rest is asked for anew: %s", path, type(error).__name__)
         finally:
+            coming.cancel()
             body.close()
 
     @override

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -24,6 +25,7 @@ from lineage.workflows.stores import as_recorded, named_store, same_place, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from concurrent.futures import Future
     from contextlib import AbstractContextManager, ExitStack
     from pathlib import Path
 
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from lineage.hashing.blocks import Progress
     from lineage.hashing.files import Copy as FileCopy
     from lineage.weights.any_store import Store
-    from lineage.weights.copies import Copy, CopyCheck
+    from lineage.weights.copies import Copy, CopyCheck, StoreAddress
     from lineage.weights.staging import Staging
 
 QUICK_CHECK: Final = 5.0
@@ -47,6 +49,8 @@ LATELY: Final = dt.timedelta(hours=1)
 
 class Storing:
     """The store that takes the weights of a project, opened when it is first needed.
+
+    One elsewhere takes a while to open, which it does while weights are hashed.
 
     Args:
         project: whose weights are stored.
@@ -60,6 +64,15 @@ class Storing:
         self._until = until
 
     @cached_property
+    def _address(self) -> StoreAddress:
+        return as_recorded(self._registry, store_of(self._project))
+
+    @cached_property
+    def _opening(self) -> Future[Store]:
+        pool = self._until.enter_context(ThreadPoolExecutor(1, "lineage-open-store"))
+        return pool.submit(open_store, self._address)
+
+    @property
     def store(self) -> Store:
         """The store.
 
@@ -67,7 +80,7 @@ class Storing:
             UsageError: it is not configured as it can be used.
             StoreUnreachable: it cannot be opened.
         """
-        return open_store(as_recorded(self._registry, store_of(self._project)))
+        return self._opening.result()
 
     @cached_property
     def staging(self) -> Staging:
@@ -75,8 +88,11 @@ class Storing:
         return self._until.enter_context(staging(self.store))
 
     def copy(self) -> AbstractContextManager[FileCopy | None]:
-        """A new copy of a file, made in the read that hashes it."""
-        return self.staging.copy()
+        """A new copy of a file, made in the read that hashes it; none for a store elsewhere."""
+        if self._address.is_folder:
+            return self.staging.copy()
+        _ = self._opening
+        return nullcontext()
 
 
 def put_into_store(
