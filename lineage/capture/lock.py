@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import posixpath
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.capture.bounded_yaml import load_strings
@@ -151,8 +152,11 @@ class Lock:
                 yield f"{path} is not what {stage.name} was run with"
 
 
+@lru_cache(maxsize=8)
 def _typed(text: str, path: str) -> dict[str, Any]:
-    """A document of DVC's own, its values as DVC reads them.
+    """A document of DVC's own, its values as DVC reads them; nobody changes it.
+
+    A registration reads the same lock for each stage, here and at the commits that hold it.
 
     Raises:
         CaptureError: it is none, or too large.
