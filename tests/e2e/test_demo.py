@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ..conftest import BIN, ENVIRONMENT
+from ..support import commands
 
 SCRIPT = Path(__file__).with_name("pull_requests.sh")
 
@@ -65,7 +66,7 @@ def test_pull_requests_are_merged_by_the_exit_code_of_the_guard_alone(played):
     kept = {key: value for key, value in ENVIRONMENT.items() if key != "LINEAGE_ACTOR"}
     done = subprocess.run(
         ["bash", SCRIPT, folder],
-        env=kept | {"TMPDIR": os.environ.get("TMPDIR", "/tmp")},
+        env=kept | {"TMPDIR": os.environ.get("TMPDIR", "/tmp"), "PATH": commands.path()},
         capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from ..conftest import BIN, ENVIRONMENT, Workspace
+from ..support import commands
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/guides/ci.md").read_text(encoding="utf-8")
@@ -39,7 +40,8 @@ def _lint(schema: str, path: Path) -> None:
 def _bash(script: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
-        cwd=folder, env=ENVIRONMENT | variables, capture_output=True, text=True, check=False,
+        cwd=folder, env=ENVIRONMENT | {"PATH": commands.path()} | variables, capture_output=True,
+        text=True, check=False,
     )  # fmt: skip
 
 
@@ -117,7 +119,7 @@ def _action(workspace: Workspace, tmp_path: Path, **inputs: str):
         for key, text in step["env"].items()
     }
     (tmp_path / "lineage-guard/bin").mkdir(parents=True)
-    (tmp_path / "lineage-guard/bin/lineage").symlink_to(BIN / "lineage")
+    (tmp_path / "lineage-guard/bin/lineage").symlink_to(commands.programs() / "lineage")
     output, summary = tmp_path / "output", tmp_path / "summary"
     done = _bash(
         step["run"], workspace.path, RUNNER_TEMP=str(tmp_path), GITHUB_OUTPUT=str(output),
@@ -216,7 +218,7 @@ def test_the_hook_runs_in_a_repository_of_its_user(changed, tmp_path):
         str(BIN / "pre-commit"),
         "run",
         "--all-files",
-        env={"PRE_COMMIT_HOME": str(tmp_path / "home")},
+        env={"PRE_COMMIT_HOME": str(tmp_path / "home"), "PATH": commands.path()},
     )
     assert refused.code == 1
     assert "parameter featurize.top 20 → 40" in refused.out
@@ -225,7 +227,7 @@ def test_the_hook_runs_in_a_repository_of_its_user(changed, tmp_path):
         str(BIN / "pre-commit"),
         "run",
         "--all-files",
-        env={"PRE_COMMIT_HOME": str(tmp_path / "home")},
+        env={"PRE_COMMIT_HOME": str(tmp_path / "home"), "PATH": commands.path()},
     )
     assert passed.code == 0, passed.out
 

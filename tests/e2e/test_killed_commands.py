@@ -8,13 +8,12 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import subprocess
 import time
 
 import pytest
 
 from lineage.connection import connect
-from tests.support import LONG
+from tests.support import LONG, commands
 
 from ..conftest import BIN, ENVIRONMENT
 
@@ -59,11 +58,9 @@ def _clean(project) -> None:
     shutil.rmtree(project.path / "pulled", ignore_errors=True)
 
 
-def _start(project, words) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [BIN / "lineage", *words], cwd=project.path, env=ENVIRONMENT | project.env,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+def _start(project, words):
+    command = [str(BIN / "lineage"), *words]
+    return commands.start(command, project.path, ENVIRONMENT | project.env)
 
 
 @pytest.mark.parametrize("name", COMMANDS if LONG else OFTEN)

@@ -7,11 +7,8 @@ every state that any reader saw, and the history proves it.
 from __future__ import annotations
 
 import json
-import os
 import random
-import signal
 import socket
-import subprocess
 import threading
 import time
 import uuid
@@ -24,11 +21,15 @@ import pytest
 
 from lineage.connection import connect
 from lineage.contract import codec
-from tests.support import LONG
+from tests.support import LONG, commands
+from tests.support.once import ROOT
 
 from ..conftest import BIN, ENVIRONMENT, captured, captured_pipeline, make_registry
 
-SECONDS = 60 if LONG else 12
+ROUNDS = 30 if LONG else 6
+"""How often servers are killed: one of them, or both."""
+
+ENOUGH = 20
 CLIENTS = 8
 MODELS = ("churn", "fraud")
 PIPELINES = ("old", "new", "newer")
@@ -41,21 +42,18 @@ class Servers:
     def __init__(self, url: str) -> None:
         self._url = url
         self.ports = [_free_port() for _ in range(2)]
-        self._running: list[subprocess.Popen[bytes] | None] = [None, None]
-        self.killed = 0
+        self._running: list[Any] = [None, None]
+        self.killed = self.rounds = 0
 
     def start(self, which: int) -> None:
-        self._running[which] = subprocess.Popen(
-            [BIN / "lineage", "serve", "--no-auth", "--port", str(self.ports[which])],
-            env=ENVIRONMENT | {"LINEAGE_REGISTRY": self._url},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        words = [str(BIN / "lineage"), "serve", "--no-auth", "--port", str(self.ports[which])]
+        env = ENVIRONMENT | {"LINEAGE_REGISTRY": self._url}
+        self._running[which] = commands.start(words, ROOT, env)
 
     def kill(self, which: int) -> None:
         process = self._running[which]
         if process is not None:
-            os.kill(process.pid, signal.SIGKILL)
+            process.kill()
             process.wait(10)
             self._running[which] = None
             self.killed += 1
@@ -75,7 +73,8 @@ class Servers:
 
     def disturb(self, stop: threading.Event, random_: random.Random) -> None:
         while not stop.is_set():
-            stop.wait(random_.uniform(1.0, 3.0))
+            stop.wait(random_.uniform(0.5, 1.5))
+            self.rounds += 1
             for which in random_.choice([(0,), (1,), (0, 1)]):
                 self.kill(which)
                 stop.wait(random_.uniform(0.0, 0.5))
@@ -97,6 +96,16 @@ class Seen:
     defects: list[str] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     retried: int = 0
+
+    def counts(self) -> list[int]:
+        """How often each kind was acknowledged, an answer was lost, and a reader saw a state."""
+        kinds = Counter(one["kind"] for one in tuple(self.acknowledged))
+        counted = [kinds[kind] for kind in ("register", "validate", "move")]
+        return [*counted, self.retried, *map(len, self.states)]
+
+    def is_enough(self) -> bool:
+        """Whether there is enough of everything; before there are readers, there is not."""
+        return len(self.states) > 1 and min(self.counts()) > ENOUGH
 
 
 class Client:
@@ -249,7 +258,10 @@ def test_nothing_is_lost_doubled_or_broken_by_servers_that_are_killed(database):
     try:
         for thread in (*threads, disturbing):
             thread.start()
-        time.sleep(SECONDS)
+        end = time.monotonic() + 20 * ROUNDS
+        while not seen.defects and (servers.rounds < ROUNDS or not seen.is_enough()):
+            assert time.monotonic() < end, (servers.rounds, seen.counts())
+            time.sleep(0.1)
         stop_disturbing.set()
         disturbing.join(30)
         servers.wait()
@@ -263,10 +275,7 @@ def test_nothing_is_lost_doubled_or_broken_by_servers_that_are_killed(database):
         for which in range(2):
             servers.kill(which)
     assert seen.defects == []
-    assert servers.killed > SECONDS // 6
-    assert seen.retried > 20, "answers were lost and asked for again"
-    kinds = Counter(one["kind"] for one in seen.acknowledged)
-    assert min(kinds[kind] for kind in ("register", "validate", "move")) > 20, kinds
+    assert servers.killed >= ROUNDS
     with connect(database) as registry:
         assert registry.audit().problems == ()
         assert registry.check().problems == ()
@@ -281,7 +290,6 @@ def test_nothing_is_lost_doubled_or_broken_by_servers_that_are_killed(database):
     _require_proof(events)
     for mine in seen.states:
         last: dict[str, int] = defaultdict(int)
-        assert len(mine) > 50
         for slot in mine:
             assert slot["revision"] >= last[slot["model"]], "no reader goes back"
             last[slot["model"]] = slot["revision"]

@@ -26,6 +26,7 @@ from lineage.connection import connect
 from lineage.contract.requests import NewToken
 
 from ..conftest import BIN, ENVIRONMENT, add_validated, captured_pipeline, make_registry
+from ..support import commands
 
 TOP = Path(__file__).parents[2]
 SLOT = "/v1/environments/production/models/churn"
@@ -174,18 +175,11 @@ def test_logs_are_json_and_hold_no_secrets(filled):
     ],
 )
 def test_what_cannot_be_served_is_told(filled, tmp_path, words, env, code, says):
-    done = subprocess.run(
-        [BIN / "lineage", "serve", "--port", str(_free_port()), *words],
-        env=ENVIRONMENT | {"LINEAGE_REGISTRY": filled} | env,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == code, done.stderr
-    assert says in done.stderr
-    assert "Traceback" not in done.stderr
+    serve = [str(BIN / "lineage"), "serve", "--port", str(_free_port()), *words]
+    done = commands.run(serve, tmp_path, ENVIRONMENT | {"LINEAGE_REGISTRY": filled} | env, 60)
+    assert done.code == code, done.err
+    assert says in done.err
+    assert "Traceback" not in done.err
 
 
 @pytest.mark.parametrize(
@@ -202,19 +196,13 @@ def test_what_cannot_be_served_is_told(filled, tmp_path, words, env, code, says)
 )
 def test_a_gate_that_cannot_ask_does_not_open(tmp_path, url, env, code, says):
     began = time.monotonic()
-    done = subprocess.run(
-        [BIN / "lineage", "guard", "churn@1", "--env", "production"],
-        env=ENVIRONMENT | {"LINEAGE_REGISTRY": url, "LINEAGE_TIMEOUT": "1"} | env,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == code, done.stderr
-    assert says in done.stderr
-    assert "hunter2" not in done.stderr
-    assert "Traceback" not in done.stderr
+    guard = [str(BIN / "lineage"), "guard", "churn@1", "--env", "production"]
+    there = {"LINEAGE_REGISTRY": url, "LINEAGE_TIMEOUT": "1"}
+    done = commands.run(guard, tmp_path, ENVIRONMENT | there | env, 60)
+    assert done.code == code, done.err
+    assert says in done.err
+    assert "hunter2" not in done.err
+    assert "Traceback" not in done.err
     assert time.monotonic() - began < 10
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from lineage.connection import connect
 from lineage.weights.copies import NewCopy, StoreAddress
+from tests.support import commands
 from tests.support.weights_stores import CREDENTIALS, ENDPOINT, new_bucket
 
 from ..conftest import BIN, ENVIRONMENT, FILE_AND_SERVER
@@ -139,11 +140,9 @@ def test_a_second_store_does_not_share_the_fate_of_the_first(serving, s3, tmp_pa
     assert (states, checked["backup"]["ready"]) == ({"local": "missing", "offsite": "intact"}, True)
     host = tmp_path / "host"
     host.mkdir()
-    out = subprocess.run(
-        [BIN / "lineage", "--registry", f"sqlite:///{serving.path / '.lineage/registry.db'}",
-         "pull", "churn@production/backup", "-o", "."],
-        cwd=host, env=ENVIRONMENT | serving.env, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+    pull = [str(BIN / "lineage"), "pull", "churn@production/backup", "-o", "."]
+    there = {"LINEAGE_REGISTRY": f"sqlite:///{serving.path / '.lineage/registry.db'}"}
+    out = commands.run(pull, host, ENVIRONMENT | serving.env | there, 60).out
     assert Path(out.strip()) == host / "model.bin"
     assert (host / "model.bin").read_text().startswith("weights of ")
     serving.ok("store", "copy", "churn@1", "--to", "local")
@@ -324,15 +323,12 @@ def test_registering_killed_at_any_time_never_leaves_a_record_without_its_bytes(
     project.write({".gitignore": "big.bin\n"})
     project.commit("Weights that no stage makes")
     big = project.path / "big.bin"
-    words = [BIN / "lineage", "register", "churn", "--weights", "big.bin"]
+    words = [str(BIN / "lineage"), "register", "churn", "--weights", "big.bin"]
 
-    def start(content: int) -> subprocess.Popen[bytes]:
+    def start(content: int):
         big.unlink(missing_ok=True)
         big.write_bytes(content.to_bytes(8) * (3 << 20))
-        return subprocess.Popen(
-            words, cwd=project.path, env=ENVIRONMENT | project.env,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        return commands.start(words, project.path, ENVIRONMENT | project.env)
 
     began = time.monotonic()
     assert start(0).wait(60) == 0
@@ -352,13 +348,8 @@ def test_registering_killed_at_any_time_never_leaves_a_record_without_its_bytes(
 
 
 def test_two_jobs_register_the_same_at_once(project):
-    words = [BIN / "lineage", "register", "churn", "--json"]
-    jobs = [
-        subprocess.Popen(
-            words, cwd=project.path, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(4)
-    ]
+    words = [str(BIN / "lineage"), "register", "churn", "--json"]
+    jobs = [commands.start(words, project.path, ENVIRONMENT, pipe=True) for _ in range(4)]
     answers = [json.loads(job.communicate(timeout=120)[0]) for job in jobs]
     assert {answer["ref"] for answer in answers} == {"churn@1"}
     assert sum(answer["created"] for answer in answers) == 1

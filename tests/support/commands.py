@@ -17,21 +17,25 @@ import json
 import multiprocessing
 import os
 import pkgutil
+import runpy
+import selectors
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from tests.support import LONG
+from tests.support.asking import ask, told
+from tests.support.once import ROOT, shared_process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 MAIN = {"lineage": "lineage.cli", "dvc": "dvc.cli"}
 """The module whose ``main`` the script of a command calls."""
@@ -66,7 +70,83 @@ def run(words: Sequence[str], cwd: Path, env: Mapping[str, str], timeout: float)
     of_python = any(name.startswith("PYTHON") for name in env)  # read when an interpreter starts
     if AS_INSTALLED or of_python or words[0] not in (*MAIN, *(str(BIN / name) for name in MAIN)):
         return run_installed(words, cwd, env, timeout)
-    return _forker().run(words, cwd, env, timeout)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        with Forked(words, cwd, env, out.fileno(), err.fileno()) as process:
+            code = process.wait(timeout)
+        return Result(code, *(_text(file.fileno()) for file in (out, err)))
+
+
+def start(
+    words: Sequence[str | Path], cwd: Path, env: Mapping[str, str], *, pipe: bool = False
+) -> subprocess.Popen[str] | Forked:
+    """Start a command of ours, or ``python -m`` a module, that the test may kill; forked too.
+
+    ``pipe`` makes its output a stream to read from; it says nothing otherwise.
+    """
+    if AS_INSTALLED:
+        out = subprocess.PIPE if pipe else subprocess.DEVNULL
+        return subprocess.Popen(
+            words, cwd=cwd, env=env, text=True, stdin=subprocess.DEVNULL, stdout=out,
+            stderr=None if pipe else subprocess.DEVNULL,
+        )  # fmt: skip
+    if not pipe:
+        return Forked(words, cwd, env, _nothing(), _nothing())
+    source, sink = os.pipe()
+    process = Forked(words, cwd, env, sink, 2)
+    os.close(sink)
+    process.stdout = os.fdopen(source, encoding="utf-8")
+    return process
+
+
+class Forked:
+    """A command in a process forked from one that has loaded its libraries; as Popen has it."""
+
+    stdout: TextIO | None = None
+
+    def __init__(
+        self, words: Sequence[str | Path], cwd: Path, env: Mapping[str, str], out: int, err: int
+    ) -> None:
+        self.args = [os.fspath(word) for word in words]
+        self.returncode: int | None = None
+        streams = [_nothing(), out, err]
+        self.pid, self._ended = ask(_forker(), self.args, os.fspath(cwd), dict(env), streams)
+
+    def __enter__(self) -> Forked:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.close()
+
+    def poll(self) -> int | None:
+        """How it ended, if it has."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """How it ends; a negative number where a signal ends it."""
+        if self.returncode is None:
+            self._ended.settimeout(timeout)
+            try:
+                self.returncode = told(self._ended)
+            except (TimeoutError, BlockingIOError):
+                raise subprocess.TimeoutExpired(self.args, timeout or 0) from None
+            self._ended.close()
+        return self.returncode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, None]:
+        """What it prints until it ends."""
+        assert self.stdout is not None
+        with self.stdout:
+            out = self.stdout.read()
+        self.wait(timeout)
+        return out, None
+
+    def kill(self) -> None:
+        """End it, and nothing that it started."""
+        if self.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
 
 
 def run_installed(
@@ -81,50 +161,36 @@ def run_installed(
 
 
 @functools.cache
-def _forker() -> Forker:
-    return Forker()
+def programs() -> Path:
+    """A folder with the commands as programs that a script may run, forked too."""
+    if AS_INSTALLED:
+        return BIN
+    folder = Path(tempfile.mkdtemp(prefix="commands"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    asking = [sys.executable, "-IS", str(ROOT / "tests/support/asking.py"), _forker()]
+    for name in MAIN:
+        words = shlex.join([*asking, str(BIN / name)])
+        (folder / name).write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+        (folder / name).chmod(0o755)
+    return folder
 
 
-class Forker:
-    """The other end of the process that forks; one command at a time."""
+def path() -> str:
+    """A ``PATH`` with these programs first."""
+    return os.pathsep.join([str(programs()), str(BIN), os.environ["PATH"]])
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        code = f"from {__name__} import serve; serve({theirs.fileno()})"
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", code],
-                cwd=ROOT,
-                env={"LANG": "C.UTF-8", "PATH": os.environ["PATH"]},
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-            )
 
-    def run(
-        self, words: Sequence[str], cwd: Path, env: Mapping[str, str], timeout: float
-    ) -> Result:
-        request = json.dumps([list(words), os.fspath(cwd), dict(env)]).encode()
-        with self._lock, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            self._requests.settimeout(timeout)
-            try:
-                socket.send_fds(self._requests, [request], [out.fileno(), err.fileno()])
-                code = self._requests.recv(16)
-            except TimeoutError:
-                self._kill()
-                raise subprocess.TimeoutExpired(list(words), timeout) from None
-            assert code, "the process that forks has ended"
-            return Result(int(code), *(_text(file.fileno()) for file in (out, err)))
+@functools.cache
+def _forker() -> str:
+    """Where the process that forks is asked; it lasts as long as this one."""
+    address, connection = shared_process(f"{__name__}:fork_commands")
+    atexit.register(connection.close)
+    return address
 
-    def _kill(self) -> None:
-        """End the command that does not end, with all that it started; the next finds another."""
-        _forker.cache_clear()
-        self._requests.close()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+
+@functools.cache
+def _nothing() -> int:
+    return os.open(os.devnull, os.O_RDWR)
 
 
 def _text(descriptor: int) -> str:
@@ -136,23 +202,54 @@ def _text(descriptor: int) -> str:
 # in the process that forks
 
 
-def serve(descriptor: int) -> None:
-    """Fork for each request and answer with the exit code, until the other end closes."""
+def fork_commands(listener: int) -> None:
+    """Fork for each request and answer with the exit code, until nobody is connected any more."""
     _load()
     fork = multiprocessing.get_context("fork")
-    with socket.socket(fileno=descriptor) as requests:
-        while True:
-            request, descriptors, _, _ = socket.recv_fds(requests, 1 << 20, 2)
-            if not request:
-                return
-            command = fork.Process(
-                target=_become, args=(requests, *json.loads(request), descriptors)
-            )
-            command.start()
-            for one in descriptors:
-                os.close(one)
-            command.join()
-            requests.send(str(command.exitcode).encode())
+    with selectors.DefaultSelector() as events, socket.socket(fileno=listener) as listening:
+        events.register(listening, selectors.EVENT_READ)
+        began = False
+        while len(events.get_map()) > 1 or not began:
+            for event, _ in events.select():
+                if event.fileobj is listening:
+                    connection, _ = listening.accept()
+                    events.register(connection, selectors.EVENT_READ)
+                    began = True
+                elif isinstance(event.fileobj, socket.socket):
+                    _hear(events, event.fileobj, event.data, fork)
+                else:  # a command ended
+                    _answer(events, event)
+        shutil.rmtree(Path(listening.getsockname()).parent)
+
+
+def _hear(events, connection, command, fork) -> None:
+    """Start the command that is asked for, or end the one whose asker is gone."""
+    request, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 3)
+    if request:
+        command = fork.Process(target=_become, args=(*json.loads(request), descriptors))
+        command.start()
+        connection.send(str(command.pid).encode())
+        events.modify(connection, selectors.EVENT_READ, command)
+        ended = os.pidfd_open(command.pid)
+        events.register(ended, selectors.EVENT_READ, (command, connection))
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return
+    events.unregister(connection)
+    connection.close()
+    if command is not None and command.is_alive():
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(command.pid, signal.SIGKILL)
+        command.kill()
+
+
+def _answer(events, event) -> None:
+    command, connection = event.data
+    events.unregister(event.fileobj)
+    os.close(event.fileobj)
+    command.join()
+    with contextlib.suppress(OSError):  # nobody waits for it any more
+        connection.send(str(command.exitcode).encode())
 
 
 def _load() -> None:
@@ -162,24 +259,52 @@ def _load() -> None:
         importlib.import_module(module.name)
     for name in (*MAIN.values(), *LOADED_BY_USE):
         importlib.import_module(name)
+    _use_a_registry()
     gc.collect()
     gc.freeze()  # no child touches what all of them share
 
 
-def _become(
-    requests: socket.socket, words: list[str], cwd: str, env: dict[str, str], streams: list[int]
-) -> None:
+def _use_a_registry() -> None:
+    """Let SQLAlchemy compile what a registry asks, and the schema be made that a check expects."""
+    from lineage.connection import check, connect
+    from lineage.database import postgresql, sqlite
+    from tests.support import registries, story
+    from tests.support.statements import share_compiled
+
+    for database in (sqlite, postgresql):
+        share_compiled(database)
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/registry.db"
+        registries.make_registry(url, story.fill)
+        check(url)
+        with connect(url) as registry:
+            registry.audit()
+            registry.history()
+            registry.versions("churn")
+            registry.stores()
+            registry.serving("churn", "production")
+
+
+def _become(words: list[str], cwd: str, env: dict[str, str], streams: list[int]) -> None:
     """Do what the script of an installed command does; how it ends is how the process ends."""
-    requests.close()
-    for descriptor, stream in zip(streams, (sys.stdout, sys.stderr), strict=True):
-        os.dup2(descriptor, stream.fileno())
-        os.close(descriptor)
+    os.setpgid(0, 0)
+    for descriptor, stream in enumerate(streams):
+        os.dup2(stream, descriptor)
+        os.close(stream)
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
-    sys.argv = words
-    main = importlib.import_module(MAIN[Path(words[0]).name]).main
+    tempfile.tempdir = None  # where that is, the environment says
     try:
-        sys.exit(main())
+        sys.exit(_main(words))
     finally:
         atexit._run_exitfuncs()
+
+
+def _main(words: list[str]) -> object:
+    if (name := Path(words[0]).name) in MAIN:
+        sys.argv = words
+        return importlib.import_module(MAIN[name]).main()
+    _, _, module, *words = words  # python -m
+    sys.argv = [module, *words]
+    return runpy.run_module(module, run_name="__main__", alter_sys=True) and 0

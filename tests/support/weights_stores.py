@@ -7,22 +7,24 @@ import functools
 import itertools
 import logging
 import random
+import select
+import shutil
 import socket
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.config import Config
 from botocore.loaders import JSONFileLoader, Loader
-from moto.server import ThreadedMotoServer
 
 from lineage.weights.copies import StoreAddress
+from tests.support.once import WORKER, shared_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 
 CREDENTIALS = {
@@ -100,15 +102,36 @@ class Folder:
 
 @contextlib.contextmanager
 def s3_server() -> Iterator[str]:
-    """An S3 server; its address, to which the credentials may go while it runs."""
+    """The S3 server of a run of tests; its address, to which the credentials may go meanwhile."""
+    _, connection = shared_process(f"{__name__}:serve_s3")
+    with connection, pytest.MonkeyPatch.context() as patch:
+        address = connection.recv(100).decode()
+        assert address, "the S3 server does not start"
+        _read_once(patch)
+        patch.setitem(CREDENTIALS, ENDPOINT, address)
+        yield address
+
+
+def serve_s3(listener: int) -> None:
+    """Serve until nobody is connected any more; who connects is told the address."""
+    from moto.server import ThreadedMotoServer
+
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        _read_once(patch)
-        patch.setitem(CREDENTIALS, ENDPOINT, f"http://{host}:{port}")
-        yield f"http://{host}:{port}"
+    address = "http://{}:{}".format(*server.get_host_and_port()).encode()
+    with socket.socket(fileno=listener) as listening:
+        users = [listening.accept()[0]]
+        users[0].send(address)
+        while users:
+            for one in select.select([listening, *users], [], [])[0]:
+                if one is listening:
+                    users.append(listening.accept()[0])
+                    users[-1].send(address)
+                else:  # it says nothing: it is gone
+                    users.remove(one)
+                    one.close()
+        shutil.rmtree(Path(listening.getsockname()).parent)
     server.stop()
 
 
@@ -147,7 +170,7 @@ def _client(endpoint: str) -> Any:
 
 def new_bucket(endpoint: str) -> Bucket:
     client = _client(endpoint)
-    name = f"bucket-{next(_BUCKETS)}"
+    name = f"bucket-{WORKER}-{next(_BUCKETS)}"
     client.create_bucket(Bucket=name)
     return Bucket(client, name, endpoint)
 

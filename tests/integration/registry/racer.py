@@ -1,4 +1,4 @@
-"""A process that moves slots and pipelines at random: `python racer.py URL SEED ACTIONS [WRITES]`.
+"""A process that moves slots and pipelines at random: `python -m tests.integration.registry.racer URL SEED ACTIONS [WRITES]`.
 
 It prints a line for each move that the registry acknowledged. With WRITES it kills itself once that
 many rows were written, so in the middle of a transaction.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -15,14 +15,15 @@ import pytest
 from lineage.connection import connect
 from lineage.database.engine import open_engine, transaction
 from tests.conftest import BOTH, add_validated, captured_pipeline
-from tests.support import LONG
+from tests.support import LONG, commands
+from tests.support.once import ROOT
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 KILLS = 40 if LONG else 12
 ACTIONS = 120 if LONG else 40
-RACER = Path(__file__).with_name("racer.py")
+RACER = "tests.integration.registry.racer"
 
 BROKEN = """
 SELECT count(*) FROM slot s JOIN environment e ON e.name = s.environment
@@ -51,12 +52,9 @@ def arena(url):
     return url
 
 
-def _start(url: str, *words: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, str(RACER), url, *map(str, words)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def _start(url: str, *words: int):
+    racer = [sys.executable, "-m", RACER, url, *map(str, words)]
+    return commands.start(racer, ROOT, os.environ, pipe=True)
 
 
 def _broken(engine: Engine) -> int:
@@ -95,7 +93,7 @@ def test_racing_processes_never_leave_a_state_that_breaks_the_invariant(arena, w
     assert {"promoted", "deployed", "released", "validated"} <= set(kinds)
 
 
-def _kill_at_random(racer: subprocess.Popen[str], attempt: int) -> str:
+def _kill_at_random(racer, attempt: int) -> str:
     """What it had printed when it was killed: before its first move, or some time after it."""
     assert racer.stdout is not None
     first = "" if attempt % 4 == 1 else racer.stdout.readline()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import os
 import random
-import signal
 import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -34,9 +34,13 @@ from lineage.weights.dvc_remotes import remote_of
 from lineage.weights.listing import Entry, read_listing
 from lineage.weights.parallel import SMALL
 from lineage.weights.store import open_store
-from tests.support import LONG
+from tests.support import LONG, commands
+from tests.support.once import ROOT
 from tests.support.weights import stored, weights_of
 from tests.support.weights_stores import CREDENTIALS, ENDPOINT, Folder, Wire, new_bucket
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LARGE = 4 * SMALL + 12345
 HUGE = 5_000_000_000 if LONG else 600_000_000
@@ -522,7 +526,7 @@ def test_a_full_store_keeps_nothing_half(tmp_path, cache):
     )
     done = subprocess.run(
         [sys.executable, "-c", code, source, folder.address().url],
-        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3],
+        capture_output=True, text=True, check=True, cwd=ROOT,
     )  # fmt: skip
     assert "StoreUnreachable" in done.stdout, done
     assert not any(len(data) for data in folder.objects().values())
@@ -531,39 +535,19 @@ def test_a_full_store_keeps_nothing_half(tmp_path, cache):
 # cut off
 
 
-SCRIPT = """\
-import sys
-from pathlib import Path
-from lineage.hashing.tree import follow_any
-from lineage.weights import download, upload
-from lineage.weights.copies import StoredWeights
-from lineage.weights.store import open_store
-import json
-stored = StoredWeights.from_json(json.loads(sys.argv[2]))
-print("ready", flush=True)
-if sys.argv[1] == "push":
-    from tests.support.weights import weights_of
-    source = Path(sys.argv[3])
-    store = open_store(stored.copies[0].store)
-    upload.put(store, source, weights_of(source), follow=follow_any)
-else:
-    download.pull(stored, Path(sys.argv[3]))
-print("done", flush=True)
-"""
+def _start(action: str, there, where: Path):
+    words = [sys.executable, "-m", "tests.integration.weights.mover", action]
+    moved = [json.dumps(there.to_json()), os.fspath(where)]
+    return commands.start([*words, *moved], ROOT, os.environ, pipe=True)
 
 
 def _run(action: str, there, where: Path, kill_after: float | None) -> bool:
     """Push or pull in a process of its own; whether it came to its end."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, action, json.dumps(there.to_json()), where],
-        cwd=Path(__file__).parents[3],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    process = _start(action, there, where)
     assert process.stdout.readline() == "ready\n"
     if kill_after is not None:
         time.sleep(kill_after)
-        process.send_signal(signal.SIGKILL)
+        process.kill()
     out, _ = process.communicate(timeout=120)
     return out.endswith("done\n")
 
@@ -619,14 +603,11 @@ def test_two_who_push_and_pull_the_same_at_once(place, source, cache, tmp_path):
     good = place.objects()
     for name in good:
         place.delete(name)
-    words = [sys.executable, "-c", SCRIPT, "push", json.dumps(there.to_json()), source]
-    root = Path(__file__).parents[3]
-    pushing = [subprocess.Popen(words, cwd=root, stdout=subprocess.PIPE) for _ in range(AT_ONCE)]
-    assert [process.wait(120) for process in pushing] == [0] * AT_ONCE
-    assert place.objects() == good
-    words[3:] = ["pull", json.dumps(there.to_json()), tmp_path / "out"]
-    pulls = [subprocess.Popen(words, cwd=root, stdout=subprocess.PIPE) for _ in range(AT_ONCE)]
-    assert all(process.wait(120) == 0 for process in pulls)
+    for what, where in (("push", source), ("pull", tmp_path / "out")):
+        moving = [_start(what, there, where) for _ in range(AT_ONCE)]
+        assert all(process.communicate(120)[0].endswith("done\n") for process in moving)
+        assert [process.returncode for process in moving] == [0] * AT_ONCE
+        assert place.objects() == good
     assert contents(tmp_path / "out" / source.name) == contents(source)
 
 
@@ -723,7 +704,7 @@ def test_a_huge_file_in_bounded_memory(tmp_path, cache):
     )
     done = subprocess.run(
         [sys.executable, "-c", code, source, (tmp_path / "store").as_uri()],
-        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3],
+        capture_output=True, text=True, check=True, cwd=ROOT,
     )  # fmt: skip
     assert int(done.stdout) < 256 * 1024, "KiB"
 
