@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import venv
+import zipfile
 from dataclasses import dataclass, field
 from importlib.metadata import distribution
 from pathlib import Path
@@ -187,9 +188,9 @@ def _copy(names: list[str], target: Path, locks: dict[str, str]) -> None:
 def _environment(home: Path, pip: Path) -> None:
     """An environment that holds a pip, as `python -m venv` would make it."""
     venv.create(home, with_pip=False)
-    subprocess.run(
-        [home / "bin/python", pip / "pip", "install", "--quiet", "--no-index", pip], check=True
-    )
+    (site,) = home.glob("lib/python*/site-packages")
+    with zipfile.ZipFile(pip) as archive:
+        archive.extractall(site)
 
 
 def _run(command: list[str], folder: Path, **variables: str) -> str:

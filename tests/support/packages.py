@@ -42,12 +42,12 @@ SOURCES = [
 
 
 def copy(names: list[str], target: Path) -> None:
-    """Copy files and folders of the project: a build leaves its traces there."""
+    """Copy files and folders of the project, compiled as they are: a build leaves traces there."""
     target.mkdir(parents=True, exist_ok=True)
     for name in names:
         if (ROOT / name).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(ROOT / name, target / name, ignore=ignored)
+            being_written = shutil.ignore_patterns("*.pyc.*")
+            shutil.copytree(ROOT / name, target / name, ignore=being_written)
         else:
             shutil.copy2(ROOT / name, target)
 
@@ -110,6 +110,7 @@ def index(folder: Path, asked: list[str]) -> Iterator[dict[str, str]]:
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_INDEX_URL": f"http://127.0.0.1:{server.server_port}",
             "PIP_NO_CACHE_DIR": "1",
+            "PIP_NO_COMPILE": "1",
         }
     finally:
         server.shutdown()
