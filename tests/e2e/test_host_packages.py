@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from tests.conftest import Workspace
+from tests.conftest import ENVIRONMENT, Workspace
+from tests.support import commands
 
 EVALUATE = """\
 import json
@@ -83,7 +84,8 @@ def with_other_packaging(host, version="0.0.1"):
 
 
 def serve(host, *words):
-    done = host.command(sys.executable, "main.py", *(words or ("production",)))
+    script = [sys.executable, "main.py", *(words or ("production",))]
+    done = commands.fork(script, host.path, ENVIRONMENT | host.env, 60)
     assert done.code == 0, done.err
     return json.loads(done.out)
 

@@ -70,6 +70,13 @@ def run(words: Sequence[str], cwd: Path, env: Mapping[str, str], timeout: float)
     of_python = any(name.startswith("PYTHON") for name in env)  # read when an interpreter starts
     if AS_INSTALLED or of_python or words[0] not in (*MAIN, *(str(BIN / name) for name in MAIN)):
         return run_installed(words, cwd, env, timeout)
+    return fork(words, cwd, env, timeout)
+
+
+def fork(words: Sequence[str], cwd: Path, env: Mapping[str, str], timeout: float) -> Result:
+    """Run a command of ours, or a script of Python, to its end in a process that is forked."""
+    if AS_INSTALLED:
+        return run_installed(words, cwd, env, timeout)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         with Forked(words, cwd, env, out.fileno(), err.fileno()) as process:
             code = process.wait(timeout)
@@ -305,6 +312,12 @@ def _main(words: list[str]) -> object:
     if (name := Path(words[0]).name) in MAIN:
         sys.argv = words
         return importlib.import_module(MAIN[name]).main()
-    _, _, module, *words = words  # python -m
-    sys.argv = [module, *words]
-    return runpy.run_module(module, run_name="__main__", alter_sys=True) and 0
+    python, first, *words = words
+    assert python == sys.executable
+    if first == "-m":
+        sys.argv = words
+        return runpy.run_module(words[0], run_name="__main__", alter_sys=True) and 0
+    sys.argv = [first, *words]
+    more = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:1] = [str(Path(first).parent.absolute()), *filter(None, more)]
+    return runpy.run_path(first, run_name="__main__") and 0
