@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import socket
 import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import httpx._transports.default
 import uvicorn
 from lineage.api.app import create_app
 from lineage.api.connections import Connection
@@ -17,6 +20,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fastapi import FastAPI
+
+
+def share_certificates() -> None:
+    """Let httpx read the authorities that it trusts once, not for each client of a test."""
+    create = httpx._transports.default.create_ssl_context
+
+    @functools.cache
+    def usual(*_: str | None) -> Any:
+        return create()
+
+    def shared(verify: Any = True, cert: Any = None, trust_env: bool = True) -> Any:
+        if verify is True and cert is None and trust_env:
+            return usual(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+        return create(verify, cert, trust_env)
+
+    httpx._transports.default.create_ssl_context = shared
 
 
 @contextmanager
