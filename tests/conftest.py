@@ -32,7 +32,7 @@ from tests.support import commands, registries
 from tests.support.commands import BIN, Result
 from tests.support.once import WORKER, made_once
 from tests.support.registries import make_registry
-from tests.support.servers import registry_server, share_certificates
+from tests.support.servers import registry_server, share_certificates, share_routes
 from tests.support.statements import share_compiled
 from tests.support.weights_stores import CREDENTIALS, s3_server
 
@@ -51,6 +51,7 @@ if os.path.isdir(IN_MEMORY):  # noqa: PTH112 - a place of the system
 for _database in (sqlite, postgresql):
     share_compiled(_database)
 share_certificates()
+share_routes()
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # more threads than cores wait by spinning
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs behind it
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import fastapi.routing
 import httpx._transports.default
 import uvicorn
 from lineage.api.app import create_app
@@ -36,6 +37,24 @@ def share_certificates() -> None:
         return create(verify, cert, trust_env)
 
     httpx._transports.default.create_ssl_context = shared
+
+
+def share_routes() -> None:
+    """Let FastAPI put each route together once, not for each server of a test.
+
+    A route of ours takes what a request is about from the request's own application.
+    """
+    contexts = fastapi.routing._EffectiveRouteContext
+    build = contexts.from_api_route
+    built: dict[int, tuple[Any, Any]] = {}
+
+    def shared(*, original_route: Any, include_context: Any) -> Any:
+        if id(original_route) not in built:
+            made = build(original_route=original_route, include_context=include_context)
+            built[id(original_route)] = made, original_route
+        return built[id(original_route)][0]
+
+    contexts.from_api_route = shared
 
 
 @contextmanager
