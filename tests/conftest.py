@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import signal
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,7 +41,6 @@ from tests.support.weights_stores import CREDENTIALS, s3_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from lineage.registry.registry import Registry
 
@@ -79,6 +81,27 @@ LONGEST = (
     "e2e/test_standby.py",
 )
 """Files of long tests: each process of a run begins with some, for what begins last ends last."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Let one process of a run compile the tests for pytest, and the others read what it wrote."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+    try:
+        with Path(__file__).open() as lock:
+            if WORKER != "alone" and not _are_compiled():
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            if _are_compiled():  # by whoever had the lock before
+                fcntl.flock(lock, fcntl.LOCK_UN)
+            return (yield)
+    finally:
+        sys.dont_write_bytecode = before
+
+
+def _are_compiled() -> bool:
+    tag = f"{sys.implementation.cache_tag}-pytest-{pytest.__version__}.pyc"
+    tests = Path(__file__).parent.rglob("test_*.py")
+    return all((test.parent / "__pycache__" / f"{test.stem}.{tag}").exists() for test in tests)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,7 +1,8 @@
 """The commands `lineage` and `dvc`, each a process forked from one that has loaded their libraries.
 
 Such a process has its own folder, environment, arguments, streams and exit, and nothing that it does
-reaches another. What is spared is the loading, nine tenths of a short command's time.
+reaches another. What is spared is the loading, nine tenths of a short command's time. All processes
+of a run of tests share the one that forks.
 ``tests/e2e/test_installed.py`` runs every command as it is installed; ``LINEAGE_LONG_TESTS=1`` and a
 measured coverage run all tests so.
 """
