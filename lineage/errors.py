@@ -11,7 +11,10 @@
     ├── PipelineMismatch     exit 3   HTTP 409   pipeline-mismatch
     │   └── PackageMismatch  exit 3   HTTP 409   package-mismatch
     ├── NotFound             exit 4   HTTP 404   not-found
+    │   └── VersionDeleted   exit 4   HTTP 410   version-deleted
     ├── Conflict             exit 5   HTTP 412   conflict
+    │   ├── ModelArchived    exit 5   HTTP 409   model-archived
+    │   └── InUse            exit 5   HTTP 409   in-use
     ├── IntegrityFailure     exit 6   HTTP 500   integrity-failure
     │   └── DigestMismatch   exit 6   HTTP 422   digest-mismatch
     ├── RegistryUnreachable  exit 7   HTTP 503   registry-unreachable
@@ -121,12 +124,33 @@ class NotFound(LineageError):
     http_status = 404
 
 
+class VersionDeleted(NotFound):
+    """A version that was deleted: its number and its tuple's digest are all that is left."""
+
+    code = "version-deleted"
+    http_status = 410
+
+
 class Conflict(LineageError):
     """The state moved since the caller looked."""
 
     code = "conflict"
     exit_code = 5
     http_status = 412
+
+
+class ModelArchived(Conflict):
+    """A model that is archived: it takes no new versions, and moves nowhere."""
+
+    code = "model-archived"
+    http_status = 409
+
+
+class InUse(Conflict):
+    """Something cannot be taken away, for something else refers to it."""
+
+    code = "in-use"
+    http_status = 409
 
 
 class ReleaseStaged(Conflict):

@@ -35,6 +35,7 @@ def tell(
     free: Sequence[str] = (),
     fixed: str = "",
     event: str = "event",
+    follows: bool = False,
 ) -> None:
     """Let a table's rows be told by events.
 
@@ -46,6 +47,7 @@ def tell(
         free: those of them that may change without one.
         fixed: what is said to one who changes another column.
         event: the column that names the event.
+        follows: whether its rows go with their model when it is renamed.
     """
     untold = f"NEW.{event} IS NULL OR NEW.{event} <> {_NEXT}"
     message = f"a row of {table} names the event that is to tell it"
@@ -56,18 +58,84 @@ def tell(
         says = f"the numbers of {table} go up one by one"
         triggers.refuse(f"{table}_near", table, "INSERT", far, says)
     if moves:
-        others = [c for c in (*columns, *unbound) if c not in moves and c not in free]
-        changed = " OR ".join(f"NEW.{_quoted(c)} IS NOT OLD.{_quoted(c)}" for c in others)
-        if not triggers.postgresql():  # UPDATE OR REPLACE would take the place of another row
-            changed += " OR NEW.rowid <> OLD.rowid"
-        says = fixed or f"a row of {table} moves, and this of it never changes"
-        triggers.refuse(f"{table}_told_fixed", table, "UPDATE", changed, says)
-        if free:
-            moved = " OR ".join(f"NEW.{c} IS NOT OLD.{c}" for c in (*moves, event))
-            noted = " OR ".join(f"NEW.{c} IS NOT OLD.{c}" for c in free)
-            untold = f"({moved} OR NOT ({noted})) AND ({untold})"
-        _refuse_alone(f"{table}_told_update", table, "UPDATE", untold, message)
+        let_move(
+            table,
+            columns,
+            moves=moves,
+            unbound=unbound,
+            free=free,
+            fixed=fixed,
+            event=event,
+            follows=follows,
+        )
     tell_event(table, columns, event=event)
+
+
+def let_move(
+    table: str,
+    columns: Sequence[str],
+    *,
+    moves: Sequence[str],
+    unbound: Sequence[str] = (),
+    free: Sequence[str] = (),
+    fixed: str = "",
+    event: str = "event",
+    follows: bool = False,
+) -> None:
+    """Let some columns of a table's rows move, each time with the event that tells the row anew.
+
+    The arguments are those of :func:`tell`. Rows that ``follows`` also go with their model, when it
+    is renamed: see :func:`let_follow`.
+    """
+    kept = [c for c in (*columns, *unbound) if c not in moves and c not in free]
+    changed = _changed([c for c in kept if not follows or c != "model"])
+    if follows:
+        changed += f" OR ({_changed(['model'])} AND ({_renamed_wrongly(columns, event)}))"
+    if not triggers.postgresql():  # UPDATE OR REPLACE would take the place of another row
+        changed += " OR NEW.rowid <> OLD.rowid"
+    says = fixed or f"a row of {table} moves, and this of it never changes"
+    triggers.refuse(f"{table}_told_fixed", table, "UPDATE", changed, says)
+    untold = f"NEW.{event} IS NULL OR NEW.{event} <> {_NEXT}"
+    if free:
+        untold = f"({_changed([*moves, event])} OR NOT ({_changed(free)})) AND ({untold})"
+    if follows:
+        untold = f"NOT ({_changed(['model'])}) AND ({untold})"
+    message = f"a row of {table} names the event that is to tell it"
+    _refuse_alone(f"{table}_told_update", table, "UPDATE", untold, message)
+
+
+def let_follow(table: str, columns: Sequence[str], *, event: str = "event") -> None:
+    """Let rows that never change go with their model when it is renamed, and change nothing else.
+
+    Then the row of the model's old name says what it became, and an event tells of that.
+    """
+    wrong = f"NOT ({_changed(['model'])}) OR {_renamed_wrongly(columns, event)}"
+    if not triggers.postgresql():
+        wrong += " OR NEW.rowid <> OLD.rowid"
+    message = triggers.NEVER_CHANGE.format(table=table)
+    triggers.refuse(f"{table}_no_update", table, "UPDATE", wrong, message)
+
+
+def refuse_old_names(table: str) -> None:
+    """Refuse a new row under a name that its model no longer has."""
+    triggers.refuse(
+        f"{table}_present_name",
+        table,
+        "INSERT",
+        "EXISTS (SELECT 1 FROM model WHERE name = NEW.model AND became IS NOT NULL)",
+        "this model was renamed: use its present name",
+    )
+
+
+def _renamed_wrongly(columns: Sequence[str], event: str) -> str:
+    """Whether a row whose model changes changes otherwise too, or is not of the renamed model."""
+    others = _changed([c for c in (*columns, event) if c != "model"])
+    renamed = "SELECT 1 FROM model WHERE name = OLD.model AND became = NEW.model"
+    return f"{others} OR NOT EXISTS ({renamed})"
+
+
+def _changed(columns: Sequence[str]) -> str:
+    return " OR ".join(f"NEW.{_quoted(c)} IS NOT OLD.{_quoted(c)}" for c in columns)
 
 
 def tell_event(table: str, columns: Sequence[str], *, event: str = "event") -> None:

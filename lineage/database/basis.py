@@ -42,6 +42,8 @@ _COUNTS: Final = """COALESCE(
 
 _FROM: Final = {
     "slot": "slot s JOIN slot t ON t.environment = s.environment AND t.model = s.model",
+    "model": "slot s JOIN model t ON t.name = s.model",
+    "version_note": _OF_VERSION,
     "model_version": "side s JOIN model_version t ON t.id = s.version",
     "validation": _OF_VERSION,
     "weights_check": _OF_VERSION,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 
-from lineage.database import bulk, tables, telling
+from lineage.database import bulk, names, tables, telling
 from lineage.database.errors import not_text
 from lineage.database.sql import col, select
 from lineage.identity.digest import Digest, blake3_of, canonical_bytes
@@ -129,7 +129,7 @@ def history(
     session: Session, subject: str | None, limit: int, before: int | None = None
 ) -> list[tables.Event]:
     """The newest events (of a subject) below a number, the newest first."""
-    query, number = _of(subject)
+    query, number = _of(session, subject)
     if before is not None:
         query = query.where(number < before)
     return list(session.exec(query.order_by(number.desc()).limit(limit)))
@@ -137,33 +137,40 @@ def history(
 
 def following(session: Session, subject: str | None, after: int, limit: int) -> list[tables.Event]:
     """The events (of a subject) behind a number, the oldest first."""
-    query, number = _of(subject)
+    query, number = _of(session, subject)
     return list(session.exec(query.where(number > after).order_by(number).limit(limit)))
 
 
-def _of(subject: str | None) -> tuple[SelectOfScalar[tables.Event], Mapped[int]]:
+def _of(session: Session, subject: str | None) -> tuple[SelectOfScalar[tables.Event], Mapped[int]]:
     """The events (of a subject), and the column by which an index has them in their order.
 
-    Of a subject that is the subject's own: SQLite sorts all of them by the other.
+    Of a subject that is the subject's own: SQLite sorts all of them by the other. A model that was
+    renamed has those under all its names.
     """
     query = select(tables.Event)
     if subject is None:
         return query, col(tables.Event.seq)
-    number = col(tables.EventSubject.seq)
+    called = names.subjects(session, subject)
+    number, listed = col(tables.EventSubject.seq), col(tables.EventSubject.subject)
+    if len(called) > 1:  # an event may be listed under several of them
+        of_them = select(number).where(listed.in_(called))
+        return query.where(col(tables.Event.seq).in_(of_them)), col(tables.Event.seq)
     query = query.join(tables.EventSubject, number == col(tables.Event.seq))
-    return query.where(tables.EventSubject.subject == subject), number
+    return query.where(listed == called[0]), number
 
 
 def slot_at(session: Session, subject: str, at: str) -> dict[str, Any] | None:
     """A slot's state at a past moment, from the newest event that is not after it."""
+    called = names.subjects(session, subject)
     query = (
         select(tables.Event)
         .join(tables.EventSubject, col(tables.EventSubject.seq) == col(tables.Event.seq))
-        .where(tables.EventSubject.subject == subject, col(tables.Event.at) <= at)
+        .where(col(tables.EventSubject.subject).in_(called), col(tables.Event.at) <= at)
         .order_by(col(tables.EventSubject.seq).desc())
     )
     for event in session.exec(query):
-        state: dict[str, Any] | None = json.loads(event.payload).get("slots", {}).get(subject)
+        states: dict[str, dict[str, Any]] = json.loads(event.payload).get("slots", {})
+        state = next((states[name] for name in called if name in states), None)
         if state is not None:
             return state
     return None

@@ -122,9 +122,11 @@ def _statements(connection: Connection, role: str) -> Iterator[str]:
 
 def _moving(table: str) -> Sequence[str]:
     told = TOLD.get(table)
-    if told is None or not told.moves:
+    if told is None:
         return ()
-    return (*told.moves, told.event, *_MAY_NOTE.get(table, ()))
+    named = ("model",) if told.follows else ()
+    moves = (*told.moves, told.event) if told.moves else ()
+    return (*named, *moves, *_MAY_NOTE.get(table, ()))
 
 
 def warning(url: str) -> str | None:

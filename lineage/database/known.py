@@ -108,7 +108,7 @@ class Known(KnownRows):
         if self._demands is None:
             written = self._policy
             self._demands = (
-                EnvironmentPolicy.from_json(json.loads(written))
+                EnvironmentPolicy.from_json(json.loads(written)).renamed(self.became)
                 if written is not None
                 else EnvironmentPolicy()
             )

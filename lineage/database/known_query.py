@@ -50,7 +50,7 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
     "newest_waiver": ("id",),
     "environment": _columns("environment"),
     "policy": ("document",),
-    "model": ("name",),
+    "model": ("name", "became", "archived_at"),
     "slot": _columns("slot"),
     "version": _columns("model_version", "data_xxh3"),
     "deployment": _columns("pipeline_deployment"),
@@ -81,6 +81,7 @@ _WITH = """WITH
 slots AS (SELECT * FROM slot WHERE environment = :environment AND model IN {models}),
 ids AS (
   SELECT v.id FROM {references} JOIN model_version v ON v.model = r.model AND v.number = r.number
+  WHERE NOT EXISTS (SELECT 1 FROM version_note WHERE version_id = v.id AND deleted_at IS NOT NULL)
   UNION SELECT id FROM {versions} given
   UNION SELECT serving_version_id FROM slots WHERE serving_version_id IS NOT NULL
   UNION SELECT backup_version_id FROM slots WHERE backup_version_id IS NOT NULL
@@ -133,7 +134,10 @@ _SOURCES: Final[dict[str, tuple[str, dict[str, str]]]] = {
         {},
     ),
     "model": (
-        "FROM model t WHERE t.name IN {models}",
+        (
+            "FROM (SELECT * FROM model WHERE name IN {models} "
+            "UNION ALL SELECT * FROM model WHERE became IS NOT NULL) t"
+        ),
         {},
     ),
     "slot": ("FROM slots t", {}),

@@ -60,6 +60,10 @@ class KnownRows:
     environment: tables.Environment | None = None
     models: set[str] = field(default_factory=set)
     """The models that are registered, of those that were asked for."""
+    became: dict[str, str] = field(default_factory=dict)
+    """What each name became that is no longer one of a model."""
+    archived: set[str] = field(default_factory=set)
+    """The models that are archived, of those that were asked for."""
     _read: bool = False
     _again: set[int] = field(default_factory=set)
     _asked: set[str] = field(default_factory=set)
@@ -156,8 +160,12 @@ class KnownRows:
                 self.environment = row
             case "policy":
                 self._policy = row.document
+            case _ if row.became is not None:
+                self.became[row.name] = row.became
             case _:
                 self.models.add(row.name)
+                if row.archived_at is not None:
+                    self.archived.add(row.name)
 
 
 def _row(part: str, columns: str, body: str | None) -> Row:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from lineage.database import tables, values
+from lineage.database import names, tables, values
 from lineage.database.sql import col, select
 from lineage.guard.facts import Approval, Waiver
 
@@ -71,11 +71,12 @@ def waiver_by_id(session: Session, key: int | None) -> Waiver | None:
 
 def served_in(session: Session, environment: str, version: tables.ModelVersion) -> bool:
     """Whether a version ever came to serve in an environment, by the history."""
+    called = names.subjects(session, f"{version.model}@{version.number}")
     query = (
         select(tables.Event.payload)
         .join(tables.EventSubject, col(tables.EventSubject.seq) == col(tables.Event.seq))
         .where(
-            tables.EventSubject.subject == f"{version.model}@{version.number}",
+            col(tables.EventSubject.subject).in_(called),
             col(tables.Event.kind).in_(MOVES),
         )
     )

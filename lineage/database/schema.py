@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-HEAD: Final = "0017"
+HEAD: Final = "0018"
 """The newest migration; a test holds it against the migrations folder."""
 
 NOT_COMPARED: Final = (

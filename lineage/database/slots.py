@@ -100,6 +100,12 @@ def all_slots(session: Session, environment: str | None = None) -> Sequence[tabl
     return session.exec(query).all()
 
 
+def of_model(session: Session, model: str) -> Sequence[tables.Slot]:
+    """The slots of a model, by environment."""
+    table = tables.Slot
+    return session.exec(select(table).where(table.model == model).order_by(table.environment)).all()
+
+
 def held_by(session: Session, version_id: int | None) -> Sequence[tables.Slot]:
     """The slots in which a version serves, stands by or is staged, by environment and model."""
     table = tables.Slot

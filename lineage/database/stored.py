@@ -45,9 +45,16 @@ ORDER BY v.model, v.number, c.store
 """
 """Each version with its copies; ``deep_at`` is null where a later check found one wrong."""
 
-_NUMBERED: Final = "v.model = :model AND v.number = :number"
+_THERE: Final = (
+    "NOT EXISTS (SELECT 1 FROM version_note n WHERE n.version_id = v.id "
+    "AND n.deleted_at IS NOT NULL)"
+)
+"""That a version was not deleted."""
+
+_NUMBERED: Final = f"v.model = :model AND v.number = :number AND {_THERE}"
 _LATEST: Final = (
-    "v.model = :model AND v.number = (SELECT max(number) FROM model_version WHERE model = :model)"
+    "v.model = :model AND v.number = (SELECT max(v.number) FROM model_version v "  # nosec B608 # noqa: S608
+    f"WHERE v.model = :model AND {_THERE})"
 )
 _IN_SLOT: Final = (
     "v.id = (SELECT {side}_version_id FROM slot WHERE environment = :environment"
@@ -104,7 +111,7 @@ def held_by(session: Session, store: str) -> tuple[StoredWeights, ...]:
     Raises:
         NotFound: there is no such store.
     """
-    rows = _rows(session, "s.name = :store", {"store": store})
+    rows = _rows(session, f"s.name = :store AND {_THERE}", {"store": store})
     if not rows and session.connection().execute(_STORE, {"store": store}).first() is None:
         raise unknown_store(store)
     return tuple(_stored(list(own)) for _, own in groupby(rows, lambda row: row.version_id))

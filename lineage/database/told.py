@@ -30,6 +30,8 @@ class Told:
             none where a row never changes.
         unbound: the columns that no event holds, and why.
         event: the column that names the event which tells the row's present state.
+        follows: whether its ``model`` becomes another when that model is renamed: the event of the
+            renaming tells of it, and the row goes on naming the one that it named before.
     """
 
     table: str
@@ -38,6 +40,7 @@ class Told:
     moves: tuple[str, ...] = ()
     unbound: Mapping[str, str] = field(default_factory=lambda: _NONE)
     event: str = "event"
+    follows: bool = False
 
 
 def _side(name: str) -> tuple[str, ...]:
@@ -67,7 +70,21 @@ _SLOT_MOVES: Final = (
 )
 
 _DECLARED: Final = (
-    Told("model", ("name",), ("name", "created_at", "created_by")),
+    Told(
+        "model",
+        ("name",),
+        (
+            "name",
+            "created_at",
+            "created_by",
+            "became",
+            "description",
+            "archived_at",
+            "archived_by",
+        ),
+        moves=("became", "description", "archived_at", "archived_by"),
+    ),
+    Told("model_tag", ("model", "name"), ("model", "name", "value"), ("value",), follows=True),
     Told(
         "data_version",
         ("digest",),
@@ -123,6 +140,14 @@ _DECLARED: Final = (
             "run",
             "registered_by_person",
         ),
+        follows=True,
+    ),
+    Told("version_tag", ("version_id", "name"), ("version_id", "name", "value"), ("value",)),
+    Told(
+        "version_note",
+        ("version_id",),
+        ("version_id", "description", "deleted_at", "deleted_by"),
+        moves=("description", "deleted_at", "deleted_by"),
     ),
     Told(
         "validation",
@@ -196,12 +221,14 @@ _DECLARED: Final = (
         ("environment", "model"),
         ("environment", "model", "environment_kind", *_SLOT_MOVES),
         moves=_SLOT_MOVES,
+        follows=True,
     ),
     Told(
         "served_pair",
         ("environment", "version_id", "pipeline_digest"),
         ("environment", "version_id", "pipeline_digest", "model", "pipeline", "seq"),
         moves=("seq",),
+        follows=True,
     ),
     Told(
         "rolled_back",
@@ -256,7 +283,7 @@ _DECLARED: Final = (
         ("id",),
         ("id", "version_id", "state", "place", "checked_at", "checked_by"),
     ),
-    Told("pipeline_share", ("id",), ("id", "pipeline", "model", "shared")),
+    Told("pipeline_share", ("id",), ("id", "pipeline", "model", "shared"), follows=True),
     Told(
         "watched_run",
         ("id",),

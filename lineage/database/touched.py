@@ -41,16 +41,19 @@ ABOUT: Final[Mapping[str, tuple[str, ...] | None]] = MappingProxyType(
         "store": ("store", "name"),
         "token": ("tokens",),
         "event_subject": ("subject", "subject"),
-        "model": None,
+        "model": ("model", "name"),
+        "version_note": _VERSION,
         "environment": None,
         "data_version": None,
         "pipeline_share": None,
+        "model_tag": None,
+        "version_tag": None,
     }
 )
 """By table: a word, and the columns whose values follow it.
 
 None where no answer about a slot rests on it: rows that are there before anything rests on them and
-never change, and what a token may see.
+never change, what people say of models and versions, and what a token may see.
 """
 
 

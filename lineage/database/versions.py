@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import String, TextClause, bindparam, text
 
 from lineage.acts import act
-from lineage.database import bulk, head, tables, telling
+from lineage.database import bulk, head, labels, names, tables, telling
 from lineage.database.environments import require_environment
 from lineage.database.known_query import attribute
-from lineage.database.sql import col, select
+from lineage.database.sql import and_, col, select
 from lineage.database.version_values import origin_of as origin_of
-from lineage.errors import NotFound
+from lineage.errors import NotFound, VersionDeleted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,28 +34,53 @@ def find_version(session: Session, reference: Reference) -> tables.ModelVersion:
     Raises:
         NotFound: there is no such model, version or environment, or nothing serves there.
     """
-    require_model(session, reference.model)
+    reference = replace(reference, model=names.require_model(session, reference.model))
     if reference.environment is not None:
         return _serving_version(session, reference)
-    query = select(tables.ModelVersion).where(tables.ModelVersion.model == reference.model)
+    table, tombstone = tables.ModelVersion, tables.VersionNote
+    deleted = col(tombstone.deleted_at).is_not(None)
+    query = (
+        select(table, tombstone)
+        .join(tombstone, and_(tombstone.version_id == table.id, deleted), isouter=True)
+        .where(table.model == reference.model)
+    )
     if reference.number is not None:
-        query = query.where(tables.ModelVersion.number == reference.number)
-    row = session.exec(query.order_by(col(tables.ModelVersion.number).desc()).limit(1)).first()
-    if row is None:
+        query = query.where(table.number == reference.number)
+    else:
+        query = query.where(col(tombstone.version_id).is_(None))
+    found = session.exec(query.order_by(col(table.number).desc()).limit(1)).first()
+    if found is None:
         raise NotFound(
             f"{reference} does not exist.",
             remedy=f"See what is registered: {act('versions', reference.model)}",
         )
+    row, note = found
+    if note is not None:
+        raise VersionDeleted(
+            f"{reference} was deleted by {note.deleted_by} on {(note.deleted_at or '')[:10]}; its "
+            f"tuple was {row.tuple_xxh3}.",
+            remedy=f"See the versions that there are: {act('versions', reference.model)}",
+        )
     return row
 
 
-def require_model(session: Session, name: str) -> None:
-    """Raise :class:`NotFound` unless a model of this name is registered."""
-    if session.get(tables.Model, name) is None:
-        raise NotFound(
-            f"There is no model {name!r}.",
-            remedy=f"Register its first version: {act('register', name)}",
+def tombstone(
+    session: Session, reference: Reference
+) -> tuple[tables.ModelVersion, tables.VersionNote] | None:
+    """A version that was deleted, with what says so; None where the reference names none."""
+    if reference.number is None:
+        return None
+    table, note = tables.ModelVersion, tables.VersionNote
+    query = (
+        select(table, note)
+        .join(note, col(note.version_id) == table.id)
+        .where(
+            table.model == names.present(session, reference.model),
+            table.number == reference.number,
+            col(note.deleted_at).is_not(None),
         )
+    )
+    return session.exec(query).first()
 
 
 def same_version(
@@ -67,6 +92,7 @@ def same_version(
             tables.ModelVersion.model == model,
             tables.ModelVersion.kind == kind.value,
             tables.ModelVersion.tuple_xxh3 == components.tuple_xxh3,
+            labels.not_deleted(),
         )
     )
     wanted = (*components.identity, pipeline if components.pipeline else None)
@@ -82,14 +108,15 @@ def same_version(
 class Recorded:
     """What is recorded already of all that a new version needs.
 
-    ``alike`` tells that a version has this tuple's digest, ``pipeline`` that its pipeline version
-    is there, with a commit that holds it where this registration could tell one, and ``shares``
-    that somebody said whether its pipeline is shared with the model.
+    ``alike`` tells that a version has this tuple's digest, ``model`` is the model's present name,
+    where it is there, ``pipeline`` tells that its pipeline version is there, with a commit that
+    holds it where this registration could tell one, and ``shares`` that somebody said whether its
+    pipeline is shared with the model.
     """
 
     newest: int
     alike: bool
-    model: bool
+    model: str | None
     data: bool
     pipeline: bool
     shares: bool
@@ -110,7 +137,8 @@ _RECORDED: Final = (
     "SELECT (SELECT max(number) FROM model_version WHERE model = :model), "
     "EXISTS (SELECT 1 FROM model_version "
     "WHERE model = :model AND kind = :kind AND tuple_digest = :tuple), "
-    "EXISTS (SELECT 1 FROM model WHERE name = :model), "
+    "(SELECT coalesce(became, name) FROM model WHERE name = :model), "
+    "(SELECT archived_at FROM model WHERE name = :model), "
     "EXISTS (SELECT 1 FROM data_version WHERE digest = :data), "
     "EXISTS (SELECT 1 FROM pipeline_version p WHERE p.pipeline = :pipeline AND p.digest = :blake3 "
     "AND (:commit IS NULL OR (p.code_commit IS NOT NULL AND NOT p.code_dirty) OR EXISTS "
@@ -134,7 +162,11 @@ def recorded(
     """What is recorded already of all that a new version of a model needs: one question.
 
     It tells the transaction the newest event, too, and gives numbers to what is to be written of
-    the version and its ``copies``.
+    the version and its ``copies``. It is asked again under the present name of a model that had
+    another.
+
+    Raises:
+        ModelArchived: the model is archived.
     """
     code, runs = components.code, components.pipeline
     clean = code is not None and not code.dirty
@@ -152,13 +184,17 @@ def recorded(
             "commit": code.commit if code is not None and clean else None,
         },
     )
-    newest, *there, seq, digest, at, version, stored, checked = row.one()
+    newest, alike, name, archived_at, *there, seq, digest, at, version, stored, checked = row.one()
+    if name not in (None, model):
+        return recorded(session, name, kind, components, pipeline, copies)
+    if archived_at is not None:
+        raise names.archived(model)
     head.note(session, head.Head(seq, digest, at) if seq is not None else head.NO_EVENT)
     if version is not None:
         telling.reserve(session, "model_version", [version])
         telling.reserve(session, "weights_copy", stored)
         telling.reserve(session, "copy_check", checked)
-    return Recorded(newest or 0, *map(bool, there))
+    return Recorded(newest or 0, bool(alike), name, *map(bool, there))
 
 
 def add_version(

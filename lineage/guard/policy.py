@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -86,6 +86,16 @@ class EnvironmentPolicy:
         return tuple(
             Requirement.parse(text) for text in (*self.require, *self.models.get(model, ()))
         )
+
+    def renamed(self, became: Mapping[str, str]) -> EnvironmentPolicy:
+        """The same, where models are called otherwise now: what each old name became."""
+        if not became.keys() & self.models.keys():
+            return self
+        models: dict[str, tuple[str, ...]] = {}
+        for name, texts in self.models.items():
+            now = became.get(name, name)
+            models[now] = (*models.get(now, ()), *texts)
+        return replace(self, models=models)
 
     def may_waive(self, code: str, person: str) -> bool:
         """Whether a person may waive a rule here."""

@@ -70,7 +70,8 @@ class Principal:
 
     ``expires_at`` is ISO 8601 in UTC, ``token`` the id of the token that speaks, if one does.
     ``person`` is whom the principal counts as where persons are counted, by default the name;
-    ``claimed`` tells that nothing proves either.
+    ``claimed`` tells that nothing proves either. ``renamed`` are the other names that the models of
+    the binding have or had: whoever is bound to a model is so whatever it is called.
     """
 
     name: str
@@ -81,6 +82,12 @@ class Principal:
     token: str | None = None
     person: str | None = None
     claimed: bool = False
+    renamed: frozenset[str] = frozenset()
+
+    @property
+    def all_models(self) -> frozenset[str] | None:
+        """The models that are open, under all their names; None for all."""
+        return self.models | self.renamed if self.models is not None else None
 
     @property
     def actor(self) -> Actor:
@@ -125,7 +132,7 @@ class Principal:
 
     def sees_model(self, name: str) -> bool:
         """Whether a model is open."""
-        return self.models is None or name in self.models
+        return self.models is None or name in self.models or name in self.renamed
 
     def require(
         self, scope: Scope, *, environment: str | None = None, models: Iterable[str] = ()

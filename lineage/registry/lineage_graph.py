@@ -9,7 +9,7 @@ from sqlmodel import col, or_, select, union
 
 from lineage.acts import act
 from lineage.contract.requests import Direction
-from lineage.database import slots, tables, versions
+from lineage.database import labels, slots, tables, versions
 from lineage.database.digests import whole_digest
 from lineage.errors import NotFound
 from lineage.identity.digest import Digest
@@ -138,10 +138,9 @@ class _Graph:
         if self._direction is Direction.DOWN:
             items = select(tables.DataItem.data_blake3).where(tables.DataItem.digest == digest)
             parts.append(col(table.data_blake3).in_(items))
-        ids = union(
-            *(select(table.id).where(part) for part in parts)
-        )  # each by an index of its own
-        query = select(table).where(col(table.id).in_(ids)).order_by(col(table.id)).limit(MOST)
+        ids = union(*(select(table.id).where(part) for part in parts))  # each by its own index
+        query = select(table).where(col(table.id).in_(ids), labels.not_deleted())
+        query = query.order_by(col(table.id)).limit(MOST)
         yield from self._session.exec(query)
 
     def _item_names(self) -> list[str]:
@@ -157,7 +156,9 @@ class _Graph:
                 self._edges[_name(parent), _name(row)] = None
             return [parent] if parent is not None else []
         children = list(
-            self._session.exec(select(table).where(table.parent_id == row.id).limit(MOST))
+            self._session.exec(
+                select(table).where(table.parent_id == row.id, labels.not_deleted()).limit(MOST)
+            )
         )
         for child in children:
             self._edges[_name(row), _name(child)] = None

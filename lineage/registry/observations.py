@@ -11,8 +11,7 @@ from sqlalchemy import func
 
 from lineage import timestamps
 from lineage.contract.results import Side, nothing_observed
-from lineage.database import reports, versions
-from lineage.database.environments import require_environment
+from lineage.database import reports
 from lineage.database.tables.observations import OBSERVATION
 from lineage.identity.components import Proof
 from lineage.registry import declared
@@ -28,13 +27,7 @@ _MATCHES: Final = (func.coalesce(_TABLE.skew, "") == NO_SKEW).label("matches")
 
 
 def listed(session: Session, environment: str, model: str, at: str) -> list[dict[str, Any]]:
-    """The newest report of each instance, by its name.
-
-    Raises:
-        NotFound: there is no such model or environment.
-    """
-    require_environment(session, environment)
-    versions.require_model(session, model)
+    """The newest report of each instance of a slot, by its name."""
     slot = (environment, model)
     query = (
         sa.select(OBSERVATION)

@@ -16,8 +16,8 @@ from lineage.database import schema
 from lineage.database.engine import open_engine, write
 from lineage.database.limits import LOCK_TIMEOUT
 from lineage.errors import LineageError
-from lineage.registry.verbs.environments import EnvironmentVerbs
 from lineage.registry.verbs.history import HistoryVerbs
+from lineage.registry.verbs.models import ModelVerbs
 from lineage.registry.verbs.releases import ReleaseVerbs
 from lineage.registry.verbs.service import ServiceVerbs
 from lineage.registry.verbs.validations import ValidationVerbs
@@ -48,7 +48,7 @@ def open_registry(url: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Registry:
 
 
 class Registry(
-    EnvironmentVerbs,
+    ModelVerbs,
     VersionVerbs,
     ValidationVerbs,
     WeightsVerbs,

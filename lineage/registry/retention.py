@@ -10,7 +10,7 @@ from sqlmodel import col, func, select
 
 from lineage import timestamps
 from lineage.acts import act
-from lineage.database import events, pairs, policies, slots, tables, telling
+from lineage.database import events, names, pairs, policies, slots, tables, telling
 from lineage.database import weights as copies
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.identity.components import Kind
@@ -87,7 +87,7 @@ def remove(
     session = sight.session
     if sight.environments is not None:
         sight.require_all()
-    version = sight.version(reference)
+    version = sight.version(reference, also_deleted=True)
     ref = f"{version.model}@{version.number}"
     rows = [copy for copy, held in copies.live(session, version.id or 0) if held.name == store]
     if not rows:
@@ -146,9 +146,17 @@ def _needed(
             kept.add(row.id)
     for model in {row.model for row in held.values()}:
         kept |= _newest(session, model, keeping.last)
+    kept -= _deleted(session)
     weights = {row.weights_blake3 for row in held.values() if row.id in kept}
     kept |= {row.id for row in held.values() if row.weights_blake3 in weights}
     return kept | _parents(session, kept)
+
+
+def _deleted(session: Session) -> set[int | None]:
+    """The versions that were deleted: nothing needs them."""
+    table = tables.VersionNote
+    query = select(table.version_id).where(col(table.deleted_at).is_not(None))
+    return {*session.exec(query)}
 
 
 def _standing(session: Session) -> set[int | None]:
@@ -211,17 +219,20 @@ def _left_at(session: Session, models: Collection[str] | None) -> dict[str, str]
     table = tables.Event
     standing: dict[str, set[str]] = {}
     left: dict[str, str] = {}
+    became = names.renamed(session.connection())
     moves = (*policies.MOVES, "deployed", "retired", "backup-set")
     query = select(table).where(col(table.kind).in_(moves)).order_by(col(table.seq))
     if models is not None:
         subject = tables.EventSubject
-        of_them = select(subject.seq).where(col(subject.subject).in_(sorted(models)))
+        called = sorted(names.with_names(session, models))
+        of_them = select(subject.seq).where(col(subject.subject).in_(called))
         query = query.where(col(table.seq).in_(of_them))
     for event in session.exec(query):
-        for subject, state in json.loads(event.payload).get("slots", {}).items():
-            name = subject.partition("@")[0]
+        for slot, state in json.loads(event.payload).get("slots", {}).items():
+            slot_now = names.under_present(slot, became)
+            name = slot_now.partition("@")[0]
             now = {f"{name}@{state[side]['version']}" for side in slots.SIDES if state.get(side)}
-            for ref in now | standing.get(subject, set()):
+            for ref in now | standing.get(slot_now, set()):
                 left[ref] = event.at
-            standing[subject] = now
+            standing[slot_now] = now
     return left

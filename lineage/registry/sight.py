@@ -9,11 +9,11 @@ what is not open is answered exactly like what is not there
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.acts import act
-from lineage.database import versions
+from lineage.database import names, versions
 from lineage.database.environments import require_environment
 from lineage.database.known import Known
 from lineage.errors import NotFound, NotPermitted, UsageError
@@ -52,7 +52,7 @@ class Sight:
     @property
     def models(self) -> frozenset[str] | None:
         """The models that are open; None for all."""
-        return self.principal.models if self.principal is not None else None
+        return self.principal.all_models if self.principal is not None else None
 
     @property
     def environments(self) -> frozenset[str] | None:
@@ -96,15 +96,14 @@ class Sight:
             self.principal.require_open(environment=name)
 
     def model(self, name: str) -> str:
-        """A model that is registered.
+        """The present name of a model that is registered.
 
         Raises:
             NotPermitted: it is not open.
-            NotFound: there is none of this name.
+            NotFound: none is, or was, called so.
         """
         self.require_models(name)
-        versions.require_model(self.session, name)
-        return name
+        return names.require_model(self.session, name)
 
     def environment(self, name: str) -> tables.Environment:
         """An environment.
@@ -116,14 +115,19 @@ class Sight:
         self.require_environment(name)
         return require_environment(self.session, name)
 
-    def version(self, reference: str | Reference) -> tables.ModelVersion:
+    def version(
+        self, reference: str | Reference, *, also_deleted: bool = False
+    ) -> tables.ModelVersion:
         """The version that a reference names: by its number, as the latest, or as what serves.
 
         Raises:
             NotPermitted: its model, or the environment that the reference names, is not open.
             NotFound: it does not exist, or nothing serves there.
+            VersionDeleted: it was deleted, and only what is there is asked for.
         """
-        return versions.find_version(self.session, self.named(reference))
+        named = self.named(reference)
+        deleted = versions.tombstone(self.session, named) if also_deleted else None
+        return deleted[0] if deleted is not None else versions.find_version(self.session, named)
 
     def named(self, reference: str | Reference) -> Reference:
         """A reference whose model and environment are open, if there are such.
@@ -152,6 +156,7 @@ class Sight:
         Raises:
             NotPermitted: one of them is not open, or the version's pipeline is not.
             NotFound: one of them does not exist.
+            ModelArchived: the model is archived.
         """
         parsed = Reference.parse(reference)
         where, (row,) = self.to_serve_together([parsed], environment)
@@ -174,6 +179,15 @@ class Sight:
         )
         where = self._found(known)
         self.require_models(*(reference.model for reference in references))
+        if known.became.keys() & {reference.model for reference in references}:
+            references = [
+                replace(named, model=known.became.get(named.model, named.model))
+                for named in references
+            ]
+            known.load(self.session, models=[named.model for named in references])
+        for reference in references:
+            if reference.model in known.archived:
+                raise names.archived(reference.model)
         return where, [self._version(known, reference) for reference in references]
 
     def _version(self, known: Known, reference: Reference) -> tables.ModelVersion:
@@ -185,8 +199,8 @@ class Sight:
         found = self.version(reference)
         return known.version(self.session, found.id or 0)
 
-    def slot(self, model: str, environment: str) -> tables.Environment:
-        """An environment in which the slot of a model is meant.
+    def slot(self, model: str, environment: str) -> tuple[tables.Environment, str]:
+        """An environment in which the slot of a model is meant, and the model's present name.
 
         Raises:
             NotPermitted: one of them is not open.
@@ -197,8 +211,9 @@ class Sight:
         where = self._found(known)
         self.require_models(model)
         if model not in known.models:
-            versions.require_model(self.session, model)
-        return where
+            model = known.became.get(model) or names.require_model(self.session, model)
+            known.load(self.session, models=[model])
+        return where, model
 
     def _found(self, known: Known) -> tables.Environment:
         """The environment of what is known, if there is one."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from blake3 import blake3
@@ -17,7 +17,7 @@ from sqlmodel import col, select
 
 from lineage.acts import act
 from lineage.contract import requests
-from lineage.database import events, tables, telling
+from lineage.database import events, names, tables, telling
 from lineage.errors import NotAuthenticated, NotFound
 from lineage.identity.digest import blake3_of
 from lineage.identity.references import check_environment_name, check_name
@@ -93,6 +93,14 @@ def create(session: Session, new: NewToken, at: str, actor: str) -> dict[str, An
     return shown | {"token": f"{PREFIX}_{identity}_{secret}"}
 
 
+def with_names(session: Session, principal: Principal) -> Principal:
+    """One who is bound to models is so under all the names that these have or had."""
+    if principal.models is None:
+        return principal
+    called = names.with_names(session, principal.models)
+    return replace(principal, renamed=called - principal.models)
+
+
 def listed(session: Session) -> list[dict[str, Any]]:
     """Every token without its secret, the newest first."""
     table = tables.Token
@@ -141,7 +149,7 @@ def authenticate(session: Session, text: str, now: str) -> Principal:
         raise unknown()
     if row.revoked_at is not None:
         raise NotAuthenticated("The token was revoked.", remedy="Ask for a new one.")
-    principal = _principal(row)
+    principal = with_names(session, _principal(row))
     check_time(principal, now)
     return principal
 

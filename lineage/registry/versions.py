@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage.contract.results import NamedPipeline, Registered
 from lineage.database import bulk, clock, events, pipelines, sharing, tables, telling, versions
-from lineage.errors import UsageError
+from lineage.errors import InUse, UsageError
 from lineage.identity.components import Kind
 from lineage.identity.references import check_name
 from lineage.registry import views, watched_runs
@@ -30,9 +30,16 @@ def add_model(session: Session, name: str, at: str, actor: str) -> bool:
 
     Raises:
         UsageError: the name is not valid.
+        InUse: a model had this name before it was renamed.
     """
     check_name("model", name)
-    if session.get(tables.Model, name) is not None:
+    row = session.get(tables.Model, name)
+    if row is not None:
+        if row.became is not None:
+            raise InUse(
+                f"{name} is the name that {row.became} had before: it stays one of that model's.",
+                remedy="Choose another name.",
+            )
         return False
     _add_model(session, name, at, actor)
     events.append(session, at=at, actor=actor, kind="model-created", subject=name, payload={})
@@ -58,6 +65,7 @@ def register(
     Raises:
         UsageError: the model's name is not valid.
         NotFound: the parent does not exist.
+        ModelArchived: the model is archived.
     """
     check_name("model", model)
     components = captured.components
@@ -71,6 +79,7 @@ def register(
     known = versions.recorded(
         session, model, kind, components, captured.pipeline_name, len(captured.stored)
     )
+    model = known.model or model
     same = (
         versions.same_version(session, model, kind, components, captured.pipeline_name)
         if known.alike
@@ -81,7 +90,7 @@ def register(
         add_copies(session, same, captured.stored, at, actor)
         watched_runs.record(session, same, watched, at, actor)
         return views.registered(session, same, created=False)
-    if not known.model:
+    if known.model is None:
         _add_model(session, model, at, actor)
     if components.pipeline is not None:
         # who is bound to no models shares a pipeline with one that they put on it; one that is

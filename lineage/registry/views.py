@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select as select_columns
 
 from lineage.contract.results import FoundPipeline, Registered
-from lineage.database import events, policies, slots, tables, versions, watched_runs
+from lineage.database import events, labels, policies, slots, tables, versions, watched_runs
 from lineage.database.sql import and_, col, func, select
 from lineage.guard.evidence import Basis
 from lineage.identity.run_environment import RunEnvironment, changes_json
@@ -72,7 +72,7 @@ def all_registered(
             ),
             isouter=True,
         )
-        .where(col(table.model) == model)
+        .where(col(table.model) == model, labels.not_deleted())
         .order_by(col(table.number).desc())
         .limit(limit)
     )
@@ -105,6 +105,7 @@ def described(session: Session, row: tables.ModelVersion, sight: Sight) -> dict[
     shown = parent if parent is not None and sight.sees(parent.model) else None
     return registered(session, row, created=False).to_json() | {
         "registered_by_person": row.registered_by_person or row.registered_by,
+        **labels.of_versions(session, [row.id or 0]).get(row.id or 0, labels.NOTHING).to_json(),
         "components": {
             "code": {
                 "digest": row.code_digest,
@@ -147,23 +148,37 @@ def _stored(session: Session, row: tables.ModelVersion) -> dict[str, Any]:
 
 
 def models(
-    session: Session, among: Iterable[Iterable[str]], *, after: str, limit: int | None
+    session: Session,
+    among: Iterable[Iterable[str]],
+    *,
+    after: str,
+    limit: int | None,
+    archived: bool,
 ) -> list[dict[str, Any]]:
     """JSON of models by name, those that are in all of some sets, each with its newest version."""
     table, version = tables.Model, tables.ModelVersion
-    newest = select(func.max(version.number)).where(version.model == table.name).scalar_subquery()
-    query = select_columns(col(table.name), col(table.created_at), col(table.created_by), newest)
-    query = query.where(col(table.name) > after).order_by(col(table.name)).limit(limit)
+    newest = select(func.max(version.number)).where(version.model == table.name)
+    number = newest.where(labels.not_deleted()).scalar_subquery()
+    columns: tuple[Any, ...] = (table.name, table.created_at, table.created_by, table.archived_at)
+    query = select_columns(*columns, number)
+    query = query.where(col(table.name) > after, col(table.became).is_(None))
+    query = query.order_by(col(table.name)).limit(limit)
+    if not archived:
+        query = query.where(col(table.archived_at).is_(None))
     for names in among:
         query = query.where(col(table.name).in_(list(names)))
+    rows = session.connection().execute(query).all()
+    said = labels.of_models(session, [str(row[0]) for row in rows])
     return [
         {
             "name": name,
             "created_at": at,
             "created_by": by,
-            "latest": f"{name}@{number}" if number else None,
+            "latest": f"{name}@{latest}" if latest else None,
+            **said.get(name, labels.NOTHING).to_json(),
+            "archived_at": archived_at,
         }
-        for name, at, by, number in session.connection().execute(query)
+        for name, at, by, archived_at, latest in (tuple(row) for row in rows)
     ]
 
 

@@ -34,7 +34,7 @@ def collect(registry: AnyRegistry, keeping: RetentionPolicy, *, actor: str) -> l
     known: dict[tuple[str, str], set[str]] = {}
     removed = []
     for row in registry.collectable(keeping):
-        stored = registry.stored(row["ref"]).only_in(row["store"])
+        stored = registry.stored(row["ref"], deleted=True).only_in(row["store"])
         if not stored.copies:
             continue
         copy = stored.copies[0]

@@ -18,12 +18,12 @@ from lineage.contract.requests import (
 from lineage.errors import LineageError
 from lineage.guard.decision import GuardRefused
 from lineage.guard.policy import WAIVABLE, Demand, EnvironmentPolicy
-from lineage.identity.components import EnvironmentKind
+from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.digest import xxh3
 from lineage.identity.watched import WatchedRun
 from lineage.registry.registry import Registry
 from lineage.weights.copies import CopyCheck, CopyState, StoreAddress
-from tests.conftest import a_copy, add_version, captured_pipeline, pipeline
+from tests.conftest import a_copy, add_version, captured, captured_pipeline, pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,6 +100,27 @@ class AnyVerb:
 
     def add_model(self, i: int, j: int, k: int) -> None:
         self.registry.add_model(f"{self.models[0]}-{i}{j}", actor="t")
+
+    def edit(self, i: int, j: int, k: int) -> None:
+        of = self._ref(i, j) if k % 2 else self.models[i % 2]
+        self.registry.edit(
+            of, description=f"d{k}", tags={"t": f"{j}" if k % 3 else None}, actor="t"
+        )
+
+    def rename_model(self, i: int, j: int, k: int) -> None:
+        self.registry.rename_model(self.models[i % 2], f"{self.models[i % 2]}-{k % 3}", actor="t")
+
+    def archive_model(self, i: int, j: int, k: int) -> None:
+        if k < 4:
+            self.registry.archive_model(self.models[i % 2], restore=k > 0, actor="t")
+
+    def delete_version(self, i: int, j: int, k: int) -> None:
+        model = self.models[i % 2]
+        seed = f"{self._pipeline}{k}".encode().hex()
+        made = self.registry.register(
+            model, captured(seed, TEXTS[j % 3], self._pipeline), kind=Kind.EXPERIMENT, actor="t"
+        )
+        self.registry.delete_version(made.ref, reason="tried", actor="t")
 
     def validate(self, i: int, j: int, k: int) -> None:
         text = TEXTS[k % 3] if k > 2 else "x"

@@ -29,6 +29,8 @@ def fill(registry):
     registry.record_weights("churn@1", "intact", "model.bin", actor="t")
     watched = [WatchedRun({"command": ["true"]})]
     registry.validate("churn@4", captured_pipeline("new"), passed=True, watched=watched, actor="t")
+    registry.edit("churn", description="who leaves", tags={"team": "risk"}, actor="t")
+    registry.edit("churn@1", description="the first", tags={"team": "risk"}, actor="t")
     _fill_service(registry)
 
 

@@ -57,6 +57,10 @@ def fill(registry: Registry) -> None:
     for seed in "45":
         add_version(registry, seed)
     registry.remove_copy("churn@4", "remote", RetentionPolicy(1, 0, 0), actor="ann")
+    registry.add_model("lead", actor="ann")
+    for of in ("lead", "churn", "churn@1", "churn@2"):
+        registry.edit(of, description="what it is", tags={"team": "risk"}, actor="ann")
+    registry.rename_model("lead", "leads", actor="ann")
     registry.create_token(NewToken("ci", ("read",)), actor="ann")
     registry.share_pipeline("churn", "other", actor="ann")
     gone = registry.create_token(NewToken("old", ("read",), person="ann"), actor="ann")

@@ -1,7 +1,9 @@
 """The rows: every table that the history tells, row by row, against the events that tell it.
 
 Each table is read in the order of the events that its rows name, beside the events themselves, so
-that nothing but the rows of one event is held. A row that may move is told anew each time: an event
+that nothing but the rows of one event is held. A row that follows its model's name is told under
+the one that it had: it is compared by what that became, as the rows of `model` say, which are told
+too. A row that may move is told anew each time: an event
 whose telling is out of date finds that the row names a later one.
 """
 
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from blake3 import blake3
 from sqlalchemy import text
 
+from lineage.database import names
 from lineage.database.audit import contents
 from lineage.database.audit.entries import BATCH
 from lineage.database.told import TOLD
@@ -32,6 +35,9 @@ INDEX: Final = "event_subject"
 MOST_KNOWN: Final = 50_000
 """Rows whose newest event is remembered, so that a slot that moves often is asked for once."""
 
+MODEL: Final = "model"
+"""The column of a model's name in the rows that follow it."""
+
 _BIND: Final = "k"
 
 
@@ -39,7 +45,8 @@ class Rows:
     """Checks the rows of all tables that are told."""
 
     def __init__(self, session: Session) -> None:
-        self._tables = [_Table(session, told) for told in TOLD.values()]
+        became = names.renamed(session.connection())
+        self._tables = [_Table(session, told, became) for told in TOLD.values()]
         self._told = {table.told.table for table in self._tables}
         self._begun = False
         self._said = False
@@ -80,8 +87,9 @@ class Rows:
 class _Table:
     """One table beside the events."""
 
-    def __init__(self, session: Session, told: Told) -> None:
+    def __init__(self, session: Session, told: Told, became: Mapping[str, str]) -> None:
         self.told = told
+        self._became = became if told.follows else {}
         self._session = session
         self._content = contents.CHECKS.get(told.table)
         further = [column for column in told.unbound if column in contents.NEEDED]
@@ -109,8 +117,9 @@ class _Table:
             if expected is None:
                 yield f"{self._name(key)} was added: event {seq}, which it names, does not tell it"
                 continue
+            # a column that came later was empty when it was told without it
             differing = [c for c, value in zip(self._columns, row, strict=True)
-                         if c in expected and value != expected[c]]  # fmt: skip
+                         if c in self.told.columns and value != expected.get(c)]  # fmt: skip
             if differing:
                 yield (
                     f"{self._name(key)} was changed: {', '.join(differing)} "
@@ -151,6 +160,9 @@ class _Table:
                 *row, self.told.event
             }:  # fmt: skip
                 return {}, [f"event {seq} does not tell of {self.told.table} as events do"]
+            model = row.get(MODEL)
+            if self._became and isinstance(model, str):  # the row has gone with its model's name
+                row = row | {MODEL: self._became.get(model, model)}
             told[tuple(row.get(column, seq) for column in self.told.key)] = row
         return told, []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lineage.database import pairs, slots
+from lineage.database import names, pairs, slots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +22,7 @@ class Slots:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._became = names.renamed(session.connection())
         self._told: dict[str, Any] = {}
         self._pairs: dict[Served, int] = {}
 
@@ -29,6 +30,10 @@ class Slots:
         """Note what an event says of slots."""
         states = entry.payload.get("slots", {})
         try:
+            states = {
+                names.under_present(subject, self._became): state
+                for subject, state in states.items()
+            }
             self._pairs.update((pair, entry.seq) for pair in _serving(states))
             self._told.update(states)
         except (AttributeError, KeyError, TypeError, ValueError):

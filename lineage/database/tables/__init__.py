@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lineage.database.tables.data import DataItem, DataVersion
     from lineage.database.tables.environments import Environment, PipelineDeployment, Slot, Waiver
     from lineage.database.tables.history import Event, EventSubject
+    from lineage.database.tables.labels import ModelTag, VersionNote, VersionTag
     from lineage.database.tables.pairs import RolledBack, ServedPair
     from lineage.database.tables.policies import Approval, EnvironmentPolicy
     from lineage.database.tables.versions import (
@@ -39,6 +40,7 @@ _MODULES = {
     "data": ("DataItem", "DataVersion"),
     "environments": ("Environment", "PipelineDeployment", "Slot", "Waiver"),
     "history": ("Event", "EventSubject"),
+    "labels": ("ModelTag", "VersionNote", "VersionTag"),
     "pairs": ("RolledBack", "ServedPair"),
     "policies": ("Approval", "EnvironmentPolicy"),
     "versions": ("Model", "ModelVersion", "PipelineCommit", "PipelineVersion", "Validation"),
@@ -56,6 +58,7 @@ __all__ = [
     "EventSubject",
     "KeptAnswer",
     "Model",
+    "ModelTag",
     "ModelVersion",
     "PipelineCommit",
     "PipelineDeployment",
@@ -67,6 +70,8 @@ __all__ = [
     "Store",
     "Token",
     "Validation",
+    "VersionNote",
+    "VersionTag",
     "Waiver",
     "WatchedRun",
     "WeightsCheck",

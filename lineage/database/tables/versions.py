@@ -13,6 +13,7 @@ from sqlalchemy import (
     Integer,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlmodel import Field, SQLModel
 
@@ -26,14 +27,33 @@ BASES = "basis IN ('stated', 'run', 'carried')"
 
 
 class Model(SQLModel, table=True):
-    """A named line of versions."""
+    """A named line of versions, or a name that one had before it ``became`` the present one."""
 
-    __table_args__: Any = told_by_event("model")
+    __table_args__: Any = (
+        *told_by_event("model"),
+        ForeignKeyConstraint(
+            ["became"],
+            ["model.name"],
+            name="model_renamed",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        Index(
+            "model_became",
+            "became",
+            sqlite_where=text("became IS NOT NULL"),
+            postgresql_where=text("became IS NOT NULL"),
+        ),
+    )
 
     name: str = Field(primary_key=True)
     created_at: str
     created_by: str
     event: int | None = None
+    became: str | None = None
+    description: str | None = Field(default=None, sa_type=Text)
+    archived_at: str | None = None
+    archived_by: str | None = None
 
 
 class PipelineVersion(SQLModel, table=True):

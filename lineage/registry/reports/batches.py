@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lineage import timestamps
 from lineage.contract.results import MOST_DIFFERENCES
-from lineage.database import clock, head
+from lineage.database import clock, head, names
 from lineage.errors import LineageError, UsageError
 from lineage.identity.components import Proof
 from lineage.identity.digest import Digest
@@ -19,7 +19,7 @@ from lineage.registry.declared import NO_SKEW, Slot
 from lineage.registry.sight import Sight
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlmodel import Session
 
@@ -67,10 +67,12 @@ class Batch:
 def prepare(session: Session, batch: Sequence[Report]) -> Batch:
     """Look at reports, in a transaction of the registry."""
     at = clock.now(session)
+    became = names.renamed(session.connection())
     newest = head.newest(session).seq
-    declarations = declared.read(session, (report.slot for report in batch))
+    present = [_under_present(report, became) for report in batch]
+    declarations = declared.read(session, (report.slot for report in present))
     rows: list[Row | LineageError] = []
-    for report in batch:
+    for report in present:
         try:
             _require_slot(Sight(session, report.principal), report, declarations)
             rows.append(_row(report, declarations.of(report.slot), at))
@@ -78,6 +80,12 @@ def prepare(session: Session, batch: Sequence[Report]) -> Batch:
             rows.append(error)
     said = {row["weights"] for row in rows if isinstance(row, dict)}
     return Batch(rows, declarations, declared.registered(session, said), at, newest)
+
+
+def _under_present(report: Report, became: Mapping[str, str]) -> Report:
+    """A report under the present name of its model; hosts may go on with one that it had."""
+    now = became.get(report.model)
+    return replace(report, model=now) if now is not None else report
 
 
 def _require_slot(sight: Sight, report: Report, declarations: Declarations) -> None:

@@ -70,6 +70,15 @@ def record(connection: Connection, batch: Batch) -> Recorded:
     return Recorded(answers, connection.execute(TO_TELL.limit(1)).first() is not None)
 
 
+def rename(connection: Connection, old: str, new: str) -> None:
+    """Let the reports of a model follow its name, in a transaction of theirs."""
+    named = {"old": old, "new": new}
+    connection.execute(_OVERTAKEN, named)
+    connection.execute(_RENAME, named)
+    environments = connection.execute(_REPORTING, {"model": new}).scalars().all()
+    _note_change(connection, {(environment, new) for environment in environments})
+
+
 class _Places:
     """The newest report of each instance that a batch is about, as the batch changes them."""
 
@@ -121,16 +130,7 @@ class _Places:
             return
         upsert = _UPSERT[self._connection.dialect.name]
         self._connection.execute(upsert, [self._written[key] for key in sorted(self._written)])
-        if self._changed:
-            newest = self._connection.exec_driver_sql(reports.CHANGED).scalar() or 0
-            number = max(newest + 1, _microseconds())
-            self._connection.execute(
-                _CHANGE[self._connection.dialect.name],
-                [
-                    {"environment": environment, "model": model, "changed": number}
-                    for environment, model in sorted(self._changed)
-                ],
-            )
+        _note_change(self._connection, self._changed)
 
     def _make_room(self, places: set[Slot]) -> dict[Slot, int]:
         """Forget instances that report no more; how many more may come, where any are new."""
@@ -192,6 +192,21 @@ class _Places:
         return (row["expires_at"] or "") > self._batch.at
 
 
+def _note_change(connection: Connection, slots: set[Slot]) -> None:
+    """Note that what hosts hold of slots changed."""
+    if not slots:
+        return
+    newest = connection.exec_driver_sql(reports.CHANGED).scalar() or 0
+    number = max(newest + 1, _microseconds())
+    connection.execute(
+        _CHANGE[connection.dialect.name],
+        [
+            {"environment": environment, "model": model, "changed": number}
+            for environment, model in sorted(slots)
+        ],
+    )
+
+
 def _key(row: Mapping[str, Any]) -> Key:
     return row["environment"], row["model"], row["instance"]
 
@@ -243,6 +258,24 @@ _HELD: Final = (
         _TABLE.c.expires_at > sa.bindparam("at"),
         sa.not_(_THESE),
     )
+)
+
+
+_OTHER: Final = _TABLE.alias()
+_OVERTAKEN: Final = _TABLE.delete().where(
+    _TABLE.c.model == sa.bindparam("new"),
+    sa.exists().where(
+        _OTHER.c.model == sa.bindparam("old"),
+        _OTHER.c.environment == _TABLE.c.environment,
+        _OTHER.c.instance == _TABLE.c.instance,
+    ),
+)
+"""What was left under a name that a model had before, and has again."""
+_RENAME: Final = (
+    _TABLE.update().where(_TABLE.c.model == sa.bindparam("old")).values(model=sa.bindparam("new"))
+)
+_REPORTING: Final = (
+    sa.select(_TABLE.c.environment).distinct().where(_TABLE.c.model == sa.bindparam("model"))
 )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from lineage.database import clock, tables
 from lineage.database import reports as kept
 from lineage.database.sql import select
-from lineage.errors import LineageError
+from lineage.errors import LineageError, RegistryUnreachable
 from lineage.registry import views
 from lineage.registry.verbs.base import Verbs
 
@@ -131,6 +132,16 @@ class EnvironmentVerbs(Verbs):
         if notes and self._session is None:  # else it is not sure yet that it stands there
             kept.write(self._engine, lambda connection: telling.told(connection, notes))
 
+    def rename_reports(self, name: str, to: str) -> None:
+        """Let what hosts reported of a model follow its name, once it was renamed.
+
+        Where that fails, hosts say it again within a minute.
+        """
+        from lineage.registry.reports import places
+
+        with suppress(RegistryUnreachable):
+            kept.write(self._engine, lambda connection: places.rename(connection, name, to))
+
     def observations(self, model: str, environment: str) -> list[dict[str, Any]]:
         """What each serving host last said that it has loaded, by instance.
 
@@ -142,7 +153,7 @@ class EnvironmentVerbs(Verbs):
         with self._read() as session:
             sight = self._sight(session)
             sight.environment(environment)
-            sight.model(model)
+            model = sight.model(model)
             return observations.listed(session, environment, model, clock.now(session))
 
     def observed(
@@ -158,11 +169,11 @@ class EnvironmentVerbs(Verbs):
         with self._read() as session:
             sight = self._sight(session)
             if environment is not None and model is not None:
-                sight.slot(model, environment)
+                _, model = sight.slot(model, environment)
             elif environment is not None:
                 sight.environment(environment)
             elif model is not None:
-                sight.model(model)
+                model = sight.model(model)
             anything = kept.read(
                 session,
                 lambda here: here.exec_driver_sql("SELECT 1 FROM observation LIMIT 1").first(),

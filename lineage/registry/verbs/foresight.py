@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from lineage.database import clock
+from lineage.database import clock, names
 from lineage.database.known import Known
 from lineage.errors import RegistryUnreachable
 from lineage.identity.references import Reference
@@ -51,8 +51,9 @@ class ForesightVerbs(Verbs):
         from lineage.registry.slots import moves, targets
 
         with self._read() as session:
-            where = self._sight(session).slot(model, environment)
-            at, leaving = clock.now(session), frozenset(leave)
+            where, model = self._sight(session).slot(model, environment)
+            at = clock.now(session)
+            leaving = frozenset(names.present(session, name) for name in leave)
             return moves.foresee(session, targets.of_rollback(session, where, model, at, leaving))
 
     def foresee_release(

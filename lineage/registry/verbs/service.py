@@ -49,6 +49,13 @@ class ServiceVerbs(Verbs):
         with self._read() as session:
             return tokens.authenticate(session, token, clock.now(session))
 
+    def called(self, principal: Principal) -> Principal:
+        """One who speaks, with all the names of the models that they are bound to."""
+        from lineage.registry import tokens
+
+        with self._read() as session:
+            return tokens.with_names(session, principal)
+
     def token_secrets(self) -> dict[str, TokenSecret]:
         """What tells whether a text is a token that was not revoked, by its id."""
         from lineage.registry import tokens

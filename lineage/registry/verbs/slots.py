@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lineage import timestamps
 from lineage.contract.requests import check_present
-from lineage.database import clock, slots
+from lineage.database import clock, names, slots
 from lineage.errors import PipelineMismatch, RegistryUnreachable
 from lineage.identity.references import Reference
 from lineage.registry.slots import serving as slots_serving
@@ -90,7 +90,7 @@ class SlotVerbs(ForesightVerbs):
         check_present(at, pipeline)
         moment = timestamps.parse_time(at) if at is not None else None
         with self._read() as session:
-            self._sight(session).slot(model, environment)
+            _, model = self._sight(session).slot(model, environment)
             if moment is not None:
                 return slots_serving.at(session, environment, model, moment)
             from lineage.registry.slots import shown
@@ -112,8 +112,9 @@ class SlotVerbs(ForesightVerbs):
         with self._read() as session:
             sight = self._sight(session)
             sight.environment(environment)
-            sight.model(model)
-            return grounds.now(session, environment, model, pipeline)
+            present = sight.model(model)
+            answer, rests_on = grounds.now(session, environment, present, pipeline)
+            return answer, rests_on | {("model", model), ("model", present)}
 
     def all_serving(self, environment: str | None = None) -> list[Serving]:
         """Every slot (of an environment), by environment and model.
@@ -157,7 +158,7 @@ class SlotVerbs(ForesightVerbs):
         with self._read() as session:
             sight = self._sight(session)
             sight.environment(environment)
-            sight.model(model)
+            model = sight.model(model)
             return backup_candidates.listed(session, environment, model)
 
     def promote(
@@ -238,13 +239,12 @@ class SlotVerbs(ForesightVerbs):
         """
         from lineage.registry.slots import moves
 
-        leaving = frozenset(leave)
-        found = self._foreseen(lambda: self.foresee_rollback(model, environment, leave=leaving))
+        found = self._foreseen(lambda: self.foresee_rollback(model, environment, leave=leave))
         with self._moving(found) as session:
             sight = self._sight(session)
             sight.to_serve_together((), environment)
             sight.require_models(*leave)
-            sight.slot(model, environment)
+            _, model = sight.slot(model, environment)
             request = Request(
                 environment,
                 actor,
@@ -254,7 +254,7 @@ class SlotVerbs(ForesightVerbs):
                 waive,
                 seen,
                 with_pipeline=with_pipeline,
-                leave=leaving,
+                leave=frozenset(names.present(session, name) for name in leave),
                 person=self._actor(actor).person,
                 models=sight.models,
                 pipelines=sight.pipelines,
@@ -323,7 +323,7 @@ class SlotVerbs(ForesightVerbs):
 
         with self._write() as session:
             sight = self._sight(session)
-            sight.slot(model, environment)
+            _, model = sight.slot(model, environment)
             request = Request(
                 environment,
                 actor,

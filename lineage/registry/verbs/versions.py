@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lineage.acts import act
-from lineage.database import clock, tables
+from lineage.database import clock, names, tables
 from lineage.database.deployments import deployment
 from lineage.database.sql import col, select
 from lineage.errors import NotFound
@@ -28,12 +28,20 @@ class VersionVerbs(Verbs):
     """Verbs on models, their versions, and the versions of pipelines."""
 
     def models(
-        self, *, after: str = "", limit: int | None = None, among: Iterable[str] | None = None
+        self,
+        *,
+        after: str = "",
+        limit: int | None = None,
+        among: Iterable[str] | None = None,
+        archived: bool = False,
     ) -> list[dict[str, Any]]:
-        """The models by name (``among`` some), each with its newest version, behind ``after``."""
+        """The models by name (``among`` some), each with its newest version, behind ``after``.
+
+        Those that are archived are among them only where they are asked for.
+        """
         with self._read() as session:
             some = [names for names in (among, self._sight(session).models) if names is not None]
-            return views.models(session, some, after=after, limit=limit)
+            return views.models(session, some, after=after, limit=limit, archived=archived)
 
     def versions(
         self, model: str, *, before: int | None = None, limit: int | None = None
@@ -44,7 +52,7 @@ class VersionVerbs(Verbs):
             NotFound: there is no such model.
         """
         with self._read() as session:
-            self._sight(session).model(model)
+            model = self._sight(session).model(model)
             return views.all_registered(session, model, before=before, limit=limit)
 
     def show(self, reference: str | Reference) -> dict[str, Any]:
@@ -180,6 +188,7 @@ class VersionVerbs(Verbs):
         with self._write() as session:
             self._sight(session).require_all()
             at = clock.stamp(session)
+            model = names.present(session, model)
             changed, rows = share(session, name, model, shared=not withdraw, at=at, actor=actor)
             return {"pipeline": name, "changed": changed, "shares": rows}
 

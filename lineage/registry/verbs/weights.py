@@ -42,8 +42,12 @@ class WeightsVerbs(Verbs):
             rows = copies.stores(session, self._sight(session).models)
             return next(row for row in rows if row["name"] == place.name)
 
-    def stored(self, reference: str | Reference) -> StoredWeights:
+    def stored(self, reference: str | Reference, *, deleted: bool = False) -> StoredWeights:
         """The weights of a version, and where there are copies of them.
+
+        Args:
+            reference: the version.
+            deleted: also of one that was deleted: by whom its copies are taken away.
 
         Raises:
             NotFound: it does not exist, or was registered without weights.
@@ -55,7 +59,8 @@ class WeightsVerbs(Verbs):
             found = stored.find(session, sight.named(reference))
             if found is not None:
                 return found
-            return stored.stored(session, sight.version(reference))  # says what there is not
+            version = sight.version(reference, also_deleted=deleted)
+            return stored.stored(session, version)  # says what there is not
 
     def copies_in(self, store: str) -> tuple[StoredWeights, ...]:
         """The weights that a store holds, each with that copy alone, by version.
