@@ -32,6 +32,7 @@ from .reporting import Reporting
 from .routes import (
     environments,
     history,
+    labels,
     models,
     observations,
     operations,
@@ -64,6 +65,7 @@ ROUTERS: Final = (
     observations.router,
     environments.router,
     models.router,
+    labels.router,
     versions.router,
     validations.router,
     stores.router,

@@ -185,6 +185,7 @@ class Authenticator:
             self._met.add(key)
         if key not in self._known and len(self._known) >= MOST_KNOWN:
             del self._known[next(iter(self._known))]
+        known.rest_on((TOKENS, *(("model", name) for name in principal.all_models or ())))
         self._known[key] = principal, known
         return principal
 
@@ -222,7 +223,10 @@ class Authenticator:
         if len(token) > LONGEST_TOKEN:
             raise tokens.unknown()
         if token.count(".") == 2:
-            return await self._issuers.authenticate(token, fetch=fetch)
+            principal = await self._issuers.authenticate(token, fetch=fetch)
+            if principal.models is None:
+                return principal
+            return await run_in_threadpool(self._registry.called, principal)
         return await run_in_threadpool(self._registry.authenticate, token)
 
     def _use_is_to_be_noted(self, identity: str) -> bool:

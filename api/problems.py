@@ -81,7 +81,9 @@ _DESCRIPTIONS: Final = {
     404: "It is not recorded.",
     408: "The body did not come in time.",
     409: "The guard refuses; `decision` holds every rule's verdict. Of a look-up: no pair of the "
-    "slot is on the pipeline that was asked with.",
+    "slot is on the pipeline that was asked with. Of a model or a version: it is archived, or "
+    "something refers to it.",
+    410: "The version was deleted.",
     412: "It moved since the caller looked, or the change contradicts what is recorded.",
     413: "The body is too large.",
     415: "The body is not JSON.",
@@ -103,8 +105,8 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-READ: Final = documented(401, 403, 404, 422, 429, 500, 503)
-WRITE: Final = documented(401, 403, 404, 408, 412, 413, 415, 422, 429, 500, 503)
+READ: Final = documented(401, 403, 404, 410, 422, 429, 500, 503)
+WRITE: Final = documented(401, 403, 404, 408, 410, 412, 413, 415, 422, 429, 500, 503)
 MOVE: Final = WRITE | documented(409)
 
 

@@ -14,6 +14,17 @@ if TYPE_CHECKING:
 JSON = "application/json"
 
 
+def canonical(asked: str, model: str, address: str) -> dict[str, str]:
+    """The header by which a model that was renamed names its present address (RFC 6596).
+
+    Args:
+        asked: the name that the request has.
+        model: the model's present name.
+        address: where what is answered stands under it.
+    """
+    return {"Link": f'<{address}>; rel="canonical"'} if asked != model else {}
+
+
 def answer(
     document: Any,  # noqa: ANN401 - any JSON value
     status: int = 200,

@@ -16,10 +16,11 @@ from anyio import to_thread
 from fastapi import Response
 
 from lineage import strict_json, timestamps
+from lineage.contract import addresses
 from lineage.errors import PipelineMismatch
 
 from .known import Known
-from .responses import JSON
+from .responses import JSON, canonical
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -52,9 +53,10 @@ class CachedAnswer:
     known: Known
 
     @classmethod
-    def of(cls, slot: Serving, known: Known) -> CachedAnswer:
-        """The answer that shows a slot."""
+    def of(cls, slot: Serving, known: Known, asked: str) -> CachedAnswer:
+        """The answer that shows a slot to those who ask by a name of its model."""
         headers = {"ETag": f'"{slot.etag}"', "Cache-Control": "no-cache"}
+        headers |= canonical(asked, slot.model, addresses.slot(slot.environment, slot.model))
         ends = [waiver.until for waiver in slot.waivers if waiver.until is not None]
         if slot.readiness is not None and slot.readiness.changes_at is not None:
             ends.append(slot.readiness.changes_at)
@@ -174,7 +176,7 @@ class ServingCache:
         if isinstance(answer, PipelineMismatch):
             found: Found = Refusal(answer.with_traceback(None), known)
         else:
-            found = CachedAnswer.of(answer, known)
+            found = CachedAnswer.of(answer, known, asked[1])
         if asked not in self._found and len(self._found) >= MOST:
             del self._found[next(iter(self._found))]
         self._found[asked] = found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from lineage.contract.addresses import MODEL, MODELS
 from lineage.registry.access import Principal, Scope
@@ -12,7 +12,7 @@ from lineage.registry.registry import Registry
 
 from .. import paging
 from ..dependencies import State, call_of, needs
-from ..problems import READ, WRITE
+from ..problems import READ, WRITE, documented
 from ..responses import answer
 from ..schemas import requests, responses
 from ..strict_bodies import StrictRoute
@@ -27,11 +27,15 @@ Reader = Annotated[Principal, needs(Scope.READ)]
     MODELS, response_model=responses.PageAnswer, responses=READ, summary="The models by name"
 )
 def models(
-    state: State, caller: Reader, limit: paging.Limit = 100, cursor: paging.Cursor = None
+    state: State,
+    caller: Reader,
+    limit: paging.Limit = 100,
+    cursor: paging.Cursor = None,
+    archived: Annotated[bool, Query(description="Those that are archived, too.")] = False,
 ) -> Response:
-    """Each with its newest version. A bound token sees only its own."""
+    """Each with its newest version and what is said of it. A bound token sees only its own."""
     after = paging.decode("models", cursor) or ""
-    rows = state.seen_by(caller).models(after=after, limit=limit + 1)
+    rows = state.seen_by(caller).models(after=after, limit=limit + 1, archived=archived)
     return answer(paging.page("models", rows, limit, lambda row: row["name"]))
 
 
@@ -39,7 +43,7 @@ def models(
     MODELS,
     status_code=201,
     response_model=responses.Answer,
-    responses=WRITE | {200: {"description": "It was there already."}},
+    responses=WRITE | documented(409) | {200: {"description": "It was there already."}},
     summary="Record a model without versions",
 )
 def add_model(

@@ -161,7 +161,7 @@ def past(
 @router.get(
     PACKAGES,
     response_model=responses.PackagesAnswer,
-    responses=READ,
+    responses=READ | documented(409),
     summary="What the hosts of a version must have installed",
 )
 def packages(

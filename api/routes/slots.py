@@ -17,7 +17,7 @@ from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
 
 from ..dependencies import State, call_of, needs, waiver_of
-from ..problems import MOVE, READ, WRITE
+from ..problems import MOVE, READ
 from ..responses import answer
 from ..schemas import requests, responses
 from ..schemas.parameters import EnvPath, ModelPath
@@ -38,7 +38,7 @@ _ETAG = re.compile(r'"(0|[1-9][0-9]{0,9})(-[0-9a-f]{16})?"')
 @router.post(
     GUARD,
     response_model=responses.DecisionAnswer,
-    responses=WRITE,
+    responses=MOVE,
     summary="Decide whether a version may serve; change nothing",
 )
 def guard(

@@ -17,7 +17,7 @@ from lineage.registry.weights import told_by
 
 from .. import paging
 from ..dependencies import State, call_of, needs
-from ..problems import READ, WRITE
+from ..problems import READ, WRITE, documented
 from ..responses import answer
 from ..schemas import requests, responses
 from ..schemas.parameters import ModelPath, VersionPath
@@ -54,6 +54,7 @@ def versions(
     status_code=201,
     response_model=responses.RegisteredAnswer,
     responses=WRITE
+    | documented(409)
     | {200: {"model": responses.RegisteredAnswer, "description": "It was registered before."}},
     summary="Register a version",
 )
@@ -82,7 +83,7 @@ def register(
             watched=watched,
             actor=call.principal.name,
         )
-        place = addresses.version(Reference(model, number=registered.version))
+        place = addresses.version(Reference(registered.model, number=registered.version))
         return 201 if registered.created else 200, registered.to_json(), {"Location": place}
 
     return once(state.registry, call, act)

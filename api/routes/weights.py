@@ -69,9 +69,18 @@ def unneeded(
     responses=READ,
     summary="The weights of a version, and where there are copies of them",
 )
-def weights(model: ModelPath, n: VersionPath, state: State, caller: Reader) -> Response:
+def weights(
+    model: ModelPath,
+    n: VersionPath,
+    state: State,
+    caller: Reader,
+    deleted: Annotated[
+        bool, Query(description="Of a version that was deleted, too, to take its copies away.")
+    ] = False,
+) -> Response:
     """All that a host needs to fetch them, but for its own credentials."""
-    return answer(state.seen_by(caller).stored(Reference.from_selector(model, n)).to_json())
+    named = Reference.from_selector(model, n)
+    return answer(state.seen_by(caller).stored(named, deleted=deleted).to_json())
 
 
 @router.post(

@@ -40,6 +40,39 @@ class RegisteredAnswer(Answer):
     registered_by: str
 
 
+class LabelsAnswer(Answer):
+    """What is said of a model or a version: one of ``model`` and ``ref`` is there."""
+
+    description: str | None
+    tags: dict[str, str]
+    changed: bool
+
+
+class ModelAnswer(Answer):
+    """A model: the names that it had before, its newest version, what is said of it."""
+
+    name: str
+    former_names: list[str]
+    created_at: str
+    created_by: str
+    latest: str | None
+    description: str | None
+    tags: dict[str, str]
+    archived_at: str | None
+    archived_by: str | None
+
+
+class TombstoneAnswer(Answer):
+    """What is left of a deleted version."""
+
+    model: str
+    version: int
+    ref: str
+    tuple: str
+    deleted_at: str
+    deleted_by: str
+
+
 class OccupyingAnswer(Answer):
     """A version that serves or stands by."""
 

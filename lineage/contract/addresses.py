@@ -32,6 +32,8 @@ DEPLOYED_PIPELINE: Final = ENVIRONMENT + "/pipelines/{pipeline}"
 
 MODELS: Final = "/v1/models"
 MODEL: Final = MODELS + "/{model}"
+RENAME: Final = MODEL + "/rename"
+ARCHIVE: Final = MODEL + "/archive"
 VERSIONS: Final = MODEL + "/versions"
 VERSION: Final = VERSIONS + "/{n}"
 VALIDATIONS: Final = VERSION + "/validations"
@@ -110,6 +112,15 @@ def deployed_pipeline(environment: str, pipeline: str, template: str = DEPLOYED_
     return template.format(
         env=check_environment_name(environment), pipeline=check_name("pipeline", pipeline)
     )
+
+
+def model(name: str, template: str = MODEL) -> str:
+    """The address of a model, or of what is below it.
+
+    Raises:
+        UsageError: the name is not valid.
+    """
+    return template.format(model=check_name("model", name))
 
 
 def versions(model: str) -> str:

@@ -27,6 +27,10 @@ REQUESTS: Final = {
     "env list": ("GET", addresses.ENVIRONMENTS),
     "pipeline deploy": ("PUT", addresses.DEPLOYED_PIPELINE),
     "pipeline share": ("PUT", addresses.PIPELINE_SHARE),
+    "model archive": ("POST", addresses.ARCHIVE),
+    "model edit": ("PATCH", addresses.MODEL),
+    "model rename": ("POST", addresses.RENAME),
+    "model show": ("GET", addresses.MODEL),
     "promote": ("POST", addresses.PROMOTE),
     "register": ("POST", addresses.VERSIONS),
     "rollback": ("POST", addresses.ROLLBACK),
@@ -47,7 +51,7 @@ REQUESTS: Final = {
 _REPLAY: Final = "in="
 """The setting by which `validate` runs something in a worktree, which no request does."""
 
-_ADDED: Final = re.compile(r"» \((?:GET|POST|PUT) /v1/[^\s)]*\)")
+_ADDED: Final = re.compile(r"» \((?:GET|PATCH|POST|PUT) /v1/[^\s)]*\)")
 
 
 def with_requests(remedy: str) -> str:

@@ -80,7 +80,7 @@ def serving(
             ) from None
         seconds = max(0.0, age.total_seconds())
         return _accepted(replace(Serving.from_json(known["answer"]), age=seconds), accept)
-    _write(path, _accepted(answer, accept))
+    _write(path, _accepted(answer, accept), model)
     return answer
 
 
@@ -96,7 +96,8 @@ def keep_for_later(url: str, answer: Serving, at: str | None = None) -> None:
     It is of the present (``at`` None), if the registry may be away when it is asked again.
     """
     if at is None and may_be_away(url):
-        _write(_path(url, answer.model, answer.environment, None), answer)
+        path = _path(url, answer.model, answer.environment, None)
+        _write(path, answer, answer.model)
 
 
 def _ask(url: str, model: str, environment: str, at: str | None, pipeline: str | None) -> Serving:
@@ -116,7 +117,8 @@ def _read(path: Path, model: str, environment: str) -> dict[str, Any] | None:
         known: dict[str, Any] = json.loads(path.read_bytes())
         whole = known["format"] == FORMAT
         answer = known["answer"]
-        same = (answer["model"], answer["environment"]) == (model, environment)
+        asked = known.get("asked", answer["model"])  # a renamed model answers with another name
+        same = (asked, answer["environment"]) == (model, environment)
         dt.datetime.fromisoformat(known["answered_at"])
         Serving.from_json(answer)
     except (OSError, ValueError, KeyError, TypeError):
@@ -124,9 +126,17 @@ def _read(path: Path, model: str, environment: str) -> dict[str, Any] | None:
     return known if whole and same else None
 
 
-def _write(path: Path, answer: Serving) -> None:
-    """Keep an answer, whole or not at all; not being able to is no reason to fail."""
-    document = {"format": FORMAT, "answered_at": timestamps.now(), "answer": answer.to_json()}
+def _write(path: Path, answer: Serving, asked: str) -> None:
+    """Keep an answer, whole or not at all; not being able to is no reason to fail.
+
+    ``asked`` is the name by which the model was asked for.
+    """
+    document = {
+        "format": FORMAT,
+        "answered_at": timestamps.now(),
+        "asked": asked,
+        "answer": answer.to_json(),
+    }
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")

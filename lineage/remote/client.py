@@ -13,6 +13,7 @@ from lineage.contract.results import Head
 from lineage.errors import Conflict, RegistryUnreachable
 from lineage.registry_url import LOOPBACK
 from lineage.remote.history import RemoteHistory
+from lineage.remote.models import RemoteModels
 from lineage.remote.reader import RemoteReader
 from lineage.remote.seen_head import ACCEPT, SeenHead
 from lineage.remote.slots import RemoteSlots
@@ -79,7 +80,7 @@ def _require_goes_on(transport: Transport) -> None:
         seen.check(ask)
 
 
-class RemoteRegistry(RemoteReader, RemoteHistory, RemoteVersions, RemoteSlots):
+class RemoteRegistry(RemoteReader, RemoteHistory, RemoteVersions, RemoteModels, RemoteSlots):
     """A registry behind a server; use it as a context manager, or :meth:`close` it.
 
     Each verb does, answers and raises what that of :class:`lineage.Registry` does. Who

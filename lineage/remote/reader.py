@@ -44,13 +44,19 @@ class RemoteReader(Verbs):
         return document
 
     def models(
-        self, *, after: str = "", limit: int | None = None, among: Iterable[str] | None = None
+        self,
+        *,
+        after: str = "",
+        limit: int | None = None,
+        among: Iterable[str] | None = None,
+        archived: bool = False,
     ) -> list[dict[str, Any]]:
         """The models by name (``among`` some), each with its newest version, behind ``after``."""
         names = set(among) if among is not None else None
+        asked = {"archived": True} if archived else {}
         rows = (
             row
-            for row in self._http.pages(addresses.MODELS)
+            for row in self._http.pages(addresses.MODELS, **asked)
             if row["name"] > after and (names is None or row["name"] in names)
         )
         return list(islice(rows, limit))
@@ -187,10 +193,11 @@ class RemoteReader(Verbs):
         rows = self._http.pages(addresses.STORED.format(id=check_name("store", store)))
         return tuple(StoredWeights.from_json(row) for row in rows)
 
-    def stored(self, reference: str | Reference) -> StoredWeights:
+    def stored(self, reference: str | Reference, *, deleted: bool = False) -> StoredWeights:
         """The weights of a version, and where there are copies of them."""
+        asked = {"deleted": True} if deleted else {}
         return StoredWeights.from_json(
-            self._http.get(version_address(reference, addresses.WEIGHTS))
+            self._http.get(version_address(reference, addresses.WEIGHTS), **asked)
         )
 
     def copies_of(self, blake3: str) -> tuple[Copy, ...]:

@@ -14,6 +14,7 @@ OF_A_SERVER = {
     "with_hints", "transaction", "foresee_promotion", "foresee_release", "foresee_rollback",
     "foresee_finish", "store_at",
     "speaking_for", "grow", "token_secrets", "record_reports", "tell_reports", "serving_on_grounds", "basis",
+    "called", "rename_reports",
 }  # fmt: skip
 """What only a server does with a database."""
 

@@ -1,0 +1,63 @@
+"""The verbs of a remote registry on what models are called, and what is said of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lineage.contract import addresses
+from lineage.identity.labels import check_description, check_tags
+from lineage.identity.references import check_name
+from lineage.remote.verbs import Verbs, version_address
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lineage.identity.references import Reference
+
+
+class RemoteModels(Verbs):
+    """The verbs on models."""
+
+    def model(self, name: str) -> dict[str, Any]:
+        """What is recorded of a model, by its present name or one that it had."""
+        document: dict[str, Any] = self._http.get(addresses.model(name))
+        return document
+
+    def edit(
+        self,
+        of: str,
+        *,
+        description: str | None = None,
+        tags: Mapping[str, str | None] | None = None,
+        actor: str,
+    ) -> dict[str, Any]:
+        """Describe and tag a model, or a version of one; JSON of what is said of it then."""
+        body: dict[str, Any] = {"tags": dict(check_tags(tags or {}))}
+        if description is not None:
+            body["description"] = check_description(description)
+        path = version_address(of) if "@" in of else addresses.model(of)
+        document: dict[str, Any] = self._http.write("PATCH", path, body, actor)
+        return document
+
+    def rename_model(self, name: str, to: str, *, actor: str) -> dict[str, Any]:
+        """Let a model be called otherwise; JSON of it. The names that it had go on naming it."""
+        body = {"to": check_name("model", to)}
+        path = addresses.model(name, addresses.RENAME)
+        document: dict[str, Any] = self._http.write("POST", path, body, actor)
+        return document
+
+    def archive_model(self, name: str, *, restore: bool = False, actor: str) -> dict[str, Any]:
+        """Archive a model, or take it up again; JSON of it."""
+        path = addresses.model(name, addresses.ARCHIVE)
+        document: dict[str, Any] = self._http.write("POST", path, {"restore": restore}, actor)
+        return document
+
+    def delete_version(
+        self, reference: str | Reference, *, reason: str | None = None, actor: str
+    ) -> dict[str, Any]:
+        """Delete an experiment that nothing refers to; JSON of what is left of it."""
+        body = {"reason": reason} if reason is not None else None
+        document: dict[str, Any] = self._http.write(
+            "DELETE", version_address(reference), body, actor
+        )
+        return document
