@@ -73,6 +73,11 @@ COMMANDS = {
         "Show what serves, its backup, and what the serving hosts report that they have loaded.",
     ),
     "backup": ("Serving", "backups", "What stands by behind what serves, and whether it is ready."),
+    "model": (
+        "Versions",
+        "labels",
+        "What models and versions are called, and what is said of them.",
+    ),
     "pipeline": ("Serving", "pipelines", "What prepares the inputs: capture, compare, deploy."),
     "env": ("Serving", "environments", "Places where models serve."),
     "login": ("Registry", "logins", "Keep a token for a server, in a file that only you can read."),

@@ -100,10 +100,13 @@ def opened_registry() -> Iterator[AnyRegistry]:
 def project_and_registry() -> Iterator[tuple[Project, AnyRegistry]]:
     """The project here, and its registry."""
     from lineage.capture.project import opened
-    from lineage.connection import connect
+    from lineage.connection import connect, names_in
 
     with opened() as project, connect(project.registry_url(State.registry)) as registry:
-        yield project, registry
+        yield project.asking(names_in(registry)), registry
+    for now, before in project.described_as.items():
+        says = f"note: {project.file.name} describes [models.{before}], which is {now} now."
+        typer.echo(says, err=True)
 
 
 def behind_dashes(command: list[str] | None) -> list[str]:

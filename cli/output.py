@@ -111,6 +111,14 @@ def line(value: Any) -> None:  # noqa: ANN401 - any JSON value
     print(inert_json(value), flush=True)  # noqa: T201
 
 
+def labels(row: dict[str, Any]) -> None:
+    """Print the description and the tags of a model or a version."""
+    if row["description"]:
+        say(f"  about     {row['description']}")
+    for name, value in row["tags"].items():
+        say(f"  tag       {name}={value}")
+
+
 def serving(slot: Serving, observed: dict[str, Any] | None = None) -> None:
     """Print one slot, and what is observed of it."""
     say(_paint(f"{slot.model} in {slot.environment}", "1") + f"  revision {slot.revision}")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lineage.database.limits import LOCK_TIMEOUT
+from lineage.errors import NotFound, NotPermitted
 from lineage.registry_url import is_remote
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TypeAlias
 
     from lineage.contract.results import SchemaCheck
@@ -35,6 +37,19 @@ def check(url: str) -> SchemaCheck:
         return schema.check(engine)
     finally:
         engine.dispose()
+
+
+def names_in(registry: AnyRegistry) -> Callable[[str], list[str]]:
+    """What tells the names that a model of a registry has and had, the present one first."""
+
+    def names_of(model: str) -> list[str]:
+        try:
+            found = registry.model(model)
+        except (NotFound, NotPermitted):
+            return []
+        return [found["name"], *found["former_names"]]
+
+    return names_of
 
 
 def connect(

@@ -21,7 +21,7 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lineage.capture.project import opened
-from lineage.connection import connect
+from lineage.connection import connect, names_in
 from lineage.contract.requests import REPORT_HOLDS_FOR, Observed
 
 if TYPE_CHECKING:
@@ -389,7 +389,7 @@ def _opened() -> Iterator[tuple[Project, AnyRegistry, str]]:
     from lineage.workflows.actor import actor
 
     with opened() as project, connect(project.registry_url()) as registry:
-        yield project, registry, actor(project)
+        yield project.asking(names_in(registry)), registry, actor(project)
 
 
 def _folder(path: Path | None) -> FilePath | None:

@@ -110,6 +110,8 @@ def register(
         output.emit(done.to_json())
         return
     word = "registered" if done.created else "already registered"
+    if done.model != model:
+        output.note(f"note: {model} is called {done.model} now.")
     output.say(f"{done.ref} {word} ({done.kind})")
     for name in ("code", "data", "pipeline", "weights"):
         output.say(f"  {name.ljust(8)}  {getattr(done, name) or '-'}")
@@ -198,6 +200,7 @@ def show(ref: Ref, as_json: Json = False) -> None:
         f"{row['ref']} ({row['kind']}), registered {output.moment(row['registered_at'])} by "
         f"{row['registered_by']}"
     )
+    output.labels(row)
     output.say(f"  tuple     {row['tuple']}")
     dirty = " (dirty)" if parts["code"]["dirty"] else ""
     where = f"  {parts['code']['remote']}" if parts["code"]["remote"] else ""

@@ -15,7 +15,7 @@ from lineage.errors import CaptureError, UsageError
 from lineage.identity.references import check_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from lineage.capture.dvc import DvcProject
@@ -40,6 +40,10 @@ class Project:
         self.top = top
         self.file = file or config_file.ConfigFile(config_file.FILE, {})
         self.in_git = in_git
+        self._names_of: Callable[[str], Sequence[str]] | None = None
+        self._names: dict[str, list[str]] = {}
+        self.described_as: dict[str, str] = {}
+        """Models that the configuration describes by a name that they had, by the present one."""
 
     @classmethod
     def find(cls, start: Path | None = None) -> Project:
@@ -56,6 +60,11 @@ class Project:
         else:
             root, file = _nearest_with("dvc.yaml", here, top) or top or here, None
         return cls(root, top or root, file, in_git=top is not None)
+
+    def asking(self, names_of: Callable[[str], Sequence[str]]) -> Project:
+        """The same, whose configuration finds a model by the names that it has and had, too."""
+        self._names_of = names_of
+        return self
 
     def here(self) -> Project:
         """The project that a configuration in the current folder would make."""
@@ -76,7 +85,17 @@ class Project:
         """
         from lineage.config.models import validate
 
-        return validate(self.file)
+        return validate(self.file).asking(self._other_names)
+
+    def _other_names(self, model: str) -> list[str]:
+        """The names that a model has and had, as the registry knows it; asked once for each."""
+        if model not in self._names:
+            found = list(self._names_of(model)) if self._names_of is not None else []
+            described = next((name for name in found if name in self.config.models), None)
+            if described is not None:
+                self.described_as[found[0]] = described
+            self._names[model] = found
+        return self._names[model]
 
     @cached_property
     def git(self) -> GitRepository | None:
@@ -124,7 +143,7 @@ class Project:
                 text = source.read(path, config_file.LARGEST)
                 file = config_file.parse(text, name, table)
                 if file is not None:
-                    return validate(file)
+                    return validate(file).asking(self._other_names)
         return self.config
 
     def capture_pipeline(

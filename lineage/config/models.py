@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from lineage.contract.validation import first_problem, requirement
 from lineage.errors import UsageError
@@ -105,14 +106,27 @@ class Config(_Table):
     registry: RegistryTable = Field(default_factory=RegistryTable)
     artifacts: ArtifactsTable = Field(default_factory=ArtifactsTable)
     models: dict[str, ModelTable] = Field(default_factory=dict)
+    _other_names: Callable[[str], Iterable[str]] | None = PrivateAttr(default=None)
+
+    def asking(self, other_names: Callable[[str], Iterable[str]]) -> Config:
+        """The same, in which a model is also found by a name that it has or had besides."""
+        config = self.model_copy()
+        config._other_names = other_names
+        return config
 
     def model(self, name: str) -> ModelTable:
         """A model's table; an empty one where the file has none."""
-        return self.models.get(name) or ModelTable()
+        return self.models.get(self._described_as(name)) or ModelTable()
 
     def pipeline_of(self, model: str) -> str:
-        """The name of a model's pipeline: its own name unless the file gives another."""
-        return self.model(model).pipeline.name or model
+        """The name of a model's pipeline: that of its table unless this gives another."""
+        return self.model(model).pipeline.name or self._described_as(model)
+
+    def _described_as(self, name: str) -> str:
+        """The name by which the file describes a model; the registry is asked where it has none."""
+        if name in self.models or not self.models or self._other_names is None:
+            return name
+        return next((other for other in self._other_names(name) if other in self.models), name)
 
     def pipelines(self) -> dict[str, PipelineTable]:
         """Every pipeline that the file describes.

@@ -93,6 +93,15 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     lineage.run("pipeline share churn --model uplift")
     assert "uplift" in lineage.reads("pipeline share churn").out
 
+    lineage.run("model edit churn@1 --tag team=risk")
+    lineage.run("model rename churn attrition")
+    lineage.run("model rename attrition churn")
+    lineage.run("model archive churn")
+    lineage.run("model archive churn --restore")
+    assert "formerly  attrition" in lineage.reads("model show churn").out
+    tried = lineage.run("register churn --kind experiment --json").json["ref"]
+    lineage.run(f"model delete {tried}")
+
     lineage.run("pipeline deploy --env production")
     assert "churn@1 may enter" in lineage.reads("guard churn@1 --env production").out
     lineage.run("promote churn@1 --env production")
