@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lineage.database.limits import LOCK_TIMEOUT
-from lineage.errors import NotFound, NotPermitted
+from lineage.errors import LineageError
 from lineage.registry_url import is_remote
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def names_in(registry: AnyRegistry) -> Callable[[str], list[str]]:
     def names_of(model: str) -> list[str]:
         try:
             found = registry.model(model)
-        except (NotFound, NotPermitted):
+        except LineageError:  # whoever goes on is told what is wrong
             return []
         return [found["name"], *found["former_names"]]
 

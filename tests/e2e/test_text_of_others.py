@@ -51,6 +51,8 @@ def fill(database: str, evil: str) -> None:
                 f"churn@{number}", pipeline, passed=True, metrics=metrics, run=run, actor=evil
             )
             registry.approve(f"churn@{number}", "production", actor=f"someone else {evil}")
+            for of in ("churn", f"churn@{number}"):
+                registry.edit(of, description=evil, tags={"team": evil[:256]}, actor=evil)
         registry.release("production", pipeline, ["churn@2"], reason=evil, actor=evil)
         registry.validate("churn@2", pipeline, passed=False, actor=evil)
         waive = WaiverRequest(("validated", "pipeline-match"), evil, None)
@@ -81,6 +83,7 @@ SHOWING = [
     ("show", "churn@1", "--json"), ("diff", "churn@1", "churn@2"), ("env", "list"),
     ("env", "show", "production"), ("pipeline", "show", "churn"), ("token", "list"),
     ("store", "list"), ("audit", "verify"), ("verify", "churn@1"), ("pull", "churn@1"),
+    ("model", "show", "churn"), ("model", "edit", "churn@1", "--tag", "a=b"),
     ("backup", "check"), ("backup", "candidates", "churn", "--env", "production"), ("guard", "churn@2", "--env", "production"),
     ("promote", "churn@2", "--env", "production"), ("rollback", "churn", "--env", "production"),
     *(("guard", "churn@2", "--env", "production", "--format", form)

@@ -290,3 +290,20 @@ def test_a_host_that_could_not_look_again_does_not_start(feature, url, tmp_path,
 def test_a_host_that_could_not_report_does_not_start(feature, url, tmp_path, instance):
     with pytest.raises(UsageError, match="1 to 200 printable characters"):
         _host(url, OLD, tmp_path / "c", instance=instance).__enter__()
+
+
+def test_a_host_goes_on_under_the_name_that_its_model_had(feature, store, url, tmp_path):
+    ever = dt.timedelta.max
+    with _host(url, OLD, tmp_path, oldest=ever) as host:
+        feature.rename_model("churn", "attrition", actor="t")
+        ref = _add(feature, store, "3", "old")
+        feature.promote(ref, "production", actor="t")
+        _until(lambda: host.value == "3")
+        assert host.ref == ref == "attrition@3"
+        _until(lambda: _observed(feature)["in_step"] == 1)
+    with _host(url, OLD, tmp_path, oldest=ever):
+        pass
+    feature.close()
+    tmp_path.joinpath(url.removeprefix("sqlite:///")).unlink()
+    with _host(url, OLD, tmp_path, oldest=ever) as host:
+        assert host.value == "3"
