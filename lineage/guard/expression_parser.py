@@ -1,4 +1,4 @@
-"""Reading expressions over metrics by recursive descent; mistakes are pointed at.
+"""Reading requirements and searches by recursive descent; mistakes are pointed at.
 
 ::
 
@@ -12,6 +12,12 @@
     metric     = segment {"." segment}        segment = name | "*" | '"any text"'
 
 The first segment is a name that begins with a letter, or text in quotes: ``"0".precision``.
+
+A search is written in the same language. Its metrics are fields of what is searched, none of them
+has a ``*``; ``=`` is ``==``, a factor may be a text in single quotes (``''`` stands for one in it),
+``true`` or ``false``, and a field that is true or false is a comparison by itself::
+
+    auc > 0.8 and tag.team = 'risk' and not dirty
 """
 
 from __future__ import annotations
@@ -19,7 +25,9 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from typing_extensions import override
 
 from lineage.errors import UsageError
 from lineage.guard.expressions import (
@@ -31,38 +39,90 @@ from lineage.guard.expressions import (
     Logic,
     Metric,
     Number,
+    Text,
+    Truth,
     metrics_of,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from lineage.guard.expressions import Path
+
 LONGEST: Final = 500
 DEEPEST: Final = 30
 
+_NAME: Final = r"""(?:[A-Za-z_][\w-]*|"[^"]*")(?:\.(?:[\w-]+|\*|"[^"]*"))*"""
+_NUMBER: Final = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])"
+_OPERATOR: Final = r">=|<=|==|!=|[<>()+*/-]"
 _TOKEN: Final = re.compile(
-    r"""\s*(?:
-      (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))
-    | (?P<metric>(?:[A-Za-z_][\w-]*|"[^"]*")(?:\.(?:[\w-]+|\*|"[^"]*"))*)
-    | (?P<operator>>=|<=|==|!=|[<>()+*/-])
-    )""",
-    re.VERBOSE | re.ASCII,
+    rf"\s*(?:(?P<number>{_NUMBER})|(?P<metric>{_NAME})|(?P<operator>{_OPERATOR}))", re.ASCII
 )
+_SEARCH_TOKEN: Final = re.compile(
+    rf"\s*(?:(?P<number>{_NUMBER})|(?P<metric>{_NAME})|(?P<text>'(?:[^']|'')*')"
+    rf"|(?P<operator>{_OPERATOR}|=))",
+    re.ASCII,
+)
+_FIELD: Final = re.compile(_NAME, re.ASCII)
+_FIELDS: Final = re.compile(r"""(?:[^,"]|"[^"]*"|")*""")
 _SEGMENT: Final = re.compile(r'"([^"]*)"|([^."]+)')
+_TRUTHS: Final = {"true": True, "false": False}
 
 
 def parse(text: str) -> Expression:
-    """Read an expression that is true or false.
+    """Read a requirement: an expression that is true or false of metrics.
 
     Raises:
         UsageError: it cannot be read; the message points at the place.
     """
+    return _whole(_Parser, text)
+
+
+def parse_search(text: str) -> Expression:
+    """Read a search: an expression that is true or false of the fields of what is searched.
+
+    Raises:
+        UsageError: it cannot be read; the message points at the place.
+    """
+    return _whole(_SearchParser, text)
+
+
+def parse_field(text: str) -> Path:
+    """Read the name of one field of what is searched: ``auc``, ``slices."new customers".auc``.
+
+    Raises:
+        UsageError: it is none.
+    """
+    name = text.strip()
+    if len(name) > LONGEST or _FIELD.fullmatch(name) is None or STAR in (path := _path(name)):
+        raise UsageError(
+            f"{name[:80]!r} is not the name of a field.",
+            remedy="Write one such as number, registered_by, auc or tag.team; in quotes what is no "
+            'plain word: slices."new customers".auc',
+        )
+    return path
+
+
+def split_fields(text: str) -> tuple[str, ...]:
+    """The names of fields that stand in a text, with commas between them.
+
+    >>> split_fields('auc, "a,b".c')
+    ('auc', '"a,b".c')
+    """
+    return tuple(name.strip() for name in _FIELDS.findall(text) if name.strip())
+
+
+def _whole(parser: type[_Parser], text: str) -> Expression:
     if len(text) > LONGEST:
         raise UsageError(
-            f"A requirement of {len(text):,} characters cannot be read.",
-            remedy=f"Write at most {LONGEST} characters, or several requirements.",
+            f"A {parser.what} of {len(text):,} characters cannot be read.",
+            remedy=f"Write at most {LONGEST} characters{parser.instead}.",
         )
-    return _Parser(text).whole()
+    return parser(text).whole()
+
+
+def _path(name: str) -> Path:
+    return tuple(quoted or plain for quoted, plain in _SEGMENT.findall(name))
 
 
 @dataclass(frozen=True)
@@ -73,7 +133,16 @@ class _Word:
 
 
 class _Parser:
-    """Reads one expression by recursive descent, its depth bounded."""
+    """Reads one requirement by recursive descent, its depth bounded."""
+
+    what: ClassVar[str] = "requirement"
+    instead: ClassVar[str] = ", or several requirements"
+    tokens: ClassVar[re.Pattern[str]] = _TOKEN
+    remedy: ClassVar[str] = (
+        "Write metrics, numbers, >= <= > < == !=, + - * / and and, or, not: "
+        "auc >= 0.80 and slices.*.auc >= 0.75"
+    )
+    operand: ClassVar[str] = "a number or a metric"
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -93,7 +162,7 @@ class _Parser:
         at = 0
         end = len(self._text.rstrip())
         while at < end:
-            match = _TOKEN.match(self._text, at)
+            match = self.tokens.match(self._text, at)
             if match is None or match.lastgroup is None:
                 spaces = len(self._text[at:]) - len(self._text[at:].lstrip())
                 raise self._error("this character means nothing here", at + spaces + 1)
@@ -141,13 +210,18 @@ class _Parser:
     def _comparison(self) -> Expression:
         start = self._word.column
         left = self._sum()
-        word = self._take(*COMPARISONS)
+        word = self._take(*COMPARISONS, "=")
         if word is None:
             return left
         here = self._word.column
         right = self._quantity(self._sum(), here)
-        comparison = Comparison(word.text, self._quantity(left, start), right)
-        self._check_stars(comparison, start)
+        return self._compared(word.text, self._quantity(left, start), right, start)
+
+    def _compared(self, sign: str, left: Expression, right: Expression, column: int) -> Expression:
+        comparison = Comparison(sign, left, right, column)
+        counts = {metric.path.count(STAR) for metric in metrics_of(comparison)} - {0}
+        if len(counts) > 1:
+            raise self._error("the metrics of one comparison have different numbers of '*'", column)
         return comparison
 
     def _sum(self) -> Expression:
@@ -161,8 +235,8 @@ class _Parser:
         left = part()
         while (word := self._take(*operators)) is not None:
             here = self._word.column
-            right = self._quantity(part(), here)
-            left = Arithmetic(word.text, self._quantity(left, start), right)
+            right = self._number(part(), here)
+            left = Arithmetic(word.text, self._number(left, start), right)
         return left
 
     def _factor(self) -> Expression:
@@ -174,7 +248,7 @@ class _Parser:
             return inner
         if self._take("-"):
             here = self._word.column
-            return Arithmetic("-", Number(0.0), self._quantity(self._deeper(self._factor), here))
+            return Arithmetic("-", Number(0.0), self._number(self._deeper(self._factor), here))
         if word.kind == "number":
             self._at += 1
             value = float(word.text)
@@ -183,9 +257,11 @@ class _Parser:
             return Number(value)
         if word.kind == "metric":
             self._at += 1
-            segments = _SEGMENT.findall(word.text)
-            return Metric(tuple(quoted or plain for quoted, plain in segments))
-        raise self._error("expected a number or a metric")
+            return self._named(word)
+        raise self._error(f"expected {self.operand}")
+
+    def _named(self, word: _Word) -> Expression:
+        return Metric(_path(word.text), word.column)
 
     def _deeper(self, read: Callable[[], Expression]) -> Expression:
         self._depth += 1
@@ -205,16 +281,58 @@ class _Parser:
             raise self._error("expected a number, not a comparison", column)
         return expression
 
-    def _check_stars(self, comparison: Comparison, column: int) -> None:
-        counts = {metric.path.count(STAR) for metric in metrics_of(comparison)} - {0}
-        if len(counts) > 1:
-            raise self._error("the metrics of one comparison have different numbers of '*'", column)
+    def _number(self, expression: Expression, column: int) -> Expression:
+        """What is calculated with."""
+        return self._quantity(expression, column)
 
     def _error(self, what: str, column: int | None = None) -> UsageError:
         place = self._word.column if column is None else column
         text = self._text if len(self._text) <= 80 else self._text[:79] + "…"
         return UsageError(
-            f"The requirement {text!r} cannot be read at column {place}: {what}.",
-            remedy="Write metrics, numbers, >= <= > < == !=, + - * / and and, or, not: "
-            "auc >= 0.80 and slices.*.auc >= 0.75",
+            f"The {self.what} {text!r} cannot be read at column {place}: {what}.",
+            remedy=self.remedy,
         )
+
+
+class _SearchParser(_Parser):
+    """Reads one search in the same language."""
+
+    what = "search"
+    instead = ""
+    tokens = _SEARCH_TOKEN
+    remedy = (
+        "Write fields, numbers, 'texts', = != >= <= > <, + - * / and and, or, not: "
+        "auc > 0.8 and kind = 'production'"
+    )
+    operand = "a field, a number or a text in single quotes"
+
+    @override
+    def _compared(self, sign: str, left: Expression, right: Expression, column: int) -> Expression:
+        return Comparison("==" if sign == "=" else sign, left, right, column)
+
+    @override
+    def _factor(self) -> Expression:
+        word = self._word
+        if word.kind != "text":
+            return super()._factor()
+        self._at += 1
+        return Text(word.text[1:-1].replace("''", "'"), word.column)
+
+    @override
+    def _named(self, word: _Word) -> Expression:
+        if word.text in _TRUTHS:
+            return Truth(_TRUTHS[word.text], word.column)
+        path = _path(word.text)
+        if STAR in path:
+            raise self._error("'*' stands in requirements; a search names one metric", word.column)
+        return Metric(path, word.column)
+
+    @override
+    def _truth(self, expression: Expression, column: int) -> Expression:
+        return expression if isinstance(expression, Metric) else super()._truth(expression, column)
+
+    @override
+    def _number(self, expression: Expression, column: int) -> Expression:
+        if isinstance(expression, (Text, Truth)):
+            raise self._error("expected a number", column)
+        return super()._number(expression, column)

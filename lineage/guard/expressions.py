@@ -87,10 +87,30 @@ class Number:
 
 
 @dataclass(frozen=True)
+class Text:
+    """A text as written, which only a search compares with."""
+
+    value: str
+    column: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """``true`` or ``false`` as written, which only a search compares with."""
+
+    value: bool
+    column: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
 class Metric:
-    """A metric by its path; ``*`` stands for every key at its place."""
+    """A metric by its path; ``*`` stands for every key at its place.
+
+    A search names its fields in the same form.
+    """
 
     path: Path
+    column: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
         return shown(self.path)
@@ -107,11 +127,12 @@ class Arithmetic:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two numbers compared."""
+    """Two numbers compared; in a search also two texts, times or truths."""
 
     operator: str
     left: Expression
     right: Expression
+    column: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -122,7 +143,7 @@ class Logic:
     parts: tuple[Expression, ...]
 
 
-Expression = Number | Metric | Arithmetic | Comparison | Logic
+Expression = Number | Text | Truth | Metric | Arithmetic | Comparison | Logic
 
 
 @dataclass
@@ -190,7 +211,7 @@ def _value(
         return expression.value
     if isinstance(expression, Metric):
         path = _bound(expression.path, stars)
-        value = _number(_look_up(metrics, path, budget), shown(path))
+        value = _number(value_at(metrics, path, budget), shown(path))
         seen[shown(path)] = value
         return value
     assert isinstance(expression, Arithmetic)  # nosec B101 # noqa: S101 - the parser checks it
@@ -206,7 +227,7 @@ def _value(
 
 
 def _number(value: Any, name: str) -> float:  # noqa: ANN401 - any JSON value
-    if value is _MISSING:
+    if value is MISSING:
         raise Unknown(f"the metrics have no {name}")
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise Unknown(f"{name} is not a number")
@@ -302,11 +323,12 @@ def metrics_of(expression: Expression) -> Iterator[Metric]:
         yield from metrics_of(expression.right)
 
 
-_MISSING: Final = object()
+MISSING: Final = object()
+"""What stands at a path where nothing does."""
 
 
-def _look_up(metrics: Mapping[str, Any], path: Path, budget: Budget) -> Any:  # noqa: ANN401 - any JSON value
-    """The value at a path; a key that itself has dots is found too."""
+def value_at(metrics: Mapping[str, Any], path: Path, budget: Budget) -> Any:  # noqa: ANN401 - any JSON value
+    """The value at a path, or :data:`MISSING`; a key that itself has dots is found too."""
     for end in range(len(path), 0, -1):
         budget.spend(end)
         key = ".".join(path[:end])
@@ -315,7 +337,7 @@ def _look_up(metrics: Mapping[str, Any], path: Path, budget: Budget) -> Any:  # 
         if end == len(path):
             return metrics[key]
         inner = metrics[key]
-        found = _look_up(inner, path[end:], budget) if isinstance(inner, Mapping) else _MISSING
-        if found is not _MISSING:
+        found = value_at(inner, path[end:], budget) if isinstance(inner, Mapping) else MISSING
+        if found is not MISSING:
             return found
-    return _MISSING
+    return MISSING
