@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -21,6 +21,14 @@ from ..options import (
     opened_registry,
     project_and_registry,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_MOST_VALUES: Final = 8
+"""Parameters, or metrics, that a line shows."""
+_MOST_CHANGES: Final = 20
+"""Changed metrics that `diff` shows."""
 
 
 def register(
@@ -220,20 +228,49 @@ def show(ref: Ref, as_json: Json = False) -> None:
         )
     if row["parent"]:
         output.say(f"  parent    {row['parent']}")
+    if row["run"] is not None:
+        output.say(f"  trained   {_command(row['run'])}")
+    for file, values in row["parameters"].items():
+        output.say(f"  with      {file}: {_listed(values)}")
     for run in row["watched"]:
         _watched(run, "  ")
     for verdict in row["validations"]:
-        word = "passed" if verdict["passed"] else "failed"
-        basis = {"carried": f", carried from {verdict['rests_on']}", "run": ", run here"}
-        where = ", elsewhere" if verdict["elsewhere"] else ""
-        output.say(
-            f"  {word}    with {output.short(verdict['pipeline']['digest'])} "
-            f"{output.moment(verdict['validated_at'])} by {verdict['validated_by']}"
-            f"{basis.get(verdict['basis'], '')}{where}"
-        )
-        _environment(verdict.get("environment"), "    ")
-        for run in verdict["watched"]:
-            _watched(run, "    ")
+        _verdict(verdict)
+
+
+def _verdict(verdict: dict[str, Any]) -> None:
+    """One verdict on a version: what it came to, its metrics, and where it was reached."""
+    from lineage.guard.flat_metrics import flattened
+
+    word = "passed" if verdict["passed"] else "failed"
+    basis = {"carried": f", carried from {verdict['rests_on']}", "run": ", run here"}
+    where = ", elsewhere" if verdict["elsewhere"] else ""
+    output.say(
+        f"  {word}    with {output.short(verdict['pipeline']['digest'])} "
+        f"{output.moment(verdict['validated_at'])} by {verdict['validated_by']}"
+        f"{basis.get(verdict['basis'], '')}{where}"
+    )
+    measured = flattened(verdict["metrics"] or {})
+    if measured:
+        output.say(f"    metrics   {_listed(measured)}")
+    _environment(verdict.get("environment"), "    ")
+    for run in verdict["watched"]:
+        _watched(run, "    ")
+
+
+def _command(run: dict[str, Any]) -> str:
+    """A command that was run, where, and for how long, as far as a client told it."""
+    words, seconds = run.get("command"), run.get("seconds")
+    said = " ".join(map(str, words)) if isinstance(words, list) else "-"
+    took = f", {seconds:,.0f} s" if isinstance(seconds, (int, float)) else ""
+    return f"{said}  on {run.get('host') or '-'}{took}"
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    """Values by their names, on a line."""
+    shown = [f"{name} {output.value(value)}" for name, value in list(values.items())[:_MOST_VALUES]]
+    more = f" and {len(values) - len(shown)} more (see --json)" if len(values) > len(shown) else ""
+    return ", ".join(shown) + more
 
 
 def _environment(known: dict[str, Any] | None, indent: str) -> None:
@@ -256,7 +293,7 @@ def diff(
 ) -> None:
     """Show what differs between two versions, component by component.
 
-    And between the environments that their newest verdicts were reached in.
+    And between their newest verdicts: their metrics, and the environments they were reached in.
     """
     from lineage.explain.compare import compare_versions
 
@@ -278,6 +315,26 @@ def diff(
     words = {True: "reached in the same environment", False: "reached in another environment"}
     output.say(f"verdict   {words.get(environment['same'], 'environments cannot be compared')}")
     output.environment_lines(environment, "            ")
+    for line in _metrics_lines(changes["metrics"]):
+        output.say(line)
+    sides = changes["registered"]["first"], changes["registered"]["second"]
+    when = [f"{output.moment(one['registered_at'])} by {one['registered_by']}" for one in sides]
+    output.say(f"recorded  {' → '.join(when)}")
+    runs = changes["trained"]["first"], changes["trained"]["second"]
+    if any(runs):
+        output.say(f"trained   {' → '.join(_command(run) if run else '-' for run in runs)}")
+
+
+def _metrics_lines(found: dict[str, Any]) -> Iterator[str]:
+    """What differs between the metrics of two newest verdicts."""
+    words = {True: "same", None: "not known of both", False: "differ"}
+    yield f"metrics   {words[found['same']]}"
+    changes = found["changes"]
+    for change in changes[:_MOST_CHANGES]:
+        sides = output.value(change["first"]), output.value(change["second"])
+        yield f"            {change['name']} {sides[0]} → {sides[1]}"
+    if len(changes) > _MOST_CHANGES:
+        yield f"            and {len(changes) - _MOST_CHANGES} more (see --json)"
 
 
 def _watched(document: dict[str, Any], indent: str) -> None:

@@ -11,6 +11,7 @@ from lineage.explain.changes import Explainer
 from lineage.explain.encodings import across_encodings
 from lineage.explain.environments import compare_environments
 from lineage.explain.reasons import ways
+from lineage.guard.flat_metrics import flattened
 from lineage.identity.digest import with_algorithm
 from lineage.identity.pipeline_diff import changes_between
 
@@ -121,7 +122,7 @@ def compare_versions(
 ) -> dict[str, Any]:
     """JSON of `diff`: what differs from one model version to another, component by component.
 
-    And what differs between the environments that their newest verdicts were reached in.
+    And what differs between their newest verdicts, and the environments that these were reached in.
 
     Args:
         project: whose repository explains.
@@ -157,8 +158,41 @@ def compare_versions(
     return (
         {"first": old["ref"], "second": new["ref"]}
         | components
-        | {"environment": compare_environments(old, new)}
+        | {"environment": compare_environments(old, new), "metrics": _metrics(old, new)}
+        | {"registered": _sides(old, new, "registered_at", "registered_by")}
+        | {"trained": _sides(old, new, "run")}
     )
+
+
+def _metrics(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The numbers of the newest verdicts, and how they differ."""
+    first, second = (_measured(side) for side in (old, new))
+    names = sorted({*(first or {}), *(second or {})})
+    changes = [
+        {"name": name, "first": sides[0], "second": sides[1]}
+        for name in names
+        if (sides := ((first or {}).get(name), (second or {}).get(name)))[0] != sides[1]
+    ]
+    known = first is not None and second is not None
+    return {
+        "same": not changes if known else None,
+        "first": first,
+        "second": second,
+        "changes": changes if known else [],
+    }
+
+
+def _measured(version: dict[str, Any]) -> dict[str, float] | None:
+    """The numbers of a version's newest verdict; None where it has none."""
+    newest = next(iter(version["validations"]), None)
+    return flattened(newest["metrics"]) if newest is not None and newest["metrics"] else None
+
+
+def _sides(old: dict[str, Any], new: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """What is said of both versions under some keys; under one, what stands there itself."""
+    sides = [side[keys[0]] if len(keys) == 1 else {key: side[key] for key in keys}
+             for side in (old, new)]  # fmt: skip
+    return dict(zip(("first", "second"), sides, strict=True))
 
 
 def _commit(version: dict[str, Any]) -> str | None:

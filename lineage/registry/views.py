@@ -11,6 +11,7 @@ from lineage.contract.results import FoundPipeline, Registered
 from lineage.database import events, labels, policies, slots, tables, versions, watched_runs
 from lineage.database.sql import and_, col, func, select
 from lineage.guard.evidence import Basis
+from lineage.identity import parameters
 from lineage.identity.run_environment import RunEnvironment, changes_json
 from lineage.identity.watched import WatchedRun
 
@@ -133,11 +134,26 @@ def described(session: Session, row: tables.ModelVersion, sight: Sight) -> dict[
             },
         },
         "stored": _stored(session, row),
+        "parameters": _parameters(session, row),
         "run": json.loads(row.run) if row.run else None,
         "parent": f"{shown.model}@{shown.number}" if shown else None,
         "watched": watched_runs.shown(session, row.id or 0).get(None, []),
         "validations": validations(session, row),
     }
+
+
+def _parameters(session: Session, row: tables.ModelVersion) -> dict[str, dict[str, Any]]:
+    """The parameters of the stages that a version's pipeline has, by their files and names."""
+    key = (row.pipeline, row.pipeline_blake3)
+    recorded = session.get(tables.PipelineVersion, key) if row.pipeline_blake3 else None
+    manifest = json.loads(recorded.manifest) if recorded and recorded.manifest else {"stages": {}}
+    found: dict[str, dict[str, Any]] = {}
+    for stage in manifest["stages"].values():
+        for file, values in stage["params"].items():
+            found.setdefault(file, {}).update(
+                {name: parameters.natural(value) for name, value in values.items()}
+            )
+    return found
 
 
 def _stored(session: Session, row: tables.ModelVersion) -> dict[str, Any]:
