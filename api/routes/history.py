@@ -52,6 +52,24 @@ def events(
             max_length=300, description="A model, a version, a slot, an environment, a pipeline."
         ),
     ] = None,
+    model: Annotated[
+        str | None, Query(max_length=128, description="A model that they concern besides.")
+    ] = None,
+    environment: Annotated[
+        str | None, Query(max_length=128, description="An environment that they concern besides.")
+    ] = None,
+    who: Annotated[str | None, Query(max_length=300, description="The actor.")] = None,
+    what: Annotated[
+        str | None, Query(max_length=60, description="The kind.", examples=["promoted"])
+    ] = None,
+    since: Annotated[
+        str | None,
+        Query(
+            max_length=40,
+            description="ISO 8601 (UTC without a zone), or a span such as `7d`: that long ago.",
+        ),
+    ] = None,
+    until: Annotated[str | None, Query(max_length=40, description="Likewise.")] = None,
     order: Annotated[
         Literal["oldest", "newest"], Query(description="Which comes first.")
     ] = "oldest",
@@ -63,10 +81,14 @@ def events(
     are bound to nothing.
     """
     seen = state.seen_by(caller)
+    which = {
+        "subject": subject, "model": model, "environment": environment, "who": who, "what": what,
+        "since": since, "until": until,
+    }  # fmt: skip
     if order == "newest":
-        events = seen.history(subject, before=after, limit=limit + 1)
+        events = seen.history(before=after, limit=limit + 1, **which)
     else:
-        events = seen.events(after=after or 0, subject=subject, limit=limit + 1)
+        events = seen.events(after=after or 0, limit=limit + 1, **which)
     following = events[limit - 1]["seq"] if len(events) > limit else None
     return answer({"items": events[:limit], "next": following})
 

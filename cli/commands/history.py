@@ -40,14 +40,50 @@ def log(
             help="A model, a version, a slot (churn@production), an environment or a pipeline.",
         ),
     ] = None,
+    who: Annotated[
+        str | None, typer.Option("--who", metavar="NAME", help="Only of this actor.")
+    ] = None,
+    what: Annotated[
+        str | None,
+        typer.Option("--what", metavar="KIND", help="Only of this kind, such as promoted."),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since", metavar="TIME", help="From a time on (2026-11-20), or so long ago (7d)."
+        ),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="Until a time, likewise.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="MODEL", help="Only what concerns this model.")
+    ] = None,
+    environment: Annotated[
+        str | None,
+        typer.Option("--env", metavar="ENVIRONMENT", help="Only what concerns this environment."),
+    ] = None,
     limit: Annotated[
         int, typer.Option("--limit", min=1, max=100_000, help="How many events at the most.")
     ] = 50,
+    after: Annotated[
+        int | None,
+        typer.Option(
+            "--after",
+            metavar="SEQ",
+            min=1,
+            max=2**53,
+            help="Go on behind this event, the last one shown.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show the history, the newest event first."""
     with opened_registry() as registry:
-        rows = registry.history(subject, limit=limit)
+        rows = registry.history(
+            subject, limit=limit, before=after, model=model, environment=environment, who=who,
+            what=what, since=since, until=until,
+        )  # fmt: skip
     if as_json:
         output.emit(rows)
         return
@@ -68,6 +104,8 @@ def log(
             for row in rows
         ],
     )
+    if len(rows) == limit:
+        output.note(f"note: there may be more behind it: --after {rows[-1]['seq']}")
 
 
 @audit.command("verify")

@@ -101,6 +101,73 @@ class NewToken:
     person: str | None = None
 
 
+@dataclass(frozen=True)
+class EventFilter:
+    """Which events of the history are asked for; None leaves open.
+
+    Attributes:
+        subject: what they concern: a model, a version, a slot, an environment, a pipeline.
+        model: the model that they concern.
+        environment: the environment that they concern.
+        who: the actor.
+        what: the kind: ``promoted``, ``validated``.
+        since: the moment from which on, ISO 8601 in UTC as the registry writes it.
+        until: the moment until which.
+    """
+
+    subject: str | None = None
+    model: str | None = None
+    environment: str | None = None
+    who: str | None = None
+    what: str | None = None
+    since: str | None = None
+    until: str | None = None
+
+    @classmethod
+    def written(cls, **said: str | None) -> EventFilter:
+        """A filter as a person writes it: a time may also be a span, ``7d`` for that long ago.
+
+        Raises:
+            UsageError: a time is none.
+        """
+        return cls(**{name: _moment(name, text) for name, text in said.items()})
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """All that the events concern."""
+        named = (self.subject, self.model, self.environment)
+        return tuple(dict.fromkeys(one for one in named if one is not None))
+
+
+def _moment(name: str, text: str | None) -> str | None:
+    """What is said of a filter's key, a time as the registry writes it."""
+    if text is None or name not in ("since", "until"):
+        return text
+    if timestamps.is_span(text):
+        return timestamps.written(dt.datetime.now(dt.UTC) - timestamps.span(text))
+    return timestamps.parse_time(text)
+
+
+def check_limit(limit: int | None) -> None:
+    """Refuse a number of rows that no list has.
+
+    Raises:
+        UsageError: it is less than one, or more than a database counts.
+    """
+    if limit is not None and not 0 < limit < 2**31:
+        raise UsageError(
+            f"A list of {limit} rows is none.",
+            remedy="Ask for one row or more, or for all: leave the limit out.",
+        )
+
+
+def names_of(columns: Sequence[str]) -> tuple[str, ...]:
+    """The columns that are asked for; one text is their names with commas between them."""
+    from lineage.guard.expression_parser import split_fields  # few lists are asked for columns
+
+    return split_fields(columns) if isinstance(columns, str) else tuple(columns)
+
+
 def check_present(at: str | None, pipeline: str | None) -> None:
     """Refuse to ask of a past moment which pair goes with a pipeline version.
 

@@ -7,6 +7,7 @@ import re
 import secrets
 from typing import TYPE_CHECKING, Any, Final
 
+from sqlalchemy import select as select_columns
 from sqlalchemy import text
 
 from lineage.database import bulk, names, tables, telling
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Mapped
     from sqlmodel import Session
     from sqlmodel.sql.expression import SelectOfScalar
+
+    from lineage.contract.requests import EventFilter
 
 
 _SHOWN: Final = ("seq", "at", "actor", "kind", "subject", "payload", "previous")
@@ -126,37 +129,54 @@ def _without_rows(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def history(
-    session: Session, subject: str | None, limit: int, before: int | None = None
+    session: Session, which: EventFilter, limit: int, before: int | None = None
 ) -> list[tables.Event]:
-    """The newest events (of a subject) below a number, the newest first."""
-    query, number = _of(session, subject)
+    """The newest events (of some kind) below a number, the newest first."""
+    query, number = _of(session, which)
     if before is not None:
         query = query.where(number < before)
     return list(session.exec(query.order_by(number.desc()).limit(limit)))
 
 
-def following(session: Session, subject: str | None, after: int, limit: int) -> list[tables.Event]:
-    """The events (of a subject) behind a number, the oldest first."""
-    query, number = _of(session, subject)
+def following(session: Session, which: EventFilter, after: int, limit: int) -> list[tables.Event]:
+    """The events (of some kind) behind a number, the oldest first."""
+    query, number = _of(session, which)
     return list(session.exec(query.where(number > after).order_by(number).limit(limit)))
 
 
-def _of(session: Session, subject: str | None) -> tuple[SelectOfScalar[tables.Event], Mapped[int]]:
-    """The events (of a subject), and the column by which an index has them in their order.
+def _of(session: Session, which: EventFilter) -> tuple[SelectOfScalar[tables.Event], Mapped[int]]:
+    """The events that are asked for, and the column by which an index has them in their order.
 
     Of a subject that is the subject's own: SQLite sorts all of them by the other. A model that was
-    renamed has those under all its names.
+    renamed has those under all its names. A time is turned into the number of the first event that
+    is so late: times and numbers grow together.
     """
-    query = select(tables.Event)
-    if subject is None:
-        return query, col(tables.Event.seq)
-    called = names.subjects(session, subject)
-    number, listed = col(tables.EventSubject.seq), col(tables.EventSubject.subject)
-    if len(called) > 1:  # an event may be listed under several of them
-        of_them = select(number).where(listed.in_(called))
-        return query.where(col(tables.Event.seq).in_(of_them)), col(tables.Event.seq)
-    query = query.join(tables.EventSubject, number == col(tables.Event.seq))
-    return query.where(listed == called[0]), number
+    from sqlalchemy.orm import aliased  # a decision starts quickly without it
+
+    event, of_subject = tables.Event, tables.EventSubject
+    query, number = select(event), col(event.seq)
+    for place, subject in enumerate(which.subjects):
+        called = names.subjects(session, subject)
+        table = of_subject if place == 0 else aliased(of_subject)
+        if len(called) > 1:  # an event may be listed under several of them
+            of_them = select_columns(col(table.seq)).where(col(table.subject).in_(called))
+            query = query.where(col(event.seq).in_(of_them))
+            continue
+        query = query.join(table, col(table.seq) == col(event.seq))
+        query = query.where(col(table.subject) == called[0])
+        if place == 0:
+            number = col(table.seq)
+    for column, wanted in ((event.actor, which.who), (event.kind, which.what)):
+        if wanted is not None:
+            query = query.where(col(column) == wanted)
+    at, seq = col(event.at), col(event.seq)
+    if which.since is not None:
+        first = select_columns(seq).where(at >= which.since).order_by(at, seq).limit(1)
+        query = query.where(number >= first.scalar_subquery())
+    if which.until is not None:
+        last = select_columns(seq).where(at <= which.until).order_by(at.desc(), seq.desc()).limit(1)
+        query = query.where(number <= last.scalar_subquery())
+    return query, number
 
 
 def slot_at(session: Session, subject: str, at: str) -> dict[str, Any] | None:

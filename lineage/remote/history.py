@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lineage.contract import addresses
+from lineage.contract.requests import check_limit
 from lineage.contract.results import Audit, Head
 from lineage.errors import RegistryUnreachable
 from lineage.remote.verbs import Verbs
@@ -21,16 +22,42 @@ class RemoteHistory(Verbs):
     """The verbs on the history."""
 
     def history(
-        self, subject: str | None = None, *, limit: int = 50, before: int | None = None
+        self,
+        subject: str | None = None,
+        *,
+        limit: int = 50,
+        before: int | None = None,
+        model: str | None = None,
+        environment: str | None = None,
+        who: str | None = None,
+        what: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
     ) -> list[dict[str, Any]]:
-        """The newest events (of a subject), the newest first; those numbered below ``before``."""
-        return self._events(subject, "newest", before, limit)
+        """The newest events, the newest first; those numbered below ``before``."""
+        return self._events(
+            "newest", before, limit, subject=subject, model=model, environment=environment,
+            who=who, what=what, since=since, until=until,
+        )  # fmt: skip
 
     def events(
-        self, *, after: int = 0, subject: str | None = None, limit: int = 100
+        self,
+        *,
+        after: int = 0,
+        subject: str | None = None,
+        limit: int = 100,
+        model: str | None = None,
+        environment: str | None = None,
+        who: str | None = None,
+        what: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
     ) -> list[dict[str, Any]]:
-        """The events (of a subject) behind a number, the oldest first."""
-        return self._events(subject, "oldest", after, limit)
+        """The events behind a number, the oldest first."""
+        return self._events(
+            "oldest", after, limit, subject=subject, model=model, environment=environment,
+            who=who, what=what, since=since, until=until,
+        )  # fmt: skip
 
     def audit(
         self,
@@ -83,16 +110,17 @@ class RemoteHistory(Verbs):
             raise _no_proof() from None
 
     def _events(
-        self, subject: str | None, order: str, after: int | None, limit: int
+        self, order: str, after: int | None, limit: int, **which: str | None
     ) -> list[dict[str, Any]]:
+        check_limit(limit)
         events: list[dict[str, Any]] = []
         while len(events) < limit:
             page = self._http.get(
                 addresses.EVENTS,
-                subject=subject,
                 order=order,
                 after=after,
                 limit=min(limit - len(events), 500),
+                **which,
             )
             events += page["items"]
             after = page["next"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from lineage.contract.requests import EventFilter, check_limit
 from lineage.database import clock, events, schema
 from lineage.registry import views
 from lineage.registry.verbs.base import Verbs
@@ -22,21 +23,66 @@ class HistoryVerbs(Verbs):
     """Verbs on the history. What proves it is loaded by them: a look-up must start quickly."""
 
     def history(
-        self, subject: str | None = None, *, limit: int = 50, before: int | None = None
+        self,
+        subject: str | None = None,
+        *,
+        limit: int = 50,
+        before: int | None = None,
+        model: str | None = None,
+        environment: str | None = None,
+        who: str | None = None,
+        what: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
     ) -> list[dict[str, Any]]:
-        """The newest events (of a subject), the newest first; those numbered below ``before``."""
+        """The newest events, the newest first; those numbered below ``before``.
+
+        Args:
+            subject: what they concern: a model, a version, a slot, an environment, a pipeline.
+            limit: how many at the most.
+            before: the number of the last event of the page before.
+            model: a model that they concern besides.
+            environment: an environment that they concern besides.
+            who: the actor.
+            what: the kind: ``promoted``, ``validated``.
+            since: ISO 8601 (UTC without a zone), or a span such as ``7d``: that long ago.
+            until: likewise.
+
+        Raises:
+            UsageError: a time or the limit is none.
+        """
+        which = EventFilter.written(
+            subject=subject, model=model, environment=environment, who=who, what=what,
+            since=since, until=until,
+        )  # fmt: skip
+        check_limit(limit)
         with self._read() as session:
             self._sight(session).require_all()
-            newest = events.history(session, subject, limit, before)
+            newest = events.history(session, which, limit, before)
             return [views.event_json(event) for event in newest]
 
     def events(
-        self, *, after: int = 0, subject: str | None = None, limit: int = 100
+        self,
+        *,
+        after: int = 0,
+        subject: str | None = None,
+        limit: int = 100,
+        model: str | None = None,
+        environment: str | None = None,
+        who: str | None = None,
+        what: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
     ) -> list[dict[str, Any]]:
-        """The events (of a subject) behind a number, the oldest first."""
+        """The events behind a number, the oldest first; which, as :meth:`history` has it."""
+        which = EventFilter.written(
+            subject=subject, model=model, environment=environment, who=who, what=what,
+            since=since, until=until,
+        )  # fmt: skip
+        check_limit(limit)
         with self._read() as session:
             self._sight(session).require_all()
-            following = events.following(session, subject, after, limit)
+            following = events.following(session, which, after, limit)
             return [views.event_json(event) for event in following]
 
     def audit(
