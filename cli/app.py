@@ -34,7 +34,12 @@ COMMANDS = {
         "Check the weights of a version in every store, and record what was found.",
     ),
     "pull": ("Versions", "stores", "Fetch the weights of a version, and print where they are."),
-    "versions": ("Versions", "models", "List a model's versions, the newest first."),
+    "models": (
+        "Versions",
+        "lists",
+        "List the models by name, each with its newest version and what serves of it.",
+    ),
+    "versions": ("Versions", "lists", "List a model's versions, the newest first."),
     "show": ("Versions", "models", "Show all that is recorded of a version."),
     "diff": (
         "Versions",

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
+from lineage.contract import cursors
 from lineage.contract.addresses import MODEL, MODELS
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
@@ -34,7 +35,7 @@ def models(
     archived: Annotated[bool, Query(description="Those that are archived, too.")] = False,
 ) -> Response:
     """Each with its newest version and what is said of it. A bound token sees only its own."""
-    after = paging.decode("models", cursor) or ""
+    after = cursors.decode("models", cursor) or ""
     rows = state.seen_by(caller).models(after=after, limit=limit + 1, archived=archived)
     return answer(paging.page("models", rows, limit, lambda row: row["name"]))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from lineage.contract import addresses, codec
 from lineage.contract.addresses import PIPELINE_OF_VERSION, VERSION, VERSIONS, WEIGHTS_CHECKS
+from lineage.guard.expression_parser import LONGEST
 from lineage.identity.components import Kind
 from lineage.identity.references import Reference
 from lineage.registry.access import Principal, Scope
@@ -39,14 +40,42 @@ def versions(
     model: ModelPath,
     state: State,
     caller: Reader,
+    where: Annotated[
+        str | None,
+        Query(
+            max_length=LONGEST,
+            description="Which of them, in the language of requirements.",
+            examples=["auc > 0.8 and kind = 'production'"],
+        ),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        Query(
+            max_length=LONGEST + 1,
+            description="By which field, with `-` in front where the greatest comes first.",
+            examples=["-auc"],
+        ),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        Query(
+            max_length=2000,
+            description="Fields that each has in `columns` besides, with commas between them.",
+            examples=["auc,passed"],
+        ),
+    ] = None,
     limit: paging.Limit = 100,
     cursor: paging.Cursor = None,
 ) -> Response:
-    """Each in the shape of a registration."""
-    before = paging.number("versions", cursor)
-    registered = state.seen_by(caller).versions(model, before=before, limit=limit + 1)
-    rows = [version.to_json() for version in registered]
-    return answer(paging.page("versions", rows, limit, lambda row: row["version"]))
+    """Each in the shape of a registration; with `columns`, it has an object of them besides.
+
+    Fields are a version's own (`number`, `kind`, `registered_at`, …) and the metrics of its newest
+    verdict. What has no value comes last, and no comparison with it is true.
+    """
+    page = state.seen_by(caller).versions(
+        model, where=where, sort=sort, limit=limit, after=cursor, columns=columns or ()
+    )
+    return answer({"items": [version.to_json() for version in page], "next": page.next})
 
 
 @router.post(

@@ -1,4 +1,4 @@
-"""`register`, `verify`, `versions`, `show`, `diff`: record versions and show them."""
+"""`register`, `verify`, `show`, `diff`: record versions and show them."""
 
 from __future__ import annotations
 
@@ -170,30 +170,6 @@ def verify(
     failure = verify.failure(rows)
     if failure is not None:
         raise typer.Exit(failure.exit_code)
-
-
-def versions(model: Model, as_json: Json = False) -> None:
-    """List a model's versions, the newest first."""
-    with opened_registry() as registry:
-        rows = registry.versions(model)
-    if as_json:
-        output.emit([row.to_json() for row in rows])
-        return
-    output.table(
-        ("version", "kind", "code", "data", "pipeline", "weights", "registered"),
-        [
-            (
-                row.ref,
-                row.kind,
-                (row.code or "-")[:16],
-                output.short(row.data),
-                output.short(row.pipeline),
-                output.short(row.weights),
-                output.moment(row.registered_at),
-            )
-            for row in rows
-        ],
-    )
 
 
 def show(ref: Ref, as_json: Json = False) -> None:

@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 _REPORTS: Final = ("observation", "observed_slot")
 """What hosts say of themselves: tables apart from the history."""
 
-_MAY_CHANGE: Final = dict.fromkeys((*_REPORTS, "kept_answer"), "UPDATE, DELETE")
-"""What is no history, and replaced and forgotten as hosts report and requests are repeated."""
+_MAY_CHANGE: Final = dict.fromkeys((*_REPORTS, "kept_answer"), "UPDATE, DELETE") | {
+    "version_metric": "DELETE"
+}
+"""What is no history, and replaced and forgotten as hosts report, requests are repeated, and newer
+verdicts count."""
 
 _MAY_NOTE: Final = {"token": ("last_used_at",)}
 

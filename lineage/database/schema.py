@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, inspect, text
 import lineage.migrations as migrations
 from lineage.acts import act
 from lineage.contract.results import SchemaCheck
-from lineage.database import catalog, definitions, reports
+from lineage.database import catalog, definitions, reports, version_metrics
 from lineage.database.engine import open_engine, transaction
 from lineage.database.tables import load_all
 from lineage.errors import IntegrityFailure, RegistryUnreachable
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-HEAD: Final = "0018"
+HEAD: Final = "0020"
 """The newest migration; a test holds it against the migrations folder."""
+
+SEARCHED: Final = "0020"
+"""The migration that made the table of what versions are searched by."""
 
 NOT_COMPARED: Final = (
     "the definitions were not compared: that takes the owner, on the primary, who may make a "
@@ -73,6 +76,8 @@ def upgrade(url: str) -> tuple[str | None, str]:
                 raise _newer(before)
             if before != HEAD:
                 _migrate(connection)
+            if before is not None and before < SEARCHED:
+                version_metrics.rebuild(connection)
     finally:
         engine.dispose()
     return before, HEAD

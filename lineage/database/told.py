@@ -334,6 +334,8 @@ UNTOLD: Final[Mapping[str, str]] = MappingProxyType(
         "event": "the history itself",
         "data_item": "many; the digest of their data version is over all of them, and none is "
         "added once that is recorded",
+        "version_metric": "worked out from the newest verdict of each version, and again by `audit "
+        "verify`",
         "kept_answer": "answers to repeated requests, deleted after a week",
     }
 )

@@ -8,7 +8,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.acts import act
-from lineage.database import clock, events, slots, tables, telling, validations, versions
+from lineage.database import (
+    clock,
+    events,
+    slots,
+    tables,
+    telling,
+    validations,
+    version_metrics,
+    versions,
+)
 from lineage.database import watched_runs as watched_rows
 from lineage.errors import Conflict, NotFound, UsageError
 from lineage.guard.evidence import Basis
@@ -197,6 +206,7 @@ def _record(
 ) -> dict[str, Any]:
     """Add a validation, its event and what was observed for it; JSON of it."""
     telling.tell(session, row)
+    version_metrics.note(session, version, row.metrics)
     ref = f"{version.model}@{version.number}"
     contradicted = [] if row.passed else _contradicted(session, version)
     payload: dict[str, Any] = {

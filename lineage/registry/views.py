@@ -9,7 +9,7 @@ from sqlalchemy import select as select_columns
 
 from lineage.contract.results import FoundPipeline, Registered
 from lineage.database import events, labels, policies, slots, tables, versions, watched_runs
-from lineage.database.sql import and_, col, func, select
+from lineage.database.sql import col, func, select
 from lineage.guard.evidence import Basis
 from lineage.identity import parameters
 from lineage.identity.run_environment import RunEnvironment, changes_json
@@ -35,6 +35,7 @@ def registered(session: Session, row: tables.ModelVersion, *, created: bool) -> 
         tuple=row.tuple_xxh3,
         registered_at=row.registered_at,
         registered_by=row.registered_by,
+        columns=None,
         **versions.shown_digests(session, row),
     )
 
@@ -49,54 +50,9 @@ def newly_registered(row: tables.ModelVersion, components: Components) -> Regist
         tuple=row.tuple_xxh3,
         registered_at=row.registered_at,
         registered_by=row.registered_by,
+        columns=None,
         **components.digests,
     )
-
-
-def all_registered(
-    session: Session, model: str, *, before: int | None, limit: int | None
-) -> list[Registered]:
-    """A model's versions below a number, the newest first: a page is one statement."""
-    table, data, pipeline = tables.ModelVersion, tables.DataVersion, tables.PipelineVersion
-    columns: tuple[Any, ...] = (
-        *(table.number, table.kind, table.tuple_xxh3, table.registered_at, table.registered_by),
-        *(table.code_digest, data.xxh3, pipeline.xxh3, table.weights_xxh3),
-    )
-    query = (
-        select_columns(*columns)
-        .join(data, col(data.blake3) == col(table.data_blake3), isouter=True)
-        .join(
-            pipeline,
-            and_(
-                col(pipeline.pipeline) == col(table.pipeline),
-                col(pipeline.blake3) == col(table.pipeline_blake3),
-            ),
-            isouter=True,
-        )
-        .where(col(table.model) == model, labels.not_deleted())
-        .order_by(col(table.number).desc())
-        .limit(limit)
-    )
-    if before is not None:
-        query = query.where(col(table.number) < before)
-    return [
-        Registered(
-            model=model,
-            version=number,
-            kind=kind,
-            created=False,
-            tuple=tuple_xxh3,
-            registered_at=at,
-            registered_by=by,
-            code=code,
-            data=data_xxh3,
-            pipeline=pipeline_xxh3,
-            weights=weights,
-        )
-        for number, kind, tuple_xxh3, at, by, code, data_xxh3, pipeline_xxh3, weights in (
-            session.connection().execute(query)
-        )
-    ]
 
 
 def described(session: Session, row: tables.ModelVersion, sight: Sight) -> dict[str, Any]:
@@ -165,13 +121,14 @@ def _stored(session: Session, row: tables.ModelVersion) -> dict[str, Any]:
 
 def models(
     session: Session,
-    among: Iterable[Iterable[str]],
+    sight: Sight,
+    among: Iterable[str] | None,
     *,
     after: str,
     limit: int | None,
     archived: bool,
 ) -> list[dict[str, Any]]:
-    """JSON of models by name, those that are in all of some sets, each with its newest version."""
+    """JSON of models by name, each with its newest version and what serves of it."""
     table, version = tables.Model, tables.ModelVersion
     newest = select(func.max(version.number)).where(version.model == table.name)
     number = newest.where(labels.not_deleted()).scalar_subquery()
@@ -181,21 +138,41 @@ def models(
     query = query.order_by(col(table.name)).limit(limit)
     if not archived:
         query = query.where(col(table.archived_at).is_(None))
-    for names in among:
-        query = query.where(col(table.name).in_(list(names)))
+    for names in (among, sight.models):
+        if names is not None:
+            query = query.where(col(table.name).in_(list(names)))
     rows = session.connection().execute(query).all()
-    said = labels.of_models(session, [str(row[0]) for row in rows])
+    listed = [str(row[0]) for row in rows]
+    said, serving = labels.of_models(session, listed), _serving(session, sight, listed)
     return [
         {
             "name": name,
             "created_at": at,
             "created_by": by,
             "latest": f"{name}@{latest}" if latest else None,
+            "serving": serving.get(name, {}),
             **said.get(name, labels.NOTHING).to_json(),
             "archived_at": archived_at,
         }
         for name, at, by, archived_at, latest in (tuple(row) for row in rows)
     ]
+
+
+def _serving(session: Session, sight: Sight, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """What serves of models in the environments that are open, by model and environment."""
+    slot, version = tables.Slot, tables.ModelVersion
+    query = (
+        select_columns(col(slot.model), col(slot.environment), col(version.number))
+        .join(version, col(version.id) == col(slot.serving_version_id))
+        .where(col(slot.model).in_(names))
+        .order_by(col(slot.environment))
+    )
+    if sight.environments is not None:
+        query = query.where(col(slot.environment).in_(list(sight.environments)))
+    found: dict[str, dict[str, str]] = {}
+    for name, environment, number in session.connection().execute(query):
+        found.setdefault(name, {})[environment] = f"{name}@{number}"
+    return found
 
 
 def approvals(session: Session, version: tables.ModelVersion) -> list[dict[str, Any]]:

@@ -16,12 +16,13 @@ from lineage.contract.results import (
     SchemaCheck,
     Serving,
 )
+from lineage.contract.results.pages import Page
 from lineage.identity.references import Reference, check_name
 from lineage.remote.verbs import Verbs, version_address
 from lineage.weights.copies import Copy, StoredWeights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.contract.requests import Direction, RetentionPolicy
@@ -51,7 +52,8 @@ class RemoteReader(Verbs):
         among: Iterable[str] | None = None,
         archived: bool = False,
     ) -> list[dict[str, Any]]:
-        """The models by name (``among`` some), each with its newest version, behind ``after``."""
+        """The models by name behind ``after`` (``among`` some), each with what serves of it."""
+        requests.check_limit(limit)
         names = set(among) if among is not None else None
         asked = {"archived": True} if archived else {}
         rows = (
@@ -62,14 +64,31 @@ class RemoteReader(Verbs):
         return list(islice(rows, limit))
 
     def versions(
-        self, model: str, *, before: int | None = None, limit: int | None = None
-    ) -> list[Registered]:
-        """A model's versions, the newest first; those numbered below ``before``."""
-        versions = []
-        for row in self._http.pages(addresses.versions(model), limit=min(limit or 500, 500)):
-            if before is None or row["version"] < before:
-                versions.append(Registered.from_json(row))
-            if limit is not None and len(versions) >= limit:
+        self,
+        model: str,
+        *,
+        where: str | None = None,
+        sort: str | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+        columns: Sequence[str] = (),
+    ) -> Page[Registered]:
+        """A model's versions, the newest first, or those of a search in another order."""
+        requests.check_limit(limit)
+        names = ",".join(requests.names_of(columns)) or None
+        versions: Page[Registered] = Page(next=after)
+        while limit is None or len(versions) < limit:
+            page = self._http.get(
+                addresses.versions(model),
+                where=where,
+                sort=sort,
+                columns=names,
+                cursor=versions.next,
+                limit=500 if limit is None else min(limit - len(versions), 500),
+            )
+            versions += map(Registered.from_json, page["items"])
+            versions.next = page["next"]
+            if versions.next is None:
                 break
         return versions
 

@@ -81,7 +81,8 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     lineage.run("register churn --parent churn@1")
     lineage.run("validate churn@1 --elsewhere")
     lineage.run("validate churn@2")
-    assert "churn@1" in lineage.reads("versions churn").out
+    found = lineage.reads("versions churn --where auc>0.9 --sort -auc --limit 1")
+    assert ("churn@2" in found.out, "0.91" in found.out, "--after" in found.err) == (True,) * 3
     assert "churn@2" in lineage.reads("show churn@2").out
     assert "weights   xxh3:" in lineage.reads("diff churn@1 churn@2").out
     digest = lineage.reads("pipeline capture --json").json["digest"]
@@ -108,6 +109,8 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     lineage.run("approve churn@2 --env production", who="ann")
     lineage.run("release --env production --pipeline churn --model churn@2")
     assert lineage.reads("serving churn --json").json["backup"]["ref"] == "churn@1"
+    assert "churn@2 in production" in lineage.reads("models").out
+    assert "promoted" not in lineage.reads("log --model churn --env production --limit 1").out
     lineage.run("backup check")
     assert "churn@2 serves" in lineage.reads("backup candidates churn --env production").out
     lineage.run("backup set churn churn@1 --env production")

@@ -160,7 +160,7 @@ class Attempts:
             return "NULL"
         if isinstance(self._table.columns[column].type, Boolean):
             return "true" if value else "false"
-        return str(value) if isinstance(value, int) else _text(value)
+        return str(value) if isinstance(value, (int, float)) else _text(value)
 
     def _try(self, verb: str, column: str | None, statement: str) -> Attempt:
         return Attempt(self._table.name, verb, column, statement)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lineage.contract.decisions import pipeline_version_from_json
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Registered:
-    """A model version as `register` answers it; ``created`` is false for one that was there."""
+    """A model version as `register` answers it; ``created`` is false for one that was there.
+
+    ``columns`` are the fields that a list was asked for besides, None where none was.
+    """
 
     model: str
     version: int
@@ -30,6 +33,7 @@ class Registered:
     weights: str | None
     registered_at: str
     registered_by: str
+    columns: Mapping[str, Any] | None = field(default=None, hash=False)
 
     @property
     def ref(self) -> str:
@@ -38,7 +42,7 @@ class Registered:
 
     def to_json(self) -> dict[str, Any]:
         """JSON of `register`."""
-        return {
+        document = {
             "model": self.model,
             "version": self.version,
             "ref": self.ref,
@@ -52,11 +56,12 @@ class Registered:
             "registered_at": self.registered_at,
             "registered_by": self.registered_by,
         }
+        return document if self.columns is None else document | {"columns": dict(self.columns)}
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Registered:
         """Read back what :meth:`to_json` wrote."""
-        return from_fields(cls, body)
+        return from_fields(cls, body, columns=body.get("columns"))
 
 
 @dataclass(frozen=True)

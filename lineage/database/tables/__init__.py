@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         PipelineCommit,
         PipelineVersion,
         Validation,
+        VersionMetric,
     )
     from lineage.database.tables.watched import WatchedRun
 
@@ -43,7 +44,10 @@ _MODULES = {
     "labels": ("ModelTag", "VersionNote", "VersionTag"),
     "pairs": ("RolledBack", "ServedPair"),
     "policies": ("Approval", "EnvironmentPolicy"),
-    "versions": ("Model", "ModelVersion", "PipelineCommit", "PipelineVersion", "Validation"),
+    "versions": (
+        *("Model", "ModelVersion", "PipelineCommit", "PipelineVersion", "Validation"),
+        "VersionMetric",
+    ),
     "watched": ("WatchedRun",),
 }
 
@@ -70,6 +74,7 @@ __all__ = [
     "Store",
     "Token",
     "Validation",
+    "VersionMetric",
     "VersionNote",
     "VersionTag",
     "Waiver",

@@ -11,6 +11,11 @@ from sqlmodel import Field, SQLModel
 class Event(SQLModel, table=True):
     """One entry of the append-only, hash-chained history."""
 
+    __table_args__: Any = (
+        Index("event_actor", "actor", "seq"),
+        Index("event_kind", "kind", "seq"),
+    )
+
     seq: int = Field(primary_key=True)
     at: str = Field(index=True)
     actor: str

@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
+    Double,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -207,3 +208,27 @@ class Validation(SQLModel, table=True):
     validated_by_person: str | None = None
     on_word: bool | None = Field(default=None, sa_type=Boolean)
     event: int | None = None
+
+
+class VersionMetric(SQLModel, table=True):
+    """A number of a version's newest verdict, by which versions are searched and sorted.
+
+    No state of its own: :mod:`lineage.database.version_metrics` works it out.
+    """
+
+    __tablename__ = "version_metric"
+    __table_args__: Any = (
+        ForeignKeyConstraint(
+            ["model", "number"],
+            ["model_version.model", "model_version.number"],
+            name="version_metric_version",
+            onupdate="CASCADE",
+        ),
+        Index("version_metric_value", "model", "name", "value", "number"),
+        {"sqlite_with_rowid": False},
+    )
+
+    model: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    value: float = Field(sa_type=Double)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lineage.acts import act
+from lineage.contract import requests
 from lineage.database import clock, names, tables
 from lineage.database.deployments import deployment
 from lineage.database.sql import col, select
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from lineage.contract.captured import CapturedVersion
     from lineage.contract.requests import Direction
     from lineage.contract.results import FoundPipeline, NamedPipeline, Registered
+    from lineage.contract.results.pages import Page
     from lineage.identity.references import Reference
     from lineage.identity.watched import WatchedRun
 
@@ -35,25 +37,48 @@ class VersionVerbs(Verbs):
         among: Iterable[str] | None = None,
         archived: bool = False,
     ) -> list[dict[str, Any]]:
-        """The models by name (``among`` some), each with its newest version, behind ``after``.
+        """The models by name behind ``after`` (``among`` some).
 
-        Those that are archived are among them only where they are asked for.
+        Each with its newest version, and what serves of it where. Those that are archived are
+        among them only where they are asked for.
         """
+        requests.check_limit(limit)
         with self._read() as session:
-            some = [names for names in (among, self._sight(session).models) if names is not None]
-            return views.models(session, some, after=after, limit=limit, archived=archived)
+            sight = self._sight(session)
+            return views.models(session, sight, among, after=after, limit=limit, archived=archived)
 
     def versions(
-        self, model: str, *, before: int | None = None, limit: int | None = None
-    ) -> list[Registered]:
-        """A model's versions, the newest first; those numbered below ``before``.
+        self,
+        model: str,
+        *,
+        where: str | None = None,
+        sort: str | None = None,
+        limit: int | None = None,
+        after: str | None = None,
+        columns: Sequence[str] = (),
+    ) -> Page[Registered]:
+        """A model's versions, the newest first.
+
+        Args:
+            model: the model's name.
+            where: which of them, in the language of requirements: ``auc > 0.8 and kind =
+                'production'`` (docs/guides/finding.md has the fields).
+            sort: by which field, with ``-`` in front where the greatest comes first.
+            limit: how many at the most.
+            after: the ``next`` of the page before.
+            columns: fields that each has in its ``columns`` besides.
 
         Raises:
             NotFound: there is no such model.
+            UsageError: what is asked for means nothing; the message points at the place.
         """
+        from lineage.database.version_search import Query
+        from lineage.registry import lists
+
+        names = requests.names_of(columns)
         with self._read() as session:
-            model = self._sight(session).model(model)
-            return views.all_registered(session, model, before=before, limit=limit)
+            query = Query(self._sight(session).model(model), where, sort, names)
+            return lists.versions(session, query, limit=limit, after=after)
 
     def show(self, reference: str | Reference) -> dict[str, Any]:
         """All that is recorded of a version, its validations with it.

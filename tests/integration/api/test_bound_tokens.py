@@ -11,7 +11,7 @@ from lineage.connection import connect
 from lineage.contract import codec
 from lineage.contract.requests import DeclaredEnvironment, NewToken, RetentionPolicy
 from lineage.contract.results import NamedPipeline
-from lineage.errors import Conflict, NotFound, NotPermitted, StoreUnreachable
+from lineage.errors import Conflict, NotFound, NotPermitted, StoreUnreachable, UsageError
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.weights.copies import StoreAddress
@@ -86,6 +86,32 @@ def test_naming_a_pipeline_gives_no_right_to_it(acting, filled):
         own = alpha.pipeline(nameless)
         assert own.name == "alpha", "of two with one digest, that which is open is found"
         assert registry.history(limit=1000) == before, "nothing was recorded"
+
+
+def test_lists_and_searches_tell_nothing_of_what_is_not_open(acting, filled):
+    with connect(filled) as registry:
+        for model, name, metric in (("alpha", "alpha", "auc"), ("beta", FEATURES, "secret")):
+            registry.validate(
+                f"{model}@1", captured_pipeline("old", name), passed=True, metrics={metric: 1},
+                actor="t",
+            )  # fmt: skip
+        registry.release("staging", captured_pipeline("old", "alpha"), ["alpha@2"], actor="t")
+    with acting("read", models=("alpha",), environments=("staging",)) as alpha:
+        assert [(row["name"], row["serving"]) for row in alpha.models()] == [
+            ("alpha", {"staging": "alpha@2"})
+        ]
+        assert len(alpha.versions("alpha", where="auc = 1", columns=["metrics"])) == 1
+        for attempt in (
+            lambda: alpha.versions("beta", where="secret = 1"),
+            lambda: alpha.versions("beta", sort="nothing"),
+            lambda: alpha.history(who="t"),
+            lambda: alpha.events(model="alpha"),
+        ):
+            with pytest.raises(NotPermitted):
+                attempt()
+        with pytest.raises(UsageError, match="No version of alpha has 'secret'") as told:
+            alpha.versions("alpha", where="secret = 1")
+        assert "secret" not in told.value.remedy
 
 
 def test_a_version_by_an_unbound_token_shares_its_pipeline_and_that_can_be_withdrawn(

@@ -76,6 +76,8 @@ QUERIES = (
     ("/v1/events", "after"), ("/v1/events", "limit"), ("/v1/events", "order"),
     ("/v1/events", "cursor"), ("/v1/events", "subject"), ("/v1/models", "limit"),
     ("/v1/models", "cursor"), ("/v1/models/churn/versions", "limit"),
+    *(("/v1/models/churn/versions", name) for name in ("where", "sort", "columns")),
+    *(("/v1/events", name) for name in ("who", "what", "since", "until", "model", "environment")),
     ("/v1/models/churn/versions", "cursor"), ("/v1/tokens", "cursor"), (f"{SLOT}/history", "at"),
     (SLOT, "at"), (SLOT, "pipeline"), ("/v1/environments/production", "at"),
     ("/v1/lineage/xxh3:00000000", "direction"), ("/v1/observed", "model"),

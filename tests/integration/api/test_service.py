@@ -311,6 +311,32 @@ def test_lists_come_by_pages(server):
         )
 
 
+def test_versions_are_found_page_by_page(server, filled):
+    with connect(filled) as registry:
+        for number in (1, 2, 3):
+            metrics = {"auc": number / 10}
+            ref = f"churn@{number}"
+            registry.validate(ref, captured_pipeline(), passed=True, metrics=metrics, actor="t")
+    path = "/v1/models/churn/versions"
+    query = {"where": "auc >= 0.2", "sort": "auc", "columns": "auc,passed", "limit": 1}
+    first = server.get(path, params=query).json()
+    assert first["items"][0]["ref"] == "churn@2"
+    assert first["items"][0]["columns"] == {"auc": 0.2, "passed": True}
+    second = server.get(path, params=query | {"cursor": first["next"]}).json()
+    assert (second["items"][0]["ref"], second["next"]) == ("churn@3", None)
+    for wrong in (
+        {"where": "auc > 'x'"}, {"where": ""}, {"where": "acu > 1"}, {"where": "x" * 501},
+        {"sort": "nothing"}, {"columns": "nothing"}, {"limit": 0}, {"limit": -1}, {"limit": 10**9},
+        {"sort": "-auc", "cursor": first["next"]}, {"where": "auc > 1", "cursor": first["next"]},
+    ):  # fmt: skip
+        _problem(server.get(path, params=wrong), 422, "invalid-request")
+    said = _problem(server.get(path, params={"where": "auc > 'x'"}), 422, "invalid-request")
+    assert "column 7" in said["detail"]
+    (one,) = server.get("/v1/events", params={"what": "validated", "limit": 1}).json()["items"]
+    assert one["kind"] == "validated"
+    _problem(server.get("/v1/events", params={"since": "soon"}), 422, "invalid-request")
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

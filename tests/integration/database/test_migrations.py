@@ -307,6 +307,21 @@ def test_a_folder_that_was_recorded_is_one_hosts_after(database):
         assert rows == {"local": (False, None), "far": (True, None)}
 
 
+@BOTH
+def test_versions_are_searched_by_what_was_measured_before(database):
+    _first_schema(database)
+    _write(
+        database,
+        "INSERT INTO validation (version_id, pipeline, pipeline_digest, passed, metrics, outcomes, "
+        "validated_at, validated_by) SELECT version_id, pipeline, pipeline_digest, true, "
+        f"'{{\"auc\":0.9}}', '[]', '{NOW}', 't' FROM validation",
+    )
+    upgrade(database)
+    with connect(database) as registry:
+        assert [row.ref for row in registry.versions("churn", where="auc > 0.8")] == ["churn@1"]
+        assert not [told for told in registry.audit().problems if "version_metric" in told]
+
+
 def _registered(model: str, pipeline_name: str, by: str) -> str:
     """An experiment on a pipeline that somebody registered under an older schema."""
     person = f"'oidc:token.actions.githubusercontent.com:{by}'" if ":" in by else "NULL"

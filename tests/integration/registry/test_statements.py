@@ -79,7 +79,7 @@ def test_a_registration_and_lists_ask_a_few_questions(registry):
     few(registry)
     assert _asked(registry, lambda: registry.register("churn", captured("999"), actor="t")) <= 11
     assert _asked(registry, lambda: registry.versions("churn")) <= 4
-    assert _asked(registry, registry.models) <= 4
+    assert _asked(registry, registry.models) <= 5
     assert _asked(registry, lambda: registry.history("churn", limit=50)) <= 4
     assert _asked(registry, lambda: registry.backup_candidates("churn", "production")) <= 11
 

@@ -71,6 +71,7 @@ PLAIN = {
     "dict[str, Any]": JSON,
     "dict[str, str | None]": st.dictionaries(TEXT, st.none() | TEXT, max_size=3),
     "Mapping[str, Any]": JSON,
+    "Mapping[str, Any] | None": st.none() | JSON,
     "Mapping[str, str]": st.dictionaries(TEXT, TEXT, max_size=3),
     "Mapping[str, float]": st.dictionaries(TEXT, st.floats(-1e9, 1e9), max_size=3),
     "tuple[Mapping[str, str], ...]": st.lists(

@@ -1,0 +1,162 @@
+"""The fields that versions are searched by: their own, and the metrics of their newest verdicts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from sqlalchemy import select
+from sqlalchemy.orm import aliased
+
+from lineage.database import tables
+from lineage.database.search import Field, Fields, FieldType, text_value
+from lineage.database.sql import col
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import ColumnElement
+    from sqlmodel import Session
+
+    from lineage.guard.expressions import Path
+
+METRIC: Final = "metric"
+"""What stands before a metric that is called like a field."""
+
+OWN: Final = {
+    "number": FieldType.NUMBER,
+    "kind": FieldType.TEXT,
+    "tuple": FieldType.DIGEST,
+    "code": FieldType.DIGEST,
+    "data": FieldType.DIGEST,
+    "pipeline": FieldType.DIGEST,
+    "weights": FieldType.DIGEST,
+    "dirty": FieldType.TRUTH,
+    "branch": FieldType.TEXT,
+    "registered_at": FieldType.TIME,
+    "registered_by": FieldType.TEXT,
+    "passed": FieldType.TRUTH,
+    "basis": FieldType.TEXT,
+    "validated_at": FieldType.TIME,
+    "validated_by": FieldType.TEXT,
+}
+"""The fields of a version itself, and of its newest verdict."""
+
+_OF_VERDICT: Final = ("passed", "basis", "validated_at", "validated_by")
+_COLUMNS: Final = {
+    "tuple": "tuple_xxh3",
+    "code": "code_digest",
+    "weights": "weights_xxh3",
+    "dirty": "code_dirty",
+    "branch": "code_branch",
+}
+_ALSO: Final = {
+    "data": "data_blake3",
+    "pipeline": "pipeline_blake3",
+    "weights": "weights_blake3",
+}
+_MOST_NAMES: Final = 200
+
+
+class VersionFields(Fields):
+    """The fields of a model's versions; ``joined`` is the metric that the statement joins."""
+
+    def __init__(self, session: Session, model: str) -> None:
+        self.what = f"version of {model}"
+        self.joined: str | None = None
+        self._session = session
+        self._model = model
+        self._known: dict[str, bool] = {}
+
+    def find(self, path: Path) -> Field | None:
+        """A version's own field, else a metric of the newest verdict on some version."""
+        if len(path) == 1 and path[0] in OWN:
+            return _own(self._session, path[0])
+        name = ".".join(path[1:] if path[0] == METRIC and len(path) > 1 else path)
+        return self._metric(name) if self._is_known(name) else None
+
+    def names(self) -> Iterator[str]:
+        """Its own fields, and the first metrics by name."""
+        yield from OWN
+        name: str | None = ""
+        for _ in range(_MOST_NAMES):  # each is found behind the one before: versions may be many
+            name = self._first(col(tables.VersionMetric.name) > name)
+            if name is None:
+                return
+            yield name
+
+    def _metric(self, name: str) -> Field:
+        table, version = tables.VersionMetric, tables.ModelVersion
+        value = _sql(table.value)
+        if name != self.joined:
+            other = aliased(table)
+            value = (
+                select(col(other.value))
+                .where(
+                    col(other.model) == col(version.model),
+                    col(other.number) == col(version.number),
+                    col(other.name) == name,
+                )
+                .correlate(version)
+                .scalar_subquery()
+            )
+        written = f"{METRIC}.{name}" if name in OWN else name
+        return Field(written, FieldType.NUMBER, value, metric=name)
+
+    def _is_known(self, name: str) -> bool:
+        if name not in self._known:
+            self._known[name] = self._first(col(tables.VersionMetric.name) == name) is not None
+        return self._known[name]
+
+    def _first(self, which: ColumnElement[bool]) -> str | None:
+        """The first name by the alphabet of the model's metrics of which something is true."""
+        table = tables.VersionMetric
+        query = select(col(table.name)).where(col(table.model) == self._model, which)
+        query = query.order_by(col(table.name)).limit(1)
+        return self._session.connection().execute(query).scalar_one_or_none()
+
+
+def _own(session: Session, name: str) -> Field:
+    """A field of a version itself, or of its newest verdict."""
+    version = tables.ModelVersion
+    kind = OWN[name]
+    if name in _OF_VERDICT:
+        value = _verdict(name)
+    elif name == "data":
+        data = aliased(tables.DataVersion)
+        value = _of_another(data, col(data.blake3) == col(version.data_blake3))
+    elif name == "pipeline":
+        pipeline = aliased(tables.PipelineVersion)
+        same = (
+            col(pipeline.pipeline) == col(version.pipeline),
+            col(pipeline.blake3) == col(version.pipeline_blake3),
+        )
+        value = _of_another(pipeline, *same)
+    else:
+        value = _sql(getattr(version, _COLUMNS.get(name, name)))
+    if kind not in (FieldType.NUMBER, FieldType.TRUTH):
+        value = text_value(session, value)
+    also = _sql(getattr(version, _ALSO[name])) if name in _ALSO else None
+    return Field(name, kind, value, (also,) if also is not None else ())
+
+
+def _of_another(table: Any, *same: ColumnElement[bool]) -> ColumnElement[Any]:  # noqa: ANN401
+    """The digest that people see of what a version names by another."""
+    query = select(table.xxh3).where(*same)
+    return query.correlate(tables.ModelVersion).scalar_subquery()
+
+
+def _sql(column: Any) -> ColumnElement[Any]:  # noqa: ANN401 - a column
+    return cast("ColumnElement[Any]", column)
+
+
+def _verdict(name: str) -> ColumnElement[Any]:
+    """What the newest verdict on a version says, whatever it is with."""
+    table = aliased(tables.Validation)
+    return (
+        select(getattr(table, name))
+        .where(col(table.version_id) == col(tables.ModelVersion.id))
+        .order_by(col(table.id).desc())
+        .limit(1)
+        .correlate(tables.ModelVersion)
+        .scalar_subquery()
+    )
