@@ -21,6 +21,8 @@ Limit = Annotated[
         "--limit", metavar="N", min=1, max=100_000, help="How many at the most.", show_default=False
     ),
 ]
+_WIDTH: Final = 60
+"""Characters of a description that a table shows."""
 _MOST_METRICS: Final = 4
 """Metrics that a table of versions shows where no columns are named."""
 
@@ -31,12 +33,15 @@ def models(
         str | None,
         typer.Option("--after", metavar="MODEL", help="Go on behind this model, the last shown."),
     ] = None,
+    archived: Annotated[
+        bool, typer.Option("--archived", help="Those that are archived, too.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """List the models by name, each with its newest version and what serves of it."""
     wanted = limit + 1 if limit is not None else None
     with opened_registry() as registry:
-        found = registry.models(after=after or "", limit=wanted)
+        found = registry.models(after=after or "", limit=wanted, archived=archived)
     rows = found[:limit]
     following = rows[-1]["name"] if len(found) > len(rows) else None
     if as_json:
@@ -46,13 +51,14 @@ def models(
         output.say("No models.")
         return
     output.table(
-        ("model", "newest", "serves", "created"),
+        ("model", "newest", "serves", "created", "description"),
         [
             (
                 row["name"],
                 row["latest"] or "-",
                 ", ".join(f"{ref} in {env}" for env, ref in row["serving"].items()) or "-",
                 output.moment(row["created_at"]),
+                _beginning(row["description"]) + (" (archived)" if row["archived_at"] else ""),
             )
             for row in rows
         ],
@@ -92,7 +98,8 @@ def versions(
     """List a model's versions, the newest first.
 
     Fields are number, kind, code, data, pipeline, weights, dirty, branch, registered_at,
-    registered_by, passed, basis, validated_at, validated_by, and the metrics of the newest verdict.
+    registered_by, passed, basis, validated_at, validated_by, description, tag.NAME, and the metrics
+    of the newest verdict.
 
     With --limit or --after, --json prints a page: its items, and where the next one begins.
     """
@@ -154,6 +161,12 @@ def _versions_with(rows: Sequence[Registered], names: Sequence[str]) -> None:
         (row.ref, *(output.value((row.columns or {})[name]) for name in names)) for row in rows
     ]
     output.table(("version", *names), cells)
+
+
+def _beginning(text: str | None) -> str:
+    """The first line of a text, as far as a table has room for it."""
+    line = next(iter((text or "").splitlines()), "-")
+    return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…"
 
 
 def _emit(rows: list[dict[str, Any]], following: str | None, *, paged: bool) -> None:

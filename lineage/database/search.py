@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
     from lineage.guard.expressions import Expression, Path
 
+    Compare = Callable[[Any, Any], ColumnElement[bool]]
+
 LARGEST: Final = 1e30
 """Numbers that are calculated with lie below it, and above its inverse; others count as missing."""
 
@@ -65,6 +67,7 @@ class Field:
         value: the SQL of its value, NULL where a row has none.
         also: further digests that it is found by.
         metric: the metric that it is, if it is one.
+        tag: the tag that it is, if it is one.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Field:
     value: ColumnElement[Any]
     also: tuple[ColumnElement[Any], ...] = ()
     metric: str | None = None
+    tag: str | None = None
 
 
 class Fields(ABC):
@@ -260,7 +264,7 @@ _SAID: Final = {
     FieldType.TRUTH: "{name} is true or false: write it alone, or compare it with true or false",
 }
 _TURNED: Final = {">": "<", "<": ">", ">=": "<=", "<=": ">="}
-COMPARE: Final[dict[str, Callable[[Any, Any], ColumnElement[bool]]]] = COMPARISONS  # type: ignore[assignment]
+COMPARE: Final[dict[str, Compare]] = COMPARISONS  # type: ignore[assignment]
 
 
 def text_value(session: Session, column: Any) -> ColumnElement[Any]:  # noqa: ANN401 - a column

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from lineage.guard.expressions import Path
 
+TAG: Final = "tag"
+"""What stands before the name of a tag."""
+
 METRIC: Final = "metric"
 """What stands before a metric that is called like a field."""
 
@@ -38,6 +41,7 @@ OWN: Final = {
     "basis": FieldType.TEXT,
     "validated_at": FieldType.TIME,
     "validated_by": FieldType.TEXT,
+    "description": FieldType.TEXT,
 }
 """The fields of a version itself, and of its newest verdict."""
 
@@ -68,9 +72,11 @@ class VersionFields(Fields):
         self._known: dict[str, bool] = {}
 
     def find(self, path: Path) -> Field | None:
-        """A version's own field, else a metric of the newest verdict on some version."""
+        """A version's own field, a tag, else a metric of the newest verdict on some version."""
         if len(path) == 1 and path[0] in OWN:
             return _own(self._session, path[0])
+        if path[0] == TAG and len(path) > 1:
+            return self._tag(".".join(path[1:]))
         name = ".".join(path[1:] if path[0] == METRIC and len(path) > 1 else path)
         return self._metric(name) if self._is_known(name) else None
 
@@ -102,6 +108,20 @@ class VersionFields(Fields):
         written = f"{METRIC}.{name}" if name in OWN else name
         return Field(written, FieldType.NUMBER, value, metric=name)
 
+    def _tag(self, name: str) -> Field | None:
+        """A tag that some version of the model has."""
+        tag, version = aliased(tables.VersionTag), tables.ModelVersion
+        there = select(col(tag.name)).where(col(tag.name) == name, col(tag.value).is_not(None))
+        of_model = col(version.model) == self._model
+        there = there.join(version, col(version.id) == col(tag.version_id)).where(of_model)
+        if self._session.connection().execute(there.limit(1)).first() is None:
+            return None
+        value = select(col(tag.value)).where(
+            col(tag.version_id) == col(version.id), col(tag.name) == name
+        )
+        written = value.correlate(version).scalar_subquery()
+        return Field(f"{TAG}.{name}", FieldType.TEXT, text_value(self._session, written), tag=name)
+
     def _is_known(self, name: str) -> bool:
         if name not in self._known:
             self._known[name] = self._first(col(tables.VersionMetric.name) == name) is not None
@@ -121,6 +141,10 @@ def _own(session: Session, name: str) -> Field:
     kind = OWN[name]
     if name in _OF_VERDICT:
         value = _verdict(name)
+    elif name == "description":
+        note = aliased(tables.VersionNote)
+        said = select(col(note.description)).where(col(note.version_id) == col(version.id))
+        value = said.correlate(version).scalar_subquery()
     elif name == "data":
         data = aliased(tables.DataVersion)
         value = _of_another(data, col(data.blake3) == col(version.data_blake3))

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import Float, literal, select, tuple_
 
-from lineage.database import tables
+from lineage.database import labels, tables
 from lineage.database.search import COMPARE, FieldType, condition
 from lineage.database.sql import and_, col
 from lineage.database.version_fields import VersionFields
 from lineage.errors import UsageError
 from lineage.guard.expression_parser import parse_search
-from lineage.guard.expressions import Comparison, Logic, Metric, Number, metrics_of
+from lineage.guard.expressions import Comparison, Logic, Metric, Number, Text, metrics_of
 from lineage.identity.digest import LARGEST_INTEGER
 
 if TYPE_CHECKING:
@@ -28,7 +28,11 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.contract.cursors import Place
+    from lineage.database.search import Compare, Field
     from lineage.guard.expressions import Expression, Path
+
+ALL_TAGS: Final = "tags"
+"""The column that has every tag by its name."""
 
 ALL_METRICS: Final = "metrics"
 """The column that has every number of the newest verdict by its name."""
@@ -44,6 +48,7 @@ _TYPES: Final[dict[FieldType, type | tuple[type, ...]]] = {
 class Row(NamedTuple):
     """What a list says of a version."""
 
+    id: int
     number: int
     kind: str
     tuple: str
@@ -114,6 +119,10 @@ def read(
         found += reader.lacking(after if after is not None and after[0] is None else None, left)
     if ALL_METRICS in query.columns:
         _add_metrics(session, query.model, found)
+    if ALL_TAGS in query.columns:
+        said = labels.of_versions(session, [one.row.id for one in found])
+        for one in found:
+            one.columns[ALL_TAGS] = dict(said.get(one.row.id, labels.NOTHING).tags)
     return found
 
 
@@ -184,9 +193,8 @@ class _Reader:
         if after is not None:
             here, there = (tuple_(*key), tuple_(*after)) if len(key) > 1 else (key[0], after[1])
             statement = statement.where(here < there if self._query.descending else here > there)
-        return self._in_order(
-            statement.where(col(tables.ModelVersion.model) == self._query.model), key
-        )
+        of_model = col(tables.ModelVersion.model) == self._query.model
+        return self._in_order(statement.where(of_model, labels.not_deleted()), key)
 
     def _in_order(self, statement: Select[Any], key: list[Any]) -> Select[Any]:
         down = self._query.descending
@@ -197,30 +205,49 @@ class _Reader:
         return found is not None and found.name == self._sort.name
 
     def _which(self, where: Expression) -> ColumnElement[bool] | None:
-        """The versions that alone can be chosen, where a metric tells that they are few.
+        """The versions that alone can be chosen, where a metric or a tag tells that they are few.
 
         A page of them would else be looked for among all versions.
         """
-        table = tables.VersionMetric
-        for metric, sign, number in _demanded(where):
-            field = self._fields.find(metric.path)
-            if field is None or field.metric is None or field.metric == self._sort.metric:
+        version = tables.ModelVersion
+        for named, sign, wanted in _demanded(where):
+            field = self._fields.find(named.path)
+            if field is None:
                 continue
-            query = select(col(table.number)).where(
-                col(table.model) == self._query.model,
-                col(table.name) == field.metric,
-                COMPARE[sign](col(table.value), literal(number.value, Float())),
-            )
+            if isinstance(wanted, Number) and field.metric not in (None, self._sort.metric):
+                key: Any = col(version.number)
+                query = self._measured(field, COMPARE[sign], wanted.value)
+            elif isinstance(wanted, Text) and field.tag is not None and sign == "==":
+                key, query = col(version.id), self._tagged(field, wanted.value)
+            else:
+                continue
             found = self._session.connection().execute(query.limit(_FEW + 1)).scalars().all()
             if len(found) <= _FEW:
-                return col(tables.ModelVersion.number).in_(found)
+                few: ColumnElement[bool] = key.in_(found)
+                return few
         return None
+
+    def _measured(self, field: Field, compare: Compare, number: float) -> Select[Any]:
+        """The numbers of the versions of which a comparison with a metric holds."""
+        table = tables.VersionMetric
+        return select(col(table.number)).where(
+            col(table.model) == self._query.model,
+            col(table.name) == field.metric,
+            compare(col(table.value), literal(number, Float())),
+        )
+
+    def _tagged(self, field: Field, value: str) -> Select[Any]:
+        """The keys of the versions, of whichever model, that have a tag of a value."""
+        table = tables.VersionTag
+        return select(col(table.version_id)).where(
+            col(table.name) == field.tag, col(table.value) == value
+        )
 
     def _columns(self, value: ColumnElement[Any]) -> Select[Any]:
         """The columns of versions, and the value that they are sorted by."""
         version, data, pipeline = tables.ModelVersion, tables.DataVersion, tables.PipelineVersion
         chosen: tuple[Any, ...] = (
-            *(version.number, version.kind, version.tuple_xxh3),
+            *(version.id, version.number, version.kind, version.tuple_xxh3),
             *(version.registered_at, version.registered_by),
             *(version.code_digest, data.xxh3, pipeline.xxh3, version.weights_xxh3),
         )
@@ -247,14 +274,14 @@ class _Reader:
             yield Found(row, dict(columns), (found[width], row.number))
 
 
-def _demanded(expression: Expression) -> Iterator[tuple[Metric, str, Number]]:
-    """The comparisons of a field with a number of which each must hold."""
+def _demanded(expression: Expression) -> Iterator[tuple[Metric, str, Number | Text]]:
+    """The comparisons of a field with a number or a text of which each must hold."""
     if isinstance(expression, Logic) and expression.operator == "and":
         for part in expression.parts:
             yield from _demanded(part)
     elif isinstance(expression, Comparison) and expression.operator != "!=":
         sides = expression.left, expression.right
-        if isinstance(sides[0], Metric) and isinstance(sides[1], Number):
+        if isinstance(sides[0], Metric) and isinstance(sides[1], (Number, Text)):
             yield sides[0], expression.operator, sides[1]
 
 
@@ -296,7 +323,7 @@ def _column_names(columns: tuple[str, ...]) -> list[str]:
             f"{len(columns)} columns are asked for, and a list has {MOST_COLUMNS} at the most.",
             remedy=f"Name those that matter, or {ALL_METRICS} for all metrics.",
         )
-    return [name for name in dict.fromkeys(columns) if name != ALL_METRICS]
+    return [name for name in dict.fromkeys(columns) if name not in (ALL_METRICS, ALL_TAGS)]
 
 
 def _shown(value: Any) -> Any:  # noqa: ANN401 - a value of any column

@@ -412,3 +412,49 @@ def test_rows_that_verdicts_do_not_come_to_are_found_out_and_worked_out_again(re
     with transaction(registry._engine, writing=True) as connection:
         version_metrics.rebuild(connection)
     assert registry.audit().problems == ()
+
+
+@EVERYWHERE
+def test_tags_and_descriptions_are_searched_and_deleted_versions_are_not(registry):
+    registry.edit("churn@1", tags={"team": "risk", "a/b.c": "x"}, description="first", actor="t")
+    registry.edit("churn@2", tags={"team": "fraud"}, actor="t")
+    registry.edit("churn@3", tags={"team": "risk", "gone": "x"}, actor="t")
+    registry.edit("churn@3", tags={"gone": None}, actor="t")
+    registry.edit("other@1", tags={"theirs": "x"}, actor="t")
+    for where, found in (
+        ("tag.team = 'risk'", [3, 1]),
+        ("tag.team != 'risk'", [2]),
+        ("tag.team = 'risk' and auc > 0.8 and kind = 'production'", [3, 1]),
+        ("tag.\"a/b.c\" = 'x' or tag.team = 'fraud'", [2, 1]),
+        ("description >= 'f'", [1]),
+    ):
+        assert _numbers(registry.versions("churn", where=where)) == found, where
+    assert _paged(registry, "churn", 2, sort="-tag.team") == [3, 1, 2, 7, 6, 5, 4]
+    (one,) = registry.versions("churn", where="number = 1", columns="tags,tag.team,description")
+    assert one.columns == {
+        "tags": {"a/b.c": "x", "team": "risk"}, "tag.team": "risk", "description": "first",
+    }  # fmt: skip
+    for name in ("gone", "theirs", "nothing"):
+        with pytest.raises(UsageError, match=f"No version of churn has 'tag.{name}'"):
+            registry.versions("churn", where=f"tag.{name} = 'x'")
+    with pytest.raises(UsageError, match=r"tag\.team is a text"):
+        registry.versions("churn", where="tag.team > 5")
+    registry.delete_version("churn@7", actor="t")
+    assert _paged(registry, "churn", 2, sort="-auc") == [3, 1, 2, 6, 5, 4]
+    assert _numbers(registry.versions("churn", where="auc < 0.89")) == [2]
+    if hasattr(registry, "_engine"):
+        assert registry.audit().problems == ()
+
+
+@EVERYWHERE
+def test_a_renamed_model_is_searched_by_each_of_its_names(registry):
+    cursor = registry.versions("churn", sort="-auc", limit=1).next
+    registry.rename_model("churn", "attrition", actor="t")
+    for name in ("churn", "attrition"):
+        assert _numbers(registry.versions(name, where="auc > 0.8")) == [7, 3, 1]
+        assert _events(registry, model=name, who="alice")
+        assert _events(registry, model=name) == _events(registry, subject="attrition")
+    with pytest.raises(UsageError, match="cursor"):
+        registry.versions("churn", sort="-auc", after=cursor)
+    if hasattr(registry, "_engine"):
+        assert registry.audit().problems == ()
