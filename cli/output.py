@@ -91,17 +91,6 @@ def short(digest: str | None) -> str:
     return Digest(digest).short
 
 
-def value(of: Any) -> str:  # noqa: ANN401 - any JSON value
-    """A value of whatever kind as a table shows it."""
-    if isinstance(of, dict):
-        return ", ".join(f"{name} {value(inner)}" for name, inner in of.items()) or "-"
-    if isinstance(of, bool):
-        return "yes" if of else "no"
-    if isinstance(of, float):
-        return f"{of:.6g}"
-    return "-" if of is None else str(of)
-
-
 def moment(text: str) -> str:
     """A time as a table shows it."""
     return text[:19].replace("T", " ")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from .. import output
+from ..cells import cell
 from ..options import Json, Model, opened_registry
 
 if TYPE_CHECKING:
@@ -142,8 +143,8 @@ def _versions(rows: Sequence[Registered]) -> None:
             (
                 row.ref,
                 row.kind,
-                output.value((row.columns or {})["passed"]),
-                *(output.value((row.columns or {})["metrics"].get(name)) for name in metrics),
+                cell((row.columns or {})["passed"]),
+                *(cell((row.columns or {})["metrics"].get(name)) for name in metrics),
                 (row.code or "-")[:16],
                 output.short(row.data),
                 output.short(row.pipeline),
@@ -157,9 +158,7 @@ def _versions(rows: Sequence[Registered]) -> None:
 
 def _versions_with(rows: Sequence[Registered], names: Sequence[str]) -> None:
     """A table of versions with the columns that were asked for."""
-    cells = [
-        (row.ref, *(output.value((row.columns or {})[name]) for name in names)) for row in rows
-    ]
+    cells = [(row.ref, *(cell((row.columns or {})[name]) for name in names)) for row in rows]
     output.table(("version", *names), cells)
 
 

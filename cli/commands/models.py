@@ -11,6 +11,7 @@ from lineage.identity.origin import WeightsOrigin
 from lineage.workflows.actor import actor
 
 from .. import output
+from ..cells import cell
 from ..options import (
     Command,
     Json,
@@ -244,7 +245,7 @@ def _command(run: dict[str, Any]) -> str:
 
 def _listed(values: Mapping[str, Any]) -> str:
     """Values by their names, on a line."""
-    shown = [f"{name} {output.value(value)}" for name, value in list(values.items())[:_MOST_VALUES]]
+    shown = [f"{name} {cell(value)}" for name, value in list(values.items())[:_MOST_VALUES]]
     more = f" and {len(values) - len(shown)} more (see --json)" if len(values) > len(shown) else ""
     return ", ".join(shown) + more
 
@@ -307,7 +308,7 @@ def _metrics_lines(found: dict[str, Any]) -> Iterator[str]:
     yield f"metrics   {words[found['same']]}"
     changes = found["changes"]
     for change in changes[:_MOST_CHANGES]:
-        sides = output.value(change["first"]), output.value(change["second"])
+        sides = cell(change["first"]), cell(change["second"])
         yield f"            {change['name']} {sides[0]} → {sides[1]}"
     if len(changes) > _MOST_CHANGES:
         yield f"            and {len(changes) - _MOST_CHANGES} more (see --json)"

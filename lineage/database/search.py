@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 LARGEST: Final = 1e30
 """Numbers that are calculated with lie below it, and above its inverse; others count as missing."""
 
+MOST_COMPARISONS: Final = 20
+"""Comparisons of one search: each may be made of every version."""
+
 MOST_PRODUCTS: Final = 4
 """Multiplications and divisions in one comparison: so no result leaves the range of numbers."""
 
@@ -121,9 +124,13 @@ class _Compiler:
         self._text = text
         self._fields = fields
         self._products = 0
+        self._compared = 0
 
     def truth(self, expression: Expression) -> ColumnElement[bool]:
         """What is true or false."""
+        self._compared += not isinstance(expression, Logic)
+        if self._compared > MOST_COMPARISONS:
+            raise self._refused(f"it compares more than {MOST_COMPARISONS} times")
         if isinstance(expression, Logic):
             parts = [self.truth(part) for part in expression.parts]
             if expression.operator == "not":

@@ -10,9 +10,10 @@ from sqlalchemy.orm import aliased
 from lineage.database import tables
 from lineage.database.search import Field, Fields, FieldType, text_value
 from lineage.database.sql import col
+from lineage.guard.expressions import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import ColumnElement
     from sqlmodel import Session
@@ -81,14 +82,24 @@ class VersionFields(Fields):
         return self._metric(name) if self._is_known(name) else None
 
     def names(self) -> Iterator[str]:
-        """Its own fields, and the first metrics by name."""
+        """Its own fields, and the first metrics and tags by name, as a person writes them."""
         yield from OWN
         name: str | None = ""
         for _ in range(_MOST_NAMES):  # each is found behind the one before: versions may be many
             name = self._first(col(tables.VersionMetric.name) > name)
             if name is None:
-                return
-            yield name
+                break
+            yield shown((*(METRIC,) * (name in OWN), *name.split(".")))
+        for tag in self._tags():
+            yield shown((TAG, tag))
+
+    def _tags(self) -> Sequence[str]:
+        """The first tags by name that versions of the model have."""
+        tag, version = tables.VersionTag, tables.ModelVersion
+        query = select(col(tag.name)).distinct().where(col(tag.value).is_not(None))
+        query = query.join(version, col(version.id) == col(tag.version_id))
+        query = query.where(col(version.model) == self._model).order_by(col(tag.name))
+        return self._session.connection().execute(query.limit(_MOST_NAMES)).scalars().all()
 
     def _metric(self, name: str) -> Field:
         table, version = tables.VersionMetric, tables.ModelVersion

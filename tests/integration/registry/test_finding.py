@@ -212,6 +212,7 @@ NONSENSE = (
     ("auc > 1e999", "too large"),
     ("auc * 1e40 > 1", "too large or too small"),
     ("auc*auc*auc*auc*auc*auc > 0", "multiplies and divides 4 times"),
+    ("auc>1 or " * 20 + "auc>1", "compares more than 20 times"),
     ("slices.*.auc > 0.5", "'*' stands in requirements"),
     ("auc > 0.8; DROP TABLE model_version", "column 10: this character means nothing here"),
     ("kind = 'x' --", "column 14: expected a field"),
@@ -240,7 +241,7 @@ def test_an_unknown_name_is_told_with_what_it_may_mean_and_nothing_of_other_mode
     assert "auc" in told.value.remedy
     with pytest.raises(UsageError) as told:
         registry.versions("churn", where="zzzzzz > 0.8")
-    assert "slices.new customers.auc" in told.value.remedy
+    assert 'slices."new customers".auc' in told.value.remedy
     assert "secret" not in told.value.remedy
     with pytest.raises(NotFound):
         registry.versions("nobody", where="auc > 0.8")
@@ -437,6 +438,9 @@ def test_tags_and_descriptions_are_searched_and_deleted_versions_are_not(registr
     for name in ("gone", "theirs", "nothing"):
         with pytest.raises(UsageError, match=f"No version of churn has 'tag.{name}'"):
             registry.versions("churn", where=f"tag.{name} = 'x'")
+    with pytest.raises(UsageError) as told:
+        registry.versions("churn", where="tag.tem = 'x'")
+    assert "tag.team" in told.value.remedy
     with pytest.raises(UsageError, match=r"tag\.team is a text"):
         registry.versions("churn", where="tag.team > 5")
     registry.delete_version("churn@7", actor="t")
