@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -17,6 +18,7 @@ from lineage.contract.results import (
     Serving,
 )
 from lineage.contract.results.pages import Page
+from lineage.errors import RegistryUnreachable
 from lineage.identity.references import Reference, check_name
 from lineage.remote.verbs import Verbs, version_address
 from lineage.weights.copies import Copy, StoredWeights
@@ -75,18 +77,20 @@ class RemoteReader(Verbs):
     ) -> Page[Registered]:
         """A model's versions, the newest first, or those of a search in another order."""
         requests.check_limit(limit)
-        names = ",".join(requests.names_of(columns)) or None
+        names = requests.names_of(columns)
+        asked = names or (("number",) if where or sort else ())
         versions: Page[Registered] = Page(next=after)
         while limit is None or len(versions) < limit:
             page = self._http.get(
                 addresses.versions(model),
                 where=where,
                 sort=sort,
-                columns=names,
+                columns=",".join(asked) or None,
                 cursor=versions.next,
                 limit=500 if limit is None else min(limit - len(versions), 500),
             )
-            versions += map(Registered.from_json, page["items"])
+            rows = map(Registered.from_json, page["items"])
+            versions += (_searched(row, asked, shown=bool(names)) for row in rows)
             versions.next = page["next"]
             if versions.next is None:
                 break
@@ -246,3 +250,17 @@ class RemoteReader(Verbs):
     def tokens(self) -> list[dict[str, Any]]:
         """Every token without its secret, the newest first."""
         return list(self._http.pages(addresses.TOKENS))
+
+
+def _searched(row: Registered, asked: Sequence[str], *, shown: bool) -> Registered:
+    """A row as it was asked for; its columns tell that the server knows what a search is.
+
+    Raises:
+        RegistryUnreachable: the server does not: it answered all versions.
+    """
+    if asked and row.columns is None:
+        raise RegistryUnreachable(
+            "The server does not know how to search versions.",
+            remedy="Bring the server up to the version of this program.",
+        )
+    return row if shown else replace(row, columns=None)
