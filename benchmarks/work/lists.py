@@ -180,7 +180,7 @@ def _fill_mlflow(url: str, number: int) -> None:
 
 _COPIED = {
     "model_versions": {"version": "n.i", "source": "'s3://bucket/' || n.i"},
-    "model_version_tags": {"version": "n.i", "value": "CAST(n.i % 100 AS varchar)"},
+    "model_version_tags": {"version": "n.i", "value": "CAST(n.i - n.i / 100 * 100 AS varchar)"},
 }
 """MLflow's tables that are filled, and what differs in the copies."""
 
