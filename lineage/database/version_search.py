@@ -87,8 +87,7 @@ class Query:
         return self.sort.strip().removeprefix("-") if self.sort is not None else "number"
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """A version that was found: what a list says of it, its columns, and its place."""
 
     row: Row
@@ -267,11 +266,13 @@ class _Reader:
         )
 
     def _found(self, statement: Select[Any]) -> Iterator[Found]:
-        width = len(Row._fields)
+        width, names = len(Row._fields), self._names
         for found in self._session.connection().execute(statement):
-            row = Row(*found[:width])
-            columns = zip(self._names, map(_shown, found[width + 1 :]), strict=True)
-            yield Found(row, dict(columns), (found[width], row.number))
+            row = Row._make(found[:width])
+            columns = (
+                dict(zip(names, map(_shown, found[width + 1 :]), strict=True)) if names else {}
+            )
+            yield Found(row, columns, (found[width], row.number))
 
 
 def _demanded(expression: Expression) -> Iterator[tuple[Metric, str, Number | Text]]:
