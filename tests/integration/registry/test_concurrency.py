@@ -43,9 +43,9 @@ def arena(url):
         for model in ("a", "b"):
             for seed, text in (("1", "old"), ("2", "old"), ("3", "new"), ("4", "new")):
                 add_validated(registry, seed, text, model=model, name="shared")
-            registry.validate(
-                f"{model}@2", captured_pipeline("new", "shared"), passed=True, actor="t"
-            )
+            for number, other in ((1, "new"), (2, "new"), (3, "old")):  # so that pipelines move
+                also = captured_pipeline(other, "shared")
+                registry.validate(f"{model}@{number}", also, passed=True, actor="t")
         registry.release(
             "production", captured_pipeline("old", "shared"), ["a@1", "b@1"], actor="t"
         )
