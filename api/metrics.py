@@ -18,7 +18,6 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
-from lineage import timestamps
 from lineage.errors import LineageError
 from lineage.identity.components import Proof
 from lineage.registry.declared import STATES
@@ -165,7 +164,7 @@ def _backups(slots: Iterable[Serving]) -> Iterator[GaugeMetricFamily]:
         state = slot.readiness
         ready.add_metric(labels, int(state is not None and state.ready))
         if state is not None and state.checked_at is not None:
-            checked.add_metric(labels, timestamps.moment(state.checked_at).timestamp())
+            checked.add_metric(labels, state.checked_at.timestamp())
     yield ready
     yield checked
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from lineage.acts import typed
 from lineage.inert import inert
 from lineage.masking import masked
 
 from .options import State
 from .output import decision, emit, explanation, note, paint_error, raw, say
-from .remedies import typed, typed_decision
+from .remedies import typed_decision
 
 if TYPE_CHECKING:
     from lineage.errors import LineageError

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from typing_extensions import override
 
 from lineage import logs
-
-from .remedies import typed
+from lineage.acts import typed
 
 if TYPE_CHECKING:
     import logging

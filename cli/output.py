@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage.inert import inert, inert_json, inert_lines
 from lineage.masking import masked
+from lineage.timestamps import written
 
 from .options import State
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rich.console import Console
@@ -24,12 +26,6 @@ if TYPE_CHECKING:
 
 _STATUSES: Final = ("pass", "fail", "warn", "waived", "skipped")
 _COLOURS: Final = dict(zip(_STATUSES, ("32", "1;31", "33", "33", "2"), strict=True))
-_VERBS: Final = {
-    "enter": "enter",
-    "stay": "stay in",
-    "return": "return to",
-    "stand-by": "stand by in",
-}
 _SIDES: Final = {
     "serving": "serving",
     "backup": "standing by",
@@ -91,17 +87,15 @@ def short(digest: str | None) -> str:
     return Digest(digest).short
 
 
-def moment(text: str) -> str:
+def moment(time: str | dt.datetime) -> str:
     """A time as a table shows it."""
+    text = time if isinstance(time, str) else written(time)
     return text[:19].replace("T", " ")
 
 
 def decision(made: Decision) -> None:
     """Print the guard's decision: every check, and for those that fail why and what to do."""
-    ref = f"{made.model}@{made.version}"
-    verb = _VERBS[made.move.value]
-    word = f"may {verb}" if made.allowed else f"may not {verb}"
-    say(_paint(f"{ref} {word} {made.environment}", "1;32" if made.allowed else "1;31"))
+    say(_paint(made.sentence, "1;32" if made.allowed else "1;31"))
     for check in made.checks:
         _check(check)
 

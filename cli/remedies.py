@@ -1,20 +1,14 @@
-"""How a remedy is typed: the core names an act, the command line spells it as a command."""
+"""A decision whose remedies are typed: the core names acts, the command line spells commands."""
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lineage.acts import YES, spelled, split
+from lineage.acts import typed
 
 if TYPE_CHECKING:
     from lineage.guard.decision import Check, Decision
-
-
-def typed(remedy: str) -> str:
-    """A remedy with each act as the command that does it."""
-    return spelled(remedy, _command)
 
 
 def typed_decision(decision: Decision) -> Decision:
@@ -27,17 +21,3 @@ def _typed_check(check: Check) -> Check:
     if details.get("carry_over"):
         details = details | {"carry_over": typed(details["carry_over"])}
     return replace(check, remedy=typed(check.remedy) if check.remedy else None, details=details)
-
-
-def _command(words: list[str], _: str) -> str:
-    own, program = split(words)
-    command = ["lineage"]
-    for word in own:
-        name, equals, value = word.partition("=")
-        if not equals:
-            command.append(shlex.quote(word))
-        elif value == YES:
-            command.append(f"--{name}")
-        else:
-            command.append(f"--{name} {shlex.quote(value)}")
-    return " ".join([*command, *map(shlex.quote, program)])

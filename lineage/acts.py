@@ -70,6 +70,29 @@ def spelled(text: str, how: Callable[[list[str], str], str]) -> str:
     return _ACT.sub(spell, text)
 
 
+def typed(remedy: str) -> str:
+    """A remedy with each act as the command that does it.
+
+    >>> typed("Validate it: «validate churn@7 carry-over=true».")
+    'Validate it: lineage validate churn@7 --carry-over.'
+    """
+    return spelled(remedy, _command)
+
+
+def _command(words: list[str], _: str) -> str:
+    own, program = split(words)
+    command = ["lineage"]
+    for word in own:
+        name, equals, value = word.partition("=")
+        if not equals:
+            command.append(shlex.quote(word))
+        elif value == YES:
+            command.append(f"--{name}")
+        else:
+            command.append(f"--{name} {shlex.quote(value)}")
+    return " ".join([*command, *map(shlex.quote, program)])
+
+
 def _word(text: str) -> str:
     """A word that stays one: quoted as a shell quotes it, without what ends the act."""
     return shlex.quote(text.translate(_MARKS))

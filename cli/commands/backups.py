@@ -6,12 +6,11 @@ from typing import Annotated
 
 import typer
 
-from lineage.acts import act
+from lineage.acts import act, typed
 from lineage.workflows.actor import actor
 
 from .. import output
 from ..options import Env, Expect, Json, Model, Reason, Ref, opened_registry, project_and_registry
-from ..remedies import typed
 
 backup = typer.Typer(
     help="What stands by behind what serves, and whether it is ready.", no_args_is_help=True

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     Value = TypeVar("Value", bound=DataclassInstance)
 
 
-def from_fields(kind: type[Value], body: Mapping[str, Any], **read: Any) -> Value:  # noqa: ANN401
+def from_fields(kind: type[Value], body: Mapping[str, Any], /, **read: Any) -> Value:  # noqa: ANN401
     """A value whose fields stand in a document; keys that are no field of it are passed over.
 
     Args:

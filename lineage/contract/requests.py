@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lineage import timestamps
 from lineage.errors import UsageError
@@ -22,6 +23,17 @@ if TYPE_CHECKING:
 LONGEST_REASON: Final = 2000
 REPORT_HOLDS_FOR: Final = 300
 """Seconds after which a serving host that says nothing more is unknown."""
+
+
+def listed(given: object) -> tuple[Any, ...]:
+    """What was given where several may be: a text is one item, and so is what is no list.
+
+    >>> listed("churn@7"), listed(["churn@7", "fraud@2"])
+    (('churn@7',), ('churn@7', 'fraud@2'))
+    """
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        return (given,)
+    return tuple(given)
 
 
 class Direction(StrEnum):
@@ -41,7 +53,7 @@ class WaiverRequest:
 
     @classmethod
     def checked(
-        cls, codes: Sequence[str], reason: str | None, until: str | None, now: str
+        cls, codes: str | Sequence[str], reason: str | None, until: str | None, now: str
     ) -> WaiverRequest | None:
         """A request as it was written; None where nothing is to be waived.
 
@@ -57,6 +69,7 @@ class WaiverRequest:
             return None
         from lineage.guard.rules import CODES  # most commands start quickly without the rules
 
+        codes = listed(codes)
         for code in codes:
             if code not in CODES:
                 raise UsageError(
@@ -99,6 +112,12 @@ class NewToken:
     models: tuple[str, ...] | None = None
     expires_at: str | None = None
     person: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("scopes", "environments", "models"):
+            given = getattr(self, name)
+            if given is not None:
+                object.__setattr__(self, name, listed(given))
 
 
 @dataclass(frozen=True)

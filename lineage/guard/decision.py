@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
+from typing_extensions import override
+
+from lineage.acts import typed
+from lineage.display import Shown, table
 from lineage.errors import LineageError
 from lineage.guard.facts import Transition
 
@@ -20,8 +24,18 @@ class Status(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True)
-class Check:
+_VERBS: Final = {
+    Transition.ENTER: "enter",
+    Transition.STAY: "stay in",
+    Transition.RETURN: "return to",
+    Transition.STAND_BY: "stand by in",
+}
+_TOLD: Final = (Status.FAIL, Status.WARN, Status.WAIVED)
+"""The statuses that a person is told each by itself, the gravest first."""
+
+
+@dataclass(frozen=True, repr=False)
+class Check(Shown):
     """One rule's verdict: a stable code, a status, a sentence, details and what to do."""
 
     code: str
@@ -40,10 +54,23 @@ class Check:
             "details": self.details,
         }
 
+    @override
+    def _line(self) -> str:
+        return f"{self.code} {self.status.value}: {self.summary}"
 
-@dataclass(frozen=True)
-class Decision:
-    """What the guard says of one version in one environment."""
+    @override
+    def _facts(self) -> dict[str, object]:
+        return {
+            "rule": self.code,
+            "status": self.status.value,
+            "why": self.summary,
+            "what to do": typed(self.remedy) if self.remedy and self.status in _TOLD else "",
+        }
+
+
+@dataclass(frozen=True, repr=False)
+class Decision(Shown):
+    """What the guard says of one version in one environment; true where it is allowed."""
 
     model: str
     version: int
@@ -66,6 +93,15 @@ class Decision:
         """The checks that fail."""
         return tuple(check for check in self.checks if check.status is Status.FAIL)
 
+    def __bool__(self) -> bool:
+        return self.allowed
+
+    @property
+    def sentence(self) -> str:
+        """What it comes to: ``churn@7 may not enter production``."""
+        word = "may" if self.allowed else "may not"
+        return f"{self.ref} {word} {_VERBS[self.move]} {self.environment}"
+
     def check(self, code: str) -> Check:
         """The check of a rule."""
         return next(check for check in self.checks if check.code == code)
@@ -79,6 +115,29 @@ class Decision:
             "environment": self.environment,
             "checks": [check.to_json() for check in self.checks],
         }
+
+    @override
+    def _line(self) -> str:
+        failing = ", ".join(check.code for check in self.failures)
+        return f"{self.sentence}: {failing}" if failing else self.sentence
+
+    @override
+    def _facts(self) -> dict[str, object]:
+        return {
+            "version": self.ref,
+            "environment": self.environment,
+            "allowed": self.allowed,
+            "failing": [check.code for check in self.failures],
+        }
+
+    @override
+    def _repr_html_(self) -> str:
+        told = [check for status in _TOLD for check in self.checks if check.status is status]
+        hold = sum(check.status is Status.PASS for check in self.checks)
+        rows = [list(check._facts().values()) for check in told]
+        if hold:
+            rows.append([f"{hold} more" if told else f"{hold}", "pass", "", ""])
+        return table(self.sentence, ("rule", "status", "why", "what to do"), rows)
 
 
 class GuardRefused(LineageError):

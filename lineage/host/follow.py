@@ -71,7 +71,7 @@ class Loaded(Generic[T]):
     weights: str
     path: Path
     value: T
-    loaded_at: str
+    loaded_at: dt.datetime
 
 
 class Following(Generic[T]):
@@ -127,6 +127,9 @@ class Following(Generic[T]):
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def __repr__(self) -> str:
+        return f"<Following {self.ref} in {self._environment}>"
 
     @property
     def value(self) -> T:
@@ -235,7 +238,7 @@ class Following(Generic[T]):
         value = self._load(path)
         self._pipeline.check_modules()
         self._lease = lease  # that of what was loaded before ends
-        return Loaded(stored.ref, stored.xxh3, path, value, timestamps.now())
+        return Loaded(stored.ref, stored.xxh3, path, value, timestamps.moment(timestamps.now()))
 
     def _require_pair(self, slot: Serving) -> ServedVersion:
         """The version that goes with the pipeline here; what is answered is compared once more.
@@ -346,7 +349,7 @@ class Following(Generic[T]):
         observed = Observed(
             self._instance,
             loaded.weights,
-            loaded.loaded_at,
+            timestamps.written(loaded.loaded_at),
             self._pipeline.digest,
             proof=self._proof(),
             differing=packages.differing(registry, loaded.ref, self._environment),

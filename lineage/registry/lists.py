@@ -9,6 +9,8 @@ from lineage.contract.requests import check_limit
 from lineage.contract.results import Registered
 from lineage.contract.results.pages import Page
 from lineage.database import version_search
+from lineage.identity.components import Kind
+from lineage.timestamps import moment
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -45,14 +47,14 @@ def _registered(query: Query, found: Found) -> Registered:
     return Registered(
         model=query.model,
         version=row.number,
-        kind=row.kind,
+        kind=Kind(row.kind),
         created=False,
         tuple=row.tuple,
         code=row.code,
         data=row.data,
         pipeline=row.pipeline,
         weights=row.weights,
-        registered_at=row.at,
+        registered_at=moment(row.at),
         registered_by=row.by,
         columns=found.columns if query.columns else None,
     )

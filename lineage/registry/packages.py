@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lineage.contract.results import DemandedPackages
 from lineage.database import policies, validations, watched_runs
 from lineage.database.deployments import deployment
+from lineage.guard.evidence import Basis
 from lineage.guard.policy import ALL_PACKAGES
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def demanded(
         ref,
         names,
         newest.id,
-        newest.basis,
+        Basis(newest.basis),
         packages,
         reached_in.gaps[:1] if reached_in is not None else (),
     )

@@ -12,8 +12,10 @@ from lineage.database import events, labels, policies, slots, tables, versions, 
 from lineage.database.sql import col, func, select
 from lineage.guard.evidence import Basis
 from lineage.identity import parameters
+from lineage.identity.components import Kind
 from lineage.identity.run_environment import RunEnvironment, changes_json
 from lineage.identity.watched import WatchedRun
+from lineage.timestamps import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -30,10 +32,10 @@ def registered(session: Session, row: tables.ModelVersion, *, created: bool) -> 
     return Registered(
         model=row.model,
         version=row.number,
-        kind=row.kind,
+        kind=Kind(row.kind),
         created=created,
         tuple=row.tuple_xxh3,
-        registered_at=row.registered_at,
+        registered_at=moment(row.registered_at),
         registered_by=row.registered_by,
         columns=None,
         **versions.shown_digests(session, row),
@@ -45,10 +47,10 @@ def newly_registered(row: tables.ModelVersion, components: Components) -> Regist
     return Registered(
         model=row.model,
         version=row.number,
-        kind=row.kind,
+        kind=Kind(row.kind),
         created=True,
         tuple=row.tuple_xxh3,
-        registered_at=row.registered_at,
+        registered_at=moment(row.registered_at),
         registered_by=row.registered_by,
         columns=None,
         **components.digests,
@@ -320,7 +322,7 @@ def found_pipeline(session: Session, row: tables.PipelineVersion) -> FoundPipeli
         pipelines.pipeline_version(row),
         taken.commit,
         taken.dirty,
-        row.recorded_at,
+        moment(row.recorded_at),
         row.recorded_by,
     )
 

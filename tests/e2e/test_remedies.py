@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 import typer.main
 from lineage.cli.app import COMMANDS, build
-from lineage.cli.remedies import typed
 
-from lineage.acts import act
+from lineage.acts import act, typed
 from tests.support.sources import strings_of
 
 ROOT = Path(__file__).parents[2]

@@ -14,6 +14,8 @@ import pytest
         "lineage.identity.digest",
         "lineage.identity.merkle",
         "lineage.acts",
+        "lineage.contract.requests",
+        "lineage.display",
         "lineage.guard.requirements",
         "lineage.explain.equivalence",
     ],

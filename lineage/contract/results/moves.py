@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from lineage.contract.decisions import decision_from_json, decision_to_json
 from lineage.contract.fields import from_fields
 from lineage.contract.results.slots import Serving
+from lineage.display import Shown, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,8 +18,8 @@ if TYPE_CHECKING:
     from lineage.guard.decision import Decision
 
 
-@dataclass(frozen=True)
-class SlotChange:
+@dataclass(frozen=True, repr=False)
+class SlotChange(Shown):
     """What a move does to one slot: the references before and after, None where nothing stands.
 
     ``revision`` is the slot's before. ``passed_over`` tells what could have stood by and does not,
@@ -65,9 +68,34 @@ class SlotChange:
             staged_after=staged["after"],
         )
 
+    @override
+    def _line(self) -> str:
+        sides = [
+            f"{name} {before or '-'} → {after or '-'}"
+            for name, before, after in (
+                ("serving", self.serving_before, self.serving_after),
+                ("backup", self.backup_before, self.backup_after),
+                ("staged", self.staged_before, self.staged_after),
+            )
+            if before != after
+        ]
+        return f"{self.model} in {self.environment}: {', '.join(sides) or 'stays'}"
 
-@dataclass(frozen=True)
-class MoveResult:
+    @override
+    def _facts(self) -> dict[str, object]:
+        return {
+            "model": self.model,
+            "environment": self.environment,
+            "served": self.serving_before,
+            "serves": self.serving_after,
+            "stood by": self.backup_before,
+            "stands by": self.backup_after,
+            "is staged": self.staged_after,
+        }
+
+
+@dataclass(frozen=True, repr=False)
+class MoveResult(Shown):
     """What a promotion, rollback, deployment or release did, or would do.
 
     ``unused_waivers`` are the rules that were asked to be waived and did not fail. ``proposed`` is
@@ -103,6 +131,30 @@ class MoveResult:
             "proposed_backups": dict(self.proposed),
             "rolled_back": list(self.rolled_back),
         }
+
+    @override
+    def _line(self) -> str:
+        if not self.changed:
+            return f"nothing changed in {self.environment}"
+        moved = "; ".join(step._line() for step in self.steps)
+        digest = self.pipeline.get("digest")
+        runs = f"pipeline {self.pipeline.get('name')}@{digest} in {self.environment}"
+        return moved or (runs if digest is not None else f"changed in {self.environment}")
+
+    @override
+    def _facts(self) -> dict[str, object]:
+        return {
+            "environment": self.environment,
+            "changed": self.changed,
+            "pipeline": self.pipeline.get("digest"),
+            "slots": [step._line() for step in self.steps],
+        }
+
+    @override
+    def _repr_html_(self) -> str:
+        rows = [list(step._facts().values()) for step in self.steps]
+        headings = self.steps[0]._facts() if self.steps else ()
+        return table(self._line(), headings, rows)
 
     def to_whole_json(self) -> dict[str, Any]:
         """What goes over HTTP: the decisions that the move rests on too, and the revisions."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.contract.fields import from_fields
+from lineage.guard.evidence import Basis
 from lineage.guard.policy import ALL_PACKAGES
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 MOST_DIFFERENCES: Final = 50
 """Packages that an instance names of those that differ."""
 
-_BASES: Final = {"carried": "was carried over", "stated": "was stated"}
+_BASES: Final = {Basis.CARRIED: "was carried over", Basis.STATED: "was stated"}
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class DemandedPackages:
     ref: str
     demanded: tuple[str, ...] = ()
     validation: int | None = None
-    basis: str | None = None
+    basis: Basis | None = None
     packages: Mapping[str, tuple[str, ...]] | None = None
     gaps: tuple[str, ...] = ()
 
@@ -67,7 +68,9 @@ class DemandedPackages:
         if self.validation is None:
             return f"{what}, and {self.ref} has no pass with the pipeline that is deployed there."
         if self.packages is None:
-            how = _BASES.get(self.basis or "", "came of a run in which no Python was observed")
+            how = "came of a run in which no Python was observed"
+            if self.basis is not None:
+                how = _BASES.get(self.basis, how)
             return (
                 f"{what}, and it is not known which ones {self.ref} was validated with: validation "
                 f"{self.validation} {how}."
@@ -120,6 +123,7 @@ class DemandedPackages:
             cls,
             body,
             demanded=tuple(body["demanded"]),
+            basis=Basis(body["basis"]) if body["basis"] is not None else None,
             packages={name: tuple(versions) for name, versions in packages.items()}
             if packages is not None
             else None,

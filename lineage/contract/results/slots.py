@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
+from lineage import timestamps
 from lineage.contract.decisions import waiver_from_json
 from lineage.contract.fields import from_fields
 from lineage.contract.results.backups import Readiness
+from lineage.display import Shown
 from lineage.identity.digest import blake3_of, canonical_bytes
 from lineage.identity.origin import WeightsOrigin
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping
 
     from lineage.guard.facts import Waiver
@@ -27,8 +32,8 @@ class Side(StrEnum):
     """It is to serve once its release is finished; hosts with its pipeline may load it."""
 
 
-@dataclass(frozen=True)
-class ServedVersion:
+@dataclass(frozen=True, repr=False)
+class ServedVersion(Shown):
     """A version that serves, stands by as the backup or is staged.
 
     ``pipeline`` is that of the pair: what it serves or stands by with. ``made`` tells what made its
@@ -42,7 +47,7 @@ class ServedVersion:
     data: str | None
     pipeline: str | None
     weights: str | None
-    promoted_at: str
+    promoted_at: dt.datetime
     promoted_by: str
     made: WeightsOrigin | None = None
 
@@ -61,7 +66,7 @@ class ServedVersion:
             "data": self.data,
             "pipeline": self.pipeline,
             "weights": self.weights,
-            "promoted_at": self.promoted_at,
+            "promoted_at": timestamps.written(self.promoted_at),
             "promoted_by": self.promoted_by,
         } | ({"made": self.made.to_json()} if self.made is not None else {})
 
@@ -70,11 +75,28 @@ class ServedVersion:
         """Read back what :meth:`to_json` wrote of a version of a model."""
         made = body.get("made")
         origin = WeightsOrigin.from_json(made) if made is not None else None
-        return from_fields(cls, body, model=model, made=origin)
+        at = timestamps.moment(body["promoted_at"])
+        return from_fields(cls, body, model=model, promoted_at=at, made=origin)
+
+    @override
+    def _line(self) -> str:
+        return f"{self.ref}, put there by {self.promoted_by}"
+
+    @override
+    def _facts(self) -> dict[str, object]:
+        return {
+            "version": self.ref,
+            "code": self.code,
+            "data": self.data,
+            "pipeline": self.pipeline,
+            "weights": self.weights,
+            "since": self.promoted_at,
+            "by": self.promoted_by,
+        }
 
 
-@dataclass(frozen=True)
-class Serving:
+@dataclass(frozen=True, repr=False)
+class Serving(Shown):
     """A slot as `serving` answers it.
 
     ``contradicted`` tells that the newest verdict on what serves, or is staged, is a failure or
@@ -151,7 +173,9 @@ class Serving:
         if readiness is None or self.serving is None or self.backup is None:
             return self.backup is None
         moved = max(self.serving.promoted_at, self.backup.promoted_at)
-        untold = not readiness.standby and (readiness.checked_at or "") <= moved
+        untold = not readiness.standby and (
+            readiness.checked_at is None or readiness.checked_at <= moved
+        )
         return readiness.ready and untold
 
     @property
@@ -212,6 +236,30 @@ class Serving:
             side=Side(side) if side is not None else None,
             age=None,
         )
+
+    @override
+    def _line(self) -> str:
+        serves = f"{self.ref} serves" if self.serving else f"nothing serves for {self.model}"
+        backup = f"{self.backup.ref} stands by" if self.backup else "nothing stands by"
+        return f"{serves} in {self.environment}, {backup}"
+
+    @override
+    def _facts(self) -> dict[str, object]:
+        readiness = self.readiness
+        return {
+            "model": self.model,
+            "environment": self.environment,
+            "serving": self.ref,
+            "backup": self.backup.ref if self.backup else None,
+            "backup is ready": readiness.ready if readiness else None,
+            "pipeline": self.pipeline.get("digest"),
+            "weights": self.weights,
+            "since": self.serving.promoted_at if self.serving else None,
+            "by": self.serving.promoted_by if self.serving else None,
+            "contradicted": self.contradicted,
+            "waived": self.waiver.code if self.waiver else None,
+            "revision": self.revision,
+        }
 
     def _backup_json(self) -> dict[str, Any] | None:
         if self.backup is None:

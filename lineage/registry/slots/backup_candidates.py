@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from sqlmodel import col, select
 
+from lineage import timestamps
+from lineage.contract import moments
 from lineage.contract.results import Candidate
 from lineage.database import pairs, policies, slots, tables
 from lineage.database.environments import require_environment
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
 MOST: Final = 50
 """Versions that are checked: those that served here last, and the newest ones."""
+
+_NEVER: Final = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 def listed(session: Session, environment: str, model: str) -> tuple[Candidate, ...]:
@@ -140,17 +145,17 @@ def _candidate(
         ready=not reasons,
         reasons=reasons,
         stands=stands,
-        served_at=served.get(guard.ref),
-        validated_at=validation.validated_at if validation is not None else None,
+        served_at=moments.read(served.get(guard.ref)),
+        validated_at=timestamps.moment(validation.validated_at) if validation is not None else None,
         copies=guard.copies,
         pipeline=guard.deployed.xxh3 if guard.deployed is not None else None,
         moves_pipeline=moves,
     )
 
 
-def _rank(candidate: Candidate) -> tuple[bool, str, str, int]:
+def _rank(candidate: Candidate) -> tuple[bool, dt.datetime, dt.datetime, int]:
     """How good a candidate is, the best the greatest."""
-    when = candidate.served_at or "", candidate.validated_at or ""
+    when = candidate.served_at or _NEVER, candidate.validated_at or _NEVER
     return candidate.ready, *when, candidate.version
 
 
@@ -160,7 +165,7 @@ def _explained(candidate: Candidate, best: Candidate | None) -> Candidate:
         return replace(candidate, best=candidate is best)
     if candidate.reasons:
         return candidate
-    if (best.served_at or "") > (candidate.served_at or ""):
+    if (best.served_at or _NEVER) > (candidate.served_at or _NEVER):
         return replace(candidate, reasons=(f"{best.ref} served here more recently",))
     return replace(candidate, reasons=(f"{best.ref} was validated more recently",))
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lineage import timestamps
 from lineage.acts import act
+from lineage.contract import moments
 from lineage.contract.results import Readiness, ServedVersion, Serving, Side
 from lineage.database import clock, events, policies, slots, tables, versions
 from lineage.database.deployments import DeployedPipelines, deployment
@@ -83,7 +85,7 @@ def readiness(session: Session, answer: Serving) -> Readiness | None:
         runs = runs.with_pipeline(row.pipeline, blake3, clock.now(session))
     facts = guard_facts(session, where, row, runs, move=Transition.RETURN)
     reasons = reasons_against(facts)
-    checked_at = max((copy.at for copy in facts.copies), default=None)
+    checked_at = moments.read(max((copy.at for copy in facts.copies), default=None))
     return Readiness(
         not reasons, checked_at, reasons, facts.copies, facts.held, looks.changes_at(facts)
     )
@@ -154,7 +156,7 @@ def served_version(
         model=row.model,
         version=row.number,
         tuple=row.tuple_xxh3,
-        promoted_at=since,
+        promoted_at=timestamps.moment(since),
         promoted_by=by,
         made=origin if origin is not None and origin.state is OriginState.STALE else None,
         **shown,

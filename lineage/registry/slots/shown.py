@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lineage.contract import moments
 from lineage.contract.results import Readiness, ServedVersion, Serving
 from lineage.database import clock, policies, values, version_values
 from lineage.database.deployments import DeployedPipelines
@@ -17,6 +18,7 @@ from lineage.guard.facts import Transition
 from lineage.identity.origin import OriginState
 from lineage.registry.slots import gather, serving, targets
 from lineage.registry.slots.readiness import reasons_against
+from lineage.timestamps import moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -96,7 +98,7 @@ def readiness(session: Session, known: Known, model: str) -> Readiness | None:
         runs = runs.with_pipeline(version.pipeline, backup.pipeline_blake3, clock.now(session))
     facts = gather.guard_facts(session, environment, version, runs, move=Transition.RETURN)
     reasons = reasons_against(facts)
-    checked_at = max((copy.at for copy in facts.copies), default=None)
+    checked_at = moments.read(max((copy.at for copy in facts.copies), default=None))
     return Readiness(
         not reasons, checked_at, reasons, facts.copies, facts.held, looks.changes_at(facts)
     )
@@ -122,7 +124,7 @@ def _side(session: Session, known: Known, side: SlotSide | None) -> ServedVersio
         model=row.model,
         version=row.number,
         tuple=row.tuple_xxh3,
-        promoted_at=side.promoted_at,
+        promoted_at=moment(side.promoted_at),
         promoted_by=side.promoted_by,
         made=origin if origin is not None and origin.state is OriginState.STALE else None,
         code=row.code_digest,

@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lineage.api.app import create_app
 from lineage.api.settings import Settings
-from lineage.cli.remedies import typed
 
-from lineage.acts import act
+from lineage.acts import act, typed
 from lineage.contract.rest_remedies import REQUESTS, with_requests, without_requests
 from lineage.database.schema import upgrade
 

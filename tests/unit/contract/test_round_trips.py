@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from dataclasses import fields
 
@@ -39,6 +40,7 @@ from lineage.identity.components import (
     Components,
     DataItem,
     DataVersion,
+    Kind,
     Known,
     Weights,
 )
@@ -61,6 +63,7 @@ TEXTS = st.lists(TEXT, max_size=3).map(tuple)
 NUMBERS = st.integers(0, 2**31 - 1)
 JSON = st.dictionaries(TEXT, st.none() | st.booleans() | NUMBERS | TEXT, max_size=3)
 DIGESTS = st.binary(min_size=16, max_size=16).map(lambda value: Digest(f"xxh3:{value.hex()}"))
+MOMENTS = st.datetimes(dt.datetime(1970, 1, 1), timezones=st.just(dt.UTC))
 PLAIN = {
     "str": TEXT,
     "str | None": st.none() | TEXT,
@@ -77,6 +80,9 @@ PLAIN = {
     "tuple[Mapping[str, str], ...]": st.lists(
         st.dictionaries(TEXT, TEXT, max_size=3), max_size=2
     ).map(tuple),
+    "dt.datetime": MOMENTS,
+    "dt.datetime | None": st.none() | MOMENTS,
+    "Kind": st.sampled_from(Kind),
     "Digest": DIGESTS,
     "Digest | None": st.none() | DIGESTS,
 }

@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lineage.cli.remedies import typed
 
+from lineage.acts import typed
 from lineage.guard.decision import Status
 from lineage.guard.evaluate import decide
 from lineage.guard.evidence import BASES, Basis, Evidence

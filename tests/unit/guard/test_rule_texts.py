@@ -6,8 +6,8 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
-from lineage.cli.remedies import typed
 
+from lineage.acts import typed
 from lineage.guard.evidence import Basis, Evidence
 from lineage.guard.facts import Approval, RolledBack, Root, Transition, Verdict
 from lineage.guard.policy import EnvironmentPolicy
