@@ -8,58 +8,68 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lineage.connection import connect
     from lineage.errors import LineageError
+    from lineage.guard.decision import GuardRefused
     from lineage.python_api import (
+        approve,
+        diff,
         follow,
+        guard,
+        log,
         may_serve,
+        models,
         promote,
         pull,
         register,
+        release,
         report,
         rollback,
         serving,
+        show,
         validate,
+        versions,
     )
     from lineage.registry.registry import Registry
 
+    __version__: str
+
 __all__ = [
+    "GuardRefused",
     "LineageError",
     "Registry",
     "__version__",
+    "approve",
     "connect",
+    "diff",
     "follow",
+    "guard",
+    "log",
     "may_serve",
+    "models",
     "promote",
     "pull",
     "register",
+    "release",
     "report",
     "rollback",
     "serving",
+    "show",
     "validate",
+    "versions",
 ]
 
 _HOMES = {
+    "GuardRefused": "lineage.guard.decision",
     "LineageError": "lineage.errors",
     "Registry": "lineage.registry.registry",
     "connect": "lineage.connection",
-} | dict.fromkeys(
-    (
-        "follow",
-        "may_serve",
-        "promote",
-        "pull",
-        "register",
-        "report",
-        "rollback",
-        "serving",
-        "validate",
-    ),
-    "lineage.python_api",
-)
+}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute
@@ -68,8 +78,29 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute
         from importlib.metadata import version
 
         return version("lineage-guard")
-    if name in _HOMES:
+    if name in __all__:
         from importlib import import_module
 
-        return getattr(import_module(_HOMES[name]), name)
+        return getattr(import_module(_HOMES.get(name, "lineage.python_api")), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, also those that are not loaded yet."""
+    return sorted(__all__)
+
+
+class _Door(ModuleType):
+    """This package: its ``guard`` is the function, also once the chapter of that name is loaded."""
+
+    @property
+    def guard(self) -> Any:  # noqa: ANN401 - as above
+        """Ask the guard whether a version may serve."""
+        return __getattr__("guard")
+
+    @guard.setter
+    def guard(self, chapter: ModuleType) -> None:
+        """Where the import system puts the chapter; it finds that by its whole name."""
+
+
+sys.modules[__name__].__class__ = _Door

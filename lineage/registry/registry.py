@@ -10,7 +10,9 @@ either.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from typing_extensions import override
 
 from lineage.database import schema
 from lineage.database.engine import open_engine, write
@@ -29,6 +31,30 @@ if TYPE_CHECKING:
 
     from lineage.registry.access import Principal
     from lineage.registry.slots.foresight import Foresight
+
+OF_A_SERVER: Final = frozenset(
+    {
+        *("authenticate", "basis", "called", "foresee_finish", "foresee_promotion"),
+        *(
+            "foresee_release",
+            "foresee_rollback",
+            "grow",
+            "keep_answer",
+            "kept_answer",
+            "pipelines_of",
+        ),
+        *(
+            "record_reports",
+            "rename_reports",
+            "require_current",
+            "serving_on_grounds",
+            "speaking_for",
+            "store_at",
+        ),
+        *("tell_reports", "token_secrets", "token_used", "transaction", "with_hints"),
+    }
+)
+"""What only a server does with a database: a remote registry has none of it."""
 
 
 def open_registry(url: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Registry:
@@ -63,6 +89,16 @@ class Registry(
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @override
+    def __dir__(self) -> list[str]:
+        """The verbs, as a remote registry has them."""
+        named = (name for name in super().__dir__() if not name.startswith("_"))
+        return sorted({*named} - OF_A_SERVER)
+
+    @override
+    def __repr__(self) -> str:
+        return f"<Registry {self._engine.url.render_as_string(hide_password=True)}>"
 
     def close(self) -> None:
         """Close its connections."""

@@ -8,6 +8,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
+from typing_extensions import override
+
 from lineage.contract import addresses
 from lineage.contract.results import Head
 from lineage.errors import Conflict, RegistryUnreachable
@@ -92,6 +94,15 @@ class RemoteRegistry(RemoteReader, RemoteHistory, RemoteVersions, RemoteModels, 
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @override
+    def __dir__(self) -> list[str]:
+        """The verbs, as a registry in a database has them."""
+        return sorted({name for name in super().__dir__() if not name.startswith("_")})
+
+    @override
+    def __repr__(self) -> str:
+        return f"<RemoteRegistry {self.url}>"
 
     @property
     def url(self) -> str:

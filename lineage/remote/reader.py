@@ -56,7 +56,7 @@ class RemoteReader(Verbs):
     ) -> list[dict[str, Any]]:
         """The models by name behind ``after`` (``among`` some), each with what serves of it."""
         requests.check_limit(limit)
-        names = set(among) if among is not None else None
+        names = set(requests.listed(among)) if among is not None else None
         asked = {"archived": True} if archived else {}
         rows = (
             row

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lineage.contract import addresses, codec
+from lineage.contract.requests import listed
 from lineage.contract.results import MoveResult, NamedPipeline, PlannedChange
 from lineage.identity.components import EnvironmentKind
 from lineage.identity.references import Reference, check_environment_name
@@ -65,7 +66,7 @@ class RemoteSlots(Verbs):
         environment: str,
         *,
         with_pipeline: bool = False,
-        leave: Sequence[str] = (),
+        leave: str | Sequence[str] = (),
         reason: str | None = None,
         expect_revision: int | None = None,
         waive: WaiverRequest | None = None,
@@ -78,7 +79,7 @@ class RemoteSlots(Verbs):
             "reason": reason,
             "waiver": _waiver(waive),
             "with_pipeline": with_pipeline,
-            "leave": list(leave),
+            "leave": list(listed(leave)),
             "seen": dict(seen) if seen is not None else None,
             "dry_run": dry_run,
         }
@@ -121,7 +122,7 @@ class RemoteSlots(Verbs):
         self,
         environment: str,
         pipeline: CapturedPipelineVersion | NamedPipeline,
-        references: Sequence[str | Reference] = (),
+        references: str | Reference | Sequence[str | Reference] = (),
         *,
         reason: str | None = None,
         waive: WaiverRequest | None = None,
@@ -131,11 +132,12 @@ class RemoteSlots(Verbs):
         actor: str,
     ) -> MoveResult:
         """Move a pipeline and models that ride on it in one step; without models, deploy it."""
-        for text in references:
+        versions = listed(references)
+        for text in versions:
             Reference.parse(text)
         body = {
             "pipeline": codec.pipeline_to_json(pipeline),
-            "versions": list(references),
+            "versions": list(versions),
             "reason": reason,
             "waiver": _waiver(waive),
             "seen": dict(seen) if seen is not None else None,

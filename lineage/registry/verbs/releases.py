@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lineage.contract.requests import listed
 from lineage.database import clock
 from lineage.identity.references import Reference
 from lineage.registry.slots.request import Request
@@ -24,7 +25,7 @@ class ReleaseVerbs(SlotVerbs):
         self,
         environment: str,
         pipeline: CapturedPipelineVersion | NamedPipeline,
-        references: Sequence[str | Reference] = (),
+        references: str | Reference | Sequence[str | Reference] = (),
         *,
         reason: str | None = None,
         waive: WaiverRequest | None = None,
@@ -38,7 +39,7 @@ class ReleaseVerbs(SlotVerbs):
         Args:
             environment: the environment's name.
             pipeline: the pipeline version, captured or named.
-            references: the versions that move with it.
+            references: the versions that move with it; one, or several.
             reason: why; kept in the history.
             waive: rules to waive.
             seen: the revisions of the slots that the plan showed, by their model.
@@ -57,7 +58,7 @@ class ReleaseVerbs(SlotVerbs):
         from lineage.registry.slots import moves
         from lineage.registry.versions import pipeline_row
 
-        parsed = [Reference.parse(reference) for reference in references]
+        parsed = [Reference.parse(reference) for reference in listed(references)]
         found = self._foreseen(
             lambda: self.foresee_release(environment, pipeline, parsed, reason=reason)
         )

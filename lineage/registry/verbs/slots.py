@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lineage import timestamps
-from lineage.contract.requests import check_present
+from lineage.contract.requests import check_present, listed
 from lineage.database import clock, names, slots
 from lineage.errors import PipelineMismatch, RegistryUnreachable
 from lineage.identity.references import Reference
@@ -207,7 +207,7 @@ class SlotVerbs(ForesightVerbs):
         environment: str,
         *,
         with_pipeline: bool = False,
-        leave: Sequence[str] = (),
+        leave: str | Sequence[str] = (),
         reason: str | None = None,
         expect_revision: int | None = None,
         waive: WaiverRequest | None = None,
@@ -239,11 +239,12 @@ class SlotVerbs(ForesightVerbs):
         """
         from lineage.registry.slots import moves
 
-        found = self._foreseen(lambda: self.foresee_rollback(model, environment, leave=leave))
+        leaving = frozenset(listed(leave))
+        found = self._foreseen(lambda: self.foresee_rollback(model, environment, leave=leaving))
         with self._moving(found) as session:
             sight = self._sight(session)
             sight.to_serve_together((), environment)
-            sight.require_models(*leave)
+            sight.require_models(*leaving)
             _, model = sight.slot(model, environment)
             request = Request(
                 environment,
@@ -254,7 +255,7 @@ class SlotVerbs(ForesightVerbs):
                 waive,
                 seen,
                 with_pipeline=with_pipeline,
-                leave=frozenset(names.present(session, name) for name in leave),
+                leave=frozenset(names.present(session, name) for name in leaving),
                 person=self._actor(actor).person,
                 models=sight.models,
                 pipelines=sight.pipelines,

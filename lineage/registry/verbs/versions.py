@@ -43,9 +43,10 @@ class VersionVerbs(Verbs):
         among them only where they are asked for.
         """
         requests.check_limit(limit)
+        wanted = requests.listed(among) if among is not None else None
         with self._read() as session:
             sight = self._sight(session)
-            return views.models(session, sight, among, after=after, limit=limit, archived=archived)
+            return views.models(session, sight, wanted, after=after, limit=limit, archived=archived)
 
     def versions(
         self,

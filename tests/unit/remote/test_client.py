@@ -6,17 +6,8 @@ import inspect
 
 import pytest
 
-from lineage.registry.registry import Registry
+from lineage.registry.registry import OF_A_SERVER, Registry
 from lineage.remote.client import RemoteRegistry
-
-OF_A_SERVER = {
-    "authenticate", "keep_answer", "kept_answer", "pipelines_of", "require_current", "token_used",
-    "with_hints", "transaction", "foresee_promotion", "foresee_release", "foresee_rollback",
-    "foresee_finish", "store_at",
-    "speaking_for", "grow", "token_secrets", "record_reports", "tell_reports", "serving_on_grounds", "basis",
-    "called", "rename_reports",
-}  # fmt: skip
-"""What only a server does with a database."""
 
 
 def _verbs(kind: type) -> dict[str, inspect.Signature]:

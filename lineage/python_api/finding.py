@@ -1,0 +1,127 @@
+"""Looking up: what there is, what serves, what differs, and what happened."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from lineage.capture.project import opened
+from lineage.display import Listing
+from lineage.python_api.project import PRODUCTION, only_registry
+
+if TYPE_CHECKING:
+    from lineage.contract.results import Registered, Serving
+    from lineage.contract.results.comparisons import Comparison
+    from lineage.contract.results.records import EventRecord, ModelRecord, VersionRecord
+
+
+def models(*, limit: int | None = None) -> Listing[ModelRecord]:
+    """The models by name, each with its newest version.
+
+    Args:
+        limit: how many at the most; None for all.
+    """
+    from lineage.contract.results.records import ModelRecord
+
+    with only_registry() as registry:
+        rows = registry.models(limit=limit)
+    return Listing(tuple(map(ModelRecord, rows)), "models")
+
+
+def versions(
+    model: str, *, before: int | None = None, limit: int | None = None
+) -> Listing[Registered]:
+    """A model's versions, the newest first.
+
+    Args:
+        model: the model's name.
+        before: those numbered below this.
+        limit: how many at the most; None for all.
+
+    Raises:
+        NotFound: there is no such model.
+    """
+    with only_registry() as registry:
+        rows = registry.versions(model, before=before, limit=limit)
+    return Listing(tuple(rows), f"versions of {model}")
+
+
+def show(reference: str) -> VersionRecord:
+    """All that is recorded of a version, its validations with it.
+
+    Raises:
+        NotFound: it does not exist.
+    """
+    from lineage.contract.results.records import VersionRecord
+
+    with only_registry() as registry:
+        return VersionRecord(registry.show(reference))
+
+
+def diff(first: str, second: str) -> Comparison:
+    """What differs from one version to another, component by component.
+
+    Args:
+        first: a version.
+        second: another.
+
+    Returns:
+        The comparison: true where something differs; what is in git here explains it.
+
+    Raises:
+        NotFound: a version does not exist.
+    """
+    from lineage.contract.results.comparisons import Comparison
+    from lineage.explain.compare import compare_versions
+    from lineage.python_api.project import project_and_registry
+
+    with project_and_registry() as (project, registry, _):
+        return Comparison(compare_versions(project, registry, first, second))
+
+
+def log(
+    subject: str | None = None, *, limit: int = 50, before: int | None = None
+) -> Listing[EventRecord]:
+    """The history, the newest event first.
+
+    Args:
+        subject: a model, a version, a slot (``churn@production``), an environment or a pipeline;
+            None for everything.
+        limit: how many events at the most.
+        before: those numbered below this.
+    """
+    from lineage.contract.results.records import EventRecord
+
+    with only_registry() as registry:
+        rows = registry.history(subject, limit=limit, before=before)
+    title = f"events of {subject}" if subject is not None else "events"
+    return Listing(tuple(map(EventRecord, rows)), title)
+
+
+def serving(
+    model: str,
+    environment: str = PRODUCTION,
+    *,
+    at: str | dt.datetime | None = None,
+    last_known: bool | float | dt.timedelta = False,
+) -> Serving:
+    """What serves, and its backup.
+
+    Args:
+        model: the model's name.
+        environment: the environment's name.
+        at: a past moment, ISO 8601; UTC where it names no zone.
+        last_known: where the registry cannot be asked, give what it last said: True however old it
+            is, or at most this many seconds old. The answer's ``age`` tells; it is None for an
+            answer of the registry itself.
+
+    Raises:
+        NotFound: there is no such model or environment.
+        RegistryUnreachable: the registry cannot be asked, and no answer may be given for it.
+    """
+    from lineage.host.last_known import oldest_of, serving
+
+    with opened() as project:
+        url = project.registry_url()
+    moment = at.isoformat() if isinstance(at, dt.datetime) else at
+    return serving(url, model, environment, moment, oldest_of(last_known))

@@ -1,0 +1,129 @@
+"""Recording a version, a verdict on one, and an approval of one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from lineage.contract.requests import listed
+from lineage.python_api.project import PRODUCTION, project_and_registry, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lineage.contract.results import Registered
+    from lineage.contract.results.records import ApprovalRecord, Validation
+    from lineage.python_api.project import Path
+
+
+def register(
+    model: str,
+    *,
+    weights: Path | None = None,
+    data: Path | Sequence[Path] = (),
+    kind: str = PRODUCTION,
+    parent: str | None = None,
+    revision: str | None = None,
+    store: bool = False,
+    stale_ok: str | None = None,
+) -> Registered:
+    """Capture code, data, pipeline and weights, store the weights, and record them as a version.
+
+    Args:
+        model: the model's name.
+        weights: a file or a folder, from the current folder; default: what is configured.
+        data: a path or ``name=uri@version``, or several; default: what is configured.
+        kind: ``production``, or ``experiment`` for what may be dirty or incomplete.
+        parent: the version that it was made from.
+        revision: a git revision to take code, data and pipeline from.
+        store: store an experiment's weights too; those for production always are.
+        stale_ok: why weights are taken whose stages' code changed since they were made.
+
+    Returns:
+        The version; ``created`` is false for one that held this tuple before.
+
+    Raises:
+        CaptureError: something is missing, does not match, or the tree is dirty.
+        UsageError: a name or the configuration is not valid.
+        StoreUnreachable: the weights cannot be stored; nothing was recorded.
+        RegistryUnreachable: the registry cannot be asked.
+    """
+    from lineage.contract.captured import CaptureRequest
+    from lineage.identity.components import check_kind
+    from lineage.workflows import register
+
+    chosen = check_kind(kind)
+    items = tuple(os.fspath(item) for item in listed(data))
+    wanted = CaptureRequest(chosen, text_of(weights), items, None, revision, stale_ok=stale_ok)
+    with project_and_registry() as (project, registry, actor):
+        registered, _, _ = register.register(
+            project, registry, model, wanted, parent=parent, store=store, actor=actor
+        )
+    return registered
+
+
+def validate(
+    reference: str,
+    *,
+    metrics: Mapping[str, Any] | Path | None = None,
+    passed: bool | None = None,
+    pipeline: str | None = None,
+    elsewhere: bool = False,
+    replay_in: str | None = None,
+    command: str | Sequence[str] = (),
+    timeout: str = "1h",
+) -> Validation:
+    """Record a verdict on a version with the pipeline as captured here, or a recorded one.
+
+    Args:
+        reference: the version.
+        metrics: values, or a JSON file; default: the configured file.
+        passed: the verdict, where no requirement decides; False always wins.
+        pipeline: a recorded pipeline version's digest; it must be the one here.
+        elsewhere: it was made where the version's weights and the pipeline are, not here.
+        replay_in: the environment with whose pipeline it is run, as that pipeline's commit has it.
+        command: what is run here, or there, word by word; there ``evaluate`` by default.
+        timeout: how long it may run there.
+
+    Returns:
+        The verdict: true where it is a pass; ``basis`` says what it rests on.
+
+    Raises:
+        UsageError: nothing decides the verdict, or there is nothing to run.
+        CaptureError: something is missing or changed, or the weights here are not the version's.
+        NotFound: the version or the pipeline version does not exist.
+    """
+    from lineage.contract.results.records import Validation
+    from lineage.workflows import validate, verdict
+
+    values = dict(metrics) if isinstance(metrics, Mapping) else None
+    file = None if isinstance(metrics, Mapping) else text_of(metrics)
+    wanted = validate.Validating(file, passed, pipeline, values=values, elsewhere=elsewhere)
+    with project_and_registry() as (project, registry, actor):
+        words = listed(command)
+        return Validation(
+            verdict.reach(
+                project, registry, reference, wanted, words, replay_in, timeout, actor=actor
+            )
+        )
+
+
+def approve(reference: str, environment: str = PRODUCTION) -> ApprovalRecord:
+    """Approve a version for an environment, with the pipeline that is deployed there now.
+
+    Args:
+        reference: the version.
+        environment: where it may serve by it.
+
+    Returns:
+        The approval, with how many there are and how many are ``needed``.
+
+    Raises:
+        NotFound: the version or the environment does not exist.
+        NotPermitted: who approves registered it, has approved it already, or may not approve.
+    """
+    from lineage.contract.results.records import ApprovalRecord
+
+    with project_and_registry() as (_, registry, actor):
+        return ApprovalRecord(registry.approve(reference, environment, actor=actor))

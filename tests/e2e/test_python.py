@@ -1,0 +1,85 @@
+"""The functions of the package, as a script and a notebook call them."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lineage
+from lineage.connection import connect
+
+from ..conftest import ENVIRONMENT, FILE_AND_SERVER
+
+ROOT = Path(__file__).parents[2]
+FUNCTIONS = [name for name in lineage.__all__ if name[0].islower()]
+
+
+@FILE_AND_SERVER
+def test_a_notebook_goes_its_way(project):
+    """The same, and with the same types, on a file and on a server."""
+    done = project.command("python", str(ROOT / "tests/typing/notebook.py"))
+    assert done.code == 0, done.err
+
+
+def test_the_examples_of_the_page_run(project, monkeypatch):
+    monkeypatch.chdir(project.path)
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    text = (ROOT / "docs/reference/python.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for block in re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        exec(compile(block, "python.md", "exec"), names)
+    assert names["decision"]
+
+
+def test_what_the_package_offers_is_listed_and_is_there():
+    assert dir(lineage) == sorted(lineage.__all__)
+    for name in FUNCTIONS:
+        function = getattr(lineage, name)
+        assert inspect.isfunction(function), name
+        assert function.__name__ == name
+        assert function.__doc__
+    with pytest.raises(AttributeError):
+        lineage.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["import lineage.guard.decision", "from lineage import guard", "import lineage.registry"],
+)
+def test_guard_is_the_function_whatever_was_loaded_before(first):
+    code = (
+        f"{first}; import lineage; from lineage.guard.decision import Decision; "
+        "assert lineage.guard.__name__ == 'guard'; assert callable(lineage.guard); "
+        "import sys; assert sys.modules['lineage.guard'].__path__"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+@FILE_AND_SERVER
+def test_a_connection_shows_the_verbs_and_nothing_else(project):
+    url = project.env.get("LINEAGE_REGISTRY", f"sqlite:///{project.path}/.lineage/registry.db")
+    with connect(url) as registry:
+        names = dir(registry)
+        assert {"models", "versions", "show", "history", "guard", "promote", "close"} <= set(names)
+        assert not [name for name in names if name.startswith("_")]
+        assert not {"transaction", "authenticate", "kept_answer", "token_secrets"} & set(names)
+        assert repr(registry).endswith(f"{url}>")
+        moved = registry.release(
+            "production", project_pipeline(project, registry), "churn@1", actor="t"
+        )
+        assert [step.serving_after for step in moved.steps] == ["churn@1"]
+
+
+def project_pipeline(project, registry):
+    """The pipeline of churn@1, which passed with it."""
+    from lineage.contract.results import NamedPipeline
+
+    project.ok("register", "churn")
+    project.ok("validate", "churn@1")
+    return NamedPipeline("churn", registry.pipeline_of("churn@1").version.xxh3)

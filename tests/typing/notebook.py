@@ -1,0 +1,125 @@
+"""What somebody writes in a notebook: run on the churn project, and type-checked as a user's own."""
+
+from __future__ import annotations
+
+import datetime as dt
+import pickle
+from pathlib import Path
+from typing import assert_type
+
+import lineage
+from lineage.contract.results import MoveResult, Registered, Serving
+from lineage.contract.results.comparisons import Comparison
+from lineage.contract.results.records import (
+    ApprovalRecord,
+    EventRecord,
+    ModelRecord,
+    Validation,
+    VersionRecord,
+)
+from lineage.contract.results.reports import HostReport
+from lineage.display import Listing
+from lineage.guard.decision import Decision
+from lineage.guard.evidence import Basis
+from lineage.identity.components import Kind
+
+first = lineage.register("churn", data="data/raw.csv")
+assert_type(first, Registered)
+assert_type(first.registered_at, dt.datetime)
+assert (first.ref, first.created, first.kind) == ("churn@1", True, Kind.PRODUCTION)
+assert first.registered_at.tzinfo is not None
+again = lineage.register("churn")
+assert (again.ref, again.created, again.tuple) == ("churn@1", False, first.tuple)
+
+before = lineage.guard("churn@1")
+assert_type(before, Decision)
+assert not before
+assert not lineage.may_serve("churn@1")
+assert [check.code for check in before.failures]
+
+verdict = lineage.validate("churn@1")
+assert_type(verdict, Validation)
+assert_type(verdict.basis, Basis)
+assert verdict
+assert verdict.basis is Basis.STATED
+assert (verdict["passed"], verdict["basis"], verdict.get("nothing")) == (True, "stated", None)
+assert verdict.metrics["auc"] == 0.91
+
+planned = lineage.release("churn@1", dry_run=True)
+assert lineage.serving("churn").serving is None
+released = lineage.release("churn@1", pipeline="churn", reason="the first")
+assert_type(released, MoveResult)
+assert released.changed
+assert planned.steps == released.steps
+assert not lineage.release("churn@1").changed
+assert lineage.guard("churn@1", working_tree=True)
+
+slot = lineage.serving("churn")
+assert_type(slot, Serving)
+assert slot.serving is not None
+assert_type(slot.serving.promoted_at, dt.datetime)
+assert slot.ref == "churn@1"
+assert lineage.serving("churn", at=slot.serving.promoted_at).ref == "churn@1"
+assert lineage.serving("churn", at=slot.serving.promoted_at - dt.timedelta(days=1)).ref is None
+
+Path("models/model.bin").write_text("others", encoding="utf-8")
+second = lineage.register("churn", kind="experiment", parent="churn@1")
+assert (second.ref, second.kind) == ("churn@2", Kind.EXPERIMENT)
+try:
+    lineage.promote(second.ref)
+except lineage.GuardRefused as refused:
+    assert not refused.decisions[0]
+else:
+    raise AssertionError("an experiment was promoted")
+
+models = lineage.models()
+versions = lineage.versions("churn")
+events = lineage.log("churn", limit=3)
+assert_type(models, Listing[ModelRecord])
+assert_type(versions, Listing[Registered])
+assert_type(events, Listing[EventRecord])
+assert_type(versions[0], Registered)
+assert_type(versions[:1], Listing[Registered])
+assert [(one.name, one.latest) for one in models] == [("churn", "churn@2")]
+assert [one.ref for one in versions] == ["churn@2", "churn@1"]
+assert versions.to_dicts()[1]["weights"] == first.weights
+assert (len(events), events[0].kind) == (3, "registered")
+assert events[0].at > events[-1].at
+
+shown = lineage.show("churn@1")
+assert_type(shown, VersionRecord)
+assert_type(shown.validations, tuple[Validation, ...])
+assert (shown.ref, shown.weights, shown.metrics) == ("churn@1", first.weights, verdict.metrics)
+assert shown.validation is not None
+assert shown.validation.id == verdict.id
+
+difference = lineage.diff("churn@1", "churn@2")
+assert_type(difference, Comparison)
+assert difference
+assert difference.weights
+assert "weights" in difference.changed
+
+reported = lineage.report("churn", weights=first.weights or "", instance="host-1")
+assert_type(reported, HostReport)
+assert (reported.instance, reported["state"]) == ("host-1", reported.state)
+
+try:
+    assert_type(lineage.approve("churn@1"), ApprovalRecord)
+except lineage.LineageError as error:
+    assert error.code == "not-permitted"  # nobody approves their own
+
+for answer in (
+    first,
+    before,
+    verdict,
+    released,
+    slot,
+    shown,
+    difference,
+    reported,
+    events[0],
+    models[0],
+):
+    assert len(repr(answer).splitlines()) == 1
+    assert answer._repr_html_().startswith("<table>")
+    assert pickle.loads(pickle.dumps(answer)) == answer
