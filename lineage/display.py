@@ -38,7 +38,7 @@ class Shown:
         raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
-        """The answer in plain values: what :meth:`to_json` gives, times and digests as text."""
+        """The answer in plain values, as ``--json`` prints it: times and digests are text."""
         return self.to_json()
 
     def _line(self) -> str:

@@ -75,10 +75,10 @@ class Loaded(Generic[T]):
 
 
 class Following(Generic[T]):
-    """What serves, loaded here; :func:`lineage.follow` makes it. Stop it, or use it in a with.
+    """What serves, loaded here; ``lineage.follow`` makes it. Stop it, or use it in a with.
 
     ``value``, ``path`` and ``ref`` are always those of one version, also while another is loaded:
-    read :attr:`loaded` once where several of them are needed together.
+    read ``loaded`` once where several of them are needed together.
     """
 
     def __init__(

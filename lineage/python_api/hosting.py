@@ -138,7 +138,7 @@ def follow(
             process.
         every: seconds between two looks where it cannot wait for a move at a server (or if > 60).
         last_known: where the registry cannot be asked, start from what it last said, as
-            :func:`serving` does; the bytes must have been fetched before.
+            ``serving`` does; the bytes must have been fetched before.
         accept_older: follow a slot whose revision is older than one that this host has seen, as
             that of a registry which was restored from a backup; also ``LINEAGE_ACCEPT_OLDER=1``.
 

@@ -36,7 +36,7 @@ def guard(reference: str, environment: str = PRODUCTION, *, working_tree: bool =
 
 
 def may_serve(reference: str, environment: str = PRODUCTION) -> Decision:
-    """Ask the guard whether a version may serve, as :func:`guard` does.
+    """Ask the guard whether a version may serve, as ``guard`` does.
 
     Raises:
         NotFound: the version or the environment does not exist.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 import subprocess
@@ -35,6 +36,17 @@ def test_the_examples_of_the_page_run(project, monkeypatch):
     for block in re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
         exec(compile(block, "python.md", "exec"), names)
     assert names["decision"]
+
+
+def test_the_page_names_what_is_there():
+    """`make docs` writes what their docstrings say; here is only asked whether they are there."""
+    text = (ROOT / "docs/reference/python.md").read_text(encoding="utf-8")
+    named = re.findall(r"^::: (\S+)$", text, re.MULTILINE)
+    for name in named:
+        module, _, last = name.rpartition(".")
+        assert hasattr(importlib.import_module(module), last), name
+    homes = {getattr(lineage, name).__module__ for name in FUNCTIONS if name != "connect"}
+    assert homes <= {*named}
 
 
 def test_what_the_package_offers_is_listed_and_is_there():
