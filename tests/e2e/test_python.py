@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +16,12 @@ import pytest
 import lineage
 from lineage.connection import connect
 
-from ..conftest import ENVIRONMENT, FILE_AND_SERVER
+from ..conftest import BIN, ENVIRONMENT, FILE_AND_SERVER
+from ..support import LONG
 
 ROOT = Path(__file__).parents[2]
+PYRIGHT = "basedpyright@1.40.2"
+"""Pyright in a wheel that brings its Node.js, 60 MB: fetched for the one test, and kept by uv."""
 FUNCTIONS = [name for name in lineage.__all__ if name[0].islower()]
 
 
@@ -25,6 +30,22 @@ def test_a_notebook_goes_its_way(project):
     """The same, and with the same types, on a file and on a server."""
     done = project.command("python", str(ROOT / "tests/typing/notebook.py"))
     assert done.code == 0, done.err
+
+
+@pytest.mark.skipif(not LONG, reason="fetches a type checker: LINEAGE_LONG_TESTS=1")
+def test_pyright_reads_the_types_as_mypy_does(tmp_path):
+    """On the package as it is installed; `make lint` lets mypy read the same script."""
+    shutil.copy(ROOT / "tests/typing/notebook.py", tmp_path)
+    shutil.copytree(ROOT / "lineage", tmp_path / "site/lineage")
+    for name in ("cli", "api", "migrations"):
+        shutil.copytree(ROOT / name, tmp_path / "site/lineage" / name)
+    settings = {"include": ["notebook.py"], "extraPaths": ["site"], "typeCheckingMode": "strict"}
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings))
+    done = subprocess.run(
+        [BIN / "uv", "tool", "run", PYRIGHT, "--pythonpath", sys.executable], cwd=tmp_path,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_examples_of_the_page_run(project, monkeypatch):

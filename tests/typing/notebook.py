@@ -121,5 +121,5 @@ for answer in (
     models[0],
 ):
     assert len(repr(answer).splitlines()) == 1
-    assert answer._repr_html_().startswith("<table>")
+    assert answer._repr_html_().startswith("<table>")  # pyright: ignore[reportPrivateUsage]
     assert pickle.loads(pickle.dumps(answer)) == answer
