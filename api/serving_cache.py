@@ -57,7 +57,7 @@ class CachedAnswer:
         """The answer that shows a slot to those who ask by a name of its model."""
         headers = {"ETag": f'"{slot.etag}"', "Cache-Control": "no-cache"}
         headers |= canonical(asked, slot.model, addresses.slot(slot.environment, slot.model))
-        ends = [waiver.until for waiver in slot.waivers if waiver.until is not None]
+        ends = [timestamps.written(one.until) for one in slot.waivers if one.until is not None]
         if slot.readiness is not None and slot.readiness.changes_at is not None:
             ends.append(slot.readiness.changes_at)
         return cls(

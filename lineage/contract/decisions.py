@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lineage import timestamps
+from lineage.contract import moments
 from lineage.contract.fields import from_fields
 from lineage.contract.rest_remedies import with_requests, without_requests
 from lineage.guard.decision import Check, Decision, Status
@@ -105,7 +107,8 @@ def pipeline_version_from_json(body: Mapping[str, Any]) -> PipelineVersion:
 
 def waiver_from_json(body: Mapping[str, Any]) -> Waiver:
     """Read back what :meth:`Waiver.to_json` wrote."""
-    return from_fields(Waiver, body, by=body["waived_by"], at=body["waived_at"])
+    at, until = timestamps.moment(body["waived_at"]), moments.read(body["until"])
+    return from_fields(Waiver, body, by=body["waived_by"], at=at, until=until)
 
 
 def held_copy_from_json(body: Mapping[str, Any]) -> HeldCopy:
@@ -114,8 +117,8 @@ def held_copy_from_json(body: Mapping[str, Any]) -> HeldCopy:
         HeldCopy,
         body,
         by=body["checked_by"],
-        at=body["checked_at"],
-        deep_at=body.get("deep_at"),
+        at=timestamps.moment(body["checked_at"]),
+        deep_at=moments.read(body.get("deep_at")),
         shared=body.get("shared", True),
         sample=Sample.from_json(body.get("sample")),
     )

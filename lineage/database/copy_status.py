@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from lineage.database import reports
 from lineage.guard.facts import HeldCopy, Sample
+from lineage.timestamps import moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,14 +57,16 @@ def held_copies(rows: Iterable[Any], now: str, *, here: bool) -> tuple[HeldCopy,
             row.store,
             row.state,
             bool(row.deep),
-            row.checked_at,
+            moment(row.checked_at),
             row.checked_by,
-            None if row.deep_wrong else row.deep_at,
+            moment(row.deep_at) if row.deep_at is not None and not row.deep_wrong else None,
             bool(row.shared),
             Sample(row.sample, row.files) if row.sample is not None else None,
         )
         if here and held.intact and not held.shared and _is_gone(row.url):
-            held = replace(held, state="missing", deep=False, at=now, deep_at=None, sample=None)
+            held = replace(
+                held, state="missing", deep=False, at=moment(now), deep_at=None, sample=None
+            )
         found.append(held)
     return tuple(found)
 

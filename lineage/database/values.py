@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from lineage import timestamps
 from lineage.guard.evidence import Basis
 from lineage.guard.facts import (
     Approval,
@@ -166,9 +167,9 @@ def approval(row: tables.Approval, runs: str | None) -> Approval:
 
 def waiver(row: tables.Waiver) -> Waiver:
     """A waiver."""
-    return Waiver(
-        row.code, row.reason, row.waived_by, row.waived_at, row.until, row.waived_by_person
-    )
+    at = timestamps.moment(row.waived_at)
+    until = timestamps.moment(row.until) if row.until is not None else None
+    return Waiver(row.code, row.reason, row.waived_by, at, until, row.waived_by_person)
 
 
 def waivers_in_force(rows: Iterable[tables.Waiver], at: str) -> tuple[Waiver, ...]:

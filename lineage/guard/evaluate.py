@@ -34,6 +34,6 @@ def _excused(facts: Facts, check: Check) -> Check:
     if waiver is None:
         return check
     details = check.details | {"waiver": waiver.to_json()}
-    until = f" until {waiver.until[:16].replace('T', ' ')}" if waiver.until else ""
+    until = f" until {waiver.until:%Y-%m-%d %H:%M}" if waiver.until else ""
     summary = f"{check.summary}; waived by {waiver.by}{until}: {waiver.reason}"
     return replace(check, status=Status.WAIVED, summary=summary, details=details)

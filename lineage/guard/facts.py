@@ -6,9 +6,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
+from lineage import timestamps
+from lineage.display import Shown
 from lineage.guard.evidence import Basis
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping
 
     from lineage.guard.policy import EnvironmentPolicy
@@ -140,8 +145,8 @@ class Approval:
         return self.person or self.by
 
 
-@dataclass(frozen=True)
-class Waiver:
+@dataclass(frozen=True, repr=False)
+class Waiver(Shown):
     """A rule waived: by whom, why, and until when; ``until`` None means while it serves there.
 
     ``person`` is whom ``by`` counts as; None where it was not noted.
@@ -150,8 +155,8 @@ class Waiver:
     code: str
     reason: str
     by: str
-    at: str
-    until: str | None = None
+    at: dt.datetime
+    until: dt.datetime | None = None
     person: str | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -161,9 +166,18 @@ class Waiver:
             "reason": self.reason,
             "waived_by": self.by,
             "person": self.person,
-            "waived_at": self.at,
-            "until": self.until,
+            "waived_at": timestamps.written(self.at),
+            "until": timestamps.written(self.until) if self.until is not None else None,
         }
+
+    @override
+    def _line(self) -> str:
+        return f"{self.code} waived by {self.by}: {self.reason}"
+
+    @override
+    def _facts(self) -> dict[str, object]:
+        told: dict[str, object] = {"rule": self.code, "reason": self.reason, "by": self.by}
+        return told | {"waived": self.at, "until": self.until}
 
 
 @dataclass(frozen=True)
@@ -196,8 +210,8 @@ class Sample:
         return f"a sample: {self.files} of {self.of} files"
 
 
-@dataclass(frozen=True)
-class HeldCopy:
+@dataclass(frozen=True, repr=False)
+class HeldCopy(Shown):
     """A copy of the weights in a store, and what the newest look at it found.
 
     ``deep_at`` is when every byte of it was last read and was right, None where that never was, or
@@ -208,9 +222,9 @@ class HeldCopy:
     store: str
     state: str
     deep: bool
-    at: str
+    at: dt.datetime
     by: str
-    deep_at: str | None = None
+    deep_at: dt.datetime | None = None
     shared: bool = True
     sample: Sample | None = None
 
@@ -226,11 +240,20 @@ class HeldCopy:
             "shared": self.shared,
             "state": self.state,
             "deep": self.deep,
-            "deep_at": self.deep_at,
+            "deep_at": timestamps.written(self.deep_at) if self.deep_at is not None else None,
             "sample": self.sample.to_json() if self.sample is not None else None,
-            "checked_at": self.at,
+            "checked_at": timestamps.written(self.at),
             "checked_by": self.by,
         }
+
+    @override
+    def _line(self) -> str:
+        return f"{self.state} in {self.store}"
+
+    @override
+    def _facts(self) -> dict[str, object]:
+        told: dict[str, object] = {"store": self.store, "state": self.state, "by": self.by}
+        return told | {"checked": self.at, "every byte was read": self.deep_at}
 
 
 @dataclass(frozen=True)

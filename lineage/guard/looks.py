@@ -29,13 +29,13 @@ class _Limit:
     """A look at a copy, how long it counts, and who says so; ``at`` is None where none was made."""
 
     look: str
-    at: str | None
+    at: dt.datetime | None
     within: str
     who: str
 
     def age(self, now: str) -> dt.timedelta | None:
         """How old the look is; None where there is none."""
-        return timestamps.moment(now) - timestamps.moment(self.at) if self.at is not None else None
+        return timestamps.moment(now) - self.at if self.at is not None else None
 
     def problem(self, copy: HeldCopy, now: str) -> str | None:
         """Why the look does not count any more."""
@@ -55,11 +55,10 @@ class _Limit:
         age, span = self.age(now), timestamps.span(self.within)
         if age is None or self.at is None:
             return None
-        begun = timestamps.moment(self.at)
         if age <= span:
-            return timestamps.written(begun + span + dt.timedelta(microseconds=1))
+            return timestamps.written(self.at + span + dt.timedelta(microseconds=1))
         _, count, seconds = _counted(age)
-        return timestamps.written(begun + dt.timedelta(seconds=(count + 1) * seconds))
+        return timestamps.written(self.at + dt.timedelta(seconds=(count + 1) * seconds))
 
 
 def outdated(facts: Facts) -> str | None:

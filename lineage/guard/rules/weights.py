@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from lineage import timestamps
 from lineage.acts import act
 from lineage.guard import looks
 from lineage.guard.decision import Check, Status
@@ -12,7 +13,10 @@ from lineage.guard.policy import Demand
 from lineage.identity.components import Kind
 
 if TYPE_CHECKING:
-    from lineage.guard.facts import Facts
+    import datetime as dt
+    from collections.abc import Iterable
+
+    from lineage.guard.facts import Facts, HeldCopy
 
 CODE: Final = "weights-intact"
 _HELD: Final = "a serving host holds the weights of {}, every byte checked"
@@ -29,7 +33,7 @@ def weights_intact(facts: Facts) -> Check:
         held = {"copies": [copy.to_json() for copy in facts.copies]}
         return Check(CODE, Status.PASS, _HELD.format(facts.ref), details=held)
     found = facts.weights
-    if facts.copies and (found is None or found.at <= max(copy.at for copy in facts.copies)):
+    if facts.copies and (found is None or timestamps.moment(found.at) <= _newest(facts.copies)):
         return _stored(facts)
     if found is None:
         return _unstored(facts, "the weights were read at registration; nobody looked since", {})
@@ -98,6 +102,11 @@ def _of_unstored(facts: Facts) -> Status:
     return Status.FAIL if enters and not lenient else Status.WARN
 
 
+def _newest(copies: Iterable[HeldCopy]) -> dt.datetime:
+    """When somebody last looked at any of some copies."""
+    return max(copy.at for copy in copies)
+
+
 def _stored(facts: Facts) -> Check:
     """What the stores that count hold: one intact copy is enough."""
     copies = facts.usable
@@ -110,13 +119,13 @@ def _stored(facts: Facts) -> Check:
         outdated = looks.outdated(facts)
         if outdated is not None:
             return Check(CODE, Status.WARN, outdated, look_again(facts), details)
-        newest = max(copy.at for copy in intact)
+        newest = _newest(intact)
         where = ", ".join(copy.store for copy in intact)
         stores = f"{len(intact)} of {len(copies)} stores" if copies[1:] else "store"
-        summary = f"the weights were intact in {stores} {where} on {newest[:10]}"
+        summary = f"the weights were intact in {stores} {where} on {newest:%Y-%m-%d}"
         return Check(CODE, Status.PASS, summary, details=details)
     found = "; ".join(f"{_WAS[copy.state]} {copy.store}" for copy in copies)
-    seen = max(copy.at for copy in copies)[:10]
+    seen = f"{_newest(copies):%Y-%m-%d}"
     summary = f"the weights of {facts.ref} {found} on {seen}"
     unknown = all(copy.state == "unreachable" for copy in copies)
     remedy = (

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from lineage import timestamps
 from lineage.acts import act
-from lineage.contract import moments
 from lineage.contract.results import Readiness, ServedVersion, Serving, Side
 from lineage.database import clock, events, policies, slots, tables, versions
 from lineage.database.deployments import DeployedPipelines, deployment
@@ -85,7 +84,7 @@ def readiness(session: Session, answer: Serving) -> Readiness | None:
         runs = runs.with_pipeline(row.pipeline, blake3, clock.now(session))
     facts = guard_facts(session, where, row, runs, move=Transition.RETURN)
     reasons = reasons_against(facts)
-    checked_at = moments.read(max((copy.at for copy in facts.copies), default=None))
+    checked_at = max((copy.at for copy in facts.copies), default=None)
     return Readiness(
         not reasons, checked_at, reasons, facts.copies, facts.held, looks.changes_at(facts)
     )
@@ -115,7 +114,9 @@ def at(session: Session, environment: str, model: str, moment: str) -> Serving:
     key = (proof.get("pipeline"), proof.get("pipeline_digest"))
     row = session.get(tables.PipelineVersion, key) if all(key) else None
     waiver = policies.waiver_by_id(session, proof.get("waiver"))
-    in_force = waiver is not None and (waiver.until is None or moment < waiver.until)
+    in_force = waiver is not None and (
+        waiver.until is None or timestamps.moment(moment) < waiver.until
+    )
     return Serving(
         environment=environment,
         model=model,

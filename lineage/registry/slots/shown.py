@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lineage.contract import moments
 from lineage.contract.results import Readiness, ServedVersion, Serving
 from lineage.database import clock, policies, values, version_values
 from lineage.database.deployments import DeployedPipelines
@@ -98,7 +97,7 @@ def readiness(session: Session, known: Known, model: str) -> Readiness | None:
         runs = runs.with_pipeline(version.pipeline, backup.pipeline_blake3, clock.now(session))
     facts = gather.guard_facts(session, environment, version, runs, move=Transition.RETURN)
     reasons = reasons_against(facts)
-    checked_at = moments.read(max((copy.at for copy in facts.copies), default=None))
+    checked_at = max((copy.at for copy in facts.copies), default=None)
     return Readiness(
         not reasons, checked_at, reasons, facts.copies, facts.held, looks.changes_at(facts)
     )

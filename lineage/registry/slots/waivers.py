@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lineage import timestamps
 from lineage.acts import act
+from lineage.contract import moments
 from lineage.database import tables, telling
 from lineage.database.known import Known
 from lineage.errors import NotPermitted
@@ -49,9 +51,9 @@ def asked(session: Session, request: Request) -> tuple[Waiver, ...]:
                 f"{person} may not waive {code} in {environment}.",
                 remedy=f"Ask one who may: {', '.join(people)}.",
             )
+    at, until = timestamps.moment(request.at), moments.read(wanted.until)
     return tuple(
-        Waiver(code, wanted.reason, request.actor, request.at, wanted.until, person)
-        for code in wanted.codes
+        Waiver(code, wanted.reason, request.actor, at, until, person) for code in wanted.codes
     )
 
 
@@ -74,8 +76,8 @@ def _row(environment: str, grant: WaiverGrant) -> tables.Waiver:
         pipeline=deployed.pipeline if deployed else None,
         pipeline_blake3=deployed.blake3 if deployed else None,
         reason=waiver.reason,
-        until=waiver.until,
-        waived_at=waiver.at,
+        until=moments.written(waiver.until),
+        waived_at=timestamps.written(waiver.at),
         waived_by=waiver.by,
         waived_by_person=waiver.person,
     )

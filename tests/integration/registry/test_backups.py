@@ -150,7 +150,7 @@ def test_the_deep_look_that_counts_is_the_newest_that_nothing_overturned(filled,
     look(filled, "churn@1", "unreachable", deep=False)
     look(filled, "churn@1", "intact", deep=False)
     assert slot(filled).readiness.copies[0].deep_at == first
-    assert filled.stored("churn@1").copies[0].deep_at == first
+    assert timestamps.moment(filled.stored("churn@1").copies[0].deep_at) == first
     look(filled, "churn@1", "missing", deep=False)
     look(filled, "churn@1", "intact", deep=False)
     found = slot(filled).readiness
@@ -160,7 +160,7 @@ def test_the_deep_look_that_counts_is_the_newest_that_nothing_overturned(filled,
     again = later(monkeypatch, days=1)
     look(filled, "churn@1", "intact")
     found = slot(filled).readiness
-    assert (found.ready, found.copies[0].deep_at) == (True, again)
+    assert (found.ready, found.copies[0].deep_at) == (True, timestamps.moment(again))
 
 
 def test_storing_what_is_stored_is_a_look(filled, monkeypatch):
@@ -169,8 +169,8 @@ def test_storing_what_is_stored_is_a_look(filled, monkeypatch):
     assert not slot(filled).readiness.ready
     filled.add_copy("churn@1", a_copy("1"), actor="t")
     found = slot(filled).readiness
-    assert (found.ready, found.copies[0].deep_at) == (True, now)
-    assert found.checked_at == timestamps.moment(now)
+    seen = timestamps.moment(now)
+    assert (found.ready, found.checked_at, found.copies[0].deep_at) == (True, seen, seen)
 
 
 def test_a_stale_backup_is_none_where_one_is_demanded(filled, monkeypatch):

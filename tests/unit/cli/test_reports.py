@@ -17,6 +17,7 @@ from sarif_pydantic import Sarif
 
 from lineage.guard.decision import Check, Decision, Status
 from lineage.guard.evaluate import decide
+from lineage.timestamps import moment
 from tests.conftest import pipeline
 
 from ..guard.test_evaluate import GOOD, TWO, Waiver
@@ -29,7 +30,7 @@ BAD = decide(
         deployed=pipeline("new"),
         policy=TWO,
         dirty=True,
-        waivers=(Waiver("approvals", "the fire", "boss", "2026-11-21T08:00:00Z"),),
+        waivers=(Waiver("approvals", "the fire", "boss", moment("2026-11-21T08:00:00Z")),),
     )
 )
 PLACED = dataclasses.replace(

@@ -33,12 +33,14 @@ from lineage.identity.digest import Digest
 from lineage.identity.pipeline import Manifest, PipelineVersion, Scope
 from lineage.identity.run_environment import RunEnvironment
 from lineage.identity.watched import Role, Undeclared, WatchedRun
+from lineage.timestamps import moment
 from tests.conftest import pipeline
 
 BROKEN = Outcome("auc >= 0.8", False, "auc >= 0.8 does not hold: auc is 0.7", {"auc": 0.7})
 HOLDS = Outcome("auc >= 0.8", True, "auc >= 0.8 holds: auc is 0.9", {"auc": 0.9})
 
 NOW = "2026-11-21T08:00:00Z"
+THEN = moment(NOW)
 
 
 def _verdict(text: str = "old", *, passed: bool = True, id: int = 1, outcomes=(HOLDS,)) -> Verdict:
@@ -68,7 +70,7 @@ GOOD = Facts(
     deployed=pipeline("old"),
     policy=EnvironmentPolicy(),
     verdicts=(_verdict(),),
-    copies=(HeldCopy("remote", "intact", True, NOW, "ann"),),
+    copies=(HeldCopy("remote", "intact", True, THEN, "ann"),),
     watched=(_watched(),),
     own_pipeline=str(pipeline("old").blake3),
     ran_with=frozenset({str(pipeline("old").blake3)}),
@@ -228,7 +230,7 @@ def _policy(**changes) -> EnvironmentPolicy:
 
 
 def _copies(**states: str) -> tuple[HeldCopy, ...]:
-    return tuple(HeldCopy(store, state, True, NOW, "ann") for store, state in states.items())
+    return tuple(HeldCopy(store, state, True, THEN, "ann") for store, state in states.items())
 
 
 ONE_HOST = dataclasses.replace(*_copies(local="intact"), shared=False)
@@ -608,7 +610,7 @@ def test_a_comparison_with_what_serves_is_decided_by_the_guard():
 
 
 def test_a_waiver_excuses_its_rule_and_no_other():
-    waiver = Waiver("approvals", "the fire", "boss", NOW, "2026-11-28T08:00:00Z")
+    waiver = Waiver("approvals", "the fire", "boss", THEN, moment("2026-11-28T08:00:00Z"))
     broken = {"policy": TWO, "dirty": True, "waivers": (waiver,)}
     assert _statuses(**broken)["approvals"] == "waived"
     assert _failing(**broken) == {"code-clean"}
@@ -621,8 +623,8 @@ def test_a_waiver_excuses_its_rule_and_no_other():
         "reason": "the fire",
         "waived_by": "boss",
         "person": None,
-        "waived_at": NOW,
-        "until": "2026-11-28T08:00:00Z",
+        "waived_at": "2026-11-21T08:00:00.000000Z",
+        "until": "2026-11-28T08:00:00.000000Z",
     }
     assert check.details["needed"] == 2
     endless = _check("approvals", policy=TWO, waivers=(dataclasses.replace(waiver, until=None),))
@@ -630,12 +632,12 @@ def test_a_waiver_excuses_its_rule_and_no_other():
 
 
 def test_a_waiver_of_a_rule_that_passes_changes_nothing():
-    waivers = tuple(Waiver(code, "r", "boss", NOW) for code in WAIVABLE)
+    waivers = tuple(Waiver(code, "r", "boss", THEN) for code in WAIVABLE)
     assert set(_statuses(waivers=waivers).values()) == {"pass"}
 
 
 def test_an_experimental_environment_warns_rather_than_waives():
-    waiver = Waiver("approvals", "r", "boss", NOW)
+    waiver = Waiver("approvals", "r", "boss", THEN)
     kind = EnvironmentKind.EXPERIMENTAL
     assert (
         _check("approvals", policy=TWO, waivers=(waiver,), environment_kind=kind).status == "warn"
@@ -941,7 +943,7 @@ facts = st.builds(
     now=st.sampled_from([None, NOW.replace("2026-11", "2026-12")]),
     shared=st.booleans(),
     waivers=st.lists(
-        st.builds(Waiver, st.sampled_from(WAIVABLE), st.just("r"), st.just("boss"), st.just(NOW)),
+        st.builds(Waiver, st.sampled_from(WAIVABLE), st.just("r"), st.just("boss"), st.just(THEN)),
         max_size=2,
     ).map(tuple),
 )

@@ -29,8 +29,8 @@ def at(**spans: float) -> str:
 
 
 def copy(store: str = "s3", state: str = "intact", deep: bool = True, **spans: float) -> HeldCopy:
-    looked = at(**spans)
-    return HeldCopy(store, state, deep, looked, "ann", looked if deep else at())
+    looked = timestamps.moment(at(**spans))
+    return HeldCopy(store, state, deep, looked, "ann", looked if deep else START)
 
 
 def facts(policy: EnvironmentPolicy, *copies: HeldCopy, now: str, **changes):

@@ -37,6 +37,7 @@ from lineage.registry.slots.readiness import (
     reasons_against,
 )
 from lineage.registry.slots.request import Request
+from lineage.timestamps import moment
 from tests.conftest import pipeline
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class World:
         **request,
     ) -> MovePlan:
         """The plan of a move of a version, of the pipeline (``to``), or of both."""
-        asked = tuple(Waiver(code, "because", "boss", NOW) for code in waive)
+        asked = tuple(Waiver(code, "because", "boss", moment(NOW)) for code in waive)
         text = to or self.runs
         serving = self.slot.serving.version_id if self.slot.serving else None
         choice, takes_back = BackupChoice(), False
@@ -163,7 +164,7 @@ class World:
             )
         ]
         in_force = self.in_force if move is Transition.STAY and not moves else ()
-        copies = (HeldCopy("remote", "intact", True, BEFORE, "t"),)
+        copies = (HeldCopy("remote", "intact", True, moment(BEFORE), "t"),)
         facts = Facts(
             model="churn",
             version=number,
