@@ -17,7 +17,8 @@ _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 def written(moment: dt.datetime) -> str:
     """A moment as the registry writes it."""
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    text = moment.astimezone(dt.UTC).isoformat(timespec="microseconds")
+    return text.removesuffix("+00:00") + "Z"  # half the time of strftime
 
 
 def is_span(text: str) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 from hypothesis import given
 
+from lineage.contract.requests import NewToken, WaiverRequest
 from lineage.contract.results import Candidate, Registered
 from lineage.contract.results.comparisons import Comparison
 from lineage.contract.results.records import (
@@ -98,6 +99,18 @@ def test_a_document_is_read_by_attributes_and_by_keys(answer):
             assert answer[key] == document[key], "what is given is a copy"
     with pytest.raises(FrozenInstanceError):
         answer.other = 1
+
+
+def test_one_text_is_one_item():
+    token = NewToken("ci", scopes="read", models="churn", environments=["production"])
+    assert (token.scopes, token.models, token.environments) == (
+        ("read",),
+        ("churn",),
+        ("production",),
+    )
+    asked = WaiverRequest.checked("approvals", "the fire", None, AT)
+    assert asked is not None
+    assert asked.codes == ("approvals",)
 
 
 def test_attributes_are_typed():
