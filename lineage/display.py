@@ -67,10 +67,13 @@ class Listing(Sequence[Item], Generic[Item]):
     Attributes:
         items: the answers.
         title: what they are.
+        next: where they are a page, the cursor from which the next ones are read; None where there
+            are no more.
     """
 
     items: tuple[Item, ...]
     title: str = field(compare=False)
+    next: str | None = field(default=None, compare=False)
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Each answer in plain values: ``pandas.DataFrame(answers.to_dicts())``."""

@@ -10,40 +10,59 @@ from lineage.display import Listing
 from lineage.python_api.project import PRODUCTION, only_registry
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lineage.contract.results import Registered, Serving
     from lineage.contract.results.comparisons import Comparison
     from lineage.contract.results.records import EventRecord, ModelRecord, VersionRecord
 
 
-def models(*, limit: int | None = None) -> Listing[ModelRecord]:
-    """The models by name, each with its newest version.
+def models(
+    *, after: str = "", limit: int | None = None, archived: bool = False
+) -> Listing[ModelRecord]:
+    """The models by name, each with its newest version and what serves of it.
 
     Args:
+        after: those behind this name.
         limit: how many at the most; None for all.
+        archived: those that are archived too.
     """
     from lineage.contract.results.records import ModelRecord
 
     with only_registry() as registry:
-        rows = registry.models(limit=limit)
+        rows = registry.models(after=after, limit=limit, archived=archived)
     return Listing(tuple(map(ModelRecord, rows)), "models")
 
 
 def versions(
-    model: str, *, before: int | None = None, limit: int | None = None
+    model: str,
+    *,
+    where: str | None = None,
+    sort: str | None = None,
+    limit: int | None = None,
+    after: str | None = None,
+    columns: str | Sequence[str] = (),
 ) -> Listing[Registered]:
     """A model's versions, the newest first.
 
     Args:
         model: the model's name.
-        before: those numbered below this.
+        where: which of them, in the language of requirements: ``auc > 0.8 and kind =
+            'production'``.
+        sort: by which field, with ``-`` in front where the greatest comes first.
         limit: how many at the most; None for all.
+        after: the ``next`` of the page before.
+        columns: fields that each has in its ``columns`` besides; one, or several.
 
     Raises:
         NotFound: there is no such model.
+        UsageError: what is asked for means nothing; the message points at the place.
     """
     with only_registry() as registry:
-        rows = registry.versions(model, before=before, limit=limit)
-    return Listing(tuple(rows), f"versions of {model}")
+        page = registry.versions(
+            model, where=where, sort=sort, limit=limit, after=after, columns=columns
+        )
+    return Listing(tuple(page), f"versions of {model}", page.next)
 
 
 def show(reference: str) -> VersionRecord:
@@ -80,7 +99,16 @@ def diff(first: str, second: str) -> Comparison:
 
 
 def log(
-    subject: str | None = None, *, limit: int = 50, before: int | None = None
+    subject: str | None = None,
+    *,
+    limit: int = 50,
+    before: int | None = None,
+    model: str | None = None,
+    environment: str | None = None,
+    who: str | None = None,
+    what: str | None = None,
+    since: str | dt.datetime | None = None,
+    until: str | dt.datetime | None = None,
 ) -> Listing[EventRecord]:
     """The history, the newest event first.
 
@@ -89,11 +117,30 @@ def log(
             None for everything.
         limit: how many events at the most.
         before: those numbered below this.
+        model: a model that they concern besides.
+        environment: an environment that they concern besides.
+        who: the actor.
+        what: the kind: ``promoted``, ``validated``.
+        since: a moment, ISO 8601 (UTC where it names no zone), or a span such as ``7d``.
+        until: likewise.
+
+    Raises:
+        UsageError: a time or the limit is none.
     """
     from lineage.contract.results.records import EventRecord
 
     with only_registry() as registry:
-        rows = registry.history(subject, limit=limit, before=before)
+        rows = registry.history(
+            subject,
+            limit=limit,
+            before=before,
+            model=model,
+            environment=environment,
+            who=who,
+            what=what,
+            since=_written(since),
+            until=_written(until),
+        )
     title = f"events of {subject}" if subject is not None else "events"
     return Listing(tuple(map(EventRecord, rows)), title)
 
@@ -123,5 +170,8 @@ def serving(
 
     with opened() as project:
         url = project.registry_url()
-    moment = at.isoformat() if isinstance(at, dt.datetime) else at
-    return serving(url, model, environment, moment, oldest_of(last_known))
+    return serving(url, model, environment, _written(at), oldest_of(last_known))
+
+
+def _written(moment: str | dt.datetime | None) -> str | None:
+    return moment.isoformat() if isinstance(moment, dt.datetime) else moment

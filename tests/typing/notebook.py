@@ -86,6 +86,17 @@ assert versions.to_dicts()[1]["weights"] == first.weights
 assert (len(events), events[0].kind) == (3, "registered")
 assert events[0].at > events[-1].at
 
+found = lineage.versions("churn", where="kind = 'production'", columns="auc", limit=1)
+assert ([one.ref for one in found], found.next) == (["churn@1"], None)
+assert found[0].columns == {"auc": 0.91}
+assert lineage.versions("churn", sort="-number", limit=1).next is not None
+assert (
+    lineage.log(model="churn", what="registered", since=first.registered_at)[-1].subject
+    == "churn@1"
+)
+assert models[0].serving == {"production": "churn@1"}
+assert (models[0].description, models[0].tags) == (None, {})
+
 shown = lineage.show("churn@1")
 assert_type(shown, VersionRecord)
 assert_type(shown.validations, tuple[Validation, ...])

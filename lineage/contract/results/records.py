@@ -42,6 +42,22 @@ class ModelRecord(Document):
         """Who recorded it."""
         return str(self["created_by"])
 
+    @property
+    def serving(self) -> dict[str, str]:
+        """What serves of it, by environment."""
+        return dict(self["serving"])
+
+    @property
+    def description(self) -> str | None:
+        """What people say of it."""
+        text: str | None = self["description"]
+        return text
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What people tagged it with."""
+        return dict(self["tags"])
+
     @override
     def _line(self) -> str:
         return f"{self.name}, the newest is {self.latest}" if self.latest else self.name
@@ -51,6 +67,9 @@ class ModelRecord(Document):
         return {
             "model": self.name,
             "newest": self.latest,
+            "serving": self.serving,
+            "description": self.description,
+            "tags": self.tags,
             "recorded": self.created_at,
             "by": self.created_by,
         }

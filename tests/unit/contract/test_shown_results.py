@@ -45,11 +45,15 @@ VERSION = {
     "registered_at": AT, "registered_by": EVIL, "components": {"code": {"dirty": False}},
     "parent": None, "validations": [VERDICT],
 }  # fmt: skip
+MODEL = {
+    "name": "churn", "latest": "churn@1", "created_at": AT, "created_by": EVIL,
+    "serving": {"production": "churn@1"}, "description": EVIL, "tags": {"team": EVIL},
+}  # fmt: skip
 PART = {"same": True, "first": "xxh3:1", "second": "xxh3:1", "explanation": []}
 CHANGED = {"same": False, "first": "xxh3:1", "second": "xxh3:2", "explanation": [EVIL]}
 DOCUMENTS = [
-    ModelRecord({"name": "churn", "latest": "churn@1", "created_at": AT, "created_by": EVIL}),
-    ModelRecord({"name": "churn", "latest": None, "created_at": AT, "created_by": EVIL}),
+    ModelRecord(MODEL),
+    ModelRecord(MODEL | {"latest": None, "serving": {}, "description": None, "tags": {}}),
     Validation(VERDICT),
     Validation(VERDICT | {"passed": False, "metrics": None}),
     VersionRecord(VERSION),
