@@ -1,0 +1,1 @@
+"""Webhooks: who is told of what, the messages, their outbox, and their way to a receiver."""
