@@ -15,6 +15,9 @@ from lineage import timestamps
 from lineage.database.engine import open_engine
 from lineage.registry.checker import Checker, named_stores
 from lineage.registry.registry import Registry
+from lineage.registry.webhooks.addresses import networks
+from lineage.registry.webhooks.deliverer import Deliverer
+from lineage.registry.webhooks.sending import Sender
 from lineage.registry_url import require_standby
 
 from . import problems, process, trust
@@ -28,6 +31,7 @@ from .middleware import Boundary
 from .problems import Problem
 from .quick_lookups import QuickLookups
 from .rate_limit import AttemptLimiter
+from .refusals import Refusals
 from .reporting import Reporting
 from .routes import (
     environments,
@@ -43,6 +47,7 @@ from .routes import (
     tokens,
     validations,
     versions,
+    webhooks,
     weights,
 )
 from .serving_cache import ServingCache
@@ -55,8 +60,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from lineage.identity.notes import Signer
-    from lineage.registry.checkpoints import Checkpointer
 
+    from .beside import Work
     from .oidc import Issuers
 
 ROUTERS: Final = (
@@ -73,6 +78,7 @@ ROUTERS: Final = (
     pipelines.router,
     history.router,
     tokens.router,
+    webhooks.router,
     operations.router,
 )
 
@@ -102,7 +108,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings.registry,
         lock_timeout=settings.lock_timeout,
         # who writes a report under a key needs two; others: the whole history, batches of reports
-        connections=settings.threads + 2 * WRITERS + 3,
+        # and what is told beside answers: refusals, webhooks
+        connections=settings.threads + 2 * WRITERS + 5,
         shared=not settings.no_auth,  # that is for this machine alone
     )
     registry = Registry(engine)
@@ -132,10 +139,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         Writers(1, settings.lock_timeout),
         Writers(1, settings.lock_timeout, "Others have been reading the whole history"),
         Reporting(registry),
+        Refusals(registry),
+        networks(settings.webhook_allow),
         signer=signer,
     )
 
-    beside = Beside(_beside(registry, settings, signer), settings.beside_lock)
+    beside = Beside(_beside(registry, settings, metrics, signer), settings.beside_lock)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -147,6 +156,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             yield
         await confirming.stop()
         await beside.stop()
+        state.refusals.close()
         waiting.close()
         await detector.close()
         if standby is not None:
@@ -198,10 +208,10 @@ def _issuers(settings: Settings) -> Issuers | trust.NoIssuers:
 
 
 def _beside(
-    registry: Registry, settings: Settings, signer: Signer | None
-) -> list[Checker | Checkpointer]:
-    """What this server is told to do beside answering: look at weights, put checkpoints out."""
-    work: list[Checker | Checkpointer] = []
+    registry: Registry, settings: Settings, metrics: Metrics, signer: Signer | None
+) -> list[Work]:
+    """What this server does beside answering: look at weights, put checkpoints out, tell others."""
+    work: list[Work] = []
     if settings.check_every is not None:
         stores = named_stores(settings.check_stores)
         work.append(Checker(registry, timestamps.span(settings.check_every), stores))
@@ -209,6 +219,9 @@ def _beside(
         from lineage.registry.checkpoints import Checkpointer, place_of
 
         work.append(Checkpointer(registry, place_of(settings.checkpoint_to), signer))
+    if settings.webhooks:
+        sender = Sender(networks(settings.webhook_allow))
+        work.append(Deliverer(registry.outbox, registry.all_serving, sender, metrics.told))
     return work
 
 

@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from lineage.identity.checkpoint import Checkpoint
     from lineage.identity.notes import Signer
     from lineage.registry.registry import Registry
+    from lineage.registry.webhooks.addresses import Network
 
     from .authentication import Authenticator
     from .metrics import Metrics
+    from .refusals import Refusals
     from .reporting import Reporting
     from .serving_cache import ServingCache
     from .waiting import WaitingHosts
@@ -46,6 +48,8 @@ class AppState:
     large_bodies: Writers
     whole_reads: Writers
     reporting: Reporting
+    refusals: Refusals
+    webhook_networks: tuple[Network, ...]
     recent_answers: RecentAnswers = field(default_factory=RecentAnswers)
     signer: Signer | None = None
 

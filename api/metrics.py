@@ -68,6 +68,12 @@ class Metrics:
             ("source",),
             registry=self._here,
         )
+        self._told = Counter(
+            "lineage_webhook_attempts",
+            "Attempts to deliver messages to webhooks, by what became of the message.",
+            ("outcome",),
+            registry=self._here,
+        )
         self._children: dict[tuple[str, str, int], Any] = {}
         self._state = _State(registry)
 
@@ -93,6 +99,10 @@ class Metrics:
     def read_from(self, source: str) -> None:
         """Count an answer about a slot that was read from the primary or a standby."""
         self._reads.labels(source).inc()
+
+    def told(self, outcome: str) -> None:
+        """Count an attempt to tell a webhook: ``delivered``, ``retried`` or ``failed``."""
+        self._told.labels(outcome).inc()
 
     def text(self) -> bytes:
         """All of them, as Prometheus reads them; the state of the registry as it is now."""
@@ -128,11 +138,13 @@ class _State(Collector):
         slots = GaugeMetricFamily(
             "lineage_slots", "Slots by their state.", labels=["environment", "state"]
         )
+        waiting, age = 0, 0.0
         serving: list[Serving] = []
         observed: list[dict[str, Any]] = []
         try:
             serving = self._registry.all_serving()
             observed = self._registry.observed()
+            waiting, age = self._registry.outbox.waiting()
         except LineageError:
             up.add_metric([], 0)
         else:
@@ -143,6 +155,14 @@ class _State(Collector):
         yield slots
         yield from _backups(serving)
         yield from _observed(observed)
+        yield GaugeMetricFamily(
+            "lineage_webhook_outbox_messages", "Messages that wait for a webhook.", value=waiting
+        )
+        yield GaugeMetricFamily(
+            "lineage_webhook_outbox_age_seconds",
+            "For how long the oldest message has waited.",
+            value=age,
+        )
 
 
 def _backups(slots: Iterable[Serving]) -> Iterator[GaugeMetricFamily]:

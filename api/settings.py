@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lineage import timestamps
 from lineage.registry.checker import named_stores
+from lineage.registry.webhooks.addresses import networks
 
 
 def _span(text: str) -> str:
@@ -45,8 +46,15 @@ class Settings(BaseSettings):
     check_stores: str = ""
     """Names by commas, or ``*`` for all that every host reaches; needed where it looks at all."""
 
+    webhooks: bool = True
+    """Whether this server delivers what webhooks are to be told; another one may do it."""
+
+    webhook_allow: str = ""
+    """Networks by commas that webhooks may lead to besides public addresses."""
+
     @model_validator(mode="after")
     def _names_stores(self) -> Self:
         if self.check_every is not None:
             named_stores(self.check_stores)
+        networks(self.webhook_allow)
         return self

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from .metrics import Metrics
     from .recent_answers import RecentAnswers
+    from .refusals import Refusals
 
 Written = tuple[int, Any, dict[str, str]]
 """The answer to a write: the status, the document, the headers."""
@@ -69,6 +70,7 @@ def move(
     registry: Registry,
     metrics: Metrics,
     recent: RecentAnswers,
+    refusals: Refusals,
     call: Call,
     act: Callable[[Registry], MoveResult],
     shown: Callable[[MoveResult], Written],
@@ -85,6 +87,7 @@ def move(
         registry: where.
         metrics: what counts decisions.
         recent: the answers that this server gave last.
+        refusals: what tells others that it was refused.
         call: who asks for what.
         act: the move.
         shown: the answer to it: a status, a document, and headers.
@@ -98,6 +101,7 @@ def move(
                 _keep(inside, call, _unfinished(moved))
     except GuardRefused as error:
         metrics.decided(error.decisions)
+        refusals.tell(error.decisions, call.principal.name)
         raise
     if kept is not None and "moved" not in kept:
         return _repeated(kept)

@@ -104,6 +104,7 @@ COMMANDS = {
     "log": ("Registry", "history", "Show the history, the newest event first."),
     "cache": ("Registry", "caches", "The weights that this host fetched and keeps."),
     "token": ("Registry", "tokens", "Who may speak to a registry's server."),
+    "webhook": ("Registry", "webhooks", "Who is told of moves, refusals and the like."),
     "store": ("Registry", "stores", "Where the bytes of weights are kept."),
     "audit": ("Registry", "history", "The history's integrity."),
     "db": ("Registry", "database", "The registry's database."),

@@ -272,4 +272,13 @@ def _moved(
 
     if dry_run:
         return answer(shown(act(state.seen_by(call.principal)))[1])
-    return move(state.registry, state.metrics, state.recent_answers, call, act, shown, foresight)
+    return move(
+        state.registry,
+        state.metrics,
+        state.recent_answers,
+        state.refusals,
+        call,
+        act,
+        shown,
+        foresight,
+    )

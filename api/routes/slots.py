@@ -89,7 +89,16 @@ def promote(
             actor=call.principal.name,
         )
 
-    return move(state.registry, state.metrics, state.recent_answers, call, act, _shown, foresight)
+    return move(
+        state.registry,
+        state.metrics,
+        state.recent_answers,
+        state.refusals,
+        call,
+        act,
+        _shown,
+        foresight,
+    )
 
 
 @router.post(
@@ -132,7 +141,16 @@ def rollback(
 
     if asked.dry_run:
         return answer(_shown(act(seen))[1])
-    return move(state.registry, state.metrics, state.recent_answers, call, act, _shown, foresight)
+    return move(
+        state.registry,
+        state.metrics,
+        state.recent_answers,
+        state.refusals,
+        call,
+        act,
+        _shown,
+        foresight,
+    )
 
 
 @router.put(
@@ -163,7 +181,9 @@ def set_backup(
             actor=call.principal.name,
         )
 
-    return move(state.registry, state.metrics, state.recent_answers, call, act, _shown)
+    return move(
+        state.registry, state.metrics, state.recent_answers, state.refusals, call, act, _shown
+    )
 
 
 @router.get(
@@ -205,7 +225,9 @@ def retire(
         actor = call.principal.name
         return registry.retire(model, env, reason=reason, expect_revision=expected, actor=actor)
 
-    return move(state.registry, state.metrics, state.recent_answers, call, act, _shown)
+    return move(
+        state.registry, state.metrics, state.recent_answers, state.refusals, call, act, _shown
+    )
 
 
 def revision(if_match: str | None) -> int | None:

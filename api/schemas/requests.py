@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from lineage.contract.requests import REPORT_HOLDS_FOR
 from lineage.contract.results import MOST_DIFFERENCES
+from lineage.contract.webhooks import TYPES, WebhookFormat
 from lineage.identity.labels import LONGEST_DESCRIPTION, LONGEST_VALUE, MOST_TAGS
 from lineage.identity.watched import MOST_KEPT
 from lineage.registry.access import Scope
@@ -384,3 +385,19 @@ class TokenBody(Body):
     person: Annotated[str, StringConstraints(max_length=200, min_length=1, pattern=PRINTABLE)] | (
         None
     ) = Field(default=None, description="Whom its bearer counts as; by default its name.")
+
+
+class WebhookBody(Body):
+    """A webhook to add."""
+
+    url: Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[!-~]+$")]
+    on: (
+        Annotated[
+            list[Annotated[str, StringConstraints(pattern=f"^({'|'.join(TYPES)})$")]],
+            Field(min_length=1, max_length=len(TYPES)),
+        ]
+        | None
+    ) = Field(default=None, description="Of what; by default of everything.")
+    environments: Annotated[list[Name], Field(min_length=1, max_length=100)] | None = None
+    models: Annotated[list[Name], Field(min_length=1, max_length=1000)] | None = None
+    format: Annotated[WebhookFormat, Field(strict=False)] = WebhookFormat.STANDARD

@@ -277,6 +277,44 @@ class NewTokenAnswer(TokenAnswer):
     token: str
 
 
+class WebhookAnswer(Answer):
+    """A webhook; the secret itself only when it is made."""
+
+    id: int
+    address: str
+    on: list[str]
+    environments: list[str] | None
+    models: list[str] | None
+    format: str
+    created_at: str
+    created_by: str
+    rotated_at: str | None
+    disabled_at: str | None
+    removed_at: str | None
+
+
+class NewWebhookAnswer(WebhookAnswer):
+    """A webhook with its secret, which is never shown again."""
+
+    secret: str
+
+
+class DeliveryAnswer(Answer):
+    """A message to a webhook, and what became of it."""
+
+    id: str
+    webhook: int
+    type: str
+    seq: int | None
+    state: str
+    attempts: int
+    made_at: str
+    next_at: str | None
+    tried_at: str | None
+    status: int | None
+    detail: str | None
+
+
 class PrincipalAnswer(Answer):
     """Who asks, and what is open to them."""
 

@@ -125,6 +125,25 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    webhooks: Annotated[
+        bool,
+        typer.Option(
+            "--webhooks/--no-webhooks",
+            envvar="LINEAGE_WEBHOOKS",
+            help="Deliver what webhooks are to be told, or leave it to another server.",
+        ),
+    ] = True,
+    webhook_allow: Annotated[
+        str,
+        typer.Option(
+            "--webhook-allow",
+            envvar="LINEAGE_WEBHOOK_ALLOW",
+            metavar="NETWORKS",
+            help="Networks by commas that webhooks may lead to besides public addresses: "
+            "10.0.0.0/8,fd00::/8.",
+            show_default=False,
+        ),
+    ] = "",
     grace: Annotated[
         int,
         typer.Option(
@@ -146,6 +165,7 @@ def serve(
     from lineage.connection import connect
     from lineage.errors import UsageError
     from lineage.registry.checker import named_stores
+    from lineage.registry.webhooks.addresses import networks
     from lineage.registry_url import LOOPBACK, is_postgresql, is_remote, named_by
 
     from .. import logs
@@ -171,6 +191,7 @@ def serve(
     if check_every is not None:
         timestamps.span(check_every)
         named_stores(check_stores)
+    networks(webhook_allow)
     if checkpoint_to is not None or checkpoint_key is not None:
         from lineage.registry.checkpoints import place_of, signer_of  # loads cryptography
 
@@ -191,6 +212,8 @@ def serve(
             "LINEAGE_NO_AUTH": str(no_auth),
             "LINEAGE_LOG_ALL": str(log_all),
             "LINEAGE_CHECK_STORES": check_stores,
+            "LINEAGE_WEBHOOKS": str(webhooks),
+            "LINEAGE_WEBHOOK_ALLOW": webhook_allow,
         }
         | ({"LINEAGE_STANDBY": standby} if standby else {})
         | ({"LINEAGE_CHECK_EVERY": check_every} if check_every is not None else {})

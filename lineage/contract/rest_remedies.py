@@ -45,6 +45,8 @@ REQUESTS: Final = {
     "token list": ("GET", addresses.TOKENS),
     "validate": ("POST", addresses.VALIDATIONS),
     "versions": ("GET", addresses.VERSIONS),
+    "webhook add": ("POST", addresses.WEBHOOKS),
+    "webhook list": ("GET", addresses.WEBHOOKS),
 }
 """The request that does an act; what is not here is done beside a checkout or a database."""
 

@@ -24,13 +24,17 @@ if TYPE_CHECKING:
 _REPORTS: Final = ("observation", "observed_slot")
 """What hosts say of themselves: tables apart from the history."""
 
-_MAY_CHANGE: Final = dict.fromkeys((*_REPORTS, "kept_answer"), "UPDATE, DELETE") | {
-    "version_metric": "DELETE"
-}
-"""What is no history, and replaced and forgotten as hosts report, requests are repeated, and newer
-verdicts count."""
+_MAY_CHANGE: Final = dict.fromkeys(
+    (*_REPORTS, "kept_answer", "webhook_delivery"), "UPDATE, DELETE"
+) | {"version_metric": "DELETE"}
+"""What is no history, and replaced and forgotten as hosts report, requests are repeated, messages
+arrive, and newer verdicts count."""
 
-_MAY_NOTE: Final = {"token": ("last_used_at",)}
+_MAY_NOTE: Final = {
+    "token": ("last_used_at",),
+    "webhook": ("url", "secret", "secret_before", "told_until", "conditions"),
+}
+"""What no event holds, and changes."""
 
 _OWNS: Final = text(
     "WITH owner AS (SELECT nspowner AS oid FROM pg_namespace WHERE nspname = current_schema() "

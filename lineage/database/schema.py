@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-HEAD: Final = "0020"
+HEAD: Final = "0021"
 """The newest migration; a test holds it against the migrations folder."""
 
-SEARCHED: Final = "0020"
+SEARCHED: Final = "0021"
 """The migration that made the table of what versions are searched by."""
 
 NOT_COMPARED: Final = (

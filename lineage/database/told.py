@@ -323,6 +323,34 @@ _DECLARED: Final = (
             "last_used_at": "no move, and noted many times a day",
         },
     ),
+    Told(
+        "webhook",
+        ("id",),
+        (
+            "id",
+            "address",
+            "fingerprint",
+            "types",
+            "environments",
+            "models",
+            "format",
+            "created_at",
+            "created_by",
+            "rotated_at",
+            "disabled_at",
+            "removed_at",
+            "removed_by",
+        ),
+        moves=("fingerprint", "rotated_at", "disabled_at", "removed_at", "removed_by"),
+        unbound=dict.fromkeys(
+            ("url", "secret", "secret_before"),
+            "secrets, the URL of many a receiver too; `fingerprint` is the BLAKE3 of all three",
+        )
+        | {
+            "told_until": "how far messages were made, noted with each",
+            "conditions": "what was so when messages were made last",
+        },
+    ),
     Told("event_subject", ("subject", "seq"), ("subject",), event="seq"),
 )
 
@@ -337,6 +365,7 @@ UNTOLD: Final[Mapping[str, str]] = MappingProxyType(
         "version_metric": "worked out from the newest verdict of each version, and again by `audit "
         "verify`",
         "kept_answer": "answers to repeated requests, deleted after a week",
+        "webhook_delivery": "messages about the history, deleted after a month",
     }
 )
 """The tables whose rows no event holds, and why."""

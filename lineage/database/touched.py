@@ -48,6 +48,7 @@ ABOUT: Final[Mapping[str, tuple[str, ...] | None]] = MappingProxyType(
         "pipeline_share": None,
         "model_tag": None,
         "version_tag": None,
+        "webhook": None,
     }
 )
 """By table: a word, and the columns whose values follow it.

@@ -24,6 +24,7 @@ from lineage.registry.verbs.releases import ReleaseVerbs
 from lineage.registry.verbs.service import ServiceVerbs
 from lineage.registry.verbs.validations import ValidationVerbs
 from lineage.registry.verbs.versions import VersionVerbs
+from lineage.registry.verbs.webhooks import WebhookVerbs
 from lineage.registry.verbs.weights import WeightsVerbs
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Registry(
     WeightsVerbs,
     ReleaseVerbs,
     HistoryVerbs,
+    WebhookVerbs,
     ServiceVerbs,
 ):
     """A registry in a database; use it as a context manager, or :meth:`close` it."""

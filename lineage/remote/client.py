@@ -22,6 +22,7 @@ from lineage.remote.slots import RemoteSlots
 from lineage.remote.token import token_for
 from lineage.remote.transport import Transport
 from lineage.remote.versions import RemoteVersions
+from lineage.remote.webhooks import RemoteWebhooks
 
 if TYPE_CHECKING:
     from lineage.contract.requests import NewToken
@@ -82,7 +83,9 @@ def _require_goes_on(transport: Transport) -> None:
         seen.check(ask)
 
 
-class RemoteRegistry(RemoteReader, RemoteHistory, RemoteVersions, RemoteModels, RemoteSlots):
+class RemoteRegistry(
+    RemoteReader, RemoteHistory, RemoteVersions, RemoteModels, RemoteSlots, RemoteWebhooks
+):
     """A registry behind a server; use it as a context manager, or :meth:`close` it.
 
     Each verb does, answers and raises what that of :class:`lineage.Registry` does. Who

@@ -16,8 +16,10 @@ from lineage.cli.app import build
 
 from ..conftest import BIN, ENVIRONMENT, Workspace
 from ..support import commands
+from ..support.receivers import receiving
+from ..support.servers import registry_server
 
-ELSEWHERE = {"demo", "serve", "login", "logout", "db grant"}
+ELSEWHERE = {"demo", "serve", "login", "logout", "db grant", "webhook test"}
 """These are run as they are installed by ``test_demo.py``, ``test_serve.py``,
 ``integration/remote/test_tokens_go_where_they_belong.py``, and below."""
 
@@ -137,6 +139,12 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     lineage.run(f"token revoke {token['id']}")
     assert "job" in lineage.reads("token list").out
 
+    hook = lineage.run("webhook add https://hooks.invalid/x --on refused --json").json
+    assert lineage.run(f"webhook rotate {hook['id']}").out.startswith("whsec_")
+    assert "hooks.invalid/…" in lineage.reads("webhook list").out
+    assert "No messages" in lineage.reads(f"webhook deliveries {hook['id']}").out
+    lineage.run(f"webhook remove {hook['id']}")
+
     lineage.run("db upgrade")
     assert lineage.reads("db check --json").json["valid"] is True
     assert lineage.reads("audit verify --json").json["valid"] is True
@@ -148,6 +156,22 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     assert lineage.run("audit checkpoint").out.startswith("lineage-guard/")
     lineage.run(f"audit prove 1 -o {tmp_path / 'proof.json'}")
     assert lineage.ran == COMMANDS - ELSEWHERE
+
+
+def test_a_webhook_is_tried_as_it_is_installed(project):
+    """Added to the database, delivered by a server of it."""
+    database = f"sqlite:///{project.path / '.lineage/registry.db'}"
+    lineage = Installed(project)
+    with (
+        receiving() as receiver,
+        registry_server(database, no_auth=True, webhook_allow="127.0.0.0/8"),
+    ):
+        good = lineage.run(f"webhook add {receiver.url()} --on promoted --json").json
+        assert lineage.run(f"webhook test {good['id']}").out == "It arrived: HTTP 204.\n"
+        assert receiver.next()[0] == "/hook"
+        bad = project.ok("webhook", "add", receiver.url("/down"))
+        done = project.lineage("webhook", "test", str(bad["id"]))
+        assert (done.code, "It did not arrive: HTTP 500" in done.err) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from lineage.contract.requests import (
     RetentionPolicy,
     WaiverRequest,
 )
+from lineage.contract.webhooks import TYPES, NewWebhook, WebhookFormat
 from lineage.errors import LineageError
 from lineage.guard.decision import GuardRefused
 from lineage.guard.policy import WAIVABLE, Demand, EnvironmentPolicy
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TEXTS = ("x", "y", "z")
+FORMATS = tuple(WebhookFormat)
 
 WITHOUT_ACTOR = {"token_used", "keep_answer"}
 """Verbs that write, and do so in nobody's name."""
@@ -52,6 +54,7 @@ class AnyVerb:
         self._pipeline = f"shared{number}"
         self._made = 0
         self._tokens: list[str] = []
+        self._webhooks: list[int] = []
         self._validations: list[int] = []
 
     def begin(self) -> None:
@@ -210,6 +213,22 @@ class AnyVerb:
     def token_used(self, i: int, j: int, k: int) -> None:
         if self._tokens:
             self.registry.token_used(self._tokens[-1], "2026-11-20T08:00:00Z")
+
+    def add_webhook(self, i: int, j: int, k: int) -> None:
+        new = NewWebhook(f"https://hooks.invalid/{i}{j}{k}", TYPES[k:], format=FORMATS[k % 2])
+        self._webhooks.append(self.registry.add_webhook(new, actor="t")["id"])
+
+    def rotate_webhook(self, i: int, j: int, k: int) -> None:
+        if self._webhooks:
+            self.registry.rotate_webhook(self._webhooks[-1], actor="t")
+
+    def test_webhook(self, i: int, j: int, k: int) -> None:
+        if self._webhooks:
+            self.registry.test_webhook(self._webhooks[-1], actor="t")
+
+    def remove_webhook(self, i: int, j: int, k: int) -> None:
+        if self._webhooks:
+            self.registry.remove_webhook(self._webhooks.pop(), actor="t")
 
     def keep_answer(self, i: int, j: int, k: int) -> None:
         self._made += 1

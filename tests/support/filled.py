@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lineage.contract.requests import DeclaredEnvironment, NewToken, Observed, WaiverRequest
+from lineage.contract.webhooks import NewWebhook
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
 from lineage.identity.digest import xxh3
@@ -47,3 +48,6 @@ def _fill_service(registry):
         "churn", "production", Observed("a", xxh3(b"2"), "2026-11-20T08:00:00Z"), actor="a"
     )
     registry.keep_answer("ci", "key", "request", 200, "{}")
+    for path in ("a", "b"):
+        made = registry.add_webhook(NewWebhook(f"https://hooks.invalid/{path}"), actor="t")
+        registry.test_webhook(made["id"], actor="t")

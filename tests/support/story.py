@@ -12,6 +12,7 @@ from lineage.contract.requests import (
     RetentionPolicy,
     WaiverRequest,
 )
+from lineage.contract.webhooks import NewWebhook
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind
 from lineage.identity.watched import Distribution, Interpreter, WatchedRun
@@ -66,6 +67,11 @@ def fill(registry: Registry) -> None:
     gone = registry.create_token(NewToken("old", ("read",), person="ann"), actor="ann")
     registry.revoke_token(gone["id"], actor="ann")
     registry.report("churn", "production", SEEN, actor="host")
+    for path in ("a", "b"):
+        made = registry.add_webhook(NewWebhook(f"https://hooks.invalid/{path}"), actor="ann")
+        registry.rotate_webhook(made["id"], actor="ann")
+        registry.test_webhook(made["id"], actor="ann")
+    registry.remove_webhook(made["id"], actor="ann")
 
 
 SEEN = Observed("host", "xxh3:" + "0" * 32, "2026-11-21T08:00:00Z")

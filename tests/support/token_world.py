@@ -92,9 +92,15 @@ class Row:
         digest = self.digest(thing) if self.digest is not None else thing.digest
         path = self.path.format(
             env=thing.env, model=thing.model, n="1", pipeline=thing.pipeline, digest=digest,
-            id=REVOKED if "/tokens/" in self.path else "main", seq="1",
+            id=self._id, seq="1",
         )  # fmt: skip
         return path + self.query.format(env=thing.env, model=thing.model, digest=digest)
+
+    @property
+    def _id(self) -> str:
+        if "/webhooks/" in self.path:
+            return "1"
+        return REVOKED if "/tokens/" in self.path else "main"
 
     @property
     def route(self) -> str:
@@ -302,6 +308,12 @@ ROWS: Final = (
     Row("GET", "/v1/tokens", ADMIN, "*"),
     Row("POST", "/v1/tokens", ADMIN, "*", 201, lambda t: {"name": "x", "scopes": ["read"]}),
     Row("DELETE", "/v1/tokens/{id}", ADMIN, "*"),
+    Row("GET", "/v1/webhooks", ADMIN, "*"),
+    Row("POST", "/v1/webhooks", ADMIN, "*", 422, lambda t: {"url": "https://127.0.0.1/hook"}),
+    Row("POST", "/v1/webhooks/{id}/secret", ADMIN, "*", 404),
+    Row("POST", "/v1/webhooks/{id}/test", ADMIN, "*", 404),
+    Row("GET", "/v1/webhooks/{id}/deliveries", ADMIN, "*", 404),
+    Row("DELETE", "/v1/webhooks/{id}", ADMIN, "*", 404),
 )  # fmt: skip
 """Every route, with each way in which a request names something."""
 

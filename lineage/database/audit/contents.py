@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-NEEDED: Final = ("manifest", "document", "key", "digest")
+NEEDED: Final = ("manifest", "document", "key", "digest", "url", "secret", "secret_before")
 """The columns that no event holds, and whose digest one does."""
 
 _ITEMS: Final = text(
@@ -55,6 +55,12 @@ def _token(row: Mapping[str, Any]) -> Iterator[str]:
         yield "its secrets are not what its fingerprint says"
 
 
+def _webhook(row: Mapping[str, Any]) -> Iterator[str]:
+    secrets = [row["url"], row["secret"], row["secret_before"]]
+    if _digest(canonical_bytes, secrets) != row["fingerprint"]:
+        yield "its secrets are not what its fingerprint says"
+
+
 def _digest(encode: Callable[[Any], bytes], value: Any) -> str | None:  # noqa: ANN401 - any
     """The BLAKE3 of a value; None where somebody put there what has none."""
     try:
@@ -67,5 +73,6 @@ CHECKS: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]]] = {
     "pipeline_version": _pipeline,
     "watched_run": _run,
     "token": _token,
+    "webhook": _webhook,
 }
 """How what a row holds besides is checked, by table."""

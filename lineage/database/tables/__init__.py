@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         VersionMetric,
     )
     from lineage.database.tables.watched import WatchedRun
+    from lineage.database.tables.webhooks import Webhook, WebhookDelivery
 
 _MODULES = {
     "access": ("KeptAnswer", "PipelineShare", "Token"),
@@ -49,6 +50,7 @@ _MODULES = {
         "VersionMetric",
     ),
     "watched": ("WatchedRun",),
+    "webhooks": ("Webhook", "WebhookDelivery"),
 }
 
 __all__ = [
@@ -79,6 +81,8 @@ __all__ = [
     "VersionTag",
     "Waiver",
     "WatchedRun",
+    "Webhook",
+    "WebhookDelivery",
     "WeightsCheck",
     "WeightsCopy",
 ]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from lineage.registry.access import Actor, Principal
     from lineage.registry.slots.foresight import Foresight
+    from lineage.registry.webhooks.outbox import Outbox
 
 
 class Verbs:
@@ -59,6 +60,13 @@ class Verbs:
     def shared(self) -> bool:
         """Whether several hosts use it: then a folder of one host is no store for the others."""
         return is_shared(self._engine)
+
+    @property
+    def outbox(self) -> Outbox:
+        """The messages to webhooks: what a server makes and delivers."""
+        from lineage.registry.webhooks.outbox import Outbox
+
+        return Outbox(self._engine)
 
     @contextmanager
     def _read(self) -> Iterator[Session]:

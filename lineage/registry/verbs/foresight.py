@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lineage.database import clock, names
 from lineage.database.known import Known
 from lineage.errors import RegistryUnreachable
+from lineage.guard.decision import GuardRefused
 from lineage.identity.references import Reference
 from lineage.registry.verbs.base import Verbs
 
@@ -117,8 +118,18 @@ class ForesightVerbs(Verbs):
         return NOTHING
 
     @contextmanager
-    def _moving(self, foresight: Foresight) -> Iterator[Session]:
-        """A write transaction for a move, which knows what was foreseen if nothing came since."""
-        with self._write() as session:
-            Known.adopt(session, foresight.known)
-            yield session
+    def _moving(self, foresight: Foresight, who: str | None) -> Iterator[Session]:
+        """A write transaction for a move, which knows what was foreseen if nothing came since.
+
+        Webhooks are told where it is refused to somebody (None where it was only to be tried); in a
+        transaction of several verbs whoever began that tells them.
+        """
+        try:
+            with self._write() as session:
+                Known.adopt(session, foresight.known)
+                yield session
+        except GuardRefused as error:
+            if who is not None and self._session is None:
+                with suppress(RegistryUnreachable):
+                    self.outbox.refused(error.decisions, who)
+            raise

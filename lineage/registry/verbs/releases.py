@@ -62,7 +62,7 @@ class ReleaseVerbs(SlotVerbs):
         found = self._foreseen(
             lambda: self.foresee_release(environment, pipeline, parsed, reason=reason)
         )
-        with self._moving(found) as session:
+        with self._moving(found, None if dry_run else actor) as session:
             sight = self._sight(session)
             _, promoted = sight.to_serve_together(parsed, environment)
             request = Request(
@@ -112,7 +112,7 @@ class ReleaseVerbs(SlotVerbs):
         from lineage.registry.slots import moves
 
         found = self._foreseen(lambda: self.foresee_finish(environment, pipeline, reason=reason))
-        with self._moving(found) as session:
+        with self._moving(found, None if dry_run else actor) as session:
             sight = self._sight(session)
             sight.to_serve_together((), environment)
             sight.pipeline(pipeline)

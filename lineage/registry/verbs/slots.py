@@ -183,7 +183,7 @@ class SlotVerbs(ForesightVerbs):
 
         parsed = Reference.parse(reference)
         found = self._foreseen(lambda: self.foresee_promotion(parsed, environment, reason=reason))
-        with self._moving(found) as session:
+        with self._moving(found, actor) as session:
             sight = self._sight(session)
             _, version = sight.to_serve(parsed, environment)
             request = Request(
@@ -241,7 +241,7 @@ class SlotVerbs(ForesightVerbs):
 
         leaving = frozenset(listed(leave))
         found = self._foreseen(lambda: self.foresee_rollback(model, environment, leave=leaving))
-        with self._moving(found) as session:
+        with self._moving(found, None if dry_run else actor) as session:
             sight = self._sight(session)
             sight.to_serve_together((), environment)
             sight.require_models(*leaving)
@@ -288,7 +288,7 @@ class SlotVerbs(ForesightVerbs):
         from lineage.contract.results import NamedPipeline
         from lineage.registry.slots import moves, results
 
-        with self._write() as session:
+        with self._moving(moves.NOTHING, actor) as session:
             sight = self._sight(session)
             _, version = sight.to_serve(reference, environment)
             request = Request(

@@ -22,8 +22,8 @@ from tests.support.registries import make_registry
 from tests.support.story import fill
 from tests.support.tampering import as_owner, quoted
 
-UNCHECKED = {("token", "last_used_at")}
-"""What nothing tells: a token may be used without an event."""
+UNCHECKED = {("token", "last_used_at"), ("webhook", "told_until"), ("webhook", "conditions")}
+"""What nothing tells: a token may be used, and messages be made, without an event."""
 
 
 @contextmanager
@@ -146,6 +146,8 @@ def test_every_row_of_every_table_that_is_tampered_with_is_found(database):
         ("UPDATE watched_run SET document = '{}'", "its document is not what its digest says"),
         ("UPDATE token SET key = 'aa'", "its secrets are not what its fingerprint says"),
         ("UPDATE token SET digest = 'aa'", "its secrets are not what its fingerprint says"),
+        ("UPDATE webhook SET url = 'aa'", "its secrets are not what its fingerprint says"),
+        ("UPDATE webhook SET secret = 'aa'", "its secrets are not what its fingerprint says"),
     ],
 )
 def test_what_lies_under_a_digest_is_looked_at(database, statement, says):

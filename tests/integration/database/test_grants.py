@@ -12,11 +12,13 @@ import pytest
 
 from lineage.connection import connect
 from lineage.contract.requests import NewToken, Observed, RetentionPolicy
+from lineage.contract.webhooks import NewWebhook
 from lineage.database import grants
 from lineage.database.postgresql import conninfo
 from lineage.errors import NotFound, UsageError
 from lineage.identity.digest import xxh3
 from lineage.identity.watched import WatchedRun
+from lineage.registry.webhooks.outbox import Outcome
 from tests.conftest import a_copy, add_validated, captured_pipeline, make_registry
 from tests.support.commands import BIN
 from tests.support.servers import registry_server
@@ -66,6 +68,18 @@ def test_a_server_under_such_a_role_does_all_of_its_work(database, role):
         )
         made = registry.create_token(NewToken("ci", ("read",)), actor="t")
         registry.revoke_token(made["id"], actor="t")
+        assert registry.audit().problems == ()
+    with connect(_as(role, database)) as registry:
+        hook = registry.add_webhook(NewWebhook("https://hooks.invalid/x"), actor="t")
+        registry.rotate_webhook(hook["id"], actor="t")
+        registry.test_webhook(hook["id"], actor="t")
+        registry.retire("churn", "production", actor="t")
+        registry.outbox.make()
+        registry.outbox.note_states(registry.all_serving())
+        for message in registry.outbox.take({None: 2}, 2):
+            assert registry.outbox.settle(message, Outcome(204)) == "delivered"
+        registry.outbox.tidy()
+        registry.remove_webhook(hook["id"], actor="t")
         assert registry.audit().problems == ()
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import text
 
 from lineage.connection import connect
 from lineage.contract.requests import DeclaredEnvironment, Observed
+from lineage.contract.webhooks import NewWebhook
 from lineage.database.engine import open_engine, transaction
 from lineage.database.postgresql import conninfo
 from lineage.database.schema import HEAD, upgrade
@@ -29,6 +30,7 @@ from lineage.identity.digest import blake3_of, canonical_bytes, xxh3
 from lineage.identity.persons import Who
 from lineage.identity.watched import WatchedRun
 from lineage.registry.access import Principal, Scope
+from lineage.registry.webhooks.outbox import Outcome
 from lineage.weights.copies import StoreAddress
 from tests.conftest import BOTH, captured_pipeline, make_registry, pipeline
 from tests.support.filled import fill
@@ -287,6 +289,33 @@ def test_who_wrote_reports_before_may_do_the_same_with_what_tells_of_them(databa
     assert may == ["SELECT", "INSERT", "UPDATE"]
 
 
+@BOTH
+def test_a_registry_of_before_webhooks_has_them_and_its_server_may_tell_them(database):
+    make_empty(database)
+    migrate_to(database, "0017")
+    role = f"Server-{secrets.token_hex(4)}" if database.startswith("postgresql") else None
+    if role is not None:
+        _write(database, f'CREATE ROLE "{role}" LOGIN')
+        _write(database, f'GRANT SELECT, INSERT, UPDATE, DELETE ON kept_answer TO "{role}"')
+        _write(database, f'GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO "{role}"')
+    assert upgrade(database) == ("0017", HEAD)
+    with connect(database.replace("postgres:@", f"{role}:@")) as registry:
+        made = registry.add_webhook(NewWebhook("https://hooks.invalid/x"), actor="t")
+        registry.rotate_webhook(made["id"], actor="t")
+        registry.test_webhook(made["id"], actor="t")
+        registry.outbox.make()
+        (message,) = registry.outbox.take({None: 1}, 1)
+        assert registry.outbox.settle(message, Outcome(204)) == "delivered"
+        registry.outbox.tidy()
+        registry.remove_webhook(made["id"], actor="t")
+    with connect(database) as registry:
+        assert registry.check().problems == ()
+        assert registry.audit().problems == ()
+    if role is not None:
+        _write(database, f'DROP OWNED BY "{role}"')
+        _write(database, f'DROP ROLE "{role}"')
+
+
 def test_a_postgresql_that_is_not_there_is_unreachable_and_names_no_password():
     url = "postgresql+psycopg://ann:hunter2@127.0.0.1:1/registry"
     with pytest.raises(RegistryUnreachable) as error:
@@ -484,6 +513,8 @@ def test_rows_that_no_event_told_are_adopted(database, tmp_path):
     after = _rows(database)
     events = {row["seq"]: json.loads(row["payload"]) for row in after["event"]}
     for name, declared in TOLD.items():
+        if name not in before:  # a table of a later migration
+            continue
         for row in after[name]:
             if declared.event != "event":
                 continue

@@ -33,6 +33,9 @@ ALLOWED = {
     ("kept_answer", None): "answers to repeated requests, which are no state of the registry",
     ("version_metric", None): "worked out from verdicts, and again by `audit verify`",
     ("token", "last_used_at"): "no move, and noted many times a day",
+    ("webhook_delivery", None): "messages about the history, which are no part of it",
+    ("webhook", "told_until"): "how far messages were made",
+    ("webhook", "conditions"): "what was so when messages were made last",
 }
 """What the database lets through, by table and column (None: all of it), and why."""
 

@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from lineage.migrations import triggers
 
-revision = "0020"
-down_revision = "0018"
+revision = "0021"
+down_revision = "0020"
 
 
 def upgrade() -> None:

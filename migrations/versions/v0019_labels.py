@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from lineage.migrations import telling, triggers
 
-revision = "0018"
-down_revision = "0017"
+revision = "0019"
+down_revision = "0018"
 
 MODEL = ["name", "created_at", "created_by", "became", "description", "archived_at", "archived_by"]
 MODEL_MOVES = MODEL[3:]
