@@ -185,7 +185,7 @@ class Outbox:
         states = list(messages.of_states(serving, timestamps.now()))
         with read(self._engine) as session:
             rows = [row for row in records.present(session) if row.disabled_at is None]
-        seen = [(row, _seen(row, states)) for row in rows if _asks_for_states(row)]
+            seen = [(row, _seen(session, row, states)) for row in rows if _asks_for_states(row)]
         changed = [(row, told) for row, told in seen if json.dumps([*told]) != row.conditions]
         if not changed:
             return
@@ -205,7 +205,8 @@ class Outbox:
         refusal = messages.of_refusal(decisions, timestamps.now(), actor)
         with read(self._engine) as session:
             rows = [row for row in records.present(session) if row.disabled_at is None]
-        told = [(row, part) for row in rows if (part := records.seen_by(row, refusal)) is not None]
+            parts = [(row, records.asks(session, row)(refusal)) for row in rows]
+        told = [(row, part) for row, part in parts if part is not None]
         if not told:
             return
         with write(self._engine) as session:
@@ -287,13 +288,13 @@ def _events_for(session: Session, row: tables.Webhook, after: int, newest: int) 
         return _Look(row, [], after)
     values = {"after": after, "kinds": list(messages.KINDS), "most": AT_ONCE}
     found = [Entry(*columns) for columns in session.connection().execute(_EVENTS, values)]
-    told = []
+    asks, told = records.asks(session, row), []
     for entry in found:
         happening = messages.of_event(entry)
         if happening is None:
             _log.warning("event %d does not say what it tells: nobody is told", entry.seq)
             continue
-        part = records.seen_by(row, happening)
+        part = asks(happening)
         if part is not None:
             told.append(part)
     return _Look(row, told, found[-1].seq if len(found) == AT_ONCE else newest)
@@ -311,9 +312,11 @@ def _asks_for_states(row: tables.Webhook) -> bool:
     return bool({BACKUP_NOT_READY, CONTRADICTED} & {*json.loads(row.types)})
 
 
-def _seen(row: tables.Webhook, states: Sequence[Happening]) -> dict[str, Happening]:
+def _seen(
+    session: Session, row: tables.Webhook, states: Sequence[Happening]
+) -> dict[str, Happening]:
     """What a webhook is told of states of slots, by their names in their order."""
-    seen = (records.seen_by(row, state) for state in states)
+    seen = map(records.asks(session, row), states)
     told = {messages.name_of(state): state for state in seen if state is not None}
     return dict(sorted(told.items()))
 

@@ -15,14 +15,14 @@ from sqlmodel import col, select
 from lineage import timestamps
 from lineage.acts import act
 from lineage.contract.webhooks import WebhookFormat, named_types
-from lineage.database import events, tables, telling
+from lineage.database import events, names, tables, telling
 from lineage.errors import Conflict, NotFound
 from lineage.identity.digest import blake3_of, canonical_bytes
 from lineage.identity.references import check_environment_name, check_name
 from lineage.registry.webhooks import addresses, messages, signing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sqlmodel import Session
 
@@ -213,12 +213,15 @@ def keys_of(row: tables.Webhook, now: str) -> tuple[str, ...]:
     return both if timestamps.moment(now) < until else (row.secret,)
 
 
-def seen_by(row: tables.Webhook, told: Happening) -> Happening | None:
-    """What a webhook is told of something that happened."""
-    environments, models = (
-        json.loads(names) if names is not None else None for names in (row.environments, row.models)
-    )
-    return told.seen_by(json.loads(row.types), environments, models)
+def asks(session: Session, row: tables.Webhook) -> Callable[[Happening], Happening | None]:
+    """What a webhook is told of something that happened: a function of it.
+
+    A model that it asks about is meant by all names that it has and had.
+    """
+    types = json.loads(row.types)
+    environments = json.loads(row.environments) if row.environments is not None else None
+    models = names.with_names(session, json.loads(row.models)) if row.models is not None else None
+    return lambda happening: happening.seen_by(types, environments, models)
 
 
 def to_json(row: tables.Webhook) -> dict[str, Any]:

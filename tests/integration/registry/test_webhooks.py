@@ -151,6 +151,18 @@ def test_each_move_is_told_once_to_whoever_asks(registry):
     assert registry.check().problems == ()
 
 
+def test_a_webhook_about_a_model_goes_on_under_its_new_name(registry):
+    serving_two(registry)
+    identity = hook(registry, "promoted", "refused", models=("churn",))
+    registry.rename_model("churn", "leaving", actor="t")
+    registry.promote("leaving@2", "production", actor="t")
+    registry.outbox.make()
+    add_version(registry, "3", model="leaving")
+    with pytest.raises(GuardRefused):
+        registry.promote("leaving@3", "production", actor="t")
+    assert [type_ for type_, _ in told(registry, identity)] == ["promoted", "refused"]
+
+
 @BOTH
 def test_servers_that_make_messages_together_make_each_once(registry, url):
     serving_two(registry)
