@@ -17,6 +17,7 @@ from lineage.identity.digest import Digest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sqlalchemy import CompoundSelect
     from sqlmodel import Session
 
 MOST: Final = 1_000
@@ -138,9 +139,8 @@ class _Graph:
         if self._direction is Direction.DOWN:
             items = select(tables.DataItem.data_blake3).where(tables.DataItem.digest == digest)
             parts.append(col(table.data_blake3).in_(items))
-        ids = union(
-            *(select(table.id).where(part) for part in parts)
-        )  # each by an index of its own
+        each = (select(table.id).where(part) for part in parts)
+        ids: CompoundSelect[tuple[int]] = union(*each)  # each by its own index
         query = select(table).where(col(table.id).in_(ids)).order_by(col(table.id)).limit(MOST)
         yield from self._session.exec(query)
 
