@@ -156,6 +156,7 @@ def test_both_hosts_serve_the_backups_verified_bytes_after_a_rollback(example, t
             time.sleep(0.1)
         assert (slot["serving"]["ref"], slot["observed"]["in_step"]) == (f"{MODEL}@1", 2)
         kinds = [event["kind"] for event in work.ok("log", f"{MODEL}@production")]
+        kinds = [kind for kind in kinds if kind != "backup-held"]  # hosts say so when they do
         assert kinds[:2] == ["rolled-back", "backup-checked"]
         assert "weights-checked" in [event["kind"] for event in work.ok("log", f"{MODEL}@2")]
         metrics = httpx.get(
