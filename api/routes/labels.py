@@ -15,6 +15,7 @@ from lineage.registry.registry import Registry
 from ..dependencies import State, call_of, needs
 from ..problems import READ, WRITE, documented
 from ..responses import answer, canonical
+from ..schemas import labels as bodies
 from ..schemas import requests, responses
 from ..schemas.parameters import ModelPath, VersionPath
 from ..strict_bodies import StrictRoute
@@ -46,7 +47,7 @@ def model(
     summary="Describe and tag a model",
 )
 def edit_model(
-    model: ModelPath, body: requests.LabelsBody, state: State, call: Registers
+    model: ModelPath, body: bodies.LabelsBody, state: State, call: Registers
 ) -> Response:
     """What is not named stays as it is."""
     return _edited(model, body, state, call)
@@ -59,7 +60,7 @@ def edit_model(
     summary="Describe and tag a version",
 )
 def edit_version(
-    model: ModelPath, n: VersionPath, body: requests.LabelsBody, state: State, call: Registers
+    model: ModelPath, n: VersionPath, body: bodies.LabelsBody, state: State, call: Registers
 ) -> Response:
     """What is not named stays as it is. The tuple does not change by it."""
     return _edited(str(Reference.from_selector(model, n)), body, state, call)
@@ -71,9 +72,7 @@ def edit_version(
     responses=WRITE | documented(409),
     summary="Rename a model",
 )
-def rename(
-    model: ModelPath, body: requests.RenameBody, state: State, call: Administers
-) -> Response:
+def rename(model: ModelPath, body: bodies.RenameBody, state: State, call: Administers) -> Response:
     """Its versions, slots and history go with it, and the names that it had go on naming it."""
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
@@ -94,7 +93,7 @@ def rename(
     summary="Archive a model, or take it up again",
 )
 def archive(
-    model: ModelPath, body: requests.ArchiveBody, state: State, call: Administers
+    model: ModelPath, body: bodies.ArchiveBody, state: State, call: Administers
 ) -> Response:
     """An archived one takes no new versions, moves nowhere, and is in no list of models."""
 
@@ -129,7 +128,7 @@ def delete(
     return once(state.registry, call, act)
 
 
-def _edited(of: str, body: requests.LabelsBody, state: State, call: Call) -> Response:
+def _edited(of: str, body: bodies.LabelsBody, state: State, call: Call) -> Response:
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         actor = call.principal.name
         document = registry.edit(of, description=body.description, tags=body.tags, actor=actor)

@@ -9,7 +9,6 @@ from pydantic import Field, StringConstraints, model_validator
 from lineage.contract.requests import REPORT_HOLDS_FOR
 from lineage.contract.results import MOST_DIFFERENCES
 from lineage.contract.webhooks import TYPES, WebhookFormat
-from lineage.identity.labels import LONGEST_DESCRIPTION, LONGEST_VALUE, MOST_TAGS
 from lineage.identity.watched import MOST_KEPT
 from lineage.registry.access import Scope
 
@@ -96,36 +95,10 @@ class VersionBody(Body):
     )
 
 
-class LabelsBody(Body):
-    """What is said of a model or a version anew; what is not named stays as it is."""
-
-    description: Annotated[str, StringConstraints(max_length=LONGEST_DESCRIPTION)] | None = Field(
-        default=None, description="What it is; an empty one is taken away."
-    )
-    tags: dict[str, Annotated[str, StringConstraints(max_length=LONGEST_VALUE)] | None] = Field(
-        default_factory=dict,
-        max_length=MOST_TAGS,
-        description="Values by name; null takes a tag away.",
-        examples=[{"team": "risk", "ticket": None}],
-    )
-
-
-class RenameBody(Body):
-    """The new name of a model."""
-
-    to: Name
-
-
 class ReasonBody(Body):
     """Why; kept in the history."""
 
     reason: Text | None = None
-
-
-class ArchiveBody(Body):
-    """Whether a model is archived, or taken up again."""
-
-    restore: bool = False
 
 
 class CarriedBody(Body):

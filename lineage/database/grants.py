@@ -17,7 +17,7 @@ from lineage.database.told import TOLD, UNTOLD
 from lineage.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy import Connection
 
@@ -48,10 +48,22 @@ _OWNS: Final = text(
 owner of a database does by default: who owns a schema drops what lies in it."""
 
 
+_PROGRAMS: Final = text(
+    "SELECT g.grantee FROM information_schema.role_table_grants g "
+    "JOIN pg_class c ON c.relname = g.table_name "
+    "AND c.relnamespace = current_schema()::regnamespace "
+    "WHERE g.table_schema = current_schema() AND g.table_name = 'kept_answer' "
+    "AND g.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE') "
+    "AND g.grantee NOT IN ('PUBLIC', pg_get_userbyid(c.relowner)) "
+    "GROUP BY g.grantee HAVING count(DISTINCT g.privilege_type) = 4"
+)
+"""The roles that keep answers to requests: the program's alone do."""
+
+
 def grant(url: str, role: str) -> tuple[str, ...]:
     """Give a role what the program needs, and take away what it had beyond that; the statements.
 
-    To be done again after each upgrade of the schema.
+    An upgrade of the schema gives such a role what that brings (:func:`give_again`).
 
     Raises:
         UsageError: the registry is not in PostgreSQL, or the role owns the tables or the schema.
@@ -67,12 +79,21 @@ def grant(url: str, role: str) -> tuple[str, ...]:
     try:
         with transaction(engine, writing=True) as connection:
             _require_other(connection, role)
-            statements = tuple(_statements(connection, role))
+            statements = (*_taken(connection, role), *_given(connection, role))
             for statement in statements:
                 connection.exec_driver_sql(statement)
     finally:
         engine.dispose()
     return statements
+
+
+def give_again(connection: Connection) -> None:
+    """Give each role that may do all that the program does what an upgrade brought for it."""
+    if connection.dialect.name != "postgresql":
+        return
+    for (role,) in connection.execute(_PROGRAMS).all():
+        for statement in _given(connection, role):
+            connection.exec_driver_sql(statement)
 
 
 def is_owner(url: str) -> bool:
@@ -104,18 +125,29 @@ def _require_other(connection: Connection, role: str) -> None:
         )
 
 
-def _statements(connection: Connection, role: str) -> Iterator[str]:
+def _taken(connection: Connection, role: str) -> Iterator[str]:
+    quote, here, database = _places(connection)
+    to = quote(role)
+    yield f"REVOKE CREATE, TEMPORARY ON DATABASE {database} FROM PUBLIC, {to}"
+    yield f"REVOKE CREATE ON SCHEMA {here} FROM PUBLIC, {to}"
+    yield f"REVOKE ALL ON ALL TABLES IN SCHEMA {here} FROM PUBLIC, {to}"
+    yield f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA {here} FROM PUBLIC, {to}"
+    yield f"GRANT CONNECT ON DATABASE {database} TO {to}"
+    yield f"GRANT USAGE ON SCHEMA {here} TO {to}"
+
+
+def _places(connection: Connection) -> tuple[Callable[[str], str], str, str]:
+    """What quotes a name, and the schema's and the database's names in quotes."""
     quote = connection.dialect.identifier_preparer.quote_identifier
     schema, database = connection.exec_driver_sql(
         "SELECT current_schema(), current_database()"
     ).one()
-    to, here = quote(role), quote(schema)
-    yield f"REVOKE CREATE, TEMPORARY ON DATABASE {quote(database)} FROM PUBLIC, {to}"
-    yield f"REVOKE CREATE ON SCHEMA {here} FROM PUBLIC, {to}"
-    yield f"REVOKE ALL ON ALL TABLES IN SCHEMA {here} FROM PUBLIC, {to}"
-    yield f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA {here} FROM PUBLIC, {to}"
-    yield f"GRANT CONNECT ON DATABASE {quote(database)} TO {to}"
-    yield f"GRANT USAGE ON SCHEMA {here} TO {to}"
+    return quote, quote(schema), quote(database)
+
+
+def _given(connection: Connection, role: str) -> Iterator[str]:
+    quote, here, _ = _places(connection)
+    to = quote(role)
     yield f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {here} TO {to}"
     yield f"GRANT SELECT ON {here}.alembic_version TO {to}"
     for table in sorted({*TOLD, *UNTOLD, *_REPORTS}):

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, inspect, text
 import lineage.migrations as migrations
 from lineage.acts import act
 from lineage.contract.results import SchemaCheck
-from lineage.database import catalog, definitions, reports, version_metrics
+from lineage.database import catalog, definitions, grants, reports, version_metrics
 from lineage.database.engine import open_engine, transaction
 from lineage.database.tables import load_all
 from lineage.errors import IntegrityFailure, RegistryUnreachable
@@ -76,6 +76,7 @@ def upgrade(url: str) -> tuple[str | None, str]:
                 raise _newer(before)
             if before != HEAD:
                 _migrate(connection)
+                grants.give_again(connection)
             if before is not None and before < SEARCHED:
                 version_metrics.rebuild(connection)
     finally:

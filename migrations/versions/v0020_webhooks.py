@@ -107,28 +107,3 @@ def upgrade() -> None:
     )
     op.create_index("webhook_delivery_due", "webhook_delivery", ["state", "next_at"])
     op.create_index("webhook_delivery_age", "webhook_delivery", ["webhook", "made_at"])
-    if triggers.postgresql():
-        columns = ", ".join([*MOVES, "event", *SECRETS, *PROGRESS])
-        op.execute(_SAME_RIGHTS.replace("COLUMNS", columns))
-
-
-_SAME_RIGHTS = """
-DO $$
-DECLARE held record;
-BEGIN
-  FOR held IN
-    SELECT DISTINCT grantee, privilege_type FROM information_schema.role_table_grants
-    WHERE table_schema = current_schema() AND table_name = 'kept_answer'
-    AND privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE') AND grantee <> 'PUBLIC'
-  LOOP
-    EXECUTE format('GRANT %s ON webhook_delivery TO %I', held.privilege_type, held.grantee);
-    IF held.privilege_type IN ('SELECT', 'INSERT') THEN
-      EXECUTE format('GRANT %s ON webhook TO %I', held.privilege_type, held.grantee);
-      EXECUTE format('GRANT USAGE ON SEQUENCE webhook_id_seq TO %I', held.grantee);
-    ELSIF held.privilege_type = 'UPDATE' THEN
-      EXECUTE format('GRANT UPDATE (COLUMNS) ON webhook TO %I', held.grantee);
-    END IF;
-  END LOOP;
-END $$
-"""
-"""Whoever answers requests as a server may tell webhooks too."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-from lineage.migrations import triggers
 
 revision = "0021"
 down_revision = "0020"
@@ -29,21 +28,3 @@ def upgrade() -> None:
     op.create_index("version_metric_value", "version_metric", ["model", "name", "value", "number"])
     for column in ("actor", "kind"):
         op.create_index(f"event_{column}", "event", [column, "seq"])
-    if triggers.postgresql():
-        op.execute(_SAME_RIGHTS)
-
-
-_SAME_RIGHTS = """
-DO $$
-DECLARE held record;
-BEGIN
-  FOR held IN
-    SELECT DISTINCT grantee, privilege_type FROM information_schema.role_table_grants
-    WHERE table_schema = current_schema() AND table_name = 'kept_answer'
-    AND privilege_type IN ('SELECT', 'INSERT', 'DELETE') AND grantee <> 'PUBLIC'
-  LOOP
-    EXECUTE format('GRANT %s ON version_metric TO %I', held.privilege_type, held.grantee);
-  END LOOP;
-END $$
-"""
-"""Whoever may keep answers is the program: it may do the same with what it searches by."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -124,14 +125,15 @@ class Replicated:
         process = psutil.Process(self._primary.get_pid())
         everyone = [process, *process.children(recursive=True)]
         for one in everyone:
-            if "walsender" in " ".join(one.cmdline()):
-                one.suspend()
+            with contextlib.suppress(psutil.NoSuchProcess):  # one that is ending is none
+                if "walsender" in " ".join(one.cmdline()):
+                    one.suspend()
         time.sleep(0.5)
         everyone = [process, *process.children(recursive=True)]
-        for one in everyone:
-            one.suspend()
-        for one in everyone:
-            one.kill()
+        for act in (psutil.Process.suspend, psutil.Process.kill):
+            for one in everyone:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    act(one)
         psutil.wait_procs(everyone, 10)
 
     def promote(self) -> None:

@@ -32,7 +32,7 @@ from lineage.identity.watched import WatchedRun
 from lineage.registry.access import Principal, Scope
 from lineage.registry.webhooks.outbox import Outcome
 from lineage.weights.copies import StoreAddress
-from tests.conftest import BOTH, captured_pipeline, make_registry, pipeline
+from tests.conftest import BOTH, add_validated, captured_pipeline, make_registry, pipeline
 from tests.support.filled import fill
 from tests.support.registries import make_empty, migrate_to
 
@@ -290,7 +290,7 @@ def test_who_wrote_reports_before_may_do_the_same_with_what_tells_of_them(databa
 
 
 @BOTH
-def test_a_registry_of_before_webhooks_has_them_and_its_server_may_tell_them(database):
+def test_an_upgrade_gives_a_server_of_before_what_it_brought(database):
     make_empty(database)
     migrate_to(database, "0017")
     role = f"Server-{secrets.token_hex(4)}" if database.startswith("postgresql") else None
@@ -303,6 +303,9 @@ def test_a_registry_of_before_webhooks_has_them_and_its_server_may_tell_them(dat
         made = registry.add_webhook(NewWebhook("https://hooks.invalid/x"), actor="t")
         registry.rotate_webhook(made["id"], actor="t")
         registry.test_webhook(made["id"], actor="t")
+        add_validated(registry)
+        registry.edit("churn", description="who leaves", tags={"team": "risk"}, actor="t")
+        registry.rename_model("churn", "leaving", actor="t")
         registry.outbox.make()
         (message,) = registry.outbox.take({None: 1}, 1)
         assert registry.outbox.settle(message, Outcome(204)) == "delivered"
