@@ -7,7 +7,9 @@ places of the old: so the history holds, row by row, and `audit verify` says so.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, text
@@ -39,10 +41,9 @@ def grow(url: str, model: str, versions: int) -> None:
                     _insert(
                         connection, table, columns, [one for row in rows for one in row[position]]
                     )
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            _settle(connection)
     finally:
         engine.dispose()
+    _settle(url)
 
 
 class _Template:
@@ -155,13 +156,17 @@ def _insert(
         connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({places})", rows)
 
 
-def _settle(connection: Connection) -> None:
+def _settle(url: str) -> None:
     """What a database does by itself as it grows slowly: statistics, and the next number."""
-    if connection.dialect.name != "postgresql":
-        connection.exec_driver_sql("PRAGMA optimize")
+    if url.startswith("sqlite"):
+        with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file:
+            file.execute("PRAGMA optimize")
         return
-    connection.exec_driver_sql("VACUUM ANALYZE")
-    connection.exec_driver_sql(
-        "SELECT setval(pg_get_serial_sequence('model_version', 'id'),"
-        " (SELECT max(id) FROM model_version))"
-    )
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
+        connection.execute(
+            "SELECT setval(pg_get_serial_sequence('model_version', 'id'),"
+            " (SELECT max(id) FROM model_version))"
+        )
