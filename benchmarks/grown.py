@@ -43,7 +43,7 @@ def grow(url: str, model: str, versions: int) -> None:
                     )
     finally:
         engine.dispose()
-    _settle(url)
+    settle(url)
 
 
 class _Template:
@@ -156,8 +156,8 @@ def _insert(
         connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({places})", rows)
 
 
-def _settle(url: str) -> None:
-    """What a database does by itself as it grows slowly: statistics, and the next number."""
+def settle(url: str) -> None:
+    """Do what a database does by itself as it grows slowly: statistics, and the next number."""
     if url.startswith("sqlite"):
         with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file:
             file.execute("PRAGMA optimize")

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from benchmarks import servers
 from benchmarks.bench import POSTGRESQL, SQLITE
 from benchmarks.filled import fill
-from benchmarks.grown import grow
+from benchmarks.grown import grow, settle
 from benchmarks.measure import seconds
 from benchmarks.rows import Row, at_least, milliseconds
 from lineage.contract import cursors
@@ -152,6 +152,7 @@ def _add_metrics(url: str) -> None:
             {"model": PAIR},
         )
     engine.dispose()
+    settle(url)
 
 
 def _fill_mlflow(url: str, number: int) -> None:

@@ -119,22 +119,13 @@ class _Graph:
         """The versions that a digest is of, or (downwards) that were made from it."""
         table = tables.ModelVersion
         digest = str(self._digest)
-        data = select(tables.DataVersion.blake3).where(
-            or_(
-                col(tables.DataVersion.xxh3) == digest,
-                col(tables.DataVersion.blake3) == digest,
-            )
-        )
         parts = [
             col(table.tuple_xxh3) == digest,
             col(table.weights_xxh3) == digest,
             col(table.weights_blake3) == digest,
             col(table.code_digest) == digest,
-            col(table.data_blake3).in_(data),
-            col(table.pipeline_blake3) == digest,
-            col(table.pipeline_blake3).in_(
-                select(tables.PipelineVersion.blake3).where(tables.PipelineVersion.xxh3 == digest)
-            ),
+            col(table.data_blake3).in_(self._blake3_in(tables.DataVersion)),
+            col(table.pipeline_blake3).in_(self._blake3_in(tables.PipelineVersion)),
         ]
         if self._direction is Direction.DOWN:
             items = select(tables.DataItem.data_blake3).where(tables.DataItem.digest == digest)
@@ -144,6 +135,18 @@ class _Graph:
         query = select(table).where(col(table.id).in_(ids), labels.not_deleted())
         query = query.order_by(col(table.id)).limit(MOST)
         yield from self._session.exec(query)
+
+    def _blake3_in(
+        self, table: type[tables.DataVersion] | type[tables.PipelineVersion]
+    ) -> list[str]:
+        """The digests by which versions name what the digest is of.
+
+        They are read first: PostgreSQL takes a subquery here for one that most versions match,
+        and looks at each of them.
+        """
+        digest = str(self._digest)
+        either = or_(col(table.xxh3) == digest, col(table.blake3) == digest)
+        return list(self._session.exec(select(table.blake3).where(either)))
 
     def _item_names(self) -> list[str]:
         query = select(tables.DataItem.name).where(tables.DataItem.digest == str(self._digest))
