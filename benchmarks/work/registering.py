@@ -82,8 +82,7 @@ Turn = tuple[list[float], list[float]]
 def _over_http(bench: Bench, ours: Server, theirs: Server, rest: float = 0) -> list[Turn]:
     """In each turn one after the other of MLflow's, then of ours: neither cools the other's caches.
 
-    Args:
-        rest: seconds before each.
+    Before each there are so many seconds of ``rest``.
     """
     headers = {"Authorization": f"Bearer {ours.token}"}
     count = min(bench.sizes.moves, 10) if rest else bench.sizes.moves
