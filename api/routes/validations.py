@@ -10,7 +10,7 @@ from lineage.contract import codec, decisions
 from lineage.contract.addresses import APPROVALS, VALIDATIONS, VERDICTS
 from lineage.guard import requirements
 from lineage.identity.references import Reference
-from lineage.registry.access import Principal, Scope
+from lineage.registry.access import OF_VERSIONS, Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
@@ -24,7 +24,7 @@ from ..writes import Call, once
 
 router = APIRouter(tags=["versions"], route_class=StrictRoute)
 
-Reader = Annotated[Principal, needs(Scope.READ)]
+Reader = Annotated[Principal, needs(Scope.READ, OF_VERSIONS)]
 
 
 @router.get(

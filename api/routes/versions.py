@@ -12,7 +12,7 @@ from lineage.contract.addresses import PIPELINE_OF_VERSION, VERSION, VERSIONS, W
 from lineage.guard.expression_parser import LONGEST
 from lineage.identity.components import Kind
 from lineage.identity.references import Reference
-from lineage.registry.access import Principal, Scope
+from lineage.registry.access import OF_VERSIONS, Principal, Scope
 from lineage.registry.registry import Registry
 from lineage.registry.weights import told_by
 
@@ -27,7 +27,7 @@ from ..writes import Call, once
 
 router = APIRouter(tags=["versions"], route_class=StrictRoute)
 
-Reader = Annotated[Principal, needs(Scope.READ)]
+Reader = Annotated[Principal, needs(Scope.READ, OF_VERSIONS)]
 
 
 @router.get(
