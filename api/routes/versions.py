@@ -95,7 +95,8 @@ def register(
 ) -> Response:
     """The one that already holds this tuple, if there is one: `created` is false then.
 
-    Every digest is taken anew from what it is of; a claim that differs is refused.
+    Every digest is taken anew from what it is of; a claim that differs is refused. With `dry_run`,
+    the answer (200) or the refusal that there would be, and nothing is recorded.
     """
     captured = codec.captured_from_json(model, body.model_dump())
     stored = tuple(told_by(call.principal, copy) for copy in captured.stored)
@@ -110,11 +111,14 @@ def register(
             parent=body.parent,
             run=body.run,
             watched=watched,
+            dry_run=body.dry_run,
             actor=call.principal.name,
         )
         place = addresses.version(Reference(registered.model, number=registered.version))
         return 201 if registered.created else 200, registered.to_json(), {"Location": place}
 
+    if body.dry_run:
+        return answer(act(state.seen_by(call.principal))[1])
     return once(state.registry, call, act)
 
 
