@@ -21,6 +21,8 @@ from .schemas import requests
 from .writes import Call
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from lineage.identity.checkpoint import Checkpoint
     from lineage.identity.notes import Signer
     from lineage.registry.registry import Registry
@@ -77,8 +79,11 @@ async def _state(request: Request) -> AppState:
     return state_of(request)
 
 
-def needs(scope: Scope) -> Any:  # noqa: ANN401 - what FastAPI takes as a dependency
-    """The one who asks, if a scope is held for the environment and the model in the address."""
+def needs(scope: Scope, also: Collection[Scope] = ()) -> Any:  # noqa: ANN401 - what FastAPI takes as a dependency
+    """The one who asks, if a scope is held for the environment and the model in the address.
+
+    Any of the scopes in ``also`` does as well: their own verbs look at this.
+    """
 
     async def principal_of(
         request: Request,
@@ -89,7 +94,9 @@ def needs(scope: Scope) -> Any:  # noqa: ANN401 - what FastAPI takes as a depend
         request.scope["lineage.admin"] = Scope.ADMIN in principal.scopes and not principal.bound
         names = request.path_params
         model = names.get("model")
-        principal.require(scope, environment=names.get("env"), models=[model] if model else [])
+        principal.require(
+            scope, also=also, environment=names.get("env"), models=[model] if model else []
+        )
         return principal
 
     return Depends(principal_of)

@@ -17,6 +17,7 @@ from fastapi import Request
 
 from lineage.contract.addresses import SLOT
 from lineage.errors import LineageError, RegistryUnreachable, TooManyWaiting
+from lineage.registry.access import OF_SERVING
 from lineage.registry.access import Scope as Right
 
 from . import problems
@@ -85,7 +86,9 @@ class QuickLookups:
         try:
             met = self._authenticator.met(request)
             if met is not None:
-                met[0].require(Right.READ, environment=asked[0], models=(asked[1],))
+                met[0].require(
+                    Right.READ, also=OF_SERVING, environment=asked[0], models=(asked[1],)
+                )
         except LineageError:
             return None
         return met

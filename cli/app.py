@@ -28,6 +28,11 @@ COMMANDS = {
         "validations",
         "Record a verdict on a version with a pipeline version.",
     ),
+    "unsent": (
+        "Versions",
+        "unsent",
+        "What was captured behind a command and waits to be sent.",
+    ),
     "verify": (
         "Versions",
         "models",

@@ -47,6 +47,10 @@ Ref = Annotated[
 Model = Annotated[
     str, typer.Argument(metavar="MODEL", help="The model's name.", show_default=False)
 ]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Send what was captured before and could not be recorded."),
+]
 Reason = Annotated[str | None, typer.Option("--reason", help="Why; kept in the history.")]
 Expect = Annotated[
     int | None,
@@ -123,6 +127,34 @@ def behind_dashes(command: list[str] | None) -> list[str]:
             remedy="A command to run stands behind --: lineage validate churn@7 -- python eval.py",
         )
     return command or []
+
+
+def require_alone(*others: object) -> None:
+    """Refuse to say more of what was captured before, where that is to be sent.
+
+    Raises:
+        UsageError: more is said.
+    """
+    from lineage.errors import UsageError
+
+    if any(others):
+        raise UsageError(
+            "With --resume, what was captured before is sent as it is.",
+            remedy="Leave everything else out, but for what it is of.",
+        )
+
+
+def required(named: str | None, what: str, example: str) -> str:
+    """What a command is about: only what is sent again needs not be named.
+
+    Raises:
+        UsageError: it is not.
+    """
+    from lineage.errors import UsageError
+
+    if named is None:
+        raise UsageError(f"The {what} is missing.", remedy=f"Name it, for example {example}.")
+    return named
 
 
 def waivers(codes: list[str] | None, reason: str | None, until: str | None) -> WaiverRequest | None:

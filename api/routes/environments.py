@@ -20,7 +20,7 @@ from lineage.contract.requests import DeclaredEnvironment
 from lineage.contract.results import MoveResult
 from lineage.errors import NotPermitted
 from lineage.identity.components import EnvironmentKind
-from lineage.registry.access import Principal, Scope
+from lineage.registry.access import OF_SERVING, Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["environments"], route_class=StrictRoute)
 
-Reader = Annotated[Principal, needs(Scope.READ)]
+Reader = Annotated[Principal, needs(Scope.READ, OF_SERVING)]
 Administers = Annotated[Call, call_of(Scope.ADMIN)]
 Deploys = Annotated[Call, call_of(Scope.DEPLOY)]
 

@@ -16,7 +16,7 @@ from lineage.contract.addresses import (
     PROOF,
 )
 from lineage.contract.requests import Direction
-from lineage.registry.access import Principal, Scope
+from lineage.registry.access import OF_ANY, Principal, Scope
 
 from .. import paging
 from ..dependencies import AppState, State, needs
@@ -112,7 +112,7 @@ async def audit(state: State, caller: Reader) -> Response:
 )
 def head(
     state: State,
-    caller: Reader,
+    caller: Annotated[Principal, needs(Scope.READ, OF_ANY)],
     seen: Annotated[int | None, Query(ge=1, le=2**53, description="An event's number.")] = None,
 ) -> Response:
     """By it a client knows that the history goes on with what it saw before."""

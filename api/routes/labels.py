@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from lineage.contract import addresses
 from lineage.contract.addresses import ARCHIVE, MODEL, RENAME, VERSION
 from lineage.identity.references import Reference
-from lineage.registry.access import Principal, Scope
+from lineage.registry.access import OF_VERSIONS, Principal, Scope
 from lineage.registry.registry import Registry
 
 from ..dependencies import State, call_of, needs
@@ -29,7 +29,7 @@ Administers = Annotated[Call, call_of(Scope.ADMIN)]
 
 @router.get(MODEL, response_model=responses.ModelAnswer, responses=READ, summary="A model")
 def model(
-    model: ModelPath, state: State, caller: Annotated[Principal, needs(Scope.READ)]
+    model: ModelPath, state: State, caller: Annotated[Principal, needs(Scope.READ, OF_VERSIONS)]
 ) -> Response:
     """What it is called and was called, its description and tags, whether it is archived.
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from lineage.contract import cursors
 from lineage.contract.addresses import MODEL, MODELS
-from lineage.registry.access import Principal, Scope
+from lineage.registry.access import OF_VERSIONS, Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
@@ -21,7 +21,7 @@ from ..writes import Call, once
 
 router = APIRouter(tags=["versions"], route_class=StrictRoute)
 
-Reader = Annotated[Principal, needs(Scope.READ)]
+Reader = Annotated[Principal, needs(Scope.READ, OF_VERSIONS)]
 
 
 @router.get(

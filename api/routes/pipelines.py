@@ -13,7 +13,7 @@ from lineage.contract.addresses import (
     PIPELINE_VERSIONS,
 )
 from lineage.contract.results import NamedPipeline
-from lineage.registry.access import Principal, Scope
+from lineage.registry.access import OF_PIPELINES, Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
@@ -27,7 +27,7 @@ from ..writes import Call, once
 
 router = APIRouter(tags=["pipelines"], route_class=StrictRoute)
 
-Reader = Annotated[Principal, needs(Scope.READ)]
+Reader = Annotated[Principal, needs(Scope.READ, OF_PIPELINES)]
 Administers = Annotated[Call, call_of(Scope.ADMIN)]
 
 
@@ -77,7 +77,9 @@ def any_version(digest: DigestPath, state: State, caller: Reader) -> Response:
     responses=READ,
     summary="The models that a pipeline is shared with",
 )
-def shares(pipeline: PipelinePath, state: State, caller: Reader) -> Response:
+def shares(
+    pipeline: PipelinePath, state: State, caller: Annotated[Principal, needs(Scope.READ)]
+) -> Response:
     """By name; the model that is called like the pipeline needs no share."""
     return answer({"items": state.seen_by(caller).pipeline_shares(pipeline)})
 

@@ -17,7 +17,7 @@ from typing_extensions import override
 from lineage.contract.addresses import HISTORY, PACKAGES, SLOT
 from lineage.errors import LineageError, UsageError
 from lineage.identity.references import Reference
-from lineage.registry.access import Principal, Scope
+from lineage.registry.access import OF_SERVING, Principal, Scope
 
 from ..authentication import bearer
 from ..dependencies import State, needs, state_of
@@ -61,7 +61,7 @@ async def answer_lookup(request: Request) -> Response:
     principal = await state.authenticator.authenticate_at(version, request)
     request.scope["lineage.actor"] = principal.name
     environment, model = request.path_params["env"], request.path_params["model"]
-    principal.require(Scope.READ, environment=environment, models=(model,))
+    principal.require(Scope.READ, also=OF_SERVING, environment=environment, models=(model,))
     pipeline = _pipeline(request) if request.scope["query_string"] else None
     wait = _wait(request) if request.scope["query_string"] else 0
     cached = await state.serving_cache.answer(environment, model, pipeline, version)
@@ -169,7 +169,7 @@ def packages(
     model: ModelPath,
     n: VersionPath,
     state: State,
-    caller: Annotated[Principal, needs(Scope.READ)],
+    caller: Annotated[Principal, needs(Scope.READ, OF_SERVING)],
 ) -> Response:
     """The packages that the policy demands, in the versions of the validation that counts."""
     reference = Reference.from_selector(model, n)

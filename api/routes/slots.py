@@ -13,7 +13,7 @@ from lineage.contract.captured import CapturedPipelineVersion
 from lineage.contract.results import FoundPipeline, MoveResult, NamedPipeline
 from lineage.errors import Conflict, UsageError
 from lineage.identity.references import Reference
-from lineage.registry.access import Principal, Scope
+from lineage.registry.access import OF_SERVING, Principal, Scope
 from lineage.registry.registry import Registry
 
 from ..dependencies import State, call_of, needs, waiver_of
@@ -46,7 +46,7 @@ def guard(
     model: ModelPath,
     body: requests.GuardBody,
     state: State,
-    caller: Annotated[Principal, needs(Scope.READ)],
+    caller: Annotated[Principal, needs(Scope.READ, OF_SERVING)],
 ) -> Response:
     """The decision: every rule with its status, a sentence, details and a remedy."""
     seen = state.seen_by(caller)
@@ -196,7 +196,7 @@ def candidates(
     env: EnvPath,
     model: ModelPath,
     state: State,
-    caller: Annotated[Principal, needs(Scope.READ)],
+    caller: Annotated[Principal, needs(Scope.READ, OF_SERVING)],
 ) -> Response:
     """The best first, of the pairs that served last and the newest versions."""
     versions = state.seen_by(caller).backup_candidates(model, env)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 
 from lineage.contract.addresses import STORED, STORES
-from lineage.registry.access import Principal, Scope
+from lineage.registry.access import OF_VERSIONS, Principal, Scope
 from lineage.registry.registry import Registry
 from lineage.weights.copies import StoreAddress
 
@@ -22,7 +22,7 @@ from ..writes import Call, once
 
 router = APIRouter(tags=["weights"], route_class=StrictRoute)
 
-Reader = Annotated[Principal, needs(Scope.READ)]
+Reader = Annotated[Principal, needs(Scope.READ, OF_VERSIONS)]
 
 
 @router.get(
@@ -77,7 +77,7 @@ def add_store(
 def copies_in(
     id: Annotated[str, Path(pattern=NAME)],  # noqa: A002 - the address says so
     state: State,
-    caller: Reader,
+    caller: Annotated[Principal, needs(Scope.READ, (Scope.OBSERVE_WEIGHTS,))],
     limit: paging.Limit = 100,
     cursor: paging.Cursor = None,
 ) -> Response:

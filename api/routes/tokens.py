@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Response
 from lineage import timestamps
 from lineage.contract.addresses import PRINCIPAL, TOKEN, TOKENS
 from lineage.contract.requests import NewToken
-from lineage.registry.access import Principal, Scope
+from lineage.registry.access import OF_ANY, Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
@@ -31,7 +31,7 @@ Administers = Annotated[Call, call_of(Scope.ADMIN)]
     responses=READ,
     summary="Who asks, and what is open to them",
 )
-def principal(state: State, caller: Annotated[Principal, needs(Scope.READ)]) -> Response:
+def principal(state: State, caller: Annotated[Principal, needs(Scope.READ, OF_ANY)]) -> Response:
     """What the token that comes with the request says.
 
     `shared` tells that several hosts use the registry: a folder of one is no store of weights then.

@@ -10,7 +10,7 @@ from lineage.contract import codec, decisions
 from lineage.contract.addresses import APPROVALS, VALIDATIONS, VERDICTS
 from lineage.guard import requirements
 from lineage.identity.references import Reference
-from lineage.registry.access import Principal, Scope
+from lineage.registry.access import OF_VERSIONS, Principal, Scope
 from lineage.registry.registry import Registry
 
 from .. import paging
@@ -24,7 +24,7 @@ from ..writes import Call, once
 
 router = APIRouter(tags=["versions"], route_class=StrictRoute)
 
-Reader = Annotated[Principal, needs(Scope.READ)]
+Reader = Annotated[Principal, needs(Scope.READ, OF_VERSIONS)]
 
 
 @router.get(
@@ -72,7 +72,10 @@ def validate(
     state: State,
     call: Annotated[Call, call_of(Scope.VALIDATE)],
 ) -> Response:
-    """The requirements are evaluated here, on the metrics that come with them."""
+    """The requirements are evaluated here, on the metrics that come with them.
+
+    With `dry_run`, the answer (200) or the refusal that there would be, and nothing is recorded.
+    """
     named = Reference.from_selector(model, n)
     pipeline = codec.pipeline_from_json(body.pipeline.model_dump())
     outcomes = requirements.outcomes_of(body.requirements, body.metrics or {}, passed=body.passed)
@@ -100,10 +103,13 @@ def validate(
                 data=data,
                 watched=watched,
                 elsewhere=body.elsewhere,
+                dry_run=body.dry_run,
                 actor=actor,
             )
         return 201, document, {}
 
+    if body.dry_run:
+        return answer(act(state.seen_by(call.principal))[1])
     return once(state.registry, call, act)
 
 

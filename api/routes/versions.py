@@ -12,7 +12,7 @@ from lineage.contract.addresses import PIPELINE_OF_VERSION, VERSION, VERSIONS, W
 from lineage.guard.expression_parser import LONGEST
 from lineage.identity.components import Kind
 from lineage.identity.references import Reference
-from lineage.registry.access import Principal, Scope
+from lineage.registry.access import OF_VERSIONS, Principal, Scope
 from lineage.registry.registry import Registry
 from lineage.registry.weights import told_by
 
@@ -27,7 +27,7 @@ from ..writes import Call, once
 
 router = APIRouter(tags=["versions"], route_class=StrictRoute)
 
-Reader = Annotated[Principal, needs(Scope.READ)]
+Reader = Annotated[Principal, needs(Scope.READ, OF_VERSIONS)]
 
 
 @router.get(
@@ -95,7 +95,8 @@ def register(
 ) -> Response:
     """The one that already holds this tuple, if there is one: `created` is false then.
 
-    Every digest is taken anew from what it is of; a claim that differs is refused.
+    Every digest is taken anew from what it is of; a claim that differs is refused. With `dry_run`,
+    the answer (200) or the refusal that there would be, and nothing is recorded.
     """
     captured = codec.captured_from_json(model, body.model_dump())
     stored = tuple(told_by(call.principal, copy) for copy in captured.stored)
@@ -110,11 +111,14 @@ def register(
             parent=body.parent,
             run=body.run,
             watched=watched,
+            dry_run=body.dry_run,
             actor=call.principal.name,
         )
         place = addresses.version(Reference(registered.model, number=registered.version))
         return 201 if registered.created else 200, registered.to_json(), {"Location": place}
 
+    if body.dry_run:
+        return answer(act(state.seen_by(call.principal))[1])
     return once(state.registry, call, act)
 
 

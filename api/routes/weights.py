@@ -10,7 +10,7 @@ from lineage.contract.addresses import COPIES, COPIES_OF, LOOKS, REMOVALS, UNNEE
 from lineage.contract.requests import RetentionPolicy
 from lineage.identity.digest import Digest
 from lineage.identity.references import Reference
-from lineage.registry.access import Principal, Scope
+from lineage.registry.access import OF_VERSIONS, Principal, Scope
 from lineage.registry.registry import Registry
 from lineage.registry.weights import told_by
 from lineage.weights.copies import CopyCheck, NewCopy
@@ -26,7 +26,7 @@ from ..writes import Call, once
 
 router = APIRouter(tags=["weights"], route_class=StrictRoute)
 
-Reader = Annotated[Principal, needs(Scope.READ)]
+Reader = Annotated[Principal, needs(Scope.READ, OF_VERSIONS)]
 
 
 @router.get(
@@ -51,7 +51,7 @@ def copies_of(
 )
 def unneeded(
     state: State,
-    caller: Reader,
+    caller: Annotated[Principal, needs(Scope.READ)],
     keep_last: Annotated[KeepLast, Query()] = 3,
     keep_days: Annotated[KeepDays, Query()] = 30,
     keep_served: Annotated[KeepServed, Query()] = 3,

@@ -93,6 +93,7 @@ class VersionBody(Body):
     watched: Watched = Field(
         default_factory=list, description="What was observed of runs that made it."
     )
+    dry_run: bool = Field(default=False, description="Whether it would be recorded; it is not.")
 
 
 class ReasonBody(Body):
@@ -137,11 +138,14 @@ class ValidationBody(Body):
     elsewhere: bool = Field(
         default=False, description="It was made where the version's own parts were not looked at."
     )
+    dry_run: bool = Field(default=False, description="Whether it would be recorded; it is not.")
 
     @model_validator(mode="after")
     def _only_a_pass_is_carried(self) -> Self:
         if self.carried is not None and not self.passed:
             raise ValueError("only a pass is carried over")
+        if self.carried is not None and self.dry_run:
+            raise ValueError("what is carried over is not tried")
         return self
 
 

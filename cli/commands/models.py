@@ -15,16 +15,22 @@ from ..cells import cell
 from ..options import (
     Command,
     Json,
-    Model,
     Ref,
+    Resume,
     Revision,
     behind_dashes,
     opened_registry,
     project_and_registry,
+    require_alone,
+    required,
 )
+from .unsent import note_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from lineage.contract.captured import CapturedVersion
+    from lineage.contract.results import Registered
 
 _MOST_VALUES: Final = 8
 """Parameters, or metrics, that a line shows."""
@@ -33,7 +39,10 @@ _MOST_CHANGES: Final = 20
 
 
 def register(
-    model: Model,
+    model: Annotated[
+        str | None,
+        typer.Argument(metavar="MODEL", help="The model's name.", show_default=False),
+    ] = None,
     weights: Annotated[
         str | None,
         typer.Option("--weights", metavar="PATH", help="The weights, a file or a folder."),
@@ -70,6 +79,7 @@ def register(
             help="Take weights whose stages' code changed since they were made, and say why.",
         ),
     ] = None,
+    resume: Resume = False,
     command: Command = None,
     as_json: Json = False,
 ) -> None:
@@ -81,7 +91,9 @@ def register(
     Where a stage of DVC makes the weights, they must be what its last run made of what is here.
 
     With a command behind --, the training is run here first, and nothing is registered where what
-    it was made from changed meanwhile. What it read is watched, and kept with the version.
+    it was made from changed meanwhile. What it read is watched, and kept with the version. Whether
+    the version would be recorded is asked before. Where it cannot be afterwards, what was captured
+    is kept, and --resume sends it: of MODEL, or of all.
     """
     from lineage.contract.captured import CaptureRequest
     from lineage.identity.components import check_kind
@@ -89,6 +101,11 @@ def register(
     from lineage.identity.references import check_name
     from lineage.workflows import register
 
+    if resume:
+        require_alone(weights, data, parent, rev, pipeline_version, store, stale_ok, command)
+        _resume(model, as_json=as_json)
+        return
+    model = required(model, "model", "churn")
     check_name("model", model)
     words = behind_dashes(command)
     stated = Digest(pipeline_version) if pipeline_version else None
@@ -115,17 +132,42 @@ def register(
     for note in captured.notes:
         output.note(f"note: {note}.")
     output.watched_notes(watched)
+    note_waiting(project)
     if as_json:
         output.emit(done.to_json())
         return
-    word = "registered" if done.created else "already registered"
     if done.model != model:
         output.note(f"note: {model} is called {done.model} now.")
+    _registered(done, captured)
+
+
+def _resume(model: str | None, *, as_json: bool) -> None:
+    """Register what was captured before."""
+    from lineage.workflows import resume, unsent
+
+    rows: list[dict[str, Any]] = []
+
+    def sent(one: resume.Sent) -> None:
+        if one.version is not None and one.captured is not None:
+            rows.append(one.version.to_json())
+            if not as_json:
+                _registered(one.version, one.captured)
+
+    with project_and_registry() as (project, registry):
+        resume.resume(project, registry, unsent.REGISTER, model, sent=sent, actor=actor(project))
+    if as_json:
+        output.emit(rows)
+    elif not rows:
+        output.say("Nothing waits to be registered.")
+
+
+def _registered(done: Registered, captured: CapturedVersion) -> None:
+    word = "registered" if done.created else "already registered"
     output.say(f"{done.ref} {word} ({done.kind})")
     for name in ("code", "data", "pipeline", "weights"):
         output.say(f"  {name.ljust(8)}  {getattr(done, name) or '-'}")
-    if origin is not None:
-        output.say(f"  made      the weights {origin.sentence}")
+    if captured.origin is not None:
+        output.say(f"  made      the weights {captured.origin.sentence}")
     for copy in captured.stored:
         output.say(f"  stored    {copy.store.name}  {copy.store.url}")
 

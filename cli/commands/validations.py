@@ -12,14 +12,24 @@ from .. import output
 from ..options import (
     Command,
     Json,
-    Ref,
+    Resume,
     behind_dashes,
     project_and_registry,
+    require_alone,
+    required,
 )
+from .unsent import note_waiting
 
 
 def validate(
-    ref: Ref,
+    ref: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="REF",
+            help="A version: churn@7, churn@latest, churn@production, churn@production/backup.",
+            show_default=False,
+        ),
+    ] = None,
     metrics: Annotated[
         str | None,
         typer.Option("--metrics", metavar="FILE", help="JSON metrics; default: the configured."),
@@ -75,6 +85,7 @@ def validate(
             help="How long it may run --in an environment, e.g. 30m; default: 1h.",
         ),
     ] = None,
+    resume: Resume = False,
     command: Command = None,
     as_json: Json = False,
 ) -> None:
@@ -87,12 +98,22 @@ def validate(
     stay the same meanwhile. What it read is watched, and kept with the verdict. --in ENVIRONMENT
     replays: the commit of the pipeline that is deployed there is checked out in a temporary
     worktree, with DVC's data and the version's weights, and the command (else `evaluate` of
-    lineage.toml, a command or a stage) is run in it. A failed one is recorded too: exit 0.
+    lineage.toml, a command or a stage) is run in it. A failed one is recorded too: exit 0. Whether
+    the verdict would be recorded is asked before the command is run. Where it cannot be afterwards,
+    what was captured is kept, and --resume sends it: of REF, or of all.
     """
     from lineage.errors import UsageError
     from lineage.identity.watched import WatchedRun
     from lineage.workflows import validate, verdict
 
+    if resume:
+        require_alone(
+            metrics, passed is not None, pipeline, data, carry_over, elsewhere, replay_in, timeout,
+            command,
+        )  # fmt: skip
+        _resume(ref, as_json=as_json)
+        return
+    ref = required(ref, "version", "churn@7")
     words = behind_dashes(command)
     wanted = validate.Validating(metrics, passed, pipeline, tuple(data or ()), elsewhere=elsewhere)
     if carry_over and (words or metrics or data or replay_in or passed is not None):
@@ -120,12 +141,35 @@ def validate(
                 quiet_stdout=as_json, actor=who,
             )  # fmt: skip
     output.watched_notes(map(WatchedRun.from_json, done["watched"]))
+    note_waiting(project)
     if as_json:
         output.emit(done)
     else:
         _verdict(done)
     for note in done.get("notes", ()):
         output.note(f"note: {note}")
+
+
+def _resume(ref: str | None, *, as_json: bool) -> None:
+    """Record the verdicts that were reached before."""
+    from lineage.workflows import resume, unsent
+
+    rows: list[dict[str, Any]] = []
+
+    def sent(one: resume.Sent) -> None:
+        if one.verdict is not None:
+            rows.append(one.verdict)
+            if not as_json:
+                _verdict(one.verdict)
+            for note in (*one.notes, *one.verdict.get("notes", ())):
+                output.note(f"note: {note}")
+
+    with project_and_registry() as (project, registry):
+        resume.resume(project, registry, unsent.VALIDATE, ref, sent=sent, actor=actor(project))
+    if as_json:
+        output.emit(rows)
+    elif not rows:
+        output.say("No verdict waits to be recorded.")
 
 
 def _verdict(done: dict[str, Any]) -> None:

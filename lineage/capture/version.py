@@ -85,6 +85,7 @@ class VersionCapture:
         found = self._pipeline
         loose = found.loose if found else ()
         if self._strict:
+            self._refuse_loose(loose)
             self._refuse_unheld(found)
         with self._project.cache() as cache:
             try:
@@ -92,6 +93,8 @@ class VersionCapture:
             except CaptureError:
                 data = None
         components = Components(self._code(found), data, self._version(found), None)
+        if self._strict and components.pipeline is None:
+            self._refuse_incomplete(components, ("pipeline",))
         return CapturedVersion(components, self._config.pipeline_of(self.model), loose)
 
     def capture(
@@ -357,7 +360,9 @@ class VersionCapture:
                 f"or register an experiment: {act('register', self.model, kind='experiment')}",
             )
 
-    def _refuse_incomplete(self, components: Components) -> None:
+    def _refuse_incomplete(self, components: Components, only: Sequence[str] = ()) -> None:
+        """Refuse a production version that lacks a component, or ``only`` one of some."""
+        missing = [name for name in components.missing if not only or name in only]
         table = f"[models.{self.model}] in lineage.toml"
         how = {
             "code": "commit the code to git",
@@ -365,13 +370,10 @@ class VersionCapture:
             "pipeline": "describe the pipeline in dvc.yaml, or its files in lineage.toml",
             "weights": f"name the weights under {table} or as you register",
         }
-        if components.missing:
+        if missing:
             raise CaptureError(
-                f"A production version of {self.model} needs its "
-                f"{' and '.join(components.missing)}.",
-                remedy="To add what is missing, "
-                + "; ".join(how[name] for name in components.missing)
-                + ".",
+                f"A production version of {self.model} needs its {' and '.join(missing)}.",
+                remedy=f"To add what is missing, {'; '.join(how[name] for name in missing)}.",
             )
 
     def _shown(self, path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lineage.acts import act
 from lineage.errors import NotPermitted, UsageError
@@ -12,7 +12,7 @@ from lineage.identity.digest import blake3_of, canonical_bytes
 from lineage.identity.persons import ISSUED, Who, is_issued
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 LONGEST_NAME = 200
 
@@ -30,6 +30,28 @@ class Scope(StrEnum):
     OBSERVE = "observe"
     OBSERVE_WEIGHTS = "observe:weights"
     ADMIN = "admin"
+
+
+OF_VERSIONS: Final = (
+    *(Scope.REGISTER, Scope.VALIDATE, Scope.APPROVE, Scope.DEPLOY),
+    Scope.OBSERVE_WEIGHTS,
+)
+"""The scopes whose verbs look at models, at versions and at where their weights are kept."""
+
+OF_PIPELINES: Final = (
+    *(Scope.REGISTER, Scope.VALIDATE, Scope.APPROVE, Scope.DEPLOY),
+    *(Scope.OBSERVE, Scope.OBSERVE_WEIGHTS),
+)
+"""The scopes whose verbs look at versions of pipelines."""
+
+OF_SERVING: Final = (
+    *(Scope.VALIDATE, Scope.APPROVE, Scope.DEPLOY),
+    *(Scope.OBSERVE, Scope.OBSERVE_WEIGHTS),
+)
+"""The scopes whose verbs look at environments and at what serves in them."""
+
+OF_ANY: Final = tuple(Scope)
+"""Every scope: who holds one may know who they are, and how far the history goes."""
 
 
 @dataclass(frozen=True)
@@ -135,14 +157,25 @@ class Principal:
         return self.models is None or name in self.models or name in self.renamed
 
     def require(
-        self, scope: Scope, *, environment: str | None = None, models: Iterable[str] = ()
+        self,
+        scope: Scope,
+        *,
+        also: Collection[Scope] = (),
+        environment: str | None = None,
+        models: Iterable[str] = (),
     ) -> None:
         """Refuse what is not held.
+
+        Args:
+            scope: what opens it.
+            also: scopes that open it too, for their own verbs look at it.
+            environment: the environment that it is about.
+            models: the models that it is about.
 
         Raises:
             NotPermitted: the scope, the environment or a model.
         """
-        if not self.may(scope):
+        if not self.may(scope) and self.scopes.isdisjoint(also):
             raise NotPermitted(
                 f"{self.name} lacks the scope {scope}.",
                 remedy=f"Ask for a token with it: {act('token create', 'NAME', scope=scope)}",

@@ -192,6 +192,7 @@ class Transport:
         *,
         revision: int | None = None,
         once: bool = True,
+        key: str | None = None,
     ) -> Any:  # noqa: ANN401 - any JSON value
         """Write; repeated under one key, so that it is made once.
 
@@ -202,13 +203,14 @@ class Transport:
             actor: who acts; a server that asks for tokens goes by the token instead.
             revision: the slot's as the caller saw it.
             once: False where a repeat would do it again: then nothing is repeated.
+            key: the key, where this may be sent again by another process; by default a new one.
 
         Raises:
             LineageError: what the server said, or that it cannot be reached.
         """
         headers = _acting(actor)
         if once:
-            headers["Idempotency-Key"] = uuid.uuid4().hex.encode()
+            headers["Idempotency-Key"] = (key or uuid.uuid4().hex).encode()
         if revision is not None:
             headers["If-Match"] = f'"{revision}"'.encode()
         return self._send(method, path, headers, body=body, repeat=once)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lineage import strict_json
 from lineage.contract import addresses, codec
 from lineage.contract.results import NamedPipeline, Registered
 from lineage.identity.components import Kind
+from lineage.identity.digest import blake3_of
 from lineage.identity.references import check_environment_name, check_name
 from lineage.remote.verbs import Verbs, version_address
 from lineage.weights.copies import StoredWeights
@@ -41,6 +43,7 @@ class RemoteVersions(Verbs):
         parent: str | None = None,
         run: dict[str, Any] | None = None,
         watched: Sequence[WatchedRun] = (),
+        dry_run: bool = False,
         actor: str,
     ) -> Registered:
         """Record a model version; the one that already holds this tuple, if there is one."""
@@ -50,9 +53,10 @@ class RemoteVersions(Verbs):
             "run": run,
             "watched": codec.watched_to_json(watched),
         }
-        return Registered.from_json(
-            self._http.write("POST", addresses.versions(model), body, actor)
-        )
+        path = addresses.versions(model)
+        if dry_run:
+            return Registered.from_json(self._http.ask(path, body | {"dry_run": True}, actor))
+        return Registered.from_json(self._http.write("POST", path, body, actor))
 
     def validate(
         self,
@@ -66,6 +70,7 @@ class RemoteVersions(Verbs):
         data: DataVersion | None = None,
         watched: Sequence[WatchedRun] = (),
         elsewhere: bool = False,
+        dry_run: bool = False,
         actor: str,
     ) -> dict[str, Any]:
         """Record a verdict on a version with a pipeline version; JSON of it."""
@@ -79,6 +84,10 @@ class RemoteVersions(Verbs):
             "watched": codec.watched_to_json(watched),
             "elsewhere": elsewhere,
         }
+        if dry_run:
+            path = version_address(reference, addresses.VALIDATIONS)
+            tried: dict[str, Any] = self._http.ask(path, body | {"dry_run": True}, actor)
+            return tried
         return self._validated(reference, body, actor)
 
     def carry_over(
@@ -160,5 +169,9 @@ class RemoteVersions(Verbs):
         self, reference: str | Reference, body: dict[str, Any], actor: str
     ) -> dict[str, Any]:
         path = version_address(reference, addresses.VALIDATIONS)
-        document: dict[str, Any] = self._http.write("POST", path, body, actor)
+        run = body.get("run") or {}
+        key = None
+        if run.get("started_at") is not None:  # a run ends once, however often it is told
+            key = blake3_of(f"{path}\n{strict_json.dumps(body)}".encode()).value
+        document: dict[str, Any] = self._http.write("POST", path, body, actor, key=key)
         return document

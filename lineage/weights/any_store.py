@@ -81,6 +81,18 @@ class Store:
             self._write_beside(MARKER, text)
         return self.marker()
 
+    def try_writing(self) -> None:
+        """Write a few bytes beside the objects, and take them away again.
+
+        Raises:
+            StoreUnreachable: the store does not take them.
+        """
+        name = f"lineage-asked-{uuid.uuid4().hex}"
+        with self._asking(writing=True):
+            self._write_beside(name, b"?")
+        with suppress(StoreUnreachable), self._asking(writing=True):
+            self._remove(self._beside_objects(name))
+
     def size(self, object_id: str) -> int | None:
         """An object's size in bytes; None where it is not there.
 

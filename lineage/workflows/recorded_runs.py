@@ -10,14 +10,17 @@ from lineage.capture.command import Stamp, stamps
 from lineage.capture.origin import OwnRun
 from lineage.capture.version import VersionCapture
 from lineage.capture.watch import watch
-from lineage.errors import CaptureError
+from lineage.contract import codec
+from lineage.errors import CaptureError, StoreUnreachable
 from lineage.guard import requirements
 from lineage.identity.references import Reference
+from lineage.workflows import unsent
+from lineage.workflows.asked import require_validatable
 from lineage.workflows.run_state import State, changed, differing, digests
 from lineage.workflows.watched_runs import read_by_programs, watched_run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from lineage.capture.command import Run
@@ -42,6 +45,8 @@ def run_and_validate(
 ) -> dict[str, Any]:
     """Run a validation and record its verdict: passed where it exits 0 and each requirement holds.
 
+    Whether it would be recorded is asked before, and what was captured is kept until it is.
+
     Args:
         project: whose pipeline, data and weights are captured before and after.
         registry: where the verdict is recorded.
@@ -62,10 +67,16 @@ def run_and_validate(
     version = registry.show(reference)
     before = State.of(project, version, wanted)
     before.require_own(version, wanted.pipeline)
+    unsent.require_room(project)
+    require_validatable(
+        registry, version, before.pipeline, command, before.validation_data, actor=actor
+    )
     measuring = Measuring.of(project.metrics_path(model, wanted.metrics))
     ran, observed = watch(command, project.top, quiet_stdout=quiet_stdout)
     before.require_same(State.of(project, version, wanted))
-    return record(project, registry, version, before, measuring, ran, observed, wanted, actor=actor)
+    return record(
+        project, project, registry, version, before, measuring, ran, observed, wanted, actor=actor
+    )
 
 
 @dataclass(frozen=True)
@@ -100,6 +111,7 @@ class Measuring:
 
 def record(
     project: Project,
+    keeper: Project,
     registry: AnyRegistry,
     version: dict[str, Any],
     state: State,
@@ -114,6 +126,7 @@ def record(
 
     Args:
         project: where it ran.
+        keeper: in whose folder what was captured is kept until it is recorded.
         registry: where the verdict is recorded.
         version: JSON of the version.
         state: what the run rests on.
@@ -145,17 +158,35 @@ def record(
         observed,
         data=[*state.data, *digests(data)],
     )
-    return registry.validate(
-        version["ref"],
-        pipeline,
-        passed=requirements.verdict(outcomes, stated),
-        metrics=values,
-        outcomes=outcomes,
-        run=ran.to_json(),
-        data=data,
-        watched=[watched],
-        actor=actor,
-    )
+    ref, run, passed = version["ref"], ran.to_json(), requirements.verdict(outcomes, stated)
+    others = [
+        row["id"]
+        for row in version["validations"]
+        if row["pipeline"]["digest"] == pipeline.version.xxh3
+    ]
+    body = {
+        "tuple": version["tuple"],
+        "after": max(others, default=0),
+        "pipeline": codec.pipeline_to_json(pipeline),
+        "passed": passed,
+        "metrics": values,
+        "requirements": [outcome.requirement for outcome in outcomes],
+        "run": run,
+        "data": codec.data_to_json(data),
+        "watched": codec.watched_to_json([watched]),
+    }
+    with unsent.kept(keeper, unsent.VALIDATE, ref, body):
+        return registry.validate(
+            ref,
+            pipeline,
+            passed=passed,
+            metrics=values,
+            outcomes=outcomes,
+            run=run,
+            data=data,
+            watched=[watched],
+            actor=actor,
+        )
 
 
 def run_and_capture(
@@ -163,18 +194,21 @@ def run_and_capture(
     model: str,
     wanted: CaptureRequest,
     command: Sequence[str],
+    ask: Callable[[CapturedVersion], None],
     *,
     quiet_stdout: bool,
     copies: Copies | None = None,
-) -> tuple[VersionCapture, CapturedVersion, WatchedRun]:
+) -> tuple[VersionCapture, CapturedVersion, WatchedRun, StoreUnreachable | None]:
     """Run a training and capture what it made; what it was made from must not have changed.
 
     The code is what was there when the training began: what it writes into the tree itself (a
-    ``dvc.lock``, metrics) makes no dirty version. ``copies`` makes copies of weights that are to be
+    ``dvc.lock``, metrics) makes no dirty version. ``ask`` is told what is there before it, and
+    raises what stands in the way of its end. ``copies`` makes copies of weights that are to be
     stored.
 
     Returns:
-        What captured them, the captured components, and what was observed of the run.
+        What captured them, the captured components, what was observed of the run, and why the
+        store took no copies, if it did not.
 
     Raises:
         CaptureError: the tree is dirty, the command failed, or something changed while it ran.
@@ -182,6 +216,7 @@ def run_and_capture(
     capture = VersionCapture(project, model, wanted)
     before = capture.before_training()
     weights, _ = capture.weights_source
+    ask(before)
     old_stamps = stamps(weights)
     ran, observed = watch(command, project.top, quiet_stdout=quiet_stdout)
     if ran.exit_status != 0:
@@ -192,7 +227,13 @@ def run_and_capture(
     old = before.components
     after = VersionCapture(project, model, wanted)
     wrote = stamps(weights) != old_stamps
-    captured = after.capture(old.code, copies=copies)
+    unstored: StoreUnreachable | None = None
+    try:
+        captured = after.capture(old.code, copies=copies)
+    except StoreUnreachable as error:  # what was made is known without a copy of it
+        unstored = error
+        after = VersionCapture(project, model, wanted)
+        captured = after.capture(old.code)
     new = captured.components
     if old.code is not None and project.git is not None and project.git.head != old.code.commit:
         raise changed("another commit was checked out")
@@ -205,7 +246,7 @@ def run_and_capture(
     watched = watched_run(
         project, captured.pipeline_name, new.pipeline, ran, observed, data=digests(new.data)
     )
-    return after, captured, watched
+    return after, captured, watched, unstored
 
 
 def _own_run(observed: Observed, *, wrote: bool) -> OwnRun | None:

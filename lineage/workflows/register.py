@@ -7,9 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lineage.capture.version import VersionCapture
+from lineage.contract import codec
 from lineage.errors import UsageError
 from lineage.identity.components import Kind
 from lineage.identity.references import check_name
+from lineage.workflows import unsent
+from lineage.workflows.asked import require_registrable, taking_store
 from lineage.workflows.recorded_runs import run_and_capture
 from lineage.workflows.stores import require_reachable
 from lineage.workflows.watched_runs import kept
@@ -55,6 +58,9 @@ def register(
 ) -> tuple[Registered, CapturedVersion, tuple[WatchedRun, ...]]:
     """Capture a version, store its weights, and record it when they are there.
 
+    Whether a training's version would be recorded is asked before the training is run, and what was
+    captured of it is kept until it is recorded.
+
     Args:
         project: what is captured.
         registry: where the version is recorded.
@@ -88,15 +94,42 @@ def register(
     if to_store:
         require_reachable(project, registry)
     wanted = replace(wanted, with_blake3=to_store)
+
+    def ask(before: CapturedVersion) -> None:
+        """Whether it would be recorded, once it is known what would be."""
+        unsent.require_room(project)
+        require_registrable(
+            registry,
+            model,
+            before,
+            command,
+            kind=wanted.kind,
+            store=taking_store(project, registry) if to_store else None,
+            parent=parent,
+            actor=actor,
+        )
+
     run: dict[str, Any] | None = None
     watched: tuple[WatchedRun, ...] = ()
+    keeping: unsent.Unsent | None = None
     with ExitStack() as until:
         storing = Storing(project, registry, until) if to_store else None
         if command:
-            capture, captured, trained = run_and_capture(
-                project, model, wanted, command, quiet_stdout=quiet_stdout, copies=storing
+            capture, captured, trained, unstored = run_and_capture(
+                project, model, wanted, command, ask, quiet_stdout=quiet_stdout, copies=storing
             )
             run, watched = dict(trained.run), (trained,)
+            body = {
+                "captured": codec.captured_to_json(captured),
+                "kind": wanted.kind.value,
+                "to_store": to_store,
+                "parent": parent,
+                "run": run,
+                "watched": codec.watched_to_json(watched),
+            }
+            keeping = until.enter_context(unsent.kept(project, unsent.REGISTER, model, body))
+            if unstored is not None:
+                raise unstored
         else:
             capture = VersionCapture(project, model, wanted)
             with show_progress("Hashing", capture.size) as progress:
@@ -108,7 +141,9 @@ def register(
         if storing is not None and weights is not None:
             with show_progress("Storing", weights.size) as progress:
                 captured = put_into_store(storing, registry, capture, captured, progress)
-    registered = registry.register(
-        model, captured, kind=wanted.kind, parent=parent, run=run, watched=watched, actor=actor
-    )
+            if keeping is not None:
+                keeping.now_stored([copy.to_json() for copy in captured.stored])
+        registered = registry.register(
+            model, captured, kind=wanted.kind, parent=parent, run=run, watched=watched, actor=actor
+        )
     return registered, captured, watched

@@ -22,8 +22,11 @@ from lineage.capture.git_worktree import temporary_worktree
 from lineage.capture.version import VersionCapture
 from lineage.capture.watch import watch
 from lineage.contract.captured import CaptureRequest
+from lineage.contract.results import NamedPipeline
 from lineage.errors import CaptureError, UsageError
 from lineage.identity.components import Kind
+from lineage.workflows import unsent
+from lineage.workflows.asked import require_validatable
 from lineage.workflows.deployed_commit import (
     commit_here,
     deployed_for,
@@ -103,6 +106,9 @@ def replay(
     version = registry.show(reference)
     deployed = deployed_for(registry, version, how.environment)
     commit = commit_here(project.repository, deployed, how.environment)
+    unsent.require_room(project)
+    running = NamedPipeline(deployed.name, deployed.version.xxh3)
+    require_validatable(registry, version, running, how.command or ("evaluate",), actor=actor)
     before = CheckoutState.of(project)
     with _checked_out(project, version["model"], commit) as there:
         pipeline = require_deployed(there, deployed, commit)
@@ -135,7 +141,7 @@ def replay(
         pipeline = there.capture_pipeline(deployed.name)
         state.require_same(_state(there, version, pipeline, weights, wanted))
         done = record(
-            there, registry, version, state, measuring, ran, observed, wanted, actor=actor
+            there, project, registry, version, state, measuring, ran, observed, wanted, actor=actor
         )
     notes = moved_notes(registry, deployed, how.environment)
     return done | {

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from lineage.hashing.blocks import Progress
     from lineage.hashing.files import Copy as FileCopy
     from lineage.weights.any_store import Store
-    from lineage.weights.copies import Copy, CopyCheck, StoreAddress
+    from lineage.weights.copies import Copy, CopyCheck, NewCopy, StoreAddress
     from lineage.weights.staging import Staging
 
 QUICK_CHECK: Final = 5.0
@@ -126,6 +126,11 @@ def put_into_store(
         if look.state is CopyState.INTACT:
             return replace(captured, stored=(replace(known.as_new, read=look.deep),))
     copy = upload.put_files(store, capture.weights_files, storing.staging, progress)
+    return with_copy(captured, copy)
+
+
+def with_copy(captured: CapturedVersion, copy: NewCopy) -> CapturedVersion:
+    """What was captured, with the copy of its weights that was made in a store just now."""
     code = captured.components.code
     made = replace(
         copy,

@@ -90,6 +90,11 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     digest = lineage.reads("pipeline capture --json").json["digest"]
     assert digest in lineage.reads("pipeline show churn").out
     assert lineage.reads("pipeline diff HEAD~1 . --json").json["same"] is True
+    assert "Nothing waits" in lineage.reads("unsent list").out
+    waiting = project.path / ".lineage/unsent/20261127031500-0a1b2c.json"
+    waiting.parent.mkdir()
+    waiting.touch()
+    lineage.run(f"unsent drop {waiting.stem}")
     lineage.run("run prepare --force")
     assert "Nothing was observed" in lineage.reads("pipeline suggest").out
     lineage.run(f"pipeline seal -o {tmp_path / 'seal.json'}")

@@ -26,7 +26,7 @@ from lineage.identity.components import (
     Weights,
 )
 from lineage.identity.digest import Digest, blake3_of, xxh3
-from lineage.registry.access import Scope
+from lineage.registry.access import OF_ANY, OF_PIPELINES, OF_SERVING, OF_VERSIONS, Scope
 from tests.conftest import CapturedPipelineVersion, CapturedVersion, a_copy, pipeline
 
 if TYPE_CHECKING:
@@ -86,6 +86,11 @@ class Row:
     digest: Callable[[Thing], str] | None = None
     mine: bool = False
     """Whether the body names one's own pipeline besides."""
+
+    @property
+    def also(self) -> tuple[Scope, ...]:
+        """The further scopes whose verbs look at it."""
+        return LOOKED_AT.get((self.method, self.route), ())
 
     def url(self, thing: Thing) -> str:
         """The address, about a thing."""
@@ -222,6 +227,8 @@ ROWS: Final = (
         lambda t: {"kind": "experiment", "parent": f"{t.model}@1"}),
     Row("POST", MODEL + "/versions", REGISTER, "me", (200, 201),
         lambda t: {"kind": "experiment", "parent": f"{t.model}@{t.env}"}),
+    Row("POST", MODEL + "/versions", REGISTER, "m", 200,
+        lambda t: {"kind": "experiment", "pipeline": _manifest(t), "dry_run": True}),
     Row("GET", N, READ, "m"),
     Row("GET", MODEL + "/versions/{env}", READ, "me"),
     Row("GET", MODEL + "/versions/3", READ, "m", (200, 404)),
@@ -233,6 +240,8 @@ ROWS: Final = (
     Row("POST", N + "/validations", VALIDATE, "m", 404,
         lambda t: {"pipeline": named(t), "passed": True,
                    "carried": {"rests_on": 2**31 - 1, "difference": "none"}}),
+    Row("POST", N + "/validations", VALIDATE, "m", 200,
+        lambda t: {"pipeline": named(t), "passed": True, "dry_run": True}),
     Row("GET", N + "/approvals", READ, "m"),
     Row("POST", N + "/approvals", APPROVE, "me", 201, lambda t: {"environment": t.env}),
     Row("GET", N + "/weights", READ, "m"),
@@ -316,6 +325,34 @@ ROWS: Final = (
     Row("DELETE", "/v1/webhooks/{id}", ADMIN, "*", 404),
 )  # fmt: skip
 """Every route, with each way in which a request names something."""
+
+LOOKED_AT: Final[Mapping[tuple[str, str], tuple[Scope, ...]]] = {
+    ("GET", "/v1/principal"): OF_ANY,
+    ("GET", "/v1/head"): OF_ANY,
+    ("GET", "/v1/models"): OF_VERSIONS,
+    ("GET", MODEL): OF_VERSIONS,
+    ("GET", MODEL + "/versions"): OF_VERSIONS,
+    ("GET", N): OF_VERSIONS,
+    ("GET", N + "/pipeline"): OF_VERSIONS,
+    ("GET", N + "/verdicts"): OF_VERSIONS,
+    ("GET", N + "/validations"): OF_VERSIONS,
+    ("GET", N + "/approvals"): OF_VERSIONS,
+    ("GET", N + "/weights"): OF_VERSIONS,
+    ("GET", "/v1/weights/{digest}/copies"): OF_VERSIONS,
+    ("GET", "/v1/stores"): OF_VERSIONS,
+    ("GET", "/v1/stores/{id}/weights"): (LOOKS,),
+    ("GET", PIPELINE + "/versions"): OF_PIPELINES,
+    ("GET", PIPELINE + "/versions/{digest}"): OF_PIPELINES,
+    ("GET", "/v1/pipeline-versions/{digest}"): OF_PIPELINES,
+    ("GET", "/v1/environments"): OF_SERVING,
+    ("GET", ENV): OF_SERVING,
+    ("GET", ENV + "/pipelines/{pipeline}"): OF_SERVING,
+    ("GET", SLOT): OF_SERVING,
+    ("GET", SLOT + "/packages/{n}"): OF_SERVING,
+    ("GET", SLOT + "/backup/candidates"): OF_SERVING,
+    ("POST", SLOT + "/guard"): OF_SERVING,
+}
+"""What the verbs of other scopes than `read` look at."""
 
 KINDS: Final = {"production": "production", "ecanary": "experimental"}
 

@@ -77,10 +77,16 @@ class Verbs:
             yield self._session
 
     @contextmanager
-    def _write(self) -> Iterator[Session]:
+    def _write(self, *, dry_run: bool = False) -> Iterator[Session]:
+        """A write transaction; what is only to be tried is taken back at its end."""
         if self._session is None:
             with write(self._engine) as session:
                 yield session
+                if dry_run:
+                    session.flush()
+                    session.rollback()
         else:
             yield self._session
             self._session.flush()
+            if dry_run:
+                self._session.rollback()

@@ -65,6 +65,7 @@ class ValidationVerbs(Verbs):
         data: DataVersion | None = None,
         watched: Sequence[WatchedRun] = (),
         elsewhere: bool = False,
+        dry_run: bool = False,
         actor: str,
     ) -> dict[str, Any]:
         """Record a validation of a version with a pipeline version; JSON of it.
@@ -79,6 +80,7 @@ class ValidationVerbs(Verbs):
             data: the data that it was made on.
             watched: what was observed of runs that it rests on.
             elsewhere: it was made where the version's own parts were not held against it.
+            dry_run: do all that, and take it back: whether it would be recorded.
             actor: who validates.
 
         Raises:
@@ -91,7 +93,7 @@ class ValidationVerbs(Verbs):
             passed, metrics, tuple(outcomes), run, data, tuple(watched), elsewhere
         )
         validation.prepare()
-        with self._write() as session:
+        with self._write(dry_run=dry_run) as session:
             sight = self._sight(session)
             return validations.validate(sight, reference, pipeline, validation, self._actor(actor))
 

@@ -112,6 +112,7 @@ class VersionVerbs(Verbs):
         parent: str | None = None,
         run: dict[str, Any] | None = None,
         watched: Sequence[WatchedRun] = (),
+        dry_run: bool = False,
         actor: str,
     ) -> Registered:
         """Record a model version; the one that already holds this tuple, if there is one.
@@ -123,6 +124,7 @@ class VersionVerbs(Verbs):
             parent: the version that it was made from.
             run: JSON of the training that was run for it.
             watched: what was observed of runs that made it.
+            dry_run: do all that, and take it back: whether it would be recorded.
             actor: who registers.
 
         Raises:
@@ -134,7 +136,7 @@ class VersionVerbs(Verbs):
 
         limits.prepare(run, watched)
         _ = captured.components.identity, captured.components.tuple_xxh3  # once, and before
-        with self._write() as session:
+        with self._write(dry_run=dry_run) as session:
             sight = self._sight(session)
             return register(sight, model, captured, kind, parent, run, watched, self._actor(actor))
 

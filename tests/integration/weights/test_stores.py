@@ -58,6 +58,22 @@ def place(request, tmp_path):
     return new_bucket(request.getfixturevalue("s3"))
 
 
+def test_a_store_that_is_asked_takes_something_and_keeps_none_of_it(place):
+    open_store(place.address()).try_writing()
+    if isinstance(place, Folder):
+        assert list(place.path.iterdir()) == []
+        place.path.rmdir()
+        place.path.write_text("no folder")
+        with pytest.raises(StoreUnreachable, match="Store folder"):
+            open_store(place.address()).try_writing()
+    else:
+        found = place.client.list_objects_v2(Bucket=place.name)
+        assert found["KeyCount"] == 0
+        place.client.delete_bucket(Bucket=place.name)
+        with pytest.raises(StoreUnreachable, match="cannot be used"):
+            open_store(place.address()).try_writing()
+
+
 @pytest.fixture(params=["small", "large", "folder"])
 def source(request, tmp_path):
     """Weights: a small file, one that is moved in several pieces, or a folder."""

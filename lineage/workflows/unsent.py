@@ -1,0 +1,272 @@
+"""What was captured behind a command and waits to be sent: kept until the registry has it.
+
+When an hour of training is to be recorded, the server may be gone, the token revoked, the store
+full, or this process killed. So what was captured is written down first, in ``.lineage/unsent``,
+in files that only their owner reads, and taken away once it is recorded. The weights themselves
+are not copied: :mod:`.resume` looks whether they are still the same.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import fcntl
+import os
+import re
+import secrets
+import stat
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from lineage import strict_json, timestamps
+from lineage.acts import act
+from lineage.bounded_file import Unfit
+from lineage.bounded_file import read as read_bounded
+from lineage.errors import Conflict, LineageError, NotFound, UsageError
+from lineage.whole_file import write_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from lineage.capture.project import Project
+
+MOST: Final = 20
+"""How many may wait; no command is run that would leave another."""
+
+LARGEST: Final = 64 << 20
+"""Bytes of one."""
+
+REGISTER: Final = "register"
+VALIDATE: Final = "validate"
+
+_FOLDER: Final = "unsent"
+_FORMAT: Final = 1
+_ID: Final = re.compile(r"[0-9]{14}-[0-9a-f]{6}", re.ASCII)
+_SENT_BY: Final = {
+    REGISTER: act("register", resume=True),
+    VALIDATE: act("validate", resume=True),
+}
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """Something captured that waits to be sent.
+
+    ``verb`` is what records it, ``about`` the model or the version that it is of, ``captured_at``
+    ISO 8601 in UTC, ``body`` JSON of what is to be recorded.
+    """
+
+    path: Path
+    verb: str
+    about: str
+    captured_at: str
+    body: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """What it is called."""
+        return self.path.stem
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON of `unsent list`."""
+        run = self.body.get("run") or {}
+        return {
+            "id": self.id,
+            "verb": self.verb,
+            "about": self.about,
+            "captured_at": self.captured_at,
+            "command": run.get("command"),
+            "seconds": run.get("seconds"),
+        }
+
+    def write(self) -> None:
+        """Write it down, whole or not at all.
+
+        Raises:
+            OSError: it cannot be written.
+            Unfit: it is too large.
+        """
+        document = {
+            "format": _FORMAT,
+            "verb": self.verb,
+            "about": self.about,
+            "captured_at": self.captured_at,
+            "body": self.body,
+        }
+        text = strict_json.dumps(document).encode("utf-8")
+        if len(text) > LARGEST:
+            raise Unfit(f"is larger than {LARGEST:,} bytes")
+        write_whole(self.path, text, mode=0o600)
+
+    def now_stored(self, copies: list[dict[str, Any]]) -> None:
+        """Note where the weights of a version are, so that it can be sent without them."""
+        self.body["captured"]["stored"] = copies
+        with suppress(OSError, Unfit):
+            if self.path.exists():
+                self.write()
+
+    def drop(self) -> None:
+        """Take it away."""
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
+
+
+def require_room(project: Project) -> None:
+    """Refuse to run a command where what it comes to could not be kept.
+
+    Raises:
+        UsageError: too many wait already, or the project's own folder cannot be written to.
+    """
+    folder = _made(project)
+    if len(_files(folder)) >= MOST:
+        raise UsageError(
+            f"{MOST} captures wait in {folder} to be sent.",
+            remedy=f"Send them ({act('register', resume=True)}; {act('validate', resume=True)}), "
+            f"or drop what is not needed: {act('unsent drop', 'ID')}",
+        )
+
+
+@contextmanager
+def kept(project: Project, verb: str, about: str, body: dict[str, Any]) -> Iterator[Unsent]:
+    """Keep what is to be recorded until the block has recorded it; an error in it says so.
+
+    Args:
+        project: in whose folder.
+        verb: what records it.
+        about: the model or the version that it is of.
+        body: JSON of it.
+    """
+    folder = project.root / ".lineage" / _FOLDER
+    now = dt.datetime.now(dt.UTC)
+    path = folder / f"{now:%Y%m%d%H%M%S}-{secrets.token_hex(3)}.json"
+    waiting = Unsent(path, verb, about, timestamps.written(now), body)
+    with ExitStack() as until:
+        with suppress(OSError, Unfit, UsageError):  # what cannot be kept can still be sent
+            _made(project)
+            waiting.write()
+        with suppress(OSError):  # others are sent just now: this one is not among them
+            until.enter_context(_locked(folder, fcntl.LOCK_SH))
+        try:
+            yield waiting
+        except LineageError as error:
+            if path.exists():
+                error.remedy = (
+                    f"{error.remedy.rstrip('.')}. What was captured is kept; once it can be "
+                    f"recorded, send it: {_SENT_BY[verb]}"
+                )
+            raise
+        waiting.drop()
+
+
+def listed(project: Project) -> list[Unsent]:
+    """What waits to be sent, the oldest first: whatever this user wrote here, and nobody else."""
+    files = _files(project.root / ".lineage" / _FOLDER)
+    if not files:
+        return []
+    tracked = project.git.index if project.git is not None else {}
+    top = project.top.resolve()
+    own = [path for path in files if os.path.relpath(path.resolve(), top) not in tracked]
+    return [one for one in map(_read, own) if one is not None]
+
+
+def count(project: Project) -> int:
+    """How many seem to wait to be sent; none of them is read."""
+    return len(_files(project.root / ".lineage" / _FOLDER))
+
+
+def drop(project: Project, identity: str) -> None:
+    """Take one away without sending it.
+
+    Raises:
+        NotFound: there is none of this id.
+    """
+    for path in _files(project.root / ".lineage" / _FOLDER):
+        if path.stem == identity:
+            path.unlink(missing_ok=True)
+            return
+    raise NotFound(
+        f"No capture {identity[:40]!r} waits here to be sent.",
+        remedy=f"See what does: {act('unsent list')}",
+    )
+
+
+@contextmanager
+def sending(project: Project) -> Iterator[list[Unsent]]:
+    """What waits to be sent, while no other process sends any of it.
+
+    Raises:
+        Conflict: another one does.
+    """
+    folder = project.root / ".lineage" / _FOLDER
+    if not folder.is_dir():
+        yield []
+        return
+    with ExitStack() as until:
+        try:
+            until.enter_context(_locked(folder, fcntl.LOCK_EX))
+        except OSError:
+            raise Conflict(
+                "Another command is sending what was captured here.",
+                remedy="Wait until it has ended, then look what is left: " + act("unsent list"),
+            ) from None
+        yield listed(project)
+
+
+def _made(project: Project) -> Path:
+    """The folder, which only its owner looks into.
+
+    Raises:
+        UsageError: it cannot be made, or nothing can be written there.
+    """
+    folder = project.own_folder() / _FOLDER
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{folder} cannot be made: {error.strerror}.", remedy="Make its folder writable."
+        ) from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"Nothing can be written to {folder}.", remedy="Make the folder writable.")
+    return folder
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.json") if _ID.fullmatch(path.stem))
+
+
+def _read(path: Path) -> Unsent | None:
+    """One that waits; None for a file that another wrote, or others could have, or that is none."""
+    try:
+        status = path.lstat()
+        is_own = status.st_uid == os.getuid() and not status.st_mode & 0o077
+        if not (is_own and stat.S_ISREG(status.st_mode)):
+            return None
+        document: Any = strict_json.loads(read_bounded(path, LARGEST))
+        if document["format"] != _FORMAT or document["verb"] not in _SENT_BY:
+            return None
+        found = Unsent(
+            path,
+            document["verb"],
+            str(document["about"]),
+            timestamps.parse_time(document["captured_at"]),
+            dict(document["body"]),
+        )
+    except (Unfit, OSError, ValueError, KeyError, TypeError, RecursionError, LineageError):
+        return None
+    return found
+
+
+@contextmanager
+def _locked(folder: Path, kind: int) -> Iterator[None]:
+    """A lock on the folder, which ends with this process.
+
+    Raises:
+        OSError: another process holds one that does not go with it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
