@@ -107,7 +107,9 @@ def register(
         weights = captured.components.weights
         if storing is not None and weights is not None:
             with show_progress("Storing", weights.size) as progress:
-                captured = put_into_store(storing, registry, capture, captured, progress)
+                captured = put_into_store(
+                    storing, registry, model, capture.weights_files, captured, progress
+                )
     registered = registry.register(
         model, captured, kind=wanted.kind, parent=parent, run=run, watched=watched, actor=actor
     )
