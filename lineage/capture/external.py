@@ -92,8 +92,8 @@ class ExternalCapture:
             )
         if self.lacks:
             raise CaptureError(
-                f"A production version of {self.model} needs its {' and '.join(self.lacks)}, and "
-                "nothing says what they are.",
+                f"A production version of {self.model} needs more than is known: nothing says its "
+                f"{_listed(self.lacks)}.",
                 remedy=f"Say it: {self._again()}; or register an experiment: "
                 f"{self._again(kind='experiment')}",
             )
@@ -231,7 +231,7 @@ class ExternalCapture:
         if self.lacks == ("commit",):
             yield "it is an experiment, for no commit holds the pipeline's files as they are here"
         else:
-            yield f"it is an experiment, for nothing says its {' and '.join(self.lacks)}"
+            yield f"it is an experiment, for nothing says its {_listed(self.lacks)}"
 
     def _again(self, kind: str | None = None) -> str:
         """The registration with what is still to be said; or of another kind."""
@@ -290,6 +290,11 @@ def _address(wanted: ExternalRequest) -> HubAddress | None:
             remedy="Leave out what is no part of the model by a .lineageignore in its folder.",
         )
     return None
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    """Names as a sentence has them: ``code, data and pipeline``."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _others(snapshot: HubSnapshot, folder: Path) -> tuple[str, ...]:

@@ -95,10 +95,10 @@ def test_the_kind_is_what_is_known(local):
     local.write({"model/a.bin": "a", "prepare.py": "x = 1\n"})
     done = local.lineage("register", "m", "--external", "model")
     assert "m@1 registered (experiment)" in done.out
-    assert "it is an experiment, for nothing says its code and data and pipeline" in done.err
+    assert "it is an experiment, for nothing says its code, data and pipeline" in done.err
     done = local.lineage("register", "m", "--external", "model", "--kind", "production")
     assert done.code == 9
-    assert "needs its code and data and pipeline, and nothing says" in done.err
+    assert "nothing says its code, data and pipeline" in done.err
     asked = "--external model --code URL@COMMIT --data NAME=URI@VERSION --pipeline NAME@DIGEST"
     assert f"lineage register m {asked}" in done.err
     said = ("--external", "model", "--code", CODE, "--data", DATA)
@@ -267,7 +267,7 @@ def test_a_notebook_registers_one_too(local, monkeypatch):
     assert (done.kind, done.created) == ("production", True)
     named = f"m@{IMAGE}"
     assert not lineage.register("m", external=model, code=CODE, data=DATA, pipeline=named).created
-    with pytest.raises(CaptureError, match="needs its code and data"):
+    with pytest.raises(CaptureError, match="nothing says its code and data"):
         lineage.register("m", external=model, pipeline=named, kind="production")
     with pytest.raises(UsageError, match="goes only with a model from elsewhere"):
         lineage.register("m", code=CODE)
