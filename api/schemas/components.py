@@ -100,11 +100,14 @@ class WeightsBody(Body):
 class MadeBody(Body):
     """What made the weights: the stage, the run, or nothing that is known."""
 
-    state: Literal["made", "run", "stale", "unmade"]
+    state: Literal["made", "run", "stale", "unmade", "external"]
     stage: Line | None = None
     commit: Line | None = None
     changed: Annotated[list[Line], Field(max_length=10_000)] = []
     reason: Text | None = None
+    source: Line | None = Field(
+        default=None, description="Where weights come from that were made elsewhere."
+    )
 
 
 class DigestsBody(Body):

@@ -268,7 +268,7 @@ def _what(payload: dict[str, Any]) -> str:
         words.append(str(payload["basis"]))
     words += [str(payload[key]) for key in ("kind", "state", "instance") if key in payload]
     words += _of_weights(payload)
-    if "revision" in payload and not isinstance(payload["revision"], str):
+    if isinstance(payload.get("revision"), int):
         words.append(f"revision {payload['revision']}")
     versions = payload.get("versions")
     if isinstance(versions, list):

@@ -24,13 +24,15 @@ from ..options import (
     require_alone,
     required,
 )
+from . import external
 from .unsent import note_waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from lineage.contract.captured import CapturedVersion
     from lineage.contract.results import Registered
+    from lineage.identity.watched import WatchedRun
 
 _MOST_VALUES: Final = 8
 """Parameters, or metrics, that a line shows."""
@@ -52,8 +54,14 @@ def register(
         typer.Option("--data", metavar="ITEM", help="A path, or name=uri@version. Repeatable."),
     ] = None,
     kind: Annotated[
-        str, typer.Option("--kind", metavar="KIND", help="production or experiment.")
-    ] = "production",
+        str | None,
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            help="production or experiment; default: production, of an --external model where "
+            "enough is known of it.",
+        ),
+    ] = None,
     parent: Annotated[
         str | None,
         typer.Option("--parent", metavar="REF", help="The version this one was made from."),
@@ -80,6 +88,11 @@ def register(
         ),
     ] = None,
     resume: Resume = False,
+    source: external.External = None,
+    code: external.Code = None,
+    pipeline: external.Pipeline = None,
+    pipeline_file: external.PipelineFiles = None,
+    include: external.Include = None,
     command: Command = None,
     as_json: Json = False,
 ) -> None:
@@ -94,23 +107,37 @@ def register(
     it was made from changed meanwhile. What it read is watched, and kept with the version. Whether
     the version would be recorded is asked before. Where it cannot be afterwards, what was captured
     is kept, and --resume sends it: of MODEL, or of all.
+
+    An --external model needs neither DVC nor git: a hub's revision stands for its code, and for its
+    data where no --data names it; of a folder both are what is said. It is read, stored and never
+    loaded.
     """
-    from lineage.contract.captured import CaptureRequest
-    from lineage.identity.components import check_kind
+    from lineage.contract.captured import CaptureRequest, ExternalRequest
+    from lineage.identity.components import Kind, check_kind
     from lineage.identity.digest import Digest
     from lineage.identity.references import check_name
     from lineage.workflows import register
 
     if resume:
-        require_alone(weights, data, parent, rev, pipeline_version, store, stale_ok, command)
+        made_here = weights, data, parent, rev, pipeline_version, store, stale_ok, command
+        require_alone(*made_here, source, code, pipeline, pipeline_file, include)
         _resume(model, as_json=as_json)
         return
     model = required(model, "model", "churn")
     check_name("model", model)
     words = behind_dashes(command)
     stated = Digest(pipeline_version) if pipeline_version else None
-    items = tuple(data or ())
-    wanted = CaptureRequest(check_kind(kind), weights, items, stated, rev, stale_ok=stale_ok)
+    items, chosen = tuple(data or ()), check_kind(kind) if kind is not None else None
+    files, patterns = tuple(pipeline_file or ()), tuple(include or ())
+    said = any((code, pipeline, files, patterns))
+    external.refuse_beside(source, said, here=any((weights, rev, stale_ok, words)))
+    if source is not None:
+        request = ExternalRequest(source, chosen, code, items, pipeline, stated, files, patterns)
+        _registered(model, *external.register(model, request, parent, store=store), (), as_json)
+        return
+    wanted = CaptureRequest(
+        chosen or Kind.PRODUCTION, weights, items, stated, rev, stale_ok=stale_ok
+    )
     with project_and_registry() as (project, registry):
         done, captured, watched = register.register(
             project,
@@ -129,16 +156,27 @@ def register(
     origin = captured.origin
     if stale_ok is not None and (origin is None or origin.reason is None):
         output.note("note: the weights are not stale, so the reason is not recorded.")
+    note_waiting(project)
+    _registered(model, done, captured, watched, as_json)
+
+
+def _registered(
+    model: str,
+    done: Registered,
+    captured: CapturedVersion,
+    watched: Sequence[WatchedRun],
+    as_json: bool,
+) -> None:
+    """Show a version that was registered, and what is to be known of it."""
     for note in captured.notes:
         output.note(f"note: {note}.")
     output.watched_notes(watched)
-    note_waiting(project)
     if as_json:
         output.emit(done.to_json())
         return
     if done.model != model:
         output.note(f"note: {model} is called {done.model} now.")
-    _registered(done, captured)
+    _show_registered(done, captured)
 
 
 def _resume(model: str | None, *, as_json: bool) -> None:
@@ -151,7 +189,7 @@ def _resume(model: str | None, *, as_json: bool) -> None:
         if one.version is not None and one.captured is not None:
             rows.append(one.version.to_json())
             if not as_json:
-                _registered(one.version, one.captured)
+                _show_registered(one.version, one.captured)
 
     with project_and_registry() as (project, registry):
         resume.resume(project, registry, unsent.REGISTER, model, sent=sent, actor=actor(project))
@@ -161,7 +199,7 @@ def _resume(model: str | None, *, as_json: bool) -> None:
         output.say("Nothing waits to be registered.")
 
 
-def _registered(done: Registered, captured: CapturedVersion) -> None:
+def _show_registered(done: Registered, captured: CapturedVersion) -> None:
     word = "registered" if done.created else "already registered"
     output.say(f"{done.ref} {word} ({done.kind})")
     for name in ("code", "data", "pipeline", "weights"):

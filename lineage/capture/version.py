@@ -82,6 +82,7 @@ class VersionCapture:
         Raises:
             CaptureError: something does not match, or the tree is dirty.
         """
+        self._require_git()
         found = self._pipeline
         loose = found.loose if found else ()
         if self._strict:
@@ -113,6 +114,7 @@ class VersionCapture:
         Raises:
             CaptureError: something is missing, does not match, or the tree is dirty.
         """
+        self._require_git()
         found = self._pipeline
         loose = found.loose if found else ()
         if self._strict:
@@ -327,6 +329,18 @@ class VersionCapture:
         described = [*pointers, *project.described(found)]
         return capture_code(
             project.repository, project.folder, named, described, clean=self._strict
+        )
+
+    def _require_git(self) -> None:
+        """Refuse a production version that no commit can be told of, before anything is read."""
+        if not self._strict or self._project.in_git:
+            return
+        source = self._wanted.weights or self._table.weights or "PATH"
+        raise CaptureError(
+            f"{self._project.root} is not in a git repository, and nothing else says which code "
+            f"made {self.model}.",
+            remedy="Register it inside the repository of that code. A model from elsewhere "
+            f"needs none: {act('register', self.model, external=source)}",
         )
 
     def _refuse_loose(self, loose: Sequence[str]) -> None:

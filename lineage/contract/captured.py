@@ -62,6 +62,8 @@ class CapturedVersion:
     ``stored`` are the places where the bytes of its weights are, read back from there. ``origin``
     tells what made the weights; it is None where nobody looked. ``notes`` say what a person should
     know of how the pipeline was read, ``unseen`` is JSON of what it runs and could not be followed.
+    ``pipeline_commit`` and ``pipeline_dirty`` tell where the pipeline of a model from elsewhere was
+    captured, as :class:`CapturedPipelineVersion` does.
     """
 
     components: Components
@@ -71,6 +73,50 @@ class CapturedVersion:
     origin: WeightsOrigin | None = None
     notes: tuple[str, ...] = field(default=(), compare=False)
     unseen: tuple[Mapping[str, str], ...] = ()
+    pipeline_commit: str | None = None
+    pipeline_dirty: bool = False
+
+    @property
+    def pipeline_at(self) -> tuple[str | None, bool]:
+        """The commit that the pipeline was captured at, and whether there were changes beside it.
+
+        That is the code's own, but for a model from elsewhere, whose code lies elsewhere too.
+        """
+        if self.origin is not None and self.origin.is_external:
+            return self.pipeline_commit, self.pipeline_dirty
+        code = self.components.code
+        return (code.commit, code.dirty) if code is not None else (None, False)
+
+
+@dataclass(frozen=True)
+class ExternalRequest:
+    """A model from elsewhere that is to be registered, and what is said of it.
+
+    ``source`` is ``hf://ORG/NAME@REVISION``, or a file or a folder; of a hub's files those are
+    taken that a pattern of ``include`` matches. ``kind`` None is production where all four
+    components are known, else experiment. ``code`` is ``URL@COMMIT`` of what made it. ``data`` are
+    paths, or ``name=uri@version``. ``pipeline`` is ``NAME@DIGEST`` of a recorded version,
+    ``pipeline_version`` the digest of one that lives elsewhere, ``pipeline_files`` are its files
+    (globs); without any of them it is what the configuration says. Paths are seen from the current
+    folder.
+    """
+
+    source: str
+    kind: Kind | None = None
+    code: str | None = None
+    data: tuple[str, ...] = ()
+    pipeline: str | None = None
+    pipeline_version: Digest | None = None
+    pipeline_files: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if sum(map(bool, (self.pipeline, self.pipeline_version, self.pipeline_files))) > 1:
+            raise UsageError(
+                "The pipeline is named in more than one way.",
+                remedy="Name a recorded version, or its files, or the digest of one that lives "
+                "elsewhere.",
+            )
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,11 @@ def captured_to_json(captured: CapturedVersion) -> Json:
         "pipeline": (
             pipeline_to_json(
                 CapturedPipelineVersion(
-                    captured.pipeline_name, parts.pipeline, unseen=captured.unseen
+                    captured.pipeline_name,
+                    parts.pipeline,
+                    captured.pipeline_commit,
+                    captured.pipeline_dirty,
+                    unseen=captured.unseen,
                 )
             )
             if parts.pipeline
@@ -84,6 +88,8 @@ def captured_from_json(model: str, body: Mapping[str, Any]) -> CapturedVersion:
         stored=stored,
         origin=WeightsOrigin.from_json(made) if made is not None else None,
         unseen=described.unseen if described else (),
+        pipeline_commit=described.commit if described else None,
+        pipeline_dirty=described.dirty if described else False,
     )
 
 

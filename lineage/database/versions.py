@@ -157,19 +157,24 @@ def _recorded(dialect: str) -> TextClause:
 
 
 def recorded(
-    session: Session, model: str, kind: Kind, components: Components, pipeline: str, copies: int
+    session: Session,
+    model: str,
+    kind: Kind,
+    components: Components,
+    pipeline: str,
+    commit: str | None,
+    copies: int,
 ) -> Recorded:
     """What is recorded already of all that a new version of a model needs: one question.
 
     It tells the transaction the newest event, too, and gives numbers to what is to be written of
-    the version and its ``copies``. It is asked again under the present name of a model that had
-    another.
+    the version and its ``copies``. ``commit`` holds the pipeline version, where one is known to. It
+    is asked again under the present name of a model that had another.
 
     Raises:
         ModelArchived: the model is archived.
     """
-    code, runs = components.code, components.pipeline
-    clean = code is not None and not code.dirty
+    runs = components.pipeline
     connection = session.connection()
     row = connection.execute(
         _recorded(connection.dialect.name),
@@ -181,12 +186,12 @@ def recorded(
             "data": components.data.blake3 if components.data is not None else None,
             "pipeline": pipeline,
             "blake3": runs.blake3 if runs is not None else None,
-            "commit": code.commit if code is not None and clean else None,
+            "commit": commit,
         },
     )
     newest, alike, name, archived_at, *there, seq, digest, at, version, stored, checked = row.one()
     if name not in (None, model):
-        return recorded(session, name, kind, components, pipeline, copies)
+        return recorded(session, name, kind, components, pipeline, commit, copies)
     if archived_at is not None:
         raise names.archived(model)
     head.note(session, head.Head(seq, digest, at) if seq is not None else head.NO_EVENT)

@@ -139,6 +139,7 @@ def hash_files(
     progress: Progress | None = None,
     follow: Follow = follow_any,
     project: Path | None = None,
+    without: Collection[str] = (),
     copies: Copies | None = None,
 ) -> list[HashedFile]:
     """XXH3, MD5 and BLAKE3 of a file, or of each file of a directory, sorted by path.
@@ -150,7 +151,7 @@ def hash_files(
     status = _stat(path)
     files = [("", os.fspath(path), status.st_ino)]
     if stat.S_ISDIR(status.st_mode):
-        files = sorted(tree_files(path, follow, project))
+        files = sorted(tree_files(path, follow, project, without))
     rows = _hash_all(files, status.st_dev, TO_STORE, cache, progress, copies=copies)
     return [
         HashedFile(row.path, row.source, row.size, md5, xxh3, Digest(f"blake3:{blake3}"), row.copy)

@@ -21,6 +21,8 @@ class OriginState(StrEnum):
     """Code that their stage runs changed since; somebody took that on."""
     UNMADE = "unmade"
     """No stage is recorded to make them."""
+    EXTERNAL = "external"
+    """They come from elsewhere: a hub, or a folder that somebody gave."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class WeightsOrigin:
 
     ``stage`` is the stage as DVC addresses it, ``commit`` the one that recorded them in its lock.
     ``changed`` are the code files that changed since they or what they are made from were made;
-    ``reason`` is why that was taken on, or what is not known of the run that made them.
+    ``reason`` is why that was taken on, or what is not known of the run that made them. ``source``
+    is where they come from that were made elsewhere: ``hf://ORG/NAME@COMMIT``, or a path.
     """
 
     state: OriginState
@@ -37,6 +40,7 @@ class WeightsOrigin:
     commit: str | None = None
     changed: tuple[str, ...] = ()
     reason: str | None = None
+    source: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """JSON of it, the ``made`` of `show` and `serving`."""
@@ -46,7 +50,7 @@ class WeightsOrigin:
             "commit": self.commit,
             "changed": list(self.changed),
             "reason": self.reason,
-        }
+        } | ({"source": self.source} if self.source is not None else {})
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> WeightsOrigin:
@@ -57,7 +61,13 @@ class WeightsOrigin:
             body["commit"],
             tuple(body["changed"]),
             body["reason"],
+            body.get("source"),
         )
+
+    @property
+    def is_external(self) -> bool:
+        """Whether the weights were made elsewhere."""
+        return self.state is OriginState.EXTERNAL
 
     @property
     def sentence(self) -> str:
@@ -70,6 +80,8 @@ class WeightsOrigin:
                 return f"were made by the run that registered them{gap}"
             case OriginState.UNMADE:
                 return "are unmade: no stage is recorded to make them"
+            case OriginState.EXTERNAL:
+                return f"come from elsewhere: {self.source}"
             case OriginState.STALE:
                 return f"{self._staleness}; taken on: {self.reason}"
 

@@ -22,23 +22,39 @@ def register(
     *,
     weights: Path | None = None,
     data: Path | Sequence[Path] = (),
-    kind: str = PRODUCTION,
+    kind: str | None = None,
     parent: str | None = None,
     revision: str | None = None,
     store: bool = False,
     stale_ok: str | None = None,
+    external: Path | None = None,
+    code: str | None = None,
+    pipeline: str | None = None,
+    pipeline_version: str | None = None,
+    pipeline_files: Path | Sequence[Path] = (),
+    include: str | Sequence[str] = (),
 ) -> Registered:
     """Capture code, data, pipeline and weights, store the weights, and record them as a version.
+
+    A model from elsewhere is one with ``external``. ``code``, ``pipeline``, ``pipeline_files`` and
+    ``include`` are said of such a one alone, ``weights``, ``revision`` and ``stale_ok`` never.
 
     Args:
         model: the model's name.
         weights: a file or a folder, from the current folder; default: what is configured.
         data: a path or ``name=uri@version``, or several; default: what is configured.
-        kind: ``production``, or ``experiment`` for what may be dirty or incomplete.
+        kind: ``production``, or ``experiment`` for what may be dirty or incomplete; default:
+            ``production``, of a model from elsewhere where enough is known of it.
         parent: the version that it was made from.
         revision: a git revision to take code, data and pipeline from.
         store: store an experiment's weights too; those for production always are.
         stale_ok: why weights are taken whose stages' code changed since they were made.
+        external: where the model is: ``hf://ORG/NAME@REVISION``, or a file or a folder.
+        code: ``URL@COMMIT`` of the code that made it; default: a hub's revision itself.
+        pipeline: the recorded pipeline version that prepares its inputs, ``NAME@DIGEST``.
+        pipeline_version: the digest of a pipeline that lives elsewhere.
+        pipeline_files: files, or globs, that prepare its inputs.
+        include: patterns of a hub's files that are the model; default: all of them.
 
     Returns:
         The version; ``created`` is false for one that held this tuple before.
@@ -49,13 +65,35 @@ def register(
         StoreUnreachable: the weights cannot be stored; nothing was recorded.
         RegistryUnreachable: the registry cannot be asked.
     """
-    from lineage.contract.captured import CaptureRequest
-    from lineage.identity.components import check_kind
+    from lineage.contract.captured import CaptureRequest, ExternalRequest
+    from lineage.errors import UsageError
+    from lineage.identity.components import Kind, check_kind
+    from lineage.identity.digest import Digest
+    from lineage.workflows import external as elsewhere
     from lineage.workflows import register
 
-    chosen = check_kind(kind)
+    chosen = check_kind(kind) if kind is not None else None
     items = tuple(os.fspath(item) for item in listed(data))
-    wanted = CaptureRequest(chosen, text_of(weights), items, None, revision, stale_ok=stale_ok)
+    stated = Digest(pipeline_version) if pipeline_version is not None else None
+    files = tuple(os.fspath(file) for file in listed(pipeline_files))
+    patterns = tuple(listed(include))
+    here, there = (weights, revision, stale_ok), (code, pipeline, files, patterns)
+    if any(here if external is not None else there):
+        raise UsageError(
+            "Something is said that goes only with a model from elsewhere, or only without one.",
+            remedy="Leave out weights, revision and stale_ok beside external; code, pipeline, "
+            "pipeline_files and include without it.",
+        )
+    if external is not None:
+        source = os.fspath(external)
+        asked = ExternalRequest(source, chosen, code, items, pipeline, stated, files, patterns)
+        with project_and_registry() as (project, registry, actor):
+            registered, _ = elsewhere.register(
+                project, registry, model, asked, parent=parent, store=store, actor=actor
+            )
+        return registered
+    kind_here = chosen or Kind.PRODUCTION
+    wanted = CaptureRequest(kind_here, text_of(weights), items, stated, revision, stale_ok=stale_ok)
     with project_and_registry() as (project, registry, actor):
         registered, _, _ = register.register(
             project, registry, model, wanted, parent=parent, store=store, actor=actor

@@ -76,8 +76,15 @@ def register(
     if components.pipeline is not None:
         sight.pipeline(captured.pipeline_name)
     parent_row = sight.version(parent) if parent else None
+    commit, dirty = captured.pipeline_at
     known = versions.recorded(
-        session, model, kind, components, captured.pipeline_name, len(captured.stored)
+        session,
+        model,
+        kind,
+        components,
+        captured.pipeline_name,
+        None if dirty else commit,
+        len(captured.stored),
     )
     model = known.model or model
     same = (
@@ -97,14 +104,13 @@ def register(
         # called like it needs no share, and one from which it was taken gets none back
         if sight.models is None and not (known.shares or captured.pipeline_name == model):
             sharing.record(session, captured.pipeline_name, model, shared=True, at=at, actor=actor)
-        code = components.code
         if not known.pipeline:
             pipelines.add_pipeline(
                 session,
                 captured.pipeline_name,
                 components.pipeline,
-                code.commit if code else None,
-                code.dirty if code else False,
+                commit,
+                dirty,
                 at,
                 actor,
                 captured.unseen,

@@ -7,11 +7,13 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from lineage.acts import act
+from lineage.capture import hub
 from lineage.capture.version import VersionCapture
 from lineage.contract.captured import CaptureRequest
 from lineage.contract.results import NamedPipeline
 from lineage.errors import CaptureError, LineageError
 from lineage.identity.components import Kind
+from lineage.identity.external import is_on_hub
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +68,21 @@ def require_weights_here(project: Project, version: dict[str, Any], remedy: str)
     require_own_weights(version, capture.weights, remedy)
 
 
+def registered_place(project: Project, version: dict[str, Any]) -> Path | None:
+    """Where the weights of a version were when it was registered, whether they still are or not.
+
+    Those of a hub were in its cache on this machine; None where that has none of them, and for a
+    version without weights.
+    """
+    recorded = version["components"]["weights"]
+    if recorded["path"] is None:
+        return None
+    if is_on_hub(recorded["path"]):
+        return hub.fetched(recorded["made"]["source"])
+    path: str = recorded["path"]
+    return project.root / path
+
+
 def own_weights_here(project: Project, version: dict[str, Any]) -> Path | None:
     """Where a version's own weights are in this project; None where they are not."""
     try:
@@ -106,17 +123,19 @@ def pipeline_here(
 
 
 def _refusal(version: dict[str, Any], sentence: str, remedy: str) -> CaptureError:
-    out = str(PurePath(version["components"]["weights"]["path"] or "models").parent)
-    fetch = act("pull", version["ref"], out=out)
+    path = version["components"]["weights"]["path"] or "models"
+    elsewhere = is_on_hub(path)
+    fetch = act("pull", version["ref"], out="models" if elsewhere else str(PurePath(path).parent))
+    named = ", named as its weights in lineage.toml" if elsewhere else ""
     return CaptureError(
         sentence,
-        remedy=f"Bring the version's own weights back and try again: {fetch}"
+        remedy=f"Bring the version's own weights back{named} and try again: {fetch}"
         + (f"; or {remedy}" if remedy else ""),
     )
 
 
 def _weights_path(project: Project, version: dict[str, Any]) -> Path | None:
-    recorded = version["components"]["weights"]["path"]
     configured = project.config.model(version["model"]).weights
-    places = [project.root / path for path in (recorded, configured) if path is not None]
-    return next((path for path in places if os.path.lexists(path)), None)
+    own = project.root / configured if configured is not None else None
+    places = (registered_place(project, version), own)
+    return next((path for path in places if path is not None and os.path.lexists(path)), None)

@@ -140,7 +140,9 @@ def register(
         weights = captured.components.weights
         if storing is not None and weights is not None:
             with show_progress("Storing", weights.size) as progress:
-                captured = put_into_store(storing, registry, capture, captured, progress)
+                captured = put_into_store(
+                    storing, registry, model, capture.weights_files, captured, progress
+                )
             if keeping is not None:
                 keeping.now_stored([copy.to_json() for copy in captured.stored])
         registered = registry.register(

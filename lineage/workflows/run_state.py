@@ -13,7 +13,7 @@ from lineage.contract.captured import CaptureRequest
 from lineage.errors import CaptureError
 from lineage.identity.components import Kind
 from lineage.identity.digest import Digest, names
-from lineage.workflows.own_parts import require_own_weights
+from lineage.workflows.own_parts import registered_place, require_own_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,12 +44,12 @@ class State:
             CaptureError: something is missing, or does not match what recorded it.
         """
         model = version["model"]
-        weights = version["components"]["weights"]["path"]
+        weights = registered_place(project, version)
         dvc = project.dvc(project.source())
         elsewhere = _elsewhere(project, dvc, version)
         here = CaptureRequest(
             Kind.EXPERIMENT,
-            os.path.relpath(project.root / weights) if weights is not None else None,
+            os.path.relpath(weights) if weights is not None else None,
             _data_here(project, version, elsewhere),
             with_blake3=True,
         )

@@ -128,12 +128,13 @@ def _verify_in_project(
     """Check the weights where they were registered."""
     from lineage.hashing.files import hash_path
     from lineage.hashing.tree import follow_any
+    from lineage.workflows.own_parts import registered_place
 
     version = registry.show(reference)
     recorded = version["components"]["weights"]
-    place = project.root / recorded["path"]
+    place = registered_place(project, version)
     state = "missing"
-    if place.exists():
+    if place is not None and place.exists():
         found = hash_path(place, with_blake3=True, follow=follow_any, project=project.root)
         same = found.xxh3 == version["weights"] and recorded["blake3"] in (None, found.blake3)
         state = "intact" if same else "changed"

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lineage.capture.project import Project
-    from lineage.capture.version import VersionCapture
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedVersion
     from lineage.contract.results import Serving
     from lineage.hashing.blocks import Progress
     from lineage.hashing.files import Copy as FileCopy
+    from lineage.hashing.files import HashedFile
     from lineage.weights.any_store import Store
     from lineage.weights.copies import Copy, CopyCheck, NewCopy, StoreAddress
     from lineage.weights.staging import Staging
@@ -98,7 +98,8 @@ class Storing:
 def put_into_store(
     storing: Storing,
     registry: AnyRegistry,
-    capture: VersionCapture,
+    model: str,
+    files: list[HashedFile],
     captured: CapturedVersion,
     progress: Progress | None = None,
 ) -> CapturedVersion:
@@ -117,7 +118,7 @@ def put_into_store(
     store = storing.store
     place = replace(store.address, marker=store.marker() or store.address.marker)
     described = StoredWeights(
-        capture.model, weights.xxh3, weights.blake3, weights.path, weights.size, weights.files, ()
+        model, weights.xxh3, weights.blake3, weights.path, weights.size, weights.files, ()
     )
     for known in registry.copies_of(weights.blake3):
         if not same_place(known.store, place) or known.state is CopyState.CHANGED:
@@ -125,13 +126,14 @@ def put_into_store(
         look = check.check_copy(store, described, known, deep=False)
         if look.state is CopyState.INTACT:
             return replace(captured, stored=(replace(known.as_new, read=look.deep),))
-    copy = upload.put_files(store, capture.weights_files, storing.staging, progress)
+    copy = upload.put_files(store, files, storing.staging, progress)
     return with_copy(captured, copy)
 
 
 def with_copy(captured: CapturedVersion, copy: NewCopy) -> CapturedVersion:
     """What was captured, with the copy of its weights that was made in a store just now."""
-    code = captured.components.code
+    own = captured.origin is None or not captured.origin.is_external
+    code = captured.components.code if own else None  # a hub's repository names no remote of DVC's
     made = replace(
         copy,
         repository=code.remote if code else None,

@@ -18,6 +18,7 @@ from lineage.capture.stage_addresses import choose
 from lineage.capture.watch.files import CODE
 from lineage.config import file as config_file
 from lineage.errors import CaptureError, UsageError
+from lineage.identity.external import is_on_hub
 from lineage.identity.watched import is_of
 from lineage.workflows.run import dvc_program
 
@@ -88,7 +89,11 @@ class WorktreeProject(Project):
         """
         path = self.config.model(self._model).weights or version["components"]["weights"]["path"]
         full = Path(os.path.normpath(self.root / path))
-        if full == self.top or not full.parent.resolve().is_relative_to(self.top):
+        if (
+            is_on_hub(path)
+            or full == self.top
+            or not full.parent.resolve().is_relative_to(self.top)
+        ):
             raise CaptureError(
                 f"{path}, where the weights of {version['ref']} belong, is not in the repository.",
                 remedy=f"Say where the evaluation reads them: weights under [models.{self._model}] "

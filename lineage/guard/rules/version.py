@@ -20,7 +20,8 @@ def kind(facts: Facts) -> Check:
             "kind",
             Status.FAIL,
             f"{facts.ref} is an experiment, and experiments never enter {facts.environment}",
-            "Register it for production from a clean tree: "
+            _from_elsewhere(facts)
+            or "Register it for production from a clean tree: "
             f"{act('register', facts.model, kind='production')}",
         )
     return Check("kind", Status.PASS, f"{facts.ref} was registered for production")
@@ -33,7 +34,8 @@ def tuple_complete(facts: Facts) -> Check:
             "tuple-complete",
             Status.FAIL,
             f"{facts.ref} was registered without its {' and '.join(facts.missing)}",
-            f"Register it with all four components: {act('register', facts.model)}",
+            _from_elsewhere(facts)
+            or f"Register it with all four components: {act('register', facts.model)}",
             {"missing": list(facts.missing)},
         )
     return Check("tuple-complete", Status.PASS, "code, data, pipeline and weights are recorded")
@@ -66,3 +68,21 @@ def code_clean(facts: Facts) -> Check:
     return Check(
         "code-clean", Status.PASS, f"{clean}; the weights {origin.sentence}", None, details
     )
+
+
+def _from_elsewhere(facts: Facts) -> str | None:
+    """How to register a model from elsewhere for production; None for one that was made here."""
+    origin = facts.origin
+    if origin is None or not origin.is_external:
+        return None
+    lacks = facts.missing
+    again = act(
+        "register",
+        facts.model,
+        external=origin.source,
+        code="URL@COMMIT" if "code" in lacks else None,
+        data="NAME=URI@VERSION" if "data" in lacks else None,
+        pipeline="NAME@DIGEST" if "pipeline" in lacks else None,
+        kind="production",
+    )
+    return f"Register it for production, and say what is not known of it: {again}"

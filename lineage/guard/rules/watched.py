@@ -10,6 +10,7 @@ from lineage.guard.additions import additions, missing
 from lineage.guard.decision import Check, Status
 from lineage.guard.facts import Transition
 from lineage.guard.policy import Demand
+from lineage.guard.rules.evidence import run_it
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,17 +153,25 @@ def _unwatched(facts: Facts, unseen: Sequence[UnseenCode]) -> Check:
         _severity(facts),
         f"the deployed pipeline runs what its capture could not follow, and no run of {facts.ref} "
         f"was watched there: {named}",
-        f"Watch its stages ({act('run', force=True)}), then register them: "
+        _watch(facts)
+        or f"Watch its stages ({act('run', force=True)}), then register them: "
         f"{act('register', facts.model)}",
         {"unseen": [thing.to_json() for thing in unseen]},
     )
 
 
 def _again(facts: Facts) -> str:
-    return (
+    return _watch(facts) or (
         f"Watch its stages at its commit ({act('run', force=True)}), then register it again: "
         f"{act('register', facts.model)}"
     )
+
+
+def _watch(facts: Facts) -> str | None:
+    """How a model from elsewhere is watched: it has no stages here, but what validates it has."""
+    if facts.origin is None or not facts.origin.is_external:
+        return None
+    return f"Validate it {run_it(facts)}"
 
 
 def _place(thing: UnseenCode) -> str:

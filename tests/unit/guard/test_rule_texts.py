@@ -11,6 +11,7 @@ from lineage.acts import typed
 from lineage.guard.evidence import Basis, Evidence
 from lineage.guard.facts import Approval, RolledBack, Root, Transition, Verdict
 from lineage.guard.policy import EnvironmentPolicy
+from lineage.identity.components import Kind
 from lineage.identity.digest import Digest
 from lineage.identity.origin import OriginState, WeightsOrigin
 from lineage.identity.pipeline import PipelineVersion
@@ -37,6 +38,7 @@ def _told(check: Check) -> tuple[str, str, str | None]:
 # code-clean: what made the weights
 
 MADE = WeightsOrigin(OriginState.MADE, "train", "c" * 40)
+EXTERNAL = WeightsOrigin(OriginState.EXTERNAL, source="hf://org/name@v1")
 STALE = WeightsOrigin(
     OriginState.STALE, "train", "c" * 40, ("src/train.py",), "a comment was added"
 )
@@ -50,6 +52,12 @@ STALE = WeightsOrigin(
             WeightsOrigin(OriginState.RUN),
             "pass",
             "; the weights were made by the run that registered them",
+            None,
+        ),
+        (
+            EXTERNAL,
+            "pass",
+            "; the weights come from elsewhere: hf://org/name@v1",
             None,
         ),
         (
@@ -72,6 +80,24 @@ def test_clean_code_says_what_made_the_weights(origin, status, ending, remedy):
     check = _check("code-clean", origin=origin)
     assert _told(check) == (status, f"the code is a commit, unchanged{ending}", remedy)
     assert WeightsOrigin.from_json(check.details["made"]) == origin
+
+
+def test_what_a_model_from_elsewhere_lacks_is_said_in_a_registration_from_there():
+    how = (
+        "Register it for production, and say what is not known of it: lineage register churn "
+        "--external hf://org/name@v1"
+    )
+    check = _check("kind", origin=EXTERNAL, kind=Kind.EXPERIMENT)
+    assert _told(check)[2] == f"{how} --kind production"
+    check = _check("tuple-complete", origin=EXTERNAL, missing=("code", "data", "pipeline"))
+    said = "--code URL@COMMIT --data NAME=URI@VERSION --pipeline NAME@DIGEST"
+    assert _told(check)[2] == f"{how} {said} --kind production"
+
+
+def test_a_model_from_elsewhere_has_no_stages_to_watch():
+    check = _check("pipeline-complete", origin=EXTERNAL, watched=())
+    assert check.status == "warn"
+    assert typed(check.remedy).startswith("Validate it by a run (lineage validate churn@7 --in")
 
 
 @pytest.mark.parametrize("origin", [MADE, STALE])
