@@ -12,6 +12,11 @@ from .options import State
 
 COMMANDS = {
     "init": ("Start", "start", "Write lineage.toml, create the registry and its environments."),
+    "doctor": (
+        "Start",
+        "checkup",
+        "Tell of everything that is half set up, and what to do about it; change nothing.",
+    ),
     "demo": (
         "Start",
         "start",

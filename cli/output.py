@@ -96,8 +96,8 @@ def moment(time: str | dt.datetime) -> str:
 def decision(made: Decision) -> None:
     """Print the guard's decision: every check, and for those that fail why and what to do."""
     say(_paint(made.sentence, "1;32" if made.allowed else "1;31"))
-    for check in made.checks:
-        _check(check)
+    for one in made.checks:
+        check(one)
 
 
 def line(value: Any) -> None:  # noqa: ANN401 - any JSON value
@@ -263,23 +263,24 @@ def environment_lines(found: dict[str, Any], indent: str) -> None:
         say(f"{indent}and {more} more (see --json)")
 
 
-def _check(check: Check) -> None:
-    status = check.status.value
-    say(f"  {_paint(status.ljust(7), _COLOURS[status])}  {check.code.ljust(17)}  {check.summary}")
-    environment = check.details.get("environment")
+def check(made: Check) -> None:
+    """Print one check, and what to do where it does not hold."""
+    status = made.status.value
+    say(f"  {_paint(status.ljust(7), _COLOURS[status])}  {made.code.ljust(17)}  {made.summary}")
+    environment = made.details.get("environment")
     if environment is not None and environment["explanation"]:
         say("           in another environment than what serves now was:")
         environment_lines(environment, " " * 13)
     if status not in ("fail", "warn", "waived"):
         return
-    changes = check.details.get("explanation", [])
+    changes = made.details.get("explanation", [])
     for change in changes[:_MOST_CHANGES]:
         say(f"           {_paint(change, '33')}")
     if len(changes) > _MOST_CHANGES:
         say(f"           and {len(changes) - _MOST_CHANGES} more (see --json)")
-    explanation(check.details, "           ")
-    if check.remedy:
-        say(_dim(f"           → {check.remedy}"))
+    explanation(made.details, "           ")
+    if made.remedy:
+        say(_dim(f"           → {made.remedy}"))
 
 
 def _side(name: str, version: ServedVersion | None) -> None:

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 def typed_decision(decision: Decision) -> Decision:
     """A decision whose remedies are typed."""
-    return replace(decision, checks=tuple(_typed_check(check) for check in decision.checks))
+    return replace(decision, checks=tuple(typed_check(check) for check in decision.checks))
 
 
-def _typed_check(check: Check) -> Check:
+def typed_check(check: Check) -> Check:
+    """A check whose remedy is typed."""
     details = check.details
     if details.get("carry_over"):
         details = details | {"carry_over": typed(details["carry_over"])}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from lineage import timestamps
 from lineage.contract.addresses import PRINCIPAL, TOKEN, TOKENS
@@ -31,14 +31,20 @@ Administers = Annotated[Call, call_of(Scope.ADMIN)]
     responses=READ,
     summary="Who asks, and what is open to them",
 )
-def principal(state: State, caller: Annotated[Principal, needs(Scope.READ, OF_ANY)]) -> Response:
+def principal(
+    request: Request, state: State, caller: Annotated[Principal, needs(Scope.READ, OF_ANY)]
+) -> Response:
     """What the token that comes with the request says.
 
     `shared` tells that several hosts use the registry: a folder of one is no store of weights then.
-    `records_stores` tells whether the token may record a store.
+    `records_stores` tells whether the token may record a store, `version` is the server's own.
     """
     seen = state.seen_by(caller)
-    told = {"shared": seen.shared, "records_stores": seen.records_stores}
+    told = {
+        "shared": seen.shared,
+        "records_stores": seen.records_stores,
+        "version": request.app.version,
+    }
     return answer(caller.to_json() | told)
 
 

@@ -325,6 +325,7 @@ class PrincipalAnswer(Answer):
     expires_at: str | None
     shared: bool
     records_stores: bool
+    version: str
 
 
 class DatabaseAnswer(Answer):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage.capture.bounded_yaml import load_strings
 from lineage.capture.dvc_budget import check_budget, check_lists, written_size
+from lineage.capture.dvc_declared import Declared, read_declared
 from lineage.capture.dvc_filesystem import DvcFiles, clean, guarded, open_resolver, validated
 from lineage.capture.dvc_ignore import OwnFiles
 from lineage.capture.dvc_schema import pipeline_schema
@@ -54,6 +55,10 @@ class DvcStage:
     outs: tuple[str, ...]
     frozen: bool = False
     """Whether `dvc repro` leaves it as it is, whatever changes."""
+    metrics: tuple[str, ...] = ()
+    """Those of its outputs that are metrics."""
+    plots: tuple[str, ...] = ()
+    """Those of its outputs that are plots."""
 
 
 @dataclass(frozen=True)
@@ -119,11 +124,11 @@ class DvcProject:
 
     def making(self, path: str) -> list[DvcStage]:
         """The stages that make a path: its own, that of a folder around it, or of parts of it."""
-        return [stage for stage in self.stages if any(_overlap(out, path) for out in stage.outs)]
+        return [stage for stage in self.stages if any(overlap(out, path) for out in stage.outs)]
 
     def recorded_at(self, path: str) -> list[Tracked]:
         """What DVC tracks at a path, around it, or in it."""
-        return [item for item in self.tracked.values() if _overlap(item.path, path)]
+        return [item for item in self.tracked.values() if overlap(item.path, path)]
 
     def text(self, path: str) -> str:
         """The text of a DVC file.
@@ -175,7 +180,25 @@ class DvcProject:
             if document.get("cmd"):
                 yield _single_stage(path, document)
 
+    def declared(self) -> Iterator[Declared]:
+        """What each ``dvc.yaml`` declares beside its stages.
+
+        Raises:
+            CaptureError: one cannot be read or resolved.
+        """
+        for path in self.files:
+            if posixpath.basename(path) == "dvc.yaml":
+                resolver, _ = self._resolver(path)
+                seen = partial(joined, posixpath.dirname(path))
+                yield self._files.resolving(path, partial(read_declared, resolver, seen))
+
     def _pipeline_stages(self, path: str) -> Iterator[DvcStage]:
+        resolver, document = self._resolver(path)
+        for name in self._files.resolving(path, resolver.get_keys):
+            yield self._files.resolving(path, partial(_stage, path, resolver, name, document))
+
+    def _resolver(self, path: str) -> tuple[Any, dict[str, Any]]:
+        """DVC's resolver of a ``dvc.yaml`` within the budgets, and the file as DVC reads it."""
         folder = posixpath.dirname(path)
         document = self._definition(path)
         check_lists(path, document)
@@ -185,8 +208,7 @@ class DvcProject:
         )
         size = self._files.variables_size + written_size(document)
         resolving(lambda: check_budget(path, resolver, size))
-        for name in resolving(resolver.get_keys):
-            yield resolving(partial(_stage, path, resolver, name, document))
+        return resolver, document
 
     def _definition(self, path: str) -> dict[str, Any]:
         """A ``dvc.yaml`` as DVC reads and validates it."""
@@ -256,6 +278,8 @@ def _stage(path: str, resolver: Any, name: str, document: Mapping[str, Any]) -> 
         params={file: tuple(map(str, names)) for file, names in params.items()},
         outs=tuple(joined(folder, str(out)) for out in outs),
         frozen=bool(resolved.get("frozen")),
+        metrics=tuple(joined(folder, str(out)) for out in _keys(resolved.get("metrics"))),
+        plots=tuple(joined(folder, str(out)) for out in _keys(resolved.get("plots"))),
     )
 
 
@@ -340,7 +364,7 @@ def _keys(declared: Any) -> Iterator[Any]:  # noqa: ANN401 - parsed YAML
         yield from item if isinstance(item, dict) else (item,)
 
 
-def _overlap(one: str, other: str) -> bool:
+def overlap(one: str, other: str) -> bool:
     """Whether two paths are the same, or one lies in the other."""
     return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
 

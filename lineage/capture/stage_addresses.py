@@ -26,7 +26,7 @@ def choose(
         yield from (own or inside).items()
         return
     for wanted in names:
-        found = [(n, s) for n, s in available.items() if wanted in (n, _group_address(s, folder))]
+        found = [(n, s) for n, s in available.items() if wanted in (n, group_address(s, folder))]
         if not found:
             known = ", ".join(sorted(available)) or "none"
             raise CaptureError(
@@ -41,7 +41,8 @@ def address(stage: DvcStage, folder: str) -> str:
     return _addressed(stage, stage.name, folder)
 
 
-def _group_address(stage: DvcStage, folder: str) -> str:
+def group_address(stage: DvcStage, folder: str) -> str:
+    """The name that chooses a stage with all its instances."""
     return _addressed(stage, stage.group, folder)
 
 

@@ -115,20 +115,30 @@ class RemoteRegistry(
     @property
     def shared(self) -> bool:
         """Whether several hosts use it, as the server says: all but one without tokens."""
+        return bool(self.principal.get("shared", True))
+
+    @property
+    def principal(self) -> dict[str, Any]:
+        """Who the token speaks for and what is open to them, as the server says."""
         document: dict[str, Any] = self._http.get(addresses.PRINCIPAL)
-        return bool(document.get("shared", True))
+        return document
+
+    @property
+    def administers_all(self) -> bool:
+        """Whether the token may do what concerns all: an ``admin`` who is bound to nothing."""
+        document = self.principal
+        bound = any(document.get(key) is not None for key in ("environments", "models"))
+        return "admin" in document.get("scopes", ()) and not bound
 
     @property
     def records_stores(self) -> bool:
         """Whether the token may record a store; of a server that does not say, it is tried."""
-        document: dict[str, Any] = self._http.get(addresses.PRINCIPAL)
-        return bool(document.get("records_stores", True))
+        return bool(self.principal.get("records_stores", True))
 
     @property
     def principal_name(self) -> str | None:
         """Whom the token speaks for, as the server says."""
-        document: dict[str, Any] = self._http.get(addresses.PRINCIPAL)
-        name = document.get("name")
+        name = self.principal.get("name")
         return name if isinstance(name, str) else None
 
     def close(self) -> None:

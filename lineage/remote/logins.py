@@ -51,6 +51,15 @@ def log_in(url: str, token: str) -> str:
     return server
 
 
+def require_private() -> None:
+    """Refuse a file of logins that others could read, or that is none.
+
+    Raises:
+        UsageError: it is.
+    """
+    _read()
+
+
 def log_out(url: str) -> bool:
     """Forget a server's token; whether there was one.
 

@@ -6,12 +6,14 @@ may always be; writes carry an ``Idempotency-Key``, by which the server makes th
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import random
 import socket
 import time
 import uuid
 from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -49,6 +51,7 @@ class _Answer(NamedTuple):
     body: bytes
     wait: float
     etag: str | None
+    date: str | None
 
 
 class Transport:
@@ -111,6 +114,22 @@ class Transport:
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise self._unreachable(error) from None
         return answer.status, self._understood(answer) if answer.status == 200 else None
+
+    def clock(self, path: str, seconds: float) -> dt.datetime | None:
+        """What the server's clock says, to the second; None where it says nothing.
+
+        Raises:
+            RegistryUnreachable: there is no answer so soon.
+        """
+        end = time.monotonic() + min(seconds, self._deadline)
+        try:
+            date = self._once("GET", path, {}, {}, None, end).date
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise self._unreachable(error) from None
+        try:
+            return parsedate_to_datetime(date or "").astimezone(dt.UTC)
+        except ValueError:
+            return None
 
     def news(
         self,
@@ -281,7 +300,8 @@ class Transport:
         after = response.headers.get("retry-after", "")
         wait = float(after) if after.isdigit() and len(after) < 5 else 0.0
         etag = response.headers.get("etag")
-        return _Answer(response.status_code, media_type, bytes(body), wait, etag)
+        date = response.headers.get("date")
+        return _Answer(response.status_code, media_type, bytes(body), wait, etag, date)
 
     def _understood(self, answer: _Answer) -> Any:  # noqa: ANN401
         if 200 <= answer.status < 300 and answer.media_type == "application/json":

@@ -81,17 +81,20 @@ class Store:
             self._write_beside(MARKER, text)
         return self.marker()
 
-    def try_writing(self) -> None:
-        """Write a few bytes beside the objects, and take them away again.
+    def try_writing(self) -> bool:
+        """Write something small and take it away again, so that nothing is left of it.
+
+        Returns:
+            whether the place is there; what could be told of one that is not, was.
 
         Raises:
-            StoreUnreachable: the store does not take them.
+            StoreUnreachable: the store does not take it, or does not let it go.
         """
-        name = f"lineage-asked-{uuid.uuid4().hex}"
+        name = f"{INCOMING}-{uuid.uuid4().hex}"
         with self._asking(writing=True):
-            self._write_beside(name, b"?")
-        with suppress(StoreUnreachable), self._asking(writing=True):
+            self._write_beside(name, b"tried")
             self._remove(self._beside_objects(name))
+        return True
 
     def size(self, object_id: str) -> int | None:
         """An object's size in bytes; None where it is not there.

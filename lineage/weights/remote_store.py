@@ -66,6 +66,15 @@ class RemoteStore(Store):
         return self._kind == "s3"
 
     @override
+    def try_writing(self) -> bool:
+        """Of S3 by an upload that is begun and given up: not even a version is left."""
+        if not self.takes_streams:
+            return super().try_writing()
+        with suppress(_GivenUp):
+            self.put_stream(uuid.uuid4().hex, 1, _given_up())
+        return True
+
+    @override
     def perhaps(self, object_ids: Collection[str]) -> set[str]:
         wanted = set(object_ids)
         if len(wanted) < THREADS:
@@ -232,6 +241,16 @@ class RemoteStore(Store):
         self._fs.rm_file(path)
 
 
+class _GivenUp(Exception):
+    """An upload that was only tried."""
+
+
+def _given_up() -> Iterator[bytes]:
+    """The blocks of an upload that is given up before the first."""
+    raise _GivenUp
+    yield b""
+
+
 class DvcStore(RemoteStore):
     """A store that DVC opened: what it reaches by its own plugins."""
 
@@ -254,6 +273,12 @@ class DvcStore(RemoteStore):
             return set(object_ids)
         with self._asking():
             return set(self._odb.oids_exist(list(object_ids)))
+
+    @override
+    def try_writing(self) -> bool:
+        with self._asking():
+            is_there = bool(self._fs.exists(self._root))
+        return is_there and super().try_writing()
 
     @override
     def _path(self, object_id: str) -> str:

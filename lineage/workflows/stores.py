@@ -30,13 +30,26 @@ def store_of(project: Project) -> StoreAddress:
     Raises:
         UsageError: DVC knows no remote of this name, or it cannot be a store.
     """
+    remote = dvc_remote_of(project)
+    if remote is not None:
+        return remote
+    project.own_folder()
+    return local_store_of(project)
+
+
+def dvc_remote_of(project: Project) -> StoreAddress | None:
+    """The DVC remote that a project's weights are stored in; None where there is none.
+
+    Raises:
+        UsageError: DVC knows no remote of the configured name, or it cannot be a store.
+    """
     named = project.config.artifacts.remote
-    if named is not False:
-        found = remote_of(project.root, named)
-        if found is not None:
-            return found
-    folder = project.own_folder() / "store"
-    return StoreAddress(LOCAL, folder.resolve().as_uri())
+    return remote_of(project.root, named) if named is not False else None
+
+
+def local_store_of(project: Project) -> StoreAddress:
+    """Where the weights of a project without a DVC remote are stored, be it there or not."""
+    return StoreAddress(LOCAL, (project.root / ".lineage" / "store").resolve().as_uri())
 
 
 def require_reachable(project: Project, registry: AnyRegistry) -> None:
@@ -46,7 +59,11 @@ def require_reachable(project: Project, registry: AnyRegistry) -> None:
         UsageError: several hosts use the registry, and the store is a folder of this one.
         NotPermitted: the registry does not know the store, and who registers may not record it.
     """
-    address = store_of(project)
+    require_reachable_at(store_of(project), registry)
+
+
+def require_reachable_at(address: StoreAddress, registry: AnyRegistry) -> None:
+    """Refuse a store that no other host could fetch from; see :func:`require_reachable`."""
     if not registry.shared:
         return
     if not address.is_folder:

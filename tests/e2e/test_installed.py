@@ -76,6 +76,7 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     project.env["LINEAGE_CACHE"] = str(tmp_path / "cache")
     lineage = Installed(project)
     lineage.run("init")
+    assert "git-clean" in lineage.run("doctor").out
     lineage.run("register churn")
     project.edit("src/train.py", "weights of", "better weights of")
     project.dvc("repro", "--quiet")

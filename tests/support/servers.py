@@ -58,12 +58,19 @@ def share_routes() -> None:
 
 
 @contextmanager
-def serving(application: FastAPI | Any, connection: Any = Connection) -> Iterator[str]:
-    """An application on a free port; its address."""
+def serving(
+    application: FastAPI | Any, connection: Any = Connection, **further: Any
+) -> Iterator[str]:
+    """An application on a free port, by further settings of uvicorn's; its address."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
-        application, http=connection, proxy_headers=False, log_config=None, access_log=False
+        application,
+        http=connection,
+        proxy_headers=False,
+        log_config=None,
+        access_log=False,
+        **further,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

@@ -52,9 +52,14 @@ class Verbs:
         return Sight(session, self._principal)
 
     @property
-    def records_stores(self) -> bool:
-        """Whether who speaks may record a store: an ``admin`` who is bound to nothing."""
+    def administers_all(self) -> bool:
+        """Whether who speaks may do what concerns all: an ``admin`` who is bound to nothing."""
         return self._principal is None or self._principal.administers_all
+
+    @property
+    def records_stores(self) -> bool:
+        """Whether who speaks may record a store."""
+        return self.administers_all
 
     @property
     def shared(self) -> bool:

@@ -61,8 +61,7 @@ def place(request, tmp_path):
 def test_a_store_that_is_asked_takes_something_and_keeps_none_of_it(place):
     open_store(place.address()).try_writing()
     if isinstance(place, Folder):
-        assert list(place.path.iterdir()) == []
-        place.path.rmdir()
+        assert not place.path.exists()
         place.path.write_text("no folder")
         with pytest.raises(StoreUnreachable, match="Store folder"):
             open_store(place.address()).try_writing()
