@@ -58,7 +58,7 @@ COMMANDS = {
     ),
     "guard": (
         "Serving",
-        "serving",
+        "deciding",
         "Decide whether a version may serve in an environment; change nothing.",
     ),
     "promote": (
@@ -79,8 +79,8 @@ COMMANDS = {
     ),
     "approve": (
         "Serving",
-        "serving",
-        "Approve a version for an environment, on the pipeline that runs there now.",
+        "deciding",
+        "Approve a version for an environment, with the pipeline that runs there or is to run.",
     ),
     "serving": (
         "Serving",

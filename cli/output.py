@@ -93,9 +93,15 @@ def moment(time: str | dt.datetime) -> str:
     return text[:19].replace("T", " ")
 
 
-def decision(made: Decision) -> None:
-    """Print the guard's decision: every check, and for those that fail why and what to do."""
+def decision(made: Decision, *, here: bool = False) -> None:
+    """Print the guard's decision: every check, and for those that fail why and what to do.
+
+    ``here`` tells that it was made with the pipeline in this checkout, which is named.
+    """
     say(_paint(made.sentence, "1;32" if made.allowed else "1;31"))
+    if here:
+        named = made.pipeline
+        say(f"  with {named['name']}@{named['digest']}, the pipeline in this checkout")
     for one in made.checks:
         check(one)
 

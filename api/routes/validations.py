@@ -150,6 +150,9 @@ def approve(
     named = Reference.from_selector(model, n)
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
-        return 201, registry.approve(named, body.environment, actor=call.principal.name), {}
+        document = registry.approve(
+            named, body.environment, pipeline=body.pipeline, actor=call.principal.name
+        )
+        return 201, document, {}
 
     return once(state.registry, call, act)

@@ -150,9 +150,14 @@ class ValidationBody(Body):
 
 
 class ApprovalBody(Body):
-    """For which environment a version is approved; by whom, the token says."""
+    """For which environment a version is approved; by whom, the token says.
+
+    And with which pipeline version, `NAME@DIGEST` or its digest: by default the one that runs
+    there.
+    """
 
     environment: Name
+    pipeline: Line | None = None
 
 
 class WeightsCheckBody(Body):

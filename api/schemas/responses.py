@@ -184,6 +184,7 @@ class DecisionAnswer(Answer):
     model: str
     version: int
     environment: str
+    pipeline: NamedDigest
     checks: list[CheckAnswer]
 
 

@@ -1,6 +1,6 @@
-"""What serves: ask the guard, move it, approve it, show it.
+"""What serves: move it, show it.
 
-`guard`, `promote`, `rollback`, `retire`, `approve`, `serving`.
+`promote`, `rollback`, `retire`, `serving`.
 """
 
 from __future__ import annotations
@@ -29,54 +29,10 @@ from ..options import (
     project_and_registry,
     waivers,
 )
-from ..remedies import typed_decision
 
 if TYPE_CHECKING:
     from lineage.connection import AnyRegistry
     from lineage.contract.results import MoveResult, Serving
-
-
-def guard(
-    ref: Ref,
-    env: Env,
-    form: Annotated[
-        str,
-        typer.Option("--format", metavar="FORMAT", help="text, json, github, junit or sarif."),
-    ] = "text",
-    working_tree: Annotated[
-        bool,
-        typer.Option(
-            "--working-tree",
-            help="Decide as if the pipeline in this checkout ran there: what a pull request asks.",
-        ),
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Decide whether a version may serve in an environment; change nothing.
-
-    Exit 0 where it may, 3 where it may not; anything but 0 blocks. The format github prints
-    annotations and appends a summary to $GITHUB_STEP_SUMMARY.
-    """
-    from lineage.errors import UsageError
-    from lineage.guard.decision import GuardRefused
-    from lineage.workflows import guard
-
-    from .. import reports
-
-    if form not in reports.FORMATS:
-        raise UsageError(
-            f"{form[:40]!r} is not a format.", remedy=f"Use one of {', '.join(reports.FORMATS)}."
-        )
-    State.form = form
-    with project_and_registry() as (project, registry):
-        made = typed_decision(guard.guard(project, registry, ref, env, working_tree=working_tree))
-    if as_json or form != "text":
-        text = reports.render("json" if as_json else form, made)
-        output.raw(text, commands=form == "github" and not as_json)
-    else:
-        output.decision(made)
-    if not made.allowed:
-        raise typer.Exit(GuardRefused.exit_code)
 
 
 def promote(
@@ -184,19 +140,6 @@ def retire(
             model, env, reason=reason, expect_revision=expect_revision, actor=actor(project)
         )
     _moved(done, f"{model} retired from {env}", as_json)
-
-
-def approve(ref: Ref, env: Env, as_json: Json = False) -> None:
-    """Approve a version for an environment, on the pipeline that runs there now."""
-    with project_and_registry() as (project, registry):
-        done = registry.approve(ref, env, actor=actor(project))
-    if as_json:
-        output.emit(done)
-        return
-    demanded = f"{done['approvals']} of {done['needed']}" if done["needed"] else "none is demanded"
-    who = done.get("person", done["approved_by"])  # a server of before says no more
-    claimed = ", a name that no token proves" if done.get("claimed") else ""
-    output.say(f"{done['ref']} approved for {env} by {who}{claimed} ({demanded})")
 
 
 def serving(

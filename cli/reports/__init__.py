@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from lineage.inert import inert_json
 
 if TYPE_CHECKING:
-    from lineage.guard.decision import Decision
+    from lineage.guard.decision import Decision, NothingServes
 
 FORMATS = ("text", "json", "github", "junit", "sarif")
 
 
-def render(form: str, decision: Decision) -> str:
+def render(form: str, decision: Decision | NothingServes) -> str:
     """A decision as a document of one of :data:`FORMATS` other than text."""
     if form == "junit":
         from . import junit

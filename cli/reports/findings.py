@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lineage.guard.decision import Check, Decision
+    from lineage.guard.decision import Check, Decision, NothingServes
 
 MOST_PLACES: Final = 20
 
@@ -23,7 +23,7 @@ class Finding:
     line: int | None = None
 
 
-def findings(decision: Decision) -> Iterator[Finding]:
+def findings(decision: Decision | NothingServes) -> Iterator[Finding]:
     """What is worth telling: a finding for each place of a check, one without where it has none."""
     for check in decision.checks:
         if check.status.value in ("pass", "skipped"):
@@ -43,7 +43,9 @@ def findings(decision: Decision) -> Iterator[Finding]:
             yield Finding(check, check.summary)
 
 
-def headline(decision: Decision) -> str:
+def headline(decision: Decision | NothingServes) -> str:
     """The decision in one line."""
+    if not decision.checks:
+        return decision.sentence
     word = "may serve" if decision.allowed else "may not serve"
     return f"{decision.ref} {word} in {decision.environment}"

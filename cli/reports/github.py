@@ -18,7 +18,7 @@ from .findings import Finding, findings, headline
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lineage.guard.decision import Decision
+    from lineage.guard.decision import Decision, NothingServes
 
 _LEVELS: Final = {"fail": "error", "warn": "warning", "waived": "warning"}
 _STATUSES: Final = ("pass", "fail", "warn", "waived", "skipped")
@@ -27,7 +27,7 @@ LARGEST: Final = 900_000
 """Characters of the summary; GitHub takes a mebibyte."""
 
 
-def render(decision: Decision) -> str:
+def render(decision: Decision | NothingServes) -> str:
     """The workflow commands of a decision, one a line."""
     lines = [_annotation(finding) for finding in findings(decision)]
     lines.append(headline(decision))
@@ -39,7 +39,7 @@ def problem(message: str, remedy: str) -> str:
     return f"::error title=lineage guard::{_data(f'{message} {remedy}')}"
 
 
-def summarise(decision: Decision) -> None:
+def summarise(decision: Decision | NothingServes) -> None:
     """Append the decision to the summary of the job's step, where GitHub names a file for it."""
     named = os.environ.get("GITHUB_STEP_SUMMARY")
     if not named:
@@ -53,10 +53,12 @@ def summarise(decision: Decision) -> None:
         output.note(f"note: the summary cannot be written to {named}: {error.strerror}.")
 
 
-def markdown(decision: Decision) -> str:
+def markdown(decision: Decision | NothingServes) -> str:
     """The decision as a page for people."""
     sign = _SIGNS["pass" if decision.allowed else "fail"]
-    lines = [f"## {sign} {_text(headline(decision))}", "", "| | rule | |", "| --- | --- | --- |"]
+    lines = [f"## {sign} {_text(headline(decision))}"]
+    if decision.checks:
+        lines += ["", "| | rule | |", "| --- | --- | --- |"]
     lines += [
         f"| {_SIGNS[check.status.value]} | `{check.code}` | {_text(check.summary)} |"
         for check in decision.checks

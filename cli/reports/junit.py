@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree  # nosec B405 # writes only
 
 if TYPE_CHECKING:
-    from lineage.guard.decision import Check, Decision
+    from lineage.guard.decision import Check, Decision, NothingServes
 
 _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot hold."""
 
 
-def render(decision: Decision) -> str:
+def render(decision: Decision | NothingServes) -> str:
     """The XML document."""
     counts = {
         "tests": len(decision.checks),

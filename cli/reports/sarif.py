@@ -11,7 +11,7 @@ from lineage.inert import inert_json
 from .findings import Finding, findings
 
 if TYPE_CHECKING:
-    from lineage.guard.decision import Decision
+    from lineage.guard.decision import Decision, NothingServes
 
 SCHEMA: Final = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -22,7 +22,7 @@ FALLBACK: Final = "lineage.toml"
 _LEVELS: Final = {"fail": "error", "warn": "warning", "waived": "warning"}
 
 
-def render(decision: Decision) -> str:
+def render(decision: Decision | NothingServes) -> str:
     """The SARIF document."""
     from lineage.guard.rules import RULES
 
@@ -43,7 +43,7 @@ def render(decision: Decision) -> str:
     return inert_json(document, indent=2)
 
 
-def _result(decision: Decision, finding: Finding) -> dict[str, Any]:
+def _result(decision: Decision | NothingServes, finding: Finding) -> dict[str, Any]:
     check = finding.check
     text = finding.sentence + (f"\n{check.remedy}" if check.remedy else "")
     place: dict[str, Any] = {"artifactLocation": {"uri": quote(finding.path or FALLBACK)}}

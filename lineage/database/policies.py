@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from lineage.database import names, tables, values
 from lineage.database.sql import col, select
-from lineage.guard.facts import Approval, Waiver
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sqlmodel import Session
 
+    from lineage.guard.facts import Approval, Waiver
     from lineage.guard.policy import EnvironmentPolicy
 
 MOVES = ("promoted", "released", "rolled-back")
@@ -38,12 +40,11 @@ def policy_of(session: Session, environment: str) -> EnvironmentPolicy:
 
 
 def approvals_of(
-    session: Session, environment: str, version_id: int, deployed: str | None
+    session: Session, environment: str, version_id: int, counting: Collection[str | None]
 ) -> tuple[Approval, ...]:
-    """Every approval of a version in an environment, the oldest first.
+    """The approvals of a version in an environment for some pipeline versions, the oldest first.
 
-    ``deployed`` is the pipeline version that runs there: approvals given while another did are not
-    current.
+    ``counting`` are the BLAKE3 of these; None for where none ran.
     """
     table = tables.Approval
     rows = session.exec(
@@ -51,16 +52,8 @@ def approvals_of(
         .where(table.version_id == version_id, table.environment == environment)
         .order_by(col(table.id))
     )
-    return tuple(
-        Approval(
-            row.approved_by,
-            row.approved_at,
-            row.pipeline_blake3 == deployed,
-            row.approved_by_person,
-            bool(row.claimed),
-        )
-        for row in rows
-    )
+    given = (values.approval(row, counting) for row in rows)
+    return tuple(approval for approval in given if approval.current)
 
 
 def waiver_by_id(session: Session, key: int | None) -> Waiver | None:

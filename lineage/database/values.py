@@ -24,7 +24,7 @@ from lineage.identity.pipeline import Manifest, PipelineVersion
 from lineage.identity.watched import WatchedRun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from lineage.database import tables
 
@@ -154,12 +154,12 @@ def weights_state(row: tables.WeightsCheck | None) -> WeightsState | None:
     return WeightsState(row.state, row.place, row.checked_at, row.checked_by) if row else None
 
 
-def approval(row: tables.Approval, runs: str | None) -> Approval:
-    """An approval; one given while another pipeline version than ``runs`` ran is not current."""
+def approval(row: tables.Approval, counting: Collection[str | None]) -> Approval:
+    """An approval; current where it was given for one of the pipeline versions in ``counting``."""
     return Approval(
         row.approved_by,
         row.approved_at,
-        row.pipeline_blake3 == runs,
+        row.pipeline_blake3 in counting,
         row.approved_by_person,
         bool(row.claimed),
     )

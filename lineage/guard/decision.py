@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
@@ -102,6 +102,12 @@ class Decision(Shown):
         word = "may" if self.allowed else "may not"
         return f"{self.ref} {word} {_VERBS[self.move]} {self.environment}"
 
+    @property
+    def pipeline(self) -> dict[str, str | None]:
+        """The ``name`` and the ``digest`` of the pipeline version that was decided on, or None."""
+        details = next((c.details for c in self.checks if c.code == "pipeline-deployed"), {})
+        return {"name": details.get("pipeline"), "digest": details.get("digest")}
+
     def check(self, code: str) -> Check:
         """The check of a rule."""
         return next(check for check in self.checks if check.code == code)
@@ -113,6 +119,7 @@ class Decision(Shown):
             "model": self.model,
             "version": self.version,
             "environment": self.environment,
+            "pipeline": self.pipeline,
             "checks": [check.to_json() for check in self.checks],
         }
 
@@ -138,6 +145,51 @@ class Decision(Shown):
         if hold:
             rows.append([f"{hold} more" if told else f"{hold}", "pass", "", ""])
         return table(self.sentence, ("rule", "status", "why", "what to do"), rows)
+
+
+@dataclass(frozen=True, repr=False)
+class NothingServes(Shown):
+    """Nothing serves in a slot yet, so there is nothing to decide on, and nothing to refuse."""
+
+    model: str
+    environment: str
+
+    allowed: ClassVar[bool] = True
+    checks: ClassVar[tuple[Check, ...]] = ()
+    failures: ClassVar[tuple[Check, ...]] = ()
+
+    @property
+    def ref(self) -> str:
+        """What was asked about: the model."""
+        return self.model
+
+    @property
+    def sentence(self) -> str:
+        """What it comes to."""
+        return (
+            f"Nothing serves for {self.model} in {self.environment} yet: there is nothing to "
+            "decide on."
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON of it (docs/reference/json.md): a decision of no version, by no rule."""
+        return {
+            "allowed": self.allowed,
+            "model": self.model,
+            "version": None,
+            "environment": self.environment,
+            "pipeline": {"name": None, "digest": None},
+            "checks": [],
+            "nothing_serves": True,
+        }
+
+    @override
+    def _line(self) -> str:
+        return self.sentence
+
+    @override
+    def _facts(self) -> dict[str, object]:
+        return {"model": self.model, "environment": self.environment, "allowed": self.allowed}
 
 
 class GuardRefused(LineageError):

@@ -128,9 +128,10 @@ class UnseenCode:
 
 @dataclass(frozen=True)
 class Approval:
-    """A person's approval; ``current`` while the pipeline that was deployed then still is.
+    """A person's approval; ``claimed`` tells that no token proves the name.
 
-    ``claimed`` tells that no token proves the name.
+    ``current`` tells that it was given for the pipeline version that is to run, or for the one that
+    runs until then.
     """
 
     by: str

@@ -147,21 +147,43 @@ def validate(
         )
 
 
-def approve(reference: str, environment: str = PRODUCTION) -> ApprovalRecord:
-    """Approve a version for an environment, with the pipeline that is deployed there now.
+def approve(
+    reference: str,
+    environment: str = PRODUCTION,
+    *,
+    pipeline: str | None = None,
+    working_tree: bool = False,
+) -> ApprovalRecord:
+    """Approve a version for an environment, with the pipeline that runs there or is to run.
 
     Args:
         reference: the version.
         environment: where it may serve by it.
+        pipeline: the pipeline version that it is approved with, ``NAME@DIGEST`` or its digest;
+            default: the one that is deployed there now.
+        working_tree: approve it with the pipeline in this checkout, which must be recorded.
 
     Returns:
         The approval, with how many there are and how many are ``needed``.
 
     Raises:
-        NotFound: the version or the environment does not exist.
+        NotFound: the version, the pipeline version or the environment does not exist.
         NotPermitted: who approves registered it, has approved it already, or may not approve.
+        UsageError: the pipeline version is of another pipeline, or is named in two ways.
+        CaptureError: the pipeline here cannot be captured.
     """
     from lineage.contract.results.records import ApprovalRecord
+    from lineage.workflows import approve
 
-    with project_and_registry() as (_, registry, actor):
-        return ApprovalRecord(registry.approve(reference, environment, actor=actor))
+    with project_and_registry() as (project, registry, actor):
+        return ApprovalRecord(
+            approve.approve(
+                project,
+                registry,
+                reference,
+                environment,
+                pipeline=pipeline,
+                working_tree=working_tree,
+                actor=actor,
+            )
+        )

@@ -108,10 +108,18 @@ class RemoteVersions(Verbs):
         return self._validated(reference, body, actor)
 
     def approve(
-        self, reference: str | Reference, environment: str, *, actor: str
+        self,
+        reference: str | Reference,
+        environment: str,
+        *,
+        pipeline: str | None = None,
+        actor: str,
     ) -> dict[str, Any]:
         """Record a person's approval of a version for an environment; JSON of it."""
         body = {"environment": check_environment_name(environment)}
+        if pipeline is not None:
+            NamedPipeline.parse(pipeline)
+            body["pipeline"] = pipeline
         path = version_address(reference, addresses.APPROVALS)
         document: dict[str, Any] = self._http.write("POST", path, body, actor)
         return document

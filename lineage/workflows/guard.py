@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lineage.errors import NotFound
 from lineage.explain.decision import explained
+from lineage.guard.decision import NothingServes
+from lineage.identity.references import Reference
 
 if TYPE_CHECKING:
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
+    from lineage.contract.captured import CapturedPipelineVersion
     from lineage.guard.decision import Decision
 
 
@@ -37,7 +41,45 @@ def guard(
     """
     if not working_tree:
         return explained(project, registry, registry.guard(reference, environment))
-    name = registry.pipeline_of(reference).name
-    captured = project.capture_pipeline(project.pipeline_name(name))
+    captured = pipeline_here(project, registry, reference)
     made = registry.guard(reference, environment, running=captured)
     return explained(project, registry, made, captured)
+
+
+def pipeline_here(
+    project: Project, registry: AnyRegistry, reference: str
+) -> CapturedPipelineVersion:
+    """The pipeline of a version as it stands in this checkout.
+
+    Raises:
+        NotFound: the version does not exist, or it has no pipeline.
+        UsageError: the configuration does not describe the version's pipeline.
+        CaptureError: the pipeline here cannot be captured.
+    """
+    name = registry.pipeline_of(reference).name
+    return project.capture_pipeline(project.pipeline_name(name))
+
+
+def nothing_serves(
+    project: Project, registry: AnyRegistry, reference: str, environment: str
+) -> NothingServes | None:
+    """That nothing serves yet where a reference is to be decided on; None where something does.
+
+    The slot is the one that the reference names (``churn@production``), else the model's in the
+    environment. A model that nobody registered yet has none, if the project here describes it.
+
+    Raises:
+        NotFound: there is no such environment; or no such model, and it is not described here.
+        UsageError: the reference cannot be read.
+    """
+    named = Reference.parse(reference)
+    slot = named.environment or environment
+    try:
+        if registry.serving(named.model, slot).serving is not None:
+            return None
+    except NotFound:
+        if named.model not in project.config.models:
+            raise
+    for where in dict.fromkeys((slot, environment)):
+        registry.environment(where)
+    return NothingServes(named.model, slot)

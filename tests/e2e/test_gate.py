@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ..conftest import BIN, ENVIRONMENT, Workspace
+from ..conftest import BIN, ENVIRONMENT, FILE_AND_SERVER, Workspace
 from ..support import commands
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +63,8 @@ def changed(serving):
     serving.commit("More features")
     return serving
 
+
+NOTHING = "Nothing serves for churn in production yet: there is nothing to decide on."
 
 # linted
 
@@ -136,6 +138,22 @@ def test_the_action_lets_a_good_pull_request_pass(serving, tmp_path):
     assert "::error" not in done.stdout
 
 
+def test_the_first_pull_request_passes_in_the_action(project, tmp_path):
+    done, outputs, summary = _action(project, tmp_path, ref="churn@production")
+    assert (done.returncode, outputs) == (0, {"exit-code": "0", "allowed": "true"}), done.stderr
+    assert summary == f"## ✅ {NOTHING}\n\n"
+    assert done.stdout == f"{NOTHING}\n"
+
+
+@pytest.mark.parametrize(
+    "inputs", [{"ref": "churn@production", "if-serving": "false"}, {"ref": "churn@1"}]
+)
+def test_the_action_passes_over_nothing_else(project, tmp_path, inputs):
+    """Neither where that is not wanted, nor a version that is named: it is there, or it is not."""
+    done, outputs, _ = _action(project, tmp_path, **inputs)
+    assert (done.returncode, outputs["allowed"]) == (4, "false"), done.stdout
+
+
 def test_the_action_annotates_the_lines_that_a_pull_request_changed(changed, tmp_path):
     done, outputs, summary = _action(
         changed, tmp_path, **{"ref": "churn@production", "sarif-file": "lineage.sarif"}
@@ -177,6 +195,7 @@ def test_the_component_writes_junit_and_ends_with_the_guards_exit_code(changed, 
         "ref": "churn@1",
         "environment": "production",
         "working_tree": tree,
+        "if_serving": "true",
         "requirement": "x",
     }
     variables = {
@@ -230,6 +249,46 @@ def test_the_hook_runs_in_a_repository_of_its_user(changed, tmp_path):
         env={"PRE_COMMIT_HOME": str(tmp_path / "home"), "PATH": commands.path()},
     )
     assert passed.code == 0, passed.out
+
+
+# what nothing serves yet
+
+ASK = ("guard", "churn@production", "--env", "production", "--working-tree", "--if-serving")
+
+
+@FILE_AND_SERVER
+def test_the_first_pull_request_passes_and_is_told_why(project):
+    assert project.lineage(*ASK).out == f"{NOTHING}\n", "nobody registered it, lineage.toml has it"
+    project.ok("register", "churn")
+    assert project.lineage(*ASK[:-1]).code == 4, "who does not ask so is told that nothing serves"
+    assert project.ok(*ASK) == {
+        "allowed": True, "model": "churn", "version": None, "environment": "production",
+        "pipeline": {"name": None, "digest": None}, "checks": [], "nothing_serves": True,
+    }  # fmt: skip
+    forms = {form: project.lineage(*ASK, "--format", form) for form in ("github", "junit", "sarif")}
+    assert {done.code for done in forms.values()} == {0}
+    assert forms["github"].out == f"{NOTHING}\n"
+    assert 'tests="0" failures="0"' in forms["junit"].out
+    assert json.loads(forms["sarif"].out)["runs"][0]["results"] == []
+    project.ok("validate", "churn@1")
+    project.ok("pipeline", "deploy", "--env", "production")
+    project.ok("promote", "churn@1", "--env", "production")
+    assert project.lineage(*ASK).code == 0
+    project.edit("params.yaml", "20", "40")
+    assert project.lineage(*ASK).code == 3, "from the first promotion on it decides"
+
+
+@pytest.mark.parametrize(
+    ("ref", "env"),
+    [
+        ("chrun@production", "production"),
+        ("churn@production", "prod"),
+        ("churn@prod", "production"),
+    ],
+)
+def test_a_misspelt_gate_is_never_green(project, ref, env):
+    done = project.lineage("guard", ref, "--env", env, "--if-serving")
+    assert (done.code, "Nothing serves" in done.out) == (4, False), done.out
 
 
 # formats on the command line

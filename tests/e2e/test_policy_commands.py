@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from ..conftest import FILE_AND_SERVER
+
 POLICY = """\
 [environments.production]
 kind = "production"
@@ -102,6 +104,50 @@ def _refusal(governed, who: str, *words: str) -> str:
     decision = governed.lineage("guard", "churn@1", "--env", "production", "--json").json
     (check,) = (one for one in decision["checks"] if one["code"] == "validated")
     return f"{check['summary']} {check['remedy']}" if check["status"] == "fail" else ""
+
+
+@FILE_AND_SERVER
+def test_a_feature_is_approved_with_the_pipeline_that_it_brings(project):
+    """What a pull request and its reviewer type, from the branch to the release."""
+    project.ok("register", "churn")
+    project.ok("validate", "churn@1")
+    project.ok("pipeline", "deploy", "--env", "production")
+    project.ok("promote", "churn@1", "--env", "production")
+    project.write({"environments.toml": "[environments.production]\napprovals = 1\n"})
+    project.ok("env", "apply", "environments.toml")
+    project.edit("params.yaml", "20", "40")
+    project.dvc("repro", "--quiet")
+    project.commit("More features")
+    history = project.ok("log")
+    gate = ("guard", "churn@1", "--env", "production", "--working-tree")
+    unknown = project.lineage(*gate)
+    assert (unknown.code, "churn@1 was validated with pipeline xxh3:" in unknown.out) == (3, True)
+    early = project.lineage("approve", "churn@1", "--env", "production", "--working-tree")
+    assert (early.code, "of pipeline churn is recorded" in early.err) == (4, True)
+    assert project.ok("log") == history, "nothing is recorded by asking"
+
+    project.ok("register", "churn")
+    project.ok("validate", "churn@2")
+    gate = ("guard", "churn@2", "--env", "production", "--working-tree")
+    decision = project.lineage(*gate, "--json").json
+    assert [c["code"] for c in decision["checks"] if c["status"] == "fail"] == ["approvals"]
+    captured = project.ok("pipeline", "capture")
+    pair = f"{captured['name']}@{captured['digest']}"
+    assert decision["pipeline"] == {"name": captured["name"], "digest": captured["digest"]}
+    said = project.lineage(*gate).out
+    assert f"\n  with {pair}, the pipeline in this checkout\n" in said
+    short = f"churn@{captured['digest'][:17]}"
+    assert f"lineage approve churn@2 --env production --pipeline {short}\n" in said
+    assert _as(project, "ann", "approve", "churn@2", "--env", "production", "--pipeline", pair).out == (
+        f"churn@2 with {short} approved for production by ann, a name that no token proves (1 of 1)\n"
+    )  # fmt: skip
+    both = _as(project, "bob", "approve", "churn@2", "--env", "production", "--working-tree", "--pipeline", pair)  # fmt: skip
+    assert (both.code, "Leave out --pipeline or --working-tree." in both.err) == (2, True)
+    here = _as(project, "bob", "approve", "churn@2", "--env", "production", "--working-tree")
+    assert "(2 of 1)" in here.out
+    assert project.lineage(*gate).code == 0
+    done = project.ok("release", "--env", "production", "--pipeline", pair, "--model", "churn@2")
+    assert done["models"][0]["serving"]["ref"] == "churn@2"
 
 
 def test_the_whole_way_of_a_governed_release(governed):

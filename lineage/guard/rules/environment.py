@@ -106,7 +106,7 @@ def approvals(facts: Facts) -> Check:
     if _has_served(facts):
         summary = f"{facts.ref} has served in {facts.environment}: it needs no new approval"
         return Check(code, Status.PASS, summary, details=details)
-    approve = f"Let other people approve it: {act('approve', facts.ref, env=facts.environment)}"
+    approve = f"Let other people approve it: {_approve(facts)}"
     if own:
         summary = f"{facts.registrant} registered {facts.ref} and approved it too"
         return Check(code, Status.FAIL, summary, approve, details)
@@ -209,11 +209,20 @@ def _who(approval: Approval) -> Who:
     return Who(approval.by, approval.person)
 
 
+def _approve(facts: Facts) -> str:
+    """The act that approves the pair; of a pipeline version that nobody recorded yet, what runs."""
+    pipeline = None
+    if facts.deployed is not None and facts.pipeline_moves and facts.recorded:
+        pipeline = f"{facts.pipeline}@{facts.deployed.xxh3.short}"
+    return act("approve", facts.ref, env=facts.environment, pipeline=pipeline)
+
+
 def _stale(people: list[str]) -> str:
     if not people:
         return ""
     which = "that of" if len(people) == 1 else "those of"
-    return f"; {which} {', '.join(people)} came before the pipeline changed"
+    be = "is" if len(people) == 1 else "are"
+    return f"; {which} {', '.join(people)} {be} for another pipeline version"
 
 
 def _claimed(people: tuple[str, ...], claimed: tuple[str, ...]) -> str:

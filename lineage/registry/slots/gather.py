@@ -59,7 +59,7 @@ def guard_facts(
         rows = known.waivers(session, version.model, version.id, deployed)
         in_force = values.waivers_in_force(rows, now)
     approvals = known.approvals(session, version.id) if policy.approvals else []
-    before = deployed_pipelines.previous(version.pipeline)
+    approved_on = {deployed_pipelines.previous(version.pipeline), blake3}
     return Facts(
         model=version.model,
         version=version.number,
@@ -93,7 +93,7 @@ def guard_facts(
         served_here=move is Transition.STAND_BY and known.returns(session, version.id, blake3),
         served_before=policy.promote_from is not None
         and known.served_in(session, policy.promote_from, version),
-        approvals=tuple(values.approval(row, before) for row in approvals),
+        approvals=tuple(values.approval(row, approved_on) for row in approvals),
         waivers=(*asked, *in_force),
         watched=tuple(map(values.recorded_run, known.watched(session, version.id))),
         unseen=values.unseen_in(pipeline),

@@ -128,17 +128,30 @@ class ValidationVerbs(Verbs):
             )
 
     def approve(
-        self, reference: str | Reference, environment: str, *, actor: str
+        self,
+        reference: str | Reference,
+        environment: str,
+        *,
+        pipeline: str | None = None,
+        actor: str,
     ) -> dict[str, Any]:
         """Record a person's approval of a version for an environment; JSON of it.
 
+        Args:
+            reference: the version.
+            environment: the environment's name.
+            pipeline: the pipeline version that it is approved with, ``NAME@DIGEST`` or its digest;
+                by default the one that runs there now.
+            actor: who approves.
+
         Raises:
-            NotFound: the version or the environment does not exist.
+            NotFound: the version, the pipeline version or the environment does not exist.
             NotPermitted: the person registered it, has approved it already, or may not approve.
+            UsageError: the pipeline version is of another pipeline than the version's.
         """
         from lineage.registry import approvals
 
         with self._write() as session:
             return approvals.approve(
-                self._sight(session), reference, environment, self._actor(actor)
+                self._sight(session), reference, environment, self._actor(actor), pipeline
             )

@@ -165,7 +165,8 @@ class World:
         if move in ("enter", "stand-by"):
             if self.policy.path and ref not in self.staged:
                 failing.add("promotion-path")
-            people = {who for who, bound in self.approvals.get(ref, []) if bound == before}
+            given = self.approvals.get(ref, [])
+            people = {who for who, bound in given if bound in (before, text)}
             if len(people) < self.policy.approvals:
                 failing.add("approvals")
         if self.policy.backup and move in ("enter", "stay"):

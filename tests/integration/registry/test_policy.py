@@ -165,12 +165,77 @@ def test_approvals_are_bound_to_version_environment_and_pipeline(registry):
     with pytest.raises(GuardRefused, match="1 of 2 approvals"):
         _promote(registry, ref)
     _deploy(registry, "new")
-    with pytest.raises(GuardRefused, match="that of ann came before the pipeline changed"):
+    with pytest.raises(GuardRefused, match="that of ann is for another pipeline version"):
         _promote(registry, ref)
     for who in ("ann", "bob"):
         registry.approve(ref, "production", actor=who)
     _promote(registry, ref)
     assert _status(registry, ref, "approvals") == Status.PASS
+
+
+def test_an_approval_names_the_pair_that_is_to_run(registry):
+    _apply(registry, approvals=2)
+    _deploy(registry)
+    ref = add_validated(registry, text="new")
+    pair = f"churn@{pipeline('new').xxh3}"
+    given = registry.approve(ref, "production", pipeline=pair, actor="ann")
+    assert given["pipeline"] == {"name": "churn", "digest": pipeline("new").xxh3}
+    assert (given["approvals"], given["needed"]) == (1, 2)
+    with pytest.raises(NotPermitted, match=f"ANN has already approved {ref} .* on pipeline churn@"):
+        registry.approve(ref, "production", pipeline=pipeline("new").xxh3, actor="ANN")
+    summary = registry.guard(ref, "production").check("approvals").summary
+    assert summary == f"{ref} has 0 of 2 approvals; that of ann is for another pipeline version"
+    with pytest.raises(GuardRefused, match="1 of 2 approvals") as refused:
+        registry.release("production", captured_pipeline("new"), [ref], actor="boss")
+    check = refused.value.decisions[0].check("approvals")
+    short = pipeline("new").xxh3.short
+    assert f"«approve {ref} env=production pipeline=churn@{short}»" in check.remedy
+    second = registry.approve(ref, "production", pipeline=f"churn@{short}", actor="bob")
+    assert second["approvals"] == 2
+    assert [row["pipeline"]["digest"] for row in registry.approvals(ref)] == [
+        pipeline("new").xxh3
+    ] * 2
+    as_if = registry.guard(ref, "production", running=captured_pipeline("new"))
+    assert as_if.check("approvals").summary == "approved by ann, bob (claimed)"
+    registry.release("production", captured_pipeline("new"), [ref], actor="boss")
+    assert registry.serving("churn", "production").serving.ref == ref
+
+
+def test_an_approval_of_a_pair_is_no_approval_of_another(registry):
+    """Whatever runs in between, and whichever release comes: the pair is what was approved."""
+    _apply(registry, approvals=1)
+    _deploy(registry)
+    ref = add_validated(registry, text="new")
+    for text in ("old", "third"):
+        registry.validate(ref, captured_pipeline(text), passed=True, actor="t")
+    registry.approve(ref, "production", pipeline=pipeline("new").xxh3, actor="ann")
+    for move in (
+        lambda: _promote(registry, ref),
+        lambda: registry.release("production", captured_pipeline("third"), [ref], actor="boss"),
+    ):
+        with pytest.raises(GuardRefused, match="0 of 1 approvals"):
+            move()
+    _deploy(registry, "third")
+    registry.release("production", captured_pipeline("new"), [ref], actor="boss")
+    assert registry.serving("churn", "production").serving.ref == ref
+
+
+def test_an_approval_with_no_such_pipeline_version_is_not_recorded(registry):
+    _deploy(registry)
+    ref = add_validated(registry)
+    add_validated(registry, "2", "other", model="risk", name="risk")
+    history = registry.history()
+    for text, error, says in (
+        (f"churn@{pipeline('never').xxh3}", NotFound, "of pipeline churn is recorded"),
+        (f"risk@{pipeline('other').xxh3}", UsageError, f"{ref} rides on pipeline churn"),
+        (pipeline("other").xxh3, NotFound, "of pipeline churn is recorded"),
+        ("churn@nonsense", UsageError, "is not a digest"),
+        ("CHURN@xxh3:1", UsageError, "not a valid pipeline name"),
+        ("", UsageError, "is not a digest"),
+    ):
+        with pytest.raises(error, match=says):
+            registry.approve(ref, "production", pipeline=text, actor="ann")
+    assert (registry.history(), registry.approvals(ref)) == (history, [])
 
 
 def test_a_first_release_counts_the_approvals_given_before_anything_ran(registry):

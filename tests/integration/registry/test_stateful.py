@@ -188,21 +188,29 @@ def histories(
                 self.ids.append(done["id"])
                 self.world.tell(ref, text, Verdict(True, self.world.told[root].auc, root))
 
-        @rule(line=lines, pick=picks, names=st.lists(tokens, min_size=1, max_size=3))
-        def approve(self, line: str, pick: int, names: list[str]) -> None:
-            """Perhaps more than enough at once: what counts is how many persons they are."""
+        @rule(
+            line=lines,
+            pick=picks,
+            names=st.lists(tokens, min_size=1, max_size=3),
+            text=st.none() | texts,
+        )
+        def approve(self, line: str, pick: int, names: list[str], text: str | None) -> None:
+            """With what runs, or what is to run. Perhaps by more than enough: persons count."""
             ref = self._pick(line, pick)
+            if text not in {told for _, told in self.world.verdicts}:
+                text = None  # nobody recorded that pipeline version
             for who in names if ref is not None else ():
-                self._approve(ref, who)
+                self._approve(ref, who, text)
 
-        def _approve(self, ref: str, who: str) -> None:
+        def _approve(self, ref: str, who: str, text: str | None) -> None:
             given = self.world.approvals.setdefault(ref, [])
-            entry = (PERSONS[who], self.world.deployed)
+            entry = (PERSONS[who], text or self.world.deployed)
+            pair = f"{self.pipeline}@{self._captured(text).version.xxh3}" if text else None
             if PERSONS[who] == "tester" or entry in given:
                 with pytest.raises(NotPermitted):
-                    speaking(who).approve(ref, self.env, actor=who)
+                    speaking(who).approve(ref, self.env, pipeline=pair, actor=who)
             else:
-                speaking(who).approve(ref, self.env, actor=who)
+                speaking(who).approve(ref, self.env, pipeline=pair, actor=who)
                 given.append(entry)
 
         @rule(line=lines, pick=picks, intact=st.booleans())

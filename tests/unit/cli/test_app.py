@@ -24,6 +24,6 @@ def test_what_only_shows_loads_no_command_and_says_what_each_command_says_of_its
 
 @pytest.mark.parametrize("words", [["--", "guard"], ["nothing", "--help"], ["--regis", "x"]])
 def test_what_may_run_a_command_has_it(words):
-    assert "lineage.cli.commands.serving" in {
+    assert "lineage.cli.commands.deciding" in {
         command.callback.__module__ for command in build(words).registered_commands
     }

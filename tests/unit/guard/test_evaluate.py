@@ -443,9 +443,9 @@ TWO = _policy(approvals=2, not_approvers=("CI",))
         ({"policy": TWO, "approvals": _approved("bob", "cy", "Ann")}, "fail",
          "ann registered churn@7 and approved it too"),
         ({"policy": TWO, "approvals": _approved("bob") + _approved("cy", current=False)}, "fail",
-         "has 1 of 2 approvals; that of cy came before the pipeline changed"),
+         "has 1 of 2 approvals; that of cy is for another pipeline version"),
         ({"policy": TWO, "approvals": _approved("cy", "bob", current=False)}, "fail",
-         "has 0 of 2 approvals; those of bob, cy came before the pipeline changed"),
+         "has 0 of 2 approvals; those of bob, cy are for another pipeline version"),
         ({"policy": TWO, "approvals": _approved("bob", "cy") + _approved("ann", current=False)}, "pass",
          "approved by bob, cy"),
         ({"policy": TWO, "transition": Transition.STAY}, "pass", "churn@7 has served in production: it needs no new approval"),
@@ -776,7 +776,8 @@ def test_a_decision_says_of_what_it_is():
         Transition.RETURN,
     )
     document = decision.to_json()
-    assert set(document) == {"allowed", "model", "version", "environment", "checks"}
+    assert set(document) == {"allowed", "model", "version", "environment", "pipeline", "checks"}
+    assert document["pipeline"] == {"name": "churn", "digest": given.deployed.xxh3}
     assert (document["model"], document["version"], document["environment"]) == (
         "churn",
         7,
