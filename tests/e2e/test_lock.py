@@ -216,11 +216,13 @@ def _run(command: list[str], folder: Path, **variables: str) -> str:
 
 def _holds(home: Path, name: str, offer: Offer, project: str = "lineage-guard") -> None:
     """An environment has what the lock says, and the project; nothing newer was fetched."""
-    listing = [str(home / "bin/python"), "-m", "pip", "list", "--format=json"]
+    python, builder = str(home / "bin/python"), Path(f"{home}-build/bin/python")
+    pip = [str(builder) if builder.exists() else python, "-m", "pip", "--python", python]
+    listing = [*pip, "list", "--format=json"]
     listed = json.loads(_run(listing, home, **offer.variables))
     found = {canonicalize_name(each["name"]): each["version"] for each in listed}
     assert found.pop(project) == PROJECT["version"]
-    del found["pip"]
+    found.pop("pip", None)  # a host's image has none
     builds = chosen("build") if project == "lineage-guard" else {}
     assert found == builds | chosen(name)
     assert offer.asked
