@@ -44,6 +44,10 @@ def main() -> None:
         sys.exit(1)
     except (KeyboardInterrupt, Abort):
         sys.exit(130)
+    except ModuleNotFoundError as error:
+        from .errors import report_missing
+
+        sys.exit(report_missing(error))
     except Exception as error:
         from .errors import is_usage, report_unexpected, report_usage
 

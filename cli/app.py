@@ -178,9 +178,9 @@ def _not_loaded() -> None:
 
 def _version(value: bool) -> None:
     if value:
-        from importlib.metadata import version
+        from lineage.installed import distribution
 
-        typer.echo(f"lineage-guard {version('lineage-guard')}")
+        typer.echo(" ".join(distribution()))
         raise typer.Exit
 
 

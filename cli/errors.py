@@ -41,6 +41,14 @@ def report(error: LineageError) -> int:
     return error.exit_code
 
 
+def report_missing(error: ModuleNotFoundError) -> int:
+    """Print that a command needs what this installation, or operating system, does without."""
+    from lineage.installed import missing
+
+    said = missing(error, "This command")
+    return report(said) if said is not None else report_unexpected(error)
+
+
 def report_unexpected(error: Exception) -> int:
     """Print a failure that nobody foresaw; the traceback only where it was asked for."""
     if os.environ.get("LINEAGE_DEBUG"):

@@ -75,9 +75,9 @@ _HOMES = {
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute
     """Load the public names when they are first used: starting a command must be quick."""
     if name == "__version__":
-        from importlib.metadata import version
+        from lineage.installed import version
 
-        return version("lineage-guard")
+        return version()
     if name in __all__:
         from importlib import import_module
 

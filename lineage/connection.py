@@ -72,6 +72,16 @@ def connect(
         from lineage.remote.client import connect as connect_remote
 
         return connect_remote(url, token)
-    from lineage.registry.registry import open_registry
-
+    try:
+        from lineage.registry.registry import open_registry
+    except ModuleNotFoundError as error:
+        raise _only_servers(error) from None
     return open_registry(url, lock_timeout=lock_timeout)
+
+
+def _only_servers(error: ModuleNotFoundError) -> Exception:
+    """Why no database is opened where what opens one is not installed."""
+    from lineage.installed import missing
+
+    instead = "Name the registry's server (LINEAGE_REGISTRY=https://…)"
+    return missing(error, "A registry that is a database", instead) or error

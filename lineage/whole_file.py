@@ -31,7 +31,8 @@ def write_whole(path: Path, data: bytes, *, mode: int = NEW_FILE) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            os.fchmod(file.fileno(), mode)
+            if hasattr(os, "fchmod"):  # Windows knows no modes
+                os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         os.replace(name, place)  # noqa: PTH105 - both are whole paths
     except BaseException:

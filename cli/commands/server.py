@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging.config
 import os
-import resource
 import sys
 import tempfile
 from pathlib import Path
@@ -255,6 +254,8 @@ def _check_standby(url: str, standby: str | None) -> None:
 
 def _allow_files() -> None:
     """Let each connection be one, also where thousands of hosts wait: shells allow 1,024 files."""
+    import resource
+
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < FILES:
         most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)

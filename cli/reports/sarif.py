@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from lineage import installed
 from lineage.inert import inert_json
 
 from .findings import Finding, findings
@@ -33,7 +33,7 @@ def render(decision: Decision | NothingServes) -> str:
         }
         for rule in RULES
     ]
-    driver = {"name": "lineage-guard", "version": version("lineage-guard"), "rules": rules}
+    driver = {"name": "lineage-guard", "version": installed.version(), "rules": rules}
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",

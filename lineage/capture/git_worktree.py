@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PREFIX: Final = "lineage-replay-"
 """What the name of such a folder begins with."""
 
-_ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
+_ENDING: Final = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 @contextmanager

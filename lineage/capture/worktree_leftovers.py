@@ -8,7 +8,6 @@ named as ours are, that itself says to be the worktree of this note, is removed.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 import time
@@ -38,7 +37,7 @@ def in_use(note: Path) -> Iterator[None]:
         return
     try:
         with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file)
         yield
     finally:
         os.close(file)
@@ -61,6 +60,13 @@ def remove(repository: Path, prefix: str, take_away: Callable[[Path], None]) -> 
         take_away(note)
 
 
+def _lock(file: int) -> None:
+    """Lock a descriptor's file; OSError where another process has done so."""
+    import fcntl
+
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def _is_left_behind(note: Path) -> bool:
     try:
         file = os.open(note / LOCK, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -71,7 +77,7 @@ def _is_left_behind(note: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(file)
     except OSError:
         return False
     finally:

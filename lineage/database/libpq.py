@@ -8,7 +8,6 @@ names. A URL that a repository's file names is reached with what stands in it an
 from __future__ import annotations
 
 import os
-import pwd
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
@@ -94,6 +93,8 @@ def nothing_added(url: Mapping[str, Any]) -> dict[str, Any]:
         elif option.envvar not in _NEVER_EMPTY:
             found[name] = ""
     if not url.get("user"):
+        import pwd
+
         found["user"] = pwd.getpwuid(os.geteuid()).pw_name
     found |= {"sslcertmode": "disable"} if "sslcertmode" in known else {}
     found |= {"gssencmode": "disable"} if "gssencmode" in known else {}

@@ -139,7 +139,7 @@ def own_pipeline(
         try:
             name = project.config.pipeline_of(model)
             return ClaimedPipeline(project.capture_pipeline(name).version.xxh3)
-        except LineageError:
+        except (LineageError, ModuleNotFoundError):  # a host may have nothing to capture with
             raise PipelineMismatch(
                 "Nobody says which pipeline this service runs, so nothing of "
                 f"{model} in {environment} is loaded.",

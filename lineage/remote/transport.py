@@ -15,13 +15,12 @@ import uuid
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import httpx
 
-from lineage import strict_json
+from lineage import installed, strict_json
 from lineage.contract import problems
 from lineage.errors import LineageError, RegistryUnreachable, UsageError
 from lineage.masking import hide, masked
@@ -74,7 +73,7 @@ class Transport:
         self._sockets: list[socket.socket] = []
         self._interrupted = False
         hide(token)
-        headers = {"User-Agent": f"lineage-guard/{version('lineage-guard')}"}
+        headers = {"User-Agent": f"lineage-guard/{installed.version()}"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         self._client = httpx.Client(

@@ -275,7 +275,9 @@ def asking(address: StoreAddress, *, writing: bool = False) -> Iterator[None]:
 def _remedy(address: StoreAddress, error: BaseException) -> str:
     missing = isinstance(error, ImportError) or type(error).__name__ == "RemoteMissingDepsError"
     if missing or "requires" in str(error):
-        return f"Install its plugin: pip install 'dvc[{address.url.partition(':')[0]}]'"
+        from lineage.installed import plugin
+
+        return f"Install its plugin: pip install '{plugin(address.url.partition(':')[0])}'"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "Make room in it, then run the same command again: what is there already stays."
     return (

@@ -8,7 +8,6 @@ itself is in :mod:`lineage.weights.cache_bounds`.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 import time
@@ -156,6 +155,8 @@ class WeightsCache:
     @contextmanager
     def locked(self, entry: Entry) -> Iterator[None]:
         """One process at a time fetches a large file; the lock ends with the process."""
+        import fcntl
+
         part = self.part(entry)
         part.parent.mkdir(parents=True, exist_ok=True)
         with Path(f"{part}.lock").open("w") as lock:

@@ -8,7 +8,6 @@ What was used longest ago goes first; weights that a running process uses stay, 
 from __future__ import annotations
 
 import datetime as dt
-import fcntl
 import os
 import re
 import shutil
@@ -202,6 +201,8 @@ def keep_within(cache: WeightsCache, bounds: Bounds) -> None:
 @contextmanager
 def _alone(cache: WeightsCache) -> Iterator[None]:
     """One process at a time takes away; the lock ends with it."""
+    import fcntl
+
     cache.folder.mkdir(parents=True, exist_ok=True)
     with (cache.folder / "cleaning.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

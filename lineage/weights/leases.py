@@ -6,7 +6,6 @@ process that has it, however that ends. The file's own time is when they were la
 
 from __future__ import annotations
 
-import fcntl
 import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -26,7 +25,7 @@ class Lease:
         self._descriptor: int | None = None
         with suppress(OSError):
             file.parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = _locked(file, fcntl.LOCK_SH)
+            self._descriptor = _locked(file)
             os.utime(self._descriptor)
 
     def __enter__(self) -> Lease:
@@ -51,7 +50,7 @@ def unused(file: Path) -> Iterator[bool]:
     descriptor = None
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = _locked(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        descriptor = _locked(file, alone=True)
     try:
         yield descriptor is not None
     finally:
@@ -59,8 +58,15 @@ def unused(file: Path) -> Iterator[bool]:
             os.close(descriptor)
 
 
-def _locked(file: Path, kind: int) -> int:
-    """A descriptor of the file that has this name, locked: it may be taken away until it is."""
+def _locked(file: Path, *, alone: bool = False) -> int:
+    """A descriptor of the file that has this name, locked: it may be taken away until it is.
+
+    Raises:
+        BlockingIOError: it is to be locked by this process alone, and others have.
+    """
+    import fcntl
+
+    kind = fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH
     while True:
         try:
             descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

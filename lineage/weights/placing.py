@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import os
 import queue
 import threading
@@ -55,6 +54,8 @@ def clone(source: int, target: int) -> bool:
     Returns:
         Whether the file system can: nothing is written where it cannot.
     """
+    import fcntl
+
     try:
         fcntl.ioctl(target, _FICLONE, source)
     except OSError:

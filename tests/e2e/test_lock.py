@@ -26,14 +26,17 @@ from packaging.utils import canonicalize_name
 
 from ..conftest import BIN
 from ..support import packages
-from ..support.packages import CONFIGURATION, PROJECT, PYTHONS, ROOT
+from ..support.packages import CONFIGURATION, HOST, PROJECT, PYTHONS, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+HERE = ("build", "runtime", "dev", "host", "host-s3")
+"""The locks whose packages are all in `dev`, and so installed here."""
+
 LOCKS = {
     name: (ROOT / f"requirements/{name}.txt").read_text(encoding="utf-8")
-    for name in ("build", "runtime", "dev")
+    for name in (*HERE, "host-gcs", "host-azure")
 }
 PINNED = re.compile(r"^([\w.-]+==[^\\\n]+?) \\\n((?: +--hash=\S+(?: \\)?\n)+)", re.MULTILINE)
 NEWER = "9999"
@@ -71,8 +74,13 @@ def test_a_lock_pins_each_package_with_digests_and_names_no_index(name):
 
 
 def test_the_locks_agree():
+    dev = chosen("dev")
     for name in LOCKS:
-        assert chosen(name).items() <= chosen("dev").items()
+        versions = chosen(name)
+        assert {
+            each: dev[each] for each in versions.keys() & dev.keys()
+        }.items() <= versions.items()
+        assert name not in HERE or versions.keys() <= dev.keys()
 
 
 def _group(name: str) -> Iterator[str]:
@@ -83,6 +91,9 @@ def _group(name: str) -> Iterator[str]:
 def _wanted(name: str) -> list[str]:
     if name == "build":
         return CONFIGURATION["build-system"]["requires"]
+    if name.startswith("host"):
+        extras = HOST["optional-dependencies"]
+        return HOST["dependencies"] + extras.get(name.removeprefix("host").lstrip("-"), [])
     extras = PROJECT["optional-dependencies"]
     names = ["postgresql"] if name == "runtime" else list(extras)
     wanted = PROJECT["dependencies"] + [each for name in names for each in extras[name]]
@@ -94,7 +105,7 @@ def _requires(package: str) -> list[str]:
 
 
 @pytest.mark.parametrize("python", PYTHONS)
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", HERE)
 def test_a_lock_holds_all_that_its_packages_require_and_nothing_else(name, python):
     """As `pip check` proves, but with the extras that are asked for, and for other Pythons.
 
@@ -203,14 +214,17 @@ def _run(command: list[str], folder: Path, **variables: str) -> str:
     return done.stdout
 
 
-def _holds(home: Path, name: str, offer: Offer) -> None:
-    """An environment has what the lock says, and lineage-guard; nothing newer was fetched."""
-    listing = [str(home / "bin/python"), "-m", "pip", "list", "--format=json"]
+def _holds(home: Path, name: str, offer: Offer, project: str = "lineage-guard") -> None:
+    """An environment has what the lock says, and the project; nothing newer was fetched."""
+    python, builder = str(home / "bin/python"), Path(f"{home}-build/bin/python")
+    pip = [str(builder) if builder.exists() else python, "-m", "pip", "--python", python]
+    listing = [*pip, "list", "--format=json"]
     listed = json.loads(_run(listing, home, **offer.variables))
     found = {canonicalize_name(each["name"]): each["version"] for each in listed}
-    assert found.pop("lineage-guard") == PROJECT["version"]
-    del found["pip"]
-    assert found == chosen("build") | chosen(name)
+    assert found.pop(project) == PROJECT["version"]
+    found.pop("pip", None)  # a host's image has none
+    builds = chosen("build") if project == "lineage-guard" else {}
+    assert found == builds | chosen(name)
     assert offer.asked
     assert not [path for path in offer.asked if NEWER in path]
 
@@ -238,16 +252,24 @@ def test_the_action_installs_the_lock(offer, tmp_path):
     _holds(tmp_path / "temp/lineage-guard", "runtime", offer)
 
 
-def test_the_image_installs_the_lock(offer, tmp_path):
+@pytest.mark.parametrize(
+    ("file", "lock", "project"),
+    [
+        ("deploy/Dockerfile", "runtime", "lineage-guard"),
+        ("deploy/host/Dockerfile", "host", "lineage-guard-host"),
+    ],
+)
+def test_an_image_installs_its_lock(file, lock, project, offer, tmp_path):
     """The first stage of its Dockerfile: what it copies, and what it runs there."""
-    stage = (ROOT / "deploy/Dockerfile").read_text().replace("\\\n", "").split("\nFROM ")[1]
+    stage = (ROOT / file).read_text().replace("\\\n", "").split("\nFROM ")[1]
     copied = [name for line in re.findall(r"^COPY (.+) \S+$", stage, re.M) for name in line.split()]
     (command,) = re.findall(r"^RUN (.+)$", stage, re.M)
     home = tmp_path / "opt"
     source = tmp_path / "source"
     _copy(copied, source, offer.locks)
-    _run(["sh", "-c", command.replace("/opt/lineage", str(home))], source, **offer.variables)
-    _holds(home, "runtime", offer)
+    command = command.replace("/opt/lineage", str(home)).replace("/opt/build", f"{home}-build")
+    _run(["sh", "-c", command], source, **offer.variables, LOCK=lock)
+    _holds(home, lock, offer, project)
 
 
 @LONG

@@ -28,7 +28,7 @@ from packaging.version import Version
 from typing_extensions import override
 
 from ..conftest import BIN, ENVIRONMENT, Result, Workspace
-from ..support.packages import PROJECT, PYTHONS, ROOT, SOURCES, copy
+from ..support.packages import PROJECT, PYTHONS, ROOT, built, uv
 from ..support.weights_stores import CREDENTIALS, new_bucket
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -63,15 +63,7 @@ def interpreter(version: str) -> Path:
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    copy(SOURCES, folder / "source")
-    subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
-         "--wheel-dir", folder, folder / "source"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    (path,) = folder.glob("lineage_guard-*.whl")
-    return path
+    return built(tmp_path_factory.mktemp("wheel"))
 
 
 @dataclass
@@ -93,12 +85,6 @@ class Installed(Workspace):
 
 
 def _environment(home: Path, python: str, wheel: Path, resolution: str) -> None:
-    def uv(*words: str | Path) -> None:
-        done = subprocess.run(
-            [BIN / "uv", *words, "--system-certs"], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-
     uv("venv", "--no-python-downloads", "--python", interpreter(python), home)
     builds = ("--build-constraints", ROOT / "requirements/build.txt")
     install = ("pip", "install", "--python", home, *builds)

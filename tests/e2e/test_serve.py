@@ -322,7 +322,7 @@ def test_tls_by_the_proxy_of_the_example(filled, tmp_path, monkeypatch):
 def test_the_assets_are_valid():
     """No container engine is here to run them: they are linted."""
     for words in (
-        [BIN / "hadolint", "deploy/Dockerfile"],
+        [BIN / "hadolint", "deploy/Dockerfile", "deploy/host/Dockerfile"],
         [
             BIN / "check-jsonschema",
             "--builtin-schema",

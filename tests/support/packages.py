@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = CONFIGURATION["project"]
+SLIM = tomllib.loads((ROOT / "deploy/host/pyproject.toml").read_text(encoding="utf-8"))
+"""The same of what a serving host installs."""
+HOST = SLIM["project"]
 PYTHONS = re.findall(r"Python :: (3\.\d+)", "\n".join(PROJECT["classifiers"]))
 """The versions of Python that are named as supported."""
 SOURCES = [
@@ -50,6 +53,23 @@ def copy(names: list[str], target: Path) -> None:
             shutil.copytree(ROOT / name, target / name, ignore=being_written)
         else:
             shutil.copy2(ROOT / name, target)
+
+
+def built(folder: Path, project: str = ".") -> Path:
+    """The wheel of a project of this repository, built from a copy: its folder, from the top."""
+    copy(SOURCES if project == "." else [*SOURCES, project], folder / "source")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    words = ["--wheel-dir", folder, folder / "source" / project]
+    subprocess.run([*command, *words], check=True, capture_output=True)
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def uv(*words: str | Path) -> None:
+    """Run uv, which is quicker than pip and installs the same."""
+    command = [Path(sys.executable).with_name("uv"), *words, "--system-certs"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def wheel(folder: Path, name: str, version: str, metadata: str = "") -> Path:

@@ -5,18 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lineage.hashing.tree import follow_any
-from lineage.identity.components import Kind
-from lineage.weights import upload
-from lineage.weights.store import open_store
-from tests.conftest import captured, captured_pipeline, pipeline
+from tests.conftest import pipeline
 from tests.support.servers import registry_server
-from tests.support.weights import weights_of
+from tests.support.weights import serve_weights, write_weights
 from tests.support.weights_stores import CREDENTIALS, Folder, new_bucket
 
 HOST = """\
@@ -35,23 +30,13 @@ with lineage.follow("churn", pipeline=sys.argv[2], every=0.05) as churn:
 @pytest.mark.parametrize("kind", ["folder", "s3"])
 def test_a_host_loads_no_dvc_and_no_git(kind, registry, url, tmp_path, request):
     source = tmp_path / "weights"
-    source.mkdir()
-    (source / "small").write_bytes(b"small")
-    (source / "large.bin").write_bytes(os.urandom(5 << 20))
+    write_weights(source)
     place = (
         Folder(tmp_path / "store")
         if kind == "folder"
         else new_bucket(request.getfixturevalue("s3"))
     )
-    weights = weights_of(source)
-    copy = upload.put(open_store(place.address()), source, weights, follow=follow_any)
-    version = captured("1", "old")
-    version = replace(
-        version, components=replace(version.components, weights=weights), stored=(copy,)
-    )
-    registry.register("churn", version, kind=Kind.PRODUCTION, actor="t")
-    registry.validate("churn@1", captured_pipeline("old"), passed=True, actor="t")
-    registry.release("production", captured_pipeline("old"), ["churn@1"], actor="t")
+    serve_weights(registry, place.address(), source)
     project = tmp_path / "project"
     (project / ".dvc").mkdir(parents=True)
     subprocess.run(["git", "init", "--quiet", project], check=True)

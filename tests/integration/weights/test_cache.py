@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import errno
+import fcntl
 import json
 import os
 import random
@@ -227,7 +228,7 @@ def test_where_the_file_system_can_files_are_cloned(tmp_path, cache, far, counte
         data = Path(f"/proc/self/fd/{source}").read_bytes()
         os.pwrite(target, data, 0)
 
-    monkeypatch.setattr(placing.fcntl, "ioctl", ioctl)
+    monkeypatch.setattr(fcntl, "ioctl", ioctl)
     there, source = put(tmp_path)
     download.pull(there, tmp_path / "out", cache=cache)
     settle()

@@ -1,0 +1,86 @@
+"""Which distribution is installed: the whole of lineage-guard, or what a serving host needs of it.
+
+The host's holds the same modules without the server, and brings neither DVC nor a database's driver
+(decision 40). What runs into that says so in one sentence, as does what an operating system lacks.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
+from typing import Final
+
+from lineage.errors import UsageError
+
+WHOLE: Final = "lineage-guard"
+HOST: Final = "lineage-guard-host"
+
+EXTRAS: Final = {"s3": "s3", "gs": "gcs", "azure": "azure"}
+"""The host's extras by the kind of store that each reaches."""
+
+POSIX_ONLY: Final = frozenset({"fcntl", "grp", "pwd", "resource", "termios"})
+"""Modules of Python's that Windows lacks."""
+
+
+@cache
+def distribution() -> tuple[str, str]:
+    """The name of the distribution and its version.
+
+    Raises:
+        UsageError: both are installed, of two versions: they share files, so this is neither.
+    """
+    found = {}
+    for name in (WHOLE, HOST):
+        try:
+            found[name] = version_of(name)
+        except PackageNotFoundError:
+            continue
+    if len(set(found.values())) > 1:
+        raise UsageError(
+            f"{WHOLE} {found[WHOLE]} and {HOST} {found[HOST]} are both installed here, and share "
+            "their files.",
+            remedy=f"Keep one of them: pip uninstall {WHOLE} {HOST}, then install that one anew.",
+        )
+    if not found:
+        raise PackageNotFoundError(WHOLE)
+    return next(iter(found.items()))
+
+
+def version() -> str:
+    """The version that is installed; errors are those of :func:`distribution`."""
+    return distribution()[1]
+
+
+def plugin(kind: str) -> str:
+    """What pip is told to install for a kind of store: ``s3``, ``gs``, ``ssh`` and so on."""
+    if kind in EXTRAS and distribution()[0] == HOST:
+        return f"{HOST}[{EXTRAS[kind]}]"
+    return f"dvc[{kind}]"
+
+
+def missing(
+    error: ModuleNotFoundError, what: str = "This", instead: str = "Run it elsewhere"
+) -> UsageError | None:
+    """The error to tell of a module that is not here.
+
+    Args:
+        error: what an import raised.
+        what: what needs the module.
+        instead: what to do, in the place of installing more.
+
+    Returns:
+        None where the module should be here: that is a defect.
+    """
+    if error.name in POSIX_ONLY:
+        return UsageError(
+            f"{what} needs Python's {error.name}, which this operating system lacks.",
+            remedy=f"{instead}: it works on Linux and macOS.",
+        )
+    if distribution()[0] == WHOLE:
+        return None
+    return UsageError(
+        f"{what} needs {error.name}, which {WHOLE} has, and {HOST}, which is installed here, "
+        "has not.",
+        remedy=f"{instead}, or install the whole: pip uninstall {HOST}, then pip install {WHOLE}",
+    )
