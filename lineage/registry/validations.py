@@ -191,7 +191,8 @@ def _pair(
     target = pipeline_row(sight, pipeline, version.pipeline, at, actor)
     if version.pipeline not in (None, target.pipeline):
         raise UsageError(
-            f"{reference} rides on pipeline {version.pipeline}, not on {target.pipeline}.",
+            f"{version.model}@{version.number} rides on pipeline {version.pipeline}, not on "
+            f"{target.pipeline}.",
             remedy=f"Validate it with a version of pipeline {version.pipeline}.",
         )
     return version, target

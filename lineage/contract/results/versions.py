@@ -13,6 +13,7 @@ from lineage.contract.fields import from_fields
 from lineage.display import Shown
 from lineage.identity.components import Kind
 from lineage.identity.digest import check_beginning
+from lineage.identity.references import pipeline_named
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -103,6 +104,19 @@ class NamedPipeline:
 
     def __post_init__(self) -> None:
         check_beginning(self.digest)
+
+    @classmethod
+    def parse(cls, text: str) -> NamedPipeline:
+        """Read ``NAME@DIGEST``, or a digest alone.
+
+        Raises:
+            UsageError: the text is neither.
+        """
+        name, at, _ = text.partition("@")
+        if not at or ":" in name:
+            return cls(None, text)
+        named, digest = pipeline_named(text)
+        return cls(named, digest or "")
 
 
 @dataclass(frozen=True, repr=False)
