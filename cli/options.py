@@ -20,6 +20,7 @@ class State:
 
     registry: str | None = None
     as_json: bool = False
+    verbose: bool = False
     form: str = "text"
     words: tuple[str, ...] = ()
 
@@ -47,7 +48,9 @@ Ref = Annotated[
 Model = Annotated[
     str, typer.Argument(metavar="MODEL", help="The model's name.", show_default=False)
 ]
-Reason = Annotated[str | None, typer.Option("--reason", help="Why; kept in the history.")]
+Reason = Annotated[
+    str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept in the history.")
+]
 Expect = Annotated[
     int | None,
     typer.Option(
@@ -62,6 +65,9 @@ Revision = Annotated[
 ]
 
 
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Show the rules that hold, too, each on a line.")
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Decide and show the plan; change nothing.")
 ]
@@ -81,12 +87,47 @@ Until = Annotated[
 ]
 
 
+PipelineVersion = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="NAME[@DIGEST]",
+        help="The pipeline as it is here, or a recorded version of it; the name may be left out "
+        "where there is only one.",
+    ),
+]
+
+
 Command = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[-- COMMAND…]", help="A command to run between two captures.", show_default=False
+        metavar="-- COMMAND…", help="A command to run between two captures.", show_default=False
     ),
 ]
+
+
+def named_before(value: str | None, option: str, instead: str) -> str | None:
+    """What an option says that goes with the next version, with a note of how it is said now."""
+    if value is not None:
+        typer.echo(f"note: {option} goes with the next version: write {instead}.", err=True)
+    return value
+
+
+def pipeline_version(
+    version: str | None, digest: str | None, option: str
+) -> tuple[str | None, str | None]:
+    """The pipeline's name and the digest of its version, as far as they are said.
+
+    Raises:
+        UsageError: the digest is said twice.
+    """
+    from lineage.errors import UsageError
+    from lineage.identity.references import pipeline_named
+
+    name, named = pipeline_named(version) if version is not None else (None, None)
+    if digest is not None and named is not None:
+        raise UsageError(f"{option} and NAME@DIGEST say the same.", remedy=f"Leave {option} out.")
+    said = named_before(digest, option, "NAME@DIGEST")
+    return name, named if said is None else said
 
 
 @contextmanager

@@ -9,7 +9,9 @@ import typer
 from .. import output
 from ..options import Json
 
-cache = typer.Typer(help="The weights that this host fetched and keeps.")
+cache = typer.Typer(
+    help="The weights that this host fetched and keeps.\n\nExample: `lineage cache`"
+)
 
 
 @cache.callback(invoke_without_command=True)
@@ -54,6 +56,8 @@ def clean(
     """Take fetched weights away: all, or by age or size.
 
     What a running process uses stays. What is gone is fetched again when it is needed.
+
+    Example: `lineage cache clean --older-than 30d`
     """
     from lineage.weights import cache_bounds
     from lineage.weights.cache import WeightsCache

@@ -18,7 +18,10 @@ model = typer.Typer(
 
 @model.command()
 def show(model: Model, as_json: Json = False) -> None:
-    """Show a model: its names, its newest version, its description and tags."""
+    """Show a model: its names, its newest version, its description and tags.
+
+    Example: `lineage model show churn`
+    """
     with opened_registry() as registry:
         row = registry.model(model)
     if as_json:
@@ -60,6 +63,8 @@ def edit(
     """Describe and tag a model or a version. The tuple does not change by it.
 
     What is not named stays as it is. Each change is kept in the history.
+
+    Example: `lineage model edit churn@7 --tag team=risk`
     """
     from lineage.errors import UsageError
     from lineage.identity.labels import changes_of
@@ -89,6 +94,8 @@ def rename(
 
     The old name goes on naming it: in references, in lineage.toml, on hosts and in tokens. No other
     model takes it.
+
+    Example: `lineage model rename churn attrition`
     """
     with project_and_registry() as (project, registry):
         row = registry.rename_model(old, new, actor=actor(project))
@@ -111,7 +118,10 @@ def archive(
     restore: Annotated[bool, typer.Option("--restore", help="Take it up again.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Archive a model: it takes no new versions, moves nowhere, and is in no list of models."""
+    """Archive a model: it takes no new versions, moves nowhere, and is in no list of models.
+
+    Example: `lineage model archive churn`
+    """
     with project_and_registry() as (project, registry):
         row = registry.archive_model(model, restore=restore, actor=actor(project))
     if as_json:
@@ -136,6 +146,8 @@ def delete(
 
     Its number is not given again, and the digest of its tuple stays. Weights of it that are stored
     go with the next `lineage gc --apply`.
+
+    Example: `lineage model delete churn@3`
     """
     with project_and_registry() as (project, registry):
         left = registry.delete_version(ref, reason=reason, actor=actor(project))

@@ -39,7 +39,10 @@ def models(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """List the models by name, each with its newest version and what serves of it."""
+    """List the models by name, each with its newest version and what serves of it.
+
+    Example: `lineage models`
+    """
     wanted = limit + 1 if limit is not None else None
     with opened_registry() as registry:
         found = registry.models(after=after or "", limit=wanted, archived=archived)
@@ -103,6 +106,8 @@ def versions(
     of the newest verdict.
 
     With --limit or --after, --json prints a page: its items, and where the next one begins.
+
+    Example: `lineage versions churn --where "auc > 0.8" --sort -auc`
     """
     from lineage.guard.expression_parser import split_fields
 

@@ -19,6 +19,7 @@ from ..options import (
     Ref,
     Revision,
     behind_dashes,
+    named_before,
     opened_registry,
     project_and_registry,
 )
@@ -50,13 +51,16 @@ def register(
         typer.Option("--parent", metavar="REF", help="The version this one was made from."),
     ] = None,
     rev: Revision = None,
-    pipeline_version: Annotated[
+    pipeline: Annotated[
         str | None,
         typer.Option(
-            "--pipeline-version",
-            metavar="DIGEST",
-            help="The id of a pipeline that lives elsewhere, e.g. an image's sha256:…",
+            "--pipeline",
+            metavar="NAME@DIGEST",
+            help="A pipeline that lives elsewhere, by its id, e.g. churn@sha256:… of an image.",
         ),
+    ] = None,
+    pipeline_version: Annotated[
+        str | None, typer.Option("--pipeline-version", metavar="DIGEST", hidden=True)
     ] = None,
     store: Annotated[
         bool,
@@ -82,8 +86,12 @@ def register(
 
     With a command behind --, the training is run here first, and nothing is registered where what
     it was made from changed meanwhile. What it read is watched, and kept with the version.
+
+    Example: `lineage register churn`
     """
     from lineage.contract.captured import CaptureRequest
+    from lineage.contract.results import NamedPipeline
+    from lineage.errors import UsageError
     from lineage.identity.components import check_kind
     from lineage.identity.digest import Digest
     from lineage.identity.references import check_name
@@ -91,10 +99,20 @@ def register(
 
     check_name("model", model)
     words = behind_dashes(command)
-    stated = Digest(pipeline_version) if pipeline_version else None
+    outside = pipeline or named_before(
+        pipeline_version or None, "--pipeline-version", "--pipeline NAME@DIGEST"
+    )
+    named = NamedPipeline.parse(outside) if outside else None
+    stated = Digest(named.digest) if named is not None else None
     items = tuple(data or ())
     wanted = CaptureRequest(check_kind(kind), weights, items, stated, rev, stale_ok=stale_ok)
     with project_and_registry() as (project, registry):
+        if named is not None and named.name not in (None, project.config.pipeline_of(model)):
+            raise UsageError(
+                f"{model} rides on pipeline {project.config.pipeline_of(model)}, not on "
+                f"{named.name}.",
+                remedy=f"Name it in {project.file.name}: [models.{model}.pipeline] name",
+            )
         done, captured, watched = register.register(
             project,
             registry,
@@ -132,7 +150,7 @@ def register(
 
 def verify(
     ref: Annotated[
-        str | None, typer.Argument(metavar="[REF]", help="A version, such as churn@7.")
+        str | None, typer.Argument(metavar="REF", help="A version, such as churn@7.")
     ] = None,
     all_: Annotated[
         bool, typer.Option("--all", help="Every version whose weights are in a store.")
@@ -148,6 +166,8 @@ def verify(
     Every byte is read, but for --quick. Weights that are in no store are looked for where they were
     registered. Exit 6 where no store has them as they were registered, or where this repository
     does not reach the commit of a pipeline that it serves or stands by with; 7 where none answers.
+
+    Example: `lineage verify churn@7`
     """
     from lineage.errors import UsageError
     from lineage.workflows import verify
@@ -174,7 +194,10 @@ def verify(
 
 
 def show(ref: Ref, as_json: Json = False) -> None:
-    """Show all that is recorded of a version."""
+    """Show all that is recorded of a version.
+
+    Example: `lineage show churn@7`
+    """
     with opened_registry() as registry:
         row = registry.show(ref)
     if as_json:
@@ -271,6 +294,8 @@ def diff(
     """Show what differs between two versions, component by component.
 
     And between their newest verdicts: their metrics, and the environments they were reached in.
+
+    Example: `lineage diff churn@6 churn@7`
     """
     from lineage.explain.compare import compare_versions
 
@@ -333,5 +358,5 @@ def _verified(done: dict[str, Any]) -> None:
     for lost in done.get("lost", []):
         output.say(
             f"  no branch or tag here leads to commit {lost['commit'][:12]}, which holds pipeline "
-            f"{lost['pipeline']} {output.short(lost['digest'])}: git may drop it; tag it"
+            f"{output.pipeline(lost['pipeline'], lost['digest'])}: git may drop it; tag it"
         )

@@ -25,6 +25,8 @@ def share(
 
     Without --model: the models that it is shared with. A version that somebody registers who is
     bound to no models shares its pipeline by that.
+
+    Example: `lineage pipeline share features --model churn`
     """
     if withdraw and model is None:
         raise UsageError("--withdraw is of one model.", remedy="Name it: --model")

@@ -17,6 +17,8 @@ def init(as_json: Json = False) -> None:
     """Write lineage.toml, create the registry and its environments.
 
     What is there is kept: running it again changes nothing.
+
+    Example: `lineage init`
     """
     from lineage.capture.project import opened
     from lineage.workflows.init import initialise
@@ -33,11 +35,14 @@ def init(as_json: Json = False) -> None:
 def demo(
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="[FOLDER]", help="Where to make it; default: a temporary folder."),
+        typer.Argument(metavar="FOLDER", help="Where to make it; default: a temporary folder."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Play the whole story on real flight data: train, guard, promote, release, roll back."""
+    """Play the whole story on real flight data: train, guard, promote, release, roll back.
+
+    Example: `lineage demo`
+    """
     from ..demo import play
 
     play(folder, as_json=as_json)

@@ -23,7 +23,7 @@ def add(
     url: Annotated[
         str | None,
         typer.Argument(
-            metavar="[URL]",
+            metavar="URL",
             help="A folder, or a URL that DVC reaches; default: that of the DVC remote NAME.",
         ),
     ] = None,
@@ -48,6 +48,8 @@ def add(
     """Record a store, once it could be opened from here.
 
     A folder counts on a server only where it is declared `--shared`.
+
+    Example: `lineage store add main s3://models/weights`
     """
     from lineage.errors import UsageError
     from lineage.workflows import stores
@@ -81,7 +83,10 @@ def add(
 
 @store.command("list")
 def list_(as_json: Json = False) -> None:
-    """List the stores."""
+    """List the stores.
+
+    Example: `lineage store list`
+    """
     with opened_registry() as registry:
         rows = registry.stores()
     if as_json:
@@ -107,7 +112,10 @@ def copy(
     ],
     as_json: Json = False,
 ) -> None:
-    """Copy the weights of a version to another store: one that does not share the first's fate."""
+    """Copy the weights of a version to another store: one that does not share the first's fate.
+
+    Example: `lineage store copy churn@7 --to offsite`
+    """
     from lineage.workflows import weights
 
     with project_and_registry() as (project, registry):
@@ -132,6 +140,8 @@ def put(
     """Store the weights of a registered version from wherever they are, if it is they.
 
     Exit 6 where the path does not hold what was registered.
+
+    Example: `lineage store put churn@7 models/model.pkl`
     """
     from lineage.workflows import weights
 
@@ -169,6 +179,8 @@ def pull(
     Every byte is read as it comes in, and is what was registered; they are visible only when whole.
     What was fetched before counts while nobody wrote to it. Exit 6 where no store has them as they
     were registered: nothing is left behind then.
+
+    Example: `lineage pull churn@production -o /srv/models`
     """
     from lineage.weights import download
 
@@ -217,6 +229,8 @@ def gc(
     Kept are what serves, stands by or could; what those were made from; the same weights under
     another version; what served in each slot last; the newest ones and the lately used. The
     versions and their digests stay.
+
+    Example: `lineage gc --keep-last 5`
     """
     from lineage.contract.requests import RetentionPolicy
     from lineage.workflows.gc import collect

@@ -54,7 +54,10 @@ def create(
     ] = "90d",
     as_json: Json = False,
 ) -> None:
-    """Create a token. It is shown once: keep it where secrets are kept."""
+    """Create a token. It is shown once: keep it where secrets are kept.
+
+    Example: `lineage token create ci --scope read --scope register`
+    """
     from lineage import timestamps
     from lineage.contract.requests import NewToken, expiry
 
@@ -79,7 +82,10 @@ def create(
 
 @token.command("list")
 def listed(as_json: Json = False) -> None:
-    """List every token, without its secret."""
+    """List every token, without its secret.
+
+    Example: `lineage token list`
+    """
     with opened_registry() as registry:
         rows = registry.tokens()
     if as_json:
@@ -115,7 +121,10 @@ def revoke(
     ],
     as_json: Json = False,
 ) -> None:
-    """Revoke a token: from now on it opens nothing, on any server."""
+    """Revoke a token: from now on it opens nothing, on any server.
+
+    Example: `lineage token revoke 3f9a1c20`
+    """
     with project_and_registry() as (project, registry):
         done = registry.revoke_token(identity, actor=actor(project))
     if as_json:

@@ -32,7 +32,7 @@ def validate(
         str | None,
         typer.Option(
             "--pipeline",
-            metavar="DIGEST",
+            metavar="NAME@DIGEST",
             help="A recorded pipeline version; default: the pipeline as captured here.",
         ),
     ] = None,
@@ -78,7 +78,7 @@ def validate(
     command: Command = None,
     as_json: Json = False,
 ) -> None:
-    """Record a verdict on a version with a pipeline version.
+    """Record that a version passed or failed its evaluation, and with which pipeline version.
 
     It passes where every `require` of lineage.toml holds; with none configured, say --passed or
     --failed. --failed always wins. The weights here must be the version's, and a pipeline that is
@@ -88,6 +88,8 @@ def validate(
     replays: the commit of the pipeline that is deployed there is checked out in a temporary
     worktree, with DVC's data and the version's weights, and the command (else `evaluate` of
     lineage.toml, a command or a stage) is run in it. A failed one is recorded too: exit 0.
+
+    Example: `lineage validate churn@7 -- python evaluate.py`
     """
     from lineage.errors import UsageError
     from lineage.identity.watched import WatchedRun
@@ -132,7 +134,7 @@ def _verdict(done: dict[str, Any]) -> None:
     word = "passed" if done["passed"] else "failed"
     named = done["pipeline"]
     output.say(
-        f"{done['ref']} {word} with pipeline {named['name']} {output.short(named['digest'])}"
+        f"{done['ref']} {word} with pipeline {output.pipeline(named['name'], named['digest'])}"
     )
     if done["elsewhere"]:
         output.say("  validated elsewhere: neither weights nor pipeline were looked at here")
