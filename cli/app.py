@@ -70,7 +70,7 @@ COMMANDS = {
     "release": (
         "Serving",
         "releases",
-        "Move a pipeline and models that ride on it in one step, or not at all.",
+        "Move a pipeline and models that use it in one step, or not at all.",
     ),
     "approve": (
         "Serving",
@@ -90,7 +90,7 @@ COMMANDS = {
     "model": (
         "Versions",
         "labels",
-        "What models and versions are called, and what is said of them.",
+        "Names, descriptions and tags of models and versions.",
     ),
     "pipeline": ("Serving", "pipelines", "What prepares the inputs: capture, compare, deploy."),
     "env": ("Serving", "environments", "Places where models serve."),
@@ -108,13 +108,17 @@ COMMANDS = {
     "gc": (
         "Registry",
         "stores",
-        "Show the stored weights that nothing can need any more; with --apply, take them away.",
+        "List the stored weights that nothing needs any more; with --apply, delete them.",
     ),
     "log": ("Registry", "history", "Show the history, the newest event first."),
     "cache": ("Registry", "caches", "The weights that this host fetched and keeps."),
-    "token": ("Registry", "tokens", "Who may speak to a registry's server."),
-    "webhook": ("Registry", "webhooks", "Who is told of moves, refusals and the like."),
-    "store": ("Registry", "stores", "Where the bytes of weights are kept."),
+    "token": ("Registry", "tokens", "Tokens: who may use a registry's server."),
+    "webhook": (
+        "Registry",
+        "webhooks",
+        "Webhooks: which programs are told of promotions, refusals and the like.",
+    ),
+    "store": ("Registry", "stores", "Stores: where the weights are kept."),
     "audit": ("Registry", "history", "Prove that nobody changed the history."),
     "db": ("Registry", "database", "The registry's database."),
 }

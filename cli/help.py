@@ -74,9 +74,8 @@ def _page(command: Any, ctx: Any, width: int) -> list[str]:  # noqa: ANN401 - Ty
         lines += [*wrapped(f"  {paragraph}", width, hang=2), ""]
     sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
     for one in command.get_params(ctx):
-        record = one.get_help_record(ctx)
-        if record is not None:
-            sections[f"{one.param_type_name.capitalize()}s"].append(record)
+        if not getattr(one, "hidden", False):
+            sections[f"{one.param_type_name.capitalize()}s"].append((_name(one), _explained(one)))
     for name, below in getattr(command, "commands", {}).items():
         if not below.hidden:
             title = getattr(below, "rich_help_panel", None) or "Commands"
@@ -89,6 +88,30 @@ def _page(command: Any, ctx: Any, width: int) -> list[str]:  # noqa: ANN401 - Ty
         for paragraph in _paragraphs(command.epilog):
             lines += [*wrapped(paragraph, width, hang=0), ""]
     return lines
+
+
+def _name(one: Any) -> str:  # noqa: ANN401 - Typer's own
+    """How an argument or an option is typed."""
+    if one.param_type_name == "argument":
+        return str(one.metavar or one.name.upper())
+    value = "" if one.is_flag else f" {one.metavar or 'VALUE'}"
+    names = ", ".join(sorted(one.opts, key=len))
+    return " / ".join([f"{names}{value}", *one.secondary_opts])
+
+
+def _explained(one: Any) -> str:  # noqa: ANN401 - Typer's own
+    """What an argument or an option is for, and what counts where nobody says it."""
+    facts = []
+    if one.envvar is not None:
+        facts.append(f"env var: {one.envvar}")
+    if one.show_default and one.secondary_opts:
+        facts.append(f"default: {one.opts[0] if one.default else one.secondary_opts[0]}")
+    elif one.show_default and one.default not in (None, False, "", []):
+        facts.append(f"default: {one.default}")
+    if one.required:
+        facts.append("required")
+    told = f"  [{'; '.join(facts)}]" if facts else ""
+    return f"{one.help or ''}{told}".strip()
 
 
 def _rows(rows: list[tuple[str, str]], width: int) -> list[str]:

@@ -56,12 +56,12 @@ Expect = Annotated[
     typer.Option(
         "--expect-revision",
         metavar="N",
-        help="Move only if the slot is still at this revision; else exit 5.",
+        help="Move only if the slot is still at this revision (`serving` shows it); else exit 5.",
     ),
 ]
 Revision = Annotated[
     str | None,
-    typer.Option("--rev", metavar="REVISION", help="A git revision, without a checkout."),
+    typer.Option("--rev", metavar="REVISION", help="Of a git revision, without checking it out."),
 ]
 
 
@@ -74,7 +74,9 @@ DryRun = Annotated[
 Waive = Annotated[
     list[str] | None,
     typer.Option(
-        "--waive", metavar="CODE", help="Waive a rule; needs --reason. Recorded. Repeatable."
+        "--waive",
+        metavar="CODE",
+        help="Let a rule of the guard not count; needs --reason. Recorded. Repeatable.",
     ),
 ]
 Until = Annotated[
@@ -100,7 +102,9 @@ PipelineVersion = Annotated[
 Command = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="-- COMMAND…", help="A command to run between two captures.", show_default=False
+        metavar="-- COMMAND…",
+        help="The command that trains or evaluates: it is run here, and watched.",
+        show_default=False,
     ),
 ]
 

@@ -51,7 +51,7 @@ def check(
 ) -> None:
     """Check in the stores whether each backup could take over now, and record what was found.
 
-    Exit 6 where a production slot that serves has no backup that is ready.
+    Exit 6 where a model that serves in a production environment has no backup that is ready.
 
     Example: `lineage backup check churn`
     """
@@ -90,7 +90,7 @@ def _why(slot: Serving) -> str:
 
 @backup.command()
 def candidates(model: Model, env: Env, as_json: Json = False) -> None:
-    """Show which version would best stand by, and why not the others.
+    """Show which version would make the best backup, and why not the others.
 
     Example: `lineage backup candidates churn --env production`
     """
@@ -132,7 +132,7 @@ def set_(
         typer.Option(
             "--pipeline",
             metavar="NAME@DIGEST",
-            help="The pipeline version that it stands by with; default: the one that runs.",
+            help="The pipeline version that it takes over with; default: the one that runs.",
         ),
     ] = None,
     expect_revision: Expect = None,

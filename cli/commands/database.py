@@ -82,7 +82,7 @@ def copy(
     ],
     as_json: Json = False,
 ) -> None:
-    """Carry a registry over to another database, and prove its history there.
+    """Copy a registry to another database, and prove its history there.
 
     From SQLite to PostgreSQL or back. The target must be empty; it is whole afterwards, or empty.
 

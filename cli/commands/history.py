@@ -41,7 +41,7 @@ def log(
         ),
     ] = None,
     who: Annotated[
-        str | None, typer.Option("--who", metavar="NAME", help="Only of this actor.")
+        str | None, typer.Option("--who", metavar="NAME", help="Only what this person or job did.")
     ] = None,
     what: Annotated[
         str | None,
@@ -76,7 +76,7 @@ def log(
             metavar="SEQ",
             min=1,
             max=2**53,
-            help="Go on behind this event, the last one shown.",
+            help="Begin after this event, the last one shown.",
         ),
     ] = None,
     as_json: Json = False,
@@ -137,9 +137,10 @@ def verify(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Prove the history: its chain, that it tells the present state, that it goes on with what was.
+    """Prove the history: that nothing in it was changed, and that it leads to the present state.
 
-    Without --key the signatures of checkpoints are not checked.
+    With --against, also that it goes on from what a checkpoint saw; without --key the signatures of
+    checkpoints are not checked.
 
     Example: `lineage audit verify`
     """
@@ -160,7 +161,7 @@ def verify(
 
 @audit.command("checkpoint")
 def checkpoint(sign: Sign = None, out: Out = None, as_json: Json = False) -> None:
-    """Print what the history is now, for somebody outside to keep (C2SP tlog-checkpoint).
+    """Print a checkpoint: the history as it is now, for others to keep (C2SP tlog-checkpoint).
 
     Example: `lineage audit checkpoint --out checkpoint.txt`
     """
@@ -192,7 +193,7 @@ def prove(
     out: Out = None,
     as_json: Json = False,
 ) -> None:
-    """Prove to others that an event is in the history, all that it says with it (RFC 6962).
+    """Prove to others that an event is in the history, with all that it says (RFC 6962).
 
     Example: `lineage audit prove 42 --out proof.json`
     """
@@ -225,7 +226,7 @@ def key(
     ],
     as_json: Json = False,
 ) -> None:
-    """Show the public key of a private one, which is made where there is none, for this registry.
+    """Show the public key of a private one, for this registry; the private one is made if needed.
 
     The same as: openssl genpkey -algorithm ed25519 -out FILE
 

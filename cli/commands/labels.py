@@ -12,7 +12,7 @@ from .. import output
 from ..options import Json, Model, Reason, opened_registry, project_and_registry
 
 model = typer.Typer(
-    help="What models and versions are called, and what is said of them.", no_args_is_help=True
+    help="Names, descriptions and tags of models and versions.", no_args_is_help=True
 )
 
 
@@ -46,9 +46,7 @@ def edit(
     ],
     description: Annotated[
         str | None,
-        typer.Option(
-            "--description", metavar="TEXT", help="What it is; an empty one is taken away."
-        ),
+        typer.Option("--description", metavar="TEXT", help="What it is; an empty text removes it."),
     ] = None,
     tag: Annotated[
         list[str] | None,
@@ -56,13 +54,13 @@ def edit(
     ] = None,
     untag: Annotated[
         list[str] | None,
-        typer.Option("--untag", metavar="NAME", help="Take a tag away. Repeatable."),
+        typer.Option("--untag", metavar="NAME", help="Remove a tag. Repeatable."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Describe and tag a model or a version. The tuple does not change by it.
+    """Describe and tag a model or a version. Its digests do not change by that.
 
-    What is not named stays as it is. Each change is kept in the history.
+    What you do not name stays as it is. Each change is kept in the history.
 
     Example: `lineage model edit churn@7 --tag team=risk`
     """
@@ -115,7 +113,7 @@ def rename(
 @model.command()
 def archive(
     model: Model,
-    restore: Annotated[bool, typer.Option("--restore", help="Take it up again.")] = False,
+    restore: Annotated[bool, typer.Option("--restore", help="Bring it back.")] = False,
     as_json: Json = False,
 ) -> None:
     """Archive a model: it takes no new versions, moves nowhere, and is in no list of models.

@@ -71,7 +71,7 @@ def register(
         typer.Option(
             "--stale-ok",
             metavar="REASON",
-            help="Take weights whose stages' code changed since they were made, and say why.",
+            help="Take weights although their stages' code changed since they were made; say why.",
         ),
     ] = None,
     command: Command = None,
@@ -82,10 +82,11 @@ def register(
     The weights go to the DVC remote that [artifacts] names, else to DVC's default one, else to
     .lineage/store. The version is recorded when they are there and were read back.
 
-    Where a stage of DVC makes the weights, they must be what its last run made of what is here.
+    Where a DVC stage makes the weights, they must be the output of its last run, on the files that
+    are here.
 
-    With a command behind --, the training is run here first, and nothing is registered where what
-    it was made from changed meanwhile. What it read is watched, and kept with the version.
+    With a command behind --, the training is run here first. What it reads is watched, and kept
+    with the version; nothing is registered where its code, data or parameters changed meanwhile.
 
     Example: `lineage register churn`
     """
@@ -163,9 +164,11 @@ def verify(
 ) -> None:
     """Check the weights of a version in every store, and record what was found.
 
-    Every byte is read, but for --quick. Weights that are in no store are looked for where they were
-    registered. Exit 6 where no store has them as they were registered, or where this repository
-    does not reach the commit of a pipeline that it serves or stands by with; 7 where none answers.
+    Every byte is read, unless --quick is given. Weights that are in no store are looked for at the
+    path where they were registered.
+
+    Exit 6 where no store has them as they were registered, or where no branch or tag here leads to
+    the commit of a pipeline that it serves with, or is the backup with; 7 where no store answers.
 
     Example: `lineage verify churn@7`
     """

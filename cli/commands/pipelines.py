@@ -48,7 +48,7 @@ Name = Annotated[
 Why = Annotated[
     bool,
     typer.Option(
-        "--why", help="Show how each code file came in, and where each unseen thing stands."
+        "--why", help="Show why each code file is part of it, and where each unseen thing stands."
     ),
 ]
 
@@ -60,7 +60,7 @@ def capture(
     """Capture the pipeline as it is here, or at a revision; record nothing.
 
     The code of a stage is what it runs: declared files, those that its command names, and what
-    they import. What cannot be followed is unseen.
+    they import. What cannot be followed is listed as unseen.
 
     Example: `lineage pipeline capture`
     """
@@ -89,8 +89,8 @@ def show(
 ) -> None:
     """Show a recorded pipeline version, or list a pipeline's versions.
 
-    The registry keeps what a version holds; why it does is read anew from the commit that it was
-    captured at, or from the working tree where that is the same version.
+    With --why, the reasons are read from the commit that it was captured at, or from the working
+    tree where that is the same version.
 
     Example: `lineage pipeline show churn@7 --why`
     """
@@ -213,7 +213,7 @@ def suggest(
     write: Annotated[bool, typer.Option("--write", help="Change the files as suggested.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show how dvc.yaml is to change for the pipeline to hold what its watched runs read.
+    """Suggest changes to dvc.yaml, so that the pipeline holds what its watched runs read.
 
     The runs are those of `lineage run`, and those kept with the newest version of each model.
 

@@ -60,10 +60,11 @@ def release(
     verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
-    """Move a pipeline and models that ride on it in one step, or not at all.
+    """Move a pipeline and models that use it in one step, or not at all.
 
-    The plan is printed first: what moves, and what becomes of each backup. With --stage, and
-    --finish once the hosts have loaded it, there is a serving host of one of the pairs throughout.
+    The plan is printed first: what moves, and what becomes of each backup. With --stage, new hosts
+    may load the release before it serves; with --finish it serves. So there is a host that serves
+    at every moment.
 
     Example: `lineage release --env production --pipeline churn --model churn@7`
     """

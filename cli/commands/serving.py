@@ -231,7 +231,7 @@ def serving(
         typer.Option(
             "--pipeline",
             metavar="NAME@DIGEST",
-            help="The pipeline version of a host: which pair goes with it; exit 3 where none does.",
+            help="What a host with this pipeline version serves; exit 3 where nothing fits.",
         ),
     ] = None,
     watch: Annotated[

@@ -11,7 +11,7 @@ from lineage.workflows.actor import actor
 from .. import output
 from ..options import Json, opened_registry, project_and_registry
 
-token = typer.Typer(help="Who may speak to a registry's server.", no_args_is_help=True)
+token = typer.Typer(help="Tokens: who may use a registry's server.", no_args_is_help=True)
 
 
 @token.command()
@@ -19,7 +19,9 @@ def create(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="Who speaks with it; every event names it.", show_default=False
+            metavar="NAME",
+            help="Who uses it, such as a job; every event names it.",
+            show_default=False,
         ),
     ],
     scope: Annotated[

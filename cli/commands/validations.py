@@ -22,11 +22,15 @@ def validate(
     ref: Ref,
     metrics: Annotated[
         str | None,
-        typer.Option("--metrics", metavar="FILE", help="JSON metrics; default: the configured."),
+        typer.Option(
+            "--metrics",
+            metavar="FILE",
+            help="A JSON file with the metrics; default: as lineage.toml says.",
+        ),
     ] = None,
     passed: Annotated[
         bool | None,
-        typer.Option("--passed/--failed", help="The verdict, where no requirement decides."),
+        typer.Option("--passed/--failed", help="How it went, where no requirement decides."),
     ] = None,
     pipeline: Annotated[
         str | None,
@@ -41,14 +45,14 @@ def validate(
         typer.Option(
             "--data",
             metavar="ITEM",
-            help="A data set that it is made on: a path, or name=uri@version. Repeatable.",
+            help="A data set that it was evaluated on: a path, or name=uri@version. Repeatable.",
         ),
     ] = None,
     carry_over: Annotated[
         bool,
         typer.Option(
             "--carry-over",
-            help="Let a passing verdict hold for this pipeline too, where only comments and "
+            help="Let a passing evaluation count for this pipeline too, where only comments and "
             "formatting differ.",
         ),
     ] = False,
@@ -56,7 +60,7 @@ def validate(
         bool,
         typer.Option(
             "--elsewhere",
-            help="It was made where these weights and this pipeline are not; shown as such.",
+            help="It was evaluated where nobody could look at its weights and pipeline; shown so.",
         ),
     ] = False,
     replay_in: Annotated[
@@ -64,7 +68,7 @@ def validate(
         typer.Option(
             "--in",
             metavar="ENVIRONMENT",
-            help="Run it with the pipeline that is deployed there, in a temporary worktree.",
+            help="Evaluate with the pipeline that is deployed there, in a temporary worktree.",
         ),
     ] = None,
     timeout: Annotated[
@@ -72,7 +76,7 @@ def validate(
         typer.Option(
             "--timeout",
             metavar="SPAN",
-            help="How long it may run --in an environment, e.g. 30m; default: 1h.",
+            help="How long the evaluation --in an environment may take, e.g. 30m; default: 1h.",
         ),
     ] = None,
     command: Command = None,
@@ -80,14 +84,19 @@ def validate(
 ) -> None:
     """Record that a version passed or failed its evaluation, and with which pipeline version.
 
-    It passes where every `require` of lineage.toml holds; with none configured, say --passed or
-    --failed. --failed always wins. The weights here must be the version's, and a pipeline that is
-    named the one here, unless it was validated --elsewhere. With a command behind --, it is run
-    here: it must exit 0 and write the metrics, and what the version is made of must be here and
-    stay the same meanwhile. What it read is watched, and kept with the verdict. --in ENVIRONMENT
-    replays: the commit of the pipeline that is deployed there is checked out in a temporary
-    worktree, with DVC's data and the version's weights, and the command (else `evaluate` of
-    lineage.toml, a command or a stage) is run in it. A failed one is recorded too: exit 0.
+    It passed where every `require` of lineage.toml holds for the metrics; where none is configured,
+    say --passed or --failed. --failed always wins. A failure is recorded too: exit 0.
+
+    With a command behind --, the evaluation is run here: it must exit 0 and write the metrics. What
+    it reads is watched, and kept. The version's own code, data and weights must be here, and stay
+    as they are meanwhile.
+
+    Without one, the version's own weights must be here, and so must a pipeline that --pipeline
+    names, unless it was evaluated --elsewhere.
+
+    --in ENVIRONMENT evaluates it with the pipeline that is deployed there: that pipeline's commit
+    is checked out in a temporary worktree, with DVC's data and the version's weights, and the
+    command (else `evaluate` of lineage.toml, a command or a stage) is run in it.
 
     Example: `lineage validate churn@7 -- python evaluate.py`
     """

@@ -15,7 +15,10 @@ from ..options import Json, State, opened_registry, project_and_registry
 if TYPE_CHECKING:
     from lineage.connection import AnyRegistry
 
-webhook = typer.Typer(help="Who is told of moves, refusals and the like.", no_args_is_help=True)
+webhook = typer.Typer(
+    help="Webhooks: which programs are told of promotions, refusals and the like.",
+    no_args_is_help=True,
+)
 
 WAIT = 30.0
 """Seconds that `webhook test` waits for a server to take a message, and for what became of it."""

@@ -70,7 +70,7 @@ def test_a_refusal_tells_what_fails_first_whole_and_once(refused):
 
 
 def test_a_promotion_tells_what_the_guard_warns_of(refused):
-    warns = "  warn     pipeline-complete  nobody watched a run of churn@1"
+    warns = "  warn     pipeline-complete  no run of churn@1 was watched"
     assert warns in refused.lineage("guard", "churn@1", "--env", "production").out
     done = refused.lineage("promote", "churn@1", "--env", "production")
     assert done.out.startswith("churn@1 already serves in production\n")

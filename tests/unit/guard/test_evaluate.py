@@ -831,7 +831,7 @@ IN_COMMAND = dataclasses.replace(UNSEEN, where="the command")
     [
         ({}, "pass", "the deployed pipeline holds what a watched run of churn@7 read"),
         ({"watched": (_watched(), _watched())}, "pass", "holds what 2 watched runs of churn@7 read"),
-        ({"watched": ()}, "warn", "nobody watched a run of churn@7: its pipeline holds what is declared"),
+        ({"watched": ()}, "warn", "no run of churn@7 was watched, so its pipeline holds only what is declared"),
         ({"watched": (_watched(SCALING),)}, "fail",
          "a watched run of churn@7 read src/scaling.py, which the deployed pipeline does not hold"),
         ({"watched": (_watched(SCALING, CONFIG),)}, "fail", "read conf/model.yaml, src/scaling.py, which"),
