@@ -23,35 +23,44 @@ _ANOTHER_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT
 def main() -> None:
     """Run the command line; every error ends in one line of what happened and one of what to do."""
     gc.set_threshold(200_000)  # loading the libraries makes much that lives on: look less often
-    from typer import Abort
-
-    from lineage.errors import LineageError
-
-    from .app import build
     from .options import State
 
     State.words = tuple(sys.argv[1:])
     _prepare()
     try:
-        code = build(sys.argv[1:])(standalone_mode=False)  # its errors are shown here
-        sys.exit(code if isinstance(code, int) else 0)
-    except LineageError as error:
-        from .errors import report
-
-        sys.exit(report(error))
+        sys.exit(_run())
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def _run() -> int:
+    """Carry out the command line, or say what went wrong; the exit code."""
+    from typer import Abort
+
+    from lineage.errors import LineageError
+
+    from .app import build
+
+    try:
+        code = build(sys.argv[1:])(standalone_mode=False)  # its errors are shown here
+    except LineageError as error:
+        from .errors import report
+
+        return report(error)
+    except BrokenPipeError:
+        raise
     except (KeyboardInterrupt, Abort):
-        sys.exit(130)
+        return 130
     except ModuleNotFoundError as error:
         from .errors import report_missing
 
-        sys.exit(report_missing(error))
+        return report_missing(error)
     except Exception as error:
         from .errors import is_usage, report_unexpected, report_usage
 
-        sys.exit(report_usage(error) if is_usage(error) else report_unexpected(error))
+        return report_usage(error) if is_usage(error) else report_unexpected(error)
+    return code if isinstance(code, int) else 0
 
 
 class _Line(logging.Formatter):

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from .help import Command, Group
 from .options import State
 
 COMMANDS = {
@@ -31,7 +32,7 @@ COMMANDS = {
     "validate": (
         "Versions",
         "validations",
-        "Record a verdict on a version with a pipeline version.",
+        "Record that a version passed or failed its evaluation, and with which pipeline version.",
     ),
     "unsent": (
         "Versions",
@@ -71,11 +72,15 @@ COMMANDS = {
         "serving",
         "Roll back to the backup, and its pipeline with it where that has to move.",
     ),
-    "retire": ("Serving", "serving", "Empty a slot: nothing serves, nothing stands by."),
+    "retire": (
+        "Serving",
+        "retirements",
+        "Take a model out of an environment: nothing serves there, and there is no backup.",
+    ),
     "release": (
         "Serving",
         "releases",
-        "Move a pipeline and models that ride on it in one step, or not at all.",
+        "Move a pipeline and models that use it in one step, or not at all.",
     ),
     "approve": (
         "Serving",
@@ -87,11 +92,15 @@ COMMANDS = {
         "serving",
         "Show what serves, its backup, and what the serving hosts report that they have loaded.",
     ),
-    "backup": ("Serving", "backups", "What stands by behind what serves, and whether it is ready."),
+    "backup": (
+        "Serving",
+        "backups",
+        "The backup of what serves: a version that could take over at once.",
+    ),
     "model": (
         "Versions",
         "labels",
-        "What models and versions are called, and what is said of them.",
+        "Names, descriptions and tags of models and versions.",
     ),
     "pipeline": ("Serving", "pipelines", "What prepares the inputs: capture, compare, deploy."),
     "env": ("Serving", "environments", "Places where models serve."),
@@ -109,14 +118,18 @@ COMMANDS = {
     "gc": (
         "Registry",
         "stores",
-        "Show the stored weights that nothing can need any more; with --apply, take them away.",
+        "List the stored weights that nothing needs any more; with --apply, delete them.",
     ),
     "log": ("Registry", "history", "Show the history, the newest event first."),
     "cache": ("Registry", "caches", "The weights that this host fetched and keeps."),
-    "token": ("Registry", "tokens", "Who may speak to a registry's server."),
-    "webhook": ("Registry", "webhooks", "Who is told of moves, refusals and the like."),
-    "store": ("Registry", "stores", "Where the bytes of weights are kept."),
-    "audit": ("Registry", "history", "The history's integrity."),
+    "token": ("Registry", "tokens", "Tokens: who may use a registry's server."),
+    "webhook": (
+        "Registry",
+        "webhooks",
+        "Webhooks: which programs are told of promotions, refusals and the like.",
+    ),
+    "store": ("Registry", "stores", "Stores: where the weights are kept."),
+    "audit": ("Registry", "history", "Prove that nobody changed the history."),
     "db": ("Registry", "database", "The registry's database."),
 }
 """Each command's group in `lineage --help`, the module that has it, and what it does.
@@ -136,26 +149,32 @@ def build(words: Sequence[str] = ()) -> typer.Typer:
     """
     app = typer.Typer(
         name="lineage",
+        cls=Group,
         help="Know what made each model, what serves, and whether it may.",
-        epilog="Exit codes: 0 done or allowed, 2 wrong usage, 3 refused by the guard, 4 not found, "
+        epilog="A slot is the place of one model in one environment: what serves there, and its "
+        "backup. A pipeline is what prepares the inputs; a version of it is written NAME@DIGEST."
+        "\n\n"
+        "Exit codes: 0 done or allowed, 2 wrong usage, 3 refused by the guard, 4 not found, "
         "5 conflict, 6 integrity failure, 7 registry unreachable, 8 not permitted, "
         "9 nothing valid to capture.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        rich_markup_mode="rich",
+        rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
     named = _command(words)
     for name, (panel, module, summary) in COMMANDS.items():
         if words and _ONLY_OPTIONS.issuperset(words):
-            app.command(name, help=summary, rich_help_panel=panel)(_not_loaded)
+            app.command(name, cls=Command, help=summary, rich_help_panel=panel)(_not_loaded)
         elif named in (None, name):
             command = getattr(import_module(f".commands.{module}", __package__), name)
             if isinstance(command, typer.Typer):
-                app.add_typer(command, name=name, rich_help_panel=panel)
+                for one in command.registered_commands:
+                    one.cls = Command
+                app.add_typer(command, name=name, cls=Group, rich_help_panel=panel)
             else:
-                app.command(name, rich_help_panel=panel)(command)
+                app.command(name, cls=Command, rich_help_panel=panel)(command)
     return app
 
 

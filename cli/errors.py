@@ -6,11 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 from lineage.acts import typed
-from lineage.inert import inert
 from lineage.masking import masked
 
 from .options import State
-from .output import decision, emit, explanation, note, paint_error, raw, say
+from .output import emit, explanation, note, paint_error, raw, say
 from .remedies import typed_decision
 
 if TYPE_CHECKING:
@@ -23,9 +22,12 @@ def report(error: LineageError) -> int:
     from lineage.errors import CarryRefused
     from lineage.guard.decision import GuardRefused
 
-    remedy = typed(error.remedy)
+    said, remedy = str(error), typed(error.remedy)
     if isinstance(error, GuardRefused):
         _refusal([typed_decision(made) for made in error.decisions])
+        if not State.as_json:  # what fails and what to do stands there, once
+            said = f"{'; '.join(map(_failing, error.decisions))}."
+            remedy = "What to do stands above, below what fails (→)."
     elif State.as_json:
         document = error.to_json()
         document["error"] |= {"message": masked(str(error)), "remedy": masked(remedy)}
@@ -36,7 +38,7 @@ def report(error: LineageError) -> int:
         from .reports import github
 
         raw(github.problem(masked(str(error)), masked(remedy)), commands=True)
-    note(f"{paint_error('error:')} {error}")
+    note(f"{paint_error('error:')} {said}")
     note(f"  {remedy}")
     return error.exit_code
 
@@ -65,12 +67,17 @@ def report_unexpected(error: Exception) -> int:
 
 
 def report_usage(error: Exception) -> int:
-    """Print what is wrong with a command line, as Typer does; what stands on it comes out inert."""
-    from typer.rich_utils import rich_format_error
+    """Print what is wrong with a command line, and where its usage stands.
 
+    A group of commands that is called without one shows its help.
+    """
     said: str = error.format_message()  # type: ignore[attr-defined]
-    error.format_message = lambda: inert(masked(said))  # type: ignore[attr-defined]
-    rich_format_error(error)  # type: ignore[arg-type]
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(said)  # noqa: T201 - the help, whose lines stay
+    else:
+        note(f"{paint_error('error:')} {' '.join(said.split())}")
+        note(f"  See how it is used: {context.command_path if context else 'lineage'} --help")
     return int(getattr(error, "exit_code", 2))
 
 
@@ -79,11 +86,17 @@ def is_usage(error: Exception) -> bool:
     return hasattr(error, "format_message") and hasattr(error, "exit_code")
 
 
+def _failing(decision: Decision) -> str:
+    """What is refused, and the rules that say so."""
+    return f"{decision.sentence}: {', '.join(check.code for check in decision.failures)}"
+
+
 def _refusal(decisions: list[Decision]) -> None:
     if State.as_json:
         shown = [made.to_json() for made in decisions]
         emit(shown[0] if len(shown) == 1 else {"allowed": False, "decisions": shown})
         return
-    for made in decisions:
-        decision(made)
+    from . import decisions as printed
+
+    printed.show(*decisions)
     say()

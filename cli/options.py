@@ -20,6 +20,7 @@ class State:
 
     registry: str | None = None
     as_json: bool = False
+    verbose: bool = False
     form: str = "text"
     words: tuple[str, ...] = ()
 
@@ -51,28 +52,35 @@ Resume = Annotated[
     bool,
     typer.Option("--resume", help="Send what was captured before and could not be recorded."),
 ]
-Reason = Annotated[str | None, typer.Option("--reason", help="Why; kept in the history.")]
+Reason = Annotated[
+    str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept in the history.")
+]
 Expect = Annotated[
     int | None,
     typer.Option(
         "--expect-revision",
         metavar="N",
-        help="Move only if the slot is still at this revision; else exit 5.",
+        help="Move only if the slot is still at this revision (`serving` shows it); else exit 5.",
     ),
 ]
 Revision = Annotated[
     str | None,
-    typer.Option("--rev", metavar="REVISION", help="A git revision, without a checkout."),
+    typer.Option("--rev", metavar="REVISION", help="Of a git revision, without checking it out."),
 ]
 
 
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Show the rules that hold, too, each on a line.")
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Decide and show the plan; change nothing.")
 ]
 Waive = Annotated[
     list[str] | None,
     typer.Option(
-        "--waive", metavar="CODE", help="Waive a rule; needs --reason. Recorded. Repeatable."
+        "--waive",
+        metavar="CODE",
+        help="Let a rule of the guard not count; needs --reason. Recorded. Repeatable.",
     ),
 ]
 Until = Annotated[
@@ -85,12 +93,49 @@ Until = Annotated[
 ]
 
 
+PipelineVersion = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="NAME[@DIGEST]",
+        help="The pipeline as it is here, or a recorded version of it; the name may be left out "
+        "where there is only one.",
+    ),
+]
+
+
 Command = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[-- COMMAND…]", help="A command to run between two captures.", show_default=False
+        metavar="-- COMMAND…",
+        help="The command that trains or evaluates: it is run here, and watched.",
+        show_default=False,
     ),
 ]
+
+
+def named_before(value: str | None, option: str, instead: str) -> str | None:
+    """What an option says that goes with the next version, with a note of how it is said now."""
+    if value is not None:
+        typer.echo(f"note: {option} goes with the next version: write {instead}.", err=True)
+    return value
+
+
+def pipeline_version(
+    version: str | None, digest: str | None, option: str
+) -> tuple[str | None, str | None]:
+    """The pipeline's name and the digest of its version, as far as they are said.
+
+    Raises:
+        UsageError: the digest is said twice.
+    """
+    from lineage.errors import UsageError
+    from lineage.identity.references import pipeline_named
+
+    name, named = pipeline_named(version) if version is not None else (None, None)
+    if digest is not None and named is not None:
+        raise UsageError(f"{option} and NAME@DIGEST say the same.", remedy=f"Leave {option} out.")
+    said = named_before(digest, option, "NAME@DIGEST")
+    return name, named if said is None else said
 
 
 @contextmanager

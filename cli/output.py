@@ -12,26 +12,27 @@ from lineage.masking import masked
 from lineage.timestamps import written
 
 from .options import State
+from .wrapping import columns_of, wrapped
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import TextIO
 
     from rich.console import Console
 
     from lineage.contract.results import MoveResult, Readiness, ServedVersion, Serving, SlotChange
-    from lineage.guard.decision import Check, Decision
     from lineage.guard.facts import Waiver
     from lineage.identity.watched import WatchedRun
 
-_STATUSES: Final = ("pass", "fail", "warn", "waived", "skipped")
-_COLOURS: Final = dict(zip(_STATUSES, ("32", "1;31", "33", "33", "2"), strict=True))
 _SIDES: Final = {
     "serving": "serving",
     "backup": "standing by",
     "staged": "staged",
 }
 _MOST_CHANGES: Final = 20
+_NARROWEST: Final = 24
+"""Characters that the last column of a table needs at the least, where it is longer."""
 _MOST_LINES: Final = 40
 """Lines of one file's diff that a terminal shows; --json has more."""
 _ESCAPE: Final = f"\x1b<{os.urandom(8).hex()}>"
@@ -50,9 +51,14 @@ def raw(text: str, *, commands: bool = False) -> None:
     sys.stdout.buffer.flush()
 
 
-def say(text: str = "") -> None:
-    """Print a line for people on stdout."""
-    print(_safe(text))  # noqa: T201
+def say(text: str = "", hang: int | None = None) -> None:
+    """Print a line for people on stdout, on a terminal as wide as that is.
+
+    Args:
+        text: the line.
+        hang: where it goes on below itself; see :func:`~lineage.cli.wrapping.wrapped`.
+    """
+    _print(_safe(text), sys.stdout, hang)
 
 
 def note(text: str) -> None:
@@ -61,21 +67,37 @@ def note(text: str) -> None:
     What libraries and others say of a failure ends here: a secret in it does not.
     """
     sys.stdout.flush()
-    print(_safe(masked(text)), file=sys.stderr)  # noqa: T201
+    _print(_safe(masked(text)), sys.stderr)
 
 
 def bold(text: str) -> str:
     """The text, bold where stdout is a terminal."""
-    return _paint(text, "1")
+    return paint(text, "1")
+
+
+def dim(text: str) -> str:
+    """The text, dim where stdout is a terminal."""
+    return paint(text, "2")
+
+
+def paint(text: str, colour: str) -> str:
+    """The text in a colour, where stdout is a terminal that may be coloured."""
+    return f"{_ESCAPE}[{colour}m{text}{_ESCAPE}[0m" if _coloured(sys.stdout.isatty()) else text
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print an aligned table."""
+    """Print an aligned table; where a terminal is too narrow for one, a paragraph for each row."""
     lines = [[str(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(headers, *lines, strict=True)]
-    say(_dim(_row([header.upper() for header in headers], widths)))
+    last = sum(widths[:-1]) + 2 * len(widths[:-1])
+    columns = columns_of(sys.stdout)
+    longest = max((len(word) for line in lines for word in line[-1].split()), default=0)
+    if columns is not None and last + min(widths[-1], max(_NARROWEST, longest)) > columns:
+        _paragraphs(headers, lines)
+        return
+    say(dim(_row([header.upper() for header in headers], widths)))
     for line in lines:
-        say(_row(line, widths))
+        say(_row(line, widths), last)
 
 
 def short(digest: str | None) -> str:
@@ -87,23 +109,15 @@ def short(digest: str | None) -> str:
     return Digest(digest).short
 
 
+def pipeline(name: str | None, digest: str | None) -> str:
+    """A pipeline version as a person reads it and may write it: ``churn@xxh3:9ca2b501c2f2``."""
+    return f"{name}@{short(digest)}" if name is not None and digest is not None else short(digest)
+
+
 def moment(time: str | dt.datetime) -> str:
     """A time as a table shows it."""
     text = time if isinstance(time, str) else written(time)
     return text[:19].replace("T", " ")
-
-
-def decision(made: Decision, *, here: bool = False) -> None:
-    """Print the guard's decision: every check, and for those that fail why and what to do.
-
-    ``here`` tells that it was made with the pipeline in this checkout, which is named.
-    """
-    say(_paint(made.sentence, "1;32" if made.allowed else "1;31"))
-    if here:
-        named = made.pipeline
-        say(f"  with {named['name']}@{named['digest']}, the pipeline in this checkout")
-    for one in made.checks:
-        check(one)
 
 
 def line(value: Any) -> None:  # noqa: ANN401 - any JSON value
@@ -121,10 +135,10 @@ def labels(row: dict[str, Any]) -> None:
 
 def serving(slot: Serving, observed: dict[str, Any] | None = None) -> None:
     """Print one slot, and what is observed of it."""
-    say(_paint(f"{slot.model} in {slot.environment}", "1") + f"  revision {slot.revision}")
+    say(paint(f"{slot.model} in {slot.environment}", "1") + f"  revision {slot.revision}")
     if slot.age is not None:
         known = f"last known: the registry cannot be reached, and said this {slot.age:,.0f} s ago"
-        say(_paint(f"  {known}", "1;31"))
+        say(paint(f"  {known}", "1;31"))
     _side("serving", slot.serving)
     _side("backup", slot.backup)
     if slot.backup is not None and slot.moves_pipeline:
@@ -133,7 +147,7 @@ def serving(slot: Serving, observed: dict[str, Any] | None = None) -> None:
         _readiness(slot.readiness)
     _staged(slot)
     if slot.pipeline["name"] is not None:
-        say(f"  pipeline  {slot.pipeline['name']}  {short(slot.pipeline['digest'])}")
+        say(f"  pipeline  {pipeline(slot.pipeline['name'], slot.pipeline['digest'])}")
     if slot.waiver is not None:
         _waiver(slot.waiver, slot.waiver_ended)
     for waiver in slot.further_waivers:
@@ -141,27 +155,9 @@ def serving(slot: Serving, observed: dict[str, Any] | None = None) -> None:
     if slot.contradicted:
         what = "serves or is staged" if slot.staged is not None else "serves"
         why = f"the newest verdict on what {what} is a failure, or rests on one"
-        say(_paint(f"  contradicted: {why}", "1;31"))
+        say(paint(f"  contradicted: {why}", "1;31"))
     if observed is not None and observed["instances"]:
         _observed(observed)
-
-
-def moved(what: str, done: MoveResult) -> None:
-    """Print what a promotion, deployment, release or rollback did."""
-    say(what)
-    for slot in done.slots:
-        serving(slot)
-    for step in done.steps:
-        passed_over(step)
-    for name in done.emptied_backups:
-        say(_paint(f"  {name} has no backup now", "33"))
-    for name, ref in done.proposed.items():
-        model, _, environment = name.partition("@")
-        say(f"  {ref} could stand by: lineage backup set {model} {ref} --env {environment}")
-    for ref in done.rolled_back:
-        say(f"  {ref} was taken back: it returns only after a new validation")
-    for code in done.unused_waivers:
-        note(f"note: {code} did not fail, so nothing was waived for it.")
 
 
 def plan(done: MoveResult) -> None:
@@ -171,9 +167,9 @@ def plan(done: MoveResult) -> None:
     named = done.pipeline
     staged = any(step.staged_after is not None for step in done.steps)
     if named and staged:
-        say(f"plan: {named['name']} {short(named['digest'])} is staged in {done.environment}")
+        say(f"plan: {pipeline(named['name'], named['digest'])} is staged in {done.environment}")
     elif named:
-        say(f"plan: {named['name']} {short(named['digest'])} runs in {done.environment}")
+        say(f"plan: {pipeline(named['name'], named['digest'])} runs in {done.environment}")
     else:
         say(f"plan: no pipeline moves in {done.environment}")
     for step in done.steps:
@@ -191,7 +187,7 @@ def plan(done: MoveResult) -> None:
 def passed_over(step: SlotChange) -> None:
     """Print what could have stood by and does not."""
     for ref, why in step.passed_over.items():
-        say(_paint(f"  {ref} does not stand by: {why}", "33"))
+        say(paint(f"  {ref} does not stand by: {why}", "33"))
 
 
 def explanation(found: dict[str, Any], indent: str = "  ") -> None:
@@ -210,7 +206,7 @@ def explanation(found: dict[str, Any], indent: str = "  ") -> None:
             say(f"{indent}{_diff_line(line)}")
         left_out = diff["left_out"] + max(0, len(diff["lines"]) - _MOST_LINES)
         if left_out:
-            say(_dim(f"{indent}({left_out} more lines of {diff['path']})"))
+            say(dim(f"{indent}({left_out} more lines of {diff['path']})"))
 
 
 @contextmanager
@@ -269,26 +265,6 @@ def environment_lines(found: dict[str, Any], indent: str) -> None:
         say(f"{indent}and {more} more (see --json)")
 
 
-def check(made: Check) -> None:
-    """Print one check, and what to do where it does not hold."""
-    status = made.status.value
-    say(f"  {_paint(status.ljust(7), _COLOURS[status])}  {made.code.ljust(17)}  {made.summary}")
-    environment = made.details.get("environment")
-    if environment is not None and environment["explanation"]:
-        say("           in another environment than what serves now was:")
-        environment_lines(environment, " " * 13)
-    if status not in ("fail", "warn", "waived"):
-        return
-    changes = made.details.get("explanation", [])
-    for change in changes[:_MOST_CHANGES]:
-        say(f"           {_paint(change, '33')}")
-    if len(changes) > _MOST_CHANGES:
-        say(f"           and {len(changes) - _MOST_CHANGES} more (see --json)")
-    explanation(made.details, "           ")
-    if made.remedy:
-        say(_dim(f"           → {made.remedy}"))
-
-
 def _side(name: str, version: ServedVersion | None) -> None:
     if version is None:
         say(f"  {name.ljust(8)}  -")
@@ -320,7 +296,7 @@ def _observed(found: dict[str, Any]) -> None:
     proofs = [f"{found[proof]} {proof}" for proof in ("sealed", "claimed") if found.get(proof)]
     known = f"; {', '.join(proofs)}" if proofs else ""
     text = f"  observed  {', '.join(counts)} of {found['instances']} instances{lag}{known}"
-    say(text if found["state"] in ("in-step", "rolling") else _paint(text, "1;31"))
+    say(text if found["state"] in ("in-step", "rolling") else paint(text, "1;31"))
     running = [
         f"{count} on what is {_SIDES[side]}" for side, count in found["sides"].items() if count
     ]
@@ -337,9 +313,9 @@ def _readiness(found: Readiness) -> None:
         sampled = next((f" ({copy.sample})" for copy in found.copies if copy.sample), "")
         say(f"            ready: in {where}, {when}{sampled}")
         return
-    say(_paint(f"            not ready ({when})", "1;31"))
+    say(paint(f"            not ready ({when})", "1;31"))
     for reason in found.reasons:
-        say(_paint(f"              {reason}", "31"))
+        say(paint(f"              {reason}", "31"))
 
 
 def _arrow(before: str | None, after: str | None) -> str:
@@ -350,7 +326,7 @@ def _arrow(before: str | None, after: str | None) -> str:
 
 def _diff_line(line: str) -> str:
     colour = {"+": "32", "-": "31", "@": "36"}.get(line[:1])
-    return _paint(line, colour) if colour else line
+    return paint(line, colour) if colour else line
 
 
 def _waiver(waiver: Waiver, ended: bool) -> None:
@@ -358,24 +334,32 @@ def _waiver(waiver: Waiver, ended: bool) -> None:
     word = "waiver ended" if ended else "waived"
     colour = "1;31" if ended else "33"
     who = f"{waiver.code} by {waiver.by} on {moment(waiver.at)}{until}"
-    say(_paint(f"  {word.ljust(8)}  {who}: {waiver.reason}", colour))
+    say(paint(f"  {word.ljust(8)}  {who}: {waiver.reason}", colour))
 
 
 def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
+def _paragraphs(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Each row of a table with its cells below one another."""
+    width = max(map(len, headers[1:]))
+    for first, *others in rows:
+        say(bold(first))
+        for header, cell in zip(headers[1:], others, strict=True):
+            if cell:
+                say(f"  {header.ljust(width)}  {cell}", width + 4)
+
+
+def _print(text: str, stream: TextIO, hang: int | None = None) -> None:
+    columns = columns_of(stream)
+    for line in [text] if columns is None else wrapped(text, columns, hang):
+        print(line, file=stream)
+
+
 def _safe(text: str) -> str:
     """The text, inert (names may hold anything), but for our colours."""
     return "\x1b".join(map(inert, text.split(_ESCAPE)))
-
-
-def _dim(text: str) -> str:
-    return _paint(text, "2")
-
-
-def _paint(text: str, colour: str) -> str:
-    return f"{_ESCAPE}[{colour}m{text}{_ESCAPE}[0m" if _coloured(sys.stdout.isatty()) else text
 
 
 def paint_error(text: str) -> str:

@@ -207,7 +207,7 @@ def candidates(
     RETIRE,
     response_model=responses.MovedSlotAnswer,
     responses=MOVE,
-    summary="Empty a slot",
+    summary="Empty a slot, where no backup is demanded",
 )
 def retire(
     env: EnvPath,
@@ -217,13 +217,19 @@ def retire(
     body: requests.RetireBody | None = None,
     if_match: IfMatch = None,
 ) -> Response:
-    """Nothing serves, nothing stands by."""
+    """Nothing serves or stands by. Where a backup is demanded that is refused but for a waiver."""
     expected = revision(if_match)
-    reason = body.reason if body is not None else None
+    asked = body or requests.RetireBody()
 
     def act(registry: Registry) -> MoveResult:
-        actor = call.principal.name
-        return registry.retire(model, env, reason=reason, expect_revision=expected, actor=actor)
+        return registry.retire(
+            model,
+            env,
+            reason=asked.reason,
+            expect_revision=expected,
+            waive=waiver_of(asked.waiver),
+            actor=call.principal.name,
+        )
 
     return move(
         state.registry, state.metrics, state.recent_answers, state.refusals, call, act, _shown

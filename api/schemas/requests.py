@@ -178,9 +178,10 @@ class WaiverBody(Body):
 
 
 class RetireBody(Body):
-    """Why a slot is emptied."""
+    """Why a slot is emptied, and what is waived for it."""
 
     reason: Text | None = None
+    waiver: WaiverBody | None = None
 
 
 class RollbackBody(Body):

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lineage.acts import act, typed
 from lineage.workflows.actor import actor
 
-from .. import output
-from ..options import Env, Expect, Json, Model, Reason, Ref, opened_registry, project_and_registry
+from .. import decisions, output
+from ..options import (
+    Env,
+    Expect,
+    Json,
+    Model,
+    Reason,
+    Ref,
+    State,
+    Verbose,
+    opened_registry,
+    project_and_registry,
+)
+
+if TYPE_CHECKING:
+    from lineage.contract.results import Serving
 
 backup = typer.Typer(
-    help="What stands by behind what serves, and whether it is ready.", no_args_is_help=True
+    help="The backup of what serves: a version that could take over at once.", no_args_is_help=True
 )
 
 
 @backup.command()
 def check(
     model: Annotated[
-        str | None, typer.Argument(metavar="[MODEL]", help="A model; default: all of them.")
+        str | None, typer.Argument(metavar="MODEL", help="A model; default: all of them.")
     ] = None,
     env: Annotated[
         str | None,
@@ -37,7 +51,9 @@ def check(
 ) -> None:
     """Check in the stores whether each backup could take over now, and record what was found.
 
-    Exit 6 where a production slot that serves has no backup that is ready.
+    Exit 6 where a model that serves in a production environment has no backup that is ready.
+
+    Example: `lineage backup check churn`
     """
     from lineage.errors import IntegrityFailure
     from lineage.workflows import weights
@@ -52,16 +68,32 @@ def check(
     else:
         for slot in slots:
             output.serving(slot)
-    if lacking:
-        for slot in lacking:
-            look = typed(act("backup candidates", slot.model, env=slot.environment))
-            output.note(f"{slot.model} in {slot.environment} has no backup that is ready: {look}")
-        raise typer.Exit(IntegrityFailure.exit_code)
+    if not lacking:
+        return
+    for slot in lacking:
+        where = f"{slot.model} in {slot.environment}"
+        output.note(
+            f"{output.paint_error('error:')} {where} has no backup that is ready: {_why(slot)}."
+        )
+        look = typed(act("backup candidates", slot.model, env=slot.environment))
+        output.note(f"  See what could stand by: {look}")
+    raise typer.Exit(IntegrityFailure.exit_code)
+
+
+def _why(slot: Serving) -> str:
+    """Why what stands by could not take over."""
+    if slot.backup is None:
+        return "nothing stands by"
+    reasons = slot.readiness.reasons if slot.readiness is not None else ()
+    return "; ".join(reasons) or f"{slot.backup.ref} was never looked at"
 
 
 @backup.command()
 def candidates(model: Model, env: Env, as_json: Json = False) -> None:
-    """Show which version would best stand by, and why not the others."""
+    """Show which version would make the best backup, and why not the others.
+
+    Example: `lineage backup candidates churn --env production`
+    """
     with opened_registry() as registry:
         rows = registry.backup_candidates(model, env)
     best = next((row for row in rows if row.best), None)
@@ -99,17 +131,22 @@ def set_(
         str | None,
         typer.Option(
             "--pipeline",
-            metavar="DIGEST",
-            help="The pipeline version that it stands by with; default: the one that runs.",
+            metavar="NAME@DIGEST",
+            help="The pipeline version that it takes over with; default: the one that runs.",
         ),
     ] = None,
     expect_revision: Expect = None,
     reason: Reason = None,
+    verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
-    """Make a version the backup of what serves, if it could take over at once."""
+    """Make a version the backup of what serves, if it could take over at once.
+
+    Example: `lineage backup set churn churn@6 --env production`
+    """
     from lineage.workflows import promote
 
+    State.verbose = verbose
     with project_and_registry() as (project, registry):
         done = promote.set_backup(
             project,
@@ -122,9 +159,6 @@ def set_(
             reason=reason,
             actor=actor(project),
         )
-    if as_json:
-        output.emit(done.slots[0].to_json() | {"changed": done.changed})
-    else:
-        output.moved(
-            f"{ref} {'now stands' if done.changed else 'already stands'} by in {env}", done
-        )
+    stands = done.slots[0].backup
+    word = "now stands" if done.changed else "already stands"
+    decisions.slot_moved(done, f"{stands.ref if stands else ref} {word} by in {env}", as_json)

@@ -9,7 +9,9 @@ import typer
 from .. import output
 from ..options import Json
 
-cache = typer.Typer(help="The weights that this host fetched and keeps.")
+cache = typer.Typer(
+    help="The weights that this host fetched and keeps.\n\nExample: `lineage cache`"
+)
 
 
 @cache.callback(invoke_without_command=True)
@@ -38,7 +40,7 @@ def clean(
     older_than: Annotated[
         str | None,
         typer.Option(
-            "--older-than", metavar="AGE", help="Take away what was not used so long: 30d, 12h."
+            "--older-than", metavar="AGE", help="Delete what was not used for so long: 30d, 12h."
         ),
     ] = None,
     at_most: Annotated[
@@ -46,14 +48,16 @@ def clean(
         typer.Option(
             "--at-most",
             metavar="SIZE",
-            help="Take away what was used longest ago, until no more is left: 500M, 20G.",
+            help="Delete what was used longest ago, until so much is left: 500M, 20G.",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Take fetched weights away: all, or by age or size.
+    """Delete fetched weights: all, or by age or size.
 
     What a running process uses stays. What is gone is fetched again when it is needed.
+
+    Example: `lineage cache clean --older-than 30d`
     """
     from lineage.weights import cache_bounds
     from lineage.weights.cache import WeightsCache

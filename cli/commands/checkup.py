@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from .. import output
+from .. import decisions, output
 from ..options import Json, State
 from ..remedies import typed_check
 
@@ -18,6 +18,8 @@ def doctor(as_json: Json = False) -> None:
     The configuration, the registry, the store, the token, clocks, versions, permissions and git are
     looked at side by side, each for seconds at the most. It exits 0 where nothing fails, else with
     the code of the gravest failure; warnings alone are 0.
+
+    Example: `lineage doctor`
     """
     from lineage.workflows.checkup.run import checkup
 
@@ -29,7 +31,7 @@ def doctor(as_json: Json = False) -> None:
         output.emit(document)
     else:
         for finding in report.findings:
-            output.check(typed_check(finding.check))
+            decisions.show_check(typed_check(finding.check))
     if report.unfinished:  # whatever still waits for the network is not waited for
         sys.stdout.flush()
         sys.stderr.flush()

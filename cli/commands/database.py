@@ -16,7 +16,10 @@ db = typer.Typer(help="The registry's database.", no_args_is_help=True)
 
 @db.command()
 def upgrade(as_json: Json = False) -> None:
-    """Create the database, or bring its schema up to date."""
+    """Create the database, or bring its schema up to date.
+
+    Example: `lineage db upgrade`
+    """
     from lineage.database import schema
 
     before, after = schema.upgrade(_database())
@@ -30,7 +33,10 @@ def upgrade(as_json: Json = False) -> None:
 
 @db.command()
 def check(as_json: Json = False) -> None:
-    """Check the database: the file, the keys, the schema, the triggers."""
+    """Check the database: the file, the keys, the schema, the triggers.
+
+    Example: `lineage db check`
+    """
     from lineage import connection
     from lineage.capture.project import opened
 
@@ -58,6 +64,8 @@ def backup(
     """Copy a SQLite registry as it is at one moment, while it is used.
 
     PostgreSQL has its own tools for that: pg_dump, continuous archiving.
+
+    Example: `lineage db backup registry-copy.db`
     """
     from lineage.registry import transfer
 
@@ -74,9 +82,11 @@ def copy(
     ],
     as_json: Json = False,
 ) -> None:
-    """Carry a registry over to another database, and prove its history there.
+    """Copy a registry to another database, and prove its history there.
 
     From SQLite to PostgreSQL or back. The target must be empty; it is whole afterwards, or empty.
+
+    Example: `lineage db copy sqlite:///registry.db postgresql+psycopg://db.internal/lineage`
     """
     from lineage.registry import transfer
 
@@ -97,6 +107,8 @@ def grant(
 
     It reads all, adds rows, and changes the columns that move: it makes and changes no table, and
     switches no trigger off. Again after each `db upgrade`.
+
+    Example: `lineage db grant lineage_app`
     """
     from lineage.database import grants
 

@@ -11,8 +11,8 @@ import typer
 
 from lineage.workflows.actor import actor
 
-from .. import output
-from ..options import Env, Json, Ref, State, project_and_registry
+from .. import decisions, output
+from ..options import Env, Json, Ref, State, Verbose, project_and_registry
 from ..remedies import typed_decision
 
 
@@ -37,6 +37,7 @@ def guard(
             help="Exit 0, and say so, where nothing serves there yet: the first pull request.",
         ),
     ] = False,
+    verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
     """Decide whether a version may serve in an environment; change nothing.
@@ -44,6 +45,8 @@ def guard(
     Exit 0 where it may, 3 where it may not; anything but 0 blocks. With --working-tree it says what
     the pipeline version here would be, NAME@DIGEST. The format github prints annotations and
     appends a summary to $GITHUB_STEP_SUMMARY.
+
+    Example: `lineage guard churn@7 --env production`
     """
     from lineage.errors import UsageError
     from lineage.guard.decision import GuardRefused, NothingServes
@@ -51,6 +54,7 @@ def guard(
 
     from .. import reports
 
+    State.verbose = verbose
     if form not in reports.FORMATS:
         raise UsageError(
             f"{form[:40]!r} is not a format.", remedy=f"Use one of {', '.join(reports.FORMATS)}."
@@ -67,7 +71,7 @@ def guard(
     elif isinstance(made, NothingServes):
         output.say(made.sentence)
     else:
-        output.decision(made, here=working_tree)
+        decisions.show(made, here=working_tree)
     if not made.allowed:
         raise typer.Exit(GuardRefused.exit_code)
 
@@ -96,6 +100,8 @@ def approve(
 
     An approval counts for a move of the version with that pipeline version, and for a release that
     replaces it.
+
+    Example: `lineage approve churn@7 --env production`
     """
     from lineage.workflows import approve
 

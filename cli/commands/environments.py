@@ -29,7 +29,10 @@ def create(
     ] = "production",
     as_json: Json = False,
 ) -> None:
-    """Create an environment."""
+    """Create an environment.
+
+    Example: `lineage env create canary --kind experimental`
+    """
     from lineage.errors import UsageError
     from lineage.identity.components import EnvironmentKind
 
@@ -49,7 +52,10 @@ def create(
 
 @env.command("list")
 def list_(as_json: Json = False) -> None:
-    """List the environments."""
+    """List the environments.
+
+    Example: `lineage env list`
+    """
     with opened_registry() as registry:
         rows = registry.environments()
     if as_json:
@@ -63,7 +69,10 @@ def list_(as_json: Json = False) -> None:
 
 @env.command()
 def show(name: Name, as_json: Json = False) -> None:
-    """Show an environment: its policy, pipelines and slots."""
+    """Show an environment: its policy, pipelines and slots.
+
+    Example: `lineage env show production`
+    """
     with opened_registry() as registry:
         document = registry.environment(name)
     if as_json:
@@ -74,7 +83,7 @@ def show(name: Name, as_json: Json = False) -> None:
         output.say(f"  {line}")
     for row in document["pipelines"]:
         output.say(
-            f"  pipeline  {row['name']}  {output.short(row['digest'])}  since "
+            f"  pipeline  {output.pipeline(row['name'], row['digest'])}  since "
             f"{output.moment(row['deployed_at'])} by {row['deployed_by']}"
         )
     for slot in document["slots"]:
@@ -91,6 +100,8 @@ def apply(
     """Apply what a file declares of environments: their kind and their policy.
 
     Environments that the file does not name stay as they are.
+
+    Example: `lineage env apply environments.toml --dry-run`
     """
     from lineage.config.environments import read
 
@@ -185,5 +196,5 @@ def _models(row: dict[str, Any]) -> str:
 
 
 def _pipelines(row: dict[str, Any]) -> str:
-    deployed = [f"{item['name']} {output.short(item['digest'])}" for item in row["pipelines"]]
+    deployed = [output.pipeline(item["name"], item["digest"]) for item in row["pipelines"]]
     return ", ".join(deployed) or "-"

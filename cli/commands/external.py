@@ -37,16 +37,6 @@ Code = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
-Pipeline = Annotated[
-    str | None,
-    typer.Option(
-        "--pipeline",
-        metavar="NAME@DIGEST",
-        help="The recorded pipeline version that prepares its inputs; default: what lineage.toml "
-        "says of MODEL.",
-        rich_help_panel=_PANEL,
-    ),
-]
 PipelineFiles = Annotated[
     list[str] | None,
     typer.Option(
@@ -77,7 +67,7 @@ def refuse_beside(external: str | None, elsewhere: bool, here: bool) -> None:
     """
     if external is None and elsewhere:
         raise UsageError(
-            "--code, --pipeline, --pipeline-file and --include are said of a model from elsewhere.",
+            "--code, --pipeline-file and --include are said of a model from elsewhere.",
             remedy="Name where it is too: --external SOURCE; or leave them out.",
         )
     if external is not None and here:

@@ -13,7 +13,7 @@ from .. import output
 from ..options import Json, opened_registry
 from .reporting import counted, report
 
-audit = typer.Typer(help="The history's integrity.", no_args_is_help=True)
+audit = typer.Typer(help="Prove that nobody changed the history.", no_args_is_help=True)
 
 Sign = Annotated[
     str | None,
@@ -36,12 +36,12 @@ def log(
     subject: Annotated[
         str | None,
         typer.Argument(
-            metavar="[SUBJECT]",
+            metavar="SUBJECT",
             help="A model, a version, a slot (churn@production), an environment or a pipeline.",
         ),
     ] = None,
     who: Annotated[
-        str | None, typer.Option("--who", metavar="NAME", help="Only of this actor.")
+        str | None, typer.Option("--who", metavar="NAME", help="Only what this person or job did.")
     ] = None,
     what: Annotated[
         str | None,
@@ -64,7 +64,10 @@ def log(
         typer.Option("--env", metavar="ENVIRONMENT", help="Only what concerns this environment."),
     ] = None,
     limit: Annotated[
-        int, typer.Option("--limit", min=1, max=100_000, help="How many events at the most.")
+        int,
+        typer.Option(
+            "--limit", metavar="N", min=1, max=100_000, help="How many events at the most."
+        ),
     ] = 50,
     after: Annotated[
         int | None,
@@ -73,12 +76,15 @@ def log(
             metavar="SEQ",
             min=1,
             max=2**53,
-            help="Go on behind this event, the last one shown.",
+            help="Begin after this event, the last one shown.",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the history, the newest event first."""
+    """Show the history, the newest event first.
+
+    Example: `lineage log churn --since 7d`
+    """
     with opened_registry() as registry:
         rows = registry.history(
             subject, limit=limit, before=after, model=model, environment=environment, who=who,
@@ -131,9 +137,12 @@ def verify(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Prove the history: its chain, that it tells the present state, that it goes on with what was.
+    """Prove the history: that nothing in it was changed, and that it leads to the present state.
 
-    Without --key the signatures of checkpoints are not checked.
+    With --against, also that it goes on from what a checkpoint saw; without --key the signatures of
+    checkpoints are not checked.
+
+    Example: `lineage audit verify`
     """
     from lineage.registry import checkpoints
 
@@ -152,7 +161,10 @@ def verify(
 
 @audit.command("checkpoint")
 def checkpoint(sign: Sign = None, out: Out = None, as_json: Json = False) -> None:
-    """Print what the history is now, for somebody outside to keep (C2SP tlog-checkpoint)."""
+    """Print a checkpoint: the history as it is now, for others to keep (C2SP tlog-checkpoint).
+
+    Example: `lineage audit checkpoint --out checkpoint.txt`
+    """
     from lineage.registry import checkpoints
 
     signer = checkpoints.signer_of(sign) if sign is not None else None
@@ -181,7 +193,10 @@ def prove(
     out: Out = None,
     as_json: Json = False,
 ) -> None:
-    """Prove to others that an event is in the history, all that it says with it (RFC 6962)."""
+    """Prove to others that an event is in the history, with all that it says (RFC 6962).
+
+    Example: `lineage audit prove 42 --out proof.json`
+    """
     from lineage.errors import IntegrityFailure
     from lineage.registry import checkpoints
 
@@ -211,9 +226,11 @@ def key(
     ],
     as_json: Json = False,
 ) -> None:
-    """Show the public key of a private one, which is made where there is none, for this registry.
+    """Show the public key of a private one, for this registry; the private one is made if needed.
 
     The same as: openssl genpkey -algorithm ed25519 -out FILE
+
+    Example: `lineage audit key checkpoint.pem`
     """
     from lineage.errors import NotFound
     from lineage.identity.checkpoint import ORIGIN
@@ -275,7 +292,7 @@ def _what(payload: dict[str, Any]) -> str:
         words.append(", ".join(versions))
     pipeline = payload.get("pipeline")
     if isinstance(pipeline, dict):
-        words.append(f"{pipeline['name']} {output.short(pipeline['digest'])}")
+        words.append(output.pipeline(pipeline["name"], pipeline["digest"]))
     elif isinstance(pipeline, str):
         words.append(output.short(pipeline))
     waivers = payload.get("waivers")

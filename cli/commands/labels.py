@@ -12,13 +12,16 @@ from .. import output
 from ..options import Json, Model, Reason, opened_registry, project_and_registry
 
 model = typer.Typer(
-    help="What models and versions are called, and what is said of them.", no_args_is_help=True
+    help="Names, descriptions and tags of models and versions.", no_args_is_help=True
 )
 
 
 @model.command()
 def show(model: Model, as_json: Json = False) -> None:
-    """Show a model: its names, its newest version, its description and tags."""
+    """Show a model: its names, its newest version, its description and tags.
+
+    Example: `lineage model show churn`
+    """
     with opened_registry() as registry:
         row = registry.model(model)
     if as_json:
@@ -43,9 +46,7 @@ def edit(
     ],
     description: Annotated[
         str | None,
-        typer.Option(
-            "--description", metavar="TEXT", help="What it is; an empty one is taken away."
-        ),
+        typer.Option("--description", metavar="TEXT", help="What it is; an empty text removes it."),
     ] = None,
     tag: Annotated[
         list[str] | None,
@@ -53,13 +54,15 @@ def edit(
     ] = None,
     untag: Annotated[
         list[str] | None,
-        typer.Option("--untag", metavar="NAME", help="Take a tag away. Repeatable."),
+        typer.Option("--untag", metavar="NAME", help="Remove a tag. Repeatable."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Describe and tag a model or a version. The tuple does not change by it.
+    """Describe and tag a model or a version. Its digests do not change by that.
 
-    What is not named stays as it is. Each change is kept in the history.
+    What you do not name stays as it is. Each change is kept in the history.
+
+    Example: `lineage model edit churn@7 --tag team=risk`
     """
     from lineage.errors import UsageError
     from lineage.identity.labels import changes_of
@@ -89,6 +92,8 @@ def rename(
 
     The old name goes on naming it: in references, in lineage.toml, on hosts and in tokens. No other
     model takes it.
+
+    Example: `lineage model rename churn attrition`
     """
     with project_and_registry() as (project, registry):
         row = registry.rename_model(old, new, actor=actor(project))
@@ -108,10 +113,13 @@ def rename(
 @model.command()
 def archive(
     model: Model,
-    restore: Annotated[bool, typer.Option("--restore", help="Take it up again.")] = False,
+    restore: Annotated[bool, typer.Option("--restore", help="Bring it back.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Archive a model: it takes no new versions, moves nowhere, and is in no list of models."""
+    """Archive a model: it takes no new versions, moves nowhere, and is in no list of models.
+
+    Example: `lineage model archive churn`
+    """
     with project_and_registry() as (project, registry):
         row = registry.archive_model(model, restore=restore, actor=actor(project))
     if as_json:
@@ -136,6 +144,8 @@ def delete(
 
     Its number is not given again, and the digest of its tuple stays. Weights of it that are stored
     go with the next `lineage gc --apply`.
+
+    Example: `lineage model delete churn@3`
     """
     with project_and_registry() as (project, registry):
         left = registry.delete_version(ref, reason=reason, actor=actor(project))

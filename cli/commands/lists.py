@@ -32,14 +32,17 @@ def models(
     limit: Limit = None,
     after: Annotated[
         str | None,
-        typer.Option("--after", metavar="MODEL", help="Go on behind this model, the last shown."),
+        typer.Option(
+            "--after", metavar="MODEL", help="Begin after this model, the last one shown."
+        ),
     ] = None,
-    archived: Annotated[
-        bool, typer.Option("--archived", help="Those that are archived, too.")
-    ] = False,
+    archived: Annotated[bool, typer.Option("--archived", help="Show archived ones too.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List the models by name, each with its newest version and what serves of it."""
+    """List the models by name, each with its newest version and what serves of it.
+
+    Example: `lineage models`
+    """
     wanted = limit + 1 if limit is not None else None
     with opened_registry() as registry:
         found = registry.models(after=after or "", limit=wanted, archived=archived)
@@ -74,12 +77,14 @@ def versions(
         typer.Option(
             "--where",
             metavar="SEARCH",
-            help="Which of them: \"auc > 0.8 and kind = 'production'\".",
+            help="Only those for which this holds: \"auc > 0.8 and kind = 'production'\".",
         ),
     ] = None,
     sort: Annotated[
         str | None,
-        typer.Option("--sort", metavar="FIELD", help="By a field; -FIELD has the greatest first."),
+        typer.Option(
+            "--sort", metavar="FIELD", help="Sort by a field; -FIELD for the greatest first."
+        ),
     ] = None,
     columns: Annotated[
         list[str] | None,
@@ -92,7 +97,9 @@ def versions(
     limit: Limit = None,
     after: Annotated[
         str | None,
-        typer.Option("--after", metavar="CURSOR", help="Go on behind the page before."),
+        typer.Option(
+            "--after", metavar="CURSOR", help="Begin after the page before, at its cursor."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -100,9 +107,11 @@ def versions(
 
     Fields are number, kind, code, data, pipeline, weights, dirty, branch, registered_at,
     registered_by, passed, basis, validated_at, validated_by, description, tag.NAME, and the metrics
-    of the newest verdict.
+    of the newest validation.
 
     With --limit or --after, --json prints a page: its items, and where the next one begins.
+
+    Example: `lineage versions churn --where "auc > 0.8" --sort -auc`
     """
     from lineage.guard.expression_parser import split_fields
 

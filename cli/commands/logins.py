@@ -26,6 +26,8 @@ def login(
     """Keep a token for a server, in a file that only you can read.
 
     It goes to this server alone, also where a repository's lineage.toml names it.
+
+    Example: `lineage login https://lineage.example.com`
     """
     from lineage.workflows.login import log_in, server_named
 
@@ -40,7 +42,10 @@ def login(
 
 
 def logout(url: Server, as_json: Json = False) -> None:
-    """Forget the token for a server. It stays valid: revoke it with `token revoke`."""
+    """Forget the token for a server. It stays valid: revoke it with `token revoke`.
+
+    Example: `lineage logout https://lineage.example.com`
+    """
     from lineage.errors import NotFound
     from lineage.workflows.login import log_out, server_named
 

@@ -19,6 +19,7 @@ from ..options import (
     Resume,
     Revision,
     behind_dashes,
+    named_before,
     opened_registry,
     project_and_registry,
     require_alone,
@@ -67,13 +68,17 @@ def register(
         typer.Option("--parent", metavar="REF", help="The version this one was made from."),
     ] = None,
     rev: Revision = None,
-    pipeline_version: Annotated[
+    pipeline: Annotated[
         str | None,
         typer.Option(
-            "--pipeline-version",
-            metavar="DIGEST",
-            help="The id of a pipeline that lives elsewhere, e.g. an image's sha256:…",
+            "--pipeline",
+            metavar="NAME@DIGEST",
+            help="A pipeline that lives elsewhere, by its id, e.g. churn@sha256:… of an image; of "
+            "an --external model also a recorded version.",
         ),
+    ] = None,
+    pipeline_version: Annotated[
+        str | None, typer.Option("--pipeline-version", metavar="DIGEST", hidden=True)
     ] = None,
     store: Annotated[
         bool,
@@ -84,13 +89,12 @@ def register(
         typer.Option(
             "--stale-ok",
             metavar="REASON",
-            help="Take weights whose stages' code changed since they were made, and say why.",
+            help="Take weights although their stages' code changed since they were made; say why.",
         ),
     ] = None,
     resume: Resume = False,
     source: external.External = None,
     code: external.Code = None,
-    pipeline: external.Pipeline = None,
     pipeline_file: external.PipelineFiles = None,
     include: external.Include = None,
     command: Command = None,
@@ -101,18 +105,23 @@ def register(
     The weights go to the DVC remote that [artifacts] names, else to DVC's default one, else to
     .lineage/store. The version is recorded when they are there and were read back.
 
-    Where a stage of DVC makes the weights, they must be what its last run made of what is here.
+    Where a DVC stage makes the weights, they must be the output of its last run, on the files that
+    are here.
 
-    With a command behind --, the training is run here first, and nothing is registered where what
-    it was made from changed meanwhile. What it read is watched, and kept with the version. Whether
-    the version would be recorded is asked before. Where it cannot be afterwards, what was captured
-    is kept, and --resume sends it: of MODEL, or of all.
+    With a command behind --, the training is run here first. What it reads is watched, and kept
+    with the version; nothing is registered where its code, data or parameters changed meanwhile.
+    Whether the version would be recorded is asked before; where it cannot be afterwards, what was
+    captured is kept, and --resume sends it: of MODEL, or of all.
 
     An --external model needs neither DVC nor git: a hub's revision stands for its code, and for its
     data where no --data names it; of a folder both are what is said. It is read, stored and never
     loaded.
+
+    Example: `lineage register churn`
     """
     from lineage.contract.captured import CaptureRequest, ExternalRequest
+    from lineage.contract.results import NamedPipeline
+    from lineage.errors import UsageError
     from lineage.identity.components import Kind, check_kind
     from lineage.identity.digest import Digest
     from lineage.identity.references import check_name
@@ -126,19 +135,29 @@ def register(
     model = required(model, "model", "churn")
     check_name("model", model)
     words = behind_dashes(command)
-    stated = Digest(pipeline_version) if pipeline_version else None
+    outside = pipeline or named_before(
+        pipeline_version or None, "--pipeline-version", "--pipeline NAME@DIGEST"
+    )
     items, chosen = tuple(data or ()), check_kind(kind) if kind is not None else None
     files, patterns = tuple(pipeline_file or ()), tuple(include or ())
-    said = any((code, pipeline, files, patterns))
+    said = any((code, files, patterns))
     external.refuse_beside(source, said, here=any((weights, rev, stale_ok, words)))
     if source is not None:
-        request = ExternalRequest(source, chosen, code, items, pipeline, stated, files, patterns)
+        request = ExternalRequest(source, chosen, code, items, outside, None, files, patterns)
         _registered(model, *external.register(model, request, parent, store=store), (), as_json)
         return
+    named = NamedPipeline.parse(outside) if outside else None
+    stated = Digest(named.digest) if named is not None else None
     wanted = CaptureRequest(
         chosen or Kind.PRODUCTION, weights, items, stated, rev, stale_ok=stale_ok
     )
     with project_and_registry() as (project, registry):
+        if named is not None and named.name not in (None, project.config.pipeline_of(model)):
+            raise UsageError(
+                f"{model} rides on pipeline {project.config.pipeline_of(model)}, not on "
+                f"{named.name}.",
+                remedy=f"Name it in {project.file.name}: [models.{model}.pipeline] name",
+            )
         done, captured, watched = register.register(
             project,
             registry,
@@ -212,7 +231,7 @@ def _show_registered(done: Registered, captured: CapturedVersion) -> None:
 
 def verify(
     ref: Annotated[
-        str | None, typer.Argument(metavar="[REF]", help="A version, such as churn@7.")
+        str | None, typer.Argument(metavar="REF", help="A version, such as churn@7.")
     ] = None,
     all_: Annotated[
         bool, typer.Option("--all", help="Every version whose weights are in a store.")
@@ -225,9 +244,13 @@ def verify(
 ) -> None:
     """Check the weights of a version in every store, and record what was found.
 
-    Every byte is read, but for --quick. Weights that are in no store are looked for where they were
-    registered. Exit 6 where no store has them as they were registered, or where this repository
-    does not reach the commit of a pipeline that it serves or stands by with; 7 where none answers.
+    Every byte is read, unless --quick is given. Weights that are in no store are looked for at the
+    path where they were registered.
+
+    Exit 6 where no store has them as they were registered, or where no branch or tag here leads to
+    the commit of a pipeline that it serves with, or is the backup with; 7 where no store answers.
+
+    Example: `lineage verify churn@7`
     """
     from lineage.errors import UsageError
     from lineage.workflows import verify
@@ -254,7 +277,10 @@ def verify(
 
 
 def show(ref: Ref, as_json: Json = False) -> None:
-    """Show all that is recorded of a version."""
+    """Show all that is recorded of a version.
+
+    Example: `lineage show churn@7`
+    """
     with opened_registry() as registry:
         row = registry.show(ref)
     if as_json:
@@ -351,6 +377,8 @@ def diff(
     """Show what differs between two versions, component by component.
 
     And between their newest verdicts: their metrics, and the environments they were reached in.
+
+    Example: `lineage diff churn@6 churn@7`
     """
     from lineage.explain.compare import compare_versions
 
@@ -413,5 +441,5 @@ def _verified(done: dict[str, Any]) -> None:
     for lost in done.get("lost", []):
         output.say(
             f"  no branch or tag here leads to commit {lost['commit'][:12]}, which holds pipeline "
-            f"{lost['pipeline']} {output.short(lost['digest'])}: git may drop it; tag it"
+            f"{output.pipeline(lost['pipeline'], lost['digest'])}: git may drop it; tag it"
         )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,34 +10,37 @@ import typer
 from lineage.errors import UsageError
 from lineage.workflows.actor import actor
 
-from .. import output
+from .. import decisions, output
 from ..options import (
     DryRun,
     Env,
     Json,
+    PipelineVersion,
     Reason,
     Revision,
+    State,
     Until,
+    Verbose,
     Waive,
+    pipeline_version,
     project_and_registry,
     waivers,
 )
+from .seals import seal
 from .sharing import share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lineage.identity.seal import Seal
 
 pipeline = typer.Typer(
     help="What prepares the inputs: capture, compare, deploy.", no_args_is_help=True
 )
-pipeline.command()(share)
 
 Name = Annotated[
     str | None,
     typer.Argument(
-        metavar="[NAME]", help="The pipeline; it may be left out where there is only one."
+        metavar="NAME", help="The pipeline; it may be left out where there is only one."
     ),
 ]
 
@@ -47,7 +48,7 @@ Name = Annotated[
 Why = Annotated[
     bool,
     typer.Option(
-        "--why", help="Show how each code file came in, and where each unseen thing stands."
+        "--why", help="Show why each code file is part of it, and where each unseen thing stands."
     ),
 ]
 
@@ -59,7 +60,9 @@ def capture(
     """Capture the pipeline as it is here, or at a revision; record nothing.
 
     The code of a stage is what it runs: declared files, those that its command names, and what
-    they import. What cannot be followed is unseen.
+    they import. What cannot be followed is listed as unseen.
+
+    Example: `lineage pipeline capture`
     """
     from lineage.capture.project import opened
 
@@ -75,7 +78,7 @@ def show(
     which: Annotated[
         str,
         typer.Argument(
-            metavar="[NAME|NAME@DIGEST|DIGEST|REF]",
+            metavar="NAME|NAME@DIGEST|DIGEST|REF",
             help="A pipeline's versions, one recorded version, or a model version's; "
             "default: the only pipeline as it is here.",
             show_default=False,
@@ -86,8 +89,10 @@ def show(
 ) -> None:
     """Show a recorded pipeline version, or list a pipeline's versions.
 
-    The registry keeps what a version holds; why it does is read anew from the commit that it was
-    captured at, or from the working tree where that is the same version.
+    With --why, the reasons are read from the commit that it was captured at, or from the working
+    tree where that is the same version.
+
+    Example: `lineage pipeline show churn@7 --why`
     """
     if which == ".":
         capture(None, None, why, as_json)
@@ -137,6 +142,8 @@ def diff(
 
     A and B are digests, NAME@DIGEST, model versions (churn@7), NAME@ENVIRONMENT for what is
     deployed, "." for the working tree, or git revisions.
+
+    Example: `lineage pipeline diff churn@production .`
     """
     from lineage.explain.compare import compare
 
@@ -154,28 +161,28 @@ def diff(
 @pipeline.command()
 def deploy(
     env: Env,
-    name: Name = None,
-    digest: Annotated[
-        str | None,
-        typer.Option(
-            "--digest", metavar="DIGEST", help="A recorded version; default: as captured here."
-        ),
-    ] = None,
+    version: PipelineVersion = None,
+    digest: Annotated[str | None, typer.Option("--digest", metavar="DIGEST", hidden=True)] = None,
     dry_run: DryRun = False,
     waive: Waive = None,
     reason: Reason = None,
     until: Until = None,
+    verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
     """Record that a pipeline version now runs in an environment.
 
     Refused (3) where a serving model would be left without a passing validation on it.
+
+    Example: `lineage pipeline deploy churn --env production`
     """
     from lineage.workflows import promote
 
+    State.verbose = verbose
     asked = waivers(waive, reason, until)
+    name, named = pipeline_version(version, digest, "--digest")
     with project_and_registry() as (project, registry):
-        target = promote.pipeline_target(project, name, digest)
+        target = promote.pipeline_target(project, name, named)
         done = promote.release(
             project,
             registry,
@@ -194,8 +201,8 @@ def deploy(
         output.say("Nothing was changed: this is a dry run.")
         return
     word = "runs" if done.changed else "already runs"
-    named = done.pipeline
-    output.moved(f"{named['name']} {output.short(named['digest'])} {word} in {env}", done)
+    runs = done.pipeline
+    decisions.moved(f"{output.pipeline(runs['name'], runs['digest'])} {word} in {env}", done)
     if getattr(target, "dirty", False):
         output.note("note: it was captured from a tree with uncommitted changes.")
 
@@ -206,9 +213,11 @@ def suggest(
     write: Annotated[bool, typer.Option("--write", help="Change the files as suggested.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show how dvc.yaml is to change for the pipeline to hold what its watched runs read.
+    """Suggest changes to dvc.yaml, so that the pipeline holds what its watched runs read.
 
     The runs are those of `lineage run`, and those kept with the newest version of each model.
+
+    Example: `lineage pipeline suggest --write`
     """
     from lineage.workflows import suggest as workflow
 
@@ -229,94 +238,8 @@ def suggest(
         output.say(f"{', '.join(done.changes)} changed." if write else "--write changes it so.")
 
 
-@pipeline.command()
-def seal(
-    name: Name = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--out", metavar="FILE", help="Where to write it; default: pipeline.seal.json."
-        ),
-    ] = None,
-    stages: Annotated[
-        str | None,
-        typer.Option(
-            "--stages", metavar="A,B", help="The stages that the service runs; default: all."
-        ),
-    ] = None,
-    env: Annotated[
-        str | None,
-        typer.Option(
-            "--env",
-            metavar="ENVIRONMENT",
-            help="The version that is deployed there; not that here.",
-        ),
-    ] = None,
-    digest: Annotated[
-        str | None,
-        typer.Option("--pipeline", metavar="DIGEST", help="A recorded version; not that here."),
-    ] = None,
-    original: Annotated[
-        Path | None,
-        typer.Option(
-            "--original",
-            metavar="FOLDER",
-            help="A checkout of the pipeline's repository, for copies with other comments.",
-        ),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Write a seal: the digest of each file of the pipeline, where a service's image is built.
-
-    `lineage.follow(…, pipeline="pipeline.seal.json")` compares the files of the host with it.
-    """
-    from lineage.capture.project import opened
-    from lineage.errors import UsageError
-    from lineage.workflows import seal as workflow
-
-    if env is not None and digest is not None:
-        raise UsageError("--env and --pipeline both name a version.", remedy="Give one of them.")
-    if original is not None and env is None and digest is None:
-        raise UsageError(
-            "--original is for a recorded version.", remedy="Name it: --env, or --pipeline"
-        )
-    chosen = [text.strip() for text in (stages or "").split(",") if text.strip()]
-    if env is None and digest is None:
-        with opened() as project:
-            made = workflow.seal_here(project, name, chosen)
-    else:
-        with (
-            project_and_registry() as (project, registry),
-            opened(original) if original is not None else nullcontext() as training,
-        ):
-            made = workflow.seal_recorded(
-                project,
-                registry,
-                name,
-                digest=digest,
-                environment=env,
-                stages=chosen,
-                original=training,
-            )
-    path = workflow.write(made, out)
-    if as_json:
-        output.emit({"path": str(path), "dirty": made.dirty} | made.seal.to_json())
-        return
-    _sealed(made.seal, path)
-    if made.dirty:
-        output.note("note: the pipeline was captured from a tree with uncommitted changes.")
-
-
-def _sealed(made: Seal, path: Path) -> None:
-    output.say(f"{path}  {made.pipeline} {made.version.xxh3.short}")
-    for name, file in sorted(made.files.items()):
-        tied = "" if file.of == name else f" = {file.of}"
-        how = "" if file.tie.value == "bytes" else f" ({file.tie.value})"
-        output.say(f"  file     {name}{tied}{how}")
-    for name in sorted(made.own):
-        output.say(f"  own      {name}")
-    for name in made.without:
-        output.say(f"  without  {name}")
+pipeline.command()(seal)
+pipeline.command()(share)
 
 
 def _show(document: dict[str, Any], as_json: bool, *, why: bool = False) -> None:

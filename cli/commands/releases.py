@@ -8,8 +8,19 @@ import typer
 
 from lineage.workflows.actor import actor
 
-from .. import output
-from ..options import DryRun, Env, Json, Reason, Until, Waive, project_and_registry, waivers
+from .. import decisions, output
+from ..options import (
+    DryRun,
+    Env,
+    Json,
+    Reason,
+    State,
+    Until,
+    Verbose,
+    Waive,
+    project_and_registry,
+    waivers,
+)
 
 
 def release(
@@ -46,19 +57,29 @@ def release(
     waive: Waive = None,
     reason: Reason = None,
     until: Until = None,
+    verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
-    """Move a pipeline and models that ride on it in one step, or not at all.
+    """Move a pipeline and models that use it in one step, or not at all.
 
-    The plan is printed first: what moves, and what becomes of each backup. With --stage, and
-    --finish once the hosts have loaded it, there is a serving host of one of the pairs throughout.
+    The plan is printed first: what moves, and what becomes of each backup. With --stage, new hosts
+    may load the release before it serves; with --finish it serves. So there is a host that serves
+    at every moment.
+
+    Example: `lineage release --env production --pipeline churn --model churn@7`
     """
     from lineage.errors import UsageError
+    from lineage.identity.references import pipeline_named
     from lineage.workflows import promote
 
+    State.verbose = verbose
     asked = waivers(waive, reason, until)
-    name, at, digest = pipeline.partition("@")
-    _check_steps(model or [], bool(at), stage=stage, finish=finish, abort=abort)
+    name, digest = pipeline_named(pipeline)
+    if name is None:
+        raise UsageError(
+            f"{pipeline[:60]!r} names no pipeline.", remedy="Write it as NAME, or NAME@DIGEST."
+        )
+    _check_steps(model or [], digest is not None, stage=stage, finish=finish, abort=abort)
     if abort and (dry_run or asked is not None):
         raise UsageError(
             "To withdraw a release asks no rule, and does nothing else.",
@@ -84,7 +105,7 @@ def release(
                 project,
                 registry,
                 env,
-                promote.pipeline_target(project, name, digest if at else None),
+                promote.pipeline_target(project, name, digest),
                 model or [],
                 show_plan=output.plan,
                 stage=stage,
@@ -100,7 +121,7 @@ def release(
     else:
         word = "staged in" if stage else "withdrawn from" if abort else "released to"
         named = done.pipeline
-        output.moved(f"{named['name']} {output.short(named['digest'])} {word} {env}", done)
+        decisions.moved(f"{output.pipeline(named['name'], named['digest'])} {word} {env}", done)
 
 
 def _check_steps(models: list[str], named: bool, *, stage: bool, finish: bool, abort: bool) -> None:

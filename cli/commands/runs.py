@@ -13,7 +13,7 @@ from ..options import Json
 def run(
     stages: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[STAGE…]", help="Stages of dvc.yaml; default: all."),
+        typer.Argument(metavar="STAGE…", help="Stages of dvc.yaml; default: all."),
     ] = None,
     force: Annotated[
         bool,
@@ -25,6 +25,8 @@ def run(
 
     What was observed is kept in .lineage/runs. The `register` or `validate` that follows finds it,
     as long as the pipeline is the same.
+
+    Example: `lineage run featurize train`
     """
     from lineage.capture.project import opened
     from lineage.workflows import run as running

@@ -24,14 +24,22 @@ KEEP_ALIVE = 75
 
 def serve(
     host: Annotated[
-        str, typer.Option("--host", envvar="LINEAGE_HOST", help="The address to listen on.")
+        str,
+        typer.Option(
+            "--host", envvar="LINEAGE_HOST", metavar="ADDRESS", help="The address to listen on."
+        ),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option("--port", envvar="LINEAGE_PORT", min=1, max=65_535, help="The port.")
+        int,
+        typer.Option(
+            "--port", envvar="LINEAGE_PORT", metavar="PORT", min=1, max=65_535, help="The port."
+        ),
     ] = 8000,
     workers: Annotated[
         int,
-        typer.Option("--workers", envvar="LINEAGE_WORKERS", min=1, max=64, help="Processes."),
+        typer.Option(
+            "--workers", envvar="LINEAGE_WORKERS", metavar="N", min=1, max=64, help="Processes."
+        ),
     ] = 1,
     standby: Annotated[
         str | None,
@@ -148,6 +156,7 @@ def serve(
         typer.Option(
             "--grace",
             envvar="LINEAGE_GRACE",
+            metavar="SECONDS",
             min=0,
             help="Seconds for requests on their way to end.",
         ),
@@ -156,6 +165,8 @@ def serve(
     """Serve the registry over HTTP. TLS is the work of a proxy in front of it.
 
     Without a token nothing is readable: make one with `lineage token create`.
+
+    Example: `lineage serve --host 0.0.0.0 --port 8000`
     """
     import uvicorn
 

@@ -1,6 +1,6 @@
 """What serves: move it, show it.
 
-`promote`, `rollback`, `retire`, `serving`.
+`promote`, `rollback`, `serving`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import typer
 
 from lineage.workflows.actor import actor
 
-from .. import output
+from .. import decisions, output
 from ..options import (
     DryRun,
     Env,
@@ -24,6 +24,7 @@ from ..options import (
     Ref,
     State,
     Until,
+    Verbose,
     Waive,
     opened_registry,
     project_and_registry,
@@ -32,7 +33,7 @@ from ..options import (
 
 if TYPE_CHECKING:
     from lineage.connection import AnyRegistry
-    from lineage.contract.results import MoveResult, Serving
+    from lineage.contract.results import Serving
 
 
 def promote(
@@ -42,14 +43,18 @@ def promote(
     waive: Waive = None,
     reason: Reason = None,
     until: Until = None,
+    verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
     """Promote a version: it serves in the environment, if the guard allows it.
 
     What served before becomes the backup, if it could take over at once.
+
+    Example: `lineage promote churn@7 --env production`
     """
     from lineage.workflows import promote
 
+    State.verbose = verbose
     asked = waivers(waive, reason, until)
     with project_and_registry() as (project, registry):
         done = promote.promote(
@@ -63,7 +68,8 @@ def promote(
             actor=actor(project),
         )
     word = "now serves" if done.changed else "already serves"
-    _moved(done, f"{ref} {word} in {env}", as_json)
+    serves = done.slots[0].serving
+    decisions.slot_moved(done, f"{serves.ref if serves else ref} {word} in {env}", as_json)
 
 
 def rollback(
@@ -90,15 +96,19 @@ def rollback(
     waive: Waive = None,
     reason: Reason = None,
     until: Until = None,
+    verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
     """Roll back to the backup, and its pipeline with it where that has to move.
 
     What served before does not become the backup, and comes back only after a new validation. Where
     a pipeline moves, the plan is printed first.
+
+    Example: `lineage rollback churn --env production --reason "worse at night"`
     """
     from lineage.workflows import promote
 
+    State.verbose = verbose
     asked = waivers(waive, reason, until)
     with project_and_registry() as (project, registry):
         done = promote.rollback(
@@ -124,27 +134,12 @@ def rollback(
         "rolled_back": list(done.rolled_back),
         "dry_run": dry_run,
     }
-    _moved(done, f"{model} rolled back in {env}", as_json, more)
-
-
-def retire(
-    model: Model,
-    env: Env,
-    reason: Reason = None,
-    expect_revision: Expect = None,
-    as_json: Json = False,
-) -> None:
-    """Empty a slot: nothing serves, nothing stands by."""
-    with project_and_registry() as (project, registry):
-        done = registry.retire(
-            model, env, reason=reason, expect_revision=expect_revision, actor=actor(project)
-        )
-    _moved(done, f"{model} retired from {env}", as_json)
+    decisions.slot_moved(done, f"{model} rolled back in {env}", as_json, more)
 
 
 def serving(
     model: Annotated[
-        str | None, typer.Argument(metavar="[MODEL]", help="A model; default: all of them.")
+        str | None, typer.Argument(metavar="MODEL", help="A model; default: all of them.")
     ] = None,
     env: Annotated[
         str | None,
@@ -171,8 +166,8 @@ def serving(
         str | None,
         typer.Option(
             "--pipeline",
-            metavar="DIGEST",
-            help="The pipeline version of a host: which pair goes with it; exit 3 where none does.",
+            metavar="NAME@DIGEST",
+            help="What a host with this pipeline version serves; exit 3 where nothing fits.",
         ),
     ] = None,
     watch: Annotated[
@@ -183,7 +178,10 @@ def serving(
     ] = 2.0,
     as_json: Json = False,
 ) -> None:
-    """Show what serves, its backup, and what the serving hosts report that they have loaded."""
+    """Show what serves, its backup, and what the serving hosts report that they have loaded.
+
+    Example: `lineage serving churn --env production`
+    """
     _check_asked(model, at=at, last_known=last_known, pipeline=pipeline, watch=watch)
     if watch:
         _watch(model, env, max(every, 0.1), as_json)
@@ -239,13 +237,21 @@ def _look(
     pipeline: str | None = None,
 ) -> list[tuple[Serving, dict[str, Any] | None]]:
     """The slots, each with what is observed of it; nothing is of a past moment."""
-    from lineage.contract.results import nothing_observed
+    from lineage.contract.results import NamedPipeline, nothing_observed
+    from lineage.errors import UsageError
 
     if model is None:
         slots = registry.all_serving(env)
     else:
         env = env or "production"
-        slots = [registry.serving(model, env, at=at, pipeline=pipeline)]
+        named = NamedPipeline.parse(pipeline) if pipeline is not None else None
+        slots = [registry.serving(model, env, at=at, pipeline=named.digest if named else None)]
+        rides_on = slots[0].pipeline["name"]
+        if named is not None and named.name not in (None, rides_on):
+            raise UsageError(
+                f"{model} rides on pipeline {rides_on} in {env}, not on {named.name}.",
+                remedy=f"Name a version of that: {rides_on}@DIGEST",
+            )
     if at is not None:
         return [(slot, None) for slot in slots]
     known = {(row["environment"], row["model"]): row for row in registry.observed(env, model)}
@@ -298,10 +304,3 @@ def _last_known(model: str, environment: str, oldest: str) -> Serving:
     with opened() as project:
         url = project.registry_url(State.registry)
     return last_known.serving(url, model, environment, oldest=span(oldest))
-
-
-def _moved(done: MoveResult, what: str, as_json: bool, more: dict[str, Any] | None = None) -> None:
-    if as_json:
-        output.emit(done.slots[0].to_json() | {"changed": done.changed} | (more or {}))
-    else:
-        output.moved(what, done)

@@ -16,15 +16,17 @@ from ..options import Json, project_and_registry
 def share(
     name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)],
     model: Annotated[
-        str | None, typer.Option("--model", metavar="MODEL", help="With this model.")
+        str | None, typer.Option("--model", metavar="MODEL", help="Share it with this model.")
     ] = None,
-    withdraw: Annotated[bool, typer.Option("--withdraw", help="Share it no more.")] = False,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Stop sharing it.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Let tokens that are bound to a model use a pipeline that is not called like it.
+    """Let tokens that are bound to a model use a pipeline of another name than the model's.
 
-    Without --model: the models that it is shared with. A version that somebody registers who is
-    bound to no models shares its pipeline by that.
+    Without --model, list the models that it is shared with. Whoever is bound to no models shares a
+    pipeline by registering a version with it.
+
+    Example: `lineage pipeline share features --model churn`
     """
     if withdraw and model is None:
         raise UsageError("--withdraw is of one model.", remedy="Name it: --model")

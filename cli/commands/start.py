@@ -32,6 +32,8 @@ def init(
     Where dvc.yaml has stages and the configuration no model, it proposes the models that they make.
     They are written where you agree: on a terminal it asks, elsewhere --yes says so. So are the
     environments of a server that has none. What is there is kept: running it again changes nothing.
+
+    Example: `lineage init`
     """
     from lineage.capture.project import opened
     from lineage.workflows.init import initialise
@@ -75,11 +77,14 @@ class _Asking:
 def demo(
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="[FOLDER]", help="Where to make it; default: a temporary folder."),
+        typer.Argument(metavar="FOLDER", help="Where to make it; default: a temporary folder."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Play the whole story on real flight data: train, guard, promote, release, roll back."""
+    """Play the whole story on real flight data: train, guard, promote, release, roll back.
+
+    Example: `lineage demo`
+    """
     from ..demo import play
 
     play(folder, as_json=as_json)

@@ -12,7 +12,7 @@ from lineage.workflows.actor import actor
 from .. import output
 from ..options import Json, Ref, opened_registry, project_and_registry
 
-store = typer.Typer(help="Where the bytes of weights are kept.", no_args_is_help=True)
+store = typer.Typer(help="Stores: where the weights are kept.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The store.", show_default=False)]
 
@@ -23,7 +23,7 @@ def add(
     url: Annotated[
         str | None,
         typer.Argument(
-            metavar="[URL]",
+            metavar="URL",
             help="A folder, or a URL that DVC reaches; default: that of the DVC remote NAME.",
         ),
     ] = None,
@@ -48,6 +48,8 @@ def add(
     """Record a store, once it could be opened from here.
 
     A folder counts on a server only where it is declared `--shared`.
+
+    Example: `lineage store add main s3://models/weights`
     """
     from lineage.errors import UsageError
     from lineage.workflows import stores
@@ -81,7 +83,10 @@ def add(
 
 @store.command("list")
 def list_(as_json: Json = False) -> None:
-    """List the stores."""
+    """List the stores.
+
+    Example: `lineage store list`
+    """
     with opened_registry() as registry:
         rows = registry.stores()
     if as_json:
@@ -107,7 +112,10 @@ def copy(
     ],
     as_json: Json = False,
 ) -> None:
-    """Copy the weights of a version to another store: one that does not share the first's fate."""
+    """Copy the weights of a version to another store: one that does not share the first's fate.
+
+    Example: `lineage store copy churn@7 --to offsite`
+    """
     from lineage.workflows import weights
 
     with project_and_registry() as (project, registry):
@@ -129,9 +137,11 @@ def put(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Store the weights of a registered version from wherever they are, if it is they.
+    """Store the weights of a registered version from a path, if they are what was registered.
 
     Exit 6 where the path does not hold what was registered.
+
+    Example: `lineage store put churn@7 models/model.pkl`
     """
     from lineage.workflows import weights
 
@@ -152,7 +162,7 @@ def pull(
             "-o",
             "--out",
             metavar="DIR",
-            help="The folder that they appear in; default: the local cache.",
+            help="The folder to put them in; default: the local cache.",
         ),
     ] = None,
     force: Annotated[
@@ -160,15 +170,18 @@ def pull(
     ] = False,
     verify: Annotated[
         bool,
-        typer.Option("--verify", help="Read every byte again of what was fetched before."),
+        typer.Option("--verify", help="Read every byte of what was fetched before once more."),
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Fetch the weights of a version, and print where they are.
 
-    Every byte is read as it comes in, and is what was registered; they are visible only when whole.
-    What was fetched before counts while nobody wrote to it. Exit 6 where no store has them as they
-    were registered: nothing is left behind then.
+    Every byte is read as it comes in and must be what was registered; the folder appears only once
+    it is whole. Weights that were fetched before are used again, unless somebody wrote to them.
+
+    Exit 6 where no store has them as they were registered: nothing is left behind then.
+
+    Example: `lineage pull churn@production -o /srv/models`
     """
     from lineage.weights import download
 
@@ -193,7 +206,7 @@ def pull(
 
 def gc(
     apply: Annotated[
-        bool, typer.Option("--apply", help="Take them away; without it nothing is changed.")
+        bool, typer.Option("--apply", help="Delete them; without it nothing is changed.")
     ] = False,
     keep_last: Annotated[
         int, typer.Option("--keep-last", metavar="N", help="Newest versions of each model to keep.")
@@ -201,22 +214,28 @@ def gc(
     keep_days: Annotated[
         int,
         typer.Option(
-            "--keep-days", metavar="N", help="Keep what was registered or served so lately."
+            "--keep-days",
+            metavar="N",
+            help="Keep what was registered, or served, within so many days.",
         ),
     ] = 30,
     keep_served: Annotated[
         int,
         typer.Option(
-            "--keep-served", metavar="N", help="Keep what served in each slot last: so many pairs."
+            "--keep-served",
+            metavar="N",
+            help="Keep so many of those that served last in each slot.",
         ),
     ] = 3,
     as_json: Json = False,
 ) -> None:
-    """Show the stored weights that nothing can need any more; with --apply, take them away.
+    """List the stored weights that nothing needs any more; with --apply, delete them.
 
-    Kept are what serves, stands by or could; what those were made from; the same weights under
-    another version; what served in each slot last; the newest ones and the lately used. The
-    versions and their digests stay.
+    What is kept: what serves, is a backup or could become one; what those were made from; the same
+    weights under another version; what served in each slot last; the newest ones and those lately
+    used. The versions and their digests stay.
+
+    Example: `lineage gc --keep-last 5`
     """
     from lineage.contract.requests import RetentionPolicy
     from lineage.workflows.gc import collect

@@ -11,7 +11,7 @@ from lineage.workflows.actor import actor
 from .. import output
 from ..options import Json, opened_registry, project_and_registry
 
-token = typer.Typer(help="Who may speak to a registry's server.", no_args_is_help=True)
+token = typer.Typer(help="Tokens: who may use a registry's server.", no_args_is_help=True)
 
 
 @token.command()
@@ -19,7 +19,9 @@ def create(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="Who speaks with it; every event names it.", show_default=False
+            metavar="NAME",
+            help="Who uses it, such as a job; every event names it.",
+            show_default=False,
         ),
     ],
     scope: Annotated[
@@ -54,7 +56,10 @@ def create(
     ] = "90d",
     as_json: Json = False,
 ) -> None:
-    """Create a token. It is shown once: keep it where secrets are kept."""
+    """Create a token. It is shown once: keep it where secrets are kept.
+
+    Example: `lineage token create ci --scope read --scope register`
+    """
     from lineage import timestamps
     from lineage.contract.requests import NewToken, expiry
 
@@ -79,7 +84,10 @@ def create(
 
 @token.command("list")
 def listed(as_json: Json = False) -> None:
-    """List every token, without its secret."""
+    """List every token, without its secret.
+
+    Example: `lineage token list`
+    """
     with opened_registry() as registry:
         rows = registry.tokens()
     if as_json:
@@ -115,7 +123,10 @@ def revoke(
     ],
     as_json: Json = False,
 ) -> None:
-    """Revoke a token: from now on it opens nothing, on any server."""
+    """Revoke a token: from now on it opens nothing, on any server.
+
+    Example: `lineage token revoke 3f9a1c20`
+    """
     with project_and_registry() as (project, registry):
         done = registry.revoke_token(identity, actor=actor(project))
     if as_json:

@@ -32,17 +32,21 @@ def validate(
     ] = None,
     metrics: Annotated[
         str | None,
-        typer.Option("--metrics", metavar="FILE", help="JSON metrics; default: the configured."),
+        typer.Option(
+            "--metrics",
+            metavar="FILE",
+            help="A JSON file with the metrics; default: as lineage.toml says.",
+        ),
     ] = None,
     passed: Annotated[
         bool | None,
-        typer.Option("--passed/--failed", help="The verdict, where no requirement decides."),
+        typer.Option("--passed/--failed", help="How it went, where no requirement decides."),
     ] = None,
     pipeline: Annotated[
         str | None,
         typer.Option(
             "--pipeline",
-            metavar="DIGEST",
+            metavar="NAME@DIGEST",
             help="A recorded pipeline version; default: the pipeline as captured here.",
         ),
     ] = None,
@@ -51,14 +55,14 @@ def validate(
         typer.Option(
             "--data",
             metavar="ITEM",
-            help="A data set that it is made on: a path, or name=uri@version. Repeatable.",
+            help="A data set that it was evaluated on: a path, or name=uri@version. Repeatable.",
         ),
     ] = None,
     carry_over: Annotated[
         bool,
         typer.Option(
             "--carry-over",
-            help="Let a passing verdict hold for this pipeline too, where only comments and "
+            help="Let a passing evaluation count for this pipeline too, where only comments and "
             "formatting differ.",
         ),
     ] = False,
@@ -66,7 +70,7 @@ def validate(
         bool,
         typer.Option(
             "--elsewhere",
-            help="It was made where these weights and this pipeline are not; shown as such.",
+            help="It was evaluated where nobody could look at its weights and pipeline; shown so.",
         ),
     ] = False,
     replay_in: Annotated[
@@ -74,7 +78,7 @@ def validate(
         typer.Option(
             "--in",
             metavar="ENVIRONMENT",
-            help="Run it with the pipeline that is deployed there, in a temporary worktree.",
+            help="Evaluate with the pipeline that is deployed there, in a temporary worktree.",
         ),
     ] = None,
     timeout: Annotated[
@@ -82,25 +86,31 @@ def validate(
         typer.Option(
             "--timeout",
             metavar="SPAN",
-            help="How long it may run --in an environment, e.g. 30m; default: 1h.",
+            help="How long the evaluation --in an environment may take, e.g. 30m; default: 1h.",
         ),
     ] = None,
     resume: Resume = False,
     command: Command = None,
     as_json: Json = False,
 ) -> None:
-    """Record a verdict on a version with a pipeline version.
+    """Record that a version passed or failed its evaluation, and with which pipeline version.
 
-    It passes where every `require` of lineage.toml holds; with none configured, say --passed or
-    --failed. --failed always wins. The weights here must be the version's, and a pipeline that is
-    named the one here, unless it was validated --elsewhere. With a command behind --, it is run
-    here: it must exit 0 and write the metrics, and what the version is made of must be here and
-    stay the same meanwhile. What it read is watched, and kept with the verdict. --in ENVIRONMENT
-    replays: the commit of the pipeline that is deployed there is checked out in a temporary
-    worktree, with DVC's data and the version's weights, and the command (else `evaluate` of
-    lineage.toml, a command or a stage) is run in it. A failed one is recorded too: exit 0. Whether
-    the verdict would be recorded is asked before the command is run. Where it cannot be afterwards,
-    what was captured is kept, and --resume sends it: of REF, or of all.
+    It passed where every `require` of lineage.toml holds for the metrics; where none is configured,
+    say --passed or --failed. --failed always wins. A failure is recorded too: exit 0.
+
+    With a command behind --, the evaluation is run here: it must exit 0 and write the metrics. What
+    it reads is watched, and kept. The version's own code, data and weights must be here, and stay
+    as they are meanwhile. Whether the verdict would be recorded is asked before; where it cannot be
+    afterwards, it is kept, and --resume sends it: of REF, or of all.
+
+    Without one, the version's own weights must be here, and so must a pipeline that --pipeline
+    names, unless it was evaluated --elsewhere.
+
+    --in ENVIRONMENT evaluates it with the pipeline that is deployed there: that pipeline's commit
+    is checked out in a temporary worktree, with DVC's data and the version's weights, and the
+    command (else `evaluate` of lineage.toml, a command or a stage) is run in it.
+
+    Example: `lineage validate churn@7 -- python evaluate.py`
     """
     from lineage.errors import UsageError
     from lineage.identity.watched import WatchedRun
@@ -176,7 +186,7 @@ def _verdict(done: dict[str, Any]) -> None:
     word = "passed" if done["passed"] else "failed"
     named = done["pipeline"]
     output.say(
-        f"{done['ref']} {word} with pipeline {named['name']} {output.short(named['digest'])}"
+        f"{done['ref']} {word} with pipeline {output.pipeline(named['name'], named['digest'])}"
     )
     if done["elsewhere"]:
         output.say("  validated elsewhere: neither weights nor pipeline were looked at here")

@@ -15,7 +15,10 @@ from ..options import Json, State, opened_registry, project_and_registry
 if TYPE_CHECKING:
     from lineage.connection import AnyRegistry
 
-webhook = typer.Typer(help="Who is told of moves, refusals and the like.", no_args_is_help=True)
+webhook = typer.Typer(
+    help="Webhooks: which programs are told of promotions, refusals and the like.",
+    no_args_is_help=True,
+)
 
 WAIT = 30.0
 """Seconds that `webhook test` waits for a server to take a message, and for what became of it."""
@@ -63,7 +66,10 @@ def add(
     ] = "standard",
     as_json: Json = False,
 ) -> None:
-    """Add a webhook. Its secret is shown once: the receiver checks signatures with it."""
+    """Add a webhook. Its secret is shown once: the receiver checks signatures with it.
+
+    Example: `lineage webhook add https://hooks.example.com/lineage --on refused`
+    """
     from lineage.contract.webhooks import NewWebhook, format_of, named_types
     from lineage.registry_url import is_remote
 
@@ -92,7 +98,10 @@ def add(
 
 @webhook.command("list")
 def listed(as_json: Json = False) -> None:
-    """List every webhook, without its secret."""
+    """List every webhook, without its secret.
+
+    Example: `lineage webhook list`
+    """
     with opened_registry() as registry:
         rows = registry.webhooks()
     if as_json:
@@ -127,11 +136,15 @@ def listed(as_json: Json = False) -> None:
 def deliveries(
     identity: Id,
     limit: Annotated[
-        int, typer.Option("--limit", min=1, max=1_000, help="How many at the most.")
+        int,
+        typer.Option("--limit", metavar="N", min=1, max=1_000, help="How many at the most."),
     ] = 20,
     as_json: Json = False,
 ) -> None:
-    """Show the messages to a webhook and what became of them, the newest first."""
+    """Show the messages to a webhook and what became of them, the newest first.
+
+    Example: `lineage webhook deliveries 3`
+    """
     with opened_registry() as registry:
         rows = registry.webhook_deliveries(identity)[:limit]
     if as_json:
@@ -163,7 +176,10 @@ def try_out(
     identity: Id,
     as_json: Json = False,
 ) -> None:
-    """Send a message that says nothing but that it arrives, and wait for what becomes of it."""
+    """Send a message that says nothing but that it arrives, and wait for what becomes of it.
+
+    Example: `lineage webhook test 3`
+    """
     with project_and_registry() as (project, registry):
         sent = registry.test_webhook(identity, actor=actor(project))
         sent = _settled(registry, sent)
@@ -185,7 +201,10 @@ def try_out(
 
 @webhook.command()
 def rotate(identity: Id, as_json: Json = False) -> None:
-    """Give a webhook another secret, shown once; the one before signs beside it for a day."""
+    """Give a webhook another secret, shown once; the one before signs beside it for a day.
+
+    Example: `lineage webhook rotate 3`
+    """
     with project_and_registry() as (project, registry):
         made = registry.rotate_webhook(identity, actor=actor(project))
     if as_json:
@@ -197,7 +216,10 @@ def rotate(identity: Id, as_json: Json = False) -> None:
 
 @webhook.command()
 def remove(identity: Id, as_json: Json = False) -> None:
-    """Remove a webhook: what waits for it is not sent any more."""
+    """Remove a webhook: what waits for it is not sent any more.
+
+    Example: `lineage webhook remove 3`
+    """
     with project_and_registry() as (project, registry):
         done = registry.remove_webhook(identity, actor=actor(project))
     if as_json:

@@ -33,6 +33,7 @@ REQUESTS: Final = {
     "model show": ("GET", addresses.MODEL),
     "promote": ("POST", addresses.PROMOTE),
     "register": ("POST", addresses.VERSIONS),
+    "retire": ("POST", addresses.RETIRE),
     "rollback": ("POST", addresses.ROLLBACK),
     "release": ("POST", addresses.RELEASES),
     "release abort": ("POST", addresses.ABORT),

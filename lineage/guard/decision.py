@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Final
@@ -29,6 +30,7 @@ _VERBS: Final = {
     Transition.STAY: "stay in",
     Transition.RETURN: "return to",
     Transition.STAND_BY: "stand by in",
+    Transition.LEAVE: "leave",
 }
 _TOLD: Final = (Status.FAIL, Status.WARN, Status.WAIVED)
 """The statuses that a person is told each by itself, the gravest first."""
@@ -93,6 +95,24 @@ class Decision(Shown):
         """The checks that fail."""
         return tuple(check for check in self.checks if check.status is Status.FAIL)
 
+    @property
+    def told(self) -> tuple[Check, ...]:
+        """The checks that a person is told each by itself: failures, warnings, waivers."""
+        return tuple(check for status in _TOLD for check in self.checks if check.status is status)
+
+    @property
+    def others(self) -> str:
+        """The rest in a few words: ``9 more hold, 2 are skipped``; empty where there is none."""
+        count = Counter(check.status for check in self.checks)
+        hold, skipped = count[Status.PASS], count[Status.SKIPPED]
+        words = []
+        if hold:
+            more = " more" if self.told else ""
+            words.append(f"{hold}{more} {'holds' if hold == 1 else 'hold'}")
+        if skipped:
+            words.append(f"{skipped} {'is' if skipped == 1 else 'are'} skipped")
+        return ", ".join(words)
+
     def __bool__(self) -> bool:
         return self.allowed
 
@@ -139,11 +159,9 @@ class Decision(Shown):
 
     @override
     def _repr_html_(self) -> str:
-        told = [check for status in _TOLD for check in self.checks if check.status is status]
-        hold = sum(check.status is Status.PASS for check in self.checks)
-        rows = [list(check._facts().values()) for check in told]
-        if hold:
-            rows.append([f"{hold} more" if told else f"{hold}", "pass", "", ""])
+        rows = [list(check._facts().values()) for check in self.told]
+        if self.others:
+            rows.append([self.others, "", "", ""])
         return table(self.sentence, ("rule", "status", "why", "what to do"), rows)
 
 

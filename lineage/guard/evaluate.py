@@ -2,7 +2,8 @@
 
 Every rule of :mod:`lineage.guard.rules` is evaluated, not only up to the first that fails. A rule
 whose facts another failing rule reports as missing is skipped: one cause, one failure. An
-experimental environment only warns; a waiver turns a failure into a recorded exception.
+experimental environment only warns; a waiver turns a failure into a recorded exception. What leaves
+a slot empty is asked only what that leaves behind.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lineage.guard.decision import Check, Decision, Status
-from lineage.guard.rules import RULES
+from lineage.guard.facts import Transition
+from lineage.guard.rules import LEAVING, RULES
 from lineage.identity.components import EnvironmentKind
 
 if TYPE_CHECKING:
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 
 def decide(facts: Facts) -> Decision:
     """Evaluate every rule."""
-    checks = tuple(_excused(facts, rule(facts)) for rule in RULES)
+    rules = LEAVING if facts.transition is Transition.LEAVE else RULES
+    checks = tuple(_excused(facts, rule(facts)) for rule in rules)
     return Decision(facts.model, facts.version, facts.environment, checks, facts.transition)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Transition(StrEnum):
-    """What a version is about to do in its slot."""
+    """What a version is about to do in its slot; one that leaves it leaves it empty."""
 
     ENTER = "enter"
     STAY = "stay"
@@ -38,6 +38,7 @@ class Transition(StrEnum):
     """
     STAND_BY = "stand-by"
     """It is to become the backup, and never served there with that pipeline version."""
+    LEAVE = "leave"
 
 
 @dataclass(frozen=True)
@@ -394,3 +395,7 @@ class Facts:
     def runs(self) -> str:
         """How a sentence says what runs there."""
         return "would run" if self.pipeline_moves else "runs"
+
+    def named(self, version: PipelineVersion) -> str:
+        """A version of its pipeline as a person writes it: ``churn@xxh3:9ca2b501c2f2``."""
+        return f"{self.pipeline}@{version.xxh3.short}"

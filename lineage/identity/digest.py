@@ -139,6 +139,11 @@ def is_digest(text: str) -> bool:
     return True
 
 
+def is_of_ours(text: str) -> bool:
+    """Whether a digest, or the beginning of one, is of an algorithm that is worked out here."""
+    return text.partition(":")[0] in _FIXED_HEX
+
+
 def names(text: str, *digests: str) -> bool:
     """Whether ``text`` is one of some digests, or a beginning that is long enough.
 

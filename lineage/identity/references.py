@@ -69,6 +69,23 @@ def check_name(what: str, name: str) -> str:
     return name
 
 
+def pipeline_named(text: str) -> tuple[str | None, str | None]:
+    """The pipeline and the digest of ``NAME``, ``NAME@DIGEST`` or ``DIGEST``, each if it is said.
+
+    >>> pipeline_named("churn@xxh3:9ca2b501"), pipeline_named("xxh3:9ca2b501")
+    (('churn', 'xxh3:9ca2b501'), (None, 'xxh3:9ca2b501'))
+    >>> pipeline_named("churn")
+    ('churn', None)
+
+    Raises:
+        UsageError: the name cannot be a pipeline's.
+    """
+    name, at, digest = text.partition("@")
+    if ":" in name:
+        return None, text
+    return check_name("pipeline", name), digest if at else None
+
+
 @dataclass(frozen=True)
 class Reference:
     """What ``MODEL@SELECTOR`` names: a numbered version, the latest, or what an environment serves.

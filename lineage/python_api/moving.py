@@ -100,15 +100,16 @@ def release(
         CaptureError: the pipeline here cannot be captured.
         Conflict: a slot moved meanwhile, or another release is staged.
     """
+    from lineage.identity.references import pipeline_named
     from lineage.workflows import promote
 
-    name, at, digest = (pipeline or "").partition("@")
+    name, digest = pipeline_named(pipeline) if pipeline else (None, None)
     with project_and_registry() as (project, registry, actor):
         return promote.release(
             project,
             registry,
             environment,
-            promote.pipeline_target(project, name or None, digest if at else None),
+            promote.pipeline_target(project, name, digest),
             listed(references),
             show_plan=lambda _: None,
             stage=stage,

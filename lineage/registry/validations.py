@@ -147,17 +147,18 @@ def carry_over(
     session = sight.session
     at = clock.stamp(session)
     version, target = _pair(sight, reference, pipeline, at, who.name)
+    ref = f"{version.model}@{version.number}"
     root = session.get(tables.Validation, rests_on)
     if root is None or root.version_id != version.id:
         raise NotFound(
-            f"{reference} has no validation {rests_on}.",
-            remedy=f"See its validations: {act('show', str(reference))}",
+            f"{ref} has no validation {rests_on}.",
+            remedy=f"See its validations: {act('show', ref)}",
         )
     newest = validations.newest_validation(session, root.version_id, root.pipeline_blake3)
     if not root.passed or root.rests_on is not None or newest is None or newest.id != root.id:
         raise Conflict(
-            f"Validation {rests_on} of {reference} is not a pass that counts.",
-            remedy=f"Validate it anew: {act('validate', str(reference))}",
+            f"Validation {rests_on} of {ref} is not a pass that counts.",
+            remedy=f"Validate it anew: {act('validate', ref)}",
         )
     row = tables.Validation(
         version_id=root.version_id,
@@ -191,7 +192,8 @@ def _pair(
     target = pipeline_row(sight, pipeline, version.pipeline, at, actor)
     if version.pipeline not in (None, target.pipeline):
         raise UsageError(
-            f"{reference} rides on pipeline {version.pipeline}, not on {target.pipeline}.",
+            f"{version.model}@{version.number} rides on pipeline {version.pipeline}, not on "
+            f"{target.pipeline}.",
             remedy=f"Validate it with a version of pipeline {version.pipeline}.",
         )
     return version, target

@@ -110,10 +110,13 @@ class RemoteSlots(Verbs):
         *,
         reason: str | None = None,
         expect_revision: int | None = None,
+        waive: WaiverRequest | None = None,
         actor: str,
     ) -> MoveResult:
-        """Empty a slot."""
-        body = {"reason": reason}
+        """Empty a slot, where its environment demands no backup or that is waived."""
+        body: dict[str, Any] = {"reason": reason}
+        if waive is not None:
+            body["waiver"] = _waiver(waive)
         return self._moved(
             addresses.slot(environment, model, addresses.RETIRE), body, actor, expect_revision
         )

@@ -10,6 +10,7 @@ import datetime as dt
 import os
 import random
 import socket
+import sys
 import time
 import uuid
 from contextlib import suppress
@@ -29,10 +30,7 @@ from lineage.registry_url import LOOPBACK, server_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-DEADLINE: Final = 30.0
-"""Seconds that a request may take with all its retries; ``LINEAGE_TIMEOUT`` says otherwise."""
-
-CONNECT: Final = 5.0
+LARGEST_TIMEOUT: Final = 3600.0
 LARGEST: Final = 256 << 20
 """Bytes of an answer that are read at the most."""
 
@@ -40,6 +38,39 @@ ANSWERED_WITHIN: Final = 10.0
 """Seconds that an answer may take once the time is over that a request was to wait."""
 
 _TRY_AGAIN: Final = (502, 503, 504)
+_NOT_REACHED: Final = (httpx.ConnectError, httpx.ConnectTimeout)
+
+
+class Patience(NamedTuple):
+    """Seconds that a request may take.
+
+    ``whole`` are for all of it with its retries, ``reach`` until the server is there and says that
+    it works, ``connect`` for one connection.
+    """
+
+    whole: float = 30.0
+    reach: float = 30.0
+    connect: float = 5.0
+
+    @classmethod
+    def of(cls, said: str | None, *, person: bool) -> Patience:
+        """What ``LINEAGE_TIMEOUT`` says; else less for a person, who waits at a terminal.
+
+        Raises:
+            UsageError: it says no number of seconds.
+        """
+        if said is None:
+            return cls(reach=4.0, connect=2.0) if person else cls()
+        try:
+            seconds = float(said)
+        except ValueError:
+            seconds = 0
+        if not 0 < seconds <= LARGEST_TIMEOUT:
+            raise UsageError(
+                f"LINEAGE_TIMEOUT is {said[:20]!r}, which is no number of seconds.",
+                remedy=f"Set it to at most {LARGEST_TIMEOUT:.0f} seconds, for example 30.",
+            )
+        return cls(seconds, seconds)
 
 
 class _Answer(NamedTuple):
@@ -67,7 +98,9 @@ class Transport:
 
     def __init__(self, url: str, token: str | None) -> None:
         self.url = _checked(url, token)
-        self._deadline = _deadline()
+        person = sys.stderr is not None and sys.stderr.isatty()
+        self._patience = Patience.of(os.environ.get("LINEAGE_TIMEOUT"), person=person)
+        self._reach_by = time.monotonic() + self._patience.reach
         self._first: Callable[[], None] | None = None
         self._extensions: dict[str, Any] = {}
         self._sockets: list[socket.socket] = []
@@ -79,7 +112,7 @@ class Transport:
         self._client = httpx.Client(
             base_url=self.url,
             headers=headers,
-            timeout=httpx.Timeout(self._deadline, connect=min(CONNECT, self._deadline)),
+            timeout=self._patience.whole,
             follow_redirects=False,
             verify=httpx.create_ssl_context() if self.url.startswith("https:") else False,
             trust_env=urlsplit(self.url).hostname not in LOOPBACK,  # proxies
@@ -107,7 +140,7 @@ class Transport:
         Raises:
             RegistryUnreachable: there is no answer so soon.
         """
-        end = time.monotonic() + min(seconds, self._deadline)
+        end = time.monotonic() + min(seconds, self._patience.whole)
         try:
             answer = self._once("GET", path, _given(query), {}, None, end)
         except (httpx.TransportError, httpx.InvalidURL) as error:
@@ -151,9 +184,10 @@ class Transport:
         Raises:
             LineageError: what the server said, or that it cannot be reached.
         """
+        self._reach_by = time.monotonic() + self._patience.reach
         self._before_first()
         headers = {"If-None-Match": etag.encode()} if etag is not None else {}
-        within = wait + ANSWERED_WITHIN if wait else self._deadline
+        within = wait + ANSWERED_WITHIN if wait else self._patience.whole
         given = _given(query | {"wait": wait or None})
         try:
             answer = self._once("GET", path, given, headers, None, time.monotonic() + within)
@@ -243,24 +277,27 @@ class Transport:
         body: Mapping[str, Any] | None = None,
         repeat: bool = True,
     ) -> Any:  # noqa: ANN401 - any JSON value
+        self._reach_by = time.monotonic() + self._patience.reach
         self._before_first()
-        end = time.monotonic() + self._deadline
+        end = time.monotonic() + self._patience.whole
         content = strict_json.dumps(body).encode() if body is not None else None
         if content is not None:
             headers = headers | {"Content-Type": b"application/json"}
         pause = 0.1
         failure: LineageError
         while True:
+            until = min(self._reach_by, end)
             try:
                 answer = self._once(method, path, dict(params or {}), headers, content, end)
             except (httpx.TransportError, httpx.InvalidURL) as error:
                 failure, wait = self._unreachable(error), 0.0
+                until = until if isinstance(error, _NOT_REACHED) else end
             else:
                 if answer.status not in _TRY_AGAIN:
                     return self._understood(answer)
                 failure, wait = self._failed(answer), answer.wait
             pause = max(pause * 2 * random.uniform(0.75, 1.25), wait)  # nosec B311 # noqa: S311 - no secret
-            if not repeat or time.monotonic() + pause >= end:
+            if not repeat or time.monotonic() + pause >= until:
                 raise failure
             time.sleep(pause)
 
@@ -274,14 +311,16 @@ class Transport:
         end: float,
     ) -> _Answer:
         """One attempt."""
-        left = max(0.05, end - time.monotonic())
+        now = time.monotonic()
+        left = max(0.05, end - now)
+        connect = max(0.05, min(self._patience.connect, self._reach_by - now, left))
         request = self._client.build_request(
             method,
             path,
             params=params,
             headers=[(name.encode(), value) for name, value in headers.items()],
             content=content,
-            timeout=httpx.Timeout(left, connect=min(CONNECT, left)),
+            timeout=httpx.Timeout(left, connect=connect),
             extensions=self._extensions,
         )
         response = self._client.send(request, stream=True)
@@ -350,22 +389,6 @@ def _checked(url: str, token: str | None) -> str:
     if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
         raise UsageError("The token cannot be one.", remedy="Check LINEAGE_TOKEN.")
     return server
-
-
-def _deadline() -> float:
-    text = os.environ.get("LINEAGE_TIMEOUT")
-    if text is None:
-        return DEADLINE
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0
-    if not 0 < seconds <= 3600:
-        raise UsageError(
-            f"LINEAGE_TIMEOUT is {text[:20]!r}, which is no number of seconds.",
-            remedy="Set it to at most 3600 seconds, for example 30.",
-        )
-    return seconds
 
 
 def _given(query: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from lineage.contract.captured import CapturedPipelineVersion
 from lineage.contract.results import NamedPipeline
 from lineage.errors import UsageError
 from lineage.identity.components import Kind
+from lineage.identity.digest import Digest, is_of_ours
 from lineage.identity.pipeline import PipelineVersion
-from lineage.identity.references import check_name
 from lineage.workflows.register import no_progress
 from lineage.workflows.stores import require_reachable
 from lineage.workflows.weights import Storing, put_into_store
@@ -85,13 +85,16 @@ def _pipeline(
     """The pipeline version that prepares the model's inputs; None where nothing names one."""
     name = project.config.pipeline_of(model)
     if wanted.pipeline is not None:
-        name, at, digest = wanted.pipeline.partition("@")
-        if not at:
+        named = NamedPipeline.parse(wanted.pipeline)
+        if not is_of_ours(named.digest):
+            outside = PipelineVersion(None, Digest(named.digest))
+            return CapturedPipelineVersion(named.name or name, outside)
+        if named.name is None:
             raise UsageError(
                 f"{wanted.pipeline[:120]!r} names no version of a pipeline.",
                 remedy="Write it as NAME@DIGEST: one that is recorded.",
             )
-        found = registry.pipeline(NamedPipeline(check_name("pipeline", name), digest))
+        found = registry.pipeline(named)
         return CapturedPipelineVersion(found.name, found.version)
     if wanted.pipeline_version is not None:
         return CapturedPipelineVersion(name, PipelineVersion(None, wanted.pipeline_version))

@@ -95,7 +95,7 @@ def own_weights_here(project: Project, version: dict[str, Any]) -> Path | None:
 def pipeline_here(
     project: Project, registry: AnyRegistry, model: str, named: str, remedy: str
 ) -> CapturedPipelineVersion | NamedPipeline:
-    """The pipeline here, which must be the one that a digest names.
+    """The pipeline here, which must be the one that ``NAME@DIGEST``, or a digest alone, names.
 
     One that is known by its digest alone has nothing here that it could be held against.
 
@@ -103,9 +103,10 @@ def pipeline_here(
         CaptureError: it is another, or there is none.
         NotFound: the named one is not recorded.
     """
-    recorded = registry.pipeline(NamedPipeline(None, named))
+    wanted = NamedPipeline.parse(named)
+    recorded = registry.pipeline(wanted)
     if recorded.version.manifest is None:
-        return NamedPipeline(None, named)
+        return wanted
     try:
         captured = project.capture_pipeline(project.config.pipeline_of(model))
     except CaptureError as error:
@@ -116,7 +117,7 @@ def pipeline_here(
     found = captured.version
     if recorded.version.blake3 != found.blake3:
         raise CaptureError(
-            f"The pipeline here is {found.xxh3.short}, not {named[:80]}.",
+            f"The pipeline here is {captured.name}@{found.xxh3.short}, not {named[:80]}.",
             remedy=f"Check that one out; or {remedy}",
         )
     return captured

@@ -147,7 +147,7 @@ def set_backup(
 ) -> MoveResult:
     """Make a version the backup of what serves, if it could take over at once.
 
-    ``pipeline`` is the digest of the pipeline version that it is to stand by with.
+    ``pipeline`` is the pipeline version that it is to stand by with, ``NAME@DIGEST`` or a digest.
 
     Raises:
         UsageError: the version is another model's.

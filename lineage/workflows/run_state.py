@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lineage.acts import act
 from lineage.capture.version import VersionCapture
 from lineage.contract.captured import CaptureRequest
+from lineage.contract.results import NamedPipeline
 from lineage.errors import CaptureError
 from lineage.identity.components import Kind
 from lineage.identity.digest import Digest, names
@@ -72,18 +73,21 @@ class State:
         """
         ref, parts = version["ref"], version["components"]
         blake3, xxh3 = self.pipeline.version.blake3, self.pipeline.version.xxh3
+        here = f"{self.pipeline.name}@{xxh3.short}"
         if named is not None:
-            if not names(named, blake3, xxh3):
+            wanted = NamedPipeline.parse(named)
+            another = wanted.name not in (None, self.pipeline.name)
+            if another or not names(wanted.digest, blake3, xxh3):
                 raise CaptureError(
-                    f"The pipeline here is {xxh3.short}, not {named[:80]}.",
+                    f"The pipeline here is {here}, not {named[:80]}.",
                     remedy="Check out the one that you mean, or name none.",
                 )
         elif parts["pipeline"]["blake3"] not in (None, blake3):
             raise CaptureError(
-                f"The pipeline here ({xxh3.short}) is not the one that {ref} was registered with "
+                f"The pipeline here ({here}) is not the one that {ref} was registered with "
                 f"({Digest(version['pipeline']).short}).",
                 remedy="Check that one out, or validate it with the one here: "
-                f"{act('validate', ref, '--', 'COMMAND', pipeline=xxh3.short)}",
+                f"{act('validate', ref, '--', 'COMMAND', pipeline=here)}",
             )
         own = {item["name"]: item["digest"] for item in parts["data"]}
         others = [name for name in differing(own, self.data) if name not in self.elsewhere]

@@ -355,7 +355,7 @@ class _Sealer:
 
     def _with_original(self) -> str:
         pipeline = PipelineVersion(self._manifest).xxh3.short
-        return act("pipeline seal", self._name, pipeline=pipeline, original="FOLDER")
+        return act("pipeline seal", f"{self._name}@{pipeline}", original="FOLDER")
 
 
 def _listed(things: list[str]) -> str:

@@ -27,7 +27,8 @@ class Validating:
     """What a person says of a validation, where not what the configuration says.
 
     ``metrics`` is a JSON file, ``values`` the metrics themselves, ``stated`` a verdict,
-    ``pipeline`` a recorded pipeline version's digest, ``data`` the data sets that it is made on.
+    ``pipeline`` a recorded pipeline version, ``NAME@DIGEST`` or a digest alone, ``data`` the data
+    sets that it is made on.
     ``elsewhere`` says that it was made where this project's weights and pipeline are not.
     """
 
@@ -120,7 +121,8 @@ def carry_over(
         project: in whose repository the sources are compared.
         registry: where the verdicts are.
         reference: the version.
-        pipeline: a recorded pipeline version's digest; None for the pipeline as captured here.
+        pipeline: a recorded pipeline version, ``NAME@DIGEST`` or a digest alone; None for the
+            pipeline as captured here.
         actor: who says so.
 
     Returns:
@@ -146,9 +148,9 @@ def carry_over(
 
 
 def pipeline_to_validate(
-    project: Project, model: str, digest: str | None
+    project: Project, model: str, named: str | None
 ) -> CapturedPipelineVersion | NamedPipeline:
     """The pipeline version that a verdict is on: the named one, or the model's as captured here."""
-    if digest is not None:
-        return NamedPipeline(None, digest)
+    if named is not None:
+        return NamedPipeline.parse(named)
     return project.capture_pipeline(project.config.pipeline_of(model))

@@ -109,7 +109,9 @@ def test_the_whole_story(project):
     assert project.ok("audit", "verify")["valid"] is True
     assert project.ok("db", "check")["valid"] is True
     assert [v["ref"] for v in project.ok("versions", "churn")] == ["churn@3", "churn@2", "churn@1"]
-    project.ok("retire", "churn", "--env", "production")
+    refused = project.lineage("retire", "churn", "--env", "production")
+    assert (refused.code, "--reason TEXT" in refused.err) == (2, True), "nobody says why"
+    project.ok("retire", "churn", "--env", "production", "--reason", "replaced")
     assert project.ok("serving", "churn")["serving"] is None
     assert project.lineage("show", "churn@production").code == 4
 

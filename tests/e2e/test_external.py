@@ -51,7 +51,7 @@ def local(tmp_path, hub):
 
 
 def test_a_hubs_model_comes_to_serve_and_is_moved_on(place, hub):
-    done = place.lineage("register", "tiny", "--external", V1, "--pipeline-version", IMAGE)
+    done = place.lineage("register", "tiny", "--external", V1, "--pipeline", IMAGE)
     assert done.code == 0, done.err
     assert "tiny@1 registered (production)" in done.out
     assert f"come from elsewhere: hf://acme/tiny@{COMMITS['v1']}" in done.out
@@ -105,7 +105,7 @@ def test_the_kind_is_what_is_known(local):
     done = local.lineage("register", "m", *said, "--pipeline-file", "prepare.py")
     assert "(experiment)" in done.out
     assert "no commit holds the pipeline's files" in done.err
-    done = local.ok("register", "m", *said, "--pipeline-version", IMAGE)
+    done = local.ok("register", "m", *said, "--pipeline", IMAGE)
     assert (done["kind"], done["code"]) == ("production", f"git:{COMMIT}")
     assert local.ok("register", "x", *said, "--kind", "experiment")["kind"] == "experiment"
     guarded = local.lineage("guard", "x@1", "--env", "production")
@@ -132,7 +132,7 @@ def test_a_pipeline_by_its_files_is_held_by_the_projects_own_commit(repository, 
 
 
 def test_validating_needs_the_hubs_own_files_here(local, hub):
-    local.ok("register", "tiny", "--external", V1, "--pipeline-version", IMAGE)
+    local.ok("register", "tiny", "--external", V1, "--pipeline", IMAGE)
     passed = ("validate", "tiny@1", "--passed", "--pipeline", IMAGE)
     assert local.ok(*passed)["elsewhere"] is False
     local.env |= {"HF_HOME": str(local.path / "another")}

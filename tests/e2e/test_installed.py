@@ -123,7 +123,7 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     assert "churn@2 serves" in lineage.reads("backup candidates churn --env production").out
     lineage.run("backup set churn churn@1 --env production")
     lineage.run("rollback churn --env production")
-    lineage.run("retire churn --env production")
+    lineage.run("retire churn --env production --reason replaced")
 
     assert lineage.run("verify --all").out.count("intact") == 2
     pulled = lineage.run("pull churn@2 -o pulled").out.strip()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import io
 import re
-import shlex
 import tokenize
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import typer.main
 from lineage.cli.app import COMMANDS, build
 
 from lineage.acts import act, typed
+from tests.support.parsing import parse
 from tests.support.sources import strings_of
 
 ROOT = Path(__file__).parents[2]
@@ -53,17 +53,6 @@ OWN = [
     if path.name != "demo.py" and "reports" not in path.parts  # runs them, and names no command
     for one in typed_in(path)
 ]
-
-
-def parse(command):
-    """Let the command line read a command, and stop before it is carried out."""
-    words = shlex.split(command)[1:]
-    group, name = typer.main.get_command(build(words)), "lineage"
-    while hasattr(group, "resolve_command"):
-        context = group.context_class(group, info_name=name)
-        name, group, words = group.resolve_command(context, words)
-        assert group is not None, command
-    group.make_context(name, list(words))
 
 
 @pytest.mark.parametrize("named", ACTS)

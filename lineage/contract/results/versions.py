@@ -13,7 +13,7 @@ from lineage.contract.fields import from_fields
 from lineage.display import Shown
 from lineage.identity.components import Kind
 from lineage.identity.digest import check_beginning
-from lineage.identity.references import check_name
+from lineage.identity.references import pipeline_named
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -112,10 +112,11 @@ class NamedPipeline:
         Raises:
             UsageError: the text is neither.
         """
-        name, at, digest = text.partition("@")
+        name, at, _ = text.partition("@")
         if not at or ":" in name:
             return cls(None, text)
-        return cls(check_name("pipeline", name), digest)
+        named, digest = pipeline_named(text)
+        return cls(named, digest or "")
 
 
 @dataclass(frozen=True, repr=False)

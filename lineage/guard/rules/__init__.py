@@ -37,5 +37,8 @@ RULES: Final[tuple[Callable[[Facts], Check], ...]] = (
     pipeline_clean,
 )
 
+LEAVING: Final[tuple[Callable[[Facts], Check], ...]] = (backup_ready,)
+"""What is asked of a version that leaves its slot empty."""
+
 CODES: Final = tuple(rule.__name__.replace("_", "-") for rule in RULES)
 """The rules' codes, in the order in which they are evaluated."""

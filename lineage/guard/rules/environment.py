@@ -130,6 +130,8 @@ def backup_ready(facts: Facts) -> Check:
     slot = f"{facts.model} in {facts.environment}"
     if facts.transition is Transition.STAND_BY:
         return _could_take_over(facts)
+    if facts.transition is Transition.LEAVE:
+        return _emptied(facts, slot, details)
     demanded = facts.policy.backup and facts.transition is not Transition.RETURN
     if not demanded:
         return _left_without(facts, standby, slot, details)
@@ -143,6 +145,24 @@ def backup_ready(facts: Facts) -> Check:
     if standby is not None:
         summary = f"{standby.ref} would stand by for {slot}, but {problem}"
     return Check(code, Status.FAIL, summary, _backup_remedy(facts), details)
+
+
+def _emptied(facts: Facts, slot: str, details: dict[str, Any]) -> Check:
+    """Nothing serves or stands by in a slot that is emptied, whatever did before."""
+    if not facts.policy.backup:
+        return Check("backup-ready", Status.PASS, "no backup is demanded", details=details)
+    knowingly = act(
+        "retire", facts.model, env=facts.environment, waive="backup-ready", reason="TEXT"
+    )
+    return Check(
+        "backup-ready",
+        Status.FAIL,
+        f"nothing would serve {slot} or stand by, and {facts.environment} demands a backup",
+        "Let another version serve instead "
+        f"({act('promote', f'{facts.model}@NUMBER', env=facts.environment)}), or have the rule "
+        f"waived by somebody who may: {knowingly}",
+        details,
+    )
 
 
 def _against(facts: Facts, standby: Standby | None) -> str | None:
@@ -233,7 +253,7 @@ def _claimed(people: tuple[str, ...], claimed: tuple[str, ...]) -> str:
 
 
 def _backup_remedy(facts: Facts) -> str:
-    pipeline = facts.deployed.xxh3.short if facts.deployed else None
+    pipeline = facts.named(facts.deployed) if facts.deployed else None
     ref = facts.standby.ref if facts.standby is not None else f"{facts.model}@{facts.environment}"
     validate = replay(facts, ref) or act("validate", ref, pipeline=pipeline)
     return (

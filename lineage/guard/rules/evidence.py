@@ -67,7 +67,7 @@ def run_it(facts: Facts) -> str:
         return f"by a run ({replayed}); {server}"
     deployed = facts.deployed
     another = deployed is not None and str(deployed.blake3) != facts.own_pipeline
-    named = deployed.xxh3.short if deployed is not None and another else None
+    named = facts.named(deployed) if deployed is not None and another else None
     return (
         "by a command that is run and watched "
         f"({act('validate', facts.ref, '--', 'COMMAND', pipeline=named)}); {server}"

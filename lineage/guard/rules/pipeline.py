@@ -46,8 +46,7 @@ def pipeline_deployed(facts: Facts) -> Check:
     return Check(
         code,
         Status.PASS,
-        f"pipeline {facts.pipeline} {facts.runs} in {facts.environment} as "
-        f"{facts.deployed.xxh3.short}",
+        f"{facts.environment} {facts.runs} pipeline {facts.named(facts.deployed)}",
         details={"pipeline": facts.pipeline, "digest": facts.deployed.xxh3},
     )
 
@@ -73,8 +72,8 @@ def pipeline_match(facts: Facts) -> Check:
     return Check(
         code,
         Status.FAIL,
-        f"{facts.ref} was validated with pipeline {nearest.pipeline.xxh3.short}, but "
-        f"{facts.environment} {facts.runs} {facts.deployed.xxh3.short}",
+        f"{facts.ref} was validated with pipeline {facts.named(nearest.pipeline)}, but "
+        f"{facts.environment} {facts.runs} {facts.named(facts.deployed)}",
         _match_remedy(facts, nearest, facts.deployed),
         {
             "validated": nearest.pipeline.xxh3,
@@ -103,7 +102,7 @@ def pipeline_clean(facts: Facts) -> Check:
     if facts.verdict is None or facts.dirty:
         summary = "needs a clean version that was validated with the deployed pipeline"
         return Check(code, Status.SKIPPED, summary)
-    shown = f"pipeline {facts.pipeline} {deployed.xxh3.short}"
+    shown = f"pipeline {facts.named(deployed)}"
     details = {"digest": deployed.xxh3, "commit": facts.deployed_commit}
     if facts.deployed_is_commit:
         commit = (facts.deployed_commit or "")[:12]
@@ -145,7 +144,7 @@ def _comparable(candidates: list[Verdict]) -> Iterator[Verdict]:
 
 
 def _match_remedy(facts: Facts, nearest: Verdict, deployed: PipelineVersion) -> str:
-    validate = act("validate", facts.ref, pipeline=deployed.xxh3.short)
+    validate = act("validate", facts.ref, pipeline=facts.named(deployed))
     another = f"{facts.model}@N"
     if not facts.recorded:
         return (
@@ -156,7 +155,7 @@ def _match_remedy(facts: Facts, nearest: Verdict, deployed: PipelineVersion) -> 
     if facts.transition is Transition.STAY and facts.pipeline_moves:
         return (
             "Release it together with a version that was validated with it "
-            f"({_release(facts, f'{facts.pipeline}@{deployed.xxh3.short}', another)}), "
+            f"({_release(facts, facts.named(deployed), another)}), "
             f"or validate the one that serves, where that pipeline is checked out: {validate}"
         )
     ran = replay(facts)
@@ -169,7 +168,7 @@ def _match_remedy(facts: Facts, nearest: Verdict, deployed: PipelineVersion) -> 
         return alone[0].upper() + alone[1:]
     return (
         "Move both together "
-        f"({_release(facts, f'{facts.pipeline}@{nearest.pipeline.xxh3.short}', facts.ref)}), or "
+        f"({_release(facts, facts.named(nearest.pipeline), facts.ref)}), or "
         f"{alone}"
     )
 

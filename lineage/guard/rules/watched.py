@@ -51,7 +51,7 @@ def pipeline_complete(facts: Facts) -> Check:
         return Check(
             CODE,
             Status.WARN,
-            f"nobody watched a run of {facts.ref}: its pipeline holds what is declared",
+            f"no run of {facts.ref} was watched, so its pipeline holds only what is declared",
             _again(facts),
         )
     if all(one.pipeline != str(facts.deployed.blake3) for one in runs):

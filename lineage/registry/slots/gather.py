@@ -55,7 +55,7 @@ def guard_facts(
     unrecorded = running.version if running is not None and pipeline is None else None
     taken = _taken_from(pipeline, running)
     in_force: tuple[Waiver, ...] = ()
-    if move is not Transition.RETURN:  # the waivers of what serves end when it leaves
+    if move not in (Transition.RETURN, Transition.LEAVE):  # its waivers end when it leaves
         rows = known.waivers(session, version.model, version.id, deployed)
         in_force = values.waivers_in_force(rows, now)
     approvals = known.approvals(session, version.id) if policy.approvals else []

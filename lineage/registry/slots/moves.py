@@ -181,15 +181,30 @@ def set_backup(
 
 
 def retire(session: Session, request: Request, model: str) -> MovePlan:
-    """Empty a slot.
+    """Empty a slot, where no backup is demanded or that is waived.
 
     Raises:
         NotFound: nothing serves there.
+        GuardRefused: the environment demands a backup.
+        NotPermitted: a waiver was asked for that the environment does not allow.
         Conflict: the slot moved since the caller saw it.
     """
     environment = _environment(session, request)
-    facts = SlotFacts(Known.of(session, environment.name).slot_state(session, model))
-    return carry_out(session, MoveFacts(MoveKind.RETIRED, request, (facts,)))
+    known = Known.of(session, environment.name)
+    state = known.slot_state(session, model)
+    asked = waivers.asked(session, request)
+    leaves = None
+    if state.serving is not None:
+        leaves = gather.version_facts(
+            session,
+            environment,
+            known.version(session, state.serving.version_id),
+            targets.running(session, environment),
+            move=Transition.LEAVE,
+            asked=asked,
+        )
+    facts = MoveFacts(MoveKind.RETIRED, request, (SlotFacts(state, leaves),), asked=asked)
+    return carry_out(session, facts)
 
 
 def _carried_out(

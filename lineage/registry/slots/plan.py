@@ -16,6 +16,7 @@ These are the rules of a move, in the order in which they are held:
 * a release may be staged first: each version stands in its slot with its own passing validation on
   the pipeline that is to run, and nothing else moves; then what serves there changes only by the
   release's own end, or by what is done in a failure (a rollback, a retirement), which withdraws it;
+* a retirement leaves nothing that serves or stands by, so the guard is asked for that alone;
 * a slot in which nothing changes keeps its revision, and a move that changes nothing has no event.
 """
 
@@ -241,8 +242,18 @@ def _retirement(facts: MoveFacts) -> MovePlan:
             remedy=f"See what serves: {act('serving', env=state.environment)}",
         )
     checks.check_revision(facts.request, state)
-    after = _emptied(state)
-    return MovePlan(facts.kind, facts.request, (SlotPlan(state, after),))
+    decided = [(slot, _decided(slot))] if slot.version is not None else []
+    decisions = tuple(decision for _, decision in decided)
+    checks.refuse_unless_allowed(decisions, f"The retirement of {state.subject} is refused")
+    granted = _needed(facts, decided)
+    return MovePlan(
+        facts.kind,
+        facts.request,
+        (SlotPlan(state, _emptied(state)),),
+        decisions,
+        waivers=granted,
+        unused_waivers=_unused(facts, granted),
+    )
 
 
 def _decided(slot: SlotFacts) -> Decision:

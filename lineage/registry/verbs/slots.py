@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lineage import timestamps
 from lineage.contract.requests import check_present, listed
 from lineage.database import clock, names, slots
-from lineage.errors import PipelineMismatch, RegistryUnreachable
+from lineage.errors import PipelineMismatch, RegistryUnreachable, UsageError
 from lineage.identity.references import Reference
 from lineage.registry.slots import serving as slots_serving
 from lineage.registry.slots.request import Request
@@ -276,8 +276,8 @@ class SlotVerbs(ForesightVerbs):
     ) -> MoveResult:
         """Make a version the backup of what serves, if it could take over at once.
 
-        ``pipeline`` is the digest of the pipeline version that it is to stand by with; by default
-        the one that runs.
+        ``pipeline`` is the pipeline version that it is to stand by with, ``NAME@DIGEST`` or a
+        digest alone; by default the one that runs.
 
         Raises:
             NotFound: the version, its pipeline version or the environment does not exist, or
@@ -299,8 +299,16 @@ class SlotVerbs(ForesightVerbs):
                 expect_revision,
                 models=sight.models,
             )
-            named = NamedPipeline(version.pipeline, pipeline) if pipeline else None
-            target = sight.pipeline_version(named) if named is not None else None
+            target = None
+            if pipeline:
+                named = NamedPipeline.parse(pipeline)
+                target = sight.pipeline_version(named, version.pipeline)
+                if target.pipeline != version.pipeline:
+                    raise UsageError(
+                        f"{version.model}@{version.number} rides on pipeline {version.pipeline}, "
+                        f"not on {target.pipeline}.",
+                        remedy=f"Name a version of pipeline {version.pipeline}.",
+                    )
             plan = moves.set_backup(session, request, version, target)
             moved = results.moved(session, plan)
         return self._answered(moved)
@@ -312,12 +320,15 @@ class SlotVerbs(ForesightVerbs):
         *,
         reason: str | None = None,
         expect_revision: int | None = None,
+        waive: WaiverRequest | None = None,
         actor: str,
     ) -> MoveResult:
-        """Empty a slot.
+        """Empty a slot, where its environment demands no backup or that is waived.
 
         Raises:
             NotFound: nothing serves there.
+            GuardRefused: the environment demands a backup.
+            NotPermitted: the environment does not let this person waive that.
             Conflict: the slot's revision is not ``expect_revision``.
         """
         from lineage.registry.slots import moves, results
@@ -331,6 +342,8 @@ class SlotVerbs(ForesightVerbs):
                 clock.stamp(session),
                 reason,
                 expect_revision,
+                waive,
+                person=self._actor(actor).person,
                 models=sight.models,
             )
             plan = moves.retire(session, request, model)

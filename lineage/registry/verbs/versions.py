@@ -152,7 +152,7 @@ class VersionVerbs(Verbs):
             row = self._sight(session).version(reference)
             if row.pipeline is None or row.pipeline_blake3 is None:
                 raise NotFound(
-                    f"{reference} was registered without a pipeline.",
+                    f"{row.model}@{row.number} was registered without a pipeline.",
                     remedy="Name a version that has one.",
                 )
             return views.found_pipeline(

@@ -127,6 +127,38 @@ def test_a_version_that_served_in_staging_may_enter(registry):
     _promote(registry, ref)
 
 
+def test_what_demands_a_backup_is_not_emptied_but_by_a_waiver(registry):
+    _deploy(registry)
+    add_validated(registry)
+    _promote(registry, "churn@1")
+    _apply(registry, backup=True, approvals=9, waive={"backup-ready": ("boss",)})
+    before = registry.environment("production")["slots"], len(registry.history())
+    with pytest.raises(GuardRefused, match="demands a backup") as error:
+        registry.retire("churn", "production", reason="unused", actor="boss")
+    (made,) = error.value.decisions
+    assert made.sentence == "churn@1 may not leave production"
+    assert [check.code for check in made.checks] == ["backup-ready"], "nothing else is asked"
+    with pytest.raises(NotPermitted):
+        registry.retire("churn", "production", waive=_waive("backup-ready"), actor="ann")
+    assert before == (registry.environment("production")["slots"], len(registry.history()))
+    done = registry.retire(
+        "churn", "production", reason="unused", waive=_waive("backup-ready"), actor="boss"
+    )
+    assert done.slots[0].serving is None
+    (event,) = registry.history("churn@production", what="retired")
+    assert [one["code"] for one in event["payload"]["waivers"]] == ["backup-ready"]
+    assert registry.audit().problems == ()
+
+
+def test_what_demands_no_backup_is_emptied(registry):
+    add_validated(registry)
+    _deploy(registry)
+    _promote(registry, "churn@1")
+    done = registry.retire("churn", "production", waive=None, actor="boss")
+    assert done.slots[0].serving is None
+    assert done.decisions[0].check("backup-ready").status is Status.PASS
+
+
 def test_requirements_compare_with_what_serves(registry):
     _deploy(registry)
     _apply(registry, require=("auc >= serving.auc - 0.01",))

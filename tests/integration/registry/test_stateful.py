@@ -598,9 +598,13 @@ def histories(
             if slot.serving is None:
                 with pytest.raises(NotFound):
                     self.registry.retire(self.models[line], self.env, actor="t")
-            else:
-                self.registry.retire(self.models[line], self.env, actor="t")
-                self.world.slots[self.models[line]] = Slot()
+                return
+            if self.world.policy.backup:
+                with pytest.raises(GuardRefused, match="demands a backup"):
+                    self.registry.retire(self.models[line], self.env, actor="t")
+                return
+            self.registry.retire(self.models[line], self.env, actor="t")
+            self.world.slots[self.models[line]] = Slot()
 
         @precondition(lambda self: self.world.deployed is not None)
         @rule(text=texts)

@@ -562,6 +562,27 @@ def test_a_demanded_backup_must_be_ready(changes, status, says):
         assert looked in typed(check.remedy)
 
 
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({}, "pass"),
+        ({"policy": BACKUP}, "fail"),
+        ({"policy": SAME, "standby": READY, "verdicts": ()}, "fail"),
+        ({"policy": BACKUP, "environment_kind": EnvironmentKind.EXPERIMENTAL}, "warn"),
+        (
+            {"policy": BACKUP, "waivers": (Waiver("backup-ready", "unused", "boss", THEN),)},
+            "waived",
+        ),
+    ],
+)
+def test_what_leaves_is_asked_only_whether_a_backup_is_demanded(changes, status):
+    leaves = {"transition": Transition.LEAVE, "serving_metrics": {}}
+    assert _statuses(**leaves, **changes) == {"backup-ready": status}
+    if status == "fail":
+        check = _check("backup-ready", **leaves, **changes)
+        assert "--waive backup-ready" in typed(check.remedy)
+
+
 def test_a_backup_is_asked_for_also_where_no_pipeline_runs():
     check = _check("backup-ready", policy=BACKUP, serving_metrics={}, deployed=None)
     assert "lineage validate churn@production)" in typed(check.remedy)
@@ -646,8 +667,8 @@ def test_an_experimental_environment_warns_rather_than_waives():
 
 SENTENCES = {
     "pipeline-deployed": [
-        ({}, f"pipeline churn runs in production as {pipeline('old').xxh3.short}", None),
-        ({"pipeline_moves": True}, f"pipeline churn would run in production as {pipeline('old').xxh3.short}", None),
+        ({}, f"production runs pipeline churn@{pipeline('old').xxh3.short}", None),
+        ({"pipeline_moves": True}, f"production would run pipeline churn@{pipeline('old').xxh3.short}", None),
         ({"deployed": None}, "no version of pipeline churn is deployed in production",
          "Record the one that runs there: lineage pipeline deploy churn --env production"),
         ({"pipeline": None}, "churn@7 was registered without a pipeline",
@@ -671,36 +692,36 @@ SENTENCES = {
         ({"verdicts": ()}, "needs a deployed pipeline and a validation to compare", None),
         ({"deployed": None}, "needs a deployed pipeline and a validation to compare", None),
         ({"deployed": pipeline("new")},
-         f"churn@7 was validated with pipeline {pipeline('old').xxh3.short}, but production runs "
-         f"{pipeline('new').xxh3.short}",
+         f"churn@7 was validated with pipeline churn@{pipeline('old').xxh3.short}, but production runs "
+         f"churn@{pipeline('new').xxh3.short}",
          f"Move both together (lineage release --env production --pipeline churn@{pipeline('old').xxh3.short} "
          f"--model churn@7), or let it be run with the deployed pipeline: lineage validate churn@7 --in production"),
         ({"deployed": pipeline("new"), "deployed_is_commit": None},
-         f"churn@7 was validated with pipeline {pipeline('old').xxh3.short}, but production runs "
-         f"{pipeline('new').xxh3.short}",
+         f"churn@7 was validated with pipeline churn@{pipeline('old').xxh3.short}, but production runs "
+         f"churn@{pipeline('new').xxh3.short}",
          f"Move both together (lineage release --env production --pipeline churn@{pipeline('old').xxh3.short} "
          f"--model churn@7), or validate it where the deployed pipeline is checked out: lineage validate churn@7 --pipeline "
-         f"{pipeline('new').xxh3.short}"),
+         f"churn@{pipeline('new').xxh3.short}"),
         ({"deployed": PipelineVersion(None, Digest("sha256:a"))},
-         f"churn@7 was validated with pipeline {pipeline('old').xxh3.short}, but production runs sha256:a",
+         f"churn@7 was validated with pipeline churn@{pipeline('old').xxh3.short}, but production runs churn@sha256:a",
          f"Move both together (lineage release --env production --pipeline churn@{pipeline('old').xxh3.short} "
          "--model churn@7), or validate it where the deployed pipeline is checked out: lineage validate churn@7 --pipeline "
-         "sha256:a"),
+         "churn@sha256:a"),
         ({"deployed": pipeline("new"), "verdicts": (_verdict(passed=False),)},
-         f"churn@7 was validated with pipeline {pipeline('old').xxh3.short}, but production runs "
-         f"{pipeline('new').xxh3.short}",
+         f"churn@7 was validated with pipeline churn@{pipeline('old').xxh3.short}, but production runs "
+         f"churn@{pipeline('new').xxh3.short}",
          "Let it be run with the deployed pipeline: lineage validate churn@7 --in production"),
         ({"deployed": pipeline("new"), "recorded": False, "pipeline_moves": True, "transition": Transition.STAY},
-         f"churn@7 was validated with pipeline {pipeline('old').xxh3.short}, but production would run "
-         f"{pipeline('new').xxh3.short}",
+         f"churn@7 was validated with pipeline churn@{pipeline('old').xxh3.short}, but production would run "
+         f"churn@{pipeline('new').xxh3.short}",
          "Validate churn@7 with the pipeline as it is here (lineage validate churn@7), or release it together with "
          "a version that was: lineage release --env production --pipeline churn --model churn@N"),
         ({"deployed": pipeline("new"), "pipeline_moves": True, "transition": Transition.STAY},
-         f"churn@7 was validated with pipeline {pipeline('old').xxh3.short}, but production would run "
-         f"{pipeline('new').xxh3.short}",
+         f"churn@7 was validated with pipeline churn@{pipeline('old').xxh3.short}, but production would run "
+         f"churn@{pipeline('new').xxh3.short}",
          f"Release it together with a version that was validated with it (lineage release --env production "
          f"--pipeline churn@{pipeline('new').xxh3.short} --model churn@N), or validate the one that serves, where that pipeline is checked out: "
-         f"lineage validate churn@7 --pipeline {pipeline('new').xxh3.short}"),
+         f"lineage validate churn@7 --pipeline churn@{pipeline('new').xxh3.short}"),
     ],
     "kind": [
         ({}, "churn@7 was registered for production", None),
@@ -811,7 +832,7 @@ IN_COMMAND = dataclasses.replace(UNSEEN, where="the command")
     [
         ({}, "pass", "the deployed pipeline holds what a watched run of churn@7 read"),
         ({"watched": (_watched(), _watched())}, "pass", "holds what 2 watched runs of churn@7 read"),
-        ({"watched": ()}, "warn", "nobody watched a run of churn@7: its pipeline holds what is declared"),
+        ({"watched": ()}, "warn", "no run of churn@7 was watched, so its pipeline holds only what is declared"),
         ({"watched": (_watched(SCALING),)}, "fail",
          "a watched run of churn@7 read src/scaling.py, which the deployed pipeline does not hold"),
         ({"watched": (_watched(SCALING, CONFIG),)}, "fail", "read conf/model.yaml, src/scaling.py, which"),
@@ -914,7 +935,7 @@ facts = st.builds(
         max_size=3,
         unique_by=lambda v: v.pipeline.blake3,
     ).map(tuple),
-    transition=st.sampled_from(Transition),
+    transition=st.sampled_from([move for move in Transition if move is not Transition.LEAVE]),
     policy=st.builds(
         EnvironmentPolicy,
         require=st.sampled_from([(), ("auc >= 0.5",), ("auc >= serving.auc",)]),
