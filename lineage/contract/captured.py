@@ -95,9 +95,10 @@ class ExternalRequest:
     ``source`` is ``hf://ORG/NAME@REVISION``, or a file or a folder; of a hub's files those are
     taken that a pattern of ``include`` matches. ``kind`` None is production where all four
     components are known, else experiment. ``code`` is ``URL@COMMIT`` of what made it. ``data`` are
-    paths, or ``name=uri@version``. ``pipeline`` is ``NAME@DIGEST``: a recorded version by
-    a digest of ours, or one that lives elsewhere by any other, such as an image's;
-    ``pipeline_version`` the latter's digest alone, ``pipeline_files`` are its files (globs); without any of them it is what the configuration says. Paths are seen from the current
+    paths, or ``name=uri@version``. ``pipeline`` is ``NAME@DIGEST``: a recorded version by a digest
+    of ours, or one that lives elsewhere by any other, such as an image's; ``pipeline_version`` is
+    the latter's digest alone, ``pipeline_files`` are its files (globs). Without any of them the
+    pipeline is what the configuration says. Paths are seen from the current
     folder.
     """
 

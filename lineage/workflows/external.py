@@ -14,6 +14,7 @@ from lineage.errors import UsageError
 from lineage.identity.components import Kind
 from lineage.identity.digest import Digest, is_of_ours
 from lineage.identity.pipeline import PipelineVersion
+from lineage.identity.references import check_name
 from lineage.workflows.register import no_progress
 from lineage.workflows.stores import require_reachable
 from lineage.workflows.weights import Storing, put_into_store
