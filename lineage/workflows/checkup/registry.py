@@ -21,7 +21,6 @@ from lineage.registry.registry import Registry
 from lineage.registry_url import is_postgresql, is_remote, without_password
 from lineage.remote import logins
 from lineage.remote.client import RemoteRegistry, transport_to
-from lineage.workflows.checkup.side_by_side import OUTSIDE
 from lineage.workflows.stores import dvc_remote_of, local_store_of, require_reachable_at
 
 if TYPE_CHECKING:
@@ -40,6 +39,9 @@ SOON: Final = dt.timedelta(days=14)
 
 _LOCKED: Final = 3.0
 """Seconds that another process's write is waited for."""
+
+_ANSWERED: Final = 4.0
+"""Seconds that a server may take for an answer: fewer than its examination has."""
 
 _READY: Final = "/readyz"
 _ALIVE: Final = "/healthz"
@@ -128,7 +130,7 @@ def _other_clock(examined: Examined, ahead: dt.timedelta, whose: str) -> None:
 def _server(project: Project, url: str, examined: Examined) -> None:
     transport = transport_to(url)
     try:
-        status, _ = transport.glance(_READY, OUTSIDE)
+        status, _ = transport.glance(_READY, _ANSWERED)
         if status == 503:
             raise RegistryUnreachable(
                 f"The server at {transport.url} is not ready: its database does not answer, or "
@@ -158,7 +160,7 @@ def _server(project: Project, url: str, examined: Examined) -> None:
 
 def _clock_of_server(transport: Transport, examined: Examined) -> None:
     before = dt.datetime.now(dt.UTC)
-    theirs = transport.clock(_ALIVE, OUTSIDE)
+    theirs = transport.clock(_ALIVE, _ANSWERED)
     if theirs is None:
         examined.skipped("clock", "the server does not say what time it is")
         return
