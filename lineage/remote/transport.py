@@ -60,7 +60,7 @@ class Patience(NamedTuple):
             UsageError: it says no number of seconds.
         """
         if said is None:
-            return cls(reach=4.0, connect=2.0) if person else cls()
+            return cls(reach=3.0, connect=1.5) if person else cls()
         try:
             seconds = float(said)
         except ValueError:

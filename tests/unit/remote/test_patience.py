@@ -8,7 +8,7 @@ from lineage.remote.transport import Patience
 
 def test_a_person_waits_less_for_a_server_that_is_not_reached_and_as_long_for_an_answer():
     person, job = Patience.of(None, person=True), Patience.of(None, person=False)
-    assert (person.reach, person.whole) == (4, 30)
+    assert (person.reach, person.whole) == (3, 30)
     assert (job.reach, job.whole) == (30, 30)
     assert person.connect * 2 <= person.reach, "a name may have two addresses"
 
