@@ -7,6 +7,8 @@ READY := .venv/.ready
 # Pip compiles on one core (--no-compile): compileall does it on all of them, without others' tests.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-compile
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes
+# What a command loads that asks a server: it is read as for Windows too.
+CLIENT := $(addprefix lineage/,config contract guard host identity python_api remote) lineage/connection.py lineage/whole_file.py cli
 
 .PHONY: setup demo test coverage lint audit format bench mutants docs lock clean
 
@@ -34,6 +36,8 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin lineage cli
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 --follow-imports silent --exclude cli/commands/server.py $(CLIENT)
 	$(BIN)/bandit --quiet --recursive lineage cli api migrations examples
 
 # Asks PyPI for known vulnerabilities of all that the lock holds; what it is not told of is a failure.
