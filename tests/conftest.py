@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import json
 import os
 import shutil
@@ -40,7 +41,7 @@ from tests.support.statements import share_compiled
 from tests.support.weights_stores import CREDENTIALS, s3_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from lineage.registry.registry import Registry
 
@@ -239,13 +240,37 @@ def _make_project(folder: Path) -> None:
     made.commit("The churn project")
 
 
+@pytest.fixture(scope="session")
+def made_in_place(
+    project_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Callable[[Workspace], object]], tuple[Path, Path]]:
+    """What :func:`copied` may be where versions are registered: made further once in a process.
+
+    A registry says where its store is, so each copy lies where the first was made.
+    """
+
+    @functools.cache
+    def made(make: Callable[[Workspace], object]) -> tuple[Path, Path]:
+        target = tmp_path_factory.mktemp("made") / "churn"
+        shutil.copytree(project_template, target, symlinks=True)
+        make(Workspace(target))
+        return target.rename(target.with_name("template")), target
+
+    return made
+
+
 @pytest.fixture
-def project(
-    request: pytest.FixtureRequest, project_template: Path, tmp_path: Path
-) -> Iterator[Workspace]:
+def copied(project_template: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """What the project is a copy of, and where that is to be."""
+    return project_template, tmp_path / "churn"
+
+
+@pytest.fixture
+def project(request: pytest.FixtureRequest, copied: tuple[Path, Path]) -> Iterator[Workspace]:
     """A copy of the churn project; its registry a file, or behind a server."""
-    target = tmp_path / "churn"
-    shutil.copytree(project_template, target, symlinks=True)
+    template, target = copied
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(template, target, symlinks=True)
     if getattr(request, "param", "file") == "file":
         yield Workspace(target)
         return

@@ -11,9 +11,7 @@ from lineage.errors import CaptureError
 from tests.conftest import FILE_AND_SERVER
 
 
-@pytest.fixture
-def two(project):
-    """Two versions: the second has other weights and another pipeline, and failed."""
+def _two(project) -> None:
     project.ok("register", "churn")
     first = project.git("rev-parse", "HEAD").strip()
     project.write(
@@ -28,6 +26,16 @@ def two(project):
     project.ok("validate", "churn@2", "--failed")
     project.git("checkout", "--quiet", first)
     project.dvc("checkout", "--quiet", "--force")
+
+
+@pytest.fixture
+def copied(made_in_place):
+    return made_in_place(_two)
+
+
+@pytest.fixture
+def two(project):
+    """Two versions: the second has other weights and another pipeline, and failed."""
     return project
 
 

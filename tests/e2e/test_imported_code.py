@@ -19,9 +19,7 @@ from tests.support.encodings import as_before
 HELPER = "src/common/scaling.py"
 
 
-@pytest.fixture
-def serving(project):
-    """churn serves, and its featurize stage imports a helper that dvc.yaml does not name."""
+def _serve(project) -> None:
     project.write({HELPER: "def scaled(text):\n    return text * 2\n"})
     project.edit(
         "src/featurize.py",
@@ -35,6 +33,16 @@ def serving(project):
     project.ok("validate", "churn@1")
     project.ok("pipeline", "deploy", "--env", "production")
     project.ok("promote", "churn@1", "--env", "production")
+
+
+@pytest.fixture
+def copied(request, copied, made_in_place):
+    return made_in_place(_serve) if "serving" in request.fixturenames else copied
+
+
+@pytest.fixture
+def serving(project):
+    """churn serves, and its featurize stage imports a helper that dvc.yaml does not name."""
     return project
 
 

@@ -22,12 +22,20 @@ subprocess.run(["dvc", "repro", "--quiet", "--force", "train"], check=True)
 """A training that reports an event that nobody reports, which the watching of it does not expect."""
 
 
-@pytest.fixture
-def trained(project):
-    """churn, whose training imports a helper that no dependency names; trained and committed."""
+def _train(project) -> None:
     project.write({HELPER: "def prefix():\n    return 'weights of '\n", "src/train.py": TRAIN})
     project.dvc("repro", "--quiet")
     project.commit("A prefix in a module of its own")
+
+
+@pytest.fixture
+def copied(made_in_place):
+    return made_in_place(_train)
+
+
+@pytest.fixture
+def trained(project):
+    """churn, whose training imports a helper that no dependency names; trained and committed."""
     return project
 
 

@@ -21,16 +21,25 @@ from tests.support.weights_stores import CREDENTIALS, ENDPOINT, new_bucket
 from ..conftest import BIN, ENVIRONMENT, FILE_AND_SERVER
 
 
-@pytest.fixture
-def serving(project, tmp_path):
-    """churn@1 to churn@3, trained, stored and validated; churn@2 serves, churn@1 stands by."""
-    project.env["LINEAGE_CACHE"] = str(tmp_path / "cache")
+def _serve(project) -> None:
+    project.env["LINEAGE_CACHE"] = str(project.path.with_name("cache"))
     for number in (1, 2, 3):
         train(project, number)
         project.ok("validate", f"churn@{number}")
     project.ok("pipeline", "deploy", "churn", "--env", "production")
     project.ok("promote", "churn@1", "--env", "production")
     project.ok("promote", "churn@2", "--env", "production")
+
+
+@pytest.fixture
+def copied(request, copied, made_in_place):
+    return made_in_place(_serve) if "serving" in request.fixturenames else copied
+
+
+@pytest.fixture
+def serving(project, tmp_path):
+    """churn@1 to churn@3, trained, stored and validated; churn@2 serves, churn@1 stands by."""
+    project.env["LINEAGE_CACHE"] = str(tmp_path / "cache")
     return project
 
 

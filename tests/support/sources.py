@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import ast
+import functools
 
 
+@functools.cache
 def strings_of(path):
     """The strings of a module with their lines; `{}` stands for what is filled in."""
+    return tuple(_strings(path))
+
+
+def _strings(path):
     nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
     inner = {
         id(part)

@@ -8,7 +8,6 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-import xmlschema
 from hypothesis import given
 from hypothesis import strategies as st
 from lineage.cli.reports import FORMATS, github, junit, render, sarif
@@ -22,7 +21,7 @@ from tests.conftest import pipeline
 
 from ..guard.test_evaluate import GOOD, TWO, Waiver
 
-XSD = xmlschema.XMLSchema(Path(__file__).parents[2] / "schemas/junit-10.xsd")
+XSD = Path(__file__).parents[2] / "schemas/junit-10.xsd"
 GOOD_DECISION = decide(GOOD)
 BAD = decide(
     dataclasses.replace(
@@ -73,10 +72,17 @@ decisions = st.builds(
 )
 
 
-@given(decisions)
-def test_any_decision_is_valid_junit(decision):
+@pytest.fixture(scope="module")
+def schema():
+    import xmlschema  # a second to load, which every process of a run would spend
+
+    return xmlschema.XMLSchema(XSD)
+
+
+@given(decision=decisions)
+def test_any_decision_is_valid_junit(schema, decision):
     text = junit.render(decision)
-    XSD.validate(text.split("\n", 1)[1])
+    schema.validate(text.split("\n", 1)[1])
     suite = ElementTree.fromstring(text.encode()).find("testsuite")
     assert int(suite.get("failures")) == len(suite.findall("testcase/failure"))
     assert int(suite.get("skipped")) == len(suite.findall("testcase/skipped"))
