@@ -26,7 +26,7 @@ COMMANDS = {
     "run": ("Versions", "runs", "Run DVC's stages by `dvc repro`, and watch what they read."),
     "register": (
         "Versions",
-        "models",
+        "registering",
         "Capture code, data, pipeline and weights, and record them as a version.",
     ),
     "validate": (

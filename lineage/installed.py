@@ -1,7 +1,7 @@
 """Which distribution is installed: the whole of lineage-guard, or what a serving host needs of it.
 
 The host's holds the same modules without the server, and brings neither DVC nor a database's driver
-(decision 40). What runs into that says so in one sentence, as does what an operating system lacks.
+(decision 39). What runs into that says so in one sentence, as does what an operating system lacks.
 """
 
 from __future__ import annotations

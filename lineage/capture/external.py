@@ -1,6 +1,6 @@
 """Capturing a model from elsewhere: its weights here, its code and data by what is said of them.
 
-What made such a model lies elsewhere, the pipeline that prepares its inputs here (decision 39). A
+What made such a model lies elsewhere, the pipeline that prepares its inputs here (decision 38). A
 hub's revision is a commit of a git repository: it stands for the code, and for the data that
 nobody names. A folder says nothing of either.
 """

@@ -131,8 +131,7 @@ class UnseenCode:
 class Approval:
     """A person's approval; ``claimed`` tells that no token proves the name.
 
-    ``current`` tells that it was given for the pipeline version that is to run, or for the one that
-    runs until then.
+    ``current``: given for the pipeline version that is to run, or for that which runs until then.
     """
 
     by: str
