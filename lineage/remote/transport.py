@@ -140,11 +140,7 @@ class Transport:
         Raises:
             RegistryUnreachable: there is no answer so soon.
         """
-        end = time.monotonic() + min(seconds, self._patience.whole)
-        try:
-            answer = self._once("GET", path, _given(query), {}, None, end)
-        except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise self._unreachable(error) from None
+        answer = self._soon(path, seconds, query)
         return answer.status, self._understood(answer) if answer.status == 200 else None
 
     def clock(self, path: str, seconds: float) -> dt.datetime | None:
@@ -153,15 +149,19 @@ class Transport:
         Raises:
             RegistryUnreachable: there is no answer so soon.
         """
-        end = time.monotonic() + min(seconds, self._deadline)
-        try:
-            date = self._once("GET", path, {}, {}, None, end).date
-        except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise self._unreachable(error) from None
+        date = self._soon(path, seconds, {}).date
         try:
             return parsedate_to_datetime(date or "").astimezone(dt.UTC)
         except ValueError:
             return None
+
+    def _soon(self, path: str, seconds: float, query: dict[str, Any]) -> _Answer:
+        """What a server answers at once, without trying again."""
+        end = time.monotonic() + min(seconds, self._patience.whole)
+        try:
+            return self._once("GET", path, _given(query), {}, None, end)
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise self._unreachable(error) from None
 
     def news(
         self,
