@@ -184,7 +184,7 @@ def histories(
             ref = self._pick(line, pick)
             root = self.world.carriable(ref, text) if ref is not None else None
             if ref is not None and root is not None:
-                done = self.registry.carry_over(
+                done = speaking("ann").carry_over(
                     ref, self._captured(text), rests_on=self.ids[root], difference="d", actor="ann"
                 )
                 self.ids.append(done["id"])
