@@ -11,7 +11,9 @@ import pytest
 
 from ..conftest import BIN, ENVIRONMENT
 from ..support import commands
+from ..support.recipes import blocks_of, missing_from, typed_in
 
+ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("pull_requests.sh")
 
 
@@ -59,6 +61,16 @@ def test_the_demo_plays_the_whole_story(played):
     metrics = json.loads((folder / "eval/metrics.json").read_text())
     assert metrics["auc"] > 0.65
     assert sorted(metrics["slices"]) == ["carrier_group", "origin"]
+
+
+def test_what_the_readme_shows_of_the_demo_is_what_it_prints(played):
+    _, steps = played
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (shown,) = (block for block in blocks_of(readme) if block.text.startswith("# Production"))
+    for typed in typed_in(shown):
+        step = next(step for step in steps if step["command"] == typed.text)
+        assert typed.is_expected(step["exit_code"])
+        assert missing_from(typed.shown, step["output"]) is None
 
 
 def test_pull_requests_are_merged_by_the_exit_code_of_the_guard_alone(played):

@@ -175,6 +175,12 @@ def new_bucket(endpoint: str) -> Bucket:
     return Bucket(client, name, endpoint)
 
 
+def make_buckets(endpoint: str, *names: str) -> None:
+    """Make buckets by their names, where they are not there."""
+    for name in names:
+        _client(endpoint).create_bucket(Bucket=name)
+
+
 class Wire:
     """A way to a server on which connections break, stall, or lose and turn bits, now and then."""
 
