@@ -28,11 +28,6 @@ COMMANDS = {
         "validations",
         "Record a verdict on a version with a pipeline version.",
     ),
-    "unsent": (
-        "Versions",
-        "unsent",
-        "What was captured behind a command and waits to be sent.",
-    ),
     "verify": (
         "Versions",
         "models",
@@ -87,6 +82,11 @@ COMMANDS = {
         "Versions",
         "labels",
         "What models and versions are called, and what is said of them.",
+    ),
+    "unsent": (
+        "Versions",
+        "unsent",
+        "What was captured behind a command and waits to be sent.",
     ),
     "pipeline": ("Serving", "pipelines", "What prepares the inputs: capture, compare, deploy."),
     "env": ("Serving", "environments", "Places where models serve."),
