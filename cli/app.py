@@ -34,11 +34,6 @@ COMMANDS = {
         "validations",
         "Record that a version passed or failed its evaluation, and with which pipeline version.",
     ),
-    "unsent": (
-        "Versions",
-        "unsent",
-        "What was captured behind a command and waits to be sent.",
-    ),
     "verify": (
         "Versions",
         "models",
@@ -101,6 +96,11 @@ COMMANDS = {
         "Versions",
         "labels",
         "Names, descriptions and tags of models and versions.",
+    ),
+    "unsent": (
+        "Versions",
+        "unsent",
+        "What was captured behind a command and waits to be sent.",
     ),
     "pipeline": ("Serving", "pipelines", "What prepares the inputs: capture, compare, deploy."),
     "env": ("Serving", "environments", "Places where models serve."),
