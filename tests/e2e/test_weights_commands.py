@@ -234,7 +234,7 @@ def test_a_release_looks_at_what_is_to_serve_first(serving, steps):
     objects(serving)["churn@3"].unlink()
     words = ("--env", "production", "--pipeline", "churn", "--model", "churn@3")
     done = serving.lineage("release", *words, *steps)
-    assert (done.code, "were missing in store local" in done.err) == (3, True)
+    assert (done.code, "were missing in store local" in done.out) == (3, True)
     assert serving.ok("serving", "churn")["serving"]["ref"] == "churn@2"
 
 
