@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
+from lineage.cli import demo
 
 from ..conftest import BIN, ENVIRONMENT
 from ..support import commands
@@ -19,13 +22,13 @@ SCRIPT = Path(__file__).with_name("pull_requests.sh")
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory):
+    """The demo, its steps found first where they are forked."""
     folder = tmp_path_factory.mktemp("demo") / "demo"
-    done = subprocess.run(
-        [BIN / "lineage", "demo", folder, "--json"],
-        capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
-    told = json.loads(done.stdout)
+    usual, said = demo._environment, io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
+        patch.setattr(demo, "_environment", lambda: usual() | {"PATH": commands.path()})
+        demo.play(folder, as_json=True)
+    told = json.loads(said.getvalue())
     served = {name: [line["ref"] for line in lines] for name, lines in told["served"].items()}
     third = [f"flight-delays@{number}" for number in (2, 3, 2)]
     assert served == {"old": ["flight-delays@1"], "new": third}
@@ -71,6 +74,12 @@ def test_what_the_readme_shows_of_the_demo_is_what_it_prints(played):
         step = next(step for step in steps if step["command"] == typed.text)
         assert typed.is_expected(step["exit_code"])
         assert missing_from(typed.shown, step["output"]) is None
+
+
+def test_it_starts_as_it_is_installed(played):
+    words = [str(BIN / "lineage"), "demo", str(played[0])]
+    done = commands.run_installed(words, Path(), ENVIRONMENT, 120)
+    assert (done.code, f"{played[0]} is not empty." in done.err) == (2, True)
 
 
 def test_pull_requests_are_merged_by_the_exit_code_of_the_guard_alone(played):

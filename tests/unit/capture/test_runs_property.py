@@ -16,8 +16,12 @@ from lineage.capture.code_graph.command.shell import read_shell
 from lineage.capture.code_graph.packaging import PACKAGING_FILES, read_layout
 from lineage.capture.code_graph.python.notebook import read_notebook
 from lineage.capture.code_graph.python.source import read_python
+from tests.support import LONG
 
 from .repository import follow
+
+EXAMPLES = 200 if LONG else 20
+"""Each runs a Python."""
 
 ORACLE = """
 import json, os, runpy, sys
@@ -122,7 +126,7 @@ def imported(folder: Path, kind: str, started: str, *search: str) -> set[str]:
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(trees, st.sampled_from(["run.py", "jobs/run.py"]), main)
 def test_what_a_script_imports_is_followed(tree: dict[str, str], script: str, text: str) -> None:
     tree[script] = text
@@ -136,7 +140,7 @@ def test_what_a_script_imports_is_followed(tree: dict[str, str], script: str, te
         assert imported(folder, "script", script, beside) <= set(code.files)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(trees, st.sampled_from(MODULES), st.booleans())
 def test_what_a_module_imports_is_followed(
     tree: dict[str, str], module: str, python_path: bool
@@ -152,6 +156,7 @@ def test_what_a_module_imports_is_followed(
         assert imported(folder, "module", module, *search) <= set(code.files)
 
 
+@settings(deadline=None)
 @given(trees, st.randoms())
 def test_the_order_of_the_files_changes_nothing(tree: dict[str, str], random: object) -> None:
     tree["run.py"] = "import a, p.q\nfrom p import *"
