@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import functools
+import gc
 import json
 import os
 import shutil
@@ -86,8 +87,12 @@ LONGEST = (
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Let one process of a run compile the tests for pytest, and the others read what it wrote."""
+    """Let one process of a run compile the tests for pytest, and the others read what it wrote.
+
+    What is loaded and collected stays: no collection of garbage looks at it, now or later.
+    """
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+    gc.disable()
     try:
         with Path(__file__).open() as lock:
             if WORKER != "alone" and not _are_compiled():
@@ -97,6 +102,8 @@ def pytest_collection() -> Iterator[None]:
             return (yield)
     finally:
         sys.dont_write_bytecode = before
+        gc.freeze()
+        gc.enable()
 
 
 def _are_compiled() -> bool:
