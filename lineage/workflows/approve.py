@@ -43,7 +43,7 @@ def approve(
     if working_tree and pipeline is not None:
         raise UsageError(
             "The pipeline is named, and it is to be the one in this checkout.",
-            remedy="Leave out --pipeline or --working-tree.",
+            remedy="Leave one of the two out.",
         )
     if working_tree:
         captured = pipeline_here(project, registry, reference)
