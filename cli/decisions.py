@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from lineage.acts import typed
 from lineage.guard.decision import Status
 
 from .options import State
@@ -143,4 +144,4 @@ def _told(check: Check, explained: set[str]) -> None:
             say(f"           and {len(changes) - _MOST_CHANGES} more (see --json)")
         explanation(check.details, "           ")
     if check.remedy:
-        say(dim(f"           → {check.remedy}"))
+        say(dim(f"           → {typed(check.remedy)}"))

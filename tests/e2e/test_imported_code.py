@@ -225,7 +225,7 @@ def test_an_older_version_is_validated_anew_as_its_refusal_says(upgraded):
     refused = upgraded.lineage("validate", "churn@1", *run)
     assert refused.code == 9
     here = upgraded.ok("pipeline", "capture")["digest"]
-    named = ("validate", "churn@1", "--pipeline", f"xxh3:{here[5:17]}")
+    named = ("validate", "churn@1", "--pipeline", f"churn@xxh3:{here[5:17]}")
     assert f"lineage {' '.join(named)} -- COMMAND" in refused.err
     assert upgraded.lineage(*named, *run).code == 0
     assert _match(upgraded, env="staging")["status"] == "pass"

@@ -248,7 +248,7 @@ def test_weights_that_no_stage_makes_are_unmade(trained):
     trained.ok("pipeline", "deploy", "--env", "production")
     trained.ok("promote", "churn@1", "--env", "production")
     assert "the weights are unmade" in trained.lineage("show", "churn@1").out
-    guarded = trained.lineage("guard", "churn@1", "--env", "production")
+    guarded = trained.lineage("guard", "churn@1", "--env", "production", "-v")
     assert "the weights are unmade" in guarded.out
     code = "open('by_hand.bin', 'w').write('other weights')"
     done = trained.lineage(

@@ -172,7 +172,7 @@ def test_the_whole_way_of_a_governed_release(governed):
     assert "dry run" in dry.out
     assert governed.ok("serving", "churn")["serving"]["version"] == 1
     done = governed.lineage(*release)
-    assert done.out.startswith("plan: churn xxh3:")
+    assert done.out.startswith("plan: churn@xxh3:")
     slot = governed.ok("serving", "churn")
     assert (slot["serving"]["version"], slot["backup"]["version"]) == (2, 1)
     assert (slot["backup"]["ready"], slot["backup"]["moves_pipeline"]) == (True, True)

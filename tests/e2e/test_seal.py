@@ -153,7 +153,7 @@ def test_a_copy_with_other_comments_is_carried_over_where_the_pipelines_bytes_ar
     assert "app/features.py (for src/featurize.py)" in alone.err
     assert "own bytes are not here" in alone.err
     typed = alone.err.rpartition("as the original: lineage ")[2].strip()
-    assert typed.startswith("pipeline seal churn --pipeline xxh3:")
+    assert typed.startswith("pipeline seal churn@xxh3:")
     as_said = typed.replace("FOLDER", str(deployed.path)).split()
     assert service.lineage(*as_said).code == 0
     made = service.ok("pipeline", "seal", "--env", "production", "--original", str(deployed.path))

@@ -75,6 +75,7 @@ def test_a_promotion_tells_what_the_guard_warns_of(refused):
     done = refused.lineage("promote", "churn@1", "--env", "production")
     assert done.out.startswith("churn@1 already serves in production\n")
     assert warns in done.out
+    assert "→ Watch its stages (lineage run --force)" in done.out.replace(" at its commit", "")
     assert "  pass " not in done.out
 
 
