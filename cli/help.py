@@ -120,9 +120,9 @@ def _rows(rows: list[tuple[str, str]], width: int) -> list[str]:
     column = 2 + max((len(name) for name, _ in rows if len(name) <= most), default=most) + 2
     lines = []
     for name, explanation in rows:
-        beside = f"  {name}".ljust(column)
+        beside = f"  {name}  ".ljust(column)
         if len(beside) > column:
-            lines += wrapped(beside, width, hang=4)
+            lines += wrapped(beside.rstrip(), width, hang=4)
             beside = " " * column
         lines += wrapped(f"{beside}{explanation}".rstrip(), width, hang=column)
     return lines

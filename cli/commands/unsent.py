@@ -27,7 +27,10 @@ def note_waiting(project: Project) -> None:
 
 @unsent.command("list")
 def listed(as_json: Json = False) -> None:
-    """List what waits here, the oldest first; `--resume` of its verb sends it."""
+    """List what waits here, the oldest first; `--resume` of its verb sends it.
+
+    Example: `lineage unsent list`
+    """
     from lineage.capture.project import opened
     from lineage.workflows import unsent as waiting
 
@@ -62,7 +65,10 @@ def drop(
     ],
     as_json: Json = False,
 ) -> None:
-    """Drop one without sending it: nothing of it is recorded, ever."""
+    """Drop one without sending it: nothing of it is recorded, ever.
+
+    Example: `lineage unsent drop 20261127101500-3f1c9a`
+    """
     from lineage.capture.project import opened
     from lineage.workflows import unsent as waiting
 

@@ -111,7 +111,7 @@ def test_where_the_code_is_not_clean_nothing_is_made_of_the_weights(origin):
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CAPTURED = (
-    f"pipeline churn {OLD.short} was captured with uncommitted changes, and no commit is known to "
+    f"pipeline churn@{OLD.short} was captured with uncommitted changes, and no commit is known to "
     "hold it"
 )
 COMMIT_IT = (
@@ -123,11 +123,11 @@ NEEDS_A_VERDICT = "needs a clean version that was validated with the deployed pi
 @pytest.mark.parametrize(
     ("changes", "status", "summary", "remedy"),
     [
-        ({}, "pass", f"pipeline churn {OLD.short} is what commit 0123456789ab holds", None),
+        ({}, "pass", f"pipeline churn@{OLD.short} is what commit 0123456789ab holds", None),
         (
             {"deployed_is_commit": None},
             "skipped",
-            f"nobody said which commit holds pipeline churn {OLD.short}",
+            f"nobody said which commit holds pipeline churn@{OLD.short}",
             None,
         ),
         ({"deployed_is_commit": False}, "fail", CAPTURED, COMMIT_IT),
@@ -198,7 +198,7 @@ def test_a_match_says_where_only_what_is_declared_was_compared():
         (
             {"pipeline_moves": True},
             "validate it where the deployed pipeline is checked out: "
-            f"lineage validate churn@7 --pipeline {NEW.short}",
+            f"lineage validate churn@7 --pipeline churn@{NEW.short}",
         ),
         (
             {"transition": Transition.STAY},

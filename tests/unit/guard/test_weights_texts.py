@@ -210,7 +210,12 @@ NOTHING_WILL = "nothing will stand by for churn in production"
     [
         ({}, "pass", "no backup is demanded", None),
         (FAILED, "warn", WILL_NOT, _ready_it("churn@6", "--in production")),
-        (FAILED | NO_COMMIT, "warn", WILL_NOT, _ready_it("churn@6", f"--pipeline {OLD.short}")),
+        (
+            FAILED | NO_COMMIT,
+            "warn",
+            WILL_NOT,
+            _ready_it("churn@6", f"--pipeline churn@{OLD.short}"),
+        ),
         (
             DEMANDED | {"transition": Transition.RETURN},
             "warn",
@@ -221,7 +226,7 @@ NOTHING_WILL = "nothing will stand by for churn in production"
             DEMANDED | NO_COMMIT | {"serving_metrics": {}},
             "fail",
             "nothing would stand by for churn in production",
-            _ready_it("churn@production", f"--pipeline {OLD.short}"),
+            _ready_it("churn@production", f"--pipeline churn@{OLD.short}"),
         ),
     ],
 )
