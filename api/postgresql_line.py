@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 _NAME: Final = b"lineage_new_events"
 
+_PLANNED_ONCE: Final = b"SET plan_cache_mode TO force_generic_plan"
+"""PostgreSQL would plan the question anew each time where there are many events, which takes longer
+than to answer it."""
+
 
 class Line:
     """A connection that asks one question, one at a time."""
@@ -51,6 +55,7 @@ class Line:
         if not prepare:
             return line
         try:
+            await line._exchange(partial(line._pgconn.send_query, _PLANNED_ONCE))
             await line._exchange(partial(line._pgconn.send_prepare, _NAME, question))
             line.is_prepared = True
         except BaseException:

@@ -9,8 +9,11 @@ from functools import partial
 import psycopg
 import pytest
 from lineage.api import postgresql_changes
+from lineage.api.known import new_events
 from lineage.api.postgresql_changes import PostgresqlDetector
+from lineage.api.postgresql_line import Line
 
+from lineage.database.postgresql import conninfo
 from lineage.errors import RegistryUnreachable
 from tests.conftest import make_registry
 from tests.integration.api.test_service import _fill
@@ -134,3 +137,20 @@ def test_who_asks_while_a_question_is_on_its_way_learns_of_what_was_committed_be
 
     late = asyncio.run(ask())
     assert late.reported == 7
+
+
+@ONLY_POSTGRESQL
+def test_the_question_is_planned_once(database):
+    make_registry(database, _fill)
+    plans = b"SELECT custom_plans FROM pg_prepared_statements WHERE $1::bigint IS NOT NULL"
+
+    async def ask():
+        line = await Line.to(conninfo(database), new_events("$1::bigint").encode(), prepare=True)
+        try:
+            for number in range(8):
+                assert line.has_rows(await line.ask(number))
+            return (await line.ask_plainly(plans, 0)).get_value(0, 0)
+        finally:
+            line.close()
+
+    assert asyncio.run(ask()) == b"0"
