@@ -201,9 +201,9 @@ class Finder:
         if not any(map(_is_regular, found)):
             found += self._all(name, search.last)
         regular = list(dict.fromkeys(filter(_is_regular, found)))
-        if any(map(_is_regular, searched)) or not found:
+        if certain or not found:
             return regular
-        # what is only assumed hides no mere folder of those that Python does search
+        # what is only assumed, or added late, hides no mere folder of those that Python searches
         spaces = searched if regular else found
         folders = dict.fromkeys(folder for space in spaces for folder in space.folders)
         return [*regular, *([Location(None, tuple(folders))] if folders else [])]

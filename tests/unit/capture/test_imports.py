@@ -425,6 +425,17 @@ def _chain(length: int) -> dict[str, str]:
     return {"t.py": add.format(0), **modules, f"d{length}/m{length}.py": ""}
 
 
+def test_a_package_in_a_folder_that_is_added_later_hides_no_mere_folder() -> None:
+    files = {
+        "run.py": "import a, sys\nsys.path.insert(0, 'late')\nimport q.b",
+        "a.py": "from q import b",
+        "q/b.py": "",
+        "late/q/__init__.py": "",
+        "late/q/b.py": "",
+    }
+    assert found(files, "python run.py") == {*files}
+
+
 @pytest.mark.parametrize("length", [12, 60])
 def test_folders_that_one_module_after_the_other_adds_are_all_searched(length: int) -> None:
     files = _chain(length)
