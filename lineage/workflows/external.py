@@ -10,11 +10,11 @@ from lineage.capture.external import ExternalCapture
 from lineage.capture.pipeline import capture_pipeline
 from lineage.contract.captured import CapturedPipelineVersion
 from lineage.contract.results import NamedPipeline
-from lineage.errors import UsageError
+from lineage.errors import NotFound, UsageError
 from lineage.identity.components import Kind
 from lineage.identity.digest import Digest, is_of_ours
 from lineage.identity.pipeline import PipelineVersion
-from lineage.identity.references import check_name
+from lineage.identity.references import check_name, pipeline_named
 from lineage.workflows.register import no_progress
 from lineage.workflows.stores import require_reachable
 from lineage.workflows.weights import Storing, put_into_store
@@ -86,16 +86,19 @@ def _pipeline(
     """The pipeline version that prepares the model's inputs; None where nothing names one."""
     name = project.config.pipeline_of(model)
     if wanted.pipeline is not None:
-        named = NamedPipeline.parse(wanted.pipeline)
-        if not is_of_ours(named.digest):
-            outside = PipelineVersion(None, Digest(named.digest))
-            return CapturedPipelineVersion(named.name or name, outside)
-        if named.name is None:
+        named, digest = pipeline_named(wanted.pipeline)
+        if digest is None or (named is None and is_of_ours(digest)):
             raise UsageError(
                 f"{wanted.pipeline[:120]!r} names no version of a pipeline.",
                 remedy="Write it as NAME@DIGEST: one that is recorded.",
             )
-        found = registry.pipeline(named)
+        try:
+            found = registry.pipeline(NamedPipeline(named or name, digest))
+        except NotFound:
+            if is_of_ours(digest):
+                raise
+            outside = PipelineVersion(None, Digest(digest))
+            return CapturedPipelineVersion(named or name, outside)
         return CapturedPipelineVersion(found.name, found.version)
     if wanted.pipeline_version is not None:
         return CapturedPipelineVersion(name, PipelineVersion(None, wanted.pipeline_version))

@@ -38,7 +38,9 @@ def test_the_whole_story(project):
 
     refused = project.lineage("guard", "churn@1", "--env", "production", "--json")
     assert refused.code == 3
-    assert set(refused.json) == {"allowed", "model", "version", "environment", "checks"}
+    assert set(refused.json) == {
+        "allowed", "model", "version", "environment", "pipeline", "checks"
+    }  # fmt: skip
     assert [c["code"] for c in refused.json["checks"] if c["status"] == "fail"] == [
         "pipeline-deployed"
     ]

@@ -55,7 +55,7 @@ ASKING = [
     ("approve", "churn@2", "--env", "production"),
     ("guard", "churn@2", "--env", "production"),
     ("promote", "churn@2", "--env", "production"),
-    ("retire", "churn", "--env", "production"),
+    ("retire", "churn", "--env", "production", "--reason", "tried"),
     ("audit", "verify"),
 ]
 

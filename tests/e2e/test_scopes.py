@@ -53,7 +53,7 @@ OWN: tuple[tuple[tuple[str, ...], tuple[list[str], ...]], ...] = (
         ("observe:weights",),
         (["backup", "check"], ["verify", "churn@production"], ["verify", "--all"]),
     ),
-    (("deploy",), (["retire", "churn", "--env", "production"],)),
+    (("deploy",), (["retire", "churn", "--env", "production", "--reason", "x"],)),
 )
 """Scopes, and commands that they are enough for, in the order in which a version goes."""
 
