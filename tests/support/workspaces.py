@@ -5,6 +5,7 @@ project    git and DVC, a project of three stages that was trained, nothing of o
 history    the same with eight versions in a registry: churn@7 serves, churn@6 stands by, churn@8 was
            trained on new features; 2 to 4 are experiments. Tags of git name their commits
 team       the project, an empty PostgreSQL database, and S3
+elsewhere  git alone, code that prepares inputs and evaluates, a hub, a vendor's folder, a registry
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from psycopg.conninfo import conninfo_to_dict
 from tests.conftest import ENVIRONMENT
 from tests.conftest import Workspace as Checkout
 from tests.support import commands, registries
+from tests.support.hub import REPO, running_hub
 from tests.support.once import made_once
 from tests.support.receivers import receiving
 from tests.support.recipes import Workspace
@@ -94,6 +96,17 @@ require = ["auc >= 0.80", "slices.new_customers.auc >= 0.75"]
 stages = ["prepare", "featurize"]
 files = ["uv.lock"]
 """
+ELSEWHERE = {
+    "src/preprocess.py": "def prepared(image):\n    return [pixel / 255 for pixel in image]\n",
+    "src/evaluate.py": (
+        "import json\nfrom pathlib import Path\n\n"
+        "from preprocess import prepared\n\n"
+        "weights = next(Path('models').rglob('*.safetensors')).read_bytes()\n"
+        "json.dump({'acc': 0.81 + sum(prepared(weights[:1]))}, open('metrics.json', 'w'))\n"
+    ),
+    "vendor/scorer-2.1/scorer.bin": "scorer 2.1",
+    ".gitignore": "/models\n/vendor\n/metrics.json\n__pycache__/\n",
+}
 
 
 @contextmanager
@@ -154,8 +167,26 @@ def team(request: pytest.FixtureRequest, stack: ExitStack) -> Workspace:
     return made
 
 
+def elsewhere(request: pytest.FixtureRequest, stack: ExitStack) -> Workspace:
+    top = request.getfixturevalue("tmp_path") / "work"
+    made = _workspace(top, top / "vit")
+    checkout = Checkout(made.folder)
+    checkout.git("init", "--quiet", "--initial-branch", "main")
+    checkout.write(ELSEWHERE)
+    checkout.commit("What prepares the inputs")
+    checkout.lineage("init")
+    checkout.commit("A registry")
+    hub = stack.enter_context(running_hub())
+    made.env |= hub.environment(f"{top.parent}/hf")
+    organisation, model = REPO.split("/")
+    made.names |= {"hf://google/": f"hf://{organisation}/", "vit-base-patch16-224": model}
+    made.names |= {"3f1c…": "3f1c" * 10, "9c2a…": "9c2a" * 16}
+    made.names["/home/ana/vit"] = os.fspath(made.folder)
+    return made
+
+
 WORKSPACES: dict[str, Callable[[pytest.FixtureRequest, ExitStack], Workspace]] = {
-    function.__name__: function for function in (nothing, project, history, team)
+    function.__name__: function for function in (nothing, project, history, team, elsewhere)
 }
 
 
@@ -179,6 +210,7 @@ def _workspace(top: Path, folder: Path) -> Workspace:
     }
     names = {
         EXAMPLE_HOST: f"http://127.0.0.1:{port}",
+        "/srv/lineage": os.fspath(top.parent / "srv/lineage"),
         "/srv/models": os.fspath(top.parent / "srv/models"),
         "/mnt/": os.fspath(top.parent / "mnt") + "/",
     }
