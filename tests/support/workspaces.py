@@ -108,7 +108,21 @@ lineage() {
     *) command lineage "$@" ;;
   esac
 }
+host() {  # NAME FOLDER: a host that serves for a moment, of the service that is in the folder
+  (
+    export LINEAGE_INSTANCE=$1 LINEAGE_TOKEN=$HOSTS LINEAGE_CACHE=$PWD/../$1 XDG_CACHE_HOME=$PWD/../$1/said
+    cd "$2" && python app/main.py
+  )
+}
 """
+"""What ``. "$PEOPLE"`` defines."""
+TOKEN_IDS = {
+    "CI": "zbknh7vfvttu",
+    "ANN": "httwtvopyy5n",
+    "HOSTS": "vvnmsfdgbrut",
+    "OPS": "fm6g5t4qpder",
+}
+"""Those that stand in the pages."""
 TRAINING_CONFIGURATION = """\
 [models.churn]
 weights = "models/model.txt"
@@ -315,6 +329,7 @@ def _over_server(
     made.names |= {EXAMPLE_HOST: address, "/srv/service": os.fspath(top / "service")}
     made.names["/srv/models"] = os.fspath(_store(request.getfixturevalue("shared_folder")))
     tokens = json.loads((top / "tokens.json").read_text(encoding="utf-8"))
+    made.names |= {known: tokens.pop(known) for known in TOKEN_IDS.values()}
     made.env |= BY_CI | tokens | {"LINEAGE_REGISTRY": address, "LINEAGE_TOKEN": tokens["CI"]}
     del made.env["LINEAGE_ACTOR"]
     functions = top / "people.sh"
@@ -347,7 +362,8 @@ def _make_training(top: Path) -> None:
     tokens = {}
     for variable, (person, *scopes) in PEOPLE.items():
         words = [word for scope in scopes for word in ("--scope", scope)]
-        tokens[variable] = made.ok("token", "create", person, *words)["token"]
+        created = made.ok("token", "create", person, *words)
+        tokens |= {variable: created["token"], TOKEN_IDS[variable]: created["id"]}
     (top / "tokens.json").write_text(json.dumps(tokens), encoding="utf-8")
 
 
