@@ -121,7 +121,10 @@ def test_a_feature_is_approved_with_the_pipeline_that_it_brings(project):
     history = project.ok("log")
     gate = ("guard", "churn@1", "--env", "production", "--working-tree")
     unknown = project.lineage(*gate)
-    assert (unknown.code, "churn@1 was validated with pipeline churn@xxh3:" in unknown.out) == (3, True)
+    assert (unknown.code, "churn@1 was validated with pipeline churn@xxh3:" in unknown.out) == (
+        3,
+        True,
+    )
     early = project.lineage("approve", "churn@1", "--env", "production", "--working-tree")
     assert (early.code, "of pipeline churn is recorded" in early.err) == (4, True)
     assert project.ok("log") == history, "nothing is recorded by asking"

@@ -6,6 +6,10 @@ history    the same with eight versions in a registry: churn@7 serves, churn@6 s
            trained on new features; 2 to 4 are experiments. Tags of git name their commits
 team       the project, an empty PostgreSQL database, and S3
 elsewhere  git alone, code that prepares inputs and evaluates, a hub, a vendor's folder, a registry
+training   a project whose pipeline is one stage, over a server with tokens; nothing is registered.
+           ``lineage`` is typed by ``ci``, but for approvals (``ann``) and for tokens and environments (``ops``)
+pair       the same, and the service's repository beside it: churn@1 serves, production wants one approval,
+           and churn@2 is registered on a branch with another pipeline
 """
 
 from __future__ import annotations
@@ -27,6 +31,14 @@ from tests.support.once import made_once
 from tests.support.receivers import receiving
 from tests.support.recipes import Workspace
 from tests.support.servers import registry_server
+from tests.support.two_repositories import (
+    BY_CI,
+    WHO_TYPES,
+    make_pair,
+    make_training,
+    store_of,
+    tokens_of,
+)
 from tests.support.weights_stores import CREDENTIALS, make_buckets
 
 if TYPE_CHECKING:
@@ -185,8 +197,17 @@ def elsewhere(request: pytest.FixtureRequest, stack: ExitStack) -> Workspace:
     return made
 
 
+def training(request: pytest.FixtureRequest, stack: ExitStack) -> Workspace:
+    return _over_server("training", make_training, request, stack)
+
+
+def pair(request: pytest.FixtureRequest, stack: ExitStack) -> Workspace:
+    return _over_server("pair", make_pair, request, stack)
+
+
+_EACH = nothing, project, history, team, elsewhere, training, pair
 WORKSPACES: dict[str, Callable[[pytest.FixtureRequest, ExitStack], Workspace]] = {
-    function.__name__: function for function in (nothing, project, history, team, elsewhere)
+    function.__name__: function for function in _EACH
 }
 
 
@@ -236,6 +257,25 @@ def _copy(
     shared = request.getfixturevalue("shared_folder")
     template = made_once(shared, f"recipes-{name}", make)
     shutil.copytree(template, target, symlinks=True)
+
+
+def _over_server(
+    name: str, make: Callable[[Path], None], request: pytest.FixtureRequest, stack: ExitStack
+) -> Workspace:
+    top = request.getfixturevalue("tmp_path") / "srv"
+    _copy(request, name, make, top)
+    made = _workspace(top, top / "training")
+    address = stack.enter_context(registry_server(f"sqlite:///{top}/registry.db"))
+    made.names |= {EXAMPLE_HOST: address, "/srv/service": os.fspath(top / "service")}
+    made.names["/srv/models"] = os.fspath(store_of(request.getfixturevalue("shared_folder")))
+    tokens, ids = tokens_of(top)
+    made.names |= ids
+    made.env |= BY_CI | tokens | {"LINEAGE_REGISTRY": address, "LINEAGE_TOKEN": tokens["CI"]}
+    del made.env["LINEAGE_ACTOR"]
+    functions = top / "people.sh"
+    functions.write_text(WHO_TYPES, encoding="utf-8")
+    made.env["PEOPLE"] = os.fspath(functions)
+    return made
 
 
 def _train(folder: Path) -> None:
