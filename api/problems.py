@@ -60,7 +60,11 @@ _HTTP: Final = {
         "The body of the request did not come in time.",
         "Send it at once, and again.",
     ),
-    413: ("body-too-large", "The body is too large.", "Send less."),
+    413: (
+        "body-too-large",
+        "The body is too large.",
+        "Send less, or let the server take more by its LINEAGE_MAX_BODY.",
+    ),
     415: (
         "unsupported-media-type",
         "The body is not JSON.",
@@ -211,6 +215,10 @@ async def _http(request: Request, error: Exception) -> Response:
     status = error.status_code
     other = ("http-error", str(error.detail), "See /openapi.json.")
     code, detail, remedy = _HTTP.get(status, other)
+    if status == 413:
+        detail = (
+            f"The body is larger than {request.app.state.most:,} bytes, the most this server takes."
+        )
     headers = {"Allow": _allowed(request)} if status == 405 else error.headers
     return _response(request, status, code, detail, remedy, headers)
 

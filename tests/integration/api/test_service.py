@@ -416,6 +416,14 @@ def test_a_bad_body_is_one_problem_and_changes_nothing(server, body, headers, st
     assert server.get("/v1/audit").json() == before
 
 
+def test_a_body_that_is_too_large_is_told_how_large_it_may_be(server):
+    found = server.post(f"{SLOT}/promote", content=b" " * (17 << 20), headers=JSON).json()
+    assert (
+        found["detail"] == "The body is larger than 16,777,216 bytes, the most this server takes."
+    )
+    assert "LINEAGE_MAX_BODY" in found["remedy"]
+
+
 @pytest.mark.parametrize(
     "path",
     [
