@@ -137,11 +137,10 @@ def make_training(top: Path) -> None:
     made.dvc("init", "--quiet")
     made.dvc("add", "--quiet", "data/calls.csv")
     made.dvc("remote", "add", "--quiet", "--default", "main", os.fspath(store_of(top.parent)))
-    made.dvc("repro", "--quiet")
-    made.commit("The project")
     made.write({"lineage.toml": TRAINING_CONFIGURATION})
-    made.commit("What the model is made of")
     made.ok("init")
+    made.ok("run")
+    made.commit("The project")
     made.ok("store", "add", "main", "--shared")
     tokens = {}
     for variable, (person, *scopes) in PEOPLE.items():
@@ -168,7 +167,7 @@ def make_pair(top: Path) -> None:
     service.commit("The service")
     made.git("switch", "--quiet", "--create", "longer-calls")
     made.edit("params.yaml", "top: 20", "top: 40")
-    made.dvc("repro", "--quiet")
+    made.ok("run")
     made.commit("The 40 longest calls")
     _register_from(made, 2)
 
