@@ -103,6 +103,11 @@ def without_userinfo(url: str) -> str:
     return f"{scheme}://{_parted(rest)[1]}" if separator else url
 
 
+def recorded_url(url: str) -> str:
+    """A repository's URL as it may be recorded: without who opens it, and without secrets."""
+    return masked_url(without_userinfo(url))
+
+
 def _parted(rest: str) -> tuple[str, str]:
     """What follows ``://``: who opens it, and the rest.
 

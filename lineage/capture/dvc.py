@@ -189,8 +189,9 @@ class DvcProject:
         for path in self.files:
             if posixpath.basename(path) == "dvc.yaml":
                 resolver, _ = self._resolver(path)
-                seen = partial(joined, posixpath.dirname(path))
-                yield self._files.resolving(path, partial(read_declared, resolver, seen))
+                folder = posixpath.dirname(path)
+                read = partial(read_declared, resolver, folder, partial(joined, folder))
+                yield self._files.resolving(path, read)
 
     def _pipeline_stages(self, path: str) -> Iterator[DvcStage]:
         resolver, document = self._resolver(path)

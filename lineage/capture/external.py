@@ -32,7 +32,7 @@ from lineage.identity.components import (
 from lineage.identity.digest import Digest
 from lineage.identity.external import HubAddress, is_commit, is_on_hub, stated_code
 from lineage.identity.origin import OriginState, WeightsOrigin
-from lineage.identity.references import check_path
+from lineage.identity.references import check_path, check_weights_path
 from lineage.masking import masked_url
 
 if TYPE_CHECKING:
@@ -165,6 +165,9 @@ class ExternalCapture:
 
     def _weights(self, progress: Progress | None, copies: Copies | None) -> Weights:
         path, project = self._place, self._project.root
+        shown = self._shown(path)
+        if self.kind is Kind.PRODUCTION:
+            check_weights_path(shown)
         follow = within(path)
         others = _others(self._snapshot, path) if self._snapshot is not None else ()
         refuse_pointers(path, "weights", follow, project, others)
@@ -194,7 +197,7 @@ class ExternalCapture:
             raise CaptureError(
                 f"The weights {os.fspath(path)} are empty.", remedy="Name those that are not."
             )
-        return Weights(hashed.xxh3, hashed.blake3, self._shown(path), hashed.size, hashed.files)
+        return Weights(hashed.xxh3, hashed.blake3, shown, hashed.size, hashed.files)
 
     def _code_version(self) -> CodeVersion | None:
         if self._code is not None or self._snapshot is None:

@@ -17,7 +17,7 @@ from lineage.capture.git_commands import GitCommands
 from lineage.capture.git_objects import BLOB, check_object, checked_blocks, folders_in, parse_batch
 from lineage.capture.git_refusals import absent, batch_failed, failed, refuse_rules
 from lineage.errors import CaptureError
-from lineage.masking import masked_url, without_userinfo
+from lineage.masking import recorded_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -74,7 +74,7 @@ class GitRepository(GitCommands):
         names = self._run("remote").split()
         name = "origin" if "origin" in names else names[0] if len(names) == 1 else None
         url = self._ask("config", "--get", f"remote.{name}.url") if name else None
-        return masked_url(without_userinfo(url)) if url else None
+        return recorded_url(url) if url else None
 
     def resolve(self, revision: str) -> str:
         """The commit that a revision names.

@@ -6,6 +6,7 @@ environment. It comes with the extra ``hub``, and is loaded where a model of a h
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,20 +18,27 @@ from lineage.identity.external import HubAddress, check_file_names, is_commit
 from lineage.masking import without_userinfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+_BLOB: Final = "git-blob"
+_BLOCK: Final = 1 << 20
 PATIENCE: Final = 30.0
 """Seconds that a hub has to say which commit a revision is."""
 
 
 @dataclass(frozen=True)
 class HubSnapshot:
-    """A model's files at a commit, as its hub names them; ``url`` is where the repository is."""
+    """A model's files at a commit, as its hub names them; ``url`` is where the repository is.
+
+    ``digests`` are what the hub says of the files' content: SHA-256 of those in its large file
+    storage, and git's own SHA-1 of the others. It may say nothing of one.
+    """
 
     address: HubAddress
     commit: str
     url: str
     files: tuple[str, ...]
+    digests: Mapping[str, str]
 
     @property
     def source(self) -> str:
@@ -52,19 +60,20 @@ def look_up(address: HubAddress, include: Sequence[str] = ()) -> HubSnapshot:
         StoreUnreachable: the hub does not answer.
     """
     hub = _library()
+    shown = f"{address.place}@{address.revision}"
     with _telling(address):
         found = hub.HfApi(library_name="lineage-guard").model_info(
-            address.repo, revision=address.revision, timeout=PATIENCE
+            address.repo, revision=address.revision, timeout=PATIENCE, files_metadata=True
         )
-    shown = f"{address.place}@{address.revision}"
-    if not isinstance(found.sha, str) or not is_commit(found.sha):
+        commit = found.sha
+        digests = {str(file.rfilename): _digest(file) for file in found.siblings or ()}
+    if not isinstance(commit, str) or not is_commit(commit):
         raise CaptureError(
             f"The hub names no commit of {shown}.", remedy="Name a revision that is one."
         )
-    names = [file.rfilename for file in found.siblings or ()]
-    check_file_names(names, shown)
+    check_file_names(digests, shown)
     files = tuple(
-        sorted(hub.utils.filter_repo_objects(names, allow_patterns=list(include) or None))
+        sorted(hub.utils.filter_repo_objects(list(digests), allow_patterns=list(include) or None))
     )
     if not files:
         raise CaptureError(
@@ -74,19 +83,22 @@ def look_up(address: HubAddress, include: Sequence[str] = ()) -> HubSnapshot:
             else "Name another revision.",
         )
     endpoint = without_userinfo(str(hub.constants.ENDPOINT))
-    return HubSnapshot(address, found.sha, f"{endpoint}/{address.repo}", files)
+    known = {name: digests[name] for name in files if digests[name]}
+    return HubSnapshot(address, commit, f"{endpoint}/{address.repo}", files, known)
 
 
 def fetch(snapshot: HubSnapshot, include: Sequence[str] = ()) -> Path:
     """Bring the files into the hub's cache of this machine; the folder that holds them.
 
+    The cache believes what it holds, so each file is held against what the hub says of it.
+
     Raises:
-        CaptureError: a file is not there.
-        StoreUnreachable: the hub does not give them.
+        CaptureError: a file is not there, or is not what the hub says.
+        StoreUnreachable: the hub does not give them, or gives those of another commit.
     """
     hub = _library()
     with _telling(snapshot.address), _quietly(hub):
-        return Path(
+        folder = Path(
             hub.snapshot_download(
                 snapshot.address.repo,
                 revision=snapshot.commit,
@@ -94,6 +106,52 @@ def fetch(snapshot: HubSnapshot, include: Sequence[str] = ()) -> Path:
                 library_name="lineage-guard",
             )
         )
+    if folder.name != snapshot.commit:
+        raise StoreUnreachable(
+            f"The hub gives the files of commit {folder.name[:40]!r} for {snapshot.source}.",
+            remedy="Try again; or fetch the model in another way, and name its folder.",
+        )
+    for name, digest in snapshot.digests.items():
+        if _digest_of(folder / name, digest) != digest:
+            raise CaptureError(
+                f"{name} of {snapshot.source} is not what the hub says: it was changed in the "
+                f"cache of this machine ({folder}).",
+                remedy=f"Remove {folder.parent.parent}, and register again: it is fetched anew.",
+            )
+    return folder
+
+
+def _digest(file: Any) -> str:  # noqa: ANN401 - what the library found
+    """What a hub says of a file's content, as ``algorithm:hex``; empty where it says nothing."""
+    if file.lfs is not None:
+        return f"sha256:{file.lfs.sha256}".lower()
+    return f"{_BLOB}:{file.blob_id}".lower() if file.blob_id else ""
+
+
+def _digest_of(path: Path, like: str) -> str:
+    """The digest of a file by the algorithm of another digest; of git, with its head before it.
+
+    Raises:
+        CaptureError: it cannot be read.
+    """
+    from cryptography.hazmat.primitives.hashes import SHA1, SHA256, Hash
+
+    algorithm = like.partition(":")[0]
+    try:
+        with path.open("rb") as file:
+            of_git = algorithm == _BLOB
+            # what the hub's git names its files by; nothing here rests on its strength
+            hasher = Hash(SHA1() if of_git else SHA256())  # noqa: S303  # nosec B303
+            if of_git:
+                hasher.update(b"blob %d\0" % path.stat().st_size)
+            while block := file.read(_BLOCK):
+                hasher.update(block)
+    except OSError as error:
+        raise CaptureError(
+            f"{path} cannot be read: {os.strerror(error.errno or 0)}.",
+            remedy="Make it readable; or remove it, and register again: it is fetched anew.",
+        ) from None
+    return f"{algorithm}:{hasher.finalize().hex()}"
 
 
 def fetched(source: str) -> Path | None:
@@ -171,6 +229,11 @@ def _telling(address: HubAddress) -> Iterator[None]:
         raise StoreUnreachable(
             f"The hub does not give {shown}: {_first_line(error)}",
             remedy="Try again; or fetch the model in another way, and name its folder.",
+        ) from None
+    except (AttributeError, KeyError, RecursionError, TypeError):  # of a library that read nonsense
+        raise StoreUnreachable(
+            f"What the hub answers about {shown} is no description of a model.",
+            remedy="Check HF_ENDPOINT; or fetch the model in another way, and name its folder.",
         ) from None
 
 

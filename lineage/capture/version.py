@@ -23,7 +23,7 @@ from lineage.hashing.files import as_one, hash_files, hash_path, total_size
 from lineage.hashing.tree import follow_any
 from lineage.identity.components import Components, Kind, Weights
 from lineage.identity.pipeline import PipelineVersion
-from lineage.identity.references import check_path
+from lineage.identity.references import check_path, check_weights_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -242,6 +242,9 @@ class VersionCapture:
         if self._weights_path is None:
             return None
         path, follow = self.weights_source
+        shown = self._shown(path)
+        if self._strict:
+            check_weights_path(shown)
         refuse_pointers(path, "weights", follow, self._project.root)
         self._refuse_unfetched(path)
         hashed = self._hashed(path, follow, cache, progress, copies)
@@ -249,7 +252,7 @@ class VersionCapture:
             raise CaptureError(
                 f"The weights {os.fspath(path)} are empty.", remedy="Train the model first."
             )
-        return Weights(hashed.xxh3, hashed.blake3, self._shown(path), hashed.size, hashed.files)
+        return Weights(hashed.xxh3, hashed.blake3, shown, hashed.size, hashed.files)
 
     def _hashed(
         self,

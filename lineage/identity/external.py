@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from lineage.errors import CaptureError, UsageError
 from lineage.identity.components import CodeVersion
-from lineage.masking import without_userinfo
+from lineage.masking import recorded_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,12 +83,12 @@ def stated_code(text: str) -> CodeVersion:
     """
     place, _, commit = text.rpartition("@")
     commit = commit.removeprefix("git:")
-    if not is_commit(commit):
+    if not is_commit(commit) or not place.isprintable():
         raise UsageError(
             f"{_shown(text)} names no commit of the code.",
             remedy="Write it as URL@COMMIT, with all 40 digits of the commit.",
         )
-    return CodeVersion(commit, remote=without_userinfo(place) or None)
+    return CodeVersion(commit, remote=recorded_url(place) or None)
 
 
 def check_file_names(names: Iterable[str], of: str) -> None:
@@ -116,4 +116,4 @@ def check_file_names(names: Iterable[str], of: str) -> None:
 
 
 def _shown(text: str) -> str:
-    return repr(without_userinfo(text)[:120])
+    return repr(recorded_url(text)[:120])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from lineage.errors import UsageError
 
@@ -30,6 +31,32 @@ def check_path(what: str, path: str) -> str:
     """
     if not path.strip() or "\0" in path:
         raise UsageError(f"{path[:60]!r} is no path of {what}.", remedy="Name a file or a folder.")
+    return path
+
+
+def file_name(path: str) -> str | None:
+    """What the file or folder at a recorded path is called; None where it has no name.
+
+    It is never a way out of the folder that it is put in.
+
+    >>> file_name("models/model.pkl"), file_name("."), file_name("a/..")
+    ('model.pkl', None, None)
+    """
+    name = PurePosixPath(path.replace("\\", "/")).name
+    return name if name not in ("", ".", "..") and name.isprintable() else None
+
+
+def check_weights_path(path: str) -> str:
+    """``path`` itself, if weights that are recorded with it can be fetched again.
+
+    Raises:
+        UsageError: it ends in no name that a file or a folder could be given.
+    """
+    if file_name(path) is None:
+        raise UsageError(
+            f"Weights at {path[:60]!r} have no name that they could be fetched under.",
+            remedy="Name the file or the folder of the weights itself.",
+        )
     return path
 
 

@@ -9,7 +9,7 @@ from lineage.contract.results import NamedPipeline, Registered
 from lineage.database import bulk, clock, events, pipelines, sharing, tables, telling, versions
 from lineage.errors import InUse, UsageError
 from lineage.identity.components import Kind
-from lineage.identity.references import check_name
+from lineage.identity.references import check_name, check_weights_path
 from lineage.registry import views, watched_runs
 from lineage.registry.weights import add_copies, settled_stores
 
@@ -197,7 +197,8 @@ def _require_complete(components: Components) -> None:
     """Refuse a production version that lacks what the schema demands of one.
 
     Raises:
-        UsageError: a component is missing, the code is dirty, or the weights have no BLAKE3.
+        UsageError: a component is missing, the code is dirty, or the weights have no BLAKE3 or no
+            name to be fetched under.
     """
     code, weights = components.code, components.weights
     lacks = list(components.missing)
@@ -210,3 +211,5 @@ def _require_complete(components: Components) -> None:
             f"A production version needs more: {', '.join(lacks)}.",
             remedy="Give what is missing, or register it as an experiment.",
         )
+    if weights is not None:
+        check_weights_path(weights.path)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -16,7 +15,7 @@ from lineage.acts import act
 from lineage.errors import IntegrityFailure, NotFound, UsageError
 from lineage.guard.facts import Sample
 from lineage.identity.digest import Digest
-from lineage.identity.references import check_name
+from lineage.identity.references import check_name, file_name
 from lineage.masking import without_userinfo
 
 if TYPE_CHECKING:
@@ -358,8 +357,8 @@ class StoredWeights:
         Raises:
             IntegrityFailure: the recorded path ends in no name.
         """
-        name = PurePosixPath(self.path.replace("\\", "/")).name
-        if name in ("", ".", "..") or not name.isprintable():
+        name = file_name(self.path)
+        if name is None:
             raise IntegrityFailure(
                 f"The weights of {self.ref} have no name: {self.path[:60]!r} was recorded.",
                 remedy="Register them again under a name.",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lineage.errors import NotFound
+from lineage.acts import act
+from lineage.errors import NotFound, UsageError
 from lineage.explain.decision import explained
 from lineage.guard.decision import NothingServes
 from lineage.identity.references import Reference
@@ -65,15 +66,23 @@ def nothing_serves(
 ) -> NothingServes | None:
     """That nothing serves yet where a reference is to be decided on; None where something does.
 
-    The slot is the one that the reference names (``churn@production``), else the model's in the
-    environment. A model that nobody registered yet has none, if the project here describes it.
+    The slot is the one that the reference names (``churn@production``). A model that nobody
+    registered yet has none, if the project here describes it.
 
     Raises:
         NotFound: there is no such environment; or no such model, and it is not described here.
-        UsageError: the reference cannot be read.
+        UsageError: the reference cannot be read, or names a version: that may not serve just
+            because nothing does.
     """
     named = Reference.parse(reference)
-    slot = named.environment or environment
+    slot = named.environment
+    if slot is None:
+        serving = f"{named.model}@{environment}"
+        raise UsageError(
+            f"{named} is decided on whether or not anything serves in {environment}.",
+            remedy="Ask without 'if serving', or about what serves: "
+            f"{act('guard', serving, env=environment, if_serving=True)}",
+        )
     try:
         if registry.serving(named.model, slot).serving is not None:
             return None

@@ -84,7 +84,7 @@ class Initialised:
             "registry": self.registry,
             "registry_created": self.registry_created,
             "environments_created": list(self.environments_created),
-            "proposal": self.proposal.to_json() if self.proposal is not None else None,
+            "proposal": self.proposal.to_json() if self.proposal else None,
             "models_written": self.models_written,
             "notes": [{"what": what, "remedy": typed(remedy)} for what, remedy in self.notes],
         }
@@ -122,7 +122,7 @@ def initialise(
     if not project.configured:
         project = project.here()
     proposal = proposal_of(project)
-    agreed = proposal is not None and choices.write_models(proposal)
+    agreed = proposal is not None and bool(proposal) and choices.write_models(proposal)
     missing = config_file.read(project.root) is None
     _configure(project, proposal if agreed else None, missing=missing)
     url = project.registry_url(url_flag)
@@ -130,7 +130,9 @@ def initialise(
     new = not is_remote(url) and upgrade(url)[0] is None
     with connect(url) as registry:
         created, notes = _environments(registry, url, choices, actor)
-    if proposal is not None and not agreed:
+    if proposal is not None and not proposal:
+        notes.append(NOTHING_PROPOSED)
+    elif proposal is not None and not agreed:
         notes.append((_NOT_WRITTEN, f"Write what dvc.yaml proposes: {act('init', yes=True)}"))
     if taken_by_git_clean(project, url):
         notes.append(_in_checkout(project, url))
@@ -147,6 +149,11 @@ def initialise(
 
 
 _NOT_WRITTEN: Final = "The configuration describes no model."
+NOTHING_PROPOSED: Final = (
+    "No output of a stage in dvc.yaml looks like the weights of a model.",
+    "Say where they are, as [models.NAME] of the configuration; see its page in the documentation.",
+)
+"""What is told where the stages were read, and no model was seen; and what to do."""
 
 
 def _configure(project: Project, proposal: Proposal | None, *, missing: bool) -> None:

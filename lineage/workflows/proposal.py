@@ -11,7 +11,8 @@ import posixpath
 import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +20,7 @@ from lineage.capture.dvc import DvcStage, is_outside, overlap
 from lineage.capture.stage_addresses import address, group_address, relative
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
 _TRAINS: Final = frozenset({"train", "training", "trainer", "retrain", "fit", "finetune", "learn"})
 _PREPARES: Final = frozenset(
@@ -62,12 +63,25 @@ _WEIGHTS: Final = frozenset(
 )
 _TABLES: Final = frozenset(
     {
-        *(".arrow", ".csv", ".db", ".feather", ".gz", ".html", ".jpg", ".json", ".jsonl", ".log"),
-        *(".md", ".npy", ".npz", ".parquet", ".pdf", ".png", ".sqlite", ".svg", ".toml", ".tsv"),
-        *(".txt", ".xlsx", ".xml", ".yaml", ".yml", ".zip"),
+        *(
+            ".arrow",
+            ".csv",
+            ".db",
+            ".feather",
+            ".gz",
+            ".json",
+            ".jsonl",
+            ".npy",
+            ".npz",
+            ".parquet",
+        ),
+        *(".sqlite", ".toml", ".tsv", ".txt", ".xml", ".yaml", ".yml", ".zip"),
     }
 )
-"""The endings of files that are data or pictures, unless their name says that they are a model."""
+"""The endings of files that are data, unless a name says that they are a model."""
+
+_READ: Final = frozenset({".html", ".jpeg", ".jpg", ".log", ".md", ".pdf", ".png", ".svg", ".xlsx"})
+"""The endings of files that people look at, unless their own name says that they are a model."""
 
 _MODEL: Final = frozenset({"model", "models", "weights", "checkpoint", "checkpoints"})
 _SAYS_NOTHING: Final = _MODEL | {
@@ -89,7 +103,7 @@ class Facts:
         folder: the project's folder.
         name: what the project is called.
         stages: DVC's stages.
-        models: the paths of models by their names, as ``dvc.yaml`` declares them.
+        models: what each ``dvc.yaml`` of the project declares as one: its name and its path.
         metrics: the metrics that it declares beside the stages.
         files: files that define the pipeline besides: locks of packages.
         is_code: whether a dependency is code.
@@ -99,7 +113,7 @@ class Facts:
     name: str
     stages: tuple[DvcStage, ...]
     is_code: Callable[[str], bool]
-    models: Mapping[str, str] = field(default_factory=dict)
+    models: tuple[tuple[str, str], ...] = ()
     metrics: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
 
@@ -157,9 +171,8 @@ def propose(facts: Facts) -> tuple[ProposedModel, ...]:
     graph = _Graph(facts)
     names: set[str] = set()
     models = []
-    found = list(graph.weights())
-    for path, named in found:
-        model = graph.model(path, _free(named, names), alone=len(found) == 1)
+    for path, named in graph.weights:
+        model = graph.model(path, _free(named, names), alone=len(graph.weights) == 1)
         names.add(model.name)
         models.append(model)
     return _with_shared_pipelines(models, facts.name)
@@ -178,10 +191,14 @@ class _Graph:
                 self._makers[out].append(stage)
         self._outs = sorted(self._makers)
 
-    def weights(self) -> Iterator[tuple[str, str]]:
+    @cached_property
+    def weights(self) -> tuple[tuple[str, str], ...]:
         """The weights that are made, and what each model could be called."""
+        return tuple(self._found())
+
+    def _found(self) -> Iterator[tuple[str, str]]:
         if self.facts.models:
-            for name, path in self.facts.models.items():
+            for name, path in self.facts.models:
                 if not is_outside(path):
                     yield path, _slug(name)
             return
@@ -286,7 +303,8 @@ class _Graph:
         self, judge: DvcStage, path: str, makers: Iterable[DvcStage], data: Iterable[str]
     ) -> list[str]:
         """What a model is judged on that it was not trained on."""
-        known = [path, *data, *(dep for maker in makers for dep in maker.deps)]
+        weights = [made for made, _ in self.weights]
+        known = [path, *weights, *data, *(dep for maker in makers for dep in maker.deps)]
         read = dict.fromkeys(self._inputs(judge))
         return [dep for dep in read if not any(overlap(dep, other) for other in known)]
 
@@ -320,9 +338,10 @@ _LEAST: Final = 3
 
 
 def _best(stage: DvcStage) -> list[str]:
-    """The outputs of a stage that are most likely weights; those of one rank."""
+    """The outputs of a stage in the repository that are most likely weights; those of one rank."""
     looked_at = {*stage.metrics, *stage.plots}
-    ranked = [(_rank(out), out) for out in stage.outs if out not in looked_at]
+    inside = [out for out in stage.outs if out not in looked_at and not is_outside(out)]
+    ranked = [(_rank(out), out) for out in inside]
     outs = [(rank, out) for rank, out in ranked if rank < _LEAST or _trains(stage)]
     best = min((rank for rank, _ in outs), default=_LEAST + 1)
     return [out for rank, out in outs if rank == best and rank <= _LEAST]
@@ -339,9 +358,11 @@ def _rank(path: str) -> int:
         return 0
     if suffix in _WEIGHTS:
         return 1
-    if suffix in _TABLES or words & _METRICS:
+    if suffix in _READ or words & _METRICS:
         return _LEAST + 1
-    return 2 if _words(posixpath.dirname(path)) & _MODEL else _LEAST
+    if _words(posixpath.dirname(path)) & _MODEL:
+        return _LEAST if suffix in _TABLES else 2
+    return _LEAST + 1 if suffix in _TABLES else _LEAST
 
 
 def _trains(stage: DvcStage) -> bool:

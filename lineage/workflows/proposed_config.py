@@ -12,6 +12,7 @@ from lineage import bounded_file
 from lineage.acts import act
 from lineage.capture.code_graph.tracked import CODE_SUFFIXES
 from lineage.capture.dvc import is_outside
+from lineage.capture.stage_addresses import relative
 from lineage.config import file as config_file
 from lineage.errors import UsageError
 from lineage.inert import inert
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lineage.capture.dvc import DvcProject
+    from lineage.capture.dvc_declared import Declared
     from lineage.capture.project import Project
     from lineage.workflows.proposal import ProposedModel
 
@@ -47,10 +49,16 @@ _SAYS: Final = {
 
 @dataclass(frozen=True)
 class Proposal:
-    """Models that a configuration could have: ``text`` is what would be added to it."""
+    """Models that a configuration could have: ``text`` is what would be added to it.
+
+    There are none where no stage makes what looks like weights.
+    """
 
     models: tuple[ProposedModel, ...]
     text: str
+
+    def __bool__(self) -> bool:
+        return bool(self.models)
 
     def to_json(self) -> dict[str, Any]:
         """JSON of the models, each as its table in the configuration."""
@@ -58,7 +66,9 @@ class Proposal:
 
 
 def proposal_of(project: Project) -> Proposal | None:
-    """What DVC's files propose for a project whose configuration has no models; None for nothing.
+    """What DVC's files propose for a project whose configuration has no models.
+
+    None where the configuration has some, or DVC's files have no stage.
 
     Nothing of the repository is run, and nothing is written.
 
@@ -74,13 +84,13 @@ def proposal_of(project: Project) -> Proposal | None:
         project.root.name,
         dvc.stages,
         lambda path: _is_code(dvc, path),
-        {name: path for one in declared for name, path in one.models.items()},
+        tuple(item for one in declared if _is_own(project, one) for item in one.models.items()),
         tuple(path for one in declared for path in one.metrics),
         tuple(_locks(dvc, project.folder)),
     )
-    models = propose(facts)
-    if not models:
+    if not facts.stages and not facts.models:
         return None
+    models = propose(facts)
     prefix = dict(config_file.PLACES)[project.file.name]
     text = "\n".join(line for model in models for line in _lines(model, prefix))
     return Proposal(models, text + "\n")
@@ -147,6 +157,11 @@ def _is_of_dvc(project: Project) -> bool:
     return any((folder / ".dvc").is_dir() for folder in inside)
 
 
+def _is_own(project: Project, declared: Declared) -> bool:
+    """Whether a file of DVC's stands in a project's folder, or in one that is in it."""
+    return not relative(declared.folder or ".", project.folder).startswith("..")
+
+
 def _is_code(dvc: DvcProject, path: str) -> bool:
     """Whether a dependency is code: git tracks it and DVC does not, or its name says so."""
     source = dvc.source
@@ -195,5 +210,6 @@ def _key(name: str) -> str:
 
 
 def _value(value: str | list[str]) -> str:
-    """A text or a list of texts as TOML has it: JSON's escapes are TOML's, but for DEL's."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    """A text or a list of texts as TOML has it: JSON's, with what shows nothing as its escape."""
+    shown = json.dumps(value, ensure_ascii=False)
+    return "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in shown)

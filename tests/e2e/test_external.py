@@ -164,6 +164,27 @@ def test_a_hub_that_names_files_elsewhere_is_refused(local, hub):
     assert local.ok("models") == []
 
 
+def test_a_file_that_was_changed_in_the_cache_is_not_registered(local, hub, tmp_path):
+    assert local.lineage("register", "tiny", "--external", V1).code == 0
+    folder = tmp_path / "hf/hub/models--acme--tiny"
+    for name in ("model.safetensors", "config.json"):
+        file = next(folder.glob(f"snapshots/*/{name}")).resolve()
+        kept = file.read_bytes()
+        file.write_bytes(kept[:-4] + b"evil")
+        done = local.lineage("register", "tiny", "--external", V1)
+        assert (done.code, f"{name} of hf://acme/tiny@{COMMITS['v1']}" in done.err) == (9, True)
+        assert f"Remove {folder}" in done.err
+        file.write_bytes(kept)
+    assert local.ok("register", "tiny", "--external", V1)["ref"] == "tiny@1"
+
+
+@pytest.mark.parametrize("said", [None, [1, 2], {"siblings": [{}]}, {"siblings": 7}])
+def test_a_hub_that_answers_nonsense_is_told(local, hub, said):
+    hub.said = said
+    done = local.lineage("register", "tiny", "--external", V1)
+    assert (done.code, "defect" in done.err) in ((7, False), (9, False)), done.err
+
+
 def test_a_hubs_own_ignore_file_leaves_nothing_out(local, hub):
     hub.files[COMMITS["v1"]][".lineageignore"] = b"*.safetensors\n"
     done = local.lineage("register", "tiny", "--external", V1)
@@ -248,6 +269,15 @@ def test_what_cannot_be_meant_is_refused(local):
         done = local.lineage("register", "m", *words)
         assert done.code == (9 if "nowhere" in words else 2), words
         assert says in done.err
+
+
+@pytest.mark.parametrize("name", [".", "a\nb"])
+def test_weights_that_no_host_could_fetch_are_no_production_version(local, name):
+    local.write({"model.bin": "m", "a\nb": "m"})
+    known = ("--code", f"{CODE}@{COMMIT}", "--data", DATA, "--pipeline-version", IMAGE)
+    done = local.lineage("register", "m", "--external", name, *known)
+    assert (done.code, "have no name" in done.err) == (2, True), done.err
+    assert local.ok("models") == []
 
 
 def test_outside_git_a_registration_says_what_to_do(local):

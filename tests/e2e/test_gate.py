@@ -291,6 +291,13 @@ def test_a_misspelt_gate_is_never_green(project, ref, env):
     assert (done.code, "Nothing serves" in done.out) == (4, False), done.out
 
 
+@pytest.mark.parametrize("ref", ["churn@1", "churn@999", "churn@latest"])
+def test_a_version_may_not_serve_just_because_nothing_does(project, ref):
+    done = project.lineage("guard", ref, "--env", "production", "--if-serving")
+    assert (done.code, "Nothing serves" in done.out) == (2, False), done.out
+    assert "lineage guard churn@production --env production --if-serving" in done.err
+
+
 # formats on the command line
 
 

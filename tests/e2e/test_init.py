@@ -14,7 +14,7 @@ import pytest
 from lineage.connection import connect
 from lineage.contract.requests import NewToken
 
-from ..conftest import BIN, ENVIRONMENT
+from ..conftest import BIN, ENVIRONMENT, Workspace
 from ..support.servers import registry_server
 
 FOUR_STAGES = {
@@ -245,6 +245,33 @@ artifacts:
     }
     assert found["ranking"]["pipeline"] == {"stages": ["ranking/dvc.yaml:fit"]}
     assert found["ranking"]["weights"] == "ranking/out/model.pkl"
+
+
+def test_a_project_is_proposed_its_own_models_alone(repository, tmp_path):
+    """A repository of two: DVC lets both declare a model of one name."""
+    both = {
+        f"{name}/dvc.yaml": "stages: {train: {cmd: x, deps: [d.csv], outs: [model.pkl]}}\n"
+        "artifacts: {clf: {path: model.pkl, type: model}}\n"
+        for name in ("a", "b")
+    }
+    repository.write(both)
+    repository.dvc("init", "--quiet")
+    found = repository.ok("init")["proposal"]
+    assert [one["weights"] for one in found.values()] == ["a/model.pkl", "b/model.pkl"]
+    inner = Workspace(repository.path / "a", repository.env)
+    inner.write({"lineage.toml": "[registry]\n"})
+    found = inner.ok("init")["proposal"]
+    assert {name: one["weights"] for name, one in found.items()} == {"clf": "model.pkl"}
+
+
+def test_without_anything_like_weights_it_says_so(repository):
+    repository.write({"dvc.yaml": "stages: {report: {cmd: x, deps: [d.csv], outs: [out.html]}}"})
+    repository.dvc("init", "--quiet")
+    done = repository.lineage("init", "--yes")
+    assert (done.code, "looks like the weights of a model" in done.err) == (0, True), done.err
+    doctor = repository.lineage("doctor")
+    assert "[models.NAME]" in doctor.out
+    assert "init --yes" not in doctor.out
 
 
 def test_a_name_that_acts_does_not_act_in_the_configuration(repository):

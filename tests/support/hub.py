@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256, Hash
 from xxhash import xxh3_128_hexdigest
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Hub:
         self.announced: list[str] = []
         self.private: set[str] = set()
         self.is_down = False
+        self.said: Any = self
+        """What is answered to who asks for a revision, instead of what it is."""
         self.asked: list[str] = []
         hub = self
 
@@ -83,14 +86,16 @@ class Hub:
         repo = asked[1] if asked else None
         if repo != REPO or (repo in self.private and token != f"Bearer {TOKEN}"):
             return 404, {"X-Error-Code": "RepoNotFound"}, b"{}"
+        if info and self.said is not self:
+            return _json(self.said)
         if info:
             commit = self.revisions.get(info[2], info[2])
             if commit not in self.files:
                 return 404, {"X-Error-Code": "RevisionNotFound"}, b"{}"
-            names = [*self.files[commit], *self.announced]
+            held = self.files[commit] | dict.fromkeys(self.announced, b"")
             return _json(
                 {"id": REPO, "modelId": REPO, "sha": commit, "private": False, "tags": [],
-                 "siblings": [{"rfilename": name} for name in names]}
+                 "siblings": [_sibling(name, data) for name, data in held.items()]}
             )  # fmt: skip
         if tree:
             held = self.files.get(tree[2], {}) | dict.fromkeys(self.announced, b"")
@@ -108,6 +113,19 @@ class Hub:
     def environment(self, home: str) -> dict[str, str]:
         """The variables by which a person uses this hub, with a cache of their own."""
         return {"HF_ENDPOINT": self.endpoint, "HF_HOME": home, "HF_HUB_DISABLE_XET": "1"}
+
+
+def _sibling(name: str, data: bytes) -> dict[str, Any]:
+    """A file as the hub names it: by git's SHA-1, or by SHA-256 where it is in its own storage."""
+    found: dict[str, Any] = {"rfilename": name, "size": len(data)}
+    blob = Hash(SHA1())
+    blob.update(b"blob %d\0" % len(data) + data)
+    found["blobId"] = blob.finalize().hex()
+    if name.endswith(".safetensors"):
+        whole = Hash(SHA256())
+        whole.update(data)
+        found["lfs"] = {"sha256": whole.finalize().hex(), "size": len(data), "pointerSize": 130}
+    return found
 
 
 def _json(body: Any) -> tuple[int, dict[str, str], bytes]:

@@ -10,6 +10,8 @@ from lineage.capture.project import opened
 from lineage.errors import CaptureError
 from lineage.registry_url import without_password
 from lineage.workflows.git_clean import place_outside, taken_by_git_clean
+from lineage.workflows.init import NOTHING_PROPOSED
+from lineage.workflows.proposed_config import proposal_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,10 +34,11 @@ def configuration(examined: Examined) -> None:
                 f"Make one in the project's folder: {act('init')}",
             )
         elif not models:
+            taken = f"Take what dvc.yaml proposes: {act('init', yes=True)}"
             examined.warned(
                 "configuration",
                 f"{project.file.name} describes no model",
-                f"Describe one, or take what dvc.yaml proposes: {act('init', yes=True)}",
+                taken if proposal_of(project) else NOTHING_PROPOSED[1],
             )
         pipelines = project.config.pipelines()
         if not models:

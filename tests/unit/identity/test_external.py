@@ -52,6 +52,7 @@ def test_a_data_set_is_no_model():
         (f"https://github.com/org/train@{COMMIT}", "https://github.com/org/train"),
         (f"https://me:secret@github.com/org/train@git:{COMMIT}", "https://github.com/org/train"),
         (f"git@github.com:org/train@{COMMIT}", "git@github.com:org/train"),
+        (f"https://h/r?token=SECRETq@{COMMIT}", "https://h/r?token=***"),
         (COMMIT, None),
     ],
 )
@@ -60,7 +61,9 @@ def test_the_code_that_is_stated_is_a_commit(text, remote):
     assert (code.commit, code.remote, code.dirty) == (COMMIT, remote, False)
 
 
-@pytest.mark.parametrize("text", ["", "main", "https://github.com/org/train@main", COMMIT[:12]])
+@pytest.mark.parametrize(
+    "text", ["", "main", "https://h/org/train@main", COMMIT[:12], f"https://h/a\nb@{COMMIT}"]
+)
 def test_code_without_a_whole_commit_is_refused(text):
     with pytest.raises(UsageError, match="names no commit of the code"):
         stated_code(text)

@@ -99,8 +99,13 @@ def test_models_whose_inputs_the_same_stages_prepare_share_a_pipeline():
 
 
 def test_what_is_declared_counts_before_names():
-    assert list(proposed(TRAIN, models={"Churn Model": "features.npy"})) == ["churn-model"]
-    assert proposed(TRAIN, models={"far": "s3://bucket/model.pkl"}) == {}
+    assert list(proposed(TRAIN, models=(("Churn Model", "features.npy"),))) == ["churn-model"]
+    twice = (("clf", "a/model.pkl"), ("clf", "b/model.pkl"))
+    assert {name: one["weights"] for name, one in proposed(TRAIN, models=twice).items()} == {
+        "clf": "a/model.pkl",
+        "clf-2": "b/model.pkl",
+    }
+    assert proposed(TRAIN, models=(("far", "s3://bucket/model.pkl"),)) == {}
 
 
 def test_a_training_stage_may_depend_on_nothing_that_is_made():
@@ -118,6 +123,23 @@ def test_without_a_training_stage_the_last_weights_count():
     first = stage("one", ["a.csv"], ["encoder.pkl", "base.pt"])
     last = stage("two", ["base.pt"], ["tuned.pt"])
     assert list(proposed(first, last)) == ["tuned"]
+
+
+def test_what_a_training_stage_writes_among_models_is_one_whatever_its_form():
+    churn = stage("train_churn", ["data/train.csv"], ["models/churn.json", "models/loss.png"])
+    spend = stage("train_spend", ["data/train.csv"], ["models/spend_model.json"])
+    both = stage("evaluate", ["models/churn.json", "models/spend_model.json"], metrics=["e.json"])
+    found = proposed(PREPARE, churn, spend, both)
+    assert {name: model["weights"] for name, model in found.items()} == {
+        "churn": "models/churn.json",
+        "spend": "models/spend_model.json",
+    }
+    assert not any("validation_data" in model for model in found.values()), "others' weights"
+
+
+def test_what_a_stage_writes_outside_the_repository_is_no_models_weights():
+    outside = stage("train", ["data/train.csv"], ["../model.pkl", "/srv/model.pkl", "s3://b/m.pkl"])
+    assert proposed(PREPARE, outside) == {}
 
 
 @pytest.mark.parametrize("name", ["train_test_split", "evaluate", "prepare_training_data"])
