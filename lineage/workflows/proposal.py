@@ -45,20 +45,9 @@ _HELPS: Final = frozenset(
 
 _WEIGHTS: Final = frozenset(
     {
-        *(
-            ".bin",
-            ".cbm",
-            ".ckpt",
-            ".dill",
-            ".gguf",
-            ".h5",
-            ".hdf5",
-            ".joblib",
-            ".keras",
-            ".mlmodel",
-        ),
-        *(".model", ".onnx", ".pb", ".pickle", ".pkl", ".pmml", ".pt", ".pth", ".safetensors"),
-        *(".skops", ".tflite", ".ubj"),
+        *(".bin", ".cbm", ".ckpt", ".dill", ".gguf", ".h5", ".hdf5", ".joblib", ".keras"),
+        *(".mlmodel", ".model", ".onnx", ".pb", ".pickle", ".pkl", ".pmml", ".pt", ".pth"),
+        *(".safetensors", ".skops", ".tflite", ".ubj"),
     }
 )
 _TABLES: Final = frozenset(
