@@ -52,6 +52,11 @@ COMMANDS = {
         "models",
         "Show what differs between two versions, component by component.",
     ),
+    "export": (
+        "Versions",
+        "exports",
+        "Export a version for other programs: what made it, and what was measured.",
+    ),
     "guard": (
         "Serving",
         "deciding",

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 
 from lineage.contract import addresses, codec
-from lineage.contract.addresses import PIPELINE_OF_VERSION, VERSION, VERSIONS, WEIGHTS_CHECKS
+from lineage.contract.addresses import (
+    EXPORT,
+    PIPELINE_OF_VERSION,
+    VERSION,
+    VERSIONS,
+    WEIGHTS_CHECKS,
+)
+from lineage.export.formats import FORMATS, export
 from lineage.guard.expression_parser import LONGEST
 from lineage.identity.components import Kind
 from lineage.identity.references import Reference
@@ -21,7 +28,7 @@ from ..dependencies import State, call_of, needs
 from ..problems import READ, WRITE, documented
 from ..responses import answer
 from ..schemas import requests, responses
-from ..schemas.parameters import ModelPath, VersionPath
+from ..schemas.parameters import ModelPath, Name, VersionPath
 from ..strict_bodies import StrictRoute
 from ..writes import Call, once
 
@@ -131,6 +138,39 @@ def register(
 def version(model: ModelPath, n: VersionPath, state: State, caller: Reader) -> Response:
     """With its components and its validations."""
     return answer(state.seen_by(caller).show(Reference.from_selector(model, n)))
+
+
+@router.get(
+    EXPORT,
+    response_class=Response,
+    responses=READ
+    | {
+        200: {
+            "description": "The version in that format.",
+            "content": {form.media_type: {} for form in FORMATS.values()},
+        }
+    },
+    summary="A version in a format of other programs",
+)
+def exported(
+    model: ModelPath,
+    n: VersionPath,
+    state: State,
+    caller: Reader,
+    form: Annotated[
+        Literal["openlineage", "cyclonedx", "prov", "card"],
+        Query(alias="format", description="Which one."),
+    ],
+    environment: Annotated[
+        list[Name] | None,
+        Query(max_length=10, description="Tell also what the guard says of it there now."),
+    ] = None,
+) -> Response:
+    """OpenLineage events (one a line), CycloneDX 1.6, PROV-JSON, or a model card in Markdown."""
+    named = Reference.from_selector(model, n)
+    done = export(state.seen_by(caller), named, form, environment or ())
+    told = {"Content-Disposition": f'attachment; filename="{done.name}"'}
+    return Response(done.text, headers=told, media_type=done.format.media_type)
 
 
 @router.get(

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from .. import output
+from ..documents import put
 from ..options import Json, opened_registry
 from .reporting import counted, report
 
@@ -171,7 +172,7 @@ def checkpoint(sign: Sign = None, out: Out = None, as_json: Json = False) -> Non
     with opened_registry() as registry:
         made = registry.checkpoint()
     note = checkpoints.noted(made, signer)
-    _put(note, made.to_json() | {"note": note}, out, as_json)
+    put(note, made.to_json() | {"note": note}, out, as_json)
 
 
 @audit.command("prove")
@@ -216,7 +217,7 @@ def prove(
     if kept is not None and against is not None:
         note = against.read_text(encoding="utf-8")
     document = proof.to_json(note)
-    _put(json.dumps(document, indent=2, ensure_ascii=False) + "\n", document, out, as_json)
+    put(json.dumps(document, indent=2, ensure_ascii=False) + "\n", document, out, as_json)
 
 
 @audit.command("key")
@@ -254,26 +255,6 @@ def key(
     if made:
         output.note(f"{path} was made: whoever has it signs for the registry.")
     output.raw(public)
-
-
-def _put(text: str, document: dict[str, Any], out: Path | None, as_json: bool) -> None:
-    """Write what others are given, or print it."""
-    from lineage.errors import UsageError
-    from lineage.whole_file import write_whole
-
-    if out is not None:
-        try:
-            write_whole(out, text.encode())
-        except OSError as error:
-            raise UsageError(
-                f"{out} cannot be written: {error.strerror}.", remedy="Name another file."
-            ) from None
-    if as_json:
-        output.emit(document)
-    elif out is None:
-        output.raw(text.removesuffix("\n"))
-    else:
-        output.say(f"{out} is written.")
 
 
 def _what(payload: dict[str, Any]) -> str:

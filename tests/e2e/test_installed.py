@@ -81,6 +81,7 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     found = lineage.reads("versions churn --where auc>0.9 --sort -auc --limit 1")
     assert ("churn@2" in found.out, "0.91" in found.out, "--after" in found.err) == (True,) * 3
     assert "churn@2" in lineage.reads("show churn@2").out
+    assert "# churn@2" in lineage.reads("export churn@2 --format card").out
     assert "weights   xxh3:" in lineage.reads("diff churn@1 churn@2").out
     digest = lineage.reads("pipeline capture --json").json["digest"]
     assert digest in lineage.reads("pipeline show churn").out

@@ -1,0 +1,56 @@
+"""`export`: a version in the formats of other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..documents import put
+from ..options import Json, Ref, opened_registry
+
+
+def export(
+    ref: Ref,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="FORMAT",
+            help="openlineage (events, one a line), cyclonedx (1.6 with a model card), prov "
+            "(PROV-JSON) or card (Markdown).",
+        ),
+    ],
+    env: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--env",
+            metavar="ENV",
+            help="Tell also what the guard says of it there now; can be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="Write it there; default: stdout.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Export a version for other programs: what made it, and what was measured.
+
+    Example: `lineage export churn@7 --format cyclonedx -o churn-7.cdx.json`
+    """
+    from lineage.export.formats import export as exported
+
+    with opened_registry() as registry:
+        done = exported(registry, ref, form, env or ())
+    told = {"ref": ref, "format": form, "media_type": done.format.media_type, "name": done.name}
+    put(done.text, told | {"text": done.text}, out, as_json)

@@ -1,0 +1,1 @@
+"""A version in the formats of other programs: OpenLineage, CycloneDX, PROV, a model card."""

@@ -1,0 +1,117 @@
+"""A model card in Markdown: what a version is, what made it, what was measured, where it may go."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import yaml
+
+from lineage import timestamps
+from lineage.export.described import measured, number
+from lineage.guard.decision import Status
+from lineage.inert import inert, inert_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from lineage.contract.results.records import Validation
+    from lineage.export.described import Described
+
+_MARKS: Final = re.compile(r"([\\`*_{}\[\]()!|<>~$^]|^[#+=-])")
+_METRICS: Final = 200
+"""Metrics that the card shows; the JSON of `show` has all."""
+
+
+def written(described: Described) -> str:
+    """A version as a model card; its head is YAML, as hubs read it."""
+    version = described.version
+    head = {
+        "model_name": version.ref,
+        "tags": ["lineage-guard", version.kind.value],
+        "lineage": {"tuple": version.tuple, "weights": described.weights["blake3"]},
+    }
+    front = yaml.safe_dump(head, sort_keys=False, allow_unicode=False)
+    return "\n".join([f"---\n{front}---", "", *_lines(described)]) + "\n"
+
+
+def _lines(described: Described) -> Iterator[str]:
+    version = described.version
+    yield f"# {_text(version.ref)}"
+    yield ""
+    if version["description"]:
+        yield from (_text(version["description"]), "")
+    yield (
+        f"A model version of kind {version.kind.value}, registered by "
+        f"{_text(version.registered_by)} at {timestamps.written(version.registered_at)}"
+        + (f", made from {_text(version.parent)}." if version.parent else ".")
+    )
+    yield from ("", "## What made it", "")
+    yield from _table(("part", "digest", "what"), _parts(described))
+    if described.parameters:
+        yield from ("", "## Parameters of the pipeline", "")
+        yield from _table(
+            ("name", "value"),
+            ((name, inert_json(value)) for name, value in described.parameters),
+        )
+    yield from ("", "## Validation", "")
+    yield from _validation(version.validation)
+    for decision in described.decisions:
+        yield from ("", f"## {_text(decision.environment)}", "")
+        yield f"{_text(decision.sentence)}."
+        told = [check for check in decision.checks if check.status is not Status.SKIPPED]
+        yield ""
+        yield from _table(
+            ("rule", "status", "says"),
+            ((check.code, check.status.value, check.summary) for check in told),
+        )
+
+
+def _parts(described: Described) -> Iterator[Sequence[object]]:
+    """The rows of what made it."""
+    version, code, weights = described.version, described.code, described.weights
+    place = " ".join(filter(None, (code["remote"], code["branch"])))
+    yield "code", version.code, "with changes that no commit holds" if version.dirty else place
+    for item in described.data:
+        known = "the bytes were read" if item.verified else "as somebody says"
+        yield f"data {item.name}", item.digest, known
+    pipeline = described.pipeline
+    yield "pipeline", version.pipeline, pipeline.name if pipeline is not None else None
+    size = f"{weights['size']} bytes in {weights['files']} files" if weights["size"] else None
+    yield "weights", weights["blake3"] or version.weights, size
+
+
+def _validation(newest: Validation | None) -> Iterator[str]:
+    """What the newest verdict says."""
+    if newest is None:
+        yield "It was never validated."
+        return
+    word = "passed" if newest.passed else "failed"
+    yield (
+        f"It {word} with pipeline {_text(newest.pipeline)}, by {_text(newest.validated_by)} at "
+        f"{timestamps.written(newest.validated_at)}. The verdict rests on: {newest.basis.value}."
+    )
+    yield ""
+    for outcome in newest.requirements:
+        yield f"- {'holds' if outcome.holds else 'does not hold'}: {_text(outcome.sentence)}"
+    if newest.requirements:
+        yield ""
+    metrics = measured(newest)
+    if metrics:
+        yield from _table(
+            ("metric", "value"), [(name, number(value)) for name, value in metrics[:_METRICS]]
+        )
+    if len(metrics) > _METRICS:
+        yield from ("", f"and {len(metrics) - _METRICS} more.")
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{' --- |' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(_text('-' if cell is None else str(cell)) for cell in row)} |"
+
+
+def _text(text: str) -> str:
+    """A text that Markdown shows as it is: no mark of it means anything, and no HTML."""
+    return _MARKS.sub(r"\\\1", inert(text)).replace("&", "&amp;").replace(r"\<", "&lt;")

@@ -1,0 +1,178 @@
+"""CycloneDX 1.6: a version as a machine-learning model with its card, its data and its packages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from lineage import timestamps
+from lineage.export.described import measured, number
+from lineage.inert import inert_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lineage.export.described import DataItem, Described
+
+_ALGORITHMS: Final = {
+    "md5": ("MD5", 32),
+    "sha1": ("SHA-1", 40),
+    "sha256": ("SHA-256", 64),
+    "sha384": ("SHA-384", 96),
+    "sha512": ("SHA-512", 128),
+    "blake3": ("BLAKE3", 64),
+}
+"""What CycloneDX calls an algorithm, and the digits of a digest; XXH3 it does not know."""
+
+_PREFIX: Final = "lineage-guard:"
+"""Before the names of properties, as the specification asks for."""
+
+
+def written(described: Described) -> str:
+    """A version as a CycloneDX document."""
+    return inert_json(document(described), indent=2) + "\n"
+
+
+def document(described: Described) -> dict[str, Any]:
+    """The bill of materials of a version."""
+    parts = [*map(_data, described.data), *_packages(described)]
+    return {
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": f"urn:uuid:{described.identifier('bom')}",
+        "version": 1,
+        "metadata": {
+            "timestamp": timestamps.written(described.version.registered_at),
+            "tools": {"components": [{"type": "application", "name": "lineage-guard"}]},
+            "component": _model(described),
+        },
+        "components": parts,
+        "dependencies": [
+            {
+                "ref": described.version.ref,
+                "dependsOn": sorted({part["bom-ref"] for part in parts}),
+            }
+        ],
+    }
+
+
+def _model(described: Described) -> dict[str, Any]:
+    """The model itself."""
+    version = described.version
+    model: dict[str, Any] = {
+        "type": "machine-learning-model",
+        "bom-ref": version.ref,
+        "name": version.model,
+        "version": str(version.version),
+        "hashes": list(_hashes(version.weights, described.weights["blake3"])),
+        "pedigree": _pedigree(described),
+        "modelCard": _card(described),
+        "properties": list(_properties(described)),
+    }
+    if version["description"]:
+        model["description"] = version["description"]
+    return {key: value for key, value in model.items() if value not in ([], {})}
+
+
+def _pedigree(described: Described) -> dict[str, Any]:
+    """The commit of the code, and the version that it was made from."""
+    found: dict[str, Any] = {}
+    if described.commit is not None:
+        remote = described.code["remote"]
+        commit = {"uid": described.commit}
+        found["commits"] = [commit | ({"url": remote} if remote and "://" in remote else {})]
+    parent = described.version.parent
+    if parent is not None:
+        name, _, number = parent.rpartition("@")
+        ancestor = {"type": "machine-learning-model", "name": name, "version": number}
+        found["ancestors"] = [ancestor]
+    return found
+
+
+def _card(described: Described) -> dict[str, Any]:
+    """The model card: the data, and what the newest verdict measured."""
+    newest = described.version.validation
+    card: dict[str, Any] = {
+        "bom-ref": f"{described.version.ref}/card",
+        "modelParameters": {"datasets": [{"ref": _ref(item)} for item in described.data]},
+    }
+    if newest is not None:
+        metrics = [_metric(name, value) for name, value in measured(newest)]
+        card["quantitativeAnalysis"] = {"performanceMetrics": metrics}
+    return card
+
+
+def _metric(name: str, value: float) -> dict[str, str]:
+    """A metric; of ``slices.new.auc`` the slice is ``slices.new``."""
+    part, dot, last = name.rpartition(".")
+    metric = {"type": last, "value": number(value)}
+    return metric | ({"slice": part} if dot else {})
+
+
+def _data(item: DataItem) -> dict[str, Any]:
+    """An item of data, as a component."""
+    component: dict[str, Any] = {
+        "type": "data",
+        "bom-ref": _ref(item),
+        "name": item.name,
+        "hashes": list(_hashes(item.digest)),
+        "data": [{"type": "dataset", "name": item.name}],
+        "properties": [
+            _property("digest", item.digest),
+            _property("known", "verified" if item.verified else "asserted"),
+        ],
+    }
+    return {key: value for key, value in component.items() if value != []}
+
+
+def _ref(item: DataItem) -> str:
+    return f"data:{item.name}:{item.digest}"
+
+
+def _packages(described: Described) -> Iterator[dict[str, Any]]:
+    """The packages that the newest watched verdict's run imported."""
+    for name, version in described.packages:
+        purl = f"pkg:pypi/{quote(name, safe='')}@{quote(version, safe='')}"
+        library = {"type": "library", "bom-ref": purl, "name": name, "version": version}
+        yield library | {"purl": purl}
+
+
+def _hashes(*digests: str | None) -> Iterator[dict[str, str]]:
+    for digest in digests:
+        algorithm, _, digits = (digest or "").partition(":")
+        known = _ALGORITHMS.get(algorithm)
+        if known is not None and len(digits) == known[1]:
+            yield {"alg": known[0], "content": digits}
+
+
+def _properties(described: Described) -> Iterator[dict[str, str]]:
+    """What CycloneDX has no place for: the tuple and its parts, the pipeline, the verdict."""
+    version, pipeline = described.version, described.pipeline
+    told = {
+        "kind": version.kind.value,
+        "tuple": version.tuple,
+        "code": version.code,
+        "data": version.data,
+        "pipeline": f"{pipeline.name}@{version.pipeline}" if pipeline else version.pipeline,
+        "pipeline-blake3": pipeline.version.blake3 if pipeline else None,
+        "weights": version.weights,
+        "registered-by": version.registered_by,
+    }
+    newest = version.validation
+    if newest is not None:
+        told["verdict"] = "passed" if newest.passed else "failed"
+        told["verdict-basis"] = newest.basis.value
+        told["verdict-pipeline"] = newest.pipeline
+    for decision in described.decisions:
+        word = "allowed" if decision.allowed else "refused"
+        told[f"guard:{decision.environment}"] = word
+    yield from (_property(name, text) for name, text in told.items() if text is not None)
+    yield from (
+        _property(f"parameter:{name}", text if isinstance(text, str) else inert_json(text))
+        for name, text in described.parameters
+    )
+
+
+def _property(name: str, value: str) -> dict[str, str]:
+    return {"name": f"{_PREFIX}{name}", "value": value}

@@ -1,0 +1,148 @@
+"""PROV-JSON (W3C submission of 2013): a version as entities, activities and agents.
+
+An entity is named by its digest, so what several versions share is one in their documents too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from lineage import timestamps
+from lineage.export.described import measured
+from lineage.inert import inert_json
+
+if TYPE_CHECKING:
+    from lineage.contract.results.records import Validation
+    from lineage.export.described import Described
+
+_NAMESPACE: Final = "urn:lineage-guard"
+_NAMES: Final = "-_.@/~+*"
+"""What the local part of a qualified name may hold as it is."""
+
+
+def written(described: Described) -> str:
+    """A version as a PROV-JSON document."""
+    return inert_json(document(described), indent=2) + "\n"
+
+
+def document(described: Described) -> dict[str, Any]:
+    """The provenance of a version."""
+    return _Document(described).document
+
+
+class _Document:
+    """A document that grows by what is told."""
+
+    def __init__(self, described: Described) -> None:
+        self.document: dict[str, Any] = {"prefix": {"lg": f"{_NAMESPACE}:"}}
+        self._described = described
+        self._count = 0
+        version = described.version
+        model = self._entity(
+            _named("version", version.ref),
+            label=version.ref,
+            type="lg:Model",
+            tuple=version.tuple,
+            weights=version.weights,
+            blake3=described.weights["blake3"],
+            kind=version.kind.value,
+        )
+        at = timestamps.written(version.registered_at)
+        made = self._activity(_named("registration", version.ref), "lg:Registration", at)
+        who = self._agent(version.registered_by)
+        self._relation("wasGeneratedBy", entity=model, activity=made, time=at)
+        self._relation("wasAssociatedWith", activity=made, agent=who)
+        self._relation("wasAttributedTo", entity=model, agent=who)
+        for used in self._components():
+            self._relation("used", activity=made, entity=used)
+            self._relation("wasDerivedFrom", generatedEntity=model, usedEntity=used)
+        if version.parent is not None:
+            parent = self._entity(_named("version", version.parent), label=version.parent)
+            self._relation("wasDerivedFrom", generatedEntity=model, usedEntity=parent)
+        for validation in reversed(version.validations):
+            self._validation(model, validation)
+
+    def _components(self) -> list[str]:
+        """The code, the items of data and the pipeline version, as entities."""
+        version, code, pipeline = (
+            self._described.version,
+            self._described.code,
+            self._described.pipeline,
+        )
+        found = []
+        if version.code is not None:
+            names = {"repository": code["remote"], "branch": code["branch"]}
+            found.append(self._entity(_named("code", version.code), type="lg:Code", **names))
+        for item in self._described.data:
+            known = "verified" if item.verified else "asserted"
+            found.append(
+                self._entity(
+                    _named("data", item.digest), type="lg:Data", label=item.name, known=known
+                )
+            )
+        if version.pipeline is not None:
+            name = pipeline.name if pipeline is not None else None
+            found.append(
+                self._entity(_named("pipeline", version.pipeline), type="lg:Pipeline", label=name)
+            )
+        return found
+
+    def _validation(self, model: str, validation: Validation) -> None:
+        """A verdict: an activity that used the version and a pipeline version, and its outcome."""
+        at = timestamps.written(validation.validated_at)
+        place = f"{self._described.version.ref}/{validation.id}"
+        judged = self._activity(_named("validation", place), "lg:Validation", at)
+        outcome = self._entity(
+            _named("verdict", place),
+            type="lg:Verdict",
+            passed=validation.passed,
+            basis=validation.basis.value,
+            **{f"metric.{quote(name, safe=_NAMES)}": value for name, value in measured(validation)},
+        )
+        pipeline = self._entity(_named("pipeline", validation.pipeline), type="lg:Pipeline")
+        self._relation("used", activity=judged, entity=model)
+        self._relation("used", activity=judged, entity=pipeline)
+        self._relation("wasGeneratedBy", entity=outcome, activity=judged, time=at)
+        who = self._agent(validation.validated_by)
+        self._relation("wasAssociatedWith", activity=judged, agent=who)
+
+    def _entity(self, name: str, **attributes: Any) -> str:  # noqa: ANN401 - a literal
+        self.document.setdefault("entity", {}).setdefault(name, {}).update(_literals(attributes))
+        return name
+
+    def _activity(self, name: str, kind: str, at: str) -> str:
+        times = {"prov:startTime": at, "prov:endTime": at}
+        self.document.setdefault("activity", {})[name] = times | _literals({"type": kind})
+        return name
+
+    def _agent(self, who: str) -> str:
+        name = _named("agent", who)
+        told = _literals({"label": who, "type": "prov:Agent"})
+        self.document.setdefault("agent", {})[name] = told
+        return name
+
+    def _relation(self, kind: str, **parts: str) -> None:
+        self._count += 1
+        told = {f"prov:{name}": part for name, part in parts.items()}
+        self.document.setdefault(kind, {})[f"_:r{self._count}"] = told
+
+
+def _named(kind: str, text: str) -> str:
+    """A qualified name: ``lg:version/churn@7``."""
+    return f"lg:{kind}/{quote(text.replace(':', '/'), safe=_NAMES)}"
+
+
+def _literals(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Attributes as PROV-JSON has them; what has no value is left out."""
+    found: dict[str, Any] = {}
+    for name, value in attributes.items():
+        if value is None:
+            continue
+        if name == "type":
+            found["prov:type"] = {"$": value, "type": "prov:QUALIFIED_NAME"}
+        elif name == "label":
+            found["prov:label"] = value
+        else:
+            found[f"lg:{name}"] = value
+    return found

@@ -1,0 +1,189 @@
+"""What is exported is accepted by the formats' own schemas, whatever was recorded."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import prov
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from jsonschema import Draft4Validator, Draft202012Validator, FormatChecker
+from prov.model import ProvDocument
+from referencing import Registry as Schemas
+from referencing import Resource
+
+from lineage.connection import connect
+from lineage.errors import NotFound, UsageError
+from lineage.export.formats import FORMATS, export
+from lineage.identity.components import CodeVersion, DataItem, DataVersion, Kind, Known
+from lineage.identity.digest import Digest
+from tests.conftest import a_copy, captured, captured_pipeline, make_registry
+from tests.support.servers import registry_server
+from tests.support.story import fill
+
+HOSTILE = "<script>alert(1)</script> | `x` [y](javascript:z)\u202e\x1b[31m\n# Not a head\n---\n"
+SCHEMAS = Path(__file__).parents[2] / "schemas/openlineage"
+OF_PROV = Path(prov.__file__).parent / "tests/schemas/prov-json.schema.json"
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory):
+    url = f"sqlite:///{tmp_path_factory.mktemp('exported') / 'registry.db'}"
+    make_registry(url, _fill)
+    with connect(url) as opened:
+        yield opened
+
+
+def _fill(registry):
+    fill(registry)
+    whole = replace(captured("h"), stored=(a_copy("h", "elsewhere"),))
+    items = tuple(
+        DataItem(name, Digest(digest), Known.ASSERTED)
+        for name, digest in (
+            (HOSTILE, "etag:x"),
+            ("a b%", "uri:s3://b/k@v1"),
+            ("é/ü", "md5:" + "b" * 32),
+        )
+    )
+    parts = replace(
+        whole.components,
+        code=CodeVersion("a" * 40, remote="git@host:org/name", branch="é", subfolder="in/it"),
+        data=DataVersion(items),
+    )
+    ref = registry.register(
+        "hostile",
+        replace(whole, components=parts, pipeline_name="churn"),
+        parent="churn@1",
+        actor=HOSTILE,
+    ).ref
+    metrics = {"<b>&amp;": 1, "a b": {"|": 2.5, "nested": {"é": -0.0}}, "text": "no number"}
+    registry.validate(ref, captured_pipeline(), passed=False, metrics=metrics, actor="ann")
+    registry.edit(ref, description=HOSTILE, actor="ann")
+    bare = replace(
+        whole, stored=(), components=replace(whole.components, code=None, data=None, pipeline=None)
+    )
+    registry.register("bare", bare, kind=Kind.EXPERIMENT, actor="ann")
+
+
+REFS = ("churn@1", "churn@3", "churn@5", "hostile@1", "bare@1")
+
+
+@pytest.fixture(params=REFS)
+def ref(request):
+    return request.param
+
+
+def exported(registry, ref, form, *environments):
+    text = export(registry, ref, form, environments).text
+    assert not {"\u202e", "\x1b"} & set(text)
+    return text
+
+
+def test_openlineage_is_what_the_specification_says(registry, ref):
+    schemas = [json.loads(file.read_text()) for file in sorted(SCHEMAS.glob("*.json"))]
+    known = Schemas().with_resources((one["$id"], Resource.from_contents(one)) for one in schemas)
+
+    def check(value, address):
+        schema = {"$ref": address}
+        Draft202012Validator(schema, registry=known, format_checker=FormatChecker()).validate(value)
+
+    events = [
+        json.loads(line)
+        for line in exported(registry, ref, "openlineage", "production").splitlines()
+    ]
+    assert [event["eventType"] for event in events] == ["START", "COMPLETE"] * (len(events) // 2)
+    facets = 0
+    for event in events:
+        check(event, "https://openlineage.io/spec/2-0-2/OpenLineage.json")
+        datasets = [*event.get("inputs", ()), *event.get("outputs", ())]
+        for part in (event["run"], event["job"], *datasets):
+            for facet in part["facets"].values():
+                check(facet, facet["_schemaURL"])
+                facets += 1
+    assert facets > len(events)
+
+
+def test_openlineage_names_what_was_used_and_tested(registry):
+    lines = exported(registry, "hostile@1", "openlineage", "production").splitlines()
+    registered, validated, guarded = [json.loads(line) for line in lines[1::2]]
+    place = registered["job"]["facets"]["sourceCodeLocation"]
+    assert (place["url"], place["version"]) == ("ssh://git@host/org/name", "a" * 40)
+    assert [one["name"] for one in registered["inputs"]] == sorted((HOSTILE, "a b%", "é/ü"))
+    (verdict,) = validated["run"]["facets"]["test"]["tests"]
+    assert (verdict["name"], verdict["status"]) == ("verdict", "fail")
+    rules = {one["name"]: one["status"] for one in guarded["run"]["facets"]["test"]["tests"]}
+    assert rules["validated"] == "fail"
+    assert rules["tuple-complete"] == "pass"
+
+
+def test_cyclonedx_is_what_its_own_strict_validator_takes(registry, ref):
+    text = exported(registry, ref, "cyclonedx", "production")
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    model = json.loads(text)["metadata"]["component"]
+    assert model["type"] == "machine-learning-model"
+    assert {hash_["alg"] for hash_ in model["hashes"]} == {"BLAKE3"}
+
+
+def test_cyclonedx_holds_the_packages_of_the_run_and_the_parent(registry):
+    parts = json.loads(exported(registry, "churn@3", "cyclonedx"))["components"]
+    assert {"numpy": "pkg:pypi/numpy@2.4.6"}.items() <= {
+        p["name"]: p.get("purl") for p in parts
+    }.items()
+    model = json.loads(exported(registry, "hostile@1", "cyclonedx"))["metadata"]["component"]
+    assert model["pedigree"]["ancestors"] == [
+        {"type": "machine-learning-model", "name": "churn", "version": "1"}
+    ]
+
+
+def test_prov_is_what_its_schema_says_and_is_read_back(registry, ref):
+    text = exported(registry, ref, "prov")
+    Draft4Validator(json.loads(OF_PROV.read_text())).validate(json.loads(text))
+    read = ProvDocument.deserialize(content=text)
+    assert ProvDocument.deserialize(content=read.serialize()) == read
+    assert len(list(read.get_records())) > 4
+
+
+def test_what_versions_share_is_one_entity(registry):
+    entities = [
+        set(json.loads(exported(registry, ref, "prov"))["entity"]) for ref in ("churn@1", "churn@2")
+    ]
+    assert {name.split("/")[0] for name in entities[0] & entities[1]} == {"lg:data", "lg:pipeline"}
+
+
+def test_a_card_shows_text_as_text(registry):
+    card = exported(registry, "hostile@1", "card", "production")
+    assert "<script" not in card
+    _, _, body = card.removeprefix("---\n").partition("\n---\n")
+    assert not [line for line in body.splitlines() if line.startswith(("# Not", "---"))]
+    assert "hostile@1 may not enter production" in card
+    assert "It failed with pipeline" in card
+
+
+def test_an_export_is_the_same_whenever_it_is_made(registry, ref):
+    for form in FORMATS:
+        assert exported(registry, ref, form) == exported(registry, ref, form)
+
+
+def test_what_is_not_there_is_told(registry):
+    with pytest.raises(UsageError, match="no format"):
+        export(registry, "churn@1", "pdf")
+    for words in (("churn@99", "card"), ("churn@1", "card", ["nowhere"])):
+        with pytest.raises(NotFound):
+            export(registry, *words)
+
+
+def test_a_server_exports_the_same(registry, tmp_path):
+    url = f"sqlite:///{tmp_path / 'registry.db'}"
+    make_registry(url, _fill)
+    with registry_server(url, no_auth=True) as address, connect(address) as remote:
+        import httpx
+
+        for form, of in FORMATS.items():
+            place = f"{address}/v1/models/churn/versions/3/export"
+            answer = httpx.get(place, params={"format": form})
+            assert answer.headers["content-type"] == of.media_type
+            assert answer.text == export(remote, "churn@3", form).text
+        assert httpx.get(place, params={"format": "pdf"}).status_code == 422
