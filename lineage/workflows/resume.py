@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from lineage import timestamps
 from lineage.acts import act
 from lineage.contract import codec
 from lineage.errors import CaptureError, Conflict, IntegrityFailure, LineageError
@@ -151,6 +152,9 @@ def _stored(
 def _validated(project: Project, registry: AnyRegistry, waited: Unsent, actor: str) -> Sent:
     """Record a verdict, unless it was recorded already, or would outweigh a newer one.
 
+    Newer is what was said since without a run, and what a run came to that began later: in which
+    order two of them are recorded tells nothing, where both waited.
+
     Raises:
         Conflict: it would, or the version is another one in this registry.
     """
@@ -173,10 +177,14 @@ def _validated(project: Project, registry: AnyRegistry, waited: Unsent, actor: s
     for row in rows:
         if _run_of(row["run"]) == _run_of(body["run"]):
             return Sent(waited, verdict=about | row, notes=("it was recorded already",))
-    if any(row["id"] > body["after"] for row in rows):
+    began = timestamps.parse_time(body["run"]["started_at"])
+    newer = next((row for row in rows if row["id"] > body["after"] and _is_newer(row, began)), None)
+    if newer is not None:
+        loses = "" if body["passed"] else ", which loses that it failed"
         raise Conflict(
-            f"{waited.about} was validated anew since: what was measured before would outweigh it.",
-            remedy=f"Validate it again where it should be; or {dropping}",
+            f"{waited.about} was validated anew since (validation {newer['id']}): what was "
+            "measured before would outweigh it.",
+            remedy=f"Validate it again where it should be; or {dropping}{loses}",
         )
     values = body["metrics"]
     verdict = registry.validate(
@@ -193,6 +201,12 @@ def _validated(project: Project, registry: AnyRegistry, waited: Unsent, actor: s
         actor=actor,
     )
     return Sent(waited, verdict=verdict)
+
+
+def _is_newer(row: dict[str, Any], began: str) -> bool:
+    """Whether a verdict that came in between was reached later than by a run that began then."""
+    started = (row["run"] or {}).get("started_at")
+    return started is None or timestamps.parse_time(started) > began
 
 
 def _run_of(run: dict[str, Any] | None) -> tuple[Any, ...] | None:

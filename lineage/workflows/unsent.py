@@ -68,6 +68,11 @@ class Unsent:
         """What it is called."""
         return self.path.stem
 
+    @property
+    def passed(self) -> bool | None:
+        """What the verdict is; None of what is no verdict."""
+        return self.body["passed"] if self.verb == VALIDATE else None
+
     def to_json(self) -> dict[str, Any]:
         """JSON of `unsent list`."""
         run = self.body.get("run") or {}
@@ -76,6 +81,7 @@ class Unsent:
             "verb": self.verb,
             "about": self.about,
             "captured_at": self.captured_at,
+            "passed": self.passed,
             "command": run.get("command"),
             "seconds": run.get("seconds"),
         }
@@ -175,16 +181,17 @@ def count(project: Project) -> int:
     return len(_files(project.root / ".lineage" / _FOLDER))
 
 
-def drop(project: Project, identity: str) -> None:
-    """Take one away without sending it.
+def drop(project: Project, identity: str) -> Unsent | None:
+    """Take one away without sending it; what it was, where it can be read.
 
     Raises:
         NotFound: there is none of this id.
     """
     for path in _files(project.root / ".lineage" / _FOLDER):
         if path.stem == identity:
+            dropped = _read(path)
             path.unlink(missing_ok=True)
-            return
+            return dropped
     raise NotFound(
         f"No capture {identity[:40]!r} waits here to be sent.",
         remedy=f"See what does: {act('unsent list')}",

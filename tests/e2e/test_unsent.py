@@ -51,6 +51,19 @@ def _unsent(project) -> list:
     return sorted((project.path / ".lineage/unsent").glob("*.json"))
 
 
+def _measured_while_it_is_away(project, auc: float) -> None:
+    """A validation whose registry goes away meanwhile, and is back afterwards."""
+    measures = (
+        "import json, os, pathlib\n"
+        f"values = {{'auc': {auc}, 'slices': {{'new': {{'auc': 0.8}}}}}}\n"
+        "pathlib.Path('eval/metrics.json').write_text(json.dumps(values))\n"
+        "os.rename('.lineage/registry.db', '.lineage/away.db')\n"
+    )
+    done = project.lineage("validate", "churn@1", *_python(measures))
+    assert (done.code, "lineage validate --resume" in done.err) == (7, True), done.err
+    (project.path / ".lineage/away.db").rename(project.path / ".lineage/registry.db")
+
+
 def _until(true, what: str) -> None:
     end = time.monotonic() + 60
     while not true():
@@ -333,6 +346,26 @@ class TestKept:
         project.ok("unsent", "drop", row["id"])
         assert project.lineage("unsent", "drop", row["id"]).code == 4
         assert [one["passed"] for one in project.ok("show", "churn@1")["validations"]] == [False]
+
+    def test_a_failure_that_waits_outweighs_the_pass_that_waited_longer(self, project):
+        project.ok("register", "churn")
+        for auc in (0.9, 0.1):
+            _measured_while_it_is_away(project, auc)
+        assert [row["passed"] for row in project.ok("unsent", "list")] == [True, False]
+        sent = project.ok("validate", "--resume")
+        assert [one["passed"] for one in sent] == [True, False]
+        assert project.ok("show", "churn@1")["validations"][0]["passed"] is False
+        assert _unsent(project) == []
+
+    def test_a_failure_is_not_dropped_silently(self, project):
+        project.ok("register", "churn")
+        _measured_while_it_is_away(project, 0.1)
+        project.ok("validate", "churn@1")
+        done = project.lineage("validate", "--resume")
+        assert (done.code, "which loses that it failed" in done.err) == (5, True), done.err
+        (row,) = project.ok("unsent", "list")
+        done = project.lineage("unsent", "drop", row["id"])
+        assert (done.code, "that churn@1 failed is recorded nowhere" in done.err) == (0, True)
 
     def test_a_verdict_goes_to_no_other_version(self, project, tmp_path):
         project.ok("register", "churn")
