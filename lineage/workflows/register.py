@@ -97,7 +97,6 @@ def register(
 
     def ask(before: CapturedVersion) -> None:
         """Whether it would be recorded, once it is known what would be."""
-        unsent.require_room(project)
         require_registrable(
             registry,
             model,
@@ -109,12 +108,13 @@ def register(
             actor=actor,
         )
 
+    keeper = unsent.Keeper.of(project, registry) if command else None
     run: dict[str, Any] | None = None
     watched: tuple[WatchedRun, ...] = ()
     keeping: unsent.Unsent | None = None
     with ExitStack() as until:
         storing = Storing(project, registry, until) if to_store else None
-        if command:
+        if keeper is not None:
             capture, captured, trained, unstored = run_and_capture(
                 project, model, wanted, command, ask, quiet_stdout=quiet_stdout, copies=storing
             )
@@ -127,7 +127,7 @@ def register(
                 "run": run,
                 "watched": codec.watched_to_json(watched),
             }
-            keeping = until.enter_context(unsent.kept(project, unsent.REGISTER, model, body))
+            keeping = until.enter_context(keeper.kept(unsent.REGISTER, model, body))
             if unstored is not None:
                 raise unstored
         else:

@@ -16,6 +16,7 @@ from lineage.weights import check, upload
 from lineage.weights.copies import CopyState, StoredWeights
 from lineage.weights.store import open_store
 from lineage.workflows import unsent
+from lineage.workflows.destination import Destination
 from lineage.workflows.stores import as_recorded, require_reachable, store_of
 from lineage.workflows.weights import with_copy
 
@@ -51,6 +52,7 @@ def resume(
     verb: str,
     about: str | None = None,
     *,
+    another_registry: bool = False,
     sent: Callable[[Sent], None],
     actor: str,
 ) -> None:
@@ -61,6 +63,7 @@ def resume(
         registry: where it is recorded.
         verb: what records it: :data:`.unsent.REGISTER` or :data:`.unsent.VALIDATE`.
         about: the model or the version that it must be of; None for any.
+        another_registry: send also what was captured for another registry.
         sent: told of each that is recorded.
         actor: who sends it.
 
@@ -71,11 +74,13 @@ def resume(
     send = _registered if verb == unsent.REGISTER else _validated
     failed: LineageError | None = None
     with unsent.sending(project) as waiting:
-        for one in waiting:
-            if one.verb != verb or about not in (None, one.about):
-                continue
+        asked = [one for one in waiting if one.verb == verb and about in (None, one.about)]
+        here = Destination.of(registry) if asked else None
+        for one in asked:
             try:
-                done = send(project, registry, one, actor)
+                done = send(
+                    project, registry, _for_here(one, here, another=another_registry), actor
+                )
             except LineageError as error:
                 failed = failed or error
             except (KeyError, TypeError, ValueError, AttributeError):
@@ -88,6 +93,31 @@ def resume(
                 sent(done)
     if failed is not None:
         raise failed
+
+
+def _for_here(waited: Unsent, here: Destination | None, *, another: bool) -> Unsent:
+    """What waits, as it may be sent to this registry.
+
+    Raises:
+        Conflict: it was captured for another one, and nobody says that it may go to this one.
+    """
+    there, about = waited.registry, waited.about
+    if here is None or here.is_same(there):
+        return waited
+    if another:  # which has numbers of its own: those that were known tell nothing here
+        return replace(waited, body=waited.body | {"after": 0})
+    on_purpose = (
+        act("register", about, resume=True, another_registry=True)
+        if waited.verb == unsent.REGISTER
+        else act("validate", about, resume=True, another_registry=True)
+    )
+    now = f"this one is {here.url}" if here.url != there.url else "another one is there now"
+    raise Conflict(
+        f"The capture {waited.id} of {about} was made for the registry {there.url}; {now}.",
+        remedy="Name that registry (LINEAGE_REGISTRY); or send it to this one on purpose: "
+        f"{on_purpose}; or drop it: "
+        f"{act('unsent drop', waited.id)}",
+    )
 
 
 def _registered(project: Project, registry: AnyRegistry, waited: Unsent, actor: str) -> Sent:

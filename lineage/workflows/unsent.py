@@ -24,12 +24,14 @@ from lineage.bounded_file import Unfit
 from lineage.bounded_file import read as read_bounded
 from lineage.errors import Conflict, LineageError, NotFound, UsageError
 from lineage.whole_file import write_whole
+from lineage.workflows.destination import Destination
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from lineage.capture.project import Project
+    from lineage.connection import AnyRegistry
 
 MOST: Final = 20
 """How many may wait; no command is run that would leave another."""
@@ -41,7 +43,7 @@ REGISTER: Final = "register"
 VALIDATE: Final = "validate"
 
 _FOLDER: Final = "unsent"
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _ID: Final = re.compile(r"[0-9]{14}-[0-9a-f]{6}", re.ASCII)
 _SENT_BY: Final = {
     REGISTER: act("register", resume=True),
@@ -53,11 +55,12 @@ _SENT_BY: Final = {
 class Unsent:
     """Something captured that waits to be sent.
 
-    ``verb`` is what records it, ``about`` the model or the version that it is of, ``captured_at``
-    ISO 8601 in UTC, ``body`` JSON of what is to be recorded.
+    ``registry`` is where it is to be recorded, ``verb`` what records it, ``about`` the model or the
+    version that it is of, ``captured_at`` ISO 8601 in UTC, ``body`` JSON of what is to be recorded.
     """
 
     path: Path
+    registry: Destination
     verb: str
     about: str
     captured_at: str
@@ -81,6 +84,7 @@ class Unsent:
             "verb": self.verb,
             "about": self.about,
             "captured_at": self.captured_at,
+            "registry": self.registry.url,
             "passed": self.passed,
             "command": run.get("command"),
             "seconds": run.get("seconds"),
@@ -95,6 +99,7 @@ class Unsent:
         """
         document = {
             "format": _FORMAT,
+            "registry": self.registry.to_json(),
             "verb": self.verb,
             "about": self.about,
             "captured_at": self.captured_at,
@@ -118,51 +123,59 @@ class Unsent:
             self.path.unlink(missing_ok=True)
 
 
-def require_room(project: Project) -> None:
-    """Refuse to run a command where what it comes to could not be kept.
+@dataclass(frozen=True)
+class Keeper:
+    """Keeps what is captured in a project until a registry has it."""
 
-    Raises:
-        UsageError: too many wait already, or the project's own folder cannot be written to.
-    """
-    folder = _made(project)
-    if len(_files(folder)) >= MOST:
-        raise UsageError(
-            f"{MOST} captures wait in {folder} to be sent.",
-            remedy=f"Send them ({act('register', resume=True)}; {act('validate', resume=True)}), "
-            f"or drop what is not needed: {act('unsent drop', 'ID')}",
-        )
+    project: Project
+    registry: Destination
 
+    @classmethod
+    def of(cls, project: Project, registry: AnyRegistry) -> Keeper:
+        """What keeps, asked before a command is run whose end could otherwise not be kept.
 
-@contextmanager
-def kept(project: Project, verb: str, about: str, body: dict[str, Any]) -> Iterator[Unsent]:
-    """Keep what is to be recorded until the block has recorded it; an error in it says so.
+        Raises:
+            UsageError: too many wait already, or the project's own folder cannot be written to.
+            RegistryUnreachable: the registry cannot be asked which one it is.
+        """
+        folder = _made(project)
+        if len(_files(folder)) >= MOST:
+            raise UsageError(
+                f"{MOST} captures wait in {folder} to be sent.",
+                remedy=f"Send them ({_SENT_BY[REGISTER]}; {_SENT_BY[VALIDATE]}), "
+                f"or drop what is not needed: {act('unsent drop', 'ID')}",
+            )
+        return cls(project, Destination.of(registry))
 
-    Args:
-        project: in whose folder.
-        verb: what records it.
-        about: the model or the version that it is of.
-        body: JSON of it.
-    """
-    folder = project.root / ".lineage" / _FOLDER
-    now = dt.datetime.now(dt.UTC)
-    path = folder / f"{now:%Y%m%d%H%M%S}-{secrets.token_hex(3)}.json"
-    waiting = Unsent(path, verb, about, timestamps.written(now), body)
-    with ExitStack() as until:
-        with suppress(OSError, Unfit, UsageError):  # what cannot be kept can still be sent
-            _made(project)
-            waiting.write()
-        with suppress(OSError):  # others are sent just now: this one is not among them
-            until.enter_context(_locked(folder, fcntl.LOCK_SH))
-        try:
-            yield waiting
-        except LineageError as error:
-            if path.exists():
-                error.remedy = (
-                    f"{error.remedy.rstrip('.')}. What was captured is kept; once it can be "
-                    f"recorded, send it: {_SENT_BY[verb]}"
-                )
-            raise
-        waiting.drop()
+    @contextmanager
+    def kept(self, verb: str, about: str, body: dict[str, Any]) -> Iterator[Unsent]:
+        """Keep what is to be recorded until the block has recorded it; an error in it says so.
+
+        Args:
+            verb: what records it.
+            about: the model or the version that it is of.
+            body: JSON of it.
+        """
+        folder = self.project.root / ".lineage" / _FOLDER
+        now = dt.datetime.now(dt.UTC)
+        path = folder / f"{now:%Y%m%d%H%M%S}-{secrets.token_hex(3)}.json"
+        waiting = Unsent(path, self.registry, verb, about, timestamps.written(now), body)
+        with ExitStack() as until:
+            with suppress(OSError, Unfit, UsageError):  # what cannot be kept can still be sent
+                _made(self.project)
+                waiting.write()
+            with suppress(OSError):  # others are sent just now: this one is not among them
+                until.enter_context(_locked(folder, fcntl.LOCK_SH))
+            try:
+                yield waiting
+            except LineageError as error:
+                if path.exists():
+                    error.remedy = (
+                        f"{error.remedy.rstrip('.')}. What was captured is kept; once it can be "
+                        f"recorded, send it: {_SENT_BY[verb]}"
+                    )
+                raise
+            waiting.drop()
 
 
 def listed(project: Project) -> list[Unsent]:
@@ -254,6 +267,7 @@ def _read(path: Path) -> Unsent | None:
             return None
         found = Unsent(
             path,
+            Destination.from_json(document["registry"]),
             document["verb"],
             str(document["about"]),
             timestamps.parse_time(document["captured_at"]),

@@ -375,7 +375,29 @@ class TestKept:
         project.write({"models/model.bin": "another training"})
         project.ok("register", "churn", "--kind", "experiment")
         done = project.lineage("validate", "--resume")
+        assert (done.code, "was made for the registry" in done.err) == (5, True), done.err
+        assert "lineage validate churn@1 --resume --another-registry" in done.err
+        done = project.lineage("validate", "churn@1", "--resume", "--another-registry")
         assert (done.code, "is another version" in done.err) == (5, True), done.err
+
+    def test_a_training_goes_to_no_other_registry_unless_it_is_said(self, project, tmp_path):
+        self._killed(project, "register", "churn", *_python(WAITS))
+        project.env["LINEAGE_REGISTRY"] = f"sqlite:///{tmp_path / 'other.db'}"
+        project.ok("init")
+        done = project.lineage("register", "--resume")
+        assert (done.code, f"{_database(project)}; this one is" in done.err) == (5, True), done.err
+        assert project.ok("models") == []
+        # a copy that lies elsewhere is the same registry
+        with sqlite3.connect(project.path / ".lineage/registry.db") as database:
+            database.execute("VACUUM INTO ?", [os.fspath(tmp_path / "moved.db")])
+        project.env["LINEAGE_REGISTRY"] = f"sqlite:///{tmp_path / 'moved.db'}"
+        (kept,) = _unsent(project)
+        waits = kept.read_bytes()
+        assert project.ok("register", "--resume")[0]["ref"] == "churn@1"
+        kept.write_bytes(waits)
+        kept.chmod(0o600)
+        project.env["LINEAGE_REGISTRY"] = f"sqlite:///{tmp_path / 'other.db'}"
+        assert project.ok("register", "--resume", "--another-registry")[0]["ref"] == "churn@1"
 
     def test_nothing_that_somebody_else_put_there_is_sent(self, project):
         self._killed(project, "register", "churn", *_python(WAITS))
@@ -400,6 +422,8 @@ class TestKept:
         done = project.lineage("register", "churn", "--resume", "--kind", "experiment", "--store")
         assert (done.code, "sent as it is" in done.err) == (2, True)
         assert project.lineage("validate", "--resume", "--failed").code == 2
+        done = project.lineage("register", "churn", "--another-registry")
+        assert (done.code, "said with --resume" in done.err) == (2, True)
         for command in ("register", "validate"):
             done = project.lineage(command)
             assert (done.code, "is missing" in done.err) == (2, True)
