@@ -59,6 +59,13 @@ AnotherRegistry = Annotated[
         help="With --resume: send also what was captured for another registry than this one.",
     ),
 ]
+AsLatest = Annotated[
+    bool,
+    typer.Option(
+        "--as-latest",
+        help="With --resume: register also a training that is older than the newest version.",
+    ),
+]
 Reason = Annotated[
     str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept in the history.")
 ]

@@ -95,9 +95,12 @@ def register(
         require_reachable(project, registry)
     wanted = replace(wanted, with_blake3=to_store)
 
+    next_number = 1
+
     def ask(before: CapturedVersion) -> None:
         """Whether it would be recorded, once it is known what would be."""
-        require_registrable(
+        nonlocal next_number
+        next_number = require_registrable(
             registry,
             model,
             before,
@@ -124,6 +127,7 @@ def register(
                 "kind": wanted.kind.value,
                 "to_store": to_store,
                 "parent": parent,
+                "after": next_number - 1,
                 "run": run,
                 "watched": codec.watched_to_json(watched),
             }

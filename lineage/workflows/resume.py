@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from lineage import timestamps
 from lineage.acts import act
 from lineage.contract import codec
-from lineage.errors import CaptureError, Conflict, IntegrityFailure, LineageError
+from lineage.errors import CaptureError, Conflict, IntegrityFailure, LineageError, NotFound
 from lineage.guard import requirements
 from lineage.hashing.tree import follow_any
 from lineage.identity.components import Kind
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from lineage.contract.results import Registered
     from lineage.identity.components import Weights
     from lineage.workflows.unsent import Unsent
+
+
+MOST_SINCE: Final = 200
+"""Versions that are looked at, the newest first, for one that is newer than what waits."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ def resume(
     about: str | None = None,
     *,
     another_registry: bool = False,
+    as_latest: bool = False,
     sent: Callable[[Sent], None],
     actor: str,
 ) -> None:
@@ -64,6 +70,7 @@ def resume(
         verb: what records it: :data:`.unsent.REGISTER` or :data:`.unsent.VALIDATE`.
         about: the model or the version that it must be of; None for any.
         another_registry: send also what was captured for another registry.
+        as_latest: register also a training that is older than the newest version.
         sent: told of each that is recorded.
         actor: who sends it.
 
@@ -71,7 +78,7 @@ def resume(
         LineageError: the first that one of them could not be recorded for; it waits still, and the
             others were tried.
     """
-    send = _registered if verb == unsent.REGISTER else _validated
+    send = partial(_registered, as_latest=as_latest) if verb == unsent.REGISTER else _validated
     failed: LineageError | None = None
     with unsent.sending(project) as waiting:
         asked = [one for one in waiting if one.verb == verb and about in (None, one.about)]
@@ -120,15 +127,20 @@ def _for_here(waited: Unsent, here: Destination | None, *, another: bool) -> Uns
     )
 
 
-def _registered(project: Project, registry: AnyRegistry, waited: Unsent, actor: str) -> Sent:
+def _registered(
+    project: Project, registry: AnyRegistry, waited: Unsent, actor: str, *, as_latest: bool
+) -> Sent:
     """Record a version, once its weights are in the store.
 
     Raises:
+        Conflict: a newer one was registered, and nobody says that this one may be the latest.
         IntegrityFailure: they are not here any more, nor in the store.
     """
     body = waited.body
     captured = codec.captured_from_json(waited.about, body["captured"])
     weights = captured.components.weights
+    if not as_latest:
+        _require_newest(registry, waited, captured)
     if body["to_store"] and weights is not None:
         require_reachable(project, registry)
         captured = _stored(project, registry, waited, captured, weights)
@@ -142,6 +154,35 @@ def _registered(project: Project, registry: AnyRegistry, waited: Unsent, actor: 
         actor=actor,
     )
     return Sent(waited, version=version, captured=captured)
+
+
+def _require_newest(registry: AnyRegistry, waited: Unsent, captured: CapturedVersion) -> None:
+    """Refuse a training that would take the name ``latest`` from a version that is newer.
+
+    Newer is what was registered since the training began, but for what a training made that began
+    earlier.
+
+    Raises:
+        Conflict: there is such a version, and this one is not recorded yet.
+    """
+    body, model = waited.body, waited.about
+    try:
+        recorded = registry.versions(model, limit=MOST_SINCE)
+    except NotFound:  # the first of its model
+        return
+    since = [one for one in recorded if one.version > body["after"]]
+    if (captured.components.tuple_xxh3, body["kind"]) in {(one.tuple, one.kind) for one in since}:
+        return
+    began = timestamps.parse_time(body["run"]["started_at"])
+    newer = next((one for one in since if _is_newer(registry.show(one.ref), began)), None)
+    if newer is not None:
+        raise Conflict(
+            f"{newer.ref} was registered since this training began ({waited.id}): recorded now, "
+            f"the older one would be {newer.model}@latest.",
+            remedy="Register it all the same: "
+            f"{act('register', model, resume=True, as_latest=True)}; or drop it: "
+            f"{act('unsent drop', waited.id)}",
+        )
 
 
 def _stored(
@@ -234,7 +275,7 @@ def _validated(project: Project, registry: AnyRegistry, waited: Unsent, actor: s
 
 
 def _is_newer(row: dict[str, Any], began: str) -> bool:
-    """Whether a verdict that came in between was reached later than by a run that began then."""
+    """Whether what was recorded in between is newer than what a run came to that began then."""
     started = (row["run"] or {}).get("started_at")
     return started is None or timestamps.parse_time(started) > began
 

@@ -347,6 +347,31 @@ class TestKept:
         assert project.lineage("unsent", "drop", row["id"]).code == 4
         assert [one["passed"] for one in project.ok("show", "churn@1")["validations"]] == [False]
 
+    @FILE_AND_SERVER
+    def test_an_older_training_does_not_become_the_latest_silently(self, project):
+        project.ok("store", "add", "local", str(project.path / ".lineage/store"), "--shared")
+        self._killed(project, "register", "churn", *_python(WAITS))
+        trained = (project.path / "models/model.bin").read_text()
+        project.write({"models/model.bin": "a newer training"})
+        project.ok("register", "churn", "--kind", "experiment")
+        project.write({"models/model.bin": trained})
+        done = project.lineage("register", "--resume")
+        assert (done.code, "would be churn@latest" in done.err) == (5, True), done.err
+        assert project.ok("show", "churn@latest")["ref"] == "churn@1"
+        assert "lineage register churn --resume --as-latest" in done.err
+        assert project.ok("register", "churn", "--resume", "--as-latest")[0]["ref"] == "churn@2"
+
+    def test_several_trainings_that_wait_are_registered_in_their_order(self, project):
+        for weights in ("first", "second"):
+            training = (
+                f"import os, pathlib; pathlib.Path('models/model.bin').write_text('{weights}')\n"
+                "os.rename('.lineage/registry.db', '.lineage/away.db')\n"
+            )
+            words = ["register", "churn", "--kind", "experiment", *_python(training)]
+            assert project.lineage(*words).code == 7
+            (project.path / ".lineage/away.db").rename(project.path / ".lineage/registry.db")
+        assert [row["ref"] for row in project.ok("register", "--resume")] == ["churn@1", "churn@2"]
+
     def test_a_failure_that_waits_outweighs_the_pass_that_waited_longer(self, project):
         project.ok("register", "churn")
         for auc in (0.9, 0.1):
