@@ -54,6 +54,8 @@ def listed(as_json: Json = False) -> None:
                 output.moment(row["captured_at"]),
                 " ".join(row["command"] or ()),
             )
+            if row["problem"] is None
+            else (row["id"], "-", "-", "-", f"is not sent: it {row['problem']}")
             for row in rows
         ],
     )
@@ -76,7 +78,7 @@ def drop(
 
     with opened() as project:
         dropped = waiting.drop(project, identity)
-    if dropped is not None and dropped.passed is False:
+    if isinstance(dropped, waiting.Unsent) and dropped.passed is False:
         output.note(f"note: that {dropped.about} failed is recorded nowhere now.")
     if as_json:
         output.emit({"dropped": identity})

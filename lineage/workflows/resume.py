@@ -19,6 +19,7 @@ from lineage.weights.store import open_store
 from lineage.workflows import unsent
 from lineage.workflows.destination import Destination
 from lineage.workflows.stores import as_recorded, require_reachable, store_of
+from lineage.workflows.unsent import Unreadable, Unsent
 from lineage.workflows.weights import with_copy
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from lineage.contract.captured import CapturedVersion
     from lineage.contract.results import Registered
     from lineage.identity.components import Weights
-    from lineage.workflows.unsent import Unsent
 
 
 MOST_SINCE: Final = 200
@@ -81,7 +81,18 @@ def resume(
     send = partial(_registered, as_latest=as_latest) if verb == unsent.REGISTER else _validated
     failed: LineageError | None = None
     with unsent.sending(project) as waiting:
-        asked = [one for one in waiting if one.verb == verb and about in (None, one.about)]
+        for file in waiting:
+            if isinstance(file, Unreadable):
+                failed = failed or IntegrityFailure(
+                    f"The capture {file.id} is not sent: it {file.problem}.",
+                    remedy=f"Look at {file.path}; if it is not what was captured here, drop it: "
+                    f"{act('unsent drop', file.id)}",
+                )
+        asked = [
+            one
+            for one in waiting
+            if isinstance(one, Unsent) and one.verb == verb and about in (None, one.about)
+        ]
         here = Destination.of(registry) if asked else None
         for one in asked:
             try:

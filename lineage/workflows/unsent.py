@@ -88,6 +88,7 @@ class Unsent:
             "passed": self.passed,
             "command": run.get("command"),
             "seconds": run.get("seconds"),
+            "problem": None,
         }
 
     def write(self) -> None:
@@ -121,6 +122,24 @@ class Unsent:
         """Take it away."""
         with suppress(OSError):
             self.path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A file among what waits that is not sent; ``problem`` says why, behind a subject."""
+
+    path: Path
+    problem: str
+
+    @property
+    def id(self) -> str:
+        """What it is called."""
+        return self.path.stem
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON of `unsent list`: of what it says nothing is known."""
+        unknown = ("verb", "about", "captured_at", "registry", "passed", "command", "seconds")
+        return {"id": self.id, **dict.fromkeys(unknown), "problem": self.problem}
 
 
 @dataclass(frozen=True)
@@ -178,32 +197,46 @@ class Keeper:
             waiting.drop()
 
 
-def listed(project: Project) -> list[Unsent]:
-    """What waits to be sent, the oldest first: whatever this user wrote here, and nobody else."""
-    files = _files(project.root / ".lineage" / _FOLDER)
-    if not files:
-        return []
-    tracked = project.git.index if project.git is not None else {}
+def listed(project: Project) -> list[Unsent | Unreadable]:
+    """What waits to be sent, the oldest first; what this user did not write as it is, is not sent.
+
+    Raises:
+        UsageError: the project's own folder is a link.
+    """
+    files = _files(_folder(project))
+    tracked = project.git.index if files and project.git is not None else {}
     top = project.top.resolve()
-    own = [path for path in files if os.path.relpath(path.resolve(), top) not in tracked]
-    return [one for one in map(_read, own) if one is not None]
+    return [
+        Unreadable(path, "is tracked by git")
+        if os.path.relpath(path.parent.resolve() / path.name, top) in tracked
+        else _read(path)
+        for path in files
+    ]
 
 
 def count(project: Project) -> int:
     """How many seem to wait to be sent; none of them is read."""
-    return len(_files(project.root / ".lineage" / _FOLDER))
+    with suppress(UsageError):
+        return len(_files(_folder(project)))
+    return 0
 
 
-def drop(project: Project, identity: str) -> Unsent | None:
-    """Take one away without sending it; what it was, where it can be read.
+def drop(project: Project, identity: str) -> Unsent | Unreadable:
+    """Take one away without sending it; what it was.
 
     Raises:
         NotFound: there is none of this id.
+        UsageError: it cannot be removed, or the project's own folder is a link.
     """
-    for path in _files(project.root / ".lineage" / _FOLDER):
+    for path in _files(_folder(project)):
         if path.stem == identity:
             dropped = _read(path)
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise UsageError(
+                    f"{path} cannot be removed: {error.strerror}.", remedy="Remove it by hand."
+                ) from None
             return dropped
     raise NotFound(
         f"No capture {identity[:40]!r} waits here to be sent.",
@@ -212,13 +245,14 @@ def drop(project: Project, identity: str) -> Unsent | None:
 
 
 @contextmanager
-def sending(project: Project) -> Iterator[list[Unsent]]:
+def sending(project: Project) -> Iterator[list[Unsent | Unreadable]]:
     """What waits to be sent, while no other process sends any of it.
 
     Raises:
         Conflict: another one does.
+        UsageError: the project's own folder is a link.
     """
-    folder = project.root / ".lineage" / _FOLDER
+    folder = _folder(project)
     if not folder.is_dir():
         yield []
         return
@@ -233,13 +267,30 @@ def sending(project: Project) -> Iterator[list[Unsent]]:
         yield listed(project)
 
 
+def _folder(project: Project) -> Path:
+    """Where captures wait: a folder of this project, not one that a repository's link leads to.
+
+    Raises:
+        UsageError: it is a link.
+    """
+    folder = project.root / ".lineage" / _FOLDER
+    for path in (folder.parent, folder):
+        if path.is_symlink():
+            raise UsageError(
+                f"{path} is a link: what waits where it leads to may be another project's.",
+                remedy="Remove the link; a folder of its own is made in its place.",
+            )
+    return folder
+
+
 def _made(project: Project) -> Path:
     """The folder, which only its owner looks into.
 
     Raises:
-        UsageError: it cannot be made, or nothing can be written there.
+        UsageError: it cannot be made, nothing can be written there, or it is a link.
     """
-    folder = project.own_folder() / _FOLDER
+    folder = _folder(project)
+    project.own_folder()
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
@@ -255,17 +306,22 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.json") if _ID.fullmatch(path.stem))
 
 
-def _read(path: Path) -> Unsent | None:
-    """One that waits; None for a file that another wrote, or others could have, or that is none."""
+def _read(path: Path) -> Unsent | Unreadable:
+    """One that waits; what another wrote, or could have, is not read."""
     try:
         status = path.lstat()
-        is_own = status.st_uid == os.getuid() and not status.st_mode & 0o077
-        if not (is_own and stat.S_ISREG(status.st_mode)):
-            return None
+        if not stat.S_ISREG(status.st_mode):
+            return Unreadable(path, "is no file")
+        if status.st_uid != os.getuid():
+            return Unreadable(path, "is another user's")
+        if status.st_mode & 0o077:
+            return Unreadable(path, "is open to others, who may have changed it")
         document: Any = strict_json.loads(read_bounded(path, LARGEST))
-        if document["format"] != _FORMAT or document["verb"] not in _SENT_BY:
-            return None
-        found = Unsent(
+        if document["format"] != _FORMAT:
+            return Unreadable(path, "was written by another version of lineage-guard")
+        if document["verb"] not in _SENT_BY:
+            return Unreadable(path, "is damaged")
+        return Unsent(
             path,
             Destination.from_json(document["registry"]),
             document["verb"],
@@ -273,9 +329,10 @@ def _read(path: Path) -> Unsent | None:
             timestamps.parse_time(document["captured_at"]),
             dict(document["body"]),
         )
-    except (Unfit, OSError, ValueError, KeyError, TypeError, RecursionError, LineageError):
-        return None
-    return found
+    except OSError as error:
+        return Unreadable(path, f"cannot be read: {error.strerror}")
+    except (Unfit, ValueError, KeyError, TypeError, RecursionError, LineageError):
+        return Unreadable(path, "is damaged")
 
 
 @contextmanager

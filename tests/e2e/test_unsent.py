@@ -427,21 +427,59 @@ class TestKept:
     def test_nothing_that_somebody_else_put_there_is_sent(self, project):
         self._killed(project, "register", "churn", *_python(WAITS))
         (kept,) = _unsent(project)
+
+        def problem() -> str | None:
+            (row,) = project.ok("unsent", "list")
+            assert row["id"] == kept.stem
+            return row["problem"]
+
         kept.chmod(0o644)
-        assert project.ok("unsent", "list") == []
+        assert "open to others" in problem()
+        done = project.lineage("register", "--resume", "other")
+        assert (done.code, "open to others" in done.err) == (6, True), done.err
+        assert "is not sent: it is open to others" in project.lineage("unsent", "list").out
         kept.chmod(0o600)
-        assert len(project.ok("unsent", "list")) == 1
+        assert problem() is None
         os.link(kept, project.path / "kept")
         kept.unlink()
         kept.symlink_to(project.path / "kept")
-        assert project.ok("unsent", "list") == []
+        assert problem() == "is no file"
         kept.unlink()
         os.link(project.path / "kept", kept)
         project.git("add", "--force", str(kept))
-        assert project.ok("register", "--resume") == []
+        assert problem() == "is tracked by git"
+        assert project.lineage("register", "--resume").code == 6
         project.git("rm", "--quiet", "--cached", str(kept))
         kept.write_text('{"format": 1, "verb": "register"}')
-        assert project.ok("unsent", "list") == []
+        assert "another version of lineage-guard" in problem()
+        kept.write_text(kept.read_text()[:-9])
+        assert problem() == "is damaged"
+        assert project.lineage("register", "--resume").code == 6
+        project.ok("unsent", "drop", kept.stem)
+        assert _unsent(project) == []
+        assert project.ok("models") == []
+
+    @pytest.mark.parametrize("link", [".lineage/unsent", ".lineage"])
+    def test_a_link_leads_to_no_captures_of_another_project(self, project, tmp_path, link):
+        other = tmp_path / "other/.lineage"
+        (project.path / ".lineage").rename(other.parent.mkdir() or other)
+        (other / "unsent").mkdir(exist_ok=True)
+        theirs = other / "unsent/20261127031500-0a1b2c.json"
+        theirs.touch(mode=0o600)
+        place = project.path / link
+        place.parent.mkdir(exist_ok=True)
+        place.symlink_to(tmp_path / "other" / link)
+        project.env["LINEAGE_REGISTRY"] = f"sqlite:///{other / 'registry.db'}"
+        for words in (
+            ["unsent", "list"],
+            ["unsent", "drop", theirs.stem],
+            ["register", "--resume"],
+            ["register", "churn", *_python(RAN)],
+        ):
+            done = project.lineage(*words)
+            assert (done.code, "is a link" in done.err) == (2, True), done.err
+        assert theirs.exists()
+        assert not (project.path / "ran").exists()
 
     def test_nothing_else_is_said(self, project):
         done = project.lineage("register", "churn", "--resume", "--kind", "experiment", "--store")
