@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response
 
 from lineage.contract import addresses, codec
 from lineage.contract.addresses import PIPELINE_OF_VERSION, VERSION, VERSIONS, WEIGHTS_CHECKS
+from lineage.contract.bodies.versions import VersionBody
 from lineage.guard.expression_parser import LONGEST
 from lineage.identity.components import Kind
 from lineage.identity.references import Reference
@@ -89,7 +90,7 @@ def versions(
 )
 def register(
     model: ModelPath,
-    body: requests.VersionBody,
+    body: VersionBody,
     state: State,
     call: Annotated[Call, call_of(Scope.REGISTER)],
 ) -> Response:

@@ -164,9 +164,7 @@ def record(
         for row in version["validations"]
         if row["pipeline"]["digest"] == pipeline.version.xxh3
     ]
-    body = {
-        "tuple": version["tuple"],
-        "after": max(others, default=0),
+    request = {
         "pipeline": codec.pipeline_to_json(pipeline),
         "passed": passed,
         "metrics": values,
@@ -175,6 +173,7 @@ def record(
         "data": codec.data_to_json(data),
         "watched": codec.watched_to_json([watched]),
     }
+    body = {"request": request, "tuple": version["tuple"], "after": max(others, default=0)}
     with keeper.kept(unsent.VALIDATE, ref, body):
         return registry.validate(
             ref,

@@ -122,15 +122,13 @@ def register(
                 project, model, wanted, command, ask, quiet_stdout=quiet_stdout, copies=storing
             )
             run, watched = dict(trained.run), (trained,)
-            body = {
-                "captured": codec.captured_to_json(captured),
+            request = codec.captured_to_json(captured) | {
                 "kind": wanted.kind.value,
-                "to_store": to_store,
                 "parent": parent,
-                "after": next_number - 1,
                 "run": run,
                 "watched": codec.watched_to_json(watched),
             }
+            body = {"request": request, "to_store": to_store, "after": next_number - 1}
             keeping = until.enter_context(keeper.kept(unsent.REGISTER, model, body))
             if unstored is not None:
                 raise unstored

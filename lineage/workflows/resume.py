@@ -101,11 +101,6 @@ def resume(
                 )
             except LineageError as error:
                 failed = failed or error
-            except (KeyError, TypeError, ValueError, AttributeError):
-                failed = failed or IntegrityFailure(
-                    f"The capture {one.id} cannot be read.",
-                    remedy=f"Drop it: {act('unsent drop', one.id)}",
-                )
             else:
                 one.drop()
                 sent(done)
@@ -147,21 +142,21 @@ def _registered(
         Conflict: a newer one was registered, and nobody says that this one may be the latest.
         IntegrityFailure: they are not here any more, nor in the store.
     """
-    body = waited.body
-    captured = codec.captured_from_json(waited.about, body["captured"])
+    request = waited.request
+    captured = codec.captured_from_json(waited.about, request)
     weights = captured.components.weights
     if not as_latest:
         _require_newest(registry, waited, captured)
-    if body["to_store"] and weights is not None:
+    if waited.body["to_store"] and weights is not None:
         require_reachable(project, registry)
         captured = _stored(project, registry, waited, captured, weights)
     version = registry.register(
         waited.about,
         captured,
-        kind=Kind(body["kind"]),
-        parent=body["parent"],
-        run=body["run"],
-        watched=codec.watched_from_json(body["watched"]),
+        kind=Kind(request["kind"]),
+        parent=request["parent"],
+        run=request["run"],
+        watched=codec.watched_from_json(request["watched"]),
         actor=actor,
     )
     return Sent(waited, version=version, captured=captured)
@@ -176,15 +171,17 @@ def _require_newest(registry: AnyRegistry, waited: Unsent, captured: CapturedVer
     Raises:
         Conflict: there is such a version, and this one is not recorded yet.
     """
-    body, model = waited.body, waited.about
+    request, model = waited.request, waited.about
     try:
         recorded = registry.versions(model, limit=MOST_SINCE)
     except NotFound:  # the first of its model
         return
-    since = [one for one in recorded if one.version > body["after"]]
-    if (captured.components.tuple_xxh3, body["kind"]) in {(one.tuple, one.kind) for one in since}:
+    since = [one for one in recorded if one.version > waited.body["after"]]
+    if (captured.components.tuple_xxh3, request["kind"]) in {
+        (one.tuple, one.kind) for one in since
+    }:
         return
-    began = timestamps.parse_time(body["run"]["started_at"])
+    began = timestamps.parse_time(request["run"]["started_at"])
     newer = next((one for one in since if _is_newer(registry.show(one.ref), began)), None)
     if newer is not None:
         raise Conflict(
@@ -241,15 +238,15 @@ def _validated(project: Project, registry: AnyRegistry, waited: Unsent, actor: s
         Conflict: it would, or the version is another one in this registry.
     """
     del project
-    body = waited.body
+    request = waited.request
     version = registry.show(waited.about)
     dropping = f"drop it: {act('unsent drop', waited.id)}"
-    if version["tuple"] != body["tuple"]:
+    if version["tuple"] != waited.body["tuple"]:
         raise Conflict(
             f"{waited.about} of this registry is another version than the one that was validated.",
             remedy=f"Name the registry in which it was registered; or {dropping}",
         )
-    pipeline = codec.described_pipeline(body["pipeline"], None)
+    pipeline = codec.described_pipeline(request["pipeline"], None)
     about = {name: version[name] for name in ("model", "version", "ref")}
     rows = [
         row
@@ -257,29 +254,31 @@ def _validated(project: Project, registry: AnyRegistry, waited: Unsent, actor: s
         if row["pipeline"]["digest"] == pipeline.version.xxh3
     ]
     for row in rows:
-        if _run_of(row["run"]) == _run_of(body["run"]):
+        if _run_of(row["run"]) == _run_of(request["run"]):
             return Sent(waited, verdict=about | row, notes=("it was recorded already",))
-    began = timestamps.parse_time(body["run"]["started_at"])
-    newer = next((row for row in rows if row["id"] > body["after"] and _is_newer(row, began)), None)
+    began = timestamps.parse_time(request["run"]["started_at"])
+    newer = next(
+        (row for row in rows if row["id"] > waited.body["after"] and _is_newer(row, began)), None
+    )
     if newer is not None:
-        loses = "" if body["passed"] else ", which loses that it failed"
+        loses = "" if request["passed"] else ", which loses that it failed"
         raise Conflict(
             f"{waited.about} was validated anew since (validation {newer['id']}): what was "
             "measured before would outweigh it.",
             remedy=f"Validate it again where it should be; or {dropping}{loses}",
         )
-    values = body["metrics"]
+    values = request["metrics"]
     verdict = registry.validate(
         waited.about,
         pipeline,
-        passed=body["passed"],
+        passed=request["passed"],
         metrics=values,
         outcomes=requirements.outcomes_of(
-            body["requirements"], values or {}, passed=body["passed"]
+            request["requirements"], values or {}, passed=request["passed"]
         ),
-        run=body["run"],
-        data=codec.data_from_json(body["data"]),
-        watched=codec.watched_from_json(body["watched"]),
+        run=request["run"],
+        data=codec.data_from_json(request["data"]),
+        watched=codec.watched_from_json(request["watched"]),
         actor=actor,
     )
     return Sent(waited, verdict=verdict)

@@ -23,6 +23,7 @@ from lineage.acts import act
 from lineage.bounded_file import Unfit
 from lineage.bounded_file import read as read_bounded
 from lineage.errors import Conflict, LineageError, NotFound, UsageError
+from lineage.identity.digest import blake3_of
 from lineage.whole_file import write_whole
 from lineage.workflows.destination import Destination
 
@@ -72,13 +73,19 @@ class Unsent:
         return self.path.stem
 
     @property
+    def request(self) -> dict[str, Any]:
+        """JSON of what is recorded, as a server takes it."""
+        request: dict[str, Any] = self.body["request"]
+        return request
+
+    @property
     def passed(self) -> bool | None:
         """What the verdict is; None of what is no verdict."""
-        return self.body["passed"] if self.verb == VALIDATE else None
+        return self.request["passed"] if self.verb == VALIDATE else None
 
     def to_json(self) -> dict[str, Any]:
         """JSON of `unsent list`."""
-        run = self.body.get("run") or {}
+        run = self.request["run"]
         return {
             "id": self.id,
             "verb": self.verb,
@@ -86,7 +93,7 @@ class Unsent:
             "captured_at": self.captured_at,
             "registry": self.registry.url,
             "passed": self.passed,
-            "command": run.get("command"),
+            "command": run["command"],
             "seconds": run.get("seconds"),
             "problem": None,
         }
@@ -106,6 +113,7 @@ class Unsent:
             "captured_at": self.captured_at,
             "body": self.body,
         }
+        document["blake3"] = _digest(document)
         text = strict_json.dumps(document).encode("utf-8")
         if len(text) > LARGEST:
             raise Unfit(f"is larger than {LARGEST:,} bytes")
@@ -113,7 +121,7 @@ class Unsent:
 
     def now_stored(self, copies: list[dict[str, Any]]) -> None:
         """Note where the weights of a version are, so that it can be sent without them."""
-        self.body["captured"]["stored"] = copies
+        self.request["stored"] = copies
         with suppress(OSError, Unfit):
             if self.path.exists():
                 self.write()
@@ -316,23 +324,34 @@ def _read(path: Path) -> Unsent | Unreadable:
             return Unreadable(path, "is another user's")
         if status.st_mode & 0o077:
             return Unreadable(path, "is open to others, who may have changed it")
+        from lineage.contract.bodies.kept import KeptValidation, KeptVersion, check
+
         document: Any = strict_json.loads(read_bounded(path, LARGEST))
         if document["format"] != _FORMAT:
             return Unreadable(path, "was written by another version of lineage-guard")
-        if document["verb"] not in _SENT_BY:
-            return Unreadable(path, "is damaged")
+        claim = document.pop("blake3")
+        if claim != _digest(document):
+            return Unreadable(path, "is damaged: it is not what was written")
+        check(KeptVersion if document["verb"] == REGISTER else KeptValidation, document["body"])
         return Unsent(
             path,
             Destination.from_json(document["registry"]),
             document["verb"],
             str(document["about"]),
             timestamps.parse_time(document["captured_at"]),
-            dict(document["body"]),
+            document["body"],
         )
     except OSError as error:
         return Unreadable(path, f"cannot be read: {error.strerror}")
+    except UsageError as error:
+        return Unreadable(path, f"is damaged ({error})")
     except (Unfit, ValueError, KeyError, TypeError, RecursionError, LineageError):
         return Unreadable(path, "is damaged")
+
+
+def _digest(document: dict[str, Any]) -> str:
+    """BLAKE3 of all else that a file holds: by it damage is noticed."""
+    return blake3_of(strict_json.dumps(document).encode("utf-8"))
 
 
 @contextmanager

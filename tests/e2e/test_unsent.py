@@ -330,7 +330,7 @@ class TestKept:
         _go(project)
         assert process.wait(60) == 8
         (kept,) = _unsent(project)
-        stored = json.loads(kept.read_text())["body"]["captured"]["stored"]
+        stored = json.loads(kept.read_text())["body"]["request"]["stored"]
         project.env["LINEAGE_TOKEN"] = token("register")["token"]
         project.write({"models/model.bin": "another training"})
         done = project.lineage("register", "--resume")
