@@ -52,6 +52,20 @@ Resume = Annotated[
     bool,
     typer.Option("--resume", help="Send what was captured before and could not be recorded."),
 ]
+AnotherRegistry = Annotated[
+    bool,
+    typer.Option(
+        "--another-registry",
+        help="With --resume: send also what was captured for another registry than this one.",
+    ),
+]
+AsLatest = Annotated[
+    bool,
+    typer.Option(
+        "--as-latest",
+        help="With --resume: register also a training that is older than the newest version.",
+    ),
+]
 Reason = Annotated[
     str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept in the history.")
 ]
@@ -186,6 +200,21 @@ def require_alone(*others: object) -> None:
         raise UsageError(
             "With --resume, what was captured before is sent as it is.",
             remedy="Leave everything else out, but for what it is of.",
+        )
+
+
+def require_resumed(resume: bool, *others: object) -> None:
+    """Refuse what is only said of what was captured before, where that is not to be sent.
+
+    Raises:
+        UsageError: it is said.
+    """
+    from lineage.errors import UsageError
+
+    if any(others) and not resume:
+        raise UsageError(
+            "How captures are sent that waited is said with --resume.",
+            remedy="Add --resume, or leave it out.",
         )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from lineage.contract.addresses import OBSERVATIONS, OBSERVED
+from lineage.contract.bodies.texts import Name
 from lineage.contract.requests import Observed
 from lineage.contract.results import PackageDifference
 from lineage.identity.components import Proof
@@ -19,7 +20,7 @@ from ..dependencies import State, call_of, needs
 from ..problems import READ, WRITE
 from ..responses import answer
 from ..schemas import requests, responses
-from ..schemas.parameters import EnvPath, ModelPath, Name
+from ..schemas.parameters import EnvPath, ModelPath
 from ..strict_bodies import StrictRoute
 from ..writes import Call, once
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 
 from lineage.contract.addresses import STORED, STORES
+from lineage.contract.bodies import components
+from lineage.contract.bodies.texts import NAME
 from lineage.registry.access import OF_VERSIONS, Principal, Scope
 from lineage.registry.registry import Registry
 from lineage.weights.copies import StoreAddress
@@ -15,8 +17,7 @@ from .. import paging
 from ..dependencies import State, call_of, needs
 from ..problems import READ, WRITE
 from ..responses import answer
-from ..schemas import components, responses
-from ..schemas.parameters import NAME
+from ..schemas import responses
 from ..strict_bodies import StrictRoute
 from ..writes import Call, once
 

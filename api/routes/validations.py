@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 
 from lineage.contract import codec, decisions
 from lineage.contract.addresses import APPROVALS, VALIDATIONS, VERDICTS
+from lineage.contract.bodies.versions import ValidationBody
 from lineage.guard import requirements
 from lineage.identity.references import Reference
 from lineage.registry.access import OF_VERSIONS, Principal, Scope
@@ -68,7 +69,7 @@ def validations(
 def validate(
     model: ModelPath,
     n: VersionPath,
-    body: requests.ValidationBody,
+    body: ValidationBody,
     state: State,
     call: Annotated[Call, call_of(Scope.VALIDATE)],
 ) -> Response:

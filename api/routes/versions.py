@@ -15,6 +15,7 @@ from lineage.contract.addresses import (
     VERSIONS,
     WEIGHTS_CHECKS,
 )
+from lineage.contract.bodies.versions import VersionBody
 from lineage.export.formats import FORMATS, export
 from lineage.guard.expression_parser import LONGEST
 from lineage.identity.components import Kind
@@ -96,7 +97,7 @@ def versions(
 )
 def register(
     model: ModelPath,
-    body: requests.VersionBody,
+    body: VersionBody,
     state: State,
     call: Annotated[Call, call_of(Scope.REGISTER)],
 ) -> Response:

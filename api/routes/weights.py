@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 
 from lineage.contract.addresses import COPIES, COPIES_OF, LOOKS, REMOVALS, UNNEEDED, WEIGHTS
+from lineage.contract.bodies import components
 from lineage.contract.requests import RetentionPolicy
 from lineage.identity.digest import Digest
 from lineage.identity.references import Reference
@@ -19,7 +20,7 @@ from .. import paging
 from ..dependencies import State, call_of, needs
 from ..problems import READ, WRITE
 from ..responses import answer
-from ..schemas import components, requests, responses
+from ..schemas import requests, responses
 from ..schemas.parameters import KeepDays, KeepLast, KeepServed, ModelPath, VersionPath
 from ..strict_bodies import StrictRoute
 from ..writes import Call, once

@@ -6,10 +6,9 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from lineage.contract.bodies.components import Body
+from lineage.contract.bodies.texts import Name
 from lineage.identity.labels import LONGEST_DESCRIPTION, LONGEST_VALUE, MOST_TAGS
-
-from .components import Body
-from .parameters import Name
 
 
 class LabelsBody(Body):

@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
+from lineage.contract.bodies.components import Body, PipelineBody
+from lineage.contract.bodies.texts import PRINTABLE, Digest, Line, Moment, Name, Text
 from lineage.contract.requests import REPORT_HOLDS_FOR
 from lineage.contract.results import MOST_DIFFERENCES
 from lineage.contract.webhooks import TYPES, WebhookFormat
-from lineage.identity.watched import MOST_KEPT
 from lineage.registry.access import Scope
 
-from .components import (
-    Body,
-    CodeBody,
-    CopyBody,
-    DataItemBody,
-    DigestsBody,
-    MadeBody,
-    PipelineBody,
-    WeightsBody,
-)
-from .parameters import (
-    PRINTABLE,
-    Digest,
-    KeepDays,
-    KeepLast,
-    KeepServed,
-    Line,
-    Moment,
-    Name,
-    Selector,
-    Span,
-    Text,
-)
-from .watched import WatchedBody
-
-Watched = Annotated[list[WatchedBody], Field(max_length=MOST_KEPT)]
+from .parameters import KeepDays, KeepLast, KeepServed, Selector, Span
 
 
 class SampleBody(Body):
@@ -75,78 +51,10 @@ class RemovalBody(Body):
     keep_served: KeepServed = 3
 
 
-class VersionBody(Body):
-    """A model version to register; ``production`` needs all four components and clean code."""
-
-    kind: Literal["production", "experiment"] = "production"
-    code: CodeBody | None = None
-    data: Annotated[list[DataItemBody], Field(min_length=1, max_length=100_000)] | None = None
-    pipeline: PipelineBody | None = None
-    weights: WeightsBody | None = None
-    made: MadeBody | None = None
-    stored: Annotated[list[CopyBody], Field(max_length=100)] = Field(default_factory=list)
-    digests: DigestsBody | None = None
-    parent: Annotated[str, StringConstraints(max_length=300)] | None = Field(
-        default=None, description="The version it was made from.", examples=["churn@6"]
-    )
-    run: dict[str, Any] | None = Field(default=None, description="The training that was run.")
-    watched: Watched = Field(
-        default_factory=list, description="What was observed of runs that made it."
-    )
-    dry_run: bool = Field(default=False, description="Whether it would be recorded; it is not.")
-
-
 class ReasonBody(Body):
     """Why; kept in the history."""
 
     reason: Text | None = None
-
-
-class CarriedBody(Body):
-    """The validation that a verdict rests on, and what differs, in words."""
-
-    rests_on: Annotated[int, Field(ge=1, le=2**31 - 1)]
-    difference: Text
-
-
-class RunBody(Body):
-    """The command that was run for a verdict."""
-
-    command: Annotated[list[str], Field(min_length=1, max_length=10_000)]
-    exit_status: int | None = None
-    folder: str | None = None
-    host: str | None = None
-    started_at: Moment | None = None
-    seconds: Annotated[float, Field(ge=0)] | None = None
-
-
-class ValidationBody(Body):
-    """A verdict. It cannot be a pass where a requirement does not hold of the metrics."""
-
-    pipeline: PipelineBody
-    passed: bool
-    metrics: dict[str, Any] | None = None
-    requirements: Annotated[list[Text], Field(max_length=1000)] = Field(
-        default_factory=list, examples=[["auc >= 0.80"]]
-    )
-    run: RunBody | None = None
-    data: Annotated[list[DataItemBody], Field(min_length=1, max_length=100_000)] | None = None
-    watched: Watched = Field(
-        default_factory=list, description="What was observed of runs that it rests on."
-    )
-    carried: CarriedBody | None = None
-    elsewhere: bool = Field(
-        default=False, description="It was made where the version's own parts were not looked at."
-    )
-    dry_run: bool = Field(default=False, description="Whether it would be recorded; it is not.")
-
-    @model_validator(mode="after")
-    def _only_a_pass_is_carried(self) -> Self:
-        if self.carried is not None and not self.passed:
-            raise ValueError("only a pass is carried over")
-        if self.carried is not None and self.dry_run:
-            raise ValueError("what is carried over is not tried")
-        return self
 
 
 class ApprovalBody(Body):

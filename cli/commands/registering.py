@@ -10,6 +10,8 @@ from lineage.workflows.actor import actor
 
 from .. import output
 from ..options import (
+    AnotherRegistry,
+    AsLatest,
     Command,
     Json,
     Resume,
@@ -18,6 +20,7 @@ from ..options import (
     named_before,
     project_and_registry,
     require_alone,
+    require_resumed,
     required,
 )
 from . import external
@@ -83,6 +86,8 @@ def register(
         ),
     ] = None,
     resume: Resume = False,
+    another_registry: AnotherRegistry = False,
+    as_latest: AsLatest = False,
     source: external.External = None,
     code: external.Code = None,
     pipeline_file: external.PipelineFiles = None,
@@ -117,10 +122,11 @@ def register(
     from lineage.identity.references import check_name
     from lineage.workflows import register
 
+    require_resumed(resume, another_registry, as_latest)
     if resume:
         made_here = weights, data, parent, rev, pipeline_version, store, stale_ok, command
         require_alone(*made_here, source, code, pipeline, pipeline_file, include)
-        _resume(model, as_json=as_json)
+        _resume(model, another_registry=another_registry, as_latest=as_latest, as_json=as_json)
         return
     model = required(model, "model", "churn")
     check_name("model", model)
@@ -188,7 +194,7 @@ def _registered(
     _show_registered(done, captured)
 
 
-def _resume(model: str | None, *, as_json: bool) -> None:
+def _resume(model: str | None, *, another_registry: bool, as_latest: bool, as_json: bool) -> None:
     """Register what was captured before."""
     from lineage.workflows import resume, unsent
 
@@ -201,7 +207,10 @@ def _resume(model: str | None, *, as_json: bool) -> None:
                 _show_registered(one.version, one.captured)
 
     with project_and_registry() as (project, registry):
-        resume.resume(project, registry, unsent.REGISTER, model, sent=sent, actor=actor(project))
+        resume.resume(
+            project, registry, unsent.REGISTER, model,
+            another_registry=another_registry, as_latest=as_latest, sent=sent, actor=actor(project),
+        )  # fmt: skip
     if as_json:
         output.emit(rows)
     elif not rows:

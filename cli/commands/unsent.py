@@ -16,6 +16,8 @@ unsent = typer.Typer(
     help="What was captured behind a command and waits to be sent.", no_args_is_help=True
 )
 
+_VERDICTS = {None: "", True: " (passed)", False: " (failed)"}
+
 
 def note_waiting(project: Project) -> None:
     """Say that something was captured before and waits to be sent."""
@@ -48,10 +50,12 @@ def listed(as_json: Json = False) -> None:
             (
                 row["id"],
                 row["verb"],
-                row["about"],
+                row["about"] + _VERDICTS[row["passed"]],
                 output.moment(row["captured_at"]),
                 " ".join(row["command"] or ()),
             )
+            if row["problem"] is None
+            else (row["id"], "-", "-", "-", f"is not sent: it {row['problem']}")
             for row in rows
         ],
     )
@@ -73,7 +77,9 @@ def drop(
     from lineage.workflows import unsent as waiting
 
     with opened() as project:
-        waiting.drop(project, identity)
+        dropped = waiting.drop(project, identity)
+    if isinstance(dropped, waiting.Unsent) and dropped.passed is False:
+        output.note(f"note: that {dropped.about} failed is recorded nowhere now.")
     if as_json:
         output.emit({"dropped": identity})
     else:

@@ -10,12 +10,14 @@ from lineage.workflows.actor import actor
 
 from .. import output
 from ..options import (
+    AnotherRegistry,
     Command,
     Json,
     Resume,
     behind_dashes,
     project_and_registry,
     require_alone,
+    require_resumed,
     required,
 )
 from .unsent import note_waiting
@@ -90,6 +92,7 @@ def validate(
         ),
     ] = None,
     resume: Resume = False,
+    another_registry: AnotherRegistry = False,
     command: Command = None,
     as_json: Json = False,
 ) -> None:
@@ -116,12 +119,13 @@ def validate(
     from lineage.identity.watched import WatchedRun
     from lineage.workflows import validate, verdict
 
+    require_resumed(resume, another_registry)
     if resume:
         require_alone(
             metrics, passed is not None, pipeline, data, carry_over, elsewhere, replay_in, timeout,
             command,
         )  # fmt: skip
-        _resume(ref, as_json=as_json)
+        _resume(ref, another_registry=another_registry, as_json=as_json)
         return
     ref = required(ref, "version", "churn@7")
     words = behind_dashes(command)
@@ -160,7 +164,7 @@ def validate(
         output.note(f"note: {note}")
 
 
-def _resume(ref: str | None, *, as_json: bool) -> None:
+def _resume(ref: str | None, *, another_registry: bool, as_json: bool) -> None:
     """Record the verdicts that were reached before."""
     from lineage.workflows import resume, unsent
 
@@ -175,7 +179,10 @@ def _resume(ref: str | None, *, as_json: bool) -> None:
                 output.note(f"note: {note}")
 
     with project_and_registry() as (project, registry):
-        resume.resume(project, registry, unsent.VALIDATE, ref, sent=sent, actor=actor(project))
+        resume.resume(
+            project, registry, unsent.VALIDATE, ref,
+            another_registry=another_registry, sent=sent, actor=actor(project),
+        )  # fmt: skip
     if as_json:
         output.emit(rows)
     elif not rows:

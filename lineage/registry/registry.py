@@ -18,6 +18,7 @@ from lineage.database import schema
 from lineage.database.engine import open_engine, write
 from lineage.database.limits import LOCK_TIMEOUT
 from lineage.errors import LineageError
+from lineage.masking import masked_url
 from lineage.registry.verbs.history import HistoryVerbs
 from lineage.registry.verbs.models import ModelVerbs
 from lineage.registry.verbs.releases import ReleaseVerbs
@@ -100,7 +101,12 @@ class Registry(
 
     @override
     def __repr__(self) -> str:
-        return f"<Registry {self._engine.url.render_as_string(hide_password=True)}>"
+        return f"<Registry {self.url}>"
+
+    @property
+    def url(self) -> str:
+        """Where its database is, without what opens it."""
+        return masked_url(self._engine.url.render_as_string(hide_password=True))
 
     def close(self) -> None:
         """Close its connections."""

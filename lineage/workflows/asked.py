@@ -42,8 +42,8 @@ def require_registrable(
     store: StoreAddress | None,
     parent: str | None,
     actor: str,
-) -> None:
-    """Refuse a training whose version would not be recorded.
+) -> int:
+    """Refuse a training whose version would not be recorded; the number that it would have.
 
     Args:
         registry: where it is to be recorded.
@@ -65,7 +65,7 @@ def require_registrable(
         data = DataVersion((stand_in,))
     weights = Weights(xxh3(_BYTES), blake3_of(_BYTES), _NAME, len(_BYTES))
     stored = (NewCopy(store, "0" * 32, reused=False),) if store is not None else ()
-    registry.register(
+    would_be = registry.register(
         model,
         replace(before, components=replace(made, data=data, weights=weights), stored=stored),
         kind=kind,
@@ -74,6 +74,7 @@ def require_registrable(
         dry_run=True,
         actor=actor,
     )
+    return would_be.version
 
 
 def taking_store(project: Project, registry: AnyRegistry) -> StoreAddress:

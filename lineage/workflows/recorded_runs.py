@@ -67,7 +67,7 @@ def run_and_validate(
     version = registry.show(reference)
     before = State.of(project, version, wanted)
     before.require_own(version, wanted.pipeline)
-    unsent.require_room(project)
+    keeper = unsent.Keeper.of(project, registry)
     require_validatable(
         registry, version, before.pipeline, command, before.validation_data, actor=actor
     )
@@ -75,7 +75,7 @@ def run_and_validate(
     ran, observed = watch(command, project.top, quiet_stdout=quiet_stdout)
     before.require_same(State.of(project, version, wanted))
     return record(
-        project, project, registry, version, before, measuring, ran, observed, wanted, actor=actor
+        project, keeper, registry, version, before, measuring, ran, observed, wanted, actor=actor
     )
 
 
@@ -111,7 +111,7 @@ class Measuring:
 
 def record(
     project: Project,
-    keeper: Project,
+    keeper: unsent.Keeper,
     registry: AnyRegistry,
     version: dict[str, Any],
     state: State,
@@ -126,7 +126,7 @@ def record(
 
     Args:
         project: where it ran.
-        keeper: in whose folder what was captured is kept until it is recorded.
+        keeper: keeps what was captured until it is recorded.
         registry: where the verdict is recorded.
         version: JSON of the version.
         state: what the run rests on.
@@ -164,9 +164,7 @@ def record(
         for row in version["validations"]
         if row["pipeline"]["digest"] == pipeline.version.xxh3
     ]
-    body = {
-        "tuple": version["tuple"],
-        "after": max(others, default=0),
+    request = {
         "pipeline": codec.pipeline_to_json(pipeline),
         "passed": passed,
         "metrics": values,
@@ -175,7 +173,8 @@ def record(
         "data": codec.data_to_json(data),
         "watched": codec.watched_to_json([watched]),
     }
-    with unsent.kept(keeper, unsent.VALIDATE, ref, body):
+    body = {"request": request, "tuple": version["tuple"], "after": max(others, default=0)}
+    with keeper.kept(unsent.VALIDATE, ref, body):
         return registry.validate(
             ref,
             pipeline,

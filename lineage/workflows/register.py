@@ -95,10 +95,12 @@ def register(
         require_reachable(project, registry)
     wanted = replace(wanted, with_blake3=to_store)
 
+    next_number = 1
+
     def ask(before: CapturedVersion) -> None:
         """Whether it would be recorded, once it is known what would be."""
-        unsent.require_room(project)
-        require_registrable(
+        nonlocal next_number
+        next_number = require_registrable(
             registry,
             model,
             before,
@@ -109,25 +111,25 @@ def register(
             actor=actor,
         )
 
+    keeper = unsent.Keeper.of(project, registry) if command else None
     run: dict[str, Any] | None = None
     watched: tuple[WatchedRun, ...] = ()
     keeping: unsent.Unsent | None = None
     with ExitStack() as until:
         storing = Storing(project, registry, until) if to_store else None
-        if command:
+        if keeper is not None:
             capture, captured, trained, unstored = run_and_capture(
                 project, model, wanted, command, ask, quiet_stdout=quiet_stdout, copies=storing
             )
             run, watched = dict(trained.run), (trained,)
-            body = {
-                "captured": codec.captured_to_json(captured),
+            request = codec.captured_to_json(captured) | {
                 "kind": wanted.kind.value,
-                "to_store": to_store,
                 "parent": parent,
                 "run": run,
                 "watched": codec.watched_to_json(watched),
             }
-            keeping = until.enter_context(unsent.kept(project, unsent.REGISTER, model, body))
+            body = {"request": request, "to_store": to_store, "after": next_number - 1}
+            keeping = until.enter_context(keeper.kept(unsent.REGISTER, model, body))
             if unstored is not None:
                 raise unstored
         else:

@@ -106,7 +106,7 @@ def replay(
     version = registry.show(reference)
     deployed = deployed_for(registry, version, how.environment)
     commit = commit_here(project.repository, deployed, how.environment)
-    unsent.require_room(project)
+    keeper = unsent.Keeper.of(project, registry)
     running = NamedPipeline(deployed.name, deployed.version.xxh3)
     require_validatable(registry, version, running, how.command or ("evaluate",), actor=actor)
     before = CheckoutState.of(project)
@@ -141,7 +141,7 @@ def replay(
         pipeline = there.capture_pipeline(deployed.name)
         state.require_same(_state(there, version, pipeline, weights, wanted))
         done = record(
-            there, project, registry, version, state, measuring, ran, observed, wanted, actor=actor
+            there, keeper, registry, version, state, measuring, ran, observed, wanted, actor=actor
         )
     notes = moved_notes(registry, deployed, how.environment)
     return done | {

@@ -23,13 +23,16 @@ from lineage.acts import act
 from lineage.bounded_file import Unfit
 from lineage.bounded_file import read as read_bounded
 from lineage.errors import Conflict, LineageError, NotFound, UsageError
+from lineage.identity.digest import blake3_of
 from lineage.whole_file import write_whole
+from lineage.workflows.destination import Destination
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from lineage.capture.project import Project
+    from lineage.connection import AnyRegistry
 
 MOST: Final = 20
 """How many may wait; no command is run that would leave another."""
@@ -41,7 +44,7 @@ REGISTER: Final = "register"
 VALIDATE: Final = "validate"
 
 _FOLDER: Final = "unsent"
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _ID: Final = re.compile(r"[0-9]{14}-[0-9a-f]{6}", re.ASCII)
 _SENT_BY: Final = {
     REGISTER: act("register", resume=True),
@@ -53,11 +56,12 @@ _SENT_BY: Final = {
 class Unsent:
     """Something captured that waits to be sent.
 
-    ``verb`` is what records it, ``about`` the model or the version that it is of, ``captured_at``
-    ISO 8601 in UTC, ``body`` JSON of what is to be recorded.
+    ``registry`` is where it is to be recorded, ``verb`` what records it, ``about`` the model or the
+    version that it is of, ``captured_at`` ISO 8601 in UTC, ``body`` JSON of what is to be recorded.
     """
 
     path: Path
+    registry: Destination
     verb: str
     about: str
     captured_at: str
@@ -68,16 +72,30 @@ class Unsent:
         """What it is called."""
         return self.path.stem
 
+    @property
+    def request(self) -> dict[str, Any]:
+        """JSON of what is recorded, as a server takes it."""
+        request: dict[str, Any] = self.body["request"]
+        return request
+
+    @property
+    def passed(self) -> bool | None:
+        """What the verdict is; None of what is no verdict."""
+        return self.request["passed"] if self.verb == VALIDATE else None
+
     def to_json(self) -> dict[str, Any]:
         """JSON of `unsent list`."""
-        run = self.body.get("run") or {}
+        run = self.request["run"]
         return {
             "id": self.id,
             "verb": self.verb,
             "about": self.about,
             "captured_at": self.captured_at,
-            "command": run.get("command"),
+            "registry": self.registry.url,
+            "passed": self.passed,
+            "command": run["command"],
             "seconds": run.get("seconds"),
+            "problem": None,
         }
 
     def write(self) -> None:
@@ -89,11 +107,13 @@ class Unsent:
         """
         document = {
             "format": _FORMAT,
+            "registry": self.registry.to_json(),
             "verb": self.verb,
             "about": self.about,
             "captured_at": self.captured_at,
             "body": self.body,
         }
+        document["blake3"] = _digest(document)
         text = strict_json.dumps(document).encode("utf-8")
         if len(text) > LARGEST:
             raise Unfit(f"is larger than {LARGEST:,} bytes")
@@ -101,7 +121,7 @@ class Unsent:
 
     def now_stored(self, copies: list[dict[str, Any]]) -> None:
         """Note where the weights of a version are, so that it can be sent without them."""
-        self.body["captured"]["stored"] = copies
+        self.request["stored"] = copies
         with suppress(OSError, Unfit):
             if self.path.exists():
                 self.write()
@@ -112,79 +132,120 @@ class Unsent:
             self.path.unlink(missing_ok=True)
 
 
-def require_room(project: Project) -> None:
-    """Refuse to run a command where what it comes to could not be kept.
+@dataclass(frozen=True)
+class Unreadable:
+    """A file among what waits that is not sent; ``problem`` says why, behind a subject."""
+
+    path: Path
+    problem: str
+
+    @property
+    def id(self) -> str:
+        """What it is called."""
+        return self.path.stem
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON of `unsent list`: of what it says nothing is known."""
+        unknown = ("verb", "about", "captured_at", "registry", "passed", "command", "seconds")
+        return {"id": self.id, **dict.fromkeys(unknown), "problem": self.problem}
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Keeps what is captured in a project until a registry has it."""
+
+    project: Project
+    registry: Destination
+
+    @classmethod
+    def of(cls, project: Project, registry: AnyRegistry) -> Keeper:
+        """What keeps, asked before a command is run whose end could otherwise not be kept.
+
+        Raises:
+            UsageError: too many wait already, or the project's own folder cannot be written to.
+            RegistryUnreachable: the registry cannot be asked which one it is.
+        """
+        folder = _made(project)
+        if len(_files(folder)) >= MOST:
+            raise UsageError(
+                f"{MOST} captures wait in {folder} to be sent.",
+                remedy=f"Send them ({_SENT_BY[REGISTER]}; {_SENT_BY[VALIDATE]}), "
+                f"or drop what is not needed: {act('unsent drop', 'ID')}",
+            )
+        return cls(project, Destination.of(registry))
+
+    @contextmanager
+    def kept(self, verb: str, about: str, body: dict[str, Any]) -> Iterator[Unsent]:
+        """Keep what is to be recorded until the block has recorded it; an error in it says so.
+
+        Args:
+            verb: what records it.
+            about: the model or the version that it is of.
+            body: JSON of it.
+        """
+        folder = self.project.root / ".lineage" / _FOLDER
+        now = dt.datetime.now(dt.UTC)
+        path = folder / f"{now:%Y%m%d%H%M%S}-{secrets.token_hex(3)}.json"
+        waiting = Unsent(path, self.registry, verb, about, timestamps.written(now), body)
+        with ExitStack() as until:
+            with suppress(OSError, Unfit, UsageError):  # what cannot be kept can still be sent
+                _made(self.project)
+                waiting.write()
+            with suppress(OSError):  # others are sent just now: this one is not among them
+                until.enter_context(_locked(folder, fcntl.LOCK_SH))
+            try:
+                yield waiting
+            except LineageError as error:
+                if path.exists():
+                    error.remedy = (
+                        f"{error.remedy.rstrip('.')}. What was captured is kept; once it can be "
+                        f"recorded, send it: {_SENT_BY[verb]}"
+                    )
+                raise
+            waiting.drop()
+
+
+def listed(project: Project) -> list[Unsent | Unreadable]:
+    """What waits to be sent, the oldest first; what this user did not write as it is, is not sent.
 
     Raises:
-        UsageError: too many wait already, or the project's own folder cannot be written to.
+        UsageError: the project's own folder is a link.
     """
-    folder = _made(project)
-    if len(_files(folder)) >= MOST:
-        raise UsageError(
-            f"{MOST} captures wait in {folder} to be sent.",
-            remedy=f"Send them ({act('register', resume=True)}; {act('validate', resume=True)}), "
-            f"or drop what is not needed: {act('unsent drop', 'ID')}",
-        )
-
-
-@contextmanager
-def kept(project: Project, verb: str, about: str, body: dict[str, Any]) -> Iterator[Unsent]:
-    """Keep what is to be recorded until the block has recorded it; an error in it says so.
-
-    Args:
-        project: in whose folder.
-        verb: what records it.
-        about: the model or the version that it is of.
-        body: JSON of it.
-    """
-    folder = project.root / ".lineage" / _FOLDER
-    now = dt.datetime.now(dt.UTC)
-    path = folder / f"{now:%Y%m%d%H%M%S}-{secrets.token_hex(3)}.json"
-    waiting = Unsent(path, verb, about, timestamps.written(now), body)
-    with ExitStack() as until:
-        with suppress(OSError, Unfit, UsageError):  # what cannot be kept can still be sent
-            _made(project)
-            waiting.write()
-        with suppress(OSError):  # others are sent just now: this one is not among them
-            until.enter_context(_locked(folder, fcntl.LOCK_SH))
-        try:
-            yield waiting
-        except LineageError as error:
-            if path.exists():
-                error.remedy = (
-                    f"{error.remedy.rstrip('.')}. What was captured is kept; once it can be "
-                    f"recorded, send it: {_SENT_BY[verb]}"
-                )
-            raise
-        waiting.drop()
-
-
-def listed(project: Project) -> list[Unsent]:
-    """What waits to be sent, the oldest first: whatever this user wrote here, and nobody else."""
-    files = _files(project.root / ".lineage" / _FOLDER)
-    if not files:
-        return []
-    tracked = project.git.index if project.git is not None else {}
+    files = _files(_folder(project))
+    tracked = project.git.index if files and project.git is not None else {}
     top = project.top.resolve()
-    own = [path for path in files if os.path.relpath(path.resolve(), top) not in tracked]
-    return [one for one in map(_read, own) if one is not None]
+    return [
+        Unreadable(path, "is tracked by git")
+        if os.path.relpath(path.parent.resolve() / path.name, top) in tracked
+        else _read(path)
+        for path in files
+    ]
 
 
 def count(project: Project) -> int:
     """How many seem to wait to be sent; none of them is read."""
-    return len(_files(project.root / ".lineage" / _FOLDER))
+    with suppress(UsageError):
+        return len(_files(_folder(project)))
+    return 0
 
 
-def drop(project: Project, identity: str) -> None:
-    """Take one away without sending it.
+def drop(project: Project, identity: str) -> Unsent | Unreadable:
+    """Take one away without sending it; what it was.
 
     Raises:
         NotFound: there is none of this id.
+        UsageError: it cannot be removed, or the project's own folder is a link.
     """
-    for path in _files(project.root / ".lineage" / _FOLDER):
+    for path in _files(_folder(project)):
         if path.stem == identity:
-            path.unlink(missing_ok=True)
-            return
+            dropped = _read(path)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise UsageError(
+                    f"{path} cannot be removed: {error.strerror}.", remedy="Remove it by hand."
+                ) from None
+            return dropped
     raise NotFound(
         f"No capture {identity[:40]!r} waits here to be sent.",
         remedy=f"See what does: {act('unsent list')}",
@@ -192,13 +253,14 @@ def drop(project: Project, identity: str) -> None:
 
 
 @contextmanager
-def sending(project: Project) -> Iterator[list[Unsent]]:
+def sending(project: Project) -> Iterator[list[Unsent | Unreadable]]:
     """What waits to be sent, while no other process sends any of it.
 
     Raises:
         Conflict: another one does.
+        UsageError: the project's own folder is a link.
     """
-    folder = project.root / ".lineage" / _FOLDER
+    folder = _folder(project)
     if not folder.is_dir():
         yield []
         return
@@ -213,13 +275,30 @@ def sending(project: Project) -> Iterator[list[Unsent]]:
         yield listed(project)
 
 
+def _folder(project: Project) -> Path:
+    """Where captures wait: a folder of this project, not one that a repository's link leads to.
+
+    Raises:
+        UsageError: it is a link.
+    """
+    folder = project.root / ".lineage" / _FOLDER
+    for path in (folder.parent, folder):
+        if path.is_symlink():
+            raise UsageError(
+                f"{path} is a link: what waits where it leads to may be another project's.",
+                remedy="Remove the link; a folder of its own is made in its place.",
+            )
+    return folder
+
+
 def _made(project: Project) -> Path:
     """The folder, which only its owner looks into.
 
     Raises:
-        UsageError: it cannot be made, or nothing can be written there.
+        UsageError: it cannot be made, nothing can be written there, or it is a link.
     """
-    folder = project.own_folder() / _FOLDER
+    folder = _folder(project)
+    project.own_folder()
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
@@ -235,26 +314,44 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.json") if _ID.fullmatch(path.stem))
 
 
-def _read(path: Path) -> Unsent | None:
-    """One that waits; None for a file that another wrote, or others could have, or that is none."""
+def _read(path: Path) -> Unsent | Unreadable:
+    """One that waits; what another wrote, or could have, is not read."""
     try:
         status = path.lstat()
-        is_own = status.st_uid == os.getuid() and not status.st_mode & 0o077
-        if not (is_own and stat.S_ISREG(status.st_mode)):
-            return None
+        if not stat.S_ISREG(status.st_mode):
+            return Unreadable(path, "is no file")
+        if status.st_uid != os.getuid():
+            return Unreadable(path, "is another user's")
+        if status.st_mode & 0o077:
+            return Unreadable(path, "is open to others, who may have changed it")
+        from lineage.contract.bodies.kept import KeptValidation, KeptVersion, check
+
         document: Any = strict_json.loads(read_bounded(path, LARGEST))
-        if document["format"] != _FORMAT or document["verb"] not in _SENT_BY:
-            return None
-        found = Unsent(
+        if document["format"] != _FORMAT:
+            return Unreadable(path, "was written by another version of lineage-guard")
+        claim = document.pop("blake3")
+        if claim != _digest(document):
+            return Unreadable(path, "is damaged: it is not what was written")
+        check(KeptVersion if document["verb"] == REGISTER else KeptValidation, document["body"])
+        return Unsent(
             path,
+            Destination.from_json(document["registry"]),
             document["verb"],
             str(document["about"]),
             timestamps.parse_time(document["captured_at"]),
-            dict(document["body"]),
+            document["body"],
         )
-    except (Unfit, OSError, ValueError, KeyError, TypeError, RecursionError, LineageError):
-        return None
-    return found
+    except OSError as error:
+        return Unreadable(path, f"cannot be read: {error.strerror}")
+    except UsageError as error:
+        return Unreadable(path, f"is damaged ({error})")
+    except (Unfit, ValueError, KeyError, TypeError, RecursionError, LineageError):
+        return Unreadable(path, "is damaged")
+
+
+def _digest(document: dict[str, Any]) -> str:
+    """BLAKE3 of all else that a file holds: by it damage is noticed."""
+    return blake3_of(strict_json.dumps(document).encode("utf-8"))
 
 
 @contextmanager

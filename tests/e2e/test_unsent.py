@@ -51,6 +51,19 @@ def _unsent(project) -> list:
     return sorted((project.path / ".lineage/unsent").glob("*.json"))
 
 
+def _measured_while_it_is_away(project, auc: float) -> None:
+    """A validation whose registry goes away meanwhile, and is back afterwards."""
+    measures = (
+        "import json, os, pathlib\n"
+        f"values = {{'auc': {auc}, 'slices': {{'new': {{'auc': 0.8}}}}}}\n"
+        "pathlib.Path('eval/metrics.json').write_text(json.dumps(values))\n"
+        "os.rename('.lineage/registry.db', '.lineage/away.db')\n"
+    )
+    done = project.lineage("validate", "churn@1", *_python(measures))
+    assert (done.code, "lineage validate --resume" in done.err) == (7, True), done.err
+    (project.path / ".lineage/away.db").rename(project.path / ".lineage/registry.db")
+
+
 def _until(true, what: str) -> None:
     end = time.monotonic() + 60
     while not true():
@@ -317,7 +330,7 @@ class TestKept:
         _go(project)
         assert process.wait(60) == 8
         (kept,) = _unsent(project)
-        stored = json.loads(kept.read_text())["body"]["captured"]["stored"]
+        stored = json.loads(kept.read_text())["body"]["request"]["stored"]
         project.env["LINEAGE_TOKEN"] = token("register")["token"]
         project.write({"models/model.bin": "another training"})
         done = project.lineage("register", "--resume")
@@ -334,6 +347,51 @@ class TestKept:
         assert project.lineage("unsent", "drop", row["id"]).code == 4
         assert [one["passed"] for one in project.ok("show", "churn@1")["validations"]] == [False]
 
+    @FILE_AND_SERVER
+    def test_an_older_training_does_not_become_the_latest_silently(self, project):
+        project.ok("store", "add", "local", str(project.path / ".lineage/store"), "--shared")
+        self._killed(project, "register", "churn", *_python(WAITS))
+        trained = (project.path / "models/model.bin").read_text()
+        project.write({"models/model.bin": "a newer training"})
+        project.ok("register", "churn", "--kind", "experiment")
+        project.write({"models/model.bin": trained})
+        done = project.lineage("register", "--resume")
+        assert (done.code, "would be churn@latest" in done.err) == (5, True), done.err
+        assert project.ok("show", "churn@latest")["ref"] == "churn@1"
+        assert "lineage register churn --resume --as-latest" in done.err
+        assert project.ok("register", "churn", "--resume", "--as-latest")[0]["ref"] == "churn@2"
+
+    def test_several_trainings_that_wait_are_registered_in_their_order(self, project):
+        for weights in ("first", "second"):
+            training = (
+                f"import os, pathlib; pathlib.Path('models/model.bin').write_text('{weights}')\n"
+                "os.rename('.lineage/registry.db', '.lineage/away.db')\n"
+            )
+            words = ["register", "churn", "--kind", "experiment", *_python(training)]
+            assert project.lineage(*words).code == 7
+            (project.path / ".lineage/away.db").rename(project.path / ".lineage/registry.db")
+        assert [row["ref"] for row in project.ok("register", "--resume")] == ["churn@1", "churn@2"]
+
+    def test_a_failure_that_waits_outweighs_the_pass_that_waited_longer(self, project):
+        project.ok("register", "churn")
+        for auc in (0.9, 0.1):
+            _measured_while_it_is_away(project, auc)
+        assert [row["passed"] for row in project.ok("unsent", "list")] == [True, False]
+        sent = project.ok("validate", "--resume")
+        assert [one["passed"] for one in sent] == [True, False]
+        assert project.ok("show", "churn@1")["validations"][0]["passed"] is False
+        assert _unsent(project) == []
+
+    def test_a_failure_is_not_dropped_silently(self, project):
+        project.ok("register", "churn")
+        _measured_while_it_is_away(project, 0.1)
+        project.ok("validate", "churn@1")
+        done = project.lineage("validate", "--resume")
+        assert (done.code, "which loses that it failed" in done.err) == (5, True), done.err
+        (row,) = project.ok("unsent", "list")
+        done = project.lineage("unsent", "drop", row["id"])
+        assert (done.code, "that churn@1 failed is recorded nowhere" in done.err) == (0, True)
+
     def test_a_verdict_goes_to_no_other_version(self, project, tmp_path):
         project.ok("register", "churn")
         self._killed(project, "validate", "churn@1", *_python(MEASURES))
@@ -342,31 +400,93 @@ class TestKept:
         project.write({"models/model.bin": "another training"})
         project.ok("register", "churn", "--kind", "experiment")
         done = project.lineage("validate", "--resume")
+        assert (done.code, "was made for the registry" in done.err) == (5, True), done.err
+        assert "lineage validate churn@1 --resume --another-registry" in done.err
+        done = project.lineage("validate", "churn@1", "--resume", "--another-registry")
         assert (done.code, "is another version" in done.err) == (5, True), done.err
+
+    def test_a_training_goes_to_no_other_registry_unless_it_is_said(self, project, tmp_path):
+        self._killed(project, "register", "churn", *_python(WAITS))
+        project.env["LINEAGE_REGISTRY"] = f"sqlite:///{tmp_path / 'other.db'}"
+        project.ok("init")
+        done = project.lineage("register", "--resume")
+        assert (done.code, f"{_database(project)}; this one is" in done.err) == (5, True), done.err
+        assert project.ok("models") == []
+        # a copy that lies elsewhere is the same registry
+        with sqlite3.connect(project.path / ".lineage/registry.db") as database:
+            database.execute("VACUUM INTO ?", [os.fspath(tmp_path / "moved.db")])
+        project.env["LINEAGE_REGISTRY"] = f"sqlite:///{tmp_path / 'moved.db'}"
+        (kept,) = _unsent(project)
+        waits = kept.read_bytes()
+        assert project.ok("register", "--resume")[0]["ref"] == "churn@1"
+        kept.write_bytes(waits)
+        kept.chmod(0o600)
+        project.env["LINEAGE_REGISTRY"] = f"sqlite:///{tmp_path / 'other.db'}"
+        assert project.ok("register", "--resume", "--another-registry")[0]["ref"] == "churn@1"
 
     def test_nothing_that_somebody_else_put_there_is_sent(self, project):
         self._killed(project, "register", "churn", *_python(WAITS))
         (kept,) = _unsent(project)
+
+        def problem() -> str | None:
+            (row,) = project.ok("unsent", "list")
+            assert row["id"] == kept.stem
+            return row["problem"]
+
         kept.chmod(0o644)
-        assert project.ok("unsent", "list") == []
+        assert "open to others" in problem()
+        done = project.lineage("register", "--resume", "other")
+        assert (done.code, "open to others" in done.err) == (6, True), done.err
+        assert "is not sent: it is open to others" in project.lineage("unsent", "list").out
         kept.chmod(0o600)
-        assert len(project.ok("unsent", "list")) == 1
+        assert problem() is None
         os.link(kept, project.path / "kept")
         kept.unlink()
         kept.symlink_to(project.path / "kept")
-        assert project.ok("unsent", "list") == []
+        assert problem() == "is no file"
         kept.unlink()
         os.link(project.path / "kept", kept)
         project.git("add", "--force", str(kept))
-        assert project.ok("register", "--resume") == []
+        assert problem() == "is tracked by git"
+        assert project.lineage("register", "--resume").code == 6
         project.git("rm", "--quiet", "--cached", str(kept))
         kept.write_text('{"format": 1, "verb": "register"}')
-        assert project.ok("unsent", "list") == []
+        assert "another version of lineage-guard" in problem()
+        kept.write_text(kept.read_text()[:-9])
+        assert problem() == "is damaged"
+        assert project.lineage("register", "--resume").code == 6
+        project.ok("unsent", "drop", kept.stem)
+        assert _unsent(project) == []
+        assert project.ok("models") == []
+
+    @pytest.mark.parametrize("link", [".lineage/unsent", ".lineage"])
+    def test_a_link_leads_to_no_captures_of_another_project(self, project, tmp_path, link):
+        other = tmp_path / "other/.lineage"
+        (project.path / ".lineage").rename(other.parent.mkdir() or other)
+        (other / "unsent").mkdir(exist_ok=True)
+        theirs = other / "unsent/20261127031500-0a1b2c.json"
+        theirs.touch(mode=0o600)
+        place = project.path / link
+        place.parent.mkdir(exist_ok=True)
+        place.symlink_to(tmp_path / "other" / link)
+        project.env["LINEAGE_REGISTRY"] = f"sqlite:///{other / 'registry.db'}"
+        for words in (
+            ["unsent", "list"],
+            ["unsent", "drop", theirs.stem],
+            ["register", "--resume"],
+            ["register", "churn", *_python(RAN)],
+        ):
+            done = project.lineage(*words)
+            assert (done.code, "is a link" in done.err) == (2, True), done.err
+        assert theirs.exists()
+        assert not (project.path / "ran").exists()
 
     def test_nothing_else_is_said(self, project):
         done = project.lineage("register", "churn", "--resume", "--kind", "experiment", "--store")
         assert (done.code, "sent as it is" in done.err) == (2, True)
         assert project.lineage("validate", "--resume", "--failed").code == 2
+        done = project.lineage("register", "churn", "--another-registry")
+        assert (done.code, "said with --resume" in done.err) == (2, True)
         for command in ("register", "validate"):
             done = project.lineage(command)
             assert (done.code, "is missing" in done.err) == (2, True)

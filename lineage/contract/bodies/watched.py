@@ -6,10 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from lineage.contract.bodies.components import Body
+from lineage.contract.bodies.texts import Line
 from lineage.identity.watched import MOST_DISTRIBUTIONS, MOST_MODULES, MOST_UNDECLARED
-
-from .components import Body
-from .parameters import Line
 
 FilePath = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 """A file of the repository, relative to the project's folder."""

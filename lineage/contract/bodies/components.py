@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from .parameters import Digest, Line, Name, Text
+from lineage.contract.bodies.texts import Digest, Line, Name, Text
 
 
 class Body(BaseModel):
