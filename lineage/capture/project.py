@@ -210,9 +210,15 @@ class Project:
         Raises:
             UsageError: the configuration describes others, or none is named and there are several.
         """
-        names = sorted((config or self.config).pipelines())
+        config = config or self.config
+        names = sorted(config.pipelines())
         if name is not None:
             check_name("pipeline", name)
+            if names and name not in names and name in config.models:
+                raise UsageError(
+                    f"{name} is a model here; its pipeline is {config.pipeline_of(name)}.",
+                    remedy=f"Name that one: {config.pipeline_of(name)}.",
+                )
             if names and name not in names:
                 raise UsageError(
                     f"The configuration describes no pipeline {name!r}.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from lineage.identity.external import is_on_hub
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lineage.capture.dvc import DvcProject
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedPipelineVersion
@@ -30,22 +32,42 @@ def require_own_weights(version: dict[str, Any], found: Weights | None, remedy: 
     Args:
         version: JSON of the version.
         found: the weights that are here.
-        remedy: what else could be done.
+        remedy: what comes once they are back, or else; by default to try again.
 
     Raises:
         CaptureError: they are others.
     """
-    recorded = version["components"]["weights"]
     if version["weights"] is None:
         return
-    if (
-        found is not None
-        and found.xxh3 == version["weights"]
-        and recorded["blake3"] in (None, found.blake3)
-    ):
+    if found is not None and is_own(version, found.xxh3, found.blake3):
         return
-    path = found.path if found is not None else recorded["path"]
+    path = found.path if found is not None else version["components"]["weights"]["path"]
     raise _refusal(version, f"The weights here ({path}) are not those of {version['ref']}.", remedy)
+
+
+def is_own(version: dict[str, Any], xxh3: str, blake3: str | None) -> bool:
+    """Whether weights of these digests are a version's own."""
+    recorded = version["components"]["weights"]["blake3"]
+    return xxh3 == version["weights"] and recorded in (None, blake3)
+
+
+def weights_here(project: Project, known: Weights | None = None) -> dict[str, Weights]:
+    """The configured weights that can be read here, by their configured path.
+
+    Args:
+        project: whose configuration names them.
+        known: what was read already; it is among them, wherever it is.
+    """
+    found = {known.path: known} if known is not None else {}
+    dvc: DvcProject | None = None
+    for model, table in project.config.models.items():
+        if table.weights is not None and table.weights not in found:
+            with suppress(LineageError):
+                dvc = dvc or project.dvc(project.source())
+                weights = _weights_at(project, model, project.inside(table.weights), dvc)
+                if weights is not None:
+                    found[table.weights] = weights
+    return found
 
 
 def require_weights_here(project: Project, version: dict[str, Any], remedy: str) -> None:
@@ -58,14 +80,12 @@ def require_weights_here(project: Project, version: dict[str, Any], remedy: str)
     """
     if version["weights"] is None:
         return
-    path = _weights_path(project, version)
+    path = weights_place(project, version)
     if path is None:
         shown = version["components"]["weights"]["path"]
         where = f" ({shown})" if shown else ""
         raise _refusal(version, f"The weights of {version['ref']}{where} are not here.", remedy)
-    request = CaptureRequest(Kind.EXPERIMENT, os.path.relpath(path), with_blake3=True)
-    capture = VersionCapture(project, version["model"], request)
-    require_own_weights(version, capture.weights, remedy)
+    require_own_weights(version, _weights_at(project, version["model"], path), remedy)
 
 
 def registered_place(project: Project, version: dict[str, Any]) -> Path | None:
@@ -89,7 +109,7 @@ def own_weights_here(project: Project, version: dict[str, Any]) -> Path | None:
         require_weights_here(project, version, "")
     except LineageError:
         return None
-    return _weights_path(project, version)
+    return weights_place(project, version)
 
 
 def pipeline_here(
@@ -130,12 +150,21 @@ def _refusal(version: dict[str, Any], sentence: str, remedy: str) -> CaptureErro
     named = ", named as its weights in lineage.toml" if elsewhere else ""
     return CaptureError(
         sentence,
-        remedy=f"Bring the version's own weights back{named} and try again: {fetch}"
-        + (f"; or {remedy}" if remedy else ""),
+        remedy=f"Bring the version's own weights back{named} ({fetch}) and "
+        + (remedy or "try again."),
     )
 
 
-def _weights_path(project: Project, version: dict[str, Any]) -> Path | None:
+def _weights_at(
+    project: Project, model: str, path: Path, dvc: DvcProject | None = None
+) -> Weights | None:
+    """The weights at a place, as they are now."""
+    request = CaptureRequest(Kind.EXPERIMENT, os.path.relpath(path), with_blake3=True)
+    return VersionCapture(project, model, request, dvc).weights
+
+
+def weights_place(project: Project, version: dict[str, Any]) -> Path | None:
+    """Where weights lie that may be a version's: where it had them, else where configured."""
     configured = project.config.model(version["model"]).weights
     own = project.root / configured if configured is not None else None
     places = (registered_place(project, version), own)

@@ -16,6 +16,7 @@ from lineage.guard import requirements
 from lineage.identity.references import Reference
 from lineage.workflows import unsent
 from lineage.workflows.asked import require_validatable
+from lineage.workflows.own_metrics import note_measured
 from lineage.workflows.run_state import State, changed, differing, digests
 from lineage.workflows.watched_runs import read_by_programs, watched_run
 
@@ -74,6 +75,7 @@ def run_and_validate(
     measuring = Measuring.of(project.metrics_path(model, wanted.metrics))
     ran, observed = watch(command, project.top, quiet_stdout=quiet_stdout)
     before.require_same(State.of(project, version, wanted))
+    note_measured(project, observed, measuring.written, before.weights)
     return record(
         project, keeper, registry, version, before, measuring, ran, observed, wanted, actor=actor
     )
@@ -92,18 +94,24 @@ class Measuring:
         path = path.absolute() if path is not None else None
         return cls(path, Stamp.of(path) if path is not None else Stamp(None))
 
+    @property
+    def written(self) -> Path | None:
+        """The file, where the command wrote it."""
+        path = self.path
+        is_new = path is not None and Stamp.of(path) != self.before and path.exists()
+        return path if is_new else None
+
     def read(self, *, succeeded: bool) -> dict[str, Any] | None:
         """What the command wrote there; None where nothing is to be measured, or it failed.
 
         Raises:
             CaptureError: it did not write them, or what it wrote cannot be read.
         """
-        path = self.path
-        if path is not None and Stamp.of(path) != self.before and path.exists():
-            return metrics.read(path)
-        if path is not None and succeeded:
+        if self.written is not None:
+            return metrics.read(self.written)
+        if self.path is not None and succeeded:
             raise CaptureError(
-                f"The command did not write the metrics {path}.",
+                f"The command did not write the metrics {self.path}.",
                 remedy="Let it write them there, or name the file of metrics that it writes.",
             )
         return None
@@ -218,6 +226,7 @@ def run_and_capture(
     ask(before)
     old_stamps = stamps(weights)
     ran, observed = watch(command, project.top, quiet_stdout=quiet_stdout)
+    note_measured(project, observed)
     if ran.exit_status != 0:
         raise CaptureError(
             f"The training ended with exit status {ran.exit_status}, so nothing is registered.",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage.capture.watch import ProgramKind, watch
 from lineage.errors import CaptureError
+from lineage.workflows.own_metrics import note_measured
 from lineage.workflows.watched_runs import is_dvc, keep, watched_run
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def run(
             f"dvc repro ended with exit status {ran.exit_status}, so nothing is kept.",
             remedy="Mend what it reports and run it again.",
         )
+    note_measured(project, observed)
     after = _pipelines(project)
     changed = [name for name, version in before.items() if after.get(name) != version]
     if changed:

@@ -11,11 +11,13 @@ from lineage.contract.results import NamedPipeline
 from lineage.guard import requirements
 from lineage.identity.digest import Digest
 from lineage.identity.references import Reference
+from lineage.workflows.own_metrics import evaluation, require_own_metrics
 from lineage.workflows.own_parts import pipeline_here, require_weights_here
 from lineage.workflows.watched_runs import kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
@@ -46,7 +48,8 @@ def validate(
     """Record the verdict that the configured requirements and a person's word come to.
 
     A word on what is not here counts only where it says so: the weights must be the version's, and
-    a pipeline that is named the one here. A failure that is stated needs neither.
+    a pipeline that is named the one here; and a metrics file that is known to be of other weights
+    is refused. A failure that is stated needs none of it.
 
     Args:
         project: whose configuration, metrics and pipeline count.
@@ -60,19 +63,18 @@ def validate(
 
     Raises:
         UsageError: nothing decides the verdict.
-        CaptureError: the metrics, the data or the pipeline cannot be read, or the weights or the
-            named pipeline are not here.
+        CaptureError: the metrics, the data or the pipeline cannot be read, the weights or the
+            named pipeline are not here, or the metrics are of others.
         NotFound: the version or the named pipeline version does not exist.
     """
     model = Reference.parse(reference).model
-    values = (
-        metrics.checked(wanted.values)
-        if wanted.values is not None
-        else project.read_metrics(model, wanted.metrics)
-    )
+    file = project.metrics_path(model, wanted.metrics) if wanted.values is None else None
+    values = metrics.checked(wanted.values) if wanted.values is not None else None
+    if file is not None:
+        values = metrics.read(file)
     outcomes = requirements.evaluate_all(project.config.model(model).requirements, values or {})
     version = registry.show(reference)
-    pipeline = _pipeline(project, registry, version, wanted)
+    pipeline = _pipeline(project, registry, version, wanted, file)
     done = registry.validate(
         version["ref"],
         pipeline,
@@ -80,7 +82,9 @@ def validate(
         metrics=values,
         outcomes=outcomes,
         data=project.validation_data(model, wanted.data),
-        watched=() if isinstance(pipeline, NamedPipeline) else kept(project, pipeline.version),
+        watched=()
+        if isinstance(pipeline, NamedPipeline)
+        else kept(project, pipeline.version, of=version),
         elsewhere=wanted.elsewhere,
         actor=actor,
     )
@@ -98,15 +102,28 @@ def _notes(version: dict[str, Any], done: dict[str, Any], wanted: Validating) ->
 
 
 def _pipeline(
-    project: Project, registry: AnyRegistry, version: dict[str, Any], wanted: Validating
+    project: Project,
+    registry: AnyRegistry,
+    version: dict[str, Any],
+    wanted: Validating,
+    file: Path | None,
 ) -> CapturedPipelineVersion | NamedPipeline:
-    """What the verdict is on, held against what is here where the verdict depends on that."""
+    """What the verdict is on, held against what is here where the verdict depends on that.
+
+    So are the weights, and the file that the metrics are of.
+    """
     model, named = version["model"], wanted.pipeline
     if wanted.elsewhere or wanted.stated is False:
         return pipeline_to_validate(project, model, named)
-    here = act("validate", version["ref"], pipeline=named, elsewhere=True)
-    remedy = f"where it was validated elsewhere, say so: {here}"
-    require_weights_here(project, version, remedy)
+    ref = version["ref"]
+    remedy = (
+        "where it was validated elsewhere, say so: "
+        f"{act('validate', ref, pipeline=named, elsewhere=True)}"
+    )
+    run = act("validate", ref, "--", *evaluation(project, model), pipeline=named)
+    require_weights_here(project, version, f"evaluate it with them ({run}); or {remedy}")
+    if file is not None:
+        require_own_metrics(project, version, file, f"Evaluate it here: {run}; or {remedy}")
     if named is not None:
         return pipeline_here(project, registry, model, named, remedy)
     return pipeline_to_validate(project, model, None)

@@ -32,6 +32,7 @@ from lineage.identity.watched import (
     is_of,
 )
 from lineage.whole_file import write_whole
+from lineage.workflows.own_parts import is_own, weights_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -145,6 +146,7 @@ def keep(project: Project, version: PipelineVersion, run: WatchedRun) -> Path:
         "files": {
             file.path: _digest(project, file.path) for file in run.undeclared if counts(file)
         },
+        "weights": [[str(one.xxh3), str(one.blake3)] for one in weights_here(project).values()],
         "watched": run.to_json(),
     }
     moment = "".join(filter(str.isdigit, str(run.run["started_at"])))
@@ -155,12 +157,21 @@ def keep(project: Project, version: PipelineVersion, run: WatchedRun) -> Path:
     return path
 
 
-def kept(project: Project, version: PipelineVersion | None) -> tuple[WatchedRun, ...]:
-    """The kept runs that hold for a pipeline version as the project is now, the oldest first."""
+def kept(
+    project: Project, version: PipelineVersion | None, *, of: dict[str, Any] | None = None
+) -> tuple[WatchedRun, ...]:
+    """The kept runs that hold for a pipeline version as the project is now, the oldest first.
+
+    Args:
+        project: where they ran.
+        version: the pipeline version.
+        of: JSON of a model version: only the runs that ended with its weights in place.
+    """
     if version is None:
         return ()
     folder = _folder(project.root / ".lineage", version)
-    found = (_read(project, version, path) for path in sorted(folder.glob("*.json"))[-MOST_KEPT:])
+    paths = sorted(folder.glob("*.json"))[-MOST_KEPT:]
+    found = (_read(project, version, path, of) for path in paths)
     return tuple(run for run in found if run is not None)
 
 
@@ -168,7 +179,9 @@ def _folder(own: Path, version: PipelineVersion) -> Path:
     return own / RUNS / version.blake3.partition(":")[2][:32]
 
 
-def _read(project: Project, version: PipelineVersion, path: Path) -> WatchedRun | None:
+def _read(
+    project: Project, version: PipelineVersion, path: Path, of: dict[str, Any] | None
+) -> WatchedRun | None:
     """A kept run; None where it does not hold any more, or is no such file."""
     try:
         body: Any = strict_json.loads(read_bounded(path, _LARGEST))
@@ -177,6 +190,8 @@ def _read(project: Project, version: PipelineVersion, path: Path) -> WatchedRun 
         run = WatchedRun.from_json(body["watched"])
         files: dict[str, str] = body["files"]
         same = all(_digest(project, name) == digest for name, digest in files.items())
+        if of is not None and of["weights"] is not None:
+            same = same and any(is_own(of, xxh3, blake3) for xxh3, blake3 in body["weights"])
     except (Unfit, OSError, ValueError, KeyError, TypeError, RecursionError, LineageError):
         return None
     return run if same else None

@@ -255,7 +255,8 @@ def _claimed(people: tuple[str, ...], claimed: tuple[str, ...]) -> str:
 def _backup_remedy(facts: Facts) -> str:
     pipeline = facts.named(facts.deployed) if facts.deployed else None
     ref = facts.standby.ref if facts.standby is not None else f"{facts.model}@{facts.environment}"
-    validate = replay(facts, ref) or act("validate", ref, pipeline=pipeline)
+    program = ("--", "COMMAND") if facts.deployed and facts.deployed.manifest else ()
+    validate = replay(facts, ref) or act("validate", ref, *program, pipeline=pipeline)
     return (
         "Validate what is to stand by with the pipeline that is to run "
         f"({validate}), and have its weights checked or put back: "

@@ -144,7 +144,8 @@ def _comparable(candidates: list[Verdict]) -> Iterator[Verdict]:
 
 
 def _match_remedy(facts: Facts, nearest: Verdict, deployed: PipelineVersion) -> str:
-    validate = act("validate", facts.ref, pipeline=facts.named(deployed))
+    program = ("--", "COMMAND") if deployed.manifest is not None else ()
+    validate = act("validate", facts.ref, *program, pipeline=facts.named(deployed))
     another = f"{facts.model}@N"
     if not facts.recorded:
         return (

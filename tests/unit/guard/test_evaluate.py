@@ -701,7 +701,7 @@ SENTENCES = {
          f"churn@{pipeline('new').xxh3.short}",
          f"Move both together (lineage release --env production --pipeline churn@{pipeline('old').xxh3.short} "
          f"--model churn@7), or validate it where the deployed pipeline is checked out: lineage validate churn@7 --pipeline "
-         f"churn@{pipeline('new').xxh3.short}"),
+         f"churn@{pipeline('new').xxh3.short} -- COMMAND"),
         ({"deployed": PipelineVersion(None, Digest("sha256:a"))},
          f"churn@7 was validated with pipeline churn@{pipeline('old').xxh3.short}, but production runs churn@sha256:a",
          f"Move both together (lineage release --env production --pipeline churn@{pipeline('old').xxh3.short} "
@@ -721,7 +721,7 @@ SENTENCES = {
          f"churn@{pipeline('new').xxh3.short}",
          f"Release it together with a version that was validated with it (lineage release --env production "
          f"--pipeline churn@{pipeline('new').xxh3.short} --model churn@N), or validate the one that serves, where that pipeline is checked out: "
-         f"lineage validate churn@7 --pipeline churn@{pipeline('new').xxh3.short}"),
+         f"lineage validate churn@7 --pipeline churn@{pipeline('new').xxh3.short} -- COMMAND"),
     ],
     "kind": [
         ({}, "churn@7 was registered for production", None),

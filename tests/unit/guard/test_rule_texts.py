@@ -198,7 +198,7 @@ def test_a_match_says_where_only_what_is_declared_was_compared():
         (
             {"pipeline_moves": True},
             "validate it where the deployed pipeline is checked out: "
-            f"lineage validate churn@7 --pipeline churn@{NEW.short}",
+            f"lineage validate churn@7 --pipeline churn@{NEW.short} -- COMMAND",
         ),
         (
             {"transition": Transition.STAY},

@@ -214,7 +214,7 @@ NOTHING_WILL = "nothing will stand by for churn in production"
             FAILED | NO_COMMIT,
             "warn",
             WILL_NOT,
-            _ready_it("churn@6", f"--pipeline churn@{OLD.short}"),
+            _ready_it("churn@6", f"--pipeline churn@{OLD.short} -- COMMAND"),
         ),
         (
             DEMANDED | {"transition": Transition.RETURN},
@@ -226,7 +226,7 @@ NOTHING_WILL = "nothing will stand by for churn in production"
             DEMANDED | NO_COMMIT | {"serving_metrics": {}},
             "fail",
             "nothing would stand by for churn in production",
-            _ready_it("churn@production", f"--pipeline churn@{OLD.short}"),
+            _ready_it("churn@production", f"--pipeline churn@{OLD.short} -- COMMAND"),
         ),
     ],
 )

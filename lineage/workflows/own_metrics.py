@@ -1,0 +1,212 @@
+"""Whose weights a metrics file is of, as far as it is known; and how a version is evaluated here.
+
+A stated verdict takes its metrics from a file, which whatever ran last has written. Two remember
+what that read: ``dvc.lock`` of a stage, and ``.lineage/runs/measured.json`` of a run that was
+watched. A file that neither knows is taken as the person says.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import shlex
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from lineage import strict_json
+from lineage.bounded_file import Unfit
+from lineage.bounded_file import read as read_bounded
+from lineage.capture.dvc import joined, mappings, recorded_digest
+from lineage.capture.stage_addresses import address, choose
+from lineage.errors import CaptureError, LineageError
+from lineage.hashing.files import hash_path
+from lineage.whole_file import write_whole
+from lineage.workflows.own_parts import is_own, weights_here, weights_place
+from lineage.workflows.watched_runs import RUNS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from lineage.capture.dvc import DvcProject, DvcStage
+    from lineage.capture.lock import Lock
+    from lineage.capture.project import Project
+    from lineage.capture.watch import Observed
+    from lineage.identity.components import Weights
+    from lineage.identity.digest import Digest
+
+MEASURED: Final = "measured.json"
+_FORMAT: Final = 1
+_LARGEST: Final = 1 << 20
+
+
+def require_own_metrics(
+    project: Project, version: dict[str, Any], metrics: Path, remedy: str
+) -> None:
+    """Refuse metrics that are known to be of other weights than a version's, which are here.
+
+    Args:
+        project: where they were written.
+        version: JSON of the version.
+        metrics: the file.
+        remedy: what to do instead.
+
+    Raises:
+        CaptureError: a run wrote them that read other weights.
+    """
+    weights = weights_place(project, version)
+    if version["weights"] is None or weights is None:
+        return
+    path, place = _from_top(project, metrics), _from_top(project, weights)
+    told = _told_by_dvc(project, path, place) or _told_by_a_run(project, version, path, place)
+    if told is not None:
+        raise CaptureError(
+            f"The metrics {path} are not of the weights of {version['ref']}: {told}.",
+            remedy=remedy,
+        )
+
+
+def note_measured(
+    project: Project,
+    observed: Observed,
+    metrics: Path | None = None,
+    weights: Weights | None = None,
+) -> None:
+    """Remember which weights lie here as a run ends that wrote a metrics file.
+
+    Args:
+        project: where it ran.
+        observed: what was observed of it.
+        metrics: a file that it wrote, whether that was observed or not.
+        weights: those that it was about, wherever they are; the configured ones always count.
+    """
+    written = {file.path for file in observed.files if file.is_written}
+    files = {_from_top(project, metrics)} if metrics is not None else set[str]()
+    for table in project.config.models.values():
+        path = _from_top(project, project.root / table.metrics) if table.metrics else None
+        if path in written:
+            files.add(path)
+    files = {path for path in files if (project.top / path).is_file()}
+    if not files:
+        return
+    beside = {
+        _from_top(project, project.root / path): [str(one.xxh3), str(one.blake3)]
+        for path, one in weights_here(project, weights).items()
+    }
+    known = _measured(project)
+    for path in files:
+        digest = hash_path(project.top / path, with_blake3=True).blake3
+        known[path] = {"digest": str(digest), "weights": beside}
+    with suppress(OSError, LineageError):  # what is not remembered is not known
+        folder = project.own_folder() / RUNS
+        folder.mkdir(exist_ok=True)
+        document = {"format": _FORMAT, "metrics": known}
+        write_whole(folder / MEASURED, strict_json.dumps(document).encode("utf-8"))
+
+
+def evaluation(project: Project, model: str) -> tuple[str, ...]:
+    """The words that evaluate a model here; ``COMMAND`` where nothing says.
+
+    They are ``evaluate`` of the configuration, a command or a stage of DVC's, else the stage that
+    writes the configured metrics.
+    """
+    table = project.config.model(model)
+    stages: tuple[str, ...] = ()
+    with suppress(LineageError):
+        dvc = project.dvc(project.source())
+        if table.evaluate is not None:
+            with suppress(LineageError):
+                stages = tuple(name for name, _ in choose(dvc, project.folder, [table.evaluate]))
+        elif table.metrics is not None:
+            making = dvc.making(_from_top(project, project.root / table.metrics))
+            stages = tuple(address(stage, project.folder) for stage in making)
+    if stages:
+        return ("dvc", "repro", "--single-item", "--force", *stages)
+    with suppress(ValueError):
+        return tuple(shlex.split(table.evaluate or "")) or ("COMMAND",)
+    return ("COMMAND",)
+
+
+def _told_by_dvc(project: Project, metrics: str, weights: str) -> str | None:
+    """That DVC's lock has other weights for the stage whose metrics these are."""
+    from lineage.capture.dvc_hash import DvcHasher
+    from lineage.capture.lock import Lock
+    from lineage.capture.source import WorkingTree
+
+    dvc = project.dvc(project.source())
+    with project.cache() as cache:
+        hasher = DvcHasher(WorkingTree(project.top, project.git), dvc.root, cache, None)
+        lock = Lock(dvc, hasher)
+        for stage in dvc.making(metrics):
+            wrote = {path: one for path, one in _recorded(lock, stage, "outs") if one is not None}
+            here = [path for path in wrote if _is_in(metrics, path)]
+            if here and all(lock.is_as_recorded(path, wrote[path]) for path in here):
+                reader = _reading_others(lock, dvc, stage, weights)
+                if reader is not None:
+                    name = address(reader, project.folder)
+                    return f"dvc.lock records that {name} read others at {weights}"
+    return None
+
+
+def _reading_others(lock: Lock, dvc: DvcProject, stage: DvcStage, weights: str) -> DvcStage | None:
+    """The stage that read other weights for what a stage made; what it read it from counts too."""
+    for path, digest in _recorded(lock, stage, "deps"):
+        if digest is None:
+            continue
+        if _is_in(path, weights):
+            if lock.is_as_recorded(path, digest) is False:
+                return stage
+            continue
+        for made in dvc.making(path):
+            if (path, digest) in _recorded(lock, made, "outs"):
+                found = _reading_others(lock, dvc, made, weights)
+                if found is not None:
+                    return found
+    return None
+
+
+def _recorded(lock: Lock, stage: DvcStage, key: str) -> Iterator[tuple[str, Digest | None]]:
+    """What the lock has of a stage's dependencies or outputs: their paths and digests."""
+    for item in mappings((lock.entry(stage) or {}).get(key)):
+        if isinstance(item.get("path"), str):
+            yield joined(stage.wdir, item["path"]), recorded_digest(item)
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder}/")
+
+
+def _told_by_a_run(
+    project: Project, version: dict[str, Any], metrics: str, weights: str
+) -> str | None:
+    """That other weights lay there as the watched run ended which wrote these metrics."""
+    known = _measured(project).get(metrics)
+    if known is None or weights not in known["weights"]:
+        return None
+    digest = hash_path(project.top / metrics, with_blake3=True).blake3
+    if known["digest"] != str(digest) or is_own(version, *known["weights"][weights]):
+        return None
+    return f"the run that wrote them was watched, and had others at {weights}"
+
+
+def _measured(project: Project) -> dict[str, Any]:
+    """What is remembered of metrics files: of each the digest, and the weights beside it."""
+    path = project.root / ".lineage" / RUNS / MEASURED
+    try:
+        body: Any = strict_json.loads(read_bounded(path, _LARGEST))
+        return {
+            metrics: {
+                "digest": one["digest"],
+                "weights": {
+                    place: [xxh3, blake3] for place, (xxh3, blake3) in one["weights"].items()
+                },
+            }
+            for metrics, one in (body["metrics"] if body["format"] == _FORMAT else {}).items()
+        }
+    except (Unfit, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def _from_top(project: Project, path: Path) -> str:
+    full = os.path.abspath(path)  # noqa: PTH100 - links are DVC's
+    return posixpath.normpath(os.path.relpath(full, project.top).replace(os.sep, "/"))
