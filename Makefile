@@ -70,9 +70,7 @@ lock: $(READY)
 	$(COMPILE) --constraint requirements/dev.txt --extra postgresql pyproject.toml -o requirements/runtime.txt
 	$(COMPILE) --resolution lowest-direct --all-extras pyproject.toml -o requirements/lowest.txt
 	$(COMPILE) --constraint requirements/dev.txt deploy/host/pyproject.toml -o requirements/host.txt
-	$(COMPILE) --constraint requirements/dev.txt --extra s3 deploy/host/pyproject.toml -o requirements/host-s3.txt
-	$(COMPILE) --constraint requirements/dev.txt --extra gcs deploy/host/pyproject.toml -o requirements/host-gcs.txt
-	$(COMPILE) --constraint requirements/dev.txt --extra azure deploy/host/pyproject.toml -o requirements/host-azure.txt
+	$(COMPILE) --constraint requirements/dev.txt --extra cloud deploy/host/pyproject.toml -o requirements/host-cloud.txt
 
 clean:
 	rm -rf .venv build mutants mutants.txt dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache

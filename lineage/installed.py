@@ -16,8 +16,8 @@ from lineage.errors import UsageError
 WHOLE: Final = "lineage-guard"
 HOST: Final = "lineage-guard-host"
 
-EXTRAS: Final = {"s3": "s3", "gs": "gcs", "azure": "azure"}
-"""The host's extras by the kind of store that each reaches."""
+CLOUDS: Final = ("s3", "gs", "azure")
+"""The kinds of store that the host's extra ``cloud`` reaches."""
 
 POSIX_ONLY: Final = frozenset({"fcntl", "grp", "pwd", "resource", "termios"})
 """Modules of Python's that Windows lacks."""
@@ -54,8 +54,8 @@ def version() -> str:
 
 def plugin(kind: str) -> str:
     """What pip is told to install for a kind of store: ``s3``, ``gs``, ``ssh`` and so on."""
-    if kind in EXTRAS and distribution()[0] == HOST:
-        return f"{HOST}[{EXTRAS[kind]}]"
+    if kind in CLOUDS and distribution()[0] == HOST:
+        return f"{HOST}[cloud]"
     return f"dvc[{kind}]"
 
 

@@ -226,14 +226,15 @@ def _aws_configuration(profile: str | None) -> dict[str, Any]:
     """The section ``s3`` of a profile in the user's AWS configuration, without its transfers."""
     from botocore.configloader import load_config
 
-    path = os.environ.get("AWS_CONFIG_FILE") or _at_home(".aws/config")
+    path = os.environ.get("AWS_CONFIG_FILE") or at_home(".aws/config")
     if not Path(path).exists():
         return {}
     section = (load_config(path)["profiles"].get(profile or "default") or {}).get("s3", {})
     return {key: value for key, value in section.items() if key not in _TRANSFERS}
 
 
-def _at_home(name: str) -> str:
+def at_home(name: str) -> str:
+    """A path below the user's home; as it is written where there is none."""
     return os.path.expanduser(f"~/{name}")  # noqa: PTH111 - nobody may be without a home
 
 
@@ -256,7 +257,7 @@ def _azure_words(settings: Mapping[str, Any]) -> dict[str, Any]:
     from knack.config import CLIConfig
 
     logging.getLogger("azure.identity.aio").setLevel(logging.ERROR)  # as DVC: each failed way
-    folder = os.getenv("AZURE_CONFIG_DIR") or _at_home(".azure")
+    folder = os.getenv("AZURE_CONFIG_DIR") or at_home(".azure")
     own = CLIConfig(config_dir=folder, config_env_var_prefix="AZURE")
     return azure_words(
         settings, lambda name: own.get("storage", name, None), DefaultAzureCredential

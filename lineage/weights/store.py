@@ -1,4 +1,4 @@
-"""Opening a store: a folder by itself, an object store through fsspec, all else through DVC.
+"""Opening a store: a folder by itself, an object store through fsspec or obstore, or through DVC.
 
 DVC itself is loaded for what only it reaches (ssh, hdfs, webdav …), and for settings of a later
 version: a host that serves goes without.
@@ -6,12 +6,14 @@ version: a host that serves goes without.
 
 from __future__ import annotations
 
+import logging
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from lineage.acts import act
 from lineage.errors import StoreUnreachable, UsageError
-from lineage.weights import filesystems
+from lineage.weights import cloud_store, filesystems
 from lineage.weights.any_store import asking
 from lineage.weights.dvc_remotes import settings_of
 from lineage.weights.folder_store import FolderStore
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
     from lineage.weights.any_store import Store
     from lineage.weights.copies import StoreAddress
+
+logger = logging.getLogger("lineage.weights")
 
 PATIENCE: Final = {"s3": {"connect_timeout": 5, "read_timeout": 15}, "ssh": {"timeout": 30}}
 """Seconds that a store may take to say anything, where its configuration says nothing."""
@@ -66,8 +70,7 @@ def _opened(address: StoreAddress, kind: str, settings: dict[str, Any]) -> Store
     known = filesystems.known(kind, settings)
     if known is not None:
         _require_no_versions(address, known)
-        filesystem = filesystems.opened(kind, known, S3_ATTEMPTS)
-        return RemoteStore(address, filesystem, filesystems.root_of(kind, address.url), kind)
+        return _object_store(address, kind, known)
     from dvc.fs import get_cloud_fs
 
     cls, config, path = get_cloud_fs({}, **(settings | {"url": address.url}))
@@ -75,6 +78,18 @@ def _opened(address: StoreAddress, kind: str, settings: dict[str, Any]) -> Store
     if kind == "ssh":
         config["agent_forwarding"] = False  # dvc-ssh would lend the user's keys to the host
     return DvcStore(address, cls(**config), path)
+
+
+def _object_store(address: StoreAddress, kind: str, settings: dict[str, Any]) -> Store:
+    """By fsspec's package of this kind where it is installed, else by obstore."""
+    try:
+        filesystem = filesystems.opened(kind, settings, S3_ATTEMPTS)
+    except ImportError as error:
+        if find_spec("obstore") is None:
+            raise
+        logger.debug("%s is read through obstore: %s", address.name, error)
+        return cloud_store.opened(address, kind, settings, S3_ATTEMPTS)
+    return RemoteStore(address, filesystem, filesystems.root_of(kind, address.url), kind)
 
 
 def _require_no_versions(address: StoreAddress, settings: dict[str, Any]) -> None:

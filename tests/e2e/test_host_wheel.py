@@ -117,7 +117,7 @@ def test_a_host_logs_in_follows_pulls_and_reports(kind, host, registry, url, tmp
         s3 = request.getfixturevalue("s3")
         place = new_bucket(s3)
         wheel = request.getfixturevalue("wheel")
-        host.home = installed(tmp_path / "with-s3", wheel, "host-s3")
+        host.home = installed(tmp_path / "with-s3", wheel, "host-cloud")
         host.env |= CREDENTIALS | {ENDPOINT: s3}
     copy = serve_weights(registry, place.address(), training.path / "weights")
     assert copy.found_there == (kind == "folder"), "DVC's own objects are read"
@@ -210,7 +210,13 @@ def test_it_is_of_the_same_tree_and_version():
     assert setup["package-data"].items() <= data.items()
 
 
-@pytest.mark.parametrize("extra", ["", *HOST["optional-dependencies"]])
+def test_the_extras_of_the_three_clouds_are_one():
+    extras = HOST["optional-dependencies"]
+    assert extras.keys() == {"cloud", "s3", "gcs", "azure"}
+    assert len(set(map(tuple, extras.values()))) == 1
+
+
+@pytest.mark.parametrize("extra", ["", "cloud"])
 def test_each_extra_has_a_lock_and_the_guide_tells_its_count(extra):
     text = (ROOT / f"requirements/{'-'.join(filter(None, ('host', extra)))}.txt").read_text()
     pins = {

@@ -31,13 +31,10 @@ from ..support.packages import CONFIGURATION, HOST, PROJECT, PYTHONS, ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HERE = ("build", "runtime", "dev", "host", "host-s3")
+HERE = ("build", "runtime", "dev", "host", "host-cloud")
 """The locks whose packages are all in `dev`, and so installed here."""
 
-LOCKS = {
-    name: (ROOT / f"requirements/{name}.txt").read_text(encoding="utf-8")
-    for name in (*HERE, "host-gcs", "host-azure")
-}
+LOCKS = {name: (ROOT / f"requirements/{name}.txt").read_text(encoding="utf-8") for name in HERE}
 PINNED = re.compile(r"^([\w.-]+==[^\\\n]+?) \\\n((?: +--hash=\S+(?: \\)?\n)+)", re.MULTILINE)
 NEWER = "9999"
 PIPS = {
