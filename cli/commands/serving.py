@@ -32,6 +32,8 @@ from ..options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from lineage.connection import AnyRegistry
     from lineage.contract.results import Serving
 
@@ -186,7 +188,7 @@ def serving(
     if watch:
         _watch(model, env, max(every, 0.1), as_json)
         return
-    rows: list[tuple[Serving, dict[str, Any] | None]]
+    rows: list[tuple[Serving, Mapping[str, Any] | None]]
     if last_known is not None and model is not None:
         rows = [(_last_known(model, env or "production", last_known), None)]
     else:
@@ -235,11 +237,12 @@ def _look(
     env: str | None,
     at: str | None,
     pipeline: str | None = None,
-) -> list[tuple[Serving, dict[str, Any] | None]]:
+) -> list[tuple[Serving, Mapping[str, Any] | None]]:
     """The slots, each with what is observed of it; nothing is of a past moment."""
     from lineage.contract.results import NamedPipeline, nothing_observed
     from lineage.errors import UsageError
 
+    slots: Sequence[Serving]
     if model is None:
         slots = registry.all_serving(env)
     else:

@@ -6,7 +6,6 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from lineage.capture.project import opened
-from lineage.display import Listing
 from lineage.python_api.project import PRODUCTION, only_registry
 
 if TYPE_CHECKING:
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from lineage.contract.results import Registered, Serving
     from lineage.contract.results.comparisons import Comparison
     from lineage.contract.results.records import EventRecord, ModelRecord, VersionRecord
+    from lineage.display import Listing
 
 
 def models(
@@ -27,11 +27,8 @@ def models(
         limit: how many at the most; None for all.
         archived: those that are archived too.
     """
-    from lineage.contract.results.records import ModelRecord
-
     with only_registry() as registry:
-        rows = registry.models(after=after, limit=limit, archived=archived)
-    return Listing(tuple(map(ModelRecord, rows)), "models")
+        return registry.models(after=after, limit=limit, archived=archived)
 
 
 def versions(
@@ -59,10 +56,9 @@ def versions(
         UsageError: what is asked for means nothing; the message points at the place.
     """
     with only_registry() as registry:
-        page = registry.versions(
+        return registry.versions(
             model, where=where, sort=sort, limit=limit, after=after, columns=columns
         )
-    return Listing(tuple(page), f"versions of {model}", page.next)
 
 
 def show(reference: str) -> VersionRecord:
@@ -71,10 +67,8 @@ def show(reference: str) -> VersionRecord:
     Raises:
         NotFound: it does not exist.
     """
-    from lineage.contract.results.records import VersionRecord
-
     with only_registry() as registry:
-        return VersionRecord(registry.show(reference))
+        return registry.show(reference)
 
 
 def diff(first: str, second: str) -> Comparison:
@@ -127,10 +121,8 @@ def log(
     Raises:
         UsageError: a time or the limit is none.
     """
-    from lineage.contract.results.records import EventRecord
-
     with only_registry() as registry:
-        rows = registry.history(
+        return registry.history(
             subject,
             limit=limit,
             before=before,
@@ -141,8 +133,6 @@ def log(
             since=_written(since),
             until=_written(until),
         )
-    title = f"events of {subject}" if subject is not None else "events"
-    return Listing(tuple(map(EventRecord, rows)), title)
 
 
 def serving(

@@ -16,6 +16,7 @@ from lineage.identity.components import Kind
 from lineage.identity.external import is_on_hub
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from lineage.capture.project import Project
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from lineage.identity.components import Weights
 
 
-def require_own_weights(version: dict[str, Any], found: Weights | None, remedy: str = "") -> None:
+def require_own_weights(
+    version: Mapping[str, Any], found: Weights | None, remedy: str = ""
+) -> None:
     """Refuse weights that are not a version's; one that was registered without any has none.
 
     Args:
@@ -48,7 +51,7 @@ def require_own_weights(version: dict[str, Any], found: Weights | None, remedy: 
     raise _refusal(version, f"The weights here ({path}) are not those of {version['ref']}.", remedy)
 
 
-def require_weights_here(project: Project, version: dict[str, Any], remedy: str) -> None:
+def require_weights_here(project: Project, version: Mapping[str, Any], remedy: str) -> None:
     """Refuse where the weights in this project are not a version's.
 
     They are looked for where they were when it was registered, else where they are configured.
@@ -68,7 +71,7 @@ def require_weights_here(project: Project, version: dict[str, Any], remedy: str)
     require_own_weights(version, capture.weights, remedy)
 
 
-def registered_place(project: Project, version: dict[str, Any]) -> Path | None:
+def registered_place(project: Project, version: Mapping[str, Any]) -> Path | None:
     """Where the weights of a version were when it was registered, whether they still are or not.
 
     Those of a hub were in its cache on this machine; None where that has none of them, and for a
@@ -83,7 +86,7 @@ def registered_place(project: Project, version: dict[str, Any]) -> Path | None:
     return project.root / path
 
 
-def own_weights_here(project: Project, version: dict[str, Any]) -> Path | None:
+def own_weights_here(project: Project, version: Mapping[str, Any]) -> Path | None:
     """Where a version's own weights are in this project; None where they are not."""
     try:
         require_weights_here(project, version, "")
@@ -123,7 +126,7 @@ def pipeline_here(
     return captured
 
 
-def _refusal(version: dict[str, Any], sentence: str, remedy: str) -> CaptureError:
+def _refusal(version: Mapping[str, Any], sentence: str, remedy: str) -> CaptureError:
     path = version["components"]["weights"]["path"] or "models"
     elsewhere = is_on_hub(path)
     fetch = act("pull", version["ref"], out="models" if elsewhere else str(PurePath(path).parent))
@@ -135,7 +138,7 @@ def _refusal(version: dict[str, Any], sentence: str, remedy: str) -> CaptureErro
     )
 
 
-def _weights_path(project: Project, version: dict[str, Any]) -> Path | None:
+def _weights_path(project: Project, version: Mapping[str, Any]) -> Path | None:
     configured = project.config.model(version["model"]).weights
     own = project.root / configured if configured is not None else None
     places = (registered_place(project, version), own)

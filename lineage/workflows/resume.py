@@ -19,7 +19,7 @@ from lineage.workflows.stores import as_recorded, require_reachable, store_of
 from lineage.workflows.weights import with_copy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
@@ -39,7 +39,7 @@ class Sent:
 
     waited: Unsent
     version: Registered | None = None
-    verdict: dict[str, Any] | None = None
+    verdict: Mapping[str, Any] | None = None
     captured: CapturedVersion | None = None
     notes: tuple[str, ...] = ()
 
@@ -172,7 +172,7 @@ def _validated(project: Project, registry: AnyRegistry, waited: Unsent, actor: s
     ]
     for row in rows:
         if _run_of(row["run"]) == _run_of(body["run"]):
-            return Sent(waited, verdict=about | row, notes=("it was recorded already",))
+            return Sent(waited, verdict=about | row.to_dict(), notes=("it was recorded already",))
     if any(row["id"] > body["after"] for row in rows):
         raise Conflict(
             f"{waited.about} was validated anew since: what was measured before would outweigh it.",
