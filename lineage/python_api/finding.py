@@ -140,6 +140,7 @@ def serving(
     environment: str = PRODUCTION,
     *,
     at: str | dt.datetime | None = None,
+    pipeline: str | None = None,
     last_known: bool | float | dt.timedelta = False,
 ) -> Serving:
     """What serves, and its backup.
@@ -148,19 +149,22 @@ def serving(
         model: the model's name.
         environment: the environment's name.
         at: a past moment, ISO 8601; UTC where it names no zone.
+        pipeline: the pipeline version that the caller runs, ``NAME@DIGEST`` or its digest, as short
+            as is unique: the answer's ``side`` tells which pair of the slot goes with it.
         last_known: where the registry cannot be asked, give what it last said: True however old it
             is, or at most this many seconds old. The answer's ``age`` tells; it is None for an
             answer of the registry itself.
 
     Raises:
         NotFound: there is no such model or environment.
+        PipelineMismatch: no pair of the slot is on that pipeline version.
         RegistryUnreachable: the registry cannot be asked, and no answer may be given for it.
     """
     from lineage.host.last_known import oldest_of, serving
 
     with opened() as project:
         url = project.registry_url()
-    return serving(url, model, environment, _written(at), oldest_of(last_known))
+    return serving(url, model, environment, _written(at), oldest_of(last_known), pipeline)
 
 
 def _written(moment: str | dt.datetime | None) -> str | None:

@@ -80,8 +80,8 @@ class SlotVerbs(ForesightVerbs):
             model: the model's name.
             environment: the environment's name.
             at: an ISO 8601 time; without a zone it is UTC.
-            pipeline: the digest of the pipeline version that the caller runs, or a unique beginning
-                of it: the answer's ``side`` tells which pair of the slot goes with it, now.
+            pipeline: the pipeline version that the caller runs, ``NAME@DIGEST`` or its digest, as
+                short as is unique: the answer's ``side`` tells which pair goes with it, now.
 
         Raises:
             NotFound: there is no such model or environment.
