@@ -23,11 +23,12 @@ from lineage.identity.components import Proof
 from lineage.registry.declared import STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from starlette.types import Scope
 
     from lineage.contract.results import Serving
+    from lineage.contract.results.environments import SlotReports
     from lineage.guard.decision import Decision
     from lineage.registry.registry import Registry
 
@@ -139,8 +140,8 @@ class _State(Collector):
             "lineage_slots", "Slots by their state.", labels=["environment", "state"]
         )
         waiting, age = 0, 0.0
-        serving: list[Serving] = []
-        observed: list[dict[str, Any]] = []
+        serving: Sequence[Serving] = ()
+        observed: Sequence[SlotReports] = ()
         try:
             serving = self._registry.all_serving()
             observed = self._registry.observed()
@@ -189,7 +190,7 @@ def _backups(slots: Iterable[Serving]) -> Iterator[GaugeMetricFamily]:
     yield checked
 
 
-def _observed(rows: Iterable[dict[str, Any]]) -> Iterator[GaugeMetricFamily]:
+def _observed(rows: Iterable[Mapping[str, Any]]) -> Iterator[GaugeMetricFamily]:
     """For each slot that was reported of: its instances by their state, never by their name."""
     instances = GaugeMetricFamily(
         "lineage_observed_instances",

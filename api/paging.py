@@ -9,7 +9,7 @@ from fastapi import Query
 from lineage.contract.cursors import encode, number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 LARGEST_PAGE = 500
 
@@ -21,9 +21,9 @@ Cursor = Annotated[
 
 def page(
     kind: str,
-    rows: Sequence[dict[str, Any]],
+    rows: Sequence[Mapping[str, Any]],
     limit: int,
-    place: Callable[[dict[str, Any]], object],
+    place: Callable[[Mapping[str, Any]], object],
 ) -> dict[str, Any]:
     """One page of rows that were read with a limit of one more."""
     items = list(rows[:limit])
@@ -32,7 +32,7 @@ def page(
 
 
 def sliced(
-    kind: str, whole: Sequence[dict[str, Any]], cursor: str | None, limit: int
+    kind: str, whole: Sequence[Mapping[str, Any]], cursor: str | None, limit: int
 ) -> dict[str, Any]:
     """One page of a short list that is read whole."""
     begin = number(kind, cursor) or 0

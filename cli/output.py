@@ -16,7 +16,7 @@ from .wrapping import columns_of, wrapped
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import TextIO
 
     from rich.console import Console
@@ -125,7 +125,7 @@ def line(value: Any) -> None:  # noqa: ANN401 - any JSON value
     print(inert_json(value), flush=True)  # noqa: T201
 
 
-def labels(row: dict[str, Any]) -> None:
+def labels(row: Mapping[str, Any]) -> None:
     """Print the description and the tags of a model or a version."""
     if row["description"]:
         say(f"  about     {row['description']}")
@@ -133,7 +133,7 @@ def labels(row: dict[str, Any]) -> None:
         say(f"  tag       {name}={value}")
 
 
-def serving(slot: Serving, observed: dict[str, Any] | None = None) -> None:
+def serving(slot: Serving, observed: Mapping[str, Any] | None = None) -> None:
     """Print one slot, and what is observed of it."""
     say(paint(f"{slot.model} in {slot.environment}", "1") + f"  revision {slot.revision}")
     if slot.age is not None:
@@ -286,7 +286,7 @@ def _staged(slot: Serving) -> None:
         say(f"  asked     that pipeline goes with what is {_SIDES[slot.side.value]}")
 
 
-def _observed(found: dict[str, Any]) -> None:
+def _observed(found: Mapping[str, Any]) -> None:
     counts = [
         f"{found[state.replace('-', '_')]} {state.replace('-', ' ')}"
         for state in ("in-step", "rolling", "skewed", "lagging", "unknown", "foreign")

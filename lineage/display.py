@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, Generic, TypeVar, overload
 
@@ -47,7 +47,7 @@ class Shown:
 
     def _facts(self) -> dict[str, object]:
         """What its table shows, by the words for it; a list has a column for each."""
-        raise NotImplementedError
+        return {name.replace("_", " "): value for name, value in self.to_json().items()}
 
     @override
     def __repr__(self) -> str:
@@ -60,9 +60,11 @@ class Shown:
 Item = TypeVar("Item", bound=Shown)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Listing(Sequence[Item], Generic[Item]):
     """A list of answers that shows itself; it cannot be changed.
+
+    It is equal to every sequence of the same answers.
 
     Attributes:
         items: the answers.
@@ -72,8 +74,8 @@ class Listing(Sequence[Item], Generic[Item]):
     """
 
     items: tuple[Item, ...]
-    title: str = field(compare=False)
-    next: str | None = field(default=None, compare=False)
+    title: str
+    next: str | None = None
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Each answer in plain values: ``pandas.DataFrame(answers.to_dicts())``."""
@@ -92,6 +94,16 @@ class Listing(Sequence[Item], Generic[Item]):
     @override
     def __len__(self) -> int:
         return len(self.items)
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Sequence) and not isinstance(other, str | bytes):
+            return self.items == tuple(other)
+        return NotImplemented
+
+    @override
+    def __hash__(self) -> int:
+        return hash(self.items)
 
     @override
     def __repr__(self) -> str:

@@ -14,6 +14,8 @@ import re
 from functools import cache
 from typing import Any, Final
 
+from lineage.strict_json import as_json
+
 _ACTING: Final = (
     "\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5"
     "\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0e\ufeff\uffa0"
@@ -52,7 +54,7 @@ def inert_lines(text: str, *, commands: bool = False) -> str:
 
 def inert_json(value: Any, *, indent: int | None = None) -> str:  # noqa: ANN401 - any JSON value
     """A JSON document whose text acts on nothing: JSON's own escapes do it."""
-    return inert_lines(json.dumps(value, indent=indent, ensure_ascii=False))
+    return inert_lines(json.dumps(value, indent=indent, ensure_ascii=False, default=as_json))
 
 
 def _without_commands(text: str, escape: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -29,8 +30,24 @@ def loads(data: bytes | str, *, unique_keys: bool = False) -> Any:  # noqa: ANN4
 
 
 def dumps(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    """Write JSON, in the fewest bytes."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    """Write JSON, in the fewest bytes; of an answer, what its ``to_json`` gives."""
+    return json.dumps(
+        value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=as_json
+    )
+
+
+def as_json(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """What an answer, or a list of answers, is in JSON.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return list(value)
+    try:
+        return value.to_json()
+    except AttributeError:
+        raise TypeError(f"{type(value).__name__} is no JSON value") from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

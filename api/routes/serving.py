@@ -39,7 +39,7 @@ ANY: Final = "*"
 """What an ``If-None-Match`` says that names no ETag: there is no other answer to wait for."""
 
 LONGEST_PIPELINE: Final = 200
-"""Characters of a pipeline version's digest in a look-up."""
+"""Characters of a pipeline version in a look-up: its name, and a digest."""
 
 _SECONDS: Final = re.compile(r"[0-9]{1,4}", re.ASCII)
 
@@ -102,8 +102,9 @@ def look_up(
         str | None,
         Query(
             max_length=LONGEST_PIPELINE,
-            description="The digest of the pipeline version that the caller runs: `side` tells "
-            "which pair of the slot goes with it, 409 (`pipeline-mismatch`) that none does.",
+            description="The pipeline version that the caller runs, `NAME@DIGEST` or its digest: "
+            "`side` tells which pair of the slot goes with it, 409 (`pipeline-mismatch`) that none "
+            "does.",
         ),
     ] = None,
     wait: Annotated[
@@ -185,8 +186,8 @@ def _pipeline(request: Request) -> str | None:
     text = request.query_params.get("pipeline")
     if text is not None and len(text) > LONGEST_PIPELINE:
         raise UsageError(
-            "The pipeline of a look-up is longer than a digest.",
-            remedy="Give the digest of a pipeline version: xxh3:… or blake3:…",
+            "The pipeline of a look-up is longer than a name and a digest.",
+            remedy="Name a pipeline version: NAME@xxh3:…, xxh3:… or blake3:…",
         )
     return text.strip() if text is not None else None
 

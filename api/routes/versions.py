@@ -15,6 +15,7 @@ from lineage.contract.addresses import (
     VERSIONS,
     WEIGHTS_CHECKS,
 )
+from lineage.contract.bodies.texts import Name
 from lineage.contract.bodies.versions import VersionBody
 from lineage.export.formats import FORMATS, export
 from lineage.guard.expression_parser import LONGEST
@@ -29,7 +30,7 @@ from ..dependencies import State, call_of, needs
 from ..problems import READ, WRITE, documented
 from ..responses import answer
 from ..schemas import requests, responses
-from ..schemas.parameters import ModelPath, Name, VersionPath
+from ..schemas.parameters import ModelPath, VersionPath
 from ..strict_bodies import StrictRoute
 from ..writes import Call, once
 

@@ -14,6 +14,8 @@ from .. import output
 from ..options import DryRun, Json, opened_registry, project_and_registry
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lineage.contract.results import PlannedChange
 
 env = typer.Typer(help="Places where models serve.", no_args_is_help=True)
@@ -190,11 +192,11 @@ def _weights(policy: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _models(row: dict[str, Any]) -> str:
+def _models(row: Mapping[str, Any]) -> str:
     serving = [slot["serving"]["ref"] for slot in row["slots"] if slot["serving"]]
     return ", ".join(serving) or "-"
 
 
-def _pipelines(row: dict[str, Any]) -> str:
+def _pipelines(row: Mapping[str, Any]) -> str:
     deployed = [output.pipeline(item["name"], item["digest"]) for item in row["pipelines"]]
     return ", ".join(deployed) or "-"

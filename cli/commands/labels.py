@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -155,5 +156,5 @@ def delete(
     output.say(f"{left['ref']} deleted; its tuple was {left['tuple']}")
 
 
-def _changed(word: str, row: dict[str, Any]) -> str:
+def _changed(word: str, row: Mapping[str, Any]) -> str:
     return word if row["changed"] else f"{word} already"

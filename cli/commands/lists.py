@@ -12,7 +12,7 @@ from ..cells import cell
 from ..options import Json, Model, opened_registry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lineage.contract.results import Registered
 
@@ -177,7 +177,7 @@ def _beginning(text: str | None) -> str:
     return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…"
 
 
-def _emit(rows: list[dict[str, Any]], following: str | None, *, paged: bool) -> None:
+def _emit(rows: Sequence[Mapping[str, Any]], following: str | None, *, paged: bool) -> None:
     """Print a list; where a page is asked for, a page."""
     output.emit({"items": rows, "next": following} if paged else rows)
 

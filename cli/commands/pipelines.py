@@ -30,7 +30,9 @@ from .seals import seal
 from .sharing import share
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from lineage.contract.results import FoundPipeline
 
 
 pipeline = typer.Typer(
@@ -97,6 +99,7 @@ def show(
     if which == ".":
         capture(None, None, why, as_json)
         return
+    rows: Sequence[FoundPipeline]
     with project_and_registry() as (project, registry):
         if "@" not in which and ":" not in which:
             rows = registry.pipeline_versions(which)

@@ -32,6 +32,8 @@ from ..options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from lineage.connection import AnyRegistry
     from lineage.contract.results import Serving
 
@@ -186,7 +188,7 @@ def serving(
     if watch:
         _watch(model, env, max(every, 0.1), as_json)
         return
-    rows: list[tuple[Serving, dict[str, Any] | None]]
+    rows: list[tuple[Serving, Mapping[str, Any] | None]]
     if last_known is not None and model is not None:
         rows = [(_last_known(model, env or "production", last_known), None)]
     else:
@@ -235,23 +237,16 @@ def _look(
     env: str | None,
     at: str | None,
     pipeline: str | None = None,
-) -> list[tuple[Serving, dict[str, Any] | None]]:
+) -> list[tuple[Serving, Mapping[str, Any] | None]]:
     """The slots, each with what is observed of it; nothing is of a past moment."""
-    from lineage.contract.results import NamedPipeline, nothing_observed
-    from lineage.errors import UsageError
+    from lineage.contract.results import nothing_observed
 
+    slots: Sequence[Serving]
     if model is None:
         slots = registry.all_serving(env)
     else:
         env = env or "production"
-        named = NamedPipeline.parse(pipeline) if pipeline is not None else None
-        slots = [registry.serving(model, env, at=at, pipeline=named.digest if named else None)]
-        rides_on = slots[0].pipeline["name"]
-        if named is not None and named.name not in (None, rides_on):
-            raise UsageError(
-                f"{model} rides on pipeline {rides_on} in {env}, not on {named.name}.",
-                remedy=f"Name a version of that: {rides_on}@DIGEST",
-            )
+        slots = [registry.serving(model, env, at=at, pipeline=pipeline)]
     if at is not None:
         return [(slot, None) for slot in slots]
     known = {(row["environment"], row["model"]): row for row in registry.observed(env, model)}

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lineage.contract.results.environments import PipelineShare
+
 from typing import Annotated
 
 import typer
@@ -30,15 +37,15 @@ def share(
     """
     if withdraw and model is None:
         raise UsageError("--withdraw is of one model.", remedy="Name it: --model")
+    rows: Sequence[PipelineShare]
     with project_and_registry() as (project, registry):
         if model is not None:
-            document = registry.share_pipeline(name, model, withdraw=withdraw, actor=actor(project))
-            rows = document["shares"]
+            done = registry.share_pipeline(name, model, withdraw=withdraw, actor=actor(project))
+            changed, rows = done.changed, done.shares
         else:
-            rows = registry.pipeline_shares(name)
-            document = {"pipeline": name, "changed": False, "shares": rows}
+            changed, rows = False, registry.pipeline_shares(name)
     if as_json:
-        output.emit(document)
+        output.emit({"pipeline": name, "changed": changed, "shares": rows})
         return
     output.table(
         ("model", "shared", "by"),

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -98,7 +104,7 @@ def list_(as_json: Json = False) -> None:
     )
 
 
-def _remarks(row: dict[str, Any]) -> str:
+def _remarks(row: Mapping[str, Any]) -> str:
     """What a person should know of a store."""
     alone = "" if row["shared"] else "one host's"
     return alone if row.get("approved", True) else f"{alone} waits for an admin".strip()
@@ -241,6 +247,7 @@ def gc(
     from lineage.workflows.gc import collect
 
     keeping = RetentionPolicy(keep_last, keep_days, keep_served)
+    rows: Sequence[Mapping[str, Any]]
     with project_and_registry() as (project, registry):
         if apply:
             rows = collect(registry, keeping, actor=actor(project))

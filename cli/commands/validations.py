@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +21,9 @@ from ..options import (
     required,
 )
 from .unsent import note_waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def validate(
@@ -168,7 +171,7 @@ def _resume(ref: str | None, *, another_registry: bool, as_json: bool) -> None:
     """Record the verdicts that were reached before."""
     from lineage.workflows import resume, unsent
 
-    rows: list[dict[str, Any]] = []
+    rows: list[Mapping[str, Any]] = []
 
     def sent(one: resume.Sent) -> None:
         if one.verdict is not None:
@@ -189,7 +192,7 @@ def _resume(ref: str | None, *, another_registry: bool, as_json: bool) -> None:
         output.say("No verdict waits to be recorded.")
 
 
-def _verdict(done: dict[str, Any]) -> None:
+def _verdict(done: Mapping[str, Any]) -> None:
     word = "passed" if done["passed"] else "failed"
     named = done["pipeline"]
     output.say(

@@ -13,7 +13,10 @@ from .. import output
 from ..options import Json, State, opened_registry, project_and_registry
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lineage.connection import AnyRegistry
+    from lineage.contract.results.service import DeliveryRecord
 
 webhook = typer.Typer(
     help="Webhooks: which programs are told of promotions, refusals and the like.",
@@ -181,8 +184,7 @@ def try_out(
     Example: `lineage webhook test 3`
     """
     with project_and_registry() as (project, registry):
-        sent = registry.test_webhook(identity, actor=actor(project))
-        sent = _settled(registry, sent)
+        sent = _settled(registry, registry.test_webhook(identity, actor=actor(project)))
     if as_json:
         output.emit(sent)
     elif sent["state"] == "delivered":
@@ -228,12 +230,12 @@ def remove(identity: Id, as_json: Json = False) -> None:
         output.say(f"webhook {done['id']} to {done['address']} is removed")
 
 
-def _show_secret(made: dict[str, Any]) -> None:
+def _show_secret(made: Mapping[str, Any]) -> None:
     output.say(made["secret"])
     output.note("It is not shown again. The receiver checks each signature with it.")
 
 
-def _settled(registry: AnyRegistry, sent: dict[str, Any]) -> dict[str, Any]:
+def _settled(registry: AnyRegistry, sent: DeliveryRecord) -> DeliveryRecord:
     """A delivery once it is known what became of it, or as it is after :data:`WAIT`."""
     end = time.monotonic() + WAIT
     while sent["state"] == "pending" and time.monotonic() < end:

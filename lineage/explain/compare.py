@@ -16,6 +16,8 @@ from lineage.identity.digest import with_algorithm
 from lineage.identity.pipeline_diff import changes_between
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedPipelineVersion
@@ -164,7 +166,7 @@ def compare_versions(
     )
 
 
-def _metrics(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+def _metrics(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """The numbers of the newest verdicts, and how they differ."""
     first, second = (_measured(side) for side in (old, new))
     names = sorted({*(first or {}), *(second or {})})
@@ -182,26 +184,26 @@ def _metrics(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _measured(version: dict[str, Any]) -> dict[str, float] | None:
+def _measured(version: Mapping[str, Any]) -> dict[str, float] | None:
     """The numbers of a version's newest verdict; None where it has none."""
     newest = next(iter(version["validations"]), None)
     return flattened(newest["metrics"]) if newest is not None and newest["metrics"] else None
 
 
-def _sides(old: dict[str, Any], new: dict[str, Any], *keys: str) -> dict[str, Any]:
+def _sides(old: Mapping[str, Any], new: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     """What is said of both versions under some keys; under one, what stands there itself."""
     sides = [side[keys[0]] if len(keys) == 1 else {key: side[key] for key in keys}
              for side in (old, new)]  # fmt: skip
     return dict(zip(("first", "second"), sides, strict=True))
 
 
-def _commit(version: dict[str, Any]) -> str | None:
+def _commit(version: Mapping[str, Any]) -> str | None:
     """The commit of a version's code, which may have changes on top of it."""
     digest = version["code"]
     return digest.removeprefix("git:").partition("+")[0] if digest is not None else None
 
 
-def _code_lines(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+def _code_lines(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     sides = old["components"]["code"], new["components"]["code"]
     return [
         f"{key} {sides[0][key]} → {sides[1][key]}"
@@ -210,7 +212,7 @@ def _code_lines(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     ]
 
 
-def _data_changes(old: dict[str, Any], new: dict[str, Any]) -> list[dict[str, Any]]:
+def _data_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The items that were added, removed or changed, with their sizes in bytes."""
     items = [{item["name"]: item for item in side["components"]["data"]} for side in (old, new)]
     changes = []
@@ -226,7 +228,7 @@ def _data_changes(old: dict[str, Any], new: dict[str, Any]) -> list[dict[str, An
     return changes
 
 
-def _data_lines(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+def _data_lines(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     lines = []
     for change in _data_changes(old, new):
         before, after = _size(change["size_before"]), _size(change["size_after"])
@@ -238,8 +240,8 @@ def _data_lines(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 def _pipeline(
     project: Project,
     registry: AnyRegistry,
-    old: dict[str, Any],
-    new: dict[str, Any],
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
     names: Names,
 ) -> dict[str, Any]:
     keys = [side["components"]["pipeline"] for side in (old, new)]
@@ -249,7 +251,7 @@ def _pipeline(
     return _explained(project, found[0], found[1], names)
 
 
-def _weights_lines(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+def _weights_lines(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     if old["weights"] == new["weights"]:
         return []
     sizes = [_size(side["components"]["weights"]["size"]) for side in (old, new)]

@@ -6,7 +6,6 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from lineage.capture.project import opened
-from lineage.display import Listing
 from lineage.python_api.project import PRODUCTION, only_registry
 
 if TYPE_CHECKING:
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from lineage.contract.results import Registered, Serving
     from lineage.contract.results.comparisons import Comparison
     from lineage.contract.results.records import EventRecord, ModelRecord, VersionRecord
+    from lineage.display import Listing
 
 
 def models(
@@ -27,11 +27,8 @@ def models(
         limit: how many at the most; None for all.
         archived: those that are archived too.
     """
-    from lineage.contract.results.records import ModelRecord
-
     with only_registry() as registry:
-        rows = registry.models(after=after, limit=limit, archived=archived)
-    return Listing(tuple(map(ModelRecord, rows)), "models")
+        return registry.models(after=after, limit=limit, archived=archived)
 
 
 def versions(
@@ -59,10 +56,9 @@ def versions(
         UsageError: what is asked for means nothing; the message points at the place.
     """
     with only_registry() as registry:
-        page = registry.versions(
+        return registry.versions(
             model, where=where, sort=sort, limit=limit, after=after, columns=columns
         )
-    return Listing(tuple(page), f"versions of {model}", page.next)
 
 
 def show(reference: str) -> VersionRecord:
@@ -71,10 +67,8 @@ def show(reference: str) -> VersionRecord:
     Raises:
         NotFound: it does not exist.
     """
-    from lineage.contract.results.records import VersionRecord
-
     with only_registry() as registry:
-        return VersionRecord(registry.show(reference))
+        return registry.show(reference)
 
 
 def diff(first: str, second: str) -> Comparison:
@@ -127,10 +121,8 @@ def log(
     Raises:
         UsageError: a time or the limit is none.
     """
-    from lineage.contract.results.records import EventRecord
-
     with only_registry() as registry:
-        rows = registry.history(
+        return registry.history(
             subject,
             limit=limit,
             before=before,
@@ -141,8 +133,6 @@ def log(
             since=_written(since),
             until=_written(until),
         )
-    title = f"events of {subject}" if subject is not None else "events"
-    return Listing(tuple(map(EventRecord, rows)), title)
 
 
 def serving(
@@ -150,6 +140,7 @@ def serving(
     environment: str = PRODUCTION,
     *,
     at: str | dt.datetime | None = None,
+    pipeline: str | None = None,
     last_known: bool | float | dt.timedelta = False,
 ) -> Serving:
     """What serves, and its backup.
@@ -158,19 +149,22 @@ def serving(
         model: the model's name.
         environment: the environment's name.
         at: a past moment, ISO 8601; UTC where it names no zone.
+        pipeline: the pipeline version that the caller runs, ``NAME@DIGEST`` or its digest, as short
+            as is unique: the answer's ``side`` tells which pair of the slot goes with it.
         last_known: where the registry cannot be asked, give what it last said: True however old it
             is, or at most this many seconds old. The answer's ``age`` tells; it is None for an
             answer of the registry itself.
 
     Raises:
         NotFound: there is no such model or environment.
+        PipelineMismatch: no pair of the slot is on that pipeline version.
         RegistryUnreachable: the registry cannot be asked, and no answer may be given for it.
     """
     from lineage.host.last_known import oldest_of, serving
 
     with opened() as project:
         url = project.registry_url()
-    return serving(url, model, environment, _written(at), oldest_of(last_known))
+    return serving(url, model, environment, _written(at), oldest_of(last_known), pipeline)
 
 
 def _written(moment: str | dt.datetime | None) -> str | None:

@@ -87,7 +87,6 @@ def report(
         RegistryUnreachable: the registry cannot be asked.
     """
     from lineage import timestamps
-    from lineage.contract.results.reports import HostReport
     from lineage.host import follow, packages
     from lineage.host.own_pipeline import named_pipeline
     from lineage.identity.components import Proof
@@ -107,8 +106,7 @@ def report(
         at = loaded_at or timestamps.now()
         differing = packages.differing(registry, f"{model}@{environment}", environment)
         observed = Observed(name, weights, at, digest, holds_for, proof, differing)
-        said = registry.report(model, environment, observed, actor=actor_of_host(project))
-        return HostReport(said)
+        return registry.report(model, environment, observed, actor=actor_of_host(project))
 
 
 def follow(

@@ -132,7 +132,6 @@ def validate(
         CaptureError: something is missing or changed, or the weights here are not the version's.
         NotFound: the version or the pipeline version does not exist.
     """
-    from lineage.contract.results.records import Validation
     from lineage.workflows import validate, verdict
 
     values = dict(metrics) if isinstance(metrics, Mapping) else None
@@ -140,10 +139,8 @@ def validate(
     wanted = validate.Validating(file, passed, pipeline, values=values, elsewhere=elsewhere)
     with project_and_registry() as (project, registry, actor):
         words = listed(command)
-        return Validation(
-            verdict.reach(
-                project, registry, reference, wanted, words, replay_in, timeout, actor=actor
-            )
+        return verdict.reach(
+            project, registry, reference, wanted, words, replay_in, timeout, actor=actor
         )
 
 
@@ -172,18 +169,15 @@ def approve(
         UsageError: the pipeline version is of another pipeline, or is named in two ways.
         CaptureError: the pipeline here cannot be captured.
     """
-    from lineage.contract.results.records import ApprovalRecord
     from lineage.workflows import approve
 
     with project_and_registry() as (project, registry, actor):
-        return ApprovalRecord(
-            approve.approve(
-                project,
-                registry,
-                reference,
-                environment,
-                pipeline=pipeline,
-                working_tree=working_tree,
-                actor=actor,
-            )
+        return approve.approve(
+            project,
+            registry,
+            reference,
+            environment,
+            pipeline=pipeline,
+            working_tree=working_tree,
+            actor=actor,
         )

@@ -14,7 +14,7 @@ import logging
 import random
 import threading
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from lineage import timestamps
 from lineage.acts import act
@@ -28,6 +28,7 @@ from lineage.weights.store import open_store
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from lineage.contract.results.environments import EnvironmentRecord
     from lineage.registry.registry import Registry
     from lineage.weights.any_store import Store
     from lineage.weights.copies import Copy, CopyCheck, StoreAddress
@@ -130,8 +131,8 @@ class Checker:
 
     def _rested_on(self) -> Iterator[Checked]:
         """What serves and stands by in production, the backups first; each version once."""
-        backups: dict[str, list[dict[str, Any]]] = {}
-        serving: dict[str, list[dict[str, Any]]] = {}
+        backups: dict[str, list[EnvironmentRecord]] = {}
+        serving: dict[str, list[EnvironmentRecord]] = {}
         for row in self._registry.environments():
             if row["kind"] != EnvironmentKind.PRODUCTION:
                 continue

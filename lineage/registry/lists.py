@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from lineage.contract import cursors
 from lineage.contract.requests import check_limit
 from lineage.contract.results import Registered
-from lineage.contract.results.pages import Page
 from lineage.database import version_search
+from lineage.display import Listing
 from lineage.identity.components import Kind
 from lineage.timestamps import moment
 
@@ -23,7 +23,7 @@ VERSIONS = "versions"
 
 def versions(
     session: Session, query: Query, *, limit: int | None, after: str | None
-) -> Page[Registered]:
+) -> Listing[Registered]:
     """A page of a model's versions.
 
     Raises:
@@ -39,7 +39,9 @@ def versions(
     page = found[:limit]
     more = len(found) > len(page)
     following = cursors.encode_place(kind, page[-1].place) if more else None
-    return Page((_registered(query, one) for one in page), following)
+    return Listing(
+        tuple(_registered(query, one) for one in page), f"versions of {query.model}", following
+    )
 
 
 def _registered(query: Query, found: Found) -> Registered:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
 from typing_extensions import override
 
 from lineage.contract import addresses
 from lineage.contract.results import Head
+from lineage.contract.results.environments import PipelineShares
+from lineage.contract.results.service import NewTokenRecord, Principal, TokenRecord
 from lineage.errors import Conflict, RegistryUnreachable
 from lineage.registry_url import LOOPBACK
 from lineage.remote.history import RemoteHistory
@@ -118,10 +120,9 @@ class RemoteRegistry(
         return bool(self.principal.get("shared", True))
 
     @property
-    def principal(self) -> dict[str, Any]:
+    def principal(self) -> Principal:
         """Who the token speaks for and what is open to them, as the server says."""
-        document: dict[str, Any] = self._http.get(addresses.PRINCIPAL)
-        return document
+        return Principal(self._http.get(addresses.PRINCIPAL))
 
     @property
     def administers_all(self) -> bool:
@@ -147,14 +148,13 @@ class RemoteRegistry(
 
     def share_pipeline(
         self, name: str, model: str, *, withdraw: bool = False, actor: str
-    ) -> dict[str, Any]:
+    ) -> PipelineShares:
         """Share a pipeline with a model, or withdraw that; JSON of all its shares."""
         path = addresses.pipeline_shares(name, model)
         method = "DELETE" if withdraw else "PUT"
-        document: dict[str, Any] = self._http.write(method, path, None, actor)
-        return document
+        return PipelineShares(self._http.write(method, path, None, actor))
 
-    def create_token(self, new: NewToken, *, actor: str) -> dict[str, Any]:
+    def create_token(self, new: NewToken, *, actor: str) -> NewTokenRecord:
         """Create a bearer token; JSON of it with the ``token`` itself, which is never shown again.
 
         It is not repeated where no answer came: nothing is kept by which it could be answered.
@@ -168,13 +168,9 @@ class RemoteRegistry(
         }
         if new.person is not None:
             body["person"] = new.person
-        document: dict[str, Any] = self._http.write(
-            "POST", addresses.TOKENS, body, actor, once=False
-        )
-        return document
+        return NewTokenRecord(self._http.write("POST", addresses.TOKENS, body, actor, once=False))
 
-    def revoke_token(self, identity: str, *, actor: str) -> dict[str, Any]:
+    def revoke_token(self, identity: str, *, actor: str) -> TokenRecord:
         """Revoke a token; JSON of it."""
         path = addresses.TOKEN.format(id=quote(identity, safe=""))
-        document: dict[str, Any] = self._http.write("DELETE", path, None, actor)
-        return document
+        return TokenRecord(self._http.write("DELETE", path, None, actor))

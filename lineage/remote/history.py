@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lineage.contract import addresses
 from lineage.contract.requests import check_limit
 from lineage.contract.results import Audit, Head
+from lineage.contract.results.records import EventRecord
 from lineage.errors import RegistryUnreachable
 from lineage.remote.verbs import Verbs
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from lineage.contract.results.history import ConsistencyProof, InclusionProof
+    from lineage.display import Listing
     from lineage.identity.checkpoint import Checkpoint
 
 
@@ -33,7 +35,7 @@ class RemoteHistory(Verbs):
         what: str | None = None,
         since: str | None = None,
         until: str | None = None,
-    ) -> list[dict[str, Any]]:
+    ) -> Listing[EventRecord]:
         """The newest events, the newest first; those numbered below ``before``."""
         return self._events(
             "newest", before, limit, subject=subject, model=model, environment=environment,
@@ -52,7 +54,7 @@ class RemoteHistory(Verbs):
         what: str | None = None,
         since: str | None = None,
         until: str | None = None,
-    ) -> list[dict[str, Any]]:
+    ) -> Listing[EventRecord]:
         """The events behind a number, the oldest first."""
         return self._events(
             "oldest", after, limit, subject=subject, model=model, environment=environment,
@@ -111,7 +113,7 @@ class RemoteHistory(Verbs):
 
     def _events(
         self, order: str, after: int | None, limit: int, **which: str | None
-    ) -> list[dict[str, Any]]:
+    ) -> Listing[EventRecord]:
         check_limit(limit)
         events: list[dict[str, Any]] = []
         while len(events) < limit:
@@ -126,7 +128,7 @@ class RemoteHistory(Verbs):
             after = page["next"]
             if after is None:
                 break
-        return events
+        return EventRecord.listing(events, "events")
 
 
 def _no_proof() -> RegistryUnreachable:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lineage.contract import addresses
+from lineage.contract.results.records import DeletedVersion, Labels, NamedModel
 from lineage.identity.labels import check_description, check_tags
 from lineage.identity.references import check_name
 from lineage.remote.verbs import Verbs, version_address
@@ -18,10 +19,9 @@ if TYPE_CHECKING:
 class RemoteModels(Verbs):
     """The verbs on models."""
 
-    def model(self, name: str) -> dict[str, Any]:
+    def model(self, name: str) -> NamedModel:
         """What is recorded of a model, by its present name or one that it had."""
-        document: dict[str, Any] = self._http.get(addresses.model(name))
-        return document
+        return NamedModel(self._http.get(addresses.model(name)))
 
     def edit(
         self,
@@ -30,34 +30,28 @@ class RemoteModels(Verbs):
         description: str | None = None,
         tags: Mapping[str, str | None] | None = None,
         actor: str,
-    ) -> dict[str, Any]:
+    ) -> Labels:
         """Describe and tag a model, or a version of one; JSON of what is said of it then."""
         body: dict[str, Any] = {"tags": dict(check_tags(tags or {}))}
         if description is not None:
             body["description"] = check_description(description)
         path = version_address(of) if "@" in of else addresses.model(of)
-        document: dict[str, Any] = self._http.write("PATCH", path, body, actor)
-        return document
+        return Labels(self._http.write("PATCH", path, body, actor))
 
-    def rename_model(self, name: str, to: str, *, actor: str) -> dict[str, Any]:
+    def rename_model(self, name: str, to: str, *, actor: str) -> NamedModel:
         """Let a model be called otherwise; JSON of it. The names that it had go on naming it."""
         body = {"to": check_name("model", to)}
         path = addresses.model(name, addresses.RENAME)
-        document: dict[str, Any] = self._http.write("POST", path, body, actor)
-        return document
+        return NamedModel(self._http.write("POST", path, body, actor))
 
-    def archive_model(self, name: str, *, restore: bool = False, actor: str) -> dict[str, Any]:
+    def archive_model(self, name: str, *, restore: bool = False, actor: str) -> NamedModel:
         """Archive a model, or take it up again; JSON of it."""
         path = addresses.model(name, addresses.ARCHIVE)
-        document: dict[str, Any] = self._http.write("POST", path, {"restore": restore}, actor)
-        return document
+        return NamedModel(self._http.write("POST", path, {"restore": restore}, actor))
 
     def delete_version(
         self, reference: str | Reference, *, reason: str | None = None, actor: str
-    ) -> dict[str, Any]:
+    ) -> DeletedVersion:
         """Delete an experiment that nothing refers to; JSON of what is left of it."""
         body = {"reason": reason} if reason is not None else None
-        document: dict[str, Any] = self._http.write(
-            "DELETE", version_address(reference), body, actor
-        )
-        return document
+        return DeletedVersion(self._http.write("DELETE", version_address(reference), body, actor))

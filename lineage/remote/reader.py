@@ -17,7 +17,12 @@ from lineage.contract.results import (
     SchemaCheck,
     Serving,
 )
-from lineage.contract.results.pages import Page
+from lineage.contract.results.environments import EnvironmentRecord, PipelineShare, SlotReports
+from lineage.contract.results.records import Approval, ModelRecord, Validation, VersionRecord
+from lineage.contract.results.reports import HostReport
+from lineage.contract.results.service import TokenRecord
+from lineage.contract.results.stores import CollectableCopy, LineageGraph, StoreRecord
+from lineage.display import Listing
 from lineage.errors import RegistryUnreachable
 from lineage.identity.references import Reference, check_name
 from lineage.remote.verbs import Verbs, version_address
@@ -37,14 +42,13 @@ NOBODY = "anonymous"
 class RemoteReader(Verbs):
     """The verbs that read."""
 
-    def environments(self) -> list[dict[str, Any]]:
+    def environments(self) -> Listing[EnvironmentRecord]:
         """Every environment with its slots and deployments, by name."""
-        return list(self._http.pages(addresses.ENVIRONMENTS))
+        return EnvironmentRecord.listing(self._http.pages(addresses.ENVIRONMENTS), "environments")
 
-    def environment(self, name: str) -> dict[str, Any]:
+    def environment(self, name: str) -> EnvironmentRecord:
         """One environment: its kind, every slot and every pipeline deployment."""
-        document: dict[str, Any] = self._http.get(addresses.environment(name))
-        return document
+        return EnvironmentRecord(self._http.get(addresses.environment(name)))
 
     def models(
         self,
@@ -53,7 +57,7 @@ class RemoteReader(Verbs):
         limit: int | None = None,
         among: Iterable[str] | None = None,
         archived: bool = False,
-    ) -> list[dict[str, Any]]:
+    ) -> Listing[ModelRecord]:
         """The models by name behind ``after`` (``among`` some), each with what serves of it."""
         requests.check_limit(limit)
         names = set(requests.listed(among)) if among is not None else None
@@ -63,7 +67,7 @@ class RemoteReader(Verbs):
             for row in self._http.pages(addresses.MODELS, **asked)
             if row["name"] > after and (names is None or row["name"] in names)
         )
-        return list(islice(rows, limit))
+        return ModelRecord.listing(islice(rows, limit), "models")
 
     def versions(
         self,
@@ -74,40 +78,45 @@ class RemoteReader(Verbs):
         limit: int | None = None,
         after: str | None = None,
         columns: Sequence[str] = (),
-    ) -> Page[Registered]:
+    ) -> Listing[Registered]:
         """A model's versions, the newest first, or those of a search in another order."""
         requests.check_limit(limit)
         names = requests.names_of(columns)
         asked = names or (("number",) if where or sort else ())
-        versions: Page[Registered] = Page(next=after)
+        versions: list[Registered] = []
         while limit is None or len(versions) < limit:
             page = self._http.get(
                 addresses.versions(model),
                 where=where,
                 sort=sort,
                 columns=",".join(asked) or None,
-                cursor=versions.next,
+                cursor=after,
                 limit=500 if limit is None else min(limit - len(versions), 500),
             )
             rows = map(Registered.from_json, page["items"])
             versions += (_searched(row, asked, shown=bool(names)) for row in rows)
-            versions.next = page["next"]
-            if versions.next is None:
+            after = page["next"]
+            if after is None:
                 break
-        return versions
+        return Listing(tuple(versions), f"versions of {model}", after)
 
-    def show(self, reference: str | Reference) -> dict[str, Any]:
+    def show(self, reference: str | Reference) -> VersionRecord:
         """All that is recorded of a version, its validations with it."""
-        document: dict[str, Any] = self._http.get(version_address(reference))
-        return document
+        return VersionRecord(self._http.get(version_address(reference)))
 
-    def validations(self, reference: str | Reference) -> list[dict[str, Any]]:
+    def validations(self, reference: str | Reference) -> Listing[Validation]:
         """Every verdict on a version, the newest first."""
-        return list(self._http.pages(version_address(reference, addresses.VALIDATIONS)))
+        return Validation.listing(
+            self._http.pages(version_address(reference, addresses.VALIDATIONS)),
+            f"validations of {reference}",
+        )
 
-    def approvals(self, reference: str | Reference) -> list[dict[str, Any]]:
+    def approvals(self, reference: str | Reference) -> Listing[Approval]:
         """Every approval of a version, the oldest first."""
-        return list(self._http.pages(version_address(reference, addresses.APPROVALS)))
+        return Approval.listing(
+            self._http.pages(version_address(reference, addresses.APPROVALS)),
+            f"approvals of {reference}",
+        )
 
     def verdicts(self, reference: str | Reference) -> tuple[Verdict, ...]:
         """The newest verdict on a version for each pipeline version, the newest of them last."""
@@ -130,17 +139,20 @@ class RemoteReader(Verbs):
         path = f"{addresses.pipeline_versions(named.name)}/{digest}"
         return FoundPipeline.from_json(self._http.get(path))
 
-    def pipeline_versions(self, name: str) -> list[FoundPipeline]:
+    def pipeline_versions(self, name: str) -> Listing[FoundPipeline]:
         """Every recorded version of a pipeline, the newest first."""
-        return [
-            FoundPipeline.from_json(row)
-            for row in self._http.pages(addresses.pipeline_versions(name))
-        ]
+        return Listing(
+            tuple(
+                FoundPipeline.from_json(row)
+                for row in self._http.pages(addresses.pipeline_versions(name))
+            ),
+            f"versions of pipeline {name}",
+        )
 
-    def pipeline_shares(self, name: str) -> list[dict[str, Any]]:
+    def pipeline_shares(self, name: str) -> Listing[PipelineShare]:
         """The models that a pipeline is shared with, by name; its namesake needs no share."""
         document = self._http.get(addresses.pipeline_shares(name))
-        return list(document["items"])
+        return PipelineShare.listing(document["items"], f"shares of pipeline {name}")
 
     def deployed_pipeline(self, environment: str, name: str) -> FoundPipeline:
         """The version of a pipeline that runs in an environment."""
@@ -181,10 +193,12 @@ class RemoteReader(Verbs):
             )
         return Serving.from_json(self._http.get(path, pipeline=pipeline))
 
-    def all_serving(self, environment: str | None = None) -> list[Serving]:
+    def all_serving(self, environment: str | None = None) -> Listing[Serving]:
         """Every slot (of an environment), by environment and model."""
         environments = [self.environment(environment)] if environment else self.environments()
-        return [Serving.from_json(slot) for row in environments for slot in row["slots"]]
+        return Listing(
+            tuple(Serving.from_json(slot) for row in environments for slot in row["slots"]), "slots"
+        )
 
     def demanded_packages(self, reference: str | Reference, environment: str) -> DemandedPackages:
         """What the hosts of a version must have installed, as an environment's policy demands."""
@@ -195,26 +209,28 @@ class RemoteReader(Verbs):
         """Check the database, its keys and its schema, where the server is."""
         return SchemaCheck.from_json(self._http.get(addresses.DATABASE))
 
-    def lineage(self, digest: str, direction: Direction) -> dict[str, Any]:
+    def lineage(self, digest: str, direction: Direction) -> LineageGraph:
         """What made a digest (``up``), or what was made from it (``down``)."""
         path = f"{addresses.LINEAGE}/{quote(digest, safe='')}"
-        document: dict[str, Any] = self._http.get(path, direction=direction.value)
-        return document
+        return LineageGraph(self._http.get(path, direction=direction.value))
 
     def observed(
         self, environment: str | None = None, model: str | None = None
-    ) -> list[dict[str, Any]]:
+    ) -> Listing[SlotReports]:
         """How many instances of each slot are in step with it, lag, are unknown or foreign."""
-        return list(self._http.pages(addresses.OBSERVED, environment=environment, model=model))
+        return SlotReports.listing(
+            self._http.pages(addresses.OBSERVED, environment=environment, model=model),
+            "reports by slot",
+        )
 
-    def stores(self) -> list[dict[str, Any]]:
+    def stores(self) -> Listing[StoreRecord]:
         """Every store of weights, by name."""
-        return list(self._http.pages(addresses.STORES))
+        return StoreRecord.listing(self._http.pages(addresses.STORES), "stores")
 
-    def copies_in(self, store: str) -> tuple[StoredWeights, ...]:
+    def copies_in(self, store: str) -> Listing[StoredWeights]:
         """The weights that a store holds, each with that copy alone, by version."""
         rows = self._http.pages(addresses.STORED.format(id=check_name("store", store)))
-        return tuple(StoredWeights.from_json(row) for row in rows)
+        return Listing(tuple(StoredWeights.from_json(row) for row in rows), f"weights in {store}")
 
     def stored(self, reference: str | Reference, *, deleted: bool = False) -> StoredWeights:
         """The weights of a version, and where there are copies of them."""
@@ -228,12 +244,15 @@ class RemoteReader(Verbs):
         document = self._http.get(addresses.COPIES_OF.format(digest=quote(blake3, safe="")))
         return tuple(Copy.from_json(row) for row in document["items"])
 
-    def backup_candidates(self, model: str, environment: str) -> tuple[Candidate, ...]:
+    def backup_candidates(self, model: str, environment: str) -> Listing[Candidate]:
         """Every version that could stand by behind what serves, the best first."""
         document = self._http.get(addresses.slot(environment, model, addresses.CANDIDATES))
-        return tuple(Candidate.from_json(row) for row in document["items"])
+        return Listing(
+            tuple(Candidate.from_json(row) for row in document["items"]),
+            f"candidates for {model} in {environment}",
+        )
 
-    def collectable(self, keeping: RetentionPolicy) -> list[dict[str, Any]]:
+    def collectable(self, keeping: RetentionPolicy) -> Listing[CollectableCopy]:
         """Each copy of weights that nothing can need any more."""
         rows = self._http.pages(
             addresses.UNNEEDED,
@@ -241,15 +260,18 @@ class RemoteReader(Verbs):
             keep_days=keeping.days,
             keep_served=keeping.served,
         )
-        return list(rows)
+        return CollectableCopy.listing(rows, "copies that nothing needs")
 
-    def observations(self, model: str, environment: str) -> list[dict[str, Any]]:
+    def observations(self, model: str, environment: str) -> Listing[HostReport]:
         """What each serving host last said that it has loaded, by instance."""
-        return list(self._http.pages(addresses.slot(environment, model, addresses.OBSERVATIONS)))
+        return HostReport.listing(
+            self._http.pages(addresses.slot(environment, model, addresses.OBSERVATIONS)),
+            f"reports on {model} in {environment}",
+        )
 
-    def tokens(self) -> list[dict[str, Any]]:
+    def tokens(self) -> Listing[TokenRecord]:
         """Every token without its secret, the newest first."""
-        return list(self._http.pages(addresses.TOKENS))
+        return TokenRecord.listing(self._http.pages(addresses.TOKENS), "tokens")
 
 
 def _searched(row: Registered, asked: Sequence[str], *, shown: bool) -> Registered:

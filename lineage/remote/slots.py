@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from lineage.contract import addresses, codec
 from lineage.contract.requests import listed
 from lineage.contract.results import MoveResult, NamedPipeline, PlannedChange
+from lineage.contract.results.reports import HostReport
+from lineage.display import Listing
 from lineage.identity.components import EnvironmentKind
 from lineage.identity.references import Reference, check_environment_name
 from lineage.remote.verbs import Verbs
@@ -30,7 +32,7 @@ class RemoteSlots(Verbs):
 
     def apply_environments(
         self, declared: Sequence[DeclaredEnvironment], *, dry_run: bool = False, actor: str
-    ) -> tuple[PlannedChange, ...]:
+    ) -> Listing[PlannedChange]:
         """Apply declared environments, or tell what that would change."""
         environments = [
             {
@@ -42,7 +44,9 @@ class RemoteSlots(Verbs):
         ]
         body = {"environments": environments, "dry_run": dry_run}
         document = self._http.write("PUT", addresses.ENVIRONMENTS, body, actor)
-        return tuple(PlannedChange.from_json(change) for change in document["plan"])
+        return Listing(
+            tuple(PlannedChange.from_json(change) for change in document["plan"]), "environments"
+        )
 
     def promote(
         self,
@@ -179,9 +183,7 @@ class RemoteSlots(Verbs):
         body = {"reason": reason}
         return MoveResult.from_whole_json(self._http.write("POST", path, body, actor))
 
-    def report(
-        self, model: str, environment: str, observed: Observed, *, actor: str
-    ) -> dict[str, Any]:
+    def report(self, model: str, environment: str, observed: Observed, *, actor: str) -> HostReport:
         """Record what a serving host says that it has loaded; JSON of it."""
         body = {
             "instance": observed.instance,
@@ -197,8 +199,7 @@ class RemoteSlots(Verbs):
             "revision": observed.revision,
         }
         path = addresses.slot(environment, model, addresses.OBSERVATIONS)
-        document: dict[str, Any] = self._http.ask(path, body, actor)  # twice is once
-        return document
+        return HostReport(self._http.ask(path, body, actor))
 
     def _moved(
         self,

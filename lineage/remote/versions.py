@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from lineage import strict_json
 from lineage.contract import addresses, codec
 from lineage.contract.results import NamedPipeline, Registered
+from lineage.contract.results.records import ApprovalRecord, Validation
+from lineage.contract.results.stores import CollectableCopy
 from lineage.identity.components import Kind
 from lineage.identity.digest import blake3_of
 from lineage.identity.references import check_environment_name, check_name
@@ -72,7 +74,7 @@ class RemoteVersions(Verbs):
         elsewhere: bool = False,
         dry_run: bool = False,
         actor: str,
-    ) -> dict[str, Any]:
+    ) -> Validation:
         """Record a verdict on a version with a pipeline version; JSON of it."""
         body = {
             "pipeline": codec.pipeline_to_json(pipeline),
@@ -86,8 +88,7 @@ class RemoteVersions(Verbs):
         }
         if dry_run:
             path = version_address(reference, addresses.VALIDATIONS)
-            tried: dict[str, Any] = self._http.ask(path, body | {"dry_run": True}, actor)
-            return tried
+            return Validation(self._http.ask(path, body | {"dry_run": True}, actor))
         return self._validated(reference, body, actor)
 
     def carry_over(
@@ -98,7 +99,7 @@ class RemoteVersions(Verbs):
         rests_on: int,
         difference: str,
         actor: str,
-    ) -> dict[str, Any]:
+    ) -> Validation:
         """Record that a passing verdict holds for a pipeline that behaves alike; JSON of it."""
         body = {
             "pipeline": codec.pipeline_to_json(pipeline),
@@ -114,15 +115,14 @@ class RemoteVersions(Verbs):
         *,
         pipeline: str | None = None,
         actor: str,
-    ) -> dict[str, Any]:
+    ) -> ApprovalRecord:
         """Record a person's approval of a version for an environment; JSON of it."""
         body = {"environment": check_environment_name(environment)}
         if pipeline is not None:
             NamedPipeline.parse(pipeline)
             body["pipeline"] = pipeline
         path = version_address(reference, addresses.APPROVALS)
-        document: dict[str, Any] = self._http.write("POST", path, body, actor)
-        return document
+        return ApprovalRecord(self._http.write("POST", path, body, actor))
 
     def add_store(self, address: StoreAddress, *, shared: bool | None = None, actor: str) -> bool:
         """Record a store of weights; False where its URL was known already."""
@@ -152,7 +152,7 @@ class RemoteVersions(Verbs):
 
     def remove_copy(
         self, reference: str | Reference, store: str, keeping: RetentionPolicy, *, actor: str
-    ) -> dict[str, Any]:
+    ) -> CollectableCopy:
         """Record that the copy of a version in a store is taken away; JSON of it."""
         body = {
             "store": check_name("store", store),
@@ -161,8 +161,7 @@ class RemoteVersions(Verbs):
             "keep_days": keeping.days,
         }
         path = version_address(reference, addresses.REMOVALS)
-        document: dict[str, Any] = self._http.write("POST", path, body, actor)
-        return document
+        return CollectableCopy(self._http.write("POST", path, body, actor))
 
     def record_weights(
         self, reference: str | Reference, state: str, place: str, *, actor: str
@@ -175,11 +174,10 @@ class RemoteVersions(Verbs):
 
     def _validated(
         self, reference: str | Reference, body: dict[str, Any], actor: str
-    ) -> dict[str, Any]:
+    ) -> Validation:
         path = version_address(reference, addresses.VALIDATIONS)
         run = body.get("run") or {}
         key = None
         if run.get("started_at") is not None:  # a run ends once, however often it is told
             key = blake3_of(f"{path}\n{strict_json.dumps(body)}".encode()).value
-        document: dict[str, Any] = self._http.write("POST", path, body, actor, key=key)
-        return document
+        return Validation(self._http.write("POST", path, body, actor, key=key))

@@ -11,7 +11,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from typing_extensions import override
+
 from lineage.acts import act
+from lineage.display import Shown
 from lineage.errors import IntegrityFailure, NotFound, UsageError
 from lineage.guard.facts import Sample
 from lineage.identity.digest import Digest
@@ -22,20 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SCHEMES: Final = (
-    "file",
-    "s3",
-    "gs",
-    "azure",
-    "oss",
-    "ssh",
-    "hdfs",
-    "webhdfs",
-    "http",
-    "https",
-    "webdav",
-    "webdavs",
-    "gdrive",
-)
+    "file", "s3", "gs", "azure", "oss", "ssh", "hdfs",
+    "webhdfs", "http", "https", "webdav", "webdavs", "gdrive",
+)  # fmt: skip
 """What a store's URL may begin with."""
 
 PUBLIC: Final = frozenset(
@@ -335,8 +327,8 @@ class CopyCheck:
         return cls(**_known(cls, body) | read)
 
 
-@dataclass(frozen=True)
-class StoredWeights:
+@dataclass(frozen=True, repr=False)
+class StoredWeights(Shown):
     """The weights of a version: what they are, and where there are copies of them.
 
     ``size`` is in bytes over all ``files``; ``folder`` tells a folder from a file.
@@ -365,6 +357,7 @@ class StoredWeights:
             )
         return name
 
+    @override
     def to_json(self) -> dict[str, Any]:
         """JSON of `GET …/versions/{n}/weights`."""
         return {
@@ -376,6 +369,11 @@ class StoredWeights:
             "files": self.files,
             "copies": [copy.to_json() for copy in self.copies],
         }
+
+    @override
+    def _line(self) -> str:
+        places = ", ".join(copy.store.name for copy in self.copies) or "no store"
+        return f"weights of {self.ref}, {self.size:,} bytes in {places}"
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> StoredWeights:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lineage.errors import UsageError
 from lineage.workflows.guard import pipeline_here
@@ -10,6 +10,7 @@ from lineage.workflows.guard import pipeline_here
 if TYPE_CHECKING:
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
+    from lineage.contract.results.records import ApprovalRecord
 
 
 def approve(
@@ -21,7 +22,7 @@ def approve(
     pipeline: str | None = None,
     working_tree: bool = False,
     actor: str,
-) -> dict[str, Any]:
+) -> ApprovalRecord:
     """Record a person's approval of a version for an environment; JSON of it.
 
     Args:

@@ -18,7 +18,7 @@ from lineage.weights.store import open_store
 from lineage.workflows.stores import as_recorded, store_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from lineage.capture.project import Project
@@ -92,7 +92,7 @@ def taking_store(project: Project, registry: AnyRegistry) -> StoreAddress:
 
 def require_validatable(
     registry: AnyRegistry,
-    version: dict[str, Any],
+    version: Mapping[str, Any],
     pipeline: CapturedPipelineVersion | NamedPipeline,
     command: Sequence[str],
     data: Data | None = None,

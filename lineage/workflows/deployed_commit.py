@@ -8,7 +8,7 @@ from lineage.acts import act
 from lineage.errors import CaptureError, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from lineage.capture.git import GitRepository
     from lineage.capture.project import Project
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from lineage.contract.results import FoundPipeline
 
 
-def deployed_for(registry: AnyRegistry, version: dict[str, Any], environment: str) -> FoundPipeline:
+def deployed_for(
+    registry: AnyRegistry, version: Mapping[str, Any], environment: str
+) -> FoundPipeline:
     """The pipeline version that is deployed for a version's pipeline.
 
     Raises:

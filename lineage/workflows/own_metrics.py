@@ -25,7 +25,7 @@ from lineage.workflows.own_parts import is_own, weights_here, weights_place
 from lineage.workflows.watched_runs import RUNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from lineage.capture.dvc import DvcProject, DvcStage
@@ -41,7 +41,7 @@ _LARGEST: Final = 1 << 20
 
 
 def require_own_metrics(
-    project: Project, version: dict[str, Any], metrics: Path, remedy: str
+    project: Project, version: Mapping[str, Any], metrics: Path, remedy: str
 ) -> None:
     """Refuse metrics that are known to be of other weights than a version's, which are here.
 
@@ -177,7 +177,7 @@ def _is_in(path: str, folder: str) -> bool:
 
 
 def _told_by_a_run(
-    project: Project, version: dict[str, Any], metrics: str, weights: str
+    project: Project, version: Mapping[str, Any], metrics: str, weights: str
 ) -> str | None:
     """That other weights lay there as the watched run ended which wrote these metrics."""
     known = _measured(project).get(metrics)

@@ -17,6 +17,7 @@ from lineage.identity.components import Kind
 from lineage.identity.external import is_on_hub
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from lineage.capture.dvc import DvcProject
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from lineage.identity.components import Weights
 
 
-def require_own_weights(version: dict[str, Any], found: Weights | None, remedy: str = "") -> None:
+def require_own_weights(
+    version: Mapping[str, Any], found: Weights | None, remedy: str = ""
+) -> None:
     """Refuse weights that are not a version's; one that was registered without any has none.
 
     Args:
@@ -45,7 +48,7 @@ def require_own_weights(version: dict[str, Any], found: Weights | None, remedy: 
     raise _refusal(version, f"The weights here ({path}) are not those of {version['ref']}.", remedy)
 
 
-def is_own(version: dict[str, Any], xxh3: str, blake3: str | None) -> bool:
+def is_own(version: Mapping[str, Any], xxh3: str, blake3: str | None) -> bool:
     """Whether weights of these digests are a version's own."""
     recorded = version["components"]["weights"]["blake3"]
     return xxh3 == version["weights"] and recorded in (None, blake3)
@@ -70,7 +73,7 @@ def weights_here(project: Project, known: Weights | None = None) -> dict[str, We
     return found
 
 
-def require_weights_here(project: Project, version: dict[str, Any], remedy: str) -> None:
+def require_weights_here(project: Project, version: Mapping[str, Any], remedy: str) -> None:
     """Refuse where the weights in this project are not a version's.
 
     They are looked for where they were when it was registered, else where they are configured.
@@ -88,7 +91,7 @@ def require_weights_here(project: Project, version: dict[str, Any], remedy: str)
     require_own_weights(version, _weights_at(project, version["model"], path), remedy)
 
 
-def registered_place(project: Project, version: dict[str, Any]) -> Path | None:
+def registered_place(project: Project, version: Mapping[str, Any]) -> Path | None:
     """Where the weights of a version were when it was registered, whether they still are or not.
 
     Those of a hub were in its cache on this machine; None where that has none of them, and for a
@@ -103,7 +106,7 @@ def registered_place(project: Project, version: dict[str, Any]) -> Path | None:
     return project.root / path
 
 
-def own_weights_here(project: Project, version: dict[str, Any]) -> Path | None:
+def own_weights_here(project: Project, version: Mapping[str, Any]) -> Path | None:
     """Where a version's own weights are in this project; None where they are not."""
     try:
         require_weights_here(project, version, "")
@@ -143,7 +146,7 @@ def pipeline_here(
     return captured
 
 
-def _refusal(version: dict[str, Any], sentence: str, remedy: str) -> CaptureError:
+def _refusal(version: Mapping[str, Any], sentence: str, remedy: str) -> CaptureError:
     path = version["components"]["weights"]["path"] or "models"
     elsewhere = is_on_hub(path)
     fetch = act("pull", version["ref"], out="models" if elsewhere else str(PurePath(path).parent))
@@ -163,7 +166,7 @@ def _weights_at(
     return VersionCapture(project, model, request, dvc).weights
 
 
-def weights_place(project: Project, version: dict[str, Any]) -> Path | None:
+def weights_place(project: Project, version: Mapping[str, Any]) -> Path | None:
     """Where weights lie that may be a version's: where it had them, else where configured."""
     configured = project.config.model(version["model"]).weights
     own = project.root / configured if configured is not None else None

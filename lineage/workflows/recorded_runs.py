@@ -21,7 +21,7 @@ from lineage.workflows.run_state import State, changed, differing, digests
 from lineage.workflows.watched_runs import read_by_programs, watched_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from lineage.capture.command import Run
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lineage.capture.watch import Observed
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedVersion, CaptureRequest
+    from lineage.contract.results.records import Validation
     from lineage.hashing.files import Copies
     from lineage.identity.watched import WatchedRun
     from lineage.workflows.validate import Validating
@@ -43,7 +44,7 @@ def run_and_validate(
     *,
     quiet_stdout: bool = False,
     actor: str,
-) -> dict[str, Any]:
+) -> Validation:
     """Run a validation and record its verdict: passed where it exits 0 and each requirement holds.
 
     Whether it would be recorded is asked before, and what was captured is kept until it is.
@@ -58,7 +59,7 @@ def run_and_validate(
         actor: who validates.
 
     Returns:
-        JSON of the verdict.
+        The verdict.
 
     Raises:
         CaptureError: what is here is not the version's own, changed while the command ran, or the
@@ -121,7 +122,7 @@ def record(
     project: Project,
     keeper: unsent.Keeper,
     registry: AnyRegistry,
-    version: dict[str, Any],
+    version: Mapping[str, Any],
     state: State,
     measuring: Measuring,
     ran: Run,
@@ -129,7 +130,7 @@ def record(
     wanted: Validating,
     *,
     actor: str,
-) -> dict[str, Any]:
+) -> Validation:
     """Record the verdict that a command's run comes to: its exit status and each requirement.
 
     Args:
@@ -145,7 +146,7 @@ def record(
         actor: who validates.
 
     Returns:
-        JSON of the verdict.
+        The verdict.
 
     Raises:
         CaptureError: it succeeded, and did not write the metrics.

@@ -23,6 +23,7 @@ from lineage.capture.version import VersionCapture
 from lineage.capture.watch import watch
 from lineage.contract.captured import CaptureRequest
 from lineage.contract.results import NamedPipeline
+from lineage.contract.results.records import Validation
 from lineage.errors import CaptureError, UsageError
 from lineage.identity.components import Kind
 from lineage.workflows import unsent
@@ -41,7 +42,7 @@ from lineage.workflows.run_state import State, digests
 from lineage.workflows.worktree_project import WorktreeProject, relative
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from lineage.capture.command import Run
@@ -77,7 +78,7 @@ def replay(
     *,
     quiet_stdout: bool = False,
     actor: str,
-) -> dict[str, Any]:
+) -> Validation:
     """Run the evaluation of a version with the deployed pipeline, and record what it comes to.
 
     Args:
@@ -90,7 +91,7 @@ def replay(
         actor: who validates.
 
     Returns:
-        JSON of the verdict, with ``replayed``: the environment and the commit.
+        The verdict, with ``replayed``: the environment and the commit.
 
     Raises:
         NotFound: no version of the pipeline is deployed there, or the weights are nowhere.
@@ -144,10 +145,13 @@ def replay(
             there, keeper, registry, version, state, measuring, ran, observed, wanted, actor=actor
         )
     notes = moved_notes(registry, deployed, how.environment)
-    return done | {
-        "notes": [*notes, *done.get("notes", ())],
-        "replayed": {"environment": how.environment, "commit": commit},
-    }
+    return Validation(
+        done
+        | {
+            "notes": [*notes, *done.get("notes", ())],
+            "replayed": {"environment": how.environment, "commit": commit},
+        }
+    )
 
 
 def _refuse_others(wanted: Validating) -> None:
@@ -178,7 +182,7 @@ def _checked_out(project: Project, model: str, commit: str) -> Iterator[Worktree
 
 def _state(
     there: WorktreeProject,
-    version: dict[str, Any],
+    version: Mapping[str, Any],
     pipeline: CapturedPipelineVersion,
     weights: Path,
     wanted: Validating,
@@ -217,7 +221,7 @@ def _require_still_there(top: Path, metrics: Path | None) -> None:
         )
 
 
-def _too_long(version: dict[str, Any], how: Replay) -> CaptureError:
+def _too_long(version: Mapping[str, Any], how: Replay) -> CaptureError:
     longer = act("validate", version["ref"], in_=how.environment, timeout="SPAN")
     return CaptureError(
         f"The command did not end within {how.timeout} and was killed: nothing is recorded.",

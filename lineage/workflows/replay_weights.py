@@ -12,6 +12,7 @@ from lineage.weights.dvc_remotes import reason_of
 from lineage.workflows.own_parts import own_weights_here
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from lineage.capture.project import Project
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def put_own_weights(
-    project: Project, registry: AnyRegistry, version: dict[str, Any], target: Path
+    project: Project, registry: AnyRegistry, version: Mapping[str, Any], target: Path
 ) -> None:
     """Put a version's weights into a worktree: from the checkout where they are, else a store.
 
@@ -48,7 +49,7 @@ def put_own_weights(
         ) from None
 
 
-def _pulled(registry: AnyRegistry, version: dict[str, Any]) -> Path:
+def _pulled(registry: AnyRegistry, version: Mapping[str, Any]) -> Path:
     stored = registry.stored(version["ref"])
     if not stored.copies:
         raise NotFound(

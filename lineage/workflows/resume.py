@@ -23,7 +23,7 @@ from lineage.workflows.unsent import Unreadable, Unsent
 from lineage.workflows.weights import with_copy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
@@ -46,7 +46,7 @@ class Sent:
 
     waited: Unsent
     version: Registered | None = None
-    verdict: dict[str, Any] | None = None
+    verdict: Mapping[str, Any] | None = None
     captured: CapturedVersion | None = None
     notes: tuple[str, ...] = ()
 
@@ -255,7 +255,7 @@ def _validated(project: Project, registry: AnyRegistry, waited: Unsent, actor: s
     ]
     for row in rows:
         if _run_of(row["run"]) == _run_of(request["run"]):
-            return Sent(waited, verdict=about | row, notes=("it was recorded already",))
+            return Sent(waited, verdict=about | row.to_dict(), notes=("it was recorded already",))
     began = timestamps.parse_time(request["run"]["started_at"])
     newer = next(
         (row for row in rows if row["id"] > waited.body["after"] and _is_newer(row, began)), None
@@ -284,7 +284,7 @@ def _validated(project: Project, registry: AnyRegistry, waited: Unsent, actor: s
     return Sent(waited, verdict=verdict)
 
 
-def _is_newer(row: dict[str, Any], began: str) -> bool:
+def _is_newer(row: Mapping[str, Any], began: str) -> bool:
     """Whether what was recorded in between is newer than what a run came to that began then."""
     started = (row["run"] or {}).get("started_at")
     return started is None or timestamps.parse_time(started) > began

@@ -38,7 +38,7 @@ class State:
     validation_data: DataVersion | None
 
     @classmethod
-    def of(cls, project: Project, version: dict[str, Any], wanted: Validating) -> State:
+    def of(cls, project: Project, version: Mapping[str, Any], wanted: Validating) -> State:
         """What a version is made of, and what it is validated on, as it is here now.
 
         Raises:
@@ -65,7 +65,7 @@ class State:
             capture.validation_data(wanted.data),
         )
 
-    def require_own(self, version: dict[str, Any], named: str | None) -> None:
+    def require_own(self, version: Mapping[str, Any], named: str | None) -> None:
         """Refuse what is not the version's own.
 
         Raises:
@@ -124,7 +124,7 @@ class State:
 
 
 def _data_here(
-    project: Project, version: dict[str, Any], elsewhere: frozenset[str]
+    project: Project, version: Mapping[str, Any], elsewhere: frozenset[str]
 ) -> tuple[str, ...]:
     """A version's data items as they can be captured again, named from the current folder."""
     outside = _outside(project, version)
@@ -136,13 +136,13 @@ def _data_here(
     )
 
 
-def _outside(project: Project, version: dict[str, Any]) -> dict[str, str]:
+def _outside(project: Project, version: Mapping[str, Any]) -> dict[str, str]:
     """The configured outside sources, ``name=uri@version``, by their name."""
     items = project.config.model(version["model"]).data
     return {text.partition("=")[0]: text for text in items if "://" in text}
 
 
-def _elsewhere(project: Project, dvc: DvcProject, version: dict[str, Any]) -> frozenset[str]:
+def _elsewhere(project: Project, dvc: DvcProject, version: Mapping[str, Any]) -> frozenset[str]:
     """The data items that a flag stated and that neither the project nor DVC has a file of."""
     known = _outside(project, version)
     return frozenset(

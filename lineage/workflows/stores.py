@@ -16,6 +16,7 @@ from lineage.weights.store import open_store
 if TYPE_CHECKING:
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
+    from lineage.contract.results.stores import StoreRecord
 
 LOCAL: Final = "local"
 """What the store of a project without a DVC remote is called."""
@@ -121,7 +122,7 @@ def add_store(
     *,
     shared: bool | None = None,
     actor: str,
-) -> tuple[dict[str, Any], bool]:
+) -> tuple[StoreRecord, bool]:
     """Record a store: a URL, a folder, or the DVC remote of this name.
 
     Args:
@@ -134,7 +135,7 @@ def add_store(
         actor: who records it.
 
     Returns:
-        JSON of the store, and whether it is new. A place that was known is the store that it was.
+        The store, and whether it is new. A place that was known is the store that it was.
 
     Raises:
         UsageError: it cannot be a store.
@@ -164,10 +165,11 @@ def same_place(first: StoreAddress, second: StoreAddress) -> bool:
 def as_recorded(registry: AnyRegistry, address: StoreAddress) -> StoreAddress:
     """A store with the marker that was recorded of its URL: a place that was emptied keeps it."""
     rows = (row for row in registry.stores() if row["url"] == address.url)
-    return replace(address, marker=next(rows, {}).get("marker"))
+    row = next(rows, None)
+    return replace(address, marker=row.get("marker") if row is not None else None)
 
 
-def _row_of(registry: AnyRegistry, address: StoreAddress) -> dict[str, Any] | None:
+def _row_of(registry: AnyRegistry, address: StoreAddress) -> StoreRecord | None:
     """What the registry knows of a store, by its marker, else by its URL."""
     rows = registry.stores()
     by_url = (row for row in rows if row["url"] == address.url)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lineage.acts import act
 from lineage.capture import metrics
 from lineage.contract.results import NamedPipeline
+from lineage.contract.results.records import Validation
 from lineage.guard import requirements
 from lineage.identity.digest import Digest
 from lineage.identity.references import Reference
@@ -16,7 +17,7 @@ from lineage.workflows.own_parts import pipeline_here, require_weights_here
 from lineage.workflows.watched_runs import kept
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from lineage.capture.project import Project
@@ -44,7 +45,7 @@ class Validating:
 
 def validate(
     project: Project, registry: AnyRegistry, reference: str, wanted: Validating, *, actor: str
-) -> dict[str, Any]:
+) -> Validation:
     """Record the verdict that the configured requirements and a person's word come to.
 
     A word on what is not here counts only where it says so: the weights must be the version's, and
@@ -59,7 +60,7 @@ def validate(
         actor: who validates.
 
     Returns:
-        JSON of the verdict; ``notes`` say what a person should know of it.
+        The verdict; ``notes`` say what a person should know of it.
 
     Raises:
         UsageError: nothing decides the verdict.
@@ -88,10 +89,12 @@ def validate(
         elsewhere=wanted.elsewhere,
         actor=actor,
     )
-    return done | {"notes": list(_notes(version, done, wanted))}
+    return Validation(done | {"notes": list(_notes(version, done, wanted))})
 
 
-def _notes(version: dict[str, Any], done: dict[str, Any], wanted: Validating) -> Iterator[str]:
+def _notes(
+    version: Mapping[str, Any], done: Mapping[str, Any], wanted: Validating
+) -> Iterator[str]:
     """What a person should know who did not say which pipeline the verdict is on."""
     here, own = done["pipeline"]["digest"], version["pipeline"]
     if wanted.pipeline is None and own not in (None, here):
@@ -104,7 +107,7 @@ def _notes(version: dict[str, Any], done: dict[str, Any], wanted: Validating) ->
 def _pipeline(
     project: Project,
     registry: AnyRegistry,
-    version: dict[str, Any],
+    version: Mapping[str, Any],
     wanted: Validating,
     file: Path | None,
 ) -> CapturedPipelineVersion | NamedPipeline:
@@ -131,7 +134,7 @@ def _pipeline(
 
 def carry_over(
     project: Project, registry: AnyRegistry, reference: str, pipeline: str | None, *, actor: str
-) -> dict[str, Any]:
+) -> Validation:
     """Record that a passing verdict also holds for a pipeline that can only behave alike.
 
     Args:
@@ -143,7 +146,7 @@ def carry_over(
         actor: who says so.
 
     Returns:
-        JSON of the new verdict.
+        The new verdict.
 
     Raises:
         NotFound: the version does not exist, or no passing verdict is there to carry over.

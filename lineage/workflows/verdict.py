@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
+    from lineage.contract.results.records import Validation
     from lineage.workflows.validate import Validating
 
 
@@ -23,7 +24,7 @@ def reach(
     *,
     quiet_stdout: bool = False,
     actor: str,
-) -> dict[str, Any]:
+) -> Validation:
     """Record a verdict on a version.
 
     Args:
@@ -39,7 +40,7 @@ def reach(
         actor: who validates.
 
     Returns:
-        JSON of the verdict.
+        The verdict.
 
     Raises:
         LineageError: see :func:`lineage.workflows.replay.replay`,

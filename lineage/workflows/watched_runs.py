@@ -35,7 +35,7 @@ from lineage.whole_file import write_whole
 from lineage.workflows.own_parts import is_own, weights_here
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from lineage.capture.command import Run
     from lineage.capture.dvc import DvcStage
@@ -158,7 +158,7 @@ def keep(project: Project, version: PipelineVersion, run: WatchedRun) -> Path:
 
 
 def kept(
-    project: Project, version: PipelineVersion | None, *, of: dict[str, Any] | None = None
+    project: Project, version: PipelineVersion | None, *, of: Mapping[str, Any] | None = None
 ) -> tuple[WatchedRun, ...]:
     """The kept runs that hold for a pipeline version as the project is now, the oldest first.
 
@@ -180,7 +180,7 @@ def _folder(own: Path, version: PipelineVersion) -> Path:
 
 
 def _read(
-    project: Project, version: PipelineVersion, path: Path, of: dict[str, Any] | None
+    project: Project, version: PipelineVersion, path: Path, of: Mapping[str, Any] | None
 ) -> WatchedRun | None:
     """A kept run; None where it does not hold any more, or is no such file."""
     try:

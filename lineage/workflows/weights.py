@@ -175,6 +175,7 @@ def check_backups(
     Raises:
         NotFound: there is no such environment or model.
     """
+    slots: Sequence[Serving]
     if model is not None:
         slots = [registry.serving(model, environment or "production")]
     else:

@@ -23,7 +23,7 @@ from lineage.identity.watched import is_of
 from lineage.workflows.run import dvc_program
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lineage.capture.dvc import DvcProject
     from lineage.config.models import Config, ModelTable
@@ -81,7 +81,7 @@ class WorktreeProject(Project):
         table = table.model_copy(update=lent | {"require": here.require})
         return committed.model_copy(update={"models": committed.models | {self._model: table}})
 
-    def weights_place(self, version: dict[str, Any]) -> Path:
+    def weights_place(self, version: Mapping[str, Any]) -> Path:
         """Where a version's weights are expected: as configured, else as they were recorded.
 
         Raises:

@@ -6,7 +6,7 @@ from typing import Final
 
 from typing_extensions import override
 
-from lineage.contract.results.documents import Document
+from lineage.contract.results.documents import Document, Key, optional, several
 from lineage.display import table
 
 COMPONENTS: Final = ("code", "data", "pipeline", "weights")
@@ -18,27 +18,14 @@ class ComponentDifference(Document):
     def __bool__(self) -> bool:
         return not self.same
 
-    @property
-    def same(self) -> bool:
-        """Whether nothing differs."""
-        return bool(self["same"])
-
-    @property
-    def first(self) -> str | None:
-        """The digest in the first version."""
-        digest: str | None = self["first"]
-        return digest
-
-    @property
-    def second(self) -> str | None:
-        """The digest in the second version."""
-        digest: str | None = self["second"]
-        return digest
-
-    @property
-    def explanation(self) -> tuple[str, ...]:
-        """What differs, in sentences."""
-        return tuple(self["explanation"])
+    same = Key(bool)
+    """Whether nothing differs."""
+    first = Key(optional(str))
+    """The digest in the first version."""
+    second = Key(optional(str))
+    """The digest in the second version."""
+    explanation = Key(several(str))
+    """What differs, in sentences."""
 
     @override
     def _line(self) -> str:
@@ -56,35 +43,18 @@ class Comparison(Document):
     def __bool__(self) -> bool:
         return bool(self.changed)
 
-    @property
-    def first(self) -> str:
-        """The one version, as a person writes it."""
-        return str(self["first"])
-
-    @property
-    def second(self) -> str:
-        """The other version."""
-        return str(self["second"])
-
-    @property
-    def code(self) -> ComponentDifference:
-        """What differs in the code."""
-        return ComponentDifference(self["code"])
-
-    @property
-    def data(self) -> ComponentDifference:
-        """What differs in the data."""
-        return ComponentDifference(self["data"])
-
-    @property
-    def pipeline(self) -> ComponentDifference:
-        """What differs in the pipeline."""
-        return ComponentDifference(self["pipeline"])
-
-    @property
-    def weights(self) -> ComponentDifference:
-        """What differs in the weights."""
-        return ComponentDifference(self["weights"])
+    first = Key(str)
+    """The one version, as a person writes it."""
+    second = Key(str)
+    """The other version."""
+    code = Key(ComponentDifference)
+    """What differs in the code."""
+    data = Key(ComponentDifference)
+    """What differs in the data."""
+    pipeline = Key(ComponentDifference)
+    """What differs in the pipeline."""
+    weights = Key(ComponentDifference)
+    """What differs in the weights."""
 
     @property
     def changed(self) -> tuple[str, ...]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from lineage.contract.fields import from_fields
+from lineage.display import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True)
-class PlannedChange:
+@dataclass(frozen=True, repr=False)
+class PlannedChange(Shown):
     """What applying does to one environment: ``create``, ``change`` or ``keep``, line by line.
 
     ``notes`` say what a person should know of it.
@@ -23,6 +26,7 @@ class PlannedChange:
     lines: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
+    @override
     def to_json(self) -> dict[str, Any]:
         """One entry of the JSON of `env apply`."""
         return {
@@ -31,6 +35,10 @@ class PlannedChange:
             "changes": list(self.lines),
         } | ({"notes": list(self.notes)} if self.notes else {})
 
+    @override
+    def _line(self) -> str:
+        return f"{self.action} {self.environment}: {'; '.join(self.lines) or 'nothing'}"
+
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> PlannedChange:
         """Read back what :meth:`to_json` wrote."""
@@ -38,14 +46,15 @@ class PlannedChange:
         return from_fields(cls, body, lines=tuple(body["changes"]), notes=notes)
 
 
-@dataclass(frozen=True)
-class Audit:
+@dataclass(frozen=True, repr=False)
+class Audit(Shown):
     """What checking the chain found: its length, the newest digest, and where it is broken."""
 
     events: int
     head: str | None
     problems: tuple[str, ...]
 
+    @override
     def to_json(self) -> dict[str, Any]:
         """JSON of `GET /v1/audit`."""
         return {
@@ -55,14 +64,18 @@ class Audit:
             "problems": list(self.problems),
         }
 
+    @override
+    def _line(self) -> str:
+        return f"{self.events} events: {'; '.join(self.problems) or 'all is whole'}"
+
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Audit:
         """Read back what :meth:`to_json` wrote."""
         return from_fields(cls, body, problems=tuple(body["problems"]))
 
 
-@dataclass(frozen=True)
-class SchemaCheck:
+@dataclass(frozen=True, repr=False)
+class SchemaCheck(Shown):
     """What ``lineage db check`` found; ``problems`` is empty where all is well.
 
     ``notes`` tell what could not be looked at.
@@ -73,6 +86,7 @@ class SchemaCheck:
     problems: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
+    @override
     def to_json(self) -> dict[str, Any]:
         """JSON of `GET /v1/database`."""
         return {
@@ -81,6 +95,10 @@ class SchemaCheck:
             "problems": list(self.problems),
         } | ({"notes": list(self.notes)} if self.notes else {})
 
+    @override
+    def _line(self) -> str:
+        return f"schema {self.revision} of {self.head}: {'; '.join(self.problems) or 'all is well'}"
+
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> SchemaCheck:
         """Read back what :meth:`to_json` wrote."""
@@ -88,8 +106,8 @@ class SchemaCheck:
         return from_fields(cls, body, problems=tuple(body["problems"]), notes=notes)
 
 
-@dataclass(frozen=True)
-class Head:
+@dataclass(frozen=True, repr=False)
+class Head(Shown):
     """The newest event, and the digest of one that somebody saw before.
 
     Attributes:
@@ -104,6 +122,7 @@ class Head:
     digest: str | None
     then: str | None = None
 
+    @override
     def to_json(self) -> dict[str, Any]:
         """JSON of `GET /v1/head`."""
         return {
@@ -112,6 +131,10 @@ class Head:
             "head": self.digest,
             "then": self.then,
         }
+
+    @override
+    def _line(self) -> str:
+        return f"event {self.events}, {self.digest}"
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Head:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from typing_extensions import override
+
 from lineage.contract.fields import from_fields
+from lineage.display import Shown
 from lineage.guard.evidence import Basis
 from lineage.guard.policy import ALL_PACKAGES
 
@@ -40,8 +43,8 @@ class PackageDifference:
         return from_fields(cls, body, validated=tuple(body["validated"]))
 
 
-@dataclass(frozen=True)
-class DemandedPackages:
+@dataclass(frozen=True, repr=False)
+class DemandedPackages(Shown):
     """The packages that an environment demands of the hosts of a version.
 
     ``demanded`` is the policy's ``match_packages``. ``validation`` is the newest pass of the
@@ -99,6 +102,7 @@ class DemandedPackages:
                 found.append(PackageDifference(name, here, versions))
         return tuple(found)
 
+    @override
     def to_json(self) -> dict[str, Any]:
         """JSON of the look-up."""
         packages = self.packages
@@ -114,6 +118,10 @@ class DemandedPackages:
             else None,
             "gaps": list(self.gaps),
         }
+
+    @override
+    def _line(self) -> str:
+        return f"{self.ref} in {self.environment}: {', '.join(self.demanded) or 'no package'}"
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> DemandedPackages:

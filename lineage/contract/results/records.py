@@ -2,65 +2,81 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from typing_extensions import override
 
-from lineage import timestamps
-from lineage.contract.results.documents import Document
+from lineage.contract.results.documents import (
+    Document,
+    Key,
+    moment,
+    optional,
+    several,
+    texts,
+    values,
+)
 from lineage.guard.evidence import Basis
 from lineage.guard.requirements import Outcome
 from lineage.identity.components import Kind
 
-if TYPE_CHECKING:
-    import datetime as dt
-
 Outcomes: TypeAlias = tuple[Outcome, ...]
 
 
-class ModelRecord(Document):
+class Labels(Document):
+    """What is said of a model or of a version."""
+
+    description = Key(optional(str))
+    """What people say of it."""
+    tags = Key(texts)
+    """What people tagged it with."""
+
+    @property
+    def of(self) -> str:
+        """The model, or the version as a person writes it."""
+        return str(self.get("ref") or self["model"])
+
+    @property
+    def changed(self) -> bool:
+        """Whether the edit changed something."""
+        return bool(self["changed"])
+
+    @override
+    def _line(self) -> str:
+        return f"{self.of}: {self.description or 'not described'}"
+
+    @override
+    def _facts(self) -> dict[str, object]:
+        return {"of": self.of, "description": self.description, "tags": self.tags}
+
+
+class _Model(Document):
     """A model, with its newest version."""
 
-    @property
-    def name(self) -> str:
-        """The model's name."""
-        return str(self["name"])
-
-    @property
-    def latest(self) -> str | None:
-        """Its newest version, as a person writes it; None where there is none."""
-        latest: str | None = self["latest"]
-        return latest
-
-    @property
-    def created_at(self) -> dt.datetime:
-        """When it was recorded."""
-        return timestamps.moment(self["created_at"])
-
-    @property
-    def created_by(self) -> str:
-        """Who recorded it."""
-        return str(self["created_by"])
-
-    @property
-    def serving(self) -> dict[str, str]:
-        """What serves of it, by environment."""
-        return dict(self["serving"])
-
-    @property
-    def description(self) -> str | None:
-        """What people say of it."""
-        text: str | None = self["description"]
-        return text
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """What people tagged it with."""
-        return dict(self["tags"])
+    name = Key(str)
+    """The model's name."""
+    latest = Key(optional(str))
+    """Its newest version, as a person writes it; None where there is none."""
+    created_at = Key(moment)
+    """When it was recorded."""
+    created_by = Key(str)
+    """Who recorded it."""
+    description = Key(optional(str))
+    """What people say of it."""
+    tags = Key(texts)
+    """What people tagged it with."""
+    archived_at = Key(optional(moment))
+    """Since when it is archived; None where it is not."""
 
     @override
     def _line(self) -> str:
         return f"{self.name}, the newest is {self.latest}" if self.latest else self.name
+
+
+class ModelRecord(_Model):
+    """A model of a list, with its newest version and what serves of it."""
+
+    serving = Key(texts)
+    """What serves of it, by environment."""
 
     @override
     def _facts(self) -> dict[str, object]:
@@ -75,62 +91,62 @@ class ModelRecord(Document):
         }
 
 
+class NamedModel(_Model):
+    """A model by itself, with every name that it had."""
+
+    former_names = Key(several(str))
+    """The names that it had before, which go on naming it."""
+    archived_by = Key(optional(str))
+    """Who archived it."""
+
+
+class DeletedVersion(Document):
+    """What is left of an experiment that was deleted."""
+
+    model = Key(str)
+    """The model's name."""
+    version = Key(int)
+    """Its number, which is not given again."""
+    ref = Key(str)
+    """The version as a person writes it."""
+    tuple = Key(str)
+    """The digest of its four components."""
+    deleted_at = Key(moment)
+    """When it was deleted."""
+    deleted_by = Key(str)
+    """Who deleted it."""
+
+    @override
+    def _line(self) -> str:
+        return f"{self.ref} was deleted by {self.deleted_by}"
+
+
 class Validation(Document):
     """A verdict on a version with a pipeline version; true where it is a pass."""
 
     def __bool__(self) -> bool:
         return self.passed
 
-    @property
-    def id(self) -> int:
-        """Its number."""
-        return int(self["id"])
-
-    @property
-    def passed(self) -> bool:
-        """Whether it is a pass."""
-        return bool(self["passed"])
-
-    @property
-    def pipeline(self) -> str:
-        """The digest of the pipeline version."""
-        return str(self["pipeline"]["digest"])
-
-    @property
-    def basis(self) -> Basis:
-        """What it rests on: a run that was watched, another verdict, or somebody's word."""
-        return Basis(self["basis"])
-
-    @property
-    def metrics(self) -> dict[str, Any]:
-        """What was measured, by name; empty where nothing was."""
-        return dict(self["metrics"] or {})
-
-    @property
-    def requirements(self) -> Outcomes:
-        """What each configured requirement came to."""
-        return tuple(Outcome.from_json(outcome) for outcome in self["requirements"])
-
-    @property
-    def elsewhere(self) -> bool:
-        """Whether it was made where the version's weights and pipeline were not looked at."""
-        return bool(self["elsewhere"])
-
-    @property
-    def rests_on(self) -> int | None:
-        """The number of the verdict that a carried one rests on."""
-        number: int | None = self["rests_on"]
-        return number
-
-    @property
-    def validated_at(self) -> dt.datetime:
-        """When it was recorded."""
-        return timestamps.moment(self["validated_at"])
-
-    @property
-    def validated_by(self) -> str:
-        """Who recorded it."""
-        return str(self["validated_by"])
+    id = Key(int)
+    """Its number."""
+    passed = Key(bool)
+    """Whether it is a pass."""
+    pipeline = Key(str, "pipeline", "digest")
+    """The digest of the pipeline version."""
+    basis = Key(Basis)
+    """What it rests on: a run that was watched, another verdict, or somebody's word."""
+    metrics = Key(values)
+    """What was measured, by name; empty where nothing was."""
+    requirements = Key(several(Outcome.from_json))
+    """What each configured requirement came to."""
+    elsewhere = Key(bool)
+    """Whether it was made where the version's weights and pipeline were not looked at."""
+    rests_on = Key(optional(int))
+    """The number of the verdict that a carried one rests on."""
+    validated_at = Key(moment)
+    """When it was recorded."""
+    validated_by = Key(str)
+    """Who recorded it."""
 
     @override
     def _line(self) -> str:
@@ -157,75 +173,34 @@ Validations: TypeAlias = tuple[Validation, ...]
 class VersionRecord(Document):
     """All that is recorded of a version, its validations with it."""
 
-    @property
-    def model(self) -> str:
-        """The model's name."""
-        return str(self["model"])
-
-    @property
-    def version(self) -> int:
-        """Its number within the model."""
-        return int(self["version"])
-
-    @property
-    def ref(self) -> str:
-        """The version as a person writes it."""
-        return str(self["ref"])
-
-    @property
-    def kind(self) -> Kind:
-        """How much of it is tracked, and so where it may go."""
-        return Kind(self["kind"])
-
-    @property
-    def tuple(self) -> str:
-        """The digest of its four components."""
-        return str(self["tuple"])
-
-    @property
-    def code(self) -> str | None:
-        """The code that made it: a commit, and what was changed on top of it."""
-        return self._digest("code")
-
-    @property
-    def data(self) -> str | None:
-        """The digest of its data."""
-        return self._digest("data")
-
-    @property
-    def pipeline(self) -> str | None:
-        """The digest of the pipeline version that it was registered with."""
-        return self._digest("pipeline")
-
-    @property
-    def weights(self) -> str | None:
-        """The digest of its weights."""
-        return self._digest("weights")
-
-    @property
-    def dirty(self) -> bool:
-        """Whether its code had changes that no commit holds."""
-        return bool(self["components"]["code"]["dirty"])
-
-    @property
-    def parent(self) -> str | None:
-        """The version that it was made from."""
-        return self._digest("parent")
-
-    @property
-    def registered_at(self) -> dt.datetime:
-        """When it was registered."""
-        return timestamps.moment(self["registered_at"])
-
-    @property
-    def registered_by(self) -> str:
-        """Who registered it."""
-        return str(self["registered_by"])
-
-    @property
-    def validations(self) -> Validations:
-        """Every verdict on it, the newest first."""
-        return tuple(Validation(row) for row in self["validations"])
+    model = Key(str)
+    """The model's name."""
+    version = Key(int)
+    """Its number within the model."""
+    ref = Key(str)
+    """The version as a person writes it."""
+    kind = Key(Kind)
+    """How much of it is tracked, and so where it may go."""
+    tuple = Key(str)
+    """The digest of its four components."""
+    code = Key(optional(str))
+    """The code that made it: a commit, and what was changed on top of it."""
+    data = Key(optional(str))
+    """The digest of its data."""
+    pipeline = Key(optional(str))
+    """The digest of the pipeline version that it was registered with."""
+    weights = Key(optional(str))
+    """The digest of its weights."""
+    dirty = Key(bool, "components", "code", "dirty")
+    """Whether its code had changes that no commit holds."""
+    parent = Key(optional(str))
+    """The version that it was made from."""
+    registered_at = Key(moment)
+    """When it was registered."""
+    registered_by = Key(str)
+    """Who registered it."""
+    validations = Key(several(Validation))
+    """Every verdict on it, the newest first."""
 
     @property
     def validation(self) -> Validation | None:
@@ -236,10 +211,6 @@ class VersionRecord(Document):
     def metrics(self) -> dict[str, Any]:
         """What the newest verdict measured, by name."""
         return self.validation.metrics if self.validation is not None else {}
-
-    def _digest(self, name: str) -> str | None:
-        digest: str | None = self[name]
-        return digest
 
     @override
     def _line(self) -> str:
@@ -264,38 +235,34 @@ class VersionRecord(Document):
         }
 
 
-class ApprovalRecord(Document):
+class Approval(Document):
+    """An approval of a version for an environment."""
+
+    environment = Key(str)
+    """Where it may serve by it."""
+    pipeline = Key(optional(str), "pipeline", "digest")
+    """The digest of the pipeline version that it is bound to; None where none ran there."""
+    person = Key(str)
+    """The person whom it counts for."""
+    approved_at = Key(moment)
+    """When it was given."""
+    approved_by = Key(str)
+    """Who gave it."""
+
+    @override
+    def _line(self) -> str:
+        return f"approved for {self.environment} by {self.person}"
+
+
+class ApprovalRecord(Approval):
     """An approval that was just given, and how many there are of how many that are needed."""
 
-    @property
-    def ref(self) -> str:
-        """The version as a person writes it."""
-        return str(self["ref"])
-
-    @property
-    def environment(self) -> str:
-        """Where it may serve by it."""
-        return str(self["environment"])
-
-    @property
-    def person(self) -> str:
-        """The person whom it counts for."""
-        return str(self["person"])
-
-    @property
-    def approvals(self) -> int:
-        """How many persons approved it."""
-        return int(self["approvals"])
-
-    @property
-    def needed(self) -> int:
-        """How many the environment demands."""
-        return int(self["needed"])
-
-    @property
-    def approved_at(self) -> dt.datetime:
-        """When it was given."""
-        return timestamps.moment(self["approved_at"])
+    ref = Key(str)
+    """The version as a person writes it."""
+    approvals = Key(int)
+    """How many persons approved it."""
+    needed = Key(int)
+    """How many the environment demands."""
 
     @override
     def _line(self) -> str:
@@ -317,35 +284,18 @@ class ApprovalRecord(Document):
 class EventRecord(Document):
     """An event of the history."""
 
-    @property
-    def seq(self) -> int:
-        """Its number."""
-        return int(self["seq"])
-
-    @property
-    def at(self) -> dt.datetime:
-        """When it happened."""
-        return timestamps.moment(self["at"])
-
-    @property
-    def actor(self) -> str:
-        """Who did it."""
-        return str(self["actor"])
-
-    @property
-    def kind(self) -> str:
-        """What was done: ``registered``, ``promoted``."""
-        return str(self["kind"])
-
-    @property
-    def subject(self) -> str:
-        """What it was done to."""
-        return str(self["subject"])
-
-    @property
-    def payload(self) -> dict[str, Any]:
-        """The particulars, which differ by kind."""
-        return dict(self["payload"])
+    seq = Key(int)
+    """Its number."""
+    at = Key(moment)
+    """When it happened."""
+    actor = Key(str)
+    """Who did it."""
+    kind = Key(str)
+    """What was done: ``registered``, ``promoted``."""
+    subject = Key(str)
+    """What it was done to."""
+    payload = Key(values)
+    """The particulars, which differ by kind."""
 
     @override
     def _line(self) -> str:

@@ -2,77 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from typing_extensions import override
 
-from lineage import timestamps
-from lineage.contract.results.documents import Document
+from lineage.contract.results.documents import Document, Key, moment, optional
 from lineage.contract.results.slots import Side
 from lineage.identity.components import Proof
-
-if TYPE_CHECKING:
-    import datetime as dt
 
 
 class HostReport(Document):
     """A report of an instance, beside what the registry declares."""
 
-    @property
-    def model(self) -> str:
-        """The model's name."""
-        return str(self["model"])
-
-    @property
-    def environment(self) -> str:
-        """Where the instance serves."""
-        return str(self["environment"])
-
-    @property
-    def instance(self) -> str:
-        """What the instance is called."""
-        return str(self["instance"])
-
-    @property
-    def state(self) -> str:
-        """``in-step``, ``rolling``, ``skewed``, ``lagging``, ``foreign`` or ``unknown``."""
-        return str(self["state"])
-
-    @property
-    def in_step(self) -> bool:
-        """Whether it has loaded what is declared."""
-        return bool(self["in_step"])
-
-    @property
-    def side(self) -> Side | None:
-        """The pair of the slot that it has loaded; None where it is none of them."""
-        return Side(self["side"]) if self["side"] is not None else None
-
-    @property
-    def weights(self) -> str:
-        """The digest of the weights that it has loaded."""
-        return str(self["weights"])
-
-    @property
-    def pipeline(self) -> str | None:
-        """The digest of the pipeline that it runs."""
-        digest: str | None = self["pipeline"]
-        return digest
-
-    @property
-    def proof(self) -> Proof:
-        """Whether it proved its pipeline, or only says a digest."""
-        return Proof(self["proof"])
-
-    @property
-    def loaded_at(self) -> dt.datetime:
-        """Since when it has that."""
-        return timestamps.moment(self["loaded_at"])
-
-    @property
-    def reported_at(self) -> dt.datetime:
-        """When it said so."""
-        return timestamps.moment(self["reported_at"])
+    model = Key(str)
+    """The model's name."""
+    environment = Key(str)
+    """Where the instance serves."""
+    instance = Key(str)
+    """What the instance is called."""
+    state = Key(str)
+    """``in-step``, ``rolling``, ``skewed``, ``lagging``, ``foreign`` or ``unknown``."""
+    in_step = Key(bool)
+    """Whether it has loaded what is declared."""
+    side = Key(optional(Side))
+    """The pair of the slot that it has loaded; None where it is none of them."""
+    weights = Key(str)
+    """The digest of the weights that it has loaded."""
+    pipeline = Key(optional(str))
+    """The digest of the pipeline that it runs."""
+    proof = Key(Proof)
+    """Whether it proved its pipeline, or only says a digest."""
+    loaded_at = Key(moment)
+    """Since when it has that."""
+    reported_at = Key(moment)
+    """When it said so."""
+    expires_at = Key(optional(moment))
+    """Until when that counts."""
 
     @override
     def _line(self) -> str:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from lineage import timestamps
 from lineage.acts import act
-from lineage.contract.results import Readiness, ServedVersion, Serving, Side
+from lineage.contract.results import NamedPipeline, Readiness, ServedVersion, Serving, Side
 from lineage.database import clock, events, policies, slots, tables, versions
 from lineage.database.deployments import DeployedPipelines, deployment
 from lineage.database.sql import col, select
-from lineage.errors import NotFound, PipelineMismatch
+from lineage.errors import NotFound, PipelineMismatch, UsageError
 from lineage.identity.origin import OriginState
 from lineage.identity.references import Reference
 
@@ -28,13 +28,20 @@ def side_with(session: Session, answer: Serving, pipeline: str) -> Side:
     Args:
         session: a transaction.
         answer: the slot.
-        pipeline: a digest of the pipeline version, or a unique beginning of one.
+        pipeline: ``NAME@DIGEST`` or a digest of the pipeline version, or a unique beginning of one.
 
     Raises:
         PipelineMismatch: none has it.
-        UsageError: the text is no digest.
+        UsageError: the text is neither, or names a pipeline on which the model does not ride.
         Conflict: several recorded versions begin so.
     """
+    named, rides_on = NamedPipeline.parse(pipeline), answer.pipeline["name"]
+    if named.name is not None and rides_on not in (None, named.name):
+        raise UsageError(
+            f"{answer.model} rides on pipeline {rides_on} in {answer.environment}, not on "
+            f"{named.name}.",
+            remedy=f"Name a version of that: {rides_on}@DIGEST",
+        )
     row = session.get(tables.Slot, (answer.environment, answer.model))
     for side in (Side.SERVING, Side.STAGED, Side.BACKUP):
         stands = slots.slot_side(session, row, side.value)
@@ -42,14 +49,14 @@ def side_with(session: Session, answer: Serving, pipeline: str) -> Side:
             continue
         name, blake3 = stands.pipeline, stands.pipeline_blake3
         if blake3 is None:  # what stands without a proof does so on what runs
-            name = answer.pipeline["name"]
+            name = rides_on
             runs = deployment(session, answer.environment, name)
             blake3 = runs.blake3 if runs is not None else None
-        if blake3 is not None and _names(session, pipeline, name, blake3):
+        if blake3 is not None and _names(session, named.digest, name, blake3):
             return side
     runs_there = answer.pipeline["digest"] or "none"
     raise PipelineMismatch(
-        f"No pair of {answer.model} in {answer.environment} is on pipeline {pipeline[:80]}: it "
+        f"No pair of {answer.model} in {answer.environment} is on pipeline {named.digest[:80]}: it "
         f"declares {runs_there}.",
         remedy="Deploy the service with the declared pipeline, or release the pipeline of the "
         f"service: {act('release', env=answer.environment, pipeline='NAME', model='REF')}",

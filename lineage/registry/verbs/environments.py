@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from lineage.contract.results.environments import EnvironmentRecord, SlotReports
+from lineage.contract.results.reports import HostReport
 from lineage.database import clock, tables
 from lineage.database import reports as kept
 from lineage.database.sql import select
+from lineage.display import Listing
 from lineage.errors import LineageError, RegistryUnreachable
 from lineage.registry import views
 from lineage.registry.verbs.base import Verbs
@@ -25,20 +28,23 @@ if TYPE_CHECKING:
 class EnvironmentVerbs(Verbs):
     """Verbs on environments, and on what serving hosts report from them."""
 
-    def environments(self) -> list[dict[str, Any]]:
+    def environments(self) -> Listing[EnvironmentRecord]:
         """Every environment with its slots and deployments, by name."""
         from lineage.registry.slots import shown
 
         with self._read() as session:
             rows = session.exec(select(tables.Environment).order_by(tables.Environment.name)).all()
             sight = self._sight(session)
-            return [
-                sight.shown_environment(views.environment(session, row, shown.all_now))
-                for row in rows
-                if sight.sees(environment=row.name)
-            ]
+            return EnvironmentRecord.listing(
+                (
+                    sight.shown_environment(views.environment(session, row, shown.all_now))
+                    for row in rows
+                    if sight.sees(environment=row.name)
+                ),
+                "environments",
+            )
 
-    def environment(self, name: str) -> dict[str, Any]:
+    def environment(self, name: str) -> EnvironmentRecord:
         """One environment: its kind, every slot and every pipeline deployment.
 
         Raises:
@@ -49,7 +55,9 @@ class EnvironmentVerbs(Verbs):
         with self._read() as session:
             sight = self._sight(session)
             row = sight.environment(name)
-            return sight.shown_environment(views.environment(session, row, shown.all_now))
+            return EnvironmentRecord(
+                sight.shown_environment(views.environment(session, row, shown.all_now))
+            )
 
     def create_environment(self, name: str, kind: EnvironmentKind, *, actor: str) -> bool:
         """Create an environment; False where it was there already, of the same kind.
@@ -67,7 +75,7 @@ class EnvironmentVerbs(Verbs):
 
     def apply_environments(
         self, declared: Sequence[DeclaredEnvironment], *, dry_run: bool = False, actor: str
-    ) -> tuple[PlannedChange, ...]:
+    ) -> Listing[PlannedChange]:
         """Apply declared environments, or tell what that would change.
 
         Raises:
@@ -83,7 +91,7 @@ class EnvironmentVerbs(Verbs):
             plan = environments.apply(sight, declared, clock.stamp(session), self._actor(actor))
             if dry_run:
                 session.rollback()
-        return plan
+        return Listing(plan, "environments")
 
     def report(
         self,
@@ -92,7 +100,7 @@ class EnvironmentVerbs(Verbs):
         observed: Observed,
         *,
         actor: str,
-    ) -> dict[str, Any]:
+    ) -> HostReport:
         """Record what a serving host says that it has loaded; JSON of it.
 
         Raises:
@@ -107,7 +115,7 @@ class EnvironmentVerbs(Verbs):
             raise answer
         if answer.tells:
             self.tell_reports()
-        return answer.document
+        return HostReport(answer.document)
 
     def record_reports(self, batch: Sequence[Report]) -> Recorded:
         """Record what serving hosts say, each for itself; what is refused, or JSON of it, of each.
@@ -142,7 +150,7 @@ class EnvironmentVerbs(Verbs):
         with suppress(RegistryUnreachable):
             kept.write(self._engine, lambda connection: places.rename(connection, name, to))
 
-    def observations(self, model: str, environment: str) -> list[dict[str, Any]]:
+    def observations(self, model: str, environment: str) -> Listing[HostReport]:
         """What each serving host last said that it has loaded, by instance.
 
         Raises:
@@ -154,11 +162,14 @@ class EnvironmentVerbs(Verbs):
             sight = self._sight(session)
             sight.environment(environment)
             model = sight.model(model)
-            return observations.listed(session, environment, model, clock.now(session))
+            return HostReport.listing(
+                observations.listed(session, environment, model, clock.now(session)),
+                f"reports on {model} in {environment}",
+            )
 
     def observed(
         self, environment: str | None = None, model: str | None = None
-    ) -> list[dict[str, Any]]:
+    ) -> Listing[SlotReports]:
         """How many instances of each slot are in step with it, lag, are unknown or foreign.
 
         Slots that nothing has reported of are not among them.
@@ -179,8 +190,8 @@ class EnvironmentVerbs(Verbs):
                 lambda here: here.exec_driver_sql("SELECT 1 FROM observation LIMIT 1").first(),
             )
             if anything is None:
-                return []
+                return SlotReports.listing([], "reports by slot")
             from lineage.registry import observations
 
             rows = observations.summarised(session, environment, model, clock.now(session))
-            return sight.shown_slots(rows)
+            return SlotReports.listing(sight.shown_slots(rows), "reports by slot")

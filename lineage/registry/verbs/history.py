@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lineage.contract.requests import EventFilter, check_limit
+from lineage.contract.results.records import EventRecord
 from lineage.database import clock, events, schema
 from lineage.registry import views
 from lineage.registry.verbs.base import Verbs
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from lineage.contract.results import Audit, Head
     from lineage.contract.results.history import ConsistencyProof, InclusionProof
     from lineage.database.audit.tree import Tree
+    from lineage.display import Listing
     from lineage.identity.checkpoint import Checkpoint
 
 
@@ -34,7 +36,7 @@ class HistoryVerbs(Verbs):
         what: str | None = None,
         since: str | None = None,
         until: str | None = None,
-    ) -> list[dict[str, Any]]:
+    ) -> Listing[EventRecord]:
         """The newest events, the newest first; those numbered below ``before``.
 
         Args:
@@ -59,7 +61,7 @@ class HistoryVerbs(Verbs):
         with self._read() as session:
             self._sight(session).require_all()
             newest = events.history(session, which, limit, before)
-            return [views.event_json(event) for event in newest]
+            return EventRecord.listing((views.event_json(event) for event in newest), "events")
 
     def events(
         self,
@@ -73,7 +75,7 @@ class HistoryVerbs(Verbs):
         what: str | None = None,
         since: str | None = None,
         until: str | None = None,
-    ) -> list[dict[str, Any]]:
+    ) -> Listing[EventRecord]:
         """The events behind a number, the oldest first; which, as :meth:`history` has it."""
         which = EventFilter.written(
             subject=subject, model=model, environment=environment, who=who, what=what,
@@ -83,7 +85,7 @@ class HistoryVerbs(Verbs):
         with self._read() as session:
             self._sight(session).require_all()
             following = events.following(session, which, after, limit)
-            return [views.event_json(event) for event in following]
+            return EventRecord.listing((views.event_json(event) for event in following), "events")
 
     def audit(
         self,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from lineage.contract.results.records import DeletedVersion, Labels, NamedModel
 from lineage.database import clock
 from lineage.registry.verbs.environments import EnvironmentVerbs
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 class ModelVerbs(EnvironmentVerbs):
     """Verbs on what models and versions are called, and what is said of them."""
 
-    def model(self, name: str) -> dict[str, Any]:
+    def model(self, name: str) -> NamedModel:
         """What is recorded of a model, by its present name or one that it had.
 
         Raises:
@@ -25,7 +26,7 @@ class ModelVerbs(EnvironmentVerbs):
         from lineage.registry import models
 
         with self._read() as session:
-            return models.shown(self._sight(session), name)
+            return NamedModel(models.shown(self._sight(session), name))
 
     def edit(
         self,
@@ -34,7 +35,7 @@ class ModelVerbs(EnvironmentVerbs):
         description: str | None = None,
         tags: Mapping[str, str | None] | None = None,
         actor: str,
-    ) -> dict[str, Any]:
+    ) -> Labels:
         """Describe and tag a model, or a version of one; JSON of what is said of it then.
 
         Args:
@@ -51,9 +52,9 @@ class ModelVerbs(EnvironmentVerbs):
 
         with self._write() as session:
             at = clock.stamp(session)
-            return models.edit(self._sight(session), of, description, tags or {}, at, actor)
+            return Labels(models.edit(self._sight(session), of, description, tags or {}, at, actor))
 
-    def rename_model(self, name: str, to: str, *, actor: str) -> dict[str, Any]:
+    def rename_model(self, name: str, to: str, *, actor: str) -> NamedModel:
         """Let a model be called otherwise; JSON of it. The names that it had go on naming it.
 
         Raises:
@@ -69,9 +70,9 @@ class ModelVerbs(EnvironmentVerbs):
             before, document = models.rename(self._sight(session), name, to, at, actor)
         if self._session is None and before != to:  # else who gave it does that behind the commit
             self.rename_reports(before, to)
-        return document
+        return NamedModel(document)
 
-    def archive_model(self, name: str, *, restore: bool = False, actor: str) -> dict[str, Any]:
+    def archive_model(self, name: str, *, restore: bool = False, actor: str) -> NamedModel:
         """Archive a model, or take it up again; JSON of it.
 
         An archived one takes no new versions and moves nowhere.
@@ -85,11 +86,13 @@ class ModelVerbs(EnvironmentVerbs):
 
         with self._write() as session:
             at = clock.stamp(session)
-            return models.archive(self._sight(session), name, at, actor, restore=restore)
+            return NamedModel(
+                models.archive(self._sight(session), name, at, actor, restore=restore)
+            )
 
     def delete_version(
         self, reference: str | Reference, *, reason: str | None = None, actor: str
-    ) -> dict[str, Any]:
+    ) -> DeletedVersion:
         """Delete an experiment that nothing refers to; JSON of what is left of it.
 
         Raises:
@@ -102,4 +105,4 @@ class ModelVerbs(EnvironmentVerbs):
 
         with self._write() as session:
             at = clock.stamp(session)
-            return models.delete(self._sight(session), reference, reason, at, actor)
+            return DeletedVersion(models.delete(self._sight(session), reference, reason, at, actor))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from lineage.contract.results.service import NewTokenRecord, TokenRecord
 from lineage.database import clock, schema
 from lineage.registry.verbs.base import Verbs
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from lineage.contract.requests import NewToken
     from lineage.contract.results import SchemaCheck
     from lineage.database.basis import Basis
+    from lineage.display import Listing
     from lineage.registry.access import Principal
     from lineage.registry.tokens import TokenSecret
 
@@ -30,13 +32,13 @@ class ServiceVerbs(Verbs):
         """Check the database file, its keys and its schema."""
         return schema.check(self._engine)
 
-    def tokens(self) -> list[dict[str, Any]]:
+    def tokens(self) -> Listing[TokenRecord]:
         """Every token without its secret, the newest first."""
         from lineage.registry import tokens
 
         with self._read() as session:
             self._sight(session).require_all()
-            return tokens.listed(session)
+            return TokenRecord.listing(tokens.listed(session), "tokens")
 
     def authenticate(self, token: str) -> Principal:
         """The one who speaks with a token.
@@ -70,7 +72,7 @@ class ServiceVerbs(Verbs):
         with self._read() as session:
             return basis.of_all(session.connection())
 
-    def create_token(self, new: NewToken, *, actor: str) -> dict[str, Any]:
+    def create_token(self, new: NewToken, *, actor: str) -> NewTokenRecord:
         """Create a bearer token; JSON of it with the ``token`` itself, which is never shown again.
 
         Raises:
@@ -81,9 +83,9 @@ class ServiceVerbs(Verbs):
 
         with self._write() as session:
             self._sight(session).require_all()
-            return tokens.create(session, new, clock.stamp(session), actor)
+            return NewTokenRecord(tokens.create(session, new, clock.stamp(session), actor))
 
-    def revoke_token(self, identity: str, *, actor: str) -> dict[str, Any]:
+    def revoke_token(self, identity: str, *, actor: str) -> TokenRecord:
         """Revoke a token; JSON of it.
 
         Raises:
@@ -94,7 +96,7 @@ class ServiceVerbs(Verbs):
 
         with self._write() as session:
             self._sight(session).require_all()
-            return tokens.revoke(session, identity, clock.stamp(session), actor)
+            return TokenRecord(tokens.revoke(session, identity, clock.stamp(session), actor))
 
     def token_used(self, identity: str, at: str) -> None:
         """Note when a token was used last."""

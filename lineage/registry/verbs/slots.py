@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lineage import timestamps
 from lineage.contract.requests import check_present, listed
 from lineage.database import clock, names, slots
+from lineage.display import Listing
 from lineage.errors import PipelineMismatch, RegistryUnreachable, UsageError
 from lineage.identity.references import Reference
 from lineage.registry.slots import serving as slots_serving
@@ -79,8 +80,8 @@ class SlotVerbs(ForesightVerbs):
             model: the model's name.
             environment: the environment's name.
             at: an ISO 8601 time; without a zone it is UTC.
-            pipeline: the digest of the pipeline version that the caller runs, or a unique beginning
-                of it: the answer's ``side`` tells which pair of the slot goes with it, now.
+            pipeline: the pipeline version that the caller runs, ``NAME@DIGEST`` or its digest, as
+                short as is unique: the answer's ``side`` tells which pair goes with it, now.
 
         Raises:
             NotFound: there is no such model or environment.
@@ -116,7 +117,7 @@ class SlotVerbs(ForesightVerbs):
             answer, rests_on = grounds.now(session, environment, present, pipeline)
             return answer, rests_on | {("model", model), ("model", present)}
 
-    def all_serving(self, environment: str | None = None) -> list[Serving]:
+    def all_serving(self, environment: str | None = None) -> Listing[Serving]:
         """Every slot (of an environment), by environment and model.
 
         Raises:
@@ -133,7 +134,9 @@ class SlotVerbs(ForesightVerbs):
                 sight.environment(environment)
             open_to = [(where, model) for where, model in named if sight.sees(model, where)]
             shown.read_together(session, open_to)
-            return [shown.now(session, where, model) for where, model in open_to]
+            return Listing(
+                tuple(shown.now(session, where, model) for where, model in open_to), "slots"
+            )
 
     def demanded_packages(self, reference: str | Reference, environment: str) -> DemandedPackages:
         """What the hosts of a version must have installed, as an environment's policy demands.
@@ -147,7 +150,7 @@ class SlotVerbs(ForesightVerbs):
             where, version = self._sight(session).to_serve(reference, environment)
             return packages.demanded(session, where, version)
 
-    def backup_candidates(self, model: str, environment: str) -> tuple[Candidate, ...]:
+    def backup_candidates(self, model: str, environment: str) -> Listing[Candidate]:
         """Every version that could stand by behind what serves, the best first.
 
         Raises:
@@ -159,7 +162,10 @@ class SlotVerbs(ForesightVerbs):
             sight = self._sight(session)
             sight.environment(environment)
             model = sight.model(model)
-            return backup_candidates.listed(session, environment, model)
+            return Listing(
+                backup_candidates.listed(session, environment, model),
+                f"candidates for {model} in {environment}",
+            )
 
     def promote(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lineage.contract.results.records import Approval, ApprovalRecord, Validation
 from lineage.registry import views
 from lineage.registry.verbs.base import Verbs
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.contract.results import NamedPipeline
+    from lineage.display import Listing
     from lineage.guard.facts import Verdict
     from lineage.guard.requirements import Outcome
     from lineage.identity.components import DataVersion
@@ -22,14 +24,17 @@ if TYPE_CHECKING:
 class ValidationVerbs(Verbs):
     """Verbs on validations of a version, and on approvals of it."""
 
-    def validations(self, reference: str | Reference) -> list[dict[str, Any]]:
+    def validations(self, reference: str | Reference) -> Listing[Validation]:
         """Every validation of a version, the newest first.
 
         Raises:
             NotFound: it does not exist.
         """
         with self._read() as session:
-            return views.validations(session, self._sight(session).version(reference))
+            return Validation.listing(
+                views.validations(session, self._sight(session).version(reference)),
+                f"validations of {reference}",
+            )
 
     def verdicts(self, reference: str | Reference) -> tuple[Verdict, ...]:
         """The newest validation of a version for each pipeline version, the newest of them last.
@@ -42,7 +47,7 @@ class ValidationVerbs(Verbs):
         with self._read() as session:
             return newest_validations(session, self._sight(session).version(reference).id or 0)
 
-    def approvals(self, reference: str | Reference) -> list[dict[str, Any]]:
+    def approvals(self, reference: str | Reference) -> Listing[Approval]:
         """Every approval of a version, the oldest first.
 
         Raises:
@@ -51,7 +56,10 @@ class ValidationVerbs(Verbs):
         with self._read() as session:
             sight = self._sight(session)
             rows = views.approvals(session, sight.version(reference))
-            return [row for row in rows if sight.sees(environment=row["environment"])]
+            return Approval.listing(
+                (row for row in rows if sight.sees(environment=row["environment"])),
+                f"approvals of {reference}",
+            )
 
     def validate(
         self,
@@ -67,7 +75,7 @@ class ValidationVerbs(Verbs):
         elsewhere: bool = False,
         dry_run: bool = False,
         actor: str,
-    ) -> dict[str, Any]:
+    ) -> Validation:
         """Record a validation of a version with a pipeline version; JSON of it.
 
         Args:
@@ -95,7 +103,9 @@ class ValidationVerbs(Verbs):
         validation.prepare()
         with self._write(dry_run=dry_run) as session:
             sight = self._sight(session)
-            return validations.validate(sight, reference, pipeline, validation, self._actor(actor))
+            return Validation(
+                validations.validate(sight, reference, pipeline, validation, self._actor(actor))
+            )
 
     def carry_over(
         self,
@@ -105,7 +115,7 @@ class ValidationVerbs(Verbs):
         rests_on: int,
         difference: str,
         actor: str,
-    ) -> dict[str, Any]:
+    ) -> Validation:
         """Record that a pass also holds for a pipeline that behaves alike; JSON of it.
 
         Args:
@@ -123,8 +133,10 @@ class ValidationVerbs(Verbs):
 
         with self._write() as session:
             who = self._actor(actor)
-            return validations.carry_over(
-                self._sight(session), reference, pipeline, rests_on, difference, who
+            return Validation(
+                validations.carry_over(
+                    self._sight(session), reference, pipeline, rests_on, difference, who
+                )
             )
 
     def approve(
@@ -134,7 +146,7 @@ class ValidationVerbs(Verbs):
         *,
         pipeline: str | None = None,
         actor: str,
-    ) -> dict[str, Any]:
+    ) -> ApprovalRecord:
         """Record a person's approval of a version for an environment; JSON of it.
 
         Args:
@@ -152,6 +164,8 @@ class ValidationVerbs(Verbs):
         from lineage.registry import approvals
 
         with self._write() as session:
-            return approvals.approve(
-                self._sight(session), reference, environment, self._actor(actor), pipeline
+            return ApprovalRecord(
+                approvals.approve(
+                    self._sight(session), reference, environment, self._actor(actor), pipeline
+                )
             )

@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from lineage.acts import act
 from lineage.contract import requests
+from lineage.contract.results.environments import PipelineShare, PipelineShares
+from lineage.contract.results.records import ModelRecord, VersionRecord
+from lineage.contract.results.stores import LineageGraph
 from lineage.database import clock, names, tables
 from lineage.database.deployments import deployment
 from lineage.database.sql import col, select
+from lineage.display import Listing
 from lineage.errors import NotFound
 from lineage.identity.components import Kind
 from lineage.identity.digest import with_algorithm
@@ -21,7 +25,6 @@ if TYPE_CHECKING:
     from lineage.contract.captured import CapturedVersion
     from lineage.contract.requests import Direction
     from lineage.contract.results import FoundPipeline, NamedPipeline, Registered
-    from lineage.contract.results.pages import Page
     from lineage.identity.references import Reference
     from lineage.identity.watched import WatchedRun
 
@@ -36,7 +39,7 @@ class VersionVerbs(Verbs):
         limit: int | None = None,
         among: Iterable[str] | None = None,
         archived: bool = False,
-    ) -> list[dict[str, Any]]:
+    ) -> Listing[ModelRecord]:
         """The models by name behind ``after`` (``among`` some).
 
         Each with its newest version, and what serves of it where. Those that are archived are
@@ -46,7 +49,10 @@ class VersionVerbs(Verbs):
         wanted = requests.listed(among) if among is not None else None
         with self._read() as session:
             sight = self._sight(session)
-            return views.models(session, sight, wanted, after=after, limit=limit, archived=archived)
+            return ModelRecord.listing(
+                views.models(session, sight, wanted, after=after, limit=limit, archived=archived),
+                "models",
+            )
 
     def versions(
         self,
@@ -57,7 +63,7 @@ class VersionVerbs(Verbs):
         limit: int | None = None,
         after: str | None = None,
         columns: Sequence[str] = (),
-    ) -> Page[Registered]:
+    ) -> Listing[Registered]:
         """A model's versions, the newest first.
 
         Args:
@@ -81,7 +87,7 @@ class VersionVerbs(Verbs):
             query = Query(self._sight(session).model(model), where, sort, names)
             return lists.versions(session, query, limit=limit, after=after)
 
-    def show(self, reference: str | Reference) -> dict[str, Any]:
+    def show(self, reference: str | Reference) -> VersionRecord:
         """All that is recorded of a version, its validations with it.
 
         Raises:
@@ -89,7 +95,7 @@ class VersionVerbs(Verbs):
         """
         with self._read() as session:
             sight = self._sight(session)
-            return views.described(session, sight.version(reference), sight)
+            return VersionRecord(views.described(session, sight.version(reference), sight))
 
     def add_model(self, name: str, *, actor: str) -> bool:
         """Record a model without versions; False where it was there already.
@@ -168,7 +174,7 @@ class VersionVerbs(Verbs):
         with self._read() as session:
             return views.found_pipeline(session, self._sight(session).pipeline_version(named))
 
-    def pipeline_versions(self, name: str) -> list[FoundPipeline]:
+    def pipeline_versions(self, name: str) -> Listing[FoundPipeline]:
         """Every recorded version of a pipeline, the newest first.
 
         Raises:
@@ -188,20 +194,25 @@ class VersionVerbs(Verbs):
                     if meant
                     else "Registering or validating a model records its pipeline.",
                 )
-            return [views.found_pipeline(session, row) for row in rows]
+            return Listing(
+                tuple(views.found_pipeline(session, row) for row in rows),
+                f"versions of pipeline {name}",
+            )
 
-    def pipeline_shares(self, name: str) -> list[dict[str, Any]]:
+    def pipeline_shares(self, name: str) -> Listing[PipelineShare]:
         """The models that a pipeline is shared with, by name; its namesake needs no share."""
         from lineage.database import sharing
 
         with self._read() as session:
             sight = self._sight(session)
             rows = sharing.shares(session, sight.pipeline(name))
-            return [row for row in rows if sight.sees(row["model"])]
+            return PipelineShare.listing(
+                (row for row in rows if sight.sees(row["model"])), f"shares of pipeline {name}"
+            )
 
     def share_pipeline(
         self, name: str, model: str, *, withdraw: bool = False, actor: str
-    ) -> dict[str, Any]:
+    ) -> PipelineShares:
         """Share a pipeline with a model, or withdraw that; JSON of all its shares.
 
         Those who are bound to the model see its versions then, and may deploy them where no other
@@ -218,7 +229,7 @@ class VersionVerbs(Verbs):
             at = clock.stamp(session)
             model = names.present(session, model)
             changed, rows = share(session, name, model, shared=not withdraw, at=at, actor=actor)
-            return {"pipeline": name, "changed": changed, "shares": rows}
+            return PipelineShares({"pipeline": name, "changed": changed, "shares": rows})
 
     def deployed_pipeline(self, environment: str, name: str) -> FoundPipeline:
         """The version of a pipeline that runs in an environment.
@@ -239,7 +250,7 @@ class VersionVerbs(Verbs):
                 )
             return views.found_pipeline(session, pipelines.find_pipeline(session, name, row.blake3))
 
-    def lineage(self, digest: str, direction: Direction) -> dict[str, Any]:
+    def lineage(self, digest: str, direction: Direction) -> LineageGraph:
         """What made a digest (``up``), or what was made from it (``down``).
 
         Raises:
@@ -250,4 +261,4 @@ class VersionVerbs(Verbs):
 
         with self._read() as session:
             self._sight(session).require_all()
-            return lineage_graph.lineage(session, digest, direction)
+            return LineageGraph(lineage_graph.lineage(session, digest, direction))

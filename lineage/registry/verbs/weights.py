@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lineage.contract.results.stores import CollectableCopy, StoreRecord
 from lineage.database import clock
+from lineage.display import Listing
 from lineage.identity.references import Reference
 from lineage.registry.verbs.base import Verbs
 from lineage.weights.copies import unknown_store
@@ -22,12 +24,12 @@ if TYPE_CHECKING:
 class WeightsVerbs(Verbs):
     """Verbs on weights, the stores that hold copies of them, and the checks of these."""
 
-    def stores(self) -> list[dict[str, Any]]:
+    def stores(self) -> Listing[StoreRecord]:
         """Every store of weights, by name."""
         with self._read() as session:
-            return self._shown_stores(session)
+            return StoreRecord.listing(self._shown_stores(session), "stores")
 
-    def store_at(self, address: StoreAddress) -> dict[str, Any]:
+    def store_at(self, address: StoreAddress) -> StoreRecord:
         """JSON of the store that a place is recorded as, under whatever name.
 
         Raises:
@@ -40,7 +42,7 @@ class WeightsVerbs(Verbs):
             if place is None:
                 raise unknown_store(address.name)
             rows = copies.stores(session, self._sight(session).models)
-            return next(row for row in rows if row["name"] == place.name)
+            return StoreRecord(next(row for row in rows if row["name"] == place.name))
 
     def stored(self, reference: str | Reference, *, deleted: bool = False) -> StoredWeights:
         """The weights of a version, and where there are copies of them.
@@ -62,7 +64,7 @@ class WeightsVerbs(Verbs):
             version = sight.version(reference, also_deleted=deleted)
             return stored.stored(session, version)  # says what there is not
 
-    def copies_in(self, store: str) -> tuple[StoredWeights, ...]:
+    def copies_in(self, store: str) -> Listing[StoredWeights]:
         """The weights that a store holds, each with that copy alone, by version.
 
         Raises:
@@ -72,7 +74,7 @@ class WeightsVerbs(Verbs):
 
         with self._read() as session:
             self._sight(session).require_all()
-            return stored.held_by(session, store)
+            return Listing(stored.held_by(session, store), f"weights in {store}")
 
     def copies_of(self, blake3: str) -> tuple[Copy, ...]:
         """The copies of weights, whichever version they were stored for; one for each store.
@@ -86,7 +88,7 @@ class WeightsVerbs(Verbs):
                 return ()
             return stored.of_weights(session, blake3)
 
-    def collectable(self, keeping: RetentionPolicy) -> list[dict[str, Any]]:
+    def collectable(self, keeping: RetentionPolicy) -> Listing[CollectableCopy]:
         """Each copy of weights that nothing can need any more.
 
         Raises:
@@ -96,7 +98,10 @@ class WeightsVerbs(Verbs):
 
         with self._read() as session:
             self._sight(session).require_all()
-            return retention.collectable(session, keeping, clock.now(session))
+            return CollectableCopy.listing(
+                retention.collectable(session, keeping, clock.now(session)),
+                "copies that nothing needs",
+            )
 
     def add_store(self, address: StoreAddress, *, shared: bool | None = None, actor: str) -> bool:
         """Record a store of weights; False where its URL was known already.
@@ -165,7 +170,7 @@ class WeightsVerbs(Verbs):
 
     def remove_copy(
         self, reference: str | Reference, store: str, keeping: RetentionPolicy, *, actor: str
-    ) -> dict[str, Any]:
+    ) -> CollectableCopy:
         """Record that the copy of a version in a store is taken away; JSON of it.
 
         Whoever asks takes the bytes away, within ten minutes.
@@ -179,7 +184,9 @@ class WeightsVerbs(Verbs):
 
         with self._write() as session:
             sight = self._sight(session)
-            return retention.remove(sight, reference, store, keeping, clock.stamp(session), actor)
+            return CollectableCopy(
+                retention.remove(sight, reference, store, keeping, clock.stamp(session), actor)
+            )
 
     def record_weights(
         self, reference: str | Reference, state: str, place: str, *, actor: str

@@ -24,6 +24,8 @@ from lineage.remote.client import RemoteRegistry, transport_to
 from lineage.workflows.stores import dvc_remote_of, local_store_of, require_reachable_at
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import Engine
 
     from lineage.connection import AnyRegistry
@@ -189,7 +191,7 @@ def _version(theirs: object, examined: Examined) -> None:
         )
 
 
-def _token(principal: dict[str, Any], examined: Examined) -> None:
+def _token(principal: Mapping[str, Any], examined: Examined) -> None:
     end = principal.get("expires_at")
     speaks = f"{principal['name']} may {', '.join(principal['scopes'])}"
     if end is None or timestamps.moment(end) - dt.datetime.now(dt.UTC) > SOON:

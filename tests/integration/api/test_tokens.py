@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from fastapi import FastAPI
 
-from lineage import timestamps
+from lineage import strict_json, timestamps
 from lineage.connection import connect
 from lineage.contract import codec
 from lineage.contract.requests import DeclaredEnvironment, NewToken
@@ -154,7 +154,7 @@ def test_the_secret_is_nowhere_but_in_the_answer(filled, tmp_path):
     assert made["id"].encode() in stored
     assert secret.encode() not in stored
     with connect(filled) as registry:
-        assert secret not in json.dumps(registry.history())
+        assert secret not in strict_json.dumps(registry.history())
     with sqlite3.connect(tmp_path / "registry.db") as connection:
         connection.execute("PRAGMA foreign_keys = ON")
         for change in (

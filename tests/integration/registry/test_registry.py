@@ -397,7 +397,8 @@ def test_anyone_can_prove_the_chain_from_the_log(registry):
     _deploy(registry)
     _promote(registry, add_validated(registry))
     previous = ""
-    for row in reversed(registry.history(limit=1000)):
+    for event in reversed(registry.history(limit=1000)):
+        row = event.to_dict()
         digest = row.pop("digest")
         assert row["previous"] == previous
         assert digest == "blake3:" + blake3(rfc8785.dumps(row)).hexdigest()

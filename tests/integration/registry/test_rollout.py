@@ -101,6 +101,28 @@ def test_each_host_is_answered_with_the_pair_of_its_own_pipeline(feature):
 
 
 @EVERYWHERE
+def test_a_host_may_name_its_pipeline_as_people_write_it(feature):
+    for written in (OLD[:14], f"churn@{OLD}", f"churn@{OLD[:14]}"):
+        assert _side(feature, written) == (Side.SERVING, "churn@1")
+    with pytest.raises(UsageError, match="churn rides on pipeline churn in production, not on oth"):
+        feature.serving("churn", PRODUCTION, pipeline=f"other@{OLD}")
+    with pytest.raises(PipelineMismatch):
+        feature.serving("churn", PRODUCTION, pipeline=f"churn@xxh3:{'0' * 32}")
+
+
+@EVERYWHERE
+def test_what_serves_is_not_retired_where_a_backup_is_demanded(feature):
+    _apply(feature, backup=True)
+    with pytest.raises(GuardRefused) as refused:
+        feature.retire("churn", PRODUCTION, reason="unused", actor="t")
+    assert [check.code for check in refused.value.decisions[0].failures] == ["backup-ready"]
+    _apply(feature)
+    assert feature.retire("churn", PRODUCTION, actor="t").changed, (
+        "over a server too, why is one's own"
+    )
+
+
+@EVERYWHERE
 def test_a_slot_in_which_nothing_serves_has_no_pair(registry):
     add_validated(registry, "1", "old")
     with pytest.raises(PipelineMismatch):

@@ -8,6 +8,7 @@ import threading
 import pytest
 from sqlalchemy import text
 
+from lineage import strict_json
 from lineage.connection import connect
 from lineage.contract.webhooks import NewWebhook
 from lineage.database.engine import read, transaction
@@ -87,7 +88,7 @@ def test_a_webhook_is_added_listed_and_removed_and_tells_its_secrets_once(regist
             verb(made["id"], actor="ann")
     kinds = [event["kind"] for event in registry.history(limit=3)]
     assert kinds == ["webhook-removed", "webhook-rotated", "webhook-added"]
-    history = json.dumps(registry.history(limit=50))
+    history = strict_json.dumps(registry.history(limit=50))
     assert not any(secret in history for secret in (made["secret"], again["secret"], "/x"))
     assert registry.audit().problems == ()
 

@@ -48,6 +48,7 @@ VERSION = {
 MODEL = {
     "name": "churn", "latest": "churn@1", "created_at": AT, "created_by": EVIL,
     "serving": {"production": "churn@1"}, "description": EVIL, "tags": {"team": EVIL},
+    "archived_at": None,
 }  # fmt: skip
 PART = {"same": True, "first": "xxh3:1", "second": "xxh3:1", "explanation": []}
 CHANGED = {"same": False, "first": "xxh3:1", "second": "xxh3:2", "explanation": [EVIL]}
@@ -60,7 +61,7 @@ DOCUMENTS = [
     VersionRecord(VERSION | {"validations": []}),
     ApprovalRecord({
         "ref": "churn@1", "environment": "production", "person": EVIL, "approvals": 1, "needed": 2,
-        "approved_at": AT,
+        "approved_at": AT, "approved_by": EVIL, "pipeline": {"name": "churn", "digest": None},
     }),
     EventRecord({
         "seq": 1, "at": AT, "actor": EVIL, "kind": "promoted", "subject": "churn@production",
@@ -69,7 +70,7 @@ DOCUMENTS = [
     HostReport({
         "model": "churn", "environment": "production", "instance": EVIL, "state": "in-step",
         "in_step": True, "side": "serving", "weights": "xxh3:4", "pipeline": None,
-        "proof": "claimed", "loaded_at": AT, "reported_at": AT,
+        "proof": "claimed", "loaded_at": AT, "reported_at": AT, "expires_at": AT,
     }),
     Comparison({
         "first": "churn@1", "second": "churn@2", "code": PART, "data": PART, "pipeline": CHANGED,

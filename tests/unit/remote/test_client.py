@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 
 import pytest
 
@@ -27,3 +28,15 @@ def test_a_verb_takes_and_gives_the_same(name):
     here, there = _verbs(Registry)[name], _verbs(RemoteRegistry)[name]
     assert here.parameters == there.parameters
     assert here.return_annotation == there.return_annotation
+
+
+def _named(annotation: object) -> set[str]:
+    """The names in an annotation; those of what a verb is asked with are not among them."""
+    return set(re.findall(r"\w+", str(annotation)))
+
+
+@pytest.mark.parametrize("name", sorted(_verbs(RemoteRegistry)))
+def test_a_verb_gives_a_typed_answer(name):
+    given = _verbs(RemoteRegistry)[name].return_annotation
+    assert given is not inspect.Signature.empty
+    assert not _named(given) & {"Any", "dict", "Mapping", "object", "list", "Sequence"}
