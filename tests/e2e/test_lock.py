@@ -36,6 +36,9 @@ HERE = ("build", "runtime", "dev", "host", "host-cloud")
 
 LOCKS = {name: (ROOT / f"requirements/{name}.txt").read_text(encoding="utf-8") for name in HERE}
 PINNED = re.compile(r"^([\w.-]+==[^\\\n]+?) \\\n((?: +--hash=\S+(?: \\)?\n)+)", re.MULTILINE)
+NEEDED = re.compile(r"^(?:(?:Metadata-)?Version|Name|Requires-|Provides-Extra).*", re.MULTILINE)
+"""What pip goes by; it reads the metadata of all packages again for each."""
+
 NEWER = "9999"
 PIPS = {
     "oldest": "pip==23.2 --hash=sha256:78e5353a9dda374b462f2054f83a7b63f3f065c98236a68361845c1b0ee7e35f",
@@ -166,8 +169,9 @@ def emptied(tmp_path_factory) -> tuple[Path, dict[str, str]]:
         elif digests.count("--hash") == 1:  # as where there is no wheel, only the source
             made[pin] = packages.source_distribution(folder, name, version)
         else:
-            metadata = distribution(name).read_text("METADATA")
-            made[pin] = packages.wheel(folder, name, version, metadata or "")
+            metadata = distribution(name).read_text("METADATA") or ""
+            fields = NEEDED.findall(metadata.partition("\n\n")[0])
+            made[pin] = packages.wheel(folder, name, version, "\n".join([*fields, ""]))
     hashing = [sys.executable, "-m", "pip", "hash", *made.values()]
     said = subprocess.run(hashing, check=True, capture_output=True, text=True).stdout
     lines = dict(zip(made, re.findall(r"--hash=\S+", said), strict=True))
