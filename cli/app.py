@@ -102,6 +102,17 @@ COMMANDS = {
         "unsent",
         "What was captured behind a command and waits to be sent.",
     ),
+    "trace": (
+        "Versions",
+        "lineage",
+        "Show all that made a version, back to where its data came from.",
+    ),
+    "impact": (
+        "Versions",
+        "lineage",
+        "Show which versions something reaches, and where they serve.",
+    ),
+    "leak": ("Versions", "lineage", "Show what a version was both trained on and validated on."),
     "pipeline": ("Serving", "pipelines", "What prepares the inputs: capture, compare, deploy."),
     "env": ("Serving", "environments", "Places where models serve."),
     "login": ("Registry", "logins", "Keep a token for a server, in a file that only you can read."),

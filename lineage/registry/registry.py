@@ -19,6 +19,7 @@ from lineage.database.engine import open_engine, write
 from lineage.database.limits import LOCK_TIMEOUT
 from lineage.errors import LineageError
 from lineage.registry.verbs.history import HistoryVerbs
+from lineage.registry.verbs.lineage import LineageVerbs
 from lineage.registry.verbs.models import ModelVerbs
 from lineage.registry.verbs.releases import ReleaseVerbs
 from lineage.registry.verbs.service import ServiceVerbs
@@ -77,6 +78,7 @@ def open_registry(url: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Registry:
 class Registry(
     ModelVerbs,
     VersionVerbs,
+    LineageVerbs,
     ValidationVerbs,
     WeightsVerbs,
     ReleaseVerbs,

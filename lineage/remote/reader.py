@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lineage.contract.captured import CapturedPipelineVersion
-    from lineage.contract.requests import Direction, RetentionPolicy
+    from lineage.contract.requests import RetentionPolicy
     from lineage.guard.decision import Decision
     from lineage.guard.facts import Verdict
 
@@ -194,12 +194,6 @@ class RemoteReader(Verbs):
     def check(self) -> SchemaCheck:
         """Check the database, its keys and its schema, where the server is."""
         return SchemaCheck.from_json(self._http.get(addresses.DATABASE))
-
-    def lineage(self, digest: str, direction: Direction) -> dict[str, Any]:
-        """What made a digest (``up``), or what was made from it (``down``)."""
-        path = f"{addresses.LINEAGE}/{quote(digest, safe='')}"
-        document: dict[str, Any] = self._http.get(path, direction=direction.value)
-        return document
 
     def observed(
         self, environment: str | None = None, model: str | None = None

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from lineage.contract.fields import from_fields
+from lineage.identity.chain import Basis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,6 +24,8 @@ class NodeKind(StrEnum):
     VERSION = "version"
     RUN = "run"
     """One run of a stage, or one import, by the digest of all that it used and made."""
+    WATCHED = "watched"
+    """A run that was watched, by the digest of what was observed."""
     FILE = "file"
     DIRECTORY = "directory"
     PARAMETERS = "parameters"
@@ -31,17 +34,6 @@ class NodeKind(StrEnum):
     PIPELINE = "pipeline"
     ORIGIN = "origin"
     """A path at a revision of another repository, or an address, that data was imported from."""
-
-
-class Basis(StrEnum):
-    """How the digest of a node is known in one version."""
-
-    CHECKED = "checked"
-    """The bytes were here, and had it."""
-    STATED = "stated"
-    """DVC's lock says so; the bytes were not here."""
-    CHANGED = "changed"
-    """DVC's lock says so; other bytes were here."""
 
 
 @dataclass(frozen=True)
@@ -268,12 +260,15 @@ class Leak:
     """What stands on both sides of a version: what it was trained on, and validated on.
 
     ``validations`` are the numbers of those whose data is recorded; none where nothing could be
-    compared. ``more`` tells that the walk reached its bound.
+    compared. ``incomparable`` are names of validation data whose digests are of another algorithm
+    than any of what it was trained on: the same bytes would not be found. ``more`` tells that the
+    walk reached its bound.
     """
 
     ref: str
     validations: tuple[int, ...]
     leaked: tuple[Leaked, ...]
+    incomparable: tuple[str, ...] = ()
     more: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -282,6 +277,7 @@ class Leak:
             "ref": self.ref,
             "validations": list(self.validations),
             "leaked": [content.to_json() for content in self.leaked],
+            "incomparable": list(self.incomparable),
             "more": self.more,
         }
 
@@ -293,4 +289,5 @@ class Leak:
             body,
             validations=tuple(body["validations"]),
             leaked=tuple(map(Leaked.from_json, body["leaked"])),
+            incomparable=tuple(body["incomparable"]),
         )

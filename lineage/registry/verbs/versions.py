@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lineage.contract.captured import CapturedVersion
-    from lineage.contract.requests import Direction
     from lineage.contract.results import FoundPipeline, NamedPipeline, Registered
     from lineage.contract.results.pages import Page
     from lineage.identity.references import Reference
@@ -238,16 +237,3 @@ class VersionVerbs(Verbs):
                     remedy=f"Record it: {act('pipeline deploy', name, env=environment)}",
                 )
             return views.found_pipeline(session, pipelines.find_pipeline(session, name, row.blake3))
-
-    def lineage(self, digest: str, direction: Direction) -> dict[str, Any]:
-        """What made a digest (``up``), or what was made from it (``down``).
-
-        Raises:
-            NotFound: nothing of this digest is recorded.
-            UsageError: it is no digest.
-        """
-        from lineage.registry import lineage_graph
-
-        with self._read() as session:
-            self._sight(session).require_all()
-            return lineage_graph.lineage(session, digest, direction)
