@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from lineage.capture.dvc import DvcProject, DvcStage
     from lineage.hashing.cache import StatCache
+    from lineage.identity.digest import Digest
 
 
 @dataclass
@@ -37,7 +38,7 @@ class ChainReader:
         dvc: the DVC project, as the version's source holds it.
         top: the working tree, in which the weights are.
         cache: of the digests of files.
-        check: whether files that are here are read; the weights always are.
+        check: whether data that is here is read; the weights and code always are.
     """
 
     dvc: DvcProject
@@ -151,7 +152,7 @@ class ChainReader:
         bases: dict[str, Basis] = {
             shown_address(path): basis
             for path, digest in (used | made).items()
-            if (basis := self._basis(path, digest)) is not Basis.CHECKED
+            if (basis := self._basis(path, digest, path in code)) is not Basis.CHECKED
         }
         if bases:
             self._unchecked[run.blake3] = bases
@@ -169,10 +170,10 @@ class ChainReader:
         source = self.dvc.source
         return source.is_tracked(path) or bool(source.tracked_below(path))
 
-    def _basis(self, path: str, digest: Any) -> Basis:  # noqa: ANN401 - a Digest
+    def _basis(self, path: str, digest: Digest, is_code: bool = False) -> Basis:
         """How a digest is known here."""
         source = self.dvc.source
-        if is_outside(path) or not self.check:
+        if is_outside(path) or not (self.check or is_code):
             return Basis.STATED
         if not (source.is_file(path) or source.is_dir(path)):
             return Basis.STATED

@@ -115,6 +115,9 @@ class Part:
             for _, path, content in run.files:
                 self.nodes.setdefault(content, kind_of(content))
                 self.labels.add((path, content, repository or ""))
+            if run.params_digest is not None:
+                self.nodes.setdefault(run.params_digest, "parameters")
+                self.labels |= {(file, run.params_digest, repository or "") for file in run.params}
         if chain["weights"] is not None:
             self.nodes.setdefault(chain["weights"], kind_of(chain["weights"]))
             self.versions.add((chain["weights"], version_id, "weights"))

@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from lineage.contract.fields import from_fields
+from lineage.display import Shown
 from lineage.identity.chain import Basis
 
 if TYPE_CHECKING:
@@ -97,8 +100,8 @@ class GraphEdge:
         return cls(body["from"], body["to"], body["role"])
 
 
-@dataclass(frozen=True)
-class Trace:
+@dataclass(frozen=True, repr=False)
+class Trace(Shown):
     """All that made a version: ``nodes``, the version first, and ``edges`` between them.
 
     ``gaps`` say in sentences what of it is not recorded. ``more`` tells that there is more than was
@@ -110,6 +113,15 @@ class Trace:
     edges: tuple[GraphEdge, ...]
     gaps: tuple[str, ...] = ()
     more: bool = False
+
+    @override
+    def _line(self) -> str:
+        return f"{self.ref}: made of {len(self.nodes) - 1} nodes{' and more' if self.more else ''}"
+
+    @override
+    def _facts(self) -> dict[str, object]:
+        kinds = [node.kind.value for node in self.nodes]
+        return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
 
     def node(self, id: str) -> GraphNode:  # noqa: A002
         """The node of an id.
@@ -129,6 +141,7 @@ class Trace:
             if edge.target == id and edge.source in nodes:
                 yield edge.role, nodes[edge.source]
 
+    @override
     def to_json(self) -> dict[str, Any]:
         """JSON of `trace`."""
         return {
@@ -199,8 +212,8 @@ class Impacted:
         return from_fields(cls, body, held=held)
 
 
-@dataclass(frozen=True)
-class Impact:
+@dataclass(frozen=True, repr=False)
+class Impact(Shown):
     """Which versions something reaches, the newest first, page by page.
 
     ``subject`` is what was asked, ``meant`` the digests (or the commit, the pipeline version, the
@@ -215,6 +228,21 @@ class Impact:
     next: str | None = None
     more: bool = False
 
+    @override
+    def _line(self) -> str:
+        more = " and more" if self.next is not None or self.more else ""
+        return f"{self.subject}: reaches {len(self.versions)} versions{more}"
+
+    @override
+    def _facts(self) -> dict[str, object]:
+        return {
+            version.ref: ", ".join(
+                [version.how, *(f"{one.side} in {one.environment}" for one in version.held)]
+            )
+            for version in self.versions
+        }
+
+    @override
     def to_json(self) -> dict[str, Any]:
         """JSON of `impact`."""
         return {
@@ -255,9 +283,11 @@ class Leaked:
         return from_fields(cls, body, **sides)
 
 
-@dataclass(frozen=True)
-class Leak:
+@dataclass(frozen=True, repr=False)
+class Leak(Shown):
     """What stands on both sides of a version: what it was trained on, and validated on.
+
+    It is true where something does.
 
     ``validations`` are the numbers of those whose data is recorded; none where nothing could be
     compared. ``incomparable`` are names of validation data whose digests are of another algorithm
@@ -271,6 +301,18 @@ class Leak:
     incomparable: tuple[str, ...] = ()
     more: bool = False
 
+    def __bool__(self) -> bool:
+        return bool(self.leaked)
+
+    @override
+    def _line(self) -> str:
+        return f"{self.ref}: {len(self.leaked)} contents trained on and validated on"
+
+    @override
+    def _facts(self) -> dict[str, object]:
+        return {one.digest: ", ".join((*one.training, *one.validation)) for one in self.leaked}
+
+    @override
     def to_json(self) -> dict[str, Any]:
         """JSON of `leak`."""
         return {

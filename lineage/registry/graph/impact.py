@@ -86,7 +86,7 @@ _ROWS: Final = text(
     "SELECT id, model, number, kind, registered_at FROM model_version WHERE id IN :ids"
 ).bindparams(bindparam("ids", expanding=True))
 
-_ORDER: Final = ("version", "weights", "code", "pipeline", "data", "validation", "package", "run")
+_ORDER: Final = ("version", "code", "pipeline", "data", "validation", "package", "run", "weights")
 """As what a version is reached, the plainest first."""
 
 
@@ -118,8 +118,9 @@ class _Reach:
         self._models = sorted(sight.models) if sight.models is not None else None
         self._subject = subject
         self._more = subject.more
-        begin = graph.node_ids(self._connection, subject.digests).values()
-        self._nodes, more = graph_query.reached(self._session, [*begin], MOST)
+        begin = graph.node_ids(self._connection, subject.digests)
+        self._known = bool(begin) or subject.pipeline is not None
+        self._nodes, more = graph_query.reached(self._session, begin.values(), MOST)
         self._more |= more
         walked = graph_query.digests_of(self._session, self._nodes)
         self._contents = sorted(walked | subject.digests)
@@ -131,7 +132,7 @@ class _Reach:
                 found.setdefault(version_id, "parent")
         ids = sorted(found, reverse=True)
         shown = ids[:limit]
-        if not ids and before is None and self._models is not None:
+        if not ids and before is None and (self._models is not None or not self._known):
             raise subjects.nothing(self._subject.text)
         following = cursors.encode(kind, shown[-1]) if len(ids) > limit else None
         return Impact(
@@ -165,14 +166,18 @@ class _Reach:
         for nodes in batches(sorted(self._nodes)):
             for version_id, role in self._ask(_OF_NODES, before, most, "nodes", nodes):
                 yield version_id, role
-        for values in batches(self._contents):
-            questions = [(_OF_DATA, "data", values), (_OF_VALIDATED, "validation", values)]
+        questions = [
+            (query, how, values)
+            for values in batches(self._contents)
+            for query, how in ((_OF_DATA, "data"), (_OF_VALIDATED, "validation"))
+        ]
+        for values in batches(sorted(self._subject.digests)):
             for column, how in _COLUMNS.items():
                 keys = [*values, *self._keys(column, values)]
                 questions.append((_OF_COLUMN.format(column=column), how, keys))
-            for query, how, keys in questions:
-                for (version_id,) in self._ask(query, before, most, "values", keys):
-                    yield version_id, how
+        for query, how, keys in questions:
+            for (version_id,) in self._ask(query, before, most, "values", keys):
+                yield version_id, how
         subject = self._subject
         if subject.pipeline is not None:
             query = _OF_COLUMN.format(column="pipeline_digest")
