@@ -57,6 +57,17 @@ COMMANDS = {
         "exports",
         "Export a version for other programs: what made it, and what was measured.",
     ),
+    "trace": (
+        "Versions",
+        "lineage",
+        "Show all that made a version, back to where its data came from.",
+    ),
+    "impact": (
+        "Versions",
+        "lineage",
+        "Show which versions something reaches, and where they serve.",
+    ),
+    "leak": ("Versions", "lineage", "Show what a version was both trained on and validated on."),
     "guard": (
         "Serving",
         "deciding",

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         diff,
         follow,
         guard,
+        impact,
+        leak,
         log,
         may_serve,
         models,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
         rollback,
         serving,
         show,
+        trace,
         validate,
         versions,
     )
@@ -49,6 +52,8 @@ __all__ = [
     "diff",
     "follow",
     "guard",
+    "impact",
+    "leak",
     "log",
     "may_serve",
     "models",
@@ -60,6 +65,7 @@ __all__ = [
     "rollback",
     "serving",
     "show",
+    "trace",
     "validate",
     "versions",
 ]

@@ -1,4 +1,4 @@
-"""The history: list its events, prove its chain, and follow what was made from what."""
+"""The history: list its events, and prove its chain."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from lineage.contract.addresses import (
     CONSISTENCY,
     EVENTS,
     HEAD,
-    LINEAGE,
     PROOF,
 )
-from lineage.contract.requests import Direction
 from lineage.registry.access import OF_ANY, Principal, Scope
 
 from .. import paging
@@ -23,7 +21,6 @@ from ..dependencies import AppState, State, needs
 from ..problems import READ
 from ..responses import answer
 from ..schemas import responses
-from ..schemas.parameters import DigestPath
 from ..strict_bodies import StrictRoute
 
 if TYPE_CHECKING:
@@ -167,22 +164,6 @@ async def prove(
 ) -> Response:
     """Reads the whole history. For tokens that are bound to nothing."""
     return await _whole(state, lambda: state.seen_by(caller).prove(seq, size=size).to_json())
-
-
-@router.get(
-    LINEAGE + "/{digest:path}",
-    response_model=responses.LineageAnswer,
-    responses=READ | {412: {"description": "Several digests begin so: write more of the one."}},
-    summary="What made a digest, or what was made from it",
-)
-def lineage(
-    digest: DigestPath,
-    state: State,
-    caller: Reader,
-    direction: Annotated[Literal["up", "down"], Query()] = "up",
-) -> Response:
-    """Of a tuple, code, data, a data item, a pipeline or weights; for tokens bound to nothing."""
-    return answer(state.seen_by(caller).lineage(digest, Direction(direction)))
 
 
 async def _whole(state: AppState, read: Callable[[], dict[str, Any]]) -> Response:

@@ -246,16 +246,6 @@ class EventsAnswer(Answer):
     next: int | None
 
 
-class LineageAnswer(Answer):
-    """Nodes, and edges from what was used to what was made."""
-
-    digest: str
-    direction: str
-    nodes: list[dict[str, Any]]
-    edges: list[dict[str, Any]]
-    truncated: bool
-
-
 class TokenAnswer(Answer):
     """A token; the secret itself only when it is made."""
 

@@ -58,7 +58,12 @@ def register(
     ] = None,
     parent: Annotated[
         str | None,
-        typer.Option("--parent", metavar="REF", help="The version this one was made from."),
+        typer.Option(
+            "--parent",
+            metavar="REF[:RELATION]",
+            help="The version this one was made from, and how: fine-tuned-from, if nothing is "
+            "said.",
+        ),
     ] = None,
     rev: Revision = None,
     pipeline: Annotated[

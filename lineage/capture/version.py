@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lineage.acts import act
+from lineage.capture.chain import ChainReader
 from lineage.capture.code import capture_code, code_at
 from lineage.capture.data import DataReader, from_here
 from lineage.capture.dvc_hash import DvcHasher, link_policy
@@ -82,12 +83,7 @@ class VersionCapture:
         Raises:
             CaptureError: something does not match, or the tree is dirty.
         """
-        self._require_git()
-        found = self._pipeline
-        loose = found.loose if found else ()
-        if self._strict:
-            self._refuse_loose(loose)
-            self._refuse_unheld(found)
+        found, loose = self._held_pipeline()
         with self._project.cache() as cache:
             try:
                 data = self._data(cache, found, self._outside(cache, found))
@@ -114,18 +110,15 @@ class VersionCapture:
         Raises:
             CaptureError: something is missing, does not match, or the tree is dirty.
         """
-        self._require_git()
-        found = self._pipeline
-        loose = found.loose if found else ()
-        if self._strict:
-            self._refuse_loose(loose)
-            self._refuse_unheld(found)
+        found, loose = self._held_pipeline()
         with self._project.cache() as cache:
             weights = self._weights(cache, progress, copies)
             outside = self._outside(cache, found)
             if self._strict:
                 self._refuse_unknown(outside)
             data = self._data(cache, found, outside, progress)
+            chains = ChainReader(self._dvc, self._project.top, cache, check=self._strict)
+            chain = chains.read(self._weights_path, self._items[0], self._project.folder)
         components = Components(code or self._code(found), data, self._version(found), weights)
         if self._strict:
             self._refuse_incomplete(components)
@@ -135,6 +128,7 @@ class VersionCapture:
             loose,
             notes=(*(found.notes if found else ()), *outside.notes),
             unseen=found.unseen if found else (),
+            chain=chain,
         )
 
     def origin(self, ran: OwnRun | None = None) -> WeightsOrigin | None:
@@ -176,6 +170,16 @@ class VersionCapture:
         """The data that the model is validated on; see :meth:`Project.validation_data`."""
         return self._project.validation_data(self.model, named, self._dvc)
 
+    def _held_pipeline(self) -> tuple[CapturedPipeline | None, tuple[str, ...]]:
+        """The pipeline and its loose inputs; of a production version, only what is held."""
+        self._require_git()
+        found = self._pipeline
+        loose = found.loose if found else ()
+        if self._strict:
+            self._refuse_loose(loose)
+            self._refuse_unheld(found)
+        return found, loose
+
     @cached_property
     def _pipeline(self) -> CapturedPipeline | None:
         if self._wanted.pipeline_version is not None:
@@ -184,9 +188,8 @@ class VersionCapture:
         return self._project.pipeline_in(self._dvc, self._config, name)
 
     def _version(self, found: CapturedPipeline | None) -> PipelineVersion | None:
-        stated = self._wanted.pipeline_version
-        if stated is not None:
-            return PipelineVersion(None, stated)
+        if self._wanted.pipeline_version is not None:
+            return PipelineVersion(None, self._wanted.pipeline_version)
         return found.version if found else None
 
     @property

@@ -12,6 +12,7 @@ from lineage.identity.components import Kind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lineage.identity.chain import Chain
     from lineage.identity.components import Components
     from lineage.identity.digest import Digest
     from lineage.identity.origin import WeightsOrigin
@@ -63,7 +64,8 @@ class CapturedVersion:
     tells what made the weights; it is None where nobody looked. ``notes`` say what a person should
     know of how the pipeline was read, ``unseen`` is JSON of what it runs and could not be followed.
     ``pipeline_commit`` and ``pipeline_dirty`` tell where the pipeline of a model from elsewhere was
-    captured, as :class:`CapturedPipelineVersion` does.
+    captured, as :class:`CapturedPipelineVersion` does. ``chain`` is what led to it, as DVC recorded
+    it; None where nobody looked.
     """
 
     components: Components
@@ -75,6 +77,7 @@ class CapturedVersion:
     unseen: tuple[Mapping[str, str], ...] = ()
     pipeline_commit: str | None = None
     pipeline_dirty: bool = False
+    chain: Chain | None = None
 
     @property
     def pipeline_at(self) -> tuple[str | None, bool]:

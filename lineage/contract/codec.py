@@ -12,6 +12,7 @@ from lineage.contract.captured import CapturedPipelineVersion, CapturedVersion
 from lineage.contract.fields import from_fields
 from lineage.contract.results import NamedPipeline
 from lineage.errors import DigestMismatch, UsageError
+from lineage.identity.chain import Chain
 from lineage.identity.components import (
     CodeVersion,
     Components,
@@ -53,6 +54,7 @@ def captured_to_json(captured: CapturedVersion) -> Json:
         ),
         "weights": _weights_to_json(parts.weights) if parts.weights else None,
         "made": captured.origin.to_json() if captured.origin else None,
+        "chain": captured.chain.to_json() if captured.chain else None,
         "stored": [copy.to_json() for copy in captured.stored],
         "digests": {"tuple": parts.tuple_xxh3, **parts.digests},
     }
@@ -81,7 +83,7 @@ def captured_from_json(model: str, body: Mapping[str, Any]) -> CapturedVersion:
     for name, claim in (body.get("digests") or {}).items():
         _check_claim(f"{name} digest", claim, digests.get(name))
     stored = tuple(NewCopy.from_json(copy) for copy in body.get("stored") or ())
-    made = body.get("made")
+    made, chain = body.get("made"), body.get("chain")
     return CapturedVersion(
         components,
         described.name if described else model,
@@ -90,6 +92,7 @@ def captured_from_json(model: str, body: Mapping[str, Any]) -> CapturedVersion:
         unseen=described.unseen if described else (),
         pipeline_commit=described.commit if described else None,
         pipeline_dirty=described.dirty if described else False,
+        chain=Chain.from_json(chain) if chain is not None else None,
     )
 
 

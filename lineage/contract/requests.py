@@ -180,6 +180,37 @@ def check_limit(limit: int | None) -> None:
         )
 
 
+MOST_NODES: Final = 10_000
+"""Nodes of a graph that are asked for at the most."""
+MOST_IMPACTED: Final = 500
+"""Versions of a page that something reaches."""
+
+
+def check_nodes(limit: int) -> None:
+    """Refuse a number of nodes that is not walked to.
+
+    Raises:
+        UsageError: it is less than one, or more than 10,000.
+    """
+    _check_between("nodes", limit, MOST_NODES)
+
+
+def check_impact(limit: int) -> None:
+    """Refuse a number of versions that no page of them has.
+
+    Raises:
+        UsageError: it is less than one, or more than 500.
+    """
+    _check_between("versions", limit, MOST_IMPACTED)
+
+
+def _check_between(what: str, limit: int, most: int) -> None:
+    if not 0 < limit <= most:
+        raise UsageError(
+            f"{limit} {what} are none that can be asked for.", remedy=f"Ask for 1 to {most:,}."
+        )
+
+
 def names_of(columns: Sequence[str]) -> tuple[str, ...]:
     """The columns that are asked for; one text is their names with commas between them."""
     from lineage.guard.expression_parser import split_fields  # few lists are asked for columns

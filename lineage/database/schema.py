@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, inspect, text
 import lineage.migrations as migrations
 from lineage.acts import act
 from lineage.contract.results import SchemaCheck
-from lineage.database import catalog, definitions, grants, reports, version_metrics
+from lineage.database import catalog, definitions, grants, graph, reports, version_metrics
 from lineage.database.engine import open_engine, transaction
 from lineage.database.tables import load_all
 from lineage.errors import IntegrityFailure, RegistryUnreachable
@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-HEAD: Final = "0021"
+HEAD: Final = "0022"
 """The newest migration; a test holds it against the migrations folder."""
 
 SEARCHED: Final = "0021"
 """The migration that made the table of what versions are searched by."""
+
+GRAPHED: Final = "0022"
+"""The migration that made the tables of the graph of contents."""
 
 NOT_COMPARED: Final = (
     "the definitions were not compared: that takes the owner, on the primary, who may make a "
@@ -79,6 +82,8 @@ def upgrade(url: str) -> tuple[str | None, str]:
                 grants.give_again(connection)
             if before is not None and before < SEARCHED:
                 version_metrics.rebuild(connection)
+            if before is not None and before < GRAPHED:
+                graph.rebuild(connection)
     finally:
         engine.dispose()
     return before, HEAD

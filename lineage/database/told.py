@@ -300,6 +300,18 @@ _DECLARED: Final = (
         unbound={"document": "large; `digest` is the BLAKE3 of it"},
     ),
     Told(
+        "stage_run",
+        ("digest",),
+        ("digest",),
+        unbound={"document": "large; `digest` is the BLAKE3 of it"},
+    ),
+    Told(
+        "version_chain",
+        ("version_id",),
+        ("version_id", "digest"),
+        unbound={"document": "large; `digest` is the BLAKE3 of it"},
+    ),
+    Told(
         "token",
         ("id",),
         (
@@ -364,6 +376,10 @@ UNTOLD: Final[Mapping[str, str]] = MappingProxyType(
         "added once that is recorded",
         "version_metric": "worked out from the newest verdict of each version, and again by `audit "
         "verify`",
+        **dict.fromkeys(
+            ("lineage_node", "lineage_edge", "lineage_label", "lineage_version"),
+            "worked out from the runs that led to versions, and again by `audit verify`",
+        ),
         "kept_answer": "answers to repeated requests, deleted after a week",
         "webhook_delivery": "messages about the history, deleted after a month",
     }

@@ -14,7 +14,17 @@ attributes that show themselves in a notebook; ``to_dict()`` gives each as plain
 connection over many calls with :func:`lineage.connect`.
 """
 
-from lineage.python_api.finding import diff, log, models, serving, show, versions
+from lineage.python_api.finding import (
+    diff,
+    impact,
+    leak,
+    log,
+    models,
+    serving,
+    show,
+    trace,
+    versions,
+)
 from lineage.python_api.hosting import follow, pull, report
 from lineage.python_api.moving import guard, may_serve, promote, release, rollback
 from lineage.python_api.recording import approve, register, validate
@@ -24,6 +34,8 @@ __all__ = [
     "diff",
     "follow",
     "guard",
+    "impact",
+    "leak",
     "log",
     "may_serve",
     "models",
@@ -35,6 +47,7 @@ __all__ = [
     "rollback",
     "serving",
     "show",
+    "trace",
     "validate",
     "versions",
 ]

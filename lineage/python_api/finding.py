@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from lineage.contract.results import Registered, Serving
     from lineage.contract.results.comparisons import Comparison
+    from lineage.contract.results.graph import Impact, Leak, Trace
     from lineage.contract.results.records import EventRecord, ModelRecord, VersionRecord
     from lineage.display import Listing
 
@@ -169,3 +170,45 @@ def serving(
 
 def _written(moment: str | dt.datetime | None) -> str | None:
     return moment.isoformat() if isinstance(moment, dt.datetime) else moment
+
+
+def trace(reference: str, *, limit: int = 1_000) -> Trace:
+    """All that made a version: runs, files, parameters, code, data, parents, imports.
+
+    Args:
+        reference: the version.
+        limit: nodes at the most, up to 10,000.
+
+    Raises:
+        NotFound: it does not exist.
+    """
+    with only_registry() as registry:
+        return registry.trace(reference, limit=limit)
+
+
+def impact(subject: str, *, limit: int = 100, after: str | None = None) -> Impact:
+    """The versions that something reaches, the newest first, and where they serve.
+
+    Args:
+        subject: a path, a digest or a unique beginning of one, a commit, ``NAME@DIGEST`` of a
+            pipeline version, ``package==version``, or a reference to a version.
+        limit: versions at the most, up to 500.
+        after: the ``next`` of the page before.
+
+    Raises:
+        NotFound: nothing of it is recorded.
+        UsageError: it can mean nothing.
+        Conflict: several digests begin so.
+    """
+    with only_registry() as registry:
+        return registry.impact(subject, limit=limit, after=after)
+
+
+def leak(reference: str) -> Leak:
+    """Contents that a version was both trained on and validated on; true where there are some.
+
+    Raises:
+        NotFound: it does not exist.
+    """
+    with only_registry() as registry:
+        return registry.leak(reference)

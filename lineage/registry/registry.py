@@ -20,6 +20,7 @@ from lineage.database.limits import LOCK_TIMEOUT
 from lineage.errors import LineageError
 from lineage.masking import masked_url
 from lineage.registry.verbs.history import HistoryVerbs
+from lineage.registry.verbs.lineage import LineageVerbs
 from lineage.registry.verbs.models import ModelVerbs
 from lineage.registry.verbs.releases import ReleaseVerbs
 from lineage.registry.verbs.service import ServiceVerbs
@@ -78,6 +79,7 @@ def open_registry(url: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Registry:
 class Registry(
     ModelVerbs,
     VersionVerbs,
+    LineageVerbs,
     ValidationVerbs,
     WeightsVerbs,
     ReleaseVerbs,

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from lineage.contract.results import NamedPipeline, Registered
 from lineage.database import bulk, clock, events, pipelines, sharing, tables, telling, versions
 from lineage.errors import InUse, UsageError
+from lineage.identity.chain import parent_named
 from lineage.identity.components import Kind
 from lineage.identity.references import check_name, check_weights_path
-from lineage.registry import views, watched_runs
+from lineage.registry import chains, views, watched_runs
 from lineage.registry.weights import add_copies, settled_stores
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def register(
     sight.require_models(model)
     if components.pipeline is not None:
         sight.pipeline(captured.pipeline_name)
+    parent, relation = parent_named(parent) if parent else (None, None)
     parent_row = sight.version(parent) if parent else None
     commit, dirty = captured.pipeline_at
     known = versions.recorded(
@@ -96,6 +98,7 @@ def register(
     if same is not None:
         add_copies(session, same, captured.stored, at, actor)
         watched_runs.record(session, same, watched, at, actor)
+        chains.add_later(session, same, captured.chain, at, actor)
         return views.registered(session, same, created=False)
     if known.model is None:
         _add_model(session, model, at, actor)
@@ -117,6 +120,7 @@ def register(
             )
     if components.data is not None and not known.data:
         versions.add_data(session, components.data)
+    new_runs = chains.unknown(session, captured.chain)
     stores = settled_stores(session, captured.stored, at)
     with bulk.together(session) if stores is not None else nullcontext():
         row = versions.add_version(
@@ -133,6 +137,7 @@ def register(
             actor,
             who.recorded_person,
         )
+        chains.add(session, row.id or 0, captured.chain, relation, new_runs)
         registered = views.newly_registered(row, components)
         events.append(
             session,
@@ -146,6 +151,7 @@ def register(
             also=[model],
         )
         add_copies(session, row, captured.stored, at, actor, first=True, stores=stores)
+    chains.connect(session, row.id or 0, row.code_remote, captured.chain, new_runs)
     watched_runs.record(session, row, watched, at, actor)
     return registered
 

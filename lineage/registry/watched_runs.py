@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lineage.database import events, watched_runs
+from lineage.database import events, graph, watched_runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,9 +27,8 @@ def record(
 
     A run that is kept there already is passed over, so a repeated registration changes nothing.
     """
-    added = (watched_runs.add(session, version, validation, run, at, actor) for run in runs)
-    digests = [digest for digest in added if digest is not None]
-    if not digests:
+    added = [run for run in runs if watched_runs.add(session, version, validation, run, at, actor)]
+    if not added:
         return
     events.append(
         session,
@@ -39,7 +38,8 @@ def record(
         subject=f"{version.model}@{version.number}",
         payload={
             "validation": validation.id if validation is not None else None,
-            "runs": digests,
+            "runs": [str(run.blake3) for run in added],
         },
         also=[version.model],
     )
+    graph.note_watched(session, version.id or 0, added)

@@ -17,6 +17,7 @@ from lineage.contract.results.service import NewTokenRecord, Principal, TokenRec
 from lineage.errors import Conflict, RegistryUnreachable
 from lineage.registry_url import LOOPBACK
 from lineage.remote.history import RemoteHistory
+from lineage.remote.lineage import RemoteLineage
 from lineage.remote.models import RemoteModels
 from lineage.remote.reader import RemoteReader
 from lineage.remote.seen_head import ACCEPT, SeenHead
@@ -86,7 +87,13 @@ def _require_goes_on(transport: Transport) -> None:
 
 
 class RemoteRegistry(
-    RemoteReader, RemoteHistory, RemoteVersions, RemoteModels, RemoteSlots, RemoteWebhooks
+    RemoteReader,
+    RemoteLineage,
+    RemoteHistory,
+    RemoteVersions,
+    RemoteModels,
+    RemoteSlots,
+    RemoteWebhooks,
 ):
     """A registry behind a server; use it as a context manager, or :meth:`close` it.
 

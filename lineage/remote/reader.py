@@ -21,7 +21,7 @@ from lineage.contract.results.environments import EnvironmentRecord, PipelineSha
 from lineage.contract.results.records import Approval, ModelRecord, Validation, VersionRecord
 from lineage.contract.results.reports import HostReport
 from lineage.contract.results.service import TokenRecord
-from lineage.contract.results.stores import CollectableCopy, LineageGraph, StoreRecord
+from lineage.contract.results.stores import CollectableCopy, StoreRecord
 from lineage.display import Listing
 from lineage.errors import RegistryUnreachable
 from lineage.identity.references import Reference, check_name
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lineage.contract.captured import CapturedPipelineVersion
-    from lineage.contract.requests import Direction, RetentionPolicy
+    from lineage.contract.requests import RetentionPolicy
     from lineage.guard.decision import Decision
     from lineage.guard.facts import Verdict
 
@@ -208,11 +208,6 @@ class RemoteReader(Verbs):
     def check(self) -> SchemaCheck:
         """Check the database, its keys and its schema, where the server is."""
         return SchemaCheck.from_json(self._http.get(addresses.DATABASE))
-
-    def lineage(self, digest: str, direction: Direction) -> LineageGraph:
-        """What made a digest (``up``), or what was made from it (``down``)."""
-        path = f"{addresses.LINEAGE}/{quote(digest, safe='')}"
-        return LineageGraph(self._http.get(path, direction=direction.value))
 
     def observed(
         self, environment: str | None = None, model: str | None = None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lineage.contract.requests import DeclaredEnvironment, NewToken, Observed, WaiverRequest
 from lineage.contract.webhooks import NewWebhook
 from lineage.guard.policy import EnvironmentPolicy
-from lineage.identity.components import EnvironmentKind
+from lineage.identity.chain import Chain, RunKind, StageRun
+from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.digest import xxh3
 from lineage.identity.watched import WatchedRun
-from tests.conftest import add_validated, add_version, captured_pipeline
+from tests.conftest import add_validated, add_version, captured, captured_pipeline
 
 
 def fill(registry):
@@ -32,7 +35,25 @@ def fill(registry):
     registry.validate("churn@4", captured_pipeline("new"), passed=True, watched=watched, actor="t")
     registry.edit("churn", description="who leaves", tags={"team": "risk"}, actor="t")
     registry.edit("churn@1", description="the first", tags={"team": "risk"}, actor="t")
+    registry.register("churn", with_chain(captured("6")), kind=Kind.EXPERIMENT, actor="t")
     _fill_service(registry)
+
+
+def with_chain(version, *runs):
+    """A captured version, and the runs that led to it: by default two and an import."""
+    raw, features, weights = (f"md5:{digit * 32}" for digit in "abc")
+    train = StageRun(
+        "train",
+        code={"train.py": "md5:" + "d" * 32},
+        inputs={"f": features},
+        outputs={"m": weights},
+    )
+    prepare = StageRun(
+        "prepare", inputs={"raw.csv": raw}, params={"p": {"x": 1}}, outputs={"f": features}
+    )
+    origin = {"url": "https://git.invalid/other", "rev": "e" * 40, "path": "raw.csv"}
+    fetch = StageRun("raw.csv.dvc", RunKind.IMPORT, outputs={"raw.csv": raw}, origin=origin)
+    return replace(version, chain=Chain(runs or (train, prepare, fetch), weights))
 
 
 def _fill_service(registry):

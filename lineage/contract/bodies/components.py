@@ -110,6 +110,32 @@ class MadeBody(Body):
     )
 
 
+class StageRunBody(Body):
+    """A run of a stage, or an import, as DVC recorded it; files and their digests by path."""
+
+    name: Line
+    kind: Literal["stage", "import"] = "stage"
+    cmd: Annotated[list[str], Field(max_length=10_000)] = []
+    code: dict[str, Digest] = {}
+    inputs: dict[str, Digest] = {}
+    params: dict[str, dict[str, Any]] = {}
+    outputs: dict[str, Digest] = {}
+    origin: dict[str, str] | None = None
+
+
+class ChainBody(Body):
+    """The runs that led to a version; ``unchecked`` names the digests that were not checked.
+
+    By the BLAKE3 of the run's canonical bytes and by path.
+    """
+
+    runs: Annotated[list[StageRunBody], Field(max_length=1_000)]
+    weights: Digest | None = None
+    unchecked: dict[Digest, dict[str, Literal["stated", "changed"]]] = {}
+    missing: Annotated[list[str], Field(max_length=10_000)] = []
+    gaps: Annotated[list[Text], Field(max_length=1_000)] = []
+
+
 class DigestsBody(Body):
     """What a client took the digests to be; the server takes them anew and refuses others."""
 

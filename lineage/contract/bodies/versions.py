@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from lineage.contract.bodies.components import (
     Body,
+    ChainBody,
     CodeBody,
     CopyBody,
     DataItemBody,
@@ -32,10 +33,13 @@ class VersionBody(Body):
     pipeline: PipelineBody | None = None
     weights: WeightsBody | None = None
     made: MadeBody | None = None
+    chain: ChainBody | None = Field(default=None, description="What led to it, run by run.")
     stored: Annotated[list[CopyBody], Field(max_length=100)] = Field(default_factory=list)
     digests: DigestsBody | None = None
     parent: Annotated[str, StringConstraints(max_length=300)] | None = Field(
-        default=None, description="The version it was made from.", examples=["churn@6"]
+        default=None,
+        description="The version it was made from, and behind a colon the relation to it.",
+        examples=["churn@6", "churn@6:distilled-from"],
     )
     run: dict[str, Any] | None = Field(default=None, description="The training that was run.")
     watched: Watched = Field(

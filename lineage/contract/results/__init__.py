@@ -1,6 +1,17 @@
 """What the registry answers, in the JSON shapes of the reference (docs/reference/json.md). Pure."""
 
 from lineage.contract.results.backups import Candidate, Readiness
+from lineage.contract.results.graph import (
+    GraphEdge,
+    GraphNode,
+    Held,
+    Impact,
+    Impacted,
+    Leak,
+    Leaked,
+    NodeKind,
+    Trace,
+)
 from lineage.contract.results.moves import MoveResult, SlotChange
 from lineage.contract.results.operations import Audit, Head, PlannedChange, SchemaCheck
 from lineage.contract.results.packages import (
@@ -17,9 +28,17 @@ __all__ = [
     "Candidate",
     "DemandedPackages",
     "FoundPipeline",
+    "GraphEdge",
+    "GraphNode",
     "Head",
+    "Held",
+    "Impact",
+    "Impacted",
+    "Leak",
+    "Leaked",
     "MoveResult",
     "NamedPipeline",
+    "NodeKind",
     "PackageDifference",
     "PlannedChange",
     "Readiness",
@@ -29,5 +48,6 @@ __all__ = [
     "Serving",
     "Side",
     "SlotChange",
+    "Trace",
     "nothing_observed",
 ]

@@ -1,4 +1,4 @@
-"""What is answered about stores of weights, and about what made what. Pure."""
+"""What is answered about stores of weights. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from lineage.contract.results.documents import (
     Key,
     moment,
     optional,
-    several,
     values,
 )
 
@@ -58,45 +57,3 @@ class CollectableCopy(Document):
     @override
     def _line(self) -> str:
         return f"{self.ref} in {self.store}, {self.size:,} bytes"
-
-
-class LineageNode(Document):
-    """Something with a lineage."""
-
-    id = Key(str)
-    """By what edges name it."""
-    type = Key(str)
-    """``version``, ``code``, ``data``, ``data-item``, ``pipeline``, ``weights`` or ``slot``."""
-    digest = Key(optional(str))
-    """Its digest; None of a slot."""
-
-    @override
-    def _line(self) -> str:
-        return f"{self.type} {self.id}"
-
-
-class LineageGraph(Document):
-    """What made a digest, or what was made from it."""
-
-    digest = Key(str)
-    """The digest that was asked for, whole."""
-    direction = Key(str)
-    """``up``: what made it; ``down``: what was made from it."""
-    nodes = Key(several(LineageNode))
-    """What is part of it."""
-    truncated = Key(bool)
-    """Whether there is more, which is left out."""
-
-    @property
-    def edges(self) -> tuple[tuple[str, str], ...]:
-        """Ids of nodes: of what was used, and of what was made from it."""
-        return tuple((edge["from"], edge["to"]) for edge in self["edges"])
-
-    @override
-    def _line(self) -> str:
-        way = "made from" if self.direction == "up" else "led to"
-        return f"{self.digest} {way} {len(self.nodes) - 1} others"
-
-    @override
-    def _facts(self) -> dict[str, object]:
-        return {node.id: node.type for node in self.nodes}

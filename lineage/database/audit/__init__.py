@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lineage.contract.results import Audit
-from lineage.database import version_metrics
+from lineage.database import graph, version_metrics
 from lineage.database.audit import chain, contents, entries, rows, serving, tree
 from lineage.database.audit.findings import Findings
 
@@ -56,4 +56,5 @@ def audit(
         findings += check.end()
     findings += contents.data_versions(session)
     findings += version_metrics.problems(session)
+    findings += graph.problems(session)
     return Audit(links.count, links.head or None, findings.told())

@@ -72,6 +72,8 @@ def _digest(encode: Callable[[Any], bytes], value: Any) -> str | None:  # noqa: 
 CHECKS: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]]] = {
     "pipeline_version": _pipeline,
     "watched_run": _run,
+    "stage_run": _run,
+    "version_chain": _run,
     "token": _token,
     "webhook": _webhook,
 }

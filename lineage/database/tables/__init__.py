@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from lineage.database.tables.environments import Environment, PipelineDeployment, Slot, Waiver
     from lineage.database.tables.history import Event, EventSubject
     from lineage.database.tables.labels import ModelTag, VersionNote, VersionTag
+    from lineage.database.tables.lineage import (
+        LineageEdge,
+        LineageLabel,
+        LineageNode,
+        LineageVersion,
+        StageRun,
+        VersionChain,
+    )
     from lineage.database.tables.pairs import RolledBack, ServedPair
     from lineage.database.tables.policies import Approval, EnvironmentPolicy
     from lineage.database.tables.versions import (
@@ -43,6 +51,10 @@ _MODULES = {
     "environments": ("Environment", "PipelineDeployment", "Slot", "Waiver"),
     "history": ("Event", "EventSubject"),
     "labels": ("ModelTag", "VersionNote", "VersionTag"),
+    "lineage": (
+        *("LineageEdge", "LineageLabel", "LineageNode", "LineageVersion"),
+        *("StageRun", "VersionChain"),
+    ),
     "pairs": ("RolledBack", "ServedPair"),
     "policies": ("Approval", "EnvironmentPolicy"),
     "versions": (
@@ -63,6 +75,10 @@ __all__ = [
     "Event",
     "EventSubject",
     "KeptAnswer",
+    "LineageEdge",
+    "LineageLabel",
+    "LineageNode",
+    "LineageVersion",
     "Model",
     "ModelTag",
     "ModelVersion",
@@ -73,9 +89,11 @@ __all__ = [
     "RolledBack",
     "ServedPair",
     "Slot",
+    "StageRun",
     "Store",
     "Token",
     "Validation",
+    "VersionChain",
     "VersionMetric",
     "VersionNote",
     "VersionTag",

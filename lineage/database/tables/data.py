@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ForeignKeyConstraint
+from sqlalchemy import ForeignKeyConstraint, Index
 from sqlmodel import Field, SQLModel
 
 from lineage.database.tables.keys import told_by_event
@@ -37,6 +37,7 @@ class DataItem(SQLModel, table=True):
             deferrable=True,
             initially="DEFERRED",
         ),
+        Index("data_item_name", "name", "digest"),
     )
 
     data_blake3: str = Field(primary_key=True, sa_column_kwargs={"name": "data_digest"})

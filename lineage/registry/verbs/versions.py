@@ -8,7 +8,6 @@ from lineage.acts import act
 from lineage.contract import requests
 from lineage.contract.results.environments import PipelineShare, PipelineShares
 from lineage.contract.results.records import ModelRecord, VersionRecord
-from lineage.contract.results.stores import LineageGraph
 from lineage.database import clock, names, tables
 from lineage.database.deployments import deployment
 from lineage.database.sql import col, select
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lineage.contract.captured import CapturedVersion
-    from lineage.contract.requests import Direction
     from lineage.contract.results import FoundPipeline, NamedPipeline, Registered
     from lineage.identity.references import Reference
     from lineage.identity.watched import WatchedRun
@@ -249,16 +247,3 @@ class VersionVerbs(Verbs):
                     remedy=f"Record it: {act('pipeline deploy', name, env=environment)}",
                 )
             return views.found_pipeline(session, pipelines.find_pipeline(session, name, row.blake3))
-
-    def lineage(self, digest: str, direction: Direction) -> LineageGraph:
-        """What made a digest (``up``), or what was made from it (``down``).
-
-        Raises:
-            NotFound: nothing of this digest is recorded.
-            UsageError: it is no digest.
-        """
-        from lineage.registry import lineage_graph
-
-        with self._read() as session:
-            self._sight(session).require_all()
-            return LineageGraph(lineage_graph.lineage(session, digest, direction))

@@ -1,0 +1,172 @@
+"""What a person means by the text of `impact`: contents, a package, a commit, a pipeline version.
+
+Beginnings of digests are completed for those to whom everything is open: what completes one must
+not tell of what is not.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from lineage.acts import act
+from lineage.database import graph, tables
+from lineage.database.digests import ambiguous
+from lineage.database.sql import col, select
+from lineage.errors import NotFound, UsageError
+from lineage.identity.digest import SHORTEST_BEGINNING
+from lineage.identity.references import Reference
+from lineage.identity.run_environment import normalised
+
+if TYPE_CHECKING:
+    from lineage.registry.sight import Sight
+
+MOST: Final = 1_000
+"""Contents of one path that are asked about at the most."""
+LONGEST: Final = 1_000
+"""Characters of what may be asked."""
+
+_PACKAGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==\S+")
+_DIGEST: Final = re.compile(r"[a-z0-9-]+:[!-~]+")
+_HEX: Final = re.compile(r"[0-9a-f]{7,64}(\.dir)?")
+_BARE: Final = ("git", "md5", "xxh3", "blake3")
+"""The algorithms that are left out in front of digits."""
+
+
+@dataclass
+class Subject:
+    """What is meant: ``meant`` for people, ``digests`` of contents, ``version`` and ``pipeline``.
+
+    ``pipeline`` is the name and the BLAKE3 of a version of one. ``more`` tells that a path had more
+    contents than are asked about.
+    """
+
+    text: str
+    meant: tuple[str, ...] = ()
+    digests: set[str] = field(default_factory=set)
+    version: tables.ModelVersion | None = None
+    pipeline: tuple[str, str] | None = None
+    more: bool = False
+
+
+def find(sight: Sight, text: str) -> Subject:
+    """What is meant by a text.
+
+    Raises:
+        UsageError: it can mean nothing.
+        NotFound: nothing of it is recorded.
+        Conflict: several digests begin so.
+    """
+    text = text.strip()
+    if not text or len(text) > LONGEST or not text.isprintable():
+        raise UsageError(
+            "What the impact is asked of is empty, too long, or not printable.",
+            remedy="Name a path, a digest, a commit, NAME@DIGEST of a pipeline, or "
+            "package==version.",
+        )
+    if _PACKAGE.fullmatch(text) is not None:
+        name, _, version = text.partition("==")
+        named = f"{normalised(name)}=={version}"
+        return Subject(text, (named,), {graph.package_node(named)})
+    name, at, rest = text.partition("@")
+    if at and ":" in rest and "/" not in name:
+        return _pipeline(sight, text)
+    if at and "/" not in name and ":" not in name:
+        try:
+            reference = Reference.parse(text)
+        except UsageError:
+            reference = None
+        if reference is not None:
+            row = sight.version(reference)
+            return Subject(text, (f"{row.model}@{row.number}",), _contents_of(row), row)
+    if _DIGEST.fullmatch(text) is not None:
+        return _digest(sight, text, [text])
+    if _HEX.fullmatch(text) is not None:
+        found = _digest(sight, text, [f"{algorithm}:{text}" for algorithm in _BARE], strict=False)
+        if found.digests:
+            return found
+    return _path(sight, text)
+
+
+def nothing(text: str) -> NotFound:
+    """What is said where nothing, or nothing that is open, is meant by a text."""
+    return NotFound(
+        f"Nothing of {text[:100]} is recorded.",
+        remedy=f"Name what {act('trace', 'REF')} shows, or a path as the repository has it.",
+    )
+
+
+def _contents_of(row: tables.ModelVersion) -> set[str]:
+    return {digest for digest in (row.weights_blake3, row.weights_xxh3) if digest is not None}
+
+
+def _pipeline(sight: Sight, text: str) -> Subject:
+    from lineage.contract.results import NamedPipeline
+
+    row = sight.pipeline_version(NamedPipeline.parse(text))
+    return Subject(text, (f"{row.pipeline}@{row.xxh3}",), pipeline=(row.pipeline, row.blake3))
+
+
+def columns() -> tuple[Any, ...]:
+    """Where digests are recorded."""
+    version = tables.ModelVersion
+    return (
+        col(tables.LineageNode.digest),
+        col(tables.DataItem.digest),
+        col(version.code_digest),
+        col(version.weights_xxh3),
+        col(version.weights_blake3),
+        col(version.tuple_xxh3),
+        col(tables.DataVersion.xxh3),
+        col(tables.DataVersion.blake3),
+        col(tables.PipelineVersion.xxh3),
+        col(tables.PipelineVersion.blake3),
+    )
+
+
+def _digest(sight: Sight, text: str, wanted: list[str], *, strict: bool = True) -> Subject:
+    """The contents that digests are, or begin."""
+    session, found = sight.session, set()
+    for column in columns():
+        found |= {
+            digest
+            for digest in session.exec(select(column).where(column.in_(wanted)).distinct())
+            if digest is not None
+        }
+    long_enough = len(text.partition(":")[2] or text) >= (SHORTEST_BEGINNING if strict else 7)
+    if not found and long_enough and sight.models is None:
+        for column in columns():
+            for beginning in wanted:
+                begins = column.startswith(beginning, autoescape=True)
+                query = select(column).where(begins).distinct().order_by(column).limit(6)
+                found |= {digest for digest in session.exec(query) if digest is not None}
+        if len(found) > 1:
+            raise ambiguous(text, sorted(found))
+    if not found and strict:
+        raise nothing(text)
+    return Subject(text, tuple(sorted(found)) if sight.models is None else (), found)
+
+
+def _path(sight: Sight, text: str) -> Subject:
+    """The contents that a path, or the name of a data item, ever had."""
+    path = posixpath.normpath(text) if "://" not in text else text
+    session, label, node = sight.session, tables.LineageLabel, tables.LineageNode
+    known = (
+        select(col(node.digest))
+        .join(label, col(label.node) == col(node.id))
+        .where(col(label.path) == path)
+        .distinct()
+        .order_by(col(node.digest))
+        .limit(MOST + 1)
+    )
+    item = tables.DataItem
+    items = select(col(item.digest)).where(col(item.name) == path).distinct()
+    items = items.order_by(col(item.digest)).limit(MOST + 1)
+    found = {*session.exec(known), *session.exec(items)}
+    if not found:
+        raise nothing(text)
+    some = sorted(found)[:MOST]
+    meant = tuple(some) if sight.models is None else ()
+    return Subject(text, meant, set(some), more=len(found) > MOST)

@@ -1,0 +1,249 @@
+"""The graph of contents: what made a version, what something reaches, what leaked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import text
+
+from lineage.connection import connect
+from lineage.contract.results.graph import NodeKind
+from lineage.database import graph
+from lineage.database.engine import open_engine, transaction
+from lineage.errors import Conflict, NotFound, UsageError
+from lineage.identity.chain import Chain, RunKind, StageRun
+from lineage.identity.components import Components, DataItem, DataVersion, Kind, Known
+from lineage.identity.digest import Digest
+from lineage.identity.watched import Distribution, WatchedRun
+from tests.conftest import (
+    BOTH,
+    EVERYWHERE,
+    add_validated,
+    captured,
+    captured_pipeline,
+    make_registry,
+)
+from tests.support.filled import with_chain
+
+RAW, FEATURES, WEIGHTS, OTHER = (f"md5:{digit * 32}" for digit in "abcd")
+
+
+def run_of(name, used, made, **more):
+    return StageRun(
+        name,
+        inputs={f"{digest[-1]}.csv": digest for digest in used},
+        outputs={f"{digest[-1]}.csv": digest for digest in made},
+        **more,
+    )
+
+
+def add(registry, seed, *runs, model="churn", weights=None, parent=None, data=None, **more):
+    """Register an experiment with a chain; its reference."""
+    version = captured(seed, name=model)
+    if data is not None:
+        items = tuple(DataItem(n, Digest(d), Known.VERIFIED) for n, d in data.items())
+        parts = version.components
+        version = replace(
+            version,
+            components=Components(parts.code, DataVersion(items), parts.pipeline, parts.weights),
+        )
+    chain = Chain(runs, weights, **more) if runs or more else None
+    done = registry.register(
+        model, replace(version, chain=chain), kind=Kind.EXPERIMENT, parent=parent, actor="t"
+    )
+    return done.ref
+
+
+def refs(impact):
+    return [version.ref for version in impact.versions]
+
+
+@EVERYWHERE
+def test_a_version_is_traced_to_where_its_data_came_from(registry):
+    registry.register("churn", with_chain(captured("6")), kind=Kind.EXPERIMENT, actor="t")
+    found = registry.trace("churn@1")
+    assert found.nodes[0].id == found.ref == "churn@1"
+    assert not found.more
+    assert not found.gaps
+    (role, weights), *_ = found.sources("churn@1")
+    (made, train), *_ = found.sources(weights.id)
+    assert (role, weights.id, made, train.name) == ("weights", WEIGHTS, "output", "train")
+    used = dict(found.sources(train.id))
+    assert used["code"].name == "train.py"
+    assert used["input"].id == FEATURES
+    (_, prepare), *_ = found.sources(FEATURES)
+    assert dict(found.sources(prepare.id))["parameters"].details["values"] == {"p": {"x": 1}}
+    (_, fetch), *_ = found.sources(RAW)
+    (role, origin), *_ = found.sources(fetch.id)
+    assert (role, origin.kind, origin.details["rev"]) == ("origin", NodeKind.ORIGIN, "e" * 40)
+    assert len(registry.trace("churn@1", limit=3).nodes) == 3
+    assert registry.trace("churn@1", limit=3).more
+    with pytest.raises(UsageError, match="nodes"):
+        registry.trace("churn@1", limit=0)
+
+
+@EVERYWHERE
+def test_chains_of_two_models_join_where_bytes_are_shared(registry):
+    prepared = add(
+        registry, "1", run_of("prepare", [RAW], [FEATURES]), weights=FEATURES, model="prep"
+    )
+    user = add(registry, "2", run_of("train", [FEATURES], [WEIGHTS]), weights=WEIGHTS)
+    assert {"prepare", "train"} <= {node.name for node in registry.trace(user).nodes}
+    assert refs(registry.impact(RAW)) == [user, prepared]
+    assert refs(registry.impact("c.csv")) == [user]
+
+
+@EVERYWHERE
+def test_a_cycle_by_content_ends(registry):
+    there = run_of("there", [RAW], [FEATURES])
+    back = run_of("back", [FEATURES], [RAW])
+    ref = add(registry, "1", there, back, weights=RAW)
+    assert {"there", "back"} <= {node.name for node in registry.trace(ref).nodes}
+    assert refs(registry.impact(FEATURES)) == [ref]
+
+
+@EVERYWHERE
+def test_a_missing_middle_is_shown_as_such(registry):
+    ref = add(
+        registry, "1", run_of("train", [FEATURES], [WEIGHTS]), weights=WEIGHTS,
+        missing=("b.csv",), gaps=("No run of prepare is recorded.",),
+    )  # fmt: skip
+    found = registry.trace(ref)
+    assert found.node(FEATURES).missing
+    assert not found.node(WEIGHTS).missing
+    assert found.gaps == ("No run of prepare is recorded.",)
+
+
+@EVERYWHERE
+def test_what_something_reaches_comes_page_by_page(registry):
+    train = [run_of(f"train{n}", [RAW], [f"md5:{n:032x}"]) for n in range(5)]
+    all_of = [add(registry, str(n), one, weights=f"md5:{n:032x}") for n, one in enumerate(train)]
+    first = registry.impact("a.csv", limit=2)
+    assert refs(first) == all_of[:2:-1]
+    second = registry.impact("a.csv", limit=2, after=first.next)
+    third = registry.impact("a.csv", limit=2, after=second.next)
+    assert [*refs(first), *refs(second), *refs(third)] == all_of[::-1]
+    assert third.next is None
+    with pytest.raises(UsageError, match="cursor"):
+        registry.impact(RAW, after=first.next)
+
+
+@EVERYWHERE
+def test_children_are_reached_and_their_parents_traced(registry):
+    base = add(registry, "1", run_of("train", [RAW], [WEIGHTS]), weights=WEIGHTS)
+    tuned = add(registry, "2", parent=f"{base}:distilled-from", gaps=("none",))
+    again = add(registry, "3", parent=tuned, gaps=("none",))
+    assert refs(registry.impact("a.csv"))[:2] == [again, tuned]
+    assert registry.impact(RAW).versions[0].how in ("parent", "data")
+    roles = {(e.source, e.target): e.role for e in registry.trace(again).edges}
+    assert roles[base, tuned] == "distilled-from"
+    assert roles[tuned, again] == "fine-tuned-from"
+    with pytest.raises(UsageError, match="relation"):
+        add(registry, "4", parent=f"{base}:No Such")
+
+
+@EVERYWHERE
+def test_what_is_meant_is_found_or_said_not_to_be(registry):
+    ref = add(registry, "1", run_of("train", [FEATURES], [WEIGHTS]), weights=WEIGHTS)
+    watched = [WatchedRun({"command": ["x"]}, distributions=(Distribution("NumPy", "1.26.4"),))]
+    registry.validate(ref, captured_pipeline("old"), passed=True, watched=watched, actor="t")
+    shown = registry.show(ref)
+    named = f"churn@{shown['pipeline']}"
+    commit = shown["code"].partition(":")[2]
+    for text_ in (WEIGHTS[:14], "c" * 12, "c.csv", "./c.csv", commit, commit[:40], ref, named,
+                  shown["pipeline"], shown["tuple"], shown["data"], "numpy==1.26.4"):  # fmt: skip
+        assert refs(registry.impact(text_)) == [ref], text_
+    assert registry.impact("numpy==1.26.4").versions[0].how == "package"
+    for text_ in ("nothing.csv", "numpy==2", "md5:" + "0" * 32, "0123456789"):
+        with pytest.raises(NotFound):
+            registry.impact(text_)
+    for text_ in ("", "a\x00b", "x" * 2000):
+        with pytest.raises(UsageError):
+            registry.impact(text_)
+
+
+@EVERYWHERE
+def test_a_beginning_that_several_digests_have_is_refused(registry):
+    add(registry, "1", run_of("t", ["md5:" + "12345678" + "0" * 24, "md5:" + "12345678" + "1" * 24],
+                              [WEIGHTS]), weights=WEIGHTS)  # fmt: skip
+    with pytest.raises(Conflict, match="several"):
+        registry.impact("md5:12345678")
+
+
+@EVERYWHERE
+def test_slots_that_hold_a_version_are_named(registry):
+    add_validated(registry, "1")
+    add_validated(registry, "2")
+    registry.release("production", captured_pipeline("old"), actor="t")
+    registry.promote("churn@1", "production", actor="t")
+    registry.promote("churn@2", "production", actor="t")
+    newest, before = registry.impact("raw.csv").versions
+    assert [(s.environment, s.side) for s in newest.held] == [("production", "serving")]
+    assert [(s.environment, s.side) for s in before.held] == [("production", "backup")]
+    assert newest.held[0].since is not None
+
+
+@EVERYWHERE
+def test_content_on_both_sides_leaks(registry):
+    prepare, train = run_of("prepare", [RAW], [FEATURES]), run_of("train", [FEATURES], [WEIGHTS])
+    ref = add(registry, "1", prepare, train, weights=WEIGHTS, data={"other.csv": OTHER})
+    assert registry.leak(ref).validations == ()
+    held_out = DataVersion((
+        DataItem("held.csv", Digest(FEATURES), Known.VERIFIED),
+        DataItem("clean.csv", Digest("md5:" + "e" * 32), Known.VERIFIED),
+        DataItem("plain.csv", Digest("xxh3:" + "e" * 32), Known.VERIFIED),
+    ))  # fmt: skip
+    registry.validate(ref, captured_pipeline("old"), passed=True, data=held_out, actor="t")
+    found = registry.leak(ref)
+    assert [(one.digest, one.validation) for one in found.leaked] == [(FEATURES, ("held.csv",))]
+    assert found.incomparable == ("plain.csv",)
+    tuned = add(registry, "2", parent=ref, gaps=("none",), data={"new.csv": "md5:" + "f" * 32})
+    registry.validate(tuned, captured_pipeline("old"), passed=True, data=held_out, actor="t")
+    assert [one.digest for one in registry.leak(tuned).leaked] == [FEATURES]
+
+
+@BOTH
+def test_the_graph_is_worked_out_again(database):
+    """By an upgrade, by the audit, and when a version gets its chain later."""
+
+    def fill(registry):
+        registry.register("churn", captured("1"), kind=Kind.EXPERIMENT, actor="t")
+        registry.register("churn", with_chain(captured("1")), kind=Kind.EXPERIMENT, actor="t")
+        registry.register("churn", with_chain(captured("1")), kind=Kind.EXPERIMENT, actor="t")
+        watched = [WatchedRun({"command": ["x"]}, distributions=(Distribution("a", "1"),))]
+        registry.validate(
+            "churn@1", captured_pipeline("old"), passed=True, watched=watched, actor="t"
+        )
+        assert not registry.audit().problems
+        assert [row["kind"] for row in registry.history()].count("chain-recorded") == 1
+
+    make_registry(database, fill)
+    engine = open_engine(database)
+    with transaction(engine, writing=True) as connection:
+        before = {t: connection.execute(text(f"SELECT * FROM {t}")).all() for t in graph.TABLES}
+        counts = {table: len(rows) for table, rows in before.items()}
+        graph.rebuild(connection)
+        for table, count in counts.items():
+            rows = connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
+            assert rows == count > 0, table
+    for table in graph.TABLES:
+        with transaction(engine, writing=True) as connection:
+            connection.execute(text(f"DELETE FROM {table}"))
+        with connect(database) as registry:
+            assert any(f"{table} was changed" in told for told in registry.audit().problems), table
+    engine.dispose()
+
+
+def test_a_run_that_names_too_many_files_is_refused():
+    files = {str(number): RAW for number in range(10_001)}
+    with pytest.raises(UsageError, match="10,001 files"):
+        StageRun.from_json(StageRun("big", inputs=files).to_json())
+
+
+def test_a_run_is_one_whatever_the_order_it_was_written_in():
+    one = StageRun("a", inputs={"x": RAW, "y": OTHER}, params={"p": {"b": 1, "a": 2}})
+    other = StageRun("a", inputs={"y": OTHER, "x": RAW}, params={"p": {"a": 2, "b": 1}})
+    assert one.blake3 == other.blake3
+    assert StageRun.from_json(one.to_json()) == one
+    assert one.blake3 != StageRun("a", RunKind.IMPORT, inputs=one.inputs, params=one.params).blake3
