@@ -28,6 +28,8 @@ from .confirming import Confirming
 from .dependencies import AppState
 from .metrics import Metrics
 from .middleware import Boundary
+from .pages import site
+from .pages.routes import PAGES
 from .problems import Problem
 from .quick_lookups import QuickLookups
 from .rate_limit import AttemptLimiter
@@ -177,10 +179,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.server = state
     app.state.most = settings.max_body
-    for router in ROUTERS:
+    for router in (*ROUTERS, *PAGES):
         app.include_router(router)
-    app.state.routes = [route for router in ROUTERS for route in router.routes]
+    app.state.routes = [route for router in (*ROUTERS, *PAGES) for route in router.routes]
     problems.install(app)
+    site.install(app)
     app.add_middleware(QuickLookups, state=state)
     boundary = partial(
         Boundary, metrics=metrics, max_body=settings.max_body, log_all=settings.log_all

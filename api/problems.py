@@ -127,8 +127,7 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The response that an error of ours becomes."""
-    if error.http_status >= 500:
-        logger.warning("%s %s", error, error.remedy, extra={"fields": _fields(request)})
+    log_failure(request, error)
     more = dict(headers or {})
     if isinstance(error, RegistryUnreachable):
         more["Retry-After"] = str(RETRY_SECONDS)
@@ -137,7 +136,7 @@ def problem(
     if error.http_status == 401:
         more["WWW-Authenticate"] = 'Bearer realm="lineage"'
     details = details_of(error)
-    detail, remedy = _told(request, error)
+    detail, remedy = told(request, error)
     return _response(
         request,
         error.http_status,
@@ -149,7 +148,13 @@ def problem(
     )
 
 
-def _told(request: Request | None, error: LineageError) -> tuple[str, str]:
+def log_failure(request: Request | None, error: LineageError) -> None:
+    """Tell the log what the caller is not told."""
+    if error.http_status >= 500:
+        logger.warning("%s %s", error, error.remedy, extra={"fields": _fields(request)})
+
+
+def told(request: Request | None, error: LineageError) -> tuple[str, str]:
     """What is wrong and what to do, as the caller may know it.
 
     Where the database is, and who opens it, stands in many a failure of the server's own.

@@ -1,0 +1,1 @@
+"""Pages for people: what serves, what made it and why it may, rendered on the server."""

@@ -1,0 +1,49 @@
+"""Addresses of the pages: the templates of their routes, and one for each thing shown. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import quote, urlencode
+
+HOME: Final = "/"
+SIGN_IN: Final = "/sign-in"
+SIGN_OUT: Final = "/sign-out"
+ASSET: Final = "/assets/{name}"
+SLOT: Final = "/environments/{env}/models/{model}"
+PROMOTE: Final = SLOT + "/promote"
+ROLLBACK: Final = SLOT + "/rollback"
+RELEASE: Final = SLOT + "/release"
+MODELS: Final = "/models"
+MODEL: Final = MODELS + "/{model}"
+VERSION: Final = MODEL + "/versions/{n}"
+
+NAVIGATION: Final = ((HOME, "Environments"), (MODELS, "Models"))
+"""What every page leads to, with its name."""
+
+
+def slot(environment: str, model: str, action: str | None = None) -> str:
+    """The page of a slot, or of a move of it: ``promote``, ``rollback`` or ``release``."""
+    page = _filled(SLOT, env=environment, model=model)
+    return f"{page}/{action}" if action else page
+
+
+def model(name: str) -> str:
+    """The page of a model."""
+    return _filled(MODEL, model=name)
+
+
+def version(reference: str) -> str:
+    """The page of a version, by its reference: ``churn@7``."""
+    name, _, selector = reference.rpartition("@")
+    return _filled(VERSION, model=name, n=selector)
+
+
+def with_query(path: str, **query: str | int | None) -> str:
+    """An address with what is asked there; nothing of what is None or empty."""
+    asked = {name: value for name, value in query.items() if value not in (None, "")}
+    written = urlencode(asked, safe="/", quote_via=quote)
+    return f"{path}?{written}" if asked else path
+
+
+def _filled(template: str, **names: str) -> str:
+    return template.format_map({key: quote(value, safe="") for key, value in names.items()})

@@ -1,0 +1,111 @@
+"""Templates of the pages: renders one. Loaded by the first page that is asked for.
+
+Everything that is written into a page is escaped, and made inert before: a name that holds HTML, a
+script or marks that turn the direction of writing is shown as the text that it is.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from lineage import timestamps
+from lineage.inert import inert
+
+from . import addresses, loaded, words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NOTHING: Final = "-"
+"""What stands where nothing is known."""
+
+_HTMX: Final = {
+    "allowEval": False,
+    "allowScriptTags": False,
+    "historyCacheSize": 0,  # no page is kept where it could be read after signing out
+    "includeIndicatorStyles": False,  # they would be inline
+    "refreshOnHistoryMiss": True,
+    "responseHandling": [{"code": "204", "swap": False}, {"code": "...", "swap": True}],
+    "selfRequestsOnly": True,
+}
+
+
+def _written(value: Any) -> Any:  # noqa: ANN401 - whatever a template writes
+    """A value as a page has it: texts act on nothing, and what is not there is a dash."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, Markup):
+        return value
+    return inert(value) if isinstance(value, str) else value
+
+
+def moment(at: str | dt.datetime | None) -> Markup | str:
+    """A moment, to the minute; the exact one stands in its title and for programs."""
+    if at is None:
+        return NOTHING
+    exact = timestamps.moment(at) if isinstance(at, str) else at
+    exact = exact.astimezone(dt.UTC)
+    return Markup('<time datetime="{0}" title="{0}">{1} UTC</time>').format(
+        timestamps.written(exact), exact.strftime("%Y-%m-%d %H:%M")
+    )
+
+
+def short(digest: str | None) -> Markup | str:
+    """A digest by its beginning; the whole one stands in its title."""
+    if digest is None:
+        return NOTHING
+    algorithm, _, value = digest.partition(":")
+    shown = f"{algorithm}:{value[:10]}…" if len(value) > 12 else digest
+    return Markup('<code class="digest" title="{}">{}</code>').format(inert(digest), inert(shown))
+
+
+def number(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """A metric as people read it: at most five significant digits."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return NOTHING if value is None else str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.5g}"
+
+
+def size(count: int | None) -> str:
+    """Bytes as people read them."""
+    if count is None:
+        return "size unknown"
+    value = float(count)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:,.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:,.1f} TB"
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("lineage.api.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_written,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"moment": moment, "short": short, "number": number, "size": size}
+    made.globals |= {
+        "asset": loaded.asset,
+        "to": addresses,
+        "words": words,
+        "with_query": addresses.with_query,
+        "htmx_settings": json.dumps(_HTMX),
+    }
+    return made
+
+
+_TEMPLATES: Final = _environment()
+
+
+def render(template: str, shown: Mapping[str, Any]) -> str:
+    """A template with what it shows."""
+    return _TEMPLATES.get_template(template).render(shown)

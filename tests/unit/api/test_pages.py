@@ -1,0 +1,118 @@
+"""What the pages say of a slot, and how they write what people wrote: pure."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lineage.api.pages import addresses, templating, visitors, words
+from lineage.api.pages.words import Urgency
+
+from lineage.contract.results import nothing_observed
+from tests.support.visiting import Read
+
+SIDE = {"ref": "churn@2", "pipeline": "xxh3:" + "a" * 32}
+READY = SIDE | {"ready": True, "reasons": [], "moves_pipeline": False}
+SLOT = {
+    "serving": SIDE, "backup": READY, "waiver": None, "contradicted": False, "environment": "production", "model": "churn",
+}  # fmt: skip
+WAIVER = {
+    "code": "validated", "waived_by": "ann", "until": None, "reason": "the fire", "ended": False,
+}  # fmt: skip
+
+SAID = {
+    "in order": ({}, {}, Urgency.WELL),
+    "contradicted": ({"contradicted": True}, {}, Urgency.BAD),
+    "empty": ({"serving": None, "backup": None}, {}, Urgency.NOTE),
+    "no backup": ({"backup": None}, {}, Urgency.WARN),
+    "backup not ready": ({"backup": READY | {"ready": False, "reasons": ["gone"]}}, {}, Urgency.WARN),
+    "waiver": ({"waiver": WAIVER}, {}, Urgency.WARN),
+    "waiver ended": ({"waiver": WAIVER | {"ended": True}}, {}, Urgency.BAD),
+    "rollout": ({"staged": SIDE}, {}, Urgency.NOTE),
+    "2 lagging": ({}, {"lagging": 2, "in_step": 1, "instances": 3}, Urgency.BAD),
+    "1 foreign": ({}, {"foreign": 1, "instances": 1}, Urgency.BAD),
+    "1 skewed": ({}, {"skewed": 1, "instances": 1}, Urgency.WARN),
+    "1 rolling": ({}, {"rolling": 1, "instances": 1}, Urgency.NOTE),
+    "1 silent": ({}, {"unknown": 1, "instances": 1}, Urgency.NOTE),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("word", SAID)
+def test_what_is_the_matter_with_a_slot_is_said_in_a_word_and_a_sentence(word):
+    differs, observed, urgency = SAID[word]
+    seen = nothing_observed("production", "churn") | observed if observed else None
+    (matter,) = words.matters(SLOT | differs, seen)
+    assert (matter.word, matter.urgency) == (word, urgency)
+    assert matter.sentence.endswith((".", "gone", "fire"))
+
+
+def test_the_most_urgent_comes_first():
+    found = words.matters(SLOT | {"contradicted": True, "backup": None, "staged": SIDE}, None)
+    assert [matter.word for matter in found] == ["contradicted", "no backup", "rollout"]
+    assert words.urgency(found) is Urgency.BAD
+
+
+HOSTILE = [
+    "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7*7 }}", "a\u202eb", "\u2066x", "\x1b[31m",
+    "' onclick='x", "&lt;b&gt;", "\ud800", "line\nbreak", "</title><h1>",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_people_wrote_is_text(text):
+    html = _failed(text)
+    read = Read(html)
+    assert [tag for tag, _ in read.tags if tag in ("img", "b")] == []
+    assert [tag for tag, _ in read.tags if tag == "script"] == ["script"], "our own"
+    assert html.count("<h1>") == 1
+    for sign in "\u202e\u2066\x1b\ud800":
+        assert sign not in html
+    if text.isprintable():
+        assert text in read.text
+
+
+@given(st.text(min_size=1))
+def test_no_text_breaks_a_page(text):
+    plain = Read(_failed("plain"))
+    read = Read(_failed(text))
+    assert [tag for tag, _ in read.tags] == [tag for tag, _ in plain.tags]
+
+
+def _failed(text: str) -> str:
+    return templating.render(
+        "error.html",
+        {"title": text, "sentence": text, "remedy": text, "number": text, "path": text,
+         "navigation": addresses.NAVIGATION, "principal": None, "form_token": ""},
+    )  # fmt: skip
+
+
+@given(st.text())
+def test_nobody_is_led_away_from_this_server(path):
+    led = visitors.local(path)
+    assert led.startswith("/")
+    assert not led.startswith(("//", "/\\"))
+    assert led in (path, "/")
+    assert led.isascii()
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_forms_of_two_visitors_differ(one, other):
+    alike = one.encode("utf-8", "replace") == other.encode("utf-8", "replace")
+    assert (visitors.form_token(one) == visitors.form_token(other)) is alike
+    assert one not in visitors.form_token(one) or len(one) < 8
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.912345678, "0.91235"), (1234567, "1,234,567"), (None, "-"), (True, "True"), (1e-9, "1e-09"), ("x", "x")],
+)  # fmt: skip
+def test_numbers_are_short(value, shown):
+    assert templating.number(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [(None, "size unknown"), (0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (2 * 10**9, "2.0 GB"), (10**16, "10,000.0 TB")],
+)  # fmt: skip
+def test_sizes_are_read_by_people(count, shown):
+    assert templating.size(count) == shown
