@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import environments, sign_in
+from . import environments, moves, sign_in, slot
 
-PAGES: Final = (sign_in.router, environments.router)
+PAGES: Final = (sign_in.router, environments.router, slot.router, moves.router)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import inspect
+import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -16,6 +18,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from typing_extensions import override
 
+from lineage.acts import typed
 from lineage.errors import LineageError, NotAuthenticated, RegistryUnreachable, TooManyAttempts
 from lineage.registry.access import Scope
 
@@ -45,6 +48,8 @@ HEADERS: Final = {
 }
 """What every page is sent with."""
 
+_log = logging.getLogger("lineage.server")
+
 _VISITOR: Final = "lineage.visitor"
 """Where the scope of a request holds who visits, once that is known: an error's page tells too."""
 
@@ -53,6 +58,7 @@ _HTTP: Final = {
     405: ("This page takes no such request.", "Open it again."),
     408: ("The form did not come in time.", "Send it again."),
     413: ("The form is too large.", "Send less."),
+    500: ("Something failed that nobody foresaw.", "Report it with the number below."),
     415: ("This page takes forms alone.", "Open it again, and send the form from there."),
 }
 
@@ -155,14 +161,16 @@ class PageRoute(APIRoute):
                 return await handle(request)
             except (LineageError, RequestValidationError, StarletteHTTPException) as error:
                 return failed(request, error)
+            except Exception as error:
+                request_id = {"request_id": request.scope.get("lineage.request_id")}
+                _log.exception("unexpected failure", extra={"fields": request_id})
+                return failed(request, error)
 
         return shown
 
 
 def _among_writers(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     """An endpoint that runs in the writers' threads, if what it takes is called ``writing``."""
-    import inspect
-
     if "writing" not in inspect.signature(endpoint).parameters:
         return endpoint
 
@@ -200,7 +208,7 @@ def failed(request: Request, error: Exception) -> Response:
         request.scope.get(_VISITOR),
         title=HTTPStatus(status).phrase,
         sentence=sentence,
-        remedy=remedy,
+        remedy=typed(remedy),
         number=request.scope.get("lineage.request_id"),
     )
     if isinstance(error, RegistryUnreachable):

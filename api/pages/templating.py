@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from lineage import timestamps
+from lineage.acts import typed
 from lineage.inert import inert
 
 from . import addresses, loaded, words
@@ -92,7 +93,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"moment": moment, "short": short, "number": number, "size": size}
+    shown = (typed, moment, short, number, size)
+    made.filters |= {filtering.__name__: filtering for filtering in shown}
     made.globals |= {
         "asset": loaded.asset,
         "to": addresses,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lineage.contract.results import NamedPipeline
 from lineage.errors import LineageError, NotFound
 from lineage.explain.changes import Explainer
+from lineage.explain.data import data_changes, data_lines, size_in_words
 from lineage.explain.encodings import across_encodings
 from lineage.explain.environments import compare_environments
 from lineage.explain.reasons import ways
@@ -144,7 +145,7 @@ def compare_versions(
             "commits": list(commits),
             "more_commits": more,
         },
-        "data": {"explanation": _data_lines(old, new), "changes": _data_changes(old, new)},
+        "data": {"explanation": data_lines(old, new), "changes": data_changes(old, new)},
         "pipeline": pipeline,
         "weights": {"explanation": _weights_lines(old, new)},
     }
@@ -212,31 +213,6 @@ def _code_lines(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _data_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The items that were added, removed or changed, with their sizes in bytes."""
-    items = [{item["name"]: item for item in side["components"]["data"]} for side in (old, new)]
-    changes = []
-    for name in sorted({*items[0], *items[1]}):
-        was, now = (side.get(name) for side in items)
-        if was is None or now is None or was["digest"] != now["digest"]:
-            kind = "added" if was is None else "removed" if now is None else "changed"
-            sizes = {
-                "size_before": was["size"] if was else None,
-                "size_after": now["size"] if now else None,
-            }
-            changes.append({"name": name, "change": kind, **sizes})
-    return changes
-
-
-def _data_lines(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    lines = []
-    for change in _data_changes(old, new):
-        before, after = _size(change["size_before"]), _size(change["size_after"])
-        sizes = {"added": after, "removed": before}.get(change["change"], f"{before} → {after}")
-        lines.append(f"{change['name']} {change['change']} ({sizes})")
-    return lines
-
-
 def _pipeline(
     project: Project,
     registry: AnyRegistry,
@@ -254,9 +230,5 @@ def _pipeline(
 def _weights_lines(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     if old["weights"] == new["weights"]:
         return []
-    sizes = [_size(side["components"]["weights"]["size"]) for side in (old, new)]
+    sizes = [size_in_words(side["components"]["weights"]["size"]) for side in (old, new)]
     return [" → ".join(sizes)]
-
-
-def _size(count: int | None) -> str:
-    return "size unknown" if count is None else f"{count:,} bytes"
