@@ -158,7 +158,7 @@ def _promotion(visit: Visit, env: str, model: str, version: str) -> Asked:
 
     return Asked(
         "promote",
-        f"Promote {model}@{named.selector} in {env}",
+        f"Promote {model}@{named.selector} to {env}",
         env,
         model,
         act,
@@ -204,7 +204,7 @@ def _release(visit: Visit, env: str, model: str, version: str, pipeline: str) ->
     pair = f"{model}@{named.selector} with pipeline {found.name}@{found.version.xxh3}"
     return Asked(
         "release",
-        f"Release {pair} in {env}",
+        f"Release {pair} to {env}",
         env,
         model,
         act,

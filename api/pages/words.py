@@ -39,14 +39,14 @@ class Matter:
 
 
 HOSTS: Final = {
-    "in_step": (Urgency.WELL, "in step", "has loaded what is declared"),
-    "rolling": (Urgency.NOTE, "rolling", "is on its way to what is declared"),
-    "skewed": (Urgency.WARN, "skewed", "has other packages than the validation"),
-    "lagging": (Urgency.BAD, "lagging", "still has what served before"),
-    "foreign": (Urgency.BAD, "foreign", "has something that was never declared"),
-    "unknown": (Urgency.NOTE, "silent", "has not reported lately"),
+    "in_step": (Urgency.WELL, "in step", "on what is declared"),
+    "rolling": (Urgency.NOTE, "rolling", "on the way to what is declared"),
+    "skewed": (Urgency.WARN, "skewed", "with other packages than the validation"),
+    "lagging": (Urgency.BAD, "lagging", "still on what served before"),
+    "foreign": (Urgency.BAD, "foreign", "on something that was never declared"),
+    "unknown": (Urgency.NOTE, "silent", "without a report lately"),
 }
-"""What hosts are beside the registry: how urgent, the word, and what one of them does."""
+"""What hosts are beside the registry: how urgent, the word, and what they are on."""
 
 
 def matters(slot: Mapping[str, Any], observed: Mapping[str, Any] | None) -> list[Matter]:
@@ -103,8 +103,8 @@ def _of_the_backup(slot: Mapping[str, Any]) -> Iterator[Matter]:
 
 
 def _of_hosts(observed: Mapping[str, Any]) -> Iterator[Matter]:
-    for state, (how, word, does) in HOSTS.items():
+    for state, (how, word, on) in HOSTS.items():
         count = observed.get(state, 0)
         if count and how > Urgency.WELL:
-            hosts = "1 host" if count == 1 else f"{count} hosts"
-            yield Matter(how, f"{count} {word}", f"Of {observed['instances']}, {hosts}: {does}.")
+            sentence = f"{count} of {observed['instances']} hosts: {on}."
+            yield Matter(how, f"{count} {word}", sentence)
