@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import environments, moves, sign_in, slot
+from . import environments, models, moves, sign_in, slot, version
 
-PAGES: Final = (sign_in.router, environments.router, slot.router, moves.router)
+PAGES: Final = (
+    sign_in.router,
+    environments.router,
+    slot.router,
+    moves.router,
+    models.router,
+    version.router,
+)

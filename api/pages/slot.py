@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import Query, Response
 
@@ -13,6 +13,9 @@ from ..schemas.parameters import EnvPath, ModelPath
 from . import addresses, site, words
 from .site import Visit, visit
 from .timeline import timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 router = site.router()
 
@@ -60,6 +63,6 @@ def slot(
     )
 
 
-def _worst_first(report: dict[str, Any]) -> tuple[int, str]:
+def _worst_first(report: Mapping[str, Any]) -> tuple[int, str]:
     urgency, _, _ = words.HOSTS[report["state"].replace("-", "_")]
     return -urgency, report["instance"]

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from typing_extensions import override
 
 from lineage import timestamps
 from lineage.acts import typed
+from lineage.contract.results.documents import Document
 from lineage.inert import inert
 
 from . import addresses, loaded, words
@@ -84,8 +86,28 @@ def size(count: int | None) -> str:
     return f"{value:,.1f} TB"
 
 
+def as_json(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """A value as JSON, in one line."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def lines(text: str) -> Markup:
+    """What people wrote on several lines, on as many."""
+    return Markup("<br>").join(inert(line) for line in text.splitlines())
+
+
+class _Templates(Environment):
+    """Templates in which a part of an answer is what its JSON has, not what Python makes of it."""
+
+    @override
+    def getattr(self, obj: Any, attribute: str) -> Any:  # whatever a template shows
+        if isinstance(obj, Document) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
 def _environment() -> Environment:
-    made = Environment(
+    made = _Templates(
         loader=PackageLoader("lineage.api.pages"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -93,8 +115,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    shown = (typed, moment, short, number, size)
+    shown = (typed, moment, short, number, size, lines)
     made.filters |= {filtering.__name__: filtering for filtering in shown}
+    made.filters["json"] = as_json
     made.globals |= {
         "asset": loaded.asset,
         "to": addresses,

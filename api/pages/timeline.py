@@ -75,7 +75,9 @@ def timeline(
     names = (model, *registry.model(model)["former_names"])
     subject = f"{model}@{environment}"
     rows = registry.history(subject, limit=_READ, before=before)
-    moves = [(row, state) for row in rows if (state := _state(row, names, environment)) is not None]
+    moves = [
+        (row, state) for row in rows if (state := slot_after(row, names, environment)) is not None
+    ]
     shown = _Shown(registry, model)
     entries = []
     for place, (row, state) in enumerate(moves[:MOVES]):
@@ -86,10 +88,10 @@ def timeline(
     return entries, rows[-1]["seq"] if len(rows) == _READ else None
 
 
-def _state(
+def slot_after(
     row: Mapping[str, Any], names: Sequence[str], environment: str
 ) -> Mapping[str, Any] | None:
-    """What a slot is after an event; None where it tells nothing of it."""
+    """What the slot of a model, by all its names, is after an event; None if that tells nothing."""
     states = row["payload"].get("slots", {})
     found = (states.get(f"{name}@{environment}") for name in names)
     return next((state for state in found if state is not None), None)

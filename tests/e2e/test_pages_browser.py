@@ -21,6 +21,10 @@ PAGES = {
     "slot": SLOT,
     "plan": f"{SLOT}/promote?version=4",
     "refusal": "/environments/canary/models/other/promote?version=1",
+    "models": "/models",
+    "model": "/models/churn",
+    "search": "/models/churn?where=auc+%3E",
+    "version": "/models/churn/versions/4",
     "nothing": "/nowhere",
 }
 
@@ -42,6 +46,11 @@ def database(tmp_path_factory):
         registry.validate(
             "churn@3", captured_pipeline(), passed=True, actor="t"
         )  # it was rolled back
+        for number, auc in ((1, 0.7), (2, 0.8)):
+            metrics = {"auc": auc, "slices": {"new": {"auc": auc - 0.1}}}
+            registry.validate(
+                f"churn@{number}", captured_pipeline(), passed=True, metrics=metrics, actor="t"
+            )
         registry.edit("churn", description="<script>alert(1)</script> \u202eevil", actor="t")
     return url
 
@@ -60,8 +69,12 @@ def token(database):
 
 LOOKS = {
     "wide and light": {"viewport": WIDE, "color_scheme": "light"},
-    "narrow and dark": {"viewport": NARROW, "color_scheme": "dark", "has_touch": True},
-    "wide and dark": {"viewport": WIDE, "color_scheme": "dark", "reduced_motion": "reduce"},
+    "narrow and dark": {
+        "viewport": NARROW,
+        "color_scheme": "dark",
+        "has_touch": True,
+        "reduced_motion": "reduce",
+    },
 }
 
 

@@ -13,7 +13,7 @@ import httpx
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-VOID = {"meta", "link", "input", "br", "wbr", "img", "hr", "col", "path", "line", "circle", "rect"}
+VOID = {"meta", "link", "input", "br", "wbr", "img", "hr", "col"}
 
 
 @dataclass

@@ -1,0 +1,91 @@
+"""A version: the four components, where it serves, its validations and approvals, what happened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from fastapi import Query, Response
+
+from lineage.errors import NotPermitted
+from lineage.guard.flat_metrics import flattened
+from lineage.identity.references import Reference
+from lineage.registry.access import OF_VERSIONS, Scope
+
+from ..schemas.parameters import ModelPath, VersionPath
+from . import addresses, site
+from .site import Visit, visit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lineage.registry.registry import Registry
+
+router = site.router()
+
+MOST: Final = 50
+"""Items of data, parameters, metrics or approvals of a page; how many more there are, it tells."""
+
+VALIDATIONS: Final = 20
+"""Validations of a page, the newest."""
+
+EVENTS: Final = 20
+"""Events of a page."""
+
+
+@router.get(addresses.VERSION)
+def version(
+    model: ModelPath,
+    n: VersionPath,
+    visit: Annotated[Visit, visit(Scope.READ, OF_VERSIONS)],
+    before: Annotated[int | None, Query(ge=1, le=1 << 31)] = None,
+) -> Response:
+    """All that is recorded of it, the newest first."""
+    registry = visit.registry
+    shown = registry.show(Reference.from_selector(model, n))
+    ref, validations = shown["ref"], shown["validations"]
+    parameters = [
+        (f"{file}: {name}", value)
+        for file, values in shown["parameters"].items()
+        for name, value in values.items()
+    ]
+    events = _events(registry, ref, before)
+    return visit.page(
+        "version.html",
+        version=shown,
+        serves=_serves(registry, shown),
+        data=_cut(shown["components"]["data"]),
+        parameters=_cut(parameters),
+        validations=[_validation(one) for one in validations[:VALIDATIONS]],
+        more_validations=max(0, len(validations) - VALIDATIONS),
+        approvals=_cut(registry.approvals(ref)[::-1]),
+        events=events,
+        older=events[-1]["seq"] if events and len(events) == EVENTS else None,
+        before=before,
+    )
+
+
+def _cut(whole: Sequence[Any]) -> tuple[Sequence[Any], int]:
+    """What of a list is shown, and how much more there is."""
+    return whole[:MOST], max(0, len(whole) - MOST)
+
+
+def _serves(registry: Registry, version: Mapping[str, Any]) -> list[str]:
+    """The environments in which a version serves now."""
+    (model,) = registry.models(among=[version["model"]], archived=True)
+    serving: dict[str, str] = model["serving"]
+    return [environment for environment, ref in serving.items() if ref == version["ref"]]
+
+
+def _validation(validation: Mapping[str, Any]) -> dict[str, Any]:
+    """A validation with its numbers by name, and what its watched runs missed."""
+    numbers = list(flattened(validation["metrics"] or {}).items())
+    gaps = [gap for run in validation["watched"] for gap in run["gaps"]]
+    return {**validation, "numbers": _cut(numbers), "gaps": _cut(gaps)}
+
+
+def _events(registry: Registry, ref: str, before: int | None) -> Sequence[Mapping[str, Any]] | None:
+    """What the history tells of a version; None to who is bound: it is of all."""
+    try:
+        return registry.history(ref, limit=EVENTS, before=before)
+    except NotPermitted:
+        return None
