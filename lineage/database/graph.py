@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, text
 
+from lineage.errors import LineageError
 from lineage.identity.chain import RunKind, StageRun
 from lineage.identity.digest import blake3_of, canonical_bytes
 from lineage.identity.run_environment import normalised
@@ -232,7 +233,7 @@ def problems(session: Session) -> Iterator[str]:
         expected = _Expected()
         for part in _parts(connection):
             expected.see(connection, part)
-    except (LookupError, TypeError, ValueError, AttributeError):
+    except (LineageError, LookupError, TypeError, ValueError, AttributeError, RecursionError):
         yield "the lineage graph cannot be worked out: a document is not of its shape"
         return
     yield from expected.problems(connection)
