@@ -38,7 +38,7 @@ def grow(url: str, model: str, versions: int) -> None:
             rows = list(template.rows(min(versions, first + BATCH - 1)))
             with transaction(engine, writing=True) as connection, _unwatched(connection):
                 for table, columns, position in template.tables:
-                    _insert(
+                    insert(
                         connection, table, columns, [one for row in rows for one in row[position]]
                     )
     finally:
@@ -142,9 +142,10 @@ def _unwatched(connection: Connection) -> Any:  # noqa: ANN401 - a context
     return triggers.left_out(connection, ["event", "event_subject", "model_version"])
 
 
-def _insert(
+def insert(
     connection: Connection, table: str, columns: Sequence[str], rows: list[tuple[Any, ...]]
 ) -> None:
+    """Write many rows at once."""
     names = ", ".join(columns)
     if connection.dialect.name == "postgresql":
         cursor: Any = connection.connection.cursor()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from .costs import costs
+from .graph import graph
 from .growth import growth
 from .hashing import hashing, tree
 from .lists import lists
@@ -36,6 +37,7 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
         starts,
         weights,
         lists,
+        graph,
         reports,
         server,
         waiting,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, text
 
+from lineage.errors import LineageError
 from lineage.identity.chain import RunKind, StageRun
 from lineage.identity.digest import blake3_of, canonical_bytes
 from lineage.identity.run_environment import normalised
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 BATCH: Final = 500
 """Documents that are read, and rows that are asked for, at once."""
+
+MOST_LINKED: Final = 100
+"""Files of a run that are linked with each version of it; those of larger ones by the run alone."""
 
 JOINTS: Final = frozenset({"run", "import", "packages"})
 """The kinds of nodes that every edge has at one of its ends."""
@@ -112,12 +116,19 @@ class Part:
                 continue
             self.nodes[digest] = "run" if run.kind is RunKind.STAGE else "import"
             self.versions.add((digest, version_id, "run"))
-            for _, path, content in run.files:
+            files = list(run.files)
+            for _, path, content in files:
                 self.nodes.setdefault(content, kind_of(content))
                 self.labels.add((path, content, repository or ""))
+            contents = {content for _, _, content in files}
+            for role, node in (("parameters", run.params_digest), ("origin", run.origin_digest)):
+                if node is not None:
+                    self.nodes.setdefault(node, role)
+                    contents.add(node)
             if run.params_digest is not None:
-                self.nodes.setdefault(run.params_digest, "parameters")
                 self.labels |= {(file, run.params_digest, repository or "") for file in run.params}
+            if len(files) <= MOST_LINKED:
+                self.versions |= {(content, version_id, "run") for content in contents}
         if chain["weights"] is not None:
             self.nodes.setdefault(chain["weights"], kind_of(chain["weights"]))
             self.versions.add((chain["weights"], version_id, "weights"))
@@ -222,7 +233,7 @@ def problems(session: Session) -> Iterator[str]:
         expected = _Expected()
         for part in _parts(connection):
             expected.see(connection, part)
-    except (LookupError, TypeError, ValueError, AttributeError):
+    except (LineageError, LookupError, TypeError, ValueError, AttributeError, RecursionError):
         yield "the lineage graph cannot be worked out: a document is not of its shape"
         return
     yield from expected.problems(connection)

@@ -32,9 +32,12 @@ _MAKERS: Final = (
 _MADE_BY: Final = _many(_MAKERS.format(""), "digests")
 _MADE_BY_OPEN: Final = _many(_MAKERS.format(_OPEN), "digests", "models")
 _DOWN: Final = _many(
-    "SELECT target FROM lineage_edge WHERE source IN :nodes ORDER BY source, target LIMIT :most",
+    "SELECT t.id FROM lineage_node s JOIN lineage_node t ON t.id IN (SELECT e.target "
+    "FROM lineage_edge e WHERE e.source = s.id ORDER BY e.target DESC LIMIT :most) "
+    "WHERE s.id IN :nodes LIMIT :most",
     "nodes",
 )
+"""What was made of nodes, of each the newest: what very many were made of is not read whole."""
 _DIGESTS: Final = _many("SELECT digest FROM lineage_node WHERE id IN :nodes", "nodes")
 _CHAIN: Final = text("SELECT document FROM version_chain WHERE version_id = :id")
 _HELD: Final = _many(
@@ -71,29 +74,26 @@ def makers(
 
 
 def reached(session: Session, nodes: Collection[int], most: int) -> tuple[set[int], bool]:
-    """All that was made of nodes, they themselves among it; and whether there is more.
+    """What was made of nodes, at most so much; and whether there is more.
 
     A level at a time; what was reached is not looked at again, so that it ends at every cycle.
     """
-    seen = set(nodes)
-    level = sorted(seen)
+    seen, level = set(nodes), sorted(nodes)
+    begin = len(seen)
     while level:
         following: set[int] = set()
         for some in batches(level):
-            room = most - len(seen) + 1
-            asked = {"nodes": some, "most": room + len(some)}
+            asked = {"nodes": some, "most": 2 * most}
             rows = session.connection().execute(_DOWN, asked).scalars().all()
-            for node in rows:
-                if node in seen:
-                    continue
-                if len(seen) >= most:
-                    return seen, True
+            for node in sorted({*rows} - seen, reverse=True):
+                if len(seen) - begin >= most:
+                    return seen - {*nodes}, True
                 seen.add(node)
                 following.add(node)
-            if len(rows) == room + len(some):
-                return seen, True
+            if len(rows) == 2 * most:
+                return seen - {*nodes}, True
         level = sorted(following)
-    return seen, False
+    return seen - {*nodes}, False
 
 
 def digests_of(session: Session, nodes: Iterable[int]) -> set[str]:

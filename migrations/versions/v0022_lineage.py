@@ -34,6 +34,7 @@ def upgrade() -> None:
     op.create_index("lineage_label_of", "lineage_label", ["node"])
     _keyed("lineage_version", node=sa.Integer(), version_id=sa.Integer(), role=sa.String())
     op.create_index("lineage_version_of", "lineage_version", ["version_id"])
+    op.create_index("validation_data_of", "validation", ["data_digest"])
     op.create_index("data_item_name", "data_item", ["name", "digest"])
 
 

@@ -186,6 +186,7 @@ class Validation(SQLModel, table=True):
         ),
         ForeignKeyConstraint(["rests_on"], ["validation.id"], name="validation_rests_on"),
         ForeignKeyConstraint(["data_digest"], ["data_version.digest"], name="validation_data"),
+        Index("validation_data_of", "data_digest"),
         CheckConstraint(BASES, name="validation_basis"),
         CheckConstraint("(basis = 'carried') = (rests_on IS NOT NULL)", name="validation_carried"),
     )

@@ -6,6 +6,7 @@ what other chains made of the same content. The versions come page by page, the 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, text
@@ -18,16 +19,16 @@ from lineage.database.graph import batches
 from lineage.registry.graph import subject as subjects
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import TextClause
 
     from lineage.registry.graph.subject import Subject
     from lineage.registry.sight import Sight
 
-MOST: Final = 10_000
+MOST: Final = 1_000
 """Nodes that are walked to at the most."""
-MOST_PARENTS: Final = 2_000
+MOST_PARENTS: Final = 500
 """Versions whose children are looked for at the most."""
 _LAST: Final = 1 << 62
 _CURSOR: Final = "impact"
@@ -39,6 +40,7 @@ _SHOWN: Final = (
 _OPEN: Final = " AND v.model IN :models"
 
 
+@cache
 def _statement(query: str, *, opened: bool, many: str | None = None) -> TextClause:
     names = [name for name in (many, "models" if opened else None) if name is not None]
     whole = query.format((_OPEN if opened else "") + _SHOWN)
@@ -48,14 +50,15 @@ def _statement(query: str, *, opened: bool, many: str | None = None) -> TextClau
 _OF_NODES: Final = (
     "SELECT l.version_id, l.role FROM lineage_node n JOIN lineage_version l ON l.node = n.id "
     "AND l.version_id IN (SELECT h.version_id FROM lineage_version h "
-    "JOIN model_version v ON v.id = h.version_id WHERE h.node = n.id AND h.version_id < :before{} "
+    "JOIN model_version v ON v.id = h.version_id WHERE h.node = n.id AND h.version_id < :before "
+    "AND h.version_id > :floor{} "
     "ORDER BY h.version_id DESC LIMIT :most) WHERE n.id IN :nodes"
 )
 """The newest versions of each node; a node that a million hold is read from its end."""
 
 _OF_COLUMN: Final = (
-    "SELECT v.id FROM model_version v WHERE v.{column} IN :values AND v.id < :before{{}} "
-    "ORDER BY v.id DESC LIMIT :most"
+    "SELECT v.id FROM model_version v WHERE v.{column} IN :values AND v.id < :before "
+    "AND v.id > :floor{{}} ORDER BY v.id DESC LIMIT :most"
 )
 _COLUMNS: Final = {
     "code_digest": "code",
@@ -67,13 +70,13 @@ _COLUMNS: Final = {
 }
 _OF_DATA: Final = (
     "SELECT v.id FROM model_version v WHERE v.data_digest IN "
-    "(SELECT i.data_digest FROM data_item i WHERE i.digest IN :values) AND v.id < :before{} "
-    "ORDER BY v.id DESC LIMIT :most"
+    "(SELECT i.data_digest FROM data_item i WHERE i.digest IN :values) AND v.id < :before "
+    "AND v.id > :floor{} ORDER BY v.id DESC LIMIT :most"
 )
 _OF_VALIDATED: Final = (
     "SELECT DISTINCT v.id FROM validation w JOIN model_version v ON v.id = w.version_id "
     "WHERE w.data_digest IN (SELECT i.data_digest FROM data_item i WHERE i.digest IN :values) "
-    "AND v.id < :before{} ORDER BY v.id DESC LIMIT :most"
+    "AND v.id < :before AND v.id > :floor{} ORDER BY v.id DESC LIMIT :most"
 )
 _KEYS: Final = {
     "data_digest": "SELECT digest FROM data_version WHERE public_digest IN :values",
@@ -82,6 +85,7 @@ _KEYS: Final = {
 _CHILDREN: Final = (
     "SELECT v.id FROM model_version v WHERE v.parent_id IN :values{} ORDER BY v.id LIMIT :most"
 )
+_ANY_CHILD: Final = text("SELECT 1 FROM model_version WHERE parent_id < :floor LIMIT 1")
 _ROWS: Final = text(
     "SELECT id, model, number, kind, registered_at FROM model_version WHERE id IN :ids"
 ).bindparams(bindparam("ids", expanding=True))
@@ -117,17 +121,16 @@ class _Reach:
         self._connection = sight.session.connection()
         self._models = sorted(sight.models) if sight.models is not None else None
         self._subject = subject
-        self._more = subject.more
         begin = graph.node_ids(self._connection, subject.digests)
         self._known = bool(begin) or subject.pipeline is not None
-        self._nodes, more = graph_query.reached(self._session, begin.values(), MOST)
-        self._more |= more
-        walked = graph_query.digests_of(self._session, self._nodes)
-        self._contents = sorted(walked | subject.digests)
+        self._begin = sorted(begin.values())
+        self._walked, more = graph_query.reached(self._session, self._begin, MOST)
+        self._more = more or subject.more
 
     def page(self, limit: int, before: int | None, kind: str) -> Impact:
-        found = dict(self._direct(before or _LAST, limit + 1))
-        for version_id in self._descendants():
+        newest = self._newest(_LAST, max(limit + 1, MOST_PARENTS + 1))
+        found = dict(newest) if before is None else self._newest(before, limit + 1)
+        for version_id in self._descendants(sorted(newest, reverse=True)):
             if version_id < (before or _LAST):
                 found.setdefault(version_id, "parent")
         ids = sorted(found, reverse=True)
@@ -143,47 +146,59 @@ class _Reach:
             more=self._more,
         )
 
-    def _ask(self, query: str, before: int, most: int, many: str, values: list[Any]) -> list[Any]:
+    def _ask(self, query: str, many: str, values: Sequence[Any], **asked: int) -> list[Any]:
         statement = _statement(query, opened=self._models is not None, many=many)
-        asked = {"before": before, "most": most, many: values}
-        if self._models is not None:
-            asked["models"] = self._models
-        if ":before" not in query:
-            del asked["before"]
-        return list(self._connection.execute(statement, asked).all())
+        models = {"models": self._models} if self._models is not None else {}
+        return list(self._connection.execute(statement, {**asked, **models, many: values}).all())
 
-    def _direct(self, before: int, most: int) -> dict[int, str]:
-        """The newest versions that hold something that was reached, and as what."""
+    def _newest(self, before: int, most: int) -> dict[int, str]:
+        """The newest versions that hold something that was reached, and as what.
+
+        Of what was walked to, only those count that are newer than the ones known by then.
+        """
         found: dict[int, str] = {}
-        for version_id, how in self._holders(before, most):
-            known = found.get(version_id)
-            if known is None or _ORDER.index(how) < _ORDER.index(known):
-                found[version_id] = how
-        return found
 
-    def _holders(self, before: int, most: int) -> Iterator[tuple[int, str]]:
-        """Versions that hold something that was reached, the newest of each, and as what."""
-        for nodes in batches(sorted(self._nodes)):
-            for version_id, role in self._ask(_OF_NODES, before, most, "nodes", nodes):
+        def add(holders: Iterable[tuple[int, str]]) -> None:
+            for version_id, how in holders:
+                known = found.get(version_id)
+                if known is None or _ORDER.index(how) < _ORDER.index(known):
+                    found[version_id] = how
+
+        room = {"before": before, "most": most, "floor": 0}
+        add(self._named(room))
+        add(self._holding(self._begin, sorted(self._subject.digests), room))
+        if len(found) >= most:
+            room["floor"] = sorted(found, reverse=True)[most - 1]
+        walked = graph_query.digests_of(self._session, self._walked)
+        add(self._holding(sorted(self._walked), sorted(walked), room))
+        return {version_id: found[version_id] for version_id in sorted(found)[-most:]}
+
+    def _holding(
+        self, nodes: Sequence[int], contents: Sequence[str], room: Mapping[str, int]
+    ) -> Iterator[tuple[int, str]]:
+        """Versions that hold nodes, or whose data, or that of whose validations, holds contents."""
+        for some in batches(nodes):
+            for version_id, role in self._ask(_OF_NODES, "nodes", some, **room):
                 yield version_id, role
-        questions = [
-            (query, how, values)
-            for values in batches(self._contents)
-            for query, how in ((_OF_DATA, "data"), (_OF_VALIDATED, "validation"))
-        ]
+        for values in batches(contents):
+            for query, how in ((_OF_DATA, "data"), (_OF_VALIDATED, "validation")):
+                for (version_id,) in self._ask(query, "values", values, **room):
+                    yield version_id, how
+
+    def _named(self, room: Mapping[str, int]) -> Iterator[tuple[int, str]]:
+        """Versions of which what is asked is a part, or that are asked for themselves."""
         for values in batches(sorted(self._subject.digests)):
             for column, how in _COLUMNS.items():
                 keys = [*values, *self._keys(column, values)]
-                questions.append((_OF_COLUMN.format(column=column), how, keys))
-        for query, how, keys in questions:
-            for (version_id,) in self._ask(query, before, most, "values", keys):
-                yield version_id, how
+                query = _OF_COLUMN.format(column=column)
+                for (version_id,) in self._ask(query, "values", keys, **room):
+                    yield version_id, how
         subject = self._subject
         if subject.pipeline is not None:
             query = _OF_COLUMN.format(column="pipeline_digest")
-            for (version_id,) in self._ask(query, before, most, "values", [subject.pipeline[1]]):
+            for (version_id,) in self._ask(query, "values", [subject.pipeline[1]], **room):
                 yield version_id, "pipeline"
-        if subject.version is not None and (subject.version.id or 0) < before:
+        if subject.version is not None and (subject.version.id or 0) < room["before"]:
             yield subject.version.id or 0, "version"
 
     def _keys(self, column: str, values: list[str]) -> list[str]:
@@ -193,16 +208,17 @@ class _Reach:
         statement = text(_KEYS[column]).bindparams(bindparam("values", expanding=True))
         return list(self._connection.execute(statement, {"values": values}).scalars())
 
-    def _descendants(self) -> set[int]:
-        """The versions that were made from versions which are reached: some at the most."""
-        level = sorted(self._direct(_LAST, MOST_PARENTS), reverse=True)
-        self._more |= len(level) >= MOST_PARENTS
-        seen, found = set(level[:MOST_PARENTS]), set[int]()
-        level = level[:MOST_PARENTS]
+    def _descendants(self, newest: Sequence[int]) -> set[int]:
+        """The versions that were made from those which are reached: some at the most."""
+        level = list(newest[:MOST_PARENTS])
+        if len(newest) > len(level):
+            asked = {"floor": level[-1]}
+            self._more |= self._connection.execute(_ANY_CHILD, asked).first() is not None
+        seen, found = set(level), set[int]()
         while level and len(found) < MOST_PARENTS:
             following: set[int] = set()
             for some in batches(level):
-                rows = self._ask(_CHILDREN, 0, MOST_PARENTS, "values", some)
+                rows = self._ask(_CHILDREN, "values", some, most=MOST_PARENTS)
                 following |= {child for (child,) in rows} - seen
             seen |= following
             found |= following
