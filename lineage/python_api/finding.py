@@ -125,7 +125,8 @@ def log(
         until: likewise.
 
     Raises:
-        UsageError: a time or the limit is none.
+        UsageError: a time, the kind or the limit is none.
+        NotFound: what it names never was; what was renamed or deleted still has its events.
     """
     from lineage.contract.results.records import EventRecord
 
