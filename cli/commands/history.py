@@ -46,7 +46,12 @@ def log(
     ] = None,
     what: Annotated[
         str | None,
-        typer.Option("--what", metavar="KIND", help="Only of this kind, such as promoted."),
+        typer.Option(
+            "--what",
+            metavar="KIND",
+            help="Only of this kind, such as registered, validated, promoted or rolled-back; a "
+            "wrong one lists them all.",
+        ),
     ] = None,
     since: Annotated[
         str | None,

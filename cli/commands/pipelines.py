@@ -185,7 +185,7 @@ def deploy(
     asked = waivers(waive, reason, until)
     name, named = pipeline_version(version, digest, "--digest")
     with project_and_registry() as (project, registry):
-        target = promote.pipeline_target(project, name, named)
+        target = promote.pipeline_target(project, registry, name, named)
         done = promote.release(
             project,
             registry,

@@ -105,7 +105,7 @@ def release(
                 project,
                 registry,
                 env,
-                promote.pipeline_target(project, name, digest),
+                promote.pipeline_target(project, registry, name, digest),
                 model or [],
                 show_plan=output.plan,
                 stage=stage,

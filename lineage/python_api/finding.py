@@ -120,7 +120,8 @@ def log(
         until: likewise.
 
     Raises:
-        UsageError: a time or the limit is none.
+        UsageError: a time, the kind or the limit is none.
+        NotFound: what it names never was; what was renamed or deleted still has its events.
     """
     with only_registry() as registry:
         return registry.history(

@@ -109,7 +109,7 @@ def release(
             project,
             registry,
             environment,
-            promote.pipeline_target(project, name, digest),
+            promote.pipeline_target(project, registry, name, digest),
             listed(references),
             show_plan=lambda _: None,
             stage=stage,

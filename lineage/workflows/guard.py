@@ -9,6 +9,7 @@ from lineage.errors import NotFound, UsageError
 from lineage.explain.decision import explained
 from lineage.guard.decision import NothingServes
 from lineage.identity.references import Reference
+from lineage.workflows.registered_files import mean_registered_files
 
 if TYPE_CHECKING:
     from lineage.capture.project import Project
@@ -57,6 +58,7 @@ def pipeline_here(
         UsageError: the configuration does not describe the version's pipeline.
         CaptureError: the pipeline here cannot be captured.
     """
+    mean_registered_files(project, registry, registry.show(reference))
     name = registry.pipeline_of(reference).name
     return project.capture_pipeline(project.pipeline_name(name))
 

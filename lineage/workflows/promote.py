@@ -14,6 +14,7 @@ from lineage.errors import UsageError
 from lineage.explain.decision import explained
 from lineage.guard.decision import GuardRefused
 from lineage.identity.references import Reference, check_name
+from lineage.workflows.registered_files import mean_newest_files
 from lineage.workflows.weights import quick_check
 
 if TYPE_CHECKING:
@@ -283,12 +284,13 @@ def _look_at(registry: AnyRegistry, plan: MoveResult, *, actor: str) -> None:
 
 
 def pipeline_target(
-    project: Project, name: str | None, digest: str | None
+    project: Project, registry: AnyRegistry, name: str | None, digest: str | None
 ) -> CapturedPipelineVersion | NamedPipeline:
     """The pipeline version that a deployment or a release moves to.
 
     Args:
         project: whose pipeline is captured.
+        registry: which knows the files that a model from elsewhere was registered with.
         name: the pipeline; None where the configuration describes only one.
         digest: a recorded version; None for the pipeline as captured here.
 
@@ -297,6 +299,7 @@ def pipeline_target(
         CaptureError: the pipeline here cannot be captured.
     """
     if digest is None:
+        mean_newest_files(project, registry, name)
         return project.capture_pipeline(project.pipeline_name(name))
     named = project.pipeline_name(None) if name is None else check_name("pipeline", name)
     return NamedPipeline(named, digest)

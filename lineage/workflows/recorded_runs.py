@@ -17,6 +17,7 @@ from lineage.identity.references import Reference
 from lineage.workflows import unsent
 from lineage.workflows.asked import require_validatable
 from lineage.workflows.own_metrics import note_measured
+from lineage.workflows.registered_files import mean_registered_files
 from lineage.workflows.run_state import State, changed, differing, digests
 from lineage.workflows.watched_runs import read_by_programs, watched_run
 
@@ -67,6 +68,7 @@ def run_and_validate(
     """
     model = Reference.parse(reference).model
     version = registry.show(reference)
+    mean_registered_files(project, registry, version)
     before = State.of(project, version, wanted)
     before.require_own(version, wanted.pipeline)
     keeper = unsent.Keeper.of(project, registry)

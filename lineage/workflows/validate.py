@@ -14,6 +14,7 @@ from lineage.identity.digest import Digest
 from lineage.identity.references import Reference
 from lineage.workflows.own_metrics import evaluation, require_own_metrics
 from lineage.workflows.own_parts import pipeline_here, require_weights_here
+from lineage.workflows.registered_files import mean_registered_files
 from lineage.workflows.watched_runs import kept
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def validate(
         values = metrics.read(file)
     outcomes = requirements.evaluate_all(project.config.model(model).requirements, values or {})
     version = registry.show(reference)
+    mean_registered_files(project, registry, version)
     pipeline = _pipeline(project, registry, version, wanted, file)
     done = registry.validate(
         version["ref"],
@@ -155,6 +157,8 @@ def carry_over(
     from lineage.explain import carry_over
 
     model = Reference.parse(reference).model
+    if pipeline is None:
+        mean_registered_files(project, registry, registry.show(reference))
     target = pipeline_to_validate(project, model, pipeline)
     found = registry.pipeline(target) if isinstance(target, NamedPipeline) else target
     carried = carry_over.find(project, registry, reference, found)

@@ -301,3 +301,22 @@ def test_a_notebook_registers_one_too(local, monkeypatch):
         lineage.register("m", external=model, pipeline=named, kind="production")
     with pytest.raises(UsageError, match="goes only with a model from elsewhere"):
         lineage.register("m", code=CODE)
+
+
+def test_files_said_at_registration_are_what_is_validated_and_deployed_later(project, tmp_path):
+    """In a project whose dvc.yaml makes other models, and whose configuration says nothing of it."""
+    (tmp_path / "vendor").mkdir()
+    (tmp_path / "vendor/scorer.bin").write_text("scorer 2.1")
+    said = ("--code", CODE, "--data", DATA, "--pipeline-file", "src/prepare.py")
+    done = project.ok("register", "scorer", "--external", str(tmp_path / "vendor"), *said)
+    assert done["kind"] == "production"
+    verdict = project.ok("validate", "scorer@1", "--passed")
+    assert (verdict["pipeline"]["digest"], verdict["notes"]) == (done["pipeline"], [])
+    deployed = project.ok("pipeline", "deploy", "scorer", "--env", "production")
+    assert deployed["pipeline"]["digest"] == done["pipeline"]
+    assert project.ok("guard", "scorer@1", "--env", "production", "--working-tree")["allowed"]
+    project.ok("promote", "scorer@1", "--env", "production")
+    project.edit("src/prepare.py", "lower()", "upper()")
+    other = project.lineage("validate", "scorer@1", "--", "python", "-c", "pass")
+    assert other.code == 9
+    assert "is not the one that scorer@1 was registered with" in other.err

@@ -14,11 +14,19 @@ from lineage.registry.verbs.base import Verbs
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sqlmodel import Session
+
     from lineage.contract.results import Audit, Head
     from lineage.contract.results.history import ConsistencyProof, InclusionProof
     from lineage.database.audit.tree import Tree
     from lineage.display import Listing
     from lineage.identity.checkpoint import Checkpoint
+
+
+def _require_known(session: Session, which: EventFilter) -> None:
+    from lineage.database.event_filters import require_known  # only where nothing was found
+
+    require_known(session, which)
 
 
 class HistoryVerbs(Verbs):
@@ -51,7 +59,8 @@ class HistoryVerbs(Verbs):
             until: likewise.
 
         Raises:
-            UsageError: a time or the limit is none.
+            UsageError: a time, the kind or the limit is none.
+            NotFound: what it names never was; what was renamed or deleted still has its events.
         """
         which = EventFilter.written(
             subject=subject, model=model, environment=environment, who=who, what=what,
@@ -61,6 +70,8 @@ class HistoryVerbs(Verbs):
         with self._read() as session:
             self._sight(session).require_all()
             newest = events.history(session, which, limit, before)
+            if not newest:
+                _require_known(session, which)
             return EventRecord.listing((views.event_json(event) for event in newest), "events")
 
     def events(
@@ -85,6 +96,8 @@ class HistoryVerbs(Verbs):
         with self._read() as session:
             self._sight(session).require_all()
             following = events.following(session, which, after, limit)
+            if not following:
+                _require_known(session, which)
             return EventRecord.listing((views.event_json(event) for event in following), "events")
 
     def audit(

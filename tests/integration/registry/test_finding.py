@@ -451,6 +451,32 @@ def test_tags_and_descriptions_are_searched_and_deleted_versions_are_not(registr
 
 
 @EVERYWHERE
+def test_a_filter_of_the_history_that_names_nothing_is_no_empty_history(registry):
+    registry.delete_version("churn@7", actor="dave")
+    for which, says, remedy in (
+        ({"model": "chrn"}, "no model 'chrn'", "Did you mean churn?"),
+        ({"environment": "stagng"}, "no environment 'stagng'", "Did you mean staging?"),
+        ({"subject": "chrn"}, "no subject 'chrn'", "Did you mean churn?"),
+        ({"subject": "churn@nowhere"}, "no subject 'churn@nowhere'", "to see what there is"),
+        ({"who": "dav"}, "no actor 'dav'", "Did you mean dave?"),
+    ):
+        for verb in (registry.history, registry.events):
+            with pytest.raises(NotFound, match=says) as told:
+                verb(**which)
+            assert remedy in told.value.remedy
+    for slip, meant in (
+        ("promote", "promoted"),
+        ("rollback", "rolled-back"),
+        ("promotd", "promoted"),
+    ):
+        with pytest.raises(UsageError, match=f"of the kind '{slip}'") as refused:
+            registry.history(what=slip)
+        assert f"Did you mean {meant}? The kinds are approved, " in refused.value.remedy
+    assert registry.history("churn@production", what="released") == [], "where nothing happened yet"
+    assert _events(registry, what="version-deleted")
+
+
+@EVERYWHERE
 def test_a_renamed_model_is_searched_by_each_of_its_names(registry):
     cursor = registry.versions("churn", sort="-auc", limit=1).next
     registry.rename_model("churn", "attrition", actor="t")
