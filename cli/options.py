@@ -135,9 +135,15 @@ def named_before(value: str | None, option: str, instead: str) -> str | None:
 
 
 def pipeline_version(
-    version: str | None, digest: str | None, option: str
+    version: str | None, digest: str | None, option: str, instead: str = "NAME@DIGEST"
 ) -> tuple[str | None, str | None]:
     """The pipeline's name and the digest of its version, as far as they are said.
+
+    Args:
+        version: ``NAME``, ``NAME@DIGEST`` or a digest.
+        digest: what ``option`` says, by which the digest was said before.
+        option: see there.
+        instead: how it is said now.
 
     Raises:
         UsageError: the digest is said twice.
@@ -148,7 +154,7 @@ def pipeline_version(
     name, named = pipeline_named(version) if version is not None else (None, None)
     if digest is not None and named is not None:
         raise UsageError(f"{option} and NAME@DIGEST say the same.", remedy=f"Leave {option} out.")
-    said = named_before(digest, option, "NAME@DIGEST")
+    said = named_before(digest, option, instead)
     return name, named if said is None else said
 
 

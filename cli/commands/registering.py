@@ -8,7 +8,7 @@ import typer
 
 from lineage.workflows.actor import actor
 
-from .. import output
+from .. import options, output
 from ..options import (
     AnotherRegistry,
     AsLatest,
@@ -17,7 +17,6 @@ from ..options import (
     Resume,
     Revision,
     behind_dashes,
-    named_before,
     project_and_registry,
     require_alone,
     require_resumed,
@@ -71,8 +70,8 @@ def register(
         typer.Option(
             "--pipeline",
             metavar="NAME@DIGEST",
-            help="A pipeline that lives elsewhere, by its id, e.g. churn@sha256:… of an image; of "
-            "an --external model also a recorded version.",
+            help="A pipeline that lives elsewhere, by its id, e.g. churn@sha256:… of an image; or "
+            "a recorded version, which the pipeline here must be.",
         ),
     ] = None,
     pipeline_version: Annotated[
@@ -120,45 +119,34 @@ def register(
     Example: `lineage register churn`
     """
     from lineage.contract.captured import CaptureRequest, ExternalRequest
-    from lineage.contract.results import NamedPipeline
-    from lineage.errors import UsageError
     from lineage.identity.components import Kind, check_kind
-    from lineage.identity.digest import Digest
     from lineage.identity.references import check_name
     from lineage.workflows import register
 
     require_resumed(resume, another_registry, as_latest)
     if resume:
-        made_here = weights, data, parent, rev, pipeline_version, store, stale_ok, command
+        made_here = weights, data, kind, parent, rev, pipeline_version, store, stale_ok, command
         require_alone(*made_here, source, code, pipeline, pipeline_file, include)
         _resume(model, another_registry=another_registry, as_latest=as_latest, as_json=as_json)
         return
     model = required(model, "model", "churn")
     check_name("model", model)
     words = behind_dashes(command)
-    outside = pipeline or named_before(
-        pipeline_version or None, "--pipeline-version", "--pipeline NAME@DIGEST"
-    )
+    said_twice = "--pipeline-version", "--pipeline NAME@DIGEST"
+    version = options.pipeline_version(pipeline or None, pipeline_version or None, *said_twice)
+    named = "@".join(filter(None, version)) or None
     items, chosen = tuple(data or ()), check_kind(kind) if kind is not None else None
     files, patterns = tuple(pipeline_file or ()), tuple(include or ())
     said = any((code, files, patterns))
     external.refuse_beside(source, said, here=any((weights, rev, stale_ok, words)))
     if source is not None:
-        request = ExternalRequest(source, chosen, code, items, outside, None, files, patterns)
+        request = ExternalRequest(source, chosen, code, items, named, None, files, patterns)
         _registered(model, *external.register(model, request, parent, store=store), (), as_json)
         return
-    named = NamedPipeline.parse(outside) if outside else None
-    stated = Digest(named.digest) if named is not None else None
     wanted = CaptureRequest(
-        chosen or Kind.PRODUCTION, weights, items, stated, rev, stale_ok=stale_ok
+        chosen or Kind.PRODUCTION, weights, items, named, rev, stale_ok=stale_ok
     )
     with project_and_registry() as (project, registry):
-        if named is not None and named.name not in (None, project.config.pipeline_of(model)):
-            raise UsageError(
-                f"{model} rides on pipeline {project.config.pipeline_of(model)}, not on "
-                f"{named.name}.",
-                remedy=f"Name it in {project.file.name}: [models.{model}.pipeline] name",
-            )
         done, captured, watched = register.register(
             project,
             registry,

@@ -182,14 +182,15 @@ class VersionCapture:
 
     @cached_property
     def _pipeline(self) -> CapturedPipeline | None:
-        if self._wanted.pipeline_version is not None:
+        if self._wanted.outside_pipeline is not None:
             return None
         name = self._config.pipeline_of(self.model)
         return self._project.pipeline_in(self._dvc, self._config, name)
 
     def _version(self, found: CapturedPipeline | None) -> PipelineVersion | None:
-        if self._wanted.pipeline_version is not None:
-            return PipelineVersion(None, self._wanted.pipeline_version)
+        outside = self._wanted.outside_pipeline
+        if outside is not None:
+            return PipelineVersion.outside(outside)
         return found.version if found else None
 
     @property

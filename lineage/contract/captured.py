@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from lineage.contract.requests import LONGEST_REASON
 from lineage.errors import UsageError
 from lineage.identity.components import Kind
+from lineage.identity.digest import Digest, is_of_ours
+from lineage.identity.references import pipeline_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lineage.identity.chain import Chain
     from lineage.identity.components import Components
-    from lineage.identity.digest import Digest
     from lineage.identity.origin import WeightsOrigin
     from lineage.identity.pipeline import PipelineVersion
     from lineage.weights.copies import NewCopy
@@ -128,7 +129,8 @@ class CaptureRequest:
     """What a model version is to be captured from, where not from what the configuration says.
 
     ``kind`` production demands all four components and a clean tree. ``weights`` and ``data`` are
-    named from the current folder. ``pipeline_version`` is an outside pipeline's digest.
+    named from the current folder. ``pipeline`` is ``NAME@DIGEST``, or the digest alone: by one of
+    ours the recorded version that the pipeline here must be, by any other an outside pipeline.
     ``revision`` takes code, data and pipeline from a git revision. ``with_blake3`` takes BLAKE3 of
     an experiment's weights too. ``stale_ok`` is why weights are taken whose stages' code changed
     since.
@@ -137,7 +139,7 @@ class CaptureRequest:
     kind: Kind = Kind.PRODUCTION
     weights: str | None = None
     data: tuple[str, ...] = ()
-    pipeline_version: Digest | None = None
+    pipeline: str | None = None
     revision: str | None = None
     with_blake3: bool = False
     stale_ok: str | None = None
@@ -148,3 +150,19 @@ class CaptureRequest:
                 "Stale weights are taken for a reason, in at most 2,000 characters.",
                 remedy="Say why the change of the code does not matter.",
             )
+        if self.pipeline is not None and not self.pipeline_named[1]:
+            raise UsageError(
+                f"{self.pipeline[:120]!r} names no version of a pipeline.",
+                remedy="Write it as NAME@DIGEST: one that is recorded, or lives elsewhere.",
+            )
+
+    @property
+    def pipeline_named(self) -> tuple[str | None, str | None]:
+        """The pipeline and the digest that are named, each if it is said."""
+        return pipeline_named(self.pipeline) if self.pipeline is not None else (None, None)
+
+    @property
+    def outside_pipeline(self) -> Digest | None:
+        """The id of a pipeline that lives elsewhere, where one is named."""
+        _, digest = self.pipeline_named
+        return Digest(digest) if digest is not None and not is_of_ours(digest) else None

@@ -168,7 +168,8 @@ def described_pipeline(body: Mapping[str, Any], name: str | None) -> CapturedPip
 
     Raises:
         DigestMismatch: a claim is not what the manifest comes to.
-        UsageError: it has no name, or is both described and stated, or neither.
+        UsageError: it has no name, is both described and stated, or neither; or is stated by a
+            digest of ours.
     """
     name = body.get("name") or name
     manifest, stated = body.get("manifest"), body.get("stated")
@@ -177,9 +178,10 @@ def described_pipeline(body: Mapping[str, Any], name: str | None) -> CapturedPip
             "A pipeline version has a name, and either a manifest or a stated digest.",
             remedy="Give its `name`, and its `manifest` or `stated`.",
         )
-    version = PipelineVersion(
-        Manifest.from_json(manifest) if manifest is not None else None,
-        _digest(stated),
+    version = (
+        PipelineVersion(Manifest.from_json(manifest))
+        if manifest is not None
+        else PipelineVersion.outside(stated or "")
     )
     _check_claim("digest of the pipeline", body.get("digest"), version.xxh3)
     _check_claim("BLAKE3 of the pipeline", body.get("blake3"), version.blake3)

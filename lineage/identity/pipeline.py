@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from lineage.errors import UsageError
 from lineage.identity import parameters
-from lineage.identity.digest import Digest, blake3_of, canonical_bytes, normalise, xxh3
+from lineage.identity.digest import (
+    Digest,
+    blake3_of,
+    canonical_bytes,
+    is_of_ours,
+    normalise,
+    xxh3,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -166,6 +173,23 @@ class PipelineVersion:
     def __post_init__(self) -> None:
         if (self.manifest is None) == (self.stated is None):
             raise ValueError("a pipeline version is either described or stated")
+
+    @classmethod
+    def outside(cls, stated: str) -> PipelineVersion:
+        """A pipeline that lives elsewhere, by the id that it has there.
+
+        Raises:
+            UsageError: it is no digest; or one of ours, which is a manifest's and is never stated.
+        """
+        digest = Digest(stated)
+        if is_of_ours(digest):
+            raise UsageError(
+                f"{digest} is taken of a pipeline's manifest, and stands for none that lives "
+                "elsewhere.",
+                remedy="Send the manifest, or name the id that the pipeline has where it lives, "
+                "such as sha256:… of an image.",
+            )
+        return cls(None, digest)
 
     @cached_property
     def xxh3(self) -> Digest:

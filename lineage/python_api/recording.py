@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +37,8 @@ def register(
 ) -> Registered:
     """Capture code, data, pipeline and weights, store the weights, and record them as a version.
 
-    A model from elsewhere is one with ``external``. ``code``, ``pipeline``, ``pipeline_files`` and
-    ``include`` are said of such a one alone, ``weights``, ``revision`` and ``stale_ok`` never.
+    A model from elsewhere is one with ``external``. ``code``, ``pipeline_files`` and ``include``
+    are said of such a one alone, ``weights``, ``revision`` and ``stale_ok`` never.
 
     Args:
         model: the model's name.
@@ -51,8 +52,9 @@ def register(
         stale_ok: why weights are taken whose stages' code changed since they were made.
         external: where the model is: ``hf://ORG/NAME@REVISION``, or a file or a folder.
         code: ``URL@COMMIT`` of the code that made it; default: a hub's revision itself.
-        pipeline: the recorded pipeline version that prepares its inputs, ``NAME@DIGEST``.
-        pipeline_version: the digest of a pipeline that lives elsewhere.
+        pipeline: the pipeline version that prepares its inputs, ``NAME@DIGEST``: a recorded one,
+            which the pipeline here must be; or one that lives elsewhere, by the id it has there.
+        pipeline_version: the same, as it was said before; it goes with the next version.
         pipeline_files: files, or globs, that prepare its inputs.
         include: patterns of a hub's files that are the model; default: all of them.
 
@@ -60,7 +62,9 @@ def register(
         The version; ``created`` is false for one that held this tuple before.
 
     Raises:
-        CaptureError: something is missing, does not match, or the tree is dirty.
+        CaptureError: something is missing, does not match, or the tree is dirty; or the pipeline
+            here is not the version that is named.
+        NotFound: the parent, or the pipeline version that is named, does not exist.
         UsageError: a name or the configuration is not valid.
         StoreUnreachable: the weights cannot be stored; nothing was recorded.
         RegistryUnreachable: the registry cannot be asked.
@@ -68,32 +72,43 @@ def register(
     from lineage.contract.captured import CaptureRequest, ExternalRequest
     from lineage.errors import UsageError
     from lineage.identity.components import Kind, check_kind
-    from lineage.identity.digest import Digest
     from lineage.workflows import external as elsewhere
     from lineage.workflows import register
 
     chosen = check_kind(kind) if kind is not None else None
     items = tuple(os.fspath(item) for item in listed(data))
-    stated = Digest(pipeline_version) if pipeline_version is not None else None
+    if pipeline_version is not None:
+        if pipeline is not None:
+            raise UsageError(
+                "pipeline_version and pipeline say the same.", remedy="Leave pipeline_version out."
+            )
+        warnings.warn(
+            "pipeline_version goes with the next version: write pipeline='NAME@DIGEST'.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        pipeline = pipeline_version
     files = tuple(os.fspath(file) for file in listed(pipeline_files))
     patterns = tuple(listed(include))
-    here, there = (weights, revision, stale_ok), (code, pipeline, files, patterns)
+    here, there = (weights, revision, stale_ok), (code, files, patterns)
     if any(here if external is not None else there):
         raise UsageError(
             "Something is said that goes only with a model from elsewhere, or only without one.",
-            remedy="Leave out weights, revision and stale_ok beside external; code, pipeline, "
+            remedy="Leave out weights, revision and stale_ok beside external; code, "
             "pipeline_files and include without it.",
         )
     if external is not None:
         source = os.fspath(external)
-        asked = ExternalRequest(source, chosen, code, items, pipeline, stated, files, patterns)
+        asked = ExternalRequest(source, chosen, code, items, pipeline, None, files, patterns)
         with project_and_registry() as (project, registry, actor):
             registered, _ = elsewhere.register(
                 project, registry, model, asked, parent=parent, store=store, actor=actor
             )
         return registered
     kind_here = chosen or Kind.PRODUCTION
-    wanted = CaptureRequest(kind_here, text_of(weights), items, stated, revision, stale_ok=stale_ok)
+    wanted = CaptureRequest(
+        kind_here, text_of(weights), items, pipeline, revision, stale_ok=stale_ok
+    )
     with project_and_registry() as (project, registry, actor):
         registered, _, _ = register.register(
             project, registry, model, wanted, parent=parent, store=store, actor=actor

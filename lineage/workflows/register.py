@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lineage.capture.version import VersionCapture
 from lineage.contract import codec
-from lineage.errors import UsageError
+from lineage.contract.results import NamedPipeline
+from lineage.errors import CaptureError, UsageError
 from lineage.identity.components import Kind
 from lineage.identity.references import check_name
 from lineage.workflows import unsent
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedVersion, CaptureRequest
-    from lineage.contract.results import Registered
+    from lineage.contract.results import FoundPipeline, Registered
     from lineage.hashing.blocks import Progress
+    from lineage.identity.pipeline import PipelineVersion
     from lineage.identity.watched import WatchedRun
 
 
@@ -80,9 +82,10 @@ def register(
     Raises:
         UsageError: a name or the configuration is not valid, a training is to run at a revision,
             or only this host could fetch the weights from the store.
-        CaptureError: something is missing, does not match or changed, or the tree is dirty.
+        CaptureError: something is missing, does not match or changed, the tree is dirty, or the
+            pipeline here is not the version that is named.
         StoreUnreachable: the weights cannot be stored; nothing was recorded.
-        NotFound: the parent does not exist.
+        NotFound: the parent, or the pipeline version that is named, does not exist.
     """
     check_name("model", model)
     if command and wanted.revision is not None:
@@ -90,6 +93,7 @@ def register(
             "A training runs in the working tree, not at a revision.",
             remedy="Check the revision out first, and name none.",
         )
+    named = _named_pipeline(project, registry, model, wanted)
     to_store = store or wanted.kind is Kind.PRODUCTION
     if to_store:
         require_reachable(project, registry)
@@ -100,6 +104,7 @@ def register(
     def ask(before: CapturedVersion) -> None:
         """Whether it would be recorded, once it is known what would be."""
         nonlocal next_number
+        _require_named(named, before.components.pipeline)
         next_number = require_registrable(
             registry,
             model,
@@ -134,6 +139,8 @@ def register(
                 raise unstored
         else:
             capture = VersionCapture(project, model, wanted)
+            if named is not None:
+                _require_named(named, capture.pipeline_version.version)
             with show_progress("Hashing", capture.size) as progress:
                 captured = capture.capture(progress=progress, copies=storing)
             captured = replace(captured, origin=capture.origin())
@@ -151,3 +158,40 @@ def register(
             model, captured, kind=wanted.kind, parent=parent, run=run, watched=watched, actor=actor
         )
     return registered, captured, watched
+
+
+def _named_pipeline(
+    project: Project, registry: AnyRegistry, model: str, wanted: CaptureRequest
+) -> FoundPipeline | None:
+    """The recorded pipeline version that is named; None where none is, or one from elsewhere.
+
+    Raises:
+        UsageError: the model rides on another pipeline.
+        NotFound: it is not recorded.
+    """
+    name, digest = wanted.pipeline_named
+    own = project.config.pipeline_of(model)
+    if name not in (None, own):
+        raise UsageError(
+            f"{model} rides on pipeline {own}, not on {name}.",
+            remedy=f"Name it in {project.file.name}: [models.{model}.pipeline] name",
+        )
+    if digest is None or wanted.outside_pipeline is not None:
+        return None
+    return registry.pipeline(NamedPipeline(own, digest))
+
+
+def _require_named(named: FoundPipeline | None, here: PipelineVersion | None) -> None:
+    """Refuse to register with another pipeline version than the one that is named.
+
+    Raises:
+        CaptureError: the pipeline here is another one.
+    """
+    if named is None or (here is not None and here.blake3 == named.version.blake3):
+        return
+    what = f"is {here.xxh3.short}" if here is not None else "is not described"
+    at = f" (commit {named.commit[:12]})" if named.commit is not None else ""
+    raise CaptureError(
+        f"Pipeline {named.name} {what} here, not {named.version.xxh3.short}, which is named.",
+        remedy=f"Name no pipeline, to register with the one here; or check out the other{at}.",
+    )

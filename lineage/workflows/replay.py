@@ -108,7 +108,7 @@ def replay(
     deployed = deployed_for(registry, version, how.environment)
     commit = commit_here(project.repository, deployed, how.environment)
     keeper = unsent.Keeper.of(project, registry)
-    running = NamedPipeline(deployed.name, deployed.version.xxh3)
+    running = NamedPipeline(deployed.name, deployed.version.blake3)
     require_validatable(registry, version, running, how.command or ("evaluate",), actor=actor)
     before = CheckoutState.of(project)
     with _checked_out(project, version["model"], commit) as there:

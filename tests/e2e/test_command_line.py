@@ -228,6 +228,28 @@ def test_an_outside_pipeline_is_recorded_by_its_id(project):
 
 
 @FILE_AND_SERVER
+def test_a_recorded_pipeline_that_is_named_must_be_the_one_here(project):
+    """Its digest was recorded as the id of a second, outside pipeline, which nothing undid."""
+    first = project.ok("register", "churn")
+    old = first["pipeline"]
+    for named in (f"churn@{old}", old[:13]):
+        assert project.ok("register", "churn", "--pipeline", named)["created"] is False
+    experiment = ("register", "churn", "--kind", "experiment", "--pipeline")
+    assert project.lineage(*experiment, f"churn@xxh3:{'0' * 32}").code == 4
+    project.edit("params.yaml", "20", "30")
+    other = project.lineage(*experiment, f"churn@{old}")
+    assert other.code == 9
+    assert f"not {old[:17]}, which is named" in other.err
+    assert len(project.ok("versions", "churn")) == 1
+    assert project.ok("pipeline", "show", f"churn@{old}")["manifest"] is not None
+    twice = project.lineage(*experiment, "churn@sha256:aaa", "--pipeline-version", "sha256:bbb")
+    assert (twice.code, "say the same" in twice.err) == (2, True)
+    assert project.lineage(*experiment, "churn").code == 2
+    again = project.lineage("register", "--resume", "--kind", "nonsense")
+    assert (again.code, "With --resume" in again.err) == (2, True)
+
+
+@FILE_AND_SERVER
 def test_a_revision_is_registered_without_a_checkout(project):
     commit = project.git("rev-parse", "HEAD").strip()
     pipeline = project.ok("pipeline", "capture")["digest"]

@@ -293,9 +293,15 @@ def test_a_notebook_registers_one_too(local, monkeypatch):
     monkeypatch.setenv("LINEAGE_ACTOR", "ann@example.com")
     local.write({"model/a.bin": "a"})
     model = local.path / "model"
-    done = lineage.register("m", external=model, code=CODE, data=DATA, pipeline_version=IMAGE)
+    done = lineage.register("m", external=model, code=CODE, data=DATA, pipeline=IMAGE)
     assert (done.kind, done.created) == ("production", True)
     named = f"m@{IMAGE}"
+    with pytest.warns(DeprecationWarning, match="write pipeline='NAME@DIGEST'"):
+        lineage.register("m", external=model, code=CODE, data=DATA, pipeline_version=IMAGE)
+    with pytest.raises(UsageError, match="say the same"):
+        lineage.register("m", external=model, pipeline=named, pipeline_version=IMAGE)
+    own = lineage.register("own", weights=model, pipeline=f"own@{IMAGE}", kind="experiment")
+    assert own.pipeline == IMAGE
     assert not lineage.register("m", external=model, code=CODE, data=DATA, pipeline=named).created
     with pytest.raises(CaptureError, match="nothing says its code and data"):
         lineage.register("m", external=model, pipeline=named, kind="production")

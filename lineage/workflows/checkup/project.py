@@ -102,7 +102,7 @@ def _pipelines(project: Project, names: list[str], examined: Examined) -> None:
             "pipelines",
             f"{_some(empty)} has neither stages nor files",
             "Describe it in dvc.yaml, or list its files; where it has an id of its own, name that "
-            f"as you register: {act('register', 'MODEL', pipeline_version='ALGORITHM:VALUE')}",
+            f"as you register: {act('register', 'MODEL', pipeline='NAME@ALGORITHM:VALUE')}",
         )
         return
     examined.passed("pipelines", f"{_some(names)} can be captured")

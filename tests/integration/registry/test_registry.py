@@ -18,6 +18,7 @@ from lineage.guard.facts import Transition
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.digest import Digest, blake3_of, xxh3
 from lineage.identity.pipeline import PipelineVersion
+from lineage.remote.client import RemoteRegistry
 from tests.conftest import (
     EVERYWHERE,
     add_validated,
@@ -468,10 +469,14 @@ def test_a_lineage_is_named_by_any_unique_beginning(registry):
 
 
 def test_two_pipelines_whose_xxh3_collide_stay_two(registry):
-    """A stated digest that equals another version's public digest is another version."""
+    """A stated digest that equals another's public digest is another version; no client sends one."""
     forged = CapturedPipelineVersion("churn", PipelineVersion(None, pipeline("old").xxh3))
     ref = add_version(registry)
     _deploy(registry)
+    if isinstance(registry, RemoteRegistry):
+        with pytest.raises(UsageError, match="taken of a pipeline's manifest"):
+            registry.validate(ref, forged, passed=True, actor="mallory")
+        return
     registry.validate(ref, forged, passed=True, actor="mallory")
     with pytest.raises(GuardRefused) as error:
         _promote(registry, ref)

@@ -120,7 +120,7 @@ MANIFESTS = st.builds(
     code=st.none() | st.sampled_from(Scope),
 )
 PIPELINES = st.builds(PipelineVersion, MANIFESTS) | DIGESTS.map(
-    lambda digest: PipelineVersion(None, digest)
+    lambda digest: PipelineVersion.outside(f"sha256:{digest.value}")
 )
 WAIVERS = values(Waiver)
 WATCHED = values(

@@ -203,6 +203,14 @@ def test_a_stated_version_is_identified_by_what_was_stated():
         PipelineVersion(None)
 
 
+@pytest.mark.parametrize(
+    "digest", [PipelineVersion(Manifest()).xxh3, PipelineVersion(Manifest()).blake3]
+)
+def test_a_digest_of_a_manifest_is_never_stated(digest):
+    with pytest.raises(UsageError, match="taken of a pipeline's manifest"):
+        PipelineVersion.outside(digest)
+
+
 def test_a_manifest_cannot_pass_as_a_stated_digest():
     manifest = PipelineVersion(Manifest())
     forged = PipelineVersion(None, manifest.xxh3)
