@@ -45,6 +45,15 @@ Ref = Annotated[
         show_default=False,
     ),
 ]
+LastKnown = Annotated[
+    str | None,
+    typer.Option(
+        "--last-known",
+        metavar="AGE",
+        help="Where the registry cannot be reached, take what it last said, at most this old: "
+        "30m, 12h, 7d.",
+    ),
+]
 Model = Annotated[
     str, typer.Argument(metavar="MODEL", help="The model's name.", show_default=False)
 ]

@@ -87,7 +87,12 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute
     if name in __all__:
         from importlib import import_module
 
-        return getattr(import_module(_HOMES.get(name, "lineage.python_api")), name)
+        try:
+            return getattr(import_module(_HOMES.get(name, "lineage.python_api")), name)
+        except ModuleNotFoundError as error:
+            from lineage.installed import missing
+
+            raise missing(error, f"lineage.{name}") or error from None
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -6,12 +6,19 @@ The host's holds the same modules without the server, and brings neither DVC nor
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, wraps
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
-from typing import Final
+from traceback import walk_tb
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from lineage.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 WHOLE: Final = "lineage-guard"
 HOST: Final = "lineage-guard-host"
@@ -84,3 +91,29 @@ def missing(
         "has not.",
         remedy=f"{instead}, or install the whole: pip uninstall {HOST}, then pip install {WHOLE}",
     )
+
+
+def telling(function: Callable[P, R]) -> Callable[P, R]:
+    """A public function, which tells in one sentence of a module that is not installed here.
+
+    What a program of the caller's lacks, such as what loads its model, stays that program's error.
+    """
+
+    @wraps(function)
+    def told(*arguments: P.args, **named: P.kwargs) -> R:
+        try:
+            return function(*arguments, **named)
+        except ModuleNotFoundError as error:
+            said = missing(error, f"lineage.{function.__name__}") if _is_own(error) else None
+            if said is None:
+                raise
+            raise said from None
+
+    return told
+
+
+def _is_own(error: ModuleNotFoundError) -> bool:
+    """Whether a module of lineage-guard's is what imports the one that is missing."""
+    names = [str(frame.f_globals.get("__name__")) for frame, _ in walk_tb(error.__traceback__)]
+    importing = [name for name in names if not name.startswith("importlib.")]
+    return bool(importing) and importing[-1].partition(".")[0] == "lineage"

@@ -19,6 +19,7 @@ from ..options import (
     Env,
     Expect,
     Json,
+    LastKnown,
     Model,
     Reason,
     Ref,
@@ -155,15 +156,7 @@ def serving(
         str | None,
         typer.Option("--at", metavar="TIME", help="A past moment, e.g. 2026-11-21T08:00:00Z."),
     ] = None,
-    last_known: Annotated[
-        str | None,
-        typer.Option(
-            "--last-known",
-            metavar="AGE",
-            help="Where the registry cannot be reached, show what it last said, at most this old: "
-            "30m, 12h, 7d.",
-        ),
-    ] = None,
+    last_known: LastKnown = None,
     pipeline: Annotated[
         str | None,
         typer.Option(

@@ -16,7 +16,7 @@ import typer
 from lineage.workflows.actor import actor
 
 from .. import output
-from ..options import Json, Ref, opened_registry, project_and_registry
+from ..options import Json, LastKnown, Ref, State, opened_registry, project_and_registry
 
 store = typer.Typer(help="Stores: where the weights are kept.", no_args_is_help=True)
 
@@ -178,21 +178,29 @@ def pull(
         bool,
         typer.Option("--verify", help="Read every byte of what was fetched before once more."),
     ] = False,
+    last_known: LastKnown = None,
     as_json: Json = False,
 ) -> None:
     """Fetch the weights of a version, and print where they are.
 
     Every byte is read as it comes in and must be what was registered; the folder appears only once
     it is whole. Weights that were fetched before are used again, unless somebody wrote to them.
+    With --last-known, what was pulled before is had again while the registry is away.
 
     Exit 6 where no store has them as they were registered: nothing is left behind then.
 
     Example: `lineage pull churn@production -o /srv/models`
     """
+    from lineage.capture.project import opened
+    from lineage.host import known_weights
+    from lineage.timestamps import span
     from lineage.weights import download
 
-    with opened_registry() as registry:
-        stored = registry.stored(ref)
+    with opened() as project:
+        url = project.registry_url(State.registry)
+    stored, age = known_weights.stored(url, ref, span(last_known) if last_known else None)
+    if age is not None:
+        output.note(known_weights.told(stored.ref, age))
     with output.progress("Pulling", stored.size) as progress:
         path = download.pull(stored, out, force=force, verify=verify, progress=progress)
     if as_json:
@@ -204,6 +212,7 @@ def pull(
                 "blake3": stored.blake3,
                 "size": stored.size,
                 "files": stored.files,
+                **({"age_seconds": age} if age is not None else {}),
             }
         )
     else:

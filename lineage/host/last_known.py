@@ -27,6 +27,8 @@ from lineage.registry_url import may_be_away, without_password
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lineage.identity.references import Reference
+
 FORMAT: Final = 1
 AHEAD: Final = dt.timedelta(minutes=5)
 """How far a clock may be behind the one that dated the answer."""
@@ -72,13 +74,7 @@ def serving(
         known = _read(path, model, environment) if oldest is not None else None
         if known is None or oldest is None:
             raise
-        age = dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(known["answered_at"])
-        if age > oldest or (age < -AHEAD and oldest < dt.timedelta.max):
-            raise RegistryUnreachable(
-                f"{error} What it last said is from {known['answered_at'][:16]}, which is too old.",
-                remedy=error.remedy,
-            ) from None
-        seconds = max(0.0, age.total_seconds())
+        seconds = age_of(dt.datetime.fromisoformat(known["answered_at"]), oldest, error)
         return _accepted(replace(Serving.from_json(known["answer"]), age=seconds), accept)
     _write(path, _accepted(answer, accept), model)
     return answer
@@ -88,6 +84,39 @@ def _accepted(answer: Serving, accept: Callable[[Serving], None] | None) -> Serv
     if accept is not None:
         accept(answer)
     return answer
+
+
+def age_of(at: dt.datetime, oldest: dt.timedelta, error: RegistryUnreachable) -> float:
+    """The age in seconds of what a registry said.
+
+    Raises:
+        RegistryUnreachable: it is too old, or dated by a clock that is far ahead.
+    """
+    age = dt.datetime.now(dt.UTC) - at
+    if age > oldest or (age < -AHEAD and oldest < dt.timedelta.max):
+        raise RegistryUnreachable(
+            f"{error} What it last said is from {at.isoformat()[:16]}, which is too old.",
+            remedy=error.remedy,
+        ) from None
+    return max(0.0, age.total_seconds())
+
+
+def kept_slot(url: str, reference: Reference) -> tuple[dt.datetime, str | None] | None:
+    """When a registry last said what serves, and what the reference was then: ``churn@7``.
+
+    Returns:
+        None where nothing is kept, or the reference names no slot.
+    """
+    environment = reference.environment
+    if environment is None:
+        return None
+    known = _read(_path(url, reference.model, environment, None), reference.model, environment)
+    if known is None:
+        return None
+    slot = Serving.from_json(known["answer"])
+    side = slot.backup if reference.backup else slot.serving
+    at = dt.datetime.fromisoformat(known["answered_at"])
+    return at, side.ref if side is not None else None
 
 
 def keep_for_later(url: str, answer: Serving, at: str | None = None) -> None:

@@ -14,6 +14,7 @@ attributes that show themselves in a notebook; ``to_dict()`` gives each as plain
 connection over many calls with :func:`lineage.connect`.
 """
 
+from lineage.installed import telling
 from lineage.python_api.finding import (
     diff,
     impact,
@@ -51,3 +52,6 @@ __all__ = [
     "validate",
     "versions",
 ]
+
+for _name in __all__:
+    globals()[_name] = telling(globals()[_name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, TypeVar
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from lineage.capture.project import opened
 from lineage.connection import connect
 from lineage.contract.requests import REPORT_HOLDS_FOR, Observed
-from lineage.python_api.project import PRODUCTION, only_registry
+from lineage.python_api.project import PRODUCTION
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -21,9 +22,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+logger = logging.getLogger("lineage.host")
+
 
 def pull(
-    reference: str, out: Path | None = None, *, force: bool = False, verify: bool = False
+    reference: str,
+    out: Path | None = None,
+    *,
+    force: bool = False,
+    verify: bool = False,
+    last_known: bool | float | dt.timedelta = False,
 ) -> FilePath:
     """Fetch the weights of a version, each byte checked as it comes in, visible only when whole.
 
@@ -34,6 +42,8 @@ def pull(
         out: the folder that they are to appear in; None for the local cache, read-only.
         force: replace a folder that was not pulled.
         verify: read every byte again of what was fetched before.
+        last_known: where the registry cannot be asked, take what it last said, as ``serving`` does;
+            the log says how old that is. The bytes come out of the cache, or of a store.
 
     Returns:
         The file or folder.
@@ -43,12 +53,17 @@ def pull(
         IntegrityFailure: no store has the bytes that were registered; nothing was left behind.
         StoreUnreachable: no store that could have them can be used.
         Conflict: a folder that was not pulled stands in the way.
-        RegistryUnreachable: the registry cannot be asked.
+        RegistryUnreachable: the registry cannot be asked, and no answer may be given for it.
     """
+    from lineage.host import known_weights
+    from lineage.host.last_known import oldest_of
     from lineage.weights import download
 
-    with only_registry() as registry:
-        stored = registry.stored(reference)
+    with opened() as project:
+        url = project.registry_url()
+    stored, age = known_weights.stored(url, reference, oldest_of(last_known))
+    if age is not None:
+        logger.warning("%s: %s", reference, known_weights.told(stored.ref, age))
     if out is None:
         return download.pull_for_good(stored, verify=verify)
     return download.pull(stored, FilePath(out), force=force, verify=verify)

@@ -13,11 +13,15 @@ from lineage.contract.results import NamedPipeline
 from lineage.errors import NotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
 
 
-def mean_registered_files(project: Project, registry: AnyRegistry, version: dict[str, Any]) -> None:
+def mean_registered_files(
+    project: Project, registry: AnyRegistry, version: Mapping[str, Any]
+) -> None:
     """Let the project's configuration describe a version's pipeline by the files it consists of.
 
     Nothing is done where the configuration describes that pipeline itself, or where the version's

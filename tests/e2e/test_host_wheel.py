@@ -161,6 +161,52 @@ def test_a_command_that_is_not_there_says_which_package_has_it(host, words):
     assert remedy.endswith("pip install lineage-guard")
 
 
+FUNCTIONS = """\
+import lineage
+from lineage.installed import telling
+calls = {
+    "register": ("churn",), "validate": ("churn@1",), "promote": ("churn@1",), "rollback": ("churn",),
+    "guard": ("churn@1",), "may_serve": ("churn@1",), "approve": ("churn@1",), "diff": ("a@1", "a@2"),
+    "release": ("churn@1",), "show": ("churn@1",), "serving": ("churn",), "pull": ("churn@1",),
+    "models": (), "versions": ("churn",), "log": (),
+    "report": ("churn",), "follow": ("churn",),
+}
+more = {"report": {"weights": "xxh3:" + "0" * 32}}
+for name in lineage.__all__:
+    if callable(getattr(lineage, name, None) if name != "Registry" else None):
+        try:
+            getattr(lineage, name)(*calls.get(name, ()), **more.get(name, {}))
+        except lineage.LineageError as error:
+            print(name, type(error).__name__, error, error.remedy)
+        except TypeError:
+            assert name not in calls, name
+try:
+    lineage.Registry
+except lineage.LineageError as error:
+    print("Registry", type(error).__name__, error, error.remedy)
+try:
+    telling(lambda: __import__("what_loads_a_model"))()
+except ModuleNotFoundError as error:
+    print("own", error.name)
+"""
+
+
+def test_a_function_that_is_not_there_says_which_package_has_it(host):
+    """No function ends in a missing module: it says what that is, or asks the server."""
+    env = {"LINEAGE_REGISTRY": "http://127.0.0.1:9", "LINEAGE_TIMEOUT": "0.5"}
+    done = host.run("python", "-c", FUNCTIONS, **env)
+    assert done.code == 0, done.err
+    said = dict(line.split(" ", 1) for line in done.out.splitlines())
+    for name in ("register", "validate", "diff", "Registry"):
+        assert re.match(
+            rf"UsageError lineage\.{name} needs [\w.]+, which lineage-guard has", said[name]
+        )
+        assert said[name].endswith("then pip install lineage-guard")
+    for name in ("show", "serving", "pull", "models", "versions", "log", "report", "promote"):
+        assert said[name].startswith("RegistryUnreachable "), said[name]
+    assert said["own"] == "what_loads_a_model"
+
+
 def test_a_database_is_not_opened_and_a_server_is_named_instead(host):
     done = host.run("lineage", "serving", "churn", "--json")
     assert done.code == 2
