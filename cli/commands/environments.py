@@ -137,6 +137,12 @@ def _show_plan(plan: Sequence[PlannedChange]) -> None:
             output.say(f"          {line}")
         for note in change.notes:
             output.note(note)
+        if change.loosened:
+            settings = ", ".join(change.loosened)
+            output.note(
+                f"{change.environment} no longer demands what it did: {settings}. "
+                "What the file leaves out is not demanded."
+            )
 
 
 def _policy(policy: dict[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ from lineage.acts import act
 from lineage.contract.results import PlannedChange
 from lineage.database import events, policies, tables, telling
 from lineage.errors import Conflict, NotFound, UsageError
+from lineage.guard.loosening import loosened
 from lineage.identity.components import EnvironmentKind
 from lineage.identity.digest import canonical_bytes
 from lineage.identity.persons import ISSUED, folded, is_issued
@@ -120,8 +121,8 @@ def _plan(sight: Sight, declared: DeclaredEnvironment, who: Actor) -> PlannedCha
             "refuses nothing, so nothing can be waived there.",
             remedy="Take its waive table away, or declare a production environment.",
         )
-    before = _flat(policies.policy_of(session, declared.name).to_json())
-    after = _flat(declared.policy.to_json())
+    held = policies.policy_of(session, declared.name)
+    before, after = _flat(held.to_json()), _flat(declared.policy.to_json())
     lines = tuple(
         f"{key}: {_shown(before[key])} → {_shown(after[key])}"
         for key in after
@@ -133,7 +134,7 @@ def _plan(sight: Sight, declared: DeclaredEnvironment, who: Actor) -> PlannedCha
         return PlannedChange(declared.name, "create", (f"kind: {kind}", *lines), notes)
     if not lines:
         return PlannedChange(declared.name, "keep", (), notes)
-    return PlannedChange(declared.name, "change", lines, notes)
+    return PlannedChange(declared.name, "change", lines, notes, loosened(held, declared.policy))
 
 
 def _claims(declared: DeclaredEnvironment, who: Actor) -> tuple[str, ...]:
@@ -188,6 +189,8 @@ def _apply(session: Session, declared: DeclaredEnvironment, at: str, actor: str)
     )
     telling.tell(session, row)
     payload = {"revision": row.revision, "policy": json.loads(document)}
+    if looser := loosened(held, declared.policy):
+        payload["loosened"] = list(looser)
     events.append(
         session,
         at=at,

@@ -105,10 +105,10 @@ class Transport:
         self._extensions: dict[str, Any] = {}
         self._sockets: list[socket.socket] = []
         self._interrupted = False
+        self.answers = 0
         hide(token)
         headers = {"User-Agent": f"lineage-guard/{installed.version()}"}
-        if token is not None:
-            headers["Authorization"] = f"Bearer {token}"
+        headers |= {"Authorization": f"Bearer {token}"} if token is not None else {}
         self._client = httpx.Client(
             base_url=self.url,
             headers=headers,
@@ -343,25 +343,26 @@ class Transport:
 
     def _understood(self, answer: _Answer) -> Any:  # noqa: ANN401
         if 200 <= answer.status < 300 and answer.media_type == "application/json":
-            try:
+            self.answers += 1
+            with suppress(ValueError, RecursionError):
                 return strict_json.loads(answer.body)
-            except (ValueError, RecursionError):
-                raise self._foreign() from None
+            raise self.foreign()
         raise self._failed(answer)
 
     def _failed(self, answer: _Answer) -> LineageError:
         """The error that a problem stands for."""
         if answer.media_type != "application/problem+json":
-            return self._foreign(answer.status)
+            return self.foreign(answer.status)
         try:
             problem = strict_json.loads(answer.body)
             if problem["code"] == problems.NO_SUCH_ROUTE:
-                return self._foreign(answer.status)
+                return self.foreign(answer.status)
             return problems.error_from_json(problem)
         except (ValueError, KeyError, TypeError, RecursionError):
-            return self._foreign(answer.status)
+            return self.foreign(answer.status)
 
-    def _foreign(self, status: int | None = None) -> RegistryUnreachable:
+    def foreign(self, status: int | None = None) -> RegistryUnreachable:
+        """That what answers is no registry, or none of this version."""
         said = f" (HTTP {status})" if status is not None else ""
         return RegistryUnreachable(
             f"What answers at {self.url} is not a registry of this version{said}.",

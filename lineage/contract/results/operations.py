@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 class PlannedChange(Shown):
     """What applying does to one environment: ``create``, ``change`` or ``keep``, line by line.
 
-    ``notes`` say what a person should know of it.
+    ``notes`` say what a person should know of it, ``loosened`` the settings by which more may pass
+    than before.
     """
 
     environment: str
     action: str
     lines: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    loosened: tuple[str, ...] = ()
 
     @override
     def to_json(self) -> dict[str, Any]:
@@ -33,7 +35,11 @@ class PlannedChange(Shown):
             "environment": self.environment,
             "action": self.action,
             "changes": list(self.lines),
-        } | ({"notes": list(self.notes)} if self.notes else {})
+        } | {
+            name: list(texts)
+            for name, texts in (("notes", self.notes), ("loosened", self.loosened))
+            if texts
+        }
 
     @override
     def _line(self) -> str:
@@ -43,7 +49,8 @@ class PlannedChange(Shown):
     def from_json(cls, body: Mapping[str, Any]) -> PlannedChange:
         """Read back what :meth:`to_json` wrote."""
         notes = tuple(body.get("notes", ()))
-        return from_fields(cls, body, lines=tuple(body["changes"]), notes=notes)
+        loosened = tuple(body.get("loosened", ()))
+        return from_fields(cls, body, lines=tuple(body["changes"]), notes=notes, loosened=loosened)
 
 
 @dataclass(frozen=True, repr=False)

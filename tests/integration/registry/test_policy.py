@@ -49,6 +49,18 @@ def _status(registry, ref, code, env="production"):
 # environments as a file
 
 
+def test_a_policy_that_demands_less_says_so_and_the_history_keeps_it(registry):
+    _apply(registry, require=("auc >= 0.8",), approvals=2, backup=True)
+    (change,) = _apply(registry, require=("auc >= 0.8",), backup=True)
+    assert change.lines == ("approvals: 2 → none",)
+    assert change.loosened == ("approvals",)
+    assert registry.history(limit=1)[0].payload["loosened"] == ["approvals"]
+    (stricter,) = _apply(registry, require=("auc >= 0.8",), backup=True, approvals=1)
+    assert stricter.loosened == ()
+    assert "loosened" not in registry.history(limit=1)[0].payload
+    assert not registry.audit().problems
+
+
 def test_applying_twice_changes_nothing(registry):
     first = _apply(registry, require=("auc >= 0.8",), approvals=2)
     assert [(change.action, change.lines) for change in first] == [
