@@ -14,6 +14,7 @@ from lineage.hashing.tree import tree_files
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from lineage.capture.dvc import DvcProject
     from lineage.hashing.tree import Follow
 
 LFS: Final = b"version https://git-lfs.github.com/spec/"
@@ -107,3 +108,29 @@ def _in_repository(path: Path) -> str:
     """A path from the top of its repository, as Git LFS takes it."""
     top = next((one for one in path.parents if (one / ".git").exists()), None)
     return (path.relative_to(top) if top is not None else path).as_posix()
+
+
+def refuse_unfetched(path: Path, dvc: DvcProject, top: Path) -> None:
+    """Refuse weights of which DVC has recorded a part that is not here.
+
+    Args:
+        path: the weights.
+        dvc: what DVC has recorded.
+        top: of the repository.
+
+    Raises:
+        CaptureError: one is not: which, and how it is fetched.
+    """
+    full = Path(os.path.normpath(Path.cwd() / path))
+    if not full.is_relative_to(top):
+        return
+    place = full.relative_to(top).as_posix()
+    for part in (place, *dvc.below(place)):
+        recorded = dvc.tracked.get(part)
+        if recorded is None or recorded.digest is None or os.path.lexists(top / part):
+            continue
+        raise CaptureError(
+            f"The weights '{part}' cannot be read: no such file is here, but DVC has recorded "
+            f"them ({recorded.file}).",
+            remedy=f"Fetch them: dvc pull {shlex.quote(os.path.relpath(top / part))}",
+        )

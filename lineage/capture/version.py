@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import posixpath
-import shlex
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from lineage.capture.data import DataReader, from_here
 from lineage.capture.dvc_hash import DvcHasher, link_policy
 from lineage.capture.origin import OriginReader, OwnRun
 from lineage.capture.outside import OutsideInputs, OutsideReader, splits_outside
-from lineage.capture.pointers import refuse_pointers
+from lineage.capture.pointers import refuse_pointers, refuse_unfetched
 from lineage.capture.source import Revision, WorkingTree
 from lineage.contract.captured import CapturedVersion, CaptureRequest
 from lineage.errors import CaptureError, DirtyTree, UsageError
@@ -250,7 +249,7 @@ class VersionCapture:
         if self._strict:
             check_weights_path(shown)
         refuse_pointers(path, "weights", follow, self._project.root)
-        self._refuse_unfetched(path)
+        refuse_unfetched(path, self._dvc, self._project.top)
         hashed = self._hashed(path, follow, cache, progress, copies)
         if hashed.size == 0:
             raise CaptureError(
@@ -282,23 +281,6 @@ class VersionCapture:
             path, cache=cache, progress=progress, follow=follow, project=root, copies=copies
         )
         return as_one(self.weights_files)
-
-    def _refuse_unfetched(self, path: Path) -> None:
-        """Refuse weights of which DVC has recorded a part that is not here."""
-        top = self._project.top
-        full = Path(os.path.normpath(Path.cwd() / path))
-        if not full.is_relative_to(top):
-            return
-        place = full.relative_to(top).as_posix()
-        for part in (place, *self._dvc.below(place)):
-            recorded = self._dvc.tracked.get(part)
-            if recorded is None or recorded.digest is None or os.path.lexists(top / part):
-                continue
-            raise CaptureError(
-                f"The weights '{part}' cannot be read: no such file is here, but DVC has recorded "
-                f"them ({recorded.file}).",
-                remedy=f"Fetch them: dvc pull {shlex.quote(os.path.relpath(top / part))}",
-            )
 
     def _data(
         self,
