@@ -14,10 +14,11 @@ from lineage.contract.requests import (
 )
 from lineage.contract.webhooks import NewWebhook
 from lineage.guard.policy import EnvironmentPolicy
-from lineage.identity.components import EnvironmentKind
+from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.watched import Distribution, Interpreter, WatchedRun
 from lineage.weights.copies import CopyCheck, CopyState, StoreAddress
-from tests.conftest import a_copy, add_validated, add_version, captured_pipeline
+from tests.conftest import a_copy, add_validated, add_version, captured, captured_pipeline
+from tests.support.filled import with_chain
 
 if TYPE_CHECKING:
     from lineage.registry.registry import Registry
@@ -57,6 +58,8 @@ def fill(registry: Registry) -> None:
     registry.record_weights("churn@1", "intact", "here", actor="ann")
     for seed in "45":
         add_version(registry, seed)
+    chained = with_chain(captured("6"))
+    registry.register("churn", chained, kind=Kind.EXPERIMENT, actor="ann")
     registry.remove_copy("churn@4", "remote", RetentionPolicy(1, 0, 0), actor="ann")
     registry.add_model("lead", actor="ann")
     for of in ("lead", "churn", "churn@1", "churn@2"):
