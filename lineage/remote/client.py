@@ -119,9 +119,9 @@ class RemoteRegistry(
 
     @property
     def principal(self) -> dict[str, Any]:
-        """Who the token speaks for and what is open to them, as the server says."""
-        document: dict[str, Any] = self._http.get(addresses.PRINCIPAL)
-        return document
+        """Who the token speaks for and what is open to them, as far as the server says it."""
+        document = self._http.get(addresses.PRINCIPAL)
+        return document if isinstance(document, dict) else {}
 
     @property
     def administers_all(self) -> bool:
