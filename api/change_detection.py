@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from lineage.database import sqlite
+from lineage.registry_url import path_of
 
 from .postgresql_changes import PostgresqlDetector
 from .sqlite_changes import SqliteDetector
@@ -41,4 +41,4 @@ def detector_of(url: str, lock_timeout: float, replaced: Callable[[], None]) -> 
     """
     if url.startswith("postgresql"):
         return PostgresqlDetector(url)
-    return SqliteDetector(sqlite.path_of(url), lock_timeout, replaced)
+    return SqliteDetector(path_of(url), lock_timeout, replaced)

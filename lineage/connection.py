@@ -75,11 +75,11 @@ def connect(
     try:
         from lineage.registry.registry import open_registry
     except ModuleNotFoundError as error:
-        raise _only_servers(error) from None
+        raise only_servers(error) from None
     return open_registry(url, lock_timeout=lock_timeout)
 
 
-def _only_servers(error: ModuleNotFoundError) -> Exception:
+def only_servers(error: ModuleNotFoundError) -> Exception:
     """Why no database is opened where what opens one is not installed."""
     from lineage.installed import missing
 

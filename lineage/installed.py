@@ -59,9 +59,14 @@ def version() -> str:
     return distribution()[1]
 
 
+def on_host() -> bool:
+    """Whether what is installed is a serving host's part; errors: :func:`distribution`."""
+    return distribution()[0] == HOST
+
+
 def plugin(kind: str) -> str:
     """What pip is told to install for a kind of store: ``s3``, ``gs``, ``ssh`` and so on."""
-    if kind in CLOUDS and distribution()[0] == HOST:
+    if kind in CLOUDS and on_host():
         return f"{HOST}[cloud]"
     return f"dvc[{kind}]"
 

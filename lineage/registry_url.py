@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
 
 from lineage.acts import act
 from lineage.errors import UsageError
 from lineage.masking import masked_url
+
+PREFIX: Final = "sqlite:///"
+"""What the URL of a registry in a SQLite file begins with; the path comes after it."""
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 """Names of this machine."""
@@ -49,6 +53,22 @@ def is_remote(url: str) -> bool:
 def is_postgresql(url: str) -> bool:
     """Whether a registry's URL is that of a PostgreSQL database."""
     return url.startswith("postgresql")
+
+
+def path_of(url: str) -> Path:
+    """The file of a SQLite URL.
+
+    Raises:
+        UsageError: it names none.
+    """
+    path = url.removeprefix(PREFIX)
+    if not url.startswith(PREFIX) or not path or path == ":memory:":
+        raise UsageError(
+            f"The registry URL {url.partition('://')[0]}://… is not supported here.",
+            remedy="Use a SQLite file, sqlite:///path/to/registry.db, or PostgreSQL, "
+            "postgresql+psycopg://host/database",
+        )
+    return Path(path)
 
 
 def require_standby(registry: str, standby: str) -> None:

@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 from lineage import timestamps
 from lineage.acts import act
 from lineage.database import head
+from lineage.database.limits import NOTABLE
 from lineage.errors import IntegrityFailure
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 _WRITTEN: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 _STEP: Final = dt.timedelta(microseconds=1)
-NOTABLE: Final = dt.timedelta(minutes=1)
-"""How far the clock may be behind the history before somebody is told."""
 
 _FLOOR: Final = "clock.floor"
 NOW: Final = "clock.now"

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from sqlalchemy import URL, Engine, create_engine
 
 from lineage.acts import act
 from lineage.database import errors
-from lineage.errors import IntegrityFailure, LineageError, RegistryUnreachable, UsageError
+from lineage.errors import IntegrityFailure, LineageError, RegistryUnreachable
+from lineage.registry_url import path_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BEGIN_READ: Final = "BEGIN"
 BEGIN_WRITE: Final = "BEGIN IMMEDIATE"
@@ -24,26 +27,8 @@ BEGIN_WRITE: Final = "BEGIN IMMEDIATE"
 _WAL_IS_SAFE: Final = sqlite3.sqlite_version_info >= (3, 51, 3)
 """SQLite 3.7.0 to 3.51.2 can corrupt a database when the WAL is reset."""
 
-PREFIX: Final = "sqlite:///"
-
 WHAT: Final = "lineage_what"
 """The option of an engine that says what its file is, where it is not the registry's own."""
-
-
-def path_of(url: str) -> Path:
-    """The file of a SQLite URL.
-
-    Raises:
-        UsageError: it names none.
-    """
-    path = url.removeprefix(PREFIX)
-    if not url.startswith(PREFIX) or not path or path == ":memory:":
-        raise UsageError(
-            f"The registry URL {url.partition('://')[0]}://… is not supported here.",
-            remedy="Use a SQLite file, sqlite:///path/to/registry.db, or PostgreSQL, "
-            "postgresql+psycopg://host/database",
-        )
-    return Path(path)
 
 
 def open_engine(url: str, *, create: bool, lock_timeout: float, connections: int) -> Engine:

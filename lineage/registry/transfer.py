@@ -12,11 +12,11 @@ from sqlalchemy import func, select, text
 from sqlmodel import SQLModel
 
 from lineage.acts import act
-from lineage.database import schema, sqlite, tables, triggers
+from lineage.database import schema, tables, triggers
 from lineage.database.engine import open_engine, transaction
 from lineage.errors import Conflict, IntegrityFailure, RegistryUnreachable, UsageError
 from lineage.registry.registry import open_registry
-from lineage.registry_url import without_password
+from lineage.registry_url import PREFIX, path_of, without_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,7 +63,7 @@ def back_up(url: str, target: Path) -> Copied:
         RegistryUnreachable: the registry cannot be read or the target not be written.
         IntegrityFailure: the copy is not whole.
     """
-    if not url.startswith(sqlite.PREFIX):
+    if not url.startswith(PREFIX):
         raise UsageError(
             "Only a SQLite registry is backed up by this command.",
             remedy="Use PostgreSQL's own tools: pg_dump, or continuous archiving.",
@@ -73,8 +73,8 @@ def back_up(url: str, target: Path) -> Copied:
     open_registry(url).close()
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        _copy_file(sqlite.path_of(url), partial)
-        copied = _proved(f"{sqlite.PREFIX}{partial.absolute()}", os.fspath(target))
+        _copy_file(path_of(url), partial)
+        copied = _proved(f"{PREFIX}{partial.absolute()}", os.fspath(target))
         os.link(partial, target)
         _sync_folder(target.parent)
     except FileExistsError:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lineage import kept
-from lineage.database.sqlite import PREFIX, path_of
+from lineage.registry_url import PREFIX, path_of
 
 if TYPE_CHECKING:
     from lineage.capture.project import Project

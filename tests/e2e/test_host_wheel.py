@@ -5,6 +5,7 @@ Its dependencies are those of `requirements/host*.txt`, one lock for each extra.
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -135,6 +136,12 @@ def test_a_host_logs_in_follows_pulls_and_reports(kind, host, registry, url, tmp
         assert set(loaded.split()) & NOT_THERE == set()
         assert "1 in step" in host.ok("lineage", "serving", "churn")
         assert "in use" in host.ok("lineage", "cache")
+        well = json.loads(host.ok("lineage", "doctor", "--json"))
+        assert {one["code"]: one["status"] for one in well["checks"]} == {
+            "registry": "pass", "writable": "skipped", "clock": "pass", "version": "pass",
+            "token": "pass", "environments": "pass", "store-known": "skipped",
+            "permissions": "pass", "cache": "pass",
+        }  # fmt: skip
 
 
 def _push_by_dvc(training: Workspace, store: Path) -> None:
@@ -212,6 +219,10 @@ def test_a_database_is_not_opened_and_a_server_is_named_instead(host):
     assert done.code == 2
     assert "A registry that is a database needs" in done.json["error"]["message"]
     assert "LINEAGE_REGISTRY=https://" in done.json["error"]["remedy"]
+    ill = host.run("lineage", "doctor")
+    assert ill.code == 2
+    assert "A registry that is a database needs" in ill.out
+    assert "defect" not in ill.out
 
 
 def test_nobody_says_which_pipeline_runs(host):

@@ -17,8 +17,8 @@ from alembic.config import Config
 from lineage.connection import connect
 from lineage.database.engine import open_engine, transaction
 from lineage.database.schema import upgrade
-from lineage.database.sqlite import PREFIX, path_of
 from lineage.identity.components import EnvironmentKind
+from lineage.registry_url import PREFIX, path_of
 from tests.support.once import WORKER, one_at_a_time
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from lineage.database.engine import open_engine, read
-from lineage.database.sqlite import PREFIX, path_of
+from lineage.registry_url import PREFIX, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,20 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import os
 import stat
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage import timestamps
+from lineage import installed, timestamps
 from lineage.acts import act
 from lineage.capture.project import Project, opened
-from lineage.database.clock import NOTABLE
-from lineage.database.engine import open_engine, read, transaction
-from lineage.database.head import newest
-from lineage.database.schema import HEAD, require_current
-from lineage.database.sqlite import PREFIX, path_of
+from lineage.connection import only_servers
+from lineage.database.limits import NOTABLE
 from lineage.errors import LineageError, RegistryUnreachable
-from lineage.registry.registry import Registry
-from lineage.registry_url import is_postgresql, is_remote, without_password
+from lineage.registry_url import PREFIX, is_postgresql, is_remote, path_of, without_password
 from lineage.remote import logins
 from lineage.remote.client import RemoteRegistry, transport_to
 from lineage.workflows.stores import dvc_remote_of, local_store_of, require_reachable_at
@@ -79,6 +74,12 @@ def permissions(examined: Examined, url_flag: str | None) -> None:
 
 
 def _database(project: Project, url: str, examined: Examined) -> None:
+    try:
+        from lineage.database.engine import open_engine
+        from lineage.database.schema import HEAD, require_current
+        from lineage.registry.registry import Registry
+    except ModuleNotFoundError as error:
+        raise only_servers(error) from None
     engine = open_engine(url, lock_timeout=_LOCKED)
     try:
         require_current(engine)
@@ -95,6 +96,8 @@ def _database(project: Project, url: str, examined: Examined) -> None:
 
 def _writable(engine: Engine, url: str) -> None:
     """Begin a write and end it without one."""
+    from lineage.database.engine import transaction
+
     if url.startswith(PREFIX) and not os.access(path_of(url).parent, os.W_OK):
         raise RegistryUnreachable(
             f"The folder of {path_of(url)} is read-only, and SQLite writes beside its file.",
@@ -105,6 +108,9 @@ def _writable(engine: Engine, url: str) -> None:
 
 
 def _clock_of_database(engine: Engine, url: str, examined: Examined) -> None:
+    from lineage.database.engine import read
+    from lineage.database.head import newest
+
     now = dt.datetime.now(dt.UTC)
     with read(engine) as session:
         at = newest(session).at
@@ -154,7 +160,11 @@ def _server(project: Project, url: str, examined: Examined) -> None:
             examined.failed("token", error)
             return
         _version(principal.get("version"), examined)
-        _token(principal, examined)
+        if not _token(principal, examined):
+            raise RegistryUnreachable(
+                f"What answers at {transport.url} says nothing of whom the token speaks for.",
+                remedy="Check the address: LINEAGE_REGISTRY or [registry] url in lineage.toml.",
+            )
         _set_up(project, remote, examined)
     finally:
         transport.close()
@@ -174,35 +184,43 @@ def _clock_of_server(transport: Transport, examined: Examined) -> None:
 
 
 def _version(theirs: object, examined: Examined) -> None:
-    own = version("lineage-guard")
+    name, own = installed.distribution()
     if theirs == own:
         examined.passed("version", f"here and on the server it is {own}")
     elif not isinstance(theirs, str):
         examined.warned(
             "version",
             f"here it is {own}, and the server is of an older one that does not say",
-            "Upgrade the server: pip install --upgrade lineage-guard",
+            f"Upgrade the server: pip install --upgrade {installed.WHOLE}",
         )
     else:
         examined.warned(
             "version",
             f"here it is {own}, on the server {theirs[:40]}",
-            "Upgrade the older one: pip install --upgrade lineage-guard",
+            "Upgrade the older one: pip install --upgrade "
+            + (name if name == installed.WHOLE else f"{name} here, {installed.WHOLE} there"),
         )
 
 
-def _token(principal: Mapping[str, Any], examined: Examined) -> None:
-    end = principal.get("expires_at")
-    speaks = f"{principal['name']} may {', '.join(principal['scopes'])}"
-    if end is None or timestamps.moment(end) - dt.datetime.now(dt.UTC) > SOON:
-        examined.passed("token", speaks + (f", until {end[:10]}" if end is not None else ""))
-        return
-    scopes = ", ".join(principal["scopes"])
-    examined.warned(
-        "token",
-        f"the token of {principal['name']} ends on {end[:16].replace('T', ' ')}",
-        f"Ask for another one with its scopes ({scopes}), and log in with it.",
-    )
+def _token(principal: Mapping[str, Any], examined: Examined) -> bool:
+    """Whom the token speaks for, and for how long; false where the answer does not say it."""
+    try:
+        name, scopes = principal["name"], ", ".join(principal["scopes"])
+        end = principal.get("expires_at")
+        left = timestamps.moment(end) - dt.datetime.now(dt.UTC) if end is not None else None
+    except (KeyError, TypeError, ValueError):
+        return False
+    if end is None or left is None:
+        examined.passed("token", f"{name} may {scopes}")
+    elif left > SOON:
+        examined.passed("token", f"{name} may {scopes}, until {end[:10]}")
+    else:
+        examined.warned(
+            "token",
+            f"the token of {name} ends on {end[:16].replace('T', ' ')}",
+            f"Ask for another one with its scopes ({scopes}), and log in with it.",
+        )
+    return True
 
 
 def _set_up(project: Project, opened_registry: AnyRegistry, examined: Examined) -> None:
@@ -215,6 +233,9 @@ def _set_up(project: Project, opened_registry: AnyRegistry, examined: Examined) 
             "there is no environment, so nothing can serve",
             f"Create production and staging: {act('init', yes=True)}",
         )
+    if installed.on_host():
+        examined.skipped("store-known", "a serving host stores no weights")
+        return
     try:
         address = dvc_remote_of(project) or local_store_of(project)
     except LineageError:

@@ -1,4 +1,7 @@
-"""The whole checkup: which examinations there are, made side by side."""
+"""The whole checkup: which examinations there are, made side by side.
+
+On a serving host there is no project to examine, and nothing of what reads one is installed.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from lineage.capture.project import Project
 from lineage.errors import LineageError
+from lineage.installed import on_host
 from lineage.registry_url import may_be_away
-from lineage.workflows.checkup import project, registry, storage
+from lineage.workflows.checkup import registry, storage
 from lineage.workflows.checkup.side_by_side import HERE, OUTSIDE, Examination, examine
 from lineage.workflows.stores import dvc_remote_of
 
@@ -30,17 +34,25 @@ def checkup(url_flag: str | None = None) -> Report:
     try:
         here = Project.find()
         url = here.registry_url(url_flag)
+        is_host = on_host()
     except LineageError as error:
         unreadable = partial(_raise, error)
         return examine((Examination(("configuration",), unreadable), cache))
     away = OUTSIDE if may_be_away(url) else HERE
+    everywhere = (
+        Examination(registry.CODES, partial(registry.registry, url_flag=url_flag), away),
+        Examination(("permissions",), partial(registry.permissions, url_flag=url_flag)),
+    )
+    if is_host:
+        return examine((*everywhere, cache))
+    from lineage.workflows.checkup import project
+
     return examine(
         (
             Examination(("configuration", "paths", "pipelines"), project.configuration),
             Examination(("git", "git-history", "git-remote"), project.git),
             Examination(("git-clean",), partial(project.git_clean, url_flag=url_flag)),
-            Examination(registry.CODES, partial(registry.registry, url_flag=url_flag), away),
-            Examination(("permissions",), partial(registry.permissions, url_flag=url_flag)),
+            *everywhere,
             Examination(("store",), storage.store, _patience_of_store(here)),
             cache,
         )

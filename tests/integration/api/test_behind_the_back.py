@@ -15,7 +15,7 @@ import pytest
 
 from lineage.connection import connect
 from lineage.contract.requests import NewToken
-from lineage.database import sqlite
+from lineage.registry_url import path_of
 from tests.conftest import BOTH, make_registry
 from tests.integration.api.test_service import SLOT, _fill
 from tests.support.servers import registry_server
@@ -32,7 +32,7 @@ def filled(database):
 def _plain_sql(url, table, statement):
     """Run a statement with no guard of the schema in its way."""
     if url.startswith("sqlite"):
-        with sqlite3.connect(sqlite.path_of(url), isolation_level=None, timeout=10) as connection:
+        with sqlite3.connect(path_of(url), isolation_level=None, timeout=10) as connection:
             named = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?"
             for (name,) in connection.execute(named, (table,)).fetchall():
                 connection.execute(f'DROP TRIGGER "{name}"')
@@ -137,7 +137,7 @@ def test_in_a_busy_server_what_is_known_is_asked_for_twice_a_second_at_the_most(
 
 def test_another_file_in_the_place_of_a_registry_is_seen(filled, tmp_path):
     """Moved into its place, written into its place, with the same size and the same count of commits."""
-    path = sqlite.path_of(filled)
+    path = path_of(filled)
     older = tmp_path / "older.db"
     shutil.copy(path, older)
     with registry_server(filled, no_auth=True) as address, httpx.Client(base_url=address) as client:

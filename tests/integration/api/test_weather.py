@@ -13,8 +13,9 @@ import httpx
 import pytest
 from lineage.api import connections, middleware
 
-from lineage.database import postgresql, sqlite
+from lineage.database import postgresql
 from lineage.registry.registry import Registry
+from lineage.registry_url import path_of
 from tests.conftest import BOTH, make_registry
 from tests.integration.api.test_service import SLOT, _fill
 from tests.support.servers import registry_server, serving
@@ -32,7 +33,7 @@ def filled(database):
 def _lock_held(url):
     """The registry's lock, held by somebody else."""
     if url.startswith("sqlite"):
-        with sqlite3.connect(sqlite.path_of(url), isolation_level=None) as connection:
+        with sqlite3.connect(path_of(url), isolation_level=None) as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield
             connection.execute("ROLLBACK")

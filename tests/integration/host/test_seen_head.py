@@ -12,9 +12,9 @@ from lineage import kept
 from lineage.connection import connect
 from lineage.contract.requests import NewToken
 from lineage.contract.results import Head
-from lineage.database.sqlite import path_of
 from lineage.errors import Conflict, RegistryUnreachable
 from lineage.identity.components import EnvironmentKind
+from lineage.registry_url import path_of
 from lineage.remote.seen_head import SeenHead
 from tests.conftest import BOTH
 from tests.support.registries import make_registry
