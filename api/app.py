@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 
 from lineage import timestamps
 from lineage.database.engine import open_engine
+from lineage.patience import CONNECT_TIMEOUT
 from lineage.registry.checker import Checker, named_stores
 from lineage.registry.registry import Registry
 from lineage.registry.webhooks.addresses import networks
@@ -115,6 +116,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         # and what is told beside answers: refusals, webhooks
         connections=settings.threads + 2 * WRITERS + 5,
         shared=not settings.no_auth,  # that is for this machine alone
+        connect_timeout=CONNECT_TIMEOUT,  # no person waits for the server's own connections
     )
     registry = Registry(engine)
     detector = detector_of(settings.registry, settings.lock_timeout, engine.dispose)

@@ -33,6 +33,7 @@ def open_engine(
     lock_timeout: float = LOCK_TIMEOUT,
     connections: int = CONNECTIONS,
     shared: bool | None = None,
+    connect_timeout: int | None = None,
 ) -> Engine:
     """An engine for the registry's database.
 
@@ -42,6 +43,8 @@ def open_engine(
             there.
         lock_timeout: seconds to wait for another process.
         connections: how many threads may use it at once.
+        connect_timeout: seconds that a connection to each address of a server may take; by default
+            less for a person than for a job (:mod:`lineage.patience`).
         shared: whether several hosts use it, though it be a file; by default, if it is none.
 
     Raises:
@@ -51,7 +54,12 @@ def open_engine(
     if url.startswith("postgresql"):
         from lineage.database import postgresql
 
-        engine = postgresql.open_engine(url, lock_timeout=lock_timeout, connections=connections)
+        engine = postgresql.open_engine(
+            url,
+            lock_timeout=lock_timeout,
+            connections=connections,
+            connect_timeout=connect_timeout,
+        )
     else:
         engine = sqlite.open_engine(
             url, create=create, lock_timeout=lock_timeout, connections=connections

@@ -11,6 +11,8 @@ transaction another connection (pgbouncer's ``pool_mode = transaction``) the URL
 
 from __future__ import annotations
 
+import os
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Engine, create_engine, event
@@ -19,8 +21,9 @@ from sqlalchemy.exc import ArgumentError
 
 from lineage.acts import act
 from lineage.database import errors, libpq
-from lineage.errors import LineageError, UsageError
+from lineage.errors import LineageError, RegistryUnreachable, UsageError
 from lineage.masking import hide, masked, masked_url
+from lineage.patience import CONNECT_TIMEOUT, NameLookup, Patience
 from lineage.registry_url import named_by
 
 if TYPE_CHECKING:
@@ -32,8 +35,8 @@ POOL_MODE: Final = "pool_mode"
 EACH_WAITS: Final = "lineage_each_waits"
 """The option of an engine whose transactions set for themselves what a session would be set to."""
 
-CONNECT_TIMEOUT: Final = 10
-"""Seconds to wait for a connection."""
+LEAST_TIMEOUT: Final = 2
+"""Seconds that libpq takes at the least. A person waits as long, for each of two addresses."""
 
 LOCK: Final = 0x6C696E65
 """The advisory lock that a writer holds: "line" in ASCII."""
@@ -69,7 +72,9 @@ def beginning(connection: Connection, writing: object) -> str:
     return "; ".join(words)
 
 
-def open_engine(url: str, *, lock_timeout: float, connections: int) -> Engine:
+def open_engine(
+    url: str, *, lock_timeout: float, connections: int, connect_timeout: int | None = None
+) -> Engine:
     """An engine for a PostgreSQL database; nothing is connected yet.
 
     Raises:
@@ -78,7 +83,10 @@ def open_engine(url: str, *, lock_timeout: float, connections: int) -> Engine:
     milliseconds = int(lock_timeout * 1000)
     pooled = is_pooled(url)
     options = f"-c lock_timeout={milliseconds} -c timezone=UTC"
-    arguments: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT, "autocommit": True}
+    arguments: dict[str, Any] = {
+        "connect_timeout": connect_timeout or _patience(),
+        "autocommit": True,
+    }
     arguments |= {"prepare_threshold": None} if pooled else {"options": options}
     try:
         address = _address(url)
@@ -95,6 +103,7 @@ def open_engine(url: str, *, lock_timeout: float, connections: int) -> Engine:
             connect_args=arguments,
             execution_options={EACH_WAITS: milliseconds} if pooled else {},
         )
+        event.listen(engine, "do_connect", _look_up)
         if file is not None:
             event.listen(engine, "do_connect", libpq.connect)
         return engine
@@ -103,6 +112,31 @@ def open_engine(url: str, *, lock_timeout: float, connections: int) -> Engine:
             "PostgreSQL needs the driver psycopg.",
             remedy="Install it: pip install 'lineage-guard[postgresql]'",
         ) from None
+
+
+def _patience() -> int:
+    """Seconds that a connection may take, by who waits for it."""
+    return max(LEAST_TIMEOUT, min(int(Patience.here().reach / 1.5), CONNECT_TIMEOUT))
+
+
+def _look_up(_dialect: Any, _record: Any, _words: Any, named: dict[str, Any]) -> None:  # noqa: ANN401 - SQLAlchemy's
+    """Look up the server's name first, which libpq does without an end.
+
+    Raises:
+        RegistryUnreachable: nobody says in time where it is.
+    """
+    if named.get("hostaddr"):
+        return
+    hosts = str(named.get("host") or os.environ.get("PGHOST") or "").split(",")
+    end = time.monotonic() + int(named["connect_timeout"])
+    for lookup in [NameLookup(host) for host in hosts]:
+        try:
+            lookup.require(max(0.0, end - time.monotonic()))
+        except TimeoutError as error:
+            raise RegistryUnreachable(
+                f"The registry cannot be reached: {error}.",
+                remedy="Check its address, and that this machine's resolver answers.",
+            ) from None
 
 
 def is_pooled(url: str) -> bool:

@@ -10,7 +10,6 @@ import datetime as dt
 import os
 import random
 import socket
-import sys
 import time
 import uuid
 from contextlib import suppress
@@ -18,6 +17,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit
+from urllib.request import getproxies
 
 import httpx
 
@@ -25,12 +25,12 @@ from lineage import installed, strict_json
 from lineage.contract import problems
 from lineage.errors import LineageError, RegistryUnreachable, UsageError
 from lineage.masking import hide, masked
+from lineage.patience import NameLookup, Patience
 from lineage.registry_url import LOOPBACK, server_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-LARGEST_TIMEOUT: Final = 3600.0
 LARGEST: Final = 256 << 20
 """Bytes of an answer that are read at the most."""
 
@@ -39,38 +39,6 @@ ANSWERED_WITHIN: Final = 10.0
 
 _TRY_AGAIN: Final = (502, 503, 504)
 _NOT_REACHED: Final = (httpx.ConnectError, httpx.ConnectTimeout)
-
-
-class Patience(NamedTuple):
-    """Seconds that a request may take.
-
-    ``whole`` are for all of it with its retries, ``reach`` until the server is there and says that
-    it works, ``connect`` for one connection.
-    """
-
-    whole: float = 30.0
-    reach: float = 30.0
-    connect: float = 5.0
-
-    @classmethod
-    def of(cls, said: str | None, *, person: bool) -> Patience:
-        """What ``LINEAGE_TIMEOUT`` says; else less for a person, who waits at a terminal.
-
-        Raises:
-            UsageError: it says no number of seconds.
-        """
-        if said is None:
-            return cls(reach=3.0, connect=1.5) if person else cls()
-        try:
-            seconds = float(said)
-        except ValueError:
-            seconds = 0
-        if not 0 < seconds <= LARGEST_TIMEOUT:
-            raise UsageError(
-                f"LINEAGE_TIMEOUT is {said[:20]!r}, which is no number of seconds.",
-                remedy=f"Set it to at most {LARGEST_TIMEOUT:.0f} seconds, for example 30.",
-            )
-        return cls(seconds, seconds)
 
 
 class _Answer(NamedTuple):
@@ -98,10 +66,10 @@ class Transport:
 
     def __init__(self, url: str, token: str | None) -> None:
         self.url = _checked(url, token)
-        person = sys.stderr is not None and sys.stderr.isatty()
-        self._patience = Patience.of(os.environ.get("LINEAGE_TIMEOUT"), person=person)
+        self._patience = Patience.here()
         self._reach_by = time.monotonic() + self._patience.reach
         self._first: Callable[[], None] | None = None
+        self._lookup: NameLookup | None = None
         self._extensions: dict[str, Any] = {}
         self._sockets: list[socket.socket] = []
         self._interrupted = False
@@ -314,6 +282,7 @@ class Transport:
         now = time.monotonic()
         left = max(0.05, end - now)
         connect = max(0.05, min(self._patience.connect, self._reach_by - now, left))
+        self._require_name(connect)
         request = self._client.build_request(
             method,
             path,
@@ -340,6 +309,21 @@ class Transport:
         etag = response.headers.get("etag")
         date = response.headers.get("date")
         return _Answer(response.status_code, media_type, bytes(body), wait, etag, date)
+
+    def _require_name(self, seconds: float) -> None:
+        """Wait for the server's name to be looked up; where a proxy is asked, that looks it up.
+
+        Raises:
+            httpx.ConnectTimeout: nobody says in time where it is.
+        """
+        if self._lookup is None:
+            proxied = bool({"http", "https", "all"} & getproxies().keys())
+            host = urlsplit(self.url).hostname
+            self._lookup = NameLookup(None if proxied else host)
+        try:
+            self._lookup.require(seconds)
+        except TimeoutError as error:
+            raise httpx.ConnectTimeout(str(error)) from None
 
     def _understood(self, answer: _Answer) -> Any:  # noqa: ANN401
         if 200 <= answer.status < 300 and answer.media_type == "application/json":

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from lineage.acts import act
 from lineage.errors import StoreUnreachable, UsageError
+from lineage.installed import HOST, distribution
 from lineage.weights import cloud_store, filesystems
 from lineage.weights.any_store import asking
 from lineage.weights.dvc_remotes import settings_of
@@ -81,11 +82,11 @@ def _opened(address: StoreAddress, kind: str, settings: dict[str, Any]) -> Store
 
 
 def _object_store(address: StoreAddress, kind: str, settings: dict[str, Any]) -> Store:
-    """By fsspec's package of this kind where it is installed, else by obstore."""
+    """By fsspec's package of this kind where it is installed, else, on a host, by obstore."""
     try:
         filesystem = filesystems.opened(kind, settings, S3_ATTEMPTS)
     except ImportError as error:
-        if find_spec("obstore") is None:
+        if distribution()[0] != HOST or find_spec("obstore") is None:
             raise
         logger.debug("%s is read through obstore: %s", address.name, error)
         return cloud_store.opened(address, kind, settings, S3_ATTEMPTS)
