@@ -10,6 +10,7 @@ from typing import assert_type
 import lineage
 from lineage.contract.results import MoveResult, Registered, Serving
 from lineage.contract.results.comparisons import Comparison
+from lineage.contract.results.environments import EnvironmentRecord
 from lineage.contract.results.records import (
     ApprovalRecord,
     EventRecord,
@@ -18,6 +19,7 @@ from lineage.contract.results.records import (
     VersionRecord,
 )
 from lineage.contract.results.reports import HostReport
+from lineage.contract.results.service import TokenRecord
 from lineage.display import Listing
 from lineage.guard.decision import Decision
 from lineage.guard.evidence import Basis
@@ -113,6 +115,15 @@ assert "weights" in difference.changed
 reported = lineage.report("churn", weights=first.weights or "", instance="host-1")
 assert_type(reported, HostReport)
 assert (reported.instance, reported["state"]) == ("host-1", reported.state)
+
+with lineage.connect("sqlite:///.lineage/registry.db") as registry:
+    production = registry.environment("production")
+    assert_type(production, EnvironmentRecord)
+    assert_type(production.created_at, dt.datetime)
+    assert_type(registry.validations("churn@1"), Listing[Validation])
+    assert_type(registry.tokens(), Listing[TokenRecord])
+    assert_type(registry.serving("churn", "production"), Serving)
+    assert [slot.ref for slot in production.slots] == ["churn@1"]
 
 try:
     assert_type(lineage.approve("churn@1"), ApprovalRecord)
