@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
 import functools
 import gc
 import importlib
@@ -270,6 +271,24 @@ def _load() -> None:
     _use_a_registry()
     gc.collect()
     gc.freeze()  # no child touches what all of them share
+    _in_huge_pages()
+
+
+def _in_huge_pages() -> None:
+    """Let Linux keep what is loaded in huge pages: a fork copies an entry of a table for each page.
+
+    Where it cannot, nothing changes but the time.
+    """
+    collapse, size = 25, 2 << 20  # MADV_COLLAPSE, since Linux 6.1; of a page
+    with contextlib.suppress(OSError):
+        advise = ctypes.CDLL(None).madvise
+        for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
+            addresses, access, *_, inode = line.split()[:5]
+            if access.startswith("rw") and inode == "0":
+                start, end = (int(address, 16) for address in addresses.split("-"))
+                first = -(-start // size) * size
+                if (length := end // size * size - first) > 0:
+                    advise(ctypes.c_void_p(first), ctypes.c_size_t(length), collapse)
 
 
 def _use_a_registry() -> None:
