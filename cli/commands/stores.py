@@ -185,7 +185,8 @@ def pull(
 
     Every byte is read as it comes in and must be what was registered; the folder appears only once
     it is whole. Weights that were fetched before are used again, unless somebody wrote to them.
-    With --last-known, what was pulled before is had again while the registry is away.
+    While the registry is away, a version by its number that was pulled before is had again; with
+    --last-known, what serves too.
 
     Exit 6 where no store has them as they were registered: nothing is left behind then.
 

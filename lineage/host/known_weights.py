@@ -30,7 +30,8 @@ def stored(
     Args:
         url: the registry.
         reference: the version: ``churn@7``, ``churn@production``.
-        oldest: how old the last answer may be; None never to give it.
+        oldest: how old the last answer may be; None never to give it, but of a version by its
+            number: what that names stays.
 
     Returns:
         The weights, and how old the answer is in seconds; None where it is the registry's own.
@@ -39,13 +40,16 @@ def stored(
         NotFound: there is no such version.
         RegistryUnreachable: the registry cannot be asked, and no answer is kept that is so young.
     """
-    reference = str(Reference.parse(reference))
+    named = Reference.parse(reference)
+    reference = str(named)
     try:
         with connect(url) as registry:
             answer = registry.stored(reference)
     except RegistryUnreachable as error:
         if not may_be_away(url):
             raise
+        if oldest is None and named.number is not None and _read(url, reference) is not None:
+            oldest = dt.timedelta.max  # what a number names stays
         if oldest is None:
             again = act("pull", reference, last_known="12h")
             raise RegistryUnreachable(

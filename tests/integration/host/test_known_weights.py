@@ -86,6 +86,16 @@ def test_the_command_says_so_beside_and_the_refusal_names_it(away):
         lineage.pull("churn@production", last_known=1e-6)
 
 
+def test_a_version_by_its_number_is_given_without_a_word_of_age(away, caplog):
+    with caplog.at_level(logging.WARNING, "lineage.host"):
+        assert (lineage.pull("churn@1", away / "out") / "small").read_bytes() == b"small"
+    assert "last known" in caplog.text
+    with pytest.raises(RegistryUnreachable):
+        lineage.pull("churn@production", away / "out")
+    with pytest.raises(RegistryUnreachable):
+        lineage.pull("churn@2", away / "out")
+
+
 def test_bytes_that_were_changed_are_not_given(away):
     for path in (away / "LINEAGE_CACHE").rglob("*"):
         if path.is_file() and path.read_bytes() == b"small":
