@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage.acts import act
 from lineage.database import events, labels, names, slots, tables, telling
-from lineage.database.sql import col, func, select
+from lineage.database.sql import col, select
 from lineage.errors import InUse, UsageError
 from lineage.identity.components import Kind
 from lineage.identity.labels import check_count, check_description, check_tags
@@ -238,7 +238,10 @@ def _labels(session: Session, row: tables.Model | tables.ModelVersion) -> labels
 def _model_json(session: Session, row: tables.Model) -> dict[str, Any]:
     version = tables.ModelVersion
     newest = session.exec(
-        select(func.max(version.number)).where(version.model == row.name, labels.not_deleted())
+        select(version.number)
+        .where(version.model == row.name, labels.not_deleted())
+        .order_by(col(version.number).desc())
+        .limit(1)
     ).first()
     return {
         "name": row.name,

@@ -9,7 +9,7 @@ from sqlalchemy import select as select_columns
 
 from lineage.contract.results import FoundPipeline, Registered
 from lineage.database import events, labels, policies, slots, tables, versions, watched_runs
-from lineage.database.sql import col, func, select
+from lineage.database.sql import col, select
 from lineage.guard.evidence import Basis
 from lineage.identity import parameters
 from lineage.identity.components import Kind
@@ -132,8 +132,9 @@ def models(
 ) -> list[dict[str, Any]]:
     """JSON of models by name, each with its newest version and what serves of it."""
     table, version = tables.Model, tables.ModelVersion
-    newest = select(func.max(version.number)).where(version.model == table.name)
-    number = newest.where(labels.not_deleted()).scalar_subquery()
+    newest = select(version.number).where(version.model == table.name, labels.not_deleted())
+    # not a maximum: for that PostgreSQL looks at all versions of a model
+    number = newest.order_by(col(version.number).desc()).limit(1).scalar_subquery()
     columns: tuple[Any, ...] = (table.name, table.created_at, table.created_by, table.archived_at)
     query = select_columns(*columns, number)
     query = query.where(col(table.name) > after, col(table.became).is_(None))
