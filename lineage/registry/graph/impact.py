@@ -124,7 +124,10 @@ class _Reach:
         begin = graph.node_ids(self._connection, subject.digests)
         self._known = bool(begin) or subject.pipeline is not None
         self._begin = sorted(begin.values())
-        self._walked, more = graph_query.reached(self._session, self._begin, MOST)
+        # who is bound walks through no run of others: only to those of their own chains
+        self._walked, more = graph_query.reached(
+            self._session, self._begin, MOST, one_step=self._models is not None
+        )
         self._more = more or subject.more
 
     def page(self, limit: int, before: int | None, kind: str) -> Impact:
