@@ -73,10 +73,13 @@ def makers(
     return found
 
 
-def reached(session: Session, nodes: Collection[int], most: int) -> tuple[set[int], bool]:
+def reached(
+    session: Session, nodes: Collection[int], most: int, *, one_step: bool = False
+) -> tuple[set[int], bool]:
     """What was made of nodes, at most so much; and whether there is more.
 
     A level at a time; what was reached is not looked at again, so that it ends at every cycle.
+    ``one_step`` ends it after the first level.
     """
     seen, level = set(nodes), sorted(nodes)
     begin = len(seen)
@@ -92,7 +95,7 @@ def reached(session: Session, nodes: Collection[int], most: int) -> tuple[set[in
                 following.add(node)
             if len(rows) == 2 * most:
                 return seen - {*nodes}, True
-        level = sorted(following)
+        level = sorted(following) if not one_step else []
     return seen - {*nodes}, False
 
 

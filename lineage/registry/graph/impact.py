@@ -121,10 +121,16 @@ class _Reach:
         self._connection = sight.session.connection()
         self._models = sorted(sight.models) if sight.models is not None else None
         self._subject = subject
+        if self._connection.dialect.name == "postgresql":
+            # a plan for any values would read a node that a million versions hold whole
+            self._connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
         begin = graph.node_ids(self._connection, subject.digests)
         self._known = bool(begin) or subject.pipeline is not None
         self._begin = sorted(begin.values())
-        self._walked, more = graph_query.reached(self._session, self._begin, MOST)
+        # who is bound walks through no run of others: only to those of their own chains
+        self._walked, more = graph_query.reached(
+            self._session, self._begin, MOST, one_step=self._models is not None
+        )
         self._more = more or subject.more
 
     def page(self, limit: int, before: int | None, kind: str) -> Impact:

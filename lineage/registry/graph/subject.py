@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.acts import act
-from lineage.database import graph, tables
+from lineage.database import graph, graph_query, tables
 from lineage.database.digests import ambiguous
 from lineage.database.sql import col, select
 from lineage.errors import NotFound, UsageError
@@ -152,19 +152,14 @@ def _digest(sight: Sight, text: str, wanted: list[str], *, strict: bool = True) 
 def _path(sight: Sight, text: str) -> Subject:
     """The contents that a path, or the name of a data item, ever had."""
     path = posixpath.normpath(text) if "://" not in text else text
-    session, label, node = sight.session, tables.LineageLabel, tables.LineageNode
-    known = (
-        select(col(node.digest))
-        .join(label, col(label.node) == col(node.id))
-        .where(col(label.path) == path)
-        .distinct()
-        .order_by(col(node.digest))
-        .limit(MOST + 1)
-    )
+    session, label = sight.session, tables.LineageLabel
+    nodes = select(col(label.node)).where(col(label.path) == path).distinct()
+    nodes = nodes.order_by(col(label.node).desc()).limit(MOST + 1)
+    known = graph_query.digests_of(session, session.exec(nodes).all())
     item = tables.DataItem
     items = select(col(item.digest)).where(col(item.name) == path).distinct()
     items = items.order_by(col(item.digest)).limit(MOST + 1)
-    found = {*session.exec(known), *session.exec(items)}
+    found = known | {*session.exec(items)}
     if not found:
         raise nothing(text)
     some = sorted(found)[:MOST]

@@ -11,11 +11,12 @@ from lineage.connection import connect
 from lineage.contract.results.graph import NodeKind
 from lineage.database import graph
 from lineage.database.engine import open_engine, transaction
-from lineage.errors import Conflict, NotFound, UsageError
+from lineage.errors import Conflict, NotFound, NotPermitted, UsageError
 from lineage.identity.chain import Chain, RunKind, StageRun
 from lineage.identity.components import Components, DataItem, DataVersion, Kind, Known
 from lineage.identity.digest import Digest
 from lineage.identity.watched import Distribution, WatchedRun
+from lineage.registry.access import Principal, Scope
 from tests.conftest import (
     BOTH,
     EVERYWHERE,
@@ -247,3 +248,26 @@ def test_a_run_is_one_whatever_the_order_it_was_written_in():
     assert one.blake3 == other.blake3
     assert StageRun.from_json(one.to_json()) == one
     assert one.blake3 != StageRun("a", RunKind.IMPORT, inputs=one.inputs, params=one.params).blake3
+
+
+@BOTH
+def test_who_is_bound_sees_no_version_and_no_run_of_others(registry):
+    prepared = run_of("prepare", [RAW], [FEATURES])
+    add(registry, "1", prepared, model="prep", weights=FEATURES)
+    base = add(registry, "2", run_of("own", [OTHER], [WEIGHTS]), model="prep", weights=WEIGHTS)
+    user = add(registry, "3", run_of("train", [FEATURES], [WEIGHTS]), weights=WEIGHTS, parent=base)
+    bound = Principal("ci", frozenset({Scope.READ}), models=frozenset({"churn"}))
+    seen = registry.speaking_for(bound)
+    found = seen.trace(user)
+    assert {node.name for node in found.nodes if node.kind is NodeKind.RUN} == {"train"}
+    assert not any(node.id.startswith("prep@") for node in found.nodes)
+    assert refs(seen.impact(RAW)) == [user]
+    assert refs(seen.impact("b.csv")) == [user]
+    assert seen.impact("b.csv").meant == ()
+    for asked in (OTHER, "d.csv", RAW[:14], "md5:" + "9" * 32, "nothing.csv"):
+        with pytest.raises(NotFound, match="Nothing of"):
+            seen.impact(asked)
+    with pytest.raises(NotPermitted):
+        seen.trace(base)
+    with pytest.raises(NotPermitted):
+        seen.impact(base)
