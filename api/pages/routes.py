@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import environments, models, moves, sign_in, slot, version
+from . import environments, guard, models, moves, sign_in, slot, version
 
 PAGES: Final = (
     sign_in.router,
@@ -13,4 +13,5 @@ PAGES: Final = (
     moves.router,
     models.router,
     version.router,
+    guard.router,
 )
