@@ -17,8 +17,14 @@ MODELS: Final = "/models"
 MODEL: Final = MODELS + "/{model}"
 VERSION: Final = MODEL + "/versions/{n}"
 GUARD: Final = "/guard"
+HISTORY: Final = "/history"
 
-NAVIGATION: Final = ((HOME, "Environments"), (MODELS, "Models"), (GUARD, "Guard"))
+NAVIGATION: Final = (
+    (HOME, "Environments"),
+    (MODELS, "Models"),
+    (GUARD, "Guard"),
+    (HISTORY, "History"),
+)
 """What every page leads to, with its name."""
 
 

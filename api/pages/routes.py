@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import environments, guard, models, moves, sign_in, slot, version
+from . import environments, guard, history, models, moves, sign_in, slot, version
 
 PAGES: Final = (
     sign_in.router,
@@ -14,4 +14,5 @@ PAGES: Final = (
     models.router,
     version.router,
     guard.router,
+    history.router,
 )
