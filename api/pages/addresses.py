@@ -16,6 +16,7 @@ RELEASE: Final = SLOT + "/release"
 MODELS: Final = "/models"
 MODEL: Final = MODELS + "/{model}"
 VERSION: Final = MODEL + "/versions/{n}"
+PIPELINE: Final = "/pipelines/{pipeline}"
 GUARD: Final = "/guard"
 HISTORY: Final = "/history"
 
@@ -43,6 +44,11 @@ def version(reference: str) -> str:
     """The page of a version, by its reference: ``churn@7``."""
     name, _, selector = reference.rpartition("@")
     return _filled(VERSION, model=name, n=selector)
+
+
+def pipeline(name: str) -> str:
+    """The page of a pipeline."""
+    return _filled(PIPELINE, pipeline=name)
 
 
 def guard(reference: str | None = None, environment: str | None = None) -> str:

@@ -122,4 +122,4 @@ def _page_of(kind: str, subject: str) -> str | None:
         return addresses.model(subject)
     if kind in MOVES or kind in ("environment-created", "policy-applied"):
         return addresses.with_query(addresses.HOME, environment=subject)
-    return None
+    return addresses.pipeline(subject) if kind.startswith("pipeline-") else None

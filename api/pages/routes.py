@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import environments, guard, history, models, moves, sign_in, slot, version
+from . import environments, guard, history, models, moves, pipeline, sign_in, slot, version
 
 PAGES: Final = (
     sign_in.router,
@@ -13,6 +13,7 @@ PAGES: Final = (
     moves.router,
     models.router,
     version.router,
+    pipeline.router,
     guard.router,
     history.router,
 )

@@ -18,6 +18,7 @@ def _fill(registry):
     registry.promote("churn@1", "production", actor="t")
     registry.promote("churn@2", "production", reason="<b>better</b> \u202ethan", actor="ana")
     registry.add_model("other", actor="t")
+    registry.share_pipeline("churn", "other", actor="t")
     registry.create_token(NewToken("bound", ("read",), models=("churn",)), actor="t")
 
 
@@ -41,6 +42,7 @@ def test_every_event_leads_to_what_it_concerns(pages):
     assert "/environments/production/models/churn" in led
     assert "/models/churn/versions/1" in led
     assert "/models/other" in led
+    assert "/pipelines/churn" in led
     assert "/?environment=production" in led
     for link in led:
         pages.get(link)
