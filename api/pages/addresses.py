@@ -19,12 +19,14 @@ VERSION: Final = MODEL + "/versions/{n}"
 PIPELINE: Final = "/pipelines/{pipeline}"
 GUARD: Final = "/guard"
 HISTORY: Final = "/history"
+SEARCH: Final = "/search"
 
 NAVIGATION: Final = (
     (HOME, "Environments"),
     (MODELS, "Models"),
     (GUARD, "Guard"),
     (HISTORY, "History"),
+    (SEARCH, "Search"),
 )
 """What every page leads to, with its name."""
 

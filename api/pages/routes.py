@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import environments, guard, history, models, moves, pipeline, sign_in, slot, version
+from . import environments, guard, history, models, moves, pipeline, search, sign_in, slot, version
 
 PAGES: Final = (
     sign_in.router,
@@ -16,4 +16,5 @@ PAGES: Final = (
     pipeline.router,
     guard.router,
     history.router,
+    search.router,
 )
