@@ -16,8 +16,18 @@ RELEASE: Final = SLOT + "/release"
 MODELS: Final = "/models"
 MODEL: Final = MODELS + "/{model}"
 VERSION: Final = MODEL + "/versions/{n}"
+PIPELINE: Final = "/pipelines/{pipeline}"
+GUARD: Final = "/guard"
+HISTORY: Final = "/history"
+SEARCH: Final = "/search"
 
-NAVIGATION: Final = ((HOME, "Environments"), (MODELS, "Models"))
+NAVIGATION: Final = (
+    (HOME, "Environments"),
+    (MODELS, "Models"),
+    (GUARD, "Guard"),
+    (HISTORY, "History"),
+    (SEARCH, "Search"),
+)
 """What every page leads to, with its name."""
 
 
@@ -36,6 +46,16 @@ def version(reference: str) -> str:
     """The page of a version, by its reference: ``churn@7``."""
     name, _, selector = reference.rpartition("@")
     return _filled(VERSION, model=name, n=selector)
+
+
+def pipeline(name: str) -> str:
+    """The page of a pipeline."""
+    return _filled(PIPELINE, pipeline=name)
+
+
+def guard(reference: str | None = None, environment: str | None = None) -> str:
+    """The page of the guard, of a version in an environment where these are said."""
+    return with_query(GUARD, version=reference, environment=environment)
 
 
 def with_query(path: str, **query: str | int | None) -> str:

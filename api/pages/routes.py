@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import environments, models, moves, sign_in, slot, version
+from . import environments, guard, history, models, moves, pipeline, search, sign_in, slot, version
 
 PAGES: Final = (
     sign_in.router,
@@ -13,4 +13,8 @@ PAGES: Final = (
     moves.router,
     models.router,
     version.router,
+    pipeline.router,
+    guard.router,
+    history.router,
+    search.router,
 )
