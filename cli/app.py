@@ -116,7 +116,7 @@ COMMANDS = {
     "unsent": (
         "Versions",
         "unsent",
-        "What was captured behind a command and waits to be sent.",
+        "Registrations and validations that could not be sent yet.",
     ),
     "pipeline": ("Serving", "pipelines", "What prepares the inputs: capture, compare, deploy."),
     "env": ("Serving", "environments", "Places where models serve."),
@@ -167,12 +167,14 @@ def build(words: Sequence[str] = ()) -> typer.Typer:
         name="lineage",
         cls=Group,
         help="Know what made each model, what serves, and whether it may.",
-        epilog="A slot is the place of one model in one environment: what serves there, and its "
-        "backup. A pipeline is what prepares the inputs; a version of it is written NAME@DIGEST."
+        epilog="A pipeline is what prepares a model's inputs; a version of it is written "
+        "NAME@DIGEST. A slot is the place of one model in one environment: what serves there, and "
+        "its backup. The guard lets a version into a slot of production only where a validation "
+        "says that it passed with the pipeline version that runs there."
         "\n\n"
-        "Exit codes: 0 done or allowed, 2 wrong usage, 3 refused by the guard, 4 not found, "
-        "5 conflict, 6 integrity failure, 7 registry unreachable, 8 not permitted, "
-        "9 nothing valid to capture.",
+        "Exit codes: 0 done or allowed, 1 unexpected failure, 2 wrong usage, 3 refused by the "
+        "guard, 4 not found, 5 conflict, 6 integrity failure, 7 registry unreachable, 8 not "
+        "permitted, 9 nothing valid to capture.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,

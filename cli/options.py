@@ -88,7 +88,7 @@ Expect = Annotated[
 ]
 Revision = Annotated[
     str | None,
-    typer.Option("--rev", metavar="REVISION", help="Of a git revision, without checking it out."),
+    typer.Option("--rev", metavar="REVISION", help="Read a git revision, without checking it out."),
 ]
 
 
@@ -103,7 +103,8 @@ Waive = Annotated[
     typer.Option(
         "--waive",
         metavar="CODE",
-        help="Let a rule of the guard not count; needs --reason. Recorded. Repeatable.",
+        help="A rule of the guard that need not hold, e.g. approvals; needs --reason. Recorded. "
+        "Repeatable.",
     ),
 ]
 Until = Annotated[
@@ -111,7 +112,8 @@ Until = Annotated[
     typer.Option(
         "--until",
         metavar="TIME",
-        help="When the waiver ends, e.g. 2026-11-28T08:00:00Z; default: when the version leaves.",
+        help="When the waiver ends, e.g. 2026-11-28T08:00:00Z; default: when the version "
+        "serves there no more.",
     ),
 ]
 
@@ -130,7 +132,7 @@ Command = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="-- COMMAND…",
-        help="The command that trains or evaluates: it is run here, and watched.",
+        help="The training or the evaluation: it is run here, and watched.",
         show_default=False,
     ),
 ]

@@ -98,8 +98,8 @@ def approve(
 ) -> None:
     """Approve a version for an environment, with the pipeline that runs there or is to run.
 
-    An approval counts for a move of the version with that pipeline version, and for a release that
-    replaces it.
+    It counts where the version moves with that pipeline version, and in a release that replaces
+    that pipeline version.
 
     Example: `lineage approve churn@7 --env production`
     """

@@ -28,7 +28,7 @@ def export(
         typer.Option(
             "--env",
             metavar="ENV",
-            help="Tell also what the guard says of it there now; can be repeated.",
+            help="Tell also what the guard says of it there now. Repeatable.",
             show_default=False,
         ),
     ] = None,

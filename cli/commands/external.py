@@ -42,7 +42,7 @@ PipelineFiles = Annotated[
     typer.Option(
         "--pipeline-file",
         metavar="PATH",
-        help="A file (or a glob) that prepares its inputs, instead. Repeatable.",
+        help="A file (or a glob) that prepares its inputs, instead of lineage.toml's. Repeatable.",
         rich_help_panel=_PANEL,
     ),
 ]

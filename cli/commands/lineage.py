@@ -79,8 +79,8 @@ def impact(
 ) -> None:
     """Show which versions something reaches, and where they serve.
 
-    The newest version comes first: those that were made of it, of what was made of it, and of each
-    other (--parent).
+    Those made of it, those made of what was made of it, and those whose parent (--parent) is one of
+    these; the newest first.
 
     Example: `lineage impact data/raw.csv`
     """

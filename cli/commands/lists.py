@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 Limit = Annotated[
     int | None,
     typer.Option(
-        "--limit", metavar="N", min=1, max=100_000, help="How many at the most.", show_default=False
+        "--limit",
+        metavar="N",
+        min=1,
+        max=100_000,
+        help="How many at the most; default: all.",
+        show_default=False,
     ),
 ]
 _WIDTH: Final = 60

@@ -169,11 +169,7 @@ def _environment(known: dict[str, Any] | None, indent: str) -> None:
         output.environment_lines(since, f"{indent}            ")
 
 
-def diff(
-    first: Annotated[str, typer.Argument(metavar="REF", show_default=False)],
-    second: Annotated[str, typer.Argument(metavar="REF", show_default=False)],
-    as_json: Json = False,
-) -> None:
+def diff(first: Ref, second: Ref, as_json: Json = False) -> None:
     """Show what differs between two versions, component by component.
 
     And between their newest verdicts: their metrics, and the environments they were reached in.

@@ -40,19 +40,25 @@ def register(
     ] = None,
     weights: Annotated[
         str | None,
-        typer.Option("--weights", metavar="PATH", help="The weights, a file or a folder."),
+        typer.Option(
+            "--weights", metavar="PATH", help="A file or a folder; default: as lineage.toml says."
+        ),
     ] = None,
     data: Annotated[
         list[str] | None,
-        typer.Option("--data", metavar="ITEM", help="A path, or name=uri@version. Repeatable."),
+        typer.Option(
+            "--data",
+            metavar="ITEM",
+            help="A path, or name=uri@version; default: as lineage.toml says. Repeatable.",
+        ),
     ] = None,
     kind: Annotated[
         str | None,
         typer.Option(
             "--kind",
             metavar="KIND",
-            help="production or experiment; default: production, of an --external model where "
-            "enough is known of it.",
+            help="production or experiment; default: production (an --external model of which too "
+            "little is known: experiment).",
         ),
     ] = None,
     parent: Annotated[
@@ -101,8 +107,8 @@ def register(
 ) -> None:
     """Capture code, data, pipeline and weights, and record them as a version.
 
-    The weights go to the DVC remote that [artifacts] names, else to DVC's default one, else to
-    .lineage/store. The version is recorded when they are there and were read back.
+    The weights go to the DVC remote that [artifacts] of lineage.toml names, else to DVC's default
+    one, else to .lineage/store. The version is recorded when they are there and were read back.
 
     Where a DVC stage makes the weights, they must be the output of its last run, on the files that
     are here.
@@ -113,8 +119,7 @@ def register(
     captured is kept, and --resume sends it: of MODEL, or of all.
 
     An --external model needs neither DVC nor git: a hub's revision stands for its code, and for its
-    data where no --data names it; of a folder both are what is said. It is read, stored and never
-    loaded.
+    data where no --data names it; for a folder, say both. It is read, stored and never loaded.
 
     Example: `lineage register churn`
     """

@@ -118,7 +118,7 @@ def copy(
     ],
     as_json: Json = False,
 ) -> None:
-    """Copy the weights of a version to another store: one that does not share the first's fate.
+    """Copy the weights of a version to another store, so that the loss of one loses nothing.
 
     Example: `lineage store copy churn@7 --to offsite`
     """
@@ -185,8 +185,8 @@ def pull(
 
     Every byte is read as it comes in and must be what was registered; the folder appears only once
     it is whole. Weights that were fetched before are used again, unless somebody wrote to them.
-    While the registry is away, a version by its number that was pulled before is had again; with
-    --last-known, what serves too.
+    While the registry is away, what was pulled before is still found by its number (churn@7), and
+    with --last-known what serves is too.
 
     Exit 6 where no store has them as they were registered: nothing is left behind then.
 

@@ -47,7 +47,7 @@ def create(
         typer.Option(
             "--person",
             metavar="PERSON",
-            help="Whom its bearer counts as in approvals and the like; by default NAME.",
+            help="The person it counts as, in approvals and the like; default: NAME.",
         ),
     ] = None,
     expires: Annotated[
@@ -123,7 +123,7 @@ def revoke(
     ],
     as_json: Json = False,
 ) -> None:
-    """Revoke a token: from now on it opens nothing, on any server.
+    """Revoke a token: every server refuses it from now on.
 
     Example: `lineage token revoke 3f9a1c20`
     """

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lineage.capture.project import Project
 
 unsent = typer.Typer(
-    help="What was captured behind a command and waits to be sent.", no_args_is_help=True
+    help="Registrations and validations that could not be sent yet.", no_args_is_help=True
 )
 
 _VERDICTS = {None: "", True: " (passed)", False: " (failed)"}

@@ -45,7 +45,11 @@ def validate(
     ] = None,
     passed: Annotated[
         bool | None,
-        typer.Option("--passed/--failed", help="How it went, where no requirement decides."),
+        typer.Option(
+            "--passed/--failed",
+            help="How it went, where no requirement decides.",
+            show_default=False,
+        ),
     ] = None,
     pipeline: Annotated[
         str | None,
@@ -75,7 +79,8 @@ def validate(
         bool,
         typer.Option(
             "--elsewhere",
-            help="It was evaluated where nobody could look at its weights and pipeline; shown so.",
+            help="It was evaluated in another place: its weights and pipeline need not be here. "
+            "Shown as such.",
         ),
     ] = False,
     replay_in: Annotated[
@@ -101,8 +106,9 @@ def validate(
 ) -> None:
     """Record that a version passed or failed its evaluation, and with which pipeline version.
 
-    It passed where every `require` of lineage.toml holds for the metrics; where none is configured,
-    say --passed or --failed. --failed always wins. A failure is recorded too: exit 0.
+    What is recorded is a verdict. It passed where every `require` of lineage.toml holds for the
+    metrics; where none is configured, say --passed or --failed. --failed always wins. A failure is
+    recorded too: exit 0.
 
     With a command behind --, the evaluation is run here: it must exit 0 and write the metrics. What
     it reads is watched, and kept. The version's own code, data and weights must be here, and stay

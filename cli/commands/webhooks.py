@@ -45,8 +45,8 @@ def add(
         typer.Option(
             "--on",
             metavar="TYPES",
-            help="Of what, by commas: promoted, released, deployed, rolled-back, retired, "
-            "backup-set, staged, withdrawn, refused, backup-not-ready, contradicted, "
+            help="What it is told of, by commas: promoted, released, deployed, rolled-back, "
+            "retired, backup-set, staged, withdrawn, refused, backup-not-ready, contradicted, "
             "host-lagging. Default: of everything. Repeatable.",
             show_default=False,
         ),
@@ -179,7 +179,7 @@ def try_out(
     identity: Id,
     as_json: Json = False,
 ) -> None:
-    """Send a message that says nothing but that it arrives, and wait for what becomes of it.
+    """Send a test message, and wait for what becomes of it.
 
     Example: `lineage webhook test 3`
     """
