@@ -145,7 +145,9 @@ def _unwatched(connection: Connection) -> Any:  # noqa: ANN401 - a context
 def insert(
     connection: Connection, table: str, columns: Sequence[str], rows: list[tuple[Any, ...]]
 ) -> None:
-    """Write many rows at once."""
+    """Write many rows at once; none where there are none."""
+    if not rows:
+        return
     names = ", ".join(columns)
     if connection.dialect.name == "postgresql":
         cursor: Any = connection.connection.cursor()
