@@ -52,7 +52,7 @@ class Problem(BaseModel):
     request_id: str | None = Field(default=None, description="Also in the server's log.")
 
 
-_HTTP: Final = {
+HTTP_PROBLEMS: Final = {
     404: (NO_SUCH_ROUTE, "There is nothing at this address.", "See /openapi.json."),
     405: ("method-not-allowed", "This address does not know the method.", "See the Allow header."),
     408: (
@@ -71,6 +71,10 @@ _HTTP: Final = {
         "Send it as Content-Type: application/json.",
     ),
 }
+"""By status: the code, the sentence and the remedy of what fails before a route is reached."""
+
+OTHER: Final = "http-error"
+"""The code of a status that has none of its own."""
 
 _FAILED: Final = {
     RegistryUnreachable.code: "The registry cannot be used now.",
@@ -218,8 +222,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # nosec B101 # noqa: S101 - registered for it
     status = error.status_code
-    other = ("http-error", str(error.detail), "See /openapi.json.")
-    code, detail, remedy = _HTTP.get(status, other)
+    other = (OTHER, str(error.detail), "See /openapi.json.")
+    code, detail, remedy = HTTP_PROBLEMS.get(status, other)
     if status == 413:
         detail = (
             f"The body is larger than {request.app.state.most:,} bytes, the most this server takes."

@@ -9,11 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from lineage.api.problems import HTTP_PROBLEMS, OTHER
 
 from lineage import errors
 from lineage.guard.decision import GuardRefused, Status
 from lineage.guard.rules import CODES, RULES
 from tests.support.sources import strings_of
+from tests.unit.contract.test_problems import kinds
 from tests.unit.guard.test_evaluate import GOOD
 
 ROOT = Path(__file__).parents[2]
@@ -158,6 +160,34 @@ def test_every_rule_has_its_line():
         assert page.startswith(f"# `{check.code}`\n")
         for part in ("Fails when", "Why it exists", "How it fails", "How to satisfy it"):
             assert part in page
+
+
+PROBLEMS = (ROOT / "docs/reference/problems.md").read_text(encoding="utf-8")
+
+
+def test_the_table_of_problems_is_that_of_the_errors():
+    rows = re.findall(
+        r"^\| \[`(\S+)`\]\(#(\S+)\) \| ([\w ]+) \| (\d?) ?\| (?:`(\w+)`)? ?\|$",
+        PROBLEMS,
+        re.MULTILINE,
+    )
+    assert all(code == anchor for code, anchor, *_ in rows)
+    told = [(code, status, exit_code, name) for code, _, status, exit_code, name in rows]
+    ours = [
+        (kind.code, str(kind.http_status), str(kind.exit_code), kind.__name__) for kind in kinds()
+    ]
+    https = [(code, str(status), "", "") for status, (code, *_) in HTTP_PROBLEMS.items()]
+    assert sorted(told) == sorted([*ours, *https, (OTHER, "any other", "", "")])
+
+
+def test_every_problem_is_explained():
+    codes = re.findall(r"^\| \[`(\S+)`\]", PROBLEMS, re.MULTILINE)
+    sections = re.split(r"^##+ ", PROBLEMS, flags=re.MULTILINE)[1:]
+    explained = dict(section.split("\n", 1) for section in sections if section.startswith("`"))
+    assert sorted(explained) == sorted(f"`{code}`" for code in codes)
+    for code, text in explained.items():
+        parts = re.findall(r"^\*\*(.+):\*\* \w", text.replace("`", ""), re.MULTILINE)
+        assert parts == ["Means", "Why", "What to do"], code
 
 
 def test_the_table_of_exit_codes_is_that_of_the_errors():

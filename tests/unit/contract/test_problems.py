@@ -27,24 +27,24 @@ OTHERS = {
 }
 
 
-def _kinds(kind=LineageError):
+def kinds(kind=LineageError):
     """Every kind with a code of its own; another goes by the code of the one above it."""
     if "code" in vars(kind):
         yield kind
     for below in kind.__subclasses__():
-        yield from _kinds(below)
+        yield from kinds(below)
 
 
 def test_every_error_is_told_apart_by_its_code():
     for module in pkgutil.walk_packages(lineage.__path__, "lineage."):
         if module.name.startswith(("lineage.guard", "lineage.identity", "lineage.errors")):
             importlib.import_module(module.name)
-    codes = [kind.code for kind in _kinds()]
+    codes = [kind.code for kind in kinds()]
     assert len(codes) == len(set(codes))
     assert {"guard-refused", "carry-over-refused", "dirty-tree"} <= set(codes)
 
 
-@pytest.mark.parametrize("kind", list(_kinds()), ids=lambda kind: kind.code)
+@pytest.mark.parametrize("kind", list(kinds()), ids=lambda kind: kind.code)
 def test_an_error_comes_back_as_it_was_raised(kind):
     error = kind("It is so.", remedy="Do this.", **OTHERS.get(kind, {}))
     document = {
