@@ -1,4 +1,4 @@
-"""The four components of a model version, and the tuple they form (docs/design.md, "Words")."""
+"""The four components of a model version, and the tuple they form (docs/glossary.md, "tuple")."""
 
 from __future__ import annotations
 
