@@ -33,6 +33,7 @@ def open_engine(
     lock_timeout: float = LOCK_TIMEOUT,
     connections: int = CONNECTIONS,
     shared: bool | None = None,
+    read_only: bool = False,
 ) -> Engine:
     """An engine for the registry's database.
 
@@ -43,6 +44,7 @@ def open_engine(
         lock_timeout: seconds to wait for another process.
         connections: how many threads may use it at once.
         shared: whether several hosts use it, though it be a file; by default, if it is none.
+        read_only: refuse every statement that writes, of a file.
 
     Raises:
         UsageError: the URL names neither.
@@ -54,7 +56,11 @@ def open_engine(
         engine = postgresql.open_engine(url, lock_timeout=lock_timeout, connections=connections)
     else:
         engine = sqlite.open_engine(
-            url, create=create, lock_timeout=lock_timeout, connections=connections
+            url,
+            create=create,
+            lock_timeout=lock_timeout,
+            connections=connections,
+            read_only=read_only,
         )
     event.listen(engine, "begin", begin)
     if shared is None:

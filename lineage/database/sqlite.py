@@ -46,8 +46,10 @@ def path_of(url: str) -> Path:
     return Path(path)
 
 
-def open_engine(url: str, *, create: bool, lock_timeout: float, connections: int) -> Engine:
-    """An engine for the registry's database file.
+def open_engine(
+    url: str, *, create: bool, lock_timeout: float, connections: int, read_only: bool = False
+) -> Engine:
+    """An engine for the registry's database file; ``read_only`` refuses each write.
 
     Raises:
         RegistryUnreachable: there is no such file, or it cannot be made.
@@ -68,7 +70,10 @@ def open_engine(url: str, *, create: bool, lock_timeout: float, connections: int
         connection = sqlite3.connect(
             address, uri=True, isolation_level=None, timeout=lock_timeout, check_same_thread=False
         )
-        _configure(connection)
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+        else:
+            _configure(connection)
         return connection
 
     return create_engine(
