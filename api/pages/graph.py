@@ -111,6 +111,8 @@ def _link(
         return addresses.with_query(page, open=",".join(keys))
     if node.kind is NodeKind.VERSION:
         return addresses.version(node.id)
+    if node.kind is NodeKind.PIPELINE and node.name:
+        return addresses.pipeline(node.name)
     if node.kind in _SEARCHED:
         return addresses.with_query(addresses.SEARCH, q=node.id)
     return None

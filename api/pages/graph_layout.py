@@ -19,7 +19,7 @@ ACROSS: Final = 240
 """From one layer to the next."""
 DOWN: Final = 52
 MARGIN: Final = 8
-LONGEST: Final = 22
+LONGEST: Final = 19
 """Characters of a name that a node has room for."""
 
 _KINDS: Final = {kind: place for place, kind in enumerate(NodeKind)}
