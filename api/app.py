@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from lineage import timestamps
 from lineage.database.engine import open_engine
 from lineage.patience import CONNECT_TIMEOUT
+from lineage.registry.access import Scope
 from lineage.registry.checker import Checker, named_stores
 from lineage.registry.registry import Registry
 from lineage.registry.webhooks.addresses import networks
@@ -117,6 +118,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         connections=settings.threads + 2 * WRITERS + 5,
         shared=not settings.no_auth,  # that is for this machine alone
         connect_timeout=CONNECT_TIMEOUT,  # no person waits for the server's own connections
+        read_only=settings.read_only,
     )
     registry = Registry(engine)
     detector = detector_of(settings.registry, settings.lock_timeout, engine.dispose)
@@ -128,6 +130,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         _issuers(settings),
         AttemptLimiter(settings.failed_logins),
         open_to_all=settings.no_auth,
+        anybody=Scope.READ if settings.read_only else Scope.ADMIN,
     )
     metrics = Metrics(registry)
     signer = _signer(settings)
@@ -220,6 +223,8 @@ def _beside(
 ) -> list[Work]:
     """What this server does beside answering: look at weights, put checkpoints out, tell others."""
     work: list[Work] = []
+    if settings.read_only:
+        return work
     if settings.check_every is not None:
         stores = named_stores(settings.check_stores)
         work.append(Checker(registry, timestamps.span(settings.check_every), stores))

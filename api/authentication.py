@@ -75,6 +75,7 @@ class Authenticator:
         limiter: AttemptLimiter,
         *,
         open_to_all: bool,
+        anybody: Scope = Scope.ADMIN,
     ) -> None:
         self._registry = registry
         self._detector = detector
@@ -82,6 +83,7 @@ class Authenticator:
         self._issuers = issuers
         self._limiter = limiter
         self._open = open_to_all
+        self._anybody = frozenset({anybody})
         self._secret = secrets.token_bytes(32)
         self._latest = ""
         self._known: dict[bytes, tuple[Principal, Known]] = {}
@@ -98,7 +100,7 @@ class Authenticator:
             TooManyAttempts: the address has tried too many that are none.
         """
         if self._open:
-            return _anybody(request)
+            return self._somebody(request)
         entered: tuple[Principal, float] | None = request.scope.get(_ENTERED)
         if entered is not None and time.monotonic() < entered[1]:
             return entered[0]
@@ -133,7 +135,7 @@ class Authenticator:
             NotPermitted: no token is asked for, and the request comes from elsewhere.
         """
         if self._open:
-            return _anybody(request), None
+            return self._somebody(request), None
         return self._known.get(self._key(_bearer(request)))
 
     def let_in(self, met: Met, version: RegistryVersion) -> Principal | None:
@@ -229,6 +231,12 @@ class Authenticator:
             return await run_in_threadpool(self._registry.called, principal)
         return await run_in_threadpool(self._registry.authenticate, token)
 
+    def _somebody(self, request: Request) -> Principal:
+        """Whoever asks, from this machine; not a page of another origin in somebody's browser."""
+        require_own(request)
+        name = unquote(request.headers.get(ACTOR_HEADER, ""))[:LONGEST_NAME].strip()
+        return Principal(name or "anonymous", self._anybody, claimed=True)
+
     def _use_is_to_be_noted(self, identity: str) -> bool:
         now = time.monotonic()
         if now - self._noted.get(identity, -USE_NOTED_EVERY) < USE_NOTED_EVERY:
@@ -245,13 +253,6 @@ class Authenticator:
 def _holds(principal: Principal, known: Known, version: RegistryVersion) -> bool:
     """Whether a token still speaks for somebody; what an issuer says is in no table."""
     return known.is_untouched(version) and (principal.token is None or known.is_confirmed(version))
-
-
-def _anybody(request: Request) -> Principal:
-    """Whoever asks, from this machine; not a page of another origin in somebody's browser."""
-    require_own(request)
-    name = unquote(request.headers.get(ACTOR_HEADER, ""))[:LONGEST_NAME].strip()
-    return Principal(name or "anonymous", frozenset({Scope.ADMIN}), claimed=True)
 
 
 def _too_many(seconds: int) -> TooManyAttempts:

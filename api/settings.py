@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from lineage import timestamps
 from lineage.registry.checker import named_stores
 from lineage.registry.webhooks.addresses import networks
+from lineage.registry_url import is_postgresql
 
 
 def _span(text: str) -> str:
@@ -29,6 +30,9 @@ class Settings(BaseSettings):
     """A streaming standby of the registry's PostgreSQL, from which answers about slots are read."""
 
     no_auth: bool = False
+    read_only: bool = False
+    """Only show what is there: a file's registry, to whoever is on this machine."""
+
     trust: Path | None = None
     max_body: Annotated[int, Field(ge=1024)] = 16 << 20
     failed_logins: Annotated[int, Field(ge=1)] = 20
@@ -51,6 +55,12 @@ class Settings(BaseSettings):
 
     webhook_allow: str = ""
     """Networks by commas that webhooks may lead to besides public addresses."""
+
+    @model_validator(mode="after")
+    def _only_shows(self) -> Self:
+        if self.read_only and (not self.no_auth or is_postgresql(self.registry)):
+            raise ValueError("read_only is for a registry in a file, and with no_auth")
+        return self
 
     @model_validator(mode="after")
     def _names_stores(self) -> Self:

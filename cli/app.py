@@ -131,6 +131,11 @@ COMMANDS = {
         "server",
         "Serve the registry over HTTP. TLS is the work of a proxy in front of it.",
     ),
+    "ui": (
+        "Registry",
+        "pages",
+        "Show the registry in a browser, to this machine alone; nothing can be changed there.",
+    ),
     "gc": (
         "Registry",
         "stores",

@@ -133,8 +133,8 @@ class Terminal:
         path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-def play(folder: Path | None, *, as_json: bool) -> None:
-    """Play the story and leave the folder to the person.
+def play(folder: Path | None, *, as_json: bool) -> Path:
+    """Play the story and leave the folder to the person; where that is.
 
     Raises:
         UsageError: the extra is not installed, or the folder is not empty.
@@ -158,14 +158,17 @@ def play(folder: Path | None, *, as_json: bool) -> None:
         served = {host.name: host.served() for host in terminal.hosts}
         folder = terminal.folder
         output.emit({"folder": os.fspath(folder), "steps": terminal.steps, "served": served})
-        return
+        return terminal.folder
     output.say()
     output.say(f"Done in {time.monotonic() - began:.0f} s. Look around yourself:")
     output.say(f"  cd {shlex.quote(os.fspath(terminal.folder))}")
     command = (
         "lineage" if shutil.which("lineage") else str(Path(sys.executable).with_name("lineage"))
     )
-    output.say(f"  {command} serving; {command} log; {command} pipeline diff HEAD~3 .")
+    output.say(
+        f"  {command} serving; {command} log; {command} pipeline diff HEAD~3 .; {command} ui"
+    )
+    return terminal.folder
 
 
 def _begin(terminal: Terminal) -> None:

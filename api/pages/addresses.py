@@ -16,6 +16,7 @@ RELEASE: Final = SLOT + "/release"
 MODELS: Final = "/models"
 MODEL: Final = MODELS + "/{model}"
 VERSION: Final = MODEL + "/versions/{n}"
+GRAPH: Final = VERSION + "/graph"
 PIPELINE: Final = "/pipelines/{pipeline}"
 GUARD: Final = "/guard"
 HISTORY: Final = "/history"
@@ -46,6 +47,11 @@ def version(reference: str) -> str:
     """The page of a version, by its reference: ``churn@7``."""
     name, _, selector = reference.rpartition("@")
     return _filled(VERSION, model=name, n=selector)
+
+
+def graph(reference: str) -> str:
+    """The page of what made a version, and of what it reaches."""
+    return f"{version(reference)}/graph"
 
 
 def pipeline(name: str) -> str:

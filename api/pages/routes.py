@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import environments, guard, history, models, moves, pipeline, search, sign_in, slot, version
+from . import (
+    environments,
+    graph,
+    guard,
+    history,
+    models,
+    moves,
+    pipeline,
+    search,
+    sign_in,
+    slot,
+    version,
+)
 
 PAGES: Final = (
     sign_in.router,
@@ -13,6 +25,7 @@ PAGES: Final = (
     moves.router,
     models.router,
     version.router,
+    graph.router,
     pipeline.router,
     guard.router,
     history.router,

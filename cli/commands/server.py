@@ -11,10 +11,9 @@ from typing import Annotated
 
 import typer
 
+from ..browsing import APPLICATION, CONNECTION
 from ..options import State
 
-APPLICATION = "lineage.api.app:create_app"
-CONNECTION = "lineage.api.connections:Connection"
 FILES = 65_536
 """Files that a process may open, if the system lets it: each connection is one."""
 

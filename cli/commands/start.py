@@ -79,6 +79,10 @@ def demo(
         Path | None,
         typer.Argument(metavar="FOLDER", help="Where to make it; default: a temporary folder."),
     ] = None,
+    serve: Annotated[
+        bool,
+        typer.Option("--serve", help="Show what it leaves in a browser then, as `lineage ui`."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Play the whole story on real flight data: train, guard, promote, release, roll back.
@@ -87,4 +91,8 @@ def demo(
     """
     from ..demo import play
 
-    play(folder, as_json=as_json)
+    played = play(folder, as_json=as_json)
+    if serve:
+        from ..browsing import show
+
+        show(f"sqlite:///{played / '.lineage' / 'registry.db'}")

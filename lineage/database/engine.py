@@ -34,6 +34,7 @@ def open_engine(
     connections: int = CONNECTIONS,
     shared: bool | None = None,
     connect_timeout: int | None = None,
+    read_only: bool = False,
 ) -> Engine:
     """An engine for the registry's database.
 
@@ -46,6 +47,7 @@ def open_engine(
         connect_timeout: seconds that a connection to each address of a server may take; by default
             less for a person than for a job (:mod:`lineage.patience`).
         shared: whether several hosts use it, though it be a file; by default, if it is none.
+        read_only: refuse every statement that writes, of a file.
 
     Raises:
         UsageError: the URL names neither.
@@ -62,7 +64,11 @@ def open_engine(
         )
     else:
         engine = sqlite.open_engine(
-            url, create=create, lock_timeout=lock_timeout, connections=connections
+            url,
+            create=create,
+            lock_timeout=lock_timeout,
+            connections=connections,
+            read_only=read_only,
         )
     event.listen(engine, "begin", begin)
     if shared is None:

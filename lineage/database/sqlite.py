@@ -31,8 +31,10 @@ WHAT: Final = "lineage_what"
 """The option of an engine that says what its file is, where it is not the registry's own."""
 
 
-def open_engine(url: str, *, create: bool, lock_timeout: float, connections: int) -> Engine:
-    """An engine for the registry's database file.
+def open_engine(
+    url: str, *, create: bool, lock_timeout: float, connections: int, read_only: bool = False
+) -> Engine:
+    """An engine for the registry's database file; ``read_only`` refuses each write.
 
     Raises:
         RegistryUnreachable: there is no such file, or it cannot be made.
@@ -53,7 +55,10 @@ def open_engine(url: str, *, create: bool, lock_timeout: float, connections: int
         connection = sqlite3.connect(
             address, uri=True, isolation_level=None, timeout=lock_timeout, check_same_thread=False
         )
-        _configure(connection)
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+        else:
+            _configure(connection)
         return connection
 
     return create_engine(

@@ -27,7 +27,8 @@ def played(tmp_path_factory):
     usual, said = demo._environment, io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
         patch.setattr(demo, "_environment", lambda: usual() | {"PATH": commands.path()})
-        demo.play(folder, as_json=True)
+        left = demo.play(folder, as_json=True)
+    assert (left / ".lineage/registry.db").is_file(), "what --serve shows"
     told = json.loads(said.getvalue())
     served = {name: [line["ref"] for line in lines] for name, lines in told["served"].items()}
     third = [f"flight-delays@{number}" for number in (2, 3, 2)]

@@ -19,8 +19,8 @@ from ..support import commands
 from ..support.receivers import receiving
 from ..support.servers import registry_server
 
-ELSEWHERE = {"demo", "serve", "login", "logout", "db grant", "webhook test"}
-"""These are run as they are installed by ``test_demo.py``, ``test_serve.py``,
+ELSEWHERE = {"demo", "serve", "ui", "login", "logout", "db grant", "webhook test"}
+"""These are run as they are installed by ``test_demo.py``, ``test_serve.py``, ``test_ui.py``,
 ``integration/remote/test_tokens_go_where_they_belong.py``, and below."""
 
 

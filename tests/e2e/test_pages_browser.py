@@ -25,6 +25,11 @@ PAGES = {
     "model": "/models/churn",
     "search": "/models/churn?where=auc+%3E",
     "version": "/models/churn/versions/4",
+    "guard": "/guard?version=churn@6&environment=production",
+    "history": "/history?model=churn",
+    "pipeline": "/pipelines/churn",
+    "found": "/search?q=churn@1",
+    "graph": "/models/churn/versions/5/graph?all=1",
     "nothing": "/nowhere",
 }
 

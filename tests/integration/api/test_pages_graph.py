@@ -1,0 +1,69 @@
+"""The page of what made a version: one hop, opened by plain links, drawn and in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from lineage.connection import connect
+from lineage.contract.requests import NewToken
+from lineage.identity.components import Kind
+from tests.conftest import BOTH, add_version, captured, make_registry
+from tests.support.filled import with_chain
+from tests.support.servers import registry_server
+from tests.support.visiting import visiting
+
+GRAPH = "/models/churn/versions/1/graph"
+
+
+def _fill(registry):
+    registry.register("churn", with_chain(captured("6")), kind=Kind.EXPERIMENT, actor="t")
+    registry.register("churn", with_chain(captured("6")), kind=Kind.EXPERIMENT, actor="t")
+    add_version(registry, "7", model="other")
+
+
+@pytest.fixture
+def filled(database):
+    make_registry(database, _fill)
+    return database
+
+
+@pytest.fixture
+def pages(filled):
+    with registry_server(filled, no_auth=True) as address, visiting(address) as visitor:
+        yield visitor
+
+
+@BOTH
+def test_a_graph_is_opened_hop_by_hop_until_the_origin(pages):
+    assert GRAPH in pages.get("/models/churn/versions/1").links
+    read = pages.get(GRAPH)
+    assert "train run" not in read.text
+    for _ in range(10):
+        further = [link for link in read.links if "open=" in link]
+        if not further:
+            break
+        read = pages.get(further[0])
+    assert "train" in read.text
+    assert "origin" in read.text
+    assert "Open all" not in read.text
+    whole = pages.get(f"{GRAPH}?all=1")
+    rects = [said for tag, said in whole.tags if tag == "rect"]
+    assert len(rects) == len([tag for tag, said in whole.tags if said.get("scope") == "row"])
+    assert len({(said["x"], said["y"]) for said in rects}) == len(rects), "none lies on another"
+    for link in {link for link in whole.links if link.startswith(("/search", "/models"))}:
+        pages.get(link)
+
+
+def test_what_is_not_there_and_what_means_nothing_is_told(pages):
+    pages.get("/models/churn/versions/99/graph", 404)
+    pages.get(f"{GRAPH}?open=" + "x" * 8001, 422)
+    assert "What made churn@1" in pages.get(f"{GRAPH}?open=<b>,,").text
+
+
+def test_who_is_bound_sees_their_own(filled):
+    with connect(filled) as registry:
+        bound = NewToken("ana", ("read",), models=("churn",))
+        token = registry.create_token(bound, actor="t")["token"]
+    with registry_server(filled) as address, visiting(address, token) as visitor:
+        assert "churn@1" in visitor.get(GRAPH).text
+        visitor.get("/models/other/versions/1/graph", 403)
