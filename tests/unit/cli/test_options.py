@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from lineage.cli.options import State, opened_registry
 
 from lineage.capture.project import opened
-from lineage.cli.options import State, opened_registry
 from lineage.errors import RegistryUnreachable
 
 
