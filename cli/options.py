@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -182,11 +183,26 @@ def project_and_registry() -> Iterator[tuple[Project, AnyRegistry]]:
     from lineage.capture.project import opened
     from lineage.connection import connect, names_in
 
-    with opened() as project, connect(project.registry_url(State.registry)) as registry:
+    with opened() as project, connect(_registry_url(project)) as registry:
         yield project.asking(names_in(registry)), registry
     for now, before in project.described_as.items():
         says = f"note: {project.file.name} describes [models.{before}], which is {now} now."
         typer.echo(says, err=True)
+
+
+def _registry_url(project: Project) -> str:
+    """Where the registry is, with a note where that leaves ``LINEAGE_TOKEN`` unused by a slip."""
+    from lineage.registry_url import is_remote
+
+    url = project.registry_url(State.registry)
+    named = State.registry or os.environ.get("LINEAGE_REGISTRY")
+    if os.environ.get("LINEAGE_TOKEN", "").strip() and not named and not is_remote(url):
+        typer.echo(
+            "note: LINEAGE_TOKEN is not used: the registry here is a database, and "
+            "LINEAGE_REGISTRY names no server.",
+            err=True,
+        )
+    return url
 
 
 def behind_dashes(command: list[str] | None) -> list[str]:

@@ -102,13 +102,21 @@ def test_it_stays_with_the_server_of_the_environment(checkout, listener, monkeyp
     assert not listener.tokens
 
 
-def test_a_login_is_sent_to_its_server_alone(checkout, listener, monkeypatch):
+def test_a_login_is_sent_to_its_server_alone(checkout, listener, monkeypatch, caplog):
     logins.log_in(listener.url, TOKEN)
     asked()
     assert listener.tokens == [f"Bearer {TOKEN}"]
+    monkeypatch.setenv("LINEAGE_TOKEN", TOKEN)
+    asked()
+    assert not caplog.messages
     monkeypatch.setenv("LINEAGE_TOKEN", "lng_of_another_server")
     asked()
-    assert listener.tokens == [f"Bearer {TOKEN}"] * 2
+    asked()
+    assert listener.tokens == [f"Bearer {TOKEN}"] * 4
+    assert caplog.messages == [
+        f"LINEAGE_TOKEN is not used for {listener.url}, for only lineage.toml names it: the token of "
+        "the login is."
+    ]
     other = Listener()
     monkeypatch.delenv("LINEAGE_TOKEN")
     (checkout / "lineage.toml").write_text(f'[registry]\nurl = "{other.url}"\n')
