@@ -61,7 +61,7 @@ mutants: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m typer lineage.cli.docs utils docs --name lineage --output docs/reference/commands.md
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 lock: $(READY)
 	$(COMPILE) --all-extras --group dev pyproject.toml -o requirements/dev.txt
