@@ -20,7 +20,7 @@ from fastapi import Query, Response
 from lineage.contract.results import MoveResult, NamedPipeline
 from lineage.errors import Conflict, LineageError, OthersMove, UsageError
 from lineage.guard.decision import Decision, GuardRefused
-from lineage.identity.references import Reference
+from lineage.identity.references import LARGEST_NUMBER, Reference
 from lineage.registry.access import Scope
 from lineage.registry.registry import Registry
 
@@ -291,9 +291,11 @@ def _seen(text: str) -> dict[str, int]:
     """
     try:
         seen = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         seen = None
-    if not isinstance(seen, dict) or not all(type(number) is int for number in seen.values()):
+    if not isinstance(seen, dict) or not all(
+        type(number) is int and 0 <= number <= LARGEST_NUMBER for number in seen.values()
+    ):
         raise UsageError(
             "The form does not say which plan it is of.",
             remedy="Open the page again, and send it from there.",

@@ -150,6 +150,8 @@ class PageRoute(APIRoute):
 
     @override
     def __init__(self, path: str, endpoint: Callable[..., Any], **given: Any) -> None:
+        if given.get("methods") == ["GET"]:
+            given["methods"] = ["GET", "HEAD"]
         super().__init__(path, _among_writers(endpoint), **given)
 
     @override

@@ -50,9 +50,11 @@ _FORMS: Final = "lineage-guard 2026-11 forms of pages"
 
 
 def carried(request: Request) -> str | None:
-    """What the cookie of a visitor holds: a token; of a server that asks for none, a number."""
-    held = request.cookies.get(SECURE_COOKIE) or request.cookies.get(COOKIE)
-    return held or None
+    """What the cookie of a visitor holds: a token; of a server that asks for none, a number.
+
+    The plain cookie counts on loopback alone: elsewhere another host of the domain could set it.
+    """
+    return request.cookies.get(COOKIE if is_loopback(request) else SECURE_COOKIE) or None
 
 
 def form_token(held: str) -> str:
@@ -212,11 +214,25 @@ def let_go(response: Response) -> None:
 
 
 def is_loopback(request: Request) -> bool:
-    """Whether a page was opened on the machine of the server: there it needs no encryption."""
-    try:
-        return urlsplit(f"//{request.headers.get('host', '')}").hostname in LOOPBACK
-    except ValueError:
+    """Whether a page was opened on the machine of the server: there it needs no encryption.
+
+    A proxy that names the server by its own address does not make it so: it, or the browser, says
+    where the page was opened.
+    """
+    said = request.headers
+    if any(name == "forwarded" or name.startswith("x-forwarded-") for name in said):
         return False
+    places = [said.get("host", "")]
+    if "origin" in said:
+        places.append(said["origin"].partition("://")[2])
+    return all(_hostname(place) in LOOPBACK for place in places)
+
+
+def _hostname(place: str) -> str | None:
+    try:
+        return urlsplit(f"//{place}").hostname
+    except ValueError:
+        return None
 
 
 def local(path: str | None) -> str:

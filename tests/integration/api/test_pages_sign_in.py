@@ -79,6 +79,39 @@ def test_the_cookie_is_kept_from_scripts_from_other_sites_and_from_plain_connect
         assert "set-cookie" not in refused.headers
 
 
+def test_a_proxy_that_calls_the_server_by_its_own_address_makes_it_no_loopback(address, make_token):
+    token = make_token()["token"]
+    with visiting(address) as visitor:
+        page = visitor.get("/sign-in")
+        for said in (
+            {"Origin": "https://lineage.example.com"},
+            {"Origin": "https://127.0.0.1", "X-Forwarded-Proto": "https"},
+            {"Origin": "https://127.0.0.1", "Forwarded": "proto=https"},
+        ):
+            cookie = _cookie(visitor.send(page.form(), said, token=token))
+            assert (cookie.key, cookie["secure"]) == ("__Host-lineage-token", True), said
+        plain = {"Origin": "http://lineage.example.com"}
+        assert visitor.send(page.form(), plain, token=token).status_code == 403
+
+
+def test_elsewhere_the_plain_cookie_of_another_host_of_the_domain_signs_nobody_in(
+    address, make_token
+):
+    token = make_token()["token"]
+    with visiting(address) as visitor:
+        for name, status in (("lineage-token", 303), ("__Host-lineage-token", 200)):
+            asked = {"Host": "lineage.example.com", "Cookie": f"{name}={token}"}
+            assert visitor.client.get("/", headers=asked).status_code == status, name
+
+
+def test_a_page_may_be_asked_for_its_head(address):
+    with visiting(address) as visitor:
+        answer = visitor.client.head("/sign-in")
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert visitor.client.head("/assets/pages.css").status_code == 200
+        assert visitor.client.head("/").status_code == 303
+
+
 def _in(minutes):
     later = timestamps.moment(timestamps.now()) + dt.timedelta(minutes=minutes)
     return timestamps.written(later)

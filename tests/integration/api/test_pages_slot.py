@@ -194,7 +194,12 @@ def test_what_is_not_there_or_means_nothing_is_told_on_a_page(path, status, sent
 
 @pytest.mark.parametrize(
     "fields",
-    [{"seen": "[]"}, {"seen": "x"}, {"seen": '{"churn": true}'}, {"key": "x"}, {"reason": "r" * 2001}],
+    [
+        *({"seen": text} for text in ("[]", "x", '{"churn": true}', "[" * 19_000)),
+        {"seen": '{"churn": ' + "9" * 4_000 + "}"},
+        {"key": "x"},
+        {"reason": "r" * 2001},
+    ],
 )  # fmt: skip
 def test_a_form_that_was_tampered_with_moves_nothing(fields, pages, registry):
     form = pages.get(f"{SLOT}/promote?version=3").form("/promote")
