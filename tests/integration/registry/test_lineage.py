@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from lineage.connection import connect
+from lineage.contract.requests import Direction
 from lineage.contract.results.graph import NodeKind
 from lineage.database import graph
 from lineage.database.engine import open_engine, transaction
@@ -128,6 +129,36 @@ def test_what_something_reaches_comes_page_by_page(registry):
     assert third.next is None
     with pytest.raises(UsageError, match="cursor"):
         registry.impact(RAW, after=first.next)
+
+
+@EVERYWHERE
+@pytest.mark.parametrize("direction", Direction)
+def test_what_is_near_a_digest_comes_page_by_page(registry, direction):
+    data = {"raw.csv": RAW}
+    parent = add(registry, "1", data=data, gaps=("none",))
+    refs_of = [parent, add(registry, "2", data=data, parent=parent)]
+    refs_of += [add(registry, f"{n}", data=data, gaps=("none",)) for n in (3, 4)]
+    digest = registry.show(parent)["data"]
+    whole = registry.lineage(digest, direction)
+    assert (whole["next"], whole["truncated"]) == (None, False)
+    most = len(whole.nodes) - 1
+    pages, after = [], None
+    while not pages or after is not None:
+        pages.append(registry.lineage(digest, direction, limit=most, after=after))
+        after = pages[-1].next
+    assert len(pages) > 1
+    assert [page.truncated for page in pages] == [True] * (len(pages) - 1) + [False]
+    assert all(len(page.nodes) <= most for page in pages)
+    nodes = {node.id for page in pages for node in page.nodes}
+    assert {node.id for node in whole.nodes} == nodes >= {*refs_of}
+    assert {edge for page in pages for edge in page.edges} == {*whole.edges}
+    cut = registry.lineage(digest, direction, limit=1)
+    assert (len(cut.nodes), cut.truncated, cut.next is None) == (1, True, False)
+    other = Direction.UP if direction is Direction.DOWN else Direction.DOWN
+    with pytest.raises(UsageError, match="cursor"):
+        registry.lineage(digest, other, after=pages[0].next)
+    with pytest.raises(UsageError, match="nodes"):
+        registry.lineage(digest, direction, limit=1_001)
 
 
 @EVERYWHERE
