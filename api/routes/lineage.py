@@ -7,7 +7,12 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 
 from lineage.contract.addresses import IMPACT, LEAK, LINEAGE, TRACE
-from lineage.contract.requests import MOST_IMPACTED, MOST_NODES, Direction
+from lineage.contract.requests import (
+    MOST_IMPACTED,
+    MOST_NEIGHBOURS,
+    MOST_NODES,
+    Direction,
+)
 from lineage.identity.references import Reference
 from lineage.registry.access import OF_VERSIONS, Principal, Scope
 
@@ -38,9 +43,18 @@ def lineage(
     state: State,
     caller: Reader,
     direction: Annotated[Literal["up", "down"], Query()] = "up",
+    limit: Annotated[
+        int, Query(ge=1, le=MOST_NEIGHBOURS, description="Nodes at the most.")
+    ] = MOST_NEIGHBOURS,
+    cursor: paging.Cursor = None,
 ) -> Response:
-    """Of a tuple, code, data, a data item, a pipeline or weights; for tokens bound to nothing."""
-    return answer(state.seen_by(caller).lineage(digest, Direction(direction)))
+    """Of a tuple, code, data, a data item, a pipeline or weights; for tokens bound to nothing.
+
+    A page holds versions that the digest is of with all around them: the one that comes next and
+    does not fit begins the next page, and one that fits on none is cut (`truncated`).
+    """
+    registry = state.seen_by(caller)
+    return answer(registry.lineage(digest, Direction(direction), limit=limit, after=cursor))
 
 
 @router.get(

@@ -14,6 +14,7 @@ class LineageAnswer(Answer):
     direction: str
     nodes: list[dict[str, Any]]
     edges: list[dict[str, Any]]
+    next: str | None
     truncated: bool
 
 

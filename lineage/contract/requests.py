@@ -182,6 +182,8 @@ def check_limit(limit: int | None) -> None:
 
 MOST_NODES: Final = 10_000
 """Nodes of a graph that are asked for at the most."""
+MOST_NEIGHBOURS: Final = 1_000
+"""Nodes that an answer on a digest holds at the most."""
 MOST_IMPACTED: Final = 500
 """Versions of a page that something reaches."""
 
@@ -193,6 +195,15 @@ def check_nodes(limit: int) -> None:
         UsageError: it is less than one, or more than 10,000.
     """
     _check_between("nodes", limit, MOST_NODES)
+
+
+def check_neighbours(limit: int) -> None:
+    """Refuse a number of nodes that no answer on a digest has.
+
+    Raises:
+        UsageError: it is less than one, or more than 1,000.
+    """
+    _check_between("nodes", limit, MOST_NEIGHBOURS)
 
 
 def check_impact(limit: int) -> None:

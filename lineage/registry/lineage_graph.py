@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlmodel import col, or_, select, union
 
 from lineage.acts import act
-from lineage.contract.requests import Direction
+from lineage.contract import cursors
+from lineage.contract.requests import MOST_NEIGHBOURS, Direction, check_neighbours
 from lineage.database import labels, slots, tables, versions
 from lineage.database.digests import whole_digest
 from lineage.errors import NotFound
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     from sqlalchemy import CompoundSelect
     from sqlmodel import Session
 
-MOST: Final = 1_000
-"""Nodes that an answer holds at the most."""
+_CURSOR: Final = "lineage"
 
 
-def lineage(session: Session, digest: str, direction: Direction) -> dict[str, Any]:
+def lineage(
+    session: Session, digest: str, direction: Direction, *, limit: int, after: str | None
+) -> dict[str, Any]:
     """What made a digest (``up``), or what was made from it (``down``), as nodes and edges.
 
     Args:
@@ -32,20 +34,28 @@ def lineage(session: Session, digest: str, direction: Direction) -> dict[str, An
         digest: of a tuple, of code, data, a data item, a pipeline or weights; or a unique
             beginning of one, of at least eight digits.
         direction: which way to look.
+        limit: nodes at the most, up to 1,000.
+        after: the ``next`` of the page before.
 
     Returns:
         JSON: ``digest``, ``direction``, ``nodes`` of ``id``, ``type``, ``digest``; ``edges`` from
-        what was used to what was made; ``truncated`` where there is more than 1,000 nodes.
+        what was used to what was made; ``next`` where more versions are of the digest;
+        ``truncated`` where there is more than is answered.
 
     Raises:
-        UsageError: it is no digest, or too short for the beginning of one.
+        UsageError: it is no digest, or too short for the beginning of one, or the limit or the
+            cursor is none.
         NotFound: nothing of this digest is recorded.
         Conflict: several digests begin so.
     """
+    check_neighbours(limit)
     whole = whole_digest(session, digest, _columns())
     if whole is None:
         raise _unknown(digest)
-    return _Graph(session, Digest(whole), direction).to_json()
+    kind = cursors.kind_of(_CURSOR, digest=whole, direction=direction.value)
+    graph = _Graph(session, Digest(whole), direction, limit)
+    last = graph.walk(cursors.number(kind, after) or 0)
+    return graph.to_json(cursors.encode(kind, last) if last is not None else None)
 
 
 def _columns() -> tuple[Any, ...]:
@@ -72,19 +82,19 @@ def _unknown(digest: str) -> NotFound:
 
 
 class _Graph:
-    """A walk from the versions that a digest is of."""
+    """A walk from the versions that a digest is of, one after the other: a page of them."""
 
-    def __init__(self, session: Session, digest: Digest, direction: Direction) -> None:
+    def __init__(self, session: Session, digest: Digest, direction: Direction, most: int) -> None:
         self._session = session
         self._digest = digest
         self._direction = direction
+        self._most = most
         self._nodes: dict[str, dict[str, Any]] = {}
         self._edges: dict[tuple[str, str], None] = {}
-        self._truncated = False
-        self._walk()
+        self._full = False
 
-    def to_json(self) -> dict[str, Any]:
-        """JSON of the walk."""
+    def to_json(self, following: str | None) -> dict[str, Any]:
+        """JSON of the walk, with the cursor of the next page."""
         return {
             "digest": str(self._digest),
             "direction": self._direction.value,
@@ -94,28 +104,48 @@ class _Graph:
                 for source, target in self._edges
                 if source in self._nodes and target in self._nodes
             ],
-            "truncated": self._truncated,
+            "next": following,
+            "truncated": self._full or following is not None,
         }
 
-    def _walk(self) -> None:
-        holders = list(self._holders())
+    def walk(self, after: int) -> int | None:
+        """Walk from the versions whose keys are greater; the last one's where there are more.
+
+        What is around a version stands on one page: one that does not fit begins the next, and
+        one that fits on none is cut.
+        """
+        holders = list(self._holders(after))
         items = self._item_names()
-        if not holders and not items:
+        if not holders and not items and not after:
             raise _unknown(self._digest)
         if self._direction is Direction.UP and not holders:
             for name in items:
                 self._add(str(self._digest), "data-item", self._digest, name=name)
-        rows = deque(holders)
-        seen = {row.id for row in holders}
-        while rows and not self._truncated:
-            row = rows.popleft()
-            self._version(row)
-            for near in self._near(row):
-                if near.id not in seen:
-                    seen.add(near.id)
-                    rows.append(near)
+        seen: set[int | None] = set()
+        last = 0
+        for holder in holders:
+            nodes, edges = len(self._nodes), len(self._edges)
+            self._around(holder, seen)
+            if self._full and last:
+                self._full = False
+                _cut(self._nodes, nodes)
+                _cut(self._edges, edges)
+                return last
+            last = holder.id or 0
+            if self._full:
+                break
+        return last if holders and last != holders[-1].id else None
 
-    def _holders(self) -> Iterator[tables.ModelVersion]:
+    def _around(self, holder: tables.ModelVersion, seen: set[int | None]) -> None:
+        rows = deque([holder])
+        while rows and not self._full:
+            row = rows.popleft()
+            if row.id not in seen:
+                seen.add(row.id)
+                self._version(row)
+                rows.extend(self._near(row))
+
+    def _holders(self, after: int) -> Iterator[tables.ModelVersion]:
         """The versions that a digest is of, or (downwards) that were made from it."""
         table = tables.ModelVersion
         digest = str(self._digest)
@@ -132,8 +162,10 @@ class _Graph:
             parts.append(col(table.data_blake3).in_(items))
         each = (select(table.id).where(part) for part in parts)
         ids: CompoundSelect[tuple[int]] = union(*each)  # each by its own index
-        query = select(table).where(col(table.id).in_(ids), labels.not_deleted())
-        query = query.order_by(col(table.id)).limit(MOST)
+        query = select(table).where(
+            col(table.id).in_(ids), col(table.id) > after, labels.not_deleted()
+        )
+        query = query.order_by(col(table.id)).limit(self._most + 1)
         yield from self._session.exec(query)
 
     def _blake3_in(
@@ -150,7 +182,7 @@ class _Graph:
 
     def _item_names(self) -> list[str]:
         query = select(tables.DataItem.name).where(tables.DataItem.digest == str(self._digest))
-        return sorted(set(self._session.exec(query.limit(MOST))))
+        return sorted(set(self._session.exec(query.limit(MOST_NEIGHBOURS))))
 
     def _near(self, row: tables.ModelVersion) -> list[tables.ModelVersion]:
         """The version that one was made from, or those that were made from it."""
@@ -162,7 +194,9 @@ class _Graph:
             return [parent] if parent is not None else []
         children = list(
             self._session.exec(
-                select(table).where(table.parent_id == row.id, labels.not_deleted()).limit(MOST)
+                select(table)
+                .where(table.parent_id == row.id, labels.not_deleted())
+                .limit(MOST_NEIGHBOURS)
             )
         )
         for child in children:
@@ -210,10 +244,15 @@ class _Graph:
     def _add(self, identity: str, kind: str, digest: str | None, **more: Any) -> None:  # noqa: ANN401
         if identity in self._nodes:
             return
-        if len(self._nodes) >= MOST:
-            self._truncated = True
+        if len(self._nodes) >= self._most:
+            self._full = True
             return
         self._nodes[identity] = {"id": identity, "type": kind, "digest": digest, **more}
+
+
+def _cut(held: dict[Any, Any], length: int) -> None:
+    while len(held) > length:
+        held.popitem()
 
 
 def _name(row: tables.ModelVersion) -> str:

@@ -17,12 +17,17 @@ if TYPE_CHECKING:
 class RemoteLineage(Verbs):
     """The verbs on the graph of contents."""
 
-    def lineage(self, digest: str, direction: Direction) -> LineageGraph:
-        """What made a digest (``up``), or what was made from it (``down``)."""
+    def lineage(
+        self, digest: str, direction: Direction, *, limit: int = 1_000, after: str | None = None
+    ) -> LineageGraph:
+        """What made a digest (``up``), or what was made from it (``down``), page by page."""
         from lineage.contract.results.graph import LineageGraph
 
+        requests.check_neighbours(limit)
         path = f"{addresses.LINEAGE}/{quote(digest, safe='')}"
-        return LineageGraph(self._http.get(path, direction=direction.value))
+        return LineageGraph(
+            self._http.get(path, direction=direction.value, limit=limit, cursor=after)
+        )
 
     def trace(self, reference: str | Reference, *, limit: int = 1_000) -> Trace:
         """All that made a version: runs, files, parameters, code, data, parents, imports."""

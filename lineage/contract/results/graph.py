@@ -360,8 +360,10 @@ class LineageGraph(Document):
     """``up``: what made it; ``down``: what was made from it."""
     nodes = Key(several(LineageNode))
     """What is part of it."""
+    next = Key(optional(str))
+    """The cursor of further versions of the digest; None where these are the last."""
     truncated = Key(bool)
-    """Whether there is more, which is left out."""
+    """Whether there is more than these."""
 
     @property
     def edges(self) -> tuple[tuple[str, str], ...]:

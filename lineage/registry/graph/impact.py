@@ -41,20 +41,34 @@ _OPEN: Final = " AND v.model IN :models"
 
 
 @cache
-def _statement(query: str, *, opened: bool, many: str | None = None) -> TextClause:
-    names = [name for name in (many, "models" if opened else None) if name is not None]
-    whole = query.format((_OPEN if opened else "") + _SHOWN)
+def _statement(query: str, *names: str) -> TextClause:
+    whole = query.format((_OPEN if "models" in names else "") + _SHOWN)
     return text(whole).bindparams(*(bindparam(name, expanding=True) for name in names))
 
 
-_OF_NODES: Final = (
-    "SELECT l.version_id, l.role FROM lineage_node n JOIN lineage_version l ON l.node = n.id "
-    "AND l.version_id IN (SELECT h.version_id FROM lineage_version h "
-    "JOIN model_version v ON v.id = h.version_id WHERE h.node = n.id AND h.version_id < :before "
-    "AND h.version_id > :floor{} "
-    "ORDER BY h.version_id DESC LIMIT :most) WHERE n.id IN :nodes"
+_NEWEST: Final = (
+    "SELECT {} FROM lineage_version h JOIN model_version v ON v.id = h.version_id "
+    "WHERE h.node = n.id AND h.version_id < :before AND h.version_id > :floor "
+    "AND h.version_id NOT IN :known{{}} ORDER BY h.version_id DESC LIMIT :most"
 )
-"""The newest versions of each node; a node that a million hold is read from its end."""
+_IN_SQLITE: Final = (
+    "SELECT l.version_id, l.role FROM lineage_node n CROSS JOIN lineage_version l "
+    "WHERE n.id IN :nodes AND l.node = n.id AND l.version_id IN ({})"
+)
+_IN_POSTGRESQL: Final = (
+    "SELECT l.version_id, l.role FROM lineage_node n CROSS JOIN LATERAL ({}) i "
+    "JOIN lineage_version l ON l.node = i.node AND l.version_id = i.version_id "
+    "WHERE n.id IN :nodes"
+)
+_OF_NODES: Final = {
+    "sqlite": _IN_SQLITE.format(_NEWEST.format("h.version_id")),
+    "postgresql": _IN_POSTGRESQL.format(_NEWEST.format("h.node, h.version_id")),
+}
+"""The newest versions of each node that are not known.
+
+A node that a million hold is read from its end. The order of the tables is given to both databases:
+of their own they read a node whole, and its newest again for each of its versions.
+"""
 
 _OF_COLUMN: Final = (
     "SELECT v.id FROM model_version v WHERE v.{column} IN :values AND v.id < :before "
@@ -152,10 +166,11 @@ class _Reach:
             more=self._more,
         )
 
-    def _ask(self, query: str, many: str, values: Sequence[Any], **asked: int) -> list[Any]:
-        statement = _statement(query, opened=self._models is not None, many=many)
-        models = {"models": self._models} if self._models is not None else {}
-        return list(self._connection.execute(statement, {**asked, **models, many: values}).all())
+    def _ask(self, query: str, room: Mapping[str, int], **lists: Collection[Any]) -> list[Any]:
+        if self._models is not None:
+            lists["models"] = self._models
+        statement = _statement(query, *lists)
+        return list(self._connection.execute(statement, {**room, **lists}).all())
 
     def _newest(self, before: int, most: int) -> dict[int, str]:
         """The newest versions that hold something that was reached, and as what.
@@ -172,23 +187,32 @@ class _Reach:
 
         room = {"before": before, "most": most, "floor": 0}
         add(self._named(room))
-        add(self._holding(self._begin, sorted(self._subject.digests), room))
+        add(self._holding(self._begin, sorted(self._subject.digests), room, ()))
         if len(found) >= most:
             room["floor"] = sorted(found, reverse=True)[most - 1]
         walked = graph_query.digests_of(self._session, self._walked)
-        add(self._holding(sorted(self._walked), sorted(walked), room))
+        known = [version_id for version_id, how in found.items() if how != "weights"]
+        add(self._holding(sorted(self._walked), sorted(walked), room, known))
         return {version_id: found[version_id] for version_id in sorted(found)[-most:]}
 
     def _holding(
-        self, nodes: Sequence[int], contents: Sequence[str], room: Mapping[str, int]
+        self,
+        nodes: Sequence[int],
+        contents: Sequence[str],
+        room: Mapping[str, int],
+        known: Collection[int],
     ) -> Iterator[tuple[int, str]]:
-        """Versions that hold nodes, or whose data, or that of whose validations, holds contents."""
+        """Versions that hold nodes, or whose data, or that of whose validations, holds contents.
+
+        Those that are ``known`` are not read again for the nodes that they hold.
+        """
+        of_nodes = _OF_NODES[self._connection.dialect.name]
         for some in batches(nodes):
-            for version_id, role in self._ask(_OF_NODES, "nodes", some, **room):
+            for version_id, role in self._ask(of_nodes, room, nodes=some, known=known):
                 yield version_id, role
         for values in batches(contents):
             for query, how in ((_OF_DATA, "data"), (_OF_VALIDATED, "validation")):
-                for (version_id,) in self._ask(query, "values", values, **room):
+                for (version_id,) in self._ask(query, room, values=values):
                     yield version_id, how
 
     def _named(self, room: Mapping[str, int]) -> Iterator[tuple[int, str]]:
@@ -197,12 +221,12 @@ class _Reach:
             for column, how in _COLUMNS.items():
                 keys = [*values, *self._keys(column, values)]
                 query = _OF_COLUMN.format(column=column)
-                for (version_id,) in self._ask(query, "values", keys, **room):
+                for (version_id,) in self._ask(query, room, values=keys):
                     yield version_id, how
         subject = self._subject
         if subject.pipeline is not None:
             query = _OF_COLUMN.format(column="pipeline_digest")
-            for (version_id,) in self._ask(query, "values", [subject.pipeline[1]], **room):
+            for (version_id,) in self._ask(query, room, values=[subject.pipeline[1]]):
                 yield version_id, "pipeline"
         if subject.version is not None and (subject.version.id or 0) < room["before"]:
             yield subject.version.id or 0, "version"
@@ -224,7 +248,7 @@ class _Reach:
         while level and len(found) < MOST_PARENTS:
             following: set[int] = set()
             for some in batches(level):
-                rows = self._ask(_CHILDREN, "values", some, most=MOST_PARENTS)
+                rows = self._ask(_CHILDREN, {"most": MOST_PARENTS}, values=some)
                 following |= {child for (child,) in rows} - seen
             seen |= following
             found |= following

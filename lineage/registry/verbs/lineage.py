@@ -15,19 +15,30 @@ if TYPE_CHECKING:
 class LineageVerbs(Verbs):
     """Verbs on the graph of contents."""
 
-    def lineage(self, digest: str, direction: Direction) -> LineageGraph:
-        """What made a digest (``up``), or what was made from it (``down``).
+    def lineage(
+        self, digest: str, direction: Direction, *, limit: int = 1_000, after: str | None = None
+    ) -> LineageGraph:
+        """What made a digest (``up``), or what was made from it (``down``), page by page.
+
+        Args:
+            digest: of a tuple, code, data, a data item, a pipeline or weights, or a unique
+                beginning of one.
+            direction: which way to look.
+            limit: nodes at the most, up to 1,000.
+            after: the ``next`` of the page before.
 
         Raises:
             NotFound: nothing of this digest is recorded.
-            UsageError: it is no digest.
+            UsageError: it is no digest, or the limit or the cursor is none.
         """
         from lineage.contract.results.graph import LineageGraph
         from lineage.registry import lineage_graph
 
         with self._read() as session:
             self._sight(session).require_all()
-            return LineageGraph(lineage_graph.lineage(session, digest, direction))
+            return LineageGraph(
+                lineage_graph.lineage(session, digest, direction, limit=limit, after=after)
+            )
 
     def trace(self, reference: str | Reference, *, limit: int = 1_000) -> Trace:
         """All that made a version: runs, files, parameters, code, data, parents, imports.

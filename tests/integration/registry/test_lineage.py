@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy import text
 
 from lineage.connection import connect
+from lineage.contract.requests import Direction
 from lineage.contract.results.graph import NodeKind
 from lineage.database import graph
 from lineage.database.engine import open_engine, transaction
@@ -128,6 +132,36 @@ def test_what_something_reaches_comes_page_by_page(registry):
     assert third.next is None
     with pytest.raises(UsageError, match="cursor"):
         registry.impact(RAW, after=first.next)
+
+
+@EVERYWHERE
+@pytest.mark.parametrize("direction", Direction)
+def test_what_is_near_a_digest_comes_page_by_page(registry, direction):
+    data = {"raw.csv": RAW}
+    parent = add(registry, "1", data=data, gaps=("none",))
+    refs_of = [parent, add(registry, "2", data=data, parent=parent)]
+    refs_of += [add(registry, f"{n}", data=data, gaps=("none",)) for n in (3, 4)]
+    digest = registry.show(parent)["data"]
+    whole = registry.lineage(digest, direction)
+    assert (whole["next"], whole["truncated"]) == (None, False)
+    most = len(whole.nodes) - 1
+    pages, after = [], None
+    while not pages or after is not None:
+        pages.append(registry.lineage(digest, direction, limit=most, after=after))
+        after = pages[-1].next
+    assert len(pages) > 1
+    assert [page.truncated for page in pages] == [True] * (len(pages) - 1) + [False]
+    assert all(len(page.nodes) <= most for page in pages)
+    nodes = {node.id for page in pages for node in page.nodes}
+    assert {node.id for node in whole.nodes} == nodes >= {*refs_of}
+    assert {edge for page in pages for edge in page.edges} == {*whole.edges}
+    cut = registry.lineage(digest, direction, limit=1)
+    assert (len(cut.nodes), cut.truncated, cut.next is None) == (1, True, False)
+    other = Direction.UP if direction is Direction.DOWN else Direction.DOWN
+    with pytest.raises(UsageError, match="cursor"):
+        registry.lineage(digest, other, after=pages[0].next)
+    with pytest.raises(UsageError, match="nodes"):
+        registry.lineage(digest, direction, limit=1_001)
 
 
 @EVERYWHERE
@@ -271,3 +305,60 @@ def test_who_is_bound_sees_no_version_and_no_run_of_others(registry):
         seen.trace(base)
     with pytest.raises(NotPermitted):
         seen.impact(base)
+
+
+@st.composite
+def graphs(draw):
+    """Runs, and versions by the runs of their chains: few contents, so that runs join and cycle."""
+    some = st.lists(st.integers(0, 5), max_size=3, unique=True)
+    runs = draw(st.lists(st.tuples(some, some), min_size=1, max_size=5))
+    chains = st.lists(st.integers(0, len(runs) - 1), max_size=4, unique=True)
+    version = st.tuples(chains, st.none() | st.integers(0, 5), st.booleans())
+    return runs, draw(st.lists(version, min_size=1, max_size=4))
+
+
+def test_any_graph_is_walked_to_its_end(tmp_path):
+    url = f"sqlite:///{tmp_path}/registry.db"
+    make_registry(url)
+    numbers = itertools.count(1)
+
+    @settings(max_examples=12, deadline=None)
+    @given(graphs(), st.integers(1, 30))
+    def walk(graph_of, limit):
+        number = next(numbers)
+        contents = [f"md5:{number:016x}{content:016x}" for content in range(6)]
+        runs = [
+            run_of(f"run{number}", *([contents[one] for one in side] for side in sides))
+            for number, sides in enumerate(graph_of[0])
+        ]
+        refs_of: list[str] = []
+        for chain, weights, is_child in graph_of[1]:
+            ref = add(
+                registry,
+                f"{number}.{len(refs_of)}",
+                *(runs[run] for run in chain),
+                model=f"model{number}",
+                weights=contents[weights] if weights is not None else None,
+                parent=refs_of[-1] if is_child and refs_of else None,
+                gaps=("x",),
+            )
+            refs_of.append(ref)
+        walked = {ref: registry.trace(ref) for ref in refs_of}
+        for ref, found in walked.items():
+            some = registry.trace(ref, limit=limit)
+            assert len(some.nodes) == min(limit, len(found.nodes))
+            assert (found.more, some.more) == (False, limit < len(found.nodes))
+            for trace in (found, some):
+                ids = {node.id for node in trace.nodes}
+                assert len(ids) == len(trace.nodes)
+                assert {end for edge in trace.edges for end in (edge.source, edge.target)} <= ids
+        for content in contents:
+            made_of = {
+                ref
+                for ref, found in walked.items()
+                if any(node.id == content for node in found.nodes)
+            }
+            assert not made_of or made_of <= {*refs(registry.impact(content))}
+
+    with connect(url) as registry:
+        walk()
