@@ -94,7 +94,8 @@ def nothing(text: str) -> NotFound:
     """What is said where nothing, or nothing that is open, is meant by a text."""
     return NotFound(
         f"Nothing of {text[:100]} is recorded.",
-        remedy=f"Name what {act('trace', 'REF')} shows, or a path as the repository has it.",
+        remedy=f"Name a digest that {act('trace', 'REF')} shows, or the path of an item of data, "
+        "or of what a stage read or made, as the repository has it.",
     )
 
 
