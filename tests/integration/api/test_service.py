@@ -438,7 +438,7 @@ def test_a_body_that_is_too_large_is_told_how_large_it_may_be(server):
         "/v1/lineage/file:%2F%2F%2Fetc%2Fpasswd",
         "/v1/pipelines/churn/versions/http:%2F%2F169.254.169.254%2F",
         "/v1/tokens",
-        "//v1/models",
+        "/%2F/v1/models",
         "/v1/models/",
         "/static/../pyproject.toml",
         "/docs",
