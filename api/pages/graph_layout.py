@@ -1,4 +1,4 @@
-"""Where the nodes of a graph are drawn: a layer for each hop, the kinds together in it. Pure."""
+"""Where the nodes of a graph are drawn: in layers, the kinds together in each. Pure."""
 
 from __future__ import annotations
 
@@ -61,9 +61,10 @@ def drawing(
         hops: how far each node is from the first, by its id; what was used is farther, and what
             the first one reaches has -1.
     """
+    places_of = _apart(hops, edges)
     layers: dict[int, list[GraphNode]] = {}
     for node in nodes:
-        layers.setdefault(hops[node.id], []).append(node)
+        layers.setdefault(places_of[node.id], []).append(node)
     most = max(layers)
     places: dict[str, Drawn] = {}
     for hop, layer in layers.items():
@@ -81,6 +82,30 @@ def drawing(
         2 * MARGIN + ACROSS * (most - min(layers)) + WIDTH,
         2 * MARGIN + DOWN * max(map(len, layers.values())),
     )
+
+
+def _apart(hops: Mapping[str, int], edges: Sequence[GraphEdge]) -> dict[str, int]:
+    """The layer of each node: what was used stands left of all that was made of it.
+
+    An edge that closes a circle of contents is passed over: somewhere a line has to go back.
+    """
+    sources: dict[str, list[str]] = {}
+    for edge in edges:
+        if edge.source in hops and edge.target in hops:
+            sources.setdefault(edge.target, []).append(edge.source)
+    layers, on_the_way = dict(hops), set()
+
+    def push(node: str) -> None:
+        on_the_way.add(node)
+        for source in sources.get(node, ()):
+            if source not in on_the_way and layers[source] <= layers[node] < len(hops):
+                layers[source] = layers[node] + 1
+                push(source)
+        on_the_way.discard(node)
+
+    for node in sorted(hops, key=lambda one: hops[one]):
+        push(node)
+    return layers
 
 
 def _line(source: Drawn, target: Drawn) -> str:
