@@ -83,6 +83,9 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     assert "churn@2" in lineage.reads("show churn@2").out
     assert "# churn@2" in lineage.reads("export churn@2 --format card").out
     assert "weights   xxh3:" in lineage.reads("diff churn@1 churn@2").out
+    assert "churn@2" in lineage.reads("trace churn@2").out
+    assert "churn@1" in lineage.reads("impact churn@1").out
+    assert "churn@2" in lineage.reads("leak churn@2").out
     digest = lineage.reads("pipeline capture --json").json["digest"]
     assert digest in lineage.reads("pipeline show churn").out
     assert lineage.reads("pipeline diff HEAD~1 . --json").json["same"] is True
