@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from lineage.connection import connect
+from lineage.contract import cursors
 from lineage.contract.results.graph import NodeKind
 from lineage.database import graph
 from lineage.database.engine import open_engine, transaction
@@ -267,6 +268,10 @@ def test_who_is_bound_sees_no_version_and_no_run_of_others(registry):
     for asked in (OTHER, "d.csv", RAW[:14], "md5:" + "9" * 32, "nothing.csv"):
         with pytest.raises(NotFound, match="Nothing of"):
             seen.impact(asked)
+    for asked in (OTHER, "d.csv", "md5:" + "9" * 32, "nothing.csv"):
+        forged = cursors.encode(cursors.kind_of("impact", asked=asked), 10**10)
+        with pytest.raises(NotFound, match="Nothing of"):
+            seen.impact(asked, after=forged)
     with pytest.raises(NotPermitted):
         seen.trace(base)
     with pytest.raises(NotPermitted):
