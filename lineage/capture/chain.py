@@ -18,7 +18,15 @@ from lineage.capture.outside_address import shown_address
 from lineage.capture.source import Revision, WorkingTree
 from lineage.capture.stage_addresses import address
 from lineage.errors import CaptureError, LineageError
-from lineage.identity.chain import MOST_FILES, MOST_RUNS, Basis, Chain, RunKind, StageRun
+from lineage.identity.chain import (
+    MOST_FILES,
+    MOST_RUNS,
+    Basis,
+    Chain,
+    RunKind,
+    StageRun,
+    origin_fault,
+)
 from lineage.identity.digest import normalise
 
 if TYPE_CHECKING:
@@ -198,6 +206,9 @@ class ChainReader:
         deps = list(mappings(document.get("deps"))) if isinstance(document, dict) else []
         origin = _origin(deps[0]) if len(deps) == 1 else None
         if origin is None:
+            return
+        if (fault := origin_fault(origin)) is not None:
+            self._gaps.append(f"Where {tracked.path} was imported from is left out: {fault}.")
             return
         run = StageRun(
             tracked.file,

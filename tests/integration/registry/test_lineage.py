@@ -251,6 +251,34 @@ def test_a_run_is_one_whatever_the_order_it_was_written_in():
     assert one.blake3 != StageRun("a", RunKind.IMPORT, inputs=one.inputs, params=one.params).blake3
 
 
+@pytest.mark.parametrize(
+    ("origin", "told"),
+    [
+        ({"foo": "x"}, "foo"),
+        ({}, "url"),
+        ({"path": "raw.csv"}, "url"),
+        ({"url": ""}, "url"),
+        ({"url": "https://git.invalid/a", "rev": "e" * 2001}, "rev"),
+        ({"url": "https://git.invalid/\x1b[2J"}, "url"),
+        ({"url": {"a": "b"}}, "url"),
+    ],
+)
+def test_an_origin_that_no_import_has_is_refused(origin, told):
+    run = StageRun("raw.csv.dvc", RunKind.IMPORT, outputs={"raw.csv": RAW}).to_json()
+    with pytest.raises(UsageError, match=rf"raw\.csv\.dvc.*\b{told}\b"):
+        Chain.from_json(Chain().to_json() | {"runs": [run | {"origin": origin}]})
+
+
+@BOTH
+def test_an_import_of_no_url_that_is_recorded_hinders_no_trace(registry):
+    forged = StageRun("imp", RunKind.IMPORT, outputs={"a.csv": RAW}, origin={"foo": "x"})
+    add(registry, "1", forged, model="other", weights=RAW)
+    ref = add(registry, "2", run_of("train", [RAW], [WEIGHTS]), weights=WEIGHTS)
+    origins = [node for node in registry.trace(ref).nodes if node.kind is NodeKind.ORIGIN]
+    assert [(node.name, node.details) for node in origins] == [("imp", {"foo": "x"})]
+    assert registry.leak(ref).ref == ref
+
+
 @BOTH
 def test_who_is_bound_sees_no_version_and_no_run_of_others(registry):
     prepared = run_of("prepare", [RAW], [FEATURES])
