@@ -22,6 +22,8 @@ MOST_FILES: Final = 10_000
 """Files that a run may have used and made."""
 MOST_RUNS: Final = 1_000
 """Runs of one chain."""
+MOST_OF_CHAIN: Final = 20_000
+"""Files that the runs of one chain may name together: others wait while they are written."""
 LONGEST: Final = 1 << 24
 """Bytes of one chain and its runs together."""
 ORIGIN: Final = ("url", "path", "rev")
@@ -77,6 +79,11 @@ class StageRun:
         for role, held in (("code", self.code), ("input", self.inputs), ("output", self.outputs)):
             for path, digest in held.items():
                 yield role, path, digest
+
+    @property
+    def named(self) -> int:
+        """How many files it names, those of parameters too."""
+        return sum(map(len, (self.code, self.inputs, self.outputs, self.params)))
 
     def to_json(self) -> dict[str, Any]:
         """The run as the registry keeps it."""
@@ -210,6 +217,11 @@ class Chain:
                     remedy="Give the `url` of what was imported, and of a repository `path` and "
                     "`rev`.",
                 )
+        if (files := sum(run.named for run in runs)) > MOST_OF_CHAIN:
+            raise UsageError(
+                f"The chain names {files:,} files, and {MOST_OF_CHAIN:,} are kept of one.",
+                remedy="Let stages depend on directories: each counts as one.",
+            )
         chain = cls(
             runs,
             str(Digest(weights)) if weights is not None else None,

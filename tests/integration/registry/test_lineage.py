@@ -243,6 +243,17 @@ def test_a_run_that_names_too_many_files_is_refused():
         StageRun.from_json(StageRun("big", inputs=files).to_json())
 
 
+def test_a_chain_that_names_too_many_files_is_refused():
+    files = {str(number): RAW for number in range(9_000)}
+    runs = [StageRun(str(number), inputs=files) for number in range(2)]
+    rest = StageRun("rest", params={str(number): {"x": 1} for number in range(2_000)})
+    whole = Chain((*runs, rest))
+    assert Chain.from_json(whole.to_json()) == whole
+    more = replace(whole, runs=(*whole.runs, StageRun("one", outputs={"a": RAW})))
+    with pytest.raises(UsageError, match="names 20,001 files, and 20,000"):
+        Chain.from_json(more.to_json())
+
+
 def test_a_run_is_one_whatever_the_order_it_was_written_in():
     one = StageRun("a", inputs={"x": RAW, "y": OTHER}, params={"p": {"b": 1, "a": 2}})
     other = StageRun("a", inputs={"y": OTHER, "x": RAW}, params={"p": {"a": 2, "b": 1}})
