@@ -18,7 +18,16 @@ from lineage.capture.outside_address import shown_address
 from lineage.capture.source import Revision, WorkingTree
 from lineage.capture.stage_addresses import address
 from lineage.errors import CaptureError, LineageError
-from lineage.identity.chain import MOST_FILES, MOST_RUNS, Basis, Chain, RunKind, StageRun
+from lineage.identity.chain import (
+    MOST_FILES,
+    MOST_OF_CHAIN,
+    MOST_RUNS,
+    Basis,
+    Chain,
+    RunKind,
+    StageRun,
+    origin_fault,
+)
 from lineage.identity.digest import normalise
 
 if TYPE_CHECKING:
@@ -48,8 +57,7 @@ class ChainReader:
     _runs: dict[str, StageRun] = field(default_factory=dict)
     _unchecked: dict[str, dict[str, Basis]] = field(default_factory=dict)
     _gaps: list[str] = field(default_factory=list)
-    _made: dict[str, str] = field(default_factory=dict)
-    """What recorded runs made, by path."""
+    _files: int = 0
 
     def read(self, weights: Path | None, data: Iterable[str], folder: str) -> Chain | None:
         """The chain.
@@ -131,11 +139,8 @@ class ChainReader:
             }
             for key in ("deps", "outs")
         )
-        if len(used) + len(made) > MOST_FILES or len(self._runs) >= MOST_RUNS:
-            self._gaps.append(
-                f"The run of {name} is left out: of one run {MOST_FILES:,} files are kept, of one "
-                f"version {MOST_RUNS:,} runs."
-            )
+        params = normalise(recorded_parameters(stage, entry))
+        if not self._has_room(name, len(used) + len(made) + len(params)):
             return
         shown = {shown_address(path): str(digest) for path, digest in used.items()}
         code = {path for path in used if self._is_code(path)}
@@ -145,7 +150,7 @@ class ChainReader:
             cmd=tuple(str(line).strip() for line in (cmd if isinstance(cmd, list) else [cmd])),
             code={path: digest for path, digest in shown.items() if path in code},
             inputs={path: digest for path, digest in shown.items() if path not in code},
-            params=normalise(recorded_parameters(stage, entry)),
+            params=params,
             outputs={shown_address(path): str(digest) for path, digest in made.items()},
         )
         self._add(run)
@@ -159,9 +164,20 @@ class ChainReader:
         for path in used:
             self._import(path)
 
+    def _has_room(self, name: str, files: int) -> bool:
+        """Whether a run of so many files is kept; else that is said."""
+        most = min(MOST_FILES, MOST_OF_CHAIN - self._files)
+        if files <= most and len(self._runs) < MOST_RUNS:
+            return True
+        self._gaps.append(
+            f"The run of {name} is left out: of one run {MOST_FILES:,} files are kept, of one "
+            f"version {MOST_RUNS:,} runs with {MOST_OF_CHAIN:,} files."
+        )
+        return False
+
     def _add(self, run: StageRun) -> None:
         self._runs[run.blake3] = run
-        self._made |= run.outputs
+        self._files += run.named
 
     def _is_code(self, path: str) -> bool:
         """Whether git has it, and DVC does not."""
@@ -199,13 +215,16 @@ class ChainReader:
         origin = _origin(deps[0]) if len(deps) == 1 else None
         if origin is None:
             return
+        if (fault := origin_fault(origin)) is not None:
+            self._gaps.append(f"Where {tracked.path} was imported from is left out: {fault}.")
+            return
         run = StageRun(
             tracked.file,
             RunKind.IMPORT,
             outputs={tracked.path: str(tracked.digest)},
             origin=origin,
         )
-        if run.blake3 in self._runs:
+        if run.blake3 in self._runs or not self._has_room(run.name, run.named):
             return
         self._add(run)
         basis = self._basis(tracked.path, tracked.digest)

@@ -22,8 +22,14 @@ MOST_FILES: Final = 10_000
 """Files that a run may have used and made."""
 MOST_RUNS: Final = 1_000
 """Runs of one chain."""
+MOST_OF_CHAIN: Final = 20_000
+"""Files that the runs of one chain may name together: others wait while they are written."""
 LONGEST: Final = 1 << 24
 """Bytes of one chain and its runs together."""
+ORIGIN: Final = ("url", "path", "rev")
+"""What is said of the origin of an import; ``url`` always is."""
+LONGEST_TEXT: Final = 2_000
+"""Characters of one text of an origin."""
 
 FINE_TUNED: Final = "fine-tuned-from"
 """The relation to a parent of which nothing else is said."""
@@ -73,6 +79,11 @@ class StageRun:
         for role, held in (("code", self.code), ("input", self.inputs), ("output", self.outputs)):
             for path, digest in held.items():
                 yield role, path, digest
+
+    @property
+    def named(self) -> int:
+        """How many files it names, those of parameters too."""
+        return sum(map(len, (self.code, self.inputs, self.outputs, self.params)))
 
     def to_json(self) -> dict[str, Any]:
         """The run as the registry keeps it."""
@@ -141,6 +152,23 @@ def params_digest(params: Mapping[str, Any]) -> str | None:
     return str(blake3_of(canonical_bytes({"params": params}))) if params else None
 
 
+def origin_fault(origin: Mapping[str, Any]) -> str | None:
+    """What keeps an origin from being one; None where nothing does.
+
+    >>> origin_fault({"path": "raw.csv"}), origin_fault({"url": "s3://b/raw.csv"})
+    ('it has no `url`', None)
+    """
+    if "url" not in origin:
+        strange = sorted(origin.keys() - set(ORIGIN))
+        return f"it has `{strange[0][:100]}`, and no `url`" if strange else "it has no `url`"
+    for key, value in origin.items():
+        if key not in ORIGIN:
+            return f"`{key[:100]}` is not known of one"
+        if not (isinstance(value, str) and 0 < len(value) <= LONGEST_TEXT and value.isprintable()):
+            return f"`{key}` is not a text of 1 to {LONGEST_TEXT:,} printable characters"
+    return None
+
+
 def origin_digest(origin: Mapping[str, str] | None) -> str | None:
     """The BLAKE3 of an origin; None where there is none."""
     return str(blake3_of(canonical_bytes({"origin": origin}))) if origin else None
@@ -174,16 +202,28 @@ class Chain:
         """Read back what :meth:`to_json` wrote.
 
         Raises:
-            UsageError: a digest is none, or it holds too much.
+            UsageError: a digest or an origin is none, or it holds too much.
         """
         if len(body["runs"]) > MOST_RUNS:
             raise UsageError(
                 f"The chain has {len(body['runs']):,} runs, and {MOST_RUNS:,} are kept.",
                 remedy="Register it without its chain.",
             )
-        weights = body["weights"]
+        weights, runs = body["weights"], tuple(map(StageRun.from_json, body["runs"]))
+        for run in runs:
+            if run.origin is not None and (fault := origin_fault(run.origin)) is not None:
+                raise UsageError(
+                    f"The origin of {run.name[:100]} is none: {fault}.",
+                    remedy="Give the `url` of what was imported, and of a repository `path` and "
+                    "`rev`.",
+                )
+        if (files := sum(run.named for run in runs)) > MOST_OF_CHAIN:
+            raise UsageError(
+                f"The chain names {files:,} files, and {MOST_OF_CHAIN:,} are kept of one.",
+                remedy="Let stages depend on directories: each counts as one.",
+            )
         chain = cls(
-            tuple(map(StageRun.from_json, body["runs"])),
+            runs,
             str(Digest(weights)) if weights is not None else None,
             {
                 run: {path: Basis(basis) for path, basis in files.items()}

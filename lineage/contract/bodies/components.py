@@ -120,7 +120,9 @@ class StageRunBody(Body):
     inputs: dict[str, Digest] = {}
     params: dict[str, dict[str, Any]] = {}
     outputs: dict[str, Digest] = {}
-    origin: dict[str, str] | None = None
+    origin: dict[Literal["url", "path", "rev"], Text] | None = Field(
+        default=None, description="Of an import: its `url`, and of a repository `path` and `rev`."
+    )
 
 
 class ChainBody(Body):

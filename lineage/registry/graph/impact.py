@@ -155,7 +155,8 @@ class _Reach:
                 found.setdefault(version_id, "parent")
         ids = sorted(found, reverse=True)
         shown = ids[:limit]
-        if not ids and before is None and (self._models is not None or not self._known):
+        if not newest and (self._models is not None or not self._known):
+            # with a cursor too: it can be forged, and must not tell what others have
             raise subjects.nothing(self._subject.text)
         following = cursors.encode(kind, shown[-1]) if len(ids) > limit else None
         return Impact(

@@ -216,8 +216,11 @@ class _Walk:
         if not new or node.id not in self._nodes:
             return
         if run.origin is not None and run.origin_digest is not None:
-            name = run.origin["url"] + (f" {run.origin['path']}" if "path" in run.origin else "")
-            origin = GraphNode(run.origin_digest, NodeKind.ORIGIN, name, dict(run.origin))
+            # what was recorded before origins were checked may have no url
+            name = " ".join(run.origin[key] for key in ("url", "path") if key in run.origin)
+            origin = GraphNode(
+                run.origin_digest, NodeKind.ORIGIN, name or run.name, dict(run.origin)
+            )
             self._edge(origin, node.id, "origin")
         if stage and run.params_digest is not None:
             values = {"values": {file: dict(held) for file, held in run.params.items()}}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from lineage.connection import connect
+from lineage.contract import cursors
 from lineage.contract.requests import Direction
 from lineage.contract.results.graph import NodeKind
 from lineage.database import graph
@@ -276,12 +277,51 @@ def test_a_run_that_names_too_many_files_is_refused():
         StageRun.from_json(StageRun("big", inputs=files).to_json())
 
 
+def test_a_chain_that_names_too_many_files_is_refused():
+    files = {str(number): RAW for number in range(9_000)}
+    runs = [StageRun(str(number), inputs=files) for number in range(2)]
+    rest = StageRun("rest", params={str(number): {"x": 1} for number in range(2_000)})
+    whole = Chain((*runs, rest))
+    assert Chain.from_json(whole.to_json()) == whole
+    more = replace(whole, runs=(*whole.runs, StageRun("one", outputs={"a": RAW})))
+    with pytest.raises(UsageError, match="names 20,001 files, and 20,000"):
+        Chain.from_json(more.to_json())
+
+
 def test_a_run_is_one_whatever_the_order_it_was_written_in():
     one = StageRun("a", inputs={"x": RAW, "y": OTHER}, params={"p": {"b": 1, "a": 2}})
     other = StageRun("a", inputs={"y": OTHER, "x": RAW}, params={"p": {"a": 2, "b": 1}})
     assert one.blake3 == other.blake3
     assert StageRun.from_json(one.to_json()) == one
     assert one.blake3 != StageRun("a", RunKind.IMPORT, inputs=one.inputs, params=one.params).blake3
+
+
+@pytest.mark.parametrize(
+    ("origin", "told"),
+    [
+        ({"foo": "x"}, "foo"),
+        ({}, "url"),
+        ({"path": "raw.csv"}, "url"),
+        ({"url": ""}, "url"),
+        ({"url": "https://git.invalid/a", "rev": "e" * 2001}, "rev"),
+        ({"url": "https://git.invalid/\x1b[2J"}, "url"),
+        ({"url": {"a": "b"}}, "url"),
+    ],
+)
+def test_an_origin_that_no_import_has_is_refused(origin, told):
+    run = StageRun("raw.csv.dvc", RunKind.IMPORT, outputs={"raw.csv": RAW}).to_json()
+    with pytest.raises(UsageError, match=rf"raw\.csv\.dvc.*\b{told}\b"):
+        Chain.from_json(Chain().to_json() | {"runs": [run | {"origin": origin}]})
+
+
+@BOTH
+def test_an_import_of_no_url_that_is_recorded_hinders_no_trace(registry):
+    forged = StageRun("imp", RunKind.IMPORT, outputs={"a.csv": RAW}, origin={"foo": "x"})
+    add(registry, "1", forged, model="other", weights=RAW)
+    ref = add(registry, "2", run_of("train", [RAW], [WEIGHTS]), weights=WEIGHTS)
+    origins = [node for node in registry.trace(ref).nodes if node.kind is NodeKind.ORIGIN]
+    assert [(node.name, node.details) for node in origins] == [("imp", {"foo": "x"})]
+    assert registry.leak(ref).ref == ref
 
 
 @BOTH
@@ -301,6 +341,10 @@ def test_who_is_bound_sees_no_version_and_no_run_of_others(registry):
     for asked in (OTHER, "d.csv", RAW[:14], "md5:" + "9" * 32, "nothing.csv"):
         with pytest.raises(NotFound, match="Nothing of"):
             seen.impact(asked)
+    for asked in (OTHER, "d.csv", "md5:" + "9" * 32, "nothing.csv"):
+        forged = cursors.encode(cursors.kind_of("impact", asked=asked), 10**10)
+        with pytest.raises(NotFound, match="Nothing of"):
+            seen.impact(asked, after=forged)
     with pytest.raises(NotPermitted):
         seen.trace(base)
     with pytest.raises(NotPermitted):
