@@ -21,6 +21,7 @@ from lineage.errors import (
     VersionDeleted,
 )
 from lineage.hashing.tree import follow_any
+from lineage.host import last_known
 from lineage.identity.components import Kind
 from lineage.weights import upload
 from lineage.weights.store import open_store
@@ -207,3 +208,22 @@ def test_what_is_kept_but_not_whole_is_nothing(text, away, host):
     kept.path("weights", host.server, "churn@1").write_text(text)
     with pytest.raises(RegistryUnreachable, match="never pulled here"):
         lineage.pull("churn@1", last_known=True)
+
+
+def test_a_model_that_is_gone_is_so_for_each_pipeline(host):
+    """As a server says it whose registry was set up anew."""
+    pair = pipeline("old").xxh3
+    lineage.serving("churn")
+    lineage.serving("churn", pipeline=pair)
+
+    def gone():
+        raise NotFound("There is no model churn.", remedy="Register it.")
+
+    with pytest.raises(NotFound):
+        last_known.serving(host.server, "churn", "production", pipeline=pair, ask=gone)
+    host.lose_all()
+    for asked in ({}, {"pipeline": pair}):
+        with pytest.raises(RegistryUnreachable, match=r"It last said: There is no model churn\."):
+            lineage.serving("churn", **asked, last_known=True)
+    with pytest.raises(RegistryUnreachable, match=r"nothing was churn@production"):
+        lineage.pull("churn@production", last_known=True)
