@@ -186,12 +186,8 @@ def serving(
         rows = [(_last_known(model, env or "production", last_known), None)]
     else:
         with project_and_registry() as (project, registry):
-            rows = _look(registry, model, env, at, pipeline)
             url = project.registry_url(State.registry)
-        if model is not None and pipeline is None:
-            from lineage.host.last_known import keep_for_later
-
-            keep_for_later(url, rows[0][0], at)
+            rows = _look_and_keep(url, registry, model, env, at, pipeline)
     if as_json:
         shown = [slot.to_json() | {"observed": observed} for slot, observed in rows]
         output.emit(shown[0] if model is not None else shown)
@@ -222,6 +218,28 @@ def _check_asked(
             "--last-known needs a model, and the present.",
             remedy="Name the model, and leave --at out: lineage serving MODEL --last-known 12h",
         )
+
+
+def _look_and_keep(
+    url: str,
+    registry: AnyRegistry,
+    model: str | None,
+    env: str | None,
+    at: str | None,
+    pipeline: str | None,
+) -> list[tuple[Serving, Mapping[str, Any] | None]]:
+    """The slots; what the registry says of one at present, a refusal too, is kept for later."""
+    from lineage.registry_url import may_be_away
+
+    if model is None or at is not None or not may_be_away(url):
+        return _look(registry, model, env, at, pipeline)
+    from lineage.host.last_known import keep_for_later, refusal_kept
+
+    with refusal_kept(url, model, env or "production", pipeline):
+        rows = _look(registry, model, env, at, pipeline)
+    if pipeline is None:
+        keep_for_later(url, rows[0][0])
+    return rows
 
 
 def _look(

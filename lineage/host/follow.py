@@ -206,8 +206,7 @@ class Following(Generic[T]):
 
     def _refuse(self) -> None:
         """Say what is declared instead of a pair with the pipeline here."""
-        with connect(self._url) as registry:
-            slot = registry.serving(self._model, self._environment)
+        slot = last_known.serving(self._url, self._model, self._environment)
         if slot.serving is None:
             raise NotFound(
                 f"{self._model} does not serve in {self._environment}.",

@@ -1,18 +1,20 @@
 """Where the weights of a version are, as the registry last said it, for the time when it is away.
 
-A pull keeps what it was told, of what it named and of the version that this was. What serves is
-then the newest that this host was told, by a pull or by ``serving``.
+A pull keeps what it was told, of what it named and of the version that this was; also that there is
+no such version. What serves is then the newest that this host was told, by a pull or by
+``serving``.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from lineage import kept, timestamps
 from lineage.acts import act
 from lineage.connection import connect
-from lineage.errors import RegistryUnreachable, UsageError
+from lineage.errors import LineageError, NotFound, RegistryUnreachable, UsageError
 from lineage.host import last_known
 from lineage.identity.references import Reference
 from lineage.registry_url import may_be_away
@@ -45,6 +47,10 @@ def stored(
     try:
         with connect(url) as registry:
             answer = registry.stored(reference)
+    except NotFound as error:
+        if may_be_away(url):
+            _keep_refusal(url, named, error)
+        raise
     except RegistryUnreachable as error:
         if not may_be_away(url):
             raise
@@ -68,6 +74,15 @@ def told(ref: str, age: float) -> str:
     return f"last known: the registry cannot be reached, and said {age:,.0f} s ago that it is {ref}"
 
 
+def _keep_refusal(url: str, named: Reference, error: NotFound) -> None:
+    """Keep that there is no such version; of a slot also what is in it instead."""
+    said = {"answered_at": timestamps.now(), "refused": str(error)}
+    kept.write(_path(url, str(named)), said)
+    if named.environment is not None:
+        with suppress(LineageError):
+            last_known.serving(url, named.model, named.environment)
+
+
 def _last_said(
     url: str, reference: str, oldest: dt.timedelta, error: RegistryUnreachable
 ) -> tuple[StoredWeights, float]:
@@ -89,6 +104,11 @@ def _last_said(
         raise RegistryUnreachable(
             f"{error} {reference} was never pulled here before.", remedy=error.remedy
         ) from None
+    if isinstance(answer, StoredWeights):  # of the version itself something else may be known since
+        own = _read(url, answer.ref)
+        answer = own[1] if own is not None and isinstance(own[1], str) else answer
+    if isinstance(answer, str):
+        raise RegistryUnreachable(f"{error} It last said: {answer}", remedy=error.remedy) from None
     return answer, last_known.age_of(at, oldest, error)
 
 
@@ -96,11 +116,16 @@ def _path(url: str, reference: str) -> Path:
     return kept.path("weights", url, reference)
 
 
-def _read(url: str, reference: str) -> tuple[dt.datetime, StoredWeights] | None:
-    """What is kept of a version, and since when; None where that is nothing, or nothing whole."""
+def _read(url: str, reference: str) -> tuple[dt.datetime, StoredWeights | str] | None:
+    """What is kept of a version, and since when: its weights, or why there are none.
+
+    None where that is nothing, or nothing whole.
+    """
     document: dict[str, Any] = kept.read(_path(url, reference)) or {}
     try:
         at = dt.datetime.fromisoformat(document["answered_at"])
+        if "refused" in document:
+            return at, str(document["refused"])
         return at, StoredWeights.from_json(document["stored"])
     except (KeyError, TypeError, ValueError, UsageError):
         return None

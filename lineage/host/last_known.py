@@ -1,37 +1,43 @@
 """What a registry last said, kept on disk for the time when it cannot be asked.
 
 A serving host must be able to start while the registry is away. The answer is given only to those
-who ask for it, and says how old it is.
+who ask for it, and says how old it is. A refusal is an answer too: what was said before it is given
+no more.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
-import os
-import tempfile
-from contextlib import suppress
-from dataclasses import replace
-from pathlib import Path
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from blake3 import blake3
 
-from lineage import timestamps
+from lineage import kept, timestamps
 from lineage.connection import connect
-from lineage.contract.results import Serving
-from lineage.errors import RegistryUnreachable
-from lineage.kept import folder
+from lineage.contract.results import Serving, Side
+from lineage.errors import NotFound, PipelineMismatch, RegistryUnreachable
 from lineage.registry_url import may_be_away, without_password
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from lineage.identity.references import Reference
 
 FORMAT: Final = 1
 AHEAD: Final = dt.timedelta(minutes=5)
 """How far a clock may be behind the one that dated the answer."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What a registry last said of a slot, and when: an answer, or why it gave none."""
+
+    at: dt.datetime
+    answer: Serving | None = None
+    refused: str = ""
 
 
 def serving(
@@ -67,17 +73,70 @@ def serving(
     if at is not None or (oldest is None and not may_be_away(url)):
         answer = ask() if ask is not None else _ask(url, model, environment, at, pipeline)
         return _accepted(answer, accept)
-    path = _path(url, model, environment, pipeline)
     try:
-        answer = ask() if ask is not None else _ask(url, model, environment, None, pipeline)
+        with refusal_kept(url, model, environment, pipeline):
+            answer = ask() if ask is not None else _ask(url, model, environment, None, pipeline)
     except RegistryUnreachable as error:
-        known = _read(path, model, environment) if oldest is not None else None
+        known = _last_said(url, model, environment, pipeline) if oldest is not None else None
         if known is None or oldest is None:
             raise
-        seconds = age_of(dt.datetime.fromisoformat(known["answered_at"]), oldest, error)
-        return _accepted(replace(Serving.from_json(known["answer"]), age=seconds), accept)
-    _write(path, _accepted(answer, accept), model)
+        seconds = age_of(known.at, oldest, error)
+        if known.answer is None:
+            raise RegistryUnreachable(
+                f"{error} It last said: {known.refused}", remedy=error.remedy
+            ) from None
+        return _accepted(replace(known.answer, age=seconds), accept)
+    _write(_path(url, model, environment, pipeline), _accepted(answer, accept), model)
     return answer
+
+
+@contextmanager
+def refusal_kept(url: str, model: str, environment: str, pipeline: str | None) -> Iterator[None]:
+    """Ask for a slot of the present; a refusal takes the place of the answer that is kept of it.
+
+    Args:
+        url: the registry.
+        model: the model's name.
+        environment: the environment's name.
+        pipeline: the pipeline version that is asked with.
+    """
+    try:
+        yield
+    except (NotFound, PipelineMismatch) as error:
+        # no pair goes with one pipeline; a model or an environment is gone for all of them
+        of = {pipeline} if isinstance(error, PipelineMismatch) else {pipeline, None}
+        said = {"refused": str(error), "environment": environment}
+        for key in of:
+            _keep(_path(url, model, environment, key), model, said)
+        raise
+
+
+def _last_said(url: str, model: str, environment: str, pipeline: str | None) -> _Known | None:
+    """What is kept of a slot for a pipeline; what was said since of the whole slot counts too."""
+    known = _read(_path(url, model, environment, pipeline), model, environment)
+    if known is None or known.answer is None or pipeline is None:
+        return known
+    since = _read(_path(url, model, environment, None), model, environment)
+    if since is None or since.at < known.at:
+        return known
+    if since.answer is None:
+        return since
+    if since.answer.revision == known.answer.revision:
+        return known
+    pair = _pair(known.answer)
+    for side in Side:
+        answer = replace(since.answer, side=side)
+        if pair is not None and _pair(answer) == pair:
+            return _Known(since.at, answer)
+    return _Known(since.at, refused=f"{model} in {environment} has moved on from this pipeline.")
+
+
+def _pair(answer: Serving) -> tuple[str, str | None] | None:
+    """The version on the side that was asked for, and its pipeline version."""
+    version = answer.on_side
+    if version is None:
+        return None
+    return version.ref, version.pipeline or answer.pipeline["digest"]
 
 
 def _accepted(answer: Serving, accept: Callable[[Serving], None] | None) -> Serving:
@@ -105,7 +164,8 @@ def kept_slot(url: str, reference: Reference) -> tuple[dt.datetime, str | None] 
     """When a registry last said what serves, and what the reference was then: ``churn@7``.
 
     Returns:
-        None where nothing is kept, or the reference names no slot.
+        None where nothing is kept, or the reference names no slot. The reference is None where
+        nothing was there.
     """
     environment = reference.environment
     if environment is None:
@@ -113,20 +173,15 @@ def kept_slot(url: str, reference: Reference) -> tuple[dt.datetime, str | None] 
     known = _read(_path(url, reference.model, environment, None), reference.model, environment)
     if known is None:
         return None
-    slot = Serving.from_json(known["answer"])
-    side = slot.backup if reference.backup else slot.serving
-    at = dt.datetime.fromisoformat(known["answered_at"])
-    return at, side.ref if side is not None else None
+    if known.answer is None:
+        return known.at, None
+    side = known.answer.backup if reference.backup else known.answer.serving
+    return known.at, side.ref if side is not None else None
 
 
-def keep_for_later(url: str, answer: Serving, at: str | None = None) -> None:
-    """Keep what a registry just said where that is worth it.
-
-    It is of the present (``at`` None), if the registry may be away when it is asked again.
-    """
-    if at is None and may_be_away(url):
-        path = _path(url, answer.model, answer.environment, None)
-        _write(path, answer, answer.model)
+def keep_for_later(url: str, answer: Serving) -> None:
+    """Keep what a registry just said of a slot of the present."""
+    _write(_path(url, answer.model, answer.environment, None), answer, answer.model)
 
 
 def _ask(url: str, model: str, environment: str, at: str | None, pipeline: str | None) -> Serving:
@@ -137,45 +192,34 @@ def _ask(url: str, model: str, environment: str, at: str | None, pipeline: str |
 def _path(url: str, model: str, environment: str, pipeline: str | None) -> Path:
     about = (environment, model) if pipeline is None else (environment, model, pipeline)
     key = "\n".join((without_password(url), *about))
-    return folder() / f"{blake3(key.encode()).hexdigest(32)}.json"
+    return kept.folder() / f"{blake3(key.encode()).hexdigest(32)}.json"
 
 
-def _read(path: Path, model: str, environment: str) -> dict[str, Any] | None:
+def _read(path: Path, model: str, environment: str) -> _Known | None:
     """What is kept; None where that is nothing, or nothing whole."""
+    document = kept.read(path) or {}
     try:
-        known: dict[str, Any] = json.loads(path.read_bytes())
-        whole = known["format"] == FORMAT
-        answer = known["answer"]
-        asked = known.get("asked", answer["model"])  # a renamed model answers with another name
-        same = (asked, answer["environment"]) == (model, environment)
-        dt.datetime.fromisoformat(known["answered_at"])
-        Serving.from_json(answer)
-    except (OSError, ValueError, KeyError, TypeError):
+        at = dt.datetime.fromisoformat(document["answered_at"])
+        if "refused" in document:
+            known, about = _Known(at, refused=str(document["refused"])), document
+        else:
+            about = document["answer"]
+            known = _Known(at, Serving.from_json(about))
+        asked = document.get("asked") or about["model"]  # a renamed model answers with another name
+        same = (asked, about["environment"]) == (model, environment)
+        whole = document["format"] == FORMAT
+    except (ValueError, KeyError, TypeError):
         return None
     return known if whole and same else None
 
 
 def _write(path: Path, answer: Serving, asked: str) -> None:
-    """Keep an answer, whole or not at all; not being able to is no reason to fail.
+    """Keep an answer; ``asked`` is the name by which the model was asked for."""
+    _keep(path, asked, {"answer": answer.to_json()})
 
-    ``asked`` is the name by which the model was asked for.
-    """
-    document = {
-        "format": FORMAT,
-        "answered_at": timestamps.now(),
-        "asked": asked,
-        "answer": answer.to_json(),
-    }
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                json.dump(document, file)
-            Path(name).replace(path)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise
+
+def _keep(path: Path, asked: str, said: dict[str, Any]) -> None:
+    kept.write(path, {"format": FORMAT, "answered_at": timestamps.now(), "asked": asked, **said})
 
 
 def oldest_of(last_known: bool | float | dt.timedelta) -> dt.timedelta | None:

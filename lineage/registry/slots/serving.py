@@ -54,10 +54,15 @@ def side_with(session: Session, answer: Serving, pipeline: str) -> Side:
             blake3 = runs.blake3 if runs is not None else None
         if blake3 is not None and _names(session, named.digest, name, blake3):
             return side
-    runs_there = answer.pipeline["digest"] or "none"
+    none = f"No pair of {answer.model} in {answer.environment} is on pipeline {named.digest[:80]}"
+    if answer.serving is None:
+        raise PipelineMismatch(
+            f"{none}: nothing serves there.",
+            remedy="Promote a version: "
+            f"{act('promote', f'{answer.model}@N', env=answer.environment)}",
+        )
     raise PipelineMismatch(
-        f"No pair of {answer.model} in {answer.environment} is on pipeline {named.digest[:80]}: it "
-        f"declares {runs_there}.",
+        f"{none}: it declares {answer.pipeline['digest'] or 'none'}.",
         remedy="Deploy the service with the declared pipeline, or release the pipeline of the "
         f"service: {act('release', env=answer.environment, pipeline='NAME', model='REF')}",
     )
