@@ -114,8 +114,8 @@ def replay(
     with _checked_out(project, version["model"], commit) as there:
         pipeline = require_deployed(there, deployed, commit)
         dvc = there.dvc(there.source())
-        evaluation = there.evaluation(dvc, how.command)
         weights = there.weights_place(version)
+        evaluation = there.evaluation(dvc, how.command, weights)
         needless = (relative(there, weights), *evaluation.makes)
         fetch_tracked(dvc, there.top, project.top, needless, commit=commit)
         put_own_weights(project, registry, version, weights)
