@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 from lineage import strict_json
 from lineage.bounded_file import Unfit
 from lineage.bounded_file import read as read_bounded
-from lineage.capture.dvc import joined, mappings, recorded_digest
+from lineage.capture.dvc import joined, mappings, overlap, recorded_digest
 from lineage.capture.stage_addresses import address, choose
+from lineage.capture.stages_from import stages_from
 from lineage.errors import CaptureError, LineageError
 from lineage.hashing.files import hash_path
 from lineage.whole_file import write_whole
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from lineage.capture.dvc import DvcProject, DvcStage
+    from lineage.capture.dvc import DvcStage
     from lineage.capture.lock import Lock
     from lineage.capture.project import Project
     from lineage.capture.watch import Observed
@@ -137,31 +138,40 @@ def _told_by_dvc(project: Project, metrics: str, weights: str) -> str | None:
     with project.cache() as cache:
         hasher = DvcHasher(WorkingTree(project.top, project.git), dvc.root, cache, None)
         lock = Lock(dvc, hasher)
-        for stage in dvc.making(metrics):
-            wrote = {path: one for path, one in _recorded(lock, stage, "outs") if one is not None}
-            here = [path for path in wrote if _is_in(metrics, path)]
-            if here and all(lock.is_as_recorded(path, wrote[path]) for path in here):
-                reader = _reading_others(lock, dvc, stage, weights)
-                if reader is not None:
-                    name = address(reader, project.folder)
-                    return f"dvc.lock records that {name} read others at {weights}"
+        made = [stage for stage in dvc.making(metrics) if _wrote(lock, stage, metrics)]
+        way = stages_from(dvc, weights, made)
+        for stage in way:
+            path = _read_other(lock, stage, way, weights)
+            if path is not None:
+                return (
+                    f"dvc.lock records that {address(stage, project.folder)} read others at {path}"
+                )
     return None
 
 
-def _reading_others(lock: Lock, dvc: DvcProject, stage: DvcStage, weights: str) -> DvcStage | None:
-    """The stage that read other weights for what a stage made; what it read it from counts too."""
+def _wrote(lock: Lock, stage: DvcStage, metrics: str) -> bool:
+    """Whether a stage made the metrics as they are here, as far as that is recorded."""
+    outs = dict(_recorded(lock, stage, "outs"))
+    here = [(path, one) for path, one in outs.items() if one is not None and _is_in(metrics, path)]
+    return bool(here) and all(lock.is_as_recorded(path, one) for path, one in here)
+
+
+def _read_other(lock: Lock, stage: DvcStage, way: list[DvcStage], weights: str) -> str | None:
+    """What a stage read otherwise: the weights than they are here, or what was made from them.
+
+    What was made from them must be what the run that made it left, else what is here.
+    """
     for path, digest in _recorded(lock, stage, "deps"):
         if digest is None:
             continue
-        if _is_in(path, weights):
-            if lock.is_as_recorded(path, digest) is False:
-                return stage
-            continue
-        for made in dvc.making(path):
-            if (path, digest) in _recorded(lock, made, "outs"):
-                found = _reading_others(lock, dvc, made, weights)
-                if found is not None:
-                    return found
+        makers = [one for one in way if any(overlap(out, path) for out in one.outs)]
+        left = [one for made in makers for at, one in _recorded(lock, made, "outs") if at == path]
+        if overlap(path, weights) or (makers and not left):
+            is_other = lock.is_as_recorded(path, digest) is False
+        else:
+            is_other = bool(left) and digest not in left
+        if is_other:
+            return weights if _is_in(path, weights) else path
     return None
 
 
