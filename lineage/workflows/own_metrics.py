@@ -14,21 +14,24 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage import strict_json
+from lineage.acts import act
 from lineage.bounded_file import Unfit
 from lineage.bounded_file import read as read_bounded
-from lineage.capture.dvc import joined, mappings, recorded_digest
+from lineage.capture.dvc import joined, mappings, overlap, recorded_digest
 from lineage.capture.stage_addresses import address, choose
+from lineage.capture.stages_from import stages_from
 from lineage.errors import CaptureError, LineageError
 from lineage.hashing.files import hash_path
 from lineage.whole_file import write_whole
 from lineage.workflows.own_parts import is_own, weights_here, weights_place
-from lineage.workflows.watched_runs import RUNS
+from lineage.workflows.watched_runs import RUNS, is_dvc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from lineage.capture.dvc import DvcProject, DvcStage
+    from lineage.capture.command import Run
+    from lineage.capture.dvc import DvcStage
     from lineage.capture.lock import Lock
     from lineage.capture.project import Project
     from lineage.capture.watch import Observed
@@ -63,6 +66,46 @@ def require_own_metrics(
         raise CaptureError(
             f"The metrics {path} are not of the weights of {version['ref']}: {told}.",
             remedy=remedy,
+        )
+
+
+def require_own_run(
+    project: Project,
+    version: Mapping[str, Any],
+    metrics: Path | None,
+    weights: Path | None,
+    ran: Run,
+    observed: Observed,
+    **options: str | None,
+) -> None:
+    """Refuse a run of DVC's stages that measured what other stages had made of other weights.
+
+    Args:
+        project: where it ran.
+        version: JSON of the version.
+        metrics: what it wrote; nothing is known where it wrote none.
+        weights: where the version's own lie.
+        ran: the command; of one that failed nothing is asked.
+        observed: what was observed of it: whether DVC took part, whose lock tells.
+        options: of the command that is proposed.
+
+    Raises:
+        CaptureError: ``dvc.lock`` says that a stage on the way read others.
+    """
+    programs = {*ran.command, *(one for file in observed.files for one in file.by)}
+    if metrics is None or weights is None or version["weights"] is None:
+        return
+    if ran.exit_status != 0 or not any(map(is_dvc, programs)):
+        return
+    path = _from_top(project, metrics)
+    told = _told_by_dvc(project, path, _from_top(project, weights))
+    if told is not None:
+        command = evaluation(project, version["model"], weights)
+        raise CaptureError(
+            f"The command measured other weights than those of {version['ref']} in {path}: "
+            f"{told}. Nothing is recorded.",
+            remedy="Run each stage between the weights and the metrics: "
+            f"{act('validate', version['ref'], '--', *command, **options)}",
         )
 
 
@@ -104,24 +147,26 @@ def note_measured(
         write_whole(folder / MEASURED, strict_json.dumps(document).encode("utf-8"))
 
 
-def evaluation(project: Project, model: str) -> tuple[str, ...]:
+def evaluation(project: Project, model: str, weights: Path | None) -> tuple[str, ...]:
     """The words that evaluate a model here; ``COMMAND`` where nothing says.
 
     They are ``evaluate`` of the configuration, a command or a stage of DVC's, else the stage that
-    writes the configured metrics.
+    writes the configured metrics. Before a stage come those on the way to it from the weights.
     """
     table = project.config.model(model)
-    stages: tuple[str, ...] = ()
+    stages: list[DvcStage] = []
     with suppress(LineageError):
         dvc = project.dvc(project.source())
         if table.evaluate is not None:
             with suppress(LineageError):
-                stages = tuple(name for name, _ in choose(dvc, project.folder, [table.evaluate]))
+                stages = [stage for _, stage in choose(dvc, project.folder, [table.evaluate])]
         elif table.metrics is not None:
-            making = dvc.making(_from_top(project, project.root / table.metrics))
-            stages = tuple(address(stage, project.folder) for stage in making)
+            stages = dvc.making(_from_top(project, project.root / table.metrics))
+        if weights is not None:
+            stages = stages_from(dvc, _from_top(project, weights), stages)
     if stages:
-        return ("dvc", "repro", "--single-item", "--force", *stages)
+        names = (address(stage, project.folder) for stage in stages)
+        return ("dvc", "repro", "--single-item", "--force", *names)
     with suppress(ValueError):
         return tuple(shlex.split(table.evaluate or "")) or ("COMMAND",)
     return ("COMMAND",)
@@ -137,31 +182,40 @@ def _told_by_dvc(project: Project, metrics: str, weights: str) -> str | None:
     with project.cache() as cache:
         hasher = DvcHasher(WorkingTree(project.top, project.git), dvc.root, cache, None)
         lock = Lock(dvc, hasher)
-        for stage in dvc.making(metrics):
-            wrote = {path: one for path, one in _recorded(lock, stage, "outs") if one is not None}
-            here = [path for path in wrote if _is_in(metrics, path)]
-            if here and all(lock.is_as_recorded(path, wrote[path]) for path in here):
-                reader = _reading_others(lock, dvc, stage, weights)
-                if reader is not None:
-                    name = address(reader, project.folder)
-                    return f"dvc.lock records that {name} read others at {weights}"
+        made = [stage for stage in dvc.making(metrics) if _wrote(lock, stage, metrics)]
+        way = stages_from(dvc, weights, made)
+        for stage in way:
+            path = _read_other(lock, stage, way, weights)
+            if path is not None:
+                return (
+                    f"dvc.lock records that {address(stage, project.folder)} read others at {path}"
+                )
     return None
 
 
-def _reading_others(lock: Lock, dvc: DvcProject, stage: DvcStage, weights: str) -> DvcStage | None:
-    """The stage that read other weights for what a stage made; what it read it from counts too."""
+def _wrote(lock: Lock, stage: DvcStage, metrics: str) -> bool:
+    """Whether a stage made the metrics as they are here, as far as that is recorded."""
+    outs = dict(_recorded(lock, stage, "outs"))
+    here = [(path, one) for path, one in outs.items() if one is not None and _is_in(metrics, path)]
+    return bool(here) and all(lock.is_as_recorded(path, one) for path, one in here)
+
+
+def _read_other(lock: Lock, stage: DvcStage, way: list[DvcStage], weights: str) -> str | None:
+    """What a stage read otherwise: the weights than they are here, or what was made from them.
+
+    What was made from them must be what the run that made it left, else what is here.
+    """
     for path, digest in _recorded(lock, stage, "deps"):
         if digest is None:
             continue
-        if _is_in(path, weights):
-            if lock.is_as_recorded(path, digest) is False:
-                return stage
-            continue
-        for made in dvc.making(path):
-            if (path, digest) in _recorded(lock, made, "outs"):
-                found = _reading_others(lock, dvc, made, weights)
-                if found is not None:
-                    return found
+        makers = [one for one in way if any(overlap(out, path) for out in one.outs)]
+        left = [one for made in makers for at, one in _recorded(lock, made, "outs") if at == path]
+        if overlap(path, weights) or (makers and not left):
+            is_other = lock.is_as_recorded(path, digest) is False
+        else:
+            is_other = bool(left) and digest not in left
+        if is_other:
+            return weights if _is_in(path, weights) else path
     return None
 
 

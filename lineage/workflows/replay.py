@@ -34,6 +34,7 @@ from lineage.workflows.deployed_commit import (
     moved_notes,
     require_deployed,
 )
+from lineage.workflows.own_metrics import require_own_run
 from lineage.workflows.own_parts import require_own_weights
 from lineage.workflows.recorded_runs import Measuring, record
 from lineage.workflows.replay_weights import put_own_weights
@@ -114,8 +115,8 @@ def replay(
     with _checked_out(project, version["model"], commit) as there:
         pipeline = require_deployed(there, deployed, commit)
         dvc = there.dvc(there.source())
-        evaluation = there.evaluation(dvc, how.command)
         weights = there.weights_place(version)
+        evaluation = there.evaluation(dvc, how.command, weights)
         needless = (relative(there, weights), *evaluation.makes)
         fetch_tracked(dvc, there.top, project.top, needless, commit=commit)
         put_own_weights(project, registry, version, weights)
@@ -141,6 +142,8 @@ def replay(
         _require_run(evaluation, ran, observed)
         pipeline = there.capture_pipeline(deployed.name)
         state.require_same(_state(there, version, pipeline, weights, wanted))
+        at = how.environment
+        require_own_run(there, version, measuring.written, weights, ran, observed, in_=at)
         done = record(
             there, keeper, registry, version, state, measuring, ran, observed, wanted, actor=actor
         )

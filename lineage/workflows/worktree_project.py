@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from typing_extensions import override
 
 from lineage.capture.project import Project
-from lineage.capture.stage_addresses import choose
+from lineage.capture.stage_addresses import address, choose
+from lineage.capture.stages_from import reads, stages_from
 from lineage.capture.watch.files import CODE
 from lineage.config import file as config_file
 from lineage.errors import CaptureError, UsageError
@@ -124,16 +125,18 @@ class WorktreeProject(Project):
             return self.folder_here / named
         return self.metrics_path(self._model)
 
-    def evaluation(self, dvc: DvcProject, command: Sequence[str]) -> Evaluation:
+    def evaluation(self, dvc: DvcProject, command: Sequence[str], weights: Path) -> Evaluation:
         """What is to be run there.
 
         Args:
             dvc: what DVC knows of the worktree.
             command: what the person named; nothing for what is configured.
+            weights: where those that are evaluated lie there.
 
         Raises:
             UsageError: nothing is configured, or it cannot be read.
-            CaptureError: the commit does not hold what the command runs.
+            CaptureError: the commit does not hold what the command runs, or the stage that is
+                configured reads nothing that comes from the weights.
         """
         if command:
             return self._checked(Evaluation(tuple(command), self.folder_here))
@@ -145,7 +148,7 @@ class WorktreeProject(Project):
                 remedy=f'Name the command as {key}: evaluate = "python src/evaluate.py"; or behind '
                 "the dashes of this one.",
             )
-        stages = self._stages(dvc, text)
+        stages = self._stages(dvc, text, relative(self, weights))
         if stages:
             return stages
         try:
@@ -156,12 +159,25 @@ class WorktreeProject(Project):
             ) from None
         return self._checked(Evaluation(words, self.root))
 
-    def _stages(self, dvc: DvcProject, text: str) -> Evaluation | None:
-        """The stage of DVC's that a text names, with its instances; None where there is none."""
+    def _stages(self, dvc: DvcProject, text: str, weights: str) -> Evaluation | None:
+        """The stage of DVC's that a text names, after those on the way to it from the weights.
+
+        None where there is no such stage. What lies on the way is of the weights that the commit
+        had: the stage alone would measure those.
+        """
         try:
-            chosen = dict(choose(dvc, self.folder, [text]))
+            named = dict(choose(dvc, self.folder, [text]))
         except CaptureError:
             return None
+        way = stages_from(dvc, weights, named.values())
+        if not any(reads(stage, weights) for stage in way):
+            raise CaptureError(
+                f"In dvc.yaml of the commit, the stage {text} reads neither {weights} nor what is "
+                "made from it: it may measure other weights.",
+                remedy=f"Name {weights} among the deps of the stage that reads it, and deploy "
+                "that; or name a command that evaluates them behind the dashes of this one.",
+            )
+        chosen = {address(stage, self.folder): stage for stage in way}
         how = ("--single-item", "--force", "--no-run-cache", "--no-commit")
         return Evaluation(
             (*dvc_program(), "repro", *how, *chosen),

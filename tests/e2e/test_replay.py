@@ -161,7 +161,7 @@ def test_what_fails_there_is_a_failing_verdict(work):
     assert_gone(work)
 
 
-def test_a_stage_is_run_alone_and_forced(work):
+def test_a_stage_is_run_without_those_that_make_its_data_and_forced(work):
     work.edit("lineage.toml", "python src/evaluate.py", "evaluate")
     cache = _files(work.path / ".dvc/cache")
     done = replay(work)

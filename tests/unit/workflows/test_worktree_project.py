@@ -101,19 +101,55 @@ def test_a_command_that_cannot_be_split_is_told_by_its_key(there):
     with pytest.raises(
         UsageError, match=r"evaluate under \[models.churn\] .* no closing quotation"
     ):
-        project.evaluation(project.dvc(_no_git(project)), ())
+        project.evaluation(project.dvc(_no_git(project)), (), project.top / "there.bin")
 
 
 def test_a_stage_is_told_from_a_command_and_by_what_it_makes(there):
     project = there('[models.churn]\nevaluate = "measure"\n')
-    stages = "stages: {measure: {foreach: [a, b], do: {cmd: 'm ${item}', outs: ['${item}.json']}}}"
-    (project.top / "dvc.yaml").write_text(stages)
-    found = project.evaluation(project.dvc(_no_git(project)), ())
+    (project.top / "dvc.yaml").write_text(
+        "stages: {measure: {foreach: [a, b], do: {cmd: 'm ${item}', deps: [there.bin], "
+        "outs: ['${item}.json']}}}"
+    )
+    found = project.evaluation(project.dvc(_no_git(project)), (), project.top / "there.bin")
     assert (found.stages, found.makes) == (("measure@a", "measure@b"), ("a.json", "b.json"))
     assert found.command[-7:-2] == (
         *("repro", "--single-item", "--force", "--no-run-cache", "--no-commit"),
     )
     assert found.folder == project.top
+
+
+WAY = """\
+stages:
+  measure: {cmd: m, deps: [b.csv, a.csv, truth.csv], outs: [m.json]}
+  last: {cmd: l, deps: [a.csv], outs: [b.csv]}
+  first: {cmd: f, deps: [there.bin, truth.csv], outs: [a.csv]}
+  truth: {cmd: t, outs: [truth.csv]}
+  train: {cmd: t, deps: [truth.csv], outs: [there.bin]}
+  beside: {cmd: s, deps: [a.csv], outs: [s.json]}
+"""
+
+
+def test_every_stage_between_the_weights_and_the_named_one_is_run_in_order(there):
+    project = there('[models.churn]\nevaluate = "measure"\n')
+    (project.top / "dvc.yaml").write_text(WAY)
+    found = project.evaluation(project.dvc(_no_git(project)), (), project.top / "there.bin")
+    assert found.stages == ("first", "last", "measure")
+    assert found.command[-3:] == found.stages
+    assert found.makes == ("a.csv", "b.csv", "m.json")
+
+
+def test_a_stage_to_which_nothing_leads_from_the_weights_is_refused(there):
+    project = there('[models.churn]\nevaluate = "truth"\n')
+    (project.top / "dvc.yaml").write_text(WAY)
+    with pytest.raises(CaptureError, match=r"truth reads neither there.bin nor what is made"):
+        project.evaluation(project.dvc(_no_git(project)), (), project.top / "there.bin")
+
+
+def test_stages_in_a_circle_are_told(there):
+    project = there('[models.churn]\nevaluate = "measure"\n')
+    (project.top / "dvc.yaml").write_text(WAY.replace("[there.bin, truth.csv]", "[b.csv]"))
+    with pytest.raises(CaptureError, match="in a circle"):
+        project.evaluation(project.dvc(_no_git(project)), (), project.top / "there.bin")
 
 
 def _no_git(project):
