@@ -128,8 +128,9 @@ class RemoteRegistry(
 
     @property
     def principal(self) -> Principal:
-        """Who the token speaks for and what is open to them, as the server says."""
-        return Principal(self._http.get(addresses.PRINCIPAL))
+        """Who the token speaks for and what is open to them, as far as the server says it."""
+        document = self._http.get(addresses.PRINCIPAL)
+        return Principal(document if isinstance(document, dict) else {})
 
     @property
     def administers_all(self) -> bool:
