@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage import strict_json
+from lineage.acts import act
 from lineage.bounded_file import Unfit
 from lineage.bounded_file import read as read_bounded
 from lineage.capture.dvc import joined, mappings, overlap, recorded_digest
@@ -23,12 +24,13 @@ from lineage.errors import CaptureError, LineageError
 from lineage.hashing.files import hash_path
 from lineage.whole_file import write_whole
 from lineage.workflows.own_parts import is_own, weights_here, weights_place
-from lineage.workflows.watched_runs import RUNS
+from lineage.workflows.watched_runs import RUNS, is_dvc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from lineage.capture.command import Run
     from lineage.capture.dvc import DvcStage
     from lineage.capture.lock import Lock
     from lineage.capture.project import Project
@@ -64,6 +66,50 @@ def require_own_metrics(
         raise CaptureError(
             f"The metrics {path} are not of the weights of {version['ref']}: {told}.",
             remedy=remedy,
+        )
+
+
+def require_own_run(
+    project: Project,
+    version: Mapping[str, Any],
+    metrics: Path | None,
+    weights: Path | None,
+    ran: Run,
+    observed: Observed,
+    *,
+    pipeline: str | None = None,
+    environment: str | None = None,
+) -> None:
+    """Refuse a run of DVC's stages that measured what other stages had made of other weights.
+
+    Args:
+        project: where it ran.
+        version: JSON of the version.
+        metrics: what it wrote; nothing is known where it wrote none.
+        weights: where the version's own lie.
+        ran: the command; of one that failed nothing is asked.
+        observed: what was observed of it: whether DVC took part, whose lock tells.
+        pipeline: the one that was named.
+        environment: whose deployed pipeline ran.
+
+    Raises:
+        CaptureError: ``dvc.lock`` says that a stage on the way read others.
+    """
+    programs = {*ran.command, *(one for file in observed.files for one in file.by)}
+    if metrics is None or weights is None or version["weights"] is None:
+        return
+    if ran.exit_status != 0 or not any(map(is_dvc, programs)):
+        return
+    path = _from_top(project, metrics)
+    told = _told_by_dvc(project, path, _from_top(project, weights))
+    if told is not None:
+        command = evaluation(project, version["model"], weights)
+        ref = version["ref"]
+        raise CaptureError(
+            f"The command measured other weights than those of {ref} in {path}: "
+            f"{told}. Nothing is recorded.",
+            remedy="Run each stage between the weights and the metrics: "
+            f"{act('validate', ref, '--', *command, pipeline=pipeline, in_=environment)}",
         )
 
 
@@ -105,24 +151,26 @@ def note_measured(
         write_whole(folder / MEASURED, strict_json.dumps(document).encode("utf-8"))
 
 
-def evaluation(project: Project, model: str) -> tuple[str, ...]:
+def evaluation(project: Project, model: str, weights: Path | None) -> tuple[str, ...]:
     """The words that evaluate a model here; ``COMMAND`` where nothing says.
 
     They are ``evaluate`` of the configuration, a command or a stage of DVC's, else the stage that
-    writes the configured metrics.
+    writes the configured metrics. Before a stage come those on the way to it from the weights.
     """
     table = project.config.model(model)
-    stages: tuple[str, ...] = ()
+    stages: list[DvcStage] = []
     with suppress(LineageError):
         dvc = project.dvc(project.source())
         if table.evaluate is not None:
             with suppress(LineageError):
-                stages = tuple(name for name, _ in choose(dvc, project.folder, [table.evaluate]))
+                stages = [stage for _, stage in choose(dvc, project.folder, [table.evaluate])]
         elif table.metrics is not None:
-            making = dvc.making(_from_top(project, project.root / table.metrics))
-            stages = tuple(address(stage, project.folder) for stage in making)
+            stages = dvc.making(_from_top(project, project.root / table.metrics))
+        if weights is not None:
+            stages = stages_from(dvc, _from_top(project, weights), stages)
     if stages:
-        return ("dvc", "repro", "--single-item", "--force", *stages)
+        names = (address(stage, project.folder) for stage in stages)
+        return ("dvc", "repro", "--single-item", "--force", *names)
     with suppress(ValueError):
         return tuple(shlex.split(table.evaluate or "")) or ("COMMAND",)
     return ("COMMAND",)

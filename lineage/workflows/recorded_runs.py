@@ -16,7 +16,8 @@ from lineage.guard import requirements
 from lineage.identity.references import Reference
 from lineage.workflows import unsent
 from lineage.workflows.asked import require_validatable
-from lineage.workflows.own_metrics import note_measured
+from lineage.workflows.own_metrics import note_measured, require_own_run
+from lineage.workflows.own_parts import weights_place
 from lineage.workflows.registered_files import mean_registered_files
 from lineage.workflows.run_state import State, changed, differing, digests
 from lineage.workflows.watched_runs import read_by_programs, watched_run
@@ -79,6 +80,8 @@ def run_and_validate(
     ran, observed = watch(command, project.top, quiet_stdout=quiet_stdout)
     before.require_same(State.of(project, version, wanted))
     note_measured(project, observed, measuring.written, before.weights)
+    place, named = weights_place(project, version), wanted.pipeline
+    require_own_run(project, version, measuring.written, place, ran, observed, pipeline=named)
     return record(
         project, keeper, registry, version, before, measuring, ran, observed, wanted, actor=actor
     )

@@ -34,6 +34,7 @@ from lineage.workflows.deployed_commit import (
     moved_notes,
     require_deployed,
 )
+from lineage.workflows.own_metrics import require_own_run
 from lineage.workflows.own_parts import require_own_weights
 from lineage.workflows.recorded_runs import Measuring, record
 from lineage.workflows.replay_weights import put_own_weights
@@ -141,6 +142,10 @@ def replay(
         _require_run(evaluation, ran, observed)
         pipeline = there.capture_pipeline(deployed.name)
         state.require_same(_state(there, version, pipeline, weights, wanted))
+        where = how.environment
+        require_own_run(
+            there, version, measuring.written, weights, ran, observed, environment=where
+        )
         done = record(
             there, keeper, registry, version, state, measuring, ran, observed, wanted, actor=actor
         )

@@ -13,7 +13,7 @@ from lineage.guard import requirements
 from lineage.identity.digest import Digest
 from lineage.identity.references import Reference
 from lineage.workflows.own_metrics import evaluation, require_own_metrics
-from lineage.workflows.own_parts import pipeline_here, require_weights_here
+from lineage.workflows.own_parts import pipeline_here, require_weights_here, weights_place
 from lineage.workflows.registered_files import mean_registered_files
 from lineage.workflows.watched_runs import kept
 
@@ -125,7 +125,8 @@ def _pipeline(
         "where it was validated elsewhere, say so: "
         f"{act('validate', ref, pipeline=named, elsewhere=True)}"
     )
-    run = act("validate", ref, "--", *evaluation(project, model), pipeline=named)
+    command = evaluation(project, model, weights_place(project, version))
+    run = act("validate", ref, "--", *command, pipeline=named)
     require_weights_here(project, version, f"evaluate it with them ({run}); or {remedy}")
     if file is not None:
         require_own_metrics(project, version, file, f"Evaluate it here: {run}; or {remedy}")

@@ -81,6 +81,65 @@ def _train(made, *models: str) -> None:
         made.ok("validate", f"{model}@latest")
 
 
+WAY = {
+    "dvc.yaml": """\
+stages:
+  train:
+    cmd: cp params.yaml model.txt
+    deps: [params.yaml]
+    outs: [model.txt]
+  predict:
+    cmd: cp model.txt predictions.txt
+    deps: [model.txt]
+    outs: [predictions.txt]
+  evaluate:
+    cmd: python evaluate.py
+    deps: [predictions.txt, evaluate.py]
+    metrics: [{metrics.json: {cache: false}}]
+""",
+    "params.yaml": "auc: 0.9\n",
+    "evaluate.py": (
+        "import json\nauc = open('predictions.txt').read().split()[1]\n"
+        "json.dump({'auc': float(auc)}, open('metrics.json', 'w'))\n"
+    ),
+    "lineage.toml": (
+        '[models.m]\nweights = "model.txt"\ndata = ["params.yaml"]\nmetrics = "metrics.json"\n'
+        'evaluate = "evaluate"\nrequire = ["auc >= 0.8"]\n[models.m.pipeline]\n'
+        'files = ["evaluate.py"]\n'
+    ),
+}
+
+
+def test_stages_between_the_weights_and_the_metrics_are_run_for_every_verdict(folder):
+    folder.git("init", "--quiet", "--initial-branch", "main")
+    folder.write(WAY)
+    folder.dvc("init", "--quiet")
+    folder.ok("init")
+    folder.commit("Code")
+    folder.dvc("repro", "--quiet")
+    folder.commit("Run")
+    folder.ok("register", "m")
+    folder.ok("pipeline", "deploy", "m", "--env", "production")
+    folder.edit("params.yaml", "0.9", "0.3")
+    folder.dvc("repro", "--quiet", "--single-item", "train")
+    folder.commit("Worse")
+    folder.ok("register", "m")
+    alone = ("--", "dvc", "repro", "--single-item", "--force", "evaluate")
+    for words in (alone, ("--in", "production", *alone)):
+        refused = folder.lineage("validate", "m@2", *words)
+        assert refused.code == 9, refused.out
+        assert "predict read others at model.txt" in refused.err
+        proposed = _typed(refused.err, "validate")
+        assert proposed[-2:] == ["predict", "evaluate"]
+        done = folder.lineage(*proposed)
+        assert "BROKEN  auc >= 0.8" in done.out, done.err
+        folder.git("checkout", "--quiet", "dvc.lock")
+        folder.dvc("checkout", "--quiet", "--force")
+    replayed = folder.lineage("validate", "m@2", "--in", "production", "--json").json
+    assert (replayed["passed"], replayed["metrics"]) == (False, {"auc": 0.3})
+    assert replayed["run"]["command"][-2:] == ["predict", "evaluate"]
+
+
 @pytest.fixture
 def shop(folder):
     _make(folder)
