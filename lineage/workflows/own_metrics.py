@@ -76,7 +76,9 @@ def require_own_run(
     weights: Path | None,
     ran: Run,
     observed: Observed,
-    **options: str | None,
+    *,
+    pipeline: str | None = None,
+    environment: str | None = None,
 ) -> None:
     """Refuse a run of DVC's stages that measured what other stages had made of other weights.
 
@@ -87,7 +89,8 @@ def require_own_run(
         weights: where the version's own lie.
         ran: the command; of one that failed nothing is asked.
         observed: what was observed of it: whether DVC took part, whose lock tells.
-        options: of the command that is proposed.
+        pipeline: the one that was named.
+        environment: whose deployed pipeline ran.
 
     Raises:
         CaptureError: ``dvc.lock`` says that a stage on the way read others.
@@ -101,11 +104,12 @@ def require_own_run(
     told = _told_by_dvc(project, path, _from_top(project, weights))
     if told is not None:
         command = evaluation(project, version["model"], weights)
+        ref = version["ref"]
         raise CaptureError(
-            f"The command measured other weights than those of {version['ref']} in {path}: "
+            f"The command measured other weights than those of {ref} in {path}: "
             f"{told}. Nothing is recorded.",
             remedy="Run each stage between the weights and the metrics: "
-            f"{act('validate', version['ref'], '--', *command, **options)}",
+            f"{act('validate', ref, '--', *command, pipeline=pipeline, in_=environment)}",
         )
 
 

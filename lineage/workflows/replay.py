@@ -142,8 +142,10 @@ def replay(
         _require_run(evaluation, ran, observed)
         pipeline = there.capture_pipeline(deployed.name)
         state.require_same(_state(there, version, pipeline, weights, wanted))
-        at = how.environment
-        require_own_run(there, version, measuring.written, weights, ran, observed, in_=at)
+        where = how.environment
+        require_own_run(
+            there, version, measuring.written, weights, ran, observed, environment=where
+        )
         done = record(
             there, keeper, registry, version, state, measuring, ran, observed, wanted, actor=actor
         )
