@@ -293,5 +293,7 @@ def test_a_host_that_may_not_report_follows_all_the_same(project, tmp_path, monk
             while served.ref != "churn@2" and time.monotonic() < end:
                 time.sleep(0.05)
             assert served.value == (project.path / "models/model.bin").read_bytes()
-    assert "cannot be reported" in caplog.text
+            while "cannot be reported" not in caplog.text and time.monotonic() < end:
+                time.sleep(0.05)  # it is tried after the new one is loaded
+    assert "churn@2 cannot be reported" in caplog.text
     assert project.ok("serving", "churn", "--env", "production")["observed"]["instances"] == 0
