@@ -145,7 +145,7 @@ def register(
     said = any((code, files, patterns))
     external.refuse_beside(source, said, here=any((weights, rev, stale_ok, words)))
     if source is not None:
-        request = ExternalRequest(source, chosen, code, items, named, None, files, patterns)
+        request = ExternalRequest(source, chosen, code, items, named, files, patterns)
         _registered(model, *external.register(model, request, parent, store=store), (), as_json)
         return
     wanted = CaptureRequest(

@@ -245,9 +245,7 @@ class ExternalCapture:
             external=self._wanted.source,
             code="URL@COMMIT" if "code" in lacks else self._wanted.code,
             data="NAME=URI@VERSION" if "data" in lacks else next(iter(self._wanted.data), None),
-            pipeline="NAME@DIGEST"
-            if "pipeline" in lacks
-            else self._wanted.pipeline or self._wanted.pipeline_version,
+            pipeline="NAME@DIGEST" if "pipeline" in lacks else self._wanted.pipeline,
             kind=kind,
         )
 

@@ -100,10 +100,9 @@ class ExternalRequest:
     taken that a pattern of ``include`` matches. ``kind`` None is production where all four
     components are known, else experiment. ``code`` is ``URL@COMMIT`` of what made it. ``data`` are
     paths, or ``name=uri@version``. ``pipeline`` is ``NAME@DIGEST``: a recorded version by a digest
-    of ours, or one that lives elsewhere by any other, such as an image's; ``pipeline_version`` is
-    the latter's digest alone, ``pipeline_files`` are its files (globs). Without any of them the
-    pipeline is what the configuration says. Paths are seen from the current
-    folder.
+    of ours, or one that lives elsewhere by any other, such as an image's; ``pipeline_files`` are
+    its files (globs). Without either the pipeline is what the configuration says. Paths are seen
+    from the current folder.
     """
 
     source: str
@@ -111,16 +110,14 @@ class ExternalRequest:
     code: str | None = None
     data: tuple[str, ...] = ()
     pipeline: str | None = None
-    pipeline_version: Digest | None = None
     pipeline_files: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if sum(map(bool, (self.pipeline, self.pipeline_version, self.pipeline_files))) > 1:
+        if self.pipeline and self.pipeline_files:
             raise UsageError(
                 "The pipeline is named in more than one way.",
-                remedy="Name a recorded version, or its files, or the digest of one that lives "
-                "elsewhere.",
+                remedy="Name a version of it, or its files.",
             )
 
 

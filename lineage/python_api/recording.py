@@ -99,7 +99,7 @@ def register(
         )
     if external is not None:
         source = os.fspath(external)
-        asked = ExternalRequest(source, chosen, code, items, pipeline, None, files, patterns)
+        asked = ExternalRequest(source, chosen, code, items, pipeline, files, patterns)
         with project_and_registry() as (project, registry, actor):
             registered, _ = elsewhere.register(
                 project, registry, model, asked, parent=parent, store=store, actor=actor

@@ -100,8 +100,6 @@ def _pipeline(
             outside = PipelineVersion(None, Digest(digest))
             return CapturedPipelineVersion(named or name, outside)
         return CapturedPipelineVersion(found.name, found.version)
-    if wanted.pipeline_version is not None:
-        return CapturedPipelineVersion(name, PipelineVersion(None, wanted.pipeline_version))
     if not wanted.pipeline_files and name not in project.config.pipelines():
         return None
     source = project.source()

@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING, Any, Final
 from lineage import timestamps
 from lineage.acts import act
 from lineage.contract import codec
-from lineage.errors import CaptureError, Conflict, IntegrityFailure, LineageError, NotFound
+from lineage.errors import (
+    CaptureError,
+    Conflict,
+    IntegrityFailure,
+    LineageError,
+    NotFound,
+    UsageError,
+)
 from lineage.guard import requirements
 from lineage.hashing.tree import follow_any
 from lineage.identity.components import Kind
+from lineage.identity.references import Reference
 from lineage.weights import check, upload
 from lineage.weights.copies import CopyState, StoredWeights
 from lineage.weights.store import open_store
@@ -68,16 +76,19 @@ def resume(
         project: in whose folder it waits.
         registry: where it is recorded.
         verb: what records it: :data:`.unsent.REGISTER` or :data:`.unsent.VALIDATE`.
-        about: the model or the version that it must be of; None for any.
+        about: the model, or the version by its number, that it must be of; None for any.
         another_registry: send also what was captured for another registry.
         as_latest: register also a training that is older than the newest version.
         sent: told of each that is recorded.
         actor: who sends it.
 
     Raises:
+        UsageError: a verdict is to be of a version that is not named by its number.
         LineageError: the first that one of them could not be recorded for; it waits still, and the
             others were tried.
     """
+    if about is not None and verb == unsent.VALIDATE:
+        about = _numbered(about)
     send = partial(_registered, as_latest=as_latest) if verb == unsent.REGISTER else _validated
     failed: LineageError | None = None
     with unsent.sending(project) as waiting:
@@ -106,6 +117,21 @@ def resume(
                 sent(done)
     if failed is not None:
         raise failed
+
+
+def _numbered(reference: str) -> str:
+    """A version as a capture of a verdict names it.
+
+    Raises:
+        UsageError: it is named by something that moves.
+    """
+    named = Reference.parse(reference)
+    if named.number is None:
+        raise UsageError(
+            f"{named} may be another version by now than the one that was validated.",
+            remedy=f"Name it by its number, as {act('unsent list')} does; or none, for all.",
+        )
+    return str(named)
 
 
 def _for_here(waited: Unsent, here: Destination | None, *, another: bool) -> Unsent:

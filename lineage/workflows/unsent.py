@@ -190,9 +190,9 @@ class Keeper:
         with ExitStack() as until:
             with suppress(OSError, Unfit, UsageError):  # what cannot be kept can still be sent
                 _made(self.project)
+                with suppress(OSError):  # where nothing can be locked it is kept all the same
+                    until.enter_context(_alone(path))
                 waiting.write()
-            with suppress(OSError):  # others are sent just now: this one is not among them
-                until.enter_context(_locked(folder, fcntl.LOCK_SH))
             try:
                 yield waiting
             except LineageError as error:
@@ -214,12 +214,13 @@ def listed(project: Project) -> list[Unsent | Unreadable]:
     files = _files(_folder(project))
     tracked = project.git.index if files and project.git is not None else {}
     top = project.top.resolve()
-    return [
+    found = [
         Unreadable(path, "is tracked by git")
         if os.path.relpath(path.parent.resolve() / path.name, top) in tracked
         else _read(path)
         for path in files
     ]
+    return sorted(found, key=lambda one: (getattr(one, "captured_at", ""), one.id))
 
 
 def count(project: Project) -> int:
@@ -241,6 +242,7 @@ def drop(project: Project, identity: str) -> Unsent | Unreadable:
             dropped = _read(path)
             try:
                 path.unlink(missing_ok=True)
+                path.with_suffix(".lock").unlink(missing_ok=True)
             except OSError as error:
                 raise UsageError(
                     f"{path} cannot be removed: {error.strerror}.", remedy="Remove it by hand."
@@ -256,6 +258,8 @@ def drop(project: Project, identity: str) -> Unsent | Unreadable:
 def sending(project: Project) -> Iterator[list[Unsent | Unreadable]]:
     """What waits to be sent, while no other process sends any of it.
 
+    What its own command is recording just now is not among it.
+
     Raises:
         Conflict: another one does.
         UsageError: the project's own folder is a link.
@@ -266,13 +270,18 @@ def sending(project: Project) -> Iterator[list[Unsent | Unreadable]]:
         return
     with ExitStack() as until:
         try:
-            until.enter_context(_locked(folder, fcntl.LOCK_EX))
+            until.enter_context(_locked(folder, os.O_RDONLY))
         except OSError:
             raise Conflict(
                 "Another command is sending what was captured here.",
                 remedy="Wait until it has ended, then look what is left: " + act("unsent list"),
             ) from None
-        yield listed(project)
+        own = set()
+        for path in _files(folder):
+            with suppress(OSError):
+                until.enter_context(_alone(path))
+                own.add(path)
+        yield [one for one in listed(project) if one.path in own]
 
 
 def _folder(project: Project) -> Path:
@@ -355,15 +364,29 @@ def _digest(document: dict[str, Any]) -> str:
 
 
 @contextmanager
-def _locked(folder: Path, kind: int) -> Iterator[None]:
-    """A lock on the folder, which ends with this process.
+def _alone(path: Path) -> Iterator[None]:
+    """While the block runs, no other process records what a file holds.
 
     Raises:
-        OSError: another process holds one that does not go with it.
+        OSError: another one does, or nothing can be locked here.
     """
-    descriptor = os.open(folder, os.O_RDONLY)
+    lock = path.with_suffix(".lock")
+    with _locked(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW):
+        yield
+        if not path.exists():
+            lock.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(path: Path, flags: int) -> Iterator[None]:
+    """A lock on a file or a folder, which ends with this process.
+
+    Raises:
+        OSError: another process holds one.
+    """
+    descriptor = os.open(path, flags, 0o600)
     try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         os.close(descriptor)

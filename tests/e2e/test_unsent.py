@@ -164,13 +164,13 @@ class TestAskedBefore:
     @FILE_AND_SERVER
     def test_asking_records_nothing(self, project):
         project.ok("store", "add", "local", str(project.path / ".lineage/store"), "--shared")
-        before = project.ok("log")
+        before, store = project.ok("log"), project.path / ".lineage/store"
+        held = sorted(store.rglob("*"))
         done = project.lineage("register", "churn", *_python("raise SystemExit(3)"))
         assert (done.code, "exit status 3" in done.err) == (9, True)
         assert project.ok("log") == before
         assert project.ok("audit", "verify")["valid"] is True
-        store = project.path / ".lineage/store"
-        assert [one.name for one in store.iterdir() if "asked" in one.name] == []
+        assert sorted(store.rglob("*")) == held
 
     def test_no_room_for_another(self, project):
         folder = project.path / ".lineage/unsent"
@@ -320,21 +320,43 @@ class TestKept:
         project.write({"models/model.bin": trained})
         assert project.ok("register", "--resume")[0]["ref"] == "churn@1"
 
-    def test_weights_that_are_in_the_store_are_needed_no_more(self, team):
-        project, token = team
-        made = token("register")
-        project.env["LINEAGE_TOKEN"] = made["token"]
-        process = _start(project, "register", "churn", *_python(WAITS))
-        with connect(_database(project)) as registry:
-            registry.revoke_token(made["id"], actor="t")
-        _go(project)
-        assert process.wait(60) == 8
+    def test_weights_that_are_in_the_store_are_needed_no_more(self, project):
+        refuses = (
+            "import sqlite3\n"
+            "base = sqlite3.connect('.lineage/registry.db')\n"
+            "base.execute(\"CREATE TRIGGER no BEFORE INSERT ON model_version BEGIN SELECT RAISE(ABORT, 'no'); END\")\n"
+            "base.commit()\n"
+        )
+        assert project.lineage("register", "churn", *_python(f"{TRAIN}\n{refuses}")).code != 0
         (kept,) = _unsent(project)
-        stored = json.loads(kept.read_text())["body"]["request"]["stored"]
-        project.env["LINEAGE_TOKEN"] = token("register")["token"]
+        assert json.loads(kept.read_text())["body"]["request"]["stored"], "the store has them"
+        with sqlite3.connect(project.path / ".lineage/registry.db") as database:
+            database.execute("DROP TRIGGER no")
         project.write({"models/model.bin": "another training"})
-        done = project.lineage("register", "--resume")
-        assert done.code == (0 if stored else 6), done.err
+        assert project.ok("register", "--resume")[0]["ref"] == "churn@1"
+        assert project.lineage("verify", "churn@1").code == 0
+
+    def test_what_is_just_being_recorded_is_sent_by_nobody_else(self, project):
+        project.ok("register", "churn")
+        process = _start(project, "validate", "churn@1", *_python(MEASURES))
+        with sqlite3.connect(project.path / ".lineage/registry.db") as database:
+            database.execute("BEGIN IMMEDIATE")
+            _go(project)
+            _until(lambda: _unsent(project), "nothing is kept")
+            assert project.ok("validate", "--resume") == []
+            database.rollback()
+        assert process.wait(60) == 0
+        assert len(project.ok("show", "churn@1")["validations"]) == 1
+        assert list((project.path / ".lineage/unsent").iterdir()) == []
+
+    def test_a_verdict_is_sent_of_the_version_that_is_named(self, project):
+        project.ok("register", "churn")
+        self._killed(project, "validate", "churn@1", *_python(MEASURES))
+        for moving in ("churn@latest", "churn@production", "churn"):
+            done = project.lineage("validate", moving, "--resume")
+            assert (done.code, len(_unsent(project))) == (2, 1), done.err
+        assert project.ok("validate", "churn@2", "--resume") == []
+        assert project.ok("validate", "churn@1", "--resume")[0]["ref"] == "churn@1"
 
     def test_a_newer_verdict_is_not_outweighed(self, project):
         project.ok("register", "churn")
@@ -376,7 +398,6 @@ class TestKept:
         project.ok("register", "churn")
         for auc in (0.9, 0.1):
             _measured_while_it_is_away(project, auc)
-            time.sleep(1.1)  # those of one second are listed in either order
         assert [row["passed"] for row in project.ok("unsent", "list")] == [True, False]
         sent = project.ok("validate", "--resume")
         assert [one["passed"] for one in sent] == [True, False]
