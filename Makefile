@@ -4,6 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 # The lock is complete. Pip resolves nothing (--no-deps) and fetches nothing to build with
 # (--no-build-isolation): any pip installs the same, whatever the index holds newest.
+# The lock's own pip installs the rest: that of Python 3.11 takes twice as long.
 # Pip compiles on one core (--no-compile): compileall does it on all of them, without others' tests.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-compile
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes

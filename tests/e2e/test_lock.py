@@ -49,6 +49,12 @@ LONG = pytest.mark.skipif(
 )
 
 
+def _pins(name: str) -> dict[str, str]:
+    """The lines of a lock, by package."""
+    found = PINNED.finditer(LOCKS[name])
+    return {Requirement(each[1]).name: each[0].replace("\\\n", "") for each in found}
+
+
 def _elsewhere(python: str) -> dict[str, str]:
     return {"python_version": python, "python_full_version": f"{python}.0"} if python else {}
 
@@ -90,7 +96,7 @@ def _group(name: str) -> Iterator[str]:
 
 def _wanted(name: str) -> list[str]:
     if name == "build":
-        return CONFIGURATION["build-system"]["requires"]
+        return [*CONFIGURATION["build-system"]["requires"], *_group("build")]
     if name.startswith("host"):
         extras = HOST["optional-dependencies"]
         return HOST["dependencies"] + extras.get(name.removeprefix("host").lstrip("-"), [])
@@ -154,7 +160,8 @@ def pip(request, tmp_path_factory) -> Path:
 def emptied(tmp_path_factory) -> tuple[Path, dict[str, str]]:
     """The folder of the index, and the locks with the digests of what lies in it."""
     top = tmp_path_factory.mktemp("index")
-    builder = packages.download(LOCKS["build"], tmp_path_factory.mktemp("builder"))
+    tools = tmp_path_factory.mktemp("tools")
+    real = {name: packages.download(pin, tools / name) for name, pin in _pins("build").items()}
     made: dict[str, Path] = {}
     for pin, digests in PINNED.findall(LOCKS["dev"]):
         requirement = Requirement(pin)
@@ -164,8 +171,8 @@ def emptied(tmp_path_factory) -> tuple[Path, dict[str, str]]:
         folder = top / name
         folder.mkdir()
         packages.wheel(folder, name, NEWER)
-        if name == "setuptools":  # it builds: the one that needs its code
-            made[pin] = Path(shutil.copy2(builder, folder))
+        if name in real:  # they install and build: the two that need their code
+            made[pin] = Path(shutil.copy2(real[name], folder))
         elif digests.count("--hash") == 1:  # as where there is no wheel, only the source
             made[pin] = packages.source_distribution(folder, name, version)
         else:
@@ -223,8 +230,7 @@ def _holds(home: Path, name: str, offer: Offer, project: str = "lineage-guard") 
     listed = json.loads(_run(listing, home, **offer.variables))
     found = {canonicalize_name(each["name"]): each["version"] for each in listed}
     assert found.pop(project) == PROJECT["version"]
-    found.pop("pip", None)  # a host's image has none
-    builds = chosen("build") if project == "lineage-guard" else {}
+    builds = chosen("build") if project == "lineage-guard" else {}  # a host's image has none
     assert found == builds | chosen(name)
     assert offer.asked
     assert not [path for path in offer.asked if NEWER in path]

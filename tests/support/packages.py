@@ -104,6 +104,7 @@ def source_distribution(folder: Path, name: str, version: str) -> Path:
 
 def download(requirement: str, folder: Path) -> Path:
     """Fetch one wheel from the index that this machine uses."""
+    folder.mkdir(exist_ok=True)
     wanted = folder / "wanted.txt"
     wanted.write_text(requirement)
     subprocess.run(
