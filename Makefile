@@ -19,7 +19,7 @@ $(READY): requirements/build.txt requirements/dev.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(INSTALL) --require-hashes -r requirements/build.txt
 	$(INSTALL) --require-hashes -r requirements/dev.txt
-	$(INSTALL) --editable .
+	$(INSTALL) --quiet --editable .
 	$(BIN)/python -m compileall -q -j 0 -x '/(tests|moto|mypyc?|textual|libcst)/' .venv/lib lineage cli api migrations
 	$(BIN)/python -m pip --disable-pip-version-check check
 	touch $(READY)

@@ -43,11 +43,17 @@ MAIN = {"lineage": "lineage.cli", "dvc": "dvc.cli"}
 """The module whose ``main`` the script of a command calls."""
 
 LOADED_BY_USE = (
-    "alembic.command", "alembic.config", "configobj", "dulwich.index", "dvc.analytics",
-    "dvc.cachemgr", "dvc.cli.parser", "dvc.data_cloud", "dvc.dirs", "dvc.lock", "dvc.repo.index",
-    "dvc.utils.strictyaml", "dvc_data.hashfile.db.local", "dvc_s3", "h11", "httpcore", "httpx",
+    "alembic.command", "alembic.config", "configobj", "dulwich.index", "dulwich.worktree",
+    "dvc._debug", "dvc.analytics", "dvc.cachemgr", "dvc.cli.parser", "dvc.data_cloud",
+    "dvc.dirs", "dvc.lock", "dvc.repo.artifacts", "dvc.repo.datasets", "dvc.repo.graph",
+    "dvc.repo.index", "dvc.repo.init", "dvc.repo.metrics", "dvc.repo.open_repo",
+    "dvc.repo.params", "dvc.repo.plots", "dvc.repo.stage", "dvc.repo.trie", "dvc.rwlock",
+    "dvc.scm", "dvc.utils.strictyaml", "dvc_data.hashfile._progress",
+    "dvc_data.hashfile.db.local", "dvc_data.hashfile.status", "dvc_render.vega", "dvc_s3",
+    "fsspec.implementations.memory", "h11", "httpcore", "httpx", "lineage.cli.errors",
     "lineage.cli.reports", "lineage.migrations", "markdown_it", "networkx", "platformdirs",
-    "rich.markdown", "ruamel.yaml", "s3fs", "scmrepo.git", "sqlalchemy.dialects.sqlite",
+    "pygit2", "pyparsing", "rich.markdown", "rich.status", "ruamel.yaml",
+    "ruamel.yaml.mergevalue", "s3fs", "scmrepo.git", "sqlalchemy.dialects.sqlite",
     "typer.rich_utils",
 )  # fmt: skip
 """Libraries that a command loads only when it comes to need them."""
