@@ -11,6 +11,7 @@ import posixpath
 import re
 import shlex
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lineage.acts import act
@@ -25,7 +26,7 @@ from lineage.errors import CaptureError
 from lineage.identity.origin import OriginState, WeightsOrigin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from lineage.capture.dvc import DvcStage
@@ -152,14 +153,18 @@ class OriginReader:
         changed: dict[str, _Recorded] = {}
         unknown: str | None = None
         commit: str | None = None
-        for stage in chain:
-            if stage.frozen:
-                continue
+        run = [stage for stage in chain if not stage.frozen]
+        start = self._start()
+        at = cache(partial(self._project_at, start))
+        for stage, recorded in self._recorded(lock, run, start):
             try:
-                commit = self._recorded_in(lock, stage)
+                if isinstance(recorded, CaptureError):
+                    raise recorded
                 read = frozenset[str]() if ran is None else ran.read_for(stage)
-                since = _Recorded(address(stage, self.dvc.folder), commit)
-                changed |= dict.fromkeys(self._changed_since(commit, stage) - read, since)
+                since = _Recorded(address(stage, self.dvc.folder), recorded)
+                then = at(recorded)
+                changed |= dict.fromkeys(self._changed_since(then, since, stage) - read, since)
+                commit = recorded
             except CaptureError as error:
                 commit = None
                 unknown = unknown if self._was_run(stage, ran) else str(error)
@@ -199,55 +204,87 @@ class OriginReader:
             remedy=remedy,
         )
 
-    def _recorded_in(self, lock: Lock, stage: DvcStage) -> str:
-        """The first commit that recorded what a stage's lock has of its last run.
+    def _recorded(
+        self, lock: Lock, stages: list[DvcStage], start: str | None
+    ) -> Iterator[tuple[DvcStage, str | CaptureError]]:
+        """Each stage, and the first commit that recorded what its lock has of its last run.
 
         What DVC restores (from its cache of runs, from an older lock) was made when it was first
         recorded, on whichever branch, and not by the code of the commit that brought it back.
+        The history of a lock is read once for all its stages.
 
-        Raises:
-            CaptureError: no commit that is here did, or an older one may have that is not.
+        Yields:
+            For a stage that no commit here recorded, or that an older one may have that is not
+            here, the reason instead.
         """
-        path, entry = lock.file(stage), lock.entry(stage)
-        start = self._start()
         if self.git is None or start is None:
-            raise CaptureError("There is no commit.", remedy="Commit dvc.lock.")
+            nothing = CaptureError("There is no commit.", remedy="Commit dvc.lock.")
+            yield from ((stage, nothing) for stage in stages)
+            return
         if self.git.shallow:
-            raise CaptureError(
-                f"This clone may be too shallow to hold the commit that recorded {stage.name}.",
-                remedy="Fetch the whole history: git fetch --unshallow",
-            )
-        _, newest = next(self.git.versions_of(path, start), (None, None))
-        if newest is None or lock.entry_in(stage, newest) != entry:
-            raise CaptureError(
-                f"No commit records the last run of {stage.name}.", remedy=f"Commit {path}."
-            )
-        found = start
-        marks = _marks(entry or {})
-        versions = self.git.versions_of(path, start, everywhere=True)
-        for number, (commit, data) in enumerate(versions, 1):
-            if data is None or not all(mark in data for mark in marks):
-                continue  # to parse every lock that ever was takes long
-            if lock.entry_in(stage, data) == entry:
-                found = commit
-            if found == commit and number == MOST_VERSIONS:
-                raise CaptureError(
-                    f"The oldest of the {MOST_VERSIONS:,} commits of {path} that are read holds "
-                    f"this run of {stage.name}; those before are not read.",
-                    remedy=f"Run it anew (dvc repro --force {stage.name}) and commit {path}.",
+            yield from ((stage, _shallow(stage)) for stage in stages)
+            return
+        of_file: dict[str, list[DvcStage]] = {}
+        for stage in stages:
+            of_file.setdefault(lock.file(stage), []).append(stage)
+        found: dict[tuple[str, str], str | CaptureError] = {}
+        for path, those in of_file.items():
+            try:
+                found |= self._first(lock, path, those, start, self.git)
+            except CaptureError as error:  # what git has of it cannot be read
+                found |= {(stage.file, stage.name): error for stage in those}
+        yield from ((stage, found[stage.file, stage.name]) for stage in stages)
+
+    @staticmethod
+    def _first(
+        lock: Lock, path: str, stages: list[DvcStage], start: str, git: GitRepository
+    ) -> dict[tuple[str, str], str | CaptureError]:
+        """The same for the stages of one lock, by their file and name."""
+        found: dict[tuple[str, str], str | CaptureError] = {}
+        sought = []
+        _, newest = next(git.versions_of(path, start), (None, None))
+        for stage in stages:
+            key, entry = (stage.file, stage.name), lock.entry(stage)
+            if newest is None or lock.entry_in(stage, newest) != entry:
+                found[key] = CaptureError(
+                    f"No commit records the last run of {stage.name}.", remedy=f"Commit {path}."
                 )
+            else:
+                found[key] = start
+                sought.append((stage, key, entry, _marks(entry or {})))
+        if not sought:
+            return found
+        versions = git.versions_of(path, start, everywhere=True)
+        for number, (commit, data) in enumerate(versions, 1):
+            for stage, key, entry, marks in sought:
+                if data is None or not all(mark in data for mark in marks):
+                    continue  # to parse every lock that ever was takes long
+                if lock.entry_in(stage, data) == entry:
+                    found[key] = commit
+                if found[key] == commit and number == MOST_VERSIONS:
+                    found[key] = CaptureError(
+                        f"The oldest of the {MOST_VERSIONS:,} commits of {path} that are read "
+                        f"holds this run of {stage.name}; those before are not read.",
+                        remedy=f"Run it anew (dvc repro --force {stage.name}) and commit {path}.",
+                    )
         return found
 
-    def _changed_since(self, commit: str, stage: DvcStage) -> set[str]:
-        """The code files of a stage that are not what they were at a commit."""
-        if commit == self._start() or self.git is None:
+    def _project_at(self, start: str | None, commit: str) -> DvcProject | None:
+        """The project at a commit; None where that is the commit that the version is of."""
+        if commit == start or self.git is None:
+            return None
+        return DvcProject(Revision(self.git, commit), self.dvc.folder)
+
+    def _changed_since(self, at: DvcProject | None, since: _Recorded, stage: DvcStage) -> set[str]:
+        """The code files of a stage that are not what they were at the commit of its run."""
+        if at is None:
             return set()
-        name = address(stage, self.dvc.folder)
-        at = DvcProject(Revision(self.git, commit), self.dvc.folder)
-        then = code_of(at, [name], imports=self.imports).get(name)
+        then = code_of(at, [since.stage], imports=self.imports).get(since.stage)
         if then is None:
-            raise CaptureError(f"{commit[:12]} has no stage {name}.", remedy="Train anew.")
-        now = code_of(self.dvc, [name], imports=self.imports)[name]
+            raise CaptureError(
+                f"{since.commit[:12]} has no stage {since.stage}.", remedy="Train anew."
+            )
+        now = code_of(self.dvc, [since.stage], imports=self.imports)[since.stage]
         return {
             path
             for path in {*now, *then}
@@ -276,6 +313,13 @@ def _script_of(stage: DvcStage) -> str | None:
     if _SCRIPT.fullmatch(words[1]) is None:
         return None
     return posixpath.normpath(posixpath.join(stage.wdir, words[1]))
+
+
+def _shallow(stage: DvcStage) -> CaptureError:
+    return CaptureError(
+        f"This clone may be too shallow to hold the commit that recorded {stage.name}.",
+        remedy="Fetch the whole history: git fetch --unshallow",
+    )
 
 
 def _marks(entry: dict[str, Any]) -> list[bytes]:
