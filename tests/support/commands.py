@@ -316,6 +316,7 @@ def _use_a_registry() -> None:
             registry.versions("churn")
             registry.stores()
             registry.serving("churn", "production")
+    registries.replay_migrations()
 
 
 def _become(words: list[str], cwd: str, env: dict[str, str], streams: list[int]) -> None:
