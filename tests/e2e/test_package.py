@@ -17,6 +17,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import httpx
@@ -37,11 +38,11 @@ EXTRAS["newest"] = EXTRAS["lowest"]
 LONG = pytest.mark.skipif(
     not os.environ.get("LINEAGE_LONG_TESTS"), reason="an environment more: LINEAGE_LONG_TESTS=1"
 )
-CASES = [  # the other tests run with the locked versions here
-    pytest.param(python, resolution, marks=() if resolution == always else LONG)
-    for python in PYTHONS
-    for always in ["lowest" if python == HERE else "runtime"]
-    for resolution in EXTRAS
+ALWAYS = {(HERE, "lowest"), (PYTHONS[-1], "runtime")}
+"""The oldest of everything, and the newest Python; the other tests run with the lock here."""
+
+CASES = [
+    pytest.param(*case, marks=() if case in ALWAYS else LONG) for case in product(PYTHONS, EXTRAS)
 ]
 
 
