@@ -28,6 +28,7 @@ from .beside import Beside
 from .change_detection import detector_of
 from .confirming import Confirming
 from .dependencies import AppState
+from .live import OpenPages
 from .metrics import Metrics
 from .middleware import Boundary
 from .pages import site
@@ -144,6 +145,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         metrics,
         cache,
         waiting,
+        OpenPages(cache),
         writers,
         Writers(1, settings.lock_timeout),
         Writers(1, settings.lock_timeout, "Others have been reading the whole history"),
@@ -167,6 +169,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await beside.stop()
         state.refusals.close()
         waiting.close()
+        state.open_pages.close()
         await detector.close()
         if standby is not None:
             standby.close()

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lineage.registry.webhooks.addresses import Network
 
     from .authentication import Authenticator
+    from .live import OpenPages
     from .metrics import Metrics
     from .refusals import Refusals
     from .reporting import Reporting
@@ -46,6 +47,7 @@ class AppState:
     metrics: Metrics
     serving_cache: ServingCache
     waiting: WaitingHosts
+    open_pages: OpenPages
     writers: Writers
     large_bodies: Writers
     whole_reads: Writers

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from lineage.database.touched import touched
@@ -68,6 +69,7 @@ class Touches:
             self._last.clear()
             return
         for thing in things:
+            self._last.pop(thing, None)  # those that were touched last stand last
             self._last[thing] = self.count
 
     def since(self, count: int, things: Iterable[Thing]) -> bool:
@@ -77,13 +79,20 @@ class Touches:
         last = self._last
         return any(last.get(thing, 0) > count for thing in things)
 
+    def after(self, count: int) -> frozenset[Thing] | None:
+        """What was touched after a count; None where that may be all."""
+        if self._all > count:
+            return None
+        recent = reversed(self._last.items())
+        return frozenset(thing for thing, _ in takewhile(lambda one: one[1] > count, recent))
+
 
 @dataclass(frozen=True, slots=True)
 class RegistryVersion:
     """The version of a registry: what was touched up to it; ``asked`` is when it was asked for.
 
     An equal ``state`` means that nothing at all was committed. ``newest`` is the newest event's
-    number and digest, and ``reported`` the newest change by reports, where a standby may be asked.
+    number and digest; ``reported`` the newest change by reports, where a standby may be asked.
     """
 
     count: int
@@ -171,6 +180,11 @@ class Known:
         self._span = CONFIRMED_FOR
         self._asked_anew = -math.inf
         self._things = tuple(things)
+
+    @property
+    def things(self) -> tuple[Thing, ...]:
+        """What it rests on."""
+        return self._things
 
     def rest_on(self, things: Iterable[Thing]) -> None:
         """Say what it rests on, once it was found."""

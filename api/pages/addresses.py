@@ -13,6 +13,8 @@ SLOT: Final = "/environments/{env}/models/{model}"
 PROMOTE: Final = SLOT + "/promote"
 ROLLBACK: Final = SLOT + "/rollback"
 RELEASE: Final = SLOT + "/release"
+MOVED: Final = SLOT + "/moved"
+LIVE: Final = "/live"
 MODELS: Final = "/models"
 MODEL: Final = MODELS + "/{model}"
 VERSION: Final = MODEL + "/versions/{n}"
@@ -33,7 +35,10 @@ NAVIGATION: Final = (
 
 
 def slot(environment: str, model: str, action: str | None = None) -> str:
-    """The page of a slot, or of a move of it: ``promote``, ``rollback`` or ``release``."""
+    """The page of a slot, or of a move of it: ``promote``, ``rollback`` or ``release``.
+
+    ``moved`` tells what moved since such a page was opened.
+    """
     page = _filled(SLOT, env=environment, model=model)
     return f"{page}/{action}" if action else page
 

@@ -38,7 +38,7 @@ class Glance:
 
 @router.get(addresses.HOME)
 def environments(
-    visit: Annotated[Visit, visit(Scope.READ, OF_SERVING)],
+    visit: Annotated[Visit, visit(Scope.READ, OF_SERVING, live=True)],
     environment: Annotated[str, Query(max_length=200)] = "",
     skip: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
 ) -> Response:
@@ -48,8 +48,10 @@ def environments(
     shown = registry.environments()
     only = [known for known in shown if environment in ("", known["name"])]
     glances = at_a_glance(only, observed)
+    here = addresses.with_query(addresses.HOME, environment=environment, skip=skip or None)
     return visit.page(
         "environments.html",
+        live=visit.live(here, environment),
         environments=shown,
         only=environment,
         glances=glances[skip : skip + MOST],

@@ -53,6 +53,9 @@ _log = logging.getLogger("lineage.server")
 _VISITOR: Final = "lineage.visitor"
 """Where the scope of a request holds who visits, once that is known: an error's page tells too."""
 
+_NEWEST: Final = "lineage.newest"
+"""Where it holds the number of the newest event before a page that is live was made."""
+
 _HTTP: Final = {
     404: ("There is no page at this address.", "Go on from the pages above."),
     405: ("This page takes no such request.", "Open it again."),
@@ -61,6 +64,14 @@ _HTTP: Final = {
     500: ("Something failed that nobody foresaw.", "Report it with the number below."),
     415: ("This page takes forms alone.", "Open it again, and send the form from there."),
 }
+
+
+@dataclass(frozen=True)
+class Live:
+    """What keeps an open page as it is now: a stream that tells when to ask for a page anew."""
+
+    stream: str
+    page: str
 
 
 @dataclass(frozen=True)
@@ -83,6 +94,17 @@ class Visit:
     def page(self, template: str, *, status: int = 200, **shown: Any) -> Response:  # noqa: ANN401
         """A page of a template, with what it shows."""
         return page(self.request, template, status, self.principal, **shown)
+
+    def live(self, page: str, environment: str | None = None, model: str | None = None) -> Live:
+        """What keeps a page as it is now, of which a page has the newest parts.
+
+        It shows a slot, or all slots (of an environment) where no model is named.
+        """
+        at = self.request.scope.get(_NEWEST, 0)
+        stream = addresses.with_query(
+            addresses.LIVE, environment=environment, model=model, at=at or None
+        )
+        return Live(stream, page)
 
     def go_to(self, path: str) -> Response:
         """What answers a form that was carried out: another page."""
@@ -120,10 +142,10 @@ def page(
     return response
 
 
-def visit(scope: Scope, also: Collection[Scope] = ()) -> Any:  # noqa: ANN401 - what FastAPI takes as a dependency
+def visit(scope: Scope, also: Collection[Scope] = (), *, live: bool = False) -> Any:  # noqa: ANN401 - what FastAPI takes as a dependency
     """A visit by one who holds a scope for the environment and the model in the address.
 
-    Any of the scopes in ``also`` does as well.
+    Any of the scopes in ``also`` does as well. ``live`` where the page may say :meth:`Visit.live`.
     """
 
     async def entered(request: Request) -> Visit:
@@ -140,6 +162,9 @@ def visit(scope: Scope, also: Collection[Scope] = ()) -> Any:  # noqa: ANN401 - 
         principal.require(
             scope, also=also, environment=names.get("env"), models=[model] if model else []
         )
+        if live:  # asked before the page is made: what comes after it is told
+            newest = (await state.serving_cache.version()).newest
+            request.scope[_NEWEST] = newest[0] if newest is not None else 0
         return Visit(request, state, principal, form)
 
     return Depends(entered)

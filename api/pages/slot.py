@@ -35,7 +35,7 @@ DONE: Final = {
 def slot(
     env: EnvPath,
     model: ModelPath,
-    visit: Annotated[Visit, visit(Scope.READ, OF_SERVING)],
+    visit: Annotated[Visit, visit(Scope.READ, OF_SERVING, live=True)],
     before: Annotated[int | None, Query(ge=1, le=1 << 31)] = None,
     done: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
@@ -48,8 +48,10 @@ def slot(
         moves, older = timeline(registry, serving["model"], env, before)
     except NotPermitted:
         moves, older = None, None
+    here = addresses.with_query(addresses.slot(env, model), before=before)
     return visit.page(
         "slot.html",
+        live=visit.live(here, env, model),
         slot=serving,
         matters=words.matters(serving, observed),
         observed=observed,

@@ -124,6 +124,7 @@ def _environment() -> Environment:
         "words": words,
         "with_query": addresses.with_query,
         "htmx_settings": json.dumps(_HTMX),
+        "live": None,  # of a page that does not say otherwise
     }
     return made
 
