@@ -19,6 +19,7 @@ MODELS: Final = "/models"
 MODEL: Final = MODELS + "/{model}"
 VERSION: Final = MODEL + "/versions/{n}"
 GRAPH: Final = VERSION + "/graph"
+EXPORT: Final = VERSION + "/export"
 PIPELINE: Final = "/pipelines/{pipeline}"
 GUARD: Final = "/guard"
 HISTORY: Final = "/history"
@@ -57,6 +58,11 @@ def version(reference: str) -> str:
 def graph(reference: str) -> str:
     """The page of what made a version, and of what it reaches."""
     return f"{version(reference)}/graph"
+
+
+def export(reference: str, form: str) -> str:
+    """The file of a version in a format of other programs."""
+    return with_query(f"{version(reference)}/export", format=form)
 
 
 def pipeline(name: str) -> str:
