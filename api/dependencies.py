@@ -23,6 +23,7 @@ from .writes import Call
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from lineage.explain.checkout import Checkout
     from lineage.identity.checkpoint import Checkpoint
     from lineage.identity.notes import Signer
     from lineage.registry.registry import Registry
@@ -56,6 +57,7 @@ class AppState:
     webhook_networks: tuple[Network, ...]
     recent_answers: RecentAnswers = field(default_factory=RecentAnswers)
     signer: Signer | None = None
+    checkout: Checkout | None = None
 
     def signed(self, checkpoint: Checkpoint) -> str | None:
         """A checkpoint as a signed note; None where this server has no key."""

@@ -65,9 +65,9 @@ def export(reference: str, form: str) -> str:
     return with_query(f"{version(reference)}/export", format=form)
 
 
-def pipeline(name: str) -> str:
-    """The page of a pipeline."""
-    return _filled(PIPELINE, pipeline=name)
+def pipeline(name: str, first: str | None = None, second: str | None = None) -> str:
+    """The page of a pipeline, with two of its versions side by side where these are said."""
+    return with_query(_filled(PIPELINE, pipeline=name), first=first, second=second)
 
 
 def guard(reference: str | None = None, environment: str | None = None) -> str:

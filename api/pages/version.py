@@ -14,7 +14,7 @@ from lineage.registry.access import OF_VERSIONS, Scope
 
 from ..responses import file_of
 from ..schemas.parameters import ModelPath, VersionPath
-from . import addresses, site
+from . import addresses, repositories, site
 from .site import Visit, visit
 
 if TYPE_CHECKING:
@@ -74,6 +74,9 @@ def version(
         older=events[-1]["seq"] if events and len(events) == EVENTS else None,
         before=before,
         exports=EXPORTS,
+        commit_page=repositories.commit_page(
+            shown["components"]["code"]["remote"], repositories.commit_of(shown["code"])
+        ),
     )
 
 

@@ -117,3 +117,13 @@ def test_numbers_are_short(value, shown):
 )  # fmt: skip
 def test_sizes_are_read_by_people(count, shown):
     assert templating.size(count) == shown
+
+
+def test_the_lines_of_a_diff_are_told_apart_and_escaped():
+    diff = ["@@ -1,2 +1,2 @@", "-\tif x < 1:", "+if x <= 1: \u202e", " plain", ""]
+    assert templating.code_lines(diff).splitlines() == [
+        "<b>@@ -1,2 +1,2 @@</b>",
+        "<del>-   if x &lt; 1:</del>",
+        "<ins>+if x &lt;= 1: \\u202e</ins>",
+        " plain",
+    ]
