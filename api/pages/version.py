@@ -9,6 +9,7 @@ from fastapi import Query, Response
 from lineage.errors import NotPermitted
 from lineage.export.formats import export
 from lineage.guard.flat_metrics import flattened
+from lineage.identity.origin import WeightsOrigin
 from lineage.identity.references import Reference
 from lineage.registry.access import OF_VERSIONS, Scope
 
@@ -60,6 +61,7 @@ def version(
         for file, values in shown["parameters"].items()
         for name, value in values.items()
     ]
+    made = shown["components"]["weights"]["made"]
     events = _events(registry, ref, before)
     return visit.page(
         "version.html",
@@ -73,6 +75,7 @@ def version(
         events=events,
         older=events[-1]["seq"] if events and len(events) == EVENTS else None,
         before=before,
+        origin=WeightsOrigin.from_json(made) if made else None,
         exports=EXPORTS,
         commit_page=repositories.commit_page(
             shown["components"]["code"]["remote"], repositories.commit_of(shown["code"])
