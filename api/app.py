@@ -146,7 +146,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         metrics,
         cache,
         waiting,
-        OpenPages(cache),
+        OpenPages(cache, registry),
         writers,
         Writers(1, settings.lock_timeout),
         Writers(1, settings.lock_timeout, "Others have been reading the whole history"),

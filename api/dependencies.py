@@ -16,6 +16,7 @@ from lineage.contract.requests import WaiverRequest
 from lineage.registry.access import Principal, Scope
 
 from .authentication import bearer
+from .known import Shared
 from .recent_answers import RecentAnswers
 from .schemas import requests
 from .writes import Call
@@ -23,6 +24,8 @@ from .writes import Call
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from lineage.contract.results.environments import EnvironmentRecord
+    from lineage.display import Listing
     from lineage.explain.checkout import Checkout
     from lineage.identity.checkpoint import Checkpoint
     from lineage.identity.notes import Signer
@@ -58,6 +61,7 @@ class AppState:
     recent_answers: RecentAnswers = field(default_factory=RecentAnswers)
     signer: Signer | None = None
     checkout: Checkout | None = None
+    environments: Shared[Listing[EnvironmentRecord]] = field(default_factory=Shared)
 
     def signed(self, checkpoint: Checkpoint) -> str | None:
         """A checkpoint as a signed note; None where this server has no key."""

@@ -10,24 +10,30 @@ state before is asked for anew after :data:`CONFIRMED_FOR`, unless a look confir
 from __future__ import annotations
 
 import math
+import threading
 import time
 from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from lineage.database.touched import touched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from lineage.database.basis import Basis
     from lineage.database.touched import Thing
+
+T = TypeVar("T")
 
 VERSION: Final = "lineage.version"
 """Where the scope of a look-up holds the registry's version, once it was asked for."""
 
 CONFIRMED_FOR: Final = 0.5
 """Seconds that something is taken for true at another state of the database."""
+
+SHARED_FOR: Final = 5.0
+"""Seconds that something is shared for, where nothing is committed."""
 
 MOST_THINGS: Final = 100_000
 """Things of which it is known when they were touched; of more, all count as touched."""
@@ -138,6 +144,26 @@ class History:
         """It is another history, or too much happened: everything is forgotten."""
         self.known, self._digest = rows[0][:2] if rows else (0, None)
         self.touches.note(None)
+
+
+class Shared(Generic[T]):
+    """Something that many ask for, read once for each state of the database.
+
+    What time alone changes of it shows after :data:`SHARED_FOR` at the latest.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: tuple[object, float, T] | None = None
+
+    def at(self, version: RegistryVersion, read: Callable[[], T]) -> T:
+        """What was read at the version, which was asked for before; by the first who comes."""
+        with self._lock:
+            known, now = self._known, time.monotonic()
+            state = version.state, version.count  # reports change what was touched alone
+            if known is None or known[0] != state or now - known[1] > SHARED_FOR:
+                known = self._known = state, now, read()
+            return known[2]
 
 
 class Look:

@@ -1,17 +1,21 @@
 """The pages that are open: tells each of them that something which it shows has moved.
 
 One task of the process looks for all of them, and only while there are any: it asks the database
-what was touched since (decision 10), the same question that hosts which wait are woken by. What
-another process or server wrote is seen by it too. A page is told that something moved, and nothing
-else: what it shows then it asks for as any page is asked for.
+what was touched since (decision 10), the same question that hosts which wait are woken by, and now
+and then how many hosts are in which state. What another process or server wrote is seen by it too.
+A page is told that something moved, and nothing else: what it shows then it asks for as any page is
+asked for.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.concurrency import run_in_threadpool
 
 from lineage.database.touched import TOKENS
 from lineage.errors import LineageError, TooManyWaiting
@@ -19,7 +23,9 @@ from lineage.errors import LineageError, TooManyWaiting
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from lineage.contract.results.environments import SlotReports
     from lineage.database.touched import Thing
+    from lineage.registry.registry import Registry
 
     from .known import Touches
     from .serving_cache import ServingCache
@@ -29,6 +35,12 @@ if TYPE_CHECKING:
 
 EVERY: Final = 0.5
 """Seconds between two questions what was touched."""
+
+REPORTS: Final = 3.0
+"""Seconds between two looks at what hosts report, at least."""
+
+SHARE: Final = 20
+"""How many times as long as a look took is waited before the next, at least."""
 
 MOST: Final = 200
 """Pages that one process tells; others stay as they were opened. Of the files that are spared."""
@@ -68,6 +80,10 @@ class OpenPage:
         """Wake it if something was touched that it shows, or who looks may have been shut out."""
         things = touches.after(self._count)
         self._count = touches.count
+        self.tell(things)
+
+    def tell(self, things: frozenset[Thing] | None) -> None:
+        """Wake it for some things; None for all that there are."""
         if things is None or self.concerns(things):
             self._has_moved = True
             self._woken.set()
@@ -86,8 +102,11 @@ class OpenPage:
 class OpenPages:
     """The pages that this process tells."""
 
-    def __init__(self, cache: ServingCache) -> None:
+    def __init__(self, cache: ServingCache, registry: Registry) -> None:
         self._cache = cache
+        self._registry = registry
+        self._reports: dict[Thing, object] | None = None
+        self._reports_until = 0.0
         self._pages: set[OpenPage] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -129,6 +148,7 @@ class OpenPages:
             await asyncio.sleep(EVERY)
             try:
                 version = await self._cache.version()
+                await self._look_at_reports()
                 for page in list(self._pages):
                     page.touch(version.touches)
             except LineageError:
@@ -136,3 +156,30 @@ class OpenPages:
             except Exception:
                 logger.exception("open pages could not be told what moved")
         self._task = None
+
+    async def _look_at_reports(self) -> None:
+        """Wake those whose hosts are in another state: most reports change no answer of a slot.
+
+        It is one question for all pages, and for a small part of the time alone.
+        """
+        began = time.monotonic()
+        if began < self._reports_until:
+            return
+        found = await run_in_threadpool(self._registry.observed)
+        self._reports_until = time.monotonic() + max(REPORTS, SHARE * (time.monotonic() - began))
+        before, self._reports = self._reports, {_slot(one): _states(one) for one in found}
+        if before is None:
+            return
+        both = before.keys() | self._reports
+        moved = frozenset(slot for slot in both if before.get(slot) != self._reports.get(slot))
+        for page in list(self._pages):
+            page.tell(moved)
+
+
+def _slot(reports: SlotReports) -> Thing:
+    return ("slot", reports["environment"], reports["model"])
+
+
+def _states(reports: SlotReports) -> dict[str, Any]:
+    """How many hosts are in which state; not for how long."""
+    return {name: said for name, said in reports.items() if name != "lag_seconds"}

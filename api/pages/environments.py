@@ -15,6 +15,9 @@ from .site import Visit, visit
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from lineage.contract.results.environments import EnvironmentRecord
+    from lineage.display import Listing
+
 router = site.router()
 
 MOST: Final = 100
@@ -43,9 +46,8 @@ def environments(
     skip: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
 ) -> Response:
     """Every slot that is open, the most urgent first; one environment's, where one is named."""
-    registry = visit.registry
-    observed = registry.observed(environment or None)  # refuses one that there is not
-    shown = registry.environments()
+    observed = visit.registry.observed(environment or None)  # refuses one that there is not
+    shown = _environments(visit)
     only = [known for known in shown if environment in ("", known["name"])]
     glances = at_a_glance(only, observed)
     here = addresses.with_query(addresses.HOME, environment=environment, skip=skip or None)
@@ -60,6 +62,14 @@ def environments(
         skip=skip,
         more=skip + MOST if skip + MOST < len(glances) else None,
     )
+
+
+def _environments(visit: Visit) -> Listing[EnvironmentRecord]:
+    """Those that are open to somebody; to whom all are, they are read once for all of them."""
+    registry = visit.registry
+    if visit.principal.bound:
+        return registry.environments()
+    return visit.state.environments.at(visit.version, registry.environments)
 
 
 def at_a_glance(

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from lineage.registry.access import Principal
     from lineage.registry.registry import Registry
 
+    from ..known import RegistryVersion
+
 HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -53,8 +55,8 @@ _log = logging.getLogger("lineage.server")
 _VISITOR: Final = "lineage.visitor"
 """Where the scope of a request holds who visits, once that is known: an error's page tells too."""
 
-_NEWEST: Final = "lineage.newest"
-"""Where it holds the number of the newest event before a page that is live was made."""
+_VERSION: Final = "lineage.page.version"
+"""Where it holds the version that the registry was at before a page that is live was made."""
 
 _HTTP: Final = {
     404: ("There is no page at this address.", "Go on from the pages above."),
@@ -91,6 +93,12 @@ class Visit:
         """The registry as it is open to them."""
         return self.state.seen_by(self.principal)
 
+    @property
+    def version(self) -> RegistryVersion:
+        """The version that the registry was at before a page that is live was made."""
+        version: RegistryVersion = self.request.scope[_VERSION]
+        return version
+
     def page(self, template: str, *, status: int = 200, **shown: Any) -> Response:  # noqa: ANN401
         """A page of a template, with what it shows."""
         return page(self.request, template, status, self.principal, **shown)
@@ -100,10 +108,9 @@ class Visit:
 
         It shows a slot, or all slots (of an environment) where no model is named.
         """
-        at = self.request.scope.get(_NEWEST, 0)
-        stream = addresses.with_query(
-            addresses.LIVE, environment=environment, model=model, at=at or None
-        )
+        newest = self.version.newest
+        at = newest[0] if newest is not None else None
+        stream = addresses.with_query(addresses.LIVE, environment=environment, model=model, at=at)
         return Live(stream, page)
 
     def go_to(self, path: str) -> Response:
@@ -163,8 +170,7 @@ def visit(scope: Scope, also: Collection[Scope] = (), *, live: bool = False) -> 
             scope, also=also, environment=names.get("env"), models=[model] if model else []
         )
         if live:  # asked before the page is made: what comes after it is told
-            newest = (await state.serving_cache.version()).newest
-            request.scope[_NEWEST] = newest[0] if newest is not None else 0
+            request.scope[_VERSION] = await state.serving_cache.version()
         return Visit(request, state, principal, form)
 
     return Depends(entered)

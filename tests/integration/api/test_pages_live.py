@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from contextlib import ExitStack, contextmanager
 
@@ -72,6 +73,21 @@ def test_an_open_page_is_told_what_moves_until_the_server_stops(filled, registry
             with _told(visitor, slot) as of_old:
                 assert next(of_old) == "changed", "the page was made before that"
         assert [*of_slot, *of_all] == []
+
+
+def test_hosts_in_another_state_are_told_also_where_no_answer_is_another(filled, registry):
+    seen = Observed("host", xxh3(b"2"), "2026-11-20T08:00:00Z")
+    registry.report("churn", "production", seen, actor="a")
+    with (
+        registry_server(filled, no_auth=True) as address,
+        visiting(address) as visitor,
+        _told(visitor, _address(visitor.get(SLOT))) as of_slot,
+    ):
+        registry.validate("churn@2", captured_pipeline("old"), passed=True, actor="t")
+        assert next(of_slot) == "changed"  # by now it is known what the hosts were
+        elsewhere = dataclasses.replace(seen, pipeline=str(xxh3(b"another")))
+        registry.report("churn", "production", elsewhere, actor="a")
+        assert next(of_slot) == "changed"
 
 
 def test_a_stream_ends_with_its_token(filled, registry):
