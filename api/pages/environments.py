@@ -15,8 +15,6 @@ from .site import Visit, visit
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lineage.contract.results.environments import EnvironmentRecord
-    from lineage.display import Listing
 
 router = site.router()
 
@@ -41,13 +39,13 @@ class Glance:
 
 @router.get(addresses.HOME)
 def environments(
-    visit: Annotated[Visit, visit(Scope.READ, OF_SERVING, live=True)],
+    visit: Annotated[Visit, visit(Scope.READ, OF_SERVING)],
     environment: Annotated[str, Query(max_length=200)] = "",
     skip: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
 ) -> Response:
     """Every slot that is open, the most urgent first; one environment's, where one is named."""
     observed = visit.registry.observed(environment or None)  # refuses one that there is not
-    shown = _environments(visit)
+    shown = visit.environments
     only = [known for known in shown if environment in ("", known["name"])]
     glances = at_a_glance(only, observed)
     here = addresses.with_query(addresses.HOME, environment=environment, skip=skip or None)
@@ -62,14 +60,6 @@ def environments(
         skip=skip,
         more=skip + MOST if skip + MOST < len(glances) else None,
     )
-
-
-def _environments(visit: Visit) -> Listing[EnvironmentRecord]:
-    """Those that are open to somebody; to whom all are, they are read once for all of them."""
-    registry = visit.registry
-    if visit.principal.bound:
-        return registry.environments()
-    return visit.state.environments.at(visit.version, registry.environments)
 
 
 def at_a_glance(

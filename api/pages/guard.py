@@ -34,7 +34,7 @@ def guard(
     environment: Text = "",
 ) -> Response:
     """What the guard says, failures first, and the two pipelines where they differ."""
-    names = [known["name"] for known in visit.registry.environments()]
+    names = [known["name"] for known in visit.environments]
     decision: Decision | None = None
     wrong: LineageError | None = None
     if version.strip() and environment.strip():

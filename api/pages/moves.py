@@ -38,7 +38,7 @@ router = site.router()
 LONGEST_REASON: Final = 2000
 _KEY: Final = re.compile(r"page-[A-Za-z0-9_-]{20,100}")
 
-Deploys = Annotated[Visit, visit(Scope.DEPLOY, live=True)]
+Deploys = Annotated[Visit, visit(Scope.DEPLOY)]
 Version = Annotated[str, Query(max_length=200)]
 
 

@@ -49,7 +49,7 @@ def pipeline(
         except LineageError as error:
             wrong = error
     changes = changes_between(two[0].version, two[1].version) if two else ()
-    environments = registry.environments()
+    environments = visit.environments
     return visit.page(
         "pipeline.html",
         status=wrong.http_status if wrong is not None else 200,

@@ -29,6 +29,8 @@ from . import addresses, visitors
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from lineage.contract.results.environments import EnvironmentRecord
+    from lineage.display import Listing
     from lineage.registry.access import Principal
     from lineage.registry.registry import Registry
 
@@ -56,7 +58,7 @@ _VISITOR: Final = "lineage.visitor"
 """Where the scope of a request holds who visits, once that is known: an error's page tells too."""
 
 _VERSION: Final = "lineage.page.version"
-"""Where it holds the version that the registry was at before a page that is live was made."""
+"""Where it holds the version that the registry was at before the page was made."""
 
 _HTTP: Final = {
     404: ("There is no page at this address.", "Go on from the pages above."),
@@ -95,9 +97,20 @@ class Visit:
 
     @property
     def version(self) -> RegistryVersion:
-        """The version that the registry was at before a page that is live was made."""
+        """The version that the registry was at before the page was made: what comes then is new."""
         version: RegistryVersion = self.request.scope[_VERSION]
         return version
+
+    @property
+    def environments(self) -> Listing[EnvironmentRecord]:
+        """The environments that are open to them, with their slots.
+
+        Those to whom all are open share what was read, as long as the registry stays as it is.
+        """
+        registry = self.registry
+        if self.principal.bound:
+            return registry.environments()
+        return self.state.environments.at(self.version, registry.environments)
 
     def page(self, template: str, *, status: int = 200, **shown: Any) -> Response:  # noqa: ANN401
         """A page of a template, with what it shows."""
@@ -149,10 +162,10 @@ def page(
     return response
 
 
-def visit(scope: Scope, also: Collection[Scope] = (), *, live: bool = False) -> Any:  # noqa: ANN401 - what FastAPI takes as a dependency
+def visit(scope: Scope, also: Collection[Scope] = ()) -> Any:  # noqa: ANN401 - what FastAPI takes as a dependency
     """A visit by one who holds a scope for the environment and the model in the address.
 
-    Any of the scopes in ``also`` does as well. ``live`` where the page may say :meth:`Visit.live`.
+    Any of the scopes in ``also`` does as well.
     """
 
     async def entered(request: Request) -> Visit:
@@ -169,8 +182,7 @@ def visit(scope: Scope, also: Collection[Scope] = (), *, live: bool = False) -> 
         principal.require(
             scope, also=also, environment=names.get("env"), models=[model] if model else []
         )
-        if live:  # asked before the page is made: what comes after it is told
-            request.scope[_VERSION] = await state.serving_cache.version()
+        request.scope[_VERSION] = await state.serving_cache.version()
         return Visit(request, state, principal, form)
 
     return Depends(entered)

@@ -35,7 +35,7 @@ DONE: Final = {
 def slot(
     env: EnvPath,
     model: ModelPath,
-    visit: Annotated[Visit, visit(Scope.READ, OF_SERVING, live=True)],
+    visit: Annotated[Visit, visit(Scope.READ, OF_SERVING)],
     before: Annotated[int | None, Query(ge=1, le=1 << 31)] = None,
     done: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
