@@ -28,6 +28,7 @@ from .beside import Beside
 from .change_detection import detector_of
 from .confirming import Confirming
 from .dependencies import AppState
+from .live import OpenPages
 from .metrics import Metrics
 from .middleware import Boundary
 from .pages import site
@@ -64,6 +65,7 @@ from .writers import WRITERS, Writers
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from lineage.explain.checkout import Checkout
     from lineage.identity.notes import Signer
 
     from .beside import Work
@@ -144,6 +146,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         metrics,
         cache,
         waiting,
+        OpenPages(cache, registry),
         writers,
         Writers(1, settings.lock_timeout),
         Writers(1, settings.lock_timeout, "Others have been reading the whole history"),
@@ -151,6 +154,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         Refusals(registry),
         networks(settings.webhook_allow),
         signer=signer,
+        checkout=_checkout(settings),
     )
 
     beside = Beside(_beside(registry, settings, metrics, signer), settings.beside_lock)
@@ -167,6 +171,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await beside.stop()
         state.refusals.close()
         waiting.close()
+        state.open_pages.close()
         await detector.close()
         if standby is not None:
             standby.close()
@@ -206,6 +211,15 @@ def _signer(settings: Settings) -> Signer | None:
     from lineage.registry.checkpoints import signer_of
 
     return signer_of(settings.checkpoint_key)
+
+
+def _checkout(settings: Settings) -> Checkout | None:
+    """Where pages look for lines of code; a server of a team stands in no checkout."""
+    if settings.checkout is None:
+        return None
+    from lineage.explain.checkout import Checkout
+
+    return Checkout(settings.checkout)
 
 
 def _issuers(settings: Settings) -> Issuers | trust.NoIssuers:

@@ -69,9 +69,19 @@ class HeldRequest:
         Returns:
             Whether it may be: not where the server stops.
         """
-        if self._connection.stops or self._cycle.disconnected:
+        if not self.watch(gone):
             return False
         self._cycle.disconnected = True  # by which uvicorn knows that no answer is missing
+        return True
+
+    def watch(self, gone: Callable[[], None]) -> bool:
+        """Be told once nobody takes the answer any more, or the server stops, while it is given.
+
+        Returns:
+            Whether it is to be given at all: not where either is so already.
+        """
+        if self._connection.stops or self._cycle.disconnected:
+            return False
         self._gone = gone
         self._connection.held = self
         return True
@@ -89,15 +99,17 @@ class HeldRequest:
         """Hold nothing any more: the scope that this stands in is freed with the next request."""
         self._cycle.transport.end()
         self._cycle = None
+        if self._connection.held is self:
+            self._connection.held = None
         self._connection.on_response_complete()
 
     @property
     def is_aside(self) -> bool:
-        """Whether it is put aside."""
-        return self._connection.held is self
+        """Whether it is put aside: nothing is sent on its connection until it is asked anew."""
+        return self._connection.held is self and self._cycle.disconnected
 
     def end(self) -> None:
-        """Tell who put it aside that it is not to wait any longer, and answer by itself then."""
+        """Tell who put it aside, or answers it, to end; nothing else is asked on its connection."""
         self._cycle.keep_alive = False
         if self._gone is not None:
             self._gone()

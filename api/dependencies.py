@@ -16,6 +16,7 @@ from lineage.contract.requests import WaiverRequest
 from lineage.registry.access import Principal, Scope
 
 from .authentication import bearer
+from .known import Shared
 from .recent_answers import RecentAnswers
 from .schemas import requests
 from .writes import Call
@@ -23,12 +24,16 @@ from .writes import Call
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from lineage.contract.results.environments import EnvironmentRecord
+    from lineage.display import Listing
+    from lineage.explain.checkout import Checkout
     from lineage.identity.checkpoint import Checkpoint
     from lineage.identity.notes import Signer
     from lineage.registry.registry import Registry
     from lineage.registry.webhooks.addresses import Network
 
     from .authentication import Authenticator
+    from .live import OpenPages
     from .metrics import Metrics
     from .refusals import Refusals
     from .reporting import Reporting
@@ -46,6 +51,7 @@ class AppState:
     metrics: Metrics
     serving_cache: ServingCache
     waiting: WaitingHosts
+    open_pages: OpenPages
     writers: Writers
     large_bodies: Writers
     whole_reads: Writers
@@ -54,6 +60,8 @@ class AppState:
     webhook_networks: tuple[Network, ...]
     recent_answers: RecentAnswers = field(default_factory=RecentAnswers)
     signer: Signer | None = None
+    checkout: Checkout | None = None
+    environments: Shared[Listing[EnvironmentRecord]] = field(default_factory=Shared)
 
     def signed(self, checkpoint: Checkpoint) -> str | None:
         """A checkpoint as a signed note; None where this server has no key."""

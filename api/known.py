@@ -10,23 +10,30 @@ state before is asked for anew after :data:`CONFIRMED_FOR`, unless a look confir
 from __future__ import annotations
 
 import math
+import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from itertools import takewhile
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from lineage.database.touched import touched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from lineage.database.basis import Basis
     from lineage.database.touched import Thing
+
+T = TypeVar("T")
 
 VERSION: Final = "lineage.version"
 """Where the scope of a look-up holds the registry's version, once it was asked for."""
 
 CONFIRMED_FOR: Final = 0.5
 """Seconds that something is taken for true at another state of the database."""
+
+SHARED_FOR: Final = 5.0
+"""Seconds that something is shared for, where nothing is committed."""
 
 MOST_THINGS: Final = 100_000
 """Things of which it is known when they were touched; of more, all count as touched."""
@@ -68,6 +75,7 @@ class Touches:
             self._last.clear()
             return
         for thing in things:
+            self._last.pop(thing, None)  # those that were touched last stand last
             self._last[thing] = self.count
 
     def since(self, count: int, things: Iterable[Thing]) -> bool:
@@ -77,13 +85,20 @@ class Touches:
         last = self._last
         return any(last.get(thing, 0) > count for thing in things)
 
+    def after(self, count: int) -> frozenset[Thing] | None:
+        """What was touched after a count; None where that may be all."""
+        if self._all > count:
+            return None
+        recent = reversed(self._last.items())
+        return frozenset(thing for thing, _ in takewhile(lambda one: one[1] > count, recent))
+
 
 @dataclass(frozen=True, slots=True)
 class RegistryVersion:
     """The version of a registry: what was touched up to it; ``asked`` is when it was asked for.
 
     An equal ``state`` means that nothing at all was committed. ``newest`` is the newest event's
-    number and digest, and ``reported`` the newest change by reports, where a standby may be asked.
+    number and digest; ``reported`` the newest change by reports, where a standby may be asked.
     """
 
     count: int
@@ -131,6 +146,26 @@ class History:
         self.touches.note(None)
 
 
+class Shared(Generic[T]):
+    """Something that many ask for, read once for each state of the database.
+
+    What time alone changes of it shows after :data:`SHARED_FOR` at the latest.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: tuple[object, float, T] | None = None
+
+    def at(self, version: RegistryVersion, read: Callable[[], T]) -> T:
+        """What was read at the version, which was asked for before; by the first who comes."""
+        with self._lock:
+            known, now = self._known, time.monotonic()
+            state = version.state, version.count  # reports change what was touched alone
+            if known is None or known[0] != state or now - known[1] > SHARED_FOR:
+                known = self._known = state, now, read()
+            return known[2]
+
+
 class Look:
     """What a look found, beside the one before.
 
@@ -171,6 +206,11 @@ class Known:
         self._span = CONFIRMED_FOR
         self._asked_anew = -math.inf
         self._things = tuple(things)
+
+    @property
+    def things(self) -> tuple[Thing, ...]:
+        """What it rests on."""
+        return self._things
 
     def rest_on(self, things: Iterable[Thing]) -> None:
         """Say what it rests on, once it was found."""

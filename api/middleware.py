@@ -12,6 +12,7 @@ import anyio
 from starlette.exceptions import HTTPException
 
 from .connections import is_put_aside
+from .live import ANSWERED
 from .problems import unexpected
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Boundary:
             await unexpected(scope)(scope, receive, answer)
         finally:
             if not is_put_aside(scope):  # that is counted once it has an answer
-                seconds = time.perf_counter() - began
+                seconds = scope.get(ANSWERED, time.perf_counter()) - began
                 self._metrics.request(scope, status, seconds)
                 if self._log_all or status >= 400 or scope["method"] not in QUIET:
                     _log(scope, status, seconds)

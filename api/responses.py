@@ -11,6 +11,8 @@ from lineage import strict_json
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lineage.export.formats import Export
+
 JSON = "application/json"
 
 
@@ -33,3 +35,9 @@ def answer(
     """A JSON response."""
     body = strict_json.dumps(document)
     return Response(body, status, headers=dict(headers or {}), media_type=JSON)
+
+
+def file_of(export: Export, headers: Mapping[str, str] | None = None) -> Response:
+    """A version in a format of other programs, as a file with its name."""
+    told = {**(headers or {}), "Content-Disposition": f'attachment; filename="{export.name}"'}
+    return Response(export.text, headers=told, media_type=export.format.media_type)

@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     read_only: bool = False
     """Only show what is there: a file's registry, to whoever is on this machine."""
 
+    checkout: Path | None = None
+    """Where the pages of a server that only shows look for the lines of code that differ."""
+
     trust: Path | None = None
     max_body: Annotated[int, Field(ge=1024)] = 16 << 20
     failed_logins: Annotated[int, Field(ge=1)] = 20
@@ -60,6 +63,8 @@ class Settings(BaseSettings):
     def _only_shows(self) -> Self:
         if self.read_only and (not self.no_auth or is_postgresql(self.registry)):
             raise ValueError("read_only is for a registry in a file, and with no_auth")
+        if self.checkout is not None and not self.read_only:
+            raise ValueError("checkout is for a server that is read_only")
         return self
 
     @model_validator(mode="after")

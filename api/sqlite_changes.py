@@ -84,7 +84,7 @@ class SqliteDetector:
         touches = self._history.touches
         self._reports.note(touches)
         self._state = state
-        return RegistryVersion(touches.count, state, asked, touches)
+        return RegistryVersion(touches.count, state, asked, touches, self._history.newest)
 
     def _ask(self) -> int:
         assert self._cursor is not None  # nosec B101 # noqa: S101 - opened by the only caller

@@ -6,22 +6,26 @@ import logging.config
 import os
 import socket
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lineage.errors import UsageError
 
 from . import logs, output
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 APPLICATION: Final = "lineage.api.app:create_app"
 CONNECTION: Final = "lineage.api.connections:Connection"
 HOST: Final = "127.0.0.1"
 
 
-def show(url: str, port: int = 0) -> None:
+def show(url: str, folder: Path, port: int = 0) -> None:
     """Serve the pages until somebody ends it, and say where.
 
     Args:
         url: ``sqlite:///path``.
+        folder: where the lines of code that differ are looked for, if it is a checkout.
         port: the port; 0 for any that is free.
 
     Raises:
@@ -40,6 +44,7 @@ def show(url: str, port: int = 0) -> None:
         engine.dispose()
     logging.config.dictConfig(logs.CONFIG)
     os.environ |= {"LINEAGE_REGISTRY": url, "LINEAGE_NO_AUTH": "1", "LINEAGE_READ_ONLY": "1"}
+    os.environ["LINEAGE_CHECKOUT"] = os.fspath(folder)
     with _listening(port) as listener:
         output.say(f"http://{HOST}:{listener.getsockname()[1]}/")
         output.note("note: nothing can be changed there; end it with Ctrl-C")

@@ -13,10 +13,13 @@ SLOT: Final = "/environments/{env}/models/{model}"
 PROMOTE: Final = SLOT + "/promote"
 ROLLBACK: Final = SLOT + "/rollback"
 RELEASE: Final = SLOT + "/release"
+MOVED: Final = SLOT + "/moved"
+LIVE: Final = "/live"
 MODELS: Final = "/models"
 MODEL: Final = MODELS + "/{model}"
 VERSION: Final = MODEL + "/versions/{n}"
 GRAPH: Final = VERSION + "/graph"
+EXPORT: Final = VERSION + "/export"
 PIPELINE: Final = "/pipelines/{pipeline}"
 GUARD: Final = "/guard"
 HISTORY: Final = "/history"
@@ -33,7 +36,10 @@ NAVIGATION: Final = (
 
 
 def slot(environment: str, model: str, action: str | None = None) -> str:
-    """The page of a slot, or of a move of it: ``promote``, ``rollback`` or ``release``."""
+    """The page of a slot, or of a move of it: ``promote``, ``rollback`` or ``release``.
+
+    ``moved`` tells what moved since such a page was opened.
+    """
     page = _filled(SLOT, env=environment, model=model)
     return f"{page}/{action}" if action else page
 
@@ -54,9 +60,14 @@ def graph(reference: str) -> str:
     return f"{version(reference)}/graph"
 
 
-def pipeline(name: str) -> str:
-    """The page of a pipeline."""
-    return _filled(PIPELINE, pipeline=name)
+def export(reference: str, form: str) -> str:
+    """The file of a version in a format of other programs."""
+    return with_query(f"{version(reference)}/export", format=form)
+
+
+def pipeline(name: str, first: str | None = None, second: str | None = None) -> str:
+    """The page of a pipeline, with two of its versions side by side where these are said."""
+    return with_query(_filled(PIPELINE, pipeline=name), first=first, second=second)
 
 
 def guard(reference: str | None = None, environment: str | None = None) -> str:

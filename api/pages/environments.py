@@ -15,6 +15,7 @@ from .site import Visit, visit
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+
 router = site.router()
 
 MOST: Final = 100
@@ -43,13 +44,14 @@ def environments(
     skip: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
 ) -> Response:
     """Every slot that is open, the most urgent first; one environment's, where one is named."""
-    registry = visit.registry
-    observed = registry.observed(environment or None)  # refuses one that there is not
-    shown = registry.environments()
+    observed = visit.registry.observed(environment or None)  # refuses one that there is not
+    shown = visit.environments
     only = [known for known in shown if environment in ("", known["name"])]
     glances = at_a_glance(only, observed)
+    here = addresses.with_query(addresses.HOME, environment=environment, skip=skip or None)
     return visit.page(
         "environments.html",
+        live=visit.live(here, environment),
         environments=shown,
         only=environment,
         glances=glances[skip : skip + MOST],

@@ -11,7 +11,7 @@ from lineage.identity.change import Change
 from lineage.identity.references import Reference
 from lineage.registry.access import OF_SERVING, Scope
 
-from . import addresses, site
+from . import addresses, repositories, site
 from .side_by_side import side_by_side
 from .site import Visit, visit
 
@@ -34,7 +34,7 @@ def guard(
     environment: Text = "",
 ) -> Response:
     """What the guard says, failures first, and the two pipelines where they differ."""
-    names = [known["name"] for known in visit.registry.environments()]
+    names = [known["name"] for known in visit.environments]
     decision: Decision | None = None
     wrong: LineageError | None = None
     if version.strip() and environment.strip():
@@ -53,6 +53,7 @@ def guard(
         wrong=wrong,
         match=match,
         compared=_compared(match),
+        elsewhere=_elsewhere(visit, decision, match),
     )
 
 
@@ -61,7 +62,18 @@ def _decided(visit: Visit, version: str, environment: str) -> Decision:
     visit.principal.require_open(environment=environment, models=[named.model])
     decision = visit.registry.guard(named, environment)
     visit.state.metrics.decided([decision])
-    return decision
+    checkout = visit.state.checkout
+    return checkout.explained(visit.registry, decision) if checkout is not None else decision
+
+
+def _elsewhere(visit: Visit, decision: Decision | None, match: Mapping[str, Any]) -> str | None:
+    """Where the two commits are side by side, if their repository is one of a known host."""
+    if decision is None or "changes" not in match:
+        return None
+    code = visit.registry.show(decision.ref)["components"]["code"]
+    return repositories.compare_page(
+        code["remote"], match["validated_commit"], match["deployed_commit"]
+    )
 
 
 def _match(decision: Decision) -> Mapping[str, Any]:

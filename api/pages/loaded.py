@@ -1,4 +1,4 @@
-"""What the pages load: a style sheet, htmx and a sign, each named by the digest of its content."""
+"""What the pages load: a style sheet, htmx, a script, a sign; each named by its digest."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from xxhash import xxh3_128_hexdigest
 TYPES: Final = {
     "pages.css": "text/css",
     "htmx.min.js": "text/javascript",
+    "pages.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 """Each with its media type; nothing is loaded from elsewhere."""

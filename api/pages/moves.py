@@ -134,6 +134,18 @@ def release(
     return _made(writing, _release(writing, env, model, version, pipeline))
 
 
+@router.get(addresses.MOVED)
+def moved(
+    env: EnvPath,
+    model: ModelPath,
+    visit: Deploys,
+    revision: Annotated[int, Query(ge=0, le=LARGEST_NUMBER)],
+) -> Response:
+    """Whether a slot moved since a plan of that revision: what the open page of it shows then."""
+    slot = visit.registry.serving(model, env).to_json()
+    return visit.page("moved.html", slot=slot, has_moved=slot["revision"] != revision)
+
+
 def _version(visit: Visit, model: str, text: str) -> Reference:
     """The version that a field names, by its number: a plan is of that one, not of the latest.
 
@@ -308,13 +320,19 @@ def _page(
 ) -> Response:
     slot = visit.registry.serving(asked.model, asked.environment).to_json()
     last = slot["serving"] if status == 409 and plan.refusal is None else None
+    revisions = plan.moved.revisions if plan.moved else {}
+    moved_since = addresses.with_query(
+        addresses.slot(asked.environment, asked.model, "moved"),
+        revision=revisions.get(slot["model"], slot["revision"]),
+    )
     shown: dict[str, Any] = {
         "asked": asked,
+        "live": visit.live(moved_since, asked.environment, asked.model),
         "plan": plan,
         "slot": slot,
         "moved_by": last,
         "sentence": sentence,
-        "seen": json.dumps(plan.moved.revisions if plan.moved else {}),
+        "seen": json.dumps(revisions),
         "key": f"page-{secrets.token_urlsafe(24)}",
         "reason": visit.form.get("reason", ""),
         "longest_reason": LONGEST_REASON,

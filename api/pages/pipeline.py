@@ -19,6 +19,7 @@ from .site import Visit, visit
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from lineage.identity.change import Change
     from lineage.registry.registry import Registry
 
 router = site.router()
@@ -47,7 +48,8 @@ def pipeline(
             two = _named(registry, pipeline, first), _named(registry, pipeline, second)
         except LineageError as error:
             wrong = error
-    environments = registry.environments()
+    changes = changes_between(two[0].version, two[1].version) if two else ()
+    environments = visit.environments
     return visit.page(
         "pipeline.html",
         status=wrong.http_status if wrong is not None else 200,
@@ -58,12 +60,24 @@ def pipeline(
         more=skip + VERSIONS if skip + VERSIONS < len(versions) else None,
         chosen=[str(one.version.blake3) for one in two or versions[1::-1]],
         two=two,
-        compared=side_by_side(changes_between(two[0].version, two[1].version)) if two else None,
+        compared=side_by_side(changes) if two else None,
+        code=_code(visit, changes, two),
         wrong=wrong,
         runs=_runs(environments, pipeline),
         slots=_slots(environments, pipeline),
         shares=[row["model"] for row in registry.pipeline_shares(pipeline)],
     )
+
+
+def _code(
+    visit: Visit, changes: Sequence[Change], two: tuple[FoundPipeline, FoundPipeline] | None
+) -> dict[str, Any]:
+    """The lines that differ and the commits in between, where the server stands in a checkout."""
+    checkout = visit.state.checkout
+    if checkout is None or two is None:
+        return {}
+    first, second = (one.commit for one in two)
+    return checkout.explanation(changes, first, second, ("first", "second")).to_json()
 
 
 def _named(registry: Registry, pipeline: str, digest: str) -> FoundPipeline:

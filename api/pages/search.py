@@ -55,9 +55,9 @@ def search(
         reached=reached,
         models=[model for model in listed if _is_meant(model, asked)][:MOST],
         all_models=len(listed) < MODELS_LOOKED_AT,
-        environments=[
-            one["name"] for one in registry.environments() if asked.lower() in one["name"]
-        ][:MOST],
+        environments=[one["name"] for one in visit.environments if asked.lower() in one["name"]][
+            :MOST
+        ],
         pipeline=_is_pipeline(registry, asked),
         tagged=_tagged(registry, [model["name"] for model in listed], asked),
         did=_did(registry, asked),

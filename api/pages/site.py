@@ -29,8 +29,12 @@ from . import addresses, visitors
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from lineage.contract.results.environments import EnvironmentRecord
+    from lineage.display import Listing
     from lineage.registry.access import Principal
     from lineage.registry.registry import Registry
+
+    from ..known import RegistryVersion
 
 HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -53,6 +57,9 @@ _log = logging.getLogger("lineage.server")
 _VISITOR: Final = "lineage.visitor"
 """Where the scope of a request holds who visits, once that is known: an error's page tells too."""
 
+_VERSION: Final = "lineage.page.version"
+"""Where it holds the version that the registry was at before the page was made."""
+
 _HTTP: Final = {
     404: ("There is no page at this address.", "Go on from the pages above."),
     405: ("This page takes no such request.", "Open it again."),
@@ -61,6 +68,14 @@ _HTTP: Final = {
     500: ("Something failed that nobody foresaw.", "Report it with the number below."),
     415: ("This page takes forms alone.", "Open it again, and send the form from there."),
 }
+
+
+@dataclass(frozen=True)
+class Live:
+    """What keeps an open page as it is now: a stream that tells when to ask for a page anew."""
+
+    stream: str
+    page: str
 
 
 @dataclass(frozen=True)
@@ -80,9 +95,36 @@ class Visit:
         """The registry as it is open to them."""
         return self.state.seen_by(self.principal)
 
+    @property
+    def version(self) -> RegistryVersion:
+        """The version that the registry was at before the page was made: what comes then is new."""
+        version: RegistryVersion = self.request.scope[_VERSION]
+        return version
+
+    @property
+    def environments(self) -> Listing[EnvironmentRecord]:
+        """The environments that are open to them, with their slots.
+
+        Those to whom all are open share what was read, as long as the registry stays as it is.
+        """
+        registry = self.registry
+        if self.principal.bound:
+            return registry.environments()
+        return self.state.environments.at(self.version, registry.environments)
+
     def page(self, template: str, *, status: int = 200, **shown: Any) -> Response:  # noqa: ANN401
         """A page of a template, with what it shows."""
         return page(self.request, template, status, self.principal, **shown)
+
+    def live(self, page: str, environment: str | None = None, model: str | None = None) -> Live:
+        """What keeps a page as it is now, of which a page has the newest parts.
+
+        It shows a slot, or all slots (of an environment) where no model is named.
+        """
+        newest = self.version.newest
+        at = newest[0] if newest is not None else None
+        stream = addresses.with_query(addresses.LIVE, environment=environment, model=model, at=at)
+        return Live(stream, page)
 
     def go_to(self, path: str) -> Response:
         """What answers a form that was carried out: another page."""
@@ -140,6 +182,7 @@ def visit(scope: Scope, also: Collection[Scope] = ()) -> Any:  # noqa: ANN401 - 
         principal.require(
             scope, also=also, environment=names.get("env"), models=[model] if model else []
         )
+        request.scope[_VERSION] = await state.serving_cache.version()
         return Visit(request, state, principal, form)
 
     return Depends(entered)

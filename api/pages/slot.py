@@ -48,8 +48,10 @@ def slot(
         moves, older = timeline(registry, serving["model"], env, before)
     except NotPermitted:
         moves, older = None, None
+    here = addresses.with_query(addresses.slot(env, model), before=before)
     return visit.page(
         "slot.html",
+        live=visit.live(here, env, model),
         slot=serving,
         matters=words.matters(serving, observed),
         observed=observed,

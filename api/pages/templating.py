@@ -17,12 +17,13 @@ from typing_extensions import override
 from lineage import timestamps
 from lineage.acts import typed
 from lineage.contract.results.documents import Document
+from lineage.identity.digest import is_digest, is_of_ours
 from lineage.inert import inert
 
 from . import addresses, loaded, words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 NOTHING: Final = "-"
 """What stands where nothing is known."""
@@ -96,6 +97,20 @@ def lines(text: str) -> Markup:
     return Markup("<br>").join(inert(line) for line in text.splitlines())
 
 
+def side(text: str) -> Markup | str:
+    """One of two sides of what differs: a digest by its beginning, or what stands there."""
+    return short(text) if is_of_ours(text) and is_digest(text) else lines(text)
+
+
+def code_lines(diff: Iterable[str]) -> Markup:
+    """The lines of a diff in the unified form: those that came, that went, and where they are."""
+    tags = {"+": Markup("<ins>{}</ins>"), "-": Markup("<del>{}</del>"), "@": Markup("<b>{}</b>")}
+    plain = Markup("{}")
+    return Markup("\n").join(
+        tags.get(line[:1], plain).format(inert(line.expandtabs(4))) for line in diff
+    )
+
+
 class _Templates(Environment):
     """Templates in which a part of an answer is what its JSON has, not what Python makes of it."""
 
@@ -115,7 +130,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    shown = (typed, moment, short, number, size, lines)
+    shown = (typed, moment, short, number, size, lines, side, code_lines)
     made.filters |= {filtering.__name__: filtering for filtering in shown}
     made.filters["json"] = as_json
     made.globals |= {
@@ -124,6 +139,7 @@ def _environment() -> Environment:
         "words": words,
         "with_query": addresses.with_query,
         "htmx_settings": json.dumps(_HTMX),
+        "live": None,  # of a page that does not say otherwise
     }
     return made
 

@@ -11,6 +11,8 @@ from lineage.errors import LineageError
 from lineage.explain.data import data_lines
 from lineage.identity.pipeline_diff import changes_between
 
+from . import repositories
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -40,12 +42,18 @@ WORDS: Final = {
 
 @dataclass(frozen=True)
 class Difference:
-    """What differs from one pair to the next, in sentences; ``more`` counts those left out."""
+    """What differs from one pair to the next, in sentences; ``more`` counts those left out.
+
+    ``pipelines`` are a pipeline's name and two of its versions, where they differ; ``commits`` is
+    where the code of the two is side by side, if their repository is one of a known host.
+    """
 
     first: str
     second: str
     sentences: tuple[str, ...]
     more: int = 0
+    pipelines: tuple[str, str, str] | None = None
+    commits: str | None = None
 
 
 @dataclass(frozen=True)
@@ -142,7 +150,23 @@ class _Shown:
         except LineageError as error:  # an experiment that was deleted since
             told = [f"What differs is not known any more: {error}"]
         names = self.reference(first) or "", self.reference(second) or ""
-        return Difference(*names, tuple(told[:MOST_CHANGES]), max(0, len(told) - MOST_CHANGES))
+        return Difference(
+            *names,
+            tuple(told[:MOST_CHANGES]),
+            max(0, len(told) - MOST_CHANGES),
+            _pipelines(first, second),
+            self._commits(first, second),
+        )
+
+    def _commits(self, first: Mapping[str, Any], second: Mapping[str, Any]) -> str | None:
+        """Where the code of two versions is side by side."""
+        try:
+            old, new = self._version(first["version"]), self._version(second["version"])
+        except LineageError:
+            return None
+        remotes = {one["components"]["code"]["remote"] for one in (old, new)}
+        commits = (repositories.commit_of(one["code"]) for one in (old, new))
+        return repositories.compare_page(*remotes, *commits) if len(remotes) == 1 else None
 
     def _told(self, first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
         old, new = self._version(first["version"]), self._version(second["version"])
@@ -157,6 +181,14 @@ class _Shown:
         if old["weights"] != new["weights"]:
             told.append("other weights")
         return told
+
+
+def _pipelines(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    """The name and the two versions of one pipeline; None where there are no two of one."""
+    name, old, new = first["pipeline"], first["pipeline_digest"], second["pipeline_digest"]
+    if not (name and old and new) or second["pipeline"] != name or old == new:
+        return None
+    return name, old, new
 
 
 def _pair(side: Mapping[str, Any]) -> tuple[Any, ...]:

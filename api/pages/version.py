@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from fastapi import Query, Response
 
 from lineage.errors import NotPermitted
+from lineage.export.formats import export
 from lineage.guard.flat_metrics import flattened
+from lineage.identity.origin import WeightsOrigin
 from lineage.identity.references import Reference
 from lineage.registry.access import OF_VERSIONS, Scope
 
+from ..responses import file_of
 from ..schemas.parameters import ModelPath, VersionPath
-from . import addresses, site
+from . import addresses, repositories, site
 from .site import Visit, visit
 
 if TYPE_CHECKING:
@@ -31,12 +34,22 @@ VALIDATIONS: Final = 20
 EVENTS: Final = 20
 """Events of a page."""
 
+EXPORTS: Final = {
+    "card": "model card",
+    "cyclonedx": "CycloneDX",
+    "openlineage": "OpenLineage",
+    "prov": "PROV",
+}
+"""What each format of other programs is called."""
+
+_VISIT: Final = visit(Scope.READ, OF_VERSIONS)
+
 
 @router.get(addresses.VERSION)
 def version(
     model: ModelPath,
     n: VersionPath,
-    visit: Annotated[Visit, visit(Scope.READ, OF_VERSIONS)],
+    visit: Annotated[Visit, _VISIT],
     before: Annotated[int | None, Query(ge=1, le=1 << 31)] = None,
 ) -> Response:
     """All that is recorded of it, the newest first."""
@@ -48,6 +61,7 @@ def version(
         for file, values in shown["parameters"].items()
         for name, value in values.items()
     ]
+    made = shown["components"]["weights"]["made"]
     events = _events(registry, ref, before)
     return visit.page(
         "version.html",
@@ -61,7 +75,24 @@ def version(
         events=events,
         older=events[-1]["seq"] if events and len(events) == EVENTS else None,
         before=before,
+        origin=WeightsOrigin.from_json(made) if made else None,
+        exports=EXPORTS,
+        commit_page=repositories.commit_page(
+            shown["components"]["code"]["remote"], repositories.commit_of(shown["code"])
+        ),
     )
+
+
+@router.get(addresses.EXPORT)
+def exported(
+    model: ModelPath,
+    n: VersionPath,
+    visit: Annotated[Visit, _VISIT],
+    form: Annotated[str, Query(alias="format", max_length=40)],
+) -> Response:
+    """The version in a format of other programs, as a file."""
+    done = export(visit.registry, Reference.from_selector(model, n), form)
+    return file_of(done, site.HEADERS)
 
 
 def _cut(whole: Sequence[Any]) -> tuple[Sequence[Any], int]:

@@ -28,7 +28,7 @@ from lineage.registry.weights import told_by
 from .. import paging
 from ..dependencies import State, call_of, needs
 from ..problems import READ, WRITE, documented
-from ..responses import answer
+from ..responses import answer, file_of
 from ..schemas import requests, responses
 from ..schemas.parameters import ModelPath, VersionPath
 from ..strict_bodies import StrictRoute
@@ -170,9 +170,7 @@ def exported(
 ) -> Response:
     """OpenLineage events (one a line), CycloneDX 1.6, PROV-JSON, or a model card in Markdown."""
     named = Reference.from_selector(model, n)
-    done = export(state.seen_by(caller), named, form, environment or ())
-    told = {"Content-Disposition": f'attachment; filename="{done.name}"'}
-    return Response(done.text, headers=told, media_type=done.format.media_type)
+    return file_of(export(state.seen_by(caller), named, form, environment or ()))
 
 
 @router.get(

@@ -11,6 +11,7 @@ from .hashing import hashing, tree
 from .lists import lists
 from .lookups import busy, lookups
 from .moves import statements
+from .pages import pages
 from .processes import processes
 from .registering import registering
 from .reports import reports
@@ -37,6 +38,7 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
         starts,
         weights,
         lists,
+        pages,
         graph,
         reports,
         server,

@@ -43,7 +43,7 @@ def lists(bench: Bench) -> Iterator[Row]:
         number = bench.sizes.listed
         filled = fill(bench.empty(database), 1)
         grow(filled.url, PAIR, number)
-        _add_metrics(filled.url)
+        add_metrics(filled.url)
         folder = bench.new_folder()
         url = f"sqlite:///{folder}/mlflow.db" if database == SQLITE else bench.empty(database)
         with (
@@ -140,7 +140,8 @@ def _search(
     return found
 
 
-def _add_metrics(url: str) -> None:
+def add_metrics(url: str) -> None:
+    """Give each version of the large model a metric: 0 to 99 in turn."""
     engine = open_engine(url)
     with transaction(engine, writing=True) as connection:
         connection.execute(

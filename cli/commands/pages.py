@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -47,4 +48,4 @@ def ui(
         )
     from ..browsing import show
 
-    show(url, port or 0)
+    show(url, Path.cwd(), port or 0)

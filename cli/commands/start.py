@@ -95,4 +95,4 @@ def demo(
     if serve:
         from ..browsing import show
 
-        show(f"sqlite:///{played / '.lineage' / 'registry.db'}")
+        show(f"sqlite:///{played / '.lineage' / 'registry.db'}", played)

@@ -305,7 +305,14 @@ _SIDE: Final = (
 _STANDS: Final = _query(" UNION ALL ".join(_SIDE.format(side.value) for side in Side), "slots")
 """What stands on the sides of slots; what does so without a proof does so on what runs."""
 
+_FIRST_FROM: Final = "(SELECT {0} FROM model_version WHERE {0} >= :weights ORDER BY {0} LIMIT 1)"
+
 _REGISTERED: Final = _query(
-    "SELECT 1 FROM model_version "
-    "WHERE weights_digest = :weights OR weights_blake3 = :weights LIMIT 1"
+    f"SELECT 1 WHERE :weights IN ({_FIRST_FROM.format('weights_digest')}, "
+    f"{_FIRST_FROM.format('weights_blake3')})"
 )
+"""Whether any version has these weights.
+
+The first digest from it on is always found by the index. Where many versions have the same weights
+PostgreSQL expects many to be equal, and reads the whole table for one that none has.
+"""

@@ -15,6 +15,8 @@ from lineage.cli import demo
 from ..conftest import BIN, ENVIRONMENT
 from ..support import commands
 from ..support.recipes import blocks_of, missing_from, typed_in
+from ..support.servers import registry_server
+from ..support.visiting import visiting
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("pull_requests.sh")
@@ -34,6 +36,24 @@ def played(tmp_path_factory):
     third = [f"flight-delays@{number}" for number in (2, 3, 2)]
     assert served == {"old": ["flight-delays@1"], "new": third}
     return folder, told["steps"]
+
+
+def test_its_pages_show_the_lines_of_code_that_differ(played):
+    folder, _ = played
+    (registry,) = folder.rglob(".lineage/registry.db")
+    shows = {"no_auth": True, "read_only": True, "checkout": registry.parents[1]}
+    with (
+        registry_server(f"sqlite:///{registry}", **shows) as address,
+        visiting(address) as visitor,
+    ):
+        slot = visitor.get("/environments/production/models/flight-delays")
+        links = [one for one in slot.links if "first=" in one]
+        two = visitor.get(links[0])
+        assert "src/featurize.py" in two.text
+        assert "hour.between(15, 20)" in two.text
+        assert "The commits between them" in two.text
+        asked = visitor.get("/guard?version=flight-delays@1&environment=production").text
+        assert "hour.between(15, 20)" in asked
 
 
 def test_the_demo_plays_the_whole_story(played):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from lineage.connection import connect
 from lineage.contract.requests import NewToken, Observed
 from lineage.identity.digest import xxh3
+from lineage.timestamps import moment
 from tests.conftest import captured_pipeline, make_registry
 from tests.support.browser import NARROW, WIDE, chromium, looking
 from tests.support.filled import fill
@@ -117,7 +119,7 @@ def test_a_model_is_promoted_with_the_keyboard_alone(browser, address, database,
         page.keyboard.type("churn")
         page.keyboard.press("Enter")
         page.wait_for_url(f"{address}{SLOT}?done=promote")
-        assert "churn@4 serves" in page.get_by_role("status").inner_text()
+        assert "churn@4 serves" in page.locator(".done").inner_text()
         assert visitor.wrong == []
     with connect(database) as registry:
         newest = registry.history("churn@production", limit=1)[0]
@@ -178,6 +180,50 @@ def test_a_page_is_exchanged_and_not_loaded_anew_until_the_token_ends(
         page.wait_for_url(re.compile("/sign-in"))
         assert "your token ended or was revoked" in page.get_by_role("alert").inner_text()
         assert [one for one in visitor.wrong if "401" not in one] == []
+
+
+def test_an_open_page_shows_what_moves_and_disturbs_nobody_who_types(
+    browser, address, database, token
+):
+    with (
+        connect(database) as registry,
+        looking(browser, address, timezone_id="Asia/Kolkata") as visitor,
+    ):
+        page = visitor.page
+        visitor.sign_in(token["token"], SLOT)
+        page.get_by_label("Version").press_sequentially("3")
+        page.get_by_text("What differs from").nth(1).click()  # opens it
+        page.get_by_label("Version").focus()
+        registry.promote("churn@4", "production", actor="bob")
+        page.locator("#serves ~ .lead", has_text="churn@4").wait_for()
+        assert page.get_by_label("Version").input_value() == "3"
+        assert page.evaluate("document.activeElement.id") == "promote"
+        assert page.locator("#part-moves details[open]").count() == 3, "what was open stays so"
+        assert page.get_by_role("link", name="Roll back to").count() == 1
+        now = registry.serving("churn", "production").to_json()["serving"]["promoted_at"]
+        time = page.locator("#part-now time").first
+        local = moment(now) + dt.timedelta(hours=5, minutes=30)
+        assert time.inner_text() == local.strftime("%Y-%m-%d %H:%M")
+        assert "+05:30" in time.get_attribute("title")
+        assert now in time.get_attribute("title")
+        page.get_by_role("button", name="Promote…").click()
+        page.get_by_label("Why").fill("mine")
+        page.get_by_label("to confirm").press_sequentially("chu")
+        registry.promote("churn@2", "production", actor="bob")
+        moved = page.get_by_text("The slot moved since this plan was made: churn@2 serves")
+        moved.wait_for()
+        page.keyboard.type("rn")
+        assert page.get_by_label("to confirm").input_value() == "churn"
+        assert page.get_by_label("Why").input_value() == "mine"
+        registry.revoke_token(token["id"], actor="t")
+        page.get_by_text("You were signed out").wait_for()
+        assert page.get_by_label("Why").input_value() == "mine"
+        again = registry.create_token(NewToken("ana", ("admin",)), actor="t")
+        page.get_by_role("link", name="Sign in again").click()
+        page.get_by_label("Token").fill(again["token"])
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(f"{address}{SLOT}/promote?version=3")
+        visitor.is_well()
 
 
 def test_what_people_wrote_runs_nowhere(browser, address, database, token):

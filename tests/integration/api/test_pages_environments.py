@@ -85,7 +85,7 @@ def test_pages_are_kept_nowhere_and_load_nothing_from_elsewhere(pages):
     loaded = [
         said.get("src") or said.get("href") for tag, said in read.tags if tag in ("script", "link")
     ]
-    assert len(loaded) == 3
+    assert len(loaded) == 4
     for path in loaded:
         asset = pages.client.get(path)
         assert asset.status_code == 200

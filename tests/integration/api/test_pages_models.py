@@ -6,6 +6,7 @@ import pytest
 
 from lineage.connection import connect
 from lineage.contract.requests import NewToken
+from lineage.export.formats import FORMATS
 from tests.conftest import BOTH, add_version, captured_pipeline, make_registry
 from tests.support.filled import fill
 from tests.support.servers import registry_server
@@ -167,3 +168,27 @@ def test_a_renamed_model_is_found_by_its_old_name(pages, registry):
     assert "leavers@60 serves in production" in read.text
     assert "leavers@50: 0.75; served in production" in read.text
     assert "leavers@60" in pages.get("/models/churn/versions/60").text
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_version_is_downloaded_in_every_format(pages, registry, form):
+    (link,) = [one for one in pages.get("/models/churn/versions/60").links if f"={form}" in one]
+    answer = pages.client.get(link)
+    rest = pages.client.get(f"/v1/models/churn/versions/60/export?format={form}")
+    assert answer.status_code == 200
+    assert answer.text == rest.text
+    for header in ("content-type", "content-disposition"):
+        assert answer.headers[header] == rest.headers[header]
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_what_cannot_be_downloaded_is_told_on_a_page(filled, registry):
+    token = registry.create_token(NewToken("a", ("read",), models=("other",)), actor="t")["token"]
+    with registry_server(filled) as address, visiting(address, token) as visitor:
+        assert (
+            "is bound to" in visitor.get("/models/churn/versions/60/export?format=card", 403).text
+        )
+        assert "Use one of" in visitor.get("/models/other/versions/1/export?format=pdf", 422).text
+        visitor.client.cookies.clear()
+        asked = visitor.client.get("/models/other/versions/1/export?format=card")
+        assert asked.status_code == 303

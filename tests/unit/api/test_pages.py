@@ -63,7 +63,8 @@ def test_what_people_wrote_is_text(text):
     html = _failed(text)
     read = Read(html)
     assert [tag for tag, _ in read.tags if tag in ("img", "b")] == []
-    assert [tag for tag, _ in read.tags if tag == "script"] == ["script"], "our own"
+    scripts = [said.get("src", "") for tag, said in read.tags if tag == "script"]
+    assert [src.partition("?")[0] for src in scripts] == ["/assets/htmx.min.js", "/assets/pages.js"]
     assert html.count("<h1>") == 1
     for sign in "\u202e\u2066\x1b\ud800":
         assert sign not in html
@@ -116,3 +117,13 @@ def test_numbers_are_short(value, shown):
 )  # fmt: skip
 def test_sizes_are_read_by_people(count, shown):
     assert templating.size(count) == shown
+
+
+def test_the_lines_of_a_diff_are_told_apart_and_escaped():
+    diff = ["@@ -1,2 +1,2 @@", "-\tif x < 1:", "+if x <= 1: \u202e", " plain", ""]
+    assert templating.code_lines(diff).splitlines() == [
+        "<b>@@ -1,2 +1,2 @@</b>",
+        "<del>-   if x &lt; 1:</del>",
+        "<ins>+if x &lt;= 1: \\u202e</ins>",
+        " plain",
+    ]
