@@ -95,7 +95,9 @@ def _name(node: GraphNode) -> str:
         return ", ".join(f"{name}={json.dumps(value)}" for name, value in values)
     if node.kind is NodeKind.ORIGIN and "rev" in node.details:
         return f"{node.name} at {node.details['rev'][:12]}"
-    return _short(node.id) if node.kind is NodeKind.CODE else node.name
+    if node.kind is NodeKind.CODE:
+        return _short(node.id)
+    return " = ".join((node.name, *node.details.get("also", ())))
 
 
 def _short(digest: str) -> str:

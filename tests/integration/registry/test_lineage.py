@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lineage.cli.reports.graph import tree
 from sqlalchemy import text
 
 from lineage.connection import connect
@@ -19,7 +20,7 @@ from lineage.database.engine import open_engine, transaction
 from lineage.errors import Conflict, NotFound, NotPermitted, UsageError
 from lineage.identity.chain import Chain, RunKind, StageRun
 from lineage.identity.components import Components, DataItem, DataVersion, Kind, Known
-from lineage.identity.digest import Digest
+from lineage.identity.digest import EMPTY, Digest
 from lineage.identity.watched import Distribution, WatchedRun
 from lineage.registry.access import Principal, Scope
 from tests.conftest import (
@@ -237,6 +238,55 @@ def test_content_on_both_sides_leaks(registry):
     tuned = add(registry, "2", parent=ref, gaps=("none",), data={"new.csv": "md5:" + "f" * 32})
     registry.validate(tuned, captured_pipeline("old"), passed=True, data=held_out, actor="t")
     assert [one.digest for one in registry.leak(tuned).leaked] == [FEATURES]
+
+
+@EVERYWHERE
+def test_what_was_not_compared_for_leaks_is_told(registry):
+    folder, empty = f"md5:{'d' * 32}.dir", sorted(EMPTY)[0]
+    held_out = DataVersion((
+        DataItem("test.csv", Digest("md5:" + "e" * 32), Known.VERIFIED),
+        DataItem("none.csv", Digest(empty), Known.VERIFIED),
+    ))  # fmt: skip
+    train = run_of("train", [RAW, empty], [WEIGHTS])
+    made = {"weights": WEIGHTS, "data": {"raw.csv": RAW}}
+    refs = [
+        add(registry, "1", train, **made),
+        add(registry, "2", run_of("train", [RAW, folder], [WEIGHTS]), **made),
+        add(registry, "3", data={"raw.csv": RAW}),
+        add(registry, "4", train, missing=(f"{RAW[-1]}.csv",), weights=WEIGHTS, data={"x": OTHER}),
+    ]
+    for ref in refs:
+        registry.validate(ref, captured_pipeline("old"), passed=True, data=held_out, actor="t")
+    found = [registry.leak(ref) for ref in refs]
+    assert not any(found)
+    assert [leak.whole for leak in found] == [True, False, False, False]
+    for leak, said in zip(
+        found[1:], ("is a directory", "was not recorded", "What made"), strict=True
+    ):
+        assert said in leak.gaps[0]
+
+
+@EVERYWHERE
+def test_what_is_empty_joins_no_chains(registry):
+    empty = sorted(EMPTY)[0]
+    code = "md5:" + "8" * 32
+    lint = run_of("lint", [code], [empty])
+    first = add(registry, "1", lint, run_of("train", [empty, OTHER], [WEIGHTS]), weights=WEIGHTS)
+    made = "md5:" + "9" * 32
+    other = add(registry, "2", run_of("fit", [empty], [made]), model="other", weights=made)
+    assert "lint" in {node.name for node in registry.trace(first).nodes}, "its own chain is whole"
+    assert "lint" not in {node.name for node in registry.trace(other).nodes}
+    assert refs(registry.impact(OTHER)) == refs(registry.impact(code)) == [first]
+    assert refs(registry.impact(empty)) == [other, first], "who holds one is told"
+
+
+@BOTH
+def test_a_content_keeps_all_names_of_a_run(registry):
+    train = StageRun("train", inputs={"a.csv": FEATURES, "b.csv": FEATURES}, outputs={"m": WEIGHTS})
+    ref = add(registry, "1", train, weights=WEIGHTS)
+    node = registry.trace(ref).node(FEATURES)
+    assert (node.name, node.details["also"]) == ("a.csv", ["b.csv"])
+    assert "input  a.csv = b.csv" in "\n".join(tree(registry.trace(ref)))
 
 
 @BOTH
