@@ -7,13 +7,14 @@ stated is told as stated. No path of a machine and no secret is in it: digests, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from lineage.guard.flat_metrics import flattened
 from lineage.identity.digest import hash_object
 from lineage.identity.run_environment import normalised
-from lineage.masking import masked
+from lineage.masking import masked, masked_value, recorded_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +56,8 @@ class Described:
     @property
     def code(self) -> dict[str, Any]:
         """The ``digest``, ``remote``, ``branch``, ``subfolder`` of the code; values may be None."""
-        return dict(self.version["components"]["code"])
+        code = self.version["components"]["code"]
+        return {**code, "remote": recorded_url(code["remote"]) if code["remote"] else None}
 
     @property
     def commit(self) -> str | None:
@@ -83,12 +85,16 @@ class Described:
 
     @property
     def parameters(self) -> list[tuple[str, Any]]:
-        """The parameters of the pipeline's stages: ``params.yaml:top`` and the value, by name."""
-        return sorted(
-            (f"{file}:{name}", value)
+        """The parameters of the pipeline's stages: ``params.yaml:top`` and the value, by name.
+
+        Passwords and tokens are masked, by a parameter's name and in URLs.
+        """
+        found = (
+            (f"{file}:{name}", masked_value(name, value))
             for file, values in self.version["parameters"].items()
             for name, value in values.items()
         )
+        return sorted(found, key=itemgetter(0))
 
     @property
     def packages(self) -> list[tuple[str, str]]:

@@ -43,7 +43,7 @@ EMPTY: Final = frozenset(
         f"blake3:{blake3(b'').hexdigest()}",
     )
 )
-"""What nothing has for a digest: files and directories that are empty, as DVC and as we hash them."""
+"""The digests of files and directories that are empty, as DVC takes them and as we do."""
 
 _FORM = re.compile(r"[a-z0-9][a-z0-9.-]{0,31}:[!-~]{1,2000}", re.ASCII)
 _FIXED_HEX: Final = {"xxh3": 32, "blake3": 64}

@@ -20,6 +20,7 @@ from lineage.errors import NotFound, UsageError
 from lineage.export.formats import FORMATS, export
 from lineage.identity.components import CodeVersion, DataItem, DataVersion, Kind, Known
 from lineage.identity.digest import Digest
+from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
 from tests.conftest import a_copy, captured, captured_pipeline, make_registry
 from tests.support.servers import registry_server
 from tests.support.story import fill
@@ -160,6 +161,29 @@ def test_a_card_shows_text_as_text(registry):
     assert not [line for line in body.splitlines() if line.startswith(("# Not", "---"))]
     assert "hostile@1 may not enter production" in card
     assert "It failed with pipeline" in card
+
+
+def test_no_secret_is_exported_and_parameters_of_one_name_are_no_failure(registry):
+    hush = "hunter2secret"
+    stage = Stage(
+        cmd=("train",),
+        params={
+            "p:q": {"r": 1, "db": f"postgresql://me:{hush}@host/x"},
+            "p": {"q:r": "x", "train": {"api_token": hush, "eos_token": "</s>"}, "password": hush},
+        },
+    )
+    whole = captured("s")
+    parts = replace(
+        whole.components,
+        code=CodeVersion("a" * 40, remote=f"https://ana:{hush}@host/name"),
+        pipeline=PipelineVersion(Manifest({"train": stage})),
+    )
+    bare = replace(whole, stored=(), components=parts)
+    registry.register("secretive", bare, kind=Kind.EXPERIMENT, actor="ann")
+    for form in FORMATS:
+        text = exported(registry, "secretive@1", form)
+        assert hush not in text, form
+        assert ("eos" in text) is (form != "prov")
 
 
 def test_an_export_is_the_same_whenever_it_is_made(registry, ref):
