@@ -211,3 +211,8 @@ def test_a_server_exports_the_same(registry, tmp_path):
             assert answer.headers["content-type"] == of.media_type
             assert answer.text == export(remote, "churn@3", form).text
         assert httpx.get(place, params={"format": "pdf"}).status_code == 422
+        whole = captured("s")
+        code = CodeVersion("a" * 40, remote="https://ana:hunter2secret@host/name")
+        bare = replace(whole, stored=(), components=replace(whole.components, code=code))
+        ref = remote.register("careless", bare, kind=Kind.EXPERIMENT, actor="t").ref
+        assert remote.show(ref)["components"]["code"]["remote"] == "https://host/name"

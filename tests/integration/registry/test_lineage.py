@@ -281,6 +281,16 @@ def test_what_is_empty_joins_no_chains(registry):
 
 
 @BOTH
+def test_what_reads_like_something_else_is_found_by_its_name(registry):
+    made = run_of("train", [RAW], [WEIGHTS])
+    ref = add(registry, "1", made, weights=WEIGHTS, data={"table@3": OTHER, "in/x.csv": FEATURES})
+    for asked in ("table@3", "in\\x.csv", ".\\in\\x.csv"):
+        assert refs(registry.impact(asked)) == [ref], asked
+    with pytest.raises(NotFound, match="no model 'desk'"):
+        registry.impact("desk@3")
+
+
+@BOTH
 def test_a_content_keeps_all_names_of_a_run(registry):
     train = StageRun("train", inputs={"a.csv": FEATURES, "b.csv": FEATURES}, outputs={"m": WEIGHTS})
     ref = add(registry, "1", train, weights=WEIGHTS)
