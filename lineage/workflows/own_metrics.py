@@ -19,12 +19,12 @@ from lineage.bounded_file import Unfit
 from lineage.bounded_file import read as read_bounded
 from lineage.capture.dvc import joined, mappings, overlap, recorded_digest
 from lineage.capture.stage_addresses import address, choose
-from lineage.capture.stages_from import stages_from
+from lineage.capture.stages_from import reads, stages_from
 from lineage.errors import CaptureError, LineageError
 from lineage.hashing.files import hash_path
 from lineage.whole_file import write_whole
 from lineage.workflows.own_parts import is_own, weights_here, weights_place
-from lineage.workflows.watched_runs import RUNS, is_dvc
+from lineage.workflows.watched_runs import RUNS, is_dvc, read_by_programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,10 +62,19 @@ def require_own_metrics(
         return
     path, place = _from_top(project, metrics), _from_top(project, weights)
     told = _told_by_dvc(project, path, place) or _told_by_a_run(project, version, path, place)
+    said = f"The metrics {path} are not of the weights of {version['ref']}"
+    if told is not None:
+        raise CaptureError(f"{said}: {told}.", remedy=remedy)
+    configured = _configured(project, version, place)
+    if configured is None:
+        return
+    told = _read_configured(project, version, path, place, configured) or _told_by_a_run(
+        project, version, path, configured, instead=place
+    )
     if told is not None:
         raise CaptureError(
-            f"The metrics {path} are not of the weights of {version['ref']}: {told}.",
-            remedy=remedy,
+            f"{said}, which lie at {place}: {told}.",
+            remedy=f"Copy them to {configured}, or check out their commit. {remedy}",
         )
 
 
@@ -80,7 +89,7 @@ def require_own_run(
     pipeline: str | None = None,
     environment: str | None = None,
 ) -> None:
-    """Refuse a run of DVC's stages that measured what other stages had made of other weights.
+    """Refuse a run that measured other weights, or what stages of DVC's had made of others.
 
     Args:
         project: where it ran.
@@ -93,23 +102,36 @@ def require_own_run(
         environment: whose deployed pipeline ran.
 
     Raises:
-        CaptureError: ``dvc.lock`` says that a stage on the way read others.
+        CaptureError: ``dvc.lock`` says that a stage on the way read others, or the command was
+            seen to read those that are configured, and not the version's.
     """
     programs = {*ran.command, *(one for file in observed.files for one in file.by)}
     if metrics is None or weights is None or version["weights"] is None:
         return
-    if ran.exit_status != 0 or not any(map(is_dvc, programs)):
+    if ran.exit_status != 0:
         return
-    path = _from_top(project, metrics)
-    told = _told_by_dvc(project, path, _from_top(project, weights))
+    path, place = _from_top(project, metrics), _from_top(project, weights)
+    ref, is_by_dvc = version["ref"], any(map(is_dvc, programs))
+    said = f"The command measured other weights than those of {ref} in {path}"
+    command = evaluation(project, version["model"], weights)
+    again = act("validate", ref, "--", *command, pipeline=pipeline, in_=environment)
+    told = _told_by_dvc(project, path, place) if is_by_dvc else None
     if told is not None:
-        command = evaluation(project, version["model"], weights)
-        ref = version["ref"]
         raise CaptureError(
-            f"The command measured other weights than those of {ref} in {path}: "
-            f"{told}. Nothing is recorded.",
-            remedy="Run each stage between the weights and the metrics: "
-            f"{act('validate', ref, '--', *command, pipeline=pipeline, in_=environment)}",
+            f"{said}: {told}. Nothing is recorded.",
+            remedy=f"Run each stage between the weights and the metrics: {again}",
+        )
+    configured = _configured(project, version, place)
+    if configured is None:
+        return
+    if is_by_dvc:
+        told = _read_configured(project, version, path, place, configured)
+    elif not _holds_own(project, version):
+        told = _seen_to_read(observed, place, configured)
+    if told is not None:
+        raise CaptureError(
+            f"{said}, which lie at {place}: {told}. Nothing is recorded.",
+            remedy=f"Copy them to {configured}, or check out their commit, and run it: {again}",
         )
 
 
@@ -155,7 +177,8 @@ def evaluation(project: Project, model: str, weights: Path | None) -> tuple[str,
     """The words that evaluate a model here; ``COMMAND`` where nothing says.
 
     They are ``evaluate`` of the configuration, a command or a stage of DVC's, else the stage that
-    writes the configured metrics. Before a stage come those on the way to it from the weights.
+    writes the configured metrics. Before a stage come those on the way to it from the weights, else
+    from where these are configured.
     """
     table = project.config.model(model)
     stages: list[DvcStage] = []
@@ -166,8 +189,13 @@ def evaluation(project: Project, model: str, weights: Path | None) -> tuple[str,
                 stages = [stage for _, stage in choose(dvc, project.folder, [table.evaluate])]
         elif table.metrics is not None:
             stages = dvc.making(_from_top(project, project.root / table.metrics))
-        if weights is not None:
-            stages = stages_from(dvc, _from_top(project, weights), stages)
+        configured = project.root / table.weights if table.weights is not None else None
+        for place in filter(None, (weights, configured)):
+            path = _from_top(project, place)
+            way = stages_from(dvc, path, stages)
+            if any(reads(stage, path) for stage in way):
+                stages = way
+                break
     if stages:
         names = (address(stage, project.folder) for stage in stages)
         return ("dvc", "repro", "--single-item", "--force", *names)
@@ -234,12 +262,61 @@ def _is_in(path: str, folder: str) -> bool:
     return path == folder or path.startswith(f"{folder}/")
 
 
-def _told_by_a_run(
-    project: Project, version: Mapping[str, Any], metrics: str, weights: str
+def _configured(project: Project, version: Mapping[str, Any], place: str) -> str | None:
+    """The configured weights, where a version's own lie at another place, and something is here."""
+    configured = project.config.model(version["model"]).weights
+    if configured is None:
+        return None
+    path = _from_top(project, project.root / configured)
+    return path if not overlap(path, place) and (project.top / path).exists() else None
+
+
+def _holds_own(project: Project, version: Mapping[str, Any]) -> bool:
+    """Whether the configured weights are a version's own, too."""
+    here = weights_here(project).get(project.config.model(version["model"]).weights or "")
+    return here is not None and is_own(version, str(here.xxh3), here.blake3)
+
+
+def _read_configured(
+    project: Project, version: Mapping[str, Any], metrics: str, weights: str, configured: str
 ) -> str | None:
-    """That other weights lay there as the watched run ended which wrote these metrics."""
+    """That no stage on the way to the metrics reads the version's weights, and one reads others."""
+    dvc = project.dvc(project.source())
+    made = dvc.making(metrics)
+    if any(reads(stage, weights) for stage in stages_from(dvc, weights, made)):
+        return None
+    for stage in stages_from(dvc, configured, made):
+        if reads(stage, configured):
+            told = _told_by_dvc(project, metrics, configured)
+            if told is None and not _holds_own(project, version):
+                told = f"{address(stage, project.folder)} reads those at {configured}"
+            return told
+    return None
+
+
+def _seen_to_read(observed: Observed, weights: str, configured: str) -> str | None:
+    """That a command was seen to read other weights, and not the version's; all of it was seen."""
+    seen = {*read_by_programs(observed), *(folder.path for folder in observed.folders)}
+    if not observed.is_complete or any(overlap(path, weights) for path in seen):
+        return None
+    read = any(overlap(path, configured) for path in seen)
+    return f"it read those at {configured}" if read else None
+
+
+def _told_by_a_run(
+    project: Project,
+    version: Mapping[str, Any],
+    metrics: str,
+    weights: str,
+    *,
+    instead: str | None = None,
+) -> str | None:
+    """That other weights lay there as the watched run ended which wrote these metrics.
+
+    ``instead`` is a place at which others would count.
+    """
     known = _measured(project).get(metrics)
-    if known is None or weights not in known["weights"]:
+    if known is None or weights not in known["weights"] or instead in known["weights"]:
         return None
     digest = hash_path(project.top / metrics, with_blake3=True).blake3
     if known["digest"] != str(digest) or is_own(version, *known["weights"][weights]):
