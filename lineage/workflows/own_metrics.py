@@ -27,7 +27,7 @@ from lineage.workflows.own_parts import is_own, weights_here, weights_place
 from lineage.workflows.watched_runs import RUNS, is_dvc, read_by_programs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from lineage.capture.command import Run
@@ -102,8 +102,9 @@ def require_own_run(
         environment: whose deployed pipeline ran.
 
     Raises:
-        CaptureError: ``dvc.lock`` says that a stage on the way read others, or the command was
-            seen to read those that are configured, and not the version's.
+        CaptureError: ``dvc.lock`` says that a stage on the way read others, or one that made what
+            the command was seen to read; or it was seen to read the weights that are configured,
+            and not the version's.
     """
     programs = {*ran.command, *(one for file in observed.files for one in file.by)}
     if metrics is None or weights is None or version["weights"] is None:
@@ -116,6 +117,7 @@ def require_own_run(
     command = evaluation(project, version["model"], weights)
     again = act("validate", ref, "--", *command, pipeline=pipeline, in_=environment)
     told = _told_by_dvc(project, path, place) if is_by_dvc else None
+    told = told or _read_made_of_others(project, observed, place)
     if told is not None:
         raise CaptureError(
             f"{said}: {told}. Nothing is recorded.",
@@ -205,16 +207,33 @@ def evaluation(project: Project, model: str, weights: Path | None) -> tuple[str,
 
 
 def _told_by_dvc(project: Project, metrics: str, weights: str) -> str | None:
-    """That DVC's lock has other weights for the stage whose metrics these are."""
+    """That DVC's lock has other weights for the stages whose metrics these are."""
+    return _told_of(project, [metrics], weights)
+
+
+def _read_made_of_others(project: Project, observed: Observed, weights: str) -> str | None:
+    """That a command was seen to read what a stage had made of other weights."""
+    written = {file.path for file in observed.files if file.is_written}
+    folders = {folder.path for folder in observed.folders if folder.is_input}
+    read = {path for path in read_by_programs(observed) | folders if not overlap(path, weights)}
+    told = _told_of(project, sorted(read - written), weights)
+    return f"of what it read, {told}" if told is not None else None
+
+
+def _told_of(project: Project, paths: Iterable[str], weights: str) -> str | None:
+    """That DVC's lock has other weights for the stages that made files as they are here."""
     from lineage.capture.dvc_hash import DvcHasher
     from lineage.capture.lock import Lock
     from lineage.capture.source import WorkingTree
 
     dvc = project.dvc(project.source())
+    makers = [(path, stage) for path in paths for stage in dvc.making(path)]
+    if not makers:
+        return None
     with project.cache() as cache:
         hasher = DvcHasher(WorkingTree(project.top, project.git), dvc.root, cache, None)
         lock = Lock(dvc, hasher)
-        made = [stage for stage in dvc.making(metrics) if _wrote(lock, stage, metrics)]
+        made = [stage for path, stage in makers if _wrote(lock, stage, path)]
         way = stages_from(dvc, weights, made)
         for stage in way:
             path = _read_other(lock, stage, way, weights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -158,6 +159,26 @@ def test_metrics_of_the_configured_weights_are_not_those_of_weights_that_lie_els
     assert "lie at" not in str(caught.value), "they are read where they lie"
 
 
+def run(project, command, files):
+    done = Run(command, ".", "h", "2026-11-20T08:00:00Z", 1.0, 0)
+    observed = Observed(0, files, processes=1)
+    metrics, place = project.root / "metrics.json", project.root / "models/m.pkl"
+    require_own_run(project, own(project), metrics, place, done, observed)
+
+
+def test_a_program_that_read_what_a_stage_made_of_other_weights_is_refused(require, repository):
+    made = ran("p", {"models/m.pkl": "m@1"}, {"preds.csv": "by m@1"})
+    read = File("preds.csv", is_input=True, is_written=False, by=("e.py",))
+    old = {**HERE, "preds.csv": "by m@1", "metrics.json": "new"}
+    require({"predict": made}, here=old)
+    project = Project.find(repository.path)
+    with pytest.raises(CaptureError, match=r"of what it read, .* predict read others at models"):
+        run(project, ("python", "e.py"), (read,))
+    run(project, ("python", "e.py"), (replace(read, is_written=True),))
+    (repository.path / "preds.csv").write_text("anew, by hand")
+    run(project, ("python", "e.py"), (read,))
+
+
 @pytest.mark.parametrize(
     ("command", "read", "says"),
     [
@@ -169,12 +190,9 @@ def test_metrics_of_the_configured_weights_are_not_those_of_weights_that_lie_els
 )
 def test_a_run_that_measured_the_configured_weights_is_refused(moved, command, read, says):
     files = tuple(File(path, is_input=True, is_written=False, by=("e.py",)) for path in read)
-    done = Run(command, ".", "h", "2026-11-20T08:00:00Z", 1.0, 0)
-    observed = Observed(0, files, processes=1)
 
     def ask():
-        metrics, place = moved.root / "metrics.json", moved.root / "models/m.pkl"
-        require_own_run(moved, own(moved), metrics, place, done, observed)
+        run(moved, command, files)
 
     if says is None:
         ask()
