@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from lineage.contract.results.graph import NodeKind
+from lineage.inert import inert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +107,8 @@ def _short(digest: str) -> str:
 
 
 def _label(node: GraphNode) -> str:
-    return f"{_name(node)}\n{node.kind.value}"
+    name = inert(_name(node))
+    return f"{name if len(name) <= _LONGEST else name[: _LONGEST - 1] + '…'}\n{node.kind.value}"
 
 
 def _quoted(text: str) -> str:

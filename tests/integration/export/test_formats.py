@@ -11,16 +11,19 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from jsonschema import Draft4Validator, Draft202012Validator, FormatChecker
+from markdown_it import MarkdownIt
 from prov.model import ProvDocument
 from referencing import Registry as Schemas
 from referencing import Resource
 
 from lineage.connection import connect
 from lineage.errors import NotFound, UsageError
+from lineage.export import card
 from lineage.export.formats import FORMATS, export
 from lineage.identity.components import CodeVersion, DataItem, DataVersion, Kind, Known
 from lineage.identity.digest import Digest
 from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
+from lineage.inert import inert
 from tests.conftest import a_copy, captured, captured_pipeline, make_registry
 from tests.support.servers import registry_server
 from tests.support.story import fill
@@ -155,12 +158,24 @@ def test_what_versions_share_is_one_entity(registry):
 
 
 def test_a_card_shows_text_as_text(registry):
-    card = exported(registry, "hostile@1", "card", "production")
-    assert "<script" not in card
-    _, _, body = card.removeprefix("---\n").partition("\n---\n")
+    written = exported(registry, "hostile@1", "card", "production")
+    assert "<script" not in written
+    _, _, body = written.removeprefix("---\n").partition("\n---\n")
     assert not [line for line in body.splitlines() if line.startswith(("# Not", "---"))]
-    assert "hostile@1 may not enter production" in card
-    assert "It failed with pipeline" in card
+    assert "hostile@1 may not enter production" in written
+    assert "It failed with pipeline" in written
+
+
+@pytest.mark.parametrize(
+    "text", ["1. a", " # a", "  - a", "    code", "```a", "> a", "[a]: b", HOSTILE, "a|b"]
+)
+def test_markdown_shows_a_text_as_it_is(text):
+    written = card._text(text)
+    (_, shown, _) = MarkdownIt().parse(written)
+    assert {part.type for part in shown.children} == {"text"}
+    assert (
+        shown.children and "".join(part.content for part in shown.children) == inert(text).strip()
+    )
 
 
 def test_no_secret_is_exported_and_parameters_of_one_name_are_no_failure(registry):
