@@ -53,6 +53,7 @@ class _Walk:
         self._own: dict[str, list[StageRun]] = {}
         """The runs of versions' chains, by what they made."""
         self._missing: set[str] = set()
+        """Contents that stages of their chains make, and that no recorded run made."""
         self._unchecked: dict[str, Mapping[str, str]] = {}
         self._contents: list[str] = []
         self._versions: list[tables.ModelVersion] = []
@@ -65,9 +66,9 @@ class _Walk:
                 self._version(self._versions.pop(0))
             level, self._contents = self._contents, []
             self._follow(level)
-        for id_, node in self._nodes.items():
-            if node.name in self._missing and id_ not in {edge.target for edge in self._edges}:
-                self._nodes[id_] = replace(node, missing=True)
+        made = {edge.target for edge in self._edges}
+        for id_ in (self._missing & self._nodes.keys()) - made:
+            self._nodes[id_] = replace(self._nodes[id_], missing=True)
         return Trace(
             ref or "",
             tuple(self._nodes.values()),
@@ -163,7 +164,13 @@ class _Walk:
                 if run not in self._own.setdefault(digest, []):
                     self._own[digest].append(run)
         self._unchecked |= {run: chain["unchecked"].get(run, {}) for run in chain["runs"]}
-        self._missing |= {*chain["missing"]}
+        missing = {*chain["missing"]}
+        self._missing |= {
+            digest
+            for run in runs.values()
+            for path, digest in run.inputs.items()
+            if path in missing
+        }
         self._gaps |= dict.fromkeys(chain["gaps"])
 
     def _parent(self, ref: str, row: tables.ModelVersion, chain: Mapping[str, Any] | None) -> None:

@@ -70,9 +70,22 @@ def _fill(registry):
         whole, stored=(), components=replace(whole.components, code=None, data=None, pipeline=None)
     )
     registry.register("bare", bare, kind=Kind.EXPERIMENT, actor="ann")
+    for number, remote in enumerate(('https://h/a b"<é', "C:\\repo", "http://[::1/x"), 1):
+        code = CodeVersion(f"{number:0>40}", remote=remote)
+        strange = replace(bare, components=replace(bare.components, code=code))
+        registry.register("strange", strange, kind=Kind.EXPERIMENT, actor="ann")
 
 
-REFS = ("churn@1", "churn@3", "churn@5", "hostile@1", "bare@1")
+REFS = (
+    "churn@1",
+    "churn@3",
+    "churn@5",
+    "hostile@1",
+    "bare@1",
+    "strange@1",
+    "strange@2",
+    "strange@3",
+)
 
 
 @pytest.fixture(params=REFS)
@@ -173,9 +186,7 @@ def test_markdown_shows_a_text_as_it_is(text):
     written = card._text(text)
     (_, shown, _) = MarkdownIt().parse(written)
     assert {part.type for part in shown.children} == {"text"}
-    assert (
-        shown.children and "".join(part.content for part in shown.children) == inert(text).strip()
-    )
+    assert "".join(part.content for part in shown.children) == inert(text).strip()
 
 
 def test_no_secret_is_exported_and_parameters_of_one_name_are_no_failure(registry):

@@ -120,6 +120,12 @@ def test_a_missing_middle_is_shown_as_such(registry):
     assert found.node(FEATURES).missing
     assert not found.node(WEIGHTS).missing
     assert found.gaps == ("No run of prepare is recorded.",)
+    other = "md5:" + "9" * 31 + "b"  # another content of the same path, which no stage makes there
+    base = add(registry, "2", run_of("train", [other], [OTHER]), weights=OTHER, model="base")
+    child = add(registry, "3", run_of("train", [FEATURES], [WEIGHTS]), weights=WEIGHTS,
+                missing=("b.csv",), parent=base)  # fmt: skip
+    found = registry.trace(child)
+    assert (found.node(FEATURES).missing, found.node(other).missing) == (True, False)
 
 
 @EVERYWHERE
