@@ -372,6 +372,7 @@ def test_a_run_is_one_whatever_the_order_it_was_written_in():
         ({"url": "https://git.invalid/a", "rev": "e" * 2001}, "rev"),
         ({"url": "https://git.invalid/\x1b[2J"}, "url"),
         ({"url": {"a": "b"}}, "url"),
+        ({"url": "https://ana:hunter2@git.invalid/a"}, "url"),
     ],
 )
 def test_an_origin_that_no_import_has_is_refused(origin, told):
