@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import posixpath
 import shlex
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage import strict_json
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lineage.capture.command import Run
-    from lineage.capture.dvc import DvcStage
+    from lineage.capture.dvc import DvcProject, DvcStage
     from lineage.capture.lock import Lock
     from lineage.capture.project import Project
     from lineage.capture.watch import Observed
@@ -65,17 +65,15 @@ def require_own_metrics(
     said = f"The metrics {path} are not of the weights of {version['ref']}"
     if told is not None:
         raise CaptureError(f"{said}: {told}.", remedy=remedy)
-    configured = _configured(project, version, place)
+    told = _told_of_others(project, version, path, place)
+    if told is not None:
+        raise CaptureError(f"{said}, which lie at {place}: {told}.", remedy=remedy)
+    configured = _configured(project, version["model"], place)
     if configured is None:
         return
-    told = _read_configured(project, version, path, place, configured) or _told_by_a_run(
-        project, version, path, configured, instead=place
-    )
+    told = _told_by_a_run(project, version, path, configured, instead=place)
     if told is not None:
-        raise CaptureError(
-            f"{said}, which lie at {place}: {told}.",
-            remedy=f"Copy them to {configured}, or check out their commit. {remedy}",
-        )
+        raise CaptureError(f"{said}, which lie at {place}: {told}.", remedy=remedy)
 
 
 def require_own_run(
@@ -123,17 +121,20 @@ def require_own_run(
             f"{said}: {told}. Nothing is recorded.",
             remedy=f"Run each stage between the weights and the metrics: {again}",
         )
-    configured = _configured(project, version, place)
-    if configured is None:
+    seen = read_by_programs(observed) | {folder.path for folder in observed.folders}
+    if any(overlap(one, place) for one in seen):
         return
     if is_by_dvc:
-        told = _read_configured(project, version, path, place, configured)
-    elif not _holds_own(project, version):
-        told = _seen_to_read(observed, place, configured)
+        told = _told_of_others(project, version, path, place)
+    elif observed.is_complete:
+        configured = _configured(project, version["model"], place)
+        if configured is not None and not _holds_own(project, version, version["model"]):
+            read = any(overlap(one, configured) for one in seen)
+            told = f"it read those at {configured}" if read else None
     if told is not None:
         raise CaptureError(
             f"{said}, which lie at {place}: {told}. Nothing is recorded.",
-            remedy=f"Copy them to {configured}, or check out their commit, and run it: {again}",
+            remedy=f"Bring them to where it reads them, or check out their commit: {again}",
         )
 
 
@@ -222,17 +223,11 @@ def _read_made_of_others(project: Project, observed: Observed, weights: str) -> 
 
 def _told_of(project: Project, paths: Iterable[str], weights: str) -> str | None:
     """That DVC's lock has other weights for the stages that made files as they are here."""
-    from lineage.capture.dvc_hash import DvcHasher
-    from lineage.capture.lock import Lock
-    from lineage.capture.source import WorkingTree
-
     dvc = project.dvc(project.source())
     makers = [(path, stage) for path in paths for stage in dvc.making(path)]
     if not makers:
         return None
-    with project.cache() as cache:
-        hasher = DvcHasher(WorkingTree(project.top, project.git), dvc.root, cache, None)
-        lock = Lock(dvc, hasher)
+    with _locked(project, dvc) as lock:
         made = [stage for path, stage in makers if _wrote(lock, stage, path)]
         way = stages_from(dvc, weights, made)
         for stage in way:
@@ -242,6 +237,18 @@ def _told_of(project: Project, paths: Iterable[str], weights: str) -> str | None
                     f"dvc.lock records that {address(stage, project.folder)} read others at {path}"
                 )
     return None
+
+
+@contextmanager
+def _locked(project: Project, dvc: DvcProject) -> Iterator[Lock]:
+    """What DVC's lock records, held against what is here."""
+    from lineage.capture.dvc_hash import DvcHasher
+    from lineage.capture.lock import Lock
+    from lineage.capture.source import WorkingTree
+
+    with project.cache() as cache:
+        hasher = DvcHasher(WorkingTree(project.top, project.git), dvc.root, cache, None)
+        yield Lock(dvc, hasher)
 
 
 def _wrote(lock: Lock, stage: DvcStage, metrics: str) -> bool:
@@ -281,45 +288,46 @@ def _is_in(path: str, folder: str) -> bool:
     return path == folder or path.startswith(f"{folder}/")
 
 
-def _configured(project: Project, version: Mapping[str, Any], place: str) -> str | None:
-    """The configured weights, where a version's own lie at another place, and something is here."""
-    configured = project.config.model(version["model"]).weights
+def _configured(project: Project, model: str, place: str) -> str | None:
+    """The configured weights of a model, where these lie at another place and something is here."""
+    configured = project.config.model(model).weights
     if configured is None:
         return None
     path = _from_top(project, project.root / configured)
     return path if not overlap(path, place) and (project.top / path).exists() else None
 
 
-def _holds_own(project: Project, version: Mapping[str, Any]) -> bool:
-    """Whether the configured weights are a version's own, too."""
-    here = weights_here(project).get(project.config.model(version["model"]).weights or "")
+def _holds_own(project: Project, version: Mapping[str, Any], model: str) -> bool:
+    """Whether a model's configured weights are a version's own, too."""
+    here = weights_here(project).get(project.config.model(model).weights or "")
     return here is not None and is_own(version, str(here.xxh3), here.blake3)
 
 
-def _read_configured(
-    project: Project, version: Mapping[str, Any], metrics: str, weights: str, configured: str
+def _told_of_others(
+    project: Project, version: Mapping[str, Any], metrics: str, weights: str
 ) -> str | None:
-    """That no stage on the way to the metrics reads the version's weights, and one reads others."""
+    """That a stage on the way to the metrics reads configured weights, and none the version's.
+
+    The configured ones are those of its model, where its own lie elsewhere, and of other models.
+    """
     dvc = project.dvc(project.source())
-    made = dvc.making(metrics)
-    if any(reads(stage, weights) for stage in stages_from(dvc, weights, made)):
+    with _locked(project, dvc) as lock:
+        made = [stage for stage in dvc.making(metrics) if _wrote(lock, stage, metrics)]
+    if not made or any(reads(stage, weights) for stage in stages_from(dvc, weights, made)):
         return None
-    for stage in stages_from(dvc, configured, made):
-        if reads(stage, configured):
-            told = _told_by_dvc(project, metrics, configured)
-            if told is None and not _holds_own(project, version):
-                told = f"{address(stage, project.folder)} reads those at {configured}"
-            return told
+    for model in sorted(project.config.models):
+        configured = _configured(project, model, weights)
+        way = stages_from(dvc, configured, made) if configured is not None else []
+        for stage in way:
+            if configured is None or not reads(stage, configured):
+                continue
+            if model == version["model"]:
+                told = _told_by_dvc(project, metrics, configured)
+                if told is not None:
+                    return told
+            if not _holds_own(project, version, model):
+                return f"{address(stage, project.folder)} reads those at {configured}"
     return None
-
-
-def _seen_to_read(observed: Observed, weights: str, configured: str) -> str | None:
-    """That a command was seen to read other weights, and not the version's; all of it was seen."""
-    seen = {*read_by_programs(observed), *(folder.path for folder in observed.folders)}
-    if not observed.is_complete or any(overlap(path, weights) for path in seen):
-        return None
-    read = any(overlap(path, configured) for path in seen)
-    return f"it read those at {configured}" if read else None
 
 
 def _told_by_a_run(

@@ -179,6 +179,21 @@ def test_a_program_that_read_what_a_stage_made_of_other_weights_is_refused(requi
     run(project, ("python", "e.py"), (read,))
 
 
+def test_metrics_of_another_model_are_not_a_versions(moved):
+    (moved.root / "lineage.toml").write_text(
+        '[models.m]\nweights = "models/m.pkl"\n[models.other]\nweights = "best.pkl"\n'
+    )
+    project = Project.find(moved.root)
+
+    def ask():
+        require_own_metrics(project, own(project), project.root / "metrics.json", "Run it.")
+
+    with pytest.raises(CaptureError, match="predict reads those at best"):
+        ask()
+    (project.root / "metrics.json").write_text('{"by": "hand"}')
+    ask()
+
+
 @pytest.mark.parametrize(
     ("command", "read", "says"),
     [
