@@ -112,14 +112,17 @@ def require_own_run(
     path, place = _from_top(project, metrics), _from_top(project, weights)
     ref, is_by_dvc = version["ref"], any(map(is_dvc, programs))
     said = f"The command measured other weights than those of {ref} in {path}"
-    command = evaluation(project, version["model"], weights)
-    again = act("validate", ref, "--", *command, pipeline=pipeline, in_=environment)
+
+    def again() -> str:
+        command = evaluation(project, version["model"], weights)
+        return act("validate", ref, "--", *command, pipeline=pipeline, in_=environment)
+
     told = _told_by_dvc(project, path, place) if is_by_dvc else None
     told = told or _read_made_of_others(project, observed, place)
     if told is not None:
         raise CaptureError(
             f"{said}: {told}. Nothing is recorded.",
-            remedy=f"Run each stage between the weights and the metrics: {again}",
+            remedy=f"Run each stage between the weights and the metrics: {again()}",
         )
     seen = read_by_programs(observed) | {folder.path for folder in observed.folders}
     if any(overlap(one, place) for one in seen):
@@ -134,7 +137,7 @@ def require_own_run(
     if told is not None:
         raise CaptureError(
             f"{said}, which lie at {place}: {told}. Nothing is recorded.",
-            remedy=f"Bring them to where it reads them, or check out their commit: {again}",
+            remedy=f"Bring them to where it reads them, or check out their commit: {again()}",
         )
 
 
