@@ -7,7 +7,8 @@ library says of any of them. What cannot be read for sure is masked rather too f
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 from urllib.parse import quote, quote_plus, unquote
 
 MASK: Final = "***"
@@ -45,6 +46,13 @@ _KEYWORD: Final = re.compile(
 )
 _BEARER: Final = re.compile(r"\b(bearer|basic)(\s+)[A-Za-z0-9._~+/=\-]{6,}", re.IGNORECASE)
 _TOKEN: Final = re.compile(r"\blng_[A-Za-z0-9_\-]{4,}")
+_SECRET_NAME: Final = re.compile(
+    r"(?:.*[._-])?(?:pass(?:word|wd|phrase)|pwd|secret|credentials?"
+    r"|(?:api|access|account|private|secret)[_-]?key"
+    r"|(?:api|auth|access|bearer|hf|refresh|session|security)[_-]?token)|(?:.*\.)?token",
+    re.IGNORECASE,
+)
+"""Names of parameters whose values are secrets: no ``max_tokens``, no ``eos_token``."""
 _END: Final = ".,;:!)]}"
 """What ends a sentence, and not a URL in it."""
 
@@ -77,6 +85,23 @@ def masked(text: str) -> str:
     text = _KEYWORD.sub(rf"\1\2{MASK}", text)
     text = _BEARER.sub(rf"\1\2{MASK}", text)
     return _TOKEN.sub(f"lng_{MASK}", text)
+
+
+def masked_value(name: str, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """A parameter's value without the secrets in it: by its name, those inside it, and its texts.
+
+    >>> masked_value("db", {"url": "https://me:hush@host/x", "api_key": "hush", "max_tokens": 5})
+    {'url': 'https://me:***@host/x', 'api_key': '***', 'max_tokens': 5}
+    """
+    match value:
+        case str():
+            return MASK if _SECRET_NAME.fullmatch(name) else masked(value)
+        case Mapping():
+            return {key: masked_value(str(key), inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [masked_value(name, inner) for inner in value]
+        case _:
+            return value
 
 
 def masked_url(url: str) -> str:

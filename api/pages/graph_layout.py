@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from lineage.contract.results.graph import GraphNode, NodeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from lineage.contract.results.graph import GraphEdge
 
@@ -93,19 +93,36 @@ def _apart(hops: Mapping[str, int], edges: Sequence[GraphEdge]) -> dict[str, int
     for edge in edges:
         if edge.source in hops and edge.target in hops:
             sources.setdefault(edge.target, []).append(edge.source)
-    layers, on_the_way = dict(hops), set()
-
-    def push(node: str) -> None:
-        on_the_way.add(node)
+    layers = dict(hops)
+    placed, passed_over = _walked(hops, sources)
+    for node in reversed(placed):
         for source in sources.get(node, ()):
-            if source not in on_the_way and layers[source] <= layers[node] < len(hops):
-                layers[source] = layers[node] + 1
-                push(source)
-        on_the_way.discard(node)
-
-    for node in sorted(hops, key=lambda one: hops[one]):
-        push(node)
+            if (source, node) not in passed_over:
+                layers[source] = max(layers[source], layers[node] + 1)
     return layers
+
+
+def _walked(
+    hops: Mapping[str, int], sources: Mapping[str, Sequence[str]]
+) -> tuple[dict[str, None], set[tuple[str, str]]]:
+    """The nodes, each behind all that it was made of, and the edges that close a circle."""
+    placed: dict[str, None] = {}
+    circles: set[tuple[str, str]] = set()
+    on_the_way: dict[str, Iterator[str]] = {}
+    for first in sorted(hops, key=lambda one: hops[one]):
+        if first not in placed:
+            on_the_way[first] = iter(sources.get(first, ()))
+        while on_the_way:
+            node, waiting = next(reversed(on_the_way.items()))
+            source = next(waiting, None)
+            if source is None:
+                del on_the_way[node]
+                placed[node] = None
+            elif source in on_the_way:
+                circles.add((source, node))
+            elif source not in placed:
+                on_the_way[source] = iter(sources.get(source, ()))
+    return placed, circles
 
 
 def _line(source: Drawn, target: Drawn) -> str:

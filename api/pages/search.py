@@ -80,7 +80,11 @@ def _reached(
         return registry.impact(asked, limit=MOST, after=after), None
     except Conflict as several:
         return None, several
-    except (NotFound, NotPermitted, UsageError):
+    except UsageError:
+        if after is not None:  # no cursor of this list
+            raise
+        return None, None
+    except (NotFound, NotPermitted):
         return None, None
 
 

@@ -45,4 +45,5 @@ class LeakAnswer(Answer):
     validations: list[int]
     leaked: list[dict[str, Any]]
     incomparable: list[str]
+    gaps: list[str]
     more: bool

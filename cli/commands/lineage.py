@@ -123,8 +123,8 @@ def _show_impact(found: Impact) -> None:
 def leak(reference: Ref, as_json: Json = False) -> None:
     """Show what a version was both trained on and validated on.
 
-    Contents are compared by their digests, a directory as a whole. Exit code 0 also where
-    something is found: `--json` says it to programs.
+    Contents are compared by their digests, a directory as a whole. What could not be compared, or
+    is not known, is said. Exit code 0 also where something is found: `--json` says it to programs.
 
     Example: `lineage leak churn@7`
     """
@@ -137,11 +137,16 @@ def leak(reference: Ref, as_json: Json = False) -> None:
         output.note(
             f"note: {name} cannot be compared: nothing it was trained on has such a digest."
         )
+    for gap in found.gaps:
+        output.note(f"note: {gap}")
+    if found.more:
+        output.note("note: It was made of more than was walked to.")
     if not found.validations:
         output.say(f"No validation of {found.ref} names its data.")
         output.note("note: Name it as validation_data in lineage.toml, and validate.")
     elif not found.leaked:
-        output.say(f"{found.ref} was validated on nothing that it was trained on.")
+        known = "" if found.whole else "As far as that could be compared, "
+        output.say(f"{known}{found.ref} was validated on nothing that it was trained on.")
     else:
         output.table(
             ("content", "trained on as", "validated on as"),

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from lineage.contract.results.graph import NodeKind
+from lineage.inert import inert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +96,9 @@ def _name(node: GraphNode) -> str:
         return ", ".join(f"{name}={json.dumps(value)}" for name, value in values)
     if node.kind is NodeKind.ORIGIN and "rev" in node.details:
         return f"{node.name} at {node.details['rev'][:12]}"
-    return _short(node.id) if node.kind is NodeKind.CODE else node.name
+    if node.kind is NodeKind.CODE:
+        return _short(node.id)
+    return " = ".join((node.name, *node.details.get("also", ())))
 
 
 def _short(digest: str) -> str:
@@ -104,7 +107,8 @@ def _short(digest: str) -> str:
 
 
 def _label(node: GraphNode) -> str:
-    return f"{_name(node)}\n{node.kind.value}"
+    name = inert(_name(node))
+    return f"{name if len(name) <= _LONGEST else name[: _LONGEST - 1] + '…'}\n{node.kind.value}"
 
 
 def _quoted(text: str) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, text
 
-from lineage.database.graph import batches
+from lineage.database.graph import batches, node_ids
+from lineage.identity.digest import EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -79,24 +80,26 @@ def reached(
     """What was made of nodes, at most so much; and whether there is more.
 
     A level at a time; what was reached is not looked at again, so that it ends at every cycle.
-    ``one_step`` ends it after the first level.
+    ``one_step`` ends it after the first level. It does not go through what is empty: all empty
+    files are one content.
     """
-    seen, level = set(nodes), sorted(nodes)
-    begin = len(seen)
+    empty = node_ids(session.connection(), EMPTY).values()
+    begin = {*nodes, *empty}
+    seen, level = set(begin), sorted({*nodes} - {*empty})
     while level:
         following: set[int] = set()
         for some in batches(level):
             asked = {"nodes": some, "most": 2 * most}
             rows = session.connection().execute(_DOWN, asked).scalars().all()
             for node in sorted({*rows} - seen, reverse=True):
-                if len(seen) - begin >= most:
-                    return seen - {*nodes}, True
+                if len(seen) - len(begin) >= most:
+                    return seen - begin, True
                 seen.add(node)
                 following.add(node)
             if len(rows) == 2 * most:
-                return seen - {*nodes}, True
+                return seen - begin, True
         level = sorted(following) if not one_step else []
-    return seen - {*nodes}, False
+    return seen - begin, False
 
 
 def digests_of(session: Session, nodes: Iterable[int]) -> set[str]:

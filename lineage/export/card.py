@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lineage.export.described import Described
 
 _MARKS: Final = re.compile(r"([\\`*_{}\[\]()!|<>~$^]|^[#+=-])")
+_NUMBERED: Final = re.compile(r"^([0-9]+)\.(?=\s|$)")
 _METRICS: Final = 200
 """Metrics that the card shows; the JSON of `show` has all."""
 
@@ -114,4 +115,5 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[st
 
 def _text(text: str) -> str:
     """A text that Markdown shows as it is: no mark of it means anything, and no HTML."""
-    return _MARKS.sub(r"\\\1", inert(text)).replace("&", "&amp;").replace(r"\<", "&lt;")
+    shown = _MARKS.sub(r"\\\1", inert(text).strip()).replace("&", "&amp;").replace(r"\<", "&lt;")
+    return _NUMBERED.sub(r"\1\\.", shown)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from lineage import timestamps
-from lineage.export.described import measured, number
+from lineage.export.described import as_uri, measured, number
 from lineage.inert import inert_json
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def _pedigree(described: Described) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if described.commit is not None:
         remote = described.code["remote"]
-        commit = {"uid": described.commit}
-        found["commits"] = [commit | ({"url": remote} if remote and "://" in remote else {})]
+        url = as_uri(remote) if remote and "://" in remote else None
+        found["commits"] = [{"uid": described.commit} | ({"url": url} if url is not None else {})]
     parent = described.version.parent
     if parent is not None:
         name, _, number = parent.rpartition("@")

@@ -7,13 +7,15 @@ stated is told as stated. No path of a machine and no secret is in it: digests, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 from lineage.guard.flat_metrics import flattened
 from lineage.identity.digest import hash_object
 from lineage.identity.run_environment import normalised
-from lineage.masking import masked
+from lineage.masking import masked, masked_value, recorded_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +31,8 @@ PRODUCER: Final = "https://pypi.org/project/lineage-guard/"
 
 _EXACT: Final = 2**53
 _DOMAIN: Final = "lineage-export/1"
+_OF_URIS: Final = "%/:?#[]@!$&'()*+,;=~"
+"""What a URI may hold besides letters and digits; the rest is escaped."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ class Described:
     @property
     def code(self) -> dict[str, Any]:
         """The ``digest``, ``remote``, ``branch``, ``subfolder`` of the code; values may be None."""
-        return dict(self.version["components"]["code"])
+        code = self.version["components"]["code"]
+        return {**code, "remote": recorded_url(code["remote"]) if code["remote"] else None}
 
     @property
     def commit(self) -> str | None:
@@ -83,12 +88,16 @@ class Described:
 
     @property
     def parameters(self) -> list[tuple[str, Any]]:
-        """The parameters of the pipeline's stages: ``params.yaml:top`` and the value, by name."""
-        return sorted(
-            (f"{file}:{name}", value)
+        """The parameters of the pipeline's stages: ``params.yaml:top`` and the value, by name.
+
+        Passwords and tokens are masked, by a parameter's name and in URLs.
+        """
+        found = (
+            (f"{file}:{name}", masked_value(name, value))
             for file, values in self.version["parameters"].items()
             for name, value in values.items()
         )
+        return sorted(found, key=itemgetter(0))
 
     @property
     def packages(self) -> list[tuple[str, str]]:
@@ -124,6 +133,30 @@ def measured(validation: Validation) -> list[tuple[str, float]]:
 def number(value: float) -> str:
     """A number as it was written: a count without a point."""
     return str(int(value)) if value.is_integer() and abs(value) < _EXACT else repr(value)
+
+
+def as_uri(remote: str) -> str | None:
+    r"""A repository's address as a URI; None where it is none.
+
+    ``git@host:org/name`` is SSH's own spelling, ``C:\name`` that of a folder.
+
+    >>> [as_uri(one) for one in ("git@host:org/a b", "C:\\name", "https://h/a b", "http://[::1/x")]
+    ['ssh://git@host/org/a%20b', 'file:///C:/name', 'https://h/a%20b', None]
+    """
+    if "://" in remote:
+        uri = quote(remote, safe=_OF_URIS)
+    else:
+        host, colon, path = remote.partition(":")
+        if colon and "/" not in host and len(host) > 1:
+            uri = f"ssh://{quote(host, safe='@')}/{quote(path)}"
+        else:
+            place = remote.replace("\\", "/")
+            uri = f"file://{'' if place.startswith('/') else '/'}{quote(place, safe='/:')}"
+    try:
+        urlsplit(uri)
+    except ValueError:
+        return None
+    return uri
 
 
 def describe(

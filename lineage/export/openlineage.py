@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage import timestamps
-from lineage.export.described import PRODUCER, measured
+from lineage.export.described import PRODUCER, as_uri, measured
 from lineage.guard.decision import Status
 from lineage.inert import inert_json
 
@@ -143,25 +143,18 @@ def _dataset(name: str, digest: str, kind: str, version: str | None = None) -> d
 def _source(described: Described) -> dict[str, Any]:
     """Where the code is; nothing where no repository is known."""
     code = described.code
-    if code["remote"] is None or described.commit is None:
+    url = as_uri(code["remote"]) if code["remote"] is not None else None
+    if url is None or described.commit is None:
         return {}
     place = {
         "type": "git",
-        "url": _as_uri(code["remote"]),
+        "url": url,
         "repoUrl": code["remote"],
         "version": described.commit,
         "branch": code["branch"],
         "path": code["subfolder"] or None,
     }
     return _facets(sourceCodeLocation={key: text for key, text in place.items() if text})
-
-
-def _as_uri(remote: str) -> str:
-    """A remote as a URI: ``git@host:org/name`` is SSH's own spelling."""
-    if "://" in remote:
-        return remote
-    host, colon, path = remote.partition(":")
-    return f"ssh://{host}/{path}" if colon and "/" not in host else f"file://{remote}"
 
 
 def _tests(validation: Validation) -> Iterator[dict[str, Any]]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage.errors import UsageError
 from lineage.identity.digest import Digest, blake3_of, canonical_bytes
+from lineage.masking import without_userinfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -166,6 +167,8 @@ def origin_fault(origin: Mapping[str, Any]) -> str | None:
             return f"`{key[:100]}` is not known of one"
         if not (isinstance(value, str) and 0 < len(value) <= LONGEST_TEXT and value.isprintable()):
             return f"`{key}` is not a text of 1 to {LONGEST_TEXT:,} printable characters"
+    if without_userinfo(origin["url"]) != origin["url"]:
+        return "`url` holds a name or a password"
     return None
 
 

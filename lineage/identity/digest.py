@@ -33,6 +33,18 @@ _PLAINLY: Final = json.JSONEncoder(
 
 TREE_HEADER: Final = b"lineage-tree/1\n"
 
+EMPTY: Final = frozenset(
+    (
+        "md5:d41d8cd98f00b204e9800998ecf8427e",
+        "md5-dos2unix:d41d8cd98f00b204e9800998ecf8427e",
+        "md5:d751713988987e9331980363e24189ce.dir",
+        f"xxh3:{xxhash.xxh3_128_hexdigest(b'')}",
+        f"xxh3:{xxhash.xxh3_128_hexdigest(TREE_HEADER)}",
+        f"blake3:{blake3(b'').hexdigest()}",
+    )
+)
+"""The digests of files and directories that are empty, as DVC takes them and as we do."""
+
 _FORM = re.compile(r"[a-z0-9][a-z0-9.-]{0,31}:[!-~]{1,2000}", re.ASCII)
 _FIXED_HEX: Final = {"xxh3": 32, "blake3": 64}
 

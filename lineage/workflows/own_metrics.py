@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import posixpath
 import shlex
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage import strict_json
@@ -19,19 +19,19 @@ from lineage.bounded_file import Unfit
 from lineage.bounded_file import read as read_bounded
 from lineage.capture.dvc import joined, mappings, overlap, recorded_digest
 from lineage.capture.stage_addresses import address, choose
-from lineage.capture.stages_from import stages_from
+from lineage.capture.stages_from import reads, stages_from
 from lineage.errors import CaptureError, LineageError
 from lineage.hashing.files import hash_path
 from lineage.whole_file import write_whole
 from lineage.workflows.own_parts import is_own, weights_here, weights_place
-from lineage.workflows.watched_runs import RUNS, is_dvc
+from lineage.workflows.watched_runs import RUNS, is_dvc, read_by_programs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from lineage.capture.command import Run
-    from lineage.capture.dvc import DvcStage
+    from lineage.capture.dvc import DvcProject, DvcStage
     from lineage.capture.lock import Lock
     from lineage.capture.project import Project
     from lineage.capture.watch import Observed
@@ -62,11 +62,18 @@ def require_own_metrics(
         return
     path, place = _from_top(project, metrics), _from_top(project, weights)
     told = _told_by_dvc(project, path, place) or _told_by_a_run(project, version, path, place)
+    said = f"The metrics {path} are not of the weights of {version['ref']}"
     if told is not None:
-        raise CaptureError(
-            f"The metrics {path} are not of the weights of {version['ref']}: {told}.",
-            remedy=remedy,
-        )
+        raise CaptureError(f"{said}: {told}.", remedy=remedy)
+    told = _told_of_others(project, version, path, place)
+    if told is not None:
+        raise CaptureError(f"{said}, which lie at {place}: {told}.", remedy=remedy)
+    configured = _configured(project, version["model"], place)
+    if configured is None:
+        return
+    told = _told_by_a_run(project, version, path, configured, instead=place)
+    if told is not None:
+        raise CaptureError(f"{said}, which lie at {place}: {told}.", remedy=remedy)
 
 
 def require_own_run(
@@ -80,7 +87,7 @@ def require_own_run(
     pipeline: str | None = None,
     environment: str | None = None,
 ) -> None:
-    """Refuse a run of DVC's stages that measured what other stages had made of other weights.
+    """Refuse a run that measured other weights, or what stages of DVC's had made of others.
 
     Args:
         project: where it ran.
@@ -93,23 +100,44 @@ def require_own_run(
         environment: whose deployed pipeline ran.
 
     Raises:
-        CaptureError: ``dvc.lock`` says that a stage on the way read others.
+        CaptureError: ``dvc.lock`` says that a stage on the way read others, or one that made what
+            the command was seen to read; or it was seen to read the weights that are configured,
+            and not the version's.
     """
     programs = {*ran.command, *(one for file in observed.files for one in file.by)}
     if metrics is None or weights is None or version["weights"] is None:
         return
-    if ran.exit_status != 0 or not any(map(is_dvc, programs)):
+    if ran.exit_status != 0:
         return
-    path = _from_top(project, metrics)
-    told = _told_by_dvc(project, path, _from_top(project, weights))
-    if told is not None:
+    path, place = _from_top(project, metrics), _from_top(project, weights)
+    ref, is_by_dvc = version["ref"], any(map(is_dvc, programs))
+    said = f"The command measured other weights than those of {ref} in {path}"
+
+    def again() -> str:
         command = evaluation(project, version["model"], weights)
-        ref = version["ref"]
+        return act("validate", ref, "--", *command, pipeline=pipeline, in_=environment)
+
+    told = _told_by_dvc(project, path, place) if is_by_dvc else None
+    told = told or _read_made_of_others(project, observed, place)
+    if told is not None:
         raise CaptureError(
-            f"The command measured other weights than those of {ref} in {path}: "
-            f"{told}. Nothing is recorded.",
-            remedy="Run each stage between the weights and the metrics: "
-            f"{act('validate', ref, '--', *command, pipeline=pipeline, in_=environment)}",
+            f"{said}: {told}. Nothing is recorded.",
+            remedy=f"Run each stage between the weights and the metrics: {again()}",
+        )
+    seen = read_by_programs(observed) | {folder.path for folder in observed.folders}
+    if any(overlap(one, place) for one in seen):
+        return
+    if is_by_dvc:
+        told = _told_of_others(project, version, path, place)
+    elif observed.is_complete:
+        configured = _configured(project, version["model"], place)
+        if configured is not None and not _holds_own(project, version, version["model"]):
+            read = any(overlap(one, configured) for one in seen)
+            told = f"it read those at {configured}" if read else None
+    if told is not None:
+        raise CaptureError(
+            f"{said}, which lie at {place}: {told}. Nothing is recorded.",
+            remedy=f"Bring them to where it reads them, or check out their commit: {again()}",
         )
 
 
@@ -155,7 +183,8 @@ def evaluation(project: Project, model: str, weights: Path | None) -> tuple[str,
     """The words that evaluate a model here; ``COMMAND`` where nothing says.
 
     They are ``evaluate`` of the configuration, a command or a stage of DVC's, else the stage that
-    writes the configured metrics. Before a stage come those on the way to it from the weights.
+    writes the configured metrics. Before a stage come those on the way to it from the weights, else
+    from where these are configured.
     """
     table = project.config.model(model)
     stages: list[DvcStage] = []
@@ -166,8 +195,13 @@ def evaluation(project: Project, model: str, weights: Path | None) -> tuple[str,
                 stages = [stage for _, stage in choose(dvc, project.folder, [table.evaluate])]
         elif table.metrics is not None:
             stages = dvc.making(_from_top(project, project.root / table.metrics))
-        if weights is not None:
-            stages = stages_from(dvc, _from_top(project, weights), stages)
+        configured = project.root / table.weights if table.weights is not None else None
+        for place in filter(None, (weights, configured)):
+            path = _from_top(project, place)
+            way = stages_from(dvc, path, stages)
+            if any(reads(stage, path) for stage in way):
+                stages = way
+                break
     if stages:
         names = (address(stage, project.folder) for stage in stages)
         return ("dvc", "repro", "--single-item", "--force", *names)
@@ -177,16 +211,27 @@ def evaluation(project: Project, model: str, weights: Path | None) -> tuple[str,
 
 
 def _told_by_dvc(project: Project, metrics: str, weights: str) -> str | None:
-    """That DVC's lock has other weights for the stage whose metrics these are."""
-    from lineage.capture.dvc_hash import DvcHasher
-    from lineage.capture.lock import Lock
-    from lineage.capture.source import WorkingTree
+    """That DVC's lock has other weights for the stages whose metrics these are."""
+    return _told_of(project, [metrics], weights)
 
+
+def _read_made_of_others(project: Project, observed: Observed, weights: str) -> str | None:
+    """That a command was seen to read what a stage had made of other weights."""
+    written = {file.path for file in observed.files if file.is_written}
+    folders = {folder.path for folder in observed.folders if folder.is_input}
+    read = {path for path in read_by_programs(observed) | folders if not overlap(path, weights)}
+    told = _told_of(project, sorted(read - written), weights)
+    return f"of what it read, {told}" if told is not None else None
+
+
+def _told_of(project: Project, paths: Iterable[str], weights: str) -> str | None:
+    """That DVC's lock has other weights for the stages that made files as they are here."""
     dvc = project.dvc(project.source())
-    with project.cache() as cache:
-        hasher = DvcHasher(WorkingTree(project.top, project.git), dvc.root, cache, None)
-        lock = Lock(dvc, hasher)
-        made = [stage for stage in dvc.making(metrics) if _wrote(lock, stage, metrics)]
+    makers = [(path, stage) for path in paths for stage in dvc.making(path)]
+    if not makers:
+        return None
+    with _locked(project, dvc) as lock:
+        made = [stage for path, stage in makers if _wrote(lock, stage, path)]
         way = stages_from(dvc, weights, made)
         for stage in way:
             path = _read_other(lock, stage, way, weights)
@@ -195,6 +240,18 @@ def _told_by_dvc(project: Project, metrics: str, weights: str) -> str | None:
                     f"dvc.lock records that {address(stage, project.folder)} read others at {path}"
                 )
     return None
+
+
+@contextmanager
+def _locked(project: Project, dvc: DvcProject) -> Iterator[Lock]:
+    """What DVC's lock records, held against what is here."""
+    from lineage.capture.dvc_hash import DvcHasher
+    from lineage.capture.lock import Lock
+    from lineage.capture.source import WorkingTree
+
+    with project.cache() as cache:
+        hasher = DvcHasher(WorkingTree(project.top, project.git), dvc.root, cache, None)
+        yield Lock(dvc, hasher)
 
 
 def _wrote(lock: Lock, stage: DvcStage, metrics: str) -> bool:
@@ -234,12 +291,62 @@ def _is_in(path: str, folder: str) -> bool:
     return path == folder or path.startswith(f"{folder}/")
 
 
-def _told_by_a_run(
+def _configured(project: Project, model: str, place: str) -> str | None:
+    """The configured weights of a model, where these lie at another place and something is here."""
+    configured = project.config.model(model).weights
+    if configured is None:
+        return None
+    path = _from_top(project, project.root / configured)
+    return path if not overlap(path, place) and (project.top / path).exists() else None
+
+
+def _holds_own(project: Project, version: Mapping[str, Any], model: str) -> bool:
+    """Whether a model's configured weights are a version's own, too."""
+    here = weights_here(project).get(project.config.model(model).weights or "")
+    return here is not None and is_own(version, str(here.xxh3), here.blake3)
+
+
+def _told_of_others(
     project: Project, version: Mapping[str, Any], metrics: str, weights: str
 ) -> str | None:
-    """That other weights lay there as the watched run ended which wrote these metrics."""
+    """That a stage on the way to the metrics reads configured weights, and none the version's.
+
+    The configured ones are those of its model, where its own lie elsewhere, and of other models.
+    """
+    dvc = project.dvc(project.source())
+    with _locked(project, dvc) as lock:
+        made = [stage for stage in dvc.making(metrics) if _wrote(lock, stage, metrics)]
+    if not made or any(reads(stage, weights) for stage in stages_from(dvc, weights, made)):
+        return None
+    for model in sorted(project.config.models):
+        configured = _configured(project, model, weights)
+        way = stages_from(dvc, configured, made) if configured is not None else []
+        for stage in way:
+            if configured is None or not reads(stage, configured):
+                continue
+            if model == version["model"]:
+                told = _told_by_dvc(project, metrics, configured)
+                if told is not None:
+                    return told
+            if not _holds_own(project, version, model):
+                return f"{address(stage, project.folder)} reads those at {configured}"
+    return None
+
+
+def _told_by_a_run(
+    project: Project,
+    version: Mapping[str, Any],
+    metrics: str,
+    weights: str,
+    *,
+    instead: str | None = None,
+) -> str | None:
+    """That other weights lay there as the watched run ended which wrote these metrics.
+
+    ``instead`` is a place at which others would count.
+    """
     known = _measured(project).get(metrics)
-    if known is None or weights not in known["weights"]:
+    if known is None or weights not in known["weights"] or instead in known["weights"]:
         return None
     digest = hash_path(project.top / metrics, with_blake3=True).blake3
     if known["digest"] != str(digest) or is_own(version, *known["weights"][weights]):

@@ -57,7 +57,8 @@ def test_what_is_there_is_captured_once_before_the_run_and_once_after(registered
     )
     assert done.code == 0, done.err
     watched = 1  # what the run read is held against what git tracks
-    assert trace.read_text().count("git ls-files") == 2 + watched
+    made = 1  # and against what DVC's stages made
+    assert trace.read_text().count("git ls-files") == 2 + watched + made
     assert trace.read_text().count("git status") == 2 + watched
 
 

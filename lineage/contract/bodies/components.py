@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from lineage.contract.bodies.texts import Digest, Line, Name, Text
+from lineage.masking import recorded_url
 
 
 class Body(BaseModel):
@@ -20,7 +21,7 @@ class CodeBody(Body):
 
     commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
     difference: Digest | None = None
-    remote: Line | None = None
+    remote: Annotated[Line, AfterValidator(recorded_url)] | None = None
     branch: Line | None = None
     subfolder: Annotated[str, StringConstraints(max_length=1000)] = ""
 

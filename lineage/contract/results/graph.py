@@ -292,15 +292,21 @@ class Leak(Shown):
 
     ``validations`` are the numbers of those whose data is recorded; none where nothing could be
     compared. ``incomparable`` are names of validation data whose digests are of another algorithm
-    than any of what it was trained on: the same bytes would not be found. ``more`` tells that the
-    walk reached its bound.
+    than any of what it was trained on: the same bytes would not be found. ``gaps`` are sentences:
+    what else is not known, or was not compared. ``more`` tells that the walk reached its bound.
     """
 
     ref: str
     validations: tuple[int, ...]
     leaked: tuple[Leaked, ...]
     incomparable: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
     more: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether all was compared: then what is not told does not stand on both sides."""
+        return not (self.incomparable or self.gaps or self.more)
 
     def __bool__(self) -> bool:
         return bool(self.leaked)
@@ -321,6 +327,7 @@ class Leak(Shown):
             "validations": list(self.validations),
             "leaked": [content.to_json() for content in self.leaked],
             "incomparable": list(self.incomparable),
+            "gaps": list(self.gaps),
             "more": self.more,
         }
 
@@ -333,6 +340,7 @@ class Leak(Shown):
             validations=tuple(body["validations"]),
             leaked=tuple(map(Leaked.from_json, body["leaked"])),
             incomparable=tuple(body["incomparable"]),
+            gaps=tuple(body["gaps"]),
         )
 
 

@@ -79,8 +79,7 @@ def find(sight: Sight, text: str) -> Subject:
         except UsageError:
             reference = None
         if reference is not None:
-            row = sight.version(reference)
-            return Subject(text, (f"{row.model}@{row.number}",), _contents_of(row), row)
+            return _version(sight, text, reference)
     if _DIGEST.fullmatch(text) is not None:
         return _digest(sight, text, [text])
     if _HEX.fullmatch(text) is not None:
@@ -101,6 +100,18 @@ def nothing(text: str) -> NotFound:
 
 def _contents_of(row: tables.ModelVersion) -> set[str]:
     return {digest for digest in (row.weights_blake3, row.weights_xxh3) if digest is not None}
+
+
+def _version(sight: Sight, text: str, reference: Reference) -> Subject:
+    """A version; else an item of data whose name reads like one."""
+    try:
+        row = sight.version(reference)
+    except NotFound as unknown:
+        try:
+            return _path(sight, text)
+        except NotFound:
+            raise unknown from None
+    return Subject(text, (f"{row.model}@{row.number}",), _contents_of(row), row)
 
 
 def _pipeline(sight: Sight, text: str) -> Subject:
@@ -152,7 +163,19 @@ def _digest(sight: Sight, text: str, wanted: list[str], *, strict: bool = True) 
 
 def _path(sight: Sight, text: str) -> Subject:
     """The contents that a path, or the name of a data item, ever had."""
-    path = posixpath.normpath(text) if "://" not in text else text
+    found: set[str] = set()
+    for spelled in dict.fromkeys((text, text.replace("\\", "/"))):
+        path = posixpath.normpath(spelled) if "://" not in spelled else spelled
+        found = found or _contents(sight, path)
+    if not found:
+        raise nothing(text)
+    some = sorted(found)[:MOST]
+    meant = tuple(some) if sight.models is None else ()
+    return Subject(text, meant, set(some), more=len(found) > MOST)
+
+
+def _contents(sight: Sight, path: str) -> set[str]:
+    """The contents of a path, one more than are asked about where there are more."""
     session, label = sight.session, tables.LineageLabel
     nodes = select(col(label.node)).where(col(label.path) == path).distinct()
     nodes = nodes.order_by(col(label.node).desc()).limit(MOST + 1)
@@ -160,9 +183,4 @@ def _path(sight: Sight, text: str) -> Subject:
     item = tables.DataItem
     items = select(col(item.digest)).where(col(item.name) == path).distinct()
     items = items.order_by(col(item.digest)).limit(MOST + 1)
-    found = known | {*session.exec(items)}
-    if not found:
-        raise nothing(text)
-    some = sorted(found)[:MOST]
-    meant = tuple(some) if sight.models is None else ()
-    return Subject(text, meant, set(some), more=len(found) > MOST)
+    return known | {*session.exec(items)}

@@ -1,7 +1,8 @@
 """What made a version: walks up from it, through the runs that led to it, to where data came from.
 
 A level at a time. Within the version's own chain its own runs are followed; of other content, any
-run that made it, whichever model or repository it is known from.
+run that made it, whichever model or repository it is known from. All empty files are one content,
+which tells of no run.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from lineage.contract.results.graph import GraphEdge, GraphNode, NodeKind, Trace
 from lineage.database import graph, graph_query, tables, versions
 from lineage.database.sql import col, select
 from lineage.identity.chain import FINE_TUNED, Basis, RunKind, StageRun
+from lineage.identity.digest import EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 _MAKERS: Final = 5
 """Runs of others that are followed from one content."""
 _WATCHED: Final = 5
+_NAMES: Final = 20
+"""Further names of a content that are told."""
 
 
 def trace(sight: Sight, row: tables.ModelVersion, most: int, *, validations: bool = True) -> Trace:
@@ -49,6 +53,7 @@ class _Walk:
         self._own: dict[str, list[StageRun]] = {}
         """The runs of versions' chains, by what they made."""
         self._missing: set[str] = set()
+        """Contents that stages of their chains make, and that no recorded run made."""
         self._unchecked: dict[str, Mapping[str, str]] = {}
         self._contents: list[str] = []
         self._versions: list[tables.ModelVersion] = []
@@ -61,9 +66,9 @@ class _Walk:
                 self._version(self._versions.pop(0))
             level, self._contents = self._contents, []
             self._follow(level)
-        for id_, node in self._nodes.items():
-            if node.name in self._missing and id_ not in {edge.target for edge in self._edges}:
-                self._nodes[id_] = replace(node, missing=True)
+        made = {edge.target for edge in self._edges}
+        for id_ in (self._missing & self._nodes.keys()) - made:
+            self._nodes[id_] = replace(self._nodes[id_], missing=True)
         return Trace(
             ref or "",
             tuple(self._nodes.values()),
@@ -159,7 +164,13 @@ class _Walk:
                 if run not in self._own.setdefault(digest, []):
                     self._own[digest].append(run)
         self._unchecked |= {run: chain["unchecked"].get(run, {}) for run in chain["runs"]}
-        self._missing |= {*chain["missing"]}
+        missing = {*chain["missing"]}
+        self._missing |= {
+            digest
+            for run in runs.values()
+            for path, digest in run.inputs.items()
+            if path in missing
+        }
         self._gaps |= dict.fromkeys(chain["gaps"])
 
     def _parent(self, ref: str, row: tables.ModelVersion, chain: Mapping[str, Any] | None) -> None:
@@ -193,7 +204,7 @@ class _Walk:
 
     def _follow(self, contents: list[str]) -> None:
         """The runs that made contents, and what these used."""
-        strange = [digest for digest in contents if digest not in self._own]
+        strange = [digest for digest in contents if digest not in self._own.keys() | EMPTY]
         made = graph_query.makers(self._session, strange, self._sight.models, _MAKERS + 1)
         wanted = {run for some in made.values() for run in some[:_MAKERS]}
         others = graph.runs_of(self._session.connection(), wanted)
@@ -228,6 +239,9 @@ class _Walk:
             parameters = GraphNode(run.params_digest, NodeKind.PARAMETERS, name, values)
             self._edge(parameters, node.id, "parameters")
         own = self._unchecked.get(node.id)
+        names: dict[str, list[str]] = {}
+        for _, path, digest in run.files:
+            names.setdefault(digest, []).append(path)
         for role, path, digest in run.files:
             basis = Basis(own.get(path, Basis.CHECKED)) if own is not None else None
             used = _content(digest, path, basis)
@@ -235,6 +249,16 @@ class _Walk:
                 self._edge(used, node.id, role, follow=role == "input")
             elif digest in self._nodes:
                 self._add(used)
+        for digest, paths in names.items():
+            if len(paths) > 1 and digest in self._nodes:
+                self._call_also(digest, paths)
+
+    def _call_also(self, content: str, names: list[str]) -> None:
+        """Keep the names under which one run knows a content, where these are several."""
+        node = self._nodes[content]
+        also = dict.fromkeys((*node.details.get("also", ()), *names))
+        also.pop(node.name, None)
+        self._nodes[content] = replace(node, details={**node.details, "also": [*also][:_NAMES]})
 
 
 def _content(

@@ -70,6 +70,10 @@ def test_nothing_asked_is_only_the_form(pages):
     assert pages.get("/search?q=" + "x" * 501, 422)
 
 
+def test_a_cursor_of_another_list_is_told(pages):
+    assert "cursor is not one of this list" in pages.get("/search?q=raw.csv&after=x", 422).text
+
+
 def test_digests_that_begin_so_are_named(pages):
     read = pages.get("/search?q=git:0000000000")
     assert "names several digests" in read.text

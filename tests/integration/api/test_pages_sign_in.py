@@ -253,3 +253,9 @@ def test_pages_without_tokens_are_for_this_machine_alone(database):
         refused = other.client.get("/", headers={"Host": "rebound.example"})
         assert refused.status_code == 403
         assert "to this machine alone" in refused.text
+
+
+def test_a_page_says_which_methods_it_takes(address):
+    with visiting(address) as visitor:
+        refused = visitor.client.put("/")
+        assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")

@@ -11,15 +11,19 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from jsonschema import Draft4Validator, Draft202012Validator, FormatChecker
+from markdown_it import MarkdownIt
 from prov.model import ProvDocument
 from referencing import Registry as Schemas
 from referencing import Resource
 
 from lineage.connection import connect
 from lineage.errors import NotFound, UsageError
+from lineage.export import card
 from lineage.export.formats import FORMATS, export
 from lineage.identity.components import CodeVersion, DataItem, DataVersion, Kind, Known
 from lineage.identity.digest import Digest
+from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
+from lineage.inert import inert
 from tests.conftest import a_copy, captured, captured_pipeline, make_registry
 from tests.support.servers import registry_server
 from tests.support.story import fill
@@ -66,9 +70,22 @@ def _fill(registry):
         whole, stored=(), components=replace(whole.components, code=None, data=None, pipeline=None)
     )
     registry.register("bare", bare, kind=Kind.EXPERIMENT, actor="ann")
+    for number, remote in enumerate(('https://h/a b"<é', "C:\\repo", "http://[::1/x"), 1):
+        code = CodeVersion(f"{number:0>40}", remote=remote)
+        strange = replace(bare, components=replace(bare.components, code=code))
+        registry.register("strange", strange, kind=Kind.EXPERIMENT, actor="ann")
 
 
-REFS = ("churn@1", "churn@3", "churn@5", "hostile@1", "bare@1")
+REFS = (
+    "churn@1",
+    "churn@3",
+    "churn@5",
+    "hostile@1",
+    "bare@1",
+    "strange@1",
+    "strange@2",
+    "strange@3",
+)
 
 
 @pytest.fixture(params=REFS)
@@ -154,12 +171,45 @@ def test_what_versions_share_is_one_entity(registry):
 
 
 def test_a_card_shows_text_as_text(registry):
-    card = exported(registry, "hostile@1", "card", "production")
-    assert "<script" not in card
-    _, _, body = card.removeprefix("---\n").partition("\n---\n")
+    written = exported(registry, "hostile@1", "card", "production")
+    assert "<script" not in written
+    _, _, body = written.removeprefix("---\n").partition("\n---\n")
     assert not [line for line in body.splitlines() if line.startswith(("# Not", "---"))]
-    assert "hostile@1 may not enter production" in card
-    assert "It failed with pipeline" in card
+    assert "hostile@1 may not enter production" in written
+    assert "It failed with pipeline" in written
+
+
+@pytest.mark.parametrize(
+    "text", ["1. a", " # a", "  - a", "    code", "```a", "> a", "[a]: b", HOSTILE, "a|b"]
+)
+def test_markdown_shows_a_text_as_it_is(text):
+    written = card._text(text)
+    (_, shown, _) = MarkdownIt().parse(written)
+    assert {part.type for part in shown.children} == {"text"}
+    assert "".join(part.content for part in shown.children) == inert(text).strip()
+
+
+def test_no_secret_is_exported_and_parameters_of_one_name_are_no_failure(registry):
+    hush = "hunter2secret"
+    stage = Stage(
+        cmd=("train",),
+        params={
+            "p:q": {"r": 1, "db": f"postgresql://me:{hush}@host/x"},
+            "p": {"q:r": "x", "train": {"api_token": hush, "eos_token": "</s>"}, "password": hush},
+        },
+    )
+    whole = captured("s")
+    parts = replace(
+        whole.components,
+        code=CodeVersion("a" * 40, remote=f"https://ana:{hush}@host/name"),
+        pipeline=PipelineVersion(Manifest({"train": stage})),
+    )
+    bare = replace(whole, stored=(), components=parts)
+    registry.register("secretive", bare, kind=Kind.EXPERIMENT, actor="ann")
+    for form in FORMATS:
+        text = exported(registry, "secretive@1", form)
+        assert hush not in text, form
+        assert ("eos" in text) is (form != "prov")
 
 
 def test_an_export_is_the_same_whenever_it_is_made(registry, ref):
@@ -187,3 +237,8 @@ def test_a_server_exports_the_same(registry, tmp_path):
             assert answer.headers["content-type"] == of.media_type
             assert answer.text == export(remote, "churn@3", form).text
         assert httpx.get(place, params={"format": "pdf"}).status_code == 422
+        whole = captured("s")
+        code = CodeVersion("a" * 40, remote="https://ana:hunter2secret@host/name")
+        bare = replace(whole, stored=(), components=replace(whole.components, code=code))
+        ref = remote.register("careless", bare, kind=Kind.EXPERIMENT, actor="t").ref
+        assert remote.show(ref)["components"]["code"]["remote"] == "https://host/name"

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lineage.cli.reports.graph import tree
 from sqlalchemy import text
 
 from lineage.connection import connect
@@ -19,7 +20,7 @@ from lineage.database.engine import open_engine, transaction
 from lineage.errors import Conflict, NotFound, NotPermitted, UsageError
 from lineage.identity.chain import Chain, RunKind, StageRun
 from lineage.identity.components import Components, DataItem, DataVersion, Kind, Known
-from lineage.identity.digest import Digest
+from lineage.identity.digest import EMPTY, Digest
 from lineage.identity.watched import Distribution, WatchedRun
 from lineage.registry.access import Principal, Scope
 from tests.conftest import (
@@ -119,6 +120,12 @@ def test_a_missing_middle_is_shown_as_such(registry):
     assert found.node(FEATURES).missing
     assert not found.node(WEIGHTS).missing
     assert found.gaps == ("No run of prepare is recorded.",)
+    other = "md5:" + "9" * 31 + "b"  # another content of the same path, which no stage makes there
+    base = add(registry, "2", run_of("train", [other], [OTHER]), weights=OTHER, model="base")
+    child = add(registry, "3", run_of("train", [FEATURES], [WEIGHTS]), weights=WEIGHTS,
+                missing=("b.csv",), parent=base)  # fmt: skip
+    found = registry.trace(child)
+    assert (found.node(FEATURES).missing, found.node(other).missing) == (True, False)
 
 
 @EVERYWHERE
@@ -239,6 +246,65 @@ def test_content_on_both_sides_leaks(registry):
     assert [one.digest for one in registry.leak(tuned).leaked] == [FEATURES]
 
 
+@EVERYWHERE
+def test_what_was_not_compared_for_leaks_is_told(registry):
+    folder, empty = f"md5:{'d' * 32}.dir", sorted(EMPTY)[0]
+    held_out = DataVersion((
+        DataItem("test.csv", Digest("md5:" + "e" * 32), Known.VERIFIED),
+        DataItem("none.csv", Digest(empty), Known.VERIFIED),
+    ))  # fmt: skip
+    train = run_of("train", [RAW, empty], [WEIGHTS])
+    made = {"weights": WEIGHTS, "data": {"raw.csv": RAW}}
+    refs = [
+        add(registry, "1", train, **made),
+        add(registry, "2", run_of("train", [RAW, folder], [WEIGHTS]), **made),
+        add(registry, "3", data={"raw.csv": RAW}),
+        add(registry, "4", train, missing=(f"{RAW[-1]}.csv",), weights=WEIGHTS, data={"x": OTHER}),
+    ]
+    for ref in refs:
+        registry.validate(ref, captured_pipeline("old"), passed=True, data=held_out, actor="t")
+    found = [registry.leak(ref) for ref in refs]
+    assert not any(found)
+    assert [leak.whole for leak in found] == [True, False, False, False]
+    for leak, said in zip(
+        found[1:], ("is a directory", "was not recorded", "What made"), strict=True
+    ):
+        assert said in leak.gaps[0]
+
+
+@EVERYWHERE
+def test_what_is_empty_joins_no_chains(registry):
+    empty = sorted(EMPTY)[0]
+    code = "md5:" + "8" * 32
+    lint = run_of("lint", [code], [empty])
+    first = add(registry, "1", lint, run_of("train", [empty, OTHER], [WEIGHTS]), weights=WEIGHTS)
+    made = "md5:" + "9" * 32
+    other = add(registry, "2", run_of("fit", [empty], [made]), model="other", weights=made)
+    assert "lint" in {node.name for node in registry.trace(first).nodes}, "its own chain is whole"
+    assert "lint" not in {node.name for node in registry.trace(other).nodes}
+    assert refs(registry.impact(OTHER)) == refs(registry.impact(code)) == [first]
+    assert refs(registry.impact(empty)) == [other, first], "who holds one is told"
+
+
+@BOTH
+def test_what_reads_like_something_else_is_found_by_its_name(registry):
+    made = run_of("train", [RAW], [WEIGHTS])
+    ref = add(registry, "1", made, weights=WEIGHTS, data={"table@3": OTHER, "in/x.csv": FEATURES})
+    for asked in ("table@3", "in\\x.csv", ".\\in\\x.csv"):
+        assert refs(registry.impact(asked)) == [ref], asked
+    with pytest.raises(NotFound, match="no model 'desk'"):
+        registry.impact("desk@3")
+
+
+@BOTH
+def test_a_content_keeps_all_names_of_a_run(registry):
+    train = StageRun("train", inputs={"a.csv": FEATURES, "b.csv": FEATURES}, outputs={"m": WEIGHTS})
+    ref = add(registry, "1", train, weights=WEIGHTS)
+    node = registry.trace(ref).node(FEATURES)
+    assert (node.name, node.details["also"]) == ("a.csv", ["b.csv"])
+    assert "input  a.csv = b.csv" in "\n".join(tree(registry.trace(ref)))
+
+
 @BOTH
 def test_the_graph_is_worked_out_again(database):
     """By an upgrade, by the audit, and when a version gets its chain later."""
@@ -306,6 +372,7 @@ def test_a_run_is_one_whatever_the_order_it_was_written_in():
         ({"url": "https://git.invalid/a", "rev": "e" * 2001}, "rev"),
         ({"url": "https://git.invalid/\x1b[2J"}, "url"),
         ({"url": {"a": "b"}}, "url"),
+        ({"url": "https://ana:hunter2@git.invalid/a"}, "url"),
     ],
 )
 def test_an_origin_that_no_import_has_is_refused(origin, told):

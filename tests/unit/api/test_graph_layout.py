@@ -20,6 +20,18 @@ def test_what_was_used_stands_left_of_all_that_was_made_of_it():
     assert places["c"].x < places["b"].x < places["a"].x
 
 
+def test_a_circle_by_content_makes_a_drawing_no_wider_than_its_ways():
+    """Each of ten stages made again what it used; what follows stands where it would without."""
+    pairs = [(f"run{n}", f"{n}") for n in range(10)] + [(f"{n + 1}", f"run{n}") for n in range(10)]
+    circles = [(f"{n}", f"run{n}") for n in range(10)]
+    names = [name for n in range(10) for name in (f"{n}", f"run{n}")] + ["10"]
+    hops = {name: hop for hop, name in enumerate(names)}
+    straight, round_again = drawn(pairs, hops), drawn([*pairs, *circles], hops)
+    assert {k: (v.x, v.y) for k, v in straight.items()} == {
+        k: (v.x, v.y) for k, v in round_again.items()
+    }
+
+
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=20))
 def test_circles_end_and_no_two_nodes_share_a_place(pairs):
     names = [str(number) for number in range(7)]

@@ -10,10 +10,11 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lineage.cli.reports import FORMATS, github, junit, render, sarif
+from lineage.cli.reports import FORMATS, github, graph, junit, render, sarif
 from lineage.cli.reports.findings import findings
 from sarif_pydantic import Sarif
 
+from lineage.contract.results.graph import GraphNode, NodeKind, Trace
 from lineage.guard.decision import Check, Decision, Status
 from lineage.guard.evaluate import decide
 from lineage.timestamps import moment
@@ -176,3 +177,14 @@ def test_a_good_decision_has_no_finding(form):
         assert json.loads(text)["runs"][0]["results"] == []
     if form == "junit":
         assert "<failure" not in text
+
+
+def test_a_label_of_a_drawn_graph_is_inert_and_bounded():
+    name = 'a"]\u202e\x1b[31m;<script>' + "W" * 300
+    trace = Trace("m@1", (GraphNode("m@1", NodeKind.FILE, name),), ())
+    for drawn in (graph.dot(trace), graph.mermaid(trace)):
+        assert not {"\u202e", "\x1b"} & {*drawn}
+        assert "#8238;" not in drawn
+        assert "W" * 100 in drawn
+        assert "W" * 200 not in drawn
+        assert len(drawn.splitlines()) < 6

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 import yaml
 from dvc_data.hashfile.hash import fobj_md5
 
+from lineage.capture.command import Run
 from lineage.capture.project import Project
+from lineage.capture.watch.observed import File, Observed
 from lineage.errors import CaptureError
-from lineage.workflows.own_metrics import require_own_metrics
+from lineage.hashing.files import hash_path
+from lineage.workflows.own_metrics import require_own_metrics, require_own_run
 
 WAY = """\
 stages:
@@ -109,3 +113,108 @@ def test_a_folder_that_holds_the_weights_counts_as_they_do(require, digest, is_o
     else:
         with pytest.raises(CaptureError, match=r"predict read others at models\."):
             require(lock, reads="models")
+
+
+@pytest.fixture
+def moved(repository):
+    """A project whose weights are configured at `best.pkl`; those of `m@4` lie where they were."""
+    repository.write(
+        {
+            **HERE,
+            "best.pkl": "m@5",
+            "lineage.toml": '[models.m]\nweights = "best.pkl"\nevaluate = "evaluate"\n',
+            "dvc.yaml": WAY % "best.pkl",
+            "dvc.lock": yaml.safe_dump({
+                "schema": "2.0",
+                "stages": {
+                    "predict": ran("p", {"best.pkl": "m@5"}, {"preds.csv": "by m@4"}),
+                    "evaluate": EVALUATED,
+                },
+            }),
+        }
+    )  # fmt: skip
+    return Project.find(repository.path)
+
+
+def own(project):
+    found = hash_path(project.root / "models/m.pkl", with_blake3=True)
+    weights = {"path": "models/m.pkl", "blake3": str(found.blake3)}
+    return VERSION | {"weights": str(found.xxh3), "components": {"weights": weights}}
+
+
+def test_metrics_of_the_configured_weights_are_not_those_of_weights_that_lie_elsewhere(moved):
+    def ask():
+        require_own_metrics(moved, own(moved), moved.root / "metrics.json", "Run it.")
+
+    with pytest.raises(CaptureError, match=r"lie at models/m\.pkl: predict reads those at best"):
+        ask()
+    (moved.root / "best.pkl").write_text("m@4")
+    with pytest.raises(CaptureError, match=r"records that predict read others at best\.pkl"):
+        ask()
+    (moved.root / "dvc.yaml").write_text(WAY % "models/m.pkl")
+    lock = (moved.root / "dvc.lock").read_text()
+    (moved.root / "dvc.lock").write_text(lock.replace("best.pkl", "models/m.pkl"))
+    with pytest.raises(CaptureError, match="predict read others at models") as caught:
+        ask()
+    assert "lie at" not in str(caught.value), "they are read where they lie"
+
+
+def run(project, command, files):
+    done = Run(command, ".", "h", "2026-11-20T08:00:00Z", 1.0, 0)
+    observed = Observed(0, files, processes=1)
+    metrics, place = project.root / "metrics.json", project.root / "models/m.pkl"
+    require_own_run(project, own(project), metrics, place, done, observed)
+
+
+def test_a_program_that_read_what_a_stage_made_of_other_weights_is_refused(require, repository):
+    made = ran("p", {"models/m.pkl": "m@1"}, {"preds.csv": "by m@1"})
+    read = File("preds.csv", is_input=True, is_written=False, by=("e.py",))
+    old = {**HERE, "preds.csv": "by m@1", "metrics.json": "new"}
+    require({"predict": made}, here=old)
+    project = Project.find(repository.path)
+    with pytest.raises(CaptureError, match=r"of what it read, .* predict read others at models"):
+        run(project, ("python", "e.py"), (read,))
+    run(project, ("python", "e.py"), (replace(read, is_written=True),))
+    (repository.path / "preds.csv").write_text("anew, by hand")
+    run(project, ("python", "e.py"), (read,))
+
+
+def test_metrics_of_another_model_are_not_a_versions(moved):
+    (moved.root / "lineage.toml").write_text(
+        '[models.m]\nweights = "models/m.pkl"\n[models.other]\nweights = "best.pkl"\n'
+    )
+    project = Project.find(moved.root)
+
+    def ask():
+        require_own_metrics(project, own(project), project.root / "metrics.json", "Run it.")
+
+    with pytest.raises(CaptureError, match="predict reads those at best"):
+        ask()
+    (project.root / "metrics.json").write_text('{"by": "hand"}')
+    ask()
+
+
+@pytest.mark.parametrize(
+    ("command", "read", "says"),
+    [
+        (("dvc", "repro"), (), "predict reads those at best.pkl"),
+        (("python", "e.py"), ("best.pkl",), "it read those at best.pkl"),
+        (("python", "e.py"), ("best.pkl", "models/m.pkl"), None),
+        (("python", "e.py"), ("preds.csv",), None),
+    ],
+)
+def test_a_run_that_measured_the_configured_weights_is_refused(moved, command, read, says):
+    files = tuple(File(path, is_input=True, is_written=False, by=("e.py",)) for path in read)
+
+    def ask():
+        run(moved, command, files)
+
+    if says is None:
+        ask()
+    else:
+        with pytest.raises(CaptureError, match=says) as caught:
+            ask()
+        assert "--force predict evaluate" in caught.value.remedy
+        (moved.root / "best.pkl").write_text("m@4")
+        if command[0] == "python":
+            ask()
