@@ -9,11 +9,11 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from lineage.acts import act
 from lineage.database import graph, graph_query, tables
-from lineage.database.digests import ambiguous
+from lineage.database.digests import ambiguous, beginning, recorded
 from lineage.database.sql import col, select
 from lineage.errors import NotFound, UsageError
 from lineage.identity.digest import SHORTEST_BEGINNING
@@ -110,39 +110,28 @@ def _pipeline(sight: Sight, text: str) -> Subject:
     return Subject(text, (f"{row.pipeline}@{row.xxh3}",), pipeline=(row.pipeline, row.blake3))
 
 
-def columns() -> tuple[Any, ...]:
-    """Where digests are recorded."""
-    version = tables.ModelVersion
-    return (
-        col(tables.LineageNode.digest),
-        col(tables.DataItem.digest),
-        col(version.code_digest),
-        col(version.weights_xxh3),
-        col(version.weights_blake3),
-        col(version.tuple_xxh3),
-        col(tables.DataVersion.xxh3),
-        col(tables.DataVersion.blake3),
-        col(tables.PipelineVersion.xxh3),
-        col(tables.PipelineVersion.blake3),
-    )
+DIGESTS: Final = (
+    ("lineage_node", "digest"),
+    ("data_item", "digest"),
+    ("model_version", "code_digest"),
+    ("model_version", "weights_digest"),
+    ("model_version", "weights_blake3"),
+    ("model_version", "tuple_digest"),
+    ("data_version", "public_digest"),
+    ("data_version", "digest"),
+    ("pipeline_version", "public_digest"),
+    ("pipeline_version", "digest"),
+)
+"""Where digests are recorded."""
 
 
 def _digest(sight: Sight, text: str, wanted: list[str], *, strict: bool = True) -> Subject:
     """The contents that digests are, or begin."""
-    session, found = sight.session, set()
-    for column in columns():
-        found |= {
-            digest
-            for digest in session.exec(select(column).where(column.in_(wanted)).distinct())
-            if digest is not None
-        }
+    connection = sight.session.connection()
+    found = recorded(connection, DIGESTS, wanted)
     long_enough = len(text.partition(":")[2] or text) >= (SHORTEST_BEGINNING if strict else 7)
     if not found and long_enough and sight.models is None:
-        for column in columns():
-            for beginning in wanted:
-                begins = column.startswith(beginning, autoescape=True)
-                query = select(column).where(begins).distinct().order_by(column).limit(6)
-                found |= {digest for digest in session.exec(query) if digest is not None}
+        found = beginning(connection, DIGESTS, wanted)
         if len(found) > 1:
             raise ambiguous(text, sorted(found))
     if not found and strict:

@@ -1,0 +1,157 @@
+"""Statements with a list as one parameter, and the first of many sorted lists, read together.
+
+A list is an array on PostgreSQL and JSON on SQLite: the statement is the same for one value and for
+a thousand, and has no bound of parameters.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from sqlalchemy import Connection, Row, TextClause
+
+_IN: Final = re.compile(r"(NOT )?IN :(\w+)")
+_EACH: Final = re.compile(r"EACH :(\w+) (\w+)")
+
+
+def ask(
+    connection: Connection,
+    query: str,
+    lists: Mapping[str, Collection[Any]],
+    **values: Any,  # noqa: ANN401 - parameters
+) -> Sequence[Row[Any]]:
+    """The rows of a statement in which names of ``lists`` stand for many values.
+
+    ``IN :name`` and ``NOT IN :name`` are what they say; ``FROM EACH :name x`` has a row for each,
+    whose ``x.value`` it is.
+    """
+    on_postgresql = connection.dialect.name == "postgresql"
+    kinds = tuple((name, _kind(held)) for name, held in lists.items())
+    asked = {
+        name: list(held) if on_postgresql else json.dumps(list(held))
+        for name, held in lists.items()
+    }
+    return connection.execute(_statement(query, kinds, on_postgresql), asked | values).all()
+
+
+def _kind(values: Collection[Any]) -> str:
+    return "bigint" if isinstance(next(iter(values), 0), int) else "text"
+
+
+@cache
+def _statement(query: str, kinds: tuple[tuple[str, str], ...], on_postgresql: bool) -> TextClause:  # noqa: FBT001
+    lists = dict(kinds)
+
+    def within(match: re.Match[str]) -> str:
+        if match[2] not in lists:
+            return match[0]
+        if on_postgresql:
+            return f"{'<> ALL' if match[1] else '= ANY'}(:{match[2]})"
+        return f"{match[1] or ''}IN (SELECT value FROM json_each(:{match[2]}))"  # nosec B608 # noqa: S608 - our own names
+
+    def each(match: re.Match[str]) -> str:
+        if on_postgresql:
+            return f"unnest(CAST(:{match[1]} AS {lists[match[1]]}[])) AS {match[2]}(value)"
+        return f"json_each(:{match[1]}) {match[2]}"
+
+    return text(_EACH.sub(each, _IN.sub(within, query)))
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Sorted lists of numbers in a table: for each ``key`` those of ``value``, by an index on both.
+
+    ``also`` is one more column that is read of each, ``where`` a condition on the table's rows
+    (``x``).
+    """
+
+    table: str
+    key: str
+    value: str
+    also: str = "NULL"
+    where: str = ""
+
+    def query(self, connection: Connection, *, newest: bool) -> str:
+        """The first of each list; the key, the number and what else is read of it."""
+        ahead, order = ("<", "DESC") if newest else (">", "ASC")
+        behind = ">" if newest else "<"
+        first = (
+            f"FROM {self.table} x WHERE x.{self.key} = k.value AND x.{self.value} {ahead} :begin "
+            f"AND x.{self.value} {behind} :end{self.where} ORDER BY x.{self.value} {order} "
+            "LIMIT :share"
+        )
+        if connection.dialect.name == "postgresql":
+            return (
+                "SELECT k.value, l.value, l.also FROM EACH :keys k CROSS JOIN LATERAL "  # nosec B608 # noqa: S608
+                f"(SELECT x.{self.value} AS value, {self.also} AS also {first}) l"
+            )
+        # the order of the tables is given: of its own the database reads a list whole
+        also = self.also.replace("x.", "l.")
+        return (
+            f"SELECT k.value, l.{self.value}, {also} FROM EACH :keys k CROSS JOIN {self.table} l "  # nosec B608 # noqa: S608
+            f"WHERE l.{self.key} = k.value AND l.{self.value} IN (SELECT x.{self.value} {first})"
+        )
+
+
+def first_of(
+    connection: Connection,
+    lists: Lists,
+    keys: Collection[Any],
+    most: int,
+    *,
+    begin: int,
+    end: int,
+    newest: bool = True,
+    within: Mapping[str, Collection[Any]] | None = None,
+) -> dict[int, set[Any]]:
+    """The first numbers of many lists together, and what else was read of each.
+
+    Of each list only its share is read; of those that may have more among the first, more. So what
+    is read stays in the order of ``most``, however long the lists are.
+
+    Args:
+        connection: a transaction.
+        lists: where they are.
+        keys: the lists that are read.
+        most: numbers that are needed; some more may come.
+        begin: where they begin, itself not among them.
+        end: where they end, itself not among them.
+        newest: whether the greatest are the first.
+        within: further lists that the condition names.
+    """
+    sign = -1 if newest else 1
+    query = lists.query(connection, newest=newest)
+    found: dict[int, set[Any]] = {}
+    pending, share = list(keys), 0
+    while pending:
+        share = max(2 * share, -(-most // len(pending)) + 1)
+        rows = ask(
+            connection,
+            query,
+            {"keys": pending, **(within or {})},
+            begin=begin,
+            end=end,
+            share=share,
+        )
+        read: dict[Any, list[int]] = {}
+        for key, number, also in rows:
+            found.setdefault(number, set()).add(also)
+            read.setdefault(key, []).append(number)
+        if len(found) >= most:
+            # what is behind the last that is needed is not read any more
+            end = sorted(found, key=lambda number: sign * number)[most - 1] + sign
+        pending = [
+            key
+            for key, numbers in read.items()
+            if len(numbers) >= share and sign * max(numbers, key=lambda n: sign * n) < sign * end
+        ]
+    return found
