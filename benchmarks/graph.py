@@ -1,4 +1,4 @@
-"""A lineage graph of ten edges a version, filled in minutes: chains, packages, parents, validations.
+"""A lineage graph of ten edges a version, filled in minutes: chains, packages, families, verdicts.
 
 Every version has a training of its own. What this used is shared by as many versions as such things
 are: of its code one file is its own, others stand for ten, a hundred and so on up to all; a hundred
@@ -259,7 +259,7 @@ def _validate(connection: Connection) -> None:
     columns, chosen = ", ".join(names), ", ".join(f"w.{name}" for name in names)
     connection.execute(
         text(
-            f"INSERT INTO validation (id, version_id, {columns}) "  # noqa: S608 - our own names
+            f"INSERT INTO validation (id, version_id, {columns}) "
             f"SELECT v.id + :id, v.id, {chosen} FROM model_version v, validation w "
             "WHERE w.id = :id AND v.id <> w.version_id"
         ),
@@ -276,7 +276,7 @@ def _tell_apart(connection: Connection) -> None:
     )
     connection.execute(
         text(
-            f"UPDATE model_version SET weights_digest = 'xxh3:' || {digits}, "  # noqa: S608
+            f"UPDATE model_version SET weights_digest = 'xxh3:' || {digits}, "
             f"weights_blake3 = 'blake3:' || {digits} || {digits}, "
             "parent_id = CASE WHEN id % 10 = 0 AND id % :family > 0 AND id > :family "
             "THEN id - id % :family END WHERE id > 2"

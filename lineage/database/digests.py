@@ -65,7 +65,7 @@ def whole_digest(
 def begins_with(
     column: Mapped[str] | Mapped[str | None], text: str
 ) -> tuple[ColumnElement[bool], ...]:
-    """That a digest begins so; a database whose order is not that of bytes finds it by index too."""
+    """That a digest begins so; found by index where the order is not that of bytes, too."""
     return column >= text, column < text + _BEHIND, column.startswith(text, autoescape=True)
 
 

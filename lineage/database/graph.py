@@ -174,8 +174,7 @@ def package_node(name: str) -> str:
 
 def node_ids(connection: Connection, digests: Iterable[str]) -> dict[str, int]:
     """The keys of the nodes that are there, by their digests."""
-    rows = ask(connection, _NODES, {"digests": sorted(digests)})
-    return {digest: key for digest, key in rows}
+    return dict(list(ask(connection, _NODES, {"digests": sorted(digests)})))
 
 
 def runs_of(connection: Connection, digests: Iterable[str]) -> dict[str, StageRun]:

@@ -17,7 +17,7 @@ from sqlalchemy import text
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from sqlalchemy import Connection, Row, TextClause
+    from sqlalchemy import Connection, TextClause
 
 _IN: Final = re.compile(r"(NOT )?IN :(\w+)")
 _EACH: Final = re.compile(r"EACH :(\w+) (\w+)")
@@ -28,7 +28,7 @@ def ask(
     query: str,
     lists: Mapping[str, Collection[Any]],
     **values: Any,  # noqa: ANN401 - parameters
-) -> Sequence[Row[Any]]:
+) -> Sequence[Any]:
     """The rows of a statement in which names of ``lists`` stand for many values.
 
     ``IN :name`` and ``NOT IN :name`` are what they say; ``FROM EACH :name x`` has a row for each,
@@ -48,7 +48,7 @@ def _kind(values: Collection[Any]) -> str:
 
 
 @cache
-def _statement(query: str, kinds: tuple[tuple[str, str], ...], on_postgresql: bool) -> TextClause:  # noqa: FBT001
+def _statement(query: str, kinds: tuple[tuple[str, str], ...], on_postgresql: bool) -> TextClause:
     lists = dict(kinds)
 
     def within(match: re.Match[str]) -> str:
@@ -96,9 +96,11 @@ class Lists:
             )
         # the order of the tables is given: of its own the database reads a list whole
         also = self.also.replace("x.", "l.")
+        # a row's own number finds it: not its list, of which it would be sought one by one
+        key = "+l." if self.value == "id" else "l."
         return (
             f"SELECT k.value, l.{self.value}, {also} FROM EACH :keys k CROSS JOIN {self.table} l "  # nosec B608 # noqa: S608
-            f"WHERE l.{self.key} = k.value AND l.{self.value} IN (SELECT x.{self.value} {first})"
+            f"WHERE {key}{self.key} = k.value AND l.{self.value} IN (SELECT x.{self.value} {first})"
         )
 
 

@@ -128,10 +128,10 @@ class ModelVersion(SQLModel, table=True):
         ),
         Index("model_version_tuple", "model", "kind", "tuple_digest"),
         Index("model_version_tuple_alone", "tuple_digest"),
-        Index("model_version_code", "code_digest"),
-        Index("model_version_data_of", "data_digest"),
-        Index("model_version_pipeline_of", "pipeline_digest"),
-        Index("model_version_parent_of", "parent_id"),
+        Index("model_version_code", "code_digest", "id"),
+        Index("model_version_data_of", "data_digest", "id"),
+        Index("model_version_pipeline_of", "pipeline_digest", "id"),
+        Index("model_version_parent_of", "parent_id", "id"),
         Index("model_version_weights", "weights_blake3"),
         Index("model_version_weights_digest", "weights_digest"),
     )
@@ -186,7 +186,7 @@ class Validation(SQLModel, table=True):
         ),
         ForeignKeyConstraint(["rests_on"], ["validation.id"], name="validation_rests_on"),
         ForeignKeyConstraint(["data_digest"], ["data_version.digest"], name="validation_data"),
-        Index("validation_data_of", "data_digest"),
+        Index("validation_data_of", "data_digest", "version_id"),
         CheckConstraint(BASES, name="validation_basis"),
         CheckConstraint("(basis = 'carried') = (rests_on IS NOT NULL)", name="validation_carried"),
     )
