@@ -106,10 +106,10 @@ def beginning(
     return found
 
 
-def ambiguous(text: str, candidates: Sequence[str]) -> Conflict:
-    """The refusal of a text that several digests match."""
+def ambiguous(text: str, candidates: Sequence[str], what: str = "digests") -> Conflict:
+    """The refusal of a text that several digests, or others, match."""
     more = " and more" if len(candidates) > MOST_CANDIDATES else ""
     return Conflict(
-        f"{text[:80]} names several digests: {', '.join(candidates[:MOST_CANDIDATES])}{more}.",
+        f"{text[:80]} names several {what}: {', '.join(candidates[:MOST_CANDIDATES])}{more}.",
         remedy="Write more of the one that you mean.",
     )

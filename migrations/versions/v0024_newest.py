@@ -17,7 +17,8 @@ INDEXES = (
 
 
 def upgrade() -> None:
-    """Make indexes anew, of what is shared and of the version."""
+    """Make indexes anew, of what is shared and the version; one more finds weights by their path."""
     for name, table, columns in INDEXES:
         op.drop_index(name, table)
         op.create_index(name, table, columns)
+    op.create_index("model_version_weights_path", "model_version", ["weights_path", "id"])

@@ -132,6 +132,7 @@ class ModelVersion(SQLModel, table=True):
         Index("model_version_data_of", "data_digest", "id"),
         Index("model_version_pipeline_of", "pipeline_digest", "id"),
         Index("model_version_parent_of", "parent_id", "id"),
+        Index("model_version_weights_path", "weights_path", "id"),
         Index("model_version_weights", "weights_blake3"),
         Index("model_version_weights_digest", "weights_digest"),
     )

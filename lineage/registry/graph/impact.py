@@ -105,7 +105,7 @@ class _Reach:
             # a plan for any values would read a node that a million versions hold whole
             self._connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
         begin = graph.node_ids(self._connection, subject.digests)
-        self._known = bool(begin) or subject.pipeline is not None
+        self._known = bool(begin or subject.pipeline or subject.path)
         self._begin = sorted(begin.values())
         # who is bound walks through no run of others: only to those of their own chains
         self._walked, more = graph_query.reached(
@@ -222,6 +222,9 @@ class _Reach:
         if subject.pipeline is not None:
             named = self._first(_of("pipeline_digest"), [subject.pipeline[1]], most, (before, 0))
             yield from ((version_id, "pipeline") for version_id in named)
+        if subject.path is not None:
+            made = self._first(_of("weights_path"), [subject.path], most, (before, 0))
+            yield from ((version_id, "weights") for version_id in made)
         if subject.version is not None and (subject.version.id or 0) < before:
             yield subject.version.id or 0, "version"
 

@@ -29,6 +29,7 @@ LONGEST: Final = 1_000
 """Characters of what may be asked."""
 
 _PACKAGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==\S+")
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _DIGEST: Final = re.compile(r"[a-z0-9-]+:[!-~]+")
 _HEX: Final = re.compile(r"[0-9a-f]{7,64}(\.dir)?")
 _BARE: Final = ("git", "md5", "xxh3", "blake3")
@@ -39,8 +40,9 @@ _BARE: Final = ("git", "md5", "xxh3", "blake3")
 class Subject:
     """What is meant: ``meant`` for people, ``digests`` of contents, ``version`` and ``pipeline``.
 
-    ``pipeline`` is the name and the BLAKE3 of a version of one. ``more`` tells that a path had more
-    contents than are asked about.
+    ``pipeline`` is the name and the BLAKE3 of a version of one, ``path`` one that weights were
+    registered by, whether a stage made them or not. ``more`` tells that a path had more contents
+    than are asked about.
     """
 
     text: str
@@ -48,6 +50,7 @@ class Subject:
     digests: set[str] = field(default_factory=set)
     version: tables.ModelVersion | None = None
     pipeline: tuple[str, str] | None = None
+    path: str | None = None
     more: bool = False
 
 
@@ -150,8 +153,32 @@ def _path(sight: Sight, text: str) -> Subject:
     items = select(col(item.digest)).where(col(item.name) == path).distinct()
     items = items.order_by(col(item.digest)).limit(MOST + 1)
     found = known | {*session.exec(items)}
-    if not found:
-        raise nothing(text)
+    table = tables.ModelVersion
+    weights = select(col(table.weights_path)).where(col(table.weights_path) == path).limit(1)
+    named = session.exec(weights).first()
+    if not found and named is None:
+        return _package(sight, text)
     some = sorted(found)[:MOST]
-    meant = tuple(some) if sight.models is None else ()
-    return Subject(text, meant, set(some), more=len(found) > MOST)
+    meant = tuple(some) or (path,)
+    return Subject(
+        text,
+        meant if sight.models is None else (),
+        set(some),
+        path=named,
+        more=len(found) > MOST,
+    )
+
+
+def _package(sight: Sight, text: str) -> Subject:
+    """The version of a package, where it was watched in one alone."""
+    if sight.models is not None or _NAME.fullmatch(text) is None:
+        raise nothing(text)
+    begin = graph.package_node(f"{normalised(text)}==")
+    column = (("lineage_node", "digest"),)
+    found = sorted(beginning(sight.session.connection(), column, [begin]))
+    names = [node.removeprefix(graph.package_node("")) for node in found]
+    if not names:
+        raise nothing(text)
+    if len(names) > 1:
+        raise ambiguous(text, names, "packages")
+    return Subject(text, (names[0],), {found[0]})

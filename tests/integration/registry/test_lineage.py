@@ -208,6 +208,36 @@ def test_a_beginning_that_several_digests_have_is_refused(registry):
 
 
 @EVERYWHERE
+def test_weights_that_no_stage_made_are_found_by_their_path(registry):
+    made = [add(registry, seed) for seed in "12"]
+    named = registry.show(made[0])["components"]["weights"]["path"]
+    found = registry.impact(f"./{named}")
+    assert refs(found) == made[::-1]
+    assert ({version.how for version in found.versions}, found.meant) == ({"weights"}, (named,))
+    assert refs(registry.impact(named, limit=1, after=registry.impact(named, limit=1).next)) == [
+        made[0]
+    ]
+
+
+@EVERYWHERE
+def test_a_package_is_found_by_its_name_where_that_is_enough(registry):
+    ref = add(registry, "1", run_of("train", [FEATURES], [WEIGHTS]), weights=WEIGHTS)
+
+    def watch(*packages):
+        watched = [WatchedRun({"command": ["x"]}, distributions=packages)]
+        registry.validate(ref, captured_pipeline("old"), passed=True, watched=watched, actor="t")
+
+    watch(Distribution("NumPy", "1.26.4"), Distribution("pandas", "2.2.0"))
+    found = registry.impact("Pandas")
+    assert (refs(found), found.meant) == ([ref], ("pandas==2.2.0",))
+    watch(Distribution("NumPy", "2.1.0"))
+    with pytest.raises(Conflict, match=r"numpy names several packages: numpy==1.26.4, numpy==2"):
+        registry.impact("numpy")
+    with pytest.raises(NotFound, match="Nothing of scipy"):
+        registry.impact("scipy")
+
+
+@EVERYWHERE
 def test_slots_that_hold_a_version_are_named(registry):
     add_validated(registry, "1")
     add_validated(registry, "2")
