@@ -180,7 +180,8 @@ def node_ids(connection: Connection, digests: Iterable[str]) -> dict[str, int]:
 def runs_of(connection: Connection, digests: Iterable[str]) -> dict[str, StageRun]:
     """The recorded runs of some digests."""
     rows = ask(connection, _SOME_RUNS, {"digests": sorted(set(digests))})
-    return {digest: StageRun.from_json(json.loads(document)) for digest, document in rows}
+    documents = dict(sorted(map(tuple, rows)))
+    return {digest: StageRun.from_json(json.loads(held)) for digest, held in documents.items()}
 
 
 def recorded(connection: Connection, digests: Iterable[str]) -> set[str]:
