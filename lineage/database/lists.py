@@ -135,7 +135,7 @@ def first_of(
     found: dict[int, set[Any]] = {}
     pending, share = list(keys), 0
     while pending:
-        share = max(2 * share, -(-most // len(pending)) + 1)
+        share = max(4 * share, -(-most // len(pending)) + 1)
         rows = ask(
             connection,
             query,
