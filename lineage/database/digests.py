@@ -73,6 +73,8 @@ def recorded(
     connection: Connection, columns: Sequence[tuple[str, str]], wanted: Sequence[str]
 ) -> set[str]:
     """Those of some digests that stand in one of the columns (a table, a column of it)."""
+    if not wanted:
+        return set()
     there = " OR ".join(
         f"EXISTS (SELECT 1 FROM {table} t WHERE t.{column} = w.value)"  # nosec B608 # noqa: S608 - our own names
         for table, column in columns

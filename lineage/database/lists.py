@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, TextClause
 
+_FEW: Final = 8
+"""Lists that are read further than others, those whose next numbers are the first."""
 _IN: Final = re.compile(r"(NOT )?IN :(\w+)")
 _EACH: Final = re.compile(r"EACH :(\w+) (\w+)")
 
@@ -32,7 +34,7 @@ def ask(
     """The rows of a statement in which names of ``lists`` stand for many values.
 
     ``IN :name`` and ``NOT IN :name`` are what they say; ``FROM EACH :name x`` has a row for each,
-    whose ``x.value`` it is.
+    whose ``x.value`` it is: of a list that is not empty.
     """
     on_postgresql = connection.dialect.name == "postgresql"
     kinds = tuple((name, _kind(held)) for name, held in lists.items())
@@ -130,30 +132,64 @@ def first_of(
         newest: whether the greatest are the first.
         within: further lists that the condition names.
     """
-    sign = -1 if newest else 1
     query = lists.query(connection, newest=newest)
-    found: dict[int, set[Any]] = {}
-    pending, share = list(keys), 0
+    reader = _Reader(connection, query, within or {}, begin, end, most, -1 if newest else 1)
+    pending = list(keys)
+    share, whole = -(-most // max(len(pending), 1)) + 1, most + 1
     while pending:
-        share = max(4 * share, -(-most // len(pending)) + 1)
-        rows = ask(
-            connection,
-            query,
-            {"keys": pending, **(within or {})},
-            begin=begin,
-            end=end,
-            share=share,
-        )
-        read: dict[Any, list[int]] = {}
-        for key, number, also in rows:
-            found.setdefault(number, set()).add(also)
-            read.setdefault(key, []).append(number)
-        if len(found) >= most:
+        if reader.found and len(pending) > _FEW:
+            # one list alone may have all that is needed, or each of them one
+            reader.read(pending[:1], whole)
+            reader.read(pending[1:_FEW], share + whole // _FEW)
+            reader.read(pending[_FEW:], share)
+        else:
+            reader.read(pending, share)
+        pending = reader.pending
+        share, whole = 4 * share, 2 * whole
+    return reader.found
+
+
+@dataclass
+class _Reader:
+    """Reads lists from their beginning, each to some length; knows which may have more to find.
+
+    ``last`` is how far each was read that had more; ``end`` comes nearer with what is found.
+    """
+
+    connection: Connection
+    query: str
+    within: Mapping[str, Collection[Any]]
+    begin: int
+    end: int
+    most: int
+    sign: int
+    found: dict[int, set[Any]] = field(default_factory=dict)
+    last: dict[Any, int] = field(default_factory=dict)
+
+    @property
+    def pending(self) -> list[Any]:
+        """The lists that may have more, those first whose next number is."""
+        some = [key for key, last in self.last.items() if self._is_ahead(last)]
+        return sorted(some, key=lambda key: self.sign * self.last[key])
+
+    def read(self, keys: Sequence[Any], share: int) -> None:
+        """Read so many of each list, unless what is found since is before all that it may have."""
+        asked = [key for key in keys if self._is_ahead(self.last.pop(key, self.begin))]
+        if not asked:
+            return
+        numbers: dict[Any, list[int]] = {}
+        lists = {"keys": asked, **self.within}
+        bounds = {"begin": self.begin, "end": self.end, "share": share}
+        for key, number, also in ask(self.connection, self.query, lists, **bounds):
+            self.found.setdefault(number, set()).add(also)
+            numbers.setdefault(key, []).append(number)
+        for key, held in numbers.items():
+            if len(held) >= share:
+                self.last[key] = min(held) if self.sign < 0 else max(held)
+        if len(self.found) >= self.most:
             # what is behind the last that is needed is not read any more
-            end = sorted(found, key=lambda number: sign * number)[most - 1] + sign
-        pending = [
-            key
-            for key, numbers in read.items()
-            if len(numbers) >= share and sign * max(numbers, key=lambda n: sign * n) < sign * end
-        ]
-    return found
+            ordered = sorted(self.found, reverse=self.sign < 0)
+            self.end = ordered[self.most - 1] + self.sign
+
+    def _is_ahead(self, number: int) -> bool:
+        return self.sign * number < self.sign * self.end

@@ -36,7 +36,7 @@ _DIGESTS: Final = (
 """Where the digests of what has a lineage are recorded."""
 _OWN: Final = ("tuple_digest", "weights_digest", "weights_blake3", "code_digest")
 _WITH_ITEM: Final = "SELECT DISTINCT data_digest FROM data_item WHERE digest IN :digests"
-_AHEAD: Final = 100
+_AHEAD: Final = 250
 """Versions of a digest whose surroundings are read together."""
 
 
@@ -135,9 +135,10 @@ class _Graph:
                 self._add(str(self._digest), "data-item", self._digest, name=name)
         seen: set[int | None] = set()
         last, done = 0, 0
+        ahead = min(_AHEAD, self._most // 2 + 1)
         while done < len(holders):
             around = surroundings(
-                self._session, holders[done : done + _AHEAD], self._direction, self._most
+                self._session, holders[done : done + ahead], self._direction, self._most
             )
             for holder in around.holders:
                 nodes, edges = len(self._nodes), len(self._edges)

@@ -15,6 +15,7 @@ from lineage.contract import cursors
 from lineage.contract.requests import check_impact
 from lineage.contract.results.graph import Held, Impact, Impacted
 from lineage.database import graph, graph_query
+from lineage.database.digests import recorded
 from lineage.database.graph_query import LAST
 from lineage.database.lists import Lists, ask, first_of
 from lineage.registry.graph import subject as subjects
@@ -58,6 +59,11 @@ _COLUMNS: Final = {
     "pipeline_digest": "pipeline",
     "data_digest": "data",
 }
+_PARTS: Final = tuple(
+    (table, column)
+    for table, column in subjects.DIGESTS
+    if table not in ("lineage_node", "data_item")
+)
 _KEYS: Final = {
     "data_digest": "SELECT digest FROM data_version WHERE public_digest IN :values",
     "pipeline_digest": "SELECT digest FROM pipeline_version WHERE public_digest IN :values",
@@ -215,7 +221,7 @@ class _Reach:
     def _named(self, most: int, before: int) -> Iterator[tuple[int, str]]:
         """Versions of which what is asked is a part, or that are asked for themselves."""
         subject = self._subject
-        values = sorted(subject.digests)
+        values = sorted(recorded(self._connection, _PARTS, sorted(subject.digests)))
         for column, how in _COLUMNS.items() if values else ():
             keys = [*values, *self._keys(column, values)]
             yield from ((id_, how) for id_ in self._first(_of(column), keys, most, (before, 0)))
