@@ -1,21 +1,33 @@
-"""The lineage graph: tracing a version and asking what a file reaches, among very many versions."""
+"""The lineage graph: what made a version, what something reaches, what leaked, among a million."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import contextlib
+import time
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import text
+import psutil
 
 from benchmarks.bench import POSTGRESQL, SQLITE
 from benchmarks.filled import fill
-from benchmarks.grown import grow, insert, settle
+from benchmarks.graph import (
+    EVERYWHERE,
+    FAMILY,
+    HELD_OUT,
+    RAW,
+    SHARED,
+    code,
+    connect_versions,
+    features,
+    package_set,
+    weights,
+)
+from benchmarks.grown import grow
 from benchmarks.measure import seconds
 from benchmarks.rows import Row, at_most, milliseconds
 from lineage.connection import connect
-from lineage.database import triggers
-from lineage.database.engine import open_engine, transaction
-from lineage.identity.chain import Chain, StageRun
-from lineage.identity.digest import blake3_of
+from lineage.contract.requests import Direction
+from lineage.errors import NotFound
 
 from .moves import PAIR
 
@@ -23,163 +35,119 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from benchmarks.bench import Bench
+    from benchmarks.sizes import Sizes
     from lineage.registry.registry import Registry
 
-SHARED: Final = 100
-"""Versions that share their features, made by one run."""
-CODE: Final = 6
-"""Code files of each training."""
-BATCH: Final = 20_000
 GOAL: Final = 50.0
 """Milliseconds: what a person does not notice."""
-RAW: Final = "md5:" + "a" * 32
-RUNS: Final = {
-    "stage_run": ("digest", "document"),
-    "version_chain": ("version_id", "digest", "document"),
-}
-GRAPH: Final = {
-    "lineage_node": ("id", "digest", "kind"),
-    "lineage_edge": ("source", "target", "role"),
-    "lineage_version": ("node", "version_id", "role"),
-    "lineage_label": ("path", "node", "repository"),
-}
 
 
 def graph(bench: Bench) -> Iterator[Row]:
-    """Trace and impact in a graph of ten edges a version.
+    """Trace, impact, leak and lineage in a graph of ten edges a version.
 
-    One model is filled up; every version has a training of its own, a hundred share features, and
-    all share the raw data. In a process, without a server.
+    One model is filled up (:mod:`benchmarks.graph`). In a process, without a server.
     """
     number = bench.sizes.versions[-1]
     for database in (SQLITE, POSTGRESQL):
         filled = fill(bench.empty(database), 1)
         grow(filled.url, PAIR, number)
-        edges = _connect(filled.url)
-        with connect(filled.url) as registry:
-            yield from _rows(bench, database, registry, number, edges)
+        edges = connect_versions(filled.url, PAIR)
+        yield from rows(bench.sizes, database, filled.url, number, edges)
         bench.drop(filled.url)
 
 
-def _rows(
-    bench: Bench, database: str, registry: Registry, number: int, edges: int
-) -> Iterator[Row]:
-    first = registry.impact(RAW, limit=100)
-    if (
-        len(first.versions) != min(100, number)
-        or len(registry.trace(f"{PAIR}@{number}").nodes) < 10
-    ):
-        raise RuntimeError("The graph is not what it should be.")
-    middle = number // 2 // SHARED * SHARED + 1
-    questions: dict[str, Callable[[], object]] = {
-        "trace the newest version": lambda: registry.trace(f"{PAIR}@{number}"),
-        "trace one in the middle": lambda: registry.trace(f"{PAIR}@{middle}"),
-        "the newest 100 that raw data reaches": lambda: registry.impact(RAW, limit=100),
-        "the next 100": lambda: registry.impact(RAW, limit=100, after=first.next),
-        "the versions of one file of features": lambda: registry.impact(_features(middle)),
-        "the version of one file of code": lambda: registry.impact(_code(middle, 0)),
-        "a path that all have": lambda: registry.impact("data/raw.csv", limit=100),
-        "the leak of one version": lambda: registry.leak(f"{PAIR}@{middle}"),
-    }
-    for work, ask in questions.items():
-        ask()
-        times = [
-            min(seconds(ask) for _ in range(bench.sizes.rounds)) for _ in range(bench.sizes.turns)
-        ]
-        yield Row(
-            f"{work}, {number:,} versions, {edges:,} edges, {database}",
-            tuple(time * 1_000 for time in times),
-            unit="ms",
-            goal=at_most(GOAL),
-            figures={"took": milliseconds(times)},
-        )
-
-
-def _features(version_id: int) -> str:
-    return f"md5:f{version_id // SHARED:031x}"
-
-
-def _code(version_id: int, file: int) -> str:
-    return f"md5:c{file}{version_id:030x}"
-
-
-def _weights(version_id: int) -> str:
-    return f"md5:e{version_id:031x}"
-
-
-def _connect(url: str) -> int:
-    """Give every version its chain, and the graph what these come to; how many edges it has."""
-    engine = open_engine(url)
-    prepare: dict[int, StageRun] = {}
-    nodes: dict[str, int] = {}
-    edges = 0
-    try:
-        with engine.connect() as connection:
-            ids = (
-                connection.execute(text("SELECT id FROM model_version ORDER BY id")).scalars().all()
+def rows(sizes: Sizes, database: str, url: str, number: int, edges: int) -> Iterator[Row]:
+    """The rows of a filled database; each says, too, what of a processor an answer took."""
+    with connect(url) as registry:
+        for work, ask in questions(registry, number).items():
+            ask()
+            began = _processor(url)
+            turns = [[seconds(ask) for _ in range(sizes.rounds)] for _ in range(sizes.turns)]
+            spent = (_processor(url) - began) / (sizes.rounds * sizes.turns)
+            times = [min(turn) for turn in turns]
+            yield Row(
+                f"{work}, {database}",
+                tuple(best * 1_000 for best in times),
+                unit="ms",
+                goal=at_most(GOAL),
+                figures={
+                    "took": milliseconds(times),
+                    "of a processor": milliseconds([spent]),
+                    "versions": f"{number:,}",
+                    "edges": f"{edges:,}",
+                },
             )
-        for begin in range(0, len(ids), BATCH):
-            rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in (*RUNS, *GRAPH)}
-
-            def node(digest: str, kind: str, rows: dict[str, list[tuple[Any, ...]]] = rows) -> int:
-                if digest not in nodes:
-                    nodes[digest] = len(nodes) + 1
-                    rows["lineage_node"].append((nodes[digest], digest, kind))
-                    if digest == RAW:
-                        rows["lineage_label"].append(("data/raw.csv", nodes[digest], ""))
-                return nodes[digest]
-
-            for version_id in ids[begin : begin + BATCH]:
-                runs = [_training(version_id)]
-                group = version_id // SHARED
-                new = [*runs]
-                if group not in prepare:
-                    prepare[group] = _preparing(version_id)
-                    new.append(prepare[group])
-                runs.append(prepare[group])
-                for run in new:
-                    rows["stage_run"].append((run.blake3, run.canonical.decode()))
-                    own = node(run.blake3, "run")
-                    for role, _, digest in run.files:
-                        other = node(digest, "file")
-                        edge = (own, other, role) if role == "output" else (other, own, role)
-                        rows["lineage_edge"].append(edge)
-                chain = Chain(tuple(runs), _weights(version_id)).document(None)
-                held = (version_id, str(blake3_of(chain)), chain.decode())
-                rows["version_chain"].append(held)
-                held_by = {run.blake3 for run in runs}
-                held_by |= {digest for run in runs for _, _, digest in run.files}
-                rows["lineage_version"] += [
-                    *((nodes[digest], version_id, "run") for digest in held_by),
-                    (nodes[_weights(version_id)], version_id, "weights"),
-                ]
-            edges += len(rows["lineage_edge"])
-            with (
-                transaction(engine, writing=True) as connection,
-                triggers.left_out(connection, [*RUNS]),
-            ):
-                for table, columns in (RUNS | GRAPH).items():
-                    insert(connection, table, columns, rows[table])
-    finally:
-        engine.dispose()
-    settle(url)
-    return edges
 
 
-def _preparing(version_id: int) -> StageRun:
-    return StageRun(
-        "prepare",
-        inputs={"data/raw.csv": RAW},
-        outputs={"data/features.csv": _features(version_id)},
-    )
+def _processor(url: str) -> float:
+    """The processor's seconds of this process, and of those by which PostgreSQL serves it."""
+    spent = time.process_time()
+    if url.startswith("sqlite"):
+        return spent
+    name = url.partition("?")[0].rpartition("/")[2]
+    for process in psutil.process_iter(["cmdline"]):
+        if f" {name} " in " ".join(process.info["cmdline"] or ()):
+            spent += sum(process.cpu_times()[:2])
+    return spent
 
 
-def _training(version_id: int) -> StageRun:
-    return StageRun(
-        "train",
-        cmd=("python train.py",),
-        code={f"src/{file}.py": _code(version_id, file) for file in range(CODE)},
-        inputs={"data/features.csv": _features(version_id)},
-        outputs={"model.pkl": _weights(version_id), "loss.json": f"md5:d{version_id:031x}",
-                 "log.csv": f"md5:b{version_id:031x}"},
-    )  # fmt: skip
+def questions(registry: Registry, number: int) -> dict[str, Callable[[], object]]:
+    """What is asked of a graph of so many versions, by what it is called.
+
+    Raises:
+        RuntimeError: the graph is not what it should be.
+    """
+    middle = number // 2 // SHARED * SHARED + 1
+    base = number // 2 // FAMILY * FAMILY
+    newest, one = f"{PAIR}@{number}", f"{PAIR}@{middle}"
+    shown, oldest = registry.show(one).to_json(), registry.show(f"{PAIR}@1").to_json()
+    base_tuple = registry.show(f"{PAIR}@{base}").tuple
+    first = registry.impact(RAW, limit=100)
+    if len(first.versions) != min(100, number) or len(registry.trace(newest).nodes) < 15:
+        raise RuntimeError("The graph is not what it should be.")
+
+    def impact(asked: str, after: str | None = None) -> Callable[[], object]:
+        return lambda: registry.impact(asked, limit=100, after=after)
+
+    def lineage(digest: str, direction: Direction) -> Callable[[], object]:
+        return lambda: registry.lineage(digest, direction)
+
+    pipeline = f"{shown['components']['pipeline']['name']}@{shown['pipeline']}"
+    return {
+        "trace the newest version": lambda: registry.trace(newest),
+        "trace one in the middle": lambda: registry.trace(one),
+        "leak of one": lambda: registry.leak(one),
+        "impact of the raw data, which all have": impact(RAW),
+        "impact of the raw data, the next page": impact(RAW, first.next),
+        "impact of the path of the raw data": impact("data/raw.csv"),
+        "impact of a path, the content each version's own": impact("train.py"),
+        "impact of a path, the content a thousand versions'": impact("src/3.py"),
+        "impact of features that a hundred have": impact(features(middle)),
+        "impact of the beginning of their digest": impact(features(middle)[:16]),
+        "impact of code that ten thousand have": impact(code(middle, 4)),
+        "impact of code that one has": impact(code(middle, 0)),
+        "impact of weights that one has": impact(weights(middle)),
+        "impact of data that all were validated on": impact(HELD_OUT),
+        "impact of a data version, which all have": impact(str(shown["data"])),
+        "impact of a commit": impact(str(shown["code"])),
+        "impact of the beginning of a commit": impact(oldest["code"][:16]),
+        "impact of a pipeline version, which all have": impact(pipeline),
+        "impact of a package that all have": impact(EVERYWHERE),
+        "impact of a package that one in a hundred has": impact(package_set(middle)[1]),
+        "impact of a version with a hundred children": impact(f"{PAIR}@{base}"),
+        "impact of what nobody has": lambda: _refused(registry),
+        "lineage of a tuple, up": lineage(str(shown["tuple"]), Direction.UP),
+        "lineage of a tuple with a hundred children, down": lineage(base_tuple, Direction.DOWN),
+        "lineage of the raw data, which all have, down": lineage(RAW, Direction.DOWN),
+        "lineage of the data version, which all have, up": lineage(shown["data"], Direction.UP),
+        "lineage of weights, which all have, down": lineage(shown["weights"], Direction.DOWN),
+        "lineage of the pipeline version, which all have": lineage(
+            shown["pipeline"], Direction.DOWN
+        ),
+    }
+
+
+def _refused(registry: Registry) -> None:
+    with contextlib.suppress(NotFound):
+        registry.impact("0123456789abcdef")
+        raise RuntimeError("Something begins so.")

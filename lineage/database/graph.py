@@ -11,15 +11,16 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import text
 
+from lineage.database.lists import ask
 from lineage.errors import LineageError
 from lineage.identity.chain import RunKind, StageRun
 from lineage.identity.digest import blake3_of, canonical_bytes
 from lineage.identity.run_environment import normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sqlalchemy import Connection, TextClause
     from sqlmodel import Session
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from lineage.identity.watched import WatchedRun
 
 BATCH: Final = 500
-"""Documents that are read, and rows that are asked for, at once."""
+"""Documents that are read at once."""
 
 MOST_LINKED: Final = 100
 """Files of a run that are linked with each version of it; those of larger ones by the run alone."""
@@ -41,9 +42,7 @@ _ADD_NODES: Final = text(
     "INSERT INTO lineage_node (digest, kind) VALUES (:digest, :kind) "
     "ON CONFLICT (digest) DO NOTHING"
 )
-_NODES: Final = text("SELECT digest, id FROM lineage_node WHERE digest IN :digests").bindparams(
-    bindparam("digests", expanding=True)
-)
+_NODES: Final = "SELECT digest, id FROM lineage_node WHERE digest IN :digests"
 
 
 def _adding(table: str, *columns: str) -> TextClause:
@@ -60,12 +59,8 @@ _ADD_VERSIONS: Final = _adding("lineage_version", "node", "version_id", "role")
 _RUNS: Final = text(
     "SELECT digest, document FROM stage_run WHERE digest > :after ORDER BY digest LIMIT :most"
 )
-_SOME_RUNS: Final = text(
-    "SELECT digest, document FROM stage_run WHERE digest IN :digests"
-).bindparams(bindparam("digests", expanding=True))
-_KNOWN_RUNS: Final = text("SELECT digest FROM stage_run WHERE digest IN :digests").bindparams(
-    bindparam("digests", expanding=True)
-)
+_SOME_RUNS: Final = "SELECT digest, document FROM stage_run WHERE digest IN :digests"
+_KNOWN_RUNS: Final = "SELECT digest FROM stage_run WHERE digest IN :digests"
 _CHAINS: Final = text(
     "SELECT c.version_id, c.document, v.code_remote FROM version_chain c "
     "JOIN model_version v ON v.id = c.version_id "
@@ -179,35 +174,19 @@ def package_node(name: str) -> str:
 
 def node_ids(connection: Connection, digests: Iterable[str]) -> dict[str, int]:
     """The keys of the nodes that are there, by their digests."""
-    return {
-        digest: key
-        for some in batches(sorted(digests))
-        for digest, key in connection.execute(_NODES, {"digests": some})
-    }
-
-
-def batches(values: Sequence[Any]) -> Iterator[list[Any]]:
-    """Values, so many at once as are asked for."""
-    for begin in range(0, len(values), BATCH):
-        yield list(values[begin : begin + BATCH])
+    return dict(list(ask(connection, _NODES, {"digests": sorted(digests)})))
 
 
 def runs_of(connection: Connection, digests: Iterable[str]) -> dict[str, StageRun]:
     """The recorded runs of some digests."""
-    return {
-        digest: StageRun.from_json(json.loads(document))
-        for some in batches(sorted(set(digests)))
-        for digest, document in connection.execute(_SOME_RUNS, {"digests": some})
-    }
+    rows = ask(connection, _SOME_RUNS, {"digests": sorted(set(digests))})
+    documents = dict(sorted(map(tuple, rows)))
+    return {digest: StageRun.from_json(json.loads(held)) for digest, held in documents.items()}
 
 
 def recorded(connection: Connection, digests: Iterable[str]) -> set[str]:
     """Those of some runs that are recorded."""
-    return {
-        digest
-        for some in batches(sorted(digests))
-        for (digest,) in connection.execute(_KNOWN_RUNS, {"digests": some})
-    }
+    return {digest for (digest,) in ask(connection, _KNOWN_RUNS, {"digests": sorted(digests)})}
 
 
 def note_watched(session: Session, version_id: int, runs: Iterable[WatchedRun]) -> None:
@@ -297,11 +276,8 @@ class _Expected:
         columns = ", ".join(self._HELD[table])
         found: set[tuple[Any, ...]] = set()
         for name, values in keys.items():
-            query = text(
-                f"SELECT {columns} FROM {table} WHERE {name} IN :ids"  # nosec B608 # noqa: S608 - our own names
-            ).bindparams(bindparam("ids", expanding=True))
-            for some in batches(sorted(values)):
-                found |= {tuple(row) for row in connection.execute(query, {"ids": some})}
+            query = f"SELECT {columns} FROM {table} WHERE {name} IN :ids"  # nosec B608 # noqa: S608 - our own names
+            found |= {tuple(row) for row in ask(connection, query, {"ids": sorted(values)})}
         return found
 
 

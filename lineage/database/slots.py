@@ -8,13 +8,14 @@ from sqlalchemy import inspect, text
 
 from lineage.database import tables, telling
 from lineage.database.known_query import attribute
+from lineage.database.lists import ask
 from lineage.database.slot_state import SIDES, SlotSide, SlotState, columns_of, side_columns
 from lineage.database.sql import and_, col, or_, select
 from lineage.database.told import TOLD
 from lineage.database.validations import newest_validation, overturned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from sqlmodel import Session, SQLModel
 
@@ -113,6 +114,20 @@ def held_by(session: Session, version_id: int | None) -> Sequence[tables.Slot]:
         or_(*(col(getattr(table, f"{side}_version_id")) == version_id for side in SIDES))
     )
     return session.exec(query.order_by(table.environment, table.model)).all()
+
+
+def holding(session: Session, ids: Collection[int]) -> Iterator[tuple[str, str, int]]:
+    """The slots in which versions serve, stand by or are staged: its name, as what, the version.
+
+    By environment and model; of one that holds a version on several sides, the first.
+    """
+    sides = ", ".join(f"{side}_version_id" for side in SIDES)
+    held = " OR ".join(f"{side}_version_id IN :ids" for side in SIDES)
+    query = f"SELECT model, environment, {sides} FROM slot WHERE {held} ORDER BY environment, model"  # nosec B608 # noqa: S608 - our own names
+    for model, environment, *versions in ask(session.connection(), query, {"ids": [*ids]}):
+        named = dict(zip(reversed(versions), reversed(SIDES), strict=True))
+        for version_id in sorted({*ids} & named.keys()):
+            yield subject(model, environment), named[version_id], version_id
 
 
 def riding_on(session: Session, environment: str, pipeline: str) -> list[str]:

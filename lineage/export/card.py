@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
     from lineage.contract.results.records import Validation
     from lineage.export.described import Described
+    from lineage.export.steps import Step, Steps
 
 _MARKS: Final = re.compile(r"([\\`*_{}\[\]()!|<>~$^]|^[#+=-])")
 _NUMBERED: Final = re.compile(r"^([0-9]+)\.(?=\s|$)")
+_STEPS: Final = 50
+_CONTENTS: Final = 10
+"""Steps, and contents of each, that the card shows."""
 _METRICS: Final = 200
 """Metrics that the card shows; the JSON of `show` has all."""
 
@@ -49,6 +53,7 @@ def _lines(described: Described) -> Iterator[str]:
     )
     yield from ("", "## What made it", "")
     yield from _table(("part", "digest", "what"), _parts(described))
+    yield from _made_by(described.made)
     if described.parameters:
         yield from ("", "## Parameters of the pipeline", "")
         yield from _table(
@@ -66,6 +71,36 @@ def _lines(described: Described) -> Iterator[str]:
             ("rule", "status", "says"),
             ((check.code, check.status.value, check.summary) for check in told),
         )
+
+
+def _made_by(made: Steps) -> Iterator[str]:
+    """The runs that led to it, the first at the top."""
+    if not made.steps and not made.gaps:
+        return
+    yield from ("", "## Made by", "")
+    shown = made.steps[-_STEPS:]
+    if len(shown) < len(made.steps) or made.more:
+        yield from ("The last steps; `lineage trace` shows what they rest on.", "")
+    if shown:
+        yield from _table(("step", "command", "from", "made"), map(_step, shown))
+    for gap in made.gaps:
+        yield from ("", _text(gap))
+
+
+def _step(step: Step) -> Sequence[object]:
+    origin = " ".join(step.origin[key] for key in ("url", "rev", "path") if key in step.origin)
+    used = [content.name for content in step.used if content.role == "input"]
+    return (
+        step.name,
+        " && ".join(step.commands) or None,
+        _several(used) or origin or None,
+        _several([content.name for content in step.made]) or None,
+    )
+
+
+def _several(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _CONTENTS} more" if len(names) > _CONTENTS else ""
+    return ", ".join(names[:_CONTENTS]) + more
 
 
 def _parts(described: Described) -> Iterator[Sequence[object]]:

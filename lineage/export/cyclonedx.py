@@ -7,22 +7,14 @@ from urllib.parse import quote
 
 from lineage import timestamps
 from lineage.export.described import as_uri, measured, number
+from lineage.export.formulation import data_ref, formula
+from lineage.export.hashes import hashes
 from lineage.inert import inert_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lineage.export.described import DataItem, Described
-
-_ALGORITHMS: Final = {
-    "md5": ("MD5", 32),
-    "sha1": ("SHA-1", 40),
-    "sha256": ("SHA-256", 64),
-    "sha384": ("SHA-384", 96),
-    "sha512": ("SHA-512", 128),
-    "blake3": ("BLAKE3", 64),
-}
-"""What CycloneDX calls an algorithm, and the digits of a digest; XXH3 it does not know."""
 
 _PREFIX: Final = "lineage-guard:"
 """Before the names of properties, as the specification asks for."""
@@ -36,6 +28,7 @@ def written(described: Described) -> str:
 def document(described: Described) -> dict[str, Any]:
     """The bill of materials of a version."""
     parts = [*map(_data, described.data), *_packages(described)]
+    formulation = formula(described)
     return {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -54,7 +47,7 @@ def document(described: Described) -> dict[str, Any]:
                 "dependsOn": sorted({part["bom-ref"] for part in parts}),
             }
         ],
-    }
+    } | ({"formulation": [formulation]} if formulation else {})
 
 
 def _model(described: Described) -> dict[str, Any]:
@@ -65,7 +58,7 @@ def _model(described: Described) -> dict[str, Any]:
         "bom-ref": version.ref,
         "name": version.model,
         "version": str(version.version),
-        "hashes": list(_hashes(version.weights, described.weights["blake3"])),
+        "hashes": list(hashes(version.weights, described.weights["blake3"])),
         "pedigree": _pedigree(described),
         "modelCard": _card(described),
         "properties": list(_properties(described)),
@@ -116,7 +109,7 @@ def _data(item: DataItem) -> dict[str, Any]:
         "type": "data",
         "bom-ref": _ref(item),
         "name": item.name,
-        "hashes": list(_hashes(item.digest)),
+        "hashes": list(hashes(item.digest)),
         "data": [{"type": "dataset", "name": item.name}],
         "properties": [
             _property("digest", item.digest),
@@ -127,7 +120,7 @@ def _data(item: DataItem) -> dict[str, Any]:
 
 
 def _ref(item: DataItem) -> str:
-    return f"data:{item.name}:{item.digest}"
+    return data_ref(item.name, item.digest)
 
 
 def _packages(described: Described) -> Iterator[dict[str, Any]]:
@@ -136,14 +129,6 @@ def _packages(described: Described) -> Iterator[dict[str, Any]]:
         purl = f"pkg:pypi/{quote(name, safe='')}@{quote(version, safe='')}"
         library = {"type": "library", "bom-ref": purl, "name": name, "version": version}
         yield library | {"purl": purl}
-
-
-def _hashes(*digests: str | None) -> Iterator[dict[str, str]]:
-    for digest in digests:
-        algorithm, _, digits = (digest or "").partition(":")
-        known = _ALGORITHMS.get(algorithm)
-        if known is not None and len(digits) == known[1]:
-            yield {"alg": known[0], "content": digits}
 
 
 def _properties(described: Described) -> Iterator[dict[str, str]]:

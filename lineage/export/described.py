@@ -6,12 +6,13 @@ stated is told as stated. No path of a machine and no secret is in it: digests, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 from uuid import UUID
 
+from lineage.export.steps import Steps, steps_of
 from lineage.guard.flat_metrics import flattened
 from lineage.identity.digest import hash_object
 from lineage.identity.run_environment import normalised
@@ -49,12 +50,14 @@ class DataItem:
 class Described:
     """A version, the pipeline version it was registered with, and what the guard says of it now.
 
-    ``decisions`` are of the environments that were asked about, and hold for that moment.
+    ``decisions`` are of the environments that were asked about, and hold for that moment. ``made``
+    are the steps that led to it.
     """
 
     version: VersionRecord
     pipeline: FoundPipeline | None = None
     decisions: tuple[Decision, ...] = ()
+    made: Steps = field(default_factory=Steps)
 
     @property
     def code(self) -> dict[str, Any]:
@@ -120,9 +123,14 @@ class Described:
 
         Of RFC 9562's version 8: what it is made of is the product's own.
         """
-        number = int(hash_object(_DOMAIN, [self.version.tuple, self.version.ref, *parts]).value, 16)
-        number = (number & ~(0xF << 76)) | 8 << 76
-        return UUID(int=(number & ~(0x3 << 62)) | 2 << 62)
+        return identified(self.version.tuple, self.version.ref, *parts)
+
+
+def identified(*parts: object) -> UUID:
+    """A UUID of what is named, the same whenever and wherever it is asked for."""
+    number = int(hash_object(_DOMAIN, [*parts]).value, 16)
+    number = (number & ~(0xF << 76)) | 8 << 76
+    return UUID(int=(number & ~(0x3 << 62)) | 2 << 62)
 
 
 def measured(validation: Validation) -> list[tuple[str, float]]:
@@ -177,4 +185,5 @@ def describe(
     version = VersionRecord(registry.show(reference))
     pipeline = registry.pipeline_of(version.ref) if version.pipeline is not None else None
     decisions = tuple(registry.guard(version.ref, name) for name in dict.fromkeys(environments))
-    return Described(version, pipeline, decisions)
+    made = steps_of(registry.trace(version.ref))
+    return Described(version, pipeline, decisions, made)

@@ -1,4 +1,4 @@
-"""OpenLineage (spec 2-0-2): the registration, each verdict and each decision as the runs of jobs.
+"""OpenLineage (spec 2-0-2): stages, the registration, verdicts and decisions as the runs of jobs.
 
 A line is an event, as OpenLineage's own transports write them to a file. Facets are those of the
 specification alone. A requirement, and a rule of the guard, is a test of the ``test`` facet.
@@ -9,16 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage import timestamps
-from lineage.export.described import PRODUCER, as_uri, measured
+from lineage.export.described import PRODUCER, as_uri, identified, measured
 from lineage.guard.decision import Status
 from lineage.inert import inert_json
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator
+    from uuid import UUID
 
     from lineage.contract.results.records import Validation
     from lineage.export.described import Described
+    from lineage.export.steps import Content, Step
     from lineage.guard.decision import Check, Decision
 
 _SPEC: Final = "https://openlineage.io/spec"
@@ -52,6 +54,8 @@ def written(described: Described) -> str:
 def events(described: Described) -> Iterator[dict[str, Any]]:
     """The events of a version: each run begins, and is complete."""
     version = described.version
+    for step in described.made.steps:
+        yield from _step(described, step)
     yield from _run(described, "register", version.registered_at, **_registration(described))
     for validation in reversed(version.validations):
         yield from _run(
@@ -74,13 +78,45 @@ def events(described: Described) -> Iterator[dict[str, Any]]:
         )
 
 
+def _step(described: Described, step: Step) -> Iterator[dict[str, Any]]:
+    """A run that led to the version; of the time, only by when it was over is known.
+
+    It is called by its content: in what is exported of other versions it is the same.
+    """
+    parameters = [{"key": key, "value": _text(value)} for key, value in step.parameters]
+    if step.commands:
+        parameters.append({"key": "command", "value": " && ".join(step.commands)})
+    inputs = [_content(content) for content in step.used if content.role != "output"]
+    if step.origin:
+        place = " ".join(step.origin[key] for key in ("url", "path") if key in step.origin)
+        inputs.append(_dataset(place, step.origin.get("rev", place), "ORIGIN"))
+    yield from _run(
+        described,
+        "import" if step.imported else "stage",
+        described.version.registered_at,
+        inputs=inputs,
+        outputs=[_content(content) for content in step.made],
+        run=_facets(executionParameters={"parameters": parameters}) if parameters else {},
+        name=f"{described.version.model}.{step.name}",
+        identifier=identified("run", step.id),
+    )
+
+
+def _content(content: Content) -> dict[str, Any]:
+    return _dataset(content.name, content.digest, "CODE" if content.role == "code" else "FILE")
+
+
 def _registration(described: Described) -> dict[str, Any]:
     """What went into a version, and the model that came out."""
     parameters = [{"key": key, "value": _text(value)} for key, value in described.parameters]
+    weights = described.made.weights
     return {
         "inputs": [
-            _dataset(item.name, item.digest, "FILE" if item.verified else "ASSERTED")
-            for item in described.data
+            *(
+                _dataset(item.name, item.digest, "FILE" if item.verified else "ASSERTED")
+                for item in described.data
+            ),
+            *([_content(weights)] if weights is not None else []),
         ],
         "outputs": [_model(described)] if described.version.weights is not None else [],
         "run": _facets(executionParameters={"parameters": parameters}) if parameters else {},
@@ -99,6 +135,7 @@ def _run(
     name: str | None = None,
     number: int | str | None = None,
     place: dict[str, Any] | None = None,
+    identifier: UUID | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The two events of a run: a START, and a COMPLETE with what is known."""
     kind = {"processingType": "BATCH", "integration": "LINEAGE-GUARD", "jobType": job.upper()}
@@ -106,7 +143,7 @@ def _run(
         "eventTime": timestamps.written(at),
         "producer": PRODUCER,
         "schemaURL": _EVENT,
-        "run": {"runId": str(described.identifier(job, number)), "facets": run},
+        "run": {"runId": str(identifier or described.identifier(job, number)), "facets": run},
         "job": {
             "namespace": _NAMESPACE,
             "name": name or f"{described.version.model}.{job}",

@@ -15,8 +15,11 @@ from lineage.inert import inert_json
 if TYPE_CHECKING:
     from lineage.contract.results.records import Validation
     from lineage.export.described import Described
+    from lineage.export.steps import Content
 
 _NAMESPACE: Final = "urn:lineage-guard"
+_MOST_DERIVED: Final = 1_000
+"""What a step derives from what, at the most: of larger ones, what it used and made says it."""
 _NAMES: Final = "-_.@/~+*"
 """What the local part of a qualified name may hold as it is."""
 
@@ -57,6 +60,7 @@ class _Document:
         for used in self._components():
             self._relation("used", activity=made, entity=used)
             self._relation("wasDerivedFrom", generatedEntity=model, usedEntity=used)
+        self._steps(model)
         if version.parent is not None:
             parent = self._entity(_named("version", version.parent), label=version.parent)
             self._relation("wasDerivedFrom", generatedEntity=model, usedEntity=parent)
@@ -88,6 +92,49 @@ class _Document:
             )
         return found
 
+    def _steps(self, model: str) -> None:
+        """The runs that led to it; their times are not known."""
+        for step in self._described.made.steps:
+            kind = "lg:Import" if step.imported else "lg:Stage"
+            parameters: dict[str, Any] = {
+                f"parameter.{quote(name, safe=_NAMES)}": _scalar(value)
+                for name, value in step.parameters
+            }
+            run = self._activity(
+                _named("run", step.id),
+                kind,
+                label=step.name,
+                command=" && ".join(step.commands) or None,
+                **parameters,
+            )
+            used = {
+                self._content(content): content.role == "input"
+                for content in step.used
+                if content.role != "output"
+            }
+            if step.origin:
+                place = "/".join(step.origin[k] for k in ("url", "rev", "path") if k in step.origin)
+                used[self._entity(_named("origin", place), type="lg:Origin", label=place)] = True
+            made = [self._content(content) for content in step.made]
+            for entity in used:
+                self._relation("used", activity=run, entity=entity)
+            for entity in made:
+                self._relation("wasGeneratedBy", entity=entity, activity=run)
+            sources = [entity for entity, derives in used.items() if derives]
+            if len(made) * len(sources) > _MOST_DERIVED:
+                continue
+            for entity in made:
+                for source in sources:
+                    self._relation("wasDerivedFrom", generatedEntity=entity, usedEntity=source)
+        weights = self._described.made.weights
+        if weights is not None:
+            made_of = self._content(weights)
+            self._relation("wasDerivedFrom", generatedEntity=model, usedEntity=made_of)
+
+    def _content(self, content: Content) -> str:
+        kind = "lg:Code" if content.role == "code" else "lg:Data"
+        return self._entity(_named("data", content.digest), type=kind, label=content.name)
+
     def _validation(self, model: str, validation: Validation) -> None:
         """A verdict: an activity that used the version and a pipeline version, and its outcome."""
         at = timestamps.written(validation.validated_at)
@@ -111,9 +158,16 @@ class _Document:
         self.document.setdefault("entity", {}).setdefault(name, {}).update(_literals(attributes))
         return name
 
-    def _activity(self, name: str, kind: str, at: str) -> str:
-        times = {"prov:startTime": at, "prov:endTime": at}
-        self.document.setdefault("activity", {})[name] = times | _literals({"type": kind})
+    def _activity(
+        self,
+        name: str,
+        kind: str,
+        at: str | None = None,
+        **attributes: Any,  # noqa: ANN401 - a literal
+    ) -> str:
+        times = {"prov:startTime": at, "prov:endTime": at} if at is not None else {}
+        told = times | _literals({"type": kind} | attributes)
+        self.document.setdefault("activity", {})[name] = told
         return name
 
     def _agent(self, who: str) -> str:
@@ -131,6 +185,10 @@ class _Document:
 def _named(kind: str, text: str) -> str:
     """A qualified name: ``lg:version/churn@7``."""
     return f"lg:{kind}/{quote(text.replace(':', '/'), safe=_NAMES)}"
+
+
+def _scalar(value: object) -> object:
+    return value if isinstance(value, str | int | float) else inert_json(value)
 
 
 def _literals(attributes: dict[str, Any]) -> dict[str, Any]:

@@ -5,23 +5,39 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlmodel import col, or_, select, union
+from sqlmodel import col, or_, select
 
 from lineage.acts import act
 from lineage.contract import cursors
 from lineage.contract.requests import MOST_NEIGHBOURS, Direction, check_neighbours
-from lineage.database import labels, slots, tables, versions
-from lineage.database.digests import whole_digest
+from lineage.database import tables
+from lineage.database.digests import ambiguous, beginning, recorded
+from lineage.database.graph_query import LAST
+from lineage.database.lists import Lists, ask, first_of
 from lineage.errors import NotFound
-from lineage.identity.digest import Digest
+from lineage.identity.digest import Digest, check_beginning, check_long_enough
+from lineage.registry.surroundings import SHOWN, Surroundings, surroundings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sqlalchemy import CompoundSelect
     from sqlmodel import Session
 
 _CURSOR: Final = "lineage"
+_DIGESTS: Final = (
+    ("model_version", "tuple_digest"),
+    ("model_version", "weights_digest"),
+    ("model_version", "weights_blake3"),
+    ("model_version", "code_digest"),
+    ("pipeline_version", "public_digest"),
+    ("pipeline_version", "digest"),
+    ("data_version", "public_digest"),
+    ("data_version", "digest"),
+    ("data_item", "digest"),
+)
+"""Where the digests of what has a lineage are recorded."""
+_OWN: Final = ("tuple_digest", "weights_digest", "weights_blake3", "code_digest")
+_WITH_ITEM: Final = "SELECT DISTINCT data_digest FROM data_item WHERE digest IN :digests"
+_AHEAD: Final = 250
+"""Versions of a digest whose surroundings are read together."""
 
 
 def lineage(
@@ -49,7 +65,7 @@ def lineage(
         Conflict: several digests begin so.
     """
     check_neighbours(limit)
-    whole = whole_digest(session, digest, _columns())
+    whole = _whole(session, digest)
     if whole is None:
         raise _unknown(digest)
     kind = cursors.kind_of(_CURSOR, digest=whole, direction=direction.value)
@@ -58,20 +74,16 @@ def lineage(
     return graph.to_json(cursors.encode(kind, last) if last is not None else None)
 
 
-def _columns() -> tuple[Any, ...]:
-    """Where the digests of what has a lineage are recorded."""
-    version = tables.ModelVersion
-    return (
-        col(version.tuple_xxh3),
-        col(version.weights_xxh3),
-        col(version.weights_blake3),
-        col(version.code_digest),
-        col(tables.PipelineVersion.xxh3),
-        col(tables.PipelineVersion.blake3),
-        col(tables.DataVersion.xxh3),
-        col(tables.DataVersion.blake3),
-        col(tables.DataItem.digest),
-    )
+def _whole(session: Session, digest: str) -> str | None:
+    """The recorded digest that a text is, or begins."""
+    check_beginning(digest)
+    found = recorded(session.connection(), _DIGESTS, [digest])
+    if not found:
+        check_long_enough(digest)
+        found = beginning(session.connection(), _DIGESTS, [digest])
+    if len(found) > 1:
+        raise ambiguous(digest, sorted(found))
+    return next(iter(found), None)
 
 
 def _unknown(digest: str) -> NotFound:
@@ -86,7 +98,7 @@ class _Graph:
 
     def __init__(self, session: Session, digest: Digest, direction: Direction, most: int) -> None:
         self._session = session
-        self._digest = digest
+        self._digest, self._asked = digest, str(digest)
         self._direction = direction
         self._most = most
         self._nodes: dict[str, dict[str, Any]] = {}
@@ -114,7 +126,7 @@ class _Graph:
         What is around a version stands on one page: one that does not fit begins the next, and
         one that fits on none is cut.
         """
-        holders = list(self._holders(after))
+        holders = self._holders(after)
         items = self._item_names()
         if not holders and not items and not after:
             raise _unknown(self._digest)
@@ -122,60 +134,65 @@ class _Graph:
             for name in items:
                 self._add(str(self._digest), "data-item", self._digest, name=name)
         seen: set[int | None] = set()
-        last = 0
-        for holder in holders:
-            nodes, edges = len(self._nodes), len(self._edges)
-            self._around(holder, seen)
-            if self._full and last:
-                self._full = False
-                _cut(self._nodes, nodes)
-                _cut(self._edges, edges)
-                return last
-            last = holder.id or 0
-            if self._full:
-                break
-        return last if holders and last != holders[-1].id else None
+        last, done = 0, 0
+        ahead = min(_AHEAD, self._most // 2 + 1)
+        while done < len(holders):
+            around = surroundings(
+                self._session, holders[done : done + ahead], self._direction, self._most
+            )
+            for holder in around.holders:
+                nodes, edges = len(self._nodes), len(self._edges)
+                self._around(holder, around, seen)
+                if self._full and last:
+                    self._full = False
+                    _cut(self._nodes, nodes)
+                    _cut(self._edges, edges)
+                    return last
+                last = holder
+                if self._full:
+                    return last if last != holders[-1] else None
+            done += len(around.holders)
+        return None
 
-    def _around(self, holder: tables.ModelVersion, seen: set[int | None]) -> None:
-        rows = deque([holder])
-        while rows and not self._full:
-            row = rows.popleft()
-            if row.id not in seen:
+    def _around(self, holder: int, around: Surroundings, seen: set[int | None]) -> None:
+        ids = deque([holder])
+        while ids and not self._full:
+            row = around.rows.get(ids.popleft())
+            if row is not None and row.id not in seen:
                 seen.add(row.id)
-                self._version(row)
-                rows.extend(self._near(row))
+                self._version(row, around)
+                for near in around.near(row):
+                    down = self._direction is Direction.DOWN
+                    ends = (_name(row), _name(near)) if down else (_name(near), _name(row))
+                    self._edges[ends] = None
+                    ids.append(near.id or 0)
 
-    def _holders(self, after: int) -> Iterator[tables.ModelVersion]:
-        """The versions that a digest is of, or (downwards) that were made from it."""
-        table = tables.ModelVersion
-        digest = str(self._digest)
-        parts = [
-            col(table.tuple_xxh3) == digest,
-            col(table.weights_xxh3) == digest,
-            col(table.weights_blake3) == digest,
-            col(table.code_digest) == digest,
-            col(table.data_blake3).in_(self._blake3_in(tables.DataVersion)),
-            col(table.pipeline_blake3).in_(self._blake3_in(tables.PipelineVersion)),
-        ]
+    def _holders(self, after: int) -> list[int]:
+        """The versions that a digest is of, or (downwards) that were made from it; the first."""
+        connection, digest = self._session.connection(), str(self._digest)
+        data = self._blake3_in(tables.DataVersion)
         if self._direction is Direction.DOWN:
-            items = select(tables.DataItem.data_blake3).where(tables.DataItem.digest == digest)
-            parts.append(col(table.data_blake3).in_(items))
-        each = (select(table.id).where(part) for part in parts)
-        ids: CompoundSelect[tuple[int]] = union(*each)  # each by its own index
-        query = select(table).where(
-            col(table.id).in_(ids), col(table.id) > after, labels.not_deleted()
-        )
-        query = query.order_by(col(table.id)).limit(self._most + 1)
-        yield from self._session.exec(query)
+            rows = ask(connection, _WITH_ITEM, {"digests": [digest]})
+            data += [blake3 for (blake3,) in rows]
+        found: set[int] = set()
+        for column, keys in (
+            *((column, [digest]) for column in _OWN),
+            ("data_digest", data),
+            ("pipeline_digest", self._blake3_in(tables.PipelineVersion)),
+        ):
+            if keys:
+                lists = Lists("model_version", column, "id", where=SHOWN)
+                found |= {
+                    *first_of(
+                        connection, lists, keys, self._most + 1, begin=after, end=LAST, newest=False
+                    )
+                }
+        return sorted(found)[: self._most + 1]
 
     def _blake3_in(
         self, table: type[tables.DataVersion] | type[tables.PipelineVersion]
     ) -> list[str]:
-        """The digests by which versions name what the digest is of.
-
-        They are read first: PostgreSQL takes a subquery here for one that most versions match,
-        and looks at each of them.
-        """
+        """The digests by which versions name what the digest is of."""
         digest = str(self._digest)
         either = or_(col(table.xxh3) == digest, col(table.blake3) == digest)
         return list(self._session.exec(select(table.blake3).where(either)))
@@ -184,29 +201,10 @@ class _Graph:
         query = select(tables.DataItem.name).where(tables.DataItem.digest == str(self._digest))
         return sorted(set(self._session.exec(query.limit(MOST_NEIGHBOURS))))
 
-    def _near(self, row: tables.ModelVersion) -> list[tables.ModelVersion]:
-        """The version that one was made from, or those that were made from it."""
-        table = tables.ModelVersion
-        if self._direction is Direction.UP:
-            parent = self._session.get(table, row.parent_id) if row.parent_id else None
-            if parent is not None:
-                self._edges[_name(parent), _name(row)] = None
-            return [parent] if parent is not None else []
-        children = list(
-            self._session.exec(
-                select(table)
-                .where(table.parent_id == row.id, labels.not_deleted())
-                .limit(MOST_NEIGHBOURS)
-            )
-        )
-        for child in children:
-            self._edges[_name(row), _name(child)] = None
-        return children
-
-    def _version(self, row: tables.ModelVersion) -> None:
+    def _version(self, row: tables.ModelVersion, around: Surroundings) -> None:
         name = _name(row)
         self._add(name, "version", row.tuple_xxh3, version_kind=row.kind)
-        parts = versions.shown_digests(self._session, row)
+        parts = around.parts(row)
         for part, digest in parts.items():
             if digest is None:
                 continue
@@ -218,28 +216,17 @@ class _Graph:
                 self._add(node, part, digest)
                 self._edges[node, name] = None
         if self._direction is Direction.UP:
-            self._items(row, f"data:{parts['data']}")
-        else:
-            self._slots(row)
+            for item, digest in around.items(row.data_blake3):
+                node = f"item:{digest}:{item}"
+                self._add(node, "data-item", digest, name=item)
+                self._edges[node, f"data:{parts['data']}"] = None
+        for slot, side in around.slots(row):
+            self._add(slot, "slot", None, role=side)
+            self._edges[name, slot] = None
 
     def _is_asked(self, part: str, digest: str, row: tables.ModelVersion) -> bool:
         blake3 = {"data": row.data_blake3, "pipeline": row.pipeline_blake3}.get(part)
-        return str(self._digest) in (digest, blake3)
-
-    def _items(self, row: tables.ModelVersion, data: str) -> None:
-        for item in versions.data_items(self._session, row.data_blake3):
-            node = f"item:{item.digest}:{item.name}"
-            self._add(node, "data-item", item.digest, name=item.name)
-            self._edges[node, data] = None
-
-    def _slots(self, row: tables.ModelVersion) -> None:
-        for slot in slots.held_by(self._session, row.id):
-            side = next(
-                name for name in slots.SIDES if getattr(slot, f"{name}_version_id") == row.id
-            )
-            node = slots.subject(slot.model, slot.environment)
-            self._add(node, "slot", None, role=side)
-            self._edges[_name(row), node] = None
+        return self._asked in (digest, blake3)
 
     def _add(self, identity: str, kind: str, digest: str | None, **more: Any) -> None:  # noqa: ANN401
         if identity in self._nodes:

@@ -6,22 +6,22 @@ what other chains made of the same content. The versions come page by page, the 
 
 from __future__ import annotations
 
-from functools import cache
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import text
 
 from lineage.contract import cursors
 from lineage.contract.requests import check_impact
 from lineage.contract.results.graph import Held, Impact, Impacted
 from lineage.database import graph, graph_query
-from lineage.database.graph import batches
+from lineage.database.digests import recorded
+from lineage.database.graph_query import LAST
+from lineage.database.lists import Lists, ask, first_of
 from lineage.registry.graph import subject as subjects
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-
-    from sqlalchemy import TextClause
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from lineage.registry.graph.subject import Subject
     from lineage.registry.sight import Sight
@@ -30,49 +30,26 @@ MOST: Final = 1_000
 """Nodes that are walked to at the most."""
 MOST_PARENTS: Final = 500
 """Versions whose children are looked for at the most."""
-_LAST: Final = 1 << 62
+MOST_BETWEEN: Final = 500
+"""Versions that are looked at one by one, rather than what was walked to."""
 _CURSOR: Final = "impact"
 
 _SHOWN: Final = (
-    " AND NOT EXISTS (SELECT 1 FROM version_note t WHERE t.version_id = v.id "
+    " AND NOT EXISTS (SELECT 1 FROM version_note t WHERE t.version_id = x.{0} "
     "AND t.deleted_at IS NOT NULL)"
 )
-_OPEN: Final = " AND v.model IN :models"
-
-
-@cache
-def _statement(query: str, *names: str) -> TextClause:
-    whole = query.format((_OPEN if "models" in names else "") + _SHOWN)
-    return text(whole).bindparams(*(bindparam(name, expanding=True) for name in names))
-
-
-_NEWEST: Final = (
-    "SELECT {} FROM lineage_version h JOIN model_version v ON v.id = h.version_id "
-    "WHERE h.node = n.id AND h.version_id < :before AND h.version_id > :floor "
-    "AND h.version_id NOT IN :known{{}} ORDER BY h.version_id DESC LIMIT :most"
+_OPEN: Final = (
+    " AND EXISTS (SELECT 1 FROM model_version v WHERE v.id = x.{0} AND v.model IN :models)"
 )
-_IN_SQLITE: Final = (
-    "SELECT l.version_id, l.role FROM lineage_node n CROSS JOIN lineage_version l "
-    "WHERE n.id IN :nodes AND l.node = n.id AND l.version_id IN ({})"
+_NODES: Final = Lists("lineage_version", "node", "version_id", also="x.role")
+_VALIDATED: Final = Lists("validation", "data_digest", "version_id")
+_CHILDREN: Final = Lists("model_version", "parent_id", "id")
+_BETWEEN: Final = (
+    "SELECT x.id FROM model_version x WHERE x.id < :begin AND x.id > :end{} "
+    "ORDER BY x.id DESC LIMIT :most"
 )
-_IN_POSTGRESQL: Final = (
-    "SELECT l.version_id, l.role FROM lineage_node n CROSS JOIN LATERAL ({}) i "
-    "JOIN lineage_version l ON l.node = i.node AND l.version_id = i.version_id "
-    "WHERE n.id IN :nodes"
-)
-_OF_NODES: Final = {
-    "sqlite": _IN_SQLITE.format(_NEWEST.format("h.version_id")),
-    "postgresql": _IN_POSTGRESQL.format(_NEWEST.format("h.node, h.version_id")),
-}
-"""The newest versions of each node that are not known.
-
-A node that a million hold is read from its end. The order of the tables is given to both databases:
-of their own they read a node whole, and its newest again for each of its versions.
-"""
-
-_OF_COLUMN: Final = (
-    "SELECT v.id FROM model_version v WHERE v.{column} IN :values AND v.id < :before "
-    "AND v.id > :floor{{}} ORDER BY v.id DESC LIMIT :most"
+_HOLDERS: Final = (
+    "SELECT version_id, role FROM lineage_version WHERE version_id IN :ids AND node IN :nodes"
 )
 _COLUMNS: Final = {
     "code_digest": "code",
@@ -82,27 +59,18 @@ _COLUMNS: Final = {
     "pipeline_digest": "pipeline",
     "data_digest": "data",
 }
-_OF_DATA: Final = (
-    "SELECT v.id FROM model_version v WHERE v.data_digest IN "
-    "(SELECT i.data_digest FROM data_item i WHERE i.digest IN :values) AND v.id < :before "
-    "AND v.id > :floor{} ORDER BY v.id DESC LIMIT :most"
-)
-_OF_VALIDATED: Final = (
-    "SELECT DISTINCT v.id FROM validation w JOIN model_version v ON v.id = w.version_id "
-    "WHERE w.data_digest IN (SELECT i.data_digest FROM data_item i WHERE i.digest IN :values) "
-    "AND v.id < :before AND v.id > :floor{} ORDER BY v.id DESC LIMIT :most"
+_PARTS: Final = tuple(
+    (table, column)
+    for table, column in subjects.DIGESTS
+    if table not in ("lineage_node", "data_item")
 )
 _KEYS: Final = {
     "data_digest": "SELECT digest FROM data_version WHERE public_digest IN :values",
     "pipeline_digest": "SELECT digest FROM pipeline_version WHERE public_digest IN :values",
 }
-_CHILDREN: Final = (
-    "SELECT v.id FROM model_version v WHERE v.parent_id IN :values{} ORDER BY v.id LIMIT :most"
-)
+_WITH_ITEMS: Final = "SELECT DISTINCT data_digest FROM data_item WHERE digest IN :values"
 _ANY_CHILD: Final = text("SELECT 1 FROM model_version WHERE parent_id < :floor LIMIT 1")
-_ROWS: Final = text(
-    "SELECT id, model, number, kind, registered_at FROM model_version WHERE id IN :ids"
-).bindparams(bindparam("ids", expanding=True))
+_ROWS: Final = "SELECT id, model, number, kind, registered_at FROM model_version WHERE id IN :ids"
 
 _ORDER: Final = ("version", "code", "pipeline", "data", "validation", "package", "run", "weights")
 """As what a version is reached, the plainest first."""
@@ -129,6 +97,10 @@ def impact(sight: Sight, asked: str, *, limit: int, after: str | None) -> Impact
     return _Reach(sight, subjects.find(sight, asked)).page(limit, before, kind)
 
 
+def _of(column: str) -> Lists:
+    return Lists("model_version", column, "id")
+
+
 class _Reach:
     def __init__(self, sight: Sight, subject: Subject) -> None:
         self._sight, self._session = sight, sight.session
@@ -139,7 +111,7 @@ class _Reach:
             # a plan for any values would read a node that a million versions hold whole
             self._connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
         begin = graph.node_ids(self._connection, subject.digests)
-        self._known = bool(begin) or subject.pipeline is not None
+        self._known = bool(begin or subject.pipeline or subject.path)
         self._begin = sorted(begin.values())
         # who is bound walks through no run of others: only to those of their own chains
         self._walked, more = graph_query.reached(
@@ -148,10 +120,10 @@ class _Reach:
         self._more = more or subject.more
 
     def page(self, limit: int, before: int | None, kind: str) -> Impact:
-        newest = self._newest(_LAST, max(limit + 1, MOST_PARENTS + 1))
+        newest = self._newest(LAST, max(limit + 1, MOST_PARENTS + 1))
         found = dict(newest) if before is None else self._newest(before, limit + 1)
         for version_id in self._descendants(sorted(newest, reverse=True)):
-            if version_id < (before or _LAST):
+            if version_id < (before or LAST):
                 found.setdefault(version_id, "parent")
         ids = sorted(found, reverse=True)
         shown = ids[:limit]
@@ -167,11 +139,19 @@ class _Reach:
             more=self._more,
         )
 
-    def _ask(self, query: str, room: Mapping[str, int], **lists: Collection[Any]) -> list[Any]:
-        if self._models is not None:
-            lists["models"] = self._models
-        statement = _statement(query, *lists)
-        return list(self._connection.execute(statement, {**room, **lists}).all())
+    def _first(
+        self, lists: Lists, keys: Collection[Any], most: int, room: tuple[int, int]
+    ) -> dict[int, set[Any]]:
+        """The newest versions of lists that are open, and not deleted."""
+        if not keys:
+            return {}
+        within = {"models": self._models} if self._models is not None else {}
+        lists = replace(lists, where=self._conditions(lists.value))
+        begin, end = room
+        return first_of(self._connection, lists, keys, most, begin=begin, end=end, within=within)
+
+    def _conditions(self, column: str) -> str:
+        return (_SHOWN + (_OPEN if self._models is not None else "")).format(column)
 
     def _newest(self, before: int, most: int) -> dict[int, str]:
         """The newest versions that hold something that was reached, and as what.
@@ -186,58 +166,79 @@ class _Reach:
                 if known is None or _ORDER.index(how) < _ORDER.index(known):
                     found[version_id] = how
 
-        room = {"before": before, "most": most, "floor": 0}
-        add(self._named(room))
-        add(self._holding(self._begin, sorted(self._subject.digests), room, ()))
-        if len(found) >= most:
-            room["floor"] = sorted(found, reverse=True)[most - 1]
-        walked = graph_query.digests_of(self._session, self._walked)
+        contents = sorted(self._subject.digests)
+        add(self._named(most, before))
+        for nodes in self._first(_NODES, self._begin, most, (before, 0)).items():
+            add((nodes[0], role) for role in nodes[1])
+        add(self._by_data(contents, most, (before, 0)))
+        floor = sorted(found, reverse=True)[most - 1] if len(found) >= most else 0
         known = [version_id for version_id, how in found.items() if how != "weights"]
-        add(self._holding(sorted(self._walked), sorted(walked), room, known))
+        add(self._of_walked(known, most, (before, floor)))
         return {version_id: found[version_id] for version_id in sorted(found)[-most:]}
 
-    def _holding(
-        self,
-        nodes: Sequence[int],
-        contents: Sequence[str],
-        room: Mapping[str, int],
-        known: Collection[int],
+    def _of_walked(
+        self, known: Sequence[int], most: int, room: tuple[int, int]
     ) -> Iterator[tuple[int, str]]:
-        """Versions that hold nodes, or whose data, or that of whose validations, holds contents.
+        """Versions that hold what was walked to, but those that are known.
 
-        Those that are ``known`` are not read again for the nodes that they hold.
+        Where few others are as new as these, they are asked one by one: what was walked to may be
+        held by very many.
         """
-        of_nodes = _OF_NODES[self._connection.dialect.name]
-        for some in batches(nodes):
-            for version_id, role in self._ask(of_nodes, room, nodes=some, known=known):
-                yield version_id, role
-        for values in batches(contents):
-            for query, how in ((_OF_DATA, "data"), (_OF_VALIDATED, "validation")):
-                for (version_id,) in self._ask(query, room, values=values):
-                    yield version_id, how
+        if not self._walked:
+            return
+        between = self._between(known, room)
+        if not between:
+            return
+        walked = sorted(self._walked)
+        if len(between) <= MOST_BETWEEN:
+            asked = {"ids": between, "nodes": walked}
+            yield from ((id_, role) for id_, role in ask(self._connection, _HOLDERS, asked))
+        else:
+            for version_id, roles in self._first(_NODES, walked, most, room).items():
+                yield from ((version_id, role) for role in roles)
+        contents = sorted(graph_query.digests_of(self._session, walked))
+        yield from self._by_data(contents, most, room)
 
-    def _named(self, room: Mapping[str, int]) -> Iterator[tuple[int, str]]:
+    def _between(self, known: Collection[int], room: tuple[int, int]) -> list[int]:
+        """The newest versions in a room that are open and not known, one more than are few."""
+        lists: dict[str, Collection[Any]] = {"known": known}
+        if self._models is not None:
+            lists["models"] = self._models
+        query = _BETWEEN.format(" AND x.id NOT IN :known" + self._conditions("id"))
+        begin, end = room
+        rows = ask(self._connection, query, lists, begin=begin, end=end, most=MOST_BETWEEN + 1)
+        return [version_id for (version_id,) in rows]
+
+    def _by_data(
+        self, contents: Sequence[str], most: int, room: tuple[int, int]
+    ) -> Iterator[tuple[int, str]]:
+        """Versions whose data, or that of whose validations, holds contents."""
+        rows = ask(self._connection, _WITH_ITEMS, {"values": contents})
+        data = [digest for (digest,) in rows]
+        for lists, how in ((_of("data_digest"), "data"), (_VALIDATED, "validation")):
+            yield from ((id_, how) for id_ in self._first(lists, data, most, room))
+
+    def _named(self, most: int, before: int) -> Iterator[tuple[int, str]]:
         """Versions of which what is asked is a part, or that are asked for themselves."""
-        for values in batches(sorted(self._subject.digests)):
-            for column, how in _COLUMNS.items():
-                keys = [*values, *self._keys(column, values)]
-                query = _OF_COLUMN.format(column=column)
-                for (version_id,) in self._ask(query, room, values=keys):
-                    yield version_id, how
         subject = self._subject
+        values = sorted(recorded(self._connection, _PARTS, sorted(subject.digests)))
+        for column, how in _COLUMNS.items() if values else ():
+            keys = [*values, *self._keys(column, values)]
+            yield from ((id_, how) for id_ in self._first(_of(column), keys, most, (before, 0)))
         if subject.pipeline is not None:
-            query = _OF_COLUMN.format(column="pipeline_digest")
-            for (version_id,) in self._ask(query, room, values=[subject.pipeline[1]]):
-                yield version_id, "pipeline"
-        if subject.version is not None and (subject.version.id or 0) < room["before"]:
+            named = self._first(_of("pipeline_digest"), [subject.pipeline[1]], most, (before, 0))
+            yield from ((version_id, "pipeline") for version_id in named)
+        if subject.path is not None:
+            made = self._first(_of("weights_path"), [subject.path], most, (before, 0))
+            yield from ((version_id, "weights") for version_id in made)
+        if subject.version is not None and (subject.version.id or 0) < before:
             yield subject.version.id or 0, "version"
 
     def _keys(self, column: str, values: list[str]) -> list[str]:
         """The keys of data and pipeline versions that are known by another digest."""
         if column not in _KEYS:
             return []
-        statement = text(_KEYS[column]).bindparams(bindparam("values", expanding=True))
-        return list(self._connection.execute(statement, {"values": values}).scalars())
+        return [key for (key,) in ask(self._connection, _KEYS[column], {"values": values})]
 
     def _descendants(self, newest: Sequence[int]) -> set[int]:
         """The versions that were made from those which are reached: some at the most."""
@@ -247,13 +248,10 @@ class _Reach:
             self._more |= self._connection.execute(_ANY_CHILD, asked).first() is not None
         seen, found = set(level), set[int]()
         while level and len(found) < MOST_PARENTS:
-            following: set[int] = set()
-            for some in batches(level):
-                rows = self._ask(_CHILDREN, {"most": MOST_PARENTS}, values=some)
-                following |= {child for (child,) in rows} - seen
-            seen |= following
-            found |= following
-            level = sorted(following)
+            children = self._first(_CHILDREN, level, MOST_PARENTS, (LAST, 0))
+            level = sorted(children.keys() - seen, reverse=True)
+            seen |= {*level}
+            found |= {*level}
         self._more |= bool(level)
         return found
 
@@ -261,7 +259,7 @@ class _Reach:
         if not ids:
             return
         held = graph_query.held(self._session, ids)
-        rows = {row[0]: row for row in self._connection.execute(_ROWS, {"ids": list(ids)})}
+        rows = {row[0]: row for row in ask(self._connection, _ROWS, {"ids": ids})}
         for version_id in ids:
             _, model, number, kind, at = rows[version_id]
             sides = tuple(

@@ -9,11 +9,11 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from lineage.acts import act
 from lineage.database import graph, graph_query, tables
-from lineage.database.digests import ambiguous
+from lineage.database.digests import ambiguous, beginning, recorded
 from lineage.database.sql import col, select
 from lineage.errors import NotFound, UsageError
 from lineage.identity.digest import SHORTEST_BEGINNING
@@ -29,6 +29,7 @@ LONGEST: Final = 1_000
 """Characters of what may be asked."""
 
 _PACKAGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==\S+")
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _DIGEST: Final = re.compile(r"[a-z0-9-]+:[!-~]+")
 _HEX: Final = re.compile(r"[0-9a-f]{7,64}(\.dir)?")
 _BARE: Final = ("git", "md5", "xxh3", "blake3")
@@ -39,8 +40,9 @@ _BARE: Final = ("git", "md5", "xxh3", "blake3")
 class Subject:
     """What is meant: ``meant`` for people, ``digests`` of contents, ``version`` and ``pipeline``.
 
-    ``pipeline`` is the name and the BLAKE3 of a version of one. ``more`` tells that a path had more
-    contents than are asked about.
+    ``pipeline`` is the name and the BLAKE3 of a version of one, ``path`` one that weights were
+    registered by, whether a stage made them or not. ``more`` tells that a path had more contents
+    than are asked about.
     """
 
     text: str
@@ -48,6 +50,7 @@ class Subject:
     digests: set[str] = field(default_factory=set)
     version: tables.ModelVersion | None = None
     pipeline: tuple[str, str] | None = None
+    path: str | None = None
     more: bool = False
 
 
@@ -121,39 +124,28 @@ def _pipeline(sight: Sight, text: str) -> Subject:
     return Subject(text, (f"{row.pipeline}@{row.xxh3}",), pipeline=(row.pipeline, row.blake3))
 
 
-def columns() -> tuple[Any, ...]:
-    """Where digests are recorded."""
-    version = tables.ModelVersion
-    return (
-        col(tables.LineageNode.digest),
-        col(tables.DataItem.digest),
-        col(version.code_digest),
-        col(version.weights_xxh3),
-        col(version.weights_blake3),
-        col(version.tuple_xxh3),
-        col(tables.DataVersion.xxh3),
-        col(tables.DataVersion.blake3),
-        col(tables.PipelineVersion.xxh3),
-        col(tables.PipelineVersion.blake3),
-    )
+DIGESTS: Final = (
+    ("lineage_node", "digest"),
+    ("data_item", "digest"),
+    ("model_version", "code_digest"),
+    ("model_version", "weights_digest"),
+    ("model_version", "weights_blake3"),
+    ("model_version", "tuple_digest"),
+    ("data_version", "public_digest"),
+    ("data_version", "digest"),
+    ("pipeline_version", "public_digest"),
+    ("pipeline_version", "digest"),
+)
+"""Where digests are recorded."""
 
 
 def _digest(sight: Sight, text: str, wanted: list[str], *, strict: bool = True) -> Subject:
     """The contents that digests are, or begin."""
-    session, found = sight.session, set()
-    for column in columns():
-        found |= {
-            digest
-            for digest in session.exec(select(column).where(column.in_(wanted)).distinct())
-            if digest is not None
-        }
+    connection = sight.session.connection()
+    found = recorded(connection, DIGESTS, wanted)
     long_enough = len(text.partition(":")[2] or text) >= (SHORTEST_BEGINNING if strict else 7)
     if not found and long_enough and sight.models is None:
-        for column in columns():
-            for beginning in wanted:
-                begins = column.startswith(beginning, autoescape=True)
-                query = select(column).where(begins).distinct().order_by(column).limit(6)
-                found |= {digest for digest in session.exec(query) if digest is not None}
+        found = beginning(connection, DIGESTS, wanted)
         if len(found) > 1:
             raise ambiguous(text, sorted(found))
     if not found and strict:
@@ -162,16 +154,23 @@ def _digest(sight: Sight, text: str, wanted: list[str], *, strict: bool = True) 
 
 
 def _path(sight: Sight, text: str) -> Subject:
-    """The contents that a path, or the name of a data item, ever had."""
-    found: set[str] = set()
+    """The contents that a path, or the name of a data item, ever had; else a package's version."""
+    found, weights = set[str](), None
     for spelled in dict.fromkeys((text, text.replace("\\", "/"))):
         path = posixpath.normpath(spelled) if "://" not in spelled else spelled
-        found = found or _contents(sight, path)
-    if not found:
-        raise nothing(text)
+        if not found and weights is None:
+            found, weights = _contents(sight, path), _weights(sight, path)
+    if not found and weights is None:
+        return _package(sight, text)
     some = sorted(found)[:MOST]
-    meant = tuple(some) if sight.models is None else ()
-    return Subject(text, meant, set(some), more=len(found) > MOST)
+    meant = tuple(some) or (weights or text,)
+    return Subject(
+        text,
+        meant if sight.models is None else (),
+        set(some),
+        path=weights,
+        more=len(found) > MOST,
+    )
 
 
 def _contents(sight: Sight, path: str) -> set[str]:
@@ -184,3 +183,25 @@ def _contents(sight: Sight, path: str) -> set[str]:
     items = select(col(item.digest)).where(col(item.name) == path).distinct()
     items = items.order_by(col(item.digest)).limit(MOST + 1)
     return known | {*session.exec(items)}
+
+
+def _weights(sight: Sight, path: str) -> str | None:
+    """The path, where any version's weights lay there."""
+    table = tables.ModelVersion
+    query = select(col(table.weights_path)).where(col(table.weights_path) == path).limit(1)
+    return sight.session.exec(query).first()
+
+
+def _package(sight: Sight, text: str) -> Subject:
+    """The version of a package, where it was watched in one alone."""
+    if sight.models is not None or _NAME.fullmatch(text) is None:
+        raise nothing(text)
+    begin = graph.package_node(f"{normalised(text)}==")
+    column = (("lineage_node", "digest"),)
+    found = sorted(beginning(sight.session.connection(), column, [begin]))
+    names = [node.removeprefix(graph.package_node("")) for node in found]
+    if not names:
+        raise nothing(text)
+    if len(names) > 1:
+        raise ambiguous(text, names, "packages")
+    return Subject(text, (names[0],), {found[0]})

@@ -108,7 +108,7 @@ class _Walk:
     def _edge(self, node: GraphNode, target: str, role: str, *, follow: bool = False) -> None:
         """What was used, and an edge from it to what was made of it."""
         if not self._add(node):
-            if target in self._nodes:
+            if target in self._nodes and not self._nodes[target].more:
                 self._nodes[target] = replace(self._nodes[target], more=True)
             return
         self._edges[GraphEdge(node.id, target, role)] = None
@@ -121,7 +121,7 @@ class _Walk:
         ref = f"{row.model}@{row.number}"
         chain = graph_query.chain_of(self._session, row.id or 0)
         if chain is not None:
-            self._chain(chain)
+            self._chain(ref, chain)
         elif row.weights_xxh3 is not None:
             self._gaps[f"What led to {ref} was not recorded when it was registered."] = None
         self._parent(ref, row, chain)
@@ -157,8 +157,14 @@ class _Walk:
                 basis = Basis.STATED if item.name in asserted else Basis.CHECKED
             yield _content(item.digest, item.name, basis, {"size": item.size})
 
-    def _chain(self, chain: Mapping[str, Any]) -> None:
+    def _chain(self, ref: str, chain: Mapping[str, Any]) -> None:
         runs = graph.runs_of(self._session.connection(), chain["runs"])
+        lost = {*chain["runs"]} - runs.keys()
+        if lost:
+            told = (
+                f"{len(lost):,} of the runs that led to {ref} are gone: see `lineage audit verify`."
+            )
+            self._gaps[told] = None
         for run in runs.values():
             for digest in run.outputs.values():
                 if run not in self._own.setdefault(digest, []):

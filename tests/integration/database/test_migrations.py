@@ -354,6 +354,34 @@ def test_versions_are_searched_by_what_was_measured_before(database):
         assert not [told for told in registry.audit().problems if "version_metric" in told]
 
 
+@BOTH
+def test_what_many_share_is_found_by_indexes_with_the_version_after(database):
+    _first_schema(database)
+    migrate_to(database, "0022")
+    upgrade(database)
+    engine = open_engine(database)
+    try:
+        inspector = sa.inspect(engine)
+        held = {
+            index["name"]: index["column_names"]
+            for table in ("model_version", "validation")
+            for index in inspector.get_indexes(table)
+        }
+    finally:
+        engine.dispose()
+    assert {
+        "model_version_code": ["code_digest", "id"],
+        "model_version_data_of": ["data_digest", "id"],
+        "model_version_parent_of": ["parent_id", "id"],
+        "model_version_pipeline_of": ["pipeline_digest", "id"],
+        "model_version_weights_path": ["weights_path", "id"],
+        "validation_data_of": ["data_digest", "version_id"],
+    }.items() <= held.items()
+    with connect(database) as registry:
+        assert registry.check().problems == ()
+        assert [one.ref for one in registry.impact("churn@1").versions] == ["churn@1"]
+
+
 def _registered(model: str, pipeline_name: str, by: str) -> str:
     """An experiment on a pipeline that somebody registered under an older schema."""
     person = f"'oidc:token.actions.githubusercontent.com:{by}'" if ":" in by else "NULL"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from operator import methodcaller
 from pathlib import Path
 
 import prov
@@ -12,7 +13,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from jsonschema import Draft4Validator, Draft202012Validator, FormatChecker
 from markdown_it import MarkdownIt
-from prov.model import ProvDocument
+from prov.model import ProvDerivation, ProvDocument
 from referencing import Registry as Schemas
 from referencing import Resource
 
@@ -20,6 +21,7 @@ from lineage.connection import connect
 from lineage.errors import NotFound, UsageError
 from lineage.export import card
 from lineage.export.formats import FORMATS, export
+from lineage.identity.chain import Chain, RunKind, StageRun
 from lineage.identity.components import CodeVersion, DataItem, DataVersion, Kind, Known
 from lineage.identity.digest import Digest
 from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
@@ -29,6 +31,7 @@ from tests.support.servers import registry_server
 from tests.support.story import fill
 
 HOSTILE = "<script>alert(1)</script> | `x` [y](javascript:z)\u202e\x1b[31m\n# Not a head\n---\n"
+RAW, FEATURES, WEIGHTS, LOOP = (f"md5:5{digit * 31}" for digit in "1234")
 SCHEMAS = Path(__file__).parents[2] / "schemas/openlineage"
 OF_PROV = Path(prov.__file__).parent / "tests/schemas/prov-json.schema.json"
 
@@ -49,7 +52,7 @@ def _fill(registry):
         for name, digest in (
             (HOSTILE, "etag:x"),
             ("a b%", "uri:s3://b/k@v1"),
-            ("é/ü", "md5:" + "b" * 32),
+            ("é/ü", "md5:" + "e" * 32),
         )
     )
     parts = replace(
@@ -74,6 +77,25 @@ def _fill(registry):
         code = CodeVersion(f"{number:0>40}", remote=remote)
         strange = replace(bare, components=replace(bare.components, code=code))
         registry.register("strange", strange, kind=Kind.EXPERIMENT, actor="ann")
+    origin = {"url": "https://git.invalid/other", "rev": "e" * 40, "path": "raw.csv"}
+    runs = (
+        StageRun("train", code={"train.py": "md5:" + "4" * 32}, inputs={"f": FEATURES},
+                 outputs={"m": WEIGHTS}),
+        StageRun("prepare", inputs={"raw.csv": RAW}, params={"p": {"x": 1}},
+                 outputs={"f": FEATURES}),
+        StageRun("source.csv.dvc", RunKind.IMPORT, outputs={"raw.csv": RAW}, origin=origin),
+    )  # fmt: skip
+    chained = replace(captured("chained"), stored=(), chain=Chain(runs, WEIGHTS))
+    registry.register("chained", chained, kind=Kind.EXPERIMENT, actor="ann")
+    strange = StageRun(
+        HOSTILE,
+        cmd=(HOSTILE, "true"),
+        inputs={HOSTILE: LOOP, "dir": "md5:" + "9" * 32 + ".dir"},
+        params={"p.yaml": {HOSTILE: [HOSTILE], "b": None}},
+        outputs={"é|": LOOP},
+    )
+    looped = replace(captured("looped"), stored=(), chain=Chain((strange,), LOOP, gaps=(HOSTILE,)))
+    registry.register("hostile", looped, kind=Kind.EXPERIMENT, actor="ann")
 
 
 REFS = (
@@ -85,6 +107,8 @@ REFS = (
     "strange@1",
     "strange@2",
     "strange@3",
+    "chained@1",
+    "hostile@2",
 )
 
 
@@ -125,7 +149,7 @@ def test_openlineage_is_what_the_specification_says(registry, ref):
 
 def test_openlineage_names_what_was_used_and_tested(registry):
     lines = exported(registry, "hostile@1", "openlineage", "production").splitlines()
-    registered, validated, guarded = [json.loads(line) for line in lines[1::2]]
+    registered, validated, guarded = [json.loads(line) for line in lines[1::2]][-3:]
     place = registered["job"]["facets"]["sourceCodeLocation"]
     assert (place["url"], place["version"]) == ("ssh://git@host/org/name", "a" * 40)
     assert [one["name"] for one in registered["inputs"]] == sorted((HOSTILE, "a b%", "é/ü"))
@@ -163,11 +187,53 @@ def test_prov_is_what_its_schema_says_and_is_read_back(registry, ref):
     assert len(list(read.get_records())) > 4
 
 
+def test_each_step_of_the_chain_is_in_every_format(registry):
+    lines = exported(registry, "chained@1", "openlineage").splitlines()
+    events = {event["job"]["name"]: event for event in map(json.loads, lines[1::2])}
+    steps = ["chained.source.csv.dvc", "chained.prepare", "chained.train", "chained.register"]
+    assert [name for name in events if name in steps] == steps
+
+    def versions(event, side):
+        return {one["facets"]["version"]["datasetVersion"] for one in event[side]}
+
+    assert versions(events["chained.prepare"], "inputs") == {RAW}
+    assert versions(events["chained.train"], "inputs") >= {FEATURES}
+    assert versions(events["chained.train"], "outputs") == {WEIGHTS}
+    assert WEIGHTS in versions(events["chained.register"], "inputs")
+
+    bom = json.loads(exported(registry, "chained@1", "cyclonedx"))
+    (formula,) = bom["formulation"]
+    (flow,) = formula["workflows"]
+    runs = {task["name"]: task["bom-ref"] for task in flow["tasks"]}
+    needs = {one["ref"]: one.get("dependsOn") for one in flow["taskDependencies"]}
+    assert needs[runs["train"]] == [runs["prepare"]]
+    assert needs[runs["prepare"]] == [runs["source.csv.dvc"]]
+    parts = {part["bom-ref"] for part in (*bom["components"], *formula["components"])}
+    assert {put["resource"]["ref"] for task in flow["tasks"] for put in task["outputs"]} <= parts
+
+    prov = ProvDocument.deserialize(content=exported(registry, "chained@1", "prov"))
+    of = methodcaller("removeprefix", "md5:")
+    derived = {
+        tuple(str(value).rpartition("/")[2] for _, value in record.formal_attributes[:2])
+        for record in prov.get_records(ProvDerivation)
+    }
+    assert {
+        (of(WEIGHTS), of(FEATURES)),
+        (of(FEATURES), of(RAW)),
+        ("chained@1", of(WEIGHTS)),
+    } <= derived
+
+    card = exported(registry, "chained@1", "card")
+    assert r"| prepare | \- | raw.csv | f |" in card.partition("## Made by")[2]
+    assert "was not recorded" in exported(registry, "bare@1", "card").partition("## Made by")[2]
+
+
 def test_what_versions_share_is_one_entity(registry):
     entities = [
         set(json.loads(exported(registry, ref, "prov"))["entity"]) for ref in ("churn@1", "churn@2")
     ]
-    assert {name.split("/")[0] for name in entities[0] & entities[1]} == {"lg:data", "lg:pipeline"}
+    shared = {name.split("/")[0] for name in entities[0] & entities[1]}
+    assert shared == {"lg:data", "lg:origin", "lg:pipeline"}
 
 
 def test_a_card_shows_text_as_text(registry):

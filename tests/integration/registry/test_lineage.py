@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lineage.cli.reports.graph import tree
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from lineage.connection import connect
 from lineage.contract import cursors
 from lineage.contract.requests import Direction
 from lineage.contract.results.graph import NodeKind
-from lineage.database import graph
+from lineage.database import graph, triggers
 from lineage.database.engine import open_engine, transaction
+from lineage.database.lists import Lists, first_of
 from lineage.errors import Conflict, NotFound, NotPermitted, UsageError
 from lineage.identity.chain import Chain, RunKind, StageRun
 from lineage.identity.components import Components, DataItem, DataVersion, Kind, Known
@@ -33,6 +34,7 @@ from tests.conftest import (
 )
 from tests.support.filled import with_chain
 
+LISTS = create_engine("sqlite://")
 RAW, FEATURES, WEIGHTS, OTHER = (f"md5:{digit * 32}" for digit in "abcd")
 
 
@@ -212,6 +214,36 @@ def test_a_beginning_that_several_digests_have_is_refused(registry):
                               [WEIGHTS]), weights=WEIGHTS)  # fmt: skip
     with pytest.raises(Conflict, match="several"):
         registry.impact("md5:12345678")
+
+
+@EVERYWHERE
+def test_weights_that_no_stage_made_are_found_by_their_path(registry):
+    made = [add(registry, seed) for seed in "12"]
+    named = registry.show(made[0])["components"]["weights"]["path"]
+    found = registry.impact(f"./{named}")
+    assert refs(found) == made[::-1]
+    assert ({version.how for version in found.versions}, found.meant) == ({"weights"}, (named,))
+    assert refs(registry.impact(named, limit=1, after=registry.impact(named, limit=1).next)) == [
+        made[0]
+    ]
+
+
+@EVERYWHERE
+def test_a_package_is_found_by_its_name_where_that_is_enough(registry):
+    ref = add(registry, "1", run_of("train", [FEATURES], [WEIGHTS]), weights=WEIGHTS)
+
+    def watch(*packages):
+        watched = [WatchedRun({"command": ["x"]}, distributions=packages)]
+        registry.validate(ref, captured_pipeline("old"), passed=True, watched=watched, actor="t")
+
+    watch(Distribution("NumPy", "1.26.4"), Distribution("pandas", "2.2.0"))
+    found = registry.impact("Pandas")
+    assert (refs(found), found.meant) == ([ref], ("pandas==2.2.0",))
+    watch(Distribution("NumPy", "2.1.0"))
+    with pytest.raises(Conflict, match=r"numpy names several packages: numpy==1.26.4, numpy==2"):
+        registry.impact("numpy")
+    with pytest.raises(NotFound, match="Nothing of scipy"):
+        registry.impact("scipy")
 
 
 @EVERYWHERE
@@ -416,6 +448,106 @@ def test_who_is_bound_sees_no_version_and_no_run_of_others(registry):
         seen.trace(base)
     with pytest.raises(NotPermitted):
         seen.impact(base)
+
+
+@BOTH
+def test_a_run_that_is_gone_is_told_and_what_it_made_is_still_there(database):
+    train, prepare = run_of("train", [FEATURES], [WEIGHTS]), run_of("prepare", [RAW], [FEATURES])
+    make_registry(database, lambda registry: add(registry, "1", train, prepare, weights=WEIGHTS))
+    engine = open_engine(database)
+    with (
+        transaction(engine, writing=True) as connection,
+        triggers.left_out(connection, ["stage_run"]),
+    ):
+        lost = {"digest": prepare.blake3}
+        connection.execute(text("DELETE FROM stage_run WHERE digest = :digest"), lost)
+    engine.dispose()
+    with connect(database) as registry:
+        found = registry.trace("churn@1")
+        assert found.gaps == (
+            "1 of the runs that led to churn@1 are gone: see `lineage audit verify`.",
+        )
+        assert {WEIGHTS, FEATURES} <= {node.id for node in found.nodes}
+        assert refs(registry.impact(FEATURES)) == ["churn@1"]
+        assert registry.leak("churn@1").ref == "churn@1"
+
+
+@EVERYWHERE
+def test_what_a_deleted_experiment_made_is_walked_through(registry):
+    prepared = add(
+        registry, "1", run_of("prepare", [RAW], [FEATURES]), model="prep", weights=FEATURES
+    )
+    user = add(registry, "2", run_of("train", [FEATURES], [WEIGHTS]), weights=WEIGHTS)
+    registry.delete_version(prepared, actor="t")
+    assert "prepare" in {node.name for node in registry.trace(user).nodes}
+    assert refs(registry.impact(RAW)) == [user]
+
+
+def test_a_hundred_thousand_nodes_are_bounded_and_it_is_told(tmp_path):
+    url = f"sqlite:///{tmp_path}/registry.db"
+    halves = [f"md5:{half:032x}" for half in range(10)]
+    runs = [
+        StageRun(
+            f"collect{half}",
+            inputs={f"{half}/{n}": f"md5:{half + 1:08x}{n:024x}" for n in range(9_999)},
+            outputs={"half": made},
+        )
+        for half, made in enumerate(halves)
+    ]
+    make_registry(url, lambda registry: add(registry, "1", run_of("t", halves, [WEIGHTS]),
+                                            weights=WEIGHTS))  # fmt: skip
+    engine = open_engine(url)
+    part = graph.Part()
+    with transaction(engine, writing=True) as connection:
+        with triggers.left_out(connection, ["stage_run"]):
+            for run in runs:
+                part.add_run(run)
+                connection.execute(
+                    text("INSERT INTO stage_run (digest, document) VALUES (:digest, :document)"),
+                    {"digest": run.blake3, "document": run.canonical.decode()},
+                )
+        part.write(connection)
+    engine.dispose()
+    with connect(url) as registry:
+        for limit in (1, 1_000):
+            found = registry.trace("churn@1", limit=limit)
+            assert (len(found.nodes), found.more) == (limit, True)
+            assert {end for e in found.edges for end in (e.source, e.target)} <= {
+                node.id for node in found.nodes
+            }
+            assert any(node.more for node in found.nodes)
+        assert registry.leak("churn@1").more
+        reached = registry.impact(runs[3].inputs["3/77"])
+        assert (refs(reached), reached.more) == (["churn@1"], False)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.integers(1, 30)), max_size=60),
+    st.sets(st.integers(1, 5), min_size=1),
+    st.integers(1, 12),
+    st.integers(0, 31),
+    st.integers(0, 31),
+    st.booleans(),
+)
+def test_the_first_of_lists_are_those_of_all_of_them_together(rows, keys, most, one, two, newest):
+    low, high = sorted((one, two))
+    expected = {value for key, value in rows if key in keys and low < value < high}
+    begin, end = (high, low) if newest else (low, high)
+    with LISTS.begin() as connection:
+        connection.exec_driver_sql("CREATE TEMP TABLE held (of INTEGER, held INTEGER)")
+        for row in rows:
+            connection.exec_driver_sql("INSERT INTO held VALUES (?, ?)", row)
+        found = first_of(
+            connection, Lists("held", "of", "held", also="x.of"), sorted(keys), most,
+            begin=begin, end=end, newest=newest,
+        )  # fmt: skip
+        connection.exec_driver_sql("DROP TABLE held")
+    first = sorted(expected, reverse=newest)[:most]
+    assert sorted(found, reverse=newest)[: len(first)] == first
+    assert found.keys() <= expected
+    for value in first:
+        assert found[value] == {key for key, held in rows if held == value and key in keys}
 
 
 @st.composite
