@@ -61,10 +61,11 @@ mutants: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m typer lineage.cli.docs utils docs --name lineage --output docs/reference/commands.md
+	$(BIN)/python -m documentation.routes docs/reference/routes.md
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 pictures: $(READY)
-	$(BIN)/python -m pictures
+	$(BIN)/python -m documentation.pictures
 
 lock: $(READY)
 	$(COMPILE) --all-extras --group dev pyproject.toml -o requirements/dev.txt

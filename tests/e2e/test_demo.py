@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from lineage.cli import demo
 
-from pictures.recording import PARTS, lines_of
+from documentation.recording import PARTS, lines_of
 
 from ..conftest import BIN, ENVIRONMENT
 from ..support import commands

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from lineage.api.problems import HTTP_PROBLEMS, OTHER
 
+from documentation import routes
 from lineage import errors
 from lineage.guard.decision import GuardRefused, Status
 from lineage.guard.rules import CODES, RULES
@@ -36,6 +37,11 @@ def test_the_reference_of_the_commands_is_the_programs_own(tmp_path):
         check=True, capture_output=True, cwd=ROOT,
     )  # fmt: skip
     assert made.read_text() == (ROOT / "docs/reference/commands.md").read_text()
+
+
+def test_the_reference_of_the_routes_is_the_servers_own():
+    """`make docs` writes it."""
+    assert routes.page(routes.document()) == (ROOT / "docs/reference/routes.md").read_text()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -1,6 +1,6 @@
 """`make pictures`: the demo is played, recorded, and what it leaves behind is looked at.
 
-    python -m pictures
+    python -m documentation.pictures
 
 It writes `docs/img/demo.svg` and `docs/img/pages/`, with Chromium (`apt-get install chromium`).
 """
