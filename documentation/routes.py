@@ -57,8 +57,9 @@ def page(api: Document) -> str:
 
 
 def _route(path: str, method: str, operation: Document) -> Iterator[str]:
-    yield f"### `{method.upper()} {path}`\n"
-    yield f"**{_flat(operation['summary']).rstrip('.')}.** {_flat(operation['description'])}\n"
+    yield f"### {_flat(operation['summary']).rstrip('.')}\n"
+    yield f"`{method.upper()} {path}`\n"
+    yield f"{_flat(operation['description'])}\n"
     if parameters := operation.get("parameters"):
         yield from _table(
             ((one["in"], one["name"], one["required"], one) for one in parameters),
