@@ -99,5 +99,5 @@ def test_pages_are_well_for_everybody(address):
                     visitor.page.goto(path)
                     visitor.page.get_by_role("dialog", name="Search").wait_for(state="attached")
                     if visitor.page.locator("pre").count():
-                        visitor.page.get_by_role("group", name="Code").first.wait_for()
+                        visitor.page.get_by_role("navigation", name="Code 1", exact=True).wait_for()
                     visitor.is_well()
