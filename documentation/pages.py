@@ -41,6 +41,12 @@ HIGHEST: Final = 1000
 QUALITY: Final = 80
 
 
+def files() -> dict[str, tuple[str, bool]]:
+    """By the name of each picture's file, the page that it shows, and whether in the dark."""
+    light = {f"{name}.webp": (path, False) for name, path in PAGES.items()}
+    return light | {f"{name}-dark.webp": (PAGES[name], True) for name in DARK}
+
+
 @contextmanager
 def served(lineage: Path, folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
     """A server of a project's registry, for this machine alone; its address."""
@@ -77,10 +83,8 @@ def pictured(address: str, folder: Path) -> Iterator[Path]:
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for name, path in PAGES.items():
-            for dark in (False, True) if name in DARK else (False,):
-                to = folder / f"{name}{'-dark' if dark else ''}.webp"
-                yield _taken(browser, f"{address}{path}", to, dark=dark)
+        for name, (path, dark) in files().items():
+            yield _taken(browser, f"{address}{path}", folder / name, dark=dark)
         browser.close()
 
 
