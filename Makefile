@@ -11,7 +11,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 # What a command loads that asks a server: it is read as for Windows too.
 CLIENT := $(addprefix lineage/,config contract guard host identity python_api remote) lineage/connection.py lineage/whole_file.py cli
 
-.PHONY: setup demo test coverage lint audit format bench mutants docs lock clean
+.PHONY: setup demo test coverage lint audit format bench mutants docs pictures lock clean
 
 setup: $(READY)
 
@@ -62,7 +62,11 @@ mutants: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m typer lineage.cli.docs utils docs --name lineage --output docs/reference/commands.md
+	$(BIN)/python -m documentation.routes docs/reference/routes.md
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+pictures: $(READY)
+	$(BIN)/python -m documentation.pictures
 
 lock: $(READY)
 	$(COMPILE) --all-extras --group dev pyproject.toml -o requirements/dev.txt

@@ -27,7 +27,8 @@ def report(error: LineageError) -> int:
         _refusal([typed_decision(made) for made in error.decisions])
         if not State.as_json:  # what fails and what to do stands there, once
             said = f"{'; '.join(map(_failing, error.decisions))}."
-            remedy = "What to do stands above, below what fails (→)."
+            rule = next(check.code for made in error.decisions for check in made.failures)
+            remedy = f"What to do stands above, below what fails (→). Why: lineage explain {rule}"
     elif State.as_json:
         document = error.to_json()
         document["error"] |= {"message": masked(str(error)), "remedy": masked(remedy)}

@@ -6,15 +6,18 @@ import contextlib
 import io
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 from lineage.cli import demo
 
+from documentation.recording import PARTS, lines_of
+
 from ..conftest import BIN, ENVIRONMENT
 from ..support import commands
-from ..support.recipes import blocks_of, missing_from, typed_in
+from ..support.recipes import Block, blocks_of, missing_from, typed_in
 from ..support.servers import registry_server
 from ..support.visiting import visiting
 
@@ -95,6 +98,30 @@ def test_what_the_readme_shows_of_the_demo_is_what_it_prints(played):
         step = next(step for step in steps if step["command"] == typed.text)
         assert typed.is_expected(step["exit_code"])
         assert missing_from(typed.shown, step["output"]) is None
+
+
+def test_the_recording_is_what_it_prints(played):
+    """Made anew by `make pictures`."""
+    _, steps = played
+    recorded = lines_of((ROOT / "docs/img/demo.svg").read_text(encoding="utf-8"))
+    told = [line for line in recorded if line.startswith("# ")]
+    program = Path(demo.__file__).read_text(encoding="utf-8")
+    assert len(told) == len(PARTS)
+    assert [line for line in told if f'"{line.removeprefix("# ")}"' not in program] == []
+    shown = [line for line in recorded if not line.startswith(("# ", "host "))]
+    left = iter(steps)
+    for typed in typed_in(Block(1, "console", "\n".join(shown), {})):
+        if typed.text.startswith("python serve.py &"):  # a host, which is no step
+            continue
+        step = next((step for step in left if step["command"] == typed.text), None)
+        assert step is not None, f"no longer run, or in another order: {typed.text}"
+        assert typed.is_expected(step["exit_code"])
+        shown_of_it = [_anywhere(line) for line in typed.shown]
+        assert missing_from(shown_of_it, _anywhere(step["output"])) is None
+
+
+def _anywhere(text):
+    return re.sub(r"/\S+/(?=\.lineage/|pipeline\.seal\.json)", "/", text)
 
 
 def test_it_starts_as_it_is_installed(played):

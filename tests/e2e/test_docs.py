@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from lineage.api.problems import HTTP_PROBLEMS, OTHER
 
+from documentation import pages, routes
 from lineage import errors
 from lineage.guard.decision import GuardRefused, Status
 from lineage.guard.rules import CODES, RULES
@@ -38,11 +39,29 @@ def test_the_reference_of_the_commands_is_the_programs_own(tmp_path):
     assert made.read_text() == (ROOT / "docs/reference/commands.md").read_text()
 
 
+def test_the_reference_of_the_routes_is_the_servers_own():
+    """`make docs` writes it."""
+    assert routes.page(routes.document()) == (ROOT / "docs/reference/routes.md").read_text()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page):
     for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+def test_every_picture_is_shown_and_is_small():
+    """`make pictures` makes those of the pages."""
+    there = {path for path in ROOT.glob("docs/img/**/*") if path.is_file()}
+    shown = {
+        (page.parent / target).resolve()
+        for page in PAGES
+        for target in re.findall(r"!\[[^\]]{20,}\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    }
+    assert shown == there
+    assert [path for path in there if path.stat().st_size > 100_000] == []
+    assert {path.name for path in there if path.parent.name == "pages"} == set(pages.files())
 
 
 def test_the_navigation_has_every_page_once_and_the_first_page_leads_into_each_part():

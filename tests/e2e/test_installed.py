@@ -71,6 +71,7 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     lineage = Installed(project)
     lineage.run("init")
     assert "git-clean" in lineage.run("doctor").out
+    assert "What to do:" in lineage.reads("explain guard-refused").out
     lineage.run("register churn")
     project.edit("src/train.py", "weights of", "better weights of")
     project.dvc("repro", "--quiet")

@@ -39,6 +39,7 @@ SOURCES = [
     "cli",
     "api",
     "migrations",
+    "docs",
     "examples",
 ]
 """What the wheel is built from."""

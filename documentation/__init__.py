@@ -1,0 +1,1 @@
+"""What of the documentation is made by programs: its pictures, and the reference of the routes."""
