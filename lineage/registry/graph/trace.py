@@ -161,9 +161,7 @@ class _Walk:
         runs = graph.runs_of(self._session.connection(), chain["runs"])
         lost = {*chain["runs"]} - runs.keys()
         if lost:
-            told = (
-                f"{len(lost):,} of the runs that led to {ref} are gone: see `lineage audit verify`."
-            )
+            told = f"Of the runs that led to {ref}, {len(lost):,} are no longer recorded."
             self._gaps[told] = None
         for run in runs.values():
             for digest in run.outputs.values():
