@@ -103,6 +103,10 @@ def sign(
             show_default=False,
         ),
     ] = None,
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="Record it in the registry too, where the guard sees it."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Sign a statement on a version: its weights, a verdict on it, or what the guard says of it.
@@ -110,11 +114,16 @@ def sign(
     Example: `lineage attest sign churn@7 --key key.pem -o model.sig`
     """
     from lineage.workflows import attest as attesting
+    from lineage.workflows.actor import actor
 
     asked = attesting.Asked.checked(about, env, algorithm, path)
     signer = attesting.signing_key(key, _password, output.note)
     with project_and_registry() as (project, registry):
         done = attesting.attest(project, registry, ref, asked, signer)
+        if record:
+            public = signer.verifying.pem.decode()
+            registry.record_attestation(ref, done.text, public, actor=actor(project))
+            output.note(f"It is recorded: {done.signed_by} signed {done.claim.sentence}.")
     put(done.text, done.to_json(), out, as_json)
 
 
@@ -148,6 +157,54 @@ def verify(
         return
     about = f", which is {target}" if target is not None else ""
     output.say(f"{verified.signed_by} signed {verified.claim.sentence}{about}")
+
+
+@attest.command("record")
+def record(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="What was signed.", show_default=False)
+    ],
+    ref: Ref,
+    key: PublicFile,
+    as_json: Json = False,
+) -> None:
+    """Record a signed statement on a version in the registry, if it holds.
+
+    An environment whose policy names the key (evidence.signed_by) then knows of it.
+
+    Example: `lineage attest record model.sig churn@7 --key pub.pem`
+    """
+    from lineage.workflows import attest as attesting
+    from lineage.workflows.actor import actor
+
+    public = attesting.verifying_key(key)
+    document = attesting.document(file)
+    with project_and_registry() as (project, registry):
+        done = registry.record_attestation(ref, document, public.pem.decode(), actor=actor(project))
+    if as_json:
+        output.emit(done)
+        return
+    new = "is recorded" if done["created"] else "was recorded already"
+    output.say(f"{done['ref']}: {file} {new}, signed by {done.signed_by}")
+
+
+@attest.command("list")
+def listing(ref: Ref, as_json: Json = False) -> None:
+    """List the signed statements on a version that were recorded, the newest first.
+
+    Example: `lineage attest list churn@7`
+    """
+    with opened_registry() as registry:
+        rows = registry.attestations(ref)
+    if as_json:
+        output.emit(list(rows))
+        return
+    if not rows:
+        output.say(f"Nobody recorded a signed statement on {ref}.")
+    for row in rows:
+        about = f"validation {row.validation}" if row.validation is not None else row.about
+        at = output.moment(row.recorded_at)
+        output.say(f"{about}  signed by {row.signed_by}, recorded by {row.recorded_by} at {at}")
 
 
 def _password() -> bytes | None:

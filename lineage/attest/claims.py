@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from lineage.attest.keys import begun
 from lineage.attest.statements import OWN, PREDICATES, TYPE, About, Signed, SignedFile, root
-from lineage.errors import IntegrityFailure, UsageError
+from lineage.errors import SignatureMismatch, UsageError
 from lineage.identity.digest import Digest
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 _HEX: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _ALGORITHMS: Final = ("sha256", "blake3")
+_NUMBERS: Final = 1 << 31
+"""Numbers of verdicts end below."""
+
 _PARTS: Final = frozenset({"", ".", ".."})
 
 
@@ -74,7 +78,7 @@ def claim_of(statement: Mapping[str, Any], what: str) -> Claim:
 
     Raises:
         UsageError: it is of a kind that is not known here, or lacks what its kind must have.
-        IntegrityFailure: a model signature's own digests do not go together.
+        SignatureMismatch: a model signature's own digests do not go together.
     """
     kinds = {kind: about for about, kind in PREDICATES.items()}
     about = kinds.get(_text(statement.get("predicateType")) or "")
@@ -92,6 +96,27 @@ def claim_of(statement: Mapping[str, Any], what: str) -> Claim:
         ) from None
 
 
+def require_about(claim: Claim, blake3: Digest, tuple_: str, ref: str, what: str) -> None:
+    """Refuse a statement that is not about a version's weights; a verdict is on its whole tuple.
+
+    Raises:
+        SignatureMismatch: it is about something else.
+    """
+    same = claim.weights == blake3
+    if claim.about is not About.WEIGHTS and claim.tuple is not None:
+        same = same and claim.tuple == tuple_
+    if not same:
+        raise another(what, claim, ref)
+
+
+def another(what: str, claim: Claim, meant: str) -> SignatureMismatch:
+    """The error of a statement that is about something else than was meant."""
+    return SignatureMismatch(
+        f"{begun(what)} is not about {meant}, but {claim.sentence}.",
+        remedy="Name what it is about, or take the signature that belongs to this.",
+    )
+
+
 def _weights(subject: Mapping[str, Any], predicate: Mapping[str, Any], what: str) -> Claim:
     serialization = predicate["serialization"]
     algorithm = serialization["hash_type"]
@@ -103,7 +128,7 @@ def _weights(subject: Mapping[str, Any], predicate: Mapping[str, Any], what: str
     if not files or len(names) < len(files) or ("" in names and len(files) > 1):
         raise ValueError("not one row a file")
     if root(digest for _, digest in rows) != subject["digest"]["sha256"]:
-        raise IntegrityFailure(
+        raise SignatureMismatch(
             f"The digests in {what} do not come to the one that names them all.",
             remedy="Have it signed again.",
         )
@@ -134,7 +159,7 @@ def _validation(subject: Mapping[str, Any], predicate: Mapping[str, Any], what: 
     return Claim(
         About.VALIDATION,
         _of_subject(subject, own),
-        validation=number if type(number) is int else None,
+        validation=number if type(number) is int and 0 < number < _NUMBERS else None,
         passed={"PASSED": True, "WARNED": True, "FAILED": False}[predicate["result"]],
         registry=_text(own["registry"]) if own is not None else None,
         **_named(own),

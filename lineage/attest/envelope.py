@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage import strict_json
-from lineage.errors import IntegrityFailure, UsageError
+from lineage.attest.keys import begun
+from lineage.errors import SignatureMismatch, UsageError
 from lineage.identity.merkle import sha256
 
 if TYPE_CHECKING:
@@ -45,14 +46,14 @@ class Envelope:
             what: how a message calls the file.
 
         Raises:
-            IntegrityFailure: no signature is.
+            SignatureMismatch: no signature is.
             UsageError: what is signed is no JSON object.
         """
         message = pae(self.payload)
         if not any(key.holds(signature, message) for signature in self.signatures):
             count = len(self.signatures)
             which = "The signature" if count == 1 else f"None of the {count} signatures"
-            raise IntegrityFailure(
+            raise SignatureMismatch(
                 f"{which} in {what} {'is not' if count == 1 else 'is'} of the key "
                 f"{key.fingerprint[:19]}… over what stands there.",
                 remedy="Give the public key of the one who signed; with the right one, the file "
@@ -109,20 +110,27 @@ def read(data: bytes | str, what: str) -> Envelope:
     if "dsseEnvelope" in document or "mediaType" in document:
         if document.get("mediaType") != MEDIA_TYPE:
             raise UsageError(
-                f"{what} is no sigstore bundle of version 0.3.", remedy=_other_format()
+                f"{begun(what)} is no sigstore bundle of version 0.3.", remedy=_other_format()
             )
         inner = document.get("dsseEnvelope")
         if not isinstance(inner, dict):
-            raise UsageError(f"{what} is a bundle without a DSSE envelope.", remedy=_other_format())
+            raise UsageError(
+                f"{begun(what)} is a bundle without a DSSE envelope.", remedy=_other_format()
+            )
         document = inner
     if not {"payload", "payloadType", "signatures"} <= document.keys():
-        raise UsageError(f"{what} is no DSSE envelope and no bundle.", remedy=_other_format())
+        raise UsageError(
+            f"{begun(what)} is no DSSE envelope and no bundle.", remedy=_other_format()
+        )
     if document["payloadType"] != PAYLOAD_TYPE:
-        raise UsageError(f"{what} signs something else than in-toto.", remedy=_other_format())
+        raise UsageError(
+            f"{begun(what)} signs something else than in-toto.", remedy=_other_format()
+        )
     rows = document["signatures"]
     if not isinstance(rows, list) or not 0 < len(rows) <= MOST_SIGNATURES:
         raise UsageError(
-            f"{what} does not hold between 1 and {MOST_SIGNATURES} signatures.", remedy=_AS_MADE
+            f"{begun(what)} does not hold between 1 and {MOST_SIGNATURES} signatures.",
+            remedy=_AS_MADE,
         )
     signatures = [_bytes(row.get("sig") if isinstance(row, dict) else None, what) for row in rows]
     return Envelope(_bytes(document["payload"], what), tuple(signatures))
@@ -138,9 +146,11 @@ def _read_object(data: bytes | str, what: str) -> dict[str, Any]:
         document = strict_json.loads(data, unique_keys=True)
     except (ValueError, RecursionError) as error:
         reason = f": {error}" if "stands twice" in str(error) else ""
-        raise UsageError(f"{what} cannot be read as JSON{reason}.", remedy=_AS_MADE) from None
+        raise UsageError(
+            f"{begun(what)} cannot be read as JSON{reason}.", remedy=_AS_MADE
+        ) from None
     if not isinstance(document, dict):
-        raise UsageError(f"{what} is no JSON object.", remedy=_AS_MADE)
+        raise UsageError(f"{begun(what)} is no JSON object.", remedy=_AS_MADE)
     return document
 
 
@@ -151,7 +161,7 @@ def _bytes(text: object, what: str) -> bytes:
             return base64.b64decode(text.translate({45: "+", 95: "/"}), validate=True)
         except (binascii.Error, ValueError):
             pass
-    raise UsageError(f"{what} holds something that is no base64.", remedy=_AS_MADE)
+    raise UsageError(f"{begun(what)} holds something that is no base64.", remedy=_AS_MADE)
 
 
 def _written(data: bytes) -> str:

@@ -50,21 +50,21 @@ class VerifyingKey:
         """
         if b"PRIVATE KEY-----" in pem:
             raise UsageError(
-                f"{_begun(what)} is a private one: whoever has it signs with it.",
+                f"{begun(what)} is a private one: whoever has it signs with it.",
                 remedy="Give the public one: openssl pkey -in KEY -pubout -out PUB",
             )
         try:
             key = serialization.load_pem_public_key(pem)
         except (ValueError, TypeError, UnsupportedAlgorithm):
             raise UsageError(
-                f"{_begun(what)} is no public key in PEM.",
+                f"{begun(what)} is no public key in PEM.",
                 remedy="Give what this writes: openssl pkey -in KEY -pubout -out PUB",
             ) from None
         if isinstance(key, Ed25519PublicKey):
             return cls(key)
         if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
             return cls(key)
-        raise UsageError(f"{_begun(what)} is of a kind that is not used here.", remedy=_KINDS)
+        raise UsageError(f"{begun(what)} is of a kind that is not used here.", remedy=_KINDS)
 
     @property
     def pem(self) -> bytes:
@@ -113,7 +113,7 @@ class SigningKey:
         """
         if _PUBLIC in pem:
             raise UsageError(
-                f"{_begun(what)} is a public one: nobody signs with it.",
+                f"{begun(what)} is a public one: nobody signs with it.",
                 remedy="Give the private one that it belongs to.",
             )
         key = _loaded(pem, what, password)
@@ -121,7 +121,7 @@ class SigningKey:
             return cls(key)
         if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1):
             return cls(key)
-        raise UsageError(f"{_begun(what)} is of a kind that is not used here.", remedy=_KINDS)
+        raise UsageError(f"{begun(what)} is of a kind that is not used here.", remedy=_KINDS)
 
     @property
     def verifying(self) -> VerifyingKey:
@@ -143,21 +143,22 @@ def _loaded(pem: bytes, what: str, password: Password) -> object:
         secret = password()
     except (ValueError, UnsupportedAlgorithm):
         raise UsageError(
-            f"{_begun(what)} is no private key in PEM.", remedy=f"Make one: {_MAKE}"
+            f"{begun(what)} is no private key in PEM.", remedy=f"Make one: {_MAKE}"
         ) from None
     if not secret:
         raise UsageError(
-            f"{_begun(what)} is encrypted, and its password was not given.",
+            f"{begun(what)} is encrypted, and its password was not given.",
             remedy="Set LINEAGE_SIGNING_PASSWORD, or type it where it is asked for.",
         )
     try:
         return serialization.load_pem_private_key(pem, secret)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise UsageError(
-            f"{_begun(what)} is not opened by the password that was given.",
+            f"{begun(what)} is not opened by the password that was given.",
             remedy="Give its own: LINEAGE_SIGNING_PASSWORD, or what is typed.",
         ) from None
 
 
-def _begun(what: str) -> str:
-    return what[:1].upper() + what[1:]
+def begun(what: str) -> str:
+    """What a message calls something, as the beginning of a sentence; names stay as they are."""
+    return f"The {what[4:]}" if what.startswith("the ") else what

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 from lineage import bounded_file
 from lineage.acts import act
 from lineage.attest import envelope, statements
-from lineage.attest.claims import Claim, claim_of
+from lineage.attest.claims import Claim, another, claim_of, require_about
 from lineage.attest.files import ALGORITHMS, files_at, files_here, stored_files
 from lineage.attest.keys import LARGEST, SigningKey, VerifyingKey
 from lineage.attest.statements import About
+from lineage.contract.requests import LARGEST_ATTESTATION
 from lineage.contract.results.records import VersionRecord
 from lineage.contract.results.versions import NamedPipeline
-from lineage.errors import IntegrityFailure, NotFound, UsageError
+from lineage.errors import NotFound, SignatureMismatch, UsageError
 from lineage.identity.references import Reference
 from lineage.weights.check import recorded
 from lineage.workflows.destination import Destination
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
     from lineage.contract.results.records import Validation
-    from lineage.identity.digest import Digest
     from lineage.weights.copies import StoredWeights
 
     Opened = Callable[[], AbstractContextManager[AnyRegistry]]
@@ -81,6 +81,18 @@ def _read(path: Path, what: str, limit: int = LARGEST) -> bytes:
         return bounded_file.read(path, limit)
     except bounded_file.Unfit as reason:
         raise UsageError(f"{path} {reason}.", remedy=f"Name the file of the {what}.") from None
+
+
+def document(path: Path) -> str:
+    """A signed statement in a file, as it is recorded.
+
+    Raises:
+        UsageError: there is none.
+    """
+    try:
+        return _read(path, "signature", LARGEST_ATTESTATION).decode()
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is no text.", remedy="Give the file as it was made.") from None
 
 
 @dataclass(frozen=True)
@@ -230,7 +242,7 @@ def verify(file: Path, key: VerifyingKey, target: str | None, opened: Opened) ->
 
     Raises:
         UsageError: the file cannot be used.
-        IntegrityFailure: the signature does not hold, or it is about something else.
+        SignatureMismatch: the signature does not hold, or it is about something else.
         CaptureError: the path cannot be read.
     """
     sealed = envelope.read(_read(file, "signature", envelope.LARGEST), str(file))
@@ -251,7 +263,7 @@ def _require_path(claim: Claim, path: Path, file: Path) -> None:
     blake3, signed = files_at(path, [file])
     if claim.files is None:
         if claim.weights != blake3:
-            raise _another(file, claim, str(path))
+            raise another(str(file), claim, str(path))
         return
     _require_files(claim, signed[claim.files.algorithm], str(path), file)
 
@@ -274,7 +286,7 @@ def _require_files(claim: Claim, found: Signed, what: str, file: Path) -> None:
             problem = "was signed and is not there"
         elif path not in stated:
             problem = "is there and was not signed"
-        raise IntegrityFailure(
+        raise SignatureMismatch(
             f"{what} is not what {file} is about: {name} {problem}.",
             remedy="Take what was signed from where it was made.",
         )
@@ -287,19 +299,3 @@ def _require_version(claim: Claim, registry: AnyRegistry, target: str, file: Pat
         _require_files(claim, stored_files(stored, claim.files.algorithm), stored.ref, file)
         return
     require_about(claim, recorded(stored), registry.show(target)["tuple"], stored.ref, str(file))
-
-
-def require_about(claim: Claim, blake3: Digest, tuple_: str, ref: str, what: str) -> None:
-    """Refuse a statement that is not about a version's weights; a verdict is on its whole tuple."""
-    same = claim.weights == blake3
-    if claim.about is not About.WEIGHTS and claim.tuple is not None:
-        same = same and claim.tuple == tuple_
-    if not same:
-        raise _another(Path(what), claim, ref)
-
-
-def _another(file: Path, claim: Claim, what: str) -> IntegrityFailure:
-    return IntegrityFailure(
-        f"{file} is not about {what}, but {claim.sentence}.",
-        remedy="Name what it is about, or take the signature that belongs to this.",
-    )

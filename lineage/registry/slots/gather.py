@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.database import tables
     from lineage.database.deployments import DeployedPipelines
+    from lineage.guard.evidence import Signature
+    from lineage.guard.policy import EnvironmentPolicy
     from lineage.identity.run_environment import RunEnvironment
 
 
@@ -94,6 +96,7 @@ def guard_facts(
         served_before=policy.promote_from is not None
         and known.served_in(session, policy.promote_from, version),
         approvals=tuple(values.approval(row, approved_on) for row in approvals),
+        signatures=_signatures(session, version, policy),
         waivers=(*asked, *in_force),
         watched=tuple(map(values.recorded_run, known.watched(session, version.id))),
         unseen=values.unseen_in(pipeline),
@@ -105,6 +108,17 @@ def guard_facts(
         if move in (Transition.RETURN, Transition.STAND_BY)
         else None,
     )
+
+
+def _signatures(
+    session: Session, version: tables.ModelVersion, policy: EnvironmentPolicy
+) -> tuple[Signature, ...]:
+    """What the keys that a policy names signed of a version; nothing where it names none."""
+    if not policy.evidence.signed_by:
+        return ()
+    from lineage.registry.attestations import signatures  # loads cryptography
+
+    return signatures(session, version, policy.evidence.signed_by)
 
 
 def _taken_from(
