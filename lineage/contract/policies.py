@@ -111,8 +111,7 @@ def _validators(people: list[str] | None) -> list[str] | None:
 def _fingerprint(text: str) -> str:
     if _KEY.fullmatch(text) is None:
         raise ValueError(
-            f"{text[:60]!r} is no fingerprint of a key; write sha256: and 64 hex digits, as "
-            "`lineage attest` shows it"
+            f"{text[:60]!r} is no fingerprint of a key; write sha256: and 64 hex digits"
         )
     return text
 

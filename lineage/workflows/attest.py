@@ -57,7 +57,8 @@ def signing_key(path: Path | None, password: Password, note: Callable[[str], obj
         if not pem.strip():
             raise UsageError(
                 "No key to sign with was given.",
-                remedy=f"Name its file with --key, or set {KEY} to it in PEM.",
+                remedy=f"Name its file: {act('attest sign', 'REF', key='FILE')}; or set {KEY} to "
+                "the key itself, in PEM.",
             )
         return SigningKey.parse(pem.encode(), f"the key in {KEY}", password)
     key = SigningKey.parse(_read(path, "key"), f"the key in {path}", password)
@@ -128,14 +129,18 @@ class Asked:
                 remedy=f"Use one of {', '.join(ALGORITHMS)}.",
             )
         if about == About.DECISION and environment is None:
-            raise UsageError("A decision is one for an environment.", remedy="Name it with --env.")
+            raise UsageError(
+                "A decision is one for an environment.",
+                remedy="Name it: "
+                + act("attest sign", "REF", as_="decision", env="ENVIRONMENT", key="FILE"),
+            )
         if about == About.WEIGHTS and environment is not None:
             raise UsageError(
                 "Weights are the same in every environment.",
-                remedy="Leave --env out, or sign a validation or a decision.",
+                remedy="Leave it out, or sign a validation or a decision.",
             )
         if about != About.WEIGHTS and path is not None:
-            raise UsageError("Only weights lie at a path.", remedy="Leave --path out.")
+            raise UsageError("Only weights lie at a path.", remedy="Leave the path out.")
         return cls(About(about), environment, algorithm, path)
 
 

@@ -71,7 +71,13 @@ def _is_of(facts: Facts, thing: SignedThing, about: str, validation: int | None)
 
 
 def _sign(facts: Facts, thing: SignedThing) -> str:
-    named = {"as_": thing.value, "env": facts.environment}
-    more = named if thing is SignedThing.VALIDATION else {}
-    done = act("attest sign", facts.ref, key="FILE", record=True, **more)
+    verdict = thing is SignedThing.VALIDATION
+    done = act(
+        "attest sign",
+        facts.ref,
+        as_=thing.value if verdict else None,
+        env=facts.environment if verdict else None,
+        key="FILE",
+        record=True,
+    )
     return f"Sign it with such a key, and record that: {done}"
