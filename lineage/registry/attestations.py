@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from sqlalchemy import select as select_columns
+
 from lineage.acts import act
 from lineage.attest import envelope
 from lineage.attest.claims import Claim, claim_of, require_about
@@ -17,13 +19,13 @@ from lineage.attest.statements import About
 from lineage.contract.requests import LARGEST_ATTESTATION
 from lineage.database import clock, events, tables, telling
 from lineage.database.audit.entries import registry_id
-from lineage.database.sql import col, select
+from lineage.database.sql import col, or_, select
 from lineage.errors import Conflict, LineageError, SignatureMismatch, UsageError
 from lineage.guard.evidence import Signature
 from lineage.identity.digest import Digest, blake3_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
     from sqlmodel import Session
 
@@ -119,23 +121,33 @@ def listed(session: Session, version: tables.ModelVersion) -> list[dict[str, Any
 
 
 def signatures(
-    session: Session, version: tables.ModelVersion, keys: Collection[str]
+    session: Session,
+    version: tables.ModelVersion,
+    keys: Collection[str],
+    verdicts: Collection[int],
 ) -> tuple[Signature, ...]:
-    """What some keys signed of a version, for the guard: one for each thing, the newest.
+    """What some keys signed of a version, for the guard: one for each thing, the newest that holds.
 
-    What no longer holds is left out.
+    Args:
+        session: a transaction.
+        version: the version.
+        keys: fingerprints.
+        verdicts: the numbers of those that are looked at, besides the weights.
     """
     table = tables.Attestation
+    looked_at = or_(
+        col(table.about) == About.WEIGHTS.value, col(table.validation_id).in_([*verdicts])
+    )
     query = (
-        select(table)
-        .where(table.version_id == version.id, col(table.signed_by).in_([*keys]))
+        select_columns(col(table.id), col(table.about), col(table.validation_id))
+        .where(col(table.version_id) == version.id, col(table.signed_by).in_([*keys]), looked_at)
         .order_by(col(table.id).desc())
     )
     found: dict[tuple[str, int | None], Signature] = {}
-    rows: Iterable[tables.Attestation] = session.exec(query)
-    for row in rows:
-        thing = (row.about, row.validation_id)
-        if thing not in found and _holds(session, version, row):
+    for number, about, validation in session.connection().execute(query):
+        thing = (about, validation)
+        row = session.get(table, number) if thing not in found else None
+        if row is not None and _holds(session, version, row):
             found[thing] = Signature(
                 row.signed_by, row.about, row.validation_id, row.recorded_at, row.recorded_by
             )

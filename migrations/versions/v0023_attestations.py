@@ -42,7 +42,9 @@ def upgrade() -> None:
             ["event"], ["event.seq"], name="attestation_told", deferrable=True, initially="DEFERRED"
         ),
         sa.ForeignKeyConstraint(["version_id"], ["model_version.id"], name="attestation_version"),
-        sa.ForeignKeyConstraint(["validation_id"], ["validation.id"], name="attestation_validation"),
+        sa.ForeignKeyConstraint(
+            ["validation_id"], ["validation.id"], name="attestation_validation"
+        ),
         sa.UniqueConstraint("version_id", "digest", "signed_by", name="attestation_once"),
     )
     op.create_index("attestation_told_by", "attestation", ["event"])

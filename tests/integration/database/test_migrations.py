@@ -35,6 +35,7 @@ from lineage.weights.copies import StoreAddress
 from tests.conftest import BOTH, add_validated, captured_pipeline, make_registry, pipeline
 from tests.support.filled import fill
 from tests.support.registries import make_empty, migrate_to
+from tests.support.signing import record
 
 NOW = "2026-11-20T08:00:00.000000Z"
 
@@ -352,6 +353,26 @@ def test_versions_are_searched_by_what_was_measured_before(database):
     with connect(database) as registry:
         assert [row.ref for row in registry.versions("churn", where="auc > 0.8")] == ["churn@1"]
         assert not [told for told in registry.audit().problems if "version_metric" in told]
+
+
+@BOTH
+def test_after_the_upgrade_signatures_are_recorded_and_never_change(database):
+    make_empty(database)
+    migrate_to(database, "0022")
+    assert upgrade(database) == ("0022", HEAD)
+    with connect(database) as registry:
+        add_validated(registry)
+        record(registry, "churn@1")
+        assert registry.audit().problems == ()
+        for wrong in (
+            "UPDATE attestation SET signed_by = 'x'",
+            "DELETE FROM attestation",
+            "INSERT INTO attestation SELECT 2, version_id, about, validation_id, 'x', signed_by, "
+            "public_key, document, recorded_at, recorded_by, NULL FROM attestation",
+        ):
+            with pytest.raises(Conflict):
+                _write(database, wrong)
+        assert len(registry.attestations("churn@1")) == 1
 
 
 def _registered(model: str, pipeline_name: str, by: str) -> str:
