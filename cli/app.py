@@ -113,6 +113,11 @@ COMMANDS = {
         "backups",
         "The backup of what serves: a version that could take over at once.",
     ),
+    "attest": (
+        "Versions",
+        "attestations",
+        "Signed statements on versions, which others verify: OpenSSF, in-toto, SLSA.",
+    ),
     "model": (
         "Versions",
         "labels",
@@ -201,7 +206,8 @@ def build(words: Sequence[str] = ()) -> typer.Typer:
             if isinstance(command, typer.Typer):
                 for one in command.registered_commands:
                     one.cls = Command
-                app.add_typer(command, name=name, cls=Group, rich_help_panel=panel)
+                kind = command.info.cls if isinstance(command.info.cls, type) else Group
+                app.add_typer(command, name=name, cls=kind, rich_help_panel=panel)
             else:
                 app.command(name, cls=Command, rich_help_panel=panel)(command)
     return app

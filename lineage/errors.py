@@ -16,7 +16,8 @@
     │   ├── ModelArchived    exit 5   HTTP 409   model-archived
     │   └── InUse            exit 5   HTTP 409   in-use
     ├── IntegrityFailure     exit 6   HTTP 500   integrity-failure
-    │   └── DigestMismatch   exit 6   HTTP 422   digest-mismatch
+    │   ├── DigestMismatch   exit 6   HTTP 422   digest-mismatch
+    │   └── SignatureMismatch exit 6  HTTP 422   signature-mismatch
     ├── RegistryUnreachable  exit 7   HTTP 503   registry-unreachable
     │   └── TooManyWaiting   exit 7   HTTP 503   too-many-waiting
     ├── StoreUnreachable     exit 7   HTTP 503   store-unreachable
@@ -173,6 +174,13 @@ class DigestMismatch(IntegrityFailure):
     """A digest that a client claims is not what the manifest beside it comes to."""
 
     code = "digest-mismatch"
+    http_status = 422
+
+
+class SignatureMismatch(IntegrityFailure):
+    """A signature is not of the key that was given, or what is signed is about something else."""
+
+    code = "signature-mismatch"
     http_status = 422
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 
 from lineage.contract import codec, decisions
-from lineage.contract.addresses import APPROVALS, VALIDATIONS, VERDICTS
+from lineage.contract.addresses import APPROVALS, ATTESTATIONS, VALIDATIONS, VERDICTS
 from lineage.contract.bodies.versions import ValidationBody
 from lineage.guard import requirements
 from lineage.identity.references import Reference
@@ -153,6 +153,51 @@ def approve(
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         document = registry.approve(
             named, body.environment, pipeline=body.pipeline, actor=call.principal.name
+        )
+        return 201, document, {}
+
+    return once(state.registry, call, act)
+
+
+@router.get(
+    ATTESTATIONS,
+    response_model=responses.PageAnswer,
+    responses=READ,
+    summary="Every signed statement on a version, the newest first",
+)
+def attestations(
+    model: ModelPath,
+    n: VersionPath,
+    state: State,
+    caller: Reader,
+    limit: paging.Limit = 100,
+    cursor: paging.Cursor = None,
+) -> Response:
+    """With the envelope and the public key, so that whoever reads it verifies it."""
+    rows = state.seen_by(caller).attestations(Reference.from_selector(model, n))
+    return answer(paging.sliced("attestations", rows, cursor, limit))
+
+
+@router.post(
+    ATTESTATIONS,
+    status_code=201,
+    response_model=responses.Answer,
+    responses=WRITE,
+    summary="Record a signed statement on a version",
+)
+def record_attestation(
+    model: ModelPath,
+    n: VersionPath,
+    body: requests.AttestationBody,
+    state: State,
+    call: Annotated[Call, call_of(Scope.VALIDATE)],
+) -> Response:
+    """It is verified here: one that does not hold, or is about something else, is refused."""
+    named = Reference.from_selector(model, n)
+
+    def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
+        document = registry.record_attestation(
+            named, body.document, body.public_key, actor=call.principal.name
         )
         return 201, document, {}
 

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from lineage.contract.bodies.components import Body, PipelineBody
 from lineage.contract.bodies.texts import PRINTABLE, Digest, Line, Moment, Name, Text
-from lineage.contract.requests import REPORT_HOLDS_FOR
+from lineage.contract.requests import LARGEST_ATTESTATION, REPORT_HOLDS_FOR
 from lineage.contract.results import MOST_DIFFERENCES
 from lineage.contract.webhooks import TYPES, WebhookFormat
 from lineage.registry.access import Scope
@@ -55,6 +55,13 @@ class ReasonBody(Body):
     """Why; kept in the history."""
 
     reason: Text | None = None
+
+
+class AttestationBody(Body):
+    """A signed statement on a version, and the public key that it is signed with."""
+
+    document: Annotated[str, Field(min_length=1, max_length=LARGEST_ATTESTATION)]
+    public_key: Annotated[str, Field(min_length=1, max_length=1 << 16)]
 
 
 class ApprovalBody(Body):
@@ -174,12 +181,21 @@ class EnvironmentBody(Body):
     kind: Literal["production", "experimental"]
 
 
+Signed = Literal["weights", "validation"]
+
+
+def _weights_alone() -> list[Signed]:
+    return ["weights"]
+
+
 class EvidenceBody(Body):
     """Which verdicts count: by their bases, and by whose they are; null takes all."""
 
     accept: list[Literal["run", "carried", "stated"]] | None = None
     validators: list[Line] | None = None
     not_registrant: bool = False
+    signed_by: Annotated[list[Line], Field(max_length=100)] = Field(default_factory=list)
+    signed: list[Signed] = Field(default_factory=_weights_alone)
 
 
 class PolicyBody(Body):

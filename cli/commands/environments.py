@@ -182,7 +182,11 @@ def _evidence(policy: dict[str, Any]) -> list[str]:
         parts.append(f"of {', '.join(evidence.validators)}")
     if evidence.not_registrant:
         parts.append("of others than who registered")
-    return [f"evidence   verdicts {', '.join(parts)}"]
+    lines = [f"evidence   verdicts {', '.join(parts)}"] if parts else []
+    if evidence.signed_by:
+        what = " and ".join(thing.value for thing in evidence.signed)
+        lines.append(f"signed     {what} by {' or '.join(evidence.signed_by)}")
+    return lines
 
 
 def _weights(policy: dict[str, Any]) -> list[str]:

@@ -9,7 +9,8 @@ from lineage.contract.webhooks import MOVES
 EVENT_KINDS: Final = (
     *MOVES,
     *("model-created", "model-renamed", "model-archived", "model-restored", "labelled"),
-    *("registered", "chain-recorded", "run-watched", "validated", "approved", "version-deleted"),
+    *("registered", "chain-recorded", "run-watched", "validated", "approved", "attested"),
+    "version-deleted",
     *("pipeline-recorded", "pipeline-shared", "environment-created", "policy-applied"),
     *("weights-stored", "weights-checked", "weights-removed"),
     *("backup-checked", "backup-held", "lagging"),

@@ -17,7 +17,7 @@ from pydantic import (
 from lineage import timestamps
 from lineage.contract.validation import first_problem, requirement
 from lineage.errors import UsageError
-from lineage.guard.evidence import BASES, Basis, Evidence
+from lineage.guard.evidence import BASES, Basis, Evidence, SignedThing
 from lineage.guard.policy import ALL_PACKAGES, ANYBODY, WAIVABLE, Demand, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind, Proof
 from lineage.identity.references import check_environment_name, check_name
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 MOST_APPROVALS = 100
 MOST_PACKAGES: Final = 100
+MOST_KEYS: Final = 100
+_KEY: Final = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _DISTRIBUTION: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 
 
@@ -106,6 +108,20 @@ def _validators(people: list[str] | None) -> list[str] | None:
     return None if people is not None and ANYBODY in people else people
 
 
+def _fingerprint(text: str) -> str:
+    if _KEY.fullmatch(text) is None:
+        raise ValueError(
+            f"{text[:60]!r} is no fingerprint of a key; write sha256: and 64 hex digits"
+        )
+    return text
+
+
+def _signed(things: list[SignedThing]) -> list[SignedThing]:
+    if not things:
+        raise ValueError("an empty list demands nothing: leave signed_by out instead")
+    return things
+
+
 class EvidenceTable(PolicyTable):
     """``[environments.NAME.evidence]``."""
 
@@ -114,6 +130,12 @@ class EvidenceTable(PolicyTable):
     ] = None
     validators: Annotated[People | None, AfterValidator(_validators)] = None
     not_registrant: bool = False
+    signed_by: Annotated[
+        list[Annotated[str, AfterValidator(_fingerprint)]], Field(max_length=MOST_KEYS)
+    ] = Field(default_factory=list)
+    signed: Annotated[
+        list[Annotated[SignedThing, Field(strict=False)]], AfterValidator(_signed)
+    ] = Field(default_factory=lambda: [SignedThing.WEIGHTS])
 
 
 class EnvironmentTable(PolicyTable):
@@ -162,6 +184,8 @@ class EnvironmentTable(PolicyTable):
             tuple(basis for basis in BASES if basis in accept),
             tuple(table.validators) if table.validators is not None else None,
             table.not_registrant,
+            tuple(dict.fromkeys(table.signed_by)),
+            tuple(thing for thing in SignedThing if thing in table.signed),
         )
         return evidence.without(Basis.CARRIED) if self.accept_carried is False else evidence
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from lineage.identity.components import EnvironmentKind
 
 LONGEST_REASON: Final = 2000
+LARGEST_ATTESTATION: Final = 1 << 19
+"""Bytes of a signed statement that is recorded: of a folder with some thousand files."""
+
 REPORT_HOLDS_FOR: Final = 300
 """Seconds after which a serving host that says nothing more is unknown."""
 

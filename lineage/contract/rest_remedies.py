@@ -19,6 +19,8 @@ from lineage.identity.references import Reference
 
 REQUESTS: Final = {
     "approve": ("POST", addresses.APPROVALS),
+    "attest list": ("GET", addresses.ATTESTATIONS),
+    "attest record": ("POST", addresses.ATTESTATIONS),
     "backup candidates": ("GET", addresses.CANDIDATES),
     "backup set": ("PUT", addresses.BACKUP),
     "db check": ("GET", addresses.DATABASE),

@@ -187,6 +187,15 @@ _DECLARED: Final = (
             "claimed",
         ),
     ),
+    Told(
+        "attestation",
+        ("id",),
+        (
+            *("id", "version_id", "about", "validation_id", "digest", "signed_by", "public_key"),
+            *("recorded_at", "recorded_by"),
+        ),
+        unbound={"document": "large; `digest` is the BLAKE3 of it"},
+    ),
     Told("environment", ("name",), ("name", "kind", "created_at", "created_by")),
     Told(
         "environment_policy",

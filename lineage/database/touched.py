@@ -31,6 +31,7 @@ ABOUT: Final[Mapping[str, tuple[str, ...] | None]] = MappingProxyType(
         "model_version": ("versions", "model"),
         "validation": _VERSION,
         "approval": _VERSION,
+        "attestation": _VERSION,
         "waiver": _VERSION,
         "served_pair": _VERSION,
         "rolled_back": _VERSION,

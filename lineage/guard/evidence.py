@@ -26,17 +26,43 @@ BASES: Final = (Basis.RUN, Basis.CARRIED, Basis.STATED)
 """From what is known best to what is only said."""
 
 
+class SignedThing(StrEnum):
+    """What an environment may demand a signature of."""
+
+    WEIGHTS = "weights"
+    VALIDATION = "validation"
+    """The verdict that counts."""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A signed statement on a version that holds: by which key, on what, and who recorded it.
+
+    ``key`` is a fingerprint, ``about`` one of :class:`SignedThing` or another word, ``validation``
+    the verdict that it is on.
+    """
+
+    key: str
+    about: str
+    validation: int | None
+    at: str
+    by: str
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Which verdicts an environment takes: ``accept`` names their bases, ``validators`` the people.
 
     ``validators`` None takes anybody's; ``not_registrant`` takes none of the one who registered the
-    version. What a carried verdict rests on must be taken too.
+    version. What a carried verdict rests on must be taken too. ``signed_by`` are fingerprints of
+    keys, one of which must have signed each of ``signed``; without keys nothing need be signed.
     """
 
     accept: tuple[Basis, ...] = BASES
     validators: tuple[str, ...] | None = None
     not_registrant: bool = False
+    signed_by: tuple[str, ...] = ()
+    signed: tuple[SignedThing, ...] = (SignedThing.WEIGHTS,)
 
     def accepts(self, basis: Basis) -> bool:
         """Whether verdicts of a basis count."""
@@ -63,14 +89,18 @@ class Evidence:
             "accept": [basis.value for basis in self.accept],
             "validators": list(self.validators) if self.validators is not None else None,
             "not_registrant": self.not_registrant,
+            "signed_by": list(self.signed_by),
+            "signed": [thing.value for thing in self.signed],
         }
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Evidence:
-        """Read back what :meth:`to_json` wrote."""
+        """Read back what :meth:`to_json` wrote; before 0023 nothing was said of signatures."""
         validators = body["validators"]
         return cls(
             tuple(Basis(basis) for basis in body["accept"]),
             tuple(validators) if validators is not None else None,
             body["not_registrant"],
+            tuple(body.get("signed_by", ())),
+            tuple(SignedThing(thing) for thing in body.get("signed", (SignedThing.WEIGHTS,))),
         )

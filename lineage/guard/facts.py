@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from lineage import timestamps
 from lineage.display import Shown
-from lineage.guard.evidence import Basis
+from lineage.guard.evidence import Basis, Signature
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -299,20 +299,19 @@ class Facts:
     ``deployed`` is the pipeline version that runs in the environment, or is about to:
     ``pipeline_moves`` tells which, ``recorded`` that the registry knows it, ``deployed_is_commit``
     whether ``deployed_commit`` holds it, None where nobody said. ``verdicts`` holds the newest
-    verdict for each pipeline version, the newest of them last. ``serving_metrics`` are
-    those of what serves now, None where nothing does. ``waivers`` are those in force or asked for.
-    ``served_here`` tells that what is to stand by served there with that pipeline version.
-    ``weights`` is what the newest look where they were registered found, ``copies`` what the
-    stores hold of them, ``origin`` what made them, None where nobody looked. ``watched`` are the
-    watched runs of the version, the newest first, and ``unseen`` what of the deployed pipeline
-    could not be followed. ``own_pipeline`` is the BLAKE3 of the pipeline version that it was
-    registered with, ``ran_with`` holds those that it was trained or run with.
-    ``registrant_person`` is whom ``registered_by`` counts as, where that was noted. ``now`` is the
-    registry's present moment, None where nothing can be too old, and ``shared`` tells that several
-    hosts use it. ``held_until`` is until when a serving host's word counts that it holds the
-    weights, every byte checked; None where none does. ``reached_in`` is the environment that the
-    newest verdict on the deployed pipeline was reached in, ``serving_reached_in`` that of the proof
-    of what serves now, each None where it is not known.
+    verdict for each pipeline version, the newest of them last. ``serving_metrics`` are those of
+    what serves now, if anything does. ``waivers`` are those in force or asked for. ``served_here``
+    tells that what is to stand by served there with that pipeline version. ``weights`` is what the
+    newest look where they were registered found, ``copies`` what the stores hold of them,
+    ``origin`` what made them, None where nobody looked. ``watched`` are the watched runs of the
+    version, the newest first, and ``unseen`` what of the deployed pipeline could not be followed.
+    ``own_pipeline`` is the BLAKE3 of the pipeline version that it was registered with, ``ran_with``
+    holds those that it was trained or run with. ``registrant_person`` is whom ``registered_by``
+    counts as, if noted. ``now`` is the registry's present moment, None where nothing can be too
+    old, and ``shared`` tells that several hosts use it. ``held_until`` is until when a host's word
+    counts that it holds the weights, every byte checked. ``reached_in`` is the environment that the
+    newest verdict on the deployed pipeline was reached in, ``serving_reached_in`` that of what
+    serves, if known. ``signatures`` are those that hold, of the keys that the policy names.
     """
 
     model: str
@@ -344,6 +343,7 @@ class Facts:
     origin: WeightsOrigin | None = None
     watched: tuple[RecordedRun, ...] = ()
     unseen: tuple[UnseenCode, ...] = ()
+    signatures: tuple[Signature, ...] = ()
     reached_in: RunEnvironment | None = None
     serving_reached_in: RunEnvironment | None = None
     registrant_person: str | None = None

@@ -41,6 +41,9 @@ def loosened(before: EnvironmentPolicy, after: EnvironmentPolicy) -> tuple[str, 
         and ANYBODY not in was.validators
         and (now.validators is None or _less(now.validators, was.validators)),
         "evidence.not_registrant": was.not_registrant and not now.not_registrant,
+        "evidence.signed_by": bool(was.signed_by)
+        and (not now.signed_by or _less(now.signed_by, was.signed_by)),
+        "evidence.signed": bool(was.signed_by) and _less(was.signed, now.signed),
         "look_within": _within(before.look_within or COUNTS_AT_MOST)
         < _within(after.look_within or COUNTS_AT_MOST),
         "deep_within": _within(before.deep_within) < _within(after.deep_within),

@@ -25,8 +25,8 @@ BLOCK: Final = 1 << 20
 BLOCKS: Final = 4
 
 Algorithms = tuple[str, ...]
-"""``("xxh3",)``, ``("xxh3", "blake3")``, or those and MD5 for what a store is to hold; the slowest
-stands first: it has a thread of its own."""
+"""``("xxh3",)``, ``("xxh3", "blake3")``, those and MD5 for what a store is to hold, or SHA-256 with
+BLAKE3 for what is signed; the slowest stands first: it has a thread of its own."""
 
 
 class _Hasher(Protocol):
@@ -42,8 +42,29 @@ def _md5() -> _Hasher:
     return hasher
 
 
+class _Sha256:
+    """SHA-256, for what other programs verify."""
+
+    def __init__(self) -> None:
+        from cryptography.hazmat.primitives import hashes
+
+        self._hash = hashes.Hash(hashes.SHA256())
+
+    def update(self, data: memoryview, /) -> None:
+        self._hash.update(data)
+
+    def hexdigest(self) -> str:
+        return self._hash.finalize().hex()
+
+
 def _md5_at_once(data: bytes) -> str:
     hasher = _md5()
+    hasher.update(memoryview(data))
+    return hasher.hexdigest()
+
+
+def _sha256_at_once(data: bytes) -> str:
+    hasher = _Sha256()
     hasher.update(memoryview(data))
     return hasher.hexdigest()
 
@@ -52,11 +73,13 @@ AT_ONCE: Final[dict[str, Callable[[bytes], str]]] = {
     "xxh3": xxhash.xxh3_128_hexdigest,
     "blake3": lambda data: blake3(data).hexdigest(),
     "md5": _md5_at_once,
+    "sha256": _sha256_at_once,
 }
 _BY_BLOCK: Final[dict[str, Callable[[], _Hasher]]] = {
     "xxh3": xxhash.xxh3_128,
     "blake3": lambda: blake3(max_threads=blake3.AUTO),
     "md5": _md5,
+    "sha256": _Sha256,
 }
 
 

@@ -160,6 +160,16 @@ def hash_files(
     ]
 
 
+def hash_file(path: str | Path, algorithms: Algorithms) -> tuple[list[str], int]:
+    """The digests in hex of one file by several algorithms, in one read, and its size in bytes.
+
+    Raises:
+        CaptureError: it is no regular file, unreadable, or changed while being read.
+    """
+    digits, status, _ = _hash_file(os.fspath(path), algorithms, None, None)
+    return digits, status.st_size
+
+
 def as_one(files: Sequence[HashedFile]) -> Hashed:
     """What :func:`hash_path` says of what :func:`hash_files` read."""
     rows = [_Row(f.path, f.source, f.size, [f.xxh3, f.blake3.value]) for f in files]

@@ -18,7 +18,13 @@ from lineage.contract.results import (
     Serving,
 )
 from lineage.contract.results.environments import EnvironmentRecord, PipelineShare, SlotReports
-from lineage.contract.results.records import Approval, ModelRecord, Validation, VersionRecord
+from lineage.contract.results.records import (
+    Approval,
+    Attestation,
+    ModelRecord,
+    Validation,
+    VersionRecord,
+)
 from lineage.contract.results.reports import HostReport
 from lineage.contract.results.service import TokenRecord
 from lineage.contract.results.stores import CollectableCopy, StoreRecord
@@ -109,6 +115,13 @@ class RemoteReader(Verbs):
         return Validation.listing(
             self._http.pages(version_address(reference, addresses.VALIDATIONS)),
             f"validations of {reference}",
+        )
+
+    def attestations(self, reference: str | Reference) -> Listing[Attestation]:
+        """Every signed statement on a version that was recorded, the newest first."""
+        return Attestation.listing(
+            self._http.pages(version_address(reference, addresses.ATTESTATIONS)),
+            f"attestations of {reference}",
         )
 
     def approvals(self, reference: str | Reference) -> Listing[Approval]:

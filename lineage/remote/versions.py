@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lineage import strict_json
 from lineage.contract import addresses, codec
 from lineage.contract.results import NamedPipeline, Registered
-from lineage.contract.results.records import ApprovalRecord, Validation
+from lineage.contract.results.records import ApprovalRecord, Attestation, Validation
 from lineage.contract.results.stores import CollectableCopy
 from lineage.identity.components import Kind
 from lineage.identity.digest import blake3_of
@@ -123,6 +123,14 @@ class RemoteVersions(Verbs):
             body["pipeline"] = pipeline
         path = version_address(reference, addresses.APPROVALS)
         return ApprovalRecord(self._http.write("POST", path, body, actor))
+
+    def record_attestation(
+        self, reference: str | Reference, document: str, public_key: str, *, actor: str
+    ) -> Attestation:
+        """Record a signed statement on a version, if it holds; JSON of it."""
+        body = {"document": document, "public_key": public_key}
+        path = version_address(reference, addresses.ATTESTATIONS)
+        return Attestation(self._http.write("POST", path, body, actor))
 
     def add_store(self, address: StoreAddress, *, shared: bool | None = None, actor: str) -> bool:
         """Record a store of weights; False where its URL was known already."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0024"
-down_revision = "0022"
+down_revision = "0023"
 
 INDEXES = (
     ("model_version_code", "model_version", ["code_digest", "id"]),

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 import typer
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from lineage.cli.app import build
 
 from ..conftest import BIN, ENVIRONMENT, Workspace
 from ..support import commands
 from ..support.receivers import receiving
 from ..support.servers import registry_server
+from ..support.signing import KEY
 
 ELSEWHERE = {"demo", "serve", "ui", "login", "logout", "db grant", "webhook test"}
 """These are run as they are installed by ``test_demo.py``, ``test_serve.py``, ``test_ui.py``,
@@ -83,6 +85,15 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     assert ("churn@2" in found.out, "0.91" in found.out, "--after" in found.err) == (True,) * 3
     assert "churn@2" in lineage.reads("show churn@2").out
     assert "# churn@2" in lineage.reads("export churn@2 --format card").out
+    key = project.path.parent / "signing.pem"
+    key.write_bytes(KEY.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    key.with_suffix(".pub").write_bytes(KEY.verifying.pem)
+    lineage.run(f"attest sign churn@2 --key {key} -o {tmp_path / 'model.sig'}")
+    public = f"--key {key.with_suffix('.pub')}"
+    signed = lineage.reads(f"attest verify {tmp_path / 'model.sig'} {public} churn@2").out
+    assert "signed the weights of churn@2" in signed
+    lineage.run(f"attest record {tmp_path / 'model.sig'} churn@2 {public}")
+    assert KEY.verifying.fingerprint in lineage.reads("attest list churn@2").out
     assert "weights   xxh3:" in lineage.reads("diff churn@1 churn@2").out
     assert "churn@2" in lineage.reads("trace churn@2").out
     assert "churn@1" in lineage.reads("impact churn@1").out

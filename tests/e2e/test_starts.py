@@ -27,6 +27,7 @@ SERVES = (A_FILE - TYPER) | {
     "typing_extensions", "annotated_doc", "sqlmodel", "fastapi", "starlette", "anyio", "idna",
     "pydantic_settings", "dotenv", "prometheus_client", "opentelemetry", "orjson", "uvicorn", "click",
     "httptools", "uvloop",
+    "email_validator",  # where there is one, FastAPI loads it: development has it for sigstore
 }  # fmt: skip
 NOBODYS = {"coverage", "cython_runtime", "sitecustomize", "usercustomize"}
 

@@ -12,6 +12,7 @@ from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.digest import xxh3
 from lineage.identity.watched import WatchedRun
 from tests.conftest import add_validated, add_version, captured, captured_pipeline
+from tests.support.signing import record
 
 
 def fill(registry):
@@ -36,6 +37,7 @@ def fill(registry):
     registry.edit("churn", description="who leaves", tags={"team": "risk"}, actor="t")
     registry.edit("churn@1", description="the first", tags={"team": "risk"}, actor="t")
     registry.register("churn", with_chain(captured("6")), kind=Kind.EXPERIMENT, actor="t")
+    record(registry, "churn@1")
     _fill_service(registry)
 
 

@@ -19,6 +19,7 @@ from lineage.identity.watched import Distribution, Interpreter, WatchedRun
 from lineage.weights.copies import CopyCheck, CopyState, StoreAddress
 from tests.conftest import a_copy, add_validated, add_version, captured, captured_pipeline
 from tests.support.filled import with_chain
+from tests.support.signing import record
 
 if TYPE_CHECKING:
     from lineage.registry.registry import Registry
@@ -60,6 +61,7 @@ def fill(registry: Registry) -> None:
         add_version(registry, seed)
     chained = with_chain(captured("6"))
     registry.register("churn", chained, kind=Kind.EXPERIMENT, actor="ann")
+    record(registry, "churn@1", "validation")
     registry.remove_copy("churn@4", "remote", RetentionPolicy(1, 0, 0), actor="ann")
     registry.add_model("lead", actor="ann")
     for of in ("lead", "churn", "churn@1", "churn@2"):

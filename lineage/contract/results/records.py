@@ -254,6 +254,34 @@ class Approval(Document):
         return f"approved for {self.environment} by {self.person}"
 
 
+class Attestation(Document):
+    """A signed statement on a version, which held when it was recorded."""
+
+    about = Key(str)
+    """What it is on: the weights, a verdict, or a decision."""
+    validation = Key(optional(int))
+    """The number of the verdict that it is on."""
+    signed_by = Key(str)
+    """The fingerprint of the key that signed it."""
+    document = Key(str)
+    """The envelope, as it was signed."""
+    public_key = Key(str)
+    """The key in PEM."""
+    recorded_at = Key(moment)
+    """When it was recorded."""
+    recorded_by = Key(str)
+    """Who recorded it."""
+
+    @override
+    def _line(self) -> str:
+        return f"{self.about} signed by {self.signed_by}"
+
+    @override
+    def _facts(self) -> dict[str, object]:
+        told = {"about": self.about, "validation": self.validation, "signed by": self.signed_by}
+        return told | {"recorded": self.recorded_at, "by": self.recorded_by}
+
+
 class ApprovalRecord(Approval):
     """An approval that was just given, and how many there are of how many that are needed."""
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lineage.database.tables.access import KeptAnswer, PipelineShare, Token
+    from lineage.database.tables.attestations import Attestation
     from lineage.database.tables.checks import WeightsCheck
     from lineage.database.tables.copies import CopyCheck, Store, WeightsCopy
     from lineage.database.tables.data import DataItem, DataVersion
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "access": ("KeptAnswer", "PipelineShare", "Token"),
+    "attestations": ("Attestation",),
     "checks": ("WeightsCheck",),
     "copies": ("CopyCheck", "Store", "WeightsCopy"),
     "data": ("DataItem", "DataVersion"),
@@ -67,6 +69,7 @@ _MODULES = {
 
 __all__ = [
     "Approval",
+    "Attestation",
     "CopyCheck",
     "DataItem",
     "DataVersion",

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.database import tables
     from lineage.database.deployments import DeployedPipelines
+    from lineage.database.known_rows import Row
+    from lineage.guard.evidence import Signature
+    from lineage.guard.policy import EnvironmentPolicy
     from lineage.identity.run_environment import RunEnvironment
 
 
@@ -59,6 +62,7 @@ def guard_facts(
         rows = known.waivers(session, version.model, version.id, deployed)
         in_force = values.waivers_in_force(rows, now)
     approvals = known.approvals(session, version.id) if policy.approvals else []
+    verdicts = known.validations(session, version.id, blake3)
     approved_on = {deployed_pipelines.previous(version.pipeline), blake3}
     return Facts(
         model=version.model,
@@ -80,7 +84,7 @@ def guard_facts(
         deployed_is_commit=taken.commit_holds,
         verdicts=tuple(
             values.verdict(row, known.pipeline(session, row.pipeline, row.pipeline_blake3))
-            for row in known.validations(session, version.id, blake3)
+            for row in verdicts
         ),
         transition=move,
         pipeline_moves=deployed_pipelines.moves(version.pipeline),
@@ -94,6 +98,7 @@ def guard_facts(
         served_before=policy.promote_from is not None
         and known.served_in(session, policy.promote_from, version),
         approvals=tuple(values.approval(row, approved_on) for row in approvals),
+        signatures=_signatures(session, version, policy, verdicts),
         waivers=(*asked, *in_force),
         watched=tuple(map(values.recorded_run, known.watched(session, version.id))),
         unseen=values.unseen_in(pipeline),
@@ -105,6 +110,21 @@ def guard_facts(
         if move in (Transition.RETURN, Transition.STAND_BY)
         else None,
     )
+
+
+def _signatures(
+    session: Session,
+    version: tables.ModelVersion,
+    policy: EnvironmentPolicy,
+    verdicts: Sequence[Row],
+) -> tuple[Signature, ...]:
+    """What the keys that a policy names signed of a version; nothing where it names none."""
+    if not policy.evidence.signed_by:
+        return ()
+    from lineage.registry.attestations import signatures  # loads cryptography
+
+    numbers = [verdict.id for verdict in verdicts]
+    return signatures(session, version, policy.evidence.signed_by, numbers)
 
 
 def _taken_from(

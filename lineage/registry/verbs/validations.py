@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lineage.contract.results.records import Approval, ApprovalRecord, Validation
+from lineage.contract.results.records import Approval, ApprovalRecord, Attestation, Validation
 from lineage.registry import views
 from lineage.registry.verbs.base import Verbs
 
@@ -167,5 +167,42 @@ class ValidationVerbs(Verbs):
             return ApprovalRecord(
                 approvals.approve(
                     self._sight(session), reference, environment, self._actor(actor), pipeline
+                )
+            )
+
+    def attestations(self, reference: str | Reference) -> Listing[Attestation]:
+        """Every signed statement on a version that was recorded, the newest first.
+
+        Raises:
+            NotFound: it does not exist.
+        """
+        from lineage.registry import attestations
+
+        with self._read() as session:
+            rows = attestations.listed(session, self._sight(session).version(reference))
+            return Attestation.listing(rows, f"attestations of {reference}")
+
+    def record_attestation(
+        self, reference: str | Reference, document: str, public_key: str, *, actor: str
+    ) -> Attestation:
+        """Record a signed statement on a version, if it holds; JSON of it.
+
+        Args:
+            reference: the version.
+            document: the DSSE envelope, or the bundle that holds one.
+            public_key: the key that signed it, in PEM.
+            actor: who records it.
+
+        Raises:
+            NotFound: the version does not exist.
+            UsageError: the statement or the key cannot be used.
+            IntegrityFailure: the signature does not hold, or it is about something else.
+        """
+        from lineage.registry import attestations
+
+        with self._write() as session:
+            return Attestation(
+                attestations.record(
+                    self._sight(session), reference, document, public_key, self._actor(actor)
                 )
             )

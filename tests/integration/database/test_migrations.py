@@ -35,6 +35,7 @@ from lineage.weights.copies import StoreAddress
 from tests.conftest import BOTH, add_validated, captured_pipeline, make_registry, pipeline
 from tests.support.filled import fill
 from tests.support.registries import make_empty, migrate_to
+from tests.support.signing import record
 
 NOW = "2026-11-20T08:00:00.000000Z"
 
@@ -380,6 +381,26 @@ def test_what_many_share_is_found_by_indexes_with_the_version_after(database):
     with connect(database) as registry:
         assert registry.check().problems == ()
         assert [one.ref for one in registry.impact("churn@1").versions] == ["churn@1"]
+
+
+@BOTH
+def test_after_the_upgrade_signatures_are_recorded_and_never_change(database):
+    make_empty(database)
+    migrate_to(database, "0022")
+    assert upgrade(database) == ("0022", HEAD)
+    with connect(database) as registry:
+        add_validated(registry)
+        record(registry, "churn@1")
+        assert registry.audit().problems == ()
+        for wrong in (
+            "UPDATE attestation SET signed_by = 'x'",
+            "DELETE FROM attestation",
+            "INSERT INTO attestation SELECT 2, version_id, about, validation_id, 'x', signed_by, "
+            "public_key, document, recorded_at, recorded_by, NULL FROM attestation",
+        ):
+            with pytest.raises(Conflict):
+                _write(database, wrong)
+        assert len(registry.attestations("churn@1")) == 1
 
 
 def _registered(model: str, pipeline_name: str, by: str) -> str:

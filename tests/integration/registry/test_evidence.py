@@ -44,6 +44,7 @@ def test_the_evidence_of_a_policy_is_kept_and_shown(registry):
     shown = registry.environment("production")["policy"]
     assert shown["evidence"] == {
         "accept": ["run", "carried"], "validators": ["ci", "ann"], "not_registrant": False,
+        "signed_by": [], "signed": ["weights"],
     }  # fmt: skip
     assert shown["accept_carried"] is True
     again = _apply(registry, accept=(Basis.RUN, Basis.CARRIED), validators=("ci", "ann"))

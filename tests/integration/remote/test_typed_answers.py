@@ -28,6 +28,9 @@ ANSWERS = {
     "show": ("/v1/models/churn/versions/4", lambda r: r.show("churn@4")),
     "validations": ("/v1/models/churn/versions/4/validations", lambda r: r.validations("churn@4")),
     "approvals": ("/v1/models/other/versions/1/approvals", lambda r: r.approvals("other@1")),
+    "attestations": (
+        "/v1/models/churn/versions/1/attestations", lambda r: r.attestations("churn@1"),
+    ),
     "history": ("/v1/events?order=newest", lambda r: r.history()),
     "events": ("/v1/events?order=oldest", lambda r: r.events()),
     "serving": (

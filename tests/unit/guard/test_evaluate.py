@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lineage.acts import typed
 from lineage.guard.decision import Status
 from lineage.guard.evaluate import decide
-from lineage.guard.evidence import BASES, Basis, Evidence
+from lineage.guard.evidence import BASES, Basis, Evidence, Signature, SignedThing
 from lineage.guard.facts import (
     Approval,
     Facts,
@@ -806,7 +806,7 @@ def test_a_decision_says_of_what_it_is():
     )
     assert [set(check) for check in document["checks"]] == [
         {"code", "status", "summary", "remedy", "details"}
-    ] * 13
+    ] * 14
     assert decision.failures == (decision.check("code-clean"),)
 
 
@@ -815,10 +815,64 @@ def test_the_rules_are_those_of_the_design_in_its_order():
 
     assert CODES == (
         "pipeline-deployed", "validated", "pipeline-match", "kind", "tuple-complete", "code-clean",
-        "weights-intact", "requirements", "promotion-path", "approvals", "backup-ready",
+        "weights-intact", "requirements", "promotion-path", "approvals", "signed-by", "backup-ready",
         "pipeline-complete", "pipeline-clean",
     )  # fmt: skip
     assert tuple(check.code for check in decide(GOOD).checks) == CODES
+
+
+A_KEY, B_KEY = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+ON_WEIGHTS = Signature(A_KEY, "weights", None, NOW, "ann")
+ON_VERDICT = Signature(A_KEY, "validation", 1, NOW, "ann")
+BOTH = (SignedThing.WEIGHTS, SignedThing.VALIDATION)
+
+
+@pytest.mark.parametrize(
+    ("things", "signatures", "status"),
+    [
+        ((SignedThing.WEIGHTS,), (), "fail"),
+        ((SignedThing.WEIGHTS,), (ON_VERDICT,), "fail"),
+        ((SignedThing.WEIGHTS,), (dataclasses.replace(ON_WEIGHTS, key=B_KEY),), "fail"),
+        ((SignedThing.WEIGHTS,), (ON_WEIGHTS,), "pass"),
+        ((SignedThing.VALIDATION,), (ON_WEIGHTS,), "fail"),
+        ((SignedThing.VALIDATION,), (ON_VERDICT,), "pass"),
+        ((SignedThing.VALIDATION,), (dataclasses.replace(ON_VERDICT, validation=2),), "fail"),
+        (BOTH, (ON_WEIGHTS,), "fail"),
+        (BOTH, (ON_WEIGHTS, ON_VERDICT), "pass"),
+    ],
+)
+def test_what_a_policy_names_must_be_signed_by_a_key_that_it_names(things, signatures, status):
+    policy = EnvironmentPolicy(evidence=Evidence(signed_by=(A_KEY,), signed=things))
+    check = _check("signed-by", policy=policy, signatures=signatures)
+    assert check.status.value == status
+    assert _check("signed-by", signatures=signatures).status is Status.PASS
+    if status == "fail":
+        assert "attest sign churn@7" in check.remedy
+
+
+@pytest.mark.parametrize(
+    ("transition", "moves", "things", "status"),
+    [
+        (Transition.ENTER, False, BOTH, "fail"),
+        (Transition.STAND_BY, False, BOTH, "fail"),
+        (Transition.RETURN, False, BOTH, "pass"),
+        (Transition.STAY, False, BOTH, "pass"),
+        (Transition.STAY, True, (SignedThing.WEIGHTS,), "pass"),
+        (Transition.STAY, True, BOTH, "fail"),
+    ],
+)
+def test_what_has_served_is_signed_anew_only_where_its_pipeline_moves(
+    transition, moves, things, status
+):
+    policy = EnvironmentPolicy(evidence=Evidence(signed_by=(A_KEY,), signed=things))
+    check = _check("signed-by", policy=policy, transition=transition, pipeline_moves=moves)
+    assert check.status.value == status
+
+
+def test_a_verdict_that_is_not_there_is_another_rules_failure():
+    policy = EnvironmentPolicy(evidence=Evidence(signed_by=(A_KEY,), signed=BOTH))
+    check = _check("signed-by", policy=policy, verdicts=(), signatures=(ON_WEIGHTS,))
+    assert check.status is Status.SKIPPED
 
 
 SCALING = Undeclared("src/scaling.py", Role.CODE, True, ("featurize.py",))

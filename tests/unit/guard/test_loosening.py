@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lineage.guard.evidence import Basis, Evidence
+from lineage.guard.evidence import Basis, Evidence, SignedThing
 from lineage.guard.loosening import loosened
 from lineage.guard.policy import Demand, EnvironmentPolicy
 from lineage.identity.components import Proof
@@ -16,7 +16,9 @@ STRICT = EnvironmentPolicy(
     approvals=2,
     not_approvers=("ci",),
     backup="same-pipeline",
-    evidence=Evidence((Basis.RUN,), ("ci",), not_registrant=True),
+    evidence=Evidence(
+        (Basis.RUN,), ("ci",), not_registrant=True, signed_by=("a",), signed=tuple(SignedThing)
+    ),
     look_within="7d",
     deep_within="30d",
     proof=Proof.SEALED,
@@ -27,10 +29,14 @@ LAX = EnvironmentPolicy(
 )
 
 
+def signed(*keys):
+    return {"evidence": Evidence(signed_by=keys)}
+
+
 def test_what_a_file_leaves_out_is_not_demanded_any_more():
     assert loosened(STRICT, LAX) == (
         "require", "models", "promote_from", "approvals", "not_approvers", "backup",
-        "evidence.accept", "evidence.validators", "evidence.not_registrant", "look_within",
+        "evidence.accept", "evidence.validators", "evidence.not_registrant", "evidence.signed_by", "evidence.signed", "look_within",
         "deep_within", "unstored_weights", "pipeline_complete", "proof", "match_packages", "waive",
     )  # fmt: skip
     assert loosened(LAX, STRICT) == ()
@@ -50,6 +56,10 @@ def test_what_a_file_leaves_out_is_not_demanded_any_more():
         ({"waive": {"approvals": ("*",)}}, {"waive": {"approvals": ("ann",)}}, ()),
         ({"evidence": Evidence(validators=("*",))}, {}, ()),
         ({"rollout": "1h"}, {}, ()),
+        (signed("a"), signed("a", "b"), ("evidence.signed_by",)),
+        (signed("a", "b"), signed("a"), ()),
+        (signed("a"), {}, ("evidence.signed_by",)),
+        ({}, signed("a"), ()),
     ],
 )
 def test_a_setting_is_looser_where_more_may_pass(before, after, expected):

@@ -1,0 +1,218 @@
+"""`attest`: signed statements on versions, and verifying those of others."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .. import output
+from ..documents import put
+from ..help import Group
+from ..options import Json, Ref, opened_registry, project_and_registry
+
+
+class ByDefault(Group):
+    """A group whose words are those of `sign` where they name none of its commands.
+
+    `lineage attest churn@7` is `lineage attest sign churn@7`.
+    """
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - Typer's own
+        """The command that words name."""
+        named = args if args[0] in self.commands else ["sign", *args]
+        return super().resolve_command(ctx, named)
+
+
+attest = typer.Typer(
+    cls=ByDefault,
+    context_settings={"ignore_unknown_options": True},
+    help="Signed statements on versions, which others verify: OpenSSF, in-toto, SLSA.\n\n"
+    "Without a command's name, `sign`.\n\n"
+    "Example: `lineage attest churn@7 --key key.pem -o model.sig`",
+)
+
+SigningFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--key",
+        metavar="FILE",
+        help="The private key, in PEM; default: what LINEAGE_SIGNING_KEY holds. Encrypted: by "
+        "LINEAGE_SIGNING_PASSWORD, or asked for.",
+        show_default=False,
+    ),
+]
+PublicFile = Annotated[
+    Path,
+    typer.Option(
+        "--key", metavar="FILE", help="The public key of who signed, in PEM.", show_default=False
+    ),
+]
+
+
+@attest.command("sign")
+def sign(
+    ref: Ref,
+    key: SigningFile = None,
+    about: Annotated[
+        str,
+        typer.Option(
+            "--as",
+            metavar="KIND",
+            help="weights (an OpenSSF model signature), validation (an in-toto test result) or "
+            "decision (a SLSA verification summary; with --env).",
+        ),
+    ] = "weights",
+    env: Annotated[
+        str | None,
+        typer.Option(
+            "--env",
+            metavar="ENVIRONMENT",
+            help="The environment of a decision, or of the verdict that counts there.",
+            show_default=False,
+        ),
+    ] = None,
+    algorithm: Annotated[
+        str,
+        typer.Option(
+            "--hash",
+            metavar="ALGORITHM",
+            help="Digests of the files of weights: sha256, for which every byte is read, or "
+            "blake3, which is recorded.",
+        ),
+    ] = "sha256",
+    path: Annotated[
+        Path | None,
+        typer.Option(
+            "--path",
+            metavar="PATH",
+            help="Where the weights are here; default: their record, and the stores.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="Write it there; default: stdout.",
+            show_default=False,
+        ),
+    ] = None,
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="Record it in the registry too, where the guard sees it."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Sign a statement on a version: its weights, a verdict on it, or what the guard says of it.
+
+    Example: `lineage attest sign churn@7 --key key.pem -o model.sig`
+    """
+    from lineage.workflows import attest as attesting
+    from lineage.workflows.actor import actor
+
+    asked = attesting.Asked.checked(about, env, algorithm, path)
+    signer = attesting.signing_key(key, _password, output.note)
+    with project_and_registry() as (project, registry):
+        done = attesting.attest(project, registry, ref, asked, signer)
+        if record:
+            public = signer.verifying.pem.decode()
+            registry.record_attestation(ref, done.text, public, actor=actor(project))
+            output.note(f"It is recorded: {done.signed_by} signed {done.claim.sentence}.")
+    put(done.text, done.to_json(), out, as_json)
+
+
+@attest.command("verify")
+def verify(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="What was signed.", show_default=False)
+    ],
+    key: PublicFile,
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="TARGET",
+            help="What it must be about: a version, or the file or folder that lies here.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Verify a signed statement, and that it is about a version or about what lies at a path.
+
+    No registry is asked, but where a version is named.
+
+    Example: `lineage attest verify model.sig --key pub.pem model.pkl`
+    """
+    from lineage.workflows import attest as attesting
+
+    verified = attesting.verify(file, attesting.verifying_key(key), target, opened_registry)
+    if as_json:
+        output.emit(verified.to_json())
+        return
+    about = f", which is {target}" if target is not None else ""
+    output.say(f"{verified.signed_by} signed {verified.claim.sentence}{about}")
+
+
+@attest.command("record")
+def record(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="What was signed.", show_default=False)
+    ],
+    ref: Ref,
+    key: PublicFile,
+    as_json: Json = False,
+) -> None:
+    """Record a signed statement on a version in the registry, if it holds.
+
+    An environment whose policy names the key (evidence.signed_by) then knows of it.
+
+    Example: `lineage attest record model.sig churn@7 --key pub.pem`
+    """
+    from lineage.workflows import attest as attesting
+    from lineage.workflows.actor import actor
+
+    public = attesting.verifying_key(key)
+    document = attesting.document(file)
+    with project_and_registry() as (project, registry):
+        done = registry.record_attestation(ref, document, public.pem.decode(), actor=actor(project))
+    if as_json:
+        output.emit(done)
+        return
+    new = "is recorded" if done["created"] else "was recorded already"
+    output.say(f"{done['ref']}: {file} {new}, signed by {done.signed_by}")
+
+
+@attest.command("list")
+def listing(ref: Ref, as_json: Json = False) -> None:
+    """List the signed statements on a version that were recorded, the newest first.
+
+    Example: `lineage attest list churn@7`
+    """
+    with opened_registry() as registry:
+        rows = registry.attestations(ref)
+    if as_json:
+        output.emit(list(rows))
+        return
+    if not rows:
+        output.say(f"Nobody recorded a signed statement on {ref}.")
+    for row in rows:
+        about = f"validation {row.validation}" if row.validation is not None else row.about
+        at = output.moment(row.recorded_at)
+        output.say(f"{about}  signed by {row.signed_by}, recorded by {row.recorded_by} at {at}")
+
+
+def _password() -> bytes | None:
+    """The password of an encrypted key: of the environment, else asked for on a terminal."""
+    from lineage.masking import hide
+
+    said = os.environ.get("LINEAGE_SIGNING_PASSWORD")
+    if not said and sys.stdin.isatty():
+        said = typer.prompt("Password of the key", hide_input=True, err=True)
+    hide(said)
+    return said.encode() if said else None

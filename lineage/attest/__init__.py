@@ -1,0 +1,1 @@
+"""Signed statements on a version that others verify: in-toto, DSSE, OpenSSF model signatures."""

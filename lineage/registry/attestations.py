@@ -1,0 +1,230 @@
+"""Attestations: recording a signed statement that holds, listing them, and what the guard sees.
+
+A statement is verified when it is recorded, and again when the guard asks: a row that somebody
+wrote past this program counts for nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import select as select_columns
+
+from lineage.acts import act
+from lineage.attest import envelope
+from lineage.attest.claims import Claim, claim_of, require_about
+from lineage.attest.keys import LARGEST as LARGEST_KEY
+from lineage.attest.keys import VerifyingKey
+from lineage.attest.statements import About
+from lineage.contract.requests import LARGEST_ATTESTATION
+from lineage.database import clock, events, tables, telling
+from lineage.database.audit.entries import registry_id
+from lineage.database.sql import col, or_, select
+from lineage.errors import Conflict, LineageError, SignatureMismatch, UsageError
+from lineage.guard.evidence import Signature
+from lineage.identity.digest import Digest, blake3_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlmodel import Session
+
+    from lineage.identity.references import Reference
+    from lineage.registry.access import Actor
+    from lineage.registry.sight import Sight
+
+MOST: Final = 1000
+"""Attestations of one version."""
+
+_WHAT: Final = "the attestation"
+
+
+def record(
+    sight: Sight, reference: str | Reference, document: str, public_key: str, actor: Actor
+) -> dict[str, Any]:
+    """Record a signed statement on a version; JSON of it. One that is there already stays.
+
+    Raises:
+        NotFound: the version does not exist.
+        UsageError: it is no signed statement, or too large.
+        SignatureMismatch: its signature does not hold, or it is not about this version.
+        Conflict: the version has too many.
+    """
+    session = sight.session
+    version = sight.version(reference)
+    for text, limit, what in (
+        (document, LARGEST_ATTESTATION, "attestation"),
+        (public_key, LARGEST_KEY, "public key"),
+    ):
+        if _size(text, what) > limit:
+            raise UsageError(
+                f"The {what} has more than {limit:,} bytes.",
+                remedy="Keep it beside the weights, where it is verified: "
+                + act("attest verify", "FILE", "PATH", key="PUB"),
+            )
+    key = VerifyingKey.parse(public_key.encode(), "the public key")
+    claim = _verified(session, version, document, key)
+    digest = blake3_of(document.encode())
+    ref = f"{version.model}@{version.number}"
+    table = tables.Attestation
+    of_version = col(table.version_id) == version.id
+    known = session.exec(
+        select(table).where(of_version, table.digest == digest, table.signed_by == key.fingerprint)
+    ).first()
+    if known is not None:
+        return _shown(known) | {"ref": ref, "created": False}
+    if len(session.exec(select(table.id).where(of_version).limit(MOST)).all()) >= MOST:
+        raise Conflict(
+            f"{ref} has {MOST} attestations already.", remedy="Keep this one beside the weights."
+        )
+    at = clock.stamp(session)
+    row = table(
+        version_id=version.id or 0,
+        about=claim.about.value,
+        validation_id=claim.validation,
+        digest=digest,
+        signed_by=key.fingerprint,
+        public_key=key.pem.decode(),
+        document=document,
+        recorded_at=at,
+        recorded_by=actor.name,
+    )
+    telling.tell(session, row)
+    answer = _shown(row) | {"ref": ref, "created": True}
+    events.append(
+        session,
+        at=at,
+        actor=actor.name,
+        kind="attested",
+        subject=ref,
+        payload={name: answer[name] for name in ("about", "signed_by", "validation", "digest")},
+        also=[version.model],
+    )
+    return answer
+
+
+def _size(text: str, what: str) -> int:
+    """The bytes of a text that can be kept."""
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"The {what} is not UTF-8 text.", remedy="Give the file as it was made."
+        ) from None
+
+
+def listed(session: Session, version: tables.ModelVersion) -> list[dict[str, Any]]:
+    """Every attestation of a version, the newest first, each with its envelope."""
+    table = tables.Attestation
+    query = select(table).where(table.version_id == version.id).order_by(col(table.id).desc())
+    return [_shown(row) for row in session.exec(query)]
+
+
+def signatures(
+    session: Session,
+    version: tables.ModelVersion,
+    keys: Collection[str],
+    verdicts: Collection[int],
+) -> tuple[Signature, ...]:
+    """What some keys signed of a version, for the guard: one for each thing, the newest that holds.
+
+    Args:
+        session: a transaction.
+        version: the version.
+        keys: fingerprints.
+        verdicts: the numbers of those that are looked at, besides the weights.
+    """
+    table = tables.Attestation
+    looked_at = or_(
+        col(table.about) == About.WEIGHTS.value, col(table.validation_id).in_([*verdicts])
+    )
+    query = (
+        select_columns(col(table.id), col(table.about), col(table.validation_id))
+        .where(col(table.version_id) == version.id, col(table.signed_by).in_([*keys]), looked_at)
+        .order_by(col(table.id).desc())
+    )
+    found: dict[tuple[str, int | None], Signature] = {}
+    for number, about, validation in session.connection().execute(query):
+        thing = (about, validation)
+        row = session.get(table, number) if thing not in found else None
+        if row is not None and _holds(session, version, row):
+            found[thing] = Signature(
+                row.signed_by, row.about, row.validation_id, row.recorded_at, row.recorded_by
+            )
+    return tuple(found.values())
+
+
+def _holds(session: Session, version: tables.ModelVersion, row: tables.Attestation) -> bool:
+    """Whether a row is what it was when it was recorded: signed by its key, about this version."""
+    try:
+        key = VerifyingKey.parse(row.public_key.encode(), _WHAT)
+        claim = _verified(session, version, row.document, key)
+    except LineageError:
+        return False
+    return (key.fingerprint, claim.about.value, claim.validation) == (
+        row.signed_by,
+        row.about,
+        row.validation_id,
+    )
+
+
+def _verified(
+    session: Session, version: tables.ModelVersion, document: str, key: VerifyingKey
+) -> Claim:
+    """What a statement claims of a version, if it is signed by the key and about it.
+
+    Raises:
+        UsageError: it is none, or says too little.
+        SignatureMismatch: it does not hold, or is about something else.
+    """
+    ref = f"{version.model}@{version.number}"
+    claim = claim_of(envelope.read(document, _WHAT).statement(key, _WHAT), _WHAT)
+    own = claim.tuple is not None and (claim.about is About.WEIGHTS or claim.registry is not None)
+    if claim.weights is None or (claim.about is not About.WEIGHTS and not own):
+        raise UsageError(
+            f"The attestation does not say enough to be recorded: it names no BLAKE3 of {ref}.",
+            remedy=f"Sign it here: {act('attest sign', ref, key='FILE', record=True)}; what others "
+            "signed is verified beside the bytes: "
+            + act("attest verify", "FILE", "PATH", key="PUB"),
+        )
+    if version.weights_blake3 is None:
+        raise SignatureMismatch(
+            f"No BLAKE3 of the weights of {ref} was recorded, so nothing is signed of them.",
+            remedy=f"Register them again: {act('register', version.model, store=True)}",
+        )
+    blake3 = Digest(version.weights_blake3)
+    require_about(claim, blake3, version.tuple_xxh3, ref, _WHAT)
+    if claim.about is not About.WEIGHTS:
+        _require_here(session, version, claim, ref)
+    return claim
+
+
+def _require_here(session: Session, version: tables.ModelVersion, claim: Claim, ref: str) -> None:
+    """Refuse a verdict or a decision of another registry, and a verdict that it does not hold."""
+    if claim.registry != registry_id(session):
+        raise SignatureMismatch(
+            f"The attestation is on what another registry says of {ref}.",
+            remedy="Record it there; or sign what this one says.",
+        )
+    if claim.about is not About.VALIDATION:
+        return
+    row = session.get(tables.Validation, claim.validation) if claim.validation else None
+    if row is None or row.version_id != version.id or row.passed is not claim.passed:
+        raise SignatureMismatch(
+            f"The attestation is on a verdict that {ref} does not have.",
+            remedy="Sign one that it has: "
+            + act("attest sign", ref, as_="validation", key="FILE", record=True),
+        )
+
+
+def _shown(row: tables.Attestation) -> dict[str, Any]:
+    return {
+        "about": row.about,
+        "validation": row.validation_id,
+        "signed_by": row.signed_by,
+        "digest": row.digest,
+        "recorded_at": row.recorded_at,
+        "recorded_by": row.recorded_by,
+        "public_key": row.public_key,
+        "document": row.document,
+    }

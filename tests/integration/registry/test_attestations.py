@@ -1,0 +1,136 @@
+"""Signed statements that are recorded: only what holds, on a database and over HTTP alike."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sqlalchemy import text
+
+from lineage.contract.requests import LARGEST_ATTESTATION, DeclaredEnvironment
+from lineage.database.engine import open_engine, transaction
+from lineage.errors import NotFound, SignatureMismatch, UsageError
+from lineage.guard.decision import GuardRefused, Status
+from lineage.guard.evidence import Evidence, SignedThing
+from lineage.guard.policy import EnvironmentPolicy
+from tests.conftest import EVERYWHERE, add_validated, captured_pipeline
+from tests.support.signing import KEY, OTHER, pem, record, signed
+
+pytestmark = EVERYWHERE
+
+EACH = (SignedThing.WEIGHTS, SignedThing.VALIDATION)
+
+
+def demand(registry, *things, keys=(KEY,)):
+    fingerprints = tuple(key.verifying.fingerprint for key in keys)
+    policy = EnvironmentPolicy(evidence=Evidence(signed_by=fingerprints, signed=things))
+    return registry.apply_environments([DeclaredEnvironment("production", policy)], actor="ops")
+
+
+def check(registry, ref="churn@1"):
+    return registry.guard(ref, "production").check("signed-by")
+
+
+@pytest.fixture
+def two(registry):
+    """churn@1 and @2, validated with the pipeline that runs in production."""
+    for seed in "12":
+        add_validated(registry, seed)
+    registry.release("production", captured_pipeline("old"), actor="t")
+    return registry
+
+
+def test_what_holds_is_recorded_once_and_told_by_an_event(two):
+    document = signed(two, "churn@1")
+    first = two.record_attestation("churn@1", document, pem(), actor="ann")
+    again = two.record_attestation("churn@1", document, pem(), actor="bob")
+    assert (first["created"], again["created"]) == (True, False)
+    (found,) = two.attestations("churn@1")
+    assert (found.document, found.recorded_by) == (document, "ann")
+    assert found.signed_by == KEY.verifying.fingerprint
+    newest = two.history("churn@1")[0]
+    assert (newest["kind"], newest["actor"]) == ("attested", "ann")
+    assert newest["payload"]["signed_by"] == KEY.verifying.fingerprint
+    assert not two.audit().problems
+    assert list(two.attestations("churn@2")) == []
+
+
+@pytest.mark.parametrize("about", ["weights", "validation"])
+def test_nothing_bad_is_recorded(two, about):
+    document = signed(two, "churn@1", about)
+    changed = json.loads(document)
+    holder = changed.get("dsseEnvelope", changed)
+    holder["payload"] = holder["payload"][:-8] + "AAAAAAA="
+    foreign = signed(two, "churn@1", about, OTHER)
+    for ref, bad, key, error in (
+        ("churn@2", document, pem(), SignatureMismatch),
+        ("churn@1", document, pem(OTHER), SignatureMismatch),
+        ("churn@1", foreign, pem(), SignatureMismatch),
+        ("churn@1", json.dumps(changed), pem(), SignatureMismatch),
+        ("churn@1", "{}", pem(), UsageError),
+        ("churn@1", "[" * 50_000, pem(), UsageError),
+        ("churn@1", document, "no key", UsageError),
+        ("churn@1", document + " " * LARGEST_ATTESTATION, pem(), UsageError),
+        ("churn@9", document, pem(), NotFound),
+    ):
+        with pytest.raises(error):
+            two.record_attestation(ref, bad, key, actor="t")
+    assert list(two.attestations("churn@1")) == list(two.attestations("churn@2")) == []
+    assert two.history("churn@1")[0]["kind"] != "attested"
+
+
+def test_a_verdict_of_another_number_or_outcome_is_refused(two):
+    document = signed(two, "churn@1", "validation")
+    two.validate("churn@1", captured_pipeline("old"), passed=False, actor="t")
+    two.record_attestation("churn@1", document, pem(), actor="t")  # it was so, and is older now
+    demand(two, SignedThing.VALIDATION)
+    assert check(two).status is Status.FAIL
+
+
+def test_the_guard_demands_what_the_policy_says(two):
+    assert demand(two, *EACH)
+    assert check(two).status is Status.FAIL
+    with pytest.raises(GuardRefused) as refused:
+        two.promote("churn@1", "production", actor="t")
+    (made,) = refused.value.decisions
+    assert [one.code for one in made.failures] == ["signed-by"]
+    record(two, "churn@1", key=OTHER)  # another key
+    assert "no key that production names signed the weights" in check(two).summary
+    record(two, "churn@1")
+    assert check(two).summary.endswith("signed the verdict that counts of churn@1")
+    record(two, "churn@1", "validation")
+    assert check(two).status is Status.PASS
+    two.promote("churn@1", "production", actor="t")
+    two.validate("churn@1", captured_pipeline("old"), passed=True, actor="t")
+    assert "needs no new signature" in check(two).summary  # a newer verdict, and it serves
+    assert check(two, "churn@2").status is Status.FAIL
+
+
+def test_what_is_looser_is_told(two):
+    demand(two, *EACH, keys=(KEY,))
+    (applied,) = demand(two, SignedThing.WEIGHTS, keys=(KEY, OTHER))
+    assert {"evidence.signed_by", "evidence.signed"} <= set(applied.loosened)
+
+
+def test_a_row_that_somebody_wrote_counts_for_nothing(two, url):
+    """The guard verifies what the rows hold: the database's own words are not enough."""
+    if url.startswith("http"):
+        pytest.skip("the rows are written beside the server")
+    demand(two, SignedThing.WEIGHTS)
+    record(two, "churn@2")
+    forged = (
+        "UPDATE attestation SET version_id = 1",
+        f"UPDATE attestation SET version_id = 2, signed_by = '{OTHER.verifying.fingerprint}'",
+    )
+    assert check(two, "churn@2").status is Status.PASS
+    engine = open_engine(url)
+    with transaction(engine, writing=True) as connection:
+        if engine.dialect.name == "sqlite":
+            connection.execute(text("DROP TRIGGER attestation_no_update"))
+        else:
+            connection.execute(text("DROP TRIGGER attestation_no_update ON attestation"))
+    for statement in forged:
+        with transaction(engine, writing=True) as connection:
+            connection.execute(text(statement))
+        assert check(two).status is check(two, "churn@2").status is Status.FAIL
+    engine.dispose()
