@@ -113,9 +113,11 @@ class NumberColumn(Column):
     @classmethod
     def _read_scale(cls, reader: Reader) -> dict[str, Any]:
         low, high = reader.optional_number("low"), reader.optional_number("high")
-        if (low is None) != (high is None) or (low is not None and high is not None and low > high):
-            raise refused(reader.where, "has a 'low' and a 'high' that are no range")
-        return {"edges": reader.edges(NUMBER_BINS - 1), "low": low, "high": high}
+        edges = reader.edges(NUMBER_BINS - 1)
+        ascending = [one for one in (low, *edges, high) if one is not None]
+        if (low is None) != (high is None) or ascending != sorted(ascending):
+            raise refused(reader.where, "has a 'low' and a 'high' that are no range of its edges")
+        return {"edges": edges, "low": low, "high": high}
 
     @classmethod
     def _read_counts(cls, reader: Reader, scale: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,11 +13,12 @@ In JSON, canonical by RFC 8785::
      "score": {"kind": "score", …, "edges": […49], "bins": […50], "positives": […50] or null},
      "target": {"kind": "binary", …, "positive": 3, "negative": 7},   (or a column as above)
      "groups": {"sex=female": {"rows": 4, "columns": {…}, "score": …, "target": …}},
-     "window_seconds": 86400, "windows": {"2013-01-01T00:00:00Z": {"rows": 4, …}}}
+     "window_seconds": 86400, "windows": {"2013-01-01T00:00:00Z": {"rows": 4, …}},
+     "roles": {"score": "p", "target": "survived", "time": "at", "groups": ["sex"]}}
 
-``score``, ``target`` and ``window_seconds`` may be null. The parts by group and by window repeat
-neither kind nor scale (edges, low, high, values, complete): those are the whole's. A row whose
-group is not among the 64 most frequent, or whose time is unknown, is in the whole alone.
+``score``, ``target``, ``window_seconds`` and a role may be null. The parts by group and by window
+repeat neither kind nor scale (edges, low, high, values, complete): those are the whole's. A row
+whose group is not among the 64 most frequent, or whose time is unknown, is in the whole alone.
 
 Two profiles merge where their scales are equal, and the profile of two sets of rows together,
 counted against one reference, is the merge of their profiles.
@@ -93,6 +94,46 @@ class Counts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Roles:
+    """Which columns of the data are what; None where there is none.
+
+    The score and the target are counted apart from the columns; windows are taken of the time.
+    """
+
+    score: str | None = None
+    target: str | None = None
+    time: str | None = None
+    groups: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The roles as JSON."""
+        return {
+            "score": self.score,
+            "target": self.target,
+            "time": self.time,
+            "groups": list(self.groups),
+        }
+
+    @classmethod
+    def parse(cls, body: Any) -> Self:  # noqa: ANN401 - any JSON value
+        """Read roles back.
+
+        Raises:
+            UsageError: a role is no name of a column.
+        """
+        reader = Reader(body, "the profile.roles")
+        names = {key: reader.take(key) for key in ("score", "target", "time")}
+        groups = reader.take("groups")
+        reader.close()
+        if not isinstance(groups, list) or len(groups) > MOST_GROUPS:
+            raise refused("the profile.roles.groups", "is no list of columns")
+        for name in (*names.values(), *groups):
+            if name is not None and not (isinstance(name, str) and is_kept(name)):
+                raise refused("the profile.roles", "names what is no column")
+        return cls(**names, groups=tuple(groups))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Profile(Counts):
     """The counts of a set of rows, and of its groups and windows on the same scales."""
 
@@ -101,6 +142,7 @@ class Profile(Counts):
     window_seconds: int | None = None
     windows: Mapping[str, Counts] = field(default_factory=dict)
     """By the window's start, UTC."""
+    roles: Roles = field(default_factory=Roles)
 
     def to_dict(self, *, with_scale: bool = True) -> dict[str, Any]:
         """The profile as JSON, as the module's text shows it."""
@@ -111,6 +153,7 @@ class Profile(Counts):
                 "groups": {name: part.to_dict() for name, part in self.groups.items()},
                 "window_seconds": self.window_seconds,
                 "windows": {start: part.to_dict() for start, part in self.windows.items()},
+                "roles": self.roles.to_dict(),
             }
         )
 
@@ -139,6 +182,8 @@ class Profile(Counts):
         merged = super().merge(other)
         if not isinstance(other, Profile):
             return merged
+        if self.roles != other.roles:
+            raise _unlike("their roles", "differ: score, target, time or groups")
         if self.windows and other.windows and self.window_seconds != other.window_seconds:
             raise _unlike("its windows", "are longer in one than in the other")
         windows = _united(self.windows, other.windows)
@@ -162,7 +207,7 @@ class Profile(Counts):
             )
         whole = _read_counts(reader, None)
         groups, windows = reader.take("groups"), reader.take("windows")
-        seconds = reader.take("window_seconds")
+        seconds, roles = reader.take("window_seconds"), Roles.parse(reader.take("roles"))
         reader.close()
         if seconds is not None and (type(seconds) is not int or not 0 < seconds <= LARGEST_COUNT):
             raise refused("window_seconds", "is no number of seconds")
@@ -176,6 +221,7 @@ class Profile(Counts):
             groups=_read_parts(groups, "groups", whole),
             window_seconds=seconds,
             windows=_read_parts(windows, "windows", whole),
+            roles=roles,
         )
         _refuse_too_many(profile.windows, profile.groups, "The profile is not valid: it has")
         for start in profile.windows:
