@@ -32,6 +32,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from lineage import strict_json
+from lineage.display import Shown, table
 from lineage.errors import UsageError
 from lineage.evidence.columns import COLUMNS, BinaryTarget, Column, Score, read_column
 from lineage.evidence.reader import LARGEST_COUNT, LONGEST_TEXT, Reader, is_kept, refused
@@ -133,8 +134,8 @@ class Roles:
         return cls(**names, groups=tuple(groups))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Profile(Counts):
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Profile(Counts, Shown):
     """The counts of a set of rows, and of its groups and windows on the same scales."""
 
     groups: Mapping[str, Counts] = field(default_factory=dict)
@@ -158,6 +159,14 @@ class Profile(Counts):
         )
 
     to_json = to_dict
+
+    def _line(self) -> str:
+        return f"profile of {self.rows:,} rows and {len(self.columns)} columns"
+
+    def _repr_html_(self) -> str:
+        from lineage.evidence.summary import HEADINGS, rows
+
+        return table(self._line(), HEADINGS, rows(self))
 
     @cached_property
     def canonical(self) -> bytes:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from lineage import bounded_file
 from lineage.errors import UsageError
 from lineage.evidence.private import merged_below
-from lineage.evidence.profile import MOST_WINDOWS, Profile, Roles
+from lineage.evidence.profile import MOST_BYTES, MOST_WINDOWS, Profile, Roles
 from lineage.evidence.reading import expressions
 from lineage.evidence.reading.counting import count
 from lineage.evidence.reading.scales import frequent, scale_of
 from lineage.evidence.reading.source import opened
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lineage.evidence.reading.source import Source
 
 _HOUR: Final = 3_600
@@ -59,6 +63,29 @@ def profile_of(
     known = {*reference.columns, reference.roles.score, reference.roles.target}
     apart = {chosen.score, chosen.target}
     return profile, tuple(name for name in source.columns if name not in known | apart)
+
+
+def roles_of(
+    score: str | None, target: str | None, time: str | None, groups: Sequence[str]
+) -> Roles | None:
+    """Roles as a person says them; None where none is said."""
+    roles = Roles(score=score, target=target, time=time, groups=tuple(dict.fromkeys(groups)))
+    return None if roles == Roles() else roles
+
+
+def read_profile(path: str | os.PathLike[str]) -> Profile:
+    """Read a profile from its file.
+
+    Raises:
+        UsageError: there is none, or it is not valid.
+    """
+    try:
+        data = bounded_file.read(path, MOST_BYTES)
+    except bounded_file.Unfit as error:
+        raise UsageError(
+            f"{os.fspath(path)} {error}.", remedy="Name a file that `lineage profile` wrote."
+        ) from None
+    return Profile.from_bytes(data, os.fspath(path))
 
 
 def _reference(source: Source, roles: Roles, private: int | None) -> Profile:

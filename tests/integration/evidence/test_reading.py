@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+import lineage
 from lineage.errors import UsageError
 from lineage.evidence.columns import CategoryColumn, NumberColumn, TextColumn
 from lineage.evidence.profile import Profile, Roles
@@ -285,3 +286,14 @@ def test_what_does_not_go_together_is_refused(frame, settings, said):
 def test_what_is_no_frame_is_refused(data, said):
     with pytest.raises(UsageError, match=said):
         profile_of(data)
+
+
+def test_a_frame_is_profiled_and_shows_itself(frame, tmp_path):
+    found = lineage.profile(frame, target="late", groups="port")
+    assert found == profile_of(frame, roles=Roles(target="late", groups=("port",)))[0]
+    assert repr(found) == "<profile of 400 rows and 8 columns>"
+    assert "<td>binary</td>" in found._repr_html_()
+    (tmp_path / "profile.json").write_bytes(found.canonical)
+    assert lineage.profile(frame, reference=tmp_path / "profile.json") == found
+    with pytest.raises(UsageError, match=r"none\.json cannot be read"):
+        lineage.profile(frame, reference=tmp_path / "none.json")
