@@ -9,7 +9,7 @@ import typer
 
 from .. import output
 from ..documents import put
-from ..options import Json
+from ..options import Json, opened_registry
 
 if TYPE_CHECKING:
     from lineage.evidence.profile import Profile
@@ -29,11 +29,12 @@ def profile(
         typer.Option("--out", "-o", metavar="FILE", help="Write the profile there."),
     ] = None,
     reference: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--reference",
             metavar="PROFILE",
-            help="Count on the bins and categories of this profile.",
+            help="Count on the bins and categories of this profile, or of what a version was "
+            "validated on: churn@7.",
         ),
     ] = None,
     query: Annotated[
@@ -69,11 +70,11 @@ def profile(
 
     Example: `lineage profile data/validation.csv --target churned --score score -o profile.json`
     """
-    from lineage.evidence.reading.profiling import profile_of, read_profile, roles_of
+    from lineage.evidence.reading.profiling import profile_of, roles_of
 
     found, unknown = profile_of(
         data,
-        reference=None if reference is None else read_profile(reference),
+        reference=None if reference is None else _reference(reference),
         roles=roles_of(score, target, time, group or ()),
         query=query,
         private=private,
@@ -84,6 +85,16 @@ def profile(
         put(f"{found.canonical.decode()}\n", found.to_dict(), out, as_json)
         return
     show(found)
+
+
+def _reference(named: str) -> Profile:
+    """A profile that is named: a file, or else a version of the registry."""
+    from lineage.evidence.reading.profiling import read_profile
+
+    if "@" not in named or Path(named).exists():
+        return read_profile(named)
+    with opened_registry() as registry:
+        return registry.profile(named)
 
 
 def show(profile: Profile) -> None:

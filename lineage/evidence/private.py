@@ -37,13 +37,18 @@ def merged_below(profile: Profile, least: int) -> Profile:
 
 def _merged(column: Column, least: int) -> Column:
     if isinstance(column, NumberColumn):
-        kept = _cuts(column.bins, least)
+        bins = list(column.bins)
+        bins[0] += column.below
+        bins[-1] += column.above
+        kept = _cuts(bins, least)
         return replace(
             column,
             edges=tuple(column.edges[i] for i in kept),
-            bins=_summed(column.bins, kept),
+            bins=_summed(bins, kept),
             low=None,
             high=None,
+            below=0,
+            above=0,
         )
     if isinstance(column, CategoryColumn):
         few = [n for n in column.counts if n < least]
@@ -54,7 +59,8 @@ def _merged(column: Column, least: int) -> Column:
             column,
             values=tuple(value for value, _ in frequent),
             counts=tuple(n for _, n in frequent),
-            other=column.other + sum(few),
+            other=column.other + column.new + sum(few),
+            new=0,
             complete=False,
         )
     if isinstance(column, TextColumn):

@@ -24,6 +24,7 @@ from lineage.contract.results.service import TokenRecord
 from lineage.contract.results.stores import CollectableCopy, StoreRecord
 from lineage.display import Listing
 from lineage.errors import RegistryUnreachable
+from lineage.evidence.profile import Profile
 from lineage.identity.references import Reference, check_name
 from lineage.remote.verbs import Verbs, version_address
 from lineage.weights.copies import Copy, StoredWeights
@@ -122,6 +123,11 @@ class RemoteReader(Verbs):
         """The newest verdict on a version for each pipeline version, the newest of them last."""
         document = self._http.get(version_address(reference, addresses.VERDICTS))
         return tuple(decisions.validation_from_json(row) for row in document["items"])
+
+    def profile(self, reference: str | Reference, *, pipeline: str | None = None) -> Profile:
+        """What the data looked like on which a version was validated last."""
+        path = version_address(reference, addresses.PROFILE)
+        return Profile.parse(self._http.get(path, pipeline=pipeline))
 
     def pipeline_of(self, reference: str | Reference) -> FoundPipeline:
         """The pipeline version that a model version was registered with."""

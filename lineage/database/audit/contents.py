@@ -74,6 +74,7 @@ CHECKS: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]]] = {
     "watched_run": _run,
     "stage_run": _run,
     "version_chain": _run,
+    "profile": _run,
     "token": _token,
     "webhook": _webhook,
 }
