@@ -26,7 +26,7 @@ from lineage.evidence.columns import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from lineage.evidence.profile import Counts
+    from lineage.evidence.counts import Counts
 
 _OTHERS: Final = ("", "others")
 """The key of what is counted under no name of its own."""
@@ -71,7 +71,7 @@ def distance(first: Column | None, second: Column | None) -> float:
     if not first.rows or not second.rows:
         return 0.0 if first.rows == second.rows else 1.0
     missing = _variation(_missing(first), _missing(second), first.rows, second.rows)
-    return max(missing, _apart(first, second))
+    return min(1.0, max(missing, _apart(first, second)))
 
 
 def _apart(first: Column, second: Column) -> float:

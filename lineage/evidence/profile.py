@@ -34,13 +34,16 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from lineage import strict_json
 from lineage.display import Shown, table
 from lineage.errors import UsageError
-from lineage.evidence.columns import COLUMNS, BinaryTarget, Column, Score, read_column
+from lineage.evidence.columns import COLUMNS, BinaryTarget, Score, read_column
+from lineage.evidence.counts import Counts, unlike
 from lineage.evidence.reader import LARGEST_COUNT, LONGEST_TEXT, Reader, is_kept, refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lineage.identity.digest import Digest
+
+__all__ = ["ENCODING", "Counts", "Profile", "Roles"]
 
 ENCODING: Final = "lineage-profile/1"
 MOST_COLUMNS: Final = 2_000
@@ -50,48 +53,6 @@ MOST_BYTES: Final = 32 * 1024 * 1024
 """Bytes of a profile in JSON."""
 
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Counts:
-    """What is counted of some rows: of each column, of the score, of the target."""
-
-    rows: int
-    columns: Mapping[str, Column]
-    score: Score | None = None
-    target: Column | None = None
-
-    def to_dict(self, *, with_scale: bool = False) -> dict[str, Any]:
-        """The counts as JSON; without kinds and scales, as parts of a profile are written."""
-        return {
-            "rows": self.rows,
-            "columns": {
-                name: column.to_dict(with_scale=with_scale) for name, column in self.columns.items()
-            },
-            "score": self.score and self.score.to_dict(with_scale=with_scale),
-            "target": self.target and self.target.to_dict(with_scale=with_scale),
-        }
-
-    def merge(self, other: Counts) -> Self:
-        """The counts of both together.
-
-        Raises:
-            UsageError: their columns or scales differ; which is named.
-        """
-        for name in [*self.columns, *other.columns]:
-            if name not in self.columns or name not in other.columns:
-                raise _unlike(f"column {name!r}", "is in one alone")
-        score = _merged("the score", self.score, other.score)
-        return replace(
-            self,
-            rows=self.rows + other.rows,
-            columns={
-                name: _merged(f"column {name!r}", column, other.columns[name])
-                for name, column in self.columns.items()
-            },
-            score=score,
-            target=_merged("the target", self.target, other.target),
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,9 +153,9 @@ class Profile(Counts, Shown):
         if not isinstance(other, Profile):
             return merged
         if self.roles != other.roles:
-            raise _unlike("their roles", "differ: score, target, time or groups")
+            raise unlike("their roles", "differ: score, target, time or groups")
         if self.windows and other.windows and self.window_seconds != other.window_seconds:
-            raise _unlike("its windows", "are longer in one than in the other")
+            raise unlike("its windows", "are longer in one than in the other")
         windows = _united(self.windows, other.windows)
         groups = _united(self.groups, other.groups)
         _refuse_too_many(windows, groups, "The profiles cannot be merged: together they have")
@@ -335,19 +296,3 @@ def _refuse_too_many(
 def _united(mine: Mapping[str, Counts], others: Mapping[str, Counts]) -> dict[str, Counts]:
     both = {name: part.merge(others[name]) for name, part in mine.items() if name in others}
     return {**mine, **others, **both}
-
-
-def _merged(where: str, mine: Any, other: Any) -> Any:  # noqa: ANN401 - columns of one kind
-    if mine is None and other is None:
-        return None
-    why = "is in one alone" if mine is None or other is None else mine.why_not(other)
-    if why is not None:
-        raise _unlike(where, why)
-    return mine.merge(other)
-
-
-def _unlike(where: str, why: str) -> UsageError:
-    return UsageError(
-        f"The profiles cannot be merged: {where} {why}.",
-        remedy="Count both against one reference (`lineage profile DATA --reference PROFILE`).",
-    )

@@ -16,7 +16,7 @@ from lineage.evidence.columns import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lineage.evidence.profile import Counts
+    from lineage.evidence.counts import Counts
 
 HEADINGS: Final = ("column", "kind", "null", "wrong", "values")
 _SHOWN: Final = 3

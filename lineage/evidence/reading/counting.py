@@ -19,7 +19,7 @@ from lineage.evidence.columns import (
     TextColumn,
     TimeColumn,
 )
-from lineage.evidence.profile import Counts
+from lineage.evidence.counts import Counts
 from lineage.evidence.reading import expressions
 from lineage.evidence.reading.source import Form, quoted
 

@@ -23,7 +23,7 @@ from lineage.evidence.columns import (
     TextColumn,
     TimeColumn,
 )
-from lineage.evidence.profile import Counts
+from lineage.evidence.counts import Counts
 from lineage.evidence.reader import LONGEST_TEXT, MOST_VALUES, is_kept
 from lineage.evidence.reading import expressions
 from lineage.evidence.reading.source import quoted

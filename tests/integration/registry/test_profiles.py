@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lineage.errors import NotFound, UsageError
-from lineage.evidence.profile import Counts
+from lineage.evidence.counts import Counts
 from lineage.registry import limits
 from tests.conftest import EVERYWHERE, add_validated, captured_pipeline
 from tests.support.filled import PROFILE

@@ -18,7 +18,8 @@ from lineage.evidence.columns import (
     TextColumn,
     TimeColumn,
 )
-from lineage.evidence.profile import Counts, Profile
+from lineage.evidence.counts import Counts
+from lineage.evidence.profile import Profile
 
 FINITE = st.floats(-1e6, 1e6).map(lambda x: x + 0.0)
 NUMBERS = st.lists(FINITE | st.just(math.nan) | st.just(math.inf) | st.none() | st.just("x"))

@@ -39,7 +39,6 @@ def test_a_distance_is_symmetric_within_bounds_and_nothing_for_the_same(two):
     assert compare(a, a) == []
     for one in compare(a, b):
         assert 0 < one.distance <= 1
-        assert distance(b.columns.get(one.column, b.score), a.columns.get(one.column, a.score)) > 0
     for name, column in a.columns.items():
         assert distance(column, b.columns[name]) == pytest.approx(distance(b.columns[name], column))
 
