@@ -19,17 +19,14 @@ def profile_here(project: Project, model: str, named: str | None = None) -> Prof
         UsageError: the data cannot be read, or a configured column is not there.
     """
     table = project.config.model(model).evidence
-    if named is None and (table is None or table.data is None):
+    configured = None if table is None else table.data
+    if named is None and configured is None:
         return None
     from lineage.evidence.reading.profiling import profile_of, read_profile, roles_of
 
     if named is not None and named.endswith(".json"):
         return read_profile(named)
-    if named is not None:
-        data = Path(named)
-    else:
-        assert table is not None  # noqa: S101 - asked above
-        data = project.inside(table.data or "")
+    data = project.inside(configured or "") if named is None else Path(named)
     roles = None
     if table is not None:
         roles = roles_of(table.score, table.target, table.time, table.groups)

@@ -103,7 +103,7 @@ def count(
     rows = query.ask("count(*)")
     columns = {name: _ask(query, source, name, one) for name, one in scale.columns.items()}
     target = scale.target and _ask(query, source, roles.target or "", scale.target)
-    score = scale.score and _ask_score(query, source, roles, scale)
+    score = scale.score and _ask_score(query, source, roles, scale.score, scale.target)
     keys = [
         query.prepare(
             f"CASE WHEN list_contains(?, {(one := expressions.label(name, _form(source, name)))}) "
@@ -161,7 +161,7 @@ def _answers(
     sets = ", ".join(["()", *(f"({key})" for key in keys)])
     which = "".join(f", GROUPING({key}), {key}" for key in keys)
     found = source.connection.execute(
-        f"SELECT {', '.join(query.aggregates)}{which} "  # noqa: S608 - names are quoted
+        f"SELECT {', '.join(query.aggregates)}{which} "  # nosec B608  # noqa: S608 - names are quoted
         f"FROM (SELECT {', '.join([*query.prepared, '1'])} FROM source)"
         + (f" GROUP BY GROUPING SETS ({sets})" if keys else ""),
         [*query.values, *query.prepared_values],
@@ -260,7 +260,8 @@ def _ask_text(query: _Query, value: str, scale: TextColumn) -> Read:
     lengths = query.histogram(f"length({value})", _LENGTHS, f"{value} IS NOT NULL")
     total = query.ask(f"sum(length({value}))")
     classes = [
-        query.ask(f"sum(length(regexp_replace({value}, '[^{one}]', '', 'g')))") for one in _CLASSES
+        query.ask(f"sum(length({value}) - length(regexp_replace({value}, '[{one}]+', '', 'g')))")
+        for one in _CLASSES
     ]
 
     def read(answer: Answer, common: Common, valid: int) -> TextColumn:
@@ -304,12 +305,11 @@ _ASK: Final[dict[type[Column], Callable[..., Read]]] = {
 
 
 def _ask_score(
-    query: _Query, source: Source, roles: Roles, scale: Counts
+    query: _Query, source: Source, roles: Roles, own: Score, target: Column | None
 ) -> Callable[[Answer, int], Score]:
     """Ask for the score's bins, and the positives in each where the target has two outcomes."""
-    name, own = roles.score or "", scale.score
-    assert own is not None  # noqa: S101 - asked only where there is one
-    has_outcome = isinstance(scale.target, BinaryTarget) and roles.target in source.columns
+    name = roles.score or ""
+    has_outcome = isinstance(target, BinaryTarget) and roles.target in source.columns
     outcome = query.prepare(
         expressions.outcome(roles.target or "", _form(source, roles.target)) if has_outcome else "0"
     )

@@ -131,7 +131,7 @@ def _window_seconds(source: Source, time: str) -> int | None:
     """An hour, a day, or weeks: the shortest in which there are at most 366 windows."""
     moment = expressions.time(time, source.columns[time])
     first, last = source.connection.execute(
-        f"SELECT min({moment}), max({moment}) FROM source"  # noqa: S608 - names are quoted
+        f"SELECT min({moment}), max({moment}) FROM source"  # nosec B608  # noqa: S608 - names are quoted
     ).fetchall()[0]
     if first is None:
         return None

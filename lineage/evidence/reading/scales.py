@@ -84,7 +84,7 @@ def _sample(source: Source) -> None:
         if (one := f"row{i}") not in {name.lower() for name in source.columns}
     )
     connection.execute(
-        f"CREATE TEMP TABLE sample AS SELECT * EXCLUDE ({number}) FROM "  # noqa: S608
+        f"CREATE TEMP TABLE sample AS SELECT * EXCLUDE ({number}) FROM "  # nosec B608  # noqa: S608
         f"(SELECT *, row_number() OVER () AS {number} FROM source) "
         f"WHERE ({number} * {_GOLDEN}) % {2**32} < {2**32 * most // rows}"
     )
@@ -93,7 +93,7 @@ def _sample(source: Source) -> None:
 def _column(source: Source, name: str) -> Column:
     form = source.columns[name]
     values, numbers, times, texts = source.connection.execute(
-        f"SELECT count({quoted(name)}), count({expressions.number(name, form)}), "  # noqa: S608
+        f"SELECT count({quoted(name)}), count({expressions.number(name, form)}), "  # nosec B608  # noqa: S608
         f"count({expressions.time(name, form)}), count({expressions.text(name, form)}) FROM sample"
     ).fetchall()[0]
     if values and numbers >= _NEARLY_ALL * values:
@@ -130,7 +130,7 @@ def _score(source: Source, name: str) -> Score:
 def _target(source: Source, name: str) -> Column:
     value = expressions.outcome(name, source.columns[name])
     values, outcomes = source.connection.execute(
-        f"SELECT count({quoted(name)}), count({value}) FROM sample"  # noqa: S608
+        f"SELECT count({quoted(name)}), count({value}) FROM sample"  # nosec B608  # noqa: S608
     ).fetchall()[0]
     if values and values == outcomes:
         return BinaryTarget(**_NONE, positive=0, negative=0)
@@ -140,14 +140,14 @@ def _target(source: Source, name: str) -> Column:
 def _edges(source: Source, name: str, bins: int) -> tuple[float, ...]:
     """The edges between bins: each value where there are fewer than bins, else quantiles."""
     value = expressions.number(name, source.columns[name])
-    finite = f"(SELECT {value} AS x FROM sample) WHERE isfinite(x)"  # noqa: S608
+    finite = f"(SELECT {value} AS x FROM sample) WHERE isfinite(x)"  # nosec B608  # noqa: S608
     few = source.connection.execute(
-        f"SELECT DISTINCT x FROM {finite} LIMIT {bins + 1}"  # noqa: S608
+        f"SELECT DISTINCT x FROM {finite} LIMIT {bins + 1}"  # nosec B608  # noqa: S608
     ).fetchall()
     if len(few) <= bins:
         return tuple(sorted({one + 0.0 for (one,) in few}))[:-1]
     found: list[Any] = source.connection.execute(
-        f"SELECT quantile_disc(x, ?), max(x) FROM {finite}",  # noqa: S608
+        f"SELECT quantile_disc(x, ?), max(x) FROM {finite}",  # nosec B608  # noqa: S608
         [[i / bins for i in range(1, bins)]],
     ).fetchall()
     ((quantiles, greatest),) = found
@@ -157,7 +157,7 @@ def _edges(source: Source, name: str, bins: int) -> tuple[float, ...]:
 def _most_frequent(source: Source, value: str) -> list[tuple[str, int]]:
     """The most frequent texts and how often each is there; those of one number by name."""
     found = source.connection.execute(
-        f"SELECT x, count(*) AS n FROM (SELECT {value} AS x FROM sample) "  # noqa: S608
+        f"SELECT x, count(*) AS n FROM (SELECT {value} AS x FROM sample) "  # nosec B608  # noqa: S608
         f"WHERE x IS NOT NULL AND length(x) <= {LONGEST_TEXT} "
         f"GROUP BY x ORDER BY n DESC, x LIMIT {MOST_VALUES}"
     ).fetchall()
