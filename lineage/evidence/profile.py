@@ -120,6 +120,7 @@ class Profile(Counts, Shown):
         )
 
     to_json = to_dict
+    __repr__ = Shown.__repr__  # not that of the counts, which is of all of them
 
     def _line(self) -> str:
         return f"profile of {self.rows:,} rows and {len(self.columns)} columns"
