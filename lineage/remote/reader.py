@@ -24,7 +24,6 @@ from lineage.contract.results.service import TokenRecord
 from lineage.contract.results.stores import CollectableCopy, StoreRecord
 from lineage.display import Listing
 from lineage.errors import RegistryUnreachable
-from lineage.evidence.profile import Profile
 from lineage.identity.references import Reference, check_name
 from lineage.remote.verbs import Verbs, version_address
 from lineage.weights.copies import Copy, StoredWeights
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.contract.requests import RetentionPolicy
+    from lineage.evidence.profile import Profile
     from lineage.guard.decision import Decision
     from lineage.guard.facts import Verdict
 
@@ -126,6 +126,8 @@ class RemoteReader(Verbs):
 
     def profile(self, reference: str | Reference, *, pipeline: str | None = None) -> Profile:
         """What the data looked like on which a version was validated last."""
+        from lineage.evidence.profile import Profile
+
         path = version_address(reference, addresses.PROFILE)
         return Profile.parse(self._http.get(path, pipeline=pipeline))
 
