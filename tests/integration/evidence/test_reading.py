@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 
 import duckdb
 import numpy as np
@@ -297,3 +298,25 @@ def test_a_frame_is_profiled_and_shows_itself(frame, tmp_path):
     assert lineage.profile(frame, reference=tmp_path / "profile.json") == found
     with pytest.raises(UsageError, match=r"none\.json cannot be read"):
         lineage.profile(frame, reference=tmp_path / "none.json")
+
+
+def test_categories_that_are_no_plain_text(tmp_path):
+    values = ["a\0b", "=a", "", "'; DROP TABLE source; --", "\N{GRINNING FACE}", "x" * 257]
+    frame = pd.DataFrame({"value": values * 4})
+    column = profile_of(frame)[0].columns["value"]
+    assert set(column.values) == {"=a", "", "'; DROP TABLE source; --", "\N{GRINNING FACE}"}
+    assert (column.counts, column.other, column.complete) == ((4,) * 4, 8, False)
+    (tmp_path / "rows.jsonl").write_text('{"a": "\\ud800"}\n{"a": "b"}\n')
+    try:
+        found = profile_of(tmp_path / "rows.jsonl")[0]
+    except UsageError as error:
+        assert "rows.jsonl" in str(error)
+    else:
+        assert Profile.from_bytes(found.canonical, "it") == found
+
+
+def test_without_duckdb_it_is_told_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    with pytest.raises(UsageError, match="needs DuckDB") as caught:
+        profile_of("rows.csv")
+    assert "lineage-guard[evidence]" in caught.value.remedy
