@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from lineage.contract import codec, decisions
-from lineage.contract.addresses import APPROVALS, ATTESTATIONS, VALIDATIONS, VERDICTS
+from lineage.contract.addresses import APPROVALS, ATTESTATIONS, PROFILE, VALIDATIONS, VERDICTS
 from lineage.contract.bodies.versions import ValidationBody
+from lineage.evidence.profile import Profile
 from lineage.guard import requirements
 from lineage.identity.references import Reference
 from lineage.registry.access import OF_VERSIONS, Principal, Scope
@@ -82,6 +83,7 @@ def validate(
     outcomes = requirements.outcomes_of(body.requirements, body.metrics or {}, passed=body.passed)
     data = codec.data_from_json([item.model_dump() for item in body.data] if body.data else None)
     watched = codec.watched_from_json([run.model_dump() for run in body.watched])
+    profile = None if body.profile is None else Profile.parse(body.profile)
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         actor = call.principal.name
@@ -104,6 +106,7 @@ def validate(
                 data=data,
                 watched=watched,
                 elsewhere=body.elsewhere,
+                profile=profile,
                 dry_run=body.dry_run,
                 actor=actor,
             )
@@ -112,6 +115,27 @@ def validate(
     if body.dry_run:
         return answer(act(state.seen_by(call.principal))[1])
     return once(state.registry, call, act)
+
+
+@router.get(
+    PROFILE,
+    response_model=responses.Answer,
+    responses=READ,
+    summary="What the data looked like on which a version was validated last",
+)
+def profile(
+    model: ModelPath,
+    n: VersionPath,
+    state: State,
+    caller: Reader,
+    pipeline: Annotated[
+        str | None,
+        Query(max_length=200, description="The pipeline version that it was validated with."),
+    ] = None,
+) -> Response:
+    """The profile of the newest validation that has one."""
+    named = Reference.from_selector(model, n)
+    return answer(state.seen_by(caller).profile(named, pipeline=pipeline))
 
 
 @router.get(

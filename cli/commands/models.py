@@ -136,6 +136,8 @@ def _verdict(verdict: dict[str, Any]) -> None:
     measured = flattened(verdict["metrics"] or {})
     if measured:
         output.say(f"    metrics   {_listed(measured)}")
+    if verdict.get("profile") is not None:
+        output.say(f"    profile   {output.short(verdict['profile'])}")
     _environment(verdict.get("environment"), "    ")
     for run in verdict["watched"]:
         _watched(run, "    ")
@@ -198,6 +200,8 @@ def diff(first: Ref, second: Ref, as_json: Json = False) -> None:
     output.environment_lines(environment, "            ")
     for line in _metrics_lines(changes["metrics"]):
         output.say(line)
+    for line in _profile_lines(changes["profile"]):
+        output.say(line)
     sides = changes["registered"]["first"], changes["registered"]["second"]
     when = [f"{output.moment(one['registered_at'])} by {one['registered_by']}" for one in sides]
     output.say(f"recorded  {' → '.join(when)}")
@@ -214,6 +218,20 @@ def _metrics_lines(found: dict[str, Any]) -> Iterator[str]:
     for change in changes[:_MOST_CHANGES]:
         sides = cell(change["first"]), cell(change["second"])
         yield f"            {change['name']} {sides[0]} → {sides[1]}"
+    if len(changes) > _MOST_CHANGES:
+        yield f"            and {len(changes) - _MOST_CHANGES} more (see --json)"
+
+
+def _profile_lines(found: dict[str, Any]) -> Iterator[str]:
+    """Which columns differ most in the data of two verdicts; nothing where neither tells."""
+    if found["first"] is None and found["second"] is None:
+        return
+    words = {True: "same", None: "not known of both", False: "differ"}
+    yield f"profile   {words[found['same']]}"
+    changes = found["changes"]
+    for change in changes[:_MOST_CHANGES]:
+        sides = f"{change['first'] or '-'} → {change['second'] or '-'}"
+        yield f"            {change['column']}  apart {change['distance']:.3f}  {sides}"
     if len(changes) > _MOST_CHANGES:
         yield f"            and {len(changes) - _MOST_CHANGES} more (see --json)"
 

@@ -99,6 +99,15 @@ def validate(
             help="How long the evaluation --in an environment may take, e.g. 30m; default: 1h.",
         ),
     ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            "--profile",
+            metavar="DATA",
+            help="Data whose profile is kept with it, or a profile (.json); default: as "
+            "lineage.toml says.",
+        ),
+    ] = None,
     resume: Resume = False,
     another_registry: AnotherRegistry = False,
     command: Command = None,
@@ -132,17 +141,20 @@ def validate(
     if resume:
         require_alone(
             metrics, passed is not None, pipeline, data, carry_over, elsewhere, replay_in, timeout,
-            command,
+            profile, command,
         )  # fmt: skip
         _resume(ref, another_registry=another_registry, as_json=as_json)
         return
     ref = required(ref, "version", "churn@7")
     words = behind_dashes(command)
-    wanted = validate.Validating(metrics, passed, pipeline, tuple(data or ()), elsewhere=elsewhere)
-    if carry_over and (words or metrics or data or replay_in or passed is not None):
+    wanted = validate.Validating(
+        metrics, passed, pipeline, tuple(data or ()), elsewhere=elsewhere, profile=profile
+    )
+    if carry_over and (words or metrics or data or profile or replay_in or passed is not None):
         raise UsageError(
             "--carry-over takes the verdict, the metrics and the data of another validation.",
-            remedy="Leave --passed, --failed, --metrics, --data, --in and the command out.",
+            remedy="Leave --passed, --failed, --metrics, --data, --profile, --in and the command "
+            "out.",
         )
     if timeout is not None and replay_in is None:
         raise UsageError(
@@ -219,6 +231,8 @@ def _verdict(done: Mapping[str, Any]) -> None:
         output.say(f"          exit status {run['exit_status']} after {run['seconds']:.1f} s")
     for item in done["data"]:
         output.say(f"  data    {item['name']}  {output.short(item['digest'])}")
+    if done["profile"] is not None:
+        output.say(f"  profile {output.short(done['profile'])}")
     for outcome in done["requirements"]:
         word = {True: "holds ", False: "BROKEN", None: "later "}[outcome["holds"]]
         output.say(f"  {word}  {outcome['sentence']}")

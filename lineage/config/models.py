@@ -81,6 +81,20 @@ class ServingTable(_Table):
     stages: list[str] | None = None
 
 
+class EvidenceTable(_Table):
+    """``[models.NAME.evidence]``: data whose profile is kept with each validation, and its columns.
+
+    ``data`` is a file or a folder, ``target`` what is predicted, ``score`` what the model answered,
+    ``time`` and ``groups`` by what it is counted too.
+    """
+
+    data: Annotated[str, AfterValidator(_path)] | None = None
+    target: str | None = None
+    score: str | None = None
+    time: str | None = None
+    groups: list[str] = Field(default_factory=list)
+
+
 class ModelTable(_Table):
     """``[models.NAME]``."""
 
@@ -93,6 +107,7 @@ class ModelTable(_Table):
     require: list[Annotated[str, AfterValidator(requirement)]] = Field(default_factory=list)
     pipeline: PipelineTable = Field(default_factory=PipelineTable)
     serving: ServingTable | None = None
+    evidence: EvidenceTable | None = None
 
     @property
     def requirements(self) -> tuple[Requirement, ...]:

@@ -30,6 +30,8 @@ from lineage.weights.copies import NewCopy
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from lineage.evidence.profile import Profile
+
 Json = dict[str, Any]
 
 
@@ -197,6 +199,13 @@ def described_pipeline(body: Mapping[str, Any], name: str | None) -> CapturedPip
 def watched_to_json(runs: Sequence[WatchedRun]) -> list[Json]:
     """Watched runs."""
     return [run.to_json() for run in runs]
+
+
+def profile_from_json(body: Mapping[str, Any] | None) -> Profile | None:
+    """Read back a profile; None where there is none."""
+    from lineage.evidence.profile import Profile
+
+    return None if body is None else Profile.parse(body)
 
 
 def watched_from_json(runs: Iterable[Mapping[str, Any]]) -> tuple[WatchedRun, ...]:

@@ -321,6 +321,13 @@ _DECLARED: Final = (
         unbound={"document": "large; `digest` is the BLAKE3 of it"},
     ),
     Told(
+        "profile",
+        ("digest",),
+        ("digest", "public_digest"),
+        unbound={"document": "large; `digest` is the BLAKE3 of it"},
+    ),
+    Told("validation_profile", ("validation_id",), ("validation_id", "profile_digest")),
+    Told(
         "token",
         ("id",),
         (

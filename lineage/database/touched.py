@@ -48,6 +48,8 @@ ABOUT: Final[Mapping[str, tuple[str, ...] | None]] = MappingProxyType(
         "data_version": None,
         "stage_run": None,
         "version_chain": None,
+        "profile": None,
+        "validation_profile": None,
         "pipeline_share": None,
         "model_tag": None,
         "version_tag": None,

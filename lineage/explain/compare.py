@@ -162,6 +162,7 @@ def compare_versions(
         {"first": old["ref"], "second": new["ref"]}
         | components
         | {"environment": compare_environments(old, new), "metrics": _metrics(old, new)}
+        | {"profile": _profiles(registry, old, new)}
         | {"registered": _sides(old, new, "registered_at", "registered_by")}
         | {"trained": _sides(old, new, "run")}
     )
@@ -182,6 +183,29 @@ def _metrics(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
         "first": first,
         "second": second,
         "changes": changes if known else [],
+    }
+
+
+def _profiles(
+    registry: AnyRegistry, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> dict[str, Any]:
+    """How far the data is apart that the versions were validated on, column by column."""
+    first, second = (
+        next((row["profile"] for row in side["validations"] if row["profile"]), None)
+        for side in (old, new)
+    )
+    changes: list[dict[str, Any]] = []
+    known = first is not None and second is not None
+    if known and first != second:
+        from lineage.evidence.comparison import compare as compare_profiles
+
+        profiles = [registry.profile(side["ref"]) for side in (old, new)]
+        changes = [moved.to_json() for moved in compare_profiles(*profiles)]
+    return {
+        "same": first == second if known else None,
+        "first": first,
+        "second": second,
+        "changes": changes,
     }
 
 

@@ -15,6 +15,7 @@ connection over many calls with :func:`lineage.connect`.
 """
 
 from lineage.installed import telling
+from lineage.python_api.evidence import profile
 from lineage.python_api.finding import (
     diff,
     impact,
@@ -40,6 +41,7 @@ __all__ = [
     "log",
     "may_serve",
     "models",
+    "profile",
     "promote",
     "pull",
     "register",

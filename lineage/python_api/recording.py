@@ -126,6 +126,7 @@ def validate(
     replay_in: str | None = None,
     command: str | Sequence[str] = (),
     timeout: str = "1h",
+    profile: Path | None = None,
 ) -> Validation:
     """Record a verdict on a version with the pipeline as captured here, or a recorded one.
 
@@ -138,6 +139,8 @@ def validate(
         replay_in: the environment with whose pipeline it is run, as that pipeline's commit has it.
         command: what is run here, or there, word by word; there ``evaluate`` by default.
         timeout: how long it may run there.
+        profile: data whose profile is kept with it, or a profile (``.json``); default: what is
+            configured.
 
     Returns:
         The verdict: true where it is a pass; ``basis`` says what it rests on.
@@ -151,7 +154,9 @@ def validate(
 
     values = dict(metrics) if isinstance(metrics, Mapping) else None
     file = None if isinstance(metrics, Mapping) else text_of(metrics)
-    wanted = validate.Validating(file, passed, pipeline, values=values, elsewhere=elsewhere)
+    wanted = validate.Validating(
+        file, passed, pipeline, values=values, elsewhere=elsewhere, profile=text_of(profile)
+    )
     with project_and_registry() as (project, registry, actor):
         words = listed(command)
         return verdict.reach(

@@ -11,6 +11,7 @@ from lineage.acts import act
 from lineage.database import (
     clock,
     events,
+    profiles,
     slots,
     tables,
     telling,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.contract.results import NamedPipeline
+    from lineage.evidence.profile import Profile
     from lineage.guard.requirements import Outcome
     from lineage.identity.components import DataVersion
     from lineage.identity.references import Reference
@@ -52,7 +54,8 @@ class NewValidation:
 
     ``run`` is JSON of the command that was run for it, ``data`` the data that it was made on,
     ``watched`` what was observed of runs that it rests on; ``elsewhere`` tells that it was made
-    where nobody could hold the weights and the pipeline against the version.
+    where nobody could hold the weights and the pipeline against the version; ``profile`` is what
+    the data looked like.
     """
 
     passed: bool
@@ -62,6 +65,7 @@ class NewValidation:
     data: DataVersion | None = None
     watched: tuple[WatchedRun, ...] = ()
     elsewhere: bool = False
+    profile: Profile | None = None
 
     @cached_property
     def written_metrics(self) -> str | None:
@@ -90,6 +94,8 @@ class NewValidation:
         _ = self.written_metrics, self.written_outcomes
         if self.data is not None:
             _ = self.data.xxh3, self.data.blake3
+        if self.profile is not None:
+            limits.require_small_profile(self.profile)
 
 
 def validate(
@@ -126,7 +132,7 @@ def validate(
         validated_by_person=who.recorded_person,
         on_word=only_said,
     )
-    answer = _record(session, version, row, target, new.watched)
+    answer = _record(session, version, row, target, new.watched, new.profile)
     return answer | ({"notes": [_ONLY_SAID]} if only_said and run is not None else {})
 
 
@@ -180,6 +186,22 @@ def carry_over(
     return _record(session, version, row, target)
 
 
+def profile(session: Session, version: tables.ModelVersion, pipeline: str | None) -> Profile:
+    """The profile of the newest validation of a version that has one.
+
+    Raises:
+        NotFound: none has.
+    """
+    found = profiles.newest(session, version.id or 0, pipeline)
+    if found is None:
+        ref = f"{version.model}@{version.number}"
+        raise NotFound(
+            f"{ref} has no validation that tells what its data looked like.",
+            remedy=f"Validate it with a profile: {act('validate', ref, profile='DATA')}",
+        )
+    return found
+
+
 def _pair(
     sight: Sight,
     reference: str | Reference,
@@ -205,9 +227,11 @@ def _record(
     row: tables.Validation,
     pipeline: tables.PipelineVersion,
     watched: tuple[WatchedRun, ...] = (),
+    profile: Profile | None = None,
 ) -> dict[str, Any]:
     """Add a validation, its event and what was observed for it; JSON of it."""
     telling.tell(session, row)
+    seen = profiles.record(session, row, profile)
     version_metrics.note(session, version, row.metrics)
     ref = f"{version.model}@{version.number}"
     contradicted = [] if row.passed else _contradicted(session, version)
@@ -223,6 +247,8 @@ def _record(
         payload["elsewhere"] = True
     if row.on_word:
         payload["on_word"] = True
+    if seen is not None:
+        payload["profile"] = seen
     if contradicted:
         payload["contradicted"] = contradicted
     events.append(
@@ -241,6 +267,7 @@ def _record(
         {"model": version.model, "version": version.number, "ref": ref}
         | answer
         | views.with_environment(row, shown.get(row.id, []))
+        | {"profile": seen}
     )
 
 

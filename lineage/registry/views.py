@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select as select_columns
 
 from lineage.contract.results import FoundPipeline, Registered
-from lineage.database import events, labels, policies, slots, tables, versions, watched_runs
+from lineage.database import (
+    events,
+    labels,
+    policies,
+    profiles,
+    slots,
+    tables,
+    versions,
+    watched_runs,
+)
 from lineage.database.sql import col, select
 from lineage.guard.evidence import Basis
 from lineage.identity import parameters
@@ -214,8 +223,11 @@ def validations(session: Session, version: tables.ModelVersion) -> list[dict[str
         .order_by(col(tables.Validation.id).desc())
     )
     watched = watched_runs.shown(session, version.id or 0)
+    seen = profiles.digests(session, version.id or 0)
     answers = [
-        validation(session, row, xxh3) | with_environment(row, watched.get(row.id, []))
+        validation(session, row, xxh3)
+        | with_environment(row, watched.get(row.id, []))
+        | {"profile": seen.get(row.id or 0)}
         for row, xxh3 in rows
     ]
     _tell_changes(answers)

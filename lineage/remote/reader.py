@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.contract.requests import RetentionPolicy
+    from lineage.evidence.profile import Profile
     from lineage.guard.decision import Decision
     from lineage.guard.facts import Verdict
 
@@ -135,6 +136,13 @@ class RemoteReader(Verbs):
         """The newest verdict on a version for each pipeline version, the newest of them last."""
         document = self._http.get(version_address(reference, addresses.VERDICTS))
         return tuple(decisions.validation_from_json(row) for row in document["items"])
+
+    def profile(self, reference: str | Reference, *, pipeline: str | None = None) -> Profile:
+        """What the data looked like on which a version was validated last."""
+        from lineage.evidence.profile import Profile
+
+        path = version_address(reference, addresses.PROFILE)
+        return Profile.parse(self._http.get(path, pipeline=pipeline))
 
     def pipeline_of(self, reference: str | Reference) -> FoundPipeline:
         """The pipeline version that a model version was registered with."""

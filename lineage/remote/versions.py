@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from lineage.contract.captured import CapturedPipelineVersion, CapturedVersion
     from lineage.contract.requests import RetentionPolicy
+    from lineage.evidence.profile import Profile
     from lineage.guard.requirements import Outcome
     from lineage.identity.components import DataVersion
     from lineage.identity.references import Reference
@@ -72,6 +73,7 @@ class RemoteVersions(Verbs):
         data: DataVersion | None = None,
         watched: Sequence[WatchedRun] = (),
         elsewhere: bool = False,
+        profile: Profile | None = None,
         dry_run: bool = False,
         actor: str,
     ) -> Validation:
@@ -85,6 +87,7 @@ class RemoteVersions(Verbs):
             "data": codec.data_to_json(data),
             "watched": codec.watched_to_json(watched),
             "elsewhere": elsewhere,
+            "profile": None if profile is None else profile.to_dict(),
         }
         if dry_run:
             path = version_address(reference, addresses.VALIDATIONS)

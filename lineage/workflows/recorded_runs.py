@@ -16,6 +16,7 @@ from lineage.guard import requirements
 from lineage.identity.references import Reference
 from lineage.workflows import unsent
 from lineage.workflows.asked import require_validatable
+from lineage.workflows.data_profile import profile_here
 from lineage.workflows.own_metrics import note_measured, require_own_run
 from lineage.workflows.own_parts import weights_place
 from lineage.workflows.registered_files import mean_registered_files
@@ -172,6 +173,7 @@ def record(
         observed,
         data=[*state.data, *digests(data)],
     )
+    profile = profile_here(project, version["model"], wanted.profile) if succeeded else None
     ref, run, passed = version["ref"], ran.to_json(), requirements.verdict(outcomes, stated)
     others = [
         row["id"]
@@ -186,6 +188,7 @@ def record(
         "run": run,
         "data": codec.data_to_json(data),
         "watched": codec.watched_to_json([watched]),
+        "profile": None if profile is None else profile.to_dict(),
     }
     body = {"request": request, "tuple": version["tuple"], "after": max(others, default=0)}
     with keeper.kept(unsent.VALIDATE, ref, body):
@@ -198,6 +201,7 @@ def record(
             run=run,
             data=data,
             watched=[watched],
+            profile=profile,
             actor=actor,
         )
 

@@ -172,6 +172,11 @@ def _refuse_others(wanted: Validating) -> None:
             remedy="Name no other pipeline, state no metrics, and do not say that it was made "
             "elsewhere.",
         )
+    if wanted.profile is not None:
+        raise UsageError(
+            "A replay is made on data in a worktree of its own, not on data that is named here.",
+            remedy="Name it in lineage.toml: [models.NAME.evidence] data.",
+        )
 
 
 @contextmanager

@@ -305,6 +305,7 @@ def _validated(project: Project, registry: AnyRegistry, waited: Unsent, actor: s
         run=request["run"],
         data=codec.data_from_json(request["data"]),
         watched=codec.watched_from_json(request["watched"]),
+        profile=codec.profile_from_json(request.get("profile")),
         actor=actor,
     )
     return Sent(waited, verdict=verdict)

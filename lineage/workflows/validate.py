@@ -12,6 +12,7 @@ from lineage.contract.results.records import Validation
 from lineage.guard import requirements
 from lineage.identity.digest import Digest
 from lineage.identity.references import Reference
+from lineage.workflows.data_profile import profile_here
 from lineage.workflows.own_metrics import evaluation, require_own_metrics
 from lineage.workflows.own_parts import pipeline_here, require_weights_here, weights_place
 from lineage.workflows.registered_files import mean_registered_files
@@ -33,7 +34,8 @@ class Validating:
     ``metrics`` is a JSON file, ``values`` the metrics themselves, ``stated`` a verdict,
     ``pipeline`` a recorded pipeline version, ``NAME@DIGEST`` or a digest alone, ``data`` the data
     sets that it is made on.
-    ``elsewhere`` says that it was made where this project's weights and pipeline are not.
+    ``elsewhere`` says that it was made where this project's weights and pipeline are not,
+    ``profile`` is the data whose profile is kept with it.
     """
 
     metrics: str | None = None
@@ -42,6 +44,7 @@ class Validating:
     data: tuple[str, ...] = ()
     values: dict[str, Any] | None = None
     elsewhere: bool = False
+    profile: str | None = None
 
 
 def validate(
@@ -89,6 +92,7 @@ def validate(
         if isinstance(pipeline, NamedPipeline)
         else kept(project, pipeline.version, of=version),
         elsewhere=wanted.elsewhere,
+        profile=profile_here(project, model, wanted.profile),
         actor=actor,
     )
     return Validation(done | {"notes": list(_notes(version, done, wanted))})

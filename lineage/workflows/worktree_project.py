@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lineage.capture.dvc import DvcProject
     from lineage.config.models import Config, ModelTable
 
-_LENT: Final = ("weights", "metrics", "evaluate", "validation_data")
+_LENT: Final = ("weights", "metrics", "evaluate", "validation_data", "evidence")
 """Settings of a model that the user's own checkout gives where the commit gives none."""
 
 

@@ -242,11 +242,15 @@ class TestKept:
         with sqlite3.connect(project.path / ".lineage/registry.db") as database:
             database.execute("DROP TRIGGER no")
         project.ok("register", "--resume")
-        done = project.lineage("validate", "churn@1", *_python(revoked.format("validation")))
+        done = project.lineage(
+            "validate", "churn@1", "--profile", "data/raw.csv",
+            *_python(revoked.format("validation")),
+        )  # fmt: skip
         assert "send it: lineage validate --resume" in done.err.splitlines()[-1], done.err
         with sqlite3.connect(project.path / ".lineage/registry.db") as database:
             database.execute("DROP TRIGGER no")
         (verdict,) = project.ok("validate", "--resume")
+        assert verdict["profile"].startswith("xxh3:")
         assert (verdict["ref"], verdict["basis"], verdict["passed"]) == ("churn@1", "run", True)
 
     def test_a_store_that_fails_while_it_trains(self, project):

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from lineage.contract.requests import DeclaredEnvironment, NewToken, Observed, WaiverRequest
 from lineage.contract.webhooks import NewWebhook
+from lineage.evidence.columns import TimeColumn
+from lineage.evidence.profile import Profile
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.chain import Chain, RunKind, StageRun
 from lineage.identity.components import EnvironmentKind, Kind
@@ -13,6 +15,10 @@ from lineage.identity.digest import xxh3
 from lineage.identity.watched import WatchedRun
 from tests.conftest import add_validated, add_version, captured, captured_pipeline
 from tests.support.signing import record
+
+PROFILE = Profile(
+    rows=2, columns={"at": TimeColumn(rows=2, null=2, wrong_type=0, hours=(0,) * 168)}
+)
 
 
 def fill(registry):
@@ -33,7 +39,14 @@ def fill(registry):
     registry.promote("other@1", "canary", waive=waive, actor="t")
     registry.record_weights("churn@1", "intact", "model.bin", actor="t")
     watched = [WatchedRun({"command": ["true"]})]
-    registry.validate("churn@4", captured_pipeline("new"), passed=True, watched=watched, actor="t")
+    registry.validate(
+        "churn@4",
+        captured_pipeline("new"),
+        passed=True,
+        watched=watched,
+        profile=PROFILE,
+        actor="t",
+    )
     registry.edit("churn", description="who leaves", tags={"team": "risk"}, actor="t")
     registry.edit("churn@1", description="the first", tags={"team": "risk"}, actor="t")
     registry.register("churn", with_chain(captured("6")), kind=Kind.EXPERIMENT, actor="t")

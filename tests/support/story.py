@@ -18,7 +18,7 @@ from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.watched import Distribution, Interpreter, WatchedRun
 from lineage.weights.copies import CopyCheck, CopyState, StoreAddress
 from tests.conftest import a_copy, add_validated, add_version, captured, captured_pipeline
-from tests.support.filled import with_chain
+from tests.support.filled import PROFILE, with_chain
 from tests.support.signing import record
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ def fill(registry: Registry) -> None:
         registry.release("production", seen, actor="ann")
     for seed in "123":
         add_validated(registry, seed)
-    registry.validate("churn@3", captured_pipeline(), passed=True, watched=[RUN], actor="ann")
+    registry.validate(
+        "churn@3", captured_pipeline(), passed=True, watched=[RUN], profile=PROFILE, actor="ann"
+    )
     for number in (1, 2):
         registry.promote(f"churn@{number}", "production", actor="ann")
     declared = DeclaredEnvironment("production", WAIVED, EnvironmentKind.PRODUCTION)

@@ -28,6 +28,7 @@ from lineage.identity.components import (
 from lineage.identity.digest import Digest, blake3_of, xxh3
 from lineage.registry.access import OF_ANY, OF_PIPELINES, OF_SERVING, OF_VERSIONS, Scope
 from tests.conftest import CapturedPipelineVersion, CapturedVersion, a_copy, pipeline
+from tests.support.filled import PROFILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -239,6 +240,7 @@ ROWS: Final = (
     Row("GET", N + "/leak", READ, "m"),
     Row("GET", "/v1/impact", READ, "m", query="?of={model}@1"),
     Row("GET", N + "/verdicts", READ, "m"),
+    Row("GET", N + "/profile", READ, "m"),
     Row("GET", N + "/validations", READ, "m"),
     Row("POST", N + "/validations", VALIDATE, "m", 201,
         lambda t: {"pipeline": named(t), "passed": True}),
@@ -346,6 +348,7 @@ LOOKED_AT: Final[Mapping[tuple[str, str], tuple[Scope, ...]]] = {
     ("GET", N + "/trace"): OF_VERSIONS,
     ("GET", N + "/leak"): OF_VERSIONS,
     ("GET", N + "/verdicts"): OF_VERSIONS,
+    ("GET", N + "/profile"): OF_VERSIONS,
     ("GET", N + "/validations"): OF_VERSIONS,
     ("GET", N + "/approvals"): OF_VERSIONS,
     ("GET", N + "/attestations"): OF_VERSIONS,
@@ -426,7 +429,12 @@ def fill(registry: Registry) -> None:
             )
             manifest = CapturedPipelineVersion(name, pipeline(f"{model}-parameter"))
             registry.validate(
-                made.ref, manifest, passed=True, metrics={f"{model}-metric": 0.5}, actor=who
+                made.ref,
+                manifest,
+                passed=True,
+                metrics={f"{model}-metric": 0.5},
+                profile=PROFILE,
+                actor=who,
             )
         for env, by in (("production", who), ("ecanary", f"{model}-ecanary-person")):
             digest = NamedPipeline(name, manifest.version.xxh3)

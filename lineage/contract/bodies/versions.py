@@ -84,6 +84,9 @@ class ValidationBody(Body):
     elsewhere: bool = Field(
         default=False, description="It was made where the version's own parts were not looked at."
     )
+    profile: dict[str, Any] | None = Field(
+        default=None, description="What the data looked like, as `lineage profile` writes it."
+    )
     dry_run: bool = Field(default=False, description="Whether it would be recorded; it is not.")
 
     @model_validator(mode="after")

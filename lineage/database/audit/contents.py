@@ -75,6 +75,7 @@ CHECKS: Final[Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]]] = {
     "stage_run": _run,
     "version_chain": _run,
     "attestation": _run,
+    "profile": _run,
     "token": _token,
     "webhook": _webhook,
 }

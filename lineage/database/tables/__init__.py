@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lineage.database.tables.copies import CopyCheck, Store, WeightsCopy
     from lineage.database.tables.data import DataItem, DataVersion
     from lineage.database.tables.environments import Environment, PipelineDeployment, Slot, Waiver
+    from lineage.database.tables.evidence import Profile, ValidationProfile
     from lineage.database.tables.history import Event, EventSubject
     from lineage.database.tables.labels import ModelTag, VersionNote, VersionTag
     from lineage.database.tables.lineage import (
@@ -51,6 +52,7 @@ _MODULES = {
     "copies": ("CopyCheck", "Store", "WeightsCopy"),
     "data": ("DataItem", "DataVersion"),
     "environments": ("Environment", "PipelineDeployment", "Slot", "Waiver"),
+    "evidence": ("Profile", "ValidationProfile"),
     "history": ("Event", "EventSubject"),
     "labels": ("ModelTag", "VersionNote", "VersionTag"),
     "lineage": (
@@ -89,6 +91,7 @@ __all__ = [
     "PipelineDeployment",
     "PipelineShare",
     "PipelineVersion",
+    "Profile",
     "RolledBack",
     "ServedPair",
     "Slot",
@@ -96,6 +99,7 @@ __all__ = [
     "Store",
     "Token",
     "Validation",
+    "ValidationProfile",
     "VersionChain",
     "VersionMetric",
     "VersionNote",

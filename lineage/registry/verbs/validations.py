@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.contract.results import NamedPipeline
     from lineage.display import Listing
+    from lineage.evidence.profile import Profile
     from lineage.guard.facts import Verdict
     from lineage.guard.requirements import Outcome
     from lineage.identity.components import DataVersion
@@ -47,6 +48,22 @@ class ValidationVerbs(Verbs):
         with self._read() as session:
             return newest_validations(session, self._sight(session).version(reference).id or 0)
 
+    def profile(self, reference: str | Reference, *, pipeline: str | None = None) -> Profile:
+        """What the data looked like on which a version was validated last.
+
+        Args:
+            reference: the version.
+            pipeline: the digest of the pipeline version that it was validated with; None for any.
+
+        Raises:
+            NotFound: it does not exist, or no validation of it has a profile.
+        """
+        from lineage.registry import validations
+
+        with self._read() as session:
+            version = self._sight(session).version(reference)
+            return validations.profile(session, version, pipeline)
+
     def approvals(self, reference: str | Reference) -> Listing[Approval]:
         """Every approval of a version, the oldest first.
 
@@ -73,6 +90,7 @@ class ValidationVerbs(Verbs):
         data: DataVersion | None = None,
         watched: Sequence[WatchedRun] = (),
         elsewhere: bool = False,
+        profile: Profile | None = None,
         dry_run: bool = False,
         actor: str,
     ) -> Validation:
@@ -88,6 +106,7 @@ class ValidationVerbs(Verbs):
             data: the data that it was made on.
             watched: what was observed of runs that it rests on.
             elsewhere: it was made where the version's own parts were not held against it.
+            profile: what the data looked like that it was made on.
             dry_run: do all that, and take it back: whether it would be recorded.
             actor: who validates.
 
@@ -98,7 +117,7 @@ class ValidationVerbs(Verbs):
         from lineage.registry import validations
 
         validation = validations.NewValidation(
-            passed, metrics, tuple(outcomes), run, data, tuple(watched), elsewhere
+            passed, metrics, tuple(outcomes), run, data, tuple(watched), elsewhere, profile
         )
         validation.prepare()
         with self._write(dry_run=dry_run) as session:

@@ -147,6 +147,7 @@ def test_every_row_of_every_table_that_is_tampered_with_is_found(database):
         ("UPDATE stage_run SET document = '{}'", "its document is not what its digest says"),
         ("UPDATE version_chain SET document = '[]'", "its document is not what its digest says"),
         ("UPDATE attestation SET document = '{}'", "its document is not what its digest says"),
+        ("UPDATE profile SET document = '{}'", "its document is not what its digest says"),
         ("DELETE FROM lineage_edge", "lineage_edge was changed"),
         ("UPDATE token SET key = 'aa'", "its secrets are not what its fingerprint says"),
         ("UPDATE token SET digest = 'aa'", "its secrets are not what its fingerprint says"),

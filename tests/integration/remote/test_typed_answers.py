@@ -63,6 +63,7 @@ ANSWERS = {
     "collectable": (None, lambda r: r.collectable(RetentionPolicy(1, 0, 0))),
     "shares": ("/v1/pipelines/churn/models", lambda r: r.pipeline_shares("churn")),
     "lineage": (None, lambda r: r.lineage(r.show("churn@1").tuple, Direction.UP)),
+    "profile": ("/v1/models/churn/versions/4/profile", lambda r: r.profile("churn@4")),
     "packages": (None, lambda r: r.demanded_packages("churn@1", "production")),
     "audit": ("/v1/audit", lambda r: r.audit()),
     "head": ("/v1/head", lambda r: r.head()),

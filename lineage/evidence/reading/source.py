@@ -1,0 +1,360 @@
+"""Where rows come from: a file, a folder of files, a query on a DuckDB file, or a data frame.
+
+Each becomes one view, ``source``, in a DuckDB of its own that reads these files and no others,
+reaches no network, loads no extension, and spills to a folder that is gone afterwards. Files are
+opened by links of our own naming, so nothing in a path is a pattern to it.
+"""
+
+from __future__ import annotations
+
+import csv
+import glob
+import gzip
+import os
+import re
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from lineage.errors import UsageError
+from lineage.evidence.profile import MOST_COLUMNS
+from lineage.evidence.reader import LONGEST_TEXT, is_kept
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from duckdb import DuckDBPyConnection
+
+MEMORY: Final = "1GiB"
+"""What DuckDB may hold in memory; the rest is spilled."""
+
+_FORMATS: Final = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+    ".jsonl": "json",
+    ".ndjson": "json",
+}
+_PACKED: Final = ".gz"
+_READABLE: Final = "CSV (.csv, .tsv), Parquet (.parquet) or JSON lines (.jsonl, .ndjson)"
+_SEPARATORS: Final = ",;\t|"
+_MOST_FILES: Final = 100_000
+_LONGEST_HEADER: Final = 1_000_000
+
+
+class Form(Enum):
+    """How the values of a column are written."""
+
+    WRITTEN = "written"
+    """In CSV: everything is text, and an empty field is no value."""
+    JSON = "json"
+    """Each value has a type of its own."""
+    NUMBER = "number"
+    TEXT = "text"
+    BOOLEAN = "boolean"
+    TIME = "time"
+    ZONED = "zoned"
+    """A moment: a time with a time zone."""
+    OTHER = "other"
+    """Lists, structures and bytes: of the wrong type wherever they stand."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Rows to be read: a connection in which they are the view ``source``."""
+
+    connection: DuckDBPyConnection
+    columns: dict[str, Form]
+    label: str
+    """What they are to a person: the path, or the kind of frame."""
+
+
+@contextmanager
+def opened(data: Any, query: str | None = None) -> Iterator[Source]:  # noqa: ANN401 - any frame
+    """Open data for reading.
+
+    Args:
+        data: a path, or a data frame: of pandas, polars, or anything that gives Arrow's stream
+            (``__arrow_c_stream__``).
+        query: one SELECT, where ``data`` is the path of a DuckDB file.
+
+    Raises:
+        UsageError: it cannot be read; what is wrong, and what can be.
+    """
+    import_duckdb()
+    from duckdb import Error
+
+    label = str(data) if isinstance(data, str | os.PathLike) else f"the {type(data).__name__}"
+    with tempfile.TemporaryDirectory(prefix="lineage-profile-") as folder:
+        try:
+            with _connected(data, query, Path(folder)) as (connection, form):
+                yield Source(connection, _columns(connection, label, form), label)
+        except Error as error:
+            raise _unreadable(label, str(error), folder) from None
+
+
+def import_duckdb() -> None:
+    """Make sure that DuckDB is there.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    try:
+        import duckdb  # noqa: F401
+    except ImportError:
+        raise UsageError(
+            "Reading data needs DuckDB, which is not installed.",
+            remedy="Install it: pip install 'lineage-guard[evidence]'",
+        ) from None
+
+
+@contextmanager
+def _connected(
+    data: Any,  # noqa: ANN401 - any frame
+    query: str | None,
+    folder: Path,
+) -> Iterator[tuple[DuckDBPyConnection, Form | None]]:
+    if not isinstance(data, str | os.PathLike):
+        if query is not None:
+            raise UsageError(
+                "A query is asked of a DuckDB file, not of a data frame.",
+                remedy="Select the rows from the frame itself.",
+            )
+        connection = _connect(folder)
+        connection.register("source", _as_registered(data))
+        form = None
+    elif query is not None:
+        connection = _connect(folder, database=_regular(Path(data)))
+        _select(connection, query)
+        form = None
+    else:
+        path = Path(data)
+        files = _files(path)
+        connection = _connect(folder, files=files)
+        form = _view(connection, files, folder)
+    try:
+        yield connection, form
+    finally:
+        connection.close()
+
+
+def _connect(
+    folder: Path, *, database: Path | None = None, files: Sequence[Path] = ()
+) -> DuckDBPyConnection:
+    import duckdb
+
+    connection = duckdb.connect(
+        ":memory:" if database is None else str(database),
+        read_only=database is not None,
+        config={
+            "allow_community_extensions": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "memory_limit": MEMORY,
+            "python_enable_replacements": False,
+            "temp_directory": str(folder / "spilled"),
+        },
+    )
+    allowed = ", ".join(literal(str(path.resolve())) for path in files)
+    for setting in (
+        "SET TimeZone = 'UTC'",
+        f"SET allowed_paths = [{allowed}]",
+        "SET enable_external_access = false",
+        "SET lock_configuration = true",
+    ):
+        connection.execute(setting)
+    return connection
+
+
+def literal(text: str) -> str:
+    """A text in SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def quoted(name: str) -> str:
+    """A name in SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _select(connection: DuckDBPyConnection, query: str) -> None:
+    from duckdb import StatementType
+
+    statements = connection.extract_statements(query)
+    if len(statements) != 1 or statements[0].type != StatementType.SELECT:
+        raise UsageError("The query is not one SELECT.", remedy="Write one SELECT that gives rows.")
+    connection.execute(f"CREATE TEMP VIEW source AS {statements[0].query}")
+
+
+def _files(path: Path) -> list[Path]:
+    """The files of a path, of one format, in the order of their names."""
+    if not path.is_dir():
+        return [_regular(path)]
+    files = sorted(
+        Path(root, name)
+        for root, _, names in os.walk(path)
+        for name in names
+        if not name.startswith((".", "_"))
+    )
+    if not files or len(files) > _MOST_FILES:
+        raise UsageError(
+            f"{path} holds {len(files):,} files; 1 to {_MOST_FILES:,} can be profiled.",
+            remedy=f"Name a folder of files of {_READABLE}.",
+        )
+    formats = {_format(_regular(file)) for file in files}
+    if len(formats) > 1:
+        raise UsageError(
+            f"{path} holds files of several formats: {', '.join(sorted(formats))}.",
+            remedy="Name a folder of files of one format.",
+        )
+    return files
+
+
+def _regular(path: Path) -> Path:
+    if not path.exists():
+        raise UsageError(f"{path} does not exist.", remedy="Name a file or a folder that does.")
+    if not path.is_file():
+        raise UsageError(f"{path} is no file.", remedy=f"Name a file of {_READABLE}.")
+    if path.stat().st_size == 0:
+        raise UsageError(f"{path} is empty.", remedy="Name a file that holds rows.")
+    return path
+
+
+def _format(path: Path) -> str:
+    name = path.name.lower().removesuffix(_PACKED)
+    found = _FORMATS.get(Path(name).suffix)
+    if found is None:
+        raise UsageError(
+            f"{path} is of no format that can be read.",
+            remedy=f"Name a file of {_READABLE}, a folder of them, or a DuckDB file with a query.",
+        )
+    return found
+
+
+def _view(connection: DuckDBPyConnection, files: Sequence[Path], folder: Path) -> Form | None:
+    kind = _format(files[0])
+    links = []
+    for number, file in enumerate(files):
+        packed = _PACKED if file.suffix.lower() == _PACKED else ""
+        link = folder / f"{number:06}.{kind}{packed}"
+        link.symlink_to(file.resolve())
+        links.append(literal(glob.escape(str(link))))
+    names = f"[{', '.join(links)}]"
+    if kind == "parquet":
+        read = f"read_parquet({names}, union_by_name = true, hive_partitioning = false)"
+    elif kind == "json":
+        read = (
+            f"read_json({names}, format = 'newline_delimited', maximum_depth = 1, "
+            "sample_size = -1, union_by_name = true, hive_partitioning = false)"
+        )
+    else:
+        read = (
+            f"read_csv({names}, all_varchar = true, header = true, skip = 0, quote = '\"', "
+            f"escape = '\"', delim = {literal(_separator(files[0]))}, union_by_name = true, "
+            "hive_partitioning = false)"
+        )
+    connection.execute(f"CREATE TEMP VIEW source AS FROM {read}")
+    return {"csv": Form.WRITTEN, "json": Form.JSON}.get(kind)
+
+
+def _separator(path: Path) -> str:
+    """What separates fields: what the first line has most of.
+
+    Raises:
+        UsageError: that line names two columns alike, of which readers rename one.
+    """
+    with gzip.open(path) if path.suffix.lower() == _PACKED else path.open("rb") as file:
+        line = file.readline(_LONGEST_HEADER).decode("utf-8-sig", errors="replace")
+    separator = max(_SEPARATORS, key=line.count)
+    names = next(csv.reader([line], delimiter=separator), [])
+    if len(set(names)) < len(names):
+        raise UsageError(f"{path} has two columns of one name.", remedy="Rename one of them.")
+    return separator
+
+
+def _as_registered(frame: Any) -> Any:  # noqa: ANN401 - any frame
+    if type(frame).__module__.partition(".")[0] == "pandas":
+        if not all(isinstance(name, str) for name in frame.columns):
+            raise UsageError(
+                "The columns of the frame are not all named by text.",
+                remedy="Rename them: frame.columns = [str(name) for name in frame.columns].",
+            )
+        if not len(frame.columns):
+            raise UsageError("The frame has no columns.", remedy="Give one that has.")
+        if not frame.columns.is_unique:
+            raise UsageError("The frame has two columns of one name.", remedy="Rename one of them.")
+        return frame
+    if hasattr(frame, "__arrow_c_stream__"):
+        return _Stream(frame)
+    raise UsageError(
+        f"A {type(frame).__name__} is no data frame that can be read.",
+        remedy="Give one of pandas, polars or Arrow (a lazy one collected), or a path.",
+    )
+
+
+class _Stream:
+    """A frame as Arrow's stream, and nothing else: read without pyarrow."""
+
+    def __init__(self, frame: Any) -> None:  # noqa: ANN401 - any frame
+        self._frame = frame
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:  # noqa: ANN401
+        return self._frame.__arrow_c_stream__(requested_schema)
+
+
+def _columns(connection: DuckDBPyConnection, label: str, form: Form | None) -> dict[str, Form]:
+    described = connection.execute("DESCRIBE source").fetchall()
+    if len(described) > MOST_COLUMNS:
+        raise UsageError(
+            f"{label} has {len(described):,} columns; at most {MOST_COLUMNS:,} are profiled.",
+            remedy="Select fewer of them.",
+        )
+    columns: dict[str, Form] = {}
+    for name, kind, *_ in described:
+        if not name or not is_kept(name):
+            raise UsageError(
+                f"{label} has a column whose name is no text of 1 to {LONGEST_TEXT} characters: "
+                f"{name[:40]!r}.",
+                remedy="Rename the column.",
+            )
+        columns[name] = form or _form(kind)
+    return columns
+
+
+def _form(kind: str) -> Form:
+    """The form of a column of a DuckDB type."""
+    beginning = kind.partition("(")[0]
+    if kind.endswith("]"):
+        return Form.OTHER
+    if beginning in ("VARCHAR", "ENUM", "UUID"):
+        return Form.TEXT
+    if beginning.startswith("TIMESTAMP") or beginning == "DATE":
+        return Form.ZONED if beginning.endswith("TIME ZONE") else Form.TIME
+    if beginning in ("BOOLEAN", "JSON"):
+        return Form[beginning]
+    integer = beginning.removeprefix("U").removesuffix("INT") in ("TINY", "SMALL", "BIG", "HUGE")
+    if integer or beginning in ("INTEGER", "UINTEGER", "FLOAT", "DOUBLE", "DECIMAL"):
+        return Form.NUMBER
+    return Form.OTHER
+
+
+def _unreadable(label: str, message: str, folder: str) -> UsageError:
+    """The error for what DuckDB says, in which files have their own names."""
+    links = re.compile(re.escape(folder) + r"/[0-9]{6}[a-z.]+")
+    named = links.search(message)
+    label = str(Path(named[0]).readlink()) if named else label
+    message = links.sub(label.replace("\\", r"\\"), message)
+    if "not utf-8" in message.lower() or "invalid unicode" in message.lower():
+        line = message.partition("on Line: ")[2].partition("\n")[0]
+        where = f" (line {line})" if line.isdigit() else ""
+        return UsageError(
+            f"{label} holds text that is not UTF-8{where}.",
+            remedy="Write it anew in UTF-8: iconv -f LATIN1 -t UTF-8, or what it is written in.",
+        )
+    first = next((line for line in message.splitlines() if line.strip()), "")
+    return UsageError(
+        f"{label} cannot be read: {first[:300]}",
+        remedy="Put the data right, or name other data.",
+    )
