@@ -78,6 +78,11 @@ COMMANDS = {
         "Count what data looks like: what is missing, and how its values are distributed.",
     ),
     "leak": ("Versions", "lineage", "Show what a version was both trained on and validated on."),
+    "leakage": (
+        "Versions",
+        "leakage",
+        "Look for what of the validation data the training knew; record nothing.",
+    ),
     "guard": (
         "Serving",
         "deciding",

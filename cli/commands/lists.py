@@ -139,7 +139,11 @@ def versions(
 
 def _versions(rows: Sequence[Registered]) -> None:
     """A table of versions: what each is, and the metrics that most of them have."""
-    found = Counter(name for row in rows for name in (row.columns or {})["metrics"])
+    from lineage.guard.flat_metrics import is_of_command
+
+    found = Counter(
+        name for row in rows for name in (row.columns or {})["metrics"] if not is_of_command(name)
+    )
     metrics = [name for name, _ in found.most_common(_MOST_METRICS)]
     output.table(
         (

@@ -36,11 +36,12 @@ def validate(
         ),
     ] = None,
     metrics: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--metrics",
             metavar="FILE",
-            help="A JSON file with the metrics; default: as lineage.toml says.",
+            help="A JSON file with the metrics; default: as lineage.toml says. Repeatable: the "
+            "first is what a command writes, the others have further metrics.",
         ),
     ] = None,
     passed: Annotated[
@@ -147,8 +148,15 @@ def validate(
         return
     ref = required(ref, "version", "churn@7")
     words = behind_dashes(command)
+    first, *besides = metrics or (None,)
     wanted = validate.Validating(
-        metrics, passed, pipeline, tuple(data or ()), elsewhere=elsewhere, profile=profile
+        first,
+        passed,
+        pipeline,
+        tuple(data or ()),
+        elsewhere=elsewhere,
+        profile=profile,
+        besides=tuple(besides),
     )
     if carry_over and (words or metrics or data or profile or replay_in or passed is not None):
         raise UsageError(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 HIDDEN: Final = "…"
+_LEAVE: Final = 0.25
+_SHORTEST_REST: Final = 0.0005
+_LONGEST_REST: Final = 0.05
 _SECRET_OPTION: Final = re.compile(
     r"(?i)^(-{1,2}|)[\w-]*(password|passwd|secret|token|credential|api[-_]?key)[\w-]*"
 )
@@ -29,8 +34,33 @@ _SECRET_URL: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
 @dataclass(frozen=True)
+class Usage:
+    """What a command took, with the processes that it started and waited for.
+
+    Attributes:
+        cpu_seconds: of processors, in it and in the system for it.
+        peak_memory_bytes: the most that one of its processes held at a time.
+        is_bound: the memory is at most that: a process that this one starts counts this one's own
+            until it is another program.
+    """
+
+    cpu_seconds: float
+    peak_memory_bytes: int
+    is_bound: bool = False
+
+    @classmethod
+    def of(cls, used: resource.struct_rusage, floor: int) -> Usage:
+        """What the system counted, where this process itself held ``floor`` bytes before."""
+        peak = _peak_bytes(used)
+        return cls(used.ru_utime + used.ru_stime, peak, peak <= floor)
+
+
+@dataclass(frozen=True)
 class Run:
-    """A command that was run: what, where, when, how long (in seconds) and how it ended."""
+    """A command that was run: what, where, when, how long (in seconds) and how it ended.
+
+    ``usage`` is None where the system did not tell.
+    """
 
     command: tuple[str, ...]
     folder: str
@@ -38,6 +68,15 @@ class Run:
     started_at: str
     seconds: float
     exit_status: int
+    usage: Usage | None = None
+
+    def measured(self) -> dict[str, float | int]:
+        """What it took, as metrics have it under the name :data:`.metrics.COMMAND`."""
+        took: dict[str, float | int] = {"seconds": round(self.seconds, 3)}
+        if self.usage is not None:
+            took["cpu_seconds"] = round(self.usage.cpu_seconds, 3)
+            took["peak_memory_bytes"] = self.usage.peak_memory_bytes
+        return took
 
     def to_json(self) -> dict[str, Any]:
         """The run as the registry keeps it; what looks like a secret is left out."""
@@ -96,6 +135,7 @@ def run(
             remedy="Name one that can be run here, for example: -- python evaluate.py",
         )
     sys.stdout.flush()
+    own = _peak_bytes(resource.getrusage(resource.RUSAGE_SELF))
     started_at, began = now(), time.monotonic()
     try:
         process = subprocess.Popen(  # nosec B603 # noqa: S603 - the user's own command, no shell
@@ -109,18 +149,26 @@ def run(
         raise UsageError(
             f"{command[0][:80]} cannot be run: {error.strerror}.", remedy="Make it a program."
         ) from None
-    status = _wait(process, on_start, place)
+    used = _wait(process, on_start, place)
     seconds = time.monotonic() - began
     folder = os.fspath(place.folder if place is not None else Path.cwd())
-    return Run(tuple(command), folder, socket.gethostname(), started_at, seconds, status)
+    return Run(
+        tuple(command),
+        folder,
+        socket.gethostname(),
+        started_at,
+        seconds,
+        process.returncode,
+        Usage.of(used, own) if used is not None else None,
+    )
 
 
 def _wait(
     process: subprocess.Popen[bytes],
     on_start: Callable[[int], None] | None,
     place: Place | None,
-) -> int:
-    """A process's exit status; it does not outlive this one's interruption.
+) -> resource.struct_rusage | None:
+    """What a process took, once it ended; it does not outlive this one's interruption.
 
     In a place of its own nothing that it started does, unless it left the group.
     """
@@ -128,14 +176,48 @@ def _wait(
         try:
             if on_start is not None:
                 on_start(process.pid)
-            return process.wait(place.seconds if place is not None else None)
-        except:
-            process.kill()
+            return _ended(process, place.seconds if place is not None else None)
+        except KeyboardInterrupt:  # which it hears too: it may end by itself
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_LEAVE)
             raise
         finally:
+            if process.returncode is None:
+                process.kill()
             if place is not None:
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, signal.SIGKILL)
+
+
+def _ended(
+    process: subprocess.Popen[bytes], seconds: float | None
+) -> resource.struct_rusage | None:
+    """Wait as :meth:`Popen.wait` does, and keep what the system counted.
+
+    Raises:
+        TimeoutExpired: it did not end in time.
+    """
+    until = time.monotonic() + seconds if seconds is not None else math.inf
+    rest = _SHORTEST_REST
+    while True:
+        try:
+            pid, status, used = os.wait4(process.pid, os.WNOHANG if seconds is not None else 0)
+        except ChildProcessError:  # who started us has its children ended unheard
+            process.wait()
+            return None
+        if pid == process.pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return used
+        left = until - time.monotonic()
+        if seconds is not None and left <= 0:
+            raise subprocess.TimeoutExpired(process.args, seconds)
+        rest = min(2 * rest, left, _LONGEST_REST)
+        time.sleep(rest)
+
+
+def _peak_bytes(used: resource.struct_rusage) -> int:
+    """The most memory at a time, which macOS counts in bytes and others in KiB."""
+    return used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def without_secrets(command: Sequence[str]) -> list[str]:

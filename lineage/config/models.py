@@ -85,7 +85,8 @@ class EvidenceTable(_Table):
     """``[models.NAME.evidence]``: data whose profile is kept with each validation, and its columns.
 
     ``data`` is a file or a folder, ``target`` what is predicted, ``score`` what the model answered,
-    ``time`` and ``groups`` by what it is counted too.
+    ``time`` and ``groups`` by what it is counted too. ``known_at`` has features, each with the
+    column of when it became known.
     """
 
     data: Annotated[str, AfterValidator(_path)] | None = None
@@ -93,6 +94,14 @@ class EvidenceTable(_Table):
     score: str | None = None
     time: str | None = None
     groups: list[str] = Field(default_factory=list)
+    known_at: dict[str, str] = Field(default_factory=dict)
+
+
+class ValueTable(_Table):
+    """``[models.NAME.value]``: what a model costs, in whichever currency all of it is said."""
+
+    price_per_hour: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Of the machine that predicts."""
 
 
 class ModelTable(_Table):
@@ -108,6 +117,7 @@ class ModelTable(_Table):
     pipeline: PipelineTable = Field(default_factory=PipelineTable)
     serving: ServingTable | None = None
     evidence: EvidenceTable | None = None
+    value: ValueTable = Field(default_factory=ValueTable)
 
     @property
     def requirements(self) -> tuple[Requirement, ...]:

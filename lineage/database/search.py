@@ -19,6 +19,7 @@ from lineage.errors import UsageError
 from lineage.guard.expression_parser import parse_field, parse_search
 from lineage.guard.expressions import (
     COMPARISONS,
+    STAR,
     Arithmetic,
     Comparison,
     Logic,
@@ -69,6 +70,7 @@ class Field:
         type: what its values are.
         value: the SQL of its value, NULL where a row has none.
         also: further digests that it is found by.
+        greatest: the greatest of its values, where a row may have several; ``value`` is the least.
         metric: the metric that it is, if it is one.
         tag: the tag that it is, if it is one.
     """
@@ -77,6 +79,7 @@ class Field:
     type: FieldType
     value: ColumnElement[Any]
     also: tuple[ColumnElement[Any], ...] = ()
+    greatest: ColumnElement[Any] | None = None
     metric: str | None = None
     tag: str | None = None
 
@@ -147,9 +150,11 @@ class _Compiler:
     def _comparison(self, comparison: Comparison) -> ColumnElement[bool]:
         self._products = 0
         sign, left, right = comparison.operator, comparison.left, comparison.right
-        if not isinstance(left, Metric) and isinstance(right, Metric):
+        if isinstance(right, Metric) and (not isinstance(left, Metric) or STAR in right.path):
             sign, left, right = _TURNED.get(sign, sign), right, left
         field = self._field(left) if isinstance(left, Metric) else None
+        if field is not None and field.greatest is not None:
+            return self._all_compared(field, field.greatest, sign, comparison, right)
         if field is None or field.type is FieldType.NUMBER:
             return COMPARE[sign](self._number(left), self._number(right))
         of_text = _OF_TEXT.get(field.type)
@@ -167,6 +172,24 @@ class _Compiler:
             )
         raise self._refused(_SAID[field.type].format(name=field.name), comparison.column)
 
+    def _all_compared(
+        self,
+        field: Field,
+        greatest: ColumnElement[Any],
+        sign: str,
+        comparison: Comparison,
+        right: Expression,
+    ) -> ColumnElement[bool]:
+        """Whether each of several values compares: the least, or the greatest, tells of all."""
+        if sign == "!=":
+            raise self._refused(
+                f"{field.name} is several numbers: compare them by >= <= > < or =",
+                comparison.column,
+            )
+        number = self._number(right)
+        tell = {">": (field.value,), ">=": (field.value,), "<": (greatest,), "<=": (greatest,)}
+        return and_(*(COMPARE[sign](v, number) for v in tell.get(sign, (field.value, greatest))))
+
     def _number(self, expression: Expression) -> ColumnElement[Any]:
         """What is compared as a number: a field, a number, or what is calculated of them."""
         if isinstance(expression, Number):
@@ -176,6 +199,11 @@ class _Compiler:
             if field.type is not FieldType.NUMBER:
                 raise self._refused(
                     f"{field.name} is {field.type}, not a number", expression.column
+                )
+            if field.greatest is not None:
+                raise self._refused(
+                    f"{field.name} is several numbers: it stands on one side by itself",
+                    expression.column,
                 )
             return field.value
         if isinstance(expression, Arithmetic):

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
 from lineage.database import tables
 from lineage.database.search import Field, Fields, FieldType, text_value
-from lineage.database.sql import col
-from lineage.guard.expressions import shown
+from lineage.database.sql import and_, col
+from lineage.errors import UsageError
+from lineage.guard.expressions import STAR, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy import ColumnElement
     from sqlmodel import Session
@@ -60,6 +63,7 @@ _ALSO: Final = {
     "weights": "weights_blake3",
 }
 _MOST_NAMES: Final = 200
+_MOST_LIKE: Final = 500
 
 
 class VersionFields(Fields):
@@ -71,6 +75,7 @@ class VersionFields(Fields):
         self._session = session
         self._model = model
         self._known: dict[str, bool] = {}
+        self._all: dict[Path, list[str]] = {}
 
     def find(self, path: Path) -> Field | None:
         """A version's own field, a tag, else a metric of the newest verdict on some version."""
@@ -78,7 +83,10 @@ class VersionFields(Fields):
             return _own(self._session, path[0])
         if path[0] == TAG and len(path) > 1:
             return self._tag(".".join(path[1:]))
-        name = ".".join(path[1:] if path[0] == METRIC and len(path) > 1 else path)
+        inner = path[1:] if path[0] == METRIC and len(path) > 1 else path
+        if STAR in inner:
+            return self._metrics(path, inner)
+        name = ".".join(inner)
         return self._metric(name) if self._is_known(name) else None
 
     def names(self) -> Iterator[str]:
@@ -118,6 +126,51 @@ class VersionFields(Fields):
             )
         written = f"{METRIC}.{name}" if name in OWN else name
         return Field(written, FieldType.NUMBER, value, metric=name)
+
+    def _metrics(self, path: Path, inner: Path) -> Field | None:
+        """All metrics whose names have any text without a dot at the place of each star.
+
+        Raises:
+            UsageError: they are more than a search looks at.
+        """
+        if inner not in self._all:
+            self._all[inner] = list(self._matching(inner))
+        names = self._all[inner]
+        if not names:
+            return None
+        least, greatest = (self._of_all(names, which) for which in (func.min, func.max))
+        return Field(shown(path), FieldType.NUMBER, least, greatest=greatest)
+
+    def _matching(self, path: Path) -> Iterator[str]:
+        """The names of the model's metrics that a path with stars stands for.
+
+        Raises:
+            UsageError: too many begin like it.
+        """
+        column = col(tables.VersionMetric.name)
+        begin = f"{'.'.join(takewhile(lambda segment: segment != STAR, path))}."
+        pattern = re.compile(r"\.".join("[^.]+" if s == STAR else re.escape(s) for s in path))
+        name: str | None = begin
+        for _ in range(_MOST_LIKE):  # each is found behind the one before, in the index
+            name = self._first(and_(column > name, column.startswith(begin, autoescape=True)))
+            if name is None:
+                return
+            if pattern.fullmatch(name):
+                yield name
+        raise UsageError(
+            f"More than {_MOST_LIKE} metrics of {self._model} begin with {begin[:80]}",
+            remedy="Search for one of them, or for what your evaluation makes of all.",
+        )
+
+    def _of_all(self, names: Sequence[str], which: Callable[..., Any]) -> ColumnElement[Any]:
+        """The least or the greatest of a version's metrics of some names; NULL without one."""
+        table, version = aliased(tables.VersionMetric), tables.ModelVersion
+        query = select(which(col(table.value))).where(
+            col(table.model) == col(version.model),
+            col(table.number) == col(version.number),
+            col(table.name).in_(names),
+        )
+        return query.correlate(version).scalar_subquery()
 
     def _tag(self, name: str) -> Field | None:
         """A tag that some version of the model has."""

@@ -12,7 +12,7 @@ from lineage.explain.data import data_changes, data_lines, size_in_words
 from lineage.explain.encodings import across_encodings
 from lineage.explain.environments import compare_environments
 from lineage.explain.reasons import ways
-from lineage.guard.flat_metrics import flattened
+from lineage.guard.flat_metrics import flattened, is_of_command
 from lineage.identity.digest import with_algorithm
 from lineage.identity.pipeline_diff import changes_between
 
@@ -169,9 +169,9 @@ def compare_versions(
 
 
 def _metrics(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers of the newest verdicts, and how they differ."""
+    """The numbers of the newest verdicts, and how they differ, but for what their runs took."""
     first, second = (_measured(side) for side in (old, new))
-    names = sorted({*(first or {}), *(second or {})})
+    names = [name for name in sorted({*(first or {}), *(second or {})}) if not is_of_command(name)]
     changes = [
         {"name": name, "first": sides[0], "second": sides[1]}
         for name in names

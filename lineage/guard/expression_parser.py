@@ -13,9 +13,10 @@
 
 The first segment is a name that begins with a letter, or text in quotes: ``"0".precision``.
 
-A search is written in the same language. Its metrics are fields of what is searched, none of them
-has a ``*``; ``=`` is ``==``, a factor may be a text in single quotes (``''`` stands for one in it),
-``true`` or ``false``, and a field that is true or false is a comparison by itself::
+A search is written in the same language. Its metrics are fields of what is searched; one with a
+``*`` stands on one side of a comparison by itself. ``=`` is ``==``, a factor may be a text in
+single quotes (``''`` stands for one in it), ``true`` or ``false``, and a field that is true or
+false is a comparison by itself::
 
     auc > 0.8 and tag.team = 'risk' and not dirty
 """
@@ -322,10 +323,7 @@ class _SearchParser(_Parser):
     def _named(self, word: _Word) -> Expression:
         if word.text in _TRUTHS:
             return Truth(_TRUTHS[word.text], word.column)
-        path = _path(word.text)
-        if STAR in path:
-            raise self._error("'*' stands in requirements; a search names one metric", word.column)
-        return Metric(path, word.column)
+        return super()._named(word)
 
     @override
     def _truth(self, expression: Expression, column: int) -> Expression:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MOST: Final = 1000
 """Numbers of one verdict that can be searched, those that are nested least first."""
 
+COMMAND: Final = "command"
+"""The first segment of what a command took that a verdict rests on: ``command.seconds``."""
+
 LONGEST: Final = 200
 """Characters of the name of one."""
 
@@ -44,6 +47,11 @@ def flattened(metrics: Mapping[str, Any]) -> dict[str, float]:
             if number is not None:
                 found[name] = number
     return dict(list(found.items())[:MOST])
+
+
+def is_of_command(name: str) -> bool:
+    """Whether a metric tells of the run on a machine, not of what the model is worth."""
+    return name.startswith(f"{COMMAND}.")
 
 
 def finite(value: Any) -> float | None:  # noqa: ANN401 - any JSON value

@@ -30,6 +30,7 @@ from lineage.python_api.finding import (
 from lineage.python_api.hosting import follow, pull, report
 from lineage.python_api.moving import guard, may_serve, promote, release, rollback
 from lineage.python_api.recording import approve, register, validate
+from lineage.python_api.validating import importance, leakage, measure, slices
 
 __all__ = [
     "approve",
@@ -37,9 +38,12 @@ __all__ = [
     "follow",
     "guard",
     "impact",
+    "importance",
     "leak",
+    "leakage",
     "log",
     "may_serve",
+    "measure",
     "models",
     "profile",
     "promote",
@@ -50,6 +54,7 @@ __all__ = [
     "rollback",
     "serving",
     "show",
+    "slices",
     "trace",
     "validate",
     "versions",

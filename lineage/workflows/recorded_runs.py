@@ -158,9 +158,10 @@ def record(
         CaptureError: it succeeded, and did not write the metrics.
     """
     succeeded = ran.exit_status == 0
-    values = measuring.read(succeeded=succeeded)
+    written = measuring.read(succeeded=succeeded)
+    values = metrics.with_command(metrics.joined(written, wanted.besides), ran)
     required = project.config.model(version["model"]).requirements
-    outcomes = requirements.evaluate_all(required, values or {})
+    outcomes = requirements.evaluate_all(required, values)
     stated = wanted.stated if succeeded else False
     if stated is None and all(outcome.holds is None for outcome in outcomes):
         stated = succeeded

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 class Validating:
     """What a person says of a validation, where not what the configuration says.
 
-    ``metrics`` is a JSON file, ``values`` the metrics themselves, ``stated`` a verdict,
+    ``metrics`` is a JSON file, ``besides`` further ones with other metrics, ``values`` the metrics
+    themselves, ``stated`` a verdict,
     ``pipeline`` a recorded pipeline version, ``NAME@DIGEST`` or a digest alone, ``data`` the data
     sets that it is made on.
     ``elsewhere`` says that it was made where this project's weights and pipeline are not,
@@ -45,6 +46,7 @@ class Validating:
     values: dict[str, Any] | None = None
     elsewhere: bool = False
     profile: str | None = None
+    besides: tuple[str, ...] = ()
 
 
 def validate(
@@ -77,6 +79,7 @@ def validate(
     values = metrics.checked(wanted.values) if wanted.values is not None else None
     if file is not None:
         values = metrics.read(file)
+    values = metrics.joined(values, wanted.besides)
     outcomes = requirements.evaluate_all(project.config.model(model).requirements, values or {})
     version = registry.show(reference)
     mean_registered_files(project, registry, version)

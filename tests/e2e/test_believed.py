@@ -39,7 +39,11 @@ def test_a_run_validation_keeps_what_ran_where_how_long_and_how_it_ended(registe
     assert "to stdout" in done.err
     assert verdict["passed"] is True
     assert verdict["basis"] == "run"
+    took = verdict["metrics"].pop("command")
     assert verdict["metrics"] == GOOD
+    assert took["seconds"] == verdict["run"]["seconds"]
+    assert took["cpu_seconds"] > 0
+    assert took["peak_memory_bytes"] > 1 << 20
     run = verdict["run"]
     assert run["command"][0] == sys.executable
     assert run["exit_status"] == 0
@@ -72,10 +76,12 @@ def test_metrics_below_the_bar_fail_and_so_does_an_exit_status(registered):
     low = _validate(registered, *_writes({"auc": 0.5, "slices": {"new": {"auc": 0.8}}}))
     assert (low.code, low.json["passed"]) == (0, False)
     crashed = _validate(registered, "--", sys.executable, "-c", "raise SystemExit(3)")
-    assert (crashed.code, crashed.json["passed"], crashed.json["metrics"]) == (0, False, None)
+    assert (crashed.code, crashed.json["passed"], [*crashed.json["metrics"]]) == (
+        0, False, ["command"],
+    )  # fmt: skip
     assert crashed.json["run"]["exit_status"] == 3
     measured = _validate(registered, *_writes(status=1))
-    assert (measured.json["passed"], measured.json["metrics"]) == (False, GOOD)
+    assert (measured.json["passed"], measured.json["metrics"]["auc"]) == (False, GOOD["auc"])
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,8 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     assert "churn@2" in lineage.reads("trace churn@2").out
     assert "churn@1" in lineage.reads("impact churn@1").out
     assert "churn@2" in lineage.reads("leak churn@2").out
+    both = "leakage --train data/raw.csv --validation data/raw.csv"
+    assert "stand in the" in lineage.reads(both).out
     assert "rows     1" in lineage.reads("profile data/raw.csv").out
     digest = lineage.reads("pipeline capture --json").json["digest"]
     assert digest in lineage.reads("pipeline show churn").out

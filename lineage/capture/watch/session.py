@@ -12,10 +12,12 @@ import shutil
 import tempfile
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lineage.capture import command as execution
+from lineage.capture.command import Usage
 from lineage.capture.watch import processes
 from lineage.capture.watch.distributions import distributions
 from lineage.capture.watch.files import UsedFiles, folded
@@ -137,6 +139,8 @@ class Session:
             )
         finally:
             sample = sampler.stop()
+        if run.usage is not None and run.usage.is_bound and sample.peak_memory_bytes:
+            run = replace(run, usage=Usage(run.usage.cpu_seconds, sample.peak_memory_bytes))
         try:
             return run, self._observed(run, pids[0], sample)
         except Exception as error:  # a run is never lost to its watching

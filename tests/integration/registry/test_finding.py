@@ -11,6 +11,7 @@ from lineage.database import version_metrics
 from lineage.database.engine import transaction
 from lineage.errors import LineageError, NotFound, UsageError
 from lineage.guard.expression_parser import LONGEST
+from lineage.guard.requirements import Requirement
 from lineage.identity.components import Kind
 from tests.conftest import BOTH, EVERYWHERE, captured, captured_pipeline, make_registry, reached
 
@@ -85,6 +86,10 @@ SEARCHES = (
     ("auc > -1 and auc > -1e300", [7, 3, 2, 1]),
     ('slices."new customers".auc >= 0.7', [1]),
     ("n >= 100", [3]),
+    ("slices.*.auc >= 0.7", [1]),
+    ("slices.*.auc > 0.7 or 1 > slices.*.auc", [1]),
+    ("slices.*.auc <= auc - 0.1", [1]),
+    ("not slices.*.auc >= 0.7", []),
     ("number > 5", [7, 6]),
     ("metric.number = 7", [3]),
     ("passed", [7, 5, 4, 3, 1]),
@@ -213,7 +218,14 @@ NONSENSE = (
     ("auc * 1e40 > 1", "too large or too small"),
     ("auc*auc*auc*auc*auc*auc > 0", "multiplies and divides 4 times"),
     ("auc>1 or " * 20 + "auc>1", "compares more than 20 times"),
-    ("slices.*.auc > 0.5", "'*' stands in requirements"),
+    ("slices.*.f1 > 0.5", "No version of churn has 'slices.*.f1'"),
+    ("slices.*.auc != 0.5", "slices.*.auc is several numbers: compare them by"),
+    ("slices.*.auc + 1 > 0.5", "it stands on one side by itself"),
+    ("slices.*.auc > slices.*.auc", "slices.*.auc is several numbers: it stands on one"),
+    ("slices.*.auc = 'x'", "expected a number"),
+    ("slices.*.auc", "slices.*.auc is a number: compare it"),
+    ("tag.* = 'x'", "No version of churn has 'tag.*'"),
+    ("*.auc > 0.5", "column 2"),
     ("auc > 0.8; DROP TABLE model_version", "column 10: this character means nothing here"),
     ("kind = 'x' --", "column 14: expected a field"),
     ("kind = 'x", "column 8: this character means nothing here"),
@@ -290,7 +302,20 @@ def test_a_cursor_is_of_its_own_query_and_whole(registry):
 
 
 _NAMES = st.sampled_from(
-    ("auc", "f1", "number", "kind", "passed", "registered_at", "weights", "x", "metric.n", '"a b"')
+    (
+        "auc",
+        "f1",
+        "slices.*.auc",
+        "slices.*",
+        "number",
+        "kind",
+        "passed",
+        "registered_at",
+        "weights",
+        "x",
+        "metric.n",
+        '"a b"',
+    )
 )
 _WORDS = st.one_of(
     _NAMES,
@@ -314,6 +339,35 @@ def test_any_text_is_a_search_or_refused_with_what_to_do(registry, words):
         assert error.remedy
     else:
         assert len(rows) <= 3
+
+
+_SIGNS = st.sampled_from((">=", "<=", ">", "<", "=="))
+_SETS = st.dictionaries(st.sampled_from(("may", "2013-06", "a b")), st.integers(0, 3), max_size=3)
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(_SETS, min_size=1, max_size=4), _SIGNS, st.integers(0, 3), st.booleans())
+@BOTH
+def test_what_a_star_finds_is_what_a_requirement_with_it_holds_of(
+    registry, sets, sign, bound, denied
+):
+    """``not`` of what is unknown is unknown to both."""
+    text = f"{'not ' if denied else ''}datasets.*.auc {sign} {bound}"
+    model = f"m{abs(hash((str(sets), text)))}"
+    expected = []
+    for number, values in enumerate(sets, 1):
+        metrics = {"datasets": {name: {"auc": one, "n": 5} for name, one in values.items()}}
+        metrics |= {"datasetsx": {"y": {"auc": 9}}, "DATASETS": {"y": {"auc": 9}}}
+        registry.register(model, captured(f"{model}-{number}"), kind=Kind.EXPERIMENT, actor="t")
+        registry.validate(
+            f"{model}@{number}", captured_pipeline(), passed=True, metrics=metrics, actor="t"
+        )
+        if Requirement.parse(text).evaluate(metrics).holds:
+            expected.insert(0, number)
+    if any(sets):
+        assert _numbers(registry.versions(model, where=text)) == expected
 
 
 _VALUES = st.one_of(st.none(), st.sampled_from((-1.5, 0.0, 0.25, 1e300, 5.0)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,3 +84,27 @@ def test_every_name_of_a_report_can_be_written(metric: str) -> None:
     assert outcome.holds, outcome.sentence
     (read,) = metrics_of(parse(text))
     assert list(metrics_of(parse(f"{read} >= 0.8"))) == [read], "as it is shown it can be read"
+
+
+def test_files_are_put_together_where_they_say_different_things(tmp_path: Path) -> None:
+    files = {
+        "spring": {"datasets": {"spring": {"auc": 0.9}}, "rows": 4},
+        "autumn": {"datasets": {"autumn": {"auc": 0.7}}},
+        "again": {"datasets": {"autumn": {"auc": 0.7, "n": 1}}},
+        "number": {"datasets": 1},
+        "deep": json.loads('{"a":' * 30 + "1" + "}" * 30),
+    }
+    for name, values in files.items():
+        (tmp_path / name).write_text(json.dumps(values))
+    paths = {name: str(tmp_path / name) for name in files}
+    assert metrics.joined({"auc": 0.8}, [paths["spring"], paths["autumn"]]) == {
+        "auc": 0.8,
+        "datasets": {"spring": {"auc": 0.9}, "autumn": {"auc": 0.7}},
+        "rows": 4,
+    }
+    assert metrics.joined(None, []) is None
+    assert metrics.joined(None, [paths["number"]]) == files["number"]
+    for one, key in (("again", "datasets.autumn.auc"), ("number", "datasets"), ("deep", "a.a.a")):
+        with pytest.raises(CaptureError, match=f"'{key}") as raised:
+            metrics.joined(files["deep"], [paths["autumn"], paths[one]])
+        assert paths[one] in str(raised.value)
