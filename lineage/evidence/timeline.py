@@ -59,6 +59,7 @@ class Change:
     hosts: tuple[str, ...]
     events: tuple[Event, ...]
     tier: Tier
+    """How urgent: a broken contract pages, and moved scores open a ticket; inputs alone explain."""
 
 
 @dataclass(frozen=True)
