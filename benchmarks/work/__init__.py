@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from .costs import costs
+from .drift import drift
 from .graph import graph
 from .growth import growth
 from .hashing import hashing, tree
@@ -49,5 +50,6 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
         hashing,
         tree,
         watching,
+        drift,
     )
 }
