@@ -38,6 +38,7 @@ def test_a_graph_is_opened_hop_by_hop_until_the_origin(pages):
     assert GRAPH in pages.get("/models/churn/versions/1").links
     read = pages.get(GRAPH)
     assert "train run" not in read.text
+    assert "more, behind its link" in read.text
     for _ in range(10):
         further = [link for link in read.links if "open=" in link]
         if not further:
@@ -47,6 +48,7 @@ def test_a_graph_is_opened_hop_by_hop_until_the_origin(pages):
     assert "origin" in read.text
     assert "Open all" not in read.text
     whole = pages.get(f"{GRAPH}?all=1")
+    assert "more, behind its link" not in whole.text
     rects = [said for tag, said in whole.tags if tag == "rect"]
     assert len(rects) == len([tag for tag, said in whole.tags if said.get("scope") == "row"])
     assert len({(said["x"], said["y"]) for said in rects}) == len(rects), "none lies on another"
