@@ -281,8 +281,9 @@ def test_no_secret_is_exported_and_parameters_of_one_name_are_no_failure(registr
         assert ("eos" in text) is (form != "prov")
 
 
-def test_a_requirement_that_is_decided_where_it_is_to_serve_is_no_failure(registry):
-    texts, metrics = ["auc >= 0.8", "auc >= serving.auc - 0.01"], {"auc": 0.9}
+def test_a_verdict_is_told_as_it_was_reached(registry):
+    texts = ["auc >= 0.8", "auc >= serving.auc - 0.01"]
+    metrics = {"auc": 0.9, "command": {"seconds": 2}, "slices": {"new": {"auc": 0.8, "n": 5}}}
     outcomes = outcomes_of(texts, metrics, passed=True)
     whole = replace(captured("open"), stored=(a_copy("open", "elsewhere"),))
     ref = registry.register("open", whole, actor="ann").ref
@@ -297,6 +298,11 @@ def test_a_requirement_that_is_decided_where_it_is_to_serve_is_no_failure(regist
         "- auc >= 0.8 holds: auc is 0.9",
         "- auc >= serving.auc - 0.01 is decided where it is to serve",
     ]
+    model = json.loads(exported(registry, ref, "cyclonedx"))["metadata"]["component"]
+    measured = model["modelCard"]["quantitativeAnalysis"]["performanceMetrics"]
+    assert [(one["type"], one.get("slice")) for one in measured] == [
+        ("auc", None), ("command.seconds", None), ("auc", "slices.new"), ("n", "slices.new"),
+    ]  # fmt: skip
     payload = b64decode(json.loads(signed(registry, ref, "validation"))["payload"])
     predicate = json.loads(payload)["predicate"]
     assert predicate["passedTests"] == texts[:1]
