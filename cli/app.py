@@ -72,16 +72,16 @@ COMMANDS = {
         "lineage",
         "Show which versions something reaches, and where they serve.",
     ),
-    "profile": (
-        "Versions",
-        "profiles",
-        "Count what data looks like: what is missing, and how its values are distributed.",
-    ),
     "leak": ("Versions", "lineage", "Show what a version was both trained on and validated on."),
     "leakage": (
         "Versions",
         "leakage",
         "Look for what of the validation data the training knew; record nothing.",
+    ),
+    "profile": (
+        "Versions",
+        "profiles",
+        "Count what data looks like: what is missing, and how its values are distributed.",
     ),
     "guard": (
         "Serving",

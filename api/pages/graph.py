@@ -54,8 +54,9 @@ def graph(
     nodes = {node.id: node for node in trace.nodes if node.id in hops}
     page = addresses.graph(trace.ref)
     links = {name: _link(node, used, hops, keys, page) for name, node in nodes.items()}
-    reached = _reached(registry, trace.ref)
-    for node, _ in reached:
+    reached, further = _reached(registry, trace.ref)
+    for node, edge in reached:
+        used.setdefault(node.id, []).append(edge)
         if node.id not in nodes:
             nodes[node.id], hops[node.id] = node, -1
             links[node.id] = addresses.graph(node.id)
@@ -72,6 +73,7 @@ def graph(
         closed=page if opened or everything else None,
         gaps=trace.gaps,
         more=trace.more,
+        further=further,
     )
 
 
@@ -118,14 +120,15 @@ def _link(
     return None
 
 
-def _reached(registry: Registry, ref: str) -> list[tuple[GraphNode, GraphEdge]]:
-    """The versions that a version reaches, and as what."""
+def _reached(registry: Registry, ref: str) -> tuple[list[tuple[GraphNode, GraphEdge]], bool]:
+    """The versions that a version reaches, and as what; whether there are further ones."""
     try:
         impact = registry.impact(ref, limit=REACHED)
     except (NotFound, NotPermitted):
-        return []
-    return [
+        return [], False
+    reached = [
         (GraphNode(one.ref, NodeKind.VERSION, one.ref), GraphEdge(ref, one.ref, one.how))
         for one in impact.versions
         if one.ref != ref
     ]
+    return reached, impact.more or impact.next is not None

@@ -1,4 +1,4 @@
-"""A version: the four components, where it serves, its validations and approvals, what happened."""
+"""A version: its components, where it serves, validations, approvals, signatures, what happened."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 router = site.router()
 
 MOST: Final = 50
-"""Items of data, parameters, metrics or approvals of a page; how many more there are, it tells."""
+"""Items of data, parameters, metrics, approvals, signatures; how many more there are, it tells."""
 
 VALIDATIONS: Final = 20
 """Validations of a page, the newest."""
@@ -72,6 +72,7 @@ def version(
         validations=[_validation(one) for one in validations[:VALIDATIONS]],
         more_validations=max(0, len(validations) - VALIDATIONS),
         approvals=_cut(registry.approvals(ref)[::-1]),
+        attestations=_cut(registry.attestations(ref)),
         events=events,
         older=events[-1]["seq"] if events and len(events) == EVENTS else None,
         before=before,

@@ -96,7 +96,7 @@ def observations(
 @router.get(
     OBSERVED,
     response_model=responses.PageAnswer,
-    tags=["weights"],
+    tags=["serving"],
     responses=READ,
     summary="How many instances of each slot are in step with it",
 )

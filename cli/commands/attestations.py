@@ -155,7 +155,7 @@ def verify(
     if as_json:
         output.emit(verified.to_json())
         return
-    about = f", which is {target}" if target is not None else ""
+    about = f"; it holds for {target}" if target is not None else ""
     output.say(f"{verified.signed_by} signed {verified.claim.sentence}{about}")
 
 

@@ -27,7 +27,7 @@ def export(
         list[str] | None,
         typer.Option(
             "--env",
-            metavar="ENV",
+            metavar="ENVIRONMENT",
             help="Tell also what the guard says of it there now. Repeatable.",
             show_default=False,
         ),

@@ -271,6 +271,9 @@ def _what(payload: dict[str, Any]) -> str:
         words.append(str(payload["basis"]))
     words += [str(payload[key]) for key in ("kind", "state", "instance") if key in payload]
     words += _of_weights(payload)
+    if "signed_by" in payload:
+        of = f"validation {payload['validation']}" if payload["validation"] else payload["about"]
+        words.append(f"{of} signed by {output.short(payload['signed_by'])}")
     if isinstance(payload.get("revision"), int):
         words.append(f"revision {payload['revision']}")
     versions = payload.get("versions")

@@ -88,7 +88,7 @@ def leakage(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--output",
+            "--out",
             "-o",
             metavar="FILE",
             help="Write the metrics to a file, which `validate --metrics` takes.",

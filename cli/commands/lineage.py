@@ -124,7 +124,8 @@ def leak(reference: Ref, as_json: Json = False) -> None:
     """Show what a version was both trained on and validated on.
 
     Contents are compared by their digests, a directory as a whole. What could not be compared, or
-    is not known, is said. Exit code 0 also where something is found: `--json` says it to programs.
+    is not known, is said. Single rows are looked for in the data itself, by `lineage leakage`. Exit
+    code 0 also where something is found: `--json` says it to programs.
 
     Example: `lineage leak churn@7`
     """

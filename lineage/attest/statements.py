@@ -113,7 +113,7 @@ def of_validation(
     pipeline: Digest,
     registry: str | None,
 ) -> dict[str, Any]:
-    """A test result's statement: a verdict, with the requirements as its tests.
+    """A test result's statement: a verdict, with the requirements that it decided as its tests.
 
     Args:
         version: what was validated.
@@ -137,7 +137,7 @@ def of_validation(
     }
     outcomes = validation.requirements
     for name, holds in (("passedTests", True), ("failedTests", False)):
-        tests = [outcome.requirement for outcome in outcomes if bool(outcome.holds) is holds]
+        tests = [outcome.requirement for outcome in outcomes if outcome.holds is holds]
         if tests:
             predicate[name] = tests
     own = _own(version, blake3) | {

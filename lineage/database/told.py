@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
+_LARGE: Final = MappingProxyType({"document": "large; `digest` is the BLAKE3 of it"})
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,7 @@ _DECLARED: Final = (
             *("id", "version_id", "about", "validation_id", "digest", "signed_by", "public_key"),
             *("recorded_at", "recorded_by"),
         ),
-        unbound={"document": "large; `digest` is the BLAKE3 of it"},
+        unbound=_LARGE,
     ),
     Told("environment", ("name",), ("name", "kind", "created_at", "created_by")),
     Told(
@@ -306,26 +307,11 @@ _DECLARED: Final = (
             "recorded_at",
             "recorded_by",
         ),
-        unbound={"document": "large; `digest` is the BLAKE3 of it"},
+        unbound=_LARGE,
     ),
-    Told(
-        "stage_run",
-        ("digest",),
-        ("digest",),
-        unbound={"document": "large; `digest` is the BLAKE3 of it"},
-    ),
-    Told(
-        "version_chain",
-        ("version_id",),
-        ("version_id", "digest"),
-        unbound={"document": "large; `digest` is the BLAKE3 of it"},
-    ),
-    Told(
-        "profile",
-        ("digest",),
-        ("digest", "public_digest"),
-        unbound={"document": "large; `digest` is the BLAKE3 of it"},
-    ),
+    Told("stage_run", ("digest",), ("digest",), unbound=_LARGE),
+    Told("version_chain", ("version_id",), ("version_id", "digest"), unbound=_LARGE),
+    Told("profile", ("digest",), ("digest", "public_digest"), unbound=_LARGE),
     Told("validation_profile", ("validation_id",), ("validation_id", "profile_digest")),
     Told(
         "token",

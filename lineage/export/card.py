@@ -113,7 +113,8 @@ def _parts(described: Described) -> Iterator[Sequence[object]]:
         yield f"data {item.name}", item.digest, known
     pipeline = described.pipeline
     yield "pipeline", version.pipeline, pipeline.name if pipeline is not None else None
-    size = f"{weights['size']} bytes in {weights['files']} files" if weights["size"] else None
+    files = "1 file" if weights["files"] == 1 else f"{weights['files']} files"
+    size = f"{weights['size']} bytes in {files}" if weights["size"] else None
     yield "weights", weights["blake3"] or version.weights, size
 
 
@@ -129,7 +130,7 @@ def _validation(newest: Validation | None) -> Iterator[str]:
     )
     yield ""
     for outcome in newest.requirements:
-        yield f"- {'holds' if outcome.holds else 'does not hold'}: {_text(outcome.sentence)}"
+        yield f"- {_text(outcome.sentence)}"
     if newest.requirements:
         yield ""
     metrics = measured(newest)

@@ -12,7 +12,7 @@ from lineage.export.hashes import hashes
 from lineage.inert import inert_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from lineage.export.described import DataItem, Described
 
@@ -91,16 +91,22 @@ def _card(described: Described) -> dict[str, Any]:
         "modelParameters": {"datasets": [{"ref": _ref(item)} for item in described.data]},
     }
     if newest is not None:
-        metrics = [_metric(name, value) for name, value in measured(newest)]
-        card["quantitativeAnalysis"] = {"performanceMetrics": metrics}
+        metrics = dict(measured(newest))
+        card["quantitativeAnalysis"] = {
+            "performanceMetrics": [_metric(name, value, metrics) for name, value in metrics.items()]
+        }
     return card
 
 
-def _metric(name: str, value: float) -> dict[str, str]:
-    """A metric; of ``slices.new.auc`` the slice is ``slices.new``."""
-    part, dot, last = name.rpartition(".")
-    metric = {"type": last, "value": number(value)}
-    return metric | ({"slice": part} if dot else {})
+def _metric(name: str, value: float, metrics: Mapping[str, float]) -> dict[str, str]:
+    """A metric; of ``slices.new.auc`` the slice is ``slices.new``.
+
+    Another part of the data is one if the same was measured of all: ``command.seconds`` is a whole.
+    """
+    part, _, last = name.rpartition(".")
+    if part.startswith("slices.") or (part and last in metrics):
+        return {"type": last, "value": number(value), "slice": part}
+    return {"type": name, "value": number(value)}
 
 
 def _data(item: DataItem) -> dict[str, Any]:

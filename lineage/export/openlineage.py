@@ -45,6 +45,9 @@ _STATUSES: Final = {
 }
 """The status and the severity of a test that a rule comes to."""
 
+_OUTCOMES: Final = {True: "pass", False: "fail", None: "skip"}
+"""The status of a test that a requirement comes to; one that is still open is skipped."""
+
 
 def written(described: Described) -> str:
     """A version as OpenLineage events, one a line."""
@@ -199,7 +202,7 @@ def _tests(validation: Validation) -> Iterator[dict[str, Any]]:
     for outcome in validation.requirements:
         yield {
             "name": outcome.requirement,
-            "status": "pass" if outcome.holds else "fail",
+            "status": _OUTCOMES[outcome.holds],
             "severity": "error",
             "type": "requirement",
             "description": outcome.sentence,

@@ -19,7 +19,7 @@ from lineage.attest.statements import About
 from lineage.contract.requests import LARGEST_ATTESTATION
 from lineage.database import clock, events, tables, telling
 from lineage.database.audit.entries import registry_id
-from lineage.database.sql import col, or_, select
+from lineage.database.sql import col, func, or_, select
 from lineage.errors import Conflict, LineageError, SignatureMismatch, UsageError
 from lineage.guard.evidence import Signature
 from lineage.identity.digest import Digest, blake3_of
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 MOST: Final = 1000
 """Attestations of one version."""
+
+MOST_TOGETHER: Final = 16 << 20
+"""Characters of all of them together: whoever lists them is given each whole."""
 
 _WHAT: Final = "the attestation"
 
@@ -73,9 +76,12 @@ def record(
     ).first()
     if known is not None:
         return _shown(known) | {"ref": ref, "created": False}
-    if len(session.exec(select(table.id).where(of_version).limit(MOST)).all()) >= MOST:
+    kept = select_columns(func.count(), func.coalesce(func.sum(func.length(table.document)), 0))
+    count, size = session.connection().execute(kept.where(of_version)).one()
+    if count >= MOST or size + len(document) > MOST_TOGETHER:
         raise Conflict(
-            f"{ref} has {MOST} attestations already.", remedy="Keep this one beside the weights."
+            f"{ref} has {count} attestations already, of {size:,} characters together.",
+            remedy="Keep this one beside the weights.",
         )
     at = clock.stamp(session)
     row = table(

@@ -94,6 +94,7 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     assert "signed the weights of churn@2" in signed
     lineage.run(f"attest record {tmp_path / 'model.sig'} churn@2 {public}")
     assert KEY.verifying.fingerprint in lineage.reads("attest list churn@2").out
+    assert "weights signed by sha256:" in lineage.reads("log churn@2 --what attested").out
     assert "weights   xxh3:" in lineage.reads("diff churn@1 churn@2").out
     assert "churn@2" in lineage.reads("trace churn@2").out
     assert "churn@1" in lineage.reads("impact churn@1").out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lineage.connection import connect
@@ -19,6 +21,9 @@ def _fill(registry):
     registry.register("churn", with_chain(captured("6")), kind=Kind.EXPERIMENT, actor="t")
     registry.register("churn", with_chain(captured("6")), kind=Kind.EXPERIMENT, actor="t")
     add_version(registry, "7", model="other")
+    for number in range(21):
+        tuned = replace(captured(str(100 + number)), stored=())
+        registry.register("tuned", tuned, parent="churn@1", kind=Kind.EXPERIMENT, actor="t")
 
 
 @pytest.fixture
@@ -38,6 +43,7 @@ def test_a_graph_is_opened_hop_by_hop_until_the_origin(pages):
     assert GRAPH in pages.get("/models/churn/versions/1").links
     read = pages.get(GRAPH)
     assert "train run" not in read.text
+    assert "more, behind its link" in read.text
     for _ in range(10):
         further = [link for link in read.links if "open=" in link]
         if not further:
@@ -47,11 +53,20 @@ def test_a_graph_is_opened_hop_by_hop_until_the_origin(pages):
     assert "origin" in read.text
     assert "Open all" not in read.text
     whole = pages.get(f"{GRAPH}?all=1")
+    assert "more, behind its link" not in whole.text
     rects = [said for tag, said in whole.tags if tag == "rect"]
     assert len(rects) == len([tag for tag, said in whole.tags if said.get("scope") == "row"])
     assert len({(said["x"], said["y"]) for said in rects}) == len(rects), "none lies on another"
     for link in {link for link in whole.links if link.startswith(("/search", "/models"))}:
         pages.get(link)
+
+
+def test_what_it_reaches_stands_in_words_too(pages):
+    read = pages.get(GRAPH)
+    assert "tuned@21 version a version parent churn@1" in read.text
+    assert "lineage impact churn@1 has all" in read.text
+    assert "/models/tuned/versions/21/graph" in read.links
+    assert "has all" not in pages.get("/models/other/versions/1/graph").text
 
 
 def test_what_is_not_there_and_what_means_nothing_is_told(pages):

@@ -126,9 +126,12 @@ def test_a_version_shows_all_that_is_recorded(pages, registry):
     for said in (
         "◆ serves in production", "one <two>", "team : <i>x", "raw.csv", "8 bytes", "read here",
         "params.yaml: top old", "✓ passed with pipeline churn", "a word: nobody watched a run", "auc : 0.8",
-        "Nobody has approved it.", "✓ intact every byte", "promoted in production , by t", "registered",
+        "Nobody has approved it.", "No signed statement on it is recorded.", "✓ intact every byte", "promoted in production , by t", "registered",
     ):  # fmt: skip
         assert said in read.text, said
+    read = pages.get("/models/churn/versions/1")
+    assert "its weights, signed by sha256:" in read.text
+    assert "on data with the profile xxh3:" in pages.get("/models/churn/versions/4").text
     registry.approve("other@1", "canary", actor="bob")
     assert "bob for canary" in pages.get("/models/other/versions/1").text
     assert "churn@65" in pages.get("/models/churn/versions/latest").text

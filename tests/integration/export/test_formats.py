@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from dataclasses import replace
 from operator import methodcaller
 from pathlib import Path
@@ -21,6 +22,7 @@ from lineage.connection import connect
 from lineage.errors import NotFound, UsageError
 from lineage.export import card
 from lineage.export.formats import FORMATS, export
+from lineage.guard.requirements import outcomes_of
 from lineage.identity.chain import Chain, RunKind, StageRun
 from lineage.identity.components import CodeVersion, DataItem, DataVersion, Kind, Known
 from lineage.identity.digest import Digest
@@ -28,6 +30,7 @@ from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
 from lineage.inert import inert
 from tests.conftest import a_copy, captured, captured_pipeline, make_registry
 from tests.support.servers import registry_server
+from tests.support.signing import signed
 from tests.support.story import fill
 
 HOSTILE = "<script>alert(1)</script> | `x` [y](javascript:z)\u202e\x1b[31m\n# Not a head\n---\n"
@@ -276,6 +279,34 @@ def test_no_secret_is_exported_and_parameters_of_one_name_are_no_failure(registr
         text = exported(registry, "secretive@1", form)
         assert hush not in text, form
         assert ("eos" in text) is (form != "prov")
+
+
+def test_a_verdict_is_told_as_it_was_reached(registry):
+    texts = ["auc >= 0.8", "auc >= serving.auc - 0.01"]
+    metrics = {"auc": 0.9, "command": {"seconds": 2}, "slices": {"new": {"auc": 0.8, "n": 5}}}
+    outcomes = outcomes_of(texts, metrics, passed=True)
+    whole = replace(captured("open"), stored=(a_copy("open", "elsewhere"),))
+    ref = registry.register("open", whole, actor="ann").ref
+    registry.validate(
+        ref, captured_pipeline(), passed=True, metrics=metrics, outcomes=outcomes, actor="ann"
+    )
+    event = json.loads(exported(registry, ref, "openlineage").splitlines()[-1])
+    tests = event["run"]["facets"]["test"]["tests"]
+    assert [one["status"] for one in tests] == ["pass", "skip", "pass"]
+    said = exported(registry, ref, "card").partition("## Validation")[2].splitlines()
+    assert [line.replace("\\", "") for line in said if line.startswith("- ")] == [
+        "- auc >= 0.8 holds: auc is 0.9",
+        "- auc >= serving.auc - 0.01 is decided where it is to serve",
+    ]
+    model = json.loads(exported(registry, ref, "cyclonedx"))["metadata"]["component"]
+    measured = model["modelCard"]["quantitativeAnalysis"]["performanceMetrics"]
+    assert [(one["type"], one.get("slice")) for one in measured] == [
+        ("auc", None), ("command.seconds", None), ("auc", "slices.new"), ("n", "slices.new"),
+    ]  # fmt: skip
+    payload = b64decode(json.loads(signed(registry, ref, "validation"))["payload"])
+    predicate = json.loads(payload)["predicate"]
+    assert predicate["passedTests"] == texts[:1]
+    assert "failedTests" not in predicate
 
 
 def test_an_export_is_the_same_whenever_it_is_made(registry, ref):

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from lineage.contract.requests import LARGEST_ATTESTATION, DeclaredEnvironment
 from lineage.database.engine import open_engine, transaction
-from lineage.errors import NotFound, SignatureMismatch, UsageError
+from lineage.errors import Conflict, NotFound, SignatureMismatch, UsageError
 from lineage.guard.decision import GuardRefused, Status
 from lineage.guard.evidence import Evidence, SignedThing
 from lineage.guard.policy import EnvironmentPolicy
@@ -85,6 +85,20 @@ def test_a_verdict_of_another_number_or_outcome_is_refused(two):
     two.record_attestation("churn@1", document, pem(), actor="t")  # it was so, and is older now
     demand(two, SignedThing.VALIDATION)
     assert check(two).status is Status.FAIL
+
+
+def test_so_many_are_kept_as_can_be_listed(two, url):
+    if url.startswith("http"):
+        pytest.skip("it is the registry that counts")
+    document = signed(two, "churn@1")
+    for number in range(32):
+        padded = document + " " * (LARGEST_ATTESTATION - len(document) - number)
+        two.record_attestation("churn@1", padded, pem(), actor="t")
+    with pytest.raises(Conflict, match="32 attestations already"):
+        two.record_attestation("churn@1", document, pem(), actor="t")
+    again = two.record_attestation("churn@1", padded, pem(), actor="t")
+    assert not again["created"]
+    record(two, "churn@2")
 
 
 def test_the_guard_demands_what_the_policy_says(two):
