@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.attest.keys import begun
-from lineage.attest.statements import OWN, PREDICATES, TYPE, About, Signed, SignedFile, root
+from lineage.attest.statements import (
+    OWN,
+    PREDICATES,
+    TYPE,
+    VERDICT,
+    About,
+    Signed,
+    SignedFile,
+    root,
+)
 from lineage.errors import SignatureMismatch, UsageError
 from lineage.identity.digest import Digest
 
@@ -29,7 +38,7 @@ class Claim:
     ``weights`` is BLAKE3 of the weights as the registry records it, None where the statement does
     not say it: another program made it. ``files`` are those of a model signature, which passes
     ``ignored`` paths over. ``ref``, ``tuple`` and what follows are there where this product made
-    it; ``passed`` tells of a verdict or a decision how it ended.
+    it; ``passed`` tells of a verdict or a decision how it ended, ``verdict`` what a verdict holds.
     """
 
     about: About
@@ -40,6 +49,7 @@ class Claim:
     tuple: str | None = None
     registry: str | None = None
     validation: int | None = None
+    verdict: Mapping[str, Any] | None = None
     environment: str | None = None
     passed: bool | None = None
 
@@ -160,10 +170,18 @@ def _validation(subject: Mapping[str, Any], predicate: Mapping[str, Any], what: 
         About.VALIDATION,
         _of_subject(subject, own),
         validation=number if type(number) is int and 0 < number < _NUMBERS else None,
+        verdict=_verdict(predicate, own) if own is not None else None,
         passed={"PASSED": True, "WARNED": True, "FAILED": False}[predicate["result"]],
         registry=_text(own["registry"]) if own is not None else None,
         **_named(own),
     )
+
+
+def _verdict(predicate: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """What a verdict holds besides its number: what is not said of it is None."""
+    pipeline = predicate["configuration"][:1]
+    said = {name: own.get(name) for name in VERDICT}
+    return said | {"pipeline": pipeline[0]["digest"].get("blake3") if pipeline else None}
 
 
 def _decision(subject: Mapping[str, Any], predicate: Mapping[str, Any], what: str) -> Claim:
