@@ -141,9 +141,10 @@ def _other_format() -> str:
 
 
 def _read_object(data: bytes | str, what: str) -> dict[str, Any]:
-    """A JSON object in which every key stands once."""
+    """A JSON object in which every key stands once, in UTF-8: other encodings others read apart."""
     try:
-        document = strict_json.loads(data, unique_keys=True)
+        text = data.decode() if isinstance(data, bytes) else data
+        document = strict_json.loads(text, unique_keys=True)
     except (ValueError, RecursionError) as error:
         reason = f": {error}" if "stands twice" in str(error) else ""
         raise UsageError(

@@ -60,7 +60,7 @@ def signing_key(path: Path | None, password: Password, note: Callable[[str], obj
                 remedy=f"Name its file: {act('attest sign', 'REF', key='FILE')}; or set {KEY} to "
                 "the key itself, in PEM.",
             )
-        return SigningKey.parse(pem.encode(), f"the key in {KEY}", password)
+        return SigningKey.parse(os.fsencode(pem), f"the key in {KEY}", password)
     key = SigningKey.parse(_read(path, "key"), f"the key in {path}", password)
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
