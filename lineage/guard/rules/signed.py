@@ -71,7 +71,7 @@ def _is_of(facts: Facts, thing: SignedThing, about: str, validation: int | None)
 
 
 def _sign(facts: Facts, thing: SignedThing) -> str:
-    """How to sign it; of a pipeline that is yet to run the verdict is the newest, not that there."""
+    """How to sign it: where the pipeline moves, not the verdict with the one that runs now."""
     verdict = thing is SignedThing.VALIDATION
     done = act(
         "attest sign",
