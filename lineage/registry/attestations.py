@@ -20,7 +20,7 @@ from lineage.attest.statements import About
 from lineage.contract.requests import LARGEST_ATTESTATION
 from lineage.database import clock, events, tables, telling
 from lineage.database.audit.entries import registry_id
-from lineage.database.sql import col, or_, select
+from lineage.database.sql import col, func, or_, select
 from lineage.database.values import metrics_of
 from lineage.errors import Conflict, LineageError, SignatureMismatch, UsageError
 from lineage.guard.evidence import Signature
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 MOST: Final = 1000
 """Attestations of one version."""
+
+MOST_BYTES: Final = 16 << 20
+"""Bytes of all attestations of one version, which are read together where they are listed."""
 
 _WHAT: Final = "the attestation"
 
@@ -75,9 +78,12 @@ def record(
     ).first()
     if known is not None:
         return _shown(known) | {"ref": ref, "created": False}
-    if len(session.exec(select(table.id).where(of_version).limit(MOST)).all()) >= MOST:
+    kept = select_columns(func.count(), func.sum(func.length(col(table.document))))
+    count, size = session.connection().execute(kept.where(of_version)).one()
+    if count >= MOST or (size or 0) + len(document) > MOST_BYTES:
         raise Conflict(
-            f"{ref} has {MOST} attestations already.", remedy="Keep this one beside the weights."
+            f"{ref} has as many attestations as are kept of one version: {count}.",
+            remedy="Keep this one beside the weights.",
         )
     at = clock.stamp(session)
     row = table(

@@ -9,10 +9,11 @@ from sqlalchemy import text
 
 from lineage.contract.requests import LARGEST_ATTESTATION, DeclaredEnvironment
 from lineage.database.engine import open_engine, transaction
-from lineage.errors import NotFound, SignatureMismatch, UsageError
+from lineage.errors import Conflict, NotFound, SignatureMismatch, UsageError
 from lineage.guard.decision import GuardRefused, Status
 from lineage.guard.evidence import Evidence, SignedThing
 from lineage.guard.policy import EnvironmentPolicy
+from lineage.registry import attestations
 from tests.conftest import EVERYWHERE, add_validated, captured_pipeline
 from tests.support.signing import KEY, OTHER, pem, record, signed
 
@@ -77,6 +78,19 @@ def test_nothing_bad_is_recorded(two, about):
             two.record_attestation(ref, bad, key, actor="t")
     assert list(two.attestations("churn@1")) == list(two.attestations("churn@2")) == []
     assert two.history("churn@1")[0]["kind"] != "attested"
+
+
+def test_only_so_many_bytes_are_kept_of_a_version(two, url, monkeypatch):
+    if url.startswith("http"):
+        pytest.skip("the limit is the server's")
+    document = signed(two, "churn@1")
+    monkeypatch.setattr(attestations, "MOST_BYTES", 2 * len(document) + 1)
+    for space in ("", " "):
+        two.record_attestation("churn@1", document + space, pem(), actor="t")
+    with pytest.raises(Conflict, match="as are kept of one version: 2"):
+        two.record_attestation("churn@1", document + "  ", pem(), actor="t")
+    assert not two.record_attestation("churn@1", document, pem(), actor="t")["created"]
+    record(two, "churn@2")
 
 
 def test_a_verdict_is_what_was_signed_and_not_its_number_alone(two):
