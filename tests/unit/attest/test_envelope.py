@@ -201,12 +201,20 @@ def test_a_variable_or_a_password_that_is_no_utf8_is_refused_without_its_text(mo
     assert "Secret7" not in f"{refused.value} {refused.value.remedy}"
 
 
+def ed448_too_short():
+    """A key of Ed25519 that says it is one of Ed448."""
+    lines = pem_of(PRIVATE["ed25519"]).splitlines()
+    der = base64.b64decode(lines[1]).replace(b"\x2b\x65\x70", b"\x2b\x65\x71")
+    return b"\n".join([lines[0], base64.b64encode(der), lines[2], b""])
+
+
 def test_private_and_public_keys_are_not_taken_for_each_other_and_nothing_for_a_key():
     private = PRIVATE["p256"]
     for text, says in (
         (public_of(private), "is a public one"),
         (b"nothing", "is no private key in PEM"),
         (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "is no private key"),
+        (ed448_too_short(), "is no private key in PEM"),
         (pem_of(private, b"pass"), "its password was not given"),
     ):
         with pytest.raises(UsageError, match=says):
