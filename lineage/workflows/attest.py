@@ -209,7 +209,14 @@ def _verdict(registry: AnyRegistry, version: VersionRecord, environment: str | N
     """The newest verdict; with an environment, that on the pipeline version that runs there."""
     verdicts = version.validations
     if environment is not None:
-        runs = registry.guard(version.ref, environment).pipeline["digest"]
+        decision = registry.guard(version.ref, environment)
+        runs = decision.pipeline["digest"]
+        if runs is None:
+            check = decision.check("pipeline-deployed")
+            raise NotFound(
+                f"No verdict on {version.ref} counts in {environment}: {check.summary}.",
+                remedy=check.remedy or f"See why: {act('guard', version.ref, env=environment)}",
+            )
         verdicts = tuple(one for one in verdicts if one.pipeline == runs)
     if not verdicts:
         where = f" with the pipeline that runs in {environment}" if environment else ""
