@@ -120,7 +120,10 @@ TWICE = sealed().replace('"payloadType"', '"payload": "", "payloadType"', 1)
     [
         ("", "cannot be read as JSON"),
         (b"\xff\xfe\x00", "cannot be read as JSON"),
-        ("[" * 200_000, "cannot be read as JSON"),
+        ("[" * 5_000, "cannot be read as JSON"),
+        ("[" * 200_000, "has too many parts"),
+        (b'{"a":[' + b"[]," * 10_000 + b"[]]}", "has too many parts"),
+        (json.dumps(dict.fromkeys(map(str, range(10_001)))), "has too many parts"),
         (TWICE, "'payload' stands twice"),
         ("[]", "is no JSON object"),
         ("{}", "no DSSE envelope and no bundle"),
