@@ -30,6 +30,8 @@ class Peer:
 PEERS: Final = {
     "mlflow": Peer("MLflow", ("mlflow>=3.4", "psycopg2-binary>=2.9.10")),
     "gto": Peer("gto", ("gto>=1.7",)),
+    "evidently": Peer("evidently", ("evidently>=0.7.23", "pandas<3")),
+    "nannyml": Peer("NannyML", ("nannyml>=0.13.1", "statsmodels>=0.14")),
 }
 
 

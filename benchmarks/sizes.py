@@ -28,6 +28,12 @@ class Sizes:
     watched: int = 100_000
     """Files that a watched run opens."""
     processes: tuple[int, ...] = (1, 2, 4)
+    quiet_years: int = 200
+    fault_years: int = 10
+    """Years with each fault."""
+    peer_years: int = 2
+    """Of the quiet years, those that the other monitors see."""
+    peer_faults: int = 1
 
 
 FULL = Sizes()
@@ -48,4 +54,8 @@ QUICK = Sizes(
     files=500,
     watched=2_000,
     processes=(1, 2),
+    quiet_years=4,
+    fault_years=1,
+    peer_years=1,
+    peer_faults=1,
 )

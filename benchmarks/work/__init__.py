@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from .costs import costs
+from .drift import drift
 from .graph import graph
 from .growth import growth
 from .hashing import hashing, tree
@@ -47,5 +48,6 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
         hashing,
         tree,
         watching,
+        drift,
     )
 }
