@@ -80,19 +80,6 @@ def test_nothing_bad_is_recorded(two, about):
     assert two.history("churn@1")[0]["kind"] != "attested"
 
 
-def test_only_so_many_bytes_are_kept_of_a_version(two, url, monkeypatch):
-    if url.startswith("http"):
-        pytest.skip("the limit is the server's")
-    document = signed(two, "churn@1")
-    monkeypatch.setattr(attestations, "MOST_BYTES", 2 * len(document) + 1)
-    for space in ("", " "):
-        two.record_attestation("churn@1", document + space, pem(), actor="t")
-    with pytest.raises(Conflict, match="as are kept of one version: 2"):
-        two.record_attestation("churn@1", document + "  ", pem(), actor="t")
-    assert not two.record_attestation("churn@1", document, pem(), actor="t")["created"]
-    record(two, "churn@2")
-
-
 def test_a_verdict_is_what_was_signed_and_not_its_number_alone(two):
     """A registry that was restored from a copy gives a number to another verdict."""
     for other in (
