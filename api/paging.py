@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Query
+from pydantic import Field
 
 from lineage.contract.cursors import encode, number
 
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
 LARGEST_PAGE = 500
 
 Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="How many at the most.")]
+_Written = Annotated[
+    str, Field(max_length=8000, json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$"})
+]  # another is refused by its own sentence
 Cursor = Annotated[
-    str | None, Query(max_length=8000, description="The `next` of the page before; else the first.")
+    _Written | None, Query(description="The `next` of the page before; else the first.")
 ]
 
 

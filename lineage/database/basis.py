@@ -49,6 +49,7 @@ _FROM: Final = {
     "weights_check": _OF_VERSION,
     "weights_copy": _OF_VERSION,
     "watched_run": _OF_VERSION,
+    "attestation": _OF_VERSION,
     "approval": _THERE,
     "waiver": _THERE,
     "served_pair": _THERE,

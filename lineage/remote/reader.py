@@ -29,7 +29,7 @@ from lineage.contract.results.reports import HostReport
 from lineage.contract.results.service import TokenRecord
 from lineage.contract.results.stores import CollectableCopy, StoreRecord
 from lineage.display import Listing
-from lineage.errors import RegistryUnreachable
+from lineage.errors import RegistryUnreachable, UsageError
 from lineage.identity.references import Reference, check_name
 from lineage.remote.verbs import Verbs, version_address
 from lineage.weights.copies import Copy, StoredWeights
@@ -142,7 +142,11 @@ class RemoteReader(Verbs):
         from lineage.evidence.profile import Profile
 
         path = version_address(reference, addresses.PROFILE)
-        return Profile.parse(self._http.get(path, pipeline=pipeline))
+        document = self._http.get(path, pipeline=pipeline)
+        try:
+            return Profile.parse(document)
+        except UsageError:
+            raise self._http.foreign() from None
 
     def pipeline_of(self, reference: str | Reference) -> FoundPipeline:
         """The pipeline version that a model version was registered with."""

@@ -25,6 +25,7 @@ from lineage.identity.watched import WatchedRun
 from lineage.registry.registry import Registry
 from lineage.weights.copies import CopyCheck, CopyState, StoreAddress
 from tests.conftest import a_copy, add_version, captured, captured_pipeline, pipeline
+from tests.support import signing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,6 +155,9 @@ class AnyVerb:
     def record_weights(self, i: int, j: int, k: int) -> None:
         state = "intact" if k % 2 else "missing"
         self.registry.record_weights(self._ref(i, j), state, "model.bin", actor="t")
+
+    def record_attestation(self, i: int, j: int, k: int) -> None:
+        signing.record(self.registry, self._ref(i, j), key=(signing.KEY, signing.OTHER)[k % 2])
 
     # what stores hold
 
