@@ -8,8 +8,7 @@ from lineage.acts import act
 from lineage.guard.decision import Check, Status
 from lineage.guard.evidence import SignedThing
 from lineage.guard.facts import Transition
-from lineage.guard.policy import PROOF
-from lineage.guard.rules.evidence import remedy
+from lineage.guard.rules.evidence import proof_waived, remedy
 
 if TYPE_CHECKING:
     from lineage.guard.facts import Facts
@@ -51,7 +50,7 @@ def signed_by(facts: Facts) -> Check:
 def _without_verdict(facts: Facts, details: dict[str, Any]) -> Check:
     """The rules of the proof say that there is none; where one is waived, nobody else would."""
     code, summary = "signed-by", "there is no validation to be signed"
-    if not any(waiver.code in PROOF for waiver in facts.waivers):
+    if not proof_waived(facts):
         return Check(code, Status.SKIPPED, summary, details=details)
     return Check(
         code,

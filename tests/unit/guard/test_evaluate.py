@@ -903,6 +903,14 @@ def test_no_waiver_of_other_rules_stands_for_a_signature(changes, transition):
     assert _failing(**given, waivers=waivers) == {"signed-by"}
 
 
+@pytest.mark.parametrize("verdicts", [(), (_verdict("other"),)])
+def test_no_waiver_of_other_rules_stands_for_a_commit(verdicts):
+    given = {"verdicts": verdicts, "deployed_is_commit": False}
+    assert "pipeline-clean" not in _failing(**given)
+    waivers = tuple(Waiver(code, "r", "boss", THEN) for code in WAIVABLE)
+    assert _failing(**given, waivers=waivers) == {"pipeline-clean"}
+
+
 SCALING = Undeclared("src/scaling.py", Role.CODE, True, ("featurize.py",))
 CONFIG = Undeclared("conf/model.yaml", Role.PARAMETERS, True, ("evaluate.py",))
 UNSEEN = UnseenCode("featurize", "plugins.py:3", "computed import", "import_module(name)")
