@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from lineage.acts import act
 from lineage.guard.evidence import Basis
+from lineage.guard.policy import PROOF
 from lineage.guard.rules.replays import replay
 from lineage.identity.persons import Who
 
@@ -32,6 +33,11 @@ def not_taken(facts: Facts, verdict: Verdict) -> str | None:
     """Why a passing verdict on the deployed pipeline does not count in the environment."""
     its = f"{facts.ref}'s verdict with the deployed pipeline {verdict.pipeline.xxh3.short}"
     return _basis_not_taken(facts, verdict, its) or _person_not_taken(facts, verdict, its)
+
+
+def proof_waived(facts: Facts) -> bool:
+    """Whether somebody waived a rule of the proof: it fails for nobody then who is without one."""
+    return any(waiver.code in PROOF for waiver in facts.waivers)
 
 
 def never_run(facts: Facts, verdict: Verdict) -> bool:

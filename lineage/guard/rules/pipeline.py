@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from lineage.acts import act
 from lineage.guard.decision import Check, Status
 from lineage.guard.facts import Facts, Transition, Verdict
+from lineage.guard.rules.evidence import proof_waived
 from lineage.guard.rules.replays import replay
 from lineage.identity.pipeline import Scope
 from lineage.identity.pipeline_diff import changes_between
@@ -99,7 +100,7 @@ def pipeline_clean(facts: Facts) -> Check:
     if deployed.manifest is None:
         summary = f"pipeline {facts.pipeline} is named by a digest from outside"
         return Check(code, Status.SKIPPED, summary)
-    if facts.verdict is None or facts.dirty:
+    if facts.dirty or (facts.verdict is None and not proof_waived(facts)):
         summary = "needs a clean version that was validated with the deployed pipeline"
         return Check(code, Status.SKIPPED, summary)
     shown = f"pipeline {facts.named(deployed)}"

@@ -8,6 +8,7 @@ from lineage.acts import act
 from lineage.guard.decision import Check, Status
 from lineage.guard.evidence import SignedThing
 from lineage.guard.facts import Transition
+from lineage.guard.rules.evidence import proof_waived, remedy
 
 if TYPE_CHECKING:
     from lineage.guard.facts import Facts
@@ -40,10 +41,24 @@ def signed_by(facts: Facts) -> Check:
         summary = f"{facts.ref} has served in {facts.environment}: it needs no new signature"
         return Check(code, Status.PASS, summary, details=details)
     if missing == [SignedThing.VALIDATION] and facts.verdict is None:
-        return Check(code, Status.SKIPPED, "there is no validation to be signed", details=details)
+        return _without_verdict(facts, details)
     what = " and ".join(_WORDS[thing] for thing in missing)
     summary = f"no key that {facts.environment} names signed {what} of {facts.ref}"
     return Check(code, Status.FAIL, summary, _sign(facts, missing[0]), details)
+
+
+def _without_verdict(facts: Facts, details: dict[str, Any]) -> Check:
+    """The rules of the proof say that there is none; where one is waived, nobody else would."""
+    code, summary = "signed-by", "there is no validation to be signed"
+    if not proof_waived(facts):
+        return Check(code, Status.SKIPPED, summary, details=details)
+    return Check(
+        code,
+        Status.FAIL,
+        f"{summary}, and a waiver of another rule is no signature",
+        f"{remedy(facts)}; then sign that verdict",
+        details,
+    )
 
 
 def _has_served(facts: Facts) -> bool:

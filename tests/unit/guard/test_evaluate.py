@@ -884,6 +884,33 @@ def test_a_verdict_that_is_not_there_is_another_rules_failure():
     assert check.status is Status.SKIPPED
 
 
+@pytest.mark.parametrize(
+    "changes", [{"deployed": None}, {"verdicts": ()}, {"verdicts": (_verdict("other"),)}]
+)
+@pytest.mark.parametrize("transition", [Transition.ENTER, Transition.STAND_BY, Transition.STAY])
+def test_no_waiver_of_other_rules_stands_for_a_signature(changes, transition):
+    evidence = Evidence(signed_by=(A_KEY,), signed=BOTH)
+    given = {
+        "policy": EnvironmentPolicy(evidence=evidence),
+        "signatures": (ON_WEIGHTS,),
+        "transition": transition,
+        "pipeline_moves": transition is Transition.STAY,
+        **changes,
+    }
+    assert "signed-by" not in _failing(**given)
+    assert _failing(**given)
+    waivers = tuple(Waiver(code, "r", "boss", THEN) for code in WAIVABLE)
+    assert _failing(**given, waivers=waivers) == {"signed-by"}
+
+
+@pytest.mark.parametrize("verdicts", [(), (_verdict("other"),)])
+def test_no_waiver_of_other_rules_stands_for_a_commit(verdicts):
+    given = {"verdicts": verdicts, "deployed_is_commit": False}
+    assert "pipeline-clean" not in _failing(**given)
+    waivers = tuple(Waiver(code, "r", "boss", THEN) for code in WAIVABLE)
+    assert _failing(**given, waivers=waivers) == {"pipeline-clean"}
+
+
 SCALING = Undeclared("src/scaling.py", Role.CODE, True, ("featurize.py",))
 CONFIG = Undeclared("conf/model.yaml", Role.PARAMETERS, True, ("evaluate.py",))
 UNSEEN = UnseenCode("featurize", "plugins.py:3", "computed import", "import_module(name)")
