@@ -114,7 +114,8 @@ def _rows(one: dict[str, Any]) -> Iterator[str]:
     for key, word in (("left_out", "Left out"), ("failed", "Failed")):
         if key in one:
             yield f"\n{word}: {one[key]}."
-    yield f"\nBefore: {one['before']}; at the end: {one['during']}; {one['seconds']} s."
+    if "seconds" in one:  # it was measured by one command
+        yield f"\nBefore: {one['before']}; at the end: {one['during']}; {one['seconds']} s."
 
 
 def _constants(run: dict[str, Any]) -> str:

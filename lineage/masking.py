@@ -69,8 +69,8 @@ def hide(secret: str | None) -> None:
         _known.update(
             {
                 secret,
-                quote(secret, safe=""),
-                quote_plus(secret),
+                quote(secret, safe="", errors="surrogatepass"),
+                quote_plus(secret, errors="surrogatepass"),
                 secret.encode("unicode_escape").decode("ascii"),
                 repr(secret)[1:-1],
             }

@@ -215,4 +215,4 @@ def _password() -> bytes | None:
     if not said and sys.stdin.isatty():
         said = typer.prompt("Password of the key", hide_input=True, err=True)
     hide(said)
-    return said.encode() if said else None
+    return os.fsencode(said) if said else None

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.attest.keys import begun
-from lineage.attest.statements import OWN, PREDICATES, TYPE, About, Signed, SignedFile, root
+from lineage.attest.statements import (
+    OWN,
+    PREDICATES,
+    TYPE,
+    VERDICT,
+    About,
+    Signed,
+    SignedFile,
+    root,
+)
 from lineage.errors import SignatureMismatch, UsageError
 from lineage.identity.digest import Digest
 
@@ -19,6 +28,9 @@ _ALGORITHMS: Final = ("sha256", "blake3")
 _NUMBERS: Final = 1 << 31
 """Numbers of verdicts end below."""
 
+_SHOWN: Final = 200
+"""Characters of a name that a sentence has at the most: it could be anything."""
+
 _PARTS: Final = frozenset({"", ".", ".."})
 
 
@@ -28,31 +40,36 @@ class Claim:
 
     ``weights`` is BLAKE3 of the weights as the registry records it, None where the statement does
     not say it: another program made it. ``files`` are those of a model signature, which passes
-    ``ignored`` paths over. ``ref``, ``tuple`` and what follows are there where this product made
-    it; ``passed`` tells of a verdict or a decision how it ended.
+    ``ignored`` paths over. ``name`` is the subject's, as who signed has it. ``ref``, ``tuple`` and
+    what follows are there where this product made it; ``passed`` tells of a verdict or a decision
+    how it ended, ``verdict`` what a verdict holds.
     """
 
     about: About
     weights: Digest | None
     files: Signed | None = None
     ignored: tuple[str, ...] = ()
+    name: str | None = None
     ref: str | None = None
     tuple: str | None = None
     registry: str | None = None
     validation: int | None = None
+    verdict: Mapping[str, Any] | None = None
     environment: str | None = None
     passed: bool | None = None
 
     @property
     def sentence(self) -> str:
         """What it says, in a few words."""
-        subject = self.ref or (self.files.name if self.files else None) or str(self.weights)
+        subject = (self.ref or self.name or str(self.weights))[:_SHOWN]
         if self.about is About.WEIGHTS:
-            return f"the weights of {subject}"
+            rest = f" but for {', '.join(self.ignored)}"[:_SHOWN] if self.ignored else ""
+            return f"the weights of {subject}{rest}"
         word = "passed" if self.passed else "failed"
         if self.about is About.VALIDATION:
             return f"that {subject} {word} its validation"
-        return f"that {subject} {'may' if self.passed else 'may not'} serve in {self.environment}"
+        where = str(self.environment)[:_SHOWN]
+        return f"that {subject} {'may' if self.passed else 'may not'} serve in {where}"
 
     def to_json(self) -> dict[str, Any]:
         """What is told of it in JSON."""
@@ -62,6 +79,7 @@ class Claim:
             "tuple": self.tuple,
             "weights": self.weights,
             "files": len(self.files.files) if self.files is not None else None,
+            "ignored": list(self.ignored),
             "registry": self.registry,
             "validation": self.validation,
             "environment": self.environment,
@@ -132,7 +150,7 @@ def _weights(subject: Mapping[str, Any], predicate: Mapping[str, Any], what: str
             f"The digests in {what} do not come to the one that names them all.",
             remedy="Have it signed again.",
         )
-    signed = Signed(str(subject["name"]), algorithm, files)
+    signed = Signed(str(subject.get("name")), algorithm, files)
     own = _own(predicate)
     weights = _digest(own["weights"]) if own is not None else None
     if algorithm == "blake3" and not signed.is_folder:
@@ -140,8 +158,10 @@ def _weights(subject: Mapping[str, Any], predicate: Mapping[str, Any], what: str
         if weights not in (None, alone):
             raise ValueError("two digests of one file")
         weights = alone
-    ignored = tuple(str(path) for path in serialization.get("ignore_paths", ()))
-    return Claim(About.WEIGHTS, weights, signed, ignored, **_named(own))
+    ignored = serialization.get("ignore_paths", [])
+    if not isinstance(ignored, list) or not all(isinstance(path, str) for path in ignored):
+        raise ValueError("no paths")
+    return Claim(About.WEIGHTS, weights, signed, tuple(ignored), **_named(subject, own))
 
 
 def _resource(resource: Mapping[str, Any], algorithm: str) -> tuple[str, str]:
@@ -160,10 +180,18 @@ def _validation(subject: Mapping[str, Any], predicate: Mapping[str, Any], what: 
         About.VALIDATION,
         _of_subject(subject, own),
         validation=number if type(number) is int and 0 < number < _NUMBERS else None,
+        verdict=_verdict(predicate, own) if own is not None else None,
         passed={"PASSED": True, "WARNED": True, "FAILED": False}[predicate["result"]],
         registry=_text(own["registry"]) if own is not None else None,
-        **_named(own),
+        **_named(subject, own),
     )
+
+
+def _verdict(predicate: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """What a verdict holds besides its number: what is not said of it is None."""
+    pipeline = predicate["configuration"][:1]
+    said = {name: own.get(name) for name in VERDICT}
+    return said | {"pipeline": pipeline[0]["digest"].get("blake3") if pipeline else None}
 
 
 def _decision(subject: Mapping[str, Any], predicate: Mapping[str, Any], what: str) -> Claim:
@@ -176,7 +204,7 @@ def _decision(subject: Mapping[str, Any], predicate: Mapping[str, Any], what: st
         environment=_text(own["environment"]) if own is not None else uri,
         passed={"PASSED": True, "FAILED": False}[predicate["verificationResult"]],
         registry=_text(own["registry"]) if own is not None else None,
-        **_named(own),
+        **_named(subject, own),
     )
 
 
@@ -202,10 +230,9 @@ def _own(predicate: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return own
 
 
-def _named(own: Mapping[str, Any] | None) -> dict[str, Any]:
-    if own is None:
-        return {}
-    return {"ref": _text(own["ref"]), "tuple": _text(own["tuple"])}
+def _named(subject: Mapping[str, Any], own: Mapping[str, Any] | None) -> dict[str, Any]:
+    name = {"name": _text(subject.get("name"))}
+    return name if own is None else name | {"ref": _text(own["ref"]), "tuple": _text(own["tuple"])}
 
 
 def _of_subject(subject: Mapping[str, Any], own: Mapping[str, Any] | None) -> Digest | None:

@@ -14,7 +14,7 @@ from lineage.attest.statements import Signed, SignedFile
 from lineage.errors import CaptureError, IntegrityFailure, NotFound, StoreUnreachable
 from lineage.hashing.blocks import hash_blocks
 from lineage.hashing.files import hash_file
-from lineage.hashing.tree import tree_files, unreadable
+from lineage.hashing.tree import require_utf8, tree_files, unreadable
 from lineage.identity.digest import Digest, blake3_of, tree_bytes
 from lineage.weights.check import folder_of, recorded, require_place
 from lineage.weights.listing import Entry
@@ -121,14 +121,14 @@ def files_at(path: Path, without: Sequence[Path] = ()) -> tuple[Digest, dict[str
 
     Args:
         path: a file or a folder.
-        without: files that are no part of it, such as its signature.
+        without: files that are no part of it, such as its signature; a link to one is.
 
     Raises:
         CaptureError: it cannot be read.
     """
     files = {"": os.fspath(path)}
     if path.is_dir():
-        skipped = {os.path.realpath(one) for one in without}
+        skipped = {_place(one) for one in without}
         files = dict(_every_file(path, skipped))
         if not files:
             raise CaptureError(f"{path} holds no file.", remedy="Name what was signed.")
@@ -136,7 +136,7 @@ def files_at(path: Path, without: Sequence[Path] = ()) -> tuple[Digest, dict[str
     return _digest_of(rows), {name: _signed(path.name, name, rows) for name in ALGORITHMS}
 
 
-def _every_file(top: Path, skipped: set[str]) -> Iterator[tuple[str, str]]:
+def _every_file(top: Path, skipped: set[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     pending = [(os.fspath(top), "")]
     while pending:
         folder, prefix = pending.pop()
@@ -148,8 +148,15 @@ def _every_file(top: Path, skipped: set[str]) -> Iterator[tuple[str, str]]:
         for entry in found:
             if entry.is_dir(follow_symlinks=False):
                 pending.append((entry.path, f"{prefix}{entry.name}/"))
-            elif os.path.realpath(entry.path) not in skipped:
+            elif not skipped or _place(entry.path) not in skipped:
+                require_utf8(prefix + entry.name)
                 yield prefix + entry.name, entry.path
+
+
+def _place(path: str | Path) -> tuple[str, str]:
+    """Where a file stands, links on the way to it followed, it itself not."""
+    folder, name = os.path.split(os.path.abspath(path))  # noqa: PTH100 - links are kept
+    return os.path.realpath(folder), name
 
 
 _Row = tuple[str, int, str, str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 LARGEST: Final = 1 << 16
 """Bytes that a key in PEM has at the most."""
+
+_UNREADABLE: Final = (ValueError, UnsupportedAlgorithm, InternalError)
+"""What cryptography raises of bytes that are no key: the last of one of Ed448 that is too short."""
 
 _ECDSA: Final = ec.ECDSA(hashes.SHA256())
 _PUBLIC: Final = b"-----BEGIN PUBLIC KEY-----"
@@ -55,7 +58,7 @@ class VerifyingKey:
             )
         try:
             key = serialization.load_pem_public_key(pem)
-        except (ValueError, TypeError, UnsupportedAlgorithm):
+        except (TypeError, *_UNREADABLE):
             raise UsageError(
                 f"{begun(what)} is no public key in PEM.",
                 remedy="Give what this writes: openssl pkey -in KEY -pubout -out PUB",
@@ -141,7 +144,7 @@ def _loaded(pem: bytes, what: str, password: Password) -> object:
         return serialization.load_pem_private_key(pem, None)
     except TypeError:  # it is encrypted
         secret = password()
-    except (ValueError, UnsupportedAlgorithm):
+    except _UNREADABLE:
         raise UsageError(
             f"{begun(what)} is no private key in PEM.", remedy=f"Make one: {_MAKE}"
         ) from None
@@ -152,7 +155,7 @@ def _loaded(pem: bytes, what: str, password: Password) -> object:
         )
     try:
         return serialization.load_pem_private_key(pem, secret)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (TypeError, *_UNREADABLE):
         raise UsageError(
             f"{begun(what)} is not opened by the password that was given.",
             remedy="Give its own: LINEAGE_SIGNING_PASSWORD, or what is typed.",

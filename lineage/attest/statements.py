@@ -31,6 +31,9 @@ OWN: Final = "lineageguard_about"
 URN: Final = "urn:lineage-guard"
 VERIFIER: Final = "https://pypi.org/project/lineage-guard/"
 
+VERDICT: Final = ("basis", "metrics", "validated_at", "validated_by")
+"""The keys of what a verdict holds, besides its number and its pipeline."""
+
 GIT: Final = (".git", ".gitattributes", ".github", ".gitignore")
 """What ``model-signing`` passes over at the top of a folder."""
 

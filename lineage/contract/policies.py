@@ -137,6 +137,15 @@ class EvidenceTable(PolicyTable):
         list[Annotated[SignedThing, Field(strict=False)]], AfterValidator(_signed)
     ] = Field(default_factory=lambda: [SignedThing.WEIGHTS])
 
+    @model_validator(mode="after")
+    def _names_who_signs(self) -> Self:
+        """Refuse a demand that nobody can fail; the defaults, which answers show, are none."""
+        given = self.model_fields_set
+        shown = "signed_by" in given and self.signed == [SignedThing.WEIGHTS]
+        if "signed" in given and not self.signed_by and not shown:
+            raise ValueError("signed demands nothing without signed_by: name the keys, or leave it")
+        return self
+
 
 class EnvironmentTable(PolicyTable):
     """``[environments.NAME]``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
+from lineage.acts import act
 from lineage.errors import UsageError
 
 if TYPE_CHECKING:
@@ -68,5 +69,5 @@ def unlike(where: str, why: str) -> UsageError:
     """The error of two that cannot be merged: where, and why."""
     return UsageError(
         f"The profiles cannot be merged: {where} {why}.",
-        remedy="Count both against one reference (`lineage profile DATA --reference PROFILE`).",
+        remedy="Count both against one reference: " + act("profile", "DATA", reference="PROFILE"),
     )

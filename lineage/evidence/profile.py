@@ -36,7 +36,7 @@ from lineage.display import Shown, table
 from lineage.errors import UsageError
 from lineage.evidence.columns import COLUMNS, BinaryTarget, Score, read_column
 from lineage.evidence.counts import Counts, unlike
-from lineage.evidence.reader import LARGEST_COUNT, LONGEST_TEXT, Reader, is_kept, refused
+from lineage.evidence.reader import LARGEST_COUNT, LONGEST_TEXT, WRITE, Reader, is_kept, refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -214,7 +214,7 @@ class Profile(Counts, Shown):
         except (ValueError, RecursionError) as error:
             raise UsageError(
                 f"{where} is no profile: {error}.",
-                remedy="Name a file that `lineage profile` wrote.",
+                remedy=f"Name a profile that was written: {WRITE}",
             ) from None
         return cls.parse(body)
 

@@ -7,6 +7,7 @@ import re
 from itertools import pairwise
 from typing import Any, Final
 
+from lineage.acts import act
 from lineage.errors import UsageError
 
 MOST_VALUES: Final = 64
@@ -16,7 +17,10 @@ LONGEST_TEXT: Final = 256
 LARGEST_COUNT: Final = 2**53 - 1
 
 _UNKEPT: Final = re.compile("[\x00\ud800-\udfff]")
-_REMEDY: Final = "Write the profile anew with `lineage profile`; do not edit it by hand."
+WRITE: Final = act("profile", "DATA", out="FILE")
+"""How a profile is written."""
+
+_REMEDY: Final = f"Write the profile anew, and do not edit it by hand: {WRITE}"
 
 
 def is_kept(text: str) -> bool:

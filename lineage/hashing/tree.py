@@ -87,15 +87,25 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
         raise unreadable(folder, error) from None
 
 
+def require_utf8(name: str) -> None:
+    """Refuse a file's name that is not UTF-8: no digest can hold it.
+
+    Raises:
+        CaptureError: it is not.
+    """
+    if name.isascii():
+        return
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise CaptureError(
+            f"The name of {name!r} is not UTF-8.", remedy="Rename the file."
+        ) from None
+
+
 def _check_entry(entry: os.DirEntry[str], relative: str, follow: Follow) -> bool:
     """Refuse what has no bytes of its own; whether it is a link to a file."""
-    if not relative.isascii():
-        try:
-            relative.encode()
-        except UnicodeEncodeError:
-            raise CaptureError(
-                f"The name of {relative!r} is not UTF-8.", remedy="Rename the file."
-            ) from None
+    require_utf8(relative)
     if entry.is_symlink():
         _check_link(entry, follow)
         return True

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select as select_columns
 
+from lineage import timestamps
 from lineage.acts import act
 from lineage.attest import envelope
 from lineage.attest.claims import Claim, claim_of, require_about
@@ -20,6 +21,7 @@ from lineage.contract.requests import LARGEST_ATTESTATION
 from lineage.database import clock, events, tables, telling
 from lineage.database.audit.entries import registry_id
 from lineage.database.sql import col, func, or_, select
+from lineage.database.values import metrics_of
 from lineage.errors import Conflict, LineageError, SignatureMismatch, UsageError
 from lineage.guard.evidence import Signature
 from lineage.identity.digest import Digest, blake3_of
@@ -215,12 +217,27 @@ def _require_here(session: Session, version: tables.ModelVersion, claim: Claim, 
     if claim.about is not About.VALIDATION:
         return
     row = session.get(tables.Validation, claim.validation) if claim.validation else None
-    if row is None or row.version_id != version.id or row.passed is not claim.passed:
+    if row is None or row.version_id != version.id or not _is_verdict(row, claim):
         raise SignatureMismatch(
             f"The attestation is on a verdict that {ref} does not have.",
             remedy="Sign one that it has: "
             + act("attest sign", ref, as_="validation", key="FILE", record=True),
         )
+
+
+def _is_verdict(row: tables.Validation, claim: Claim) -> bool:
+    """Whether what was signed is the verdict of a row: its number alone could be another's.
+
+    A registry that was restored from a copy gives numbers again.
+    """
+    held = {
+        "basis": row.basis,
+        "metrics": metrics_of(row),
+        "validated_at": timestamps.written(timestamps.moment(row.validated_at)),
+        "validated_by": row.validated_by,
+        "pipeline": Digest(row.pipeline_blake3).value,
+    }
+    return row.passed is claim.passed and held == claim.verdict
 
 
 def _shown(row: tables.Attestation) -> dict[str, Any]:

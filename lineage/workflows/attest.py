@@ -60,7 +60,7 @@ def signing_key(path: Path | None, password: Password, note: Callable[[str], obj
                 remedy=f"Name its file: {act('attest sign', 'REF', key='FILE')}; or set {KEY} to "
                 "the key itself, in PEM.",
             )
-        return SigningKey.parse(pem.encode(), f"the key in {KEY}", password)
+        return SigningKey.parse(os.fsencode(pem), f"the key in {KEY}", password)
     key = SigningKey.parse(_read(path, "key"), f"the key in {path}", password)
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
@@ -209,7 +209,14 @@ def _verdict(registry: AnyRegistry, version: VersionRecord, environment: str | N
     """The newest verdict; with an environment, that on the pipeline version that runs there."""
     verdicts = version.validations
     if environment is not None:
-        runs = registry.guard(version.ref, environment).pipeline["digest"]
+        decision = registry.guard(version.ref, environment)
+        runs = decision.pipeline["digest"]
+        if runs is None:
+            check = decision.check("pipeline-deployed")
+            raise NotFound(
+                f"No verdict on {version.ref} counts in {environment}: {check.summary}.",
+                remedy=check.remedy or f"See why: {act('guard', version.ref, env=environment)}",
+            )
         verdicts = tuple(one for one in verdicts if one.pipeline == runs)
     if not verdicts:
         where = f" with the pipeline that runs in {environment}" if environment else ""

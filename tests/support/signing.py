@@ -21,8 +21,10 @@ def pem(key: SigningKey = KEY) -> str:
     return key.verifying.pem.decode()
 
 
-def signed(registry: Any, ref: str, about: str = "weights", key: SigningKey = KEY) -> str:
-    """A statement on a version's weights, or on its newest verdict."""
+def signed(
+    registry: Any, ref: str, about: str = "weights", key: SigningKey = KEY, other: Any = None
+) -> str:
+    """A statement on a version's weights, or on its newest verdict, of which it says ``other``."""
     version, blake3 = VersionRecord(registry.show(ref)), registry.stored(ref).blake3
     if about == About.WEIGHTS:
         files = Signed("model.bin", "blake3", (SignedFile("", blake3.value),))
@@ -30,7 +32,10 @@ def signed(registry: Any, ref: str, about: str = "weights", key: SigningKey = KE
     verdict = version.validations[0]
     pipeline = registry.verdicts(ref)[-1].pipeline.blake3
     number = Destination.of(registry).id
+    said = dict(other or {})
+    pipeline = said.pop("pipeline", pipeline)
     statement = statements.of_validation(version, blake3, verdict, pipeline, number)
+    statement["predicate"][statements.OWN] |= said
     return sealed(statement, key, bundle=False)
 
 

@@ -85,7 +85,7 @@ class ValidationBody(Body):
         default=False, description="It was made where the version's own parts were not looked at."
     )
     profile: dict[str, Any] | None = Field(
-        default=None, description="What the data looked like, as `lineage profile` writes it."
+        default=None, description="What the data looked like: the JSON of a profile."
     )
     dry_run: bool = Field(default=False, description="Whether it would be recorded; it is not.")
 

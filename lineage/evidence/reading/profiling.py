@@ -11,6 +11,7 @@ from lineage import bounded_file
 from lineage.errors import UsageError
 from lineage.evidence.private import merged_below
 from lineage.evidence.profile import MOST_BYTES, MOST_WINDOWS, Profile, Roles
+from lineage.evidence.reader import WRITE
 from lineage.evidence.reading import expressions
 from lineage.evidence.reading.counting import count
 from lineage.evidence.reading.scales import frequent, scale_of
@@ -83,7 +84,7 @@ def read_profile(path: str | os.PathLike[str]) -> Profile:
         data = bounded_file.read(path, MOST_BYTES)
     except bounded_file.Unfit as error:
         raise UsageError(
-            f"{os.fspath(path)} {error}.", remedy="Name a file that `lineage profile` wrote."
+            f"{os.fspath(path)} {error}.", remedy=f"Name a profile that was written: {WRITE}"
         ) from None
     return Profile.from_bytes(data, os.fspath(path))
 

@@ -351,7 +351,7 @@ def _unreadable(label: str, message: str, folder: str) -> UsageError:
         where = f" (line {line})" if line.isdigit() else ""
         return UsageError(
             f"{label} holds text that is not UTF-8{where}.",
-            remedy="Write it anew in UTF-8: iconv -f LATIN1 -t UTF-8, or what it is written in.",
+            remedy="Write it anew in UTF-8; iconv converts it from what it is written in.",
         )
     first = next((line for line in message.splitlines() if line.strip()), "")
     return UsageError(

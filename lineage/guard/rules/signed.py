@@ -71,12 +71,13 @@ def _is_of(facts: Facts, thing: SignedThing, about: str, validation: int | None)
 
 
 def _sign(facts: Facts, thing: SignedThing) -> str:
+    """How to sign it: where the pipeline moves, not the verdict with the one that runs now."""
     verdict = thing is SignedThing.VALIDATION
     done = act(
         "attest sign",
         facts.ref,
         as_=thing.value if verdict else None,
-        env=facts.environment if verdict else None,
+        env=facts.environment if verdict and not facts.pipeline_moves else None,
         key="FILE",
         record=True,
     )

@@ -238,3 +238,11 @@ def test_a_statement_on_one_version_is_none_on_another(here, about):
 def test_what_does_not_go_together_is_refused(about, env, algorithm, path, says):
     with pytest.raises(UsageError, match=says):
         Asked.checked(about, env, algorithm, path)
+
+
+def test_where_no_pipeline_runs_no_verdict_counts_and_the_remedy_says_how_one_would(folder):
+    with pytest.raises(
+        NotFound, match="counts in staging: no version of pipeline churn"
+    ) as refused:
+        folder.signed("validation", env="staging")
+    assert "pipeline deploy churn" in refused.value.remedy

@@ -13,6 +13,7 @@ from lineage.errors import Conflict, NotFound, SignatureMismatch, UsageError
 from lineage.guard.decision import GuardRefused, Status
 from lineage.guard.evidence import Evidence, SignedThing
 from lineage.guard.policy import EnvironmentPolicy
+from lineage.registry import attestations
 from tests.conftest import EVERYWHERE, add_validated, captured_pipeline
 from tests.support.signing import KEY, OTHER, pem, record, signed
 
@@ -77,6 +78,26 @@ def test_nothing_bad_is_recorded(two, about):
             two.record_attestation(ref, bad, key, actor="t")
     assert list(two.attestations("churn@1")) == list(two.attestations("churn@2")) == []
     assert two.history("churn@1")[0]["kind"] != "attested"
+
+
+def test_a_verdict_is_what_was_signed_and_not_its_number_alone(two):
+    """A registry that was restored from a copy gives a number to another verdict."""
+    for other in (
+        {"metrics": {"accuracy": 1}},
+        {"basis": "run"},
+        {"validated_by": "ann"},
+        {"validated_at": "2020-01-01T00:00:00.000000Z"},
+        {"validated_at": None},
+        {"pipeline": f"blake3:{'0' * 64}"},
+        {"validation": 2},
+        {"validation": 10**30},
+        {"registry": "another"},
+    ):
+        document = signed(two, "churn@1", "validation", other=other)
+        with pytest.raises(SignatureMismatch, match=r"what another registry says|does not have"):
+            two.record_attestation("churn@1", document, pem(), actor="t")
+    assert list(two.attestations("churn@1")) == []
+    record(two, "churn@1", "validation")
 
 
 def test_a_verdict_of_another_number_or_outcome_is_refused(two):

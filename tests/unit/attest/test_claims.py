@@ -64,6 +64,16 @@ def test_a_signature_that_another_program_made_says_blake3_of_a_file_or_nothing(
         assert claim_of(statement, "x").weights == expected
 
 
+def test_the_sentence_says_what_is_passed_over_and_names_the_subject_in_few_words():
+    statement = at(weights("sha256", "a", "b"), *W, "ignore_paths", ["c", "d"])
+    assert claim_of(statement, "x").sentence == "the weights of churn@1 but for c, d"
+    statement = on_subject("https://in-toto.io/attestation/test-result/v0.1", result="PASSED")
+    statement["subject"][0]["digest"] = {"sha256": A}
+    assert claim_of(statement, "x").sentence == "that churn@1 passed its validation"
+    statement["subject"][0]["name"] = "x" * 100_000
+    assert len(claim_of(statement, "x").sentence) < 300
+
+
 def test_what_git_keeps_at_the_top_of_a_folder_is_passed_over_as_model_signing_does():
     statement = weights("sha256", ".gitattributes", "w")
     assert [row["name"] for row in statement["predicate"]["resources"]] == ["w"]
@@ -103,6 +113,7 @@ W, R = ("predicate", "serialization"), ("predicate", "resources")
         at(weights(), *W, "method", "shards"),
         at(weights(), *W, "hash_type", "blake2"),
         at(weights(), *W, "hash_type", "blake3"),
+        *(at(weights(), *W, "ignore_paths", bad) for bad in ("abc", 5, [5], {"a": 1})),
         at(weights(), *R, []),
         at(weights(), *R, 0, "digest", A.upper()),
         at(weights(), *R, 0, "digest", "sha256:" + A),

@@ -25,6 +25,8 @@ from securesystemslib.signer import SSlibKey
 from lineage.attest import envelope
 from lineage.attest.keys import SigningKey, VerifyingKey
 from lineage.errors import IntegrityFailure, UsageError
+from lineage.masking import hide
+from lineage.workflows.attest import KEY, signing_key
 
 STATEMENT = {"_type": "https://in-toto.io/Statement/v1", "é": ["<b>", 1.5, None]}
 PRIVATE = {"ed25519": Ed25519PrivateKey.generate(), "p256": ec.generate_private_key(ec.SECP256R1())}
@@ -118,7 +120,10 @@ TWICE = sealed().replace('"payloadType"', '"payload": "", "payloadType"', 1)
     [
         ("", "cannot be read as JSON"),
         (b"\xff\xfe\x00", "cannot be read as JSON"),
-        ("[" * 200_000, "cannot be read as JSON"),
+        ("[" * 5_000, "cannot be read as JSON"),
+        ("[" * 200_000, "has too many parts"),
+        (b'{"a":[' + b"[]," * 10_000 + b"[]]}", "has too many parts"),
+        (json.dumps(dict.fromkeys(map(str, range(10_001)))), "has too many parts"),
         (TWICE, "'payload' stands twice"),
         ("[]", "is no JSON object"),
         ("{}", "no DSSE envelope and no bundle"),
@@ -142,7 +147,17 @@ def test_what_is_no_envelope_is_refused_in_one_sentence(text, says):
     assert refused.value.remedy
 
 
-@pytest.mark.parametrize("payload", [b"no JSON", b"[]", b'{"a":1,"a":2}', b"[" * 100_000])
+BAD_PAYLOADS = (
+    b"no JSON",
+    b"[]",
+    b'{"a":1,"a":2}',
+    b"[" * 100_000,
+    '{"a":1}'.encode("utf-16"),
+    '{"a":1}'.encode("utf-8-sig"),
+)
+
+
+@pytest.mark.parametrize("payload", BAD_PAYLOADS)
 def test_what_is_signed_must_be_one_object_that_all_read_alike(payload):
     key = KEYS["ed25519"]
     signature = base64.b64encode(key.sign(envelope.pae(payload))).decode()
@@ -180,12 +195,29 @@ def test_keys_of_other_kinds_are_refused(private):
         VerifyingKey.parse(public_of(private), "the key")
 
 
+def test_a_variable_or_a_password_that_is_no_utf8_is_refused_without_its_text(monkeypatch):
+    secret = "\udcff\udcfeSecret7"  # as Python reads other bytes
+    hide(secret)
+    monkeypatch.setenv(KEY, secret)
+    with pytest.raises(UsageError, match="is no private key in PEM") as refused:
+        signing_key(None, no_password, print)
+    assert "Secret7" not in f"{refused.value} {refused.value.remedy}"
+
+
+def ed448_too_short():
+    """A key of Ed25519 that says it is one of Ed448."""
+    lines = pem_of(PRIVATE["ed25519"]).splitlines()
+    der = base64.b64decode(lines[1]).replace(b"\x2b\x65\x70", b"\x2b\x65\x71")
+    return b"\n".join([lines[0], base64.b64encode(der), lines[2], b""])
+
+
 def test_private_and_public_keys_are_not_taken_for_each_other_and_nothing_for_a_key():
     private = PRIVATE["p256"]
     for text, says in (
         (public_of(private), "is a public one"),
         (b"nothing", "is no private key in PEM"),
         (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "is no private key"),
+        (ed448_too_short(), "is no private key in PEM"),
         (pem_of(private, b"pass"), "its password was not given"),
     ):
         with pytest.raises(UsageError, match=says):

@@ -869,6 +869,15 @@ def test_what_has_served_is_signed_anew_only_where_its_pipeline_moves(
     assert check.status.value == status
 
 
+@pytest.mark.parametrize("moves", [False, True])
+def test_the_verdict_with_a_pipeline_that_is_yet_to_run_is_not_the_one_that_counts_there_now(moves):
+    policy = EnvironmentPolicy(evidence=Evidence(signed_by=(A_KEY,), signed=BOTH[1:]))
+    check = _check("signed-by", policy=policy, pipeline_moves=moves)
+    assert check.status is Status.FAIL
+    assert "attest sign churn@7 as=validation" in check.remedy
+    assert ("env=" in check.remedy) is not moves
+
+
 def test_a_verdict_that_is_not_there_is_another_rules_failure():
     policy = EnvironmentPolicy(evidence=Evidence(signed_by=(A_KEY,), signed=BOTH))
     check = _check("signed-by", policy=policy, verdicts=(), signatures=(ON_WEIGHTS,))
