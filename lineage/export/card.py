@@ -10,6 +10,7 @@ import yaml
 from lineage import timestamps
 from lineage.export.described import measured, number
 from lineage.guard.decision import Status
+from lineage.guard.evidence import Basis
 from lineage.inert import inert, inert_json
 
 if TYPE_CHECKING:
@@ -26,6 +27,13 @@ _CONTENTS: Final = 10
 """Steps, and contents of each, that the card shows."""
 _METRICS: Final = 200
 """Metrics that the card shows; the JSON of `show` has all."""
+
+_BASES: Final = {
+    Basis.RUN: "a run that was watched",
+    Basis.CARRIED: "another verdict, from which it was carried over",
+    Basis.STATED: "somebody's word",
+}
+"""What a verdict rests on, in words."""
 
 
 def written(described: Described) -> str:
@@ -126,7 +134,7 @@ def _validation(newest: Validation | None) -> Iterator[str]:
     word = "passed" if newest.passed else "failed"
     yield (
         f"It {word} with pipeline {_text(newest.pipeline)}, by {_text(newest.validated_by)} at "
-        f"{timestamps.written(newest.validated_at)}. The verdict rests on: {newest.basis.value}."
+        f"{timestamps.written(newest.validated_at)}. The verdict rests on {_BASES[newest.basis]}."
     )
     yield ""
     for outcome in newest.requirements:

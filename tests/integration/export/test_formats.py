@@ -293,8 +293,9 @@ def test_a_verdict_is_told_as_it_was_reached(registry):
     event = json.loads(exported(registry, ref, "openlineage").splitlines()[-1])
     tests = event["run"]["facets"]["test"]["tests"]
     assert [one["status"] for one in tests] == ["pass", "skip", "pass"]
-    said = exported(registry, ref, "card").partition("## Validation")[2].splitlines()
-    assert [line.replace("\\", "") for line in said if line.startswith("- ")] == [
+    said = exported(registry, ref, "card").partition("## Validation")[2]
+    assert "The verdict rests on somebody's word." in said
+    assert [line.replace("\\", "") for line in said.splitlines() if line.startswith("- ")] == [
         "- auc >= 0.8 holds: auc is 0.9",
         "- auc >= serving.auc - 0.01 is decided where it is to serve",
     ]
