@@ -13,7 +13,6 @@ from lineage.errors import Conflict, NotFound, SignatureMismatch, UsageError
 from lineage.guard.decision import GuardRefused, Status
 from lineage.guard.evidence import Evidence, SignedThing
 from lineage.guard.policy import EnvironmentPolicy
-from lineage.registry import attestations
 from tests.conftest import EVERYWHERE, add_validated, captured_pipeline
 from tests.support.signing import KEY, OTHER, pem, record, signed
 
