@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lineage import timestamps
+from lineage.acts import act
 from lineage.errors import UsageError
 
 from .columns import CategoryColumn, NumberColumn, Score, TextColumn, TimeColumn
@@ -110,13 +111,14 @@ def _refuse_unlike(reference: Profile, served: Profile) -> int:
             raise UsageError(
                 f"The profile of the {name} has no windows.",
                 remedy="Name the column that tells when each row was: "
-                "`lineage profile DATA --time COLUMN`.",
+                + act("profile", "DATA", time="COLUMN"),
             )
     if reference.window_seconds != served.window_seconds:
         raise UsageError(
             f"The windows of the reference are {reference.window_seconds} seconds long, "
             f"and those of the served data {served.window_seconds}.",
-            remedy="Profile the served data with `--reference` and the profile of the reference.",
+            remedy="Count the served data against the reference: "
+            + act("profile", "DATA", reference="PROFILE"),
         )
     pairs: list[tuple[str, Column, Column | None]] = [
         (f"column {name!r}", column, served.columns.get(name))
@@ -129,7 +131,7 @@ def _refuse_unlike(reference: Profile, served: Profile) -> int:
             raise UsageError(
                 f"The profiles cannot be compared: {name} {why}.",
                 remedy="Count the served data against the reference: "
-                "`lineage profile DATA --reference PROFILE`.",
+                + act("profile", "DATA", reference="PROFILE"),
             )
     return reference.window_seconds or 0
 

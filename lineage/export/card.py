@@ -88,7 +88,7 @@ def _made_by(made: Steps) -> Iterator[str]:
     yield from ("", "## Made by", "")
     shown = made.steps[-_STEPS:]
     if len(shown) < len(made.steps) or made.more:
-        yield from ("The last steps; the registry traces what they rest on.", "")
+        yield from ("The last steps; the trace of the version shows what they rest on.", "")
     if shown:
         yield from _table(("step", "command", "from", "made"), map(_step, shown))
     for gap in made.gaps:
