@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final
 
+from lineage.capture.command import peak_of
+
 _PROC: Final = "/proc"
 _SHORTEST: Final = 0.005
 _LONGEST: Final = 0.1
@@ -142,7 +144,7 @@ class Sampler:
         parent = self.sample.processes.get(process.parent)
         if parent is None or process.stack == 0 or process.stack != parent.stack:
             process.program = _program(process.pid) or process.program
-        self.sample.peak_memory_bytes = max(self.sample.peak_memory_bytes, _peak(process.pid))
+        self.sample.peak_memory_bytes = max(self.sample.peak_memory_bytes, peak_of(process.pid))
         return True
 
     def _look_at_files(self) -> None:
@@ -195,18 +197,6 @@ def _status(pid: int) -> tuple[int, int] | None:
         return (int(fields[1]), int(fields[25])) if fields[0] not in (b"Z", b"X") else None
     except (OSError, IndexError, ValueError):
         return None
-
-
-def _peak(pid: int) -> int:
-    """The most bytes of memory that a process has held at a time; 0 where that is not shown."""
-    try:
-        with open(f"{_PROC}/{pid}/status", "rb") as file:
-            for line in file:
-                if line.startswith(b"VmHWM:"):
-                    return int(line.split()[1]) * 1024
-    except (OSError, IndexError, ValueError):
-        return 0
-    return 0
 
 
 def running_with(text: str) -> set[int]:
