@@ -204,7 +204,9 @@ def listing(ref: Ref, as_json: Json = False) -> None:
     for row in rows:
         about = f"validation {row.validation}" if row.validation is not None else row.about
         at = output.moment(row.recorded_at)
-        output.say(f"{about}  signed by {row.signed_by}, recorded by {row.recorded_by} at {at}")
+        says = "" if row.about == "weights" else f": {row.says or 'it does not hold any more'}"
+        signed = f"signed by {row.signed_by}, recorded by {row.recorded_by} at {at}"
+        output.say(f"{about}  {signed}{says}")
 
 
 def _password() -> bytes | None:

@@ -262,6 +262,12 @@ def key(
     output.raw(public)
 
 
+def _signed(payload: dict[str, Any]) -> str:
+    of = f"validation {payload['validation']}" if payload["validation"] else payload["about"]
+    says = f" ({payload['says']})" if payload["about"] == "decision" else ""
+    return f"{of}{says} signed by {output.short(payload['signed_by'])}"
+
+
 def _what(payload: dict[str, Any]) -> str:
     """The part of an event's payload that a line has room for."""
     words = []
@@ -272,8 +278,7 @@ def _what(payload: dict[str, Any]) -> str:
     words += [str(payload[key]) for key in ("kind", "state", "instance") if key in payload]
     words += _of_weights(payload)
     if "signed_by" in payload:
-        of = f"validation {payload['validation']}" if payload["validation"] else payload["about"]
-        words.append(f"{of} signed by {output.short(payload['signed_by'])}")
+        words.append(_signed(payload))
     if isinstance(payload.get("revision"), int):
         words.append(f"revision {payload['revision']}")
     versions = payload.get("versions")

@@ -105,7 +105,9 @@ def record(
         actor=actor.name,
         kind="attested",
         subject=ref,
-        payload={name: answer[name] for name in ("about", "signed_by", "validation", "digest")},
+        payload={
+            name: answer[name] for name in ("about", "says", "signed_by", "validation", "digest")
+        },
         also=[version.model],
     )
     return answer
@@ -240,9 +242,20 @@ def _is_verdict(row: tables.Validation, claim: Claim) -> bool:
     return row.passed is claim.passed and held == claim.verdict
 
 
+def _says(row: tables.Attestation) -> str | None:
+    """What a statement says, in a few words; None where its signature does not hold any more."""
+    try:
+        key = VerifyingKey.parse(row.public_key.encode(), _WHAT)
+        statement = envelope.read(row.document, _WHAT).statement(key, _WHAT)
+        return claim_of(statement, _WHAT).sentence
+    except LineageError:
+        return None
+
+
 def _shown(row: tables.Attestation) -> dict[str, Any]:
     return {
         "about": row.about,
+        "says": _says(row),
         "validation": row.validation_id,
         "signed_by": row.signed_by,
         "digest": row.digest,

@@ -259,6 +259,8 @@ class Attestation(Document):
 
     about = Key(str)
     """What it is on: the weights, a verdict, or a decision."""
+    says = Key(optional(str))
+    """What it says of it; None where its signature does not hold any more."""
     validation = Key(optional(int))
     """The number of the verdict that it is on."""
     signed_by = Key(str)
@@ -274,7 +276,7 @@ class Attestation(Document):
 
     @override
     def _line(self) -> str:
-        return f"{self.about} signed by {self.signed_by}"
+        return f"{self.says or self.about} signed by {self.signed_by}"
 
     @override
     def _facts(self) -> dict[str, object]:

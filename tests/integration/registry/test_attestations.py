@@ -7,12 +7,16 @@ import json
 import pytest
 from sqlalchemy import text
 
+from lineage.attest import statements
+from lineage.attest.envelope import sealed
 from lineage.contract.requests import LARGEST_ATTESTATION, DeclaredEnvironment
+from lineage.contract.results.records import VersionRecord
 from lineage.database.engine import open_engine, transaction
 from lineage.errors import Conflict, NotFound, SignatureMismatch, UsageError
 from lineage.guard.decision import GuardRefused, Status
 from lineage.guard.evidence import Evidence, SignedThing
 from lineage.guard.policy import EnvironmentPolicy
+from lineage.workflows.destination import Destination
 from tests.conftest import EVERYWHERE, add_validated, captured_pipeline
 from tests.support.signing import KEY, OTHER, pem, record, signed
 
@@ -48,11 +52,28 @@ def test_what_holds_is_recorded_once_and_told_by_an_event(two):
     (found,) = two.attestations("churn@1")
     assert (found.document, found.recorded_by) == (document, "ann")
     assert found.signed_by == KEY.verifying.fingerprint
+    assert found.says == "the weights of churn@1"
     newest = two.history("churn@1")[0]
     assert (newest["kind"], newest["actor"]) == ("attested", "ann")
     assert newest["payload"]["signed_by"] == KEY.verifying.fingerprint
     assert not two.audit().problems
     assert list(two.attestations("churn@2")) == []
+
+
+@pytest.mark.parametrize("word", ["may", "may not"])
+def test_a_signed_decision_is_told_with_its_outcome(two, word):
+    """A signed refusal is no endorsement."""
+    if word == "may not":
+        demand(two, SignedThing.WEIGHTS)
+    version, blake3 = VersionRecord(two.show("churn@1")), two.stored("churn@1").blake3
+    decision, number = two.guard("churn@1", "production"), Destination.of(two).id
+    at = version.validations[0].validated_at
+    statement = statements.of_decision(version, blake3, decision, {}, number, at)
+    document = sealed(statement, KEY, bundle=False)
+    says = f"that churn@1 {word} serve in production"
+    assert two.record_attestation("churn@1", document, pem(), actor="t")["says"] == says
+    assert [one.says for one in two.attestations("churn@1")] == [says]
+    assert two.history("churn@1")[0]["payload"]["says"] == says
 
 
 @pytest.mark.parametrize("about", ["weights", "validation"])
