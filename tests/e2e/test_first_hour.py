@@ -37,6 +37,7 @@ def test_the_first_hour_from_the_wheel_on(request, wheel, tmp_path):  # noqa: F8
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": str(house),
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "LOGNAME": "ana",  # as whom the page is typed
         }
         del made.env["LINEAGE_ACTOR"]
         spent = []
