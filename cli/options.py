@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,6 +35,12 @@ def _as_json(value: bool) -> bool:
 Json = Annotated[
     bool,
     typer.Option("--json", help="Print JSON and nothing else on stdout.", callback=_as_json),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", "-o", metavar="FILE", help="Write it there; default: stdout.", show_default=False
+    ),
 ]
 Env = Annotated[
     str, typer.Option("--env", metavar="ENVIRONMENT", help="The environment.", show_default=False)

@@ -12,7 +12,7 @@ import typer
 from .. import output
 from ..documents import put
 from ..help import Group
-from ..options import Json, Ref, opened_registry, project_and_registry
+from ..options import Json, Out, Ref, opened_registry, project_and_registry
 
 
 class ByDefault(Group):
@@ -93,16 +93,7 @@ def sign(
             show_default=False,
         ),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="FILE",
-            help="Write it there; default: stdout.",
-            show_default=False,
-        ),
-    ] = None,
+    out: Out = None,
     record: Annotated[
         bool,
         typer.Option("--record", help="Record it in the registry too, where the guard sees it."),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..documents import put
-from ..options import Json, Ref, opened_registry
+from ..options import Json, Out, Ref, opened_registry
 
 
 def export(
@@ -32,16 +31,7 @@ def export(
             show_default=False,
         ),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="FILE",
-            help="Write it there; default: stdout.",
-            show_default=False,
-        ),
-    ] = None,
+    out: Out = None,
     as_json: Json = False,
 ) -> None:
     """Export a version for other programs: what made it, and what was measured.

@@ -82,10 +82,10 @@ def opened(train: Any, validation: Any) -> Iterator[Pair]:  # noqa: ANN401 - any
     labels = {name: _label(data) for name, data in sides.items()}
     with tempfile.TemporaryDirectory(prefix="lineage-leakage-") as folder:
         files = {
-            name: reading._files(Path(data)) if _is_path(data) else []
+            name: reading.files_of(Path(data)) if _is_path(data) else []
             for name, data in sides.items()
         }
-        connection = reading._connect(Path(folder), files=[*files[TRAIN], *files[VALIDATION]])
+        connection = reading.connect(Path(folder), files=[*files[TRAIN], *files[VALIDATION]])
         label, place = "", Path(folder)
         try:
             columns: dict[str, dict[str, Form]] = {}
@@ -106,7 +106,7 @@ def opened(train: Any, validation: Any) -> Iterator[Pair]:  # noqa: ANN401 - any
                 connection.execute(f"CREATE TEMP TABLE {name} AS {rows}")
             yield Pair(connection, tuple(both), labels)
         except Error as error:
-            raise reading._unreadable(label, str(error), os.fspath(place)) from None
+            raise reading.unreadable(label, str(error), os.fspath(place)) from None
         finally:
             connection.close()
 
@@ -127,11 +127,11 @@ def _view(
     folder: Path,
 ) -> dict[str, Form]:
     if files:
-        form = reading._view(connection, files, folder)
+        form = reading.make_view(connection, files, folder)
     else:
-        connection.register("source", reading._as_registered(data))
+        connection.register("source", reading.registrable(data))
         form = None
-    columns = reading._columns(connection, _label(data), form)
+    columns = reading.columns_of(connection, _label(data), form)
     connection.execute(f"ALTER VIEW source RENAME TO {name}_view")
     return columns
 

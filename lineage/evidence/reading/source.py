@@ -91,9 +91,9 @@ def opened(data: Any, query: str | None = None) -> Iterator[Source]:  # noqa: AN
     with tempfile.TemporaryDirectory(prefix="lineage-profile-") as folder:
         try:
             with _connected(data, query, Path(folder)) as (connection, form):
-                yield Source(connection, _columns(connection, label, form), label)
+                yield Source(connection, columns_of(connection, label, form), label)
         except Error as error:
-            raise _unreadable(label, str(error), folder) from None
+            raise unreadable(label, str(error), folder) from None
 
 
 def import_duckdb() -> None:
@@ -123,27 +123,28 @@ def _connected(
                 "A query is asked of a DuckDB file, not of a data frame.",
                 remedy="Select the rows from the frame itself.",
             )
-        connection = _connect(folder)
-        connection.register("source", _as_registered(data))
+        connection = connect(folder)
+        connection.register("source", registrable(data))
         form = None
     elif query is not None:
-        connection = _connect(folder, database=_regular(Path(data)))
+        connection = connect(folder, database=_regular(Path(data)))
         _select(connection, query)
         form = None
     else:
         path = Path(data)
-        files = _files(path)
-        connection = _connect(folder, files=files)
-        form = _view(connection, files, folder)
+        files = files_of(path)
+        connection = connect(folder, files=files)
+        form = make_view(connection, files, folder)
     try:
         yield connection, form
     finally:
         connection.close()
 
 
-def _connect(
+def connect(
     folder: Path, *, database: Path | None = None, files: Sequence[Path] = ()
 ) -> DuckDBPyConnection:
+    """A DuckDB that reads these files, or one database, and nothing else; it spills to a folder."""
     import duckdb
 
     connection = duckdb.connect(
@@ -188,7 +189,7 @@ def _select(connection: DuckDBPyConnection, query: str) -> None:
     connection.execute(f"CREATE TEMP VIEW source AS {statements[0].query}")
 
 
-def _files(path: Path) -> list[Path]:
+def files_of(path: Path) -> list[Path]:
     """The files of a path, of one format, in the order of their names."""
     if not path.is_dir():
         return [_regular(path)]
@@ -233,7 +234,8 @@ def _format(path: Path) -> str:
     return found
 
 
-def _view(connection: DuckDBPyConnection, files: Sequence[Path], folder: Path) -> Form | None:
+def make_view(connection: DuckDBPyConnection, files: Sequence[Path], folder: Path) -> Form | None:
+    """Make files the view ``source``, by links in a folder; how they write values, if as text."""
     kind = _format(files[0])
     links = []
     for number, file in enumerate(files):
@@ -274,7 +276,8 @@ def _separator(path: Path) -> str:
     return separator
 
 
-def _as_registered(frame: Any) -> Any:  # noqa: ANN401 - any frame
+def registrable(frame: Any) -> Any:  # noqa: ANN401 - any frame
+    """A frame as DuckDB takes it."""
     if type(frame).__module__.partition(".")[0] == "pandas":
         if not all(isinstance(name, str) for name in frame.columns):
             raise UsageError(
@@ -304,7 +307,8 @@ class _Stream:
         return self._frame.__arrow_c_stream__(requested_schema)
 
 
-def _columns(connection: DuckDBPyConnection, label: str, form: Form | None) -> dict[str, Form]:
+def columns_of(connection: DuckDBPyConnection, label: str, form: Form | None) -> dict[str, Form]:
+    """The columns of ``source``, each with how its values are written."""
     described = connection.execute("DESCRIBE source").fetchall()
     if len(described) > MOST_COLUMNS:
         raise UsageError(
@@ -340,7 +344,7 @@ def _form(kind: str) -> Form:
     return Form.OTHER
 
 
-def _unreadable(label: str, message: str, folder: str) -> UsageError:
+def unreadable(label: str, message: str, folder: str) -> UsageError:
     """The error for what DuckDB says, in which files have their own names."""
     links = re.compile(re.escape(folder) + r"/[0-9]{6}[a-z.]+")
     named = links.search(message)
