@@ -228,11 +228,11 @@ async def _http(request: Request, error: Exception) -> Response:
         detail = (
             f"The body is larger than {request.app.state.most:,} bytes, the most this server takes."
         )
-    headers = {"Allow": _allowed(request)} if status == 405 else error.headers
+    headers = {"Allow": allowed(request)} if status == 405 else error.headers
     return _response(request, status, code, detail, remedy, headers)
 
 
-def _allowed(request: Request) -> str:
+def allowed(request: Request) -> str:
     """The methods that an address knows, over all its routes."""
     methods: set[str] = set()
     for route in request.app.state.routes:

@@ -256,8 +256,8 @@ def failed(request: Request, error: Exception) -> Response:
         remedy=typed(remedy),
         number=request.scope.get("lineage.request_id"),
     )
-    if isinstance(error, StarletteHTTPException):  # which methods are allowed
-        response.headers.update(error.headers or {})
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = problems.allowed(request)
     if isinstance(error, RegistryUnreachable):
         response.headers["Retry-After"] = str(problems.RETRY_SECONDS)
     if isinstance(error, TooManyAttempts):

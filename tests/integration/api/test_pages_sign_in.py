@@ -257,5 +257,6 @@ def test_pages_without_tokens_are_for_this_machine_alone(database):
 
 def test_a_page_says_which_methods_it_takes(address):
     with visiting(address) as visitor:
-        refused = visitor.client.put("/")
-        assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+        for path, methods in (("/", "GET, HEAD"), ("/sign-in", "GET, HEAD, POST")):
+            refused = visitor.client.put(path)
+            assert (refused.status_code, refused.headers["allow"]) == (405, methods)
