@@ -1,7 +1,8 @@
-"""Every command as it is installed: by its script, in an interpreter that loads what it needs.
+"""Every command as it is installed: in a process that loads what of ours it needs.
 
-Other tests fork most of their commands from a process that has loaded all libraries; see
-``tests/support/commands.py``.
+Other tests fork most of their commands from a process that has loaded all of it; see
+``tests/support/commands.py``. The scripts themselves are run below, by ``test_package.py``, and by
+``LINEAGE_LONG_TESTS=1`` for every command.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ COMMANDS = _names(typer.main.get_command(build()))
 
 
 class Installed:
-    """Runs scripts as they are installed, and remembers which commands of ours those were."""
+    """Runs commands as they are installed, and remembers which commands of ours those were."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -55,8 +56,8 @@ class Installed:
             return done
         self.ran |= named
         env = ENVIRONMENT | self._workspace.env | {"LINEAGE_ACTOR": who}
-        done = commands.run_installed(
-            [str(BIN / "lineage"), *words], self._workspace.path, env, 120
+        done = commands.fork(
+            [str(BIN / "lineage"), *words], self._workspace.path, env, 120, loads_ours=True
         )
         assert (done.code, "Traceback" in done.err) == (0, False), (text, done)
         return done
