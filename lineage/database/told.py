@@ -380,7 +380,7 @@ UNTOLD: Final[Mapping[str, str]] = MappingProxyType(
         "verify`",
         **dict.fromkeys(
             ("lineage_node", "lineage_edge", "lineage_label", "lineage_version"),
-            "worked out from the runs that led to versions, and again by `audit verify`",
+            "worked out from the runs and pipelines of versions, and again by `audit verify`",
         ),
         "kept_answer": "answers to repeated requests, deleted after a week",
         "webhook_delivery": "messages about the history, deleted after a month",

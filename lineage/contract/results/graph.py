@@ -82,9 +82,10 @@ class GraphNode:
 class GraphEdge:
     """From what was used to what was made of it, by their ids; ``role`` says as what.
 
-    ``input``, ``code``, ``parameters`` of a run; ``output`` of one; ``weights``, ``code``,
-    ``data``, ``pipeline`` and ``validation`` (its data) of a version; the relation of a parent
-    (``fine-tuned-from``); ``origin`` of an import.
+    ``input``, ``code``, ``parameters`` of a run; ``output`` of one; ``code`` of a pipeline, of
+    files that no run of the chain names; ``weights``, ``code``, ``data``, ``pipeline`` and
+    ``validation`` (its data) of a version; the relation of a parent (``fine-tuned-from``);
+    ``origin`` of an import.
     """
 
     source: str
@@ -182,8 +183,9 @@ class Held:
 class Impacted:
     """A version that something reaches, and the sides of slots that hold it now.
 
-    ``how`` says as what: ``version`` itself, ``weights``, ``code``, ``data``, ``validation``,
-    ``pipeline``, ``package``, ``run`` (of a stage that made it) or ``parent``.
+    ``how`` says as what: ``version`` itself, ``weights``, ``code`` (the commit, or a file that its
+    pipeline holds), ``data``, ``validation``, ``pipeline``, ``package``, ``run`` (of a stage that
+    made it) or ``parent``.
     """
 
     ref: str

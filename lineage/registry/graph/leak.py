@@ -33,7 +33,7 @@ def leak(sight: Sight, row: tables.ModelVersion) -> Leak:
     which is said. All empty files are the same, and none of them leaks. Of validations, the newest
     hundred that name their data count.
     """
-    made_of = trace(sight, row, MOST_NODES, validations=False)
+    made_of = trace(sight, row, MOST_NODES, training_alone=True)
     contents = {node.id: node for node in made_of.nodes if node.kind in _CONTENT}
     ends = {
         edge.target if edge.role == "output" else edge.source

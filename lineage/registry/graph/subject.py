@@ -97,7 +97,7 @@ def nothing(text: str) -> NotFound:
     return NotFound(
         f"Nothing of {text[:100]} is recorded.",
         remedy=f"Name a digest that {act('trace', 'REF')} shows, or the path of an item of data, "
-        "or of what a stage read or made, as the repository has it.",
+        "of a file of the pipeline, or of what a stage read or made, as the repository has it.",
     )
 
 

@@ -8,12 +8,15 @@ import pytest
 
 from lineage.connection import connect
 from lineage.contract.requests import NewToken
+from lineage.identity.chain import Chain, StageRun
 from lineage.identity.components import Kind
 from tests.conftest import BOTH, add_version, captured, make_registry
 from tests.support.filled import with_chain
 from tests.support.servers import registry_server
 from tests.support.visiting import visiting
 
+WEIGHTS = "md5:" + "c" * 32
+NODES = 280
 GRAPH = "/models/churn/versions/1/graph"
 
 
@@ -64,9 +67,27 @@ def test_a_graph_is_opened_hop_by_hop_until_the_origin(pages):
 def test_what_it_reaches_stands_in_words_too(pages):
     read = pages.get(GRAPH)
     assert "tuned@21 version a version parent churn@1" in read.text
-    assert "lineage impact churn@1 has all" in read.text
+    assert "lineage impact churn@1 lists them, page by page" in read.text
     assert "/models/tuned/versions/21/graph" in read.links
-    assert "has all" not in pages.get("/models/other/versions/1/graph").text
+    other = pages.get("/models/other/versions/1/graph").text
+    assert "lists them" not in other
+    assert "left out" not in other
+
+
+def test_what_is_left_out_is_told_and_how_to_ask_for_it(database):
+    def fill(registry):
+        files = {f"{n}.csv": f"md5:{n:032x}" for n in range(NODES)}
+        train = StageRun("train", inputs=files, outputs={"m": WEIGHTS})
+        large = replace(captured("6"), chain=Chain((train,), WEIGHTS))
+        registry.register("churn", large, kind=Kind.EXPERIMENT, actor="t")
+
+    make_registry(database, fill)
+    with registry_server(database, no_auth=True) as address, visiting(address) as pages:
+        read = pages.get(f"{GRAPH}?all=1")
+        assert f"more than the {NODES} nodes that this page reads" in read.text
+        assert "lineage trace churn@1 --limit 10000" in read.text
+        assert "train run ▲ cut" in read.text
+        assert "pipeline ▲ cut" in read.text, "its code comes last"
 
 
 def test_what_is_not_there_and_what_means_nothing_is_told(pages):

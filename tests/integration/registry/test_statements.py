@@ -77,7 +77,7 @@ def test_a_release_asks_no_more_for_more_models(registry):
 
 def test_a_registration_and_lists_ask_a_few_questions(registry):
     few(registry)
-    assert _asked(registry, lambda: registry.register("churn", captured("999"), actor="t")) <= 11
+    assert _asked(registry, lambda: registry.register("churn", captured("999"), actor="t")) <= 12
     assert _asked(registry, lambda: registry.versions("churn")) <= 4
     assert _asked(registry, registry.models) <= 5
     assert _asked(registry, lambda: registry.history("churn", limit=50)) <= 4
