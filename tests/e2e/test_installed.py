@@ -103,6 +103,7 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     both = "leakage --train data/raw.csv --validation data/raw.csv"
     assert "stand in the" in lineage.reads(both).out
     assert "rows     1" in lineage.reads("profile data/raw.csv").out
+    assert "Not enough history of auc" in lineage.reads("retrain churn --metric auc").out
     digest = lineage.reads("pipeline capture --json").json["digest"]
     assert digest in lineage.reads("pipeline show churn").out
     assert lineage.reads("pipeline diff HEAD~1 . --json").json["same"] is True

@@ -1,0 +1,315 @@
+"""When to retrain a model: what its verdicts say of its metric at which age.
+
+A verdict counts where it is on data that its version, with this pipeline, was not measured on
+before; what was measured elsewhere than by a verdict would be one more :class:`MetricAtAge`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from lineage import timestamps
+from lineage.acts import act
+from lineage.contract.results.retraining import MONTH, MetricAtAge, Retraining
+from lineage.database import labels, tables
+from lineage.database.sql import col, select
+from lineage.errors import UsageError
+from lineage.evidence.retrain import (
+    LARGEST,
+    advise,
+    age_on_same_data,
+    change_with_age,
+    missing,
+)
+from lineage.guard.evidence import Basis
+from lineage.guard.flat_metrics import flattened, is_of_command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from sqlmodel import Session
+
+    from lineage.evidence.retrain import Change, Costs
+    from lineage.registry.sight import Sight
+
+MOST_VERDICTS: Final = 1_000
+"""Verdicts that are read, the newest."""
+MOST_BYTES: Final = 64 << 20
+"""Bytes of profiles that are read, those of the newest verdicts first."""
+_NAMED: Final = 10
+"""Metrics that a message names."""
+_DAY: Final = 86_400.0
+
+
+@dataclass(frozen=True)
+class _Data:
+    """When data is of, where its profile tells, and its rows."""
+
+    rows: int
+    middle: dt.datetime | None
+
+
+@dataclass
+class _Verdict:
+    """A verdict that measured something; ``version`` and ``pipeline`` are keys of rows."""
+
+    id: int
+    ref: str
+    version: int
+    pipeline: str
+    registered_at: dt.datetime
+    validated_at: dt.datetime
+    passed: bool
+    metrics: str
+    profile: str | None
+    data: str | None
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+def retraining(sight: Sight, model: str, metric: str | None, costs: Costs | None) -> Retraining:
+    """How a metric of a model changes with age, and what pays.
+
+    Raises:
+        NotPermitted: the model is not open.
+        NotFound: there is none.
+        UsageError: several metrics are there, and none is named.
+    """
+    name = sight.model(model)
+    verdicts = _verdicts(sight.session, name)
+    named = metric or _only_metric(name, verdicts)
+    left_out: Counter[str] = Counter()
+    measured = _measured(sight.session, verdicts[-MOST_VERDICTS:], named, left_out)
+    observations = [one.observation for one in measured]
+    change, same_data = change_with_age(observations), age_on_same_data(observations)
+    lacking = missing(observations)
+    if not measured and verdicts:
+        lacking = f"no verdict says it; they say {_some(_metrics(verdicts))}"
+    notes = list(_notes(named, measured, change, same_data))
+    if len(verdicts) > MOST_VERDICTS:
+        notes.append(f"Only the newest {MOST_VERDICTS:,} verdicts count.")
+    advice = None
+    if costs is not None and change is not None:
+        alarms = _alarms(measured)
+        advice = advise(change, costs, alarms)
+        if not alarms:
+            notes.append(
+                "No version failed on later data: what retraining at alarms costs is not known."
+            )
+        if any((one.days or math.inf) > change.oldest for one in advice.schedules):
+            notes.append(
+                f"No version was measured older than {change.oldest:.0f} days: what longer "
+                "periods cost goes on by the same line."
+            )
+    return Retraining(
+        name,
+        named,
+        tuple(measured),
+        change,
+        same_data,
+        lacking,
+        costs,
+        advice,
+        dict(left_out),
+        tuple(notes),
+    )
+
+
+def _verdicts(session: Session, model: str) -> list[_Verdict]:
+    """The verdicts that have metrics and are no carried ones, the oldest first; one too many."""
+    row, version = tables.Validation, tables.ModelVersion
+    query = (
+        select(row, version)
+        .where(row.version_id == version.id, version.model == model, labels.not_deleted())
+        .where(row.basis != Basis.CARRIED.value, col(row.metrics).is_not(None))
+        .order_by(col(row.id).desc())
+        .limit(MOST_VERDICTS + 1)
+    )
+    pairs = list(session.exec(query))[::-1]
+    profiles = _profiles_of(session, [one.id or 0 for one, _ in pairs])
+    found = []
+    for one, of in pairs:
+        read = json.loads(one.metrics or "{}")
+        found.append(
+            _Verdict(
+                one.id or 0,
+                f"{of.model}@{of.number}",
+                one.version_id,
+                one.pipeline_blake3,
+                timestamps.moment(of.registered_at),
+                timestamps.moment(one.validated_at),
+                one.passed,
+                one.metrics or "",
+                profiles.get(one.id or 0),
+                one.data_blake3,
+                flattened(read) if isinstance(read, dict) else {},
+            )
+        )
+    return found
+
+
+def _profiles_of(session: Session, validations: Sequence[int]) -> dict[int, str]:
+    """The digests (BLAKE3) of the profiles of verdicts, by their numbers."""
+    link = tables.ValidationProfile
+    if not validations:
+        return {}
+    query = select(link.validation_id, link.profile_blake3).where(
+        col(link.validation_id) >= min(validations), col(link.validation_id) <= max(validations)
+    )
+    wanted = set(validations)
+    return {one: digest for one, digest in session.exec(query) if one in wanted}
+
+
+def _only_metric(model: str, verdicts: Sequence[_Verdict]) -> str:
+    metrics = _metrics(verdicts)
+    if len(metrics) == 1:
+        return metrics[0]
+    if not metrics:
+        raise UsageError(
+            f"No verdict on {model} has a metric.",
+            remedy=f"Validate a version with metrics: {act('validate', f'{model}@latest')}",
+        )
+    raise UsageError(
+        f"Verdicts on {model} have several metrics: {_some(metrics)}.",
+        remedy="Name the one that matters, here or as metric in [models.NAME.value] of "
+        f"lineage.toml: {act('retrain', model, metric=metrics[0])}",
+    )
+
+
+def _metrics(verdicts: Sequence[_Verdict]) -> list[str]:
+    """The metrics of the newest verdict that has any, those that are nested least first."""
+    for one in reversed(verdicts):
+        names = [name for name in one.numbers if not is_of_command(name)]
+        if names:
+            return sorted(names, key=lambda name: (name.count("."), name))
+    return []
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "") or "none"
+
+
+def _measured(
+    session: Session, verdicts: Sequence[_Verdict], metric: str, left_out: Counter[str]
+) -> list[MetricAtAge]:
+    """The verdicts that count, as measurements; why the others do not is counted."""
+    telling = [one for one in verdicts if abs(one.numbers.get(metric, math.inf)) <= LARGEST]
+    if len(telling) < len(verdicts):
+        left_out["without the metric"] = len(verdicts) - len(telling)
+    looks = _looks(session, telling)
+    named = _public(session, telling)
+    first_named: dict[str, dt.datetime] = {}
+    for one in verdicts:
+        for digest in (one.profile, one.data):
+            if digest is not None:
+                first_named.setdefault(digest, one.validated_at)
+    born: dict[int, dt.datetime] = {}
+    counted: dict[tuple[int, str, str], MetricAtAge] = {}
+    for one in telling:
+        look = looks.get(one.profile or "")
+        windows = look.middle if look is not None else None
+        key = one.profile or one.data
+        at = windows or (first_named[key] if key is not None else one.validated_at)
+        new = born.setdefault(
+            one.version, min(one.registered_at, windows) if windows else one.registered_at
+        )
+        age = (at - new).total_seconds() / _DAY
+        if age < 0:
+            left_out["on data from before the version was new"] += 1
+            continue
+        line = one.version, one.pipeline, key or one.metrics
+        before = counted.get(line)
+        if before is not None:
+            left_out["replaced by a newer verdict on the same data"] += 1
+            at, age = before.at, before.age
+        counted[line] = MetricAtAge(
+            one.ref,
+            named[one.pipeline],
+            "verdict",
+            one.id,
+            at,
+            "recorded" if windows is None else "windows",
+            round(age, 6),
+            one.numbers[metric],
+            one.passed,
+            look.rows if look is not None else None,
+            named[key] if key is not None else None,
+        )
+    return sorted(counted.values(), key=lambda one: (one.age, one.validation))
+
+
+def _looks(session: Session, verdicts: Sequence[_Verdict]) -> dict[str, _Data]:
+    """What profiles say of when data is of, by their digests: of the newest, as far as room is."""
+    table, room = tables.Profile, MOST_BYTES
+    found: dict[str, _Data] = {}
+    for digest in dict.fromkeys(one.profile for one in reversed(verdicts) if one.profile):
+        document = session.exec(select(table.document).where(table.blake3 == digest)).one()
+        room -= len(document)
+        if room < 0:
+            break
+        found[digest] = _look(json.loads(document))
+    return found
+
+
+def _look(profile: Mapping[str, Any]) -> _Data:
+    """The rows of a profile, and the mean moment of those whose time is known."""
+    windows, half = profile["windows"], (profile["window_seconds"] or 0) / 2
+    rows = sum(window["rows"] for window in windows.values())
+    if not rows:
+        return _Data(profile["rows"], None)
+    middle = math.fsum(
+        window["rows"] * (timestamps.moment(start).timestamp() + half)
+        for start, window in windows.items()
+    )
+    return _Data(profile["rows"], dt.datetime.fromtimestamp(middle / rows, dt.UTC))
+
+
+def _public(session: Session, verdicts: Sequence[_Verdict]) -> dict[str, str]:
+    """The digests (XXH3) by which profiles, data and pipelines are known, by those of rows."""
+    profile, data, pipeline = tables.Profile, tables.DataVersion, tables.PipelineVersion
+    found: dict[str, str] = {}
+    for blake3, xxh3, of in (
+        (profile.blake3, profile.xxh3, {one.profile for one in verdicts}),
+        (data.blake3, data.xxh3, {one.data for one in verdicts}),
+        (pipeline.blake3, pipeline.xxh3, {one.pipeline for one in verdicts}),
+    ):
+        wanted = sorted(digest for digest in of if digest is not None)
+        found |= session.exec(select(blake3, xxh3).where(col(blake3).in_(wanted))).all()
+    return found
+
+
+def _notes(
+    metric: str, measured: Sequence[MetricAtAge], change: Change | None, same: Change | None
+) -> Iterator[str]:
+    """What to bear in mind, in sentences."""
+    recorded = sum(one.dated_by == "recorded" for one in measured)
+    if recorded:
+        yield (
+            f"{recorded} of {len(measured)} measurements are dated by when their data was first "
+            "recorded: a profile by windows of time tells when it is of."
+        )
+    if change is None:
+        return
+    if change.low <= 0 <= change.high:
+        yield f"That {metric} changes with age at all is not shown: the interval holds 0."
+    if same is not None and (same.low > change.high or change.low > same.high):
+        yield (
+            f"Between versions on the same data, {metric} changes by "
+            f"{same.per_day * MONTH:+.3g} in {MONTH} days of age (95 %: {same.low * MONTH:+.3g} to "
+            f"{same.high * MONTH:+.3g}): the data itself changed for all, which no retraining "
+            "brings back, or newer versions differ by more than their age."
+        )
+
+
+def _alarms(measured: Iterable[MetricAtAge]) -> list[float]:
+    """The ages at which versions first failed, of those that were not new."""
+    first: dict[str, float] = {}
+    for one in measured:  # the youngest first
+        if not one.passed and one.age > 0:
+            first.setdefault(one.observation.line, one.age)
+    return list(first.values())
