@@ -10,13 +10,16 @@ import datetime as dt
 import json
 import math
 from collections import Counter
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import text
 
 from lineage import timestamps
 from lineage.acts import act
 from lineage.contract.results.retraining import MONTH, MetricAtAge, Retraining
-from lineage.database import labels, tables
+from lineage.database import tables
 from lineage.database.sql import col, select
 from lineage.errors import UsageError
 from lineage.evidence.retrain import (
@@ -26,7 +29,6 @@ from lineage.evidence.retrain import (
     change_with_age,
     missing,
 )
-from lineage.guard.evidence import Basis
 from lineage.guard.flat_metrics import flattened, is_of_command
 
 if TYPE_CHECKING:
@@ -39,11 +41,21 @@ if TYPE_CHECKING:
 
 MOST_VERDICTS: Final = 1_000
 """Verdicts that are read, the newest."""
-MOST_BYTES: Final = 64 << 20
-"""Bytes of profiles that are read, those of the newest verdicts first."""
+MOST_BYTES: Final = 32 << 20
+"""Characters of metrics that are read, and of profiles, those of the newest verdicts first."""
 _NAMED: Final = 10
 """Metrics that a message names."""
 _DAY: Final = 86_400.0
+_AT_ONCE: Final = 50
+_VERDICTS: Final = text(
+    "SELECT w.id, v.number, w.version_id, w.pipeline_digest, v.registered_at, w.validated_at, "
+    "w.passed, w.metrics, p.profile_digest, w.data_digest FROM validation w "
+    "JOIN model_version v ON v.id = w.version_id "
+    "LEFT JOIN validation_profile p ON p.validation_id = w.id "
+    "WHERE v.model = :model AND w.basis <> 'carried' AND w.metrics IS NOT NULL AND NOT EXISTS "
+    "(SELECT 1 FROM version_note n WHERE n.version_id = v.id AND n.deleted_at IS NOT NULL) "
+    "ORDER BY w.id DESC LIMIT :most"
+)
 
 
 @dataclass(frozen=True)
@@ -54,9 +66,9 @@ class _Data:
     middle: dt.datetime | None
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Verdict:
-    """A verdict that measured something; ``version`` and ``pipeline`` are keys of rows."""
+    """A verdict that measured something; digests are those of rows (BLAKE3)."""
 
     id: int
     ref: str
@@ -65,10 +77,15 @@ class _Verdict:
     registered_at: dt.datetime
     validated_at: dt.datetime
     passed: bool
-    metrics: str
+    numbers: Mapping[str, float]
     profile: str | None
     data: str | None
-    numbers: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def evaluation(self) -> str:
+        """What it is called where its data is not known: by all numbers, but what its run took."""
+        told = sorted((name, n) for name, n in self.numbers.items() if not is_of_command(name))
+        return json.dumps(told)
 
 
 def retraining(sight: Sight, model: str, metric: str | None, costs: Costs | None) -> Retraining:
@@ -121,47 +138,31 @@ def retraining(sight: Sight, model: str, metric: str | None, costs: Costs | None
 
 def _verdicts(session: Session, model: str) -> list[_Verdict]:
     """The verdicts that have metrics and are no carried ones, the oldest first; one too many."""
-    row, version = tables.Validation, tables.ModelVersion
-    query = (
-        select(row, version)
-        .where(row.version_id == version.id, version.model == model, labels.not_deleted())
-        .where(row.basis != Basis.CARRIED.value, col(row.metrics).is_not(None))
-        .order_by(col(row.id).desc())
-        .limit(MOST_VERDICTS + 1)
-    )
-    pairs = list(session.exec(query))[::-1]
-    profiles = _profiles_of(session, [one.id or 0 for one, _ in pairs])
-    found = []
-    for one, of in pairs:
-        read = json.loads(one.metrics or "{}")
-        found.append(
-            _Verdict(
-                one.id or 0,
-                f"{of.model}@{of.number}",
-                one.version_id,
-                one.pipeline_blake3,
-                timestamps.moment(of.registered_at),
-                timestamps.moment(one.validated_at),
-                one.passed,
-                one.metrics or "",
-                profiles.get(one.id or 0),
-                one.data_blake3,
-                flattened(read) if isinstance(read, dict) else {},
+    found: list[_Verdict] = []
+    room = MOST_BYTES
+    asked = {"model": model, "most": MOST_VERDICTS + 1}
+    options = {"yield_per": _AT_ONCE}
+    with closing(session.connection().execute(_VERDICTS, asked, execution_options=options)) as rows:
+        for row in rows:
+            room -= len(row.metrics)
+            if room < 0:
+                break
+            read = json.loads(row.metrics)
+            found.append(
+                _Verdict(
+                    row.id,
+                    f"{model}@{row.number}",
+                    row.version_id,
+                    row.pipeline_digest,
+                    timestamps.moment(row.registered_at),
+                    timestamps.moment(row.validated_at),
+                    bool(row.passed),
+                    flattened(read) if isinstance(read, dict) else {},
+                    row.profile_digest,
+                    row.data_digest,
+                )
             )
-        )
-    return found
-
-
-def _profiles_of(session: Session, validations: Sequence[int]) -> dict[int, str]:
-    """The digests (BLAKE3) of the profiles of verdicts, by their numbers."""
-    link = tables.ValidationProfile
-    if not validations:
-        return {}
-    query = select(link.validation_id, link.profile_blake3).where(
-        col(link.validation_id) >= min(validations), col(link.validation_id) <= max(validations)
-    )
-    wanted = set(validations)
-    return {one: digest for one, digest in session.exec(query) if one in wanted}
+    return found[::-1]
 
 
 def _only_metric(model: str, verdicts: Sequence[_Verdict]) -> str:
@@ -222,7 +223,7 @@ def _measured(
         if age < 0:
             left_out["on data from before the version was new"] += 1
             continue
-        line = one.version, one.pipeline, key or one.metrics
+        line = one.version, one.pipeline, key or one.evaluation
         before = counted.get(line)
         if before is not None:
             left_out["replaced by a newer verdict on the same data"] += 1

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lineage.capture.project import Project
+    from lineage.config.models import ValueTable
     from lineage.connection import AnyRegistry
     from lineage.contract.results.retraining import Retraining
 
@@ -29,11 +30,16 @@ def retrain(
         UsageError: the metric is not named, or one of the costs alone is said.
     """
     value = project.config.model(model).value
-    if metric in (None, value.metric) or value.metric is None:
-        metric = metric or value.metric
-        if per_point is not None or value.per_point is not None:
-            retrain_cost = value.retrain_cost if retrain_cost is None else retrain_cost
-        per_point = value.per_point if per_point is None else per_point
-    elif per_point is not None and retrain_cost is None:
-        retrain_cost = value.retrain_cost
+    metric, per_point, retrain_cost = with_configured(value, metric, per_point, retrain_cost)
     return registry.retrain(model, metric=metric, per_point=per_point, retrain_cost=retrain_cost)
+
+
+def with_configured(
+    value: ValueTable, metric: str | None, per_point: float | None, retrain_cost: float | None
+) -> tuple[str | None, float | None, float | None]:
+    """The metric, the worth of a point and the cost of a retraining, as said or configured."""
+    if per_point is None and (metric is None or value.metric in (None, metric)):
+        per_point = value.per_point
+    if per_point is not None and retrain_cost is None:
+        retrain_cost = value.retrain_cost
+    return metric or value.metric, per_point, retrain_cost

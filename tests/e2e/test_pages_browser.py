@@ -13,6 +13,7 @@ from lineage.identity.digest import xxh3
 from lineage.timestamps import moment
 from tests.conftest import captured_pipeline, make_registry
 from tests.support.browser import NARROW, WIDE, chromium, looking
+from tests.support.fading import fading
 from tests.support.filled import fill
 from tests.support.servers import registry_server
 
@@ -25,6 +26,7 @@ PAGES = {
     "refusal": "/environments/canary/models/other/promote?version=1",
     "models": "/models",
     "model": "/models/churn",
+    "retraining": "/models/fading/retraining?per_point=10&retrain_cost=500",
     "search": "/models/churn?where=auc+%3E",
     "version": "/models/churn/versions/4",
     "guard": "/guard?version=churn@6&environment=production",
@@ -58,6 +60,7 @@ def database(tmp_path_factory):
             registry.validate(
                 f"churn@{number}", captured_pipeline(), passed=True, metrics=metrics, actor="t"
             )
+        fading(registry, "fading")
         registry.edit("churn", description="<script>alert(1)</script> \u202eevil", actor="t")
     return url
 
