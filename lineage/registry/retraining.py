@@ -1,7 +1,7 @@
 """When to retrain a model: what its verdicts say of its metric at which age.
 
 A verdict counts where it is on data that its version, with this pipeline, was not measured on
-before; what was measured elsewhere than by a verdict would be one more :class:`MetricAtAge`.
+before. :func:`advised` takes measurements, whatever they are of.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import math
 from collections import Counter
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from lineage.evidence.retrain import Change, Costs
+    from lineage.evidence.retrain import Advice, Change, Costs
     from lineage.registry.sight import Sight
 
 MOST_VERDICTS: Final = 1_000
@@ -97,47 +97,40 @@ def retraining(sight: Sight, model: str, metric: str | None, costs: Costs | None
         UsageError: several metrics are there, and none is named.
     """
     name = sight.model(model)
-    verdicts = _verdicts(sight.session, name)
+    verdicts, more = _verdicts(sight.session, name)
     named = metric or _only_metric(name, verdicts)
     left_out: Counter[str] = Counter()
-    measured = _measured(sight.session, verdicts[-MOST_VERDICTS:], named, left_out)
+    measured = _measured(sight.session, verdicts, named, left_out)
+    told = advised(name, named, measured, costs)
+    if not measured and verdicts:
+        told = replace(told, missing=f"no verdict says it; they say {_some(_metrics(verdicts))}")
+    newest = (f"Only the newest {len(verdicts):,} verdicts count.",) if more else ()
+    return replace(told, left_out=dict(left_out), notes=told.notes + newest)
+
+
+def advised(
+    model: str, metric: str, measured: Sequence[MetricAtAge], costs: Costs | None
+) -> Retraining:
+    """What measurements say, whatever they are of; the youngest first."""
     observations = [one.observation for one in measured]
     change, same_data = change_with_age(observations), age_on_same_data(observations)
-    lacking = missing(observations)
-    if not measured and verdicts:
-        lacking = f"no verdict says it; they say {_some(_metrics(verdicts))}"
-    notes = list(_notes(named, measured, change, same_data))
-    if len(verdicts) > MOST_VERDICTS:
-        notes.append(f"Only the newest {MOST_VERDICTS:,} verdicts count.")
-    advice = None
-    if costs is not None and change is not None:
-        alarms = _alarms(measured)
-        advice = advise(change, costs, alarms)
-        if not alarms:
-            notes.append(
-                "No version failed on later data: what retraining at alarms costs is not known."
-            )
-        if any((one.days or math.inf) > change.oldest for one in advice.schedules):
-            notes.append(
-                f"No version was measured older than {change.oldest:.0f} days: what longer "
-                "periods cost goes on by the same line."
-            )
+    alarms = _alarms(measured)
+    advice = advise(change, costs, alarms) if costs is not None and change is not None else None
     return Retraining(
-        name,
-        named,
+        model,
+        metric,
         tuple(measured),
         change,
         same_data,
-        lacking,
+        missing(observations),
         costs,
         advice,
-        dict(left_out),
-        tuple(notes),
+        notes=tuple(_notes(metric, measured, change, same_data, advice)),
     )
 
 
-def _verdicts(session: Session, model: str) -> list[_Verdict]:
-    """The verdicts that have metrics and are no carried ones, the oldest first; one too many."""
+def _verdicts(session: Session, model: str) -> tuple[list[_Verdict], bool]:
+    """The newest verdicts that measured something, the oldest first; whether there are more."""
     found: list[_Verdict] = []
     room = MOST_BYTES
     asked = {"model": model, "most": MOST_VERDICTS + 1}
@@ -145,8 +138,8 @@ def _verdicts(session: Session, model: str) -> list[_Verdict]:
     with closing(session.connection().execute(_VERDICTS, asked, execution_options=options)) as rows:
         for row in rows:
             room -= len(row.metrics)
-            if room < 0:
-                break
+            if room < 0 or len(found) == MOST_VERDICTS:
+                return found[::-1], True
             read = json.loads(row.metrics)
             found.append(
                 _Verdict(
@@ -162,7 +155,7 @@ def _verdicts(session: Session, model: str) -> list[_Verdict]:
                     row.data_digest,
                 )
             )
-    return found[::-1]
+    return found[::-1], False
 
 
 def _only_metric(model: str, verdicts: Sequence[_Verdict]) -> str:
@@ -212,6 +205,9 @@ def _measured(
     born: dict[int, dt.datetime] = {}
     counted: dict[tuple[int, str, str], MetricAtAge] = {}
     for one in telling:
+        if one.profile is not None and one.profile not in looks:
+            left_out["with a profile beyond what is read at once"] += 1
+            continue
         look = looks.get(one.profile or "")
         windows = look.middle if look is not None else None
         key = one.profile or one.data
@@ -241,7 +237,7 @@ def _measured(
             look.rows if look is not None else None,
             named[key] if key is not None else None,
         )
-    return sorted(counted.values(), key=lambda one: (one.age, one.validation))
+    return sorted(counted.values(), key=lambda one: (one.age, one.validation or 0))
 
 
 def _looks(session: Session, verdicts: Sequence[_Verdict]) -> dict[str, _Data]:
@@ -285,7 +281,11 @@ def _public(session: Session, verdicts: Sequence[_Verdict]) -> dict[str, str]:
 
 
 def _notes(
-    metric: str, measured: Sequence[MetricAtAge], change: Change | None, same: Change | None
+    metric: str,
+    measured: Sequence[MetricAtAge],
+    change: Change | None,
+    same: Change | None,
+    advice: Advice | None,
 ) -> Iterator[str]:
     """What to bear in mind, in sentences."""
     recorded = sum(one.dated_by == "recorded" for one in measured)
@@ -305,12 +305,20 @@ def _notes(
             f"{same.high * MONTH:+.3g}): the data itself changed for all, which no retraining "
             "brings back, or newer versions differ by more than their age."
         )
+    if advice is not None:
+        if not _alarms(measured):
+            yield "No version failed on later data: what retraining at alarms costs is not known."
+        if any((one.days or math.inf) > change.oldest for one in advice.schedules):
+            yield (
+                f"No version was measured older than {change.oldest:.0f} days: what longer periods "
+                "cost goes on by the same line."
+            )
 
 
 def _alarms(measured: Iterable[MetricAtAge]) -> list[float]:
     """The ages at which versions first failed, of those that were not new."""
     first: dict[str, float] = {}
     for one in measured:  # the youngest first
-        if not one.passed and one.age > 0:
+        if one.passed is False and one.age > 0:
             first.setdefault(one.observation.line, one.age)
     return list(first.values())

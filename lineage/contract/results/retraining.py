@@ -26,26 +26,27 @@ class MetricAtAge:
 
     ``at`` is when the data is of: the middle of its time windows, where ``dated_by`` is
     ``windows``, else (``recorded``) the first verdict that named it. ``age`` is that in days since
-    the version was new. ``source`` is what measured it: ``verdict``. ``rows`` and ``data`` (a
+    the version was new. ``source`` is what measured it: ``verdict``, whose number is ``validation``
+    and which ``passed`` or did not; both are None of what is no verdict. ``rows`` and ``data`` (a
     digest of the profile or of the data) are None where that is not known.
     """
 
     ref: str
     pipeline: str
     source: str
-    validation: int
+    validation: int | None
     at: dt.datetime
     dated_by: str
     age: float
     value: float
-    passed: bool
+    passed: bool | None
     rows: int | None
     data: str | None
 
     @property
     def observation(self) -> Observation:
         """It as the statistics take it; data that is not known is its own."""
-        data = self.data or f"{self.source} {self.validation}"
+        data = self.data or f"{self.source} {self.validation} {timestamps.written(self.at)}"
         return Observation(f"{self.ref} {self.pipeline}", self.age, self.value, self.rows, data)
 
     def to_json(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lineage.errors import NotFound, UsageError
+from lineage.registry import retraining
 from tests.conftest import BOTH, add_version, captured_pipeline
 from tests.support.fading import fading, measured
 
@@ -91,3 +92,19 @@ def test_what_cannot_be_answered_says_why(registry):
         registry.retrain("nothing")
     with pytest.raises(UsageError, match="go together"):
         registry.retrain("churn", metric="auc", per_point=3)
+
+
+def test_what_is_read_is_bounded_and_that_is_said(registry, monkeypatch):
+    fading(registry)
+    whole = registry.retrain("churn")
+    monkeypatch.setattr(retraining, "MOST_VERDICTS", 5)
+    told = registry.retrain("churn")
+    assert "Only the newest 5 verdicts count." in told.notes
+    assert {one.validation for one in told.observations} == {8, 9, 10, 11, 12}
+    monkeypatch.setattr(retraining, "MOST_BYTES", 2_000)
+    told = registry.retrain("churn")
+    assert told.left_out == {
+        "with a profile beyond what is read at once": 5 - len(told.observations)
+    }
+    assert {one.dated_by for one in told.observations} == {"windows"}
+    assert 0 < len(told.observations) < 5 < len(whole.observations)
