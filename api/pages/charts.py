@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lineage.contract.results.retraining import Retraining
-    from lineage.evidence.retrain import Observation
+    from lineage.evidence.ageing import Observation
 
 LEFT: Final = 56.0
 RIGHT: Final = 12.0

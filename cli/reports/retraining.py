@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from lineage.evidence.retrain import Change, Observation
+    from lineage.evidence.ageing import Change, Observation
 
 WIDTH: Final = 56
 HEIGHT: Final = 12

@@ -22,13 +22,8 @@ from lineage.contract.results.retraining import MONTH, MetricAtAge, Retraining
 from lineage.database import tables
 from lineage.database.sql import col, select
 from lineage.errors import UsageError
-from lineage.evidence.retrain import (
-    LARGEST,
-    advise,
-    age_on_same_data,
-    change_with_age,
-    missing,
-)
+from lineage.evidence.ageing import LARGEST, age_on_same_data, change_with_age, missing
+from lineage.evidence.retrain import advise
 from lineage.guard.flat_metrics import flattened, is_of_command
 
 if TYPE_CHECKING:
@@ -36,7 +31,8 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from lineage.evidence.retrain import Advice, Change, Costs
+    from lineage.evidence.ageing import Change
+    from lineage.evidence.retrain import Advice, Costs
     from lineage.registry.sight import Sight
 
 MOST_VERDICTS: Final = 1_000
@@ -298,6 +294,11 @@ def _notes(
         return
     if change.low <= 0 <= change.high:
         yield f"That {metric} changes with age at all is not shown: the interval holds 0."
+    if change.steeper is not None:
+        yield (
+            f"That is no line: {metric} changes faster {change.steeper}, so what short periods "
+            f"cost is {'more' if change.steeper == 'at first' else 'less'} than the line says."
+        )
     if same is not None and (same.low > change.high or change.low > same.high):
         yield (
             f"Between versions on the same data, {metric} changes by "

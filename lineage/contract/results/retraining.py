@@ -10,7 +10,8 @@ from typing_extensions import override
 from lineage import timestamps
 from lineage.contract.fields import from_fields
 from lineage.display import Shown
-from lineage.evidence.retrain import Advice, Change, Costs, Observation, Schedule, levelled
+from lineage.evidence.ageing import Change, Observation, levelled
+from lineage.evidence.retrain import Advice, Costs, Schedule
 
 if TYPE_CHECKING:
     import datetime as dt
