@@ -14,6 +14,7 @@ from .lookups import busy, lookups
 from .moves import statements
 from .pages import pages
 from .processes import processes
+from .profiles import profiles
 from .registering import registering
 from .reports import reports
 from .rollback import rollback
@@ -51,5 +52,6 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
         tree,
         watching,
         drift,
+        profiles,
     )
 }
