@@ -72,7 +72,7 @@ def version(
         validations=[_validation(one) for one in validations[:VALIDATIONS]],
         more_validations=max(0, len(validations) - VALIDATIONS),
         approvals=_cut(registry.approvals(ref)[::-1]),
-        attestations=_cut(registry.attestations(ref)),
+        attestations=_cut(shown["attestations"], shown["more_attestations"]),
         events=events,
         older=events[-1]["seq"] if events and len(events) == EVENTS else None,
         before=before,
@@ -96,9 +96,9 @@ def exported(
     return file_of(done, site.HEADERS)
 
 
-def _cut(whole: Sequence[Any]) -> tuple[Sequence[Any], int]:
-    """What of a list is shown, and how much more there is."""
-    return whole[:MOST], max(0, len(whole) - MOST)
+def _cut(whole: Sequence[Any], more: int = 0) -> tuple[Sequence[Any], int]:
+    """What of a list is shown, and how much more there is, besides what was not read."""
+    return whole[:MOST], max(0, len(whole) - MOST) + more
 
 
 def _serves(registry: Registry, version: Mapping[str, Any]) -> list[str]:

@@ -193,11 +193,8 @@ def listing(ref: Ref, as_json: Json = False) -> None:
     if not rows:
         output.say(f"Nobody recorded a signed statement on {ref}.")
     for row in rows:
-        about = f"validation {row.validation}" if row.validation is not None else row.about
-        at = output.moment(row.recorded_at)
-        says = "" if row.about == "weights" else f": {row.says or 'it does not hold any more'}"
-        signed = f"signed by {row.signed_by}, recorded by {row.recorded_by} at {at}"
-        output.say(f"{about}  {signed}{says}")
+        about, signed = output.signed(row)
+        output.say(f"{about}  {signed}")
 
 
 def _password() -> bytes | None:

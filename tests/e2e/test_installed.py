@@ -84,7 +84,6 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     lineage.run("validate churn@2")
     found = lineage.reads("versions churn --where auc>0.9 --sort -auc --limit 1")
     assert ("churn@2" in found.out, "0.91" in found.out, "--after" in found.err) == (True,) * 3
-    assert "churn@2" in lineage.reads("show churn@2").out
     assert "# churn@2" in lineage.reads("export churn@2 --format card").out
     key = project.path.parent / "signing.pem"
     key.write_bytes(KEY.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
@@ -95,6 +94,8 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     assert "signed the weights of churn@2" in signed
     lineage.run(f"attest record {tmp_path / 'model.sig'} churn@2 {public}")
     assert KEY.verifying.fingerprint in lineage.reads("attest list churn@2").out
+    signed = f"signed    weights, signed by {KEY.verifying.fingerprint}"
+    assert signed in lineage.reads("show churn@2").out
     assert "weights signed by sha256:" in lineage.reads("log churn@2 --what attested").out
     assert "weights   xxh3:" in lineage.reads("diff churn@1 churn@2").out
     assert "churn@2" in lineage.reads("trace churn@2").out

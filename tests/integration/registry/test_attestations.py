@@ -53,6 +53,9 @@ def test_what_holds_is_recorded_once_and_told_by_an_event(two):
     assert (found.document, found.recorded_by) == (document, "ann")
     assert found.signed_by == KEY.verifying.fingerprint
     assert found.says == "the weights of churn@1"
+    (told,) = two.show("churn@1").attestations
+    assert told.verified
+    assert told == {k: v for k, v in found.items() if k not in {"document", "public_key"}}
     newest = two.history("churn@1")[0]
     assert (newest["kind"], newest["actor"]) == ("attested", "ann")
     assert newest["payload"]["signed_by"] == KEY.verifying.fingerprint
@@ -188,4 +191,6 @@ def test_a_row_that_somebody_wrote_counts_for_nothing(two, url):
         with transaction(engine, writing=True) as connection:
             connection.execute(text(statement))
         assert check(two).status is check(two, "churn@2").status is Status.FAIL
+        moved = [one for ref in ("churn@1", "churn@2") for one in two.show(ref).attestations]
+        assert [(one.verified, one.says) for one in moved] == [(False, None)]
     engine.dispose()
