@@ -31,6 +31,9 @@ MOST: Final = 50
 VALIDATIONS: Final = 20
 """Validations of a page, the newest."""
 
+WALKED: Final = 300
+"""Nodes of what made a version that are looked through for what it was validated on."""
+
 EVENTS: Final = 20
 """Events of a page."""
 
@@ -63,12 +66,16 @@ def version(
     ]
     made = shown["components"]["weights"]["made"]
     events = _events(registry, ref, before)
+    leak = registry.leak(ref, limit=WALKED)
     return visit.page(
         "version.html",
         version=shown,
         serves=_serves(registry, shown),
         data=_cut(shown["components"]["data"]),
         parameters=_cut(parameters),
+        leak=leak,
+        most=MOST,
+        unknown=_cut(list(leak.unknown)),
         validations=[_validation(one) for one in validations[:VALIDATIONS]],
         more_validations=max(0, len(validations) - VALIDATIONS),
         approvals=_cut(registry.approvals(ref)[::-1]),

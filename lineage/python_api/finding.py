@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from lineage.capture.project import opened
+from lineage.contract.requests import MOST_NODES
 from lineage.python_api.project import PRODUCTION, only_registry
 
 if TYPE_CHECKING:
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
     from lineage.contract.results import Registered, Serving
     from lineage.contract.results.comparisons import Comparison
-    from lineage.contract.results.graph import Impact, Leak, Trace
+    from lineage.contract.results.graph import Impact, Trace
+    from lineage.contract.results.leaks import Leak
     from lineage.contract.results.records import EventRecord, ModelRecord, VersionRecord
     from lineage.contract.results.retraining import Retraining
     from lineage.display import Listing
@@ -240,11 +242,15 @@ def retrain(
         )
 
 
-def leak(reference: str) -> Leak:
+def leak(reference: str, *, limit: int = MOST_NODES) -> Leak:
     """Contents that a version was both trained on and validated on; true where there are some.
+
+    Args:
+        reference: the version.
+        limit: nodes at the most of what made it, up to 10,000.
 
     Raises:
         NotFound: it does not exist.
     """
     with only_registry() as registry:
-        return registry.leak(reference)
+        return registry.leak(reference, limit=limit)

@@ -348,6 +348,7 @@ def test_content_on_both_sides_leaks(registry):
     found = registry.leak(ref)
     assert [(one.digest, one.validation) for one in found.leaked] == [(FEATURES, ("held.csv",))]
     assert found.incomparable == ("plain.csv",)
+    assert registry.leak(ref, limit=2).more
     tuned = add(registry, "2", parent=ref, gaps=("none",), data={"new.csv": "md5:" + "f" * 32})
     registry.validate(tuned, captured_pipeline("old"), passed=True, data=held_out, actor="t")
     assert [one.digest for one in registry.leak(tuned).leaked] == [FEATURES]
@@ -589,6 +590,11 @@ def test_a_hundred_thousand_nodes_are_bounded_and_it_is_told(tmp_path):
                 node.id for node in found.nodes
             }
             assert any(node.more for node in found.nodes)
+        assert not registry.leak("churn@1").more, "with nothing to compare, nothing is walked to"
+        held_out = DataVersion((DataItem("test.csv", Digest(OTHER), Known.VERIFIED),))
+        registry.validate(
+            "churn@1", captured_pipeline("old"), passed=True, data=held_out, actor="t"
+        )
         assert registry.leak("churn@1").more
         reached = registry.impact(runs[3].inputs["3/77"])
         assert (refs(reached), reached.more) == (["churn@1"], False)
