@@ -112,8 +112,7 @@ def sign(
     with project_and_registry() as (project, registry):
         done = attesting.attest(project, registry, ref, asked, signer)
         if record:
-            public = signer.verifying.pem.decode()
-            registry.record_attestation(ref, done.text, public, actor=actor(project))
+            registry.record_attestation(ref, done.text, done.public_key, actor=actor(project))
             output.note(f"It is recorded: {done.signed_by} signed {done.claim.sentence}.")
     put(done.text, done.to_json(), out, as_json)
 
@@ -200,8 +199,9 @@ def listing(ref: Ref, as_json: Json = False) -> None:
 def _password() -> bytes | None:
     """The password of an encrypted key: of the environment, else asked for on a terminal."""
     from lineage.masking import hide
+    from lineage.workflows.attest import PASSWORD
 
-    said = os.environ.get("LINEAGE_SIGNING_PASSWORD")
+    said = os.environ.get(PASSWORD)
     if not said and sys.stdin.isatty():
         said = typer.prompt("Password of the key", hide_input=True, err=True)
     hide(said)
