@@ -9,6 +9,7 @@ from fastapi import Query, Response
 from lineage.errors import NotPermitted
 from lineage.export.formats import export
 from lineage.guard.flat_metrics import flattened
+from lineage.guard.requirements import Outcome
 from lineage.identity.origin import WeightsOrigin
 from lineage.identity.references import Reference
 from lineage.registry.access import OF_VERSIONS, Scope
@@ -119,7 +120,16 @@ def _validation(validation: Mapping[str, Any]) -> dict[str, Any]:
     """A validation with its numbers by name, and what its watched runs missed."""
     numbers = list(flattened(validation["metrics"] or {}).items())
     gaps = [gap for run in validation["watched"] for gap in run["gaps"]]
-    return {**validation, "numbers": _cut(numbers), "gaps": _cut(gaps)}
+    requirements = [
+        {**said, "told": Outcome.from_json(said).beside_a_mark}
+        for said in validation["requirements"]
+    ]
+    return {
+        **validation,
+        "numbers": _cut(numbers),
+        "gaps": _cut(gaps),
+        "requirements": requirements,
+    }
 
 
 def _events(registry: Registry, ref: str, before: int | None) -> Sequence[Mapping[str, Any]] | None:
