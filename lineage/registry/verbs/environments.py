@@ -16,11 +16,15 @@ from lineage.registry import views
 from lineage.registry.verbs.base import Verbs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from sqlmodel import Session
 
     from lineage.contract.requests import DeclaredEnvironment, Observed
-    from lineage.contract.results import PlannedChange
+    from lineage.contract.results import PlannedChange, Serving
+    from lineage.database.touched import Thing
     from lineage.identity.components import EnvironmentKind
+    from lineage.registry.declared import Slot
     from lineage.registry.reports.batches import Report
     from lineage.registry.reports.places import Recorded
 
@@ -32,12 +36,34 @@ class EnvironmentVerbs(Verbs):
         """Every environment with its slots and deployments, by name."""
         from lineage.registry.slots import shown
 
+        return self._environments(shown.all_now)
+
+    def environments_on_grounds(
+        self, kept: Mapping[Slot, Serving]
+    ) -> tuple[Listing[EnvironmentRecord], dict[Slot, tuple[Serving, frozenset[Thing]]]]:
+        """The same with those slots as they are that are kept; the others, and what ends each."""
+        from lineage.registry.slots import grounds
+
+        read: dict[Slot, tuple[Serving, frozenset[Thing]]] = {}
+
+        def slots(session: Session, environment: str, models: Sequence[str]) -> list[Serving]:
+            here = [(environment, model) for model in models]
+            others = [model for _, model in here if (environment, model) not in kept]
+            for answer, rests_on in grounds.all_now(session, environment, others):
+                read[environment, answer.model] = answer, rests_on
+            return [kept[slot] if slot in kept else read[slot][0] for slot in here]
+
+        return self._environments(slots), read
+
+    def _environments(
+        self, read: Callable[[Session, str, Sequence[str]], Iterable[Serving]]
+    ) -> Listing[EnvironmentRecord]:
         with self._read() as session:
             rows = session.exec(select(tables.Environment).order_by(tables.Environment.name)).all()
             sight = self._sight(session)
             return EnvironmentRecord.listing(
                 (
-                    sight.shown_environment(views.environment(session, row, shown.all_now))
+                    sight.shown_environment(views.environment(session, row, read))
                     for row in rows
                     if sight.sees(environment=row.name)
                 ),
