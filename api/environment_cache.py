@@ -6,6 +6,7 @@ What else is said of an environment is read each time, which is little.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from .serving_cache import ends_at
 if TYPE_CHECKING:
     from lineage.contract.results import Serving
     from lineage.contract.results.environments import EnvironmentRecord
+    from lineage.database.basis import Basis
     from lineage.display import Listing
     from lineage.registry.declared import Slot
     from lineage.registry.registry import Registry
@@ -27,11 +29,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _KeptSlot:
-    """A slot as it was read, and until when that is so by itself."""
+    """A slot as it was read, until when that is so by itself, and what it was made of, if known."""
 
     answer: Serving
     until: str | None
     known: Known
+    basis: Basis | None
+
+    def confirm(self, look: Look, span: float) -> None:
+        """Take it for true for a span of seconds, if it is as a look found it."""
+        here = self.answer.environment, self.answer.model
+        if self.basis is None:
+            if look.is_same(*here):
+                self.known.confirm(look, span)
+        elif all(self.basis.get(key) == look.basis.get(key) for key in (here, (here[0], None))):
+            self.known.is_as_in(look, span)
 
     def holds(self, version: RegistryVersion) -> bool:
         """Whether it is so at a version."""
@@ -45,6 +57,7 @@ class EnvironmentCache:
     def __init__(self) -> None:
         self._shared: Shared[Listing[EnvironmentRecord]] = Shared()
         self._kept: dict[Slot, _KeptSlot] = {}
+        self._looked = -math.inf
 
     def at(self, version: RegistryVersion, registry: Registry) -> Listing[EnvironmentRecord]:
         """Every environment with its slots, at a version that was asked for before."""
@@ -52,9 +65,9 @@ class EnvironmentCache:
 
     def confirm(self, look: Look, span: float) -> None:
         """Take what a look found to be the same for true for a span of seconds."""
-        for slot, kept in self._kept.items():  # another dict takes its place: it never changes
-            if look.is_same(*slot):
-                kept.known.confirm(look, span)
+        self._looked = look.began
+        for kept in self._kept.values():  # another dict takes its place: it never changes
+            kept.confirm(look, span)
 
     def _read(
         self, version: RegistryVersion, registry: Registry
@@ -62,9 +75,14 @@ class EnvironmentCache:
         """Every environment, and whether no slot of it waits to be confirmed."""
         held = {slot: kept for slot, kept in self._kept.items() if kept.holds(version)}
         answers = {slot: kept.answer for slot, kept in held.items()}
-        environments, read = registry.environments_on_grounds(answers)
+
+        def was_looked() -> bool:
+            """Whether a look came meanwhile: the next one cannot tell whether this is so still."""
+            return self._looked > version.asked
+
+        environments, read, basis = registry.environments_on_grounds(answers, was_looked)
         self._kept = held | {
-            slot: _KeptSlot(answer, ends_at(answer), Known(version, things))
+            slot: _KeptSlot(answer, ends_at(answer), Known(version, things), basis)
             for slot, (answer, things) in read.items()
         }
         return environments, all(kept.known.is_sure(version) for kept in held.values())

@@ -252,5 +252,10 @@ class Known:
     def confirm(self, look: Look, span: float) -> None:
         """Take it for true for a while after a look that found nothing different since it was."""
         if self._true_at >= look.since:
+            self.is_as_in(look, span)
+
+    def is_as_in(self, look: Look, span: float) -> None:
+        """Take it for true for a while: it is as a look found it."""
+        self._span = max(CONFIRMED_FOR, span)
+        if self._true_at < look.began:  # else it was found to be so later
             self._true_at, self._state = look.began, look.version.state
-            self._span = max(CONFIRMED_FOR, span)

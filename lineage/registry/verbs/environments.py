@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from lineage.contract.requests import DeclaredEnvironment, Observed
     from lineage.contract.results import PlannedChange, Serving
+    from lineage.database.basis import Basis
     from lineage.database.touched import Thing
     from lineage.identity.components import EnvironmentKind
     from lineage.registry.declared import Slot
@@ -36,12 +37,19 @@ class EnvironmentVerbs(Verbs):
         """Every environment with its slots and deployments, by name."""
         from lineage.registry.slots import shown
 
-        return self._environments(shown.all_now)
+        with self._read() as session:
+            return self._environments(session, shown.all_now)
 
     def environments_on_grounds(
-        self, kept: Mapping[Slot, Serving]
-    ) -> tuple[Listing[EnvironmentRecord], dict[Slot, tuple[Serving, frozenset[Thing]]]]:
-        """The same with those slots as they are that are kept; the others, and what ends each."""
+        self, kept: Mapping[Slot, Serving], with_basis: Callable[[], bool] = lambda: False
+    ) -> tuple[
+        Listing[EnvironmentRecord], dict[Slot, tuple[Serving, frozenset[Thing]]], Basis | None
+    ]:
+        """The same with those slots as they are that are kept; the others, and what ends each.
+
+        ``with_basis`` is asked, once they are read, whether the basis of all is to be read too.
+        """
+        from lineage.database.basis import of_all
         from lineage.registry.slots import grounds
 
         read: dict[Slot, tuple[Serving, frozenset[Thing]]] = {}
@@ -53,22 +61,26 @@ class EnvironmentVerbs(Verbs):
                 read[environment, answer.model] = answer, rests_on
             return [kept[slot] if slot in kept else read[slot][0] for slot in here]
 
-        return self._environments(slots), read
+        with self._read() as session:
+            found = self._environments(session, slots)
+            basis = of_all(session.connection()) if with_basis() else None
+        return found, read, basis
 
     def _environments(
-        self, read: Callable[[Session, str, Sequence[str]], Iterable[Serving]]
+        self,
+        session: Session,
+        read: Callable[[Session, str, Sequence[str]], Iterable[Serving]],
     ) -> Listing[EnvironmentRecord]:
-        with self._read() as session:
-            rows = session.exec(select(tables.Environment).order_by(tables.Environment.name)).all()
-            sight = self._sight(session)
-            return EnvironmentRecord.listing(
-                (
-                    sight.shown_environment(views.environment(session, row, read))
-                    for row in rows
-                    if sight.sees(environment=row.name)
-                ),
-                "environments",
-            )
+        rows = session.exec(select(tables.Environment).order_by(tables.Environment.name)).all()
+        sight = self._sight(session)
+        return EnvironmentRecord.listing(
+            (
+                sight.shown_environment(views.environment(session, row, read))
+                for row in rows
+                if sight.sees(environment=row.name)
+            ),
+            "environments",
+        )
 
     def environment(self, name: str) -> EnvironmentRecord:
         """One environment: its kind, every slot and every pipeline deployment.

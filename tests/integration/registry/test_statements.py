@@ -83,10 +83,11 @@ def test_all_slots_are_read_at_once_however_many_have_a_backup(registry):
         alone = _asked(registry, registry.environments)
         asked.append((alone, _asked(registry, lambda: registry.environments_on_grounds({}))))
     assert asked == [asked[0]] * len(MODELS)
-    environments, read = registry.environments_on_grounds({})
+    environments, read, basis = registry.environments_on_grounds({}, lambda: True)
+    assert basis == registry.basis()
     kept = {slot: answer for slot, (answer, _) in read.items()}
     assert len(kept) == len(MODELS)
-    assert registry.environments_on_grounds(kept) == (environments, {})
+    assert registry.environments_on_grounds(kept) == (environments, {}, None)
     assert environments == registry.environments()
 
 
