@@ -17,8 +17,8 @@ from lineage.contract.captured import CapturedPipelineVersion
 from lineage.contract.requests import Direction
 from lineage.contract.results.graph import NodeKind
 from lineage.database import graph, triggers
-from lineage.database.engine import open_engine, transaction
-from lineage.database.lists import Lists, first_of
+from lineage.database.engine import open_engine, read, transaction
+from lineage.database.lists import Lists, ask, first_of
 from lineage.errors import Conflict, NotFound, NotPermitted, UsageError
 from lineage.export.steps import steps_of
 from lineage.identity.chain import Chain, RunKind, StageRun
@@ -598,6 +598,19 @@ def test_a_hundred_thousand_nodes_are_bounded_and_it_is_told(tmp_path):
         assert registry.leak("churn@1").more
         reached = registry.impact(runs[3].inputs["3/77"])
         assert (refs(reached), reached.more) == (["churn@1"], False)
+
+
+ODD = ["", "NULL", "a,b", "{a}", 'a"b', "\\", '\\"', "a\\b", "'", "é\n", " ", "%s", ":v"]
+
+
+@BOTH
+def test_texts_of_any_form_are_one_parameter(registry):
+    with read(registry._engine) as session:
+        connection = session.connection()
+        each = ask(connection, "SELECT x.value FROM EACH :odd x", {"odd": ODD})
+        assert [text for (text,) in each] == ODD
+        among = "SELECT x.value FROM EACH :odd x WHERE x.value IN :some"
+        assert len(ask(connection, among, {"odd": ODD, "some": ODD[4:8]})) == 4
 
 
 @settings(max_examples=50, deadline=None)
