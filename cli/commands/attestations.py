@@ -9,8 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .. import output
-from ..documents import put
+from .. import documents, output
 from ..help import Group
 from ..options import Json, Out, Ref, opened_registry, project_and_registry
 
@@ -111,10 +110,12 @@ def sign(
     signer = attesting.signing_key(key, _password, output.note)
     with project_and_registry() as (project, registry):
         done = attesting.attest(project, registry, ref, asked, signer)
-        if record:
-            registry.record_attestation(ref, done.text, done.public_key, actor=actor(project))
-            output.note(f"It is recorded: {done.signed_by} signed {done.claim.sentence}.")
-    put(done.text, done.to_json(), out, as_json)
+        with documents.written(done.text, out):
+            if record:
+                registry.record_attestation(ref, done.text, done.public_key, actor=actor(project))
+    if record:
+        output.note(f"It is recorded: {done.signed_by} signed {done.claim.sentence}.")
+    documents.show(done.text, done.to_json(), out, as_json)
 
 
 @attest.command("verify")

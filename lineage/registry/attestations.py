@@ -6,6 +6,7 @@ wrote past this program counts for nothing.
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select as select_columns
@@ -36,13 +37,16 @@ if TYPE_CHECKING:
     from lineage.registry.sight import Sight
 
 MOST: Final = 1000
-"""Attestations of one version."""
+"""Attestations of one version that one may record, and that are listed."""
 
 MOST_SHOWN: Final = 50
 """Attestations that are told of with a version: each is verified again for it."""
 
-MOST_TOGETHER: Final = 16 << 20
-"""Characters of all of them together: whoever lists them is given each whole."""
+MOST_TOGETHER: Final = 4 << 20
+"""Characters of all of them together: who may validate fills no room that others sign in."""
+
+MOST_LISTED: Final = 16 << 20
+"""Characters of those that are listed: whoever lists them is given each whole."""
 
 _WHAT: Final = "the attestation"
 
@@ -56,7 +60,7 @@ def record(
         NotFound: the version does not exist.
         UsageError: it is no signed statement, or too large.
         SignatureMismatch: its signature does not hold, or it is not about this version.
-        Conflict: the version has too many.
+        Conflict: the same one recorded too many of it.
     """
     session = sight.session
     version = sight.version(reference)
@@ -82,10 +86,12 @@ def record(
     if known is not None:
         return _shown(session, version, known) | {"ref": ref, "created": False}
     kept = select_columns(func.count(), func.coalesce(func.sum(func.length(table.document)), 0))
-    count, size = session.connection().execute(kept.where(of_version)).one()
+    own = col(table.recorded_by) == actor.name
+    count, size = session.connection().execute(kept.where(of_version, own)).one()
     if count >= MOST or size + len(document) > MOST_TOGETHER:
         raise Conflict(
-            f"{ref} has {count} attestations already, of {size:,} characters together.",
+            f"{actor.name} recorded {count} attestations of {ref} already, of {size:,} characters "
+            "together.",
             remedy="Keep this one beside the weights.",
         )
     at = clock.stamp(session)
@@ -127,9 +133,14 @@ def _size(text: str, what: str) -> int:
 
 
 def listed(session: Session, version: tables.ModelVersion) -> list[dict[str, Any]]:
-    """Every attestation of a version, the newest first, each with its envelope."""
+    """The attestations of a version, the newest first, each with its envelope: a bounded list."""
     table = tables.Attestation
-    query = select(table).where(table.version_id == version.id).order_by(col(table.id).desc())
+    number, size = col(table.id), func.length(table.document)
+    sizes = select_columns(number, size).where(col(table.version_id) == version.id)
+    rows = session.connection().execute(sizes.order_by(number.desc()).limit(MOST)).all()
+    together = accumulate(size for _, size in rows)
+    chosen = [id_ for (id_, _), sum_ in zip(rows, together, strict=True) if sum_ <= MOST_LISTED]
+    query = select(table).where(number.in_(chosen)).order_by(number.desc())
     return [_shown(session, version, row) for row in session.exec(query)]
 
 
