@@ -118,6 +118,11 @@ COMMANDS = {
         "serving",
         "Show what serves, its backup, and what the serving hosts report that they have loaded.",
     ),
+    "observe": (
+        "Serving",
+        "observing",
+        "Count what production saw, and record it beside the version that served it.",
+    ),
     "backup": (
         "Serving",
         "backups",
