@@ -8,15 +8,39 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from typing_extensions import override
 
 from lineage.contract.results.documents import Document, Key, moment, values
+from lineage.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+SHORTEST, LONGEST = 60, 86_400
+"""Seconds of a window: a part of a day."""
+
+WINDOW: Final = 300
+"""Seconds of a host's window, if nobody says otherwise."""
+
 MOST_WINDOWS: Final = 400
 """Windows that are recorded at once."""
 
+AT_ONCE: Final = 8 << 20
+"""Characters of JSON of the windows that are sent at once; a server takes 16 MiB."""
+
 Kind = Literal["inputs", "outcomes"]
 """What was counted: what was served, or what of it came true."""
+
+
+def check_seconds(seconds: int) -> int:
+    """The length of a window, if it can be one.
+
+    Raises:
+        UsageError: it is too short, too long, or no part of a day.
+    """
+    if not SHORTEST <= seconds <= LONGEST or LONGEST % seconds:
+        raise UsageError(
+            f"A window cannot be of {seconds} seconds.",
+            remedy=f"Let it be of {SHORTEST} seconds to a day, and a part of a day.",
+        )
+    return seconds
 
 
 @dataclass(frozen=True, kw_only=True)

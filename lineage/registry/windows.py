@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage import timestamps
 from lineage.acts import act
-from lineage.contract.windows import MOST_WINDOWS
+from lineage.contract.windows import MOST_WINDOWS, check_seconds
 from lineage.database import clock, pipelines, profiles, tables, windows
 from lineage.database.slots import slot_side
 from lineage.database.tables.windows import MERGED
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from lineage.contract.windows import NewWindow, NewWindows
     from lineage.database.windows import Row
     from lineage.registry.sight import Sight
-
-SHORTEST: Final = 60
-"""Seconds of a window at the least; a day is the most."""
 
 EARLY: Final = dt.timedelta(minutes=10)
 """How far a host's clock may be ahead of the registry's."""
@@ -242,11 +239,7 @@ def _start(window: NewWindow, at: dt.datetime, *, batch: bool) -> str:
     Raises:
         UsageError: it is no time, no window begins then, or it is too early or too late.
     """
-    if not SHORTEST <= window.seconds <= windows.DAY or windows.DAY % window.seconds:
-        raise UsageError(
-            f"A window cannot be of {window.seconds} seconds.",
-            remedy=f"Let it be of {SHORTEST} seconds to a day, and a part of a day.",
-        )
+    check_seconds(window.seconds)
     start = timestamps.moment(timestamps.parse_time(window.start))
     if start.microsecond or start.timestamp() % window.seconds:
         raise UsageError(

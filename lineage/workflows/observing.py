@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.acts import act
-from lineage.contract.windows import MOST_WINDOWS, NewWindow, NewWindows
+from lineage.contract.windows import AT_ONCE, MOST_WINDOWS, NewWindow, NewWindows
 from lineage.errors import NotFound
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 INSTANCE: Final = "batch"
 """What batches are called beside the instances of services."""
-
-AT_ONCE: Final = 8 << 20
-"""Characters of JSON of the windows of one request; a server takes 16 MiB."""
 
 
 @dataclass(frozen=True)
