@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from lineage.contract.addresses import WINDOWS
+from lineage.contract.addresses import OUTCOMES, WINDOWS
 from lineage.contract.windows import NewWindow, NewWindows
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
@@ -23,6 +23,8 @@ from ..writes import Call, once
 router = APIRouter(route_class=StrictRoute)
 
 Reader = Annotated[Principal, needs(Scope.READ)]
+Since = Annotated[str | None, Query(max_length=40, description="The first start.")]
+Until = Annotated[str | None, Query(max_length=40, description="Starts before this.")]
 
 
 @router.post(
@@ -69,8 +71,8 @@ def windows(
     model: ModelPath,
     state: State,
     caller: Reader,
-    since: Annotated[str | None, Query(max_length=40, description="The first start.")] = None,
-    until: Annotated[str | None, Query(max_length=40, description="Starts before this.")] = None,
+    since: Since = None,
+    until: Until = None,
     by_host: Annotated[bool, Query(description="The counts of each instance, too.")] = False,
     limit: paging.Limit = 100,
     cursor: paging.Cursor = None,
@@ -78,3 +80,25 @@ def windows(
     """In order of their starts; each version, pipeline and profile apart."""
     seen = state.seen_by(caller).windows(model, env, since=since, until=until, by_host=by_host)
     return answer(paging.sliced("windows", seen, cursor, limit))
+
+
+@router.get(
+    OUTCOMES,
+    response_model=responses.PageAnswer,
+    tags=["serving"],
+    responses=READ,
+    summary="What came true of the scores, by windows",
+)
+def outcomes(
+    env: EnvPath,
+    model: ModelPath,
+    state: State,
+    caller: Reader,
+    since: Since = None,
+    until: Until = None,
+    limit: paging.Limit = 100,
+    cursor: paging.Cursor = None,
+) -> Response:
+    """The metrics of each window, and of its groups, worked out from the counts."""
+    found = state.seen_by(caller).outcomes(model, env, since=since, until=until)
+    return answer(paging.sliced("outcomes", found, cursor, limit))

@@ -156,3 +156,32 @@ class SeenWindow(Document):
             "seconds": self.seconds,
             "rows": self.rows,
         }
+
+
+class RealisedWindow(Document):
+    """What came true of the scores of a version between two moments: its metrics then."""
+
+    model = Key(str)
+    """The model's present name."""
+    environment = Key(str)
+    """Where it was served."""
+    version = Key(int)
+    """The number of the version that served it."""
+    pipeline = Key(str)
+    """The digest of the pipeline version that it was served by."""
+    profile = Key(str)
+    """The digest of the profile that has the validation's calibration."""
+    start = Key(moment)
+    """When it begins."""
+    seconds = Key(int)
+    """How long it is."""
+    metrics = Key(values)
+    """What :func:`lineage.evidence.realised.realised` works out of all of its rows."""
+    groups = Key(values)
+    """The same of the rows of each group, by ``column=value``."""
+
+    @override
+    def _line(self) -> str:
+        auc = self.metrics["auc"]
+        shown = "no AUC" if auc is None else f"AUC {auc:.3f}"
+        return f"{shown} of {self.model}@{self.version} from {self['start']}"

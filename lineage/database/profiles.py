@@ -93,14 +93,24 @@ def of_version(session: Session, version_id: int, digest: str) -> tuple[str, Pro
         .where(or_(col(table.xxh3) == digest, col(table.blake3) == digest))
     )
     blake3 = session.exec(query.limit(1)).first()
-    if blake3 is None:
-        return None
+    return None if blake3 is None else (blake3, _parsed(session, blake3))
+
+
+def known(session: Session, digest: str) -> Profile:
+    """The profile that a window names by its XXH3."""
+    table = tables.Profile
+    blake3 = session.exec(select(table.blake3).where(table.xxh3 == digest).limit(1)).one()
+    return _parsed(session, blake3)
+
+
+def _parsed(session: Session, blake3: str) -> Profile:
     if blake3 not in _read:
+        table = tables.Profile
         document = session.exec(select(table.document).where(table.blake3 == blake3)).one()
         while len(_read) >= MOST_READ:
             _read.pop(next(iter(_read)), None)
         _read[blake3] = Profile.parse(strict_json.loads(document))
-    return blake3, _read[blake3]
+    return _read[blake3]
 
 
 MOST_READ: Final = 32

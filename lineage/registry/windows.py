@@ -20,7 +20,9 @@ from lineage.database.slots import slot_side
 from lineage.database.tables.windows import MERGED
 from lineage.errors import Conflict, UsageError
 from lineage.evidence.parts import Part, added
+from lineage.evidence.performance import Calibration
 from lineage.evidence.reader import LARGEST_COUNT
+from lineage.evidence.realised import realised as metrics_of
 from lineage.identity.references import Reference
 from lineage.registry import limits
 from lineage.registry.access import check_actor
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     from lineage.contract.windows import NewWindow, NewWindows
     from lineage.database.windows import Row
+    from lineage.evidence.counts import Counts
     from lineage.registry.sight import Sight
 
 EARLY: Final = dt.timedelta(minutes=10)
@@ -172,6 +175,42 @@ def listed(
     ]
 
 
+def realised(
+    session: Session, model: str, environment: str, since: str | None, until: str | None
+) -> list[dict[str, Any]]:
+    """JSON of what came true, by windows: the metrics of all rows, and of each group.
+
+    Raises:
+        UsageError: there are too many windows, or a time cannot be read.
+    """
+    found = []
+    for row in listed(session, model, environment, since, until, by_host=False):
+        if row["kind"] != "outcomes":
+            continue
+        like = profiles.known(session, row["profile"])
+        score = like.score
+        if score is None or score.positives is None:
+            continue
+        calibration = Calibration(score.bins, score.positives)
+        part = Part.parse(row["counts"], like)
+        kept = ("model", "environment", "version", "pipeline", "profile", "start", "seconds")
+        found.append(
+            {name: row[name] for name in kept}
+            | {
+                "metrics": _metrics(calibration, part),
+                "groups": {name: _metrics(calibration, one) for name, one in part.groups.items()},
+            }
+        )
+    return found
+
+
+def _metrics(calibration: Calibration, counts: Counts) -> dict[str, Any]:
+    score = counts.score
+    if score is None or score.positives is None:
+        return {}
+    return metrics_of(calibration, score.bins, score.positives)
+
+
 _OF: Final = ("start", "seconds", "version_id", "pipeline_digest", "profile_digest", "kind")
 
 
@@ -207,6 +246,13 @@ def _row(sight: Sight, model: str, environment: str, window: NewWindow) -> Row:
     if window.kind == "inputs" and found[1].columns and not counts.columns:
         raise UsageError(
             "The window counts no columns.", remedy="Count every column of the profile."
+        )
+    scored = counts.score is not None and counts.score.positives is not None
+    if window.kind == "outcomes" and not scored:
+        raise UsageError(
+            "The window has no scores beside outcomes.",
+            remedy="Count the score and the target: "
+            f"{act('outcomes', 'MODEL', env='ENV', data='LABELS')}",
         )
     return {
         "environment": environment,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lineage.contract import addresses
-from lineage.contract.windows import RecordedWindows, SeenWindow
+from lineage.contract.windows import RealisedWindow, RecordedWindows, SeenWindow
 from lineage.remote.verbs import Verbs
 
 if TYPE_CHECKING:
@@ -37,4 +37,14 @@ class RemoteWindows(Verbs):
         asked = {"since": since, "until": until, "by_host": "true" if by_host else None}
         return SeenWindow.listing(
             self._http.pages(path, **asked), f"windows of {model} in {environment}"
+        )
+
+    def outcomes(
+        self, model: str, environment: str, *, since: str | None = None, until: str | None = None
+    ) -> Listing[RealisedWindow]:
+        """What came true of the scores, by windows: the metrics of each, and of its groups."""
+        path = addresses.slot(environment, model, addresses.OUTCOMES)
+        return RealisedWindow.listing(
+            self._http.pages(path, since=since, until=until),
+            f"outcomes of {model} in {environment}",
         )

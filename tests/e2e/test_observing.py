@@ -16,6 +16,14 @@ fare,port,score,at,extra
 0.1,A,0.8,,1
 """
 
+LABELS = """\
+port,score,at,late
+A,0.1,2013-05-01 10:00:00,0
+A,0.9,2013-05-01 11:00:00,1
+B,0.2,2013-05-01 11:00:00,0
+C,0.2,2013-05-02 11:00:00,0
+"""
+
 
 def test_a_batch_is_counted_on_the_scale_of_what_serves_and_counts_once(project):
     project.write({"batch.csv": BATCH})
@@ -47,6 +55,25 @@ def test_a_batch_is_counted_on_the_scale_of_what_serves_and_counts_once(project)
     assert part.score.positives is None
     now = project.ok(*words, "--batch", "monday")
     assert (now["rows"], len(now["windows"]), now["profile"]) == (4, 1, first.profile)
+
+    project.write({"labels.csv": LABELS})
+    asked = ("outcomes", "churn", "--env", "production")
+    shown = project.lineage(*asked, "--data", "labels.csv", "--time", "at").out
+    assert "4 rows of churn@1 in production, 2 windows" in shown
+    (first, second) = project.ok(*asked)["windows"]
+    assert (first["metrics"]["rows"], first["metrics"]["auc"], second["metrics"]["auc"]) == (
+        3,
+        1.0,
+        None,
+    )
+    assert {name: one["rows"] for name, one in first["groups"].items()} == {
+        "port=A": 2,
+        "port=B": 1,
+    }
+    again = project.ok(*asked, "--data", "labels.csv", "--time", "at", "--since", "2013-05-02")
+    assert (again["recorded"]["recorded"], again["windows"]) == (0, [second])
+    refused = project.lineage(*asked, "--data", "batch.csv")
+    assert (refused.code, "has no column 'late'" in refused.err) == (2, True)
 
     project.write({"other.json": json.dumps(project.ok("profile", "batch.csv"))})
     for more, why in (

@@ -224,6 +224,7 @@ ROWS: Final = (
     Row("POST", SLOT + "/observations", OBSERVE, "me", 201,
         lambda t: {"instance": "h1", "weights": t.weights, "loaded_at": AT}),
     Row("GET", SLOT + "/windows", READ, "me"),
+    Row("GET", SLOT + "/outcomes", READ, "me"),
     Row("POST", SLOT + "/windows", OBSERVE, "me", 201, window),
     Row("GET", "/v1/observed", READ, "-"),
     Row("GET", "/v1/observed", READ, "me", query="?environment={env}&model={model}"),

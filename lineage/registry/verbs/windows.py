@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lineage.registry.verbs.base import Verbs
 
 if TYPE_CHECKING:
-    from lineage.contract.windows import NewWindows, RecordedWindows, SeenWindow
+    from lineage.contract.windows import NewWindows, RealisedWindow, RecordedWindows, SeenWindow
     from lineage.display import Listing
 
 
@@ -72,3 +72,28 @@ class WindowVerbs(Verbs):
             name = sight.model(model)
             rows = windows.listed(session, name, environment, since, until, by_host=by_host)
             return SeenWindow.listing(rows, f"windows of {name} in {environment}")
+
+    def outcomes(
+        self, model: str, environment: str, *, since: str | None = None, until: str | None = None
+    ) -> Listing[RealisedWindow]:
+        """What came true of the scores, by windows: the metrics of each, and of its groups.
+
+        Args:
+            model: the model's name.
+            environment: the environment's name.
+            since: the first start, ISO 8601; by default the first that is kept.
+            until: starts before this one; by default the last that is kept.
+
+        Raises:
+            NotFound: there is no such model or environment.
+            UsageError: a time cannot be read, or there are too many windows.
+        """
+        from lineage.contract.windows import RealisedWindow
+        from lineage.registry import windows
+
+        with self._read() as session:
+            sight = self._sight(session)
+            sight.environment(environment)
+            name = sight.model(model)
+            rows = windows.realised(session, name, environment, since, until)
+            return RealisedWindow.listing(rows, f"outcomes of {name} in {environment}")

@@ -110,6 +110,14 @@ def test_outcomes_stand_apart_and_batches_are_of_any_time(registry):
     (found,) = registry.windows("churn", "production", since="2013-05-02", until="2013-05-03")
     assert found == second
     assert registry.windows("churn", "production", by_host=True)[0].hosts == {}
+    first, _ = registry.outcomes("churn", "production")
+    assert (first.version, first["start"], first.seconds) == (1, "2013-05-01T00:00:00Z", 86_400)
+    assert (first.metrics["rows"], first.metrics["rate"], first.metrics["auc"]) == (4, 0.5, 0.75)
+    assert first.groups == {"plan=pro": first.metrics}
+    assert list(registry.outcomes("churn", "production", until="2013-05-01")) == []
+    told["counts"] = SERVED.to_dict()
+    with pytest.raises(UsageError, match="no scores beside outcomes"):
+        sent(registry, window(pipeline, **told), batch=True)
 
 
 @EVERYWHERE
