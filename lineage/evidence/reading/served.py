@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from lineage.acts import act
 from lineage.errors import UsageError
 from lineage.evidence.profile import Roles
 from lineage.evidence.reading.counting import count_windows
@@ -100,8 +101,8 @@ def outcomes(
     if reference.score is None or reference.score.positives is None:
         raise UsageError(
             "The validation's profile has no score beside a target of two outcomes.",
-            remedy="Validate with a profile that names both: --score and --target of `profile`, or "
-            "score and target under [models.NAME.evidence].",
+            remedy="Name the score and the target under [models.NAME.evidence], and validate: "
+            + act("validate", "REF", "--", "COMMAND"),
         )
     with opened(data, query) as source:
         roles = Roles(
