@@ -140,9 +140,9 @@ def note_part(connection: Connection, stream: Row) -> None:
     connection.execute(_NOTE, stream)
 
 
-def forget_streams(connection: Connection, until: str) -> None:
-    """Forget the streams of hosts that sent nothing since a moment."""
-    connection.execute(_FORGET, {"batch": False, "until": until})
+def forget_streams(connection: Connection, until: str, *, batch: bool) -> None:
+    """Forget the streams of hosts, or of batches, that sent nothing since a moment."""
+    connection.execute(_FORGET, {"batch": batch, "until": until})
 
 
 def rename(connection: Connection, old: str, new: str) -> None:

@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from lineage.errors import UsageError
 from lineage.evidence.counts import Counts
 from lineage.evidence.profile import MOST_GROUPS, read_counts
 from lineage.evidence.reader import LONGEST_TEXT, Reader, is_kept, refused
@@ -63,6 +64,17 @@ class Part(Counts):
         Raises:
             UsageError: they are none, or not on its scale; which key, and what is wrong with it.
         """
+        try:
+            return cls._parsed(body, like)
+        except UsageError as error:
+            said = str(error).removeprefix("The profile is not valid: ")
+            raise UsageError(
+                f"The counts are not valid: {said}",
+                remedy="Count on the validation's profile, and send what was counted as it is.",
+            ) from None
+
+    @classmethod
+    def _parsed(cls, body: Any, like: Counts) -> Self:  # noqa: ANN401 - any JSON value
         reader = Reader(body, _WHERE)
         whole = read_counts(reader, _asked(body, like))
         groups = reader.take("groups")

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 MOST_KEPT: Final = 2_500
 """Parts that are kept on disk for a model at the most: eight days of them. The oldest go first."""
 
-AGAIN: Final = 60.0
-"""Seconds after which the profile of a version is asked for again, where it could not be had."""
+AT_A_TIME: Final = 50
+"""Parts that are read from the disk at a time."""
 
 logger = logging.getLogger("lineage.host.windows")
 
@@ -86,7 +86,7 @@ class Windows:
         self._asking, self._sending = threading.Lock(), threading.Lock()
         self._start = self._window()
         self._served: dict[tuple[str, str], _Served] = {}
-        self._refused: dict[tuple[str, str], float] = {}
+        self._unknown: dict[tuple[str, str], str] = {}
         self._finished: list[_Part] = []
         self._said = ""
         self._folder = kept.path("windows", url, model, environment).with_suffix("")
@@ -100,7 +100,10 @@ class Windows:
         Raises:
             UsageError: they are no rows, or there are not as many scores.
         """
-        served = self._served.get((ref, pipeline)) or self.prepare(ref, pipeline)
+        key = ref, pipeline
+        served = self._served.get(key)
+        if served is None and key not in self._unknown:  # later the thread that sends asks again
+            served = self.prepare(ref, pipeline)
         if self._start != self._window():
             self._finish()
         if served is not None:
@@ -110,16 +113,16 @@ class Windows:
         """Ask for the profile of a version that is served from now on; None where there is none."""
         key = ref, pipeline
         with self._asking:
-            if key in self._served or time.monotonic() < self._refused.get(key, 0.0):
-                return self._served.get(key)
+            if key in self._served:
+                return self._served[key]
             profile = self._profile(ref, pipeline)
             if profile is None:
-                self._refused = {key: time.monotonic() + AGAIN}
                 return None
             served = _Served(ref, pipeline, str(profile.digest), Tally(profile))
             self._finish()
             newest = list(self._served.items())[-1:]  # requests in flight are of that one
             self._served = dict([*newest, (key, served)])
+            self._unknown = {}
             return served
 
     def send(
@@ -134,27 +137,31 @@ class Windows:
             connected: opens the registry.
             all_of_it: also of the window that it is now, as before the process ends.
         """
+        for key in [*self._unknown]:
+            self.prepare(*key)
         if all_of_it or self._start != self._window():
             self._finish()
         with self._sending:
             with self._lock:
                 parts, self._finished = self._finished, []
-            waiting = [*self._kept(), *parts]
-            if not waiting:
+            places = sorted(self._folder.glob("*.json"))
+            if not (parts or places):
                 return
             try:
                 with connected() as registry:
-                    while waiting:
-                        together = _of_one_stream(waiting)
+                    for together in self._kept(places):
                         self._send(registry, together)
-                        del waiting[: len(together)]
+                    while parts:
+                        together = _of_one_stream(parts)
+                        self._send(registry, together)
+                        del parts[: len(together)]
                 self._said = ""
             except LineageError as error:
                 if str(error) != self._said:
                     self._said = str(error)
                     logger.warning("what %s saw is kept: %s %s", self._model, error, error.remedy)
             finally:
-                self._keep([part for part in waiting if part.kept is None])
+                self._keep(parts)
 
     def _window(self) -> int:
         """When the window begins that it is now, in seconds since 1970."""
@@ -195,7 +202,9 @@ class Windows:
             if known is not None:
                 with suppress(LineageError):
                     return Profile.parse(known)
-            logger.warning("what %s sees is not counted: %s %s", ref, error, error.remedy)
+            why, self._unknown = self._unknown.get((ref, pipeline)), {(ref, pipeline): str(error)}
+            if why != str(error):
+                logger.warning("what %s sees is not counted: %s %s", ref, error, error.remedy)
             return None
         return profile
 
@@ -221,15 +230,21 @@ class Windows:
             if part.kept is not None:
                 part.kept.unlink(missing_ok=True)
 
-    def _kept(self) -> Iterator[_Part]:
-        """The parts that are kept on disk, of any process of this host: each stream's in order."""
-        for place in sorted(self._folder.glob("*.json")):
-            try:
-                document = kept.read(place) or {}
-                window = NewWindow(**document["window"])
-                yield _Part(document["instance"], document["stream"], window, place)
-            except (KeyError, TypeError):
-                place.unlink(missing_ok=True)
+    def _kept(self, places: Sequence[Path]) -> Iterator[Sequence[_Part]]:
+        """The parts that are kept on disk, of any process of this host: some of a stream each."""
+        for start in range(0, len(places), AT_A_TIME):
+            parts = []
+            for place in places[start : start + AT_A_TIME]:
+                try:
+                    said = kept.read(place) or {}
+                    window = NewWindow(**said["window"])
+                    parts.append(_Part(said["instance"], said["stream"], window, place))
+                except (KeyError, TypeError):
+                    place.unlink(missing_ok=True)
+            while parts:
+                together = _of_one_stream(parts)
+                yield together
+                del parts[: len(together)]
 
     def _keep(self, parts: Sequence[_Part]) -> None:
         """Keep parts on disk, the newest of all."""
@@ -243,17 +258,17 @@ class Windows:
                 place.unlink(missing_ok=True)
 
 
-def _of_one_stream(parts: Sequence[_Part]) -> Sequence[_Part]:
+def _of_one_stream(parts: Sequence[_Part]) -> list[_Part]:
     """The first parts that go together: of one instance and stream, in order, and not too many."""
     first, size = parts[0], 0
     for number, part in enumerate(parts):
         size += len(json.dumps(part.window.counts))
         follows = number == 0 or part.window.sequence > parts[number - 1].window.sequence
         if (part.instance, part.stream) != (first.instance, first.stream) or not follows:
-            return parts[:number]
+            return list(parts[:number])
         if number and (number == MOST_WINDOWS or size > AT_ONCE):
-            return parts[:number]
-    return parts
+            return list(parts[:number])
+    return list(parts)
 
 
 def _written_at(place: Path) -> float:

@@ -43,10 +43,11 @@ EARLY: Final = dt.timedelta(minutes=10)
 LATE: Final = dt.timedelta(days=7)
 """How long after its end a host's window is taken."""
 
-FORGOTTEN_AFTER: Final = dt.timedelta(days=30)
-"""After which a stream of a host that sends no more is forgotten; longer than :data:`LATE`."""
+FORGOTTEN_AFTER: Final = {False: dt.timedelta(days=8), True: dt.timedelta(days=400)}
+"""After which a stream that sends no more is forgotten, by whether it is a batch: a host's windows
+are no longer taken then (:data:`LATE`), those of a batch stand in months."""
 
-MOST_STREAMS: Final = 10_000
+MOST_STREAMS: Final = 100_000
 """Streams of a model in an environment at the most."""
 
 MOST_READ: Final = 5_000
@@ -321,12 +322,11 @@ def _summed(rows: Iterable[Row]) -> list[Row]:
 
 
 def _require_room(session: Session, model: str, environment: str, at: str) -> None:
-    """Refuse one stream too many; what no host sent of for long is forgotten first."""
+    """Forget streams that are over, and refuse one too many."""
     connection = session.connection()
-    if windows.streams(connection, environment, model) < MOST_STREAMS:
-        return
-    oldest = timestamps.moment(at) - FORGOTTEN_AFTER
-    windows.forget_streams(connection, timestamps.written(oldest))
+    for batch, after in FORGOTTEN_AFTER.items():
+        oldest = timestamps.written(timestamps.moment(at) - after)
+        windows.forget_streams(connection, oldest, batch=batch)
     if windows.streams(connection, environment, model) >= MOST_STREAMS:
         raise Conflict(
             f"{MOST_STREAMS:,} streams of windows of {model} came from {environment}.",

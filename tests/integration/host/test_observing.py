@@ -144,11 +144,12 @@ def test_without_a_profile_nothing_is_counted_until_there_is_one(
         for _ in range(2):
             host.observe("churn@1", OLD, {"age": [0.5]}, None)
     assert caplog.text.count("what churn@1 sees is not counted: churn@1 has no validation") == 1
+    host.send(here(registry))
+    assert caplog.text.count("is not counted") == 1
     registry.validate("churn@1", captured_pipeline(), passed=True, profile=PROFILE, actor="t")
-    monkeypatch.setattr(windows, "AGAIN", 0)
     _release(registry, "old", "churn@1")
-    assert host.prepare("churn@1", OLD) is None
-    host._refused.clear()
+    host.observe("churn@1", OLD, {"age": [0.5]}, None)
+    host.send(here(registry))
     host.observe("churn@1", OLD, {"age": [0.5]}, None)
     host.send(here(registry), all_of_it=True)
     assert ages(registry) == [(1, 0)]
