@@ -127,7 +127,7 @@ def profile(
     model: ModelPath,
     n: VersionPath,
     state: State,
-    caller: Reader,
+    caller: Annotated[Principal, needs(Scope.READ, (*OF_VERSIONS, Scope.OBSERVE))],
     pipeline: Annotated[
         str | None,
         Query(max_length=200, description="The pipeline version that it was validated with."),

@@ -93,7 +93,7 @@ def outcomes(
     env: EnvPath,
     model: ModelPath,
     state: State,
-    caller: Reader,
+    caller: Annotated[Principal, needs(Scope.READ, (Scope.OBSERVE,))],
     since: Since = None,
     until: Until = None,
     limit: paging.Limit = 100,

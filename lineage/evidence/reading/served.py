@@ -63,7 +63,7 @@ def inputs(
             time=_there(source, time or reference.roles.time),
             score=_there(source, score or reference.roles.score) if reference.score else None,
         )
-        if not source.columns.keys() & reference.columns.keys():
+        if reference.columns and not source.columns.keys() & reference.columns.keys():
             raise UsageError(
                 f"{source.label} has none of the columns that the validation's data had.",
                 remedy=f"Give data with its columns: {', '.join(list(reference.columns)[:20])}.",
