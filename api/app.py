@@ -28,6 +28,7 @@ from .beside import Beside
 from .change_detection import detector_of
 from .confirming import Confirming
 from .dependencies import AppState
+from .environment_cache import EnvironmentCache
 from .live import OpenPages
 from .metrics import Metrics
 from .middleware import Boundary
@@ -47,6 +48,7 @@ from .routes import (
     observations,
     operations,
     pipelines,
+    retraining,
     serving,
     slots,
     stores,
@@ -87,6 +89,7 @@ ROUTERS: Final = (
     pipelines.router,
     history.router,
     lineage.router,
+    retraining.router,
     tokens.router,
     webhooks.router,
     operations.router,
@@ -141,12 +144,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     standby = Standby(settings.standby, engine) if settings.standby else None
     cache = ServingCache(registry, detector, standby, metrics.read_from)
     waiting = WaitingHosts(cache, settings.max_waiting)
-    confirming = Confirming(registry, detector, cache, authenticator)
+    environment_cache = EnvironmentCache()
+    confirming = Confirming(registry, detector, cache, environment_cache, authenticator)
     state = AppState(
         registry,
         authenticator,
         metrics,
         cache,
+        environment_cache,
         waiting,
         OpenPages(cache, registry),
         writers,

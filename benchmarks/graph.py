@@ -2,9 +2,11 @@
 
 Every version has a training of its own. What this used is shared by as many versions as such things
 are: of its code one file is its own, others stand for ten, a hundred and so on up to all; a hundred
-share features, and all share the raw data, its cleaning, and the data of their validations. Rows
-are those that the product works out of the same documents; digests are spread as those of contents
-are. Only the packages have no watched runs behind them, and the validations no events of their own.
+share features, and all share the raw data, its cleaning, and the data of their validations. A
+thousand share the code of their pipeline, of which one module is the same for all. Rows are those
+that the product works out of the same documents; digests are spread as those of contents are. Only
+the packages have no watched runs behind them, the pipelines' code no manifests, and the validations
+no events of their own.
 """
 
 from __future__ import annotations
@@ -34,6 +36,8 @@ SHARED: Final = 100
 """Versions that share their features, made by one run."""
 CODE: Final = (1, 10, 100, 1_000, 10_000, 1_000_000_000)
 """Versions that share each file of a training's code."""
+MODULES: Final = 1_000
+"""Versions that share the code of their pipeline."""
 SETS: Final = 100
 """Sets of packages, of which each version was watched with one."""
 PACKAGES: Final = 40
@@ -73,6 +77,12 @@ def code(version_id: int, file: int) -> str:
     return content(f"code{file}", version_id // CODE[file])
 
 
+def module(name: str, version_id: int = 0) -> str:
+    """A file of the code of a version's pipeline: ``common``, which all have, or ``steps``."""
+    number = version_id // MODULES if name == "steps" else 0
+    return str(blake3_of(f"{name}-{number}".encode()))
+
+
 def weights(version_id: int) -> str:
     """A version's weights."""
     return content("weights", version_id)
@@ -92,10 +102,10 @@ def connect_versions(url: str, model: str) -> int:
             f"{model}@1", pipeline(), passed=True, data=DataVersion((held_out,)), actor="bench"
         )
     engine = open_engine(url)
-    filler = _Filler()
     try:
         with engine.connect() as connection:
             newest = connection.execute(text("SELECT max(id) FROM model_version")).scalar_one()
+            filler = _Filler(connection.execute(text("SELECT max(id) FROM lineage_node")).scalar())
         with transaction(engine, writing=True) as connection:
             indexes = _drop_indexes(connection)
         for begin in range(1, newest + 1, BATCH):
@@ -134,14 +144,15 @@ class _Shared:
 class _Filler:
     """Makes the rows of one batch of versions after another."""
 
-    def __init__(self) -> None:
+    def __init__(self, newest_node: int | None) -> None:
         self.edges = 0
-        self._node = 0
+        self._node = newest_node or 0
         self._rows: dict[str, list[tuple[Any, ...]]] = {}
         self._known: dict[str, int] = {}
         self._cleaning: _Shared | None = None
         self._featurizing: tuple[int, _Shared] | None = None
         self._packages: dict[int, int] = {}
+        self._code: dict[int, int] = {}
 
     def rows(self, version_ids: range) -> dict[str, list[tuple[Any, ...]]]:
         """The rows of some versions, by their tables."""
@@ -167,6 +178,7 @@ class _Filler:
             *((node, version_id, "run") for node in held),
             (own[-1], version_id, "weights"),
             (self._package_set(version_id), version_id, "package"),
+            (self._code_of(version_id), version_id, "code"),
         ]
 
     def _shared(self, run: StageRun) -> _Shared:
@@ -211,6 +223,16 @@ class _Filler:
                 edge = (self._known[digest], self._packages[number], "package")
                 self._rows["lineage_edge"].append(edge)
         return self._packages[number]
+
+    def _code_of(self, version_id: int) -> int:
+        number = version_id // MODULES
+        if number not in self._code:
+            code = self._new(str(blake3_of(f"code-{number}".encode())), "code")
+            self._code[number] = code
+            for name in ("common", "steps"):
+                file = self._file(f"lib/{name}.py", module(name, version_id))
+                self._rows["lineage_edge"].append((file, code, graph.LISTED))
+        return self._code[number]
 
     def _new(self, digest: str, kind: str) -> int:
         self._node += 1

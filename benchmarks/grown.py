@@ -57,6 +57,8 @@ class _Template:
             .mappings()
             .one()
         )
+        held = text("SELECT node, role FROM lineage_version WHERE version_id = :id")
+        self._held = connection.execute(held, {"id": version["id"]}).all()
         newest = "SELECT seq, digest FROM event ORDER BY seq DESC LIMIT 1"
         self._seq, self._previous = connection.execute(text(newest)).one()
         biggest = f"SELECT max(number) FROM model_version WHERE model = '{model}'"
@@ -82,10 +84,11 @@ class _Template:
             ("event", (*_FIELDS, "digest"), 0),
             ("event_subject", ("subject", "seq"), 1),
             ("model_version", tuple(version), 2),
+            ("lineage_version", ("node", "version_id", "role"), 3),
         )
 
     def rows(self, until: int) -> Iterator[tuple[list[tuple[Any, ...]], ...]]:
-        """The rows of each further version: of events, of their subjects, of versions."""
+        """The rows of each further version: of events, their subjects, versions, the graph."""
         event, version = self._event, self._version
         while self.number < until:
             self.number, self._id, self._seq = self.number + 1, self._id + 1, self._seq + 1
@@ -110,7 +113,8 @@ class _Template:
                 "tuple_digest": str(said[_TUPLE]), "event": self._seq,
             }  # fmt: skip
             subjects = [(self._model, self._seq), (subject, self._seq)]
-            yield [told], subjects, [tuple(row.values())]
+            held = [(node, self._id, role) for node, role in self._held]
+            yield [told], subjects, [tuple(row.values())], held
 
 
 class _Text:

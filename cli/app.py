@@ -83,6 +83,11 @@ COMMANDS = {
         "profiles",
         "Count what data looks like: what is missing, and how its values are distributed.",
     ),
+    "retrain": (
+        "Versions",
+        "retraining",
+        "Show how a metric changes with a model's age, and which schedule of retraining pays.",
+    ),
     "guard": (
         "Serving",
         "deciding",

@@ -17,6 +17,7 @@ MOVED: Final = SLOT + "/moved"
 LIVE: Final = "/live"
 MODELS: Final = "/models"
 MODEL: Final = MODELS + "/{model}"
+RETRAINING: Final = MODEL + "/retraining"
 VERSION: Final = MODEL + "/versions/{n}"
 GRAPH: Final = VERSION + "/graph"
 EXPORT: Final = VERSION + "/export"
@@ -47,6 +48,11 @@ def slot(environment: str, model: str, action: str | None = None) -> str:
 def model(name: str) -> str:
     """The page of a model."""
     return _filled(MODEL, model=name)
+
+
+def retraining(name: str) -> str:
+    """The page of when to retrain a model."""
+    return _filled(RETRAINING, model=name)
 
 
 def version(reference: str) -> str:

@@ -1,4 +1,7 @@
-"""Charts of a metric over versions, as the places of what is drawn. Pure; templates draw them."""
+"""Charts of a metric over versions, or over age, as the places of what is drawn. Pure.
+
+Templates draw them.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ from .templating import number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from lineage.contract.results.retraining import Retraining
+    from lineage.evidence.ageing import Observation
 
 LEFT: Final = 56.0
 RIGHT: Final = 12.0
@@ -33,7 +39,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Chart:
-    """A line of versions; ``ticks`` are values with where they are drawn.
+    """Points and a line, of versions or of ages; ``ticks`` are values with where they are drawn.
 
     ``path`` is what SVG draws: interrupted where a version lacks the metric.
     """
@@ -47,6 +53,7 @@ class Chart:
     first: str
     last: str
     summary: str
+    of_versions: bool = True
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,43 @@ def chart(
         f"{name} of {len(values)} versions, from {number(min(values))} to {number(max(values))}; "
         f"{newest.ref} has {number(newest.value)}.",
     )
+
+
+def aged(told: Retraining, size: tuple[int, int] = (720, 240)) -> Chart | None:
+    """A chart of a metric over age, all versions at one level; None where there is no line."""
+    change, points = told.change, told.points
+    if change is None:
+        return None
+    ends = [change.fresh, change.at(change.oldest)]
+    low = min(*ends, *(one.value for one in points))
+    span = max(*ends, *(one.value for one in points)) - low or 1.0
+    width, height = size
+
+    def x(age: float) -> float:
+        return round(LEFT + (width - LEFT - RIGHT) * age / (change.oldest or 1.0), 1)
+
+    def y(value: float) -> float:
+        return round(TOP + (height - TOP - BOTTOM) * (1 - (value - low) / span), 1)
+
+    dots = tuple(Point(x(one.age), y(one.value), _at_age(one), (), ()) for one in points)
+    return Chart(
+        told.metric,
+        width,
+        height,
+        f"M{x(0)} {y(ends[0])}L{x(change.oldest)} {y(ends[1])}",
+        dots,
+        tuple((y(value), number(value)) for value in (low, low + span / 2, low + span)),
+        "new",
+        f"{change.oldest:.0f} days old",
+        f"{told.metric} over age: {len(dots)} measurements, each version drawn at the level of "
+        f"all, and the line through them, from {number(ends[0])} to {number(ends[1])}.",
+        of_versions=False,
+    )
+
+
+def _at_age(one: Observation) -> str:
+    """What is told where somebody points at a measurement."""
+    return f"{one.line.partition(' ')[0]} at {one.age:.0f} days"
 
 
 def _title(one: Measured, serves: Sequence[str], served: Sequence[str]) -> str:

@@ -72,6 +72,7 @@ def graph(
         open_all=addresses.with_query(page, all=1),
         closed=page if opened or everything else None,
         gaps=trace.gaps,
+        most=NODES,
         more=trace.more,
         further=further,
     )

@@ -121,7 +121,7 @@ def model(
         )
     except UsageError as error:
         wrong = error
-    metrics = _metrics(newest)
+    metrics = metrics_of(newest)
     columns = [one for one in metrics if "." not in one][:MOST_COLUMNS]
     chosen = metric if metric in metrics else next(iter(columns or metrics), None)
     serves = _by_reference(listed["serving"].items())
@@ -154,7 +154,7 @@ def spelled(metric: str) -> str:
     return ".".join(["metric", *words] if first else words)
 
 
-def _metrics(newest: Sequence[Registered]) -> list[str]:
+def metrics_of(newest: Sequence[Registered]) -> list[str]:
     """The metrics of the newest versions: of the newest first, those nested least first."""
     found: dict[str, None] = {}
     for one in newest:

@@ -19,6 +19,7 @@ from benchmarks.graph import (
     code,
     connect_versions,
     features,
+    module,
     package_set,
     weights,
 )
@@ -126,6 +127,9 @@ def questions(registry: Registry, number: int) -> dict[str, Callable[[], object]
         "impact of the beginning of their digest": impact(features(middle)[:16]),
         "impact of code that ten thousand have": impact(code(middle, 4)),
         "impact of code that one has": impact(code(middle, 0)),
+        "impact of a module that all import": impact(module("common")),
+        "impact of a module that a thousand import": impact(module("steps", middle)),
+        "impact of the path of a module, the content a thousand versions'": impact("lib/steps.py"),
         "impact of weights that one has": impact(weights(middle)),
         "impact of data that all were validated on": impact(HELD_OUT),
         "impact of a data version, which all have": impact(str(shown["data"])),

@@ -30,11 +30,13 @@ def trace(
     """Show all that made a version, back to where its data came from.
 
     The runs of DVC's stages that led to the weights, with the files, code and parameters that each
-    used; imports from other repositories; parents. "checked": the bytes were here and had this
+    used; imports from other repositories; parents; below the pipeline, files that are only
+    imported. "checked": the bytes were here and had this
     digest when it was registered; "stated": only DVC's lock says so.
 
     Example: `lineage trace churn@7`
     """
+    from lineage.contract.requests import MOST_NODES
     from lineage.errors import UsageError
 
     if fmt not in _FORMATS:
@@ -56,7 +58,11 @@ def trace(
     for gap in found.gaps:
         output.note(f"note: {gap}")
     if found.more:
-        output.note("note: There is more than was asked for: raise --limit.")
+        output.note(
+            "note: There is more than was asked for: raise --limit."
+            if limit < MOST_NODES
+            else f"note: More than {limit:,} nodes made it, and a trace shows no more."
+        )
 
 
 def impact(
@@ -134,20 +140,10 @@ def leak(reference: Ref, as_json: Json = False) -> None:
     if as_json:
         output.emit(found.to_json())
         return
-    for name in found.incomparable:
-        output.note(
-            f"note: {name} cannot be compared: nothing it was trained on has such a digest."
-        )
-    for gap in found.gaps:
-        output.note(f"note: {gap}")
-    if found.more:
-        output.note("note: It was made of more than was walked to.")
-    if not found.validations:
-        output.say(f"No validation of {found.ref} names its data.")
-        output.note("note: Name it as validation_data in lineage.toml, and validate.")
-    elif not found.leaked:
-        known = "" if found.whole else "As far as that could be compared, "
-        output.say(f"{known}{found.ref} was validated on nothing that it was trained on.")
+    for sentence in found.unknown:
+        output.note(f"note: {sentence}")
+    if not found:
+        output.say(found.sentence)
     else:
         output.table(
             ("content", "trained on as", "validated on as"),

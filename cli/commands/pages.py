@@ -34,12 +34,12 @@ def ui(
     from lineage.acts import act
     from lineage.capture.project import opened
     from lineage.errors import UsageError
-    from lineage.registry_url import is_postgresql, is_remote
+    from lineage.registry_url import is_postgresql, is_remote, server_of
 
     with opened() as project:
         url = project.registry_url(State.registry)
     if is_remote(url):
-        output.say(url.rstrip("/") + "/")
+        output.say(server_of(url) + "/")
         return
     if is_postgresql(url):
         raise UsageError(

@@ -46,7 +46,7 @@ class CheckoutState:
         found = {path: Stamp.of(top / path) for path in git.index}
         tracked = git.untracked
         with suppress(LineageError):  # a dvc.yaml that cannot be read here hinders nothing there
-            tracked |= project.dvc(project.source()).tracked.keys()
+            tracked |= project.dvc_here().tracked.keys()
         for path in tracked:
             found |= _below(top, path)
         clean = {path: entry for path, entry in git.index.items() if path not in git.modified}

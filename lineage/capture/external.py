@@ -219,7 +219,7 @@ class ExternalCapture:
             return None
         project = self._project
         with project.cache() as cache:
-            reader = DataReader(project.dvc(project.source()), project.folder, cache)
+            reader = DataReader(project.dvc_here(), project.folder, cache)
             return reader.read(from_here(self._wanted.data, project.root))
 
     def _notes(self) -> Iterator[str]:

@@ -58,7 +58,7 @@ class Entry(tuple[str, str]):
 class GitRepository(GitCommands):
     """One git working tree; paths are relative to its top, with ``/``."""
 
-    @property
+    @cached_property
     def head(self) -> str | None:
         """The commit that is checked out; None where there is no commit yet."""
         return self._ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
@@ -301,8 +301,8 @@ class GitRepository(GitCommands):
         return self._ask("config", "--get", "user.email")
 
     def refresh(self) -> None:
-        """Forget what was read of the working tree, which may have changed since."""
-        for name in ("modified", "untracked", "_listed", "_status", "_hidden_changes"):
+        """Forget what was read of the checkout, which may have changed since."""
+        for name in ("head", "modified", "untracked", "_listed", "_status", "_hidden_changes"):
             self.__dict__.pop(name, None)
 
     @cached_property

@@ -114,7 +114,7 @@ def read(path: Path) -> dict[str, Any]:
     """Strict JSON metrics.
 
     Raises:
-        CaptureError: see :meth:`Project.read_metrics`.
+        CaptureError: the file is missing, no JSON object, or holds a number that is not finite.
     """
     try:
         data = bounded_file.read(path, LARGEST)

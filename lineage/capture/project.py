@@ -7,9 +7,8 @@ import posixpath
 from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from lineage.capture import metrics
 from lineage.config import file as config_file
 from lineage.errors import CaptureError, UsageError
 from lineage.identity.references import check_name
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from lineage.capture.dvc import DvcProject
     from lineage.capture.git import GitRepository
+    from lineage.capture.here import Here
     from lineage.capture.pipeline import CapturedPipeline
     from lineage.capture.source import Source
     from lineage.config.file import ConfigFile
@@ -40,6 +40,7 @@ class Project:
         self.top = top
         self.file = file or config_file.ConfigFile(config_file.FILE, {})
         self.in_git = in_git
+        self._once: Here | None = None
         self._names_of: Callable[[str], Sequence[str]] | None = None
         self._names: dict[str, list[str]] = {}
         self.described_as: dict[str, str] = {}
@@ -116,13 +117,26 @@ class Project:
         Raises:
             CaptureError: a revision is named outside git, or is unknown.
         """
-        from lineage.capture.source import Revision, WorkingTree
+        from lineage.capture.source import Revision
 
-        if revision is None:
-            if self.git is not None:
-                self.git.refresh()
-            return WorkingTree(self.top, self.git)
-        return Revision(self.repository, self.repository.resolve(revision))
+        if revision is not None:
+            return Revision(self.repository, self.repository.resolve(revision))
+        return (self._once or self._now()).source
+
+    @contextmanager
+    def read_once(self) -> Iterator[None]:
+        """Ask git and DVC once of the working tree, which nothing that is run in here changes."""
+        before = self._once
+        self._once = before or self._now()
+        try:
+            yield
+        finally:
+            self._once = before
+
+    def _now(self) -> Here:
+        from lineage.capture.here import Here
+
+        return Here(self.top, self.git, self.folder)
 
     def config_in(self, source: Source) -> Config:
         """The configuration as a revision holds it; the working tree's where it holds none.
@@ -253,22 +267,6 @@ class Project:
             ) from None
         return folder
 
-    def read_metrics(self, model: str, path: str | None = None) -> dict[str, Any] | None:
-        """A validation's metrics from a JSON file.
-
-        Args:
-            model: whose configured metrics file to read where ``path`` is not given.
-            path: a file, relative to the current folder.
-
-        Returns:
-            None where no file is named.
-
-        Raises:
-            CaptureError: the file is missing, no JSON object, or holds a number that is not finite.
-        """
-        full = self.metrics_path(model, path)
-        return metrics.read(full) if full is not None else None
-
     def metrics_path(self, model: str, path: str | None = None) -> Path | None:
         """The metrics file that is named, or else configured; None where none is."""
         configured = self.config.model(model).metrics
@@ -293,7 +291,7 @@ class Project:
 
         names = from_here(named, self.root) or self.config.model(model).validation_data
         with self.cache() as cache:
-            return DataReader(dvc or self.dvc(self.source()), self.folder, cache).read(names)
+            return DataReader(dvc or self.dvc_here(), self.folder, cache).read(names)
 
     def _provenance(self, source: Source, captured: CapturedPipeline) -> tuple[str | None, bool]:
         from lineage.capture.source import Revision
@@ -313,6 +311,10 @@ class Project:
         """The files that describe a version, from the top: its code, parameters, configuration."""
         own = [posixpath.join(self.folder, self.file.name)] if self.configured else []
         return [*own, *(captured.named if captured is not None else ())]
+
+    def dvc_here(self) -> DvcProject:
+        """What DVC knows of the project as it is here."""
+        return (self._once or self._now()).dvc
 
     def dvc(self, source: Source) -> DvcProject:
         """What DVC knows of the project, as a source holds it."""

@@ -102,6 +102,12 @@ class ValueTable(_Table):
 
     price_per_hour: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Of the machine that predicts."""
+    metric: str | None = None
+    """The one that matters, as a search names it: `auc`, `slices.new.auc`."""
+    per_point: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """What 0.01 of the metric is worth a day; negative where less of it is better."""
+    retrain_cost: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """Of one retraining."""
 
 
 class ModelTable(_Table):

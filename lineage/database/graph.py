@@ -1,12 +1,13 @@
-"""The graph of contents: works its rows out of the documents of runs, chains and watched runs.
+"""The graph of contents: works its rows out of what documents name.
 
-The documents are the truth, which the history tells by their digests: these rows are written with
-them and anew by an upgrade, and `audit verify` works them out again. Nodes are digests; edges go
-from what was used to what was made of it.
+The documents are those of runs, chains, pipelines and watched runs. They are the truth, which the
+history tells by their digests: these rows are written with them and anew by an upgrade, and `audit
+verify` works them out again. Nodes are digests; edges go from what was used to what was made of it.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -14,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import text
 
 from lineage.database.lists import ask
-from lineage.errors import LineageError
 from lineage.identity.chain import RunKind, StageRun
 from lineage.identity.digest import blake3_of, canonical_bytes
+from lineage.identity.pipeline import Manifest
 from lineage.identity.run_environment import normalised
 
 if TYPE_CHECKING:
@@ -30,11 +31,17 @@ if TYPE_CHECKING:
 BATCH: Final = 500
 """Documents that are read at once."""
 
+MANIFESTS: Final = 50
+"""Manifests of pipelines that are read at once: each may take megabytes."""
+
 MOST_LINKED: Final = 100
 """Files of a run that are linked with each version of it; those of larger ones by the run alone."""
 
-JOINTS: Final = frozenset({"run", "import", "packages"})
+JOINTS: Final = frozenset({"run", "import", "packages", "code"})
 """The kinds of nodes that every edge has at one of its ends."""
+
+LISTED: Final = "pipeline"
+"""The role of the edge from a file to the code of the pipelines that hold it."""
 
 TABLES: Final = ("lineage_version", "lineage_label", "lineage_edge", "lineage_node")
 
@@ -56,15 +63,32 @@ _ADD_EDGES: Final = _adding("lineage_edge", "source", "target", "role")
 _ADD_LABELS: Final = _adding("lineage_label", "path", "node", "repository")
 _ADD_VERSIONS: Final = _adding("lineage_version", "node", "version_id", "role")
 
+_LINK_CODE: Final = text(
+    "INSERT INTO lineage_version (node, version_id, role) "
+    "SELECT id, :version_id, 'code' FROM lineage_node WHERE digest = :code ON CONFLICT DO NOTHING"
+)
+
 _RUNS: Final = text(
     "SELECT digest, document FROM stage_run WHERE digest > :after ORDER BY digest LIMIT :most"
 )
 _SOME_RUNS: Final = "SELECT digest, document FROM stage_run WHERE digest IN :digests"
 _KNOWN_RUNS: Final = "SELECT digest FROM stage_run WHERE digest IN :digests"
-_CHAINS: Final = text(
-    "SELECT c.version_id, c.document, v.code_remote FROM version_chain c "
-    "JOIN model_version v ON v.id = c.version_id "
-    "WHERE c.version_id > :after ORDER BY c.version_id LIMIT :most"
+_PIPELINES: Final = text(
+    "SELECT digest, min(manifest) FROM pipeline_version WHERE digest > :after "
+    "AND manifest IS NOT NULL GROUP BY digest ORDER BY digest LIMIT :most"
+)
+_MANIFESTS: Final = (
+    "SELECT digest, min(manifest) FROM pipeline_version "
+    "WHERE digest IN :digests AND manifest IS NOT NULL GROUP BY digest"
+)
+_VERSIONS: Final = text(
+    "SELECT v.id, v.pipeline_digest, v.code_remote, c.document FROM model_version v "
+    "LEFT JOIN version_chain c ON c.version_id = v.id "
+    "WHERE v.id > :after ORDER BY v.id LIMIT :most"
+)
+_PIPELINES_OF_VERSIONS: Final = text(
+    "SELECT id, pipeline_digest, NULL, NULL FROM model_version "
+    "WHERE id > :after ORDER BY id LIMIT :most"
 )
 _WATCHED: Final = text(
     "SELECT id, version_id, document FROM watched_run WHERE id > :after ORDER BY id LIMIT :most"
@@ -128,6 +152,22 @@ class Part:
             self.nodes.setdefault(chain["weights"], kind_of(chain["weights"]))
             self.versions.add((chain["weights"], version_id, "weights"))
 
+    def add_pipeline(self, manifest: Manifest) -> None:
+        """The files of a pipeline, and all of them together as its code, which many may have."""
+        code = code_node(manifest)
+        if code is None:
+            return
+        self.nodes[code] = "code"
+        for path, content in _files_of(manifest):
+            self.nodes.setdefault(content, kind_of(content))
+            self.edges.add((content, code, LISTED))
+            self.labels.add((path, content, ""))
+
+    def add_code(self, version_id: int, code: str) -> None:
+        """The code of the pipeline that a version was registered with."""
+        self.nodes[code] = "code"
+        self.versions.add((code, version_id, "code"))
+
     def add_watched(self, version_id: int, document: Mapping[str, Any]) -> None:
         """The packages that a watched run of a version, or of its validation, imported."""
         names = sorted(
@@ -162,6 +202,19 @@ class Part:
                 connection.execute(statement, values)
 
 
+def code_node(manifest: Manifest) -> str | None:
+    """What the files of a pipeline are called together, as a node; None where it holds none."""
+    files = _files_of(manifest)
+    return str(blake3_of(canonical_bytes({"code": files}))) if files else None
+
+
+def _files_of(manifest: Manifest) -> list[tuple[str, str]]:
+    """The paths and digests of a pipeline's files: the BLAKE3 that every capture takes."""
+    return sorted(
+        (path, str(digest)) for path, digest in manifest.contents if digest.algorithm == "blake3"
+    )
+
+
 def kind_of(digest: str) -> str:
     """Whether a content is a file or a directory: DVC ends the digests of directories so."""
     return "directory" if digest.endswith(".dir") else "file"
@@ -189,6 +242,23 @@ def recorded(connection: Connection, digests: Iterable[str]) -> set[str]:
     return {digest for (digest,) in ask(connection, _KNOWN_RUNS, {"digests": sorted(digests)})}
 
 
+def note_pipeline(session: Session, manifest: Manifest) -> None:
+    """Write the code of a pipeline version that was recorded, unless it is there already."""
+    code = code_node(manifest)
+    connection = session.connection()
+    if code is not None and not node_ids(connection, [code]):
+        part = Part()
+        part.add_pipeline(manifest)
+        part.write(connection)
+
+
+def note_code(session: Session, version_id: int, manifest: Manifest) -> None:
+    """Link a new version with the code of its recorded pipeline: one statement, nothing read."""
+    code = code_node(manifest)
+    if code is not None:
+        session.connection().execute(_LINK_CODE, {"version_id": version_id, "code": code})
+
+
 def note_watched(session: Session, version_id: int, runs: Iterable[WatchedRun]) -> None:
     """Write the packages of watched runs that were recorded for a version."""
     part = Part()
@@ -201,87 +271,18 @@ def rebuild(connection: Connection) -> None:
     """Work all rows out again, as after an upgrade from a schema that had none."""
     for table in TABLES:
         connection.execute(text(f"DELETE FROM {table}"))  # nosec B608 # noqa: S608 - our own names
-    for part in _parts(connection):
+    for part in parts(connection):
         part.write(connection)
 
 
-def problems(session: Session) -> Iterator[str]:
-    """Where the graph is not what the documents come to."""
-    connection = session.connection()
-    try:
-        expected = _Expected()
-        for part in _parts(connection):
-            expected.see(connection, part)
-    except (LineageError, LookupError, TypeError, ValueError, AttributeError, RecursionError):
-        yield "the lineage graph cannot be worked out: a document is not of its shape"
-        return
-    yield from expected.problems(connection)
+def add_code(connection: Connection) -> None:
+    """Write the code of all pipelines, as after an upgrade from a schema without it."""
+    of_versions = _versions(connection, _PIPELINES_OF_VERSIONS)
+    for part in itertools.chain(_pipelines(connection), of_versions):
+        part.write(connection)
 
 
-class _Expected:
-    """What the documents come to, held against what is there; totals tell what is too much."""
-
-    _HELD: Final = {
-        "lineage_edge": ("source", "target", "role"),
-        "lineage_label": ("path", "node", "repository"),
-        "lineage_version": ("node", "version_id", "role"),
-    }
-
-    def __init__(self) -> None:
-        self._seen: dict[str, set[int]] = {table: set() for table in TABLES}
-        self._missing: dict[str, int] = dict.fromkeys(TABLES, 0)
-
-    def see(self, connection: Connection, part: Part) -> None:
-        """Count what of a part is not there."""
-        ids = node_ids(connection, part.nodes)
-        self._count("lineage_node", part.nodes, lambda digest: digest in ids)
-        joints = [ids[node] for node, kind in part.nodes.items() if kind in JOINTS and node in ids]
-        versions = {version for _, version, _ in part.versions}
-        for table, rows, keys in (
-            ("lineage_edge", part.edges, {"source": joints, "target": joints}),
-            ("lineage_label", part.labels, {"node": ids.values()}),
-            ("lineage_version", part.versions, {"version_id": versions}),
-        ):
-            there = self._there(connection, table, keys)
-            self._count(
-                table,
-                rows,
-                lambda row, there=there: tuple(ids.get(v, v) for v in row) in there,
-            )
-
-    def problems(self, connection: Connection) -> Iterator[str]:
-        """A sentence for each table that is not what it should be."""
-        for table in TABLES:
-            count = connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()  # nosec B608 # noqa: S608 - our own names
-            missing = self._missing[table]
-            more = count - (len(self._seen[table]) - missing)
-            if missing or more:
-                yield (
-                    f"{table} was changed: {missing:,} rows are missing and {more:,} are too many "
-                    "by the runs that are recorded"
-                )
-
-    def _count(self, table: str, rows: Iterable[Any], is_there: Any) -> None:  # noqa: ANN401 - a test of a row
-        seen = self._seen[table]
-        for row in rows:
-            key = hash((table, row))
-            if key not in seen:
-                seen.add(key)
-                self._missing[table] += not is_there(row)
-
-    def _there(
-        self, connection: Connection, table: str, keys: Mapping[str, Iterable[int]]
-    ) -> set[tuple[Any, ...]]:
-        """The rows of a table of which a column is one of some keys."""
-        columns = ", ".join(self._HELD[table])
-        found: set[tuple[Any, ...]] = set()
-        for name, values in keys.items():
-            query = f"SELECT {columns} FROM {table} WHERE {name} IN :ids"  # nosec B608 # noqa: S608 - our own names
-            found |= {tuple(row) for row in ask(connection, query, {"ids": sorted(values)})}
-        return found
-
-
-def _parts(connection: Connection) -> Iterator[Part]:
+def parts(connection: Connection) -> Iterator[Part]:
     """The graph, part by part."""
     after: Any = ""
     while rows := connection.execute(_RUNS, {"after": after, "most": BATCH}).all():
@@ -290,14 +291,8 @@ def _parts(connection: Connection) -> Iterator[Part]:
             part.add_run(StageRun.from_json(json.loads(document)))
         yield part
         after = rows[-1][0]
-    after = 0
-    while rows := connection.execute(_CHAINS, {"after": after, "most": BATCH}).all():
-        part, chains = Part(), [(row[0], json.loads(row[1]), row[2]) for row in rows]
-        runs = runs_of(connection, (run for _, chain, _ in chains for run in chain["runs"]))
-        for version_id, chain, repository in chains:
-            part.add_chain(version_id, chain, repository, runs)
-        yield part
-        after = rows[-1][0]
+    yield from _pipelines(connection)
+    yield from _versions(connection, _VERSIONS)
     after = 0
     while rows := connection.execute(_WATCHED, {"after": after, "most": BATCH}).all():
         part = Part()
@@ -305,3 +300,43 @@ def _parts(connection: Connection) -> Iterator[Part]:
             part.add_watched(version_id, json.loads(document))
         yield part
         after = rows[-1][0]
+
+
+def _pipelines(connection: Connection) -> Iterator[Part]:
+    """The code of pipelines, part by part."""
+    after = ""
+    while rows := connection.execute(_PIPELINES, {"after": after, "most": MANIFESTS}).all():
+        part = Part()
+        for _, manifest in rows:
+            part.add_pipeline(Manifest.from_json(json.loads(manifest)))
+        yield part
+        after = rows[-1][0]
+
+
+def _versions(connection: Connection, query: TextClause) -> Iterator[Part]:
+    """What versions hold by their chains and by their pipelines, part by part."""
+    after = 0
+    while rows := connection.execute(query, {"after": after, "most": BATCH}).all():
+        part = Part()
+        code = _code_of(connection, {row[1] for row in rows} - {None})
+        chains = [(row[0], json.loads(row[3]), row[2]) for row in rows if row[3] is not None]
+        runs = runs_of(connection, (run for _, chain, _ in chains for run in chain["runs"]))
+        for version_id, chain, repository in chains:
+            part.add_chain(version_id, chain, repository, runs)
+        for version_id, pipeline, *_ in rows:
+            if pipeline in code:
+                part.add_code(version_id, code[pipeline])
+        yield part
+        after = rows[-1][0]
+
+
+def _code_of(connection: Connection, pipelines: Iterable[str]) -> dict[str, str]:
+    """The nodes of the code of pipeline versions, by their BLAKE3, where they hold any."""
+    waiting, found = sorted(pipelines), dict[str, str]()
+    while waiting:
+        some, waiting = waiting[:MANIFESTS], waiting[MANIFESTS:]
+        for digest, manifest in ask(connection, _MANIFESTS, {"digests": some}):
+            code = code_node(Manifest.from_json(json.loads(manifest)))
+            if code is not None:
+                found[digest] = code
+    return found

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 
-from lineage.database.graph import node_ids
+from lineage.database.graph import LISTED, node_ids
 from lineage.database.lists import Lists, ask, first_of
 from lineage.identity.digest import EMPTY
 
@@ -19,15 +20,18 @@ if TYPE_CHECKING:
 
 _OPEN: Final = (
     " AND EXISTS (SELECT 1 FROM lineage_version l JOIN model_version v ON v.id = l.version_id "
-    "WHERE l.node = e.source AND v.model IN :models)"
+    "WHERE l.node = {} AND v.model IN :models)"
 )
 _MAKERS: Final = (
     "SELECT n.digest, r.digest FROM lineage_node n JOIN lineage_node r ON r.id IN "
     "(SELECT e.source FROM lineage_edge e WHERE e.target = n.id AND e.role = 'output'{} "
     "ORDER BY e.source LIMIT :each) WHERE n.digest IN :digests ORDER BY n.digest, r.id"
 )
-_MADE_OF: Final = Lists("lineage_edge", "source", "target", where=" AND x.target NOT IN :seen")
-_DIGESTS: Final = "SELECT digest FROM lineage_node WHERE id IN :nodes"
+_MADE_OF: Final = Lists(
+    "lineage_edge", "source", "target", where=f" AND x.target NOT IN :seen AND x.role <> '{LISTED}'"
+)
+_HOLD: Final = Lists("lineage_edge", "source", "target", where=f" AND x.role = '{LISTED}'")
+_DIGESTS: Final = "SELECT digest, id FROM lineage_node WHERE id IN :nodes"
 _CHAIN: Final = text("SELECT document FROM version_chain WHERE version_id = :id")
 _HELD: Final = (
     "SELECT environment, serving_version_id, serving_promoted_at, backup_version_id, "
@@ -53,7 +57,7 @@ def makers(
     At most ``each`` for one.
     """
     lists: dict[str, Collection[Any]] = {"digests": sorted(set(digests))}
-    query = _MAKERS.format("" if models is None else _OPEN)
+    query = _MAKERS.format("" if models is None else _OPEN.format("e.source"))
     if models is not None:
         lists["models"] = sorted(models)
     found: dict[str, list[str]] = {}
@@ -94,10 +98,26 @@ def reached(
     return seen - begin, False
 
 
-def digests_of(session: Session, nodes: Iterable[int]) -> set[str]:
-    """The digests of nodes."""
-    rows = ask(session.connection(), _DIGESTS, {"nodes": sorted(nodes)})
-    return {digest for (digest,) in rows}
+def code_with(
+    session: Session, nodes: Collection[int], models: Collection[str] | None, most: int
+) -> tuple[list[int], bool]:
+    """The code of pipelines that holds files, the newest, at most so much; and whether more does.
+
+    Only that of versions of ``models``. It is not walked through (:func:`reached`): nothing was
+    made of it but versions, which hold it.
+    """
+    lists: Lists = _HOLD
+    within: dict[str, Collection[str]] = {}
+    if models is not None:
+        lists = replace(_HOLD, where=_HOLD.where + _OPEN.format("x.target"))
+        within = {"models": models}
+    found = first_of(session.connection(), lists, nodes, most + 1, begin=LAST, end=0, within=within)
+    return sorted(found, reverse=True)[:most], len(found) > most
+
+
+def digests_of(session: Session, nodes: Iterable[int]) -> dict[str, int]:
+    """The digests of nodes, each with the node."""
+    return dict(list(ask(session.connection(), _DIGESTS, {"nodes": sorted(nodes)})))
 
 
 def held(session: Session, ids: Collection[int]) -> dict[int, list[tuple[str, str, str | None]]]:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from lineage.acts import act
-from lineage.database import tables, telling
+from lineage.database import graph, tables, telling
 from lineage.database.digests import MOST_CANDIDATES, ambiguous, whole_digest
 from lineage.database.sql import col, select
 from lineage.database.values import TakenFrom, pipeline_version
@@ -61,6 +61,8 @@ def add_pipeline(
             unseen=json.dumps([dict(thing) for thing in unseen]) if manifest else None,
         )
         telling.tell(session, row)
+        if manifest is not None:
+            graph.note_pipeline(session, manifest)
     elif commit is not None and not dirty and taken_from(session, row).commit_holds is not True:
         seen = tables.PipelineCommit(
             pipeline=name, blake3=version.blake3, code_commit=commit, seen_at=at, seen_by=actor

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-HEAD: Final = "0026"
+HEAD: Final = "0027"
 """The newest migration; a test holds it against the migrations folder."""
 
 SEARCHED: Final = "0021"
@@ -29,6 +29,9 @@ SEARCHED: Final = "0021"
 
 GRAPHED: Final = "0022"
 """The migration that made the tables of the graph of contents."""
+
+CODED: Final = "0026"
+"""The migration since which the graph has the code of pipelines."""
 
 NOT_COMPARED: Final = (
     "the definitions were not compared: that takes the owner, on the primary, who may make a "
@@ -84,6 +87,8 @@ def upgrade(url: str) -> tuple[str | None, str]:
                 version_metrics.rebuild(connection)
             if before is not None and before < GRAPHED:
                 graph.rebuild(connection)
+            elif before is not None and before < CODED:
+                graph.add_code(connection)
     finally:
         engine.dispose()
     return before, HEAD

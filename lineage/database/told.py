@@ -380,7 +380,7 @@ UNTOLD: Final[Mapping[str, str]] = MappingProxyType(
         "verify`",
         **dict.fromkeys(
             ("lineage_node", "lineage_edge", "lineage_label", "lineage_version"),
-            "worked out from the runs that led to versions, and again by `audit verify`",
+            "worked out from the runs and pipelines of versions, and again by `audit verify`",
         ),
         "seen_window": "many each hour; what hosts and batches say they saw, no word of a person",
         "seen_stream": "which parts of windows came, so that none counts twice",

@@ -77,7 +77,9 @@ def steps_of(trace: Trace) -> Steps:
     )
     if weights is not None and not any(weights.digest in _digests(step) for step in steps):
         weights = None
-    return Steps(steps, weights, tuple(map(masked, trace.gaps)), trace.more)
+    # where only files of a pipeline's code had no room, the steps are all there
+    more = any(node.more for node in trace.nodes if node.kind is not NodeKind.PIPELINE)
+    return Steps(steps, weights, tuple(map(masked, trace.gaps)), more)
 
 
 def _in_order(

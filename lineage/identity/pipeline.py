@@ -125,6 +125,12 @@ class Manifest:
         before = self.encoding is Encoding.FIRST and self.code is None
         return before or self.code is Scope.DECLARED
 
+    @cached_property
+    def contents(self) -> frozenset[tuple[str, Digest]]:
+        """The files that it holds, code and further ones: each path, and the digest there."""
+        code = (item for stage in self.stages.values() for item in stage.code.items())
+        return frozenset((*code, *self.files.items()))
+
     def to_json(self) -> dict[str, Any]:
         """The manifest (docs/reference/digests.md): the value whose canonical bytes are hashed."""
         stages = sorted(self.stages.items())

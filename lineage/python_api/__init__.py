@@ -22,6 +22,7 @@ from lineage.python_api.finding import (
     leak,
     log,
     models,
+    retrain,
     serving,
     show,
     trace,
@@ -30,11 +31,14 @@ from lineage.python_api.finding import (
 from lineage.python_api.hosting import follow, pull, report
 from lineage.python_api.moving import guard, may_serve, promote, release, rollback
 from lineage.python_api.recording import approve, register, validate
+from lineage.python_api.sharing import attest, export
 from lineage.python_api.validating import importance, leakage, measure, slices
 
 __all__ = [
     "approve",
+    "attest",
     "diff",
+    "export",
     "follow",
     "guard",
     "impact",
@@ -51,6 +55,7 @@ __all__ = [
     "register",
     "release",
     "report",
+    "retrain",
     "rollback",
     "serving",
     "show",

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from lineage.capture.project import opened
+from lineage.contract.requests import MOST_NODES
 from lineage.python_api.project import PRODUCTION, only_registry
 
 if TYPE_CHECKING:
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
 
     from lineage.contract.results import Registered, Serving
     from lineage.contract.results.comparisons import Comparison
-    from lineage.contract.results.graph import Impact, Leak, Trace
+    from lineage.contract.results.graph import Impact, Trace
+    from lineage.contract.results.leaks import Leak
     from lineage.contract.results.records import EventRecord, ModelRecord, VersionRecord
+    from lineage.contract.results.retraining import Retraining
     from lineage.display import Listing
 
 
@@ -205,11 +208,49 @@ def impact(subject: str, *, limit: int = 100, after: str | None = None) -> Impac
         return registry.impact(subject, limit=limit, after=after)
 
 
-def leak(reference: str) -> Leak:
+def retrain(
+    model: str,
+    *,
+    metric: str | None = None,
+    per_point: float | None = None,
+    retrain_cost: float | None = None,
+) -> Retraining:
+    """When to retrain: how a metric changes with a model's age, and what pays. Triggers nothing.
+
+    Args:
+        model: the model's name.
+        metric: the metric, as a search names it.
+        per_point: money a day that 0.01 of the metric is worth; negative where less is better.
+        retrain_cost: money of one retraining. These three are, where they are not given, as
+            ``[models.NAME.value]`` of ``lineage.toml`` says.
+
+    Raises:
+        NotFound: there is no such model.
+        UsageError: verdicts have several metrics and none is named, or a cost is none.
+    """
+    from lineage.python_api.project import project_and_registry
+    from lineage.workflows.retrain import retrain as asked
+
+    with project_and_registry() as (project, registry, _):
+        return asked(
+            project,
+            registry,
+            model,
+            metric=metric,
+            per_point=per_point,
+            retrain_cost=retrain_cost,
+        )
+
+
+def leak(reference: str, *, limit: int = MOST_NODES) -> Leak:
     """Contents that a version was both trained on and validated on; true where there are some.
+
+    Args:
+        reference: the version.
+        limit: nodes at the most of what made it, up to 10,000.
 
     Raises:
         NotFound: it does not exist.
     """
     with only_registry() as registry:
-        return registry.leak(reference)
+        return registry.leak(reference, limit=limit)

@@ -38,8 +38,10 @@ if TYPE_CHECKING:
 
 OF_A_SERVER: Final = frozenset(
     {
-        *("authenticate", "basis", "called", "foresee_finish", "foresee_promotion"),
+        *("authenticate", "basis", "called", "environments_on_grounds"),
         *(
+            "foresee_finish",
+            "foresee_promotion",
             "foresee_release",
             "foresee_rollback",
             "grow",

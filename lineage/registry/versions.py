@@ -6,7 +6,17 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from lineage.contract.results import NamedPipeline, Registered
-from lineage.database import bulk, clock, events, pipelines, sharing, tables, telling, versions
+from lineage.database import (
+    bulk,
+    clock,
+    events,
+    graph,
+    pipelines,
+    sharing,
+    tables,
+    telling,
+    versions,
+)
 from lineage.errors import InUse, UsageError
 from lineage.identity.chain import parent_named
 from lineage.identity.components import Kind
@@ -138,6 +148,8 @@ def register(
             who.recorded_person,
         )
         chains.add(session, row.id or 0, captured.chain, relation, new_runs)
+        if components.pipeline is not None and components.pipeline.manifest is not None:
+            graph.note_code(session, row.id or 0, components.pipeline.manifest)
         registered = views.newly_registered(row, components)
         events.append(
             session,

@@ -13,6 +13,7 @@ from lineage.remote.verbs import Verbs, version_address
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lineage.contract.results.retraining import Retraining
     from lineage.identity.references import Reference
 
 
@@ -22,6 +23,23 @@ class RemoteModels(Verbs):
     def model(self, name: str) -> NamedModel:
         """What is recorded of a model, by its present name or one that it had."""
         return NamedModel(self._http.get(addresses.model(name)))
+
+    def retrain(
+        self,
+        model: str,
+        *,
+        metric: str | None = None,
+        per_point: float | None = None,
+        retrain_cost: float | None = None,
+    ) -> Retraining:
+        """When to retrain a model: how a metric changes with age, and what pays."""
+        from lineage.contract.results.retraining import Retraining
+        from lineage.evidence.retrain import Costs
+
+        Costs.checked(per_point, retrain_cost)
+        path = addresses.model(model, addresses.RETRAINING)
+        asked = {"metric": metric, "per_point": per_point, "retrain_cost": retrain_cost}
+        return Retraining.from_json(self._http.get(path, **asked))
 
     def edit(
         self,

@@ -189,7 +189,7 @@ def evaluation(project: Project, model: str, weights: Path | None) -> tuple[str,
     table = project.config.model(model)
     stages: list[DvcStage] = []
     with suppress(LineageError):
-        dvc = project.dvc(project.source())
+        dvc = project.dvc_here()
         if table.evaluate is not None:
             with suppress(LineageError):
                 stages = [stage for _, stage in choose(dvc, project.folder, [table.evaluate])]
@@ -226,7 +226,7 @@ def _read_made_of_others(project: Project, observed: Observed, weights: str) -> 
 
 def _told_of(project: Project, paths: Iterable[str], weights: str) -> str | None:
     """That DVC's lock has other weights for the stages that made files as they are here."""
-    dvc = project.dvc(project.source())
+    dvc = project.dvc_here()
     makers = [(path, stage) for path in paths for stage in dvc.making(path)]
     if not makers:
         return None
@@ -313,7 +313,7 @@ def _told_of_others(
 
     The configured ones are those of its model, where its own lie elsewhere, and of other models.
     """
-    dvc = project.dvc(project.source())
+    dvc = project.dvc_here()
     with _locked(project, dvc) as lock:
         made = [stage for stage in dvc.making(metrics) if _wrote(lock, stage, metrics)]
     if not made or any(reads(stage, weights) for stage in stages_from(dvc, weights, made)):

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from lineage.capture.dvc import DvcProject
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedPipelineVersion
@@ -62,12 +61,10 @@ def weights_here(project: Project, known: Weights | None = None) -> dict[str, We
         known: what was read already; it is among them, wherever it is.
     """
     found = {known.path: known} if known is not None else {}
-    dvc: DvcProject | None = None
     for model, table in project.config.models.items():
         if table.weights is not None and table.weights not in found:
-            with suppress(LineageError):
-                dvc = dvc or project.dvc(project.source())
-                weights = _weights_at(project, model, project.inside(table.weights), dvc)
+            with project.read_once(), suppress(LineageError):
+                weights = _weights_at(project, model, project.inside(table.weights))
                 if weights is not None:
                     found[table.weights] = weights
     return found
@@ -158,12 +155,10 @@ def _refusal(version: Mapping[str, Any], sentence: str, remedy: str) -> CaptureE
     )
 
 
-def _weights_at(
-    project: Project, model: str, path: Path, dvc: DvcProject | None = None
-) -> Weights | None:
+def _weights_at(project: Project, model: str, path: Path) -> Weights | None:
     """The weights at a place, as they are now."""
     request = CaptureRequest(Kind.EXPERIMENT, os.path.relpath(path), with_blake3=True)
-    return VersionCapture(project, model, request, dvc).weights
+    return VersionCapture(project, model, request, project.dvc_here()).weights
 
 
 def weights_place(project: Project, version: Mapping[str, Any]) -> Path | None:

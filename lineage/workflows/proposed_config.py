@@ -77,7 +77,7 @@ def proposal_of(project: Project) -> Proposal | None:
     """
     if project.file.table.get("models") or not _is_of_dvc(project):
         return None
-    dvc = project.dvc(project.source())
+    dvc = project.dvc_here()
     declared = list(dvc.declared())
     facts = Facts(
         project.folder,

@@ -114,7 +114,7 @@ def replay(
     before = CheckoutState.of(project)
     with _checked_out(project, version["model"], commit) as there:
         pipeline = require_deployed(there, deployed, commit)
-        dvc = there.dvc(there.source())
+        dvc = there.dvc_here()
         weights = there.weights_place(version)
         evaluation = there.evaluation(dvc, how.command, weights)
         needless = (relative(there, weights), *evaluation.makes)

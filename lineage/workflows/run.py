@@ -106,7 +106,7 @@ def _pipelines(project: Project) -> dict[str, PipelineVersion]:
     if project.git is not None:
         project.git.refresh()
     names = sorted(project.config.pipelines()) or [project.root.name]
-    dvc = project.dvc(project.source())
+    dvc = project.dvc_here()
     found = ((name, project.pipeline_in(dvc, project.config, name)) for name in names)
     return {name: captured.version for name, captured in found if captured is not None}
 

@@ -46,7 +46,7 @@ class State:
         """
         model = version["model"]
         weights = registered_place(project, version)
-        dvc = project.dvc(project.source())
+        dvc = project.dvc_here()
         elsewhere = _elsewhere(project, dvc, version)
         here = CaptureRequest(
             Kind.EXPERIMENT,

@@ -80,7 +80,7 @@ def suggest(project: Project, registry: AnyRegistry, name: str) -> Suggestion:
     if manifest is None:
         return Suggestion(name)
     runs = [*kept(project, version), *_recorded(project, registry, name)]
-    stages = {_address(project, stage): stage for stage in project.dvc(project.source()).stages}
+    stages = {_address(project, stage): stage for stage in project.dvc_here().stages}
     changes: dict[str, tuple[str, str]] = {}
     unplaced = []
     for addition in additions(missing(runs, manifest), manifest):

@@ -83,14 +83,16 @@ def validate(
     outcomes = requirements.evaluate_all(project.config.model(model).requirements, values or {})
     version = registry.show(reference)
     mean_registered_files(project, registry, version)
-    pipeline = _pipeline(project, registry, version, wanted, file)
+    with project.read_once():
+        pipeline = _pipeline(project, registry, version, wanted, file)
+        data = project.validation_data(model, wanted.data)
     done = registry.validate(
         version["ref"],
         pipeline,
         passed=requirements.verdict(outcomes, wanted.stated),
         metrics=values,
         outcomes=outcomes,
-        data=project.validation_data(model, wanted.data),
+        data=data,
         watched=()
         if isinstance(pipeline, NamedPipeline)
         else kept(project, pipeline.version, of=version),

@@ -280,7 +280,7 @@ class _Comparison:
     def _left_out(self) -> frozenset[str]:
         """What the stages that production does not run declare, and the files they name."""
         own = {stage.cmd for stage in self._stages}
-        dvc = self._project.dvc(self._project.source())
+        dvc = self._project.dvc_here()
         found: set[str] = set()
         for stage in dvc.stages:
             if stage.cmd not in own:

@@ -57,6 +57,13 @@ def test_an_imported_helper_that_changes_is_refused_with_the_line(serving):
     assert f"featurize: {HELPER} changed" in refused.out
     assert "text * 3" in refused.out
     assert f"reached: {HELPER} ← src/featurize.py:1 ← " in refused.out
+    reached = serving.ok("impact", HELPER)["versions"]
+    assert [(one["ref"], one["how"]) for one in reached] == [
+        ("churn@2", "code"),
+        ("churn@1", "code"),
+    ]
+    assert [side["environment"] for side in reached[1]["held"]] == ["production"]
+    assert f"code  {HELPER}  blake3:" in serving.lineage("trace", "churn@2").out
     gate = serving.lineage("guard", "churn@1", "--env", "production", "--working-tree", "--json")
     assert (gate.code, gate.json["allowed"]) == (3, False)
 

@@ -1,7 +1,8 @@
-"""Every command as it is installed: by its script, in an interpreter that loads what it needs.
+"""Every command as it is installed: in a process that loads what of ours it needs.
 
-Other tests fork most of their commands from a process that has loaded all libraries; see
-``tests/support/commands.py``.
+Other tests fork most of their commands from a process that has loaded all of it; see
+``tests/support/commands.py``. The scripts themselves are run below, by ``test_package.py``, and by
+``LINEAGE_LONG_TESTS=1`` for every command.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ COMMANDS = _names(typer.main.get_command(build()))
 
 
 class Installed:
-    """Runs scripts as they are installed, and remembers which commands of ours those were."""
+    """Runs commands as they are installed, and remembers which commands of ours those were."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -55,8 +56,8 @@ class Installed:
             return done
         self.ran |= named
         env = ENVIRONMENT | self._workspace.env | {"LINEAGE_ACTOR": who}
-        done = commands.run_installed(
-            [str(BIN / "lineage"), *words], self._workspace.path, env, 120
+        done = commands.fork(
+            [str(BIN / "lineage"), *words], self._workspace.path, env, 120, loads_ours=True
         )
         assert (done.code, "Traceback" in done.err) == (0, False), (text, done)
         return done
@@ -83,7 +84,6 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     lineage.run("validate churn@2")
     found = lineage.reads("versions churn --where auc>0.9 --sort -auc --limit 1")
     assert ("churn@2" in found.out, "0.91" in found.out, "--after" in found.err) == (True,) * 3
-    assert "churn@2" in lineage.reads("show churn@2").out
     assert "# churn@2" in lineage.reads("export churn@2 --format card").out
     key = project.path.parent / "signing.pem"
     key.write_bytes(KEY.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
@@ -94,6 +94,8 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     assert "signed the weights of churn@2" in signed
     lineage.run(f"attest record {tmp_path / 'model.sig'} churn@2 {public}")
     assert KEY.verifying.fingerprint in lineage.reads("attest list churn@2").out
+    signed = f"signed    weights, signed by {KEY.verifying.fingerprint}"
+    assert signed in lineage.reads("show churn@2").out
     assert "weights signed by sha256:" in lineage.reads("log churn@2 --what attested").out
     assert "weights   xxh3:" in lineage.reads("diff churn@1 churn@2").out
     assert "churn@2" in lineage.reads("trace churn@2").out
@@ -102,6 +104,7 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     both = "leakage --train data/raw.csv --validation data/raw.csv"
     assert "stand in the" in lineage.reads(both).out
     assert "rows     1" in lineage.reads("profile data/raw.csv").out
+    assert "Not enough history of auc" in lineage.reads("retrain churn --metric auc").out
     digest = lineage.reads("pipeline capture --json").json["digest"]
     assert digest in lineage.reads("pipeline show churn").out
     assert lineage.reads("pipeline diff HEAD~1 . --json").json["same"] is True

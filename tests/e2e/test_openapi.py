@@ -18,8 +18,8 @@ from tests.support.servers import registry_server
 from ..conftest import BIN, add_validated, captured_pipeline
 
 CONFIG = Path(__file__).parents[1] / "schemathesis.toml"
-WHOLE = ("--max-examples", "8" if LONG else "3")
-"""For who may do everything: all phases."""
+WHOLE = ("-n", "8") if LONG else ("--phases", "examples,fuzzing,stateful", "-n", "4")
+"""For who may do everything; at full length with the thousands of requests of the coverage phase."""
 
 REST = ("--phases", "fuzzing", "--max-examples", "4" if LONG else "1")
 """For the others, whom most addresses refuse."""

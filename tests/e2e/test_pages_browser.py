@@ -9,10 +9,12 @@ import pytest
 
 from lineage.connection import connect
 from lineage.contract.requests import NewToken, Observed
-from lineage.identity.digest import xxh3
+from lineage.identity.components import DataItem, DataVersion, Known
+from lineage.identity.digest import Digest, xxh3
 from lineage.timestamps import moment
 from tests.conftest import captured_pipeline, make_registry
 from tests.support.browser import NARROW, WIDE, chromium, looking
+from tests.support.fading import fading
 from tests.support.filled import fill
 from tests.support.servers import registry_server
 
@@ -25,8 +27,10 @@ PAGES = {
     "refusal": "/environments/canary/models/other/promote?version=1",
     "models": "/models",
     "model": "/models/churn",
+    "retraining": "/models/fading/retraining?per_point=10&retrain_cost=500",
     "search": "/models/churn?where=auc+%3E",
     "version": "/models/churn/versions/4",
+    "leaks": "/models/churn/versions/5",
     "guard": "/guard?version=churn@6&environment=production",
     "history": "/history?model=churn",
     "pipeline": "/pipelines/churn",
@@ -58,6 +62,12 @@ def database(tmp_path_factory):
             registry.validate(
                 f"churn@{number}", captured_pipeline(), passed=True, metrics=metrics, actor="t"
             )
+        fading(registry, "fading")
+        held_out = (DataItem("held.csv", Digest(f"md5:{'b' * 32}"), Known.VERIFIED),)
+        registry.validate(
+            "churn@5", captured_pipeline(), passed=True, data=DataVersion(held_out), actor="t"
+        )
+        assert registry.leak("churn@5")
         registry.edit("churn", description="<script>alert(1)</script> \u202eevil", actor="t")
     return url
 

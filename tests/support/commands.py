@@ -3,8 +3,9 @@
 Such a process has its own folder, environment, arguments, streams and exit, and nothing that it does
 reaches another. What is spared is the loading, nine tenths of a short command's time. All processes
 of a run of tests share the one that forks.
-``tests/e2e/test_installed.py`` runs every command as it is installed; ``LINEAGE_LONG_TESTS=1`` and a
-measured coverage run all tests so.
+``tests/e2e/test_installed.py`` forks every command from a process that has loaded the libraries of
+others alone, as installed ones load what is ours; ``LINEAGE_LONG_TESTS=1`` and a measured coverage run
+all tests by the scripts that are installed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import json
 import multiprocessing
 import os
 import pkgutil
+import re
 import runpy
 import selectors
 import shlex
@@ -81,12 +83,23 @@ def run(words: Sequence[str], cwd: Path, env: Mapping[str, str], timeout: float)
     return fork(words, cwd, env, timeout)
 
 
-def fork(words: Sequence[str], cwd: Path, env: Mapping[str, str], timeout: float) -> Result:
-    """Run a command of ours, or a script of Python, to its end in a process that is forked."""
+def fork(
+    words: Sequence[str],
+    cwd: Path,
+    env: Mapping[str, str],
+    timeout: float,
+    *,
+    loads_ours: bool = False,
+) -> Result:
+    """Run a command of ours, or a script of Python, to its end in a process that is forked.
+
+    With ``loads_ours`` nothing of ours is loaded when it begins.
+    """
     if AS_INSTALLED:
         return run_installed(words, cwd, env, timeout)
+    forker = _forker("fork_commands_that_load_ours" if loads_ours else "fork_commands")
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        with Forked(words, cwd, env, out.fileno(), err.fileno()) as process:
+        with Forked(words, cwd, env, out.fileno(), err.fileno(), forker) as process:
             code = process.wait(timeout)
         return Result(code, *(_text(file.fileno()) for file in (out, err)))
 
@@ -119,12 +132,20 @@ class Forked:
     stdout: TextIO | None = None
 
     def __init__(
-        self, words: Sequence[str | Path], cwd: Path, env: Mapping[str, str], out: int, err: int
+        self,
+        words: Sequence[str | Path],
+        cwd: Path,
+        env: Mapping[str, str],
+        out: int,
+        err: int,
+        forker: str | None = None,
     ) -> None:
         self.args = [os.fspath(word) for word in words]
         self.returncode: int | None = None
         streams = [_nothing(), out, err]
-        self.pid, self._ended = ask(_forker(), self.args, os.fspath(cwd), dict(env), streams)
+        self.pid, self._ended = ask(
+            forker or _forker(), self.args, os.fspath(cwd), dict(env), streams
+        )
 
     def __enter__(self) -> Forked:
         return self
@@ -196,9 +217,9 @@ def path() -> str:
 
 
 @functools.cache
-def _forker() -> str:
+def _forker(name: str = "fork_commands") -> str:
     """Where the process that forks is asked; it lasts as long as this one."""
-    address, connection = shared_process(f"{__name__}:fork_commands")
+    address, connection = shared_process(f"{__name__}:{name}")
     atexit.register(connection.close)
     return address
 
@@ -220,6 +241,36 @@ def _text(descriptor: int) -> str:
 def fork_commands(listener: int) -> None:
     """Fork for each request and answer with the exit code, until nobody is connected any more."""
     _load()
+    _fork_for_each(listener)
+
+
+def fork_commands_that_load_ours(listener: int) -> None:
+    """The same, where the libraries of others alone are loaded."""
+    for name in _loaded_of_others():
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    gc.freeze()
+    _in_huge_pages()
+    _fork_for_each(listener)
+
+
+def _loaded_of_others() -> list[str]:
+    """The modules that ours load, as a process of its own comes to know them."""
+    ours = re.compile(r"(lineage|tests|__main__)\b")
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+
+    def look() -> None:
+        _load()
+        sender.send([name for name in sys.modules if not ours.match(name)])
+
+    process = multiprocessing.get_context("fork").Process(target=look)
+    process.start()
+    found: list[str] = receiver.recv()
+    process.join()
+    return found
+
+
+def _fork_for_each(listener: int) -> None:
     fork = multiprocessing.get_context("fork")
     with selectors.DefaultSelector() as events, socket.socket(fileno=listener) as listening:
         events.register(listening, selectors.EVENT_READ)

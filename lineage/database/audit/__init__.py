@@ -3,7 +3,8 @@
 Each check sees every event once, in order, and tells at the end what it found: the links
 (:mod:`.chain`), the tree and what checkpoints saw (:mod:`.tree`), the rows that events tell
 (:mod:`.rows`), what they hold under a digest (:mod:`.contents`), and what serves (:mod:`.serving`).
-What is worked out from the rows is worked out again (:mod:`lineage.database.version_metrics`).
+What is worked out from the rows is worked out again (:mod:`lineage.database.version_metrics`,
+:mod:`.graph`).
 What a check keeps meanwhile does not grow with the number of events.
 """
 
@@ -12,8 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lineage.contract.results import Audit
-from lineage.database import graph, version_metrics
-from lineage.database.audit import chain, contents, entries, rows, serving, tree
+from lineage.database import version_metrics
+from lineage.database.audit import chain, contents, entries, graph, rows, serving, tree
 from lineage.database.audit.findings import Findings
 
 if TYPE_CHECKING:

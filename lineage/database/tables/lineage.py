@@ -43,7 +43,7 @@ class VersionChain(SQLModel, table=True):
 
 
 class LineageNode(SQLModel, table=True):
-    """A content, a run, parameters, an origin, a package or a set of them, by its digest."""
+    """A content, a run, parameters, an origin, a package or a set of them, a pipeline's code."""
 
     __tablename__ = "lineage_node"
     __table_args__: Any = (Index("lineage_node_digest", "digest", unique=True),)

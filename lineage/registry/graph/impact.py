@@ -1,7 +1,8 @@
 """Which versions something reaches: walks down from it, and finds the versions that hold it.
 
-A version is linked with every run of its chain, so its own chain is found at once; the walk is for
-what other chains made of the same content. The versions come page by page, the newest first.
+A version is linked with every run of its chain, and with the code of its pipeline, so what it was
+made of itself is found at once; the walk is for what other chains made of the same content. The
+versions come page by page, the newest first.
 """
 
 from __future__ import annotations
@@ -34,12 +35,23 @@ MOST_BETWEEN: Final = 500
 """Versions that are looked at one by one, rather than what was walked to."""
 _CURSOR: Final = "impact"
 
+_PLANS: Final = text(
+    "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), "
+    "set_config('max_parallel_workers_per_gather', '0', true)"
+)
+"""A plan for any values would read a node that a million versions hold whole; and to start workers
+takes longer than a page."""
+
 _SHOWN: Final = (
     " AND NOT EXISTS (SELECT 1 FROM version_note t WHERE t.version_id = x.{0} "
     "AND t.deleted_at IS NOT NULL)"
 )
 _OPEN: Final = (
     " AND EXISTS (SELECT 1 FROM model_version v WHERE v.id = x.{0} AND v.model IN :models)"
+)
+_SHARED: Final = (
+    " AND EXISTS (SELECT 1 FROM model_version p WHERE p.id = x.version_id "
+    "AND p.pipeline IN :pipelines)"
 )
 _NODES: Final = Lists("lineage_version", "node", "version_id", also="x.role")
 _VALIDATED: Final = Lists("validation", "data_digest", "version_id")
@@ -106,18 +118,24 @@ class _Reach:
         self._sight, self._session = sight, sight.session
         self._connection = sight.session.connection()
         self._models = sorted(sight.models) if sight.models is not None else None
+        self._bound: dict[str, Collection[str]] = {}
+        if self._models is not None:
+            self._bound = {"models": self._models, "pipelines": sorted(sight.pipelines or ())}
         self._subject = subject
         if self._connection.dialect.name == "postgresql":
-            # a plan for any values would read a node that a million versions hold whole
-            self._connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
-        begin = graph.node_ids(self._connection, subject.digests)
+            self._connection.execute(_PLANS)
+        begin = subject.nodes | graph.node_ids(
+            self._connection, subject.digests - subject.nodes.keys()
+        )
         self._known = bool(begin or subject.pipeline or subject.path)
         self._begin = sorted(begin.values())
+        files = [node for digest, node in begin.items() if digest.startswith("blake3:")]
+        self._code, more_code = graph_query.code_with(self._session, files, self._models, MOST)
         # who is bound walks through no run of others: only to those of their own chains
         self._walked, more = graph_query.reached(
             self._session, self._begin, MOST, one_step=self._models is not None
         )
-        self._more = more or subject.more
+        self._more = more or more_code or subject.more
 
     def page(self, limit: int, before: int | None, kind: str) -> Impact:
         newest = self._newest(LAST, max(limit + 1, MOST_PARENTS + 1))
@@ -145,10 +163,11 @@ class _Reach:
         """The newest versions of lists that are open, and not deleted."""
         if not keys:
             return {}
-        within = {"models": self._models} if self._models is not None else {}
-        lists = replace(lists, where=self._conditions(lists.value))
+        lists = replace(lists, where=lists.where + self._conditions(lists.value))
         begin, end = room
-        return first_of(self._connection, lists, keys, most, begin=begin, end=end, within=within)
+        return first_of(
+            self._connection, lists, keys, most, begin=begin, end=end, within=self._bound
+        )
 
     def _conditions(self, column: str) -> str:
         return (_SHOWN + (_OPEN if self._models is not None else "")).format(column)
@@ -170,6 +189,7 @@ class _Reach:
         add(self._named(most, before))
         for nodes in self._first(_NODES, self._begin, most, (before, 0)).items():
             add((nodes[0], role) for role in nodes[1])
+        add(self._by_code(most, (before, 0)))
         add(self._by_data(contents, most, (before, 0)))
         floor = sorted(found, reverse=True)[most - 1] if len(found) >= most else 0
         known = [version_id for version_id, how in found.items() if how != "weights"]
@@ -208,6 +228,11 @@ class _Reach:
         begin, end = room
         rows = ask(self._connection, query, lists, begin=begin, end=end, most=MOST_BETWEEN + 1)
         return [version_id for (version_id,) in rows]
+
+    def _by_code(self, most: int, room: tuple[int, int]) -> Iterator[tuple[int, str]]:
+        """Versions whose pipeline holds contents; only of pipelines that are open."""
+        lists = replace(_NODES, where=_SHARED) if self._bound else _NODES
+        yield from ((id_, "code") for id_ in self._first(lists, self._code, most, room))
 
     def _by_data(
         self, contents: Sequence[str], most: int, room: tuple[int, int]

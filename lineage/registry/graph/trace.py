@@ -2,7 +2,8 @@
 
 A level at a time. Within the version's own chain its own runs are followed; of other content, any
 run that made it, whichever model or repository it is known from. All empty files are one content,
-which tells of no run.
+which tells of no run. The code that a pipeline holds and no run of the chain names comes at the
+end, as far as there is room: nothing lies behind it.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.contract.results.graph import GraphEdge, GraphNode, NodeKind, Trace
-from lineage.database import graph, graph_query, tables, versions
+from lineage.database import graph, graph_query, pipelines, tables, versions
 from lineage.database.sql import col, select
 from lineage.identity.chain import FINE_TUNED, Basis, RunKind, StageRun
 from lineage.identity.digest import EMPTY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from lineage.registry.sight import Sight
 
@@ -29,22 +30,24 @@ _NAMES: Final = 20
 """Further names of a content that are told."""
 
 
-def trace(sight: Sight, row: tables.ModelVersion, most: int, *, validations: bool = True) -> Trace:
+def trace(
+    sight: Sight, row: tables.ModelVersion, most: int, *, training_alone: bool = False
+) -> Trace:
     """All that made a version, at most so many nodes.
 
     Args:
         sight: what is open to who asks.
         row: the version.
         most: nodes at the most.
-        validations: whether the data of validations is among it.
+        training_alone: leave out the data of validations, and the code of pipelines.
     """
-    return _Walk(sight, most, validations=validations).walk(row)
+    return _Walk(sight, most, training_alone=training_alone).walk(row)
 
 
 class _Walk:
-    def __init__(self, sight: Sight, most: int, *, validations: bool) -> None:
+    def __init__(self, sight: Sight, most: int, *, training_alone: bool) -> None:
         self._sight, self._most = sight, most
-        self._validations = validations
+        self._training_alone = training_alone
         self._session = sight.session
         self._nodes: dict[str, GraphNode] = {}
         self._edges: dict[GraphEdge, None] = {}
@@ -58,6 +61,9 @@ class _Walk:
         self._contents: list[str] = []
         self._versions: list[tables.ModelVersion] = []
         self._followed: set[str] = set()
+        self._pipelines = sight.pipelines
+        self._code: dict[str, dict[str, list[str]]] = {}
+        """The paths of the files of pipelines by their digests, by the pipelines' nodes."""
 
     def walk(self, row: tables.ModelVersion) -> Trace:
         ref = self._add_version(row)
@@ -66,6 +72,7 @@ class _Walk:
                 self._version(self._versions.pop(0))
             level, self._contents = self._contents, []
             self._follow(level)
+        self._add_code()
         made = {edge.target for edge in self._edges}
         for id_ in (self._missing & self._nodes.keys()) - made:
             self._nodes[id_] = replace(self._nodes[id_], missing=True)
@@ -120,9 +127,8 @@ class _Walk:
         """What a version names, and the runs that led to it."""
         ref = f"{row.model}@{row.number}"
         chain = graph_query.chain_of(self._session, row.id or 0)
-        if chain is not None:
-            self._chain(ref, chain)
-        elif row.weights_xxh3 is not None:
+        runs = self._chain(ref, chain) if chain is not None else ()
+        if chain is None and row.weights_xxh3 is not None:
             self._gaps[f"What led to {ref} was not recorded when it was registered."] = None
         self._parent(ref, row, chain)
         weights = chain["weights"] if chain is not None else None
@@ -142,10 +148,11 @@ class _Walk:
         if shown["pipeline"] is not None:
             node = GraphNode(shown["pipeline"], NodeKind.PIPELINE, row.pipeline or "")
             self._edge(node, ref, "pipeline")
+            self._pipeline(node.id, row, runs)
         asserted = set(json.loads(row.data_asserted))
         for node in self._items(row.data_blake3, asserted):
             self._edge(node, ref, "data", follow=True)
-        for data in _validated_on(self._sight, row) if self._validations else ():
+        for data in () if self._training_alone else _validated_on(self._sight, row):
             for node in self._items(data, None):
                 self._edge(node, ref, "validation", follow=True)
         self._watched(ref, row)
@@ -157,7 +164,29 @@ class _Walk:
                 basis = Basis.STATED if item.name in asserted else Basis.CHECKED
             yield _content(item.digest, item.name, basis, {"size": item.size})
 
-    def _chain(self, ref: str, chain: Mapping[str, Any]) -> None:
+    def _pipeline(self, node: str, row: tables.ModelVersion, runs: Collection[StageRun]) -> None:
+        """Keep the files that a version's pipeline holds and no run of its chain names."""
+        is_open = self._pipelines is None or row.pipeline in self._pipelines
+        if self._training_alone or not is_open:
+            return
+        held = self._session.get(tables.PipelineVersion, (row.pipeline, row.pipeline_blake3))
+        manifest = pipelines.pipeline_version(held).manifest if held is not None else None
+        named = {path for run in runs for _, path, _ in run.files}
+        for path, digest in sorted(manifest.contents if manifest is not None else ()):
+            if path not in named:
+                paths = self._code.setdefault(node, {}).setdefault(digest, [])
+                if path not in paths:
+                    paths.append(path)
+
+    def _add_code(self) -> None:
+        """Add the code of pipelines; a file that is in the trace already gets an edge."""
+        for pipeline, files in self._code.items():
+            for digest, paths in files.items() if pipeline in self._nodes else ():
+                self._edge(_content(digest, paths[0], None), pipeline, "code")
+                self._call_also(digest, paths)
+
+    def _chain(self, ref: str, chain: Mapping[str, Any]) -> Collection[StageRun]:
+        """Keep what is known of the runs that led to a version."""
         runs = graph.runs_of(self._session.connection(), chain["runs"])
         lost = {*chain["runs"]} - runs.keys()
         if lost:
@@ -176,6 +205,7 @@ class _Walk:
             if path in missing
         }
         self._gaps |= dict.fromkeys(chain["gaps"])
+        return runs.values()
 
     def _parent(self, ref: str, row: tables.ModelVersion, chain: Mapping[str, Any] | None) -> None:
         if row.parent_id is None:
@@ -254,11 +284,12 @@ class _Walk:
             elif digest in self._nodes:
                 self._add(used)
         for digest, paths in names.items():
-            if len(paths) > 1 and digest in self._nodes:
-                self._call_also(digest, paths)
+            self._call_also(digest, paths)
 
     def _call_also(self, content: str, names: list[str]) -> None:
-        """Keep the names under which one run knows a content, where these are several."""
+        """Keep the names under which one run, or pipeline, knows a content, if it has several."""
+        if len(names) < 2 or content not in self._nodes:
+            return
         node = self._nodes[content]
         also = dict.fromkeys((*node.details.get("also", ()), *names))
         also.pop(node.name, None)

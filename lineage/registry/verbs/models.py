@@ -11,6 +11,7 @@ from lineage.registry.verbs.environments import EnvironmentVerbs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lineage.contract.results.retraining import Retraining
     from lineage.identity.references import Reference
 
 
@@ -27,6 +28,33 @@ class ModelVerbs(EnvironmentVerbs):
 
         with self._read() as session:
             return NamedModel(models.shown(self._sight(session), name))
+
+    def retrain(
+        self,
+        model: str,
+        *,
+        metric: str | None = None,
+        per_point: float | None = None,
+        retrain_cost: float | None = None,
+    ) -> Retraining:
+        """When to retrain a model: how a metric changes with age, and what pays. Triggers nothing.
+
+        Args:
+            model: the model's name.
+            metric: the metric, as a search names it; None where verdicts have but one.
+            per_point: money a day that 0.01 of the metric is worth; negative where less is better.
+            retrain_cost: money of one retraining; both of these, or neither.
+
+        Raises:
+            NotFound: there is no such model.
+            UsageError: verdicts have several metrics and none is named, or a cost is none.
+        """
+        from lineage.evidence.retrain import Costs
+        from lineage.registry.retraining import retraining
+
+        costs = Costs.checked(per_point, retrain_cost)
+        with self._read() as session:
+            return retraining(self._sight(session), model, metric, costs)
 
     def edit(
         self,

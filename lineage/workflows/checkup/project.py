@@ -59,7 +59,7 @@ def _paths(project: Project, examined: Examined) -> None:
     if not missing:
         examined.passed("paths", "what the configuration names is there")
         return
-    dvc = project.dvc(project.source())
+    dvc = project.dvc_here()
     lost = [
         said
         for said, setting, path in missing
@@ -91,7 +91,7 @@ def _named(table: ModelTable) -> Iterator[tuple[str, str]]:
 
 def _pipelines(project: Project, names: list[str], examined: Examined) -> None:
     """Whether each pipeline can be captured: its stages, its files, its parameters."""
-    dvc = project.dvc(project.source())
+    dvc = project.dvc_here()
     empty = [
         name
         for name in names

@@ -8,12 +8,16 @@ import pytest
 
 from lineage.connection import connect
 from lineage.contract.requests import NewToken
-from lineage.identity.components import Kind
-from tests.conftest import BOTH, add_version, captured, make_registry
+from lineage.identity.chain import Chain, StageRun
+from lineage.identity.components import DataItem, DataVersion, Kind, Known
+from lineage.identity.digest import Digest
+from tests.conftest import BOTH, add_version, captured, captured_pipeline, make_registry
 from tests.support.filled import with_chain
 from tests.support.servers import registry_server
 from tests.support.visiting import visiting
 
+WEIGHTS = "md5:" + "c" * 32
+NODES = 280
 GRAPH = "/models/churn/versions/1/graph"
 
 
@@ -61,12 +65,47 @@ def test_a_graph_is_opened_hop_by_hop_until_the_origin(pages):
         pages.get(link)
 
 
+def test_a_version_says_what_leaked(pages, filled):
+    page = "/models/churn/versions/1"
+    assert "not known No validation of churn@1 names its data." in pages.get(page).text
+    features = DataItem("<b>held.csv", Digest(f"md5:{'b' * 32}"), Known.VERIFIED)
+    others = DataItem("plain.csv", Digest(f"xxh3:{'1' * 32}"), Known.VERIFIED)
+    with connect(filled) as registry:
+        for items in ((others,), (others, features)):
+            registry.validate(
+                "churn@1", captured_pipeline(), passed=True, data=DataVersion(items), actor="t"
+            )
+            read = pages.get(page)
+            assert "plain.csv cannot be compared" in read.text
+            assert ("✕ leaks" in read.text) is bool(registry.leak("churn@1"))
+    assert "md5:bbbbbbbb" in read.text.partition("✕ leaks")[2]
+    assert "f <b>held.csv" in read.text
+
+
 def test_what_it_reaches_stands_in_words_too(pages):
     read = pages.get(GRAPH)
     assert "tuned@21 version a version parent churn@1" in read.text
-    assert "lineage impact churn@1 has all" in read.text
+    assert "lineage impact churn@1 lists them, page by page" in read.text
     assert "/models/tuned/versions/21/graph" in read.links
-    assert "has all" not in pages.get("/models/other/versions/1/graph").text
+    other = pages.get("/models/other/versions/1/graph").text
+    assert "lists them" not in other
+    assert "left out" not in other
+
+
+def test_what_is_left_out_is_told_and_how_to_ask_for_it(database):
+    def fill(registry):
+        files = {f"{n}.csv": f"md5:{n:032x}" for n in range(NODES)}
+        train = StageRun("train", inputs=files, outputs={"m": WEIGHTS})
+        large = replace(captured("6"), chain=Chain((train,), WEIGHTS))
+        registry.register("churn", large, kind=Kind.EXPERIMENT, actor="t")
+
+    make_registry(database, fill)
+    with registry_server(database, no_auth=True) as address, visiting(address) as pages:
+        read = pages.get(f"{GRAPH}?all=1")
+        assert f"more than the {NODES} nodes that this page reads" in read.text
+        assert "lineage trace churn@1 --limit 10000" in read.text
+        assert "train run ▲ cut" in read.text
+        assert "pipeline ▲ cut" in read.text, "its code comes last"
 
 
 def test_what_is_not_there_and_what_means_nothing_is_told(pages):

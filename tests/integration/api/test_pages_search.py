@@ -46,6 +46,7 @@ def test_each_kind_of_thing_is_found(pages):
         ("0000000000000000000000000000000000000001", CHURN),
         (weights[:20], CHURN),
         ("raw.csv", CHURN),
+        ("featurize.py", CHURN),
         ("team=risk", CHURN),
         ("ana", "/history?who=ana"),
         ("production", "/?environment=production"),

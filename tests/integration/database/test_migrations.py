@@ -356,6 +356,18 @@ def test_versions_are_searched_by_what_was_measured_before(database):
 
 
 @BOTH
+def test_the_code_of_pipelines_that_were_there_is_found(database):
+    _first_schema(database)
+    migrate_to(database, "0025")
+    assert upgrade(database) == ("0025", HEAD)
+    with connect(database) as registry:
+        (found,) = registry.impact("featurize.py").versions
+        assert (found.ref, found.how) == ("churn@1", "code")
+        assert "featurize.py" in [node.name for node in registry.trace("churn@1").nodes]
+        assert not [told for told in registry.audit().problems if "lineage_" in told]
+
+
+@BOTH
 def test_what_many_share_is_found_by_indexes_with_the_version_after(database):
     _first_schema(database)
     migrate_to(database, "0022")

@@ -35,7 +35,7 @@ ALLOWED = {
     ("kept_answer", None): "answers to repeated requests, which are no state of the registry",
     **dict.fromkeys(
         ((f"lineage_{name}", None) for name in ("node", "edge", "label", "version")),
-        "worked out from the runs that led to versions, and again by `audit verify`",
+        "worked out from the runs and pipelines of versions, and again by `audit verify`",
     ),
     ("version_metric", None): "worked out from verdicts, and again by `audit verify`",
     ("token", "last_used_at"): "no move, and noted many times a day",

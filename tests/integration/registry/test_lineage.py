@@ -13,15 +13,18 @@ from sqlalchemy import create_engine, text
 
 from lineage.connection import connect
 from lineage.contract import cursors
+from lineage.contract.captured import CapturedPipelineVersion
 from lineage.contract.requests import Direction
 from lineage.contract.results.graph import NodeKind
 from lineage.database import graph, triggers
-from lineage.database.engine import open_engine, transaction
-from lineage.database.lists import Lists, first_of
+from lineage.database.engine import open_engine, read, transaction
+from lineage.database.lists import Lists, ask, first_of
 from lineage.errors import Conflict, NotFound, NotPermitted, UsageError
+from lineage.export.steps import steps_of
 from lineage.identity.chain import Chain, RunKind, StageRun
 from lineage.identity.components import Components, DataItem, DataVersion, Kind, Known
-from lineage.identity.digest import EMPTY, Digest
+from lineage.identity.digest import EMPTY, Digest, blake3_of
+from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
 from lineage.identity.watched import Distribution, WatchedRun
 from lineage.registry.access import Principal, Scope
 from tests.conftest import (
@@ -246,6 +249,78 @@ def test_a_package_is_found_by_its_name_where_that_is_enough(registry):
         registry.impact("scipy")
 
 
+def coded(seed, model="churn", pipeline=None, top=0, **files):
+    """A captured version whose pipeline holds files: by their names, the texts in them."""
+    version = captured(seed, name=model)
+    held = {name.replace("__", "."): blake3_of(text.encode()) for name, text in files.items()}
+    manifest = Manifest({"train": Stage(code=held, params={"params.yaml": {"top": top}})})
+    parts = replace(version.components, pipeline=PipelineVersion(manifest))
+    return replace(version, components=parts, pipeline_name=pipeline or model)
+
+
+def register(registry, version, model="churn"):
+    return registry.register(model, version, kind=Kind.EXPERIMENT, actor="t").ref
+
+
+@EVERYWHERE
+def test_code_that_is_only_imported_is_found(registry):
+    old, new = blake3_of(b"old"), blake3_of(b"new")
+    first = register(registry, coded("1", util__py="old", main__py="main"))
+    train = StageRun("train", code={"main.py": OTHER}, outputs={"m": WEIGHTS})
+    version = coded("2", util__py="new", twin__py="new", main__py="main")
+    second = register(registry, replace(version, chain=Chain((train,), WEIGHTS)))
+    third = register(registry, coded("3", top=1, util__py="new", twin__py="new", main__py="main"))
+    both = registry.impact("util.py")
+    assert (refs(both), set(both.meant)) == ([third, second, first], {old, new})
+    assert {version.how for version in both.versions} == {"code"}
+    page = registry.impact("util.py", limit=1)
+    assert refs(registry.impact("util.py", limit=1, after=page.next)) == [second]
+    assert refs(registry.impact(new)) == refs(registry.impact(new[:20])) == [third, second]
+    assert refs(registry.impact("main.py")) == [third, second, first]
+    assert not registry.impact("util.py").more
+
+    found = registry.trace(second)
+    (pipeline,) = (node for node in found.nodes if node.kind is NodeKind.PIPELINE)
+    ((role, module),) = found.sources(pipeline.id)
+    assert (role, module.id, module.name) == ("code", new, "twin.py")
+    assert module.details["also"] == ["util.py"]
+    assert not [node for node in found.nodes if node.id == blake3_of(b"main")], "a run names it"
+    assert blake3_of(b"main") in {node.id for node in registry.trace(third).nodes}
+    some = registry.trace(second, limit=len(found.nodes) - 1)
+    assert [node.kind for node in some.nodes if node.more] == [NodeKind.PIPELINE]
+    assert (some.more, steps_of(some).more) == (True, False), "every step is there"
+    held_out = DataVersion((DataItem("util.py", new, Known.VERIFIED),))
+    registry.validate(second, captured_pipeline("old"), passed=True, data=held_out, actor="t")
+    assert not registry.leak(second), "nothing is trained on code"
+
+
+@EVERYWHERE
+def test_a_pipeline_that_no_version_has_is_known(registry):
+    held = coded("1", serve__py="serve").components.pipeline
+    registry.release("production", CapturedPipelineVersion("churn", held), actor="t")
+    assert registry.impact("serve.py").versions == ()
+    with pytest.raises(NotFound):
+        registry.impact("other.py")
+
+
+@BOTH
+def test_who_is_bound_finds_no_code_of_others(registry):
+    mine = register(registry, coded("1", shared__py="shared", mine__py="mine"))
+    register(registry, coded("2", "prep", shared__py="shared", theirs__py="theirs"), "prep")
+    taken = register(registry, coded("3", pipeline="prep", theirs__py="theirs", x__py="x"))
+    registry.share_pipeline("prep", "churn", withdraw=True, actor="t")
+    bound = Principal("ci", frozenset({Scope.READ}), models=frozenset({"churn"}))
+    seen = registry.speaking_for(bound)
+    assert refs(seen.impact("shared.py")) == refs(seen.impact(blake3_of(b"shared"))) == [mine]
+    assert (seen.impact("shared.py").meant, seen.impact("shared.py").more) == ((), False)
+    for asked in ("theirs.py", "x.py", blake3_of(b"theirs"), "nothing.py"):
+        with pytest.raises(NotFound, match="Nothing of"):
+            seen.impact(asked)
+    assert {"shared.py", "mine.py"} <= {node.name for node in seen.trace(mine).nodes}
+    assert not {"theirs.py", "x.py"} & {node.name for node in seen.trace(taken).nodes}
+    assert {"theirs.py", "x.py"} <= {node.name for node in registry.trace(taken).nodes}
+
+
 @EVERYWHERE
 def test_slots_that_hold_a_version_are_named(registry):
     add_validated(registry, "1")
@@ -273,6 +348,7 @@ def test_content_on_both_sides_leaks(registry):
     found = registry.leak(ref)
     assert [(one.digest, one.validation) for one in found.leaked] == [(FEATURES, ("held.csv",))]
     assert found.incomparable == ("plain.csv",)
+    assert registry.leak(ref, limit=2).more
     tuned = add(registry, "2", parent=ref, gaps=("none",), data={"new.csv": "md5:" + "f" * 32})
     registry.validate(tuned, captured_pipeline("old"), passed=True, data=held_out, actor="t")
     assert [one.digest for one in registry.leak(tuned).leaked] == [FEATURES]
@@ -514,9 +590,27 @@ def test_a_hundred_thousand_nodes_are_bounded_and_it_is_told(tmp_path):
                 node.id for node in found.nodes
             }
             assert any(node.more for node in found.nodes)
+        assert not registry.leak("churn@1").more, "with nothing to compare, nothing is walked to"
+        held_out = DataVersion((DataItem("test.csv", Digest(OTHER), Known.VERIFIED),))
+        registry.validate(
+            "churn@1", captured_pipeline("old"), passed=True, data=held_out, actor="t"
+        )
         assert registry.leak("churn@1").more
         reached = registry.impact(runs[3].inputs["3/77"])
         assert (refs(reached), reached.more) == (["churn@1"], False)
+
+
+ODD = ["", "NULL", "a,b", "{a}", 'a"b', "\\", '\\"', "a\\b", "'", "é\n", " ", "%s", ":v"]
+
+
+@BOTH
+def test_texts_of_any_form_are_one_parameter(registry):
+    with read(registry._engine) as session:
+        connection = session.connection()
+        each = ask(connection, "SELECT x.value FROM EACH :odd x", {"odd": ODD})
+        assert [text for (text,) in each] == ODD
+        among = "SELECT x.value FROM EACH :odd x WHERE x.value IN :some"
+        assert len(ask(connection, among, {"odd": ODD, "some": ODD[4:8]})) == 4
 
 
 @settings(max_examples=50, deadline=None)

@@ -64,6 +64,9 @@ ANSWERS = {
     "shares": ("/v1/pipelines/churn/models", lambda r: r.pipeline_shares("churn")),
     "lineage": (None, lambda r: r.lineage(r.show("churn@1").tuple, Direction.UP)),
     "profile": ("/v1/models/churn/versions/4/profile", lambda r: r.profile("churn@4")),
+    "retrain": (
+        "/v1/models/churn/retraining?metric=auc", lambda r: r.retrain("churn", metric="auc"),
+    ),
     "packages": (None, lambda r: r.demanded_packages("churn@1", "production")),
     "audit": ("/v1/audit", lambda r: r.audit()),
     "head": ("/v1/head", lambda r: r.head()),

@@ -1,0 +1,170 @@
+"""The answer on when to retrain: what was measured at which age, and which schedule pays. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from typing_extensions import override
+
+from lineage import timestamps
+from lineage.contract.fields import from_fields
+from lineage.display import Shown
+from lineage.evidence.ageing import Change, Observation, levelled
+from lineage.evidence.retrain import Advice, Costs, Schedule
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+
+MONTH: Final = 30
+"""Days by which a change is told to people."""
+
+
+@dataclass(frozen=True)
+class MetricAtAge:
+    """A metric of a version with a pipeline version, measured on some data.
+
+    ``at`` is when the data is of: the middle of its time windows, where ``dated_by`` is
+    ``windows``, else (``recorded``) the first verdict that named it. ``age`` is that in days since
+    the version was new. ``source`` is what measured it: ``verdict``, whose number is ``validation``
+    and which ``passed`` or did not; both are None of what is no verdict. ``rows`` and ``data`` (a
+    digest of the profile or of the data) are None where that is not known.
+    """
+
+    ref: str
+    pipeline: str
+    source: str
+    validation: int | None
+    at: dt.datetime
+    dated_by: str
+    age: float
+    value: float
+    passed: bool | None
+    rows: int | None
+    data: str | None
+
+    @property
+    def observation(self) -> Observation:
+        """It as the statistics take it; data that is not known is its own."""
+        data = self.data or f"{self.source} {self.validation} {timestamps.written(self.at)}"
+        return Observation(f"{self.ref} {self.pipeline}", self.age, self.value, self.rows, data)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON of the measurement; its age in days."""
+        return asdict(self) | {"at": timestamps.written(self.at)}
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> MetricAtAge:
+        """Read back what :meth:`to_json` wrote."""
+        return from_fields(cls, body, at=timestamps.moment(body["at"]))
+
+
+@dataclass(frozen=True, repr=False)
+class Retraining(Shown):
+    """When to retrain: it advises, and triggers nothing.
+
+    ``change`` is that of the metric with age, None where ``missing`` says what there is too little
+    of; ``same_data`` is the same between versions on the same data. ``advice`` is there where
+    ``costs`` were said. ``left_out`` counts the verdicts that do not count, by why.
+    """
+
+    model: str
+    metric: str
+    observations: tuple[MetricAtAge, ...]
+    change: Change | None
+    same_data: Change | None
+    missing: str | None
+    costs: Costs | None
+    advice: Advice | None
+    left_out: Mapping[str, int] = field(default_factory=dict, hash=False)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def points(self) -> list[Observation]:
+        """What is drawn: as if all versions had begun at one level; nothing without a line."""
+        if self.change is None:
+            return []
+        return levelled([one.observation for one in self.observations], self.change)
+
+    @property
+    def sentence(self) -> str:
+        """How the metric changes with age, or that this is not known."""
+        change = self.change
+        if change is None:
+            return f"Not enough history of {self.metric}: {self.missing}."
+        low, slope, high = (MONTH * one for one in (change.low, change.per_day, change.high))
+        shown = f"{'falls' if slope < 0 else 'rises'} by {abs(slope):.3g}"
+        return (
+            f"{self.metric} of {self.model} {shown} in {MONTH} days of age "
+            f"(95 %: {low:+.3g} to {high:+.3g}), from {change.observations} measurements of "
+            f"{change.lines} {'version' if change.lines == 1 else 'versions'} on "
+            f"{change.data_sets} data sets, at ages of {change.youngest:.0f} to "
+            f"{change.oldest:.0f} days."
+        )
+
+    @property
+    def advised(self) -> str | None:
+        """Which schedule pays best, in a sentence; None without costs or history."""
+        if self.advice is None:
+            return None
+        best = self.advice.best
+        if best.days is None:
+            said = "No retraining within a year pays"
+        else:
+            said = f"To retrain every {best.days:.0f} days pays best"
+        ends = self.advice.shortest, self.advice.longest
+        if ends[0] == ends[1]:
+            return f"{said}."
+        shortest, longest = ("never" if one is None else f"{one:.0f} days" for one in ends)
+        return f"{said}; by the interval, from {shortest} to {longest}."
+
+    @override
+    def _line(self) -> str:
+        return " ".join(filter(None, (self.sentence, self.advised)))
+
+    @override
+    def _facts(self) -> dict[str, object]:
+        schedules = self.advice.schedules if self.advice is not None else ()
+        return {
+            "metric": self.metric,
+            "change": self.sentence,
+            "advice": self.advised,
+            **{one.name: f"{one.cost:,.0f} a year" for one in schedules},
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON of `retrain`."""
+        return {
+            "model": self.model,
+            "metric": self.metric,
+            "observations": [one.to_json() for one in self.observations],
+            "change": asdict(self.change) if self.change is not None else None,
+            "same_data": asdict(self.same_data) if self.same_data is not None else None,
+            "missing": self.missing,
+            "costs": asdict(self.costs) if self.costs is not None else None,
+            "advice": asdict(self.advice) if self.advice is not None else None,
+            "left_out": dict(self.left_out),
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Retraining:
+        """Read back what :meth:`to_json` wrote."""
+        change, same, costs = (body[key] for key in ("change", "same_data", "costs"))
+        advice = body["advice"]
+        return from_fields(
+            cls,
+            body,
+            observations=tuple(map(MetricAtAge.from_json, body["observations"])),
+            change=from_fields(Change, change) if change is not None else None,
+            same_data=from_fields(Change, same) if same is not None else None,
+            costs=from_fields(Costs, costs) if costs is not None else None,
+            advice=_advice(advice) if advice is not None else None,
+            notes=tuple(body["notes"]),
+        )
+
+
+def _advice(body: Mapping[str, Any]) -> Advice:
+    schedules = tuple(from_fields(Schedule, one) for one in body["schedules"])
+    return from_fields(Advice, body, schedules=schedules)

@@ -1,0 +1,43 @@
+"""The page of when to retrain a model."""
+
+from __future__ import annotations
+
+from tests.conftest import add_version, make_registry
+from tests.support.fading import fading
+from tests.support.servers import registry_server
+from tests.support.visiting import visiting
+
+
+def _fill(registry):
+    fading(registry)
+    add_version(registry, "9", model="idle")
+
+
+def test_the_page_draws_the_change_and_tells_what_pays(database):
+    make_registry(database, _fill)
+    with registry_server(database, no_auth=True) as address, visiting(address) as pages:
+        assert "/models/churn/retraining?metric=auc" in pages.get("/models/churn").links
+        read = pages.get("/models/churn/retraining")
+        assert "When to retrain churn" in read.text
+        assert "auc of churn falls by 0.0" in read.text
+        assert "auc over age: 12 measurements" in read.text
+        assert "churn@2 at 61 days" in read.texts
+        assert sum(tag == "circle" for tag, _ in read.tags) == 12
+        assert "serves" not in read.text
+        assert "What pays" not in read.text
+        form = read.form("/models/churn/retraining")
+        assert form.fields.keys() == {"metric", "per_point", "retrain_cost"}
+        read = pages.get("/models/churn/retraining?metric=auc&per_point=10&retrain_cost=500")
+        for said in (
+            "To retrain every",
+            "best",
+            "monthly",
+            "never not within a year",
+            "at alarms 91 days",
+        ):
+            assert said in read.text, said
+        assert "Say both" in pages.get("/models/churn/retraining?per_point=10", 422).text
+        assert "no amount" in pages.get("/models/churn/retraining?per_point=<b>", 422).text
+        assert "Not enough history of f1" in pages.get("/models/churn/retraining?metric=f1").text
+        assert "measured anything" in pages.get("/models/idle/retraining").text
+        assert "nothing" in pages.get("/models/nothing/retraining", 404).text
