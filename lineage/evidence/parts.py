@@ -7,8 +7,9 @@ In JSON, without kinds and scales, which are the profile's::
      "target": {"rows": 4, …, "positive": 1, "negative": 3} or null,
      "groups": {"sex=female": {"rows": 2, "columns": {}, "score": …, "target": …}}}
 
-``columns`` are all of the profile's, or none, where scores and targets alone were counted. Counts
-add: :func:`added` adds two such documents without reading them, to what merging them gives.
+Of inputs ``columns`` are all of the profile's, and there is a score where the profile has one; of
+outcomes there are no columns, and the target besides. Counts add: :func:`added` adds two such
+documents without reading them, to what merging them gives.
 
 Nothing beyond the standard library is loaded here.
 """

@@ -64,7 +64,7 @@ class Tally:
         self._values: dict[str, list[Any]] = {name: [] for name in self._counters}
 
     def _begin(self) -> None:
-        self._rows, self._is_scored = 0, False
+        self._rows = 0
         self._counted: dict[str, Counter[Any]] = {name: Counter() for name in self._counters}
 
     def add(self, rows: Any, scores: Any = None) -> None:  # noqa: ANN401 - any frame
@@ -75,7 +75,7 @@ class Tally:
                 dict. A column of the profile that they do not have has no value in any row; one
                 that the profile does not have is passed over.
             scores: what the model answered for each of them: a sequence, an array, or a number for
-                one row.
+                one row. Without them no row has a score.
 
         Raises:
             UsageError: they are of no such form, or there are not as many scores as rows.
@@ -100,10 +100,8 @@ class Tally:
     def _count(self, number: int, columns: Mapping[str, Given]) -> None:
         counted = {name: self._counters[name].count(*given) for name, given in columns.items()}
         none = Counter(null=number)
-        scored = counted.get(_ANSWER, none)["null"] < number
         with self._lock:
             self._rows += number
-            self._is_scored = self._is_scored or scored
             for name, counts in self._counted.items():
                 counts.update(counted.get(name, none))
 
@@ -115,13 +113,13 @@ class Tally:
         if number:
             self._count(number, {name: Given(values) for name, values in waited.items()})
         with self._lock:
-            rows, is_scored, counted = self._rows, self._is_scored, self._counted
+            rows, counted = self._rows, self._counted
             self._begin()
         if not rows:
             return None
         columns = {name: self._counters[name].column(rows, counted[name]) for name in self._names}
-        answers = self._counters[_ANSWER].column(rows, counted[_ANSWER]) if is_scored else None
-        return Part(rows=rows, columns=columns, score=answers)
+        score = self._counters[_ANSWER].column(rows, counted[_ANSWER]) if self._has_score else None
+        return Part(rows=rows, columns=columns, score=score)
 
 
 def _scores_of(scores: Any, number: int) -> Given:  # noqa: ANN401 - a sequence, or a number

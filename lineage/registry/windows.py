@@ -243,10 +243,13 @@ def _row(sight: Sight, model: str, environment: str, window: NewWindow) -> Row:
             f"{act('profile', 'DATA', reference=ref)}",
         )
     limits.require_small("counts of a window", window.counts)
-    counts = Part.parse(window.counts, found[1])
-    if window.kind == "inputs" and found[1].columns and not counts.columns:
+    like = found[1]
+    counts = Part.parse(window.counts, like)
+    whole = counts.columns.keys() == like.columns.keys()
+    if window.kind == "inputs" and not (whole and (counts.score is None) == (like.score is None)):
         raise UsageError(
-            "The window counts no columns.", remedy="Count every column of the profile."
+            "The window does not count all that the profile does.",
+            remedy="Count every column of the profile and its score: what is not there is null.",
         )
     scored = counts.score is not None and counts.score.positives is not None
     if window.kind == "outcomes" and not scored:

@@ -61,17 +61,14 @@ def inputs(
         _require(source, time, score)
         roles = Roles(
             time=_there(source, time or reference.roles.time),
-            score=_there(source, score or reference.roles.score) if reference.score else None,
+            score=score or reference.roles.score,
         )
         if reference.columns and not source.columns.keys() & reference.columns.keys():
             raise UsageError(
                 f"{source.label} has none of the columns that the validation's data had.",
                 remedy=f"Give data with its columns: {', '.join(list(reference.columns)[:20])}.",
             )
-        scale = replace(
-            reference, target=None, score=reference.score if roles.score is not None else None
-        )
-        found = _by_windows(source, scale, roles, {})
+        found = _by_windows(source, replace(reference, target=None), roles, {})
     known = {*reference.columns, reference.roles.target, roles.score, reference.roles.score}
     return replace(found, unknown=tuple(name for name in source.columns if name not in known))
 

@@ -96,7 +96,7 @@ def test_what_is_counted_by_several_threads_is_the_sum(reference, frame):  # noq
     assert (one.rows, one.columns["at"].hours[24], one.columns["port"].null) == (1, 1, 1)
     tally.add({"fare": [1.0]})
     tally.add([])
-    assert tally.take().score is None
+    assert tally.take().score.null == 1
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_windows_are_sent_when_they_are_over(slot, url, clock):
     first, second = slot.windows("churn", "production", by_host=True)
     assert (first.rows, second.rows, [*second.hosts]) == (3, 2, ["host-1"])
     assert Part.parse(first.counts, PROFILE).score.bins == (0, 3)
-    assert second.counts["score"] is None
+    assert second.counts["score"]["null"] == 2
     host.send(here(slot), all_of_it=True)
     assert len(slot.windows("churn", "production")) == 2
 
