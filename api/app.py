@@ -57,6 +57,7 @@ from .routes import (
     versions,
     webhooks,
     weights,
+    windows,
 )
 from .serving_cache import ServingCache
 from .settings import Settings
@@ -77,6 +78,7 @@ ROUTERS: Final = (
     serving.router,
     slots.router,
     observations.router,
+    windows.router,
     environments.router,
     models.router,
     labels.router,

@@ -123,6 +123,16 @@ COMMANDS = {
         "serving",
         "Show what serves, its backup, and what the serving hosts report that they have loaded.",
     ),
+    "observe": (
+        "Serving",
+        "observing",
+        "Count what production saw, and record it beside the version that served it.",
+    ),
+    "outcomes": (
+        "Serving",
+        "observing",
+        "Record what came true of a model's scores, and show its metrics by windows.",
+    ),
     "backup": (
         "Serving",
         "backups",

@@ -28,6 +28,7 @@ from lineage.registry.verbs.validations import ValidationVerbs
 from lineage.registry.verbs.versions import VersionVerbs
 from lineage.registry.verbs.webhooks import WebhookVerbs
 from lineage.registry.verbs.weights import WeightsVerbs
+from lineage.registry.verbs.windows import WindowVerbs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,6 +88,7 @@ class Registry(
     ReleaseVerbs,
     HistoryVerbs,
     WebhookVerbs,
+    WindowVerbs,
     ServiceVerbs,
 ):
     """A registry in a database; use it as a context manager, or :meth:`close` it."""

@@ -136,6 +136,14 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     assert lineage.reads("serving churn --json").json["backup"]["ref"] == "churn@1"
     assert "churn@2 in production" in lineage.reads("models").out
     assert "promoted" not in lineage.reads("log --model churn --env production --limit 1").out
+    rows = tmp_path / "rows.csv"
+    rows.write_text("score,late\n0.2,0\n0.7,1\n")
+    lineage.run(f"profile {rows} --score score --target late -o {tmp_path}/rows.json")
+    lineage.run(f"validate churn@2 --elsewhere --profile {tmp_path}/rows.json")
+    seen = lineage.run(f"observe churn --env production --data {rows}").out
+    assert "2 rows of churn@2 in production, 1 window" in seen
+    came_true = lineage.run(f"outcomes churn --env production --data {rows}").out
+    assert "1.000 (0.000 to 1.000)" in came_true
     lineage.run("backup check")
     assert "churn@2 serves" in lineage.reads("backup candidates churn --env production").out
     lineage.run("backup set churn churn@1 --env production")
