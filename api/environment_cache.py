@@ -26,29 +26,36 @@ if TYPE_CHECKING:
 
     from .known import Look, RegistryVersion
 
+    _Numbers = tuple[int | None, int | None]
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class _KeptSlot:
     """A slot as it was read, until when that is so by itself, and what it was made of, if known."""
 
     answer: Serving
     until: str | None
     known: Known
-    basis: Basis | None
+    basis: _Numbers | None
+
+    def may_hold(self, version: RegistryVersion) -> bool:
+        """Whether neither time nor an event up to a version has ended it."""
+        ended = self.until is not None and self.until <= timestamps.now()
+        return not ended and self.known.is_untouched(version)
 
     def confirm(self, look: Look, span: float) -> None:
         """Take it for true for a span of seconds, if it is as a look found it."""
-        here = self.answer.environment, self.answer.model
-        if self.basis is None:
-            if look.is_same(*here):
-                self.known.confirm(look, span)
-        elif all(self.basis.get(key) == look.basis.get(key) for key in (here, (here[0], None))):
+        slot = self.answer.environment, self.answer.model
+        numbers = _numbers(look.basis, slot)
+        if self.basis == numbers:
             self.known.is_as_in(look, span)
+        elif self.basis is None and look.is_same(*slot) and self.known.confirm(look, span):
+            self.basis = numbers
 
-    def holds(self, version: RegistryVersion) -> bool:
-        """Whether it is so at a version."""
-        ended = self.until is not None and self.until <= timestamps.now()
-        return not ended and self.known.holds(version)
+
+def _numbers(basis: Basis, slot: Slot) -> _Numbers:
+    """What a basis has of a slot, and of what all slots of its environment rest on."""
+    return basis.get(slot), basis.get((slot[0], None))
 
 
 class EnvironmentCache:
@@ -73,16 +80,29 @@ class EnvironmentCache:
         self, version: RegistryVersion, registry: Registry
     ) -> tuple[Listing[EnvironmentRecord], bool]:
         """Every environment, and whether no slot of it waits to be confirmed."""
-        held = {slot: kept for slot, kept in self._kept.items() if kept.holds(version)}
+        held = {slot: kept for slot, kept in self._kept.items() if kept.may_hold(version)}
+        doubtful = [slot for slot, kept in held.items() if not kept.known.is_confirmed(version)]
+        if doubtful:  # to read what they are made of takes a part of the time that they take
+            basis = registry.basis()
+            for slot in doubtful:
+                if held[slot].basis == _numbers(basis, slot):
+                    held[slot].known.is_as_at(version)
+                else:
+                    del held[slot]
         answers = {slot: kept.answer for slot, kept in held.items()}
 
         def was_looked() -> bool:
             """Whether a look came meanwhile: the next one cannot tell whether this is so still."""
             return self._looked > version.asked
 
-        environments, read, basis = registry.environments_on_grounds(answers, was_looked)
+        environments, read, found = registry.environments_on_grounds(answers, was_looked)
         self._kept = held | {
-            slot: _KeptSlot(answer, ends_at(answer), Known(version, things), basis)
+            slot: _KeptSlot(
+                answer,
+                ends_at(answer),
+                Known(version, things),
+                _numbers(found, slot) if found is not None else None,
+            )
             for slot, (answer, things) in read.items()
         }
         return environments, all(kept.known.is_sure(version) for kept in held.values())

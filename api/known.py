@@ -249,13 +249,22 @@ class Known:
         """Take it for true a little longer: somebody asks for it anew."""
         self._asked_anew = time.monotonic()
 
-    def confirm(self, look: Look, span: float) -> None:
-        """Take it for true for a while after a look that found nothing different since it was."""
-        if self._true_at >= look.since:
+    def confirm(self, look: Look, span: float) -> bool:
+        """Take it for true for a while after a look that found nothing different since it was.
+
+        Whether the look can tell that.
+        """
+        tells = self._true_at >= look.since
+        if tells:
             self.is_as_in(look, span)
+        return tells
 
     def is_as_in(self, look: Look, span: float) -> None:
         """Take it for true for a while: it is as a look found it."""
         self._span = max(CONFIRMED_FOR, span)
         if self._true_at < look.began:  # else it was found to be so later
             self._true_at, self._state = look.began, look.version.state
+
+    def is_as_at(self, version: RegistryVersion) -> None:
+        """Take it for true: it was found to be the same at a version."""
+        self._true_at, self._state = version.asked, version.state

@@ -139,12 +139,15 @@ def first_of(
     reader = _Reader(connection, lists, query, within or {}, begin, end, most, sign)
     pending = list(keys)
     share, whole = most // max(len(pending), 1) + 1, most + 1
+    have_few = False
     while pending:
         if reader.found and len(pending) > _FEW:
-            # one list alone may have all that is needed, or each of them one
+            # one list alone may have all that is needed, or some, or each of them one
             reader.read(pending[:1], whole)
             reader.read(pending[1:_FEW], share + whole // _FEW)
-            reader.read(pending[_FEW:], share)
+            if have_few:
+                reader.read(pending[_FEW:], share)
+            have_few = True
         else:
             reader.read(pending, share)
         pending = reader.pending

@@ -58,9 +58,6 @@ def test_a_signed_statement_that_cannot_be_written_is_not_recorded(project):
     pem = KEY.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     sign = ("attest", "sign", "churn@1", "--hash", "blake3", "--record", "-o")
     project.env["LINEAGE_SIGNING_KEY"] = pem.decode()
-    for bad in ("nowhere/model.sig", "models"):
-        done = project.lineage(*sign, bad)
-        assert (done.code, f"{bad} cannot be written" in done.err) == (2, True), done
+    done = project.lineage(*sign, "models")
+    assert (done.code, "models cannot be written" in done.err) == (2, True), done
     assert project.ok("attest", "list", "churn@1") == []
-    assert "model.sig is written." in project.lineage(*sign, "model.sig").out
-    assert len(project.ok("attest", "list", "churn@1")) == 1
