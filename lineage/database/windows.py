@@ -62,6 +62,24 @@ _READ: Final = text(
     "w.instance LIMIT :most"
 )
 
+_PAIR: Final = (
+    "environment = :environment AND version_id = :version_id "
+    "AND pipeline_digest = :pipeline_digest AND kind = 'inputs' AND seconds <= 86400 "
+    "AND start >= :since AND start < :until"
+)
+_SCALES: Final = text(
+    "SELECT profile_digest, max(start) AS newest FROM seen_window "  # nosec B608 # noqa: S608 - our own names
+    f"WHERE {_PAIR} AND instance = '' GROUP BY profile_digest ORDER BY newest DESC, profile_digest"
+)
+_INSTANCES: Final = text(
+    f"SELECT DISTINCT instance FROM seen_window WHERE {_PAIR} "  # nosec B608 # noqa: S608 - our own names
+    "AND profile_digest = :profile_digest AND instance <> '' ORDER BY instance"
+)
+_OF_PAIR: Final = text(
+    f"SELECT start, counts FROM seen_window WHERE {_PAIR} "  # nosec B608 # noqa: S608 - our own names
+    "AND profile_digest = :profile_digest AND instance = :instance ORDER BY start DESC LIMIT :most"
+)
+
 _STREAM: Final = "environment = :environment AND model = :model"
 _LAST: Final = text(
     f"SELECT sequence FROM seen_stream WHERE {_STREAM} AND instance = :instance "  # nosec B608 # noqa: S608 - our own names
@@ -121,6 +139,29 @@ def read(connection: Connection, **asked: Any) -> Iterator[Row]:  # noqa: ANN401
     """
     for found in connection.execute(_READ, asked).mappings():
         yield dict(found) | {"counts": _unpacked(found["counts"])}
+
+
+def scales(connection: Connection, pair: Row) -> list[str]:
+    """The profiles (by their BLAKE3) on which the inputs of a pair were counted, the newest first.
+
+    Args:
+        connection: a transaction.
+        pair: ``environment``, ``version_id`` and ``pipeline_digest``; ``since`` and ``until``.
+    """
+    return [row.profile_digest for row in connection.execute(_SCALES, pair)]
+
+
+def instances(connection: Connection, pair: Row) -> list[str]:
+    """The hosts that counted the inputs of a pair on the scale of ``profile_digest``, by name."""
+    return [row.instance for row in connection.execute(_INSTANCES, pair)]
+
+
+def of_pair(
+    connection: Connection, pair: Row, most: int, instance: str = MERGED
+) -> Iterator[tuple[str, Any]]:
+    """The windows of a pair's inputs, the newest first: the start and the counts of each."""
+    for row in connection.execute(_OF_PAIR, pair | {"instance": instance, "most": most}):
+        yield row.start, _unpacked(row.counts)
 
 
 def last_part(connection: Connection, stream: Row) -> int | None:

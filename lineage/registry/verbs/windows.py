@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lineage.registry.verbs.base import Verbs
 
 if TYPE_CHECKING:
+    from lineage.contract.results.drift import Drift
     from lineage.contract.windows import NewWindows, RealisedWindow, RecordedWindows, SeenWindow
     from lineage.display import Listing
 
@@ -97,3 +98,23 @@ class WindowVerbs(Verbs):
             name = sight.model(model)
             rows = windows.realised(session, name, environment, since, until)
             return RealisedWindow.listing(rows, f"outcomes of {name} in {environment}")
+
+    def drift(self, model: str, environment: str, *, since: str | None = None) -> Drift:
+        """What changed in what production sees, held against what serves was validated on.
+
+        Its ``state`` is ``unknown`` where something is missing, which ``missing`` tells.
+
+        Args:
+            model: the model's name.
+            environment: the environment's name.
+            since: the first moment, ISO 8601 or a span such as ``30d``; by default all that is
+                kept of what serves.
+
+        Raises:
+            NotFound: there is no such model or environment.
+            UsageError: the moment is none.
+        """
+        from lineage.registry.drift import drift
+
+        with self._read() as session:
+            return drift(self._sight(session), model, environment, since)
