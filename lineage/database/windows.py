@@ -75,6 +75,11 @@ _INSTANCES: Final = text(
     f"SELECT DISTINCT instance FROM seen_window WHERE {_PAIR} "  # nosec B608 # noqa: S608 - our own names
     "AND profile_digest = :profile_digest AND instance <> '' ORDER BY instance"
 )
+_SUMMARY: Final = text(
+    "SELECT count(*) AS number, sum(rows) AS together, min(start) AS first, "  # nosec B608 # noqa: S608 - our own names
+    "sum(length(counts)) AS bytes FROM seen_window "
+    f"WHERE {_PAIR} AND profile_digest = :profile_digest AND instance = ''"
+)
 _OF_PAIR: Final = text(
     f"SELECT start, counts FROM seen_window WHERE {_PAIR} "  # nosec B608 # noqa: S608 - our own names
     "AND profile_digest = :profile_digest AND instance = :instance ORDER BY start DESC LIMIT :most"
@@ -102,7 +107,7 @@ def add(connection: Connection, row: Row, at: str) -> None:
     found = connection.execute(_FIND, row).first()
     rows, counts = row["rows"], row["counts"]
     if found is not None:
-        rows, counts = rows + found.rows, added(_unpacked(found.counts), counts)
+        rows, counts = rows + found.rows, added(unpacked(found.counts), counts)
     values = {"rows": rows, "counts": _packed(counts), "fold_at": _fold_at(row, at)}
     connection.execute(_PUT, row | values)
 
@@ -118,7 +123,7 @@ def fold(connection: Connection, at: str, most: int = AT_ONCE) -> int:
         connection.execute(_TAKE, dict(found))
         if found["seconds"] == DAY and found["instance"] != MERGED:
             continue
-        row = _folded(dict(found) | {"counts": _unpacked(found["counts"])})
+        row = _folded(dict(found) | {"counts": unpacked(found["counts"])})
         key = tuple(row[name] for name in _KEY)
         if key in longer:
             row["rows"] += longer[key]["rows"]
@@ -138,7 +143,7 @@ def read(connection: Connection, **asked: Any) -> Iterator[Row]:  # noqa: ANN401
             ``by_host`` (those of each host, or their sums) and ``most``: rows at the most.
     """
     for found in connection.execute(_READ, asked).mappings():
-        yield dict(found) | {"counts": _unpacked(found["counts"])}
+        yield dict(found) | {"counts": unpacked(found["counts"])}
 
 
 def scales(connection: Connection, pair: Row) -> list[str]:
@@ -156,12 +161,18 @@ def instances(connection: Connection, pair: Row) -> list[str]:
     return [row.instance for row in connection.execute(_INSTANCES, pair)]
 
 
+def summary(connection: Connection, pair: Row) -> tuple[int, str, int, int]:
+    """Of a pair's inputs: how many windows, the first start; the rows and bytes of all together."""
+    row = connection.execute(_SUMMARY, pair).one()
+    return int(row.number), row.first or "", int(row.together or 0), int(row.bytes or 0)
+
+
 def of_pair(
     connection: Connection, pair: Row, most: int, instance: str = MERGED
-) -> Iterator[tuple[str, Any]]:
-    """The windows of a pair's inputs, the newest first: the start and the counts of each."""
-    for row in connection.execute(_OF_PAIR, pair | {"instance": instance, "most": most}):
-        yield row.start, _unpacked(row.counts)
+) -> list[tuple[str, bytes]]:
+    """The windows of a pair's inputs, the newest first: the start and the packed counts of each."""
+    asked = pair | {"instance": instance, "most": most}
+    return [(row.start, row.counts) for row in connection.execute(_OF_PAIR, asked)]
 
 
 def last_part(connection: Connection, stream: Row) -> int | None:
@@ -225,5 +236,6 @@ def _packed(counts: Any) -> bytes:  # noqa: ANN401 - JSON
     return zlib.compress(json.dumps(counts, sort_keys=True, separators=(",", ":")).encode(), 1)
 
 
-def _unpacked(data: bytes) -> Any:  # noqa: ANN401 - JSON
+def unpacked(data: bytes) -> Any:  # noqa: ANN401 - JSON
+    """Counts as they were before they were packed."""
     return json.loads(zlib.decompress(data))

@@ -8,7 +8,7 @@ a day that is not over is left out. Whatever is missing for an answer is told wi
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage import timestamps
@@ -26,7 +26,8 @@ from lineage.evidence.told import of_changes
 from lineage.registry import changes_here
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
+    from contextlib import AbstractContextManager
 
     from sqlmodel import Session
 
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
     from lineage.evidence.counts import Counts
     from lineage.evidence.reference import Reference
     from lineage.evidence.timeline import Change
+    from lineage.registry.changes_here import Happened
     from lineage.registry.sight import Sight
+
+    Reading = Callable[[], AbstractContextManager[Sight]]
 
 LEAST_WINDOWS: Final = 7
 """Windows of a reference: with fewer, nobody can tell what is ordinary."""
@@ -54,13 +58,17 @@ MOST_HOSTS: Final = 100
 ROWS_OF_HOST: Final = 150
 """Recorded windows that are read of each: its days of five weeks, and the hours of the last."""
 
-MOST_LEARNED: Final = 16
-"""References of which is kept what was learned."""
+MOST_KEPT: Final = 32
+"""References of which is kept what was learned, and answers that are kept."""
 
 _MONDAY: Final = 4 * windows.DAY
 """The first Monday after 1970, in seconds: windows of weeks begin with one."""
 
-_learned: dict[str, tuple[Profile, Reference]] = {}
+_learned: dict[str, Reference] = {}
+"""What is ordinary for profiles, by their BLAKE3."""
+
+_told: dict[tuple[Any, ...], tuple[Any, dict[str, Any]]] = {}
+"""Answers, each with what it was made of: windows and events that are the same say the same."""
 
 
 class _NotEnough(Exception):
@@ -71,11 +79,26 @@ class _NotEnough(Exception):
         self.json = {"code": code, "what": what, "remedy": remedy}
 
 
-def drift(sight: Sight, model: str, environment: str, since: str | None) -> Drift:
+@dataclass(frozen=True)
+class _Facts:
+    """What was read for an answer: all of it, before anything is worked out."""
+
+    profile: tuple[str, Profile]
+    """The reference, by its BLAKE3, in windows of ``seconds``."""
+    seconds: int
+    pair: dict[str, Any]
+    recorded: tuple[Any, ...]
+    events: list[Happened]
+    url: str
+
+
+def drift(reading: Reading, model: str, environment: str, since: str | None) -> Drift:
     """What changed in what production sees of a model, since it serves or since a moment.
 
+    Nothing is worked out in a transaction: on SQLite those who write would wait for it.
+
     Args:
-        sight: a transaction, and who asks.
+        reading: gives a transaction that reads, and who asks.
         model: the model's name.
         environment: the environment's name.
         since: the first moment, ISO 8601 or a span; None for all that is kept.
@@ -85,10 +108,8 @@ def drift(sight: Sight, model: str, environment: str, since: str | None) -> Drif
         UsageError: the moment is none.
     """
     first = EventFilter.written(since=since).since
-    sight.environment(environment)
-    name, session = sight.model(model), sight.session
     told: dict[str, Any] = {
-        "model": name,
+        "model": model,
         "environment": environment,
         "ref": None,
         "pipeline": None,
@@ -96,7 +117,7 @@ def drift(sight: Sight, model: str, environment: str, since: str | None) -> Drif
         "state": "unknown",
         "tier": None,
         "missing": None,
-        "alarms_per_year": policies.policy_of(session, environment).alarms_per_year,
+        "alarms_per_year": 1.0,
         "window_seconds": None,
         "reference_windows": 0,
         "windows": [],
@@ -104,15 +125,20 @@ def drift(sight: Sight, model: str, environment: str, since: str | None) -> Drif
         "cannot_see": CANNOT_SEE,
     }
     try:
-        _look(session, told, first)
+        with reading() as sight:
+            facts = _read(sight, told, first)
+        told |= _worked_out(reading, facts, told["alarms_per_year"])
     except _NotEnough as why:
         told["missing"] = why.json
     return Drift(told)
 
 
-def _look(session: Session, told: dict[str, Any], since: str | None) -> None:
-    """Fill in what is found, as far as it is known."""
-    model, environment = told["model"], told["environment"]
+def _read(sight: Sight, told: dict[str, Any], since: str | None) -> _Facts:
+    """What is found; what is known already is told."""
+    environment, session = told["environment"], sight.session
+    sight.environment(environment)
+    model = told["model"] = sight.model(told["model"])
+    told["alarms_per_year"] = policies.policy_of(session, environment).alarms_per_year
     slot = session.get(tables.Slot, (environment, model))
     side = slot_side(session, slot, "serving")
     if side is None:
@@ -126,26 +152,56 @@ def _look(session: Session, told: dict[str, Any], since: str | None) -> None:
     scale = next(iter(windows.scales(session.connection(), pair)), None)
     blake3, profile = _reference(session, side, told["pipeline"], scale)
     told["profile"] = str(profile.digest)
-    reference, learned = _learn(blake3, profile, side.ref)
+    reference = _by_days(profile, side.ref)
     seconds = reference.window_seconds or windows.DAY
     told |= {"window_seconds": seconds, "reference_windows": len(reference.windows)}
-    pair |= {"profile_digest": blake3, "since": "" if since is None else _begin(since, seconds)}
-    served = _served(session, pair, reference, seconds, side.ref)
-    events = changes_here.events(session, model, environment, min(served.windows), seconds)
+    pair |= {"profile_digest": blake3, "until": _begin(clock.now(session), seconds)}
+    pair["since"] = "" if since is None else _begin(since, seconds)
+    recorded = windows.summary(session.connection(), pair)
+    if not recorded[0]:
+        raise _none_recorded(session, pair, side.ref)
+    events = changes_here.events(session, model, environment, recorded[1], seconds)
+    url = str(session.connection().engine.url)
+    return _Facts((blake3, reference), seconds, pair, recorded, events, url)
 
-    def hosts(changes: Sequence[Change]) -> dict[str, Profile]:
-        return _hosts(session, pair, reference, seconds, changes)
 
+def _worked_out(reading: Reading, facts: _Facts, alarms: float) -> dict[str, Any]:
+    """What the windows say; kept until others come."""
+    key = (facts.url, *sorted(facts.pair.items()))
+    mark = (facts.recorded, alarms, facts.events)
+    known = _told.get(key)
+    if known is not None and known[0] == mark:
+        return known[1]
+    blake3, reference = facts.profile
+    learned = _learned.get(blake3)
+    if learned is None:
+        learned = learn(reference)
+        _keep(_learned, blake3, learned)
+    room = MOST_CELLS // _width(reference) - len(reference.windows)
+    with reading() as sight:
+        rows = windows.of_pair(sight.session.connection(), facts.pair, MOST_ROWS)
+    days = _days(rows, facts.seconds, max(LEAST_WINDOWS, min(MOST_DAYS, room)))
+    served = _profile(days, reference, facts.seconds)
     found = drift_between(
         reference,
         served,
-        [one.event for one in events],
-        hosts=hosts,
-        alarms_per_year=told["alarms_per_year"],
+        [one.event for one in facts.events],
+        hosts=lambda changes: _hosts(reading, facts, changes),
+        alarms_per_year=alarms,
         learned=learned,
     )
-    rows = {timestamps.moment(s).timestamp(): part.rows for s, part in served.windows.items()}
-    told |= of_changes(found, reference, rows, {one.event: one.seq for one in events})
+    counted = {timestamps.moment(day).timestamp(): one.rows for day, one in served.windows.items()}
+    numbers = {one.event: one.seq for one in facts.events}
+    answer = of_changes(found, reference, counted, numbers)
+    _keep(_told, key, (mark, answer))
+    return answer
+
+
+def _keep(kept: dict[Any, Any], key: object, value: object) -> None:
+    """Keep what was worked out, and forget the oldest of too many."""
+    while len(kept) >= MOST_KEPT:
+        kept.pop(next(iter(kept)), None)
+    kept[key] = value
 
 
 def _pair(
@@ -194,11 +250,8 @@ def _reference(
     return found
 
 
-def _learn(blake3: str, profile: Profile, ref: str) -> tuple[Profile, Reference]:
-    """A profile by windows of a day at least, and what is ordinary there; it is kept."""
-    kept = _learned.get(blake3)
-    if kept is not None:
-        return kept
+def _by_days(profile: Profile, ref: str) -> Profile:
+    """A profile by windows of a day at least."""
     seconds = max(profile.window_seconds or 0, windows.DAY)
     days: dict[str, Counts] = {}
     for start, part in profile.windows.items():
@@ -219,32 +272,19 @@ def _learn(blake3: str, profile: Profile, ref: str) -> tuple[Profile, Reference]
             f"more than {MOST_CELLS:,} together.",
             f"Validate it with a profile of fewer columns: {act('validate', ref, profile='DATA')}",
         )
-    reference = replace(profile, windows=days, window_seconds=seconds)
-    while len(_learned) >= MOST_LEARNED:
-        _learned.pop(next(iter(_learned)), None)
-    _learned[blake3] = found = reference, learn(reference)
-    return found
+    return replace(profile, windows=days, window_seconds=seconds)
 
 
-def _served(
-    session: Session, pair: dict[str, Any], reference: Profile, seconds: int, ref: str
-) -> Profile:
-    """What was served, by windows that are over."""
-    room = MOST_CELLS // _width(reference) - len(reference.windows)
-    most = max(LEAST_WINDOWS, min(MOST_DAYS, room))
-    over = timestamps.moment(clock.now(session)) - dt.timedelta(seconds=seconds)
-    parts = _days(windows.of_pair(session.connection(), pair, MOST_ROWS), seconds, most)
-    whole = {day: part for day, part in parts.items() if timestamps.moment(day) <= over}
-    if whole:
-        return _profile(whole, reference, seconds)
+def _none_recorded(session: Session, pair: dict[str, Any], ref: str) -> _NotEnough:
+    """Why there is nothing to compare."""
     environment = pair["environment"]
-    if parts:
-        raise _NotEnough(
+    if windows.summary(session.connection(), pair | {"until": "9999"})[0]:
+        return _NotEnough(
             "no-window-over",
             f"What {ref} sees in {environment} is recorded, and no window of it is over yet.",
             "Ask again when it is; windows begin at midnight UTC.",
         )
-    raise _NotEnough(
+    return _NotEnough(
         "no-windows",
         f"Nothing is recorded of what {ref} sees in {environment} with its pipeline"
         + (" since then." if pair["since"] else "."),
@@ -254,38 +294,37 @@ def _served(
     )
 
 
-def _hosts(
-    session: Session,
-    pair: dict[str, Any],
-    reference: Profile,
-    seconds: int,
-    changes: Iterable[Change],
-) -> dict[str, Profile]:
+def _hosts(reading: Reading, facts: _Facts, changes: Iterable[Change]) -> dict[str, Profile]:
     """What hosts counted by themselves of the columns that changed, since the first change."""
-    connection = session.connection()
+    reference = facts.profile[1]
     first = dt.datetime.fromtimestamp(min(change.begins for change in changes), dt.UTC)
     changed = {name for change in changes for name in change.columns}
     like = replace(reference, columns={n: c for n, c in reference.columns.items() if n in changed})
-    asked = pair | {"since": windows.start_of(first)}
-    names = windows.instances(connection, asked)
-    found = {}
-    for name in names[:: -(-len(names) // MOST_HOSTS) or 1]:
-        rows = (
-            (start, counts | {"columns": {n: counts["columns"][n] for n in like.columns}})
-            for start, counts in windows.of_pair(connection, asked, ROWS_OF_HOST, name)
-        )
-        if days := _days(rows, seconds, MOST_DAYS):
-            found[name] = _profile(days, like, seconds)
-    return found
+    asked = facts.pair | {"since": windows.start_of(first)}
+    with reading() as sight:
+        connection = sight.session.connection()
+        names = windows.instances(connection, asked)
+        some = names[:: -(-len(names) // MOST_HOSTS) or 1]
+        rows = {name: windows.of_pair(connection, asked, ROWS_OF_HOST, name) for name in some}
+    days = {name: _days(of_it, facts.seconds, MOST_DAYS, like) for name, of_it in rows.items()}
+    return {name: _profile(one, like, facts.seconds) for name, one in days.items() if one}
 
 
-def _days(rows: Iterable[tuple[str, Any]], seconds: int, most: int) -> dict[str, Any]:
-    """Windows, the newest first, added up to longer ones; so many of them at the most."""
+def _days(
+    rows: Iterable[tuple[str, bytes]], seconds: int, most: int, like: Profile | None = None
+) -> dict[str, Any]:
+    """Windows, the newest first, added up to longer ones; so many of them at the most.
+
+    Of ``like`` they have the columns alone.
+    """
     days: dict[str, Any] = {}
-    for start, counts in rows:
+    for start, packed in rows:
         day = _begin(start, seconds)
         if day not in days and len(days) == most:
             break
+        counts = windows.unpacked(packed)
+        if like is not None:
+            counts["columns"] = {name: counts["columns"][name] for name in like.columns}
         days[day] = added(days[day], counts) if day in days else counts
     return days
 

@@ -24,7 +24,8 @@ from ..support.signing import KEY
 
 ELSEWHERE = {"demo", "serve", "ui", "login", "logout", "db grant", "webhook test", "drift"}
 """These are run as they are installed by ``test_demo.py``, ``test_serve.py``, ``test_ui.py``,
-``test_recipes.py`` (the guide of ``drift``), ``integration/remote/test_tokens_go_where_they_belong.py``, and below."""
+``test_recipes.py`` (the guide of ``drift``),
+``integration/remote/test_tokens_go_where_they_belong.py``, and below."""
 
 
 def _names(group: typer.core.TyperGroup, before: str = "") -> set[str]:

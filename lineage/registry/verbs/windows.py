@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lineage.registry.verbs.base import Verbs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lineage.contract.results.drift import Drift
     from lineage.contract.windows import NewWindows, RealisedWindow, RecordedWindows, SeenWindow
     from lineage.display import Listing
+    from lineage.registry.sight import Sight
 
 
 class WindowVerbs(Verbs):
@@ -116,5 +120,9 @@ class WindowVerbs(Verbs):
         """
         from lineage.registry.drift import drift
 
-        with self._read() as session:
-            return drift(self._sight(session), model, environment, since)
+        @contextmanager
+        def reading() -> Iterator[Sight]:
+            with self._read() as session:
+                yield self._sight(session)
+
+        return drift(reading, model, environment, since)
