@@ -133,6 +133,11 @@ COMMANDS = {
         "observing",
         "Record what came true of a model's scores, and show its metrics by windows.",
     ),
+    "drift": (
+        "Serving",
+        "drifting",
+        "Tell what changed in what production sees, beside what the version was validated on.",
+    ),
     "backup": (
         "Serving",
         "backups",

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from lineage.contract.addresses import OUTCOMES, WINDOWS
+from lineage.contract.addresses import DRIFT, OUTCOMES, WINDOWS
+from lineage.contract.rest_remedies import with_requests
 from lineage.contract.windows import NewWindow, NewWindows
 from lineage.registry.access import Principal, Scope
 from lineage.registry.registry import Registry
@@ -102,3 +103,26 @@ def outcomes(
     """The metrics of each window, and of its groups, worked out from the counts."""
     found = state.seen_by(caller).outcomes(model, env, since=since, until=until)
     return answer(paging.sliced("outcomes", found, cursor, limit))
+
+
+@router.get(
+    DRIFT,
+    response_model=responses.DriftAnswer,
+    tags=["serving"],
+    responses=READ,
+    summary="What changed in what production sees",
+)
+def drift(
+    env: EnvPath,
+    model: ModelPath,
+    state: State,
+    caller: Reader,
+    since: Annotated[
+        str | None, Query(max_length=40, description="The first moment, or a span: `30d`.")
+    ] = None,
+) -> Response:
+    """What serves is held against the data of its validation; `missing` tells why nobody can."""
+    told = state.seen_by(caller).drift(model, env, since=since).to_json()
+    if told["missing"]:
+        told["missing"]["remedy"] = with_requests(told["missing"]["remedy"])
+    return answer(told)

@@ -218,6 +218,7 @@ class PolicyBody(Body):
     match_packages: Annotated[list[Line], Field(max_length=100)] = Field(default_factory=list)
     rollout: Span | None = None
     waive: dict[str, list[Line]] = Field(default_factory=dict)
+    alarms_per_year: Annotated[float, Field(gt=0, le=366)] = 1.0
 
 
 class DeclaredBody(Body):

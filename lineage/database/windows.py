@@ -62,6 +62,35 @@ _READ: Final = text(
     "w.instance LIMIT :most"
 )
 
+_PAIR: Final = (
+    "environment = :environment AND version_id = :version_id "
+    "AND pipeline_digest = :pipeline_digest AND kind = 'inputs' AND seconds <= 86400 "
+    "AND start >= :since AND start < :until"
+)
+_SCALES: Final = text(
+    "SELECT profile_digest, max(start) AS newest FROM seen_window "  # nosec B608 # noqa: S608 - our own names
+    f"WHERE {_PAIR} AND instance = '' GROUP BY profile_digest ORDER BY newest DESC, profile_digest"
+)
+_INSTANCES: Final = text(
+    f"SELECT DISTINCT instance FROM seen_window WHERE {_PAIR} "  # nosec B608 # noqa: S608 - our own names
+    "AND profile_digest = :profile_digest AND instance <> '' ORDER BY instance"
+)
+_SUMMARY: Final = text(
+    "SELECT count(*) AS number, sum(rows) AS together, min(start) AS first, "  # nosec B608 # noqa: S608 - our own names
+    "sum(length(counts)) AS bytes FROM seen_window "
+    f"WHERE {_PAIR} AND profile_digest = :profile_digest AND instance = ''"
+)
+_OF_PAIR: Final = text(
+    f"SELECT start, counts FROM seen_window WHERE {_PAIR} "  # nosec B608 # noqa: S608 - our own names
+    "AND profile_digest = :profile_digest AND instance = :instance ORDER BY start DESC LIMIT :most"
+)
+
+_COUNTED: Final = text(
+    "SELECT s.environment, s.model FROM slot s WHERE s.serving_version_id IS NOT NULL AND EXISTS "
+    "(SELECT 1 FROM seen_window w WHERE w.environment = s.environment "
+    "AND w.version_id = s.serving_version_id) ORDER BY s.environment, s.model"
+)
+
 _STREAM: Final = "environment = :environment AND model = :model"
 _LAST: Final = text(
     f"SELECT sequence FROM seen_stream WHERE {_STREAM} AND instance = :instance "  # nosec B608 # noqa: S608 - our own names
@@ -84,7 +113,7 @@ def add(connection: Connection, row: Row, at: str) -> None:
     found = connection.execute(_FIND, row).first()
     rows, counts = row["rows"], row["counts"]
     if found is not None:
-        rows, counts = rows + found.rows, added(_unpacked(found.counts), counts)
+        rows, counts = rows + found.rows, added(unpacked(found.counts), counts)
     values = {"rows": rows, "counts": _packed(counts), "fold_at": _fold_at(row, at)}
     connection.execute(_PUT, row | values)
 
@@ -100,7 +129,7 @@ def fold(connection: Connection, at: str, most: int = AT_ONCE) -> int:
         connection.execute(_TAKE, dict(found))
         if found["seconds"] == DAY and found["instance"] != MERGED:
             continue
-        row = _folded(dict(found) | {"counts": _unpacked(found["counts"])})
+        row = _folded(dict(found) | {"counts": unpacked(found["counts"])})
         key = tuple(row[name] for name in _KEY)
         if key in longer:
             row["rows"] += longer[key]["rows"]
@@ -120,7 +149,41 @@ def read(connection: Connection, **asked: Any) -> Iterator[Row]:  # noqa: ANN401
             ``by_host`` (those of each host, or their sums) and ``most``: rows at the most.
     """
     for found in connection.execute(_READ, asked).mappings():
-        yield dict(found) | {"counts": _unpacked(found["counts"])}
+        yield dict(found) | {"counts": unpacked(found["counts"])}
+
+
+def scales(connection: Connection, pair: Row) -> list[str]:
+    """The profiles (by their BLAKE3) on which the inputs of a pair were counted, the newest first.
+
+    Args:
+        connection: a transaction.
+        pair: ``environment``, ``version_id`` and ``pipeline_digest``; ``since`` and ``until``.
+    """
+    return [row.profile_digest for row in connection.execute(_SCALES, pair)]
+
+
+def instances(connection: Connection, pair: Row) -> list[str]:
+    """The hosts that counted the inputs of a pair on the scale of ``profile_digest``, by name."""
+    return [row.instance for row in connection.execute(_INSTANCES, pair)]
+
+
+def summary(connection: Connection, pair: Row) -> tuple[int, str, int, int]:
+    """Of a pair's inputs: how many windows, the first start; the rows and bytes of all together."""
+    row = connection.execute(_SUMMARY, pair).one()
+    return int(row.number), row.first or "", int(row.together or 0), int(row.bytes or 0)
+
+
+def of_pair(
+    connection: Connection, pair: Row, most: int, instance: str = MERGED
+) -> list[tuple[str, bytes]]:
+    """The windows of a pair's inputs, the newest first: the start and the packed counts of each."""
+    asked = pair | {"instance": instance, "most": most}
+    return [(row.start, row.counts) for row in connection.execute(_OF_PAIR, asked)]
+
+
+def counted_slots(connection: Connection) -> list[tuple[str, str]]:
+    """The slots of whose version something is recorded, by environment and model."""
+    return [(row.environment, row.model) for row in connection.execute(_COUNTED)]
 
 
 def last_part(connection: Connection, stream: Row) -> int | None:
@@ -184,5 +247,6 @@ def _packed(counts: Any) -> bytes:  # noqa: ANN401 - JSON
     return zlib.compress(json.dumps(counts, sort_keys=True, separators=(",", ":")).encode(), 1)
 
 
-def _unpacked(data: bytes) -> Any:  # noqa: ANN401 - JSON
+def unpacked(data: bytes) -> Any:  # noqa: ANN401 - JSON
+    """Counts as they were before they were packed."""
     return json.loads(zlib.decompress(data))

@@ -18,6 +18,7 @@ from lineage.installed import telling
 from lineage.python_api.evidence import profile
 from lineage.python_api.finding import (
     diff,
+    drift,
     impact,
     leak,
     log,
@@ -38,6 +39,7 @@ __all__ = [
     "approve",
     "attest",
     "diff",
+    "drift",
     "export",
     "follow",
     "guard",

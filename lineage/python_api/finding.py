@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from lineage.contract.results import Registered, Serving
     from lineage.contract.results.comparisons import Comparison
+    from lineage.contract.results.drift import Drift
     from lineage.contract.results.graph import Impact, Trace
     from lineage.contract.results.leaks import Leak
     from lineage.contract.results.records import EventRecord, ModelRecord, VersionRecord
@@ -170,6 +171,27 @@ def serving(
     with opened() as project:
         url = project.registry_url()
     return serving(url, model, environment, _written(at), oldest_of(last_known), pipeline)
+
+
+def drift(model: str, environment: str = PRODUCTION, *, since: str | None = None) -> Drift:
+    """What changed in what production sees, held against what serves was validated on.
+
+    Args:
+        model: the model's name.
+        environment: the environment's name.
+        since: the first moment, ISO 8601 or a span such as ``30d``; by default all that is kept
+            of what serves.
+
+    Returns:
+        Its ``state`` is ``quiet``, the kind of the gravest change, or ``unknown``: then ``missing``
+        tells what is.
+
+    Raises:
+        NotFound: there is no such model or environment.
+        UsageError: the moment is none.
+    """
+    with only_registry() as registry:
+        return registry.drift(model, environment, since=since)
 
 
 def _written(moment: str | dt.datetime | None) -> str | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lineage.contract import addresses
+from lineage.contract.rest_remedies import without_requests
+from lineage.contract.results.drift import Drift
 from lineage.contract.windows import RealisedWindow, RecordedWindows, SeenWindow
 from lineage.remote.verbs import Verbs
 
@@ -48,3 +50,11 @@ class RemoteWindows(Verbs):
             self._http.pages(path, since=since, until=until),
             f"outcomes of {model} in {environment}",
         )
+
+    def drift(self, model: str, environment: str, *, since: str | None = None) -> Drift:
+        """What changed in what production sees, held against what serves was validated on."""
+        path = addresses.slot(environment, model, addresses.DRIFT)
+        answer = self._http.get(path, since=since)
+        if answer["missing"]:
+            answer["missing"]["remedy"] = without_requests(answer["missing"]["remedy"])
+        return Drift(answer)

@@ -22,8 +22,9 @@ from ..support.receivers import receiving
 from ..support.servers import registry_server
 from ..support.signing import KEY
 
-ELSEWHERE = {"demo", "serve", "ui", "login", "logout", "db grant", "webhook test"}
+ELSEWHERE = {"demo", "serve", "ui", "login", "logout", "db grant", "webhook test", "drift"}
 """These are run as they are installed by ``test_demo.py``, ``test_serve.py``, ``test_ui.py``,
+``test_recipes.py`` (the guide of ``drift``),
 ``integration/remote/test_tokens_go_where_they_belong.py``, and below."""
 
 

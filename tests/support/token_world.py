@@ -225,6 +225,7 @@ ROWS: Final = (
         lambda t: {"instance": "h1", "weights": t.weights, "loaded_at": AT}),
     Row("GET", SLOT + "/windows", READ, "me"),
     Row("GET", SLOT + "/outcomes", READ, "me"),
+    Row("GET", SLOT + "/drift", READ, "me"),
     Row("POST", SLOT + "/windows", OBSERVE, "me", 201, window),
     Row("GET", "/v1/observed", READ, "-"),
     Row("GET", "/v1/observed", READ, "me", query="?environment={env}&model={model}"),

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from lineage.errors import NotFound
 from lineage.registry.verbs.base import Verbs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lineage.contract.results.drift import Drift
     from lineage.contract.windows import NewWindows, RealisedWindow, RecordedWindows, SeenWindow
     from lineage.display import Listing
+    from lineage.registry.sight import Sight
 
 
 class WindowVerbs(Verbs):
@@ -97,3 +103,41 @@ class WindowVerbs(Verbs):
             name = sight.model(model)
             rows = windows.realised(session, name, environment, since, until)
             return RealisedWindow.listing(rows, f"outcomes of {name} in {environment}")
+
+    def drift(self, model: str, environment: str, *, since: str | None = None) -> Drift:
+        """What changed in what production sees, held against what serves was validated on.
+
+        Its ``state`` is ``unknown`` where something is missing, which ``missing`` tells.
+
+        Args:
+            model: the model's name.
+            environment: the environment's name.
+            since: the first moment, ISO 8601 or a span such as ``30d``; by default all that is
+                kept of what serves.
+
+        Raises:
+            NotFound: there is no such model or environment.
+            UsageError: the moment is none.
+        """
+        from lineage.registry.drift import drift
+
+        @contextmanager
+        def reading() -> Iterator[Sight]:
+            with self._read() as session:
+                yield self._sight(session)
+
+        return drift(reading, model, environment, since)
+
+    def drifts(self) -> Listing[Drift]:
+        """What changed in what production sees, of every slot of which something is recorded."""
+        from lineage.contract.results.drift import Drift
+        from lineage.database import windows
+
+        with self._read() as session:
+            self._sight(session).require_all()
+            slots = windows.counted_slots(session.connection())
+        found = []
+        for environment, model in slots:
+            with suppress(NotFound):  # gone since
+                found.append(self.drift(model, environment))
+        return Drift.listing(found, "drift of what serves")
