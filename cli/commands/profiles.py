@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 def profile(
     data: Annotated[
-        Path,
+        str,
         typer.Argument(
             metavar="DATA",
             help="A file (CSV, Parquet, JSON lines), a folder of them, or a DuckDB file with "
-            "--query.",
+            "--query; or postgresql://HOST/DATABASE with --table or --query, counted there.",
         ),
     ],
     out: Annotated[
@@ -39,7 +39,11 @@ def profile(
     ] = None,
     query: Annotated[
         str | None,
-        typer.Option("--query", metavar="SELECT", help="The rows, where DATA is a DuckDB file."),
+        typer.Option("--query", metavar="SELECT", help="The rows, where DATA is a database."),
+    ] = None,
+    table: Annotated[
+        str | None,
+        typer.Option("--table", metavar="NAME", help="The rows, where DATA is a PostgreSQL."),
     ] = None,
     target: Annotated[
         str | None, typer.Option("--target", metavar="COLUMN", help="What is predicted.")
@@ -77,6 +81,7 @@ def profile(
         reference=None if reference is None else named_profile(reference),
         roles=roles_of(score, target, time, group or ()),
         query=query,
+        table=table,
         private=private,
     )
     for name in unknown:

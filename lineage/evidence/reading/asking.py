@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.evidence.columns import (
-    HOURS,
-    LENGTH_BINS,
     BinaryTarget,
     CategoryColumn,
     Column,
@@ -19,21 +16,20 @@ from lineage.evidence.columns import (
     TimeColumn,
 )
 from lineage.evidence.reading import expressions
+from lineage.evidence.reading.rules import Seen, bounds_of, column_of, score_of
 from lineage.evidence.reading.source import Form, quoted
 
 if TYPE_CHECKING:
     from lineage.evidence.profile import Roles
     from lineage.evidence.reading.source import Source
 
-_LENGTHS: Final = [2**i - 1 for i in range(LENGTH_BINS - 1)]
-_HOURS: Final = list(range(HOURS))
 _CLASSES: Final = (r"\pL", r"\p{Nd}", r"\pZ\t\n\v\f\r", r"\pP")
 """Letters, digits, spaces and punctuation, as a class of a regular expression has them."""
 
 Answer = Sequence[Any]
-Common = dict[str, Any]
-Read = Callable[[Answer, Common, int], Any]
-"""Reads a column of an answer: the counts that all have, and how many values are valid."""
+Histogram = Callable[[Answer, int], tuple[int, ...]]
+Read = Callable[[Answer, int], dict[str, Any]]
+"""Reads of an answer what was seen of the values of a column, of which so many are valid."""
 
 
 @dataclass
@@ -60,13 +56,13 @@ class Query:
         self.values += values
         return len(self.aggregates) - 1
 
-    def histogram(self, value: str, bounds: Sequence[Any], where: str = "TRUE") -> Read:
+    def histogram(self, value: str, bounds: Sequence[Any], where: str = "TRUE") -> Histogram:
         """Ask how many values are up to each bound, and beyond the last."""
         if not bounds:
-            return lambda _answer, _common, valid: (valid,)
+            return lambda _answer, valid: (valid,)
         place = self.ask(f"histogram({value}, ?) FILTER ({where})", list(bounds))
 
-        def read(answer: Answer, _common: Common, valid: int) -> tuple[int, ...]:
+        def read(answer: Answer, valid: int) -> tuple[int, ...]:
             found = answer[place] or {}
             counts = tuple(found.get(one, 0) for one in bounds)
             return (*counts, valid - sum(counts))
@@ -92,13 +88,9 @@ def ask(query: Query, source: Source, name: str, scale: Column) -> Callable[[Ans
     inner = _ASK[type(scale)](query, value, scale)
 
     def read(answer: Answer, rows: int) -> Column:
-        common = {
-            "rows": rows,
-            "null": rows - answer[present],
-            "wrong_type": answer[present] - answer[valid],
-        }
-        column: Column = inner(answer, common, answer[valid])
-        return column
+        number = answer[valid]
+        seen = Seen(rows=rows, present=answer[present], valid=number, **inner(answer, number))
+        return column_of(scale, seen, is_reference=query.is_reference)
 
     return read
 
@@ -117,21 +109,13 @@ def _ask_number(query: Query, value: str, scale: NumberColumn) -> Read:
     finite = f"isfinite({value})"
     nan = query.ask(f"count(*) FILTER (isnan({value}))")
     infinite = query.ask(f"count(*) FILTER (isinf({value}))")
-    ends = [query.ask(f"{one}({value}) FILTER ({finite})") for one in ("min", "max")]
-    if scale.low is None or scale.high is None:
-        bounds = list(scale.edges)
-    else:
-        bounds = [math.nextafter(scale.low, -math.inf), *scale.edges, scale.high]
-    histogram = query.histogram(value, bounds, finite)
+    low, high = (query.ask(f"{one}({value}) FILTER ({finite})") for one in ("min", "max"))
+    histogram = query.histogram(value, bounds_of(scale), finite)
 
-    def read(answer: Answer, common: Common, valid: int) -> NumberColumn:
-        counts = histogram(answer, common, valid - answer[nan] - answer[infinite])
-        of: dict[str, Any] = {"nan": answer[nan], "infinite": answer[infinite]}
-        if scale.low is not None:
-            of |= {"bins": counts[1:-1], "below": counts[0], "above": counts[-1]}
-            return replace(scale, **common, **of)
-        low, high = (answer[place] if query.is_reference else None for place in ends)
-        return replace(scale, **common, **of, bins=counts, low=_plain(low), high=_plain(high))
+    def read(answer: Answer, valid: int) -> dict[str, Any]:
+        counts = histogram(answer, valid - answer[nan] - answer[infinite])
+        named = {"nan": nan, "infinite": infinite, "low": low, "high": high}
+        return {"counts": counts} | {name: answer[place] for name, place in named.items()}
 
     return read
 
@@ -141,54 +125,37 @@ def _ask_category(query: Query, value: str, scale: CategoryColumn) -> Read:
     names = [f"={one}" for one in scale.values]
     place = query.ask(f"histogram_exact('=' || {value}, ?)", names) if names else None
 
-    def read(answer: Answer, common: Common, valid: int) -> CategoryColumn:
+    def read(answer: Answer, _valid: int) -> dict[str, Any]:
         found = {} if place is None else answer[place] or {}
-        counts = tuple(found.get(one, 0) for one in names)
-        left = valid - sum(counts)
-        other, new = (0, left) if scale.complete else (left, 0)
-        complete = scale.complete or (query.is_reference and not left)
-        return replace(scale, **common, complete=complete, counts=counts, other=other, new=new)
+        return {"counts": [found.get(one, 0) for one in names]}
 
     return read
 
 
 def _ask_text(query: Query, value: str, scale: TextColumn) -> Read:
-    lengths = query.histogram(f"length({value})", _LENGTHS, f"{value} IS NOT NULL")
-    total = query.ask(f"sum(length({value}))")
-    classes = [
+    lengths = query.histogram(f"length({value})", bounds_of(scale), f"{value} IS NOT NULL")
+    sums = [
         query.ask(f"sum(length({value}) - length(regexp_replace({value}, '[{one}]+', '', 'g')))")
         for one in _CLASSES
     ]
+    sums.append(query.ask(f"sum(length({value}))"))
 
-    def read(answer: Answer, common: Common, valid: int) -> TextColumn:
-        known = [int(answer[place] or 0) for place in classes]
-        characters = (*known, int(answer[total] or 0) - sum(known))
-        return replace(
-            scale, **common, lengths=lengths(answer, common, valid), characters=characters
-        )
+    def read(answer: Answer, valid: int) -> dict[str, Any]:
+        characters = [int(answer[place] or 0) for place in sums]
+        return {"counts": lengths(answer, valid), "characters": characters}
 
     return read
 
 
 def _ask_time(query: Query, value: str, scale: TimeColumn) -> Read:
     hour = f"(isodow({value}) - 1) * 24 + hour({value})"
-    hours = query.histogram(hour, _HOURS, f"{value} IS NOT NULL")
-
-    def read(answer: Answer, common: Common, valid: int) -> TimeColumn:
-        return replace(scale, **common, hours=hours(answer, common, valid)[:HOURS])
-
-    return read
+    hours = query.histogram(hour, bounds_of(scale), f"{value} IS NOT NULL")
+    return lambda answer, valid: {"counts": hours(answer, valid)}
 
 
-def _ask_outcome(query: Query, value: str, scale: BinaryTarget) -> Read:
+def _ask_outcome(query: Query, value: str, _scale: BinaryTarget) -> Read:
     positive = query.ask(f"count(*) FILTER ({value} = 1)")
-
-    def read(answer: Answer, common: Common, valid: int) -> BinaryTarget:
-        return replace(
-            scale, **common, positive=answer[positive], negative=valid - answer[positive]
-        )
-
-    return read
+    return lambda answer, _valid: {"counts": (answer[positive],)}
 
 
 _ASK: Final[dict[type[Column], Callable[..., Read]]] = {
@@ -221,18 +188,11 @@ def ask_score(
     positives = query.histogram(value, own.edges, f"{is_valid} AND {outcome} = 1")
 
     def read(answer: Answer, rows: int) -> Score:
-        common = {
-            "rows": rows,
-            "null": rows - answer[present],
-            "wrong_type": answer[present] - answer[valid],
-        }
-        return replace(
-            own, **common, bins=bins(answer, common, answer[valid]),
-            positives=positives(answer, common, answer[positive]) if has_outcome else None,
+        seen = Seen(
+            rows=rows, present=answer[present], valid=answer[valid],
+            counts=bins(answer, answer[valid]),
+            positives=positives(answer, answer[positive]) if has_outcome else None,
         )  # fmt: skip
+        return score_of(own, seen)
 
     return read
-
-
-def _plain(number: float | None) -> float | None:
-    return None if number is None else number + 0.0  # -0.0 is 0

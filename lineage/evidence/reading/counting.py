@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from lineage.evidence.counts import Counts
 from lineage.evidence.parts import Part
 from lineage.evidence.reading import expressions
 from lineage.evidence.reading.asking import Query, ask, ask_score, form_of
+from lineage.evidence.reading.rules import MONDAY, moment, on_scale_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from lineage.evidence.profile import Roles
     from lineage.evidence.reading.asking import Answer
     from lineage.evidence.reading.source import Source
-
-_MONDAY: Final = 345_600
-"""The first Monday after 1970, in seconds: windows of weeks begin with one."""
 
 
 def count(
@@ -54,7 +51,7 @@ def count(
             whole = counts
     for parts in (groups, windows):
         for name, part in parts.items():
-            parts[name] = _on(whole, part)
+            parts[name] = on_scale_of(whole, part)
     return whole, groups, windows
 
 
@@ -151,7 +148,7 @@ class _Asked:
                 if None not in keyed.values():
                     start = None if self.windowed is None else keyed.pop(self.windowed, None)
                     group = next((f"{self._names[at]}={key}" for at, key in keyed.items()), None)
-                    yield group, None if start is None else _moment(start), self._read(answer)
+                    yield group, None if start is None else moment(start), self._read(answer)
 
     def _read(self, answer: Answer) -> Counts:
         total = answer[self._rows]
@@ -163,27 +160,9 @@ class _Asked:
         )
 
 
-def _on(whole: Counts, part: Counts) -> Counts:
-    """A part on the scale that the whole turned out to have."""
-    return replace(
-        part,
-        columns={
-            name: replace(column, **whole.columns[name].get_scale())
-            for name, column in part.columns.items()
-        },
-        target=whole.target and part.target and replace(part.target, **whole.target.get_scale()),
-    )
-
-
 def _window(moment: str, seconds: int) -> str:
-    since = f"(floor(epoch({moment}))::BIGINT - {_MONDAY})"
-    return f"floor({since} / {seconds})::BIGINT * {seconds} + {_MONDAY}"
-
-
-def _moment(seconds: int) -> str:
-    return (
-        f"{dt.datetime.fromtimestamp(0, dt.UTC) + dt.timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
-    )
+    since = f"(floor(epoch({moment}))::BIGINT - {MONDAY})"
+    return f"floor({since} / {seconds})::BIGINT * {seconds} + {MONDAY}"
 
 
 def _label(source: Source, name: str) -> str:
