@@ -120,9 +120,9 @@ class _Asked:
         ]
         self.windowed: int | None = None
         if window_seconds is not None and roles.time in source.columns:
-            moment = expressions.time(roles.time, source.columns[roles.time])
+            time = expressions.time(roles.time, source.columns[roles.time])
             self.windowed = len(self.keys)
-            self.keys.append(query.prepare(_window(moment, window_seconds)))
+            self.keys.append(query.prepare(_window(time, window_seconds)))
 
     def answers(
         self, sets: Sequence[Sequence[int]]
@@ -160,8 +160,8 @@ class _Asked:
         )
 
 
-def _window(moment: str, seconds: int) -> str:
-    since = f"(floor(epoch({moment}))::BIGINT - {MONDAY})"
+def _window(time: str, seconds: int) -> str:
+    since = f"(floor(epoch({time}))::BIGINT - {MONDAY})"
     return f"floor({since} / {seconds})::BIGINT * {seconds} + {MONDAY}"
 
 
