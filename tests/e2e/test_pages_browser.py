@@ -23,6 +23,7 @@ PAGES = {
     "sign-in": "/sign-in",
     "environments": "/",
     "slot": SLOT,
+    "drift": f"{SLOT}/drift",
     "plan": f"{SLOT}/promote?version=4",
     "refusal": "/environments/canary/models/other/promote?version=1",
     "models": "/models",
