@@ -85,6 +85,12 @@ _OF_PAIR: Final = text(
     "AND profile_digest = :profile_digest AND instance = :instance ORDER BY start DESC LIMIT :most"
 )
 
+_COUNTED: Final = text(
+    "SELECT s.environment, s.model FROM slot s WHERE s.serving_version_id IS NOT NULL AND EXISTS "
+    "(SELECT 1 FROM seen_window w WHERE w.environment = s.environment "
+    "AND w.version_id = s.serving_version_id) ORDER BY s.environment, s.model"
+)
+
 _STREAM: Final = "environment = :environment AND model = :model"
 _LAST: Final = text(
     f"SELECT sequence FROM seen_stream WHERE {_STREAM} AND instance = :instance "  # nosec B608 # noqa: S608 - our own names
@@ -173,6 +179,11 @@ def of_pair(
     """The windows of a pair's inputs, the newest first: the start and the packed counts of each."""
     asked = pair | {"instance": instance, "most": most}
     return [(row.start, row.counts) for row in connection.execute(_OF_PAIR, asked)]
+
+
+def counted_slots(connection: Connection) -> list[tuple[str, str]]:
+    """The slots of whose version something is recorded, by environment and model."""
+    return [(row.environment, row.model) for row in connection.execute(_COUNTED)]
 
 
 def last_part(connection: Connection, stream: Row) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
+from lineage.evidence.kinds import CHANGES, TIERS
 from lineage.evidence.questions import in_words
 from lineage.evidence.summary import part
 from lineage.evidence.timeline import SCORE
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
     from lineage.evidence.profile import Profile
     from lineage.evidence.timeline import Change
 
-GRAVITY: Final = ("page", "ticket", "explain")
-"""How urgent a change is, the most urgent first."""
-
-_KINDS: Final = ("hard", "soft", "drift")
 _NAMED: Final = 3
 """Columns, hosts and events that a sentence names."""
 _MANY: Final = 1_000_000
@@ -45,7 +42,7 @@ def of_changes(
     going_on = [change for change in found.timeline.changes if change.ended is None]
     gravest = min(
         going_on,
-        key=lambda one: (GRAVITY.index(one.tier), _KINDS.index(one.kind)),
+        key=lambda one: (TIERS.index(one.tier), CHANGES.index(one.kind)),
         default=None,
     )
     return {

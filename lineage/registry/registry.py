@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 OF_A_SERVER: Final = frozenset(
     {
-        *("authenticate", "basis", "called", "environments_on_grounds"),
+        *("authenticate", "basis", "called", "drifts", "environments_on_grounds"),
         *(
             "foresee_finish",
             "foresee_promotion",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from lineage.errors import NotFound
 from lineage.registry.verbs.base import Verbs
 
 if TYPE_CHECKING:
@@ -126,3 +127,17 @@ class WindowVerbs(Verbs):
                 yield self._sight(session)
 
         return drift(reading, model, environment, since)
+
+    def drifts(self) -> Listing[Drift]:
+        """What changed in what production sees, of every slot of which something is recorded."""
+        from lineage.contract.results.drift import Drift
+        from lineage.database import windows
+
+        with self._read() as session:
+            self._sight(session).require_all()
+            slots = windows.counted_slots(session.connection())
+        found = []
+        for environment, model in slots:
+            with suppress(NotFound):  # gone since
+                found.append(self.drift(model, environment))
+        return Drift.listing(found, "drift of what serves")

@@ -1,6 +1,8 @@
-"""The page of what changed in what production sees."""
+"""What a server shows of what changed in what production sees: its page, and its metrics."""
 
 from __future__ import annotations
+
+import time
 
 import pytest
 
@@ -43,4 +45,12 @@ def test_what_changed_is_drawn_and_told(database, pipeline):
         one = visitor.get(f"{PAGE}?since=2025-04-20")
         assert one.form("").fields["since"] == "2025-04-20"
         assert len([tag for tag, _ in one.tags if tag == "rect"]) == 1
+        while "lineage_drift_changes{" not in (metrics := visitor.client.get("/metrics").text):
+            time.sleep(0.1)  # it is looked at beside answering
+        for kind, count in (("hard", 1.0), ("drift", 0.0)):
+            labels = f'environment="production",kind="{kind}",model="churn",tier="page"'
+            assert f"lineage_drift_changes{{{labels}}} {count}" in metrics
+        of_slot = '{environment="production",model="churn"}'
+        assert f"lineage_drift_estimated_loss{of_slot} 0." in metrics
+        assert f"lineage_drift_window_timestamp_seconds{of_slot} 1.74510" in metrics
         assert "is not a time" in visitor.get(f"{PAGE}?since=soon", 422).text

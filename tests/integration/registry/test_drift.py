@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from dataclasses import replace
 
 import pytest
 
 from lineage.contract.requests import Observed
 from lineage.contract.results import PackageDifference
+from lineage.contract.webhooks import NewWebhook
 from lineage.contract.windows import NewWindow, NewWindows
 from lineage.database.engine import open_engine, read
 from lineage.errors import NotFound, UsageError
 from lineage.evidence.parts import Part
 from lineage.registry import changes_here
 from lineage.registry import windows as rules
+from lineage.registry.drift_watch import DriftWatch
 from tests.conftest import BOTH, EVERYWHERE, add_validated, captured_pipeline
 from tests.unit.evidence.test_drift import profile
 from tests.unit.evidence.worlds import DAY, HOSTS, days
@@ -169,3 +172,44 @@ def test_moves_and_other_packages_are_events_and_nothing_else(registry, url):
         ]
         assert changes_here.events(*asked, "9999-01-01T00:00:00Z", DAY) == []
     engine.dispose()
+
+
+@BOTH
+def test_a_webhook_is_told_of_a_change_once(registry, url):
+    pipeline = serve(registry)
+    new = NewWebhook("https://hooks.invalid/x", ("drifted",))
+    hook = registry.add_webhook(new, actor="t")["id"]
+
+    def told(drifts):
+        made = registry.outbox.make()
+        assert (made.states, made.drifts) == (True, True)
+        registry.outbox.note_states(registry.all_serving(), drifts)
+        return len(registry.webhook_deliveries(hook))
+
+    assert told(None) == told(registry.drifts()) == 0
+    windows = profile(days(2, 28, FIRST, fault=moved))
+    sent(registry, pipeline, windows)
+    assert told(None) == 0, "nobody knows yet"
+    assert told(registry.drifts()) == told(registry.drifts()) == 1
+    assert told(None) == 1
+    assert told(registry.drifts()) == 1, "a server that started knew nothing for a while"
+    (message,) = registry.outbox.take({None: 1}, 1)
+    (slot,) = json.loads(message.body)["data"]["slots"]
+    assert (slot["ref"], slot["kind"], slot["tier"]) == ("churn@1", "hard", "page")
+    assert slot["sentence"] == registry.drift("churn", "production").changes[0].sentence
+    assert set(slot["columns"]) == {"amount", "(score)"}
+    registry.retire("churn", "production", actor="t")
+    assert told(registry.drifts()) == 1
+    registry.promote("churn@1", "production", actor="t")
+    assert told(registry.drifts()) == 2, "it was over, and began again"
+
+
+@BOTH
+def test_it_is_looked_at_beside_whoever_asks(registry):
+    pipeline = serve(registry)
+    sent(registry, pipeline, profile(days(2, 7, FIRST)))
+    watch = DriftWatch(registry.drifts)
+    assert watch.known() is None
+    watch.join()
+    assert [(one.ref, one.state) for one in watch.known()] == [("churn@1", "quiet")]
+    watch.join()
