@@ -158,7 +158,7 @@ def _read(sight: Sight, told: dict[str, Any], since: str | None) -> _Facts:
     pair |= {"profile_digest": blake3, "until": _begin(clock.now(session), seconds)}
     pair["since"] = "" if since is None else _begin(since, seconds)
     recorded = windows.summary(session.connection(), pair)
-    if not recorded[0]:
+    if not recorded[2]:
         raise _none_recorded(session, pair, side.ref)
     events = changes_here.events(session, model, environment, recorded[1], seconds)
     url = str(session.connection().engine.url)
@@ -181,6 +181,8 @@ def _worked_out(reading: Reading, facts: _Facts, alarms: float) -> dict[str, Any
     with reading() as sight:
         rows = windows.of_pair(sight.session.connection(), facts.pair, MOST_ROWS)
     days = _days(rows, facts.seconds, max(LEAST_WINDOWS, min(MOST_DAYS, room)))
+    if len(rows) == MOST_ROWS and len(days) > 1:
+        days.pop(min(days))  # older parts of it were not read
     served = _profile(days, reference, facts.seconds)
     found = drift_between(
         reference,
@@ -255,6 +257,8 @@ def _by_days(profile: Profile, ref: str) -> Profile:
     seconds = max(profile.window_seconds or 0, windows.DAY)
     days: dict[str, Counts] = {}
     for start, part in profile.windows.items():
+        if not part.rows:
+            continue
         day = _begin(start, seconds)
         days[day] = days[day].merge(part) if day in days else part
     if len(days) < LEAST_WINDOWS:
@@ -278,7 +282,7 @@ def _by_days(profile: Profile, ref: str) -> Profile:
 def _none_recorded(session: Session, pair: dict[str, Any], ref: str) -> _NotEnough:
     """Why there is nothing to compare."""
     environment = pair["environment"]
-    if windows.summary(session.connection(), pair | {"until": "9999"})[0]:
+    if windows.summary(session.connection(), pair | {"until": "9999"})[2]:
         return _NotEnough(
             "no-window-over",
             f"What {ref} sees in {environment} is recorded, and no window of it is over yet.",

@@ -60,6 +60,17 @@ def sent(registry, pipeline, served, instance=None, reference=REFERENCE):
     registry.record_windows("churn", "production", whole, actor="t")
 
 
+def hourly(windows):
+    """A profile by hours, of which a day has two."""
+    whole = profile(windows)
+    parts = {
+        f"{start[:11]}{hour}:00:00Z": part
+        for start, part in whole.windows.items()
+        for hour in ("00", "07")
+    }
+    return replace(whole, windows=parts, window_seconds=3600)
+
+
 def moved(rng, day, host, column, value):
     """From a day on, on all hosts or on one, the amounts are higher."""
     return value + 2.5 if column == "amount" and day >= FIRST + 14 else value
@@ -96,6 +107,9 @@ def test_what_is_missing_is_told_with_what_to_do(registry):
     few = profile(days(1, 3))
     registry.validate("churn@1", captured_pipeline(), profile=few, **again)
     assert missing()[0] == "few-windows"
+    registry.validate("churn@1", captured_pipeline(), profile=hourly(days(1, 8)), **again)
+    told = registry.drift("churn", "production")
+    assert (told.missing["code"], told.reference_windows) == ("no-windows", 8)
     registry.validate("churn@1", captured_pipeline(), profile=REFERENCE, **again)
     assert missing() == (
         "no-windows",
