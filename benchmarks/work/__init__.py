@@ -12,6 +12,7 @@ from .hashing import hashing, tree
 from .lists import lists
 from .lookups import busy, lookups
 from .moves import statements
+from .observing import observing
 from .pages import pages
 from .processes import processes
 from .profiles import profiles
@@ -53,5 +54,6 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
         watching,
         drift,
         profiles,
+        observing,
     )
 }

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .. import output
-from ..documents import put
+from .. import documents, output
 from ..help import Group
 from ..options import Json, Out, Ref, opened_registry, project_and_registry
 
@@ -111,11 +110,12 @@ def sign(
     signer = attesting.signing_key(key, _password, output.note)
     with project_and_registry() as (project, registry):
         done = attesting.attest(project, registry, ref, asked, signer)
-        if record:
-            public = signer.verifying.pem.decode()
-            registry.record_attestation(ref, done.text, public, actor=actor(project))
-            output.note(f"It is recorded: {done.signed_by} signed {done.claim.sentence}.")
-    put(done.text, done.to_json(), out, as_json)
+        with documents.written(done.text, out):
+            if record:
+                registry.record_attestation(ref, done.text, done.public_key, actor=actor(project))
+    if record:
+        output.note(f"It is recorded: {done.signed_by} signed {done.claim.sentence}.")
+    documents.show(done.text, done.to_json(), out, as_json)
 
 
 @attest.command("verify")
@@ -193,18 +193,16 @@ def listing(ref: Ref, as_json: Json = False) -> None:
     if not rows:
         output.say(f"Nobody recorded a signed statement on {ref}.")
     for row in rows:
-        about = f"validation {row.validation}" if row.validation is not None else row.about
-        at = output.moment(row.recorded_at)
-        says = "" if row.about == "weights" else f": {row.says or 'it does not hold any more'}"
-        signed = f"signed by {row.signed_by}, recorded by {row.recorded_by} at {at}"
-        output.say(f"{about}  {signed}{says}")
+        about, signed = output.signed(row)
+        output.say(f"{about}  {signed}")
 
 
 def _password() -> bytes | None:
     """The password of an encrypted key: of the environment, else asked for on a terminal."""
     from lineage.masking import hide
+    from lineage.workflows.attest import PASSWORD
 
-    said = os.environ.get("LINEAGE_SIGNING_PASSWORD")
+    said = os.environ.get(PASSWORD)
     if not said and sys.stdin.isatty():
         said = typer.prompt("Password of the key", hide_input=True, err=True)
     hide(said)

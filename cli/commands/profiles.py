@@ -78,7 +78,7 @@ def profile(
 
     found, unknown = profile_of(
         data,
-        reference=None if reference is None else _reference(reference),
+        reference=None if reference is None else named_profile(reference),
         roles=roles_of(score, target, time, group or ()),
         query=query,
         table=table,
@@ -92,7 +92,7 @@ def profile(
     show(found)
 
 
-def _reference(named: str) -> Profile:
+def named_profile(named: str) -> Profile:
     """A profile that is named: a file, or else a version of the registry."""
     from lineage.evidence.reading.profiling import read_profile
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from typing_extensions import override
+
 from lineage import bounded_file
 from lineage.acts import act
 from lineage.attest import envelope, statements
@@ -19,6 +21,7 @@ from lineage.attest.statements import About
 from lineage.contract.requests import LARGEST_ATTESTATION
 from lineage.contract.results.records import VersionRecord
 from lineage.contract.results.versions import NamedPipeline
+from lineage.display import Shown
 from lineage.errors import NotFound, SignatureMismatch, UsageError
 from lineage.identity.references import Reference
 from lineage.weights.check import recorded
@@ -39,6 +42,9 @@ if TYPE_CHECKING:
 
 KEY: Final = "LINEAGE_SIGNING_KEY"
 """The variable that holds a private key in PEM where no file is named."""
+
+PASSWORD: Final = "LINEAGE_SIGNING_PASSWORD"  # noqa: S105 - its name
+"""The variable that holds the password of an encrypted key."""
 
 
 def signing_key(path: Path | None, password: Password, note: Callable[[str], object]) -> SigningKey:
@@ -144,14 +150,31 @@ class Asked:
         return cls(About(about), environment, algorithm, path)
 
 
-@dataclass(frozen=True)
-class Attested:
-    """A signed statement: ``text`` as it is kept, who signed it, and what it says."""
+@dataclass(frozen=True, repr=False)
+class Attested(Shown):
+    """A signed statement: ``text`` as it is kept, who signed it, and what it says.
+
+    ``signed_by`` is the fingerprint of ``public_key``, which is in PEM. ``claim`` tells what is
+    claimed of what, ``claim.sentence`` in words.
+    """
 
     text: str
     signed_by: str
+    public_key: str
     claim: Claim
 
+    @override
+    def _line(self) -> str:
+        return f"{self.signed_by} signed {self.claim.sentence}"
+
+    @override
+    def _facts(self) -> dict[str, object]:
+        return {"signed by": self.signed_by, "about": self.claim.about.value} | {
+            "says": self.claim.sentence,
+            "characters": len(self.text),
+        }
+
+    @override
     def to_json(self) -> dict[str, Any]:
         """JSON of `attest`."""
         return {"signed_by": self.signed_by, **self.claim.to_json(), "text": self.text}
@@ -196,7 +219,9 @@ def attest(
             dt.datetime.now(dt.UTC),
         )
     text = envelope.sealed(statement, key, bundle=asked.about is About.WEIGHTS)
-    return Attested(text, key.verifying.fingerprint, claim_of(statement, "the statement"))
+    public = key.verifying
+    claim = claim_of(statement, "the statement")
+    return Attested(text, public.fingerprint, public.pem.decode(), claim)
 
 
 def _files(stored: StoredWeights, path: Path | None, project: Project, algorithm: str) -> Signed:

@@ -2,83 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from lineage.evidence.columns import (
-    BinaryTarget,
-    CategoryColumn,
-    Column,
-    NumberColumn,
-    Score,
-    TextColumn,
-    TimeColumn,
-)
 from lineage.evidence.counts import Counts
+from lineage.evidence.parts import Part
 from lineage.evidence.reading import expressions
-from lineage.evidence.reading.rules import (
-    MONDAY,
-    Seen,
-    bounds_of,
-    column_of,
-    moment,
-    on_scale_of,
-    score_of,
-)
-from lineage.evidence.reading.source import Form, quoted
+from lineage.evidence.reading.asking import Query, ask, ask_score, form_of
+from lineage.evidence.reading.rules import MONDAY, moment, on_scale_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from lineage.evidence.profile import Roles
+    from lineage.evidence.reading.asking import Answer
     from lineage.evidence.reading.source import Source
-
-_CLASSES: Final = (r"\pL", r"\p{Nd}", r"\pZ\t\n\v\f\r", r"\pP")
-"""Letters, digits, spaces and punctuation, as a class of a regular expression has them."""
-
-Answer = Sequence[Any]
-Histogram = Callable[[Answer, int], tuple[int, ...]]
-Read = Callable[[Answer, int], dict[str, Any]]
-"""Reads of an answer what was seen of the values of a column, of which so many are valid."""
-
-
-@dataclass
-class _Query:
-    """One SELECT over prepared rows: what is prepared of each, and what is aggregated."""
-
-    is_reference: bool
-    """Whether what is counted sets the range of numbers, and says whether categories are all."""
-    prepared: list[str] = field(default_factory=list)
-    aggregates: list[str] = field(default_factory=list)
-    prepared_values: list[Any] = field(default_factory=list)
-    values: list[Any] = field(default_factory=list)
-
-    def prepare(self, expression: str, *values: Any) -> str:  # noqa: ANN401 - what SQL takes
-        """Name what is worked out once a row."""
-        name = f"x{len(self.prepared)}"
-        self.prepared.append(f"{expression} AS {name}")
-        self.prepared_values += values
-        return name
-
-    def ask(self, aggregate: str, *values: Any) -> int:  # noqa: ANN401 - what SQL takes
-        """Ask for an aggregate; the place of its answer."""
-        self.aggregates.append(aggregate)
-        self.values += values
-        return len(self.aggregates) - 1
-
-    def histogram(self, value: str, bounds: Sequence[Any], where: str = "TRUE") -> Histogram:
-        """Ask how many values are up to each bound, and beyond the last."""
-        if not bounds:
-            return lambda _answer, valid: (valid,)
-        place = self.ask(f"histogram({value}, ?) FILTER ({where})", list(bounds))
-
-        def read(answer: Answer, valid: int) -> tuple[int, ...]:
-            found = answer[place] or {}
-            counts = tuple(found.get(one, 0) for one in bounds)
-            return (*counts, valid - sum(counts))
-
-        return read
 
 
 def count(
@@ -100,199 +38,132 @@ def count(
         window_seconds: how long a window is; None for no windows.
         is_reference: whether these rows set the range of numbers, and say which categories are all.
     """
-    query = _Query(is_reference)
-    rows = query.ask("count(*)")
-    columns = {name: _ask(query, source, name, one) for name, one in scale.columns.items()}
-    target = scale.target and _ask(query, source, roles.target or "", scale.target)
-    score = scale.score and _ask_score(query, source, roles, scale.score, scale.target)
-    keys = [
-        query.prepare(
-            f"CASE WHEN list_contains(?, {(one := expressions.label(name, _form(source, name)))}) "
-            f"THEN {one} END",
-            list(kept),
-        )
-        for name, kept in labels.items()
-    ]
-    if window_seconds is not None and roles.time in source.columns:
-        time = expressions.time(roles.time, source.columns[roles.time])
-        keys.append(query.prepare(_window(time, window_seconds)))
-
-    def read(answer: Answer) -> Counts:
-        total = answer[rows]
-        return Counts(
-            rows=total,
-            columns={name: one(answer, total) for name, one in columns.items()},
-            score=score and score(answer, total),
-            target=target and target(answer, total),
-        )
-
+    asked = _Asked(source, scale, roles, labels, window_seconds, is_reference=is_reference)
     whole = scale
-    names = list(labels)
     groups: dict[str, Counts] = {}
     windows: dict[str, Counts] = {}
-    for which, key, answer in _answers(source, query, keys):
-        if which is None:
-            whole = read(answer)
-        elif key is not None and which < len(names):
-            groups[f"{names[which]}={key}"] = read(answer)
-        elif key is not None:
-            windows[moment(key)] = read(answer)
+    for group, start, counts in asked.answers([[], *([place] for place in range(len(asked.keys)))]):
+        if group is not None:
+            groups[group] = counts
+        elif start is not None:
+            windows[start] = counts
+        else:
+            whole = counts
     for parts in (groups, windows):
         for name, part in parts.items():
             parts[name] = on_scale_of(whole, part)
     return whole, groups, windows
 
 
-def _answers(
-    source: Source, query: _Query, keys: Sequence[str]
-) -> Iterator[tuple[int | None, Any, Answer]]:
-    """Each answer, with the key that it is of, by number, and that key's value."""
-    sets = ", ".join(["()", *(f"({key})" for key in keys)])
-    which = "".join(f", GROUPING({key}), {key}" for key in keys)
-    found = source.connection.execute(
-        f"SELECT {', '.join(query.aggregates)}{which} "  # nosec B608  # noqa: S608 - names are quoted
-        f"FROM (SELECT {', '.join([*query.prepared, '1'])} FROM source)"
-        + (f" GROUP BY GROUPING SETS ({sets})" if keys else ""),
-        [*query.values, *query.prepared_values],
-    )
-    length = len(query.aggregates)
-    while batch := found.fetchmany(64):
-        for answer in batch:
-            grouped = answer[length::2]
-            if 0 in grouped:
-                yield (place := grouped.index(0)), answer[length + 2 * place + 1], answer
-            else:
-                yield None, None, answer
+def count_windows(
+    source: Source,
+    scale: Counts,
+    roles: Roles,
+    labels: Mapping[str, Sequence[str]],
+    window_seconds: int | None,
+) -> tuple[Part, dict[str, Part]]:
+    """Count a source's rows on a scale: all of them, and by window; each with its groups.
+
+    Args:
+        source: the rows; a column that they do not have has no value in any.
+        scale: what they are counted on.
+        roles: which of the columns are what.
+        labels: for each column of groups, its labels.
+        window_seconds: how long a window is; None for no windows.
+    """
+    asked = _Asked(source, scale, roles, labels, window_seconds, is_reference=False)
+    names = [[place] for place in range(len(labels))]
+    time = [] if asked.windowed is None else [asked.windowed]
+    sets = [[], *names] + ([time, *([*one, *time] for one in names)] if time else [])
+    parts: dict[str | None, Part] = {}
+    groups: dict[str | None, dict[str, Counts]] = {}
+    for group, start, counts in asked.answers(sets):
+        if group is None:
+            parts[start] = Part(
+                rows=counts.rows, columns=counts.columns, score=counts.score, target=counts.target
+            )
+        else:
+            groups.setdefault(start, {})[group] = counts
+    for start, part in parts.items():
+        parts[start] = replace(part, groups=groups.get(start, {}))
+    whole = parts.pop(None)
+    return whole, {start: part for start, part in parts.items() if start is not None}
 
 
-def _form(source: Source, name: str | None) -> Form:
-    """A column's form; of one that is not there, one in which no value is valid."""
-    return source.columns.get(name or "", Form.OTHER)
+class _Asked:
+    """A query for the counts of a source's rows, and its keys: one for each column of groups, and
+    one for windows (at the place ``windowed``).
+    """  # noqa: D205
 
+    def __init__(
+        self,
+        source: Source,
+        scale: Counts,
+        roles: Roles,
+        labels: Mapping[str, Sequence[str]],
+        window_seconds: int | None,
+        *,
+        is_reference: bool,
+    ) -> None:
+        self._source, self._names = source, list(labels)
+        self._query = query = Query(is_reference)
+        self._rows = query.ask("count(*)")
+        self._columns = {name: ask(query, source, name, one) for name, one in scale.columns.items()}
+        self._target = scale.target and ask(query, source, roles.target or "", scale.target)
+        self._score = scale.score and ask_score(query, source, roles, scale.score, scale.target)
+        self.keys = [
+            query.prepare(
+                f"CASE WHEN list_contains(?, {(one := _label(source, name))}) THEN {one} END",
+                list(kept),
+            )
+            for name, kept in labels.items()
+        ]
+        self.windowed: int | None = None
+        if window_seconds is not None and roles.time in source.columns:
+            time = expressions.time(roles.time, source.columns[roles.time])
+            self.windowed = len(self.keys)
+            self.keys.append(query.prepare(_window(time, window_seconds)))
 
-def _present(source: Source, name: str) -> str:
-    return quoted(name) if name in source.columns else "NULL"
+    def answers(
+        self, sets: Sequence[Sequence[int]]
+    ) -> Iterator[tuple[str | None, str | None, Counts]]:
+        """The counts by each set of keys, by their places: the group, the window's start, counts.
 
+        What is in no group, or at no known time, is in no part.
+        """
+        query = self._query
+        grouping = ", ".join(f"({', '.join(self.keys[place] for place in one)})" for one in sets)
+        which = "".join(f", GROUPING({key}), {key}" for key in self.keys)
+        found = self._source.connection.execute(
+            f"SELECT {', '.join(query.aggregates)}{which} "  # nosec B608  # noqa: S608 - names are quoted
+            f"FROM (SELECT {', '.join([*query.prepared, '1'])} FROM source)"
+            + (f" GROUP BY GROUPING SETS ({grouping})" if self.keys else ""),
+            [*query.values, *query.prepared_values],
+        )
+        length = len(query.aggregates)
+        while batch := found.fetchmany(64):
+            for answer in batch:
+                pairs = zip(answer[length::2], answer[length + 1 :: 2], strict=True)
+                keyed = {place: key for place, (free, key) in enumerate(pairs) if not free}
+                if None not in keyed.values():
+                    start = None if self.windowed is None else keyed.pop(self.windowed, None)
+                    group = next((f"{self._names[at]}={key}" for at, key in keyed.items()), None)
+                    yield group, None if start is None else moment(start), self._read(answer)
 
-def _ask(
-    query: _Query, source: Source, name: str, scale: Column
-) -> Callable[[Answer, int], Column]:
-    """Ask for a column's counts; what reads them of an answer."""
-    form = _form(source, name)
-    present = query.ask(f"count({query.prepare(_present(source, name))})")
-    value = query.prepare(_value(name, form, scale))
-    valid = query.ask(f"count({value})")
-    inner = _ASK[type(scale)](query, value, scale)
-
-    def read(answer: Answer, rows: int) -> Column:
-        number = answer[valid]
-        seen = Seen(rows=rows, present=answer[present], valid=number, **inner(answer, number))
-        return column_of(scale, seen, is_reference=query.is_reference)
-
-    return read
-
-
-def _value(name: str, form: Form, scale: Column) -> str:
-    if isinstance(scale, NumberColumn):
-        return expressions.number(name, form)
-    if isinstance(scale, TimeColumn):
-        return expressions.time(name, form)
-    if isinstance(scale, BinaryTarget):
-        return expressions.outcome(name, form)
-    return expressions.text(name, form)
-
-
-def _ask_number(query: _Query, value: str, scale: NumberColumn) -> Read:
-    finite = f"isfinite({value})"
-    nan = query.ask(f"count(*) FILTER (isnan({value}))")
-    infinite = query.ask(f"count(*) FILTER (isinf({value}))")
-    low, high = (query.ask(f"{one}({value}) FILTER ({finite})") for one in ("min", "max"))
-    histogram = query.histogram(value, bounds_of(scale), finite)
-
-    def read(answer: Answer, valid: int) -> dict[str, Any]:
-        counts = histogram(answer, valid - answer[nan] - answer[infinite])
-        named = {"nan": nan, "infinite": infinite, "low": low, "high": high}
-        return {"counts": counts} | {name: answer[place] for name, place in named.items()}
-
-    return read
-
-
-def _ask_category(query: _Query, value: str, scale: CategoryColumn) -> Read:
-    # with a beginning of our own: '' stands for all others in DuckDB's answer
-    names = [f"={one}" for one in scale.values]
-    place = query.ask(f"histogram_exact('=' || {value}, ?)", names) if names else None
-
-    def read(answer: Answer, _valid: int) -> dict[str, Any]:
-        found = {} if place is None else answer[place] or {}
-        return {"counts": [found.get(one, 0) for one in names]}
-
-    return read
-
-
-def _ask_text(query: _Query, value: str, scale: TextColumn) -> Read:
-    lengths = query.histogram(f"length({value})", bounds_of(scale), f"{value} IS NOT NULL")
-    sums = [
-        query.ask(f"sum(length({value}) - length(regexp_replace({value}, '[{one}]+', '', 'g')))")
-        for one in _CLASSES
-    ]
-    sums.append(query.ask(f"sum(length({value}))"))
-
-    def read(answer: Answer, valid: int) -> dict[str, Any]:
-        characters = [int(answer[place] or 0) for place in sums]
-        return {"counts": lengths(answer, valid), "characters": characters}
-
-    return read
-
-
-def _ask_time(query: _Query, value: str, scale: TimeColumn) -> Read:
-    hour = f"(isodow({value}) - 1) * 24 + hour({value})"
-    hours = query.histogram(hour, bounds_of(scale), f"{value} IS NOT NULL")
-    return lambda answer, valid: {"counts": hours(answer, valid)}
-
-
-def _ask_outcome(query: _Query, value: str, _scale: BinaryTarget) -> Read:
-    positive = query.ask(f"count(*) FILTER ({value} = 1)")
-    return lambda answer, _valid: {"counts": (answer[positive],)}
-
-
-_ASK: Final[dict[type[Column], Callable[..., Read]]] = {
-    NumberColumn: _ask_number,
-    CategoryColumn: _ask_category,
-    TextColumn: _ask_text,
-    TimeColumn: _ask_time,
-    BinaryTarget: _ask_outcome,
-}
-
-
-def _ask_score(
-    query: _Query, source: Source, roles: Roles, own: Score, target: Column | None
-) -> Callable[[Answer, int], Score]:
-    """Ask for the score's bins, and the positives in each where the target has two outcomes."""
-    name = roles.score or ""
-    has_outcome = isinstance(target, BinaryTarget) and roles.target in source.columns
-    outcome = query.prepare(
-        expressions.outcome(roles.target or "", _form(source, roles.target)) if has_outcome else "0"
-    )
-    value = query.prepare(expressions.number(name, _form(source, name)))
-    raw = query.prepare(_present(source, name))
-    present = query.ask(f"count(*) FILTER ({raw} IS NOT NULL AND {outcome} IS NOT NULL)")
-    is_valid = f"isfinite({value}) AND {outcome} IS NOT NULL"
-    valid = query.ask(f"count(*) FILTER ({is_valid})")
-    positive = query.ask(f"count(*) FILTER ({is_valid} AND {outcome} = 1)")
-    bins = query.histogram(value, own.edges, is_valid)
-    positives = query.histogram(value, own.edges, f"{is_valid} AND {outcome} = 1")
-
-    def read(answer: Answer, rows: int) -> Score:
-        seen = Seen(
-            rows=rows, present=answer[present], valid=answer[valid],
-            counts=bins(answer, answer[valid]),
-            positives=positives(answer, answer[positive]) if has_outcome else None,
-        )  # fmt: skip
-        return score_of(own, seen)
-
-    return read
+    def _read(self, answer: Answer) -> Counts:
+        total = answer[self._rows]
+        return Counts(
+            rows=total,
+            columns={name: one(answer, total) for name, one in self._columns.items()},
+            score=self._score and self._score(answer, total),
+            target=self._target and self._target(answer, total),
+        )
 
 
 def _window(time: str, seconds: int) -> str:
     since = f"(floor(epoch({time}))::BIGINT - {MONDAY})"
     return f"floor({since} / {seconds})::BIGINT * {seconds} + {MONDAY}"
+
+
+def _label(source: Source, name: str) -> str:
+    return expressions.label(name, form_of(source, name))

@@ -11,6 +11,8 @@ from lineage.guard.facts import Transition
 from lineage.guard.rules.evidence import proof_waived, remedy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lineage.guard.facts import Facts
 
 _SERVED: Final = (Transition.STAY, Transition.RETURN)
@@ -44,7 +46,7 @@ def signed_by(facts: Facts) -> Check:
         return _without_verdict(facts, details)
     what = " and ".join(_WORDS[thing] for thing in missing)
     summary = f"no key that {facts.environment} names signed {what} of {facts.ref}"
-    return Check(code, Status.FAIL, summary, _sign(facts, missing[0]), details)
+    return Check(code, Status.FAIL, summary, _sign(facts, missing), details)
 
 
 def _without_verdict(facts: Facts, details: dict[str, Any]) -> Check:
@@ -85,10 +87,19 @@ def _is_of(facts: Facts, thing: SignedThing, about: str, validation: int | None)
     return thing is SignedThing.WEIGHTS or (verdict is not None and validation == verdict.id)
 
 
-def _sign(facts: Facts, thing: SignedThing) -> str:
-    """How to sign it: where the pipeline moves, not the verdict with the one that runs now."""
+def _sign(facts: Facts, missing: Sequence[SignedThing]) -> str:
+    """How to sign what is missing; a verdict that there is not yet is none that can be signed."""
+    there = [one for one in missing if one is SignedThing.WEIGHTS or facts.verdict is not None]
+    if len(there) == 1:
+        return f"Sign it with such a key, and record that: {_signing(facts, there[0])}"
+    each = "; ".join(f"{_WORDS[thing]}: {_signing(facts, thing)}" for thing in there)
+    return f"Sign them with such a key, and record that: {each}"
+
+
+def _signing(facts: Facts, thing: SignedThing) -> str:
+    """What signs one: where the pipeline moves, not the verdict with the one that runs now."""
     verdict = thing is SignedThing.VALIDATION
-    done = act(
+    return act(
         "attest sign",
         facts.ref,
         as_=thing.value if verdict else None,
@@ -96,4 +107,3 @@ def _sign(facts: Facts, thing: SignedThing) -> str:
         key="FILE",
         record=True,
     )
-    return f"Sign it with such a key, and record that: {done}"
