@@ -51,7 +51,6 @@ def document(described: Described) -> dict[str, Any]:
                 "dependsOn": sorted({part["bom-ref"] for part in parts}),
             }
         ],
-        "declarations": _declarations(described),
     } | {name: part for name, part in further.items() if part}
 
 
