@@ -70,7 +70,7 @@ _LINK_CODE: Final = text(
 
 _IS_CODE: Final = text(
     "SELECT 1 FROM lineage_node n JOIN lineage_edge e ON e.target = n.id "
-    f"WHERE n.digest = :code AND e.role = '{LISTED}' LIMIT 1"  # nosec B608 # noqa: S608 - our own names
+    f"WHERE n.digest = :code AND e.role = '{LISTED}' LIMIT 1"  # nosec B608
 )
 
 _RUNS: Final = text(
