@@ -70,7 +70,7 @@ _LINK_CODE: Final = text(
 
 _IS_CODE: Final = text(
     "SELECT 1 FROM lineage_node n JOIN lineage_edge e ON e.target = n.id "
-    f"WHERE n.digest = :code AND e.role = '{LISTED}' LIMIT 1"  # nosec B608
+    "WHERE n.digest = :code AND e.role = :role LIMIT 1"
 )
 
 _RUNS: Final = text(
@@ -254,7 +254,9 @@ def note_pipeline(session: Session, manifest: Manifest) -> None:
     """
     code = code_node(manifest)
     connection = session.connection()
-    if code is not None and connection.execute(_IS_CODE, {"code": code}).first() is None:
+    if code is None:
+        return
+    if connection.execute(_IS_CODE, {"code": code, "role": LISTED}).first() is None:
         part = Part()
         part.add_pipeline(manifest)
         part.write(connection)
