@@ -99,6 +99,7 @@ def record(
 
     Raises:
         Conflict: too many streams are known of the slot.
+        UsageError: a window would count more than it can.
     """
     connection, at = session.connection(), clock.now(session)
     stream: Row = {
@@ -112,7 +113,11 @@ def record(
         _require_room(session, model, environment, at)
     fresh = [row for row in rows if row["sequence"] > (known or 0)]
     for row in _summed(fresh):
-        windows.add(connection, row, at)
+        if not windows.add(connection, row, at):
+            raise UsageError(
+                f"The window of {row['start']} would count more than {LARGEST_COUNT:,} rows.",
+                remedy="Send what was counted once, as it was counted.",
+            )
     if fresh:
         newest = {"sequence": fresh[-1]["sequence"], "batch": new.batch}
         windows.note_part(connection, stream | newest | {"recorded_at": at, "recorded_by": actor})
@@ -245,6 +250,11 @@ def _row(sight: Sight, model: str, environment: str, window: NewWindow) -> Row:
     limits.require_small("counts of a window", window.counts)
     like = found[1]
     counts = Part.parse(window.counts, like)
+    if unknown := sorted(counts.groups.keys() - like.groups.keys()):
+        raise UsageError(
+            f"The profile has no group {unknown[0][:80]!r}.",
+            remedy="Count the groups that the validation's profile has, by the same names.",
+        )
     whole = counts.columns.keys() == like.columns.keys()
     if window.kind == "inputs" and not (whole and (counts.score is None) == (like.score is None)):
         raise UsageError(
