@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage import timestamps
 from lineage.acts import act
-from lineage.contract.windows import MOST_WINDOWS, check_seconds
+from lineage.contract.windows import EARLY, MOST_WINDOWS, check_seconds
 from lineage.database import clock, pipelines, profiles, tables, windows
 from lineage.database.slots import slot_side
 from lineage.database.tables.windows import MERGED
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from lineage.database.windows import Row
     from lineage.evidence.counts import Counts
     from lineage.registry.sight import Sight
-
-EARLY: Final = dt.timedelta(minutes=10)
-"""How far a host's clock may be ahead of the registry's."""
 
 LATE: Final = dt.timedelta(days=7)
 """How long after its end a host's window is taken."""

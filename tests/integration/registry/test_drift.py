@@ -12,13 +12,14 @@ from sqlalchemy import text
 from lineage.contract.requests import Observed
 from lineage.contract.results import PackageDifference
 from lineage.contract.webhooks import NewWebhook
-from lineage.contract.windows import NewWindow, NewWindows
+from lineage.contract.windows import MOST_WINDOWS, NewWindow, NewWindows
 from lineage.database.engine import open_engine, read, transaction
 from lineage.errors import NotFound, UsageError
 from lineage.evidence.parts import Part
 from lineage.registry import changes_here
 from lineage.registry import windows as rules
 from lineage.registry.drift_watch import DriftWatch
+from lineage.workflows.observing import Batch, observe
 from tests.conftest import BOTH, EVERYWHERE, add_validated, captured_pipeline
 from tests.unit.evidence.test_drift import profile
 from tests.unit.evidence.worlds import DAY, HOSTS, days
@@ -159,6 +160,17 @@ def test_a_slot_of_which_nothing_can_be_told_hides_no_other(registry, url, caplo
     (found,) = registry.drifts()
     assert (found.model, found.state) == ("churn", "quiet")
     assert "drift of leavers in production cannot be told" in caplog.text
+
+
+@pytest.mark.parametrize("wrong", ["0001-01-01", "2999-01-01"])
+def test_nothing_is_recorded_of_a_batch_with_rows_of_no_time_that_was(registry, tmp_path, wrong):
+    """Its windows go in several requests, and the batch that is put right is another one."""
+    serve(registry, hourly(days(1, 84)))
+    hours = [f"1,{day(n // 24):%Y-%m-%d} {n % 24:02}:00:00" for n in range(MOST_WINDOWS + 1)]
+    (data := tmp_path / "batch.csv").write_text("\n".join(["amount,at", *hours, f"1,{wrong}"]))
+    with pytest.raises(UsageError, match=f"has rows of {wrong}T00:00:00Z, when nothing was"):
+        observe(registry, "churn", "production", Batch(data, time="at"), actor="t")
+    assert list(registry.windows("churn", "production")) == []
 
 
 @EVERYWHERE
