@@ -46,9 +46,37 @@ SigningFile = Annotated[
     ),
 ]
 PublicFile = Annotated[
-    Path,
+    Path | None,
     typer.Option(
         "--key", metavar="FILE", help="The public key of who signed, in PEM.", show_default=False
+    ),
+]
+Who = Annotated[
+    str | None,
+    typer.Option(
+        "--identity",
+        metavar="WHO",
+        help="Who signed without a key: an e-mail address or a URI, with --issuer.",
+        show_default=False,
+    ),
+]
+Issuer = Annotated[
+    str | None,
+    typer.Option(
+        "--issuer",
+        metavar="URL",
+        help="The OpenID Connect issuer that vouched for the identity.",
+        show_default=False,
+    ),
+]
+Trust = Annotated[
+    Path | None,
+    typer.Option(
+        "--trust-config",
+        metavar="FILE",
+        help="A private sigstore's trust configuration or root; default: what "
+        "LINEAGE_SIGSTORE_TRUST names, else the public sigstore's.",
+        show_default=False,
     ),
 ]
 
@@ -123,7 +151,6 @@ def verify(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="What was signed.", show_default=False)
     ],
-    key: PublicFile,
     target: Annotated[
         str | None,
         typer.Argument(
@@ -132,6 +159,10 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    key: PublicFile = None,
+    identity: Who = None,
+    issuer: Issuer = None,
+    trust: Trust = None,
     as_json: Json = False,
 ) -> None:
     """Verify a signed statement, and that it is about a version or about what lies at a path.
@@ -142,7 +173,8 @@ def verify(
     """
     from lineage.workflows import attest as attesting
 
-    verified = attesting.verify(file, attesting.verifying_key(key), target, opened_registry)
+    who = attesting.signer(key, identity, issuer)
+    verified = attesting.verify(file, who, target, opened_registry, trust)
     if as_json:
         output.emit(verified.to_json())
         return
@@ -156,22 +188,25 @@ def record(
         Path, typer.Argument(metavar="FILE", help="What was signed.", show_default=False)
     ],
     ref: Ref,
-    key: PublicFile,
+    key: PublicFile = None,
+    identity: Who = None,
+    issuer: Issuer = None,
     as_json: Json = False,
 ) -> None:
     """Record a signed statement on a version in the registry, if it holds.
 
-    An environment whose policy names the key (evidence.signed_by) then knows of it.
+    An environment whose policy names who signed (evidence.signed_by) then knows of it. An identity
+    is verified by the root of trust that is configured where the registry is.
 
     Example: `lineage attest record model.sig churn@7 --key pub.pem`
     """
     from lineage.workflows import attest as attesting
     from lineage.workflows.actor import actor
 
-    public = attesting.verifying_key(key)
+    who = attesting.named(attesting.signer(key, identity, issuer))
     document = attesting.document(file)
     with project_and_registry() as (project, registry):
-        done = registry.record_attestation(ref, document, public.pem.decode(), actor=actor(project))
+        done = registry.record_attestation(ref, document, **who, actor=actor(project))
     if as_json:
         output.emit(done)
         return

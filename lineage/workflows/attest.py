@@ -16,11 +16,13 @@ from lineage.attest.claims import Claim, another, claim_of, require_about
 from lineage.attest.files import ALGORITHMS, files_at, files_here, stored_files
 from lineage.attest.keys import LARGEST, SigningKey, VerifyingKey
 from lineage.attest.statements import About
+from lineage.attest.verification import verified
 from lineage.contract.requests import LARGEST_ATTESTATION
 from lineage.contract.results.records import VersionRecord
 from lineage.contract.results.versions import NamedPipeline
 from lineage.errors import NotFound, SignatureMismatch, UsageError
 from lineage.identity.references import Reference
+from lineage.identity.signers import Identity
 from lineage.weights.check import recorded
 from lineage.workflows.destination import Destination
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from lineage.attest.keys import Password
     from lineage.attest.statements import Signed
+    from lineage.attest.verification import Signer
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
     from lineage.contract.results.records import Validation
@@ -68,13 +71,34 @@ def signing_key(path: Path | None, password: Password, note: Callable[[str], obj
     return key
 
 
-def verifying_key(path: Path) -> VerifyingKey:
-    """The public key in a file.
+def signer(key: Path | None, identity: str | None, issuer: str | None) -> Signer:
+    """Who must have signed: a public key in a file, or an identity that an issuer vouched for.
 
     Raises:
-        UsageError: there is none.
+        UsageError: neither or both were named, or it cannot be used.
     """
-    return VerifyingKey.parse(_read(path, "key"), f"the key in {path}")
+    if key is not None and identity is None and issuer is None:
+        return VerifyingKey.parse(_read(key, "key"), f"the key in {key}")
+    if key is not None or identity is None or issuer is None:
+        raise UsageError(
+            "Who signed is a public key, or an identity with its issuer.",
+            remedy=f"Name one: {act('attest verify', 'FILE', key='PUB')}, or {_by_identity()}",
+        )
+    try:
+        return Identity(identity, issuer)
+    except ValueError as problem:
+        raise UsageError(f"{problem}.", remedy=f"Name who signed: {_by_identity()}") from None
+
+
+def _by_identity() -> str:
+    return act("attest verify", "FILE", identity="WHO", issuer="URL")
+
+
+def named(signer: Signer) -> dict[str, str]:
+    """A signer as a registry is told of it: the keywords of ``record_attestation``."""
+    if isinstance(signer, VerifyingKey):
+        return {"public_key": signer.pem.decode()}
+    return {"signed_by": str(signer)}
 
 
 def _read(path: Path, what: str, limit: int = LARGEST) -> bytes:
@@ -242,24 +266,26 @@ class Verified:
         return told | self.claim.to_json() | {"statement": dict(self.statement)}
 
 
-def verify(file: Path, key: VerifyingKey, target: str | None, opened: Opened) -> Verified:
+def verify(
+    file: Path, signer: Signer, target: str | None, opened: Opened, trust: Path | None = None
+) -> Verified:
     """Verify a signed statement, and that it is about what is named.
 
     Args:
         file: the envelope or bundle.
-        key: who must have signed it.
+        signer: who must have signed it.
         target: a version, or a path; None where only the signature is asked for. What is there on
             disk, or has a ``/``, is a path.
         opened: opens the registry, where a version is named.
+        trust: the root of trust for identities; None for the one that is configured.
 
     Raises:
         UsageError: the file cannot be used.
         SignatureMismatch: the signature does not hold, or it is about something else.
         CaptureError: the path cannot be read.
     """
-    sealed = envelope.read(_read(file, "signature", envelope.LARGEST), str(file))
-    statement = sealed.statement(key, str(file))
-    claim = claim_of(statement, str(file))
+    proof = verified(_read(file, "signature", envelope.LARGEST), signer, str(file), trust)
+    claim = claim_of(proof.statement, str(file))
     if target is not None:
         if Path(target).exists() or "/" in target.partition("@")[0]:
             _require_path(claim, Path(target), file)
@@ -267,7 +293,7 @@ def verify(file: Path, key: VerifyingKey, target: str | None, opened: Opened) ->
             Reference.parse(target)
             with opened() as registry:
                 _require_version(claim, registry, target, file)
-    return Verified(claim, key.fingerprint, target, statement)
+    return Verified(claim, proof.signed_by, target, proof.statement)
 
 
 def _require_path(claim: Claim, path: Path, file: Path) -> None:

@@ -264,11 +264,11 @@ class Attestation(Document):
     validation = Key(optional(int))
     """The number of the verdict that it is on."""
     signed_by = Key(str)
-    """The fingerprint of the key that signed it."""
+    """The fingerprint of the key that signed it, or the identity, ``identity:WHO issuer:URL``."""
     document = Key(str)
     """The envelope, as it was signed."""
     public_key = Key(str)
-    """The key in PEM."""
+    """The key in PEM; of an identity the one that signed this once."""
     recorded_at = Key(moment)
     """When it was recorded."""
     recorded_by = Key(str)

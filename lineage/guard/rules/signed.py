@@ -1,4 +1,4 @@
-"""Whether a version is signed by a key that an environment names (decision 43)."""
+"""Whether a version is signed by a key or an identity that an environment names (decision 43)."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from lineage.guard.decision import Check, Status
 from lineage.guard.evidence import SignedThing
 from lineage.guard.facts import Transition
 from lineage.guard.rules.evidence import proof_waived, remedy
+from lineage.identity.signers import is_identity
 
 if TYPE_CHECKING:
+    from lineage.guard.evidence import Evidence
     from lineage.guard.facts import Facts
 
 _SERVED: Final = (Transition.STAY, Transition.RETURN)
 
 
 def signed_by(facts: Facts) -> Check:
-    """Fails when no key that the environment names signed the weights, or the verdict."""
+    """Fails when nobody whom the environment names signed the weights, or the verdict."""
     code = "signed-by"
     evidence = facts.policy.evidence
     details: dict[str, Any] = {"keys": list(evidence.signed_by), "signatures": []}
@@ -33,7 +35,9 @@ def signed_by(facts: Facts) -> Check:
     missing = [thing for thing in evidence.signed if thing.value not in signed]
     if not missing:
         what = " and ".join(_WORDS[thing] for thing in evidence.signed)
-        summary = f"a key that {facts.environment} names signed {what} of {facts.ref}"
+        summary = (
+            f"{_kind(evidence, 'a')} that {facts.environment} names signed {what} of {facts.ref}"
+        )
         return Check(code, Status.PASS, summary, details=details)
     if _has_served(facts):
         missing = [thing for thing in missing if thing in _asked_anew(facts)]
@@ -43,7 +47,7 @@ def signed_by(facts: Facts) -> Check:
     if missing == [SignedThing.VALIDATION] and facts.verdict is None:
         return _without_verdict(facts, details)
     what = " and ".join(_WORDS[thing] for thing in missing)
-    summary = f"no key that {facts.environment} names signed {what} of {facts.ref}"
+    summary = f"{_kind(evidence, 'no')} that {facts.environment} names signed {what} of {facts.ref}"
     return Check(code, Status.FAIL, summary, _sign(facts, missing[0]), details)
 
 
@@ -87,6 +91,9 @@ def _is_of(facts: Facts, thing: SignedThing, about: str, validation: int | None)
 
 def _sign(facts: Facts, thing: SignedThing) -> str:
     """How to sign it: where the pipeline moves, not the verdict with the one that runs now."""
+    if not _keys(facts.policy.evidence):
+        done = act("attest record", "FILE", facts.ref, identity="WHO", issuer="URL")
+        return f"Record what one of them signed: {done}"
     verdict = thing is SignedThing.VALIDATION
     done = act(
         "attest sign",
@@ -97,3 +104,17 @@ def _sign(facts: Facts, thing: SignedThing) -> str:
         record=True,
     )
     return f"Sign it with such a key, and record that: {done}"
+
+
+def _keys(evidence: Evidence) -> bool:
+    """Whether keys are named, and not identities alone."""
+    return not all(map(is_identity, evidence.signed_by))
+
+
+def _kind(evidence: Evidence, word: str) -> str:
+    """What is named: keys, identities, or both."""
+    if not any(map(is_identity, evidence.signed_by)):
+        return f"{word} key"
+    if _keys(evidence):
+        return f"{word} key or identity"
+    return "an identity" if word == "a" else f"{word} identity"
