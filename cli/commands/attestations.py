@@ -122,6 +122,15 @@ def sign(
         ),
     ] = None,
     out: Out = None,
+    keyless: Annotated[
+        bool,
+        typer.Option(
+            "--keyless",
+            help="Sign without a key, by sigstore, as who the CI system says that this is, or the "
+            "token in SIGSTORE_ID_TOKEN; so does --trust-config.",
+        ),
+    ] = False,
+    trust: Trust = None,
     record: Annotated[
         bool,
         typer.Option("--record", help="Record it in the registry too, where the guard sees it."),
@@ -136,12 +145,17 @@ def sign(
     from lineage.workflows.actor import actor
 
     asked = attesting.Asked.checked(about, env, algorithm, path)
-    signer = attesting.signing_key(key, _password, output.note)
+    without_key = keyless or trust is not None
+    signer = (
+        attesting.keyless_signer(key, trust)
+        if without_key
+        else attesting.signing_key(key, _password, output.note)
+    )
     with project_and_registry() as (project, registry):
         done = attesting.attest(project, registry, ref, asked, signer)
         if record:
-            public = signer.verifying.pem.decode()
-            registry.record_attestation(ref, done.text, public, actor=actor(project))
+            who = attesting.named(done.signer)
+            registry.record_attestation(ref, done.text, **who, actor=actor(project))
             output.note(f"It is recorded: {done.signed_by} signed {done.claim.sentence}.")
     put(done.text, done.to_json(), out, as_json)
 

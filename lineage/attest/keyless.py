@@ -238,7 +238,10 @@ def _by_root() -> str:
     return act("attest verify", "FILE", identity="WHO", issuer="URL", trust_config="ROOT")
 
 
-def said(error: Exception) -> str:
+def said(error: BaseException) -> str:
     """A library's reason, on one line; of what it wraps, the innermost that says something."""
-    text = " ".join(str(error).partition(" (encountered")[0].split())
+    within: BaseException | None = error
+    while within is not None and not str(within):
+        within = within.__cause__
+    text = " ".join(str(within or "").partition(" (encountered")[0].split())
     return "".join(filter(str.isprintable, text))[:_SHOWN].rstrip(".") or type(error).__name__

@@ -27,6 +27,11 @@ class Verified:
     key: VerifyingKey
 
 
+def name_of(signer: Signer) -> str:
+    """What a signer is called: a key's fingerprint, or the text of an identity."""
+    return signer.fingerprint if isinstance(signer, VerifyingKey) else str(signer)
+
+
 def verified(
     document: str | bytes, signer: Signer, what: str, trust: Path | None = None
 ) -> Verified:
@@ -44,10 +49,10 @@ def verified(
     """
     sealed = envelope.read(document, what)
     if isinstance(signer, VerifyingKey):
-        return Verified(sealed.statement(signer, what), signer.fingerprint, signer)
+        return Verified(sealed.statement(signer, what), name_of(signer), signer)
     keyless = sigstore()
     proven = keyless.proven(sealed, document, signer, what, keyless.trust(trust))
-    return Verified(envelope.read_signed(proven.payload, what), str(signer), proven.key)
+    return Verified(envelope.read_signed(proven.payload, what), name_of(signer), proven.key)
 
 
 def sigstore() -> ModuleType:

@@ -16,7 +16,7 @@ from lineage.attest.claims import Claim, another, claim_of, require_about
 from lineage.attest.files import ALGORITHMS, files_at, files_here, stored_files
 from lineage.attest.keys import LARGEST, SigningKey, VerifyingKey
 from lineage.attest.statements import About
-from lineage.attest.verification import verified
+from lineage.attest.verification import name_of, sigstore, verified
 from lineage.contract.requests import LARGEST_ATTESTATION
 from lineage.contract.results.records import VersionRecord
 from lineage.contract.results.versions import NamedPipeline
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
+    from lineage.attest.keyless_signing import KeylessSigner
     from lineage.attest.keys import Password
     from lineage.attest.statements import Signed
     from lineage.attest.verification import Signer
@@ -69,6 +70,29 @@ def signing_key(path: Path | None, password: Password, note: Callable[[str], obj
     if mode & 0o077:
         note(f"note: {path} can be read or changed by others (mode {mode:o}): chmod 600 {path}")
     return key
+
+
+def keyless_signer(key: Path | None, trust: Path | None) -> KeylessSigner:
+    """Who this environment vouches for, and the sigstore that signs.
+
+    Args:
+        key: a key's file, which is not used where nobody needs one.
+        trust: a private sigstore's trust configuration; None for what is configured.
+
+    Raises:
+        UsageError: there is no identity, sigstore is not installed, or a key was named.
+        StoreUnreachable: a service that is needed cannot be reached.
+    """
+    if key is not None:
+        raise UsageError(
+            "Who signs keyless needs no key.",
+            remedy=f"Name one of both: {act('attest sign', 'REF', keyless=True)}, or "
+            + act("attest sign", "REF", key="FILE"),
+        )
+    sigstore()
+    from lineage.attest.keyless_signing import KeylessSigner
+
+    return KeylessSigner.here(trust)
 
 
 def signer(key: Path | None, identity: str | None, issuer: str | None) -> Signer:
@@ -173,8 +197,13 @@ class Attested:
     """A signed statement: ``text`` as it is kept, who signed it, and what it says."""
 
     text: str
-    signed_by: str
+    signer: Signer
     claim: Claim
+
+    @property
+    def signed_by(self) -> str:
+        """What the signer is called."""
+        return name_of(self.signer)
 
     def to_json(self) -> dict[str, Any]:
         """JSON of `attest`."""
@@ -182,7 +211,11 @@ class Attested:
 
 
 def attest(
-    project: Project, registry: AnyRegistry, reference: str, asked: Asked, key: SigningKey
+    project: Project,
+    registry: AnyRegistry,
+    reference: str,
+    asked: Asked,
+    key: SigningKey | KeylessSigner,
 ) -> Attested:
     """Sign a statement on a version.
 
@@ -191,10 +224,11 @@ def attest(
         registry: where the version is recorded.
         reference: the version.
         asked: what is to be signed.
-        key: signs it.
+        key: signs it, or who signs it without one.
 
     Raises:
         NotFound: the version, a verdict on it, or the environment does not exist.
+        StoreUnreachable: sigstore, or a store, cannot be used.
         IntegrityFailure: the bytes are not what was registered, or no BLAKE3 of them was.
     """
     version = VersionRecord(registry.show(reference))
@@ -219,8 +253,17 @@ def attest(
             Destination.of(registry).id,
             dt.datetime.now(dt.UTC),
         )
-    text = envelope.sealed(statement, key, bundle=asked.about is About.WEIGHTS)
-    return Attested(text, key.verifying.fingerprint, claim_of(statement, "the statement"))
+    text, signed_by = _sealed(statement, key, bundle=asked.about is About.WEIGHTS)
+    return Attested(text, signed_by, claim_of(statement, "the statement"))
+
+
+def _sealed(
+    statement: dict[str, Any], key: SigningKey | KeylessSigner, *, bundle: bool
+) -> tuple[str, Signer]:
+    """A statement as it is signed, and who signed it; keyless, always a bundle."""
+    if isinstance(key, SigningKey):
+        return envelope.sealed(statement, key, bundle=bundle), key.verifying
+    return key.sealed(statement)
 
 
 def _files(stored: StoredWeights, path: Path | None, project: Project, algorithm: str) -> Signed:
@@ -284,6 +327,10 @@ def verify(
         SignatureMismatch: the signature does not hold, or it is about something else.
         CaptureError: the path cannot be read.
     """
+    if trust is not None and isinstance(signer, VerifyingKey):
+        raise UsageError(
+            "A root of trust says nothing of a key.", remedy="Leave it out, or name the identity."
+        )
     proof = verified(_read(file, "signature", envelope.LARGEST), signer, str(file), trust)
     claim = claim_of(proof.statement, str(file))
     if target is not None:

@@ -91,19 +91,14 @@ def _is_of(facts: Facts, thing: SignedThing, about: str, validation: int | None)
 
 def _sign(facts: Facts, thing: SignedThing) -> str:
     """How to sign it: where the pipeline moves, not the verdict with the one that runs now."""
-    if not _keys(facts.policy.evidence):
-        done = act("attest record", "FILE", facts.ref, identity="WHO", issuer="URL")
-        return f"Record what one of them signed: {done}"
     verdict = thing is SignedThing.VALIDATION
-    done = act(
-        "attest sign",
-        facts.ref,
-        as_=thing.value if verdict else None,
-        env=facts.environment if verdict and not facts.pipeline_moves else None,
-        key="FILE",
-        record=True,
-    )
-    return f"Sign it with such a key, and record that: {done}"
+    ref, about = facts.ref, thing.value if verdict else None
+    env = facts.environment if verdict and not facts.pipeline_moves else None
+    if _keys(facts.policy.evidence):
+        done = act("attest sign", ref, as_=about, env=env, key="FILE", record=True)
+        return f"Sign it with such a key, and record that: {done}"
+    done = act("attest sign", ref, as_=about, env=env, keyless=True, record=True)
+    return f"Sign it as one of them, and record that: {done}"
 
 
 def _keys(evidence: Evidence) -> bool:

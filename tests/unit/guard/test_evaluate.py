@@ -855,7 +855,7 @@ def test_what_a_policy_names_must_be_signed_by_a_key_that_it_names(things, signa
     ("named", "summary", "remedy"),
     [
         ((A_KEY,), "no key that", "key=FILE"),
-        ((AN_IDENTITY,), "no identity that", "attest record FILE"),
+        ((AN_IDENTITY,), "no identity that", "keyless=true"),
         ((A_KEY, AN_IDENTITY), "no key or identity that", "key=FILE"),
     ],
 )
