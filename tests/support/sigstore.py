@@ -1,8 +1,9 @@
-"""A sigstore of our own: a certificate authority, its log, and a log of signatures, all real.
+"""A sigstore of our own: a certificate authority, its log, a log of signatures, a clock; all real.
 
-It issues certificates with the promise of a certificate log, and answers as Fulcio's and Rekor's
-(v1) interfaces do, with signed entries, proofs and checkpoints. What is made here is verified by
-sigstore's own library, by the trust configuration that :meth:`Sigstore.trust_config` gives.
+It issues certificates with the promise of a certificate log, and answers as Fulcio, Rekor (1 and 2)
+and a timestamp authority do, with signed entries, proofs, checkpoints and timestamps. What is made
+here is verified by sigstore's own library, by the trust configuration that
+:meth:`Sigstore.trust_config` gives.
 """
 
 from __future__ import annotations
@@ -12,10 +13,14 @@ import datetime as dt
 import hashlib
 import json
 import struct
+import subprocess
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import jwt
@@ -23,7 +28,12 @@ import rfc8785
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 WHO = "ana@example.com"
@@ -124,6 +134,80 @@ class Sigstore:
             self.ca, hashes.SHA256()
         )
 
+    @cached_property
+    def clock(self) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+        """The key and the certificate of the timestamp authority."""
+        private = key()
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a clock")]))
+            .issuer_name(self.root.subject)
+            .public_key(private.public_key())
+            .serial_number(2)
+            .not_valid_before(self.now - dt.timedelta(days=1))
+            .not_valid_after(self.now + dt.timedelta(days=3650))
+            .add_extension(_usage(digital_signature=True), critical=True)
+            .add_extension(
+                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True
+            )
+            .sign(self.ca, hashes.SHA256())
+        )
+        return private, certificate
+
+    def timestamp(self, asked: bytes) -> bytes:
+        """A timestamp (RFC 3161), as openssl makes one."""
+        private, certificate = self.clock
+        with TemporaryDirectory() as name:
+            folder = Path(name)
+            (folder / "asked").write_bytes(asked)
+            (folder / "serial").write_text("01")
+            (folder / "clock.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+            pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+            (folder / "key.pem").write_bytes(pem)
+            (folder / "ts.cnf").write_text(
+                "[tsa]\nserial = serial\ndefault_policy = 1.2.3.4\ndigests = sha256\n"
+                "signer_digest = sha256\ness_cert_id_alg = sha256\n"
+            )
+            subprocess.run(
+                ["openssl", "ts", "-reply", "-config", "ts.cnf", "-section", "tsa", "-queryfile",
+                 "asked", "-signer", "clock.pem", "-inkey", "key.pem", "-out", "answer"],
+                cwd=folder, check=True, capture_output=True,
+            )  # fmt: skip
+            return (folder / "answer").read_bytes()
+
+    def entry_of_hash(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """The log's entry of a digest, as Rekor 2 answers it."""
+        spec = {
+            "data": {"algorithm": "SHA2_256", "digest": asked["digest"]},
+            "signature": asked["signature"],
+        }
+        body = rfc8785.dumps({
+            "apiVersion": "0.0.2", "kind": "hashedrekord", "spec": {"hashedRekordV002": spec},
+        })  # fmt: skip
+        proof, log_id = self._proof(body)
+        return {
+            "logIndex": "1",
+            "logId": {"keyId": _b64(log_id)},
+            "kindVersion": {"kind": "hashedrekord", "version": "0.0.2"},
+            "inclusionProof": _as_in_a_bundle(proof),
+            "canonicalizedBody": _b64(body),
+        }
+
+    def _proof(self, body: bytes) -> tuple[dict[str, Any], bytes]:
+        """That an entry is the second of two in the log, and the log's id."""
+        log_id = hashlib.sha256(_der(self.log)).digest()
+        leaves = [hashlib.sha256(b"\0" + leaf).digest() for leaf in (b"another", body)]
+        root = hashlib.sha256(b"\1" + b"".join(leaves)).digest()
+        text = f"log.example - 1\n2\n{_b64(root)}\n"
+        note = log_id[:4] + _signed(self.log, text.encode())
+        return {
+            "logIndex": 1,
+            "rootHash": root.hex(),
+            "treeSize": 2,
+            "hashes": [leaves[0].hex()],
+            "checkpoint": f"{text}\n\u2014 log.example {_b64(note)}\n",
+        }, log_id
+
     def entry(self, envelope: dict[str, Any], pem: str, after: int = 0) -> dict[str, Any]:
         """The log's entry of an envelope, the second of two, as Rekor answers it.
 
@@ -146,23 +230,13 @@ class Sigstore:
                 ],
             },
         })  # fmt: skip
-        log_id = hashlib.sha256(_der(self.log)).digest()
-        leaves = [hashlib.sha256(b"\0" + leaf).digest() for leaf in (b"another", body)]
-        root = hashlib.sha256(b"\1" + b"".join(leaves)).digest()
-        text = f"log.example - 1\n2\n{_b64(root)}\n"
-        note = log_id[:4] + _signed(self.log, text.encode())
+        proof, log_id = self._proof(body)
         at = int(self.now.timestamp()) + after
         promised = {"body": _b64(body), "integratedTime": at, "logID": log_id.hex(), "logIndex": 1}
         return promised | {
             "verification": {
                 "signedEntryTimestamp": _b64(_signed(self.log, rfc8785.dumps(promised))),
-                "inclusionProof": {
-                    "logIndex": 1,
-                    "rootHash": root.hex(),
-                    "treeSize": 2,
-                    "hashes": [leaves[0].hex()],
-                    "checkpoint": f"{text}\n\u2014 log.example {_b64(note)}\n",
-                },
+                "inclusionProof": proof,
             }
         }
 
@@ -180,7 +254,6 @@ class Sigstore:
             "signatures": [{"sig": _b64(_signed(private, pae(payload)))}],
         }
         made = self.entry(envelope, _b64(certificate.public_bytes(Encoding.PEM)), after)
-        proof = made["verification"]["inclusionProof"]
         return {
             "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
             "verificationMaterial": {
@@ -194,13 +267,7 @@ class Sigstore:
                         "inclusionPromise": {
                             "signedEntryTimestamp": made["verification"]["signedEntryTimestamp"]
                         },
-                        "inclusionProof": {
-                            "logIndex": str(proof["logIndex"]),
-                            "rootHash": _b64(bytes.fromhex(proof["rootHash"])),
-                            "treeSize": str(proof["treeSize"]),
-                            "hashes": [_b64(bytes.fromhex(one)) for one in proof["hashes"]],
-                            "checkpoint": {"envelope": proof["checkpoint"]},
-                        },
+                        "inclusionProof": _as_in_a_bundle(made["verification"]["inclusionProof"]),
                         "canonicalizedBody": made["body"],
                     }
                 ],
@@ -224,23 +291,24 @@ class Sigstore:
                 "logId": {"keyId": _b64(hashlib.sha256(_der(of)).digest())},
             }
 
-        root = {"rawBytes": _b64(self.root.public_bytes(Encoding.DER))}
+        def authority(*chain: x509.Certificate) -> dict[str, Any]:
+            held = [{"rawBytes": _b64(one.public_bytes(Encoding.DER))} for one in chain]
+            return {
+                "subject": {"organization": "ours", "commonName": "a sigstore of our own"},
+                "uri": self.url,
+                "certChain": {"certificates": held},
+                "validFor": valid,
+            }
+
         return {
             "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
             "tlogs": [log(self.log)],
             "ctlogs": [log(self.ct_log)],
-            "certificateAuthorities": [
-                {
-                    "subject": {"organization": "ours", "commonName": "a sigstore of our own"},
-                    "uri": self.url,
-                    "certChain": {"certificates": [root]},
-                    "validFor": valid,
-                }
-            ],
-            "timestampAuthorities": [],
+            "certificateAuthorities": [authority(self.root)],
+            "timestampAuthorities": [authority(self.clock[1], self.root)],
         }
 
-    def trust_config(self) -> dict[str, Any]:
+    def trust_config(self, rekor: int = 1, *, clock: bool = False) -> dict[str, Any]:
         """A client's trust configuration: the root, and where the services are."""
         service = {
             "url": self.url,
@@ -255,9 +323,9 @@ class Sigstore:
                 "mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json",
                 "caUrls": [service],
                 "oidcUrls": [service],
-                "rekorTlogUrls": [service],
+                "rekorTlogUrls": [service | {"majorApiVersion": rekor}],
                 "rekorTlogConfig": {"selector": "ANY"},
-                "tsaUrls": [],
+                "tsaUrls": [service | {"url": f"{self.url}/time"}] if clock else [],
                 "tsaConfig": {"selector": "ANY"},
             },
         }
@@ -279,9 +347,12 @@ class Sigstore:
 
             def do_POST(self) -> None:
                 size = int(self.headers["Content-Length"])
-                body = json.loads(self.rfile.read(size))
-                status, answer = sigstore.answer(self.path, body, self.headers)
-                data = json.dumps(answer).encode()
+                body, status = self.rfile.read(size), 201
+                if self.path == "/time":
+                    data = sigstore.timestamp(body)
+                else:
+                    status, answer = sigstore.answer(self.path, json.loads(body), self.headers)
+                    data = json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
@@ -309,10 +380,22 @@ class Sigstore:
             made = self.certificate(request.public_key(), said["sub"], said["iss"])
             chain = [one.public_bytes(Encoding.PEM).decode() for one in (made, self.root)]
             return 200, {"signedCertificateEmbeddedSct": {"chain": {"certificates": chain}}}
+        if path == "/api/v2/log/entries":
+            return 201, self.entry_of_hash(body["hashedRekordRequestV002"])
         assert path == "/api/v1/log/entries", path
         proposed = body["spec"]["proposedContent"]
         entry = self.entry(json.loads(proposed["envelope"]), proposed["verifiers"][0])
         return 201, {"1": entry}
+
+
+def _as_in_a_bundle(proof: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "logIndex": str(proof["logIndex"]),
+        "rootHash": _b64(bytes.fromhex(proof["rootHash"])),
+        "treeSize": str(proof["treeSize"]),
+        "hashes": [_b64(bytes.fromhex(one)) for one in proof["hashes"]],
+        "checkpoint": {"envelope": proof["checkpoint"]},
+    }
 
 
 def _usage(**on: bool) -> x509.KeyUsage:

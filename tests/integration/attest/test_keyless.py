@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 
+import httpx
 import pytest
 
 from lineage.attest import statements
@@ -149,7 +150,7 @@ def weights(registry, ref, who=WHO):
 
 
 @EVERYWHERE
-def test_an_identity_is_recorded_and_demanded_as_a_key_is(registry, trusted):
+def test_an_identity_is_recorded_and_demanded_as_a_key_is(registry, trusted, url):
     for seed in "12":
         add_validated(registry, seed)
     registry.release("production", captured_pipeline("old"), actor="t")
@@ -187,6 +188,9 @@ def test_an_identity_is_recorded_and_demanded_as_a_key_is(registry, trusted):
     assert registry.history("churn@1")[0]["payload"]["signed_by"] == str(ANA)
     assert check().status is Status.PASS
     assert not registry.audit().problems
+    if url.startswith("http"):
+        page = httpx.get(f"{url}/models/churn/versions/1").text
+        assert f"signed by <bdi>{ANA}</bdi>, recorded by" in page
     trusted.write_text(json.dumps(Sigstore().trusted_root()))
     assert check().status is Status.FAIL  # nothing is believed that the root of now does not prove
     trusted.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -105,6 +106,30 @@ def test_a_verdict_and_a_decision_are_signed_as_bundles(sigstore, world, tmp_pat
     other = signer(None, "bob@example.com", ISSUER)
     with pytest.raises(SignatureMismatch, match="is not signed by identity:bob"):
         verify(file, other, "churn@1", opened(world))
+
+
+@pytest.mark.parametrize("rekor", [1, 2])
+def test_a_timestamp_says_when_it_was_signed_and_of_the_newer_log_it_alone(
+    sigstore, world, tmp_path, rekor
+):
+    trust, file = tmp_path / "clock.json", tmp_path / "model.sig"
+    trust.write_text(json.dumps(sigstore.trust_config(rekor, clock=True)))
+    bundle = json.loads(made(world, trust=trust).text)
+    (stamp,) = bundle["verificationMaterial"]["timestampVerificationData"]["rfc3161Timestamps"]
+    file.write_text(json.dumps(bundle))
+    verifying.Config().use_sigstore_verifier(
+        identity=WHO, oidc_issuer=ISSUER, trust_config=trust
+    ).verify(world / "model", file)
+    assert verify(file, ANA, "churn@1", opened(world))
+    data = bytearray(base64.b64decode(stamp["signedTimestamp"]))
+    data[-1] ^= 1
+    stamp["signedTimestamp"] = base64.b64encode(data).decode()
+    file.write_text(json.dumps(bundle))
+    if rekor == 1:  # its log's own time holds
+        assert verify(file, ANA, "churn@1", opened(world))
+    else:
+        with pytest.raises(SignatureMismatch, match="not enough sources of verified time"):
+            verify(file, ANA, "churn@1", opened(world))
 
 
 @pytest.mark.parametrize(
