@@ -111,7 +111,7 @@ def _read(path: str, changed: int, size: int) -> Trust:
         reason = "is neither"
     except bounded_file.Unfit as unfit:
         reason = str(unfit)
-    except Exception as error:
+    except Exception as error:  # whatever libraries raise of what is none
         reason = f"cannot be used ({type(error).__name__})"
     raise UsageError(
         f"The root of trust {path} {reason}.",
@@ -183,7 +183,7 @@ def read(document: str | bytes, what: str) -> Bundle:
         return Bundle.from_json(document)
     except InvalidBundle as error:
         reason = said(error)
-    except Exception:
+    except Exception:  # whatever libraries raise of what anybody may have written
         reason = "malformed"
     raise UsageError(
         f"{begun(what)} is no bundle of a keyless signature: {reason}.",
@@ -217,7 +217,7 @@ def proven(
             f"{begun(what)} is not signed by {identity}, but by {another.found or 'another'}.",
             remedy="Name the identity and the issuer of who signed, if that is who should have.",
         ) from None
-    except Exception as error:
+    except Exception as error:  # whatever libraries raise of what does not hold
         reason = said(error) if isinstance(error, Error) else "malformed"
         raise SignatureMismatch(
             f"The keyless signature in {what} does not hold by {trusted.what}: {reason}.",

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 from sigstore.dsse import Statement
@@ -21,14 +24,21 @@ from lineage.acts import act
 from lineage.attest import envelope, keyless
 from lineage.errors import SignatureMismatch, StoreUnreachable, UsageError
 from lineage.masking import hide
+from lineage.patience import Patience
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from sigstore.models import Bundle
 
     from lineage.identity.signers import Identity
 
 TOKEN: Final = "SIGSTORE_ID_TOKEN"  # nosec B105 # noqa: S105 - the variable's name
 """The variable that holds an issuer's token, as GitLab's and others' clients have it."""
+
+SECONDS: Final = 120.0
+"""Seconds that signing may take, where ``LINEAGE_TIMEOUT`` says nothing."""
 
 _WHAT: Final = "what was signed"
 
@@ -82,11 +92,10 @@ class KeylessSigner:
         assert self.trust.config is not None  # nosec B101 # noqa: S101 - here
         token = _token()
         payload = json.dumps(statement, ensure_ascii=False, separators=(",", ":")).encode()
+        seconds = Patience.here().whole if "LINEAGE_TIMEOUT" in os.environ else SECONDS
         try:
-            context = SigningContext.from_trust_config(self.trust.config)
-            with context.signer(token) as signer:
-                bundle = signer.sign_dsse(_Statement(payload))
-        except Exception as error:
+            bundle = _in_time(partial(_signed, self.trust.config, token, payload), seconds)
+        except Exception as error:  # whatever a service's answer makes a library raise
             raise StoreUnreachable(
                 f"Sigstore did not sign: {keyless.said(error)}.",
                 remedy="Try again with a new token; of a private sigstore, check its trust "
@@ -101,6 +110,32 @@ class KeylessSigner:
             )
         keyless.proven(envelope.read(text, _WHAT), text, identity, _WHAT, self.trust)
         return text, identity
+
+
+def _signed(config: ClientTrustConfig, token: IdentityToken, payload: bytes) -> Bundle:
+    with SigningContext.from_trust_config(config).signer(token) as signer:
+        return signer.sign_dsse(_Statement(payload))
+
+
+def _in_time(sign: Callable[[], Bundle], seconds: float) -> Bundle:
+    """What is signed, waited for with a bound: the library's own requests have none.
+
+    Raises:
+        TimeoutError: it takes longer.
+    """
+    done: Future[Bundle] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(sign())
+        except Exception as error:  # it is raised where it is waited for
+            done.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    try:
+        return done.result(seconds)
+    except TimeoutError:
+        raise TimeoutError(f"no answer within {seconds:g} seconds") from None
 
 
 def _token() -> IdentityToken:

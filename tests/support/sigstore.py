@@ -77,6 +77,8 @@ class Sigstore:
     url: str = "http://127.0.0.1:9"
     tokens: list[str] = field(default_factory=list)
     refuses: str | None = None
+    waits: threading.Event | None = None
+    """What it waits for before it answers."""
 
     def __post_init__(self) -> None:
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a sigstore of our own")])
@@ -348,6 +350,8 @@ class Sigstore:
             def do_POST(self) -> None:
                 size = int(self.headers["Content-Length"])
                 body, status = self.rfile.read(size), 201
+                if sigstore.waits is not None:
+                    sigstore.waits.wait(60)
                 if self.path == "/time":
                     data = sigstore.timestamp(body)
                 else:

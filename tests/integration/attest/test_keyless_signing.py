@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+import threading
 
 import pytest
 from lineage.cli.app import build
@@ -156,6 +157,20 @@ def test_a_service_that_refuses_is_told_and_the_token_is_not(sigstore, world, se
     with pytest.raises(StoreUnreachable, match=r"Sigstore did not sign: .*403") as refused:
         made(world)
     assert os.environ[TOKEN] not in f"{refused.value} {refused.value.remedy}"
+
+
+def test_a_service_that_does_not_answer_is_not_waited_for_without_end(sigstore, world, monkeypatch):
+    monkeypatch.setenv("LINEAGE_TIMEOUT", "soon")
+    with pytest.raises(UsageError, match="LINEAGE_TIMEOUT is 'soon'"):
+        made(world)
+    monkeypatch.setenv("LINEAGE_TIMEOUT", "0.2")
+    sigstore.waits = threading.Event()
+    try:
+        with pytest.raises(StoreUnreachable, match=r"no answer within 0\.2 seconds"):
+            made(world)
+    finally:
+        sigstore.waits.set()
+        sigstore.waits = None
 
 
 def test_what_is_not_to_be_trusted_is_not_given(sigstore, world, tmp_path, monkeypatch):
