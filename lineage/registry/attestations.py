@@ -29,7 +29,7 @@ from lineage.identity.digest import Digest, blake3_of
 from lineage.identity.signers import Identity, is_identity
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from sqlmodel import Session
 
@@ -99,7 +99,7 @@ def record(
         select(table).where(of_version, table.digest == digest, table.signed_by == proof.signed_by)
     ).first()
     if known is not None:
-        return _shown(session, version, known) | {"ref": ref, "created": False}
+        return _shown(session, version, [known])[0] | {"ref": ref, "created": False}
     kept = select_columns(func.count(), func.coalesce(func.sum(func.length(table.document)), 0))
     own = col(table.recorded_by) == actor.name
     count, size = session.connection().execute(kept.where(of_version, own)).one()
@@ -122,7 +122,7 @@ def record(
         recorded_by=actor.name,
     )
     telling.tell(session, row)
-    answer = _shown(session, version, row) | {"ref": ref, "created": True}
+    answer = _shown(session, version, [row])[0] | {"ref": ref, "created": True}
     events.append(
         session,
         at=at,
@@ -175,7 +175,7 @@ def listed(session: Session, version: tables.ModelVersion) -> list[dict[str, Any
     together = accumulate(size for _, size in rows)
     chosen = [id_ for (id_, _), sum_ in zip(rows, together, strict=True) if sum_ <= MOST_LISTED]
     query = select(table).where(number.in_(chosen)).order_by(number.desc())
-    return [_shown(session, version, row) for row in session.exec(query)]
+    return _shown(session, version, session.exec(query).all())
 
 
 def newest(session: Session, version: tables.ModelVersion) -> dict[str, Any]:
@@ -192,7 +192,7 @@ def newest(session: Session, version: tables.ModelVersion) -> dict[str, Any]:
     if len(rows) == MOST_SHOWN:
         more = session.exec(select(func.count()).where(of_version)).one() - len(rows)
     return {
-        "attestations": [_told(session, version, row) for row in rows],
+        "attestations": _told(session, version, rows),
         "more_attestations": more,
     }
 
@@ -212,27 +212,35 @@ def signatures(
         verdicts: the numbers of those that are looked at, besides the weights.
 
     Raises:
-        UsageError: identities signed, and no root of trust can be used here.
+        UsageError: identities alone signed a thing, and no root of trust can be used here.
     """
     table = tables.Attestation
     looked_at = or_(
         col(table.about) == About.WEIGHTS.value, col(table.validation_id).in_([*verdicts])
     )
     query = (
-        select_columns(col(table.id), col(table.about), col(table.validation_id))
+        select_columns(
+            col(table.id), col(table.about), col(table.validation_id), col(table.signed_by)
+        )
         .where(col(table.version_id) == version.id, col(table.signed_by).in_([*keys]), looked_at)
         .order_by(col(table.id).desc())
     )
     found: dict[tuple[str, int | None], Signature] = {}
-    for number, about, validation in session.connection().execute(query):
+    rows = session.connection().execute(query).all()
+    able = any(is_identity(signer) for *_, signer in rows) and judges()
+    unknown: set[tuple[str, int | None]] = set()
+    for number, about, validation, signer in rows:
         thing = (about, validation)
+        if is_identity(signer) and not able:
+            unknown.add(thing)
+            continue
         row = session.get(table, number) if thing not in found else None
-        if row is not None and is_identity(row.signed_by):
-            sigstore().trust()  # of the one who runs this, and of no signature, it is said
         if row is not None and _claim(session, version, row) is not None:
             found[thing] = Signature(
                 row.signed_by, row.about, row.validation_id, row.recorded_at, row.recorded_by
             )
+    if unknown - found.keys():
+        sigstore().trust()  # why nobody can say here whether it is signed
     return tuple(found.values())
 
 
@@ -315,29 +323,38 @@ def _is_verdict(row: tables.Validation, claim: Claim) -> bool:
 
 
 def _told(
-    session: Session, version: tables.ModelVersion, row: tables.Attestation
-) -> dict[str, Any]:
-    """A row, verified again: what it says is None where it does not hold any more.
+    session: Session, version: tables.ModelVersion, rows: Sequence[tables.Attestation]
+) -> list[dict[str, Any]]:
+    """Rows, verified again: what one says is None where it does not hold any more.
 
     Whether an identity's holds is None where no root of trust can be used here: nobody knows.
     """
-    checked = not is_identity(row.signed_by) or judges()
-    claim = _claim(session, version, row) if checked else None
-    return {
-        "about": row.about,
-        "says": claim.sentence if claim is not None else None,
-        "verified": claim is not None if checked else None,
-        "validation": row.validation_id,
-        "signed_by": row.signed_by,
-        "digest": row.digest,
-        "recorded_at": row.recorded_at,
-        "recorded_by": row.recorded_by,
-    }
+    able = any(is_identity(row.signed_by) for row in rows) and judges()
+    told = []
+    for row in rows:
+        checked = able or not is_identity(row.signed_by)
+        claim = _claim(session, version, row) if checked else None
+        told.append(
+            {
+                "about": row.about,
+                "says": claim.sentence if claim is not None else None,
+                "verified": claim is not None if checked else None,
+                "validation": row.validation_id,
+                "signed_by": row.signed_by,
+                "digest": row.digest,
+                "recorded_at": row.recorded_at,
+                "recorded_by": row.recorded_by,
+            }
+        )
+    return told
 
 
 def _shown(
-    session: Session, version: tables.ModelVersion, row: tables.Attestation
-) -> dict[str, Any]:
+    session: Session, version: tables.ModelVersion, rows: Sequence[tables.Attestation]
+) -> list[dict[str, Any]]:
     """The same with the envelope and the key, by which anybody verifies it."""
-    told = _told(session, version, row)
-    return told | {"public_key": row.public_key, "document": row.document}
+    told = _told(session, version, rows)
+    return [
+        one | {"public_key": row.public_key, "document": row.document}
+        for one, row in zip(told, rows, strict=True)
+    ]

@@ -15,6 +15,7 @@ from lineage.attest.verification import verified
 from lineage.contract.requests import DeclaredEnvironment
 from lineage.contract.results.records import VersionRecord
 from lineage.errors import SignatureMismatch, UsageError
+from lineage.export.formats import export
 from lineage.guard.decision import Status
 from lineage.guard.evidence import Evidence
 from lineage.guard.policy import EnvironmentPolicy
@@ -191,8 +192,35 @@ def test_an_identity_is_recorded_and_demanded_as_a_key_is(registry, trusted, url
     if url.startswith("http"):
         page = httpx.get(f"{url}/models/churn/versions/1").text
         assert f"signed by <bdi>{ANA}</bdi>, recorded by" in page
+
+    def told(says):
+        """What each who shows it tells of it: the list, the version, its exports and its page."""
+        newest, shown = registry.attestations("churn@1")[0], registry.show("churn@1")
+        assert (newest.verified, newest.says) == (shown.attestations[0].verified, says)
+        for form in ("cyclonedx", "prov", "card"):
+            assert (WHO in export(registry, "churn@1", form).text) is bool(newest.verified)
+        if url.startswith("http"):
+            page = httpx.get(f"{url}/models/churn/versions/1")
+            assert page.status_code == 200
+            return newest.verified, page.text
+        return newest.verified, None
+
+    holds, page = told("the weights of churn@1")
+    assert holds is True
+    assert page is None or page.count("✓</span> verified") == 3
     trusted.write_text(json.dumps(Sigstore().trusted_root()))
     assert check().status is Status.FAIL  # nothing is believed that the root of now does not prove
+    holds, page = told(None)
+    assert holds is False
+    assert page is None or page.count("does not hold by this server's root of trust") == 2
     trusted.unlink()
     with pytest.raises(UsageError, match="root of trust"):
         check()
+    holds, page = told(None)
+    assert holds is None
+    assert page is None or (page.count("not checked here"), "does not hold" in page) == (2, False)
+    of_a_key = registry.attestations("churn@1")[-1]
+    assert of_a_key.verified is True
+    either = EnvironmentPolicy(evidence=Evidence(signed_by=(str(ANA), of_a_key.signed_by)))
+    registry.apply_environments([DeclaredEnvironment("production", either)], actor="ops")
+    assert check().status is Status.PASS  # what a key signed needs no root of trust

@@ -13,6 +13,7 @@ import pytest
 from lineage.cli.app import build
 from model_signing import verifying
 
+import lineage
 from lineage.capture.project import Project
 from lineage.connection import connect
 from lineage.errors import LineageError, SignatureMismatch, StoreUnreachable, UsageError
@@ -204,6 +205,21 @@ def test_what_cannot_sign_is_refused_before_anything_is_read(sigstore, tmp_path,
         keyless_signer(None, None)
 
 
+def test_python_signs_as_an_identity_too(sigstore, world, monkeypatch, tmp_path):
+    monkeypatch.chdir(world)
+    monkeypatch.setenv("LINEAGE_REGISTRY", f"sqlite:///{world / 'registry.db'}")
+    monkeypatch.setenv("LINEAGE_ACTOR", "ana")
+    done = lineage.attest("churn@1", keyless=True, record=True)
+    first = lineage.show("churn@1").attestations[0]
+    assert (first.signed_by, first.verified) == (done.signed_by, True)
+    assert (repr(done).count(WHO), first.says) == (1, "the weights of churn@1")
+    with opened(world)() as registry:
+        assert registry.attestations("churn@1")[0].public_key == done.public_key
+    assert lineage.attest("churn@1", trust_config=tmp_path / "trust.json").signer == done.signer
+    with pytest.raises(UsageError, match="needs no key"):
+        lineage.attest("churn@1", keyless=True, key="key.pem")
+
+
 def test_the_commands_name_who_signed(sigstore, world, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(world)
     monkeypatch.setenv("LINEAGE_REGISTRY", f"sqlite:///{world / 'registry.db'}")
@@ -222,6 +238,17 @@ def test_the_commands_name_who_signed(sigstore, world, tmp_path, monkeypatch, ca
     assert "was recorded already" in run("attest", "record", file, "churn@1", *ana)
     assert f"signed by {who}, recorded by" in run("attest", "list", "churn@1")
     assert f"signed by {who}" in run("log", "churn@1", "--what", "attested")
+    assert f"signed    validation 1, signed by {who}, recorded by" in run("show", "churn@1")
+    root = tmp_path / "root.json"
+    for content, says in (
+        (json.dumps(Sigstore().trusted_root()), "does not hold by the root of trust where"),
+        ("", "not checked, for sigstore or a root of trust is missing where"),
+    ):
+        root.write_text(content)
+        with monkeypatch.context() as other:
+            other.setenv(TRUST, os.fspath(root))
+            assert says in run("attest", "list", "churn@1")
+            assert says in run("show", "churn@1")
     for words in (ana[:2], ana[2:], (*ana, "--key", file), ()):
         with pytest.raises(UsageError, match="Who signed is a public key, or an identity"):
             run("attest", "verify", file, *words)

@@ -868,6 +868,9 @@ def test_an_identity_that_a_policy_names_signs_as_a_key_does(named, summary, rem
     assert check.status is Status.FAIL
     assert check.summary.startswith(summary)
     assert remedy in check.remedy
+    both = dataclasses.replace(policy, evidence=Evidence(signed_by=named, signed=BOTH))
+    said = _check("signed-by", policy=both, signatures=(other,)).remedy
+    assert (said.startswith("Sign them "), said.count(remedy)) == (True, 2)
 
 
 @pytest.mark.parametrize(
