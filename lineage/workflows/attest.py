@@ -22,6 +22,7 @@ from lineage.contract.results.versions import NamedPipeline
 from lineage.display import Shown
 from lineage.errors import NotFound, SignatureMismatch, UsageError
 from lineage.identity.references import Reference
+from lineage.identity.signers import Identity, is_identity
 from lineage.weights.check import recorded
 from lineage.workflows.destination import Destination
 from lineage.workflows.signing import read
@@ -110,14 +111,16 @@ class Attested(Shown):
     """
 
     text: str
-    signer: Signer
+    signed_by: str
     public_key: str
     claim: Claim
 
     @property
-    def signed_by(self) -> str:
-        """The fingerprint of the key that signed it, or the identity."""
-        return name_of(self.signer)
+    def signer(self) -> Signer:
+        """Who signed it: the key, or the identity."""
+        if is_identity(self.signed_by):
+            return Identity.parse(self.signed_by)
+        return VerifyingKey.parse(self.public_key.encode(), "the key")
 
     @override
     def _line(self) -> str:
@@ -179,9 +182,9 @@ def attest(
             Destination.of(registry).id,
             dt.datetime.now(dt.UTC),
         )
-    text, signed_by, public = _sealed(statement, key, bundle=asked.about is About.WEIGHTS)
+    text, signer, public = _sealed(statement, key, bundle=asked.about is About.WEIGHTS)
     claim = claim_of(statement, "the statement")
-    return Attested(text, signed_by, public.pem.decode(), claim)
+    return Attested(text, name_of(signer), public.pem.decode(), claim)
 
 
 def _sealed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import os
 import shutil
@@ -213,6 +214,7 @@ def test_python_signs_as_an_identity_too(sigstore, world, monkeypatch, tmp_path)
     first = lineage.show("churn@1").attestations[0]
     assert (first.signed_by, first.verified) == (done.signed_by, True)
     assert (repr(done).count(WHO), first.says) == (1, "the weights of churn@1")
+    assert copy.deepcopy(done) == done
     with opened(world)() as registry:
         assert registry.attestations("churn@1")[0].public_key == done.public_key
     assert lineage.attest("churn@1", trust_config=tmp_path / "trust.json").signer == done.signer
