@@ -16,6 +16,7 @@ from lineage.database.engine import open_engine
 from lineage.patience import CONNECT_TIMEOUT
 from lineage.registry.access import Scope
 from lineage.registry.checker import Checker, named_stores
+from lineage.registry.drift_watch import DriftWatch
 from lineage.registry.registry import Registry
 from lineage.registry.webhooks.addresses import networks
 from lineage.registry.webhooks.deliverer import Deliverer
@@ -28,6 +29,7 @@ from .beside import Beside
 from .change_detection import detector_of
 from .confirming import Confirming
 from .dependencies import AppState
+from .environment_cache import EnvironmentCache
 from .live import OpenPages
 from .metrics import Metrics
 from .middleware import Boundary
@@ -56,6 +58,7 @@ from .routes import (
     versions,
     webhooks,
     weights,
+    windows,
 )
 from .serving_cache import ServingCache
 from .settings import Settings
@@ -76,6 +79,7 @@ ROUTERS: Final = (
     serving.router,
     slots.router,
     observations.router,
+    windows.router,
     environments.router,
     models.router,
     labels.router,
@@ -136,17 +140,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         open_to_all=settings.no_auth,
         anybody=Scope.READ if settings.read_only else Scope.ADMIN,
     )
-    metrics = Metrics(registry)
+    drifts = DriftWatch(registry.drifts)
+    metrics = Metrics(registry, drifts)
     signer = _signer(settings)
     standby = Standby(settings.standby, engine) if settings.standby else None
     cache = ServingCache(registry, detector, standby, metrics.read_from)
     waiting = WaitingHosts(cache, settings.max_waiting)
-    confirming = Confirming(registry, detector, cache, authenticator)
+    environment_cache = EnvironmentCache()
+    confirming = Confirming(registry, detector, cache, environment_cache, authenticator)
     state = AppState(
         registry,
         authenticator,
         metrics,
         cache,
+        environment_cache,
         waiting,
         OpenPages(cache, registry),
         writers,
@@ -159,7 +166,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         checkout=_checkout(settings),
     )
 
-    beside = Beside(_beside(registry, settings, metrics, signer), settings.beside_lock)
+    beside = Beside(_beside(registry, settings, metrics, drifts, signer), settings.beside_lock)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -235,7 +242,11 @@ def _issuers(settings: Settings) -> Issuers | trust.NoIssuers:
 
 
 def _beside(
-    registry: Registry, settings: Settings, metrics: Metrics, signer: Signer | None
+    registry: Registry,
+    settings: Settings,
+    metrics: Metrics,
+    drifts: DriftWatch,
+    signer: Signer | None,
 ) -> list[Work]:
     """What this server does beside answering: look at weights, put checkpoints out, tell others."""
     work: list[Work] = []
@@ -250,7 +261,8 @@ def _beside(
         work.append(Checkpointer(registry, place_of(settings.checkpoint_to), signer))
     if settings.webhooks:
         sender = Sender(networks(settings.webhook_allow))
-        work.append(Deliverer(registry.outbox, registry.all_serving, sender, metrics.told))
+        told = metrics.told
+        work.append(Deliverer(registry.outbox, registry.all_serving, drifts.known, sender, told))
     return work
 
 

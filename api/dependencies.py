@@ -16,7 +16,6 @@ from lineage.contract.requests import WaiverRequest
 from lineage.registry.access import Principal, Scope
 
 from .authentication import bearer
-from .known import Shared
 from .recent_answers import RecentAnswers
 from .schemas import requests
 from .writes import Call
@@ -24,8 +23,6 @@ from .writes import Call
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from lineage.contract.results.environments import EnvironmentRecord
-    from lineage.display import Listing
     from lineage.explain.checkout import Checkout
     from lineage.identity.checkpoint import Checkpoint
     from lineage.identity.notes import Signer
@@ -33,6 +30,7 @@ if TYPE_CHECKING:
     from lineage.registry.webhooks.addresses import Network
 
     from .authentication import Authenticator
+    from .environment_cache import EnvironmentCache
     from .live import OpenPages
     from .metrics import Metrics
     from .refusals import Refusals
@@ -50,6 +48,7 @@ class AppState:
     authenticator: Authenticator
     metrics: Metrics
     serving_cache: ServingCache
+    environment_cache: EnvironmentCache
     waiting: WaitingHosts
     open_pages: OpenPages
     writers: Writers
@@ -61,7 +60,6 @@ class AppState:
     recent_answers: RecentAnswers = field(default_factory=RecentAnswers)
     signer: Signer | None = None
     checkout: Checkout | None = None
-    environments: Shared[Listing[EnvironmentRecord]] = field(default_factory=Shared)
 
     def signed(self, checkpoint: Checkpoint) -> str | None:
         """A checkpoint as a signed note; None where this server has no key."""

@@ -156,14 +156,19 @@ class Shared(Generic[T]):
         self._lock = threading.Lock()
         self._known: tuple[object, float, T] | None = None
 
-    def at(self, version: RegistryVersion, read: Callable[[], T]) -> T:
-        """What was read at the version, which was asked for before; by the first who comes."""
+    def at(self, version: RegistryVersion, read: Callable[[], tuple[T, bool]]) -> T:
+        """What was read at the version, which was asked for before; by the first who comes.
+
+        ``read`` gives it, and whether it may be shared.
+        """
         with self._lock:
             known, now = self._known, time.monotonic()
             state = version.state, version.count  # reports change what was touched alone
-            if known is None or known[0] != state or now - known[1] > SHARED_FOR:
-                known = self._known = state, now, read()
-            return known[2]
+            if known is not None and known[0] == state and now - known[1] <= SHARED_FOR:
+                return known[2]
+            found, is_sure = read()
+            self._known = (state, now, found) if is_sure else None
+            return found
 
 
 class Look:
@@ -226,11 +231,15 @@ class Known:
 
     def is_confirmed(self, version: RegistryVersion) -> bool:
         """Whether it may be taken for true, where no event touched what it rests on."""
-        if version.state == self._state:
+        if self.is_sure(version):
             self._true_at = max(self._true_at, version.asked)
             return True
         now = time.monotonic()
         return now - self._true_at < self._span or now - self._asked_anew < CONFIRMED_FOR
+
+    def is_sure(self, version: RegistryVersion) -> bool:
+        """Whether it was found to be so at this very state of the database."""
+        return version.state == self._state
 
     def holds(self, version: RegistryVersion) -> bool:
         """Whether it may be taken for true at a version."""
@@ -240,8 +249,22 @@ class Known:
         """Take it for true a little longer: somebody asks for it anew."""
         self._asked_anew = time.monotonic()
 
-    def confirm(self, look: Look, span: float) -> None:
-        """Take it for true for a while after a look that found nothing different since it was."""
-        if self._true_at >= look.since:
+    def confirm(self, look: Look, span: float) -> bool:
+        """Take it for true for a while after a look that found nothing different since it was.
+
+        Whether the look can tell that.
+        """
+        tells = self._true_at >= look.since
+        if tells:
+            self.is_as_in(look, span)
+        return tells
+
+    def is_as_in(self, look: Look, span: float) -> None:
+        """Take it for true for a while: it is as a look found it."""
+        self._span = max(CONFIRMED_FOR, span)
+        if self._true_at < look.began:  # else it was found to be so later
             self._true_at, self._state = look.began, look.version.state
-            self._span = max(CONFIRMED_FOR, span)
+
+    def is_as_at(self, version: RegistryVersion) -> None:
+        """Take it for true: it was found to be the same at a version."""
+        self._true_at, self._state = version.asked, version.state

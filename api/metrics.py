@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 from typing_extensions import override
 
 from lineage.errors import LineageError
+from lineage.evidence.kinds import CHANGES, TIERS
 from lineage.identity.components import Proof
 from lineage.registry.declared import STATES
 
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
     from lineage.contract.results import Serving
+    from lineage.contract.results.drift import Drift
     from lineage.contract.results.environments import SlotReports
     from lineage.guard.decision import Decision
+    from lineage.registry.drift_watch import DriftWatch
     from lineage.registry.registry import Registry
 
 BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -41,7 +44,7 @@ _SLOT: Final = ("environment", "model")
 class Metrics:
     """The counts of one server; where it has several workers they are added up."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, drifts: DriftWatch) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._here = CollectorRegistry()
         self._requests = Histogram(
@@ -76,7 +79,7 @@ class Metrics:
             registry=self._here,
         )
         self._children: dict[tuple[str, str, int], Any] = {}
-        self._state = _State(registry)
+        self._state = _State(registry, drifts)
 
     def request(self, scope: Scope, status: int, seconds: float) -> None:
         """Count a request that was answered."""
@@ -130,8 +133,9 @@ class _All(Collector):
 class _State(Collector):
     """The registry's slots, their backups, what is observed, and whether the database answers."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, drifts: DriftWatch) -> None:
         self._registry = registry
+        self._drifts = drifts
 
     @override
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -156,6 +160,7 @@ class _State(Collector):
         yield slots
         yield from _backups(serving)
         yield from _observed(observed)
+        yield from _drifted(self._drifts.known() or ())
         yield GaugeMetricFamily(
             "lineage_webhook_outbox_messages", "Messages that wait for a webhook.", value=waiting
         )
@@ -232,6 +237,39 @@ def _observed(rows: Iterable[Mapping[str, Any]]) -> Iterator[GaugeMetricFamily]:
     yield sides
     yield standby
     yield lag
+
+
+def _drifted(found: Iterable[Drift]) -> Iterator[GaugeMetricFamily]:
+    """For each slot of which something is recorded: the changes that go on, and what they cost."""
+    changes = GaugeMetricFamily(
+        "lineage_drift_changes",
+        "Changes that go on in what production sees, by their kind and how urgent they are.",
+        labels=[*_SLOT, "kind", "tier"],
+    )
+    loss = GaugeMetricFamily(
+        "lineage_drift_estimated_loss",
+        "What the newest window is estimated to lose of the area under the ROC curve.",
+        labels=_SLOT,
+    )
+    newest = GaugeMetricFamily(
+        "lineage_drift_window_timestamp_seconds",
+        "When the newest window began that was compared.",
+        labels=_SLOT,
+    )
+    for drift in found:
+        if not drift.windows:
+            continue
+        labels, last = [drift.environment, drift.model], drift.windows[-1]
+        going_on = Count((one.kind, one.tier) for one in drift.changes if one.ended is None)
+        for kind in CHANGES:
+            for tier in TIERS:
+                changes.add_metric([*labels, kind, tier], going_on[kind, tier])
+        if last.loss is not None:
+            loss.add_metric(labels, last.loss.value)
+        newest.add_metric(labels, last.start.timestamp())
+    yield changes
+    yield loss
+    yield newest
 
 
 def _states(slots: Iterable[Serving]) -> Iterator[tuple[str, str]]:

@@ -42,6 +42,14 @@ Asked = tuple[str, str, str | None]
 """An environment, a model, and the pipeline version of the one who asks."""
 
 
+def ends_at(slot: Serving) -> str | None:
+    """When time alone changes what is said of a slot; None for never."""
+    ends = [timestamps.written(one.until) for one in slot.waivers if one.until is not None]
+    if slot.readiness is not None and slot.readiness.changes_at is not None:
+        ends.append(slot.readiness.changes_at)
+    return min(ends, default=None)
+
+
 @dataclass(frozen=True, slots=True)
 class CachedAnswer:
     """An answer, what tells it from others, and until when it says the truth by itself."""
@@ -57,14 +65,11 @@ class CachedAnswer:
         """The answer that shows a slot to those who ask by a name of its model."""
         headers = {"ETag": f'"{slot.etag}"', "Cache-Control": "no-cache"}
         headers |= canonical(asked, slot.model, addresses.slot(slot.environment, slot.model))
-        ends = [timestamps.written(one.until) for one in slot.waivers if one.until is not None]
-        if slot.readiness is not None and slot.readiness.changes_at is not None:
-            ends.append(slot.readiness.changes_at)
         return cls(
             Response(strict_json.dumps(slot.to_json()), headers=headers, media_type=JSON),
             Response(status_code=304, headers=headers),
             f'"{slot.etag}"',
-            min(ends, default=None),
+            ends_at(slot),
             known,
         )
 

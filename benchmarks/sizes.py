@@ -21,6 +21,8 @@ class Sizes:
     listed: int = 100_000
     hosts: int = 10_000
     waiting: int = 10_000
+    observing: int = 1_000
+    """Hosts that send windows of what they saw."""
     weights: int = 512 << 20
     small_files: int = 2_000
     large_file: int = 2 << 30
@@ -48,6 +50,7 @@ QUICK = Sizes(
     listed=2_000,
     hosts=500,
     waiting=200,
+    observing=120,
     weights=16 << 20,
     small_files=100,
     large_file=64 << 20,

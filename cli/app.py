@@ -123,6 +123,21 @@ COMMANDS = {
         "serving",
         "Show what serves, its backup, and what the serving hosts report that they have loaded.",
     ),
+    "observe": (
+        "Serving",
+        "observing",
+        "Count what production saw, and record it beside the version that served it.",
+    ),
+    "outcomes": (
+        "Serving",
+        "observing",
+        "Record what came true of a model's scores, and show its metrics by windows.",
+    ),
+    "drift": (
+        "Serving",
+        "drifting",
+        "Tell what changed in what production sees, beside what the version was validated on.",
+    ),
     "backup": (
         "Serving",
         "backups",

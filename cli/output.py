@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from lineage.contract.results import MoveResult, Readiness, ServedVersion, Serving, SlotChange
+    from lineage.contract.results.records import SignedStatement
     from lineage.guard.facts import Waiver
     from lineage.identity.watched import WatchedRun
 
@@ -131,6 +132,17 @@ def labels(row: Mapping[str, Any]) -> None:
         say(f"  about     {row['description']}")
     for name, value in row["tags"].items():
         say(f"  tag       {name}={value}")
+
+
+def signed(one: SignedStatement) -> tuple[str, str]:
+    """What a signed statement is on; by whom and when, and what it says besides the weights."""
+    about = f"validation {one.validation}" if one.validation is not None else one.about
+    says = f": {one.says}" if one.about != "weights" else ""
+    identity = one.signed_by.startswith("identity:")  # it may be this registry that cannot tell
+    fails = ": it is not verified here" if identity else ": it does not hold any more"
+    held = says if one.says is not None else fails
+    when = f"recorded by {one.recorded_by} at {moment(one.recorded_at)}"
+    return about, f"signed by {one.signed_by}, {when}{held}"
 
 
 def serving(slot: Serving, observed: Mapping[str, Any] | None = None) -> None:

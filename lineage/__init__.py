@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from lineage.guard.decision import GuardRefused
     from lineage.python_api import (
         approve,
+        attest,
         diff,
+        drift,
+        export,
         follow,
         guard,
         impact,
@@ -54,8 +57,11 @@ __all__ = [
     "Registry",
     "__version__",
     "approve",
+    "attest",
     "connect",
     "diff",
+    "drift",
+    "export",
     "follow",
     "guard",
     "impact",
@@ -114,16 +120,14 @@ def __dir__() -> list[str]:
 
 
 class _Door(ModuleType):
-    """This package: its ``guard`` is the function, also once the chapter of that name is loaded."""
+    """This package: its functions are found before chapters of the same names, once loaded.
 
-    @property
-    def guard(self) -> Any:  # noqa: ANN401 - as above
-        """Ask the guard whether a version may serve."""
-        return __getattr__("guard")
+    The import system puts a chapter where the setter lets it go; it finds that by its whole name.
+    """
 
-    @guard.setter
-    def guard(self, chapter: ModuleType) -> None:
-        """Where the import system puts the chapter; it finds that by its whole name."""
+    attest = property(lambda _: __getattr__("attest"), lambda _, chapter: None)
+    export = property(lambda _: __getattr__("export"), lambda _, chapter: None)
+    guard = property(lambda _: __getattr__("guard"), lambda _, chapter: None)
 
 
 sys.modules[__name__].__class__ = _Door

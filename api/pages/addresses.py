@@ -14,6 +14,7 @@ PROMOTE: Final = SLOT + "/promote"
 ROLLBACK: Final = SLOT + "/rollback"
 RELEASE: Final = SLOT + "/release"
 MOVED: Final = SLOT + "/moved"
+DRIFT: Final = SLOT + "/drift"
 LIVE: Final = "/live"
 MODELS: Final = "/models"
 MODEL: Final = MODELS + "/{model}"
@@ -39,7 +40,7 @@ NAVIGATION: Final = (
 def slot(environment: str, model: str, action: str | None = None) -> str:
     """The page of a slot, or of a move of it: ``promote``, ``rollback`` or ``release``.
 
-    ``moved`` tells what moved since such a page was opened.
+    ``moved`` tells what moved since such a page was opened, ``drift`` what changed in what it sees.
     """
     page = _filled(SLOT, env=environment, model=model)
     return f"{page}/{action}" if action else page

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from . import (
+    drift,
     environments,
     graph,
     guard,
@@ -24,6 +25,7 @@ PAGES: Final = (
     sign_in.router,
     environments.router,
     slot.router,
+    drift.router,
     live.router,
     moves.router,
     models.router,

@@ -35,10 +35,10 @@ class SideBySide:
     more: int
 
 
-def side_by_side(changes: Sequence[Change]) -> SideBySide:
-    """The changes between two pipeline versions, each with both its sides."""
-    rows = tuple(_differing(change) for change in changes[:MOST])
-    return SideBySide(rows, max(0, len(changes) - MOST))
+def side_by_side(changes: Sequence[Change], most: int = MOST) -> SideBySide:
+    """The changes between two pipeline versions, each with both its sides; at most so many."""
+    rows = tuple(_differing(change) for change in changes[:most])
+    return SideBySide(rows, max(0, len(changes) - most))
 
 
 def _differing(change: Change) -> Differing:

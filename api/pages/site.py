@@ -105,12 +105,12 @@ class Visit:
     def environments(self) -> Listing[EnvironmentRecord]:
         """The environments that are open to them, with their slots.
 
-        Those to whom all are open share what was read, as long as the registry stays as it is.
+        Those to whom all are open share what was read, as long as nothing touches it.
         """
         registry = self.registry
         if self.principal.bound:
             return registry.environments()
-        return self.state.environments.at(self.version, registry.environments)
+        return self.state.environment_cache.at(self.version, registry)
 
     def page(self, template: str, *, status: int = 200, **shown: Any) -> Response:  # noqa: ANN401
         """A page of a template, with what it shows."""

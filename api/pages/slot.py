@@ -45,7 +45,7 @@ def slot(
     observed = next(iter(registry.observed(env, model)), None)
     reports = sorted(registry.observations(model, env), key=_worst_first) if observed else []
     try:
-        moves, older = timeline(registry, serving["model"], env, before)
+        moves, older = timeline(registry, serving["model"], env, before, visit.state.checkout)
     except NotPermitted:
         moves, older = None, None
     here = addresses.with_query(addresses.slot(env, model), before=before)

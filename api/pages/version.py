@@ -9,6 +9,7 @@ from fastapi import Query, Response
 from lineage.errors import NotPermitted
 from lineage.export.formats import export
 from lineage.guard.flat_metrics import flattened
+from lineage.guard.requirements import Outcome
 from lineage.identity.origin import WeightsOrigin
 from lineage.identity.references import Reference
 from lineage.registry.access import OF_VERSIONS, Scope
@@ -30,6 +31,9 @@ MOST: Final = 50
 
 VALIDATIONS: Final = 20
 """Validations of a page, the newest."""
+
+WALKED: Final = 300
+"""Nodes of what made a version that are looked through for what it was validated on."""
 
 EVENTS: Final = 20
 """Events of a page."""
@@ -63,16 +67,20 @@ def version(
     ]
     made = shown["components"]["weights"]["made"]
     events = _events(registry, ref, before)
+    leak = registry.leak(ref, limit=WALKED)
     return visit.page(
         "version.html",
         version=shown,
         serves=_serves(registry, shown),
         data=_cut(shown["components"]["data"]),
         parameters=_cut(parameters),
+        leak=leak,
+        most=MOST,
+        unknown=_cut(list(leak.unknown)),
         validations=[_validation(one) for one in validations[:VALIDATIONS]],
         more_validations=max(0, len(validations) - VALIDATIONS),
         approvals=_cut(registry.approvals(ref)[::-1]),
-        attestations=_cut(registry.attestations(ref)),
+        attestations=_cut(shown["attestations"], shown["more_attestations"]),
         events=events,
         older=events[-1]["seq"] if events and len(events) == EVENTS else None,
         before=before,
@@ -96,9 +104,9 @@ def exported(
     return file_of(done, site.HEADERS)
 
 
-def _cut(whole: Sequence[Any]) -> tuple[Sequence[Any], int]:
-    """What of a list is shown, and how much more there is."""
-    return whole[:MOST], max(0, len(whole) - MOST)
+def _cut(whole: Sequence[Any], more: int = 0) -> tuple[Sequence[Any], int]:
+    """What of a list is shown, and how much more there is, besides what was not read."""
+    return whole[:MOST], max(0, len(whole) - MOST) + more
 
 
 def _serves(registry: Registry, version: Mapping[str, Any]) -> list[str]:
@@ -112,7 +120,16 @@ def _validation(validation: Mapping[str, Any]) -> dict[str, Any]:
     """A validation with its numbers by name, and what its watched runs missed."""
     numbers = list(flattened(validation["metrics"] or {}).items())
     gaps = [gap for run in validation["watched"] for gap in run["gaps"]]
-    return {**validation, "numbers": _cut(numbers), "gaps": _cut(gaps)}
+    requirements = [
+        {**said, "told": Outcome.from_json(said).beside_a_mark}
+        for said in validation["requirements"]
+    ]
+    return {
+        **validation,
+        "numbers": _cut(numbers),
+        "gaps": _cut(gaps),
+        "requirements": requirements,
+    }
 
 
 def _events(registry: Registry, ref: str, before: int | None) -> Sequence[Mapping[str, Any]] | None:

@@ -64,6 +64,29 @@ def matters(slot: Mapping[str, Any], observed: Mapping[str, Any] | None) -> list
     return sorted(found, key=lambda matter: -matter.urgency)
 
 
+TIERS: Final = {"page": Urgency.BAD, "ticket": Urgency.WARN, "explain": Urgency.NOTE}
+"""How urgent a change is of what production sees, by its tier."""
+
+
+def of_drift(found: Mapping[str, Any]) -> list[Matter]:
+    """What is so in what production sees, the most urgent first.
+
+    Args:
+        found: JSON of `drift`.
+    """
+    if found["missing"] is not None:
+        return [Matter(Urgency.NOTE, "unknown", found["missing"]["what"])]
+    going_on = [one for one in found["changes"] if one["ended"] is None]
+    matters = [
+        Matter(TIERS[one["tier"]], f"{one['kind']}, {one['tier']}", one["sentence"])
+        for one in going_on
+    ]
+    if not matters:
+        sentence = "What production sees is like what was validated."
+        matters = [Matter(Urgency.WELL, "quiet", sentence)]
+    return sorted(matters, key=lambda matter: -matter.urgency)
+
+
 def urgency(found: list[Matter]) -> Urgency:
     """The greatest urgency of some matters."""
     return max((matter.urgency for matter in found), default=Urgency.WELL)

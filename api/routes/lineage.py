@@ -81,9 +81,18 @@ def trace(
     responses=READ,
     summary="Contents that a version was both trained on and validated on",
 )
-def leak(model: ModelPath, n: VersionPath, state: State, caller: OfVersions) -> Response:
+def leak(
+    model: ModelPath,
+    n: VersionPath,
+    state: State,
+    caller: OfVersions,
+    limit: Annotated[
+        int, Query(ge=1, le=MOST_NODES, description="Nodes at the most that are walked to.")
+    ] = MOST_NODES,
+) -> Response:
     """By their digests; of a directory as a whole."""
-    return answer(state.seen_by(caller).leak(Reference.from_selector(model, n)).to_json())
+    named = Reference.from_selector(model, n)
+    return answer(state.seen_by(caller).leak(named, limit=limit).to_json())
 
 
 @router.get(

@@ -127,15 +127,18 @@ def profile(
     model: ModelPath,
     n: VersionPath,
     state: State,
-    caller: Reader,
+    caller: Annotated[Principal, needs(Scope.READ, (*OF_VERSIONS, Scope.OBSERVE))],
     pipeline: Annotated[
         str | None,
         Query(max_length=200, description="The pipeline version that it was validated with."),
     ] = None,
+    digest: Annotated[
+        str | None, Query(max_length=200, description="The profile's own digest.")
+    ] = None,
 ) -> Response:
-    """The profile of the newest validation that has one."""
+    """The profile of the newest validation that has one, or the one of a digest."""
     named = Reference.from_selector(model, n)
-    return answer(state.seen_by(caller).profile(named, pipeline=pipeline))
+    return answer(state.seen_by(caller).profile(named, pipeline=pipeline, digest=digest))
 
 
 @router.get(

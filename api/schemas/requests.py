@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -11,6 +11,7 @@ from lineage.contract.bodies.texts import PRINTABLE, Digest, Line, Moment, Name,
 from lineage.contract.requests import LARGEST_ATTESTATION, REPORT_HOLDS_FOR
 from lineage.contract.results import MOST_DIFFERENCES
 from lineage.contract.webhooks import TYPES, WebhookFormat
+from lineage.contract.windows import MOST_WINDOWS
 from lineage.registry.access import Scope
 
 from .parameters import KeepDays, KeepLast, KeepServed, Selector, Span
@@ -221,6 +222,7 @@ class PolicyBody(Body):
     match_packages: Annotated[list[Line], Field(max_length=100)] = Field(default_factory=list)
     rollout: Span | None = None
     waive: dict[str, list[Line]] = Field(default_factory=dict)
+    alarms_per_year: Annotated[float, Field(gt=0, le=366)] = 1.0
 
 
 class DeclaredBody(Body):
@@ -312,3 +314,28 @@ class WebhookBody(Body):
     environments: Annotated[list[Name], Field(min_length=1, max_length=100)] | None = None
     models: Annotated[list[Name], Field(min_length=1, max_length=1000)] | None = None
     format: Annotated[WebhookFormat, Field(strict=False)] = WebhookFormat.STANDARD
+
+
+class WindowBody(Body):
+    """A part of a window: what was counted of rows that one version served on one pipeline."""
+
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    pipeline: Digest
+    profile: Digest = Field(description="The profile on whose scale the rows were counted.")
+    start: Moment
+    seconds: Annotated[int, Field(ge=1, le=86_400, description="The window's length.")]
+    counts: dict[str, Any] = Field(description="Counts without their scale, as profiles hold them.")
+    sequence: Annotated[int, Field(ge=1, le=2**53 - 1, description="The number of the part.")]
+    kind: Literal["inputs", "outcomes"] = "inputs"
+
+
+class WindowsBody(Body):
+    """Parts of windows that an instance sends, in the order of their numbers.
+
+    `stream` is one run of the service on that instance, or one batch: a name that no other has.
+    """
+
+    instance: Line
+    stream: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9:._-]{0,99}$")]
+    batch: bool = Field(default=False, description="Whether it may be of any time that is over.")
+    windows: Annotated[list[WindowBody], Field(min_length=1, max_length=MOST_WINDOWS)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -373,3 +373,16 @@ class InclusionAnswer(Answer):
     entry: str
     hashes: list[str]
     checkpoint: str
+
+
+class DriftAnswer(Answer):
+    """What changed in what production sees of a model: the JSON of `lineage drift`."""
+
+    model: str
+    environment: str
+    ref: str | None
+    state: Literal["quiet", "hard", "soft", "drift", "unknown"]
+    tier: Literal["page", "ticket", "explain"] | None
+    missing: dict[str, str] | None
+    windows: list[dict[str, Any]]
+    changes: list[dict[str, Any]]

@@ -12,6 +12,7 @@ from .hashing import hashing, tree
 from .lists import lists
 from .lookups import busy, lookups
 from .moves import statements
+from .observing import observing
 from .pages import pages
 from .processes import processes
 from .registering import registering
@@ -51,5 +52,6 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
         tree,
         watching,
         drift,
+        observing,
     )
 }

@@ -15,7 +15,8 @@ from benchmarks.grown import grow
 from benchmarks.measure import seconds
 from benchmarks.rows import Row, at_most, milliseconds, shown
 from lineage.connection import connect
-from lineage.contract.requests import Observed
+from lineage.contract.requests import DeclaredEnvironment, Observed
+from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.digest import xxh3
 
 from .lists import add_metrics
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from benchmarks.bench import Bench
+    from lineage.connection import AnyRegistry
 
 GOAL: Final = 100.0
 """Milliseconds that a page may take at the server."""
@@ -82,14 +84,10 @@ def pages(bench: Bench) -> Iterator[Row]:
             for name, path in PAGES.items():
                 yield _row(bench, f"{name}, {database}", client, path, used)
             with connect(filled.url) as registry:
-                yield _row(
-                    bench,
-                    f"environments after a change, {database}",
-                    client,
-                    "/",
-                    used,
-                    lambda number: registry.edit(PAIR, description=f"{number}", actor="bench"),
-                )
+                for name, change in _changes(registry).items():
+                    yield _row(
+                        bench, f"environments after {name}, {database}", client, "/", used, change
+                    )
         bench.drop(filled.url)
 
 
@@ -101,6 +99,21 @@ def _live_in(url: str) -> None:
         for number in range(HOSTS):
             seen = Observed(f"host-{number}", xxh3(b"1"), "2026-11-20T08:00:00Z")
             registry.report(PAIR, "production", seen, actor="bench")
+
+
+def _changes(registry: AnyRegistry) -> dict[str, Callable[[int], object]]:
+    """What is changed before a page is asked for; each time to something else."""
+
+    def demand(number: int) -> object:
+        policy = EnvironmentPolicy(look_within=f"{100 + number}d")
+        return registry.apply_environments(
+            [DeclaredEnvironment("production", policy)], actor="bench"
+        )
+
+    return {
+        "a change": lambda number: registry.edit(PAIR, description=f"{number}", actor="bench"),
+        "a change of what all slots rest on": demand,
+    }
 
 
 def _row(

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .. import output
-from ..documents import put
+from .. import documents, output
 from ..help import Group
 from ..options import Json, Out, Ref, opened_registry, project_and_registry
 
@@ -142,22 +141,24 @@ def sign(
     Example: `lineage attest sign churn@7 --key key.pem -o model.sig`
     """
     from lineage.workflows import attest as attesting
+    from lineage.workflows import signers
     from lineage.workflows.actor import actor
 
     asked = attesting.Asked.checked(about, env, algorithm, path)
     without_key = keyless or trust is not None
     signer = (
-        attesting.keyless_signer(key, trust)
+        signers.keyless_signer(key, trust)
         if without_key
-        else attesting.signing_key(key, _password, output.note)
+        else signers.signing_key(key, _password, output.note)
     )
     with project_and_registry() as (project, registry):
         done = attesting.attest(project, registry, ref, asked, signer)
-        if record:
-            who = attesting.named(done.signer)
-            registry.record_attestation(ref, done.text, **who, actor=actor(project))
-            output.note(f"It is recorded: {done.signed_by} signed {done.claim.sentence}.")
-    put(done.text, done.to_json(), out, as_json)
+        with documents.written(done.text, out):
+            if record:
+                registry.record_attestation(ref, done.text, **done.signer, actor=actor(project))
+    if record:
+        output.note(f"It is recorded: {done.signed_by} signed {done.claim.sentence}.")
+    documents.show(done.text, done.to_json(), out, as_json)
 
 
 @attest.command("verify")
@@ -186,8 +187,9 @@ def verify(
     Example: `lineage attest verify model.sig --key pub.pem model.pkl`
     """
     from lineage.workflows import attest as attesting
+    from lineage.workflows import signers
 
-    who = attesting.signer(key, identity, issuer)
+    who = signers.signer(key, identity, issuer)
     verified = attesting.verify(file, who, target, opened_registry, trust)
     if as_json:
         output.emit(verified.to_json())
@@ -214,11 +216,11 @@ def record(
 
     Example: `lineage attest record model.sig churn@7 --key pub.pem`
     """
-    from lineage.workflows import attest as attesting
+    from lineage.workflows import signers
     from lineage.workflows.actor import actor
 
-    who = attesting.named(attesting.signer(key, identity, issuer))
-    document = attesting.document(file)
+    who = signers.named(signers.signer(key, identity, issuer))
+    document = signers.document(file)
     with project_and_registry() as (project, registry):
         done = registry.record_attestation(ref, document, **who, actor=actor(project))
     if as_json:
@@ -242,18 +244,16 @@ def listing(ref: Ref, as_json: Json = False) -> None:
     if not rows:
         output.say(f"Nobody recorded a signed statement on {ref}.")
     for row in rows:
-        about = f"validation {row.validation}" if row.validation is not None else row.about
-        at = output.moment(row.recorded_at)
-        says = "" if row.about == "weights" else f": {row.says or 'it does not hold any more'}"
-        signed = f"signed by {row.signed_by}, recorded by {row.recorded_by} at {at}"
-        output.say(f"{about}  {signed}{says}")
+        about, signed = output.signed(row)
+        output.say(f"{about}  {signed}")
 
 
 def _password() -> bytes | None:
     """The password of an encrypted key: of the environment, else asked for on a terminal."""
     from lineage.masking import hide
+    from lineage.workflows.signers import PASSWORD
 
-    said = os.environ.get("LINEAGE_SIGNING_PASSWORD")
+    said = os.environ.get(PASSWORD)
     if not said and sys.stdin.isatty():
         said = typer.prompt("Password of the key", hide_input=True, err=True)
     hide(said)

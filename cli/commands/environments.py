@@ -165,6 +165,8 @@ def _policy(policy: dict[str, Any]) -> list[str]:
         lines.append("proof      hosts must be sealed")
     if policy.get("match_packages"):
         lines.append(f"packages   as validated: {', '.join(policy['match_packages'])}")
+    if policy.get("alarms_per_year", 1.0) != 1.0:
+        lines.append(f"alarms     {policy['alarms_per_year']:g} of drift a year and model")
     lines += [f"waive      {code}: {', '.join(who)}" for code, who in policy["waive"].items()]
     return lines
 

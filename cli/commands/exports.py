@@ -42,5 +42,4 @@ def export(
 
     with opened_registry() as registry:
         done = exported(registry, ref, form, env or ())
-    told = {"ref": ref, "format": form, "media_type": done.format.media_type, "name": done.name}
-    put(done.text, told | {"text": done.text}, out, as_json)
+    put(done.text, done.to_json(), out, as_json)

@@ -140,20 +140,10 @@ def leak(reference: Ref, as_json: Json = False) -> None:
     if as_json:
         output.emit(found.to_json())
         return
-    for name in found.incomparable:
-        output.note(
-            f"note: {name} cannot be compared: nothing it was trained on has such a digest."
-        )
-    for gap in found.gaps:
-        output.note(f"note: {gap}")
-    if found.more:
-        output.note("note: It was made of more than was walked to.")
-    if not found.validations:
-        output.say(f"No validation of {found.ref} names its data.")
-        output.note("note: Name it as validation_data in lineage.toml, and validate.")
-    elif not found.leaked:
-        known = "" if found.whole else "As far as that could be compared, "
-        output.say(f"{known}{found.ref} was validated on nothing that it was trained on.")
+    for sentence in found.unknown:
+        output.note(f"note: {sentence}")
+    if not found:
+        output.say(found.sentence)
     else:
         output.table(
             ("content", "trained on as", "validated on as"),

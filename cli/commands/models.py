@@ -22,6 +22,7 @@ from ..options import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from lineage.contract.results.records import VersionRecord
 
 _MOST_VALUES: Final = 8
 """Parameters, or metrics, that a line shows."""
@@ -119,6 +120,17 @@ def show(ref: Ref, as_json: Json = False) -> None:
         _watched(run, "  ")
     for verdict in row["validations"]:
         _verdict(verdict)
+    _signatures(row)
+
+
+def _signatures(row: VersionRecord) -> None:
+    """Who signed what of a version; a server of an earlier version does not say it."""
+    for one in row.attestations:
+        about, signed = output.signed(one)
+        output.say(f"  signed    {about}, {signed}")
+    if row.get("more_attestations"):
+        count = row["more_attestations"]
+        output.say(f"            and {count} older: lineage attest list {row.ref}")
 
 
 def _verdict(verdict: dict[str, Any]) -> None:

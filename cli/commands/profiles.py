@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 def profile(
     data: Annotated[
-        Path,
+        str,
         typer.Argument(
             metavar="DATA",
             help="A file (CSV, Parquet, JSON lines), a folder of them, or a DuckDB file with "
-            "--query.",
+            "--query; or postgresql://HOST/DATABASE with --table or --query, counted there.",
         ),
     ],
     out: Annotated[
@@ -39,7 +39,11 @@ def profile(
     ] = None,
     query: Annotated[
         str | None,
-        typer.Option("--query", metavar="SELECT", help="The rows, where DATA is a DuckDB file."),
+        typer.Option("--query", metavar="SELECT", help="The rows, where DATA is a database."),
+    ] = None,
+    table: Annotated[
+        str | None,
+        typer.Option("--table", metavar="NAME", help="The rows, where DATA is a PostgreSQL."),
     ] = None,
     target: Annotated[
         str | None, typer.Option("--target", metavar="COLUMN", help="What is predicted.")
@@ -74,9 +78,10 @@ def profile(
 
     found, unknown = profile_of(
         data,
-        reference=None if reference is None else _reference(reference),
+        reference=None if reference is None else named_profile(reference),
         roles=roles_of(score, target, time, group or ()),
         query=query,
+        table=table,
         private=private,
     )
     for name in unknown:
@@ -87,7 +92,7 @@ def profile(
     show(found)
 
 
-def _reference(named: str) -> Profile:
+def named_profile(named: str) -> Profile:
     """A profile that is named: a file, or else a version of the registry."""
     from lineage.evidence.reading.profiling import read_profile
 

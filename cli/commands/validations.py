@@ -219,6 +219,8 @@ def _resume(ref: str | None, *, another_registry: bool, as_json: bool) -> None:
 
 
 def _verdict(done: Mapping[str, Any]) -> None:
+    from lineage.guard.requirements import Outcome
+
     word = "passed" if done["passed"] else "failed"
     named = done["pipeline"]
     output.say(
@@ -241,6 +243,6 @@ def _verdict(done: Mapping[str, Any]) -> None:
         output.say(f"  data    {item['name']}  {output.short(item['digest'])}")
     if done["profile"] is not None:
         output.say(f"  profile {output.short(done['profile'])}")
-    for outcome in done["requirements"]:
-        word = {True: "holds ", False: "BROKEN", None: "later "}[outcome["holds"]]
-        output.say(f"  {word}  {outcome['sentence']}")
+    for outcome in map(Outcome.from_json, done["requirements"]):
+        word = {True: "holds ", False: "BROKEN", None: "later "}[outcome.holds]
+        output.say(f"  {word}  {outcome.beside_a_mark}")

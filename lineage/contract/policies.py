@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 MOST_APPROVALS = 100
 MOST_PACKAGES: Final = 100
 MOST_SIGNERS: Final = 100
+MOST_ALARMS: Final = 366
 _DISTRIBUTION: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 
 
@@ -165,6 +166,7 @@ class EnvironmentTable(PolicyTable):
     ] = Field(default_factory=list)
     rollout: Span | None = None
     waive: dict[Annotated[str, AfterValidator(_rule)], People] = Field(default_factory=dict)
+    alarms_per_year: Annotated[float, Field(gt=0, le=MOST_ALARMS, allow_inf_nan=False)] = 1.0
 
     @model_validator(mode="after")
     def _says_one_thing_of_what_is_carried(self) -> Self:
@@ -211,6 +213,7 @@ class EnvironmentTable(PolicyTable):
             match_packages=tuple(dict.fromkeys(self.match_packages)),
             rollout=self.rollout,
             waive={code: tuple(people) for code, people in self.waive.items() if people},
+            alarms_per_year=self.alarms_per_year,
         )
 
 

@@ -27,8 +27,9 @@ REFUSED: Final = "refused"
 BACKUP_NOT_READY: Final = "backup-not-ready"
 CONTRADICTED: Final = "contradicted"
 HOST_LAGGING: Final = "host-lagging"
+DRIFTED: Final = "drifted"
 
-TYPES: Final = (*MOVES, REFUSED, BACKUP_NOT_READY, CONTRADICTED, HOST_LAGGING)
+TYPES: Final = (*MOVES, REFUSED, BACKUP_NOT_READY, CONTRADICTED, HOST_LAGGING, DRIFTED)
 """All that a receiver can ask to be told of."""
 
 TEST: Final = "test"

@@ -10,37 +10,41 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
-from sqlalchemy import text
-
 from lineage.database import reports
+from lineage.database.lists import ask
 from lineage.guard.facts import HeldCopy, Sample
 from lineage.timestamps import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from sqlmodel import Session
 
 _PROVEN: Final = (
-    "FROM observation WHERE environment = :environment AND model = :model "
+    "expires_at FROM observation WHERE environment = :environment AND model IN :models "
     "AND proven AND expires_at > :now"
 )
-_HELD: Final = text(
-    "SELECT held, max(expires_at) FROM ("  # nosec B608 # noqa: S608 - our own words
-    f"SELECT weights AS held, expires_at {_PROVEN} "
-    f"UNION ALL SELECT standby, expires_at {_PROVEN}"
-    ") hosts WHERE held IS NOT NULL GROUP BY held"
+_HELD: Final = (
+    "SELECT model, held, max(expires_at) FROM ("  # nosec B608 # noqa: S608 - our own words
+    f"SELECT model, weights AS held, {_PROVEN} UNION ALL SELECT model, standby, {_PROVEN}"
+    ") hosts WHERE held IS NOT NULL GROUP BY model, held"
 )
 
 
-def held(session: Session, environment: str, model: str, now: str) -> dict[str, str]:
-    """Until when a host's word counts that it holds weights, by their digest.
+def held(
+    session: Session, environment: str, models: Collection[str], now: str
+) -> dict[str, dict[str, str]]:
+    """Until when a host's word counts that it holds weights, by each of some models and digest.
 
     Of those hosts that read every byte and may say what is intact.
     """
-    values = {"environment": environment, "model": model, "now": now}
-    found = reports.read(session, lambda kept: kept.execute(_HELD, values).all())
-    return dict(found or ())
+    asked = {"models": sorted(models)}
+    values = {"environment": environment, "now": now}
+    rows = reports.read(session, lambda kept: ask(kept, _HELD, asked, **values))
+    found: dict[str, dict[str, str]] = {model: {} for model in models}
+    for model, weights, until in rows or ():
+        found[model][weights] = until
+    return found
 
 
 def held_copies(rows: Iterable[Any], now: str, *, here: bool) -> tuple[HeldCopy, ...]:

@@ -25,10 +25,10 @@ _REPORTS: Final = ("observation", "observed_slot")
 """What hosts say of themselves: tables apart from the history."""
 
 _MAY_CHANGE: Final = dict.fromkeys(
-    (*_REPORTS, "kept_answer", "webhook_delivery"), "UPDATE, DELETE"
+    (*_REPORTS, "kept_answer", "seen_stream", "seen_window", "webhook_delivery"), "UPDATE, DELETE"
 ) | {"version_metric": "DELETE"}
-"""What is no history, and replaced and forgotten as hosts report, requests are repeated, messages
-arrive, and newer verdicts count."""
+"""What is no history, and replaced and forgotten as hosts report, windows fold, requests are
+repeated, messages arrive, and newer verdicts count."""
 
 _MAY_NOTE: Final = {
     "token": ("last_used_at",),

@@ -31,7 +31,7 @@ _MADE_OF: Final = Lists(
     "lineage_edge", "source", "target", where=f" AND x.target NOT IN :seen AND x.role <> '{LISTED}'"
 )
 _HOLD: Final = Lists("lineage_edge", "source", "target", where=f" AND x.role = '{LISTED}'")
-_DIGESTS: Final = "SELECT digest FROM lineage_node WHERE id IN :nodes"
+_DIGESTS: Final = "SELECT digest, id FROM lineage_node WHERE id IN :nodes"
 _CHAIN: Final = text("SELECT document FROM version_chain WHERE version_id = :id")
 _HELD: Final = (
     "SELECT environment, serving_version_id, serving_promoted_at, backup_version_id, "
@@ -115,10 +115,9 @@ def code_with(
     return sorted(found, reverse=True)[:most], len(found) > most
 
 
-def digests_of(session: Session, nodes: Iterable[int]) -> set[str]:
-    """The digests of nodes."""
-    rows = ask(session.connection(), _DIGESTS, {"nodes": sorted(nodes)})
-    return {digest for (digest,) in rows}
+def digests_of(session: Session, nodes: Iterable[int]) -> dict[str, int]:
+    """The digests of nodes, each with the node."""
+    return dict(list(ask(session.connection(), _DIGESTS, {"nodes": sorted(nodes)})))
 
 
 def held(session: Session, ids: Collection[int]) -> dict[int, list[tuple[str, str, str | None]]]:

@@ -219,8 +219,9 @@ class Known(KnownRows):
 
     def held_until(self, session: Session, model: str, weights: str | None, now: str) -> str | None:
         """Until when a host's word counts that it holds weights; None where none does."""
-        if model not in self._held:
-            self._held[model] = copy_status.held(session, self.name, model, now)
+        if model not in self._held:  # of all that were asked for, at once
+            models = {model, *self._asked} - self._held.keys()
+            self._held |= copy_status.held(session, self.name, models, now)
         until = self._held[model].get(weights or "")
         return until if until is not None and until > now else None
 

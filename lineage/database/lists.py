@@ -38,11 +38,17 @@ def ask(
     """
     on_postgresql = connection.dialect.name == "postgresql"
     kinds = tuple((name, _kind(held)) for name, held in lists.items())
-    asked = {
-        name: list(held) if on_postgresql else json.dumps(list(held))
-        for name, held in lists.items()
-    }
+    written = _array if on_postgresql else json.dumps
+    asked = {name: written(list(held)) for name, held in lists.items()}
     return connection.execute(_statement(query, kinds, on_postgresql), asked | values).all()
+
+
+def _array(values: list[Any]) -> str:
+    """An array as PostgreSQL reads it: the driver takes ten times as long to write one."""
+    if _kind(values) == "bigint":
+        return f"{{{','.join(map(str, values))}}}"
+    quoted = (value.replace("\\", r"\\").replace('"', r"\"") for value in values)
+    return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
 
 
 def _kind(values: Collection[Any]) -> str:
@@ -79,30 +85,26 @@ class Lists:
     table: str
     key: str
     value: str
-    also: str = "NULL"
+    also: str | None = None
     where: str = ""
 
     def query(self, connection: Connection, *, newest: bool) -> str:
-        """The first of each list; the key, the number and what else is read of it."""
+        """The first of each list: the key, and JSON of the numbers, each with what else is read.
+
+        A row for each list: many rows take longer to be handed over than to be found.
+        """
         ahead, order = ("<", "DESC") if newest else (">", "ASC")
         behind = ">" if newest else "<"
-        first = (
-            f"FROM {self.table} x WHERE x.{self.key} = k.value AND x.{self.value} {ahead} :begin "
-            f"AND x.{self.value} {behind} :end{self.where} ORDER BY x.{self.value} {order} "
-            "LIMIT :share"
-        )
-        if connection.dialect.name == "postgresql":
-            return (
-                "SELECT k.value, l.value, l.also FROM EACH :keys k CROSS JOIN LATERAL "  # nosec B608 # noqa: S608
-                f"(SELECT x.{self.value} AS value, {self.also} AS also {first}) l"
-            )
-        # the order of the tables is given: of its own the database reads a list whole
-        also = self.also.replace("x.", "l.")
-        # a row's own number finds it: not its list, of which it would be sought one by one
-        key = "+l." if self.value == "id" else "l."
+        on_postgresql = connection.dialect.name == "postgresql"
+        array = "json_build_array" if on_postgresql else "json_array"
+        one = f"{array}(l.value, l.also)" if self.also is not None else "l.value"
+        all_ = f"CAST(json_agg({one}) AS text)" if on_postgresql else f"json_group_array({one})"
         return (
-            f"SELECT k.value, l.{self.value}, {also} FROM EACH :keys k CROSS JOIN {self.table} l "  # nosec B608 # noqa: S608
-            f"WHERE {key}{self.key} = k.value AND l.{self.value} IN (SELECT x.{self.value} {first})"
+            f"SELECT k.value, (SELECT {all_} FROM ("  # nosec B608 # noqa: S608 - our own names
+            f"SELECT x.{self.value} AS value, {self.also or 'NULL'} AS also FROM {self.table} x "
+            f"WHERE x.{self.key} = k.value AND x.{self.value} {ahead} :begin "
+            f"AND x.{self.value} {behind} :end{self.where} ORDER BY x.{self.value} {order} "
+            "LIMIT :share) l) FROM EACH :keys k"
         )
 
 
@@ -117,7 +119,7 @@ def first_of(
     newest: bool = True,
     within: Mapping[str, Collection[Any]] | None = None,
 ) -> dict[int, set[Any]]:
-    """The first numbers of many lists together, and what else was read of each.
+    """The first numbers of many lists together, and what else was read of each, if anything.
 
     Of each list only its share is read; of those that may have more among the first, more. So what
     is read stays in the order of ``most``, however long the lists are.
@@ -133,15 +135,19 @@ def first_of(
         within: further lists that the condition names.
     """
     query = lists.query(connection, newest=newest)
-    reader = _Reader(connection, query, within or {}, begin, end, most, -1 if newest else 1)
+    sign = -1 if newest else 1
+    reader = _Reader(connection, lists, query, within or {}, begin, end, most, sign)
     pending = list(keys)
-    share, whole = -(-most // max(len(pending), 1)) + 1, most + 1
+    share, whole = most // max(len(pending), 1) + 1, most + 1
+    have_few = False
     while pending:
         if reader.found and len(pending) > _FEW:
-            # one list alone may have all that is needed, or each of them one
+            # one list alone may have all that is needed, or some, or each of them one
             reader.read(pending[:1], whole)
             reader.read(pending[1:_FEW], share + whole // _FEW)
-            reader.read(pending[_FEW:], share)
+            if have_few:
+                reader.read(pending[_FEW:], share)
+            have_few = True
         else:
             reader.read(pending, share)
         pending = reader.pending
@@ -157,6 +163,7 @@ class _Reader:
     """
 
     connection: Connection
+    lists: Lists
     query: str
     within: Mapping[str, Collection[Any]]
     begin: int
@@ -177,19 +184,28 @@ class _Reader:
         asked = [key for key in keys if self._is_ahead(self.last.pop(key, self.begin))]
         if not asked:
             return
-        numbers: dict[Any, list[int]] = {}
         lists = {"keys": asked, **self.within}
         bounds = {"begin": self.begin, "end": self.end, "share": share}
-        for key, number, also in ask(self.connection, self.query, lists, **bounds):
-            self.found.setdefault(number, set()).add(also)
-            numbers.setdefault(key, []).append(number)
-        for key, held in numbers.items():
-            if len(held) >= share:
-                self.last[key] = min(held) if self.sign < 0 else max(held)
+        rows = ask(self.connection, self.query, lists, **bounds)
+        held = json.loads(f"[{','.join(text or '[]' for _, text in rows)}]")
+        for (key, _), first in zip(rows, held, strict=True):
+            numbers = self._keep(first)
+            if len(numbers) >= share:
+                self.last[key] = min(numbers) if self.sign < 0 else max(numbers)
         if len(self.found) >= self.most:
             # what is behind the last that is needed is not read any more
             ordered = sorted(self.found, reverse=self.sign < 0)
             self.end = ordered[self.most - 1] + self.sign
+
+    def _keep(self, first: list[Any]) -> list[int]:
+        """The numbers that were read of a list; they are found."""
+        if self.lists.also is None:
+            for number in first:
+                self.found.setdefault(number, set())
+            return first
+        for number, also in first:
+            self.found.setdefault(number, set()).add(also)
+        return [number for number, _ in first]
 
     def _is_ahead(self, number: int) -> bool:
         return self.sign * number < self.sign * self.end

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import or_
 
@@ -76,3 +76,44 @@ def newest(session: Session, version_id: int, pipeline: str | None = None) -> Pr
         )
     document = session.exec(query.order_by(col(link.validation_id).desc()).limit(1)).first()
     return None if document is None else Profile.parse(strict_json.loads(document))
+
+
+def of_version(session: Session, version_id: int, digest: str) -> tuple[str, Profile] | None:
+    """The profile of a validation of a version, by its XXH3 or BLAKE3, with its BLAKE3.
+
+    What was read is kept: hosts send counts on one scale each minute. None where no validation of
+    the version has it.
+    """
+    link, table, validation = tables.ValidationProfile, tables.Profile, tables.Validation
+    query = (
+        select(table.blake3)
+        .where(table.blake3 == link.profile_blake3)
+        .where(validation.id == link.validation_id)
+        .where(validation.version_id == version_id)
+        .where(or_(col(table.xxh3) == digest, col(table.blake3) == digest))
+    )
+    blake3 = session.exec(query.limit(1)).first()
+    return None if blake3 is None else (blake3, _parsed(session, blake3))
+
+
+def known(session: Session, digest: str) -> Profile:
+    """The profile that a window names by its XXH3."""
+    table = tables.Profile
+    blake3 = session.exec(select(table.blake3).where(table.xxh3 == digest).limit(1)).one()
+    return _parsed(session, blake3)
+
+
+def _parsed(session: Session, blake3: str) -> Profile:
+    if blake3 not in _read:
+        table = tables.Profile
+        document = session.exec(select(table.document).where(table.blake3 == blake3)).one()
+        while len(_read) >= MOST_READ:
+            _read.pop(next(iter(_read)), None)
+        _read[blake3] = Profile.parse(strict_json.loads(document))
+    return _read[blake3]
+
+
+MOST_READ: Final = 32
+"""Profiles that are kept as they were read."""
+
+_read: dict[str, Profile] = {}

@@ -382,6 +382,8 @@ UNTOLD: Final[Mapping[str, str]] = MappingProxyType(
             ("lineage_node", "lineage_edge", "lineage_label", "lineage_version"),
             "worked out from the runs and pipelines of versions, and again by `audit verify`",
         ),
+        "seen_window": "many each hour; what hosts and batches say they saw, no word of a person",
+        "seen_stream": "which parts of windows came, so that none counts twice",
         "kept_answer": "answers to repeated requests, deleted after a week",
         "webhook_delivery": "messages about the history, deleted after a month",
     }

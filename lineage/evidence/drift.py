@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,18 +12,22 @@ from lineage.errors import UsageError
 
 from .columns import CategoryColumn, NumberColumn, Score, TextColumn, TimeColumn
 from .performance import Calibration, Estimate, estimated_loss
+from .profile import Profile
 from .reference import Reference
 from .timeline import SCORE, timeline
 from .windows import Cells, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from .columns import Column
     from .counts import Counts
     from .kinds import Event
-    from .profile import Profile
     from .timeline import Change, Timeline
+
+
+Hosts = Mapping[str, Profile]
+"""What each host counted, by its name."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,9 @@ def drift_between(
     served: Profile,
     events: Sequence[Event] = (),
     *,
-    hosts: Mapping[str, Profile] | None = None,
+    hosts: Hosts | Callable[[Sequence[Change]], Hosts] | None = None,
     alarms_per_year: float = 1.0,
+    learned: Reference | None = None,
 ) -> Drift:
     """Hold what was served against the reference, window by window.
 
@@ -54,14 +60,26 @@ def drift_between(
         reference: of the data of the validation, by windows.
         served: counted against ``reference``, in windows of the same length.
         events: what the registry knows of.
-        hosts: the same host by host.
+        hosts: the same host by host; or what gives it, which is asked where something changed.
         alarms_per_year: the false alarms that are granted to the model in a year.
+        learned: what was learned of ``reference`` before, by :func:`learn`.
 
     Raises:
         UsageError: one of them has no windows, or they cannot be compared; why.
     """
     seconds = _refuse_unlike(reference, served)
     windows = windows_of(served)
+    ordinary = learned or learn(reference)
+
+    def told() -> Timeline:
+        return timeline(
+            ordinary, windows, events, alarms_per_year=alarms_per_year, seconds=float(seconds)
+        )
+
+    said = None
+    if callable(hosts):
+        said = told()
+        hosts = hosts(said.changes) if said.changes else None
     for host, profile in (hosts or {}).items():
         _refuse_unlike(reference, profile)
         counted = {window.start: window.columns for window in windows_of(profile)}
@@ -71,13 +89,8 @@ def drift_between(
             else window
             for window in windows
         ]
-    said = timeline(
-        Reference(windows_of(reference)),
-        windows,
-        events,
-        alarms_per_year=alarms_per_year,
-        seconds=float(seconds),
-    )
+    if said is None or hosts:
+        said = told()
     calibration = calibration_of(reference)
     losses = {window.start: _loss(calibration, [window]) for window in windows}
     costs = tuple(_loss(calibration, _during(one, windows)) for one in said.changes)
@@ -86,6 +99,11 @@ def drift_between(
         for change, cost in zip(said.changes, costs, strict=True)
     )
     return Drift(replace(said, changes=changes), losses, costs)
+
+
+def learn(reference: Profile) -> Reference:
+    """What is ordinary for data, learned between the windows of its profile."""
+    return Reference(windows_of(reference))
 
 
 def _during(change: Change, windows: Sequence[Window]) -> list[Window]:

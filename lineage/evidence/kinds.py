@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 Kind = Literal["quiet", "hard", "soft", "drift"]
 
+CHANGES: Final = ("hard", "soft", "drift")
+"""The kinds of changes."""
+
+TIERS: Final = ("page", "ticket", "explain")
+"""How urgent changes are, the most urgent first."""
+
 _SURER: Final = 2.0
 """A course is gradual where a ramp tells more of it than a step by so much: windows times the
 logarithm of how much less it misses, which is twice a log-likelihood ratio."""

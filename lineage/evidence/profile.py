@@ -176,7 +176,7 @@ class Profile(Counts, Shown):
                 f"The profile is written as {str(encoding)[:40]!r}; this lineage reads {ENCODING}.",
                 remedy="Install the version of lineage that wrote it, or profile the data anew.",
             )
-        whole = _read_counts(reader, None)
+        whole = read_counts(reader, None)
         groups, windows = reader.take("groups"), reader.take("windows")
         seconds, roles = reader.take("window_seconds"), Roles.parse(reader.take("roles"))
         reader.close()
@@ -219,7 +219,12 @@ class Profile(Counts, Shown):
         return cls.parse(body)
 
 
-def _read_counts(reader: Reader, like: Counts | None) -> Counts:
+def read_counts(reader: Reader, like: Counts | None) -> Counts:
+    """Read counts, on the scale of ``like`` or one of their own.
+
+    Raises:
+        UsageError: they are none; which key, and what is wrong with it.
+    """
     rows = reader.count("rows")
     bodies, score, target = (reader.take(key) for key in ("columns", "score", "target"))
     if not isinstance(bodies, dict) or len(bodies) > MOST_COLUMNS:
@@ -275,7 +280,7 @@ def _read_parts(body: Any, where: str, whole: Counts) -> dict[str, Counts]:  # n
         if not is_kept(name[:LONGEST_TEXT]) or len(name) > 2 * LONGEST_TEXT + 1:
             raise refused(f"{where}: {name[:80]!r}", "is no name")
         reader = Reader(inner, f"{where}: {name[:80]!r}")
-        parts[name] = _read_counts(reader, whole)
+        parts[name] = read_counts(reader, whole)
         reader.close()
     return parts
 

@@ -118,6 +118,19 @@ class Explainer:
             and all(self._harmless(files[path], *pairs[path]) for path in files),
         )
 
+    def lines(
+        self, change: Change, old_commit: str | None, new_commit: str | None
+    ) -> FileDiff | None:
+        """The lines of a file that differ; None where a side is not here, or is no text.
+
+        Commits are as :meth:`explain` takes them.
+        """
+        old, new = self._contents(change, old_commit, new_commit)
+        if old is None or new is None:
+            return None
+        found = _diff(change.name, old, new)
+        return found if found.lines else None
+
     def commits(self, old: str | None, new: str | None) -> tuple[tuple[dict[str, str], ...], int]:
         """The commits between two, the newest first, and how many more there are."""
         git = self._git

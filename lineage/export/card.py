@@ -70,6 +70,7 @@ def _lines(described: Described) -> Iterator[str]:
         )
     yield from ("", "## Validation", "")
     yield from _validation(version.validation)
+    yield from _signatures(described)
     for decision in described.decisions:
         yield from ("", f"## {_text(decision.environment)}", "")
         yield f"{_text(decision.sentence)}."
@@ -148,6 +149,24 @@ def _validation(newest: Validation | None) -> Iterator[str]:
         )
     if len(metrics) > _METRICS:
         yield from ("", f"and {len(metrics) - _METRICS} more.")
+
+
+def _signatures(described: Described) -> Iterator[str]:
+    """Who signed what of it."""
+    if not described.signed:
+        return
+    yield from ("", "## Signatures", "")
+    yield "Each holds by the key or identity that it was recorded with; a fingerprint tells whose."
+    yield ""
+    yield from _table(
+        ("says", "signed by", "recorded", "by"),
+        (
+            (one.says, one.signed_by, timestamps.written(one.recorded_at), one.recorded_by)
+            for one in described.signed
+        ),
+    )
+    if described.version.get("more_attestations"):
+        yield from ("", f"and {described.version['more_attestations']} older.")
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:

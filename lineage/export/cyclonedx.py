@@ -9,6 +9,7 @@ from lineage import timestamps
 from lineage.export.described import as_uri, measured, number
 from lineage.export.formulation import data_ref, formula
 from lineage.export.hashes import hashes
+from lineage.identity.signers import is_identity
 from lineage.inert import inert_json
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ def document(described: Described) -> dict[str, Any]:
     """The bill of materials of a version."""
     parts = [*map(_data, described.data), *_packages(described)]
     formulation = formula(described)
+    further: dict[str, Any] = {
+        "formulation": [formulation] if formulation else [],
+        "declarations": _declarations(described),
+    }
     return {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -47,7 +52,8 @@ def document(described: Described) -> dict[str, Any]:
                 "dependsOn": sorted({part["bom-ref"] for part in parts}),
             }
         ],
-    } | ({"formulation": [formulation]} if formulation else {})
+        "declarations": _declarations(described),
+    } | {name: part for name, part in further.items() if part}
 
 
 def _model(described: Described) -> dict[str, Any]:
@@ -107,6 +113,26 @@ def _metric(name: str, value: float, metrics: Mapping[str, float]) -> dict[str, 
     if part.startswith("slices.") or (part and last in metrics):
         return {"type": last, "value": number(value), "slice": part}
     return {"type": name, "value": number(value)}
+
+
+def _declarations(described: Described) -> dict[str, Any]:
+    """What was signed of it: a claim each, and what it rests on, by the digest of the envelope."""
+    version = described.version.ref
+    claims, evidence = [], []
+    for one in described.signed:
+        ref = f"{version}/attestation/{one['digest']}/{one.signed_by}"
+        signer = one.signed_by if is_identity(one.signed_by) else f"the key {one.signed_by}"
+        claims.append({"target": version, "predicate": one.says, "evidence": [ref]})
+        evidence.append(
+            {
+                "bom-ref": ref,
+                "propertyName": f"{_PREFIX}attestation",
+                "description": f"A statement with the digest {one['digest']}, signed by {signer}, "
+                "verified when it was recorded and again for this.",
+                "created": timestamps.written(one.recorded_at),
+            }
+        )
+    return {"claims": claims, "evidence": evidence} if claims else {}
 
 
 def _data(item: DataItem) -> dict[str, Any]:

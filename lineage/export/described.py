@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lineage.connection import AnyRegistry
-    from lineage.contract.results.records import Validation, VersionRecord
+    from lineage.contract.results.records import SignedStatement, Validation, VersionRecord
     from lineage.contract.results.versions import FoundPipeline
     from lineage.guard.decision import Decision
     from lineage.identity.references import Reference
@@ -117,6 +117,11 @@ class Described:
                 for one in run["distributions"]
             }
         )
+
+    @property
+    def signed(self) -> tuple[SignedStatement, ...]:
+        """The signed statements on it that hold, the oldest first: of what does not, nothing."""
+        return tuple(one for one in self.version.attestations[::-1] if one.verified)
 
     def identifier(self, *parts: object) -> UUID:
         """A UUID of this version and of what is named, the same whenever it is asked for.

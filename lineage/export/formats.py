@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from typing_extensions import override
+
+from lineage.display import Shown
 from lineage.errors import UsageError
 from lineage.export.described import describe
 
@@ -34,13 +37,33 @@ FORMATS: Final = {
 """Every format by its name."""
 
 
-@dataclass(frozen=True)
-class Export:
-    """A version in a format: ``text``, what it is, and what a file of it could be called."""
+@dataclass(frozen=True, repr=False)
+class Export(Shown):
+    """A version in a format: its ``text``, and what a file of it could be called (``name``).
 
-    text: str
+    ``form`` is the format's name, ``format`` what it is: its ``media_type``, for instance.
+    """
+
+    ref: str
+    form: str
     format: Format
     name: str
+    text: str
+
+    @override
+    def _line(self) -> str:
+        return f"{self.ref} as {self.form}, {len(self.text):,} characters"
+
+    @override
+    def to_json(self) -> dict[str, Any]:
+        """JSON of `export`."""
+        return {
+            "ref": self.ref,
+            "format": self.form,
+            "media_type": self.format.media_type,
+            "name": self.name,
+            "text": self.text,
+        }
 
 
 def check_format(name: str) -> Format:
@@ -74,5 +97,5 @@ def export(
     chosen = check_format(form)
     described = describe(registry, reference, environments)
     text: str = import_module(f"lineage.export.{chosen.module}").written(described)
-    stem = described.version.ref.replace("@", "-")
-    return Export(text, chosen, f"{stem}{chosen.suffix}")
+    ref = described.version.ref
+    return Export(ref, form, chosen, f"{ref.replace('@', '-')}{chosen.suffix}", text)

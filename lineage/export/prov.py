@@ -10,10 +10,11 @@ from urllib.parse import quote
 
 from lineage import timestamps
 from lineage.export.described import measured
+from lineage.identity.signers import is_identity
 from lineage.inert import inert_json
 
 if TYPE_CHECKING:
-    from lineage.contract.results.records import Validation
+    from lineage.contract.results.records import SignedStatement, Validation
     from lineage.export.described import Described
     from lineage.export.steps import Content
 
@@ -66,6 +67,8 @@ class _Document:
             self._relation("wasDerivedFrom", generatedEntity=model, usedEntity=parent)
         for validation in reversed(version.validations):
             self._validation(model, validation)
+        for signed in described.signed:
+            self._signed(model, signed)
 
     def _components(self) -> list[str]:
         """The code, the items of data and the pipeline version, as entities."""
@@ -154,6 +157,25 @@ class _Document:
         who = self._agent(validation.validated_by)
         self._relation("wasAssociatedWith", activity=judged, agent=who)
 
+    def _signed(self, model: str, signed: SignedStatement) -> None:
+        """A signed statement: an entity of its key, derived from what it is on."""
+        at = timestamps.written(signed.recorded_at)
+        statement = self._entity(
+            _named("attestation", f"{signed['digest']}/{signed.signed_by}"),
+            type="lg:Attestation",
+            about=signed.about,
+            says=signed.says,
+            recorded=at,
+        )
+        kind = "lg:Identity" if is_identity(signed.signed_by) else "lg:Key"
+        signer = self._agent(signed.signed_by, kind)
+        self._relation("wasAttributedTo", entity=statement, agent=signer)
+        of = model
+        if signed.validation is not None:
+            place = f"{self._described.version.ref}/{signed.validation}"
+            of = self._entity(_named("verdict", place), type="lg:Verdict")
+        self._relation("wasDerivedFrom", generatedEntity=statement, usedEntity=of)
+
     def _entity(self, name: str, **attributes: Any) -> str:  # noqa: ANN401 - a literal
         self.document.setdefault("entity", {}).setdefault(name, {}).update(_literals(attributes))
         return name
@@ -170,9 +192,9 @@ class _Document:
         self.document.setdefault("activity", {})[name] = told
         return name
 
-    def _agent(self, who: str) -> str:
+    def _agent(self, who: str, kind: str = "prov:Agent") -> str:
         name = _named("agent", who)
-        told = _literals({"label": who, "type": "prov:Agent"})
+        told = _literals({"label": who, "type": kind})
         self.document.setdefault("agent", {})[name] = told
         return name
 

@@ -63,6 +63,7 @@ class EnvironmentPolicy:
     normalised names, or all) whose versions on a host must be those of the validation.
     ``rollout`` is how long hosts may go on with the pair that served before, as a span (``1h``).
     ``evidence`` says which verdicts count. ``waive`` maps a rule to the people who may waive it.
+    ``alarms_per_year`` is how many false alarms of drift a model may give in a year.
     """
 
     require: tuple[str, ...] = ()
@@ -80,6 +81,7 @@ class EnvironmentPolicy:
     match_packages: tuple[str, ...] = ()
     rollout: str | None = None
     waive: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    alarms_per_year: float = 1.0
 
     def requirements_of(self, model: str) -> tuple[Requirement, ...]:
         """The requirements that hold for a model here."""
@@ -126,6 +128,7 @@ class EnvironmentPolicy:
             "match_packages": list(self.match_packages),
             "rollout": self.rollout,
             "waive": {code: list(people) for code, people in sorted(self.waive.items())},
+            "alarms_per_year": self.alarms_per_year,
         }
 
     @classmethod
@@ -147,6 +150,7 @@ class EnvironmentPolicy:
             match_packages=tuple(policy.get("match_packages", ())),
             rollout=policy.get("rollout"),
             waive={code: tuple(people) for code, people in policy["waive"].items()},
+            alarms_per_year=policy.get("alarms_per_year", 1.0),
         )
 
 

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 _SHOWN: Final = 6
 
 
+def _word(holds: bool | None) -> str:
+    return "holds" if holds else "does not hold"
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What one requirement came to, with the metrics that were looked at.
@@ -31,6 +35,18 @@ class Outcome:
     holds: bool | None
     sentence: str
     metrics: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def beside_a_mark(self) -> str:
+        """What it came to, where a mark says already whether it holds.
+
+        >>> Outcome("auc >= 0.8", True, "auc >= 0.8 holds: auc is 0.9").beside_a_mark
+        'auc >= 0.8: auc is 0.9'
+        """
+        said = f"{self.requirement} {_word(self.holds)}: "
+        if not self.sentence.startswith(said):
+            return self.sentence
+        return f"{self.requirement}: {self.sentence.removeprefix(said)}"
 
     def to_json(self) -> dict[str, Any]:
         """The outcome as a validation keeps it."""
@@ -111,8 +127,7 @@ class Requirement:
             facts = _listed(looked.all if holds else looked.failed or looked.all)
         except expressions.Unknown as unknown:
             holds, facts = False, str(unknown)
-        word = "holds" if holds else "does not hold"
-        return Outcome(self.text, holds, f"{self.text} {word}: {facts}", looked.all)
+        return Outcome(self.text, holds, f"{self.text} {_word(holds)}: {facts}", looked.all)
 
 
 def evaluate_all(

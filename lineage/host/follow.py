@@ -22,7 +22,6 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from lineage import kept, timestamps
@@ -30,10 +29,13 @@ from lineage.acts import act
 from lineage.connection import connect
 from lineage.contract.requests import REPORT_HOLDS_FOR, Observed
 from lineage.contract.results import Side
-from lineage.errors import LineageError, NotFound, PipelineMismatch, RegistryUnreachable, UsageError
+from lineage.contract.windows import WINDOW
+from lineage.errors import LineageError, NotFound, PipelineMismatch, RegistryUnreachable
 from lineage.host import demand, last_known, packages
 from lineage.host.ahead import Ahead
-from lineage.host.lookout import Lookout
+from lineage.host.loaded import Loaded
+from lineage.host.lookout import Lookout, checked
+from lineage.host.observing import ServedRows
 from lineage.host.seen_revision import SeenRevision
 from lineage.identity.components import Proof
 from lineage.registry.access import check_actor
@@ -54,24 +56,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LONGEST_WAIT: Final = 86_400.0
-"""Seconds between two looks at the most."""
-
 BEAT: Final = REPORT_HOLDS_FOR / 5
 """Seconds between two reports of an instance that has nothing new to say."""
 
 logger = logging.getLogger("lineage.host.follow")
-
-
-@dataclass(frozen=True)
-class Loaded(Generic[T]):
-    """A version that is loaded: where its bytes are, and what loading them gave."""
-
-    ref: str
-    weights: str
-    path: Path
-    value: T
-    loaded_at: dt.datetime
 
 
 class Following(Generic[T]):
@@ -95,6 +83,7 @@ class Following(Generic[T]):
         actor: str,
         accept_older: bool = False,
         cache: WeightsCache | None = None,
+        window: int = WINDOW,
     ) -> None:
         check_actor(instance)
         self._url = url
@@ -104,7 +93,7 @@ class Following(Generic[T]):
         self._pipeline = pipeline
         self._named = pipeline.digest
         self._instance = instance
-        self._lookout = Lookout(url, model, environment, self._named, _checked(every))
+        self._lookout = Lookout(url, model, environment, self._named, checked(every))
         self._oldest = oldest
         self._actor = actor
         self._cache = cache or WeightsCache.default()
@@ -117,6 +106,7 @@ class Following(Generic[T]):
         self._stopped = threading.Event()
         self._accepted: tuple[Serving | None, float] = (None, 0.0)
         self._said = ""
+        self._rows = ServedRows(url, model, environment, instance, actor, window)
         self.loaded = self._start()
         self._beat = time.monotonic() + BEAT * random.random()  # nosec B311 # noqa: S311 - no secret
         self._thread = threading.Thread(target=self._follow, name=f"lineage-{model}", daemon=True)
@@ -146,6 +136,24 @@ class Following(Generic[T]):
         """The version that is loaded."""
         return self.loaded.ref
 
+    def observe(self, rows: Any, scores: Any = None, *, of: Loaded[T] | None = None) -> None:  # noqa: ANN401
+        """Count rows that were served, on the scale of what the version was validated on.
+
+        The registry is told the counts, a window at a time, and never a row. The first call asks it
+        for the profile of the validation. It may be called by several threads.
+
+        Args:
+            rows: a frame of pandas, polars or Arrow, a dict of columns, a list of dicts, or one
+                dict, with the columns that the validation's data had.
+            scores: what the model answered for each of them.
+            of: the :attr:`loaded` that served them, where another may be loaded meanwhile.
+
+        Raises:
+            UsageError: they are no such rows, or there are not as many scores.
+        """
+        loaded = self.loaded if of is None else of
+        self._rows.observe(loaded.ref, self._pipeline.digest, rows, scores)
+
     def stop(self) -> None:
         """Follow no more; what is loaded stays loaded."""
         self._stopped.set()
@@ -153,6 +161,7 @@ class Following(Generic[T]):
         self._lookout.interrupt()
         if self._thread is not threading.current_thread():
             self._thread.join()
+        self._rows.send(lambda: connect(self._url), all_of_it=True)
         self._lookout.close()
 
     def _start(self) -> Loaded[T]:
@@ -308,6 +317,7 @@ class Following(Generic[T]):
             due = time.monotonic() >= self._beat or self._ahead.has_news
             if due and not self._stopped.is_set():
                 self._try_to_report()
+                self._rows.send(self._lookout.connected)
 
     def _take_what_serves(self) -> Serving:
         slot = self._ask(again=True)
@@ -315,6 +325,7 @@ class Following(Generic[T]):
         if version.ref != self.loaded.ref and not self._stopped.is_set():
             self.loaded = self._fetch(slot)
             self._beat = float("-inf")
+            self._rows.prepare(self.loaded.ref, self._pipeline.digest)
             logger.info("%s is loaded", self.loaded.ref)
         self._fetch_ahead(slot)
         self._said = ""
@@ -372,21 +383,6 @@ class Following(Generic[T]):
         if text != self._said and not self._stopped.is_set():
             self._said = text
             logger.warning("%s stays loaded: %s", self.loaded.ref, text)
-
-
-def _checked(every: float) -> float:
-    """A number of seconds to wait between two looks.
-
-    Raises:
-        UsageError: it is none.
-    """
-    with suppress(TypeError, ValueError):
-        if 0 < float(every) <= LONGEST_WAIT:
-            return float(every)
-    raise UsageError(
-        f"A host cannot look every {str(every)[:40]} seconds.",
-        remedy="Let it look every 10 seconds, or as often as it is to, at least once a day.",
-    )
 
 
 def own_name() -> str:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import random
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from lineage.connection import connect
-from lineage.errors import RegistryUnreachable
+from lineage.errors import RegistryUnreachable, UsageError
 from lineage.registry_url import is_remote
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from lineage.connection import AnyRegistry
     from lineage.contract.results import Serving
     from lineage.remote.repeated import RepeatedLookup
+
+LONGEST_PAUSE: Final = 86_400.0
+"""Seconds between two looks at the most."""
 
 WAIT: Final = 30.0
 """Seconds that a request waits: half of what most proxies wait for an answer."""
@@ -132,3 +135,18 @@ def _repeated(url: str, model: str, environment: str, pipeline: str) -> Repeated
 
 def _some() -> float:
     return random.random()  # nosec B311 # noqa: S311 - no secret
+
+
+def checked(every: float) -> float:
+    """A number of seconds to wait between two looks.
+
+    Raises:
+        UsageError: it is none.
+    """
+    with suppress(TypeError, ValueError):
+        if 0 < float(every) <= LONGEST_PAUSE:
+            return float(every)
+    raise UsageError(
+        f"A host cannot look every {str(every)[:40]} seconds.",
+        remedy="Let it look every 10 seconds, or as often as it is to, at least once a day.",
+    )

@@ -18,6 +18,7 @@ from lineage.installed import telling
 from lineage.python_api.evidence import profile
 from lineage.python_api.finding import (
     diff,
+    drift,
     impact,
     leak,
     log,
@@ -31,11 +32,15 @@ from lineage.python_api.finding import (
 from lineage.python_api.hosting import follow, pull, report
 from lineage.python_api.moving import guard, may_serve, promote, release, rollback
 from lineage.python_api.recording import approve, register, validate
+from lineage.python_api.sharing import attest, export
 from lineage.python_api.validating import importance, leakage, measure, slices
 
 __all__ = [
     "approve",
+    "attest",
     "diff",
+    "drift",
+    "export",
     "follow",
     "guard",
     "impact",

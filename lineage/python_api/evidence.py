@@ -18,6 +18,7 @@ def profile(
     *,
     reference: Profile | str | os.PathLike[str] | None = None,
     query: str | None = None,
+    table: str | None = None,
     target: str | None = None,
     score: str | None = None,
     time: str | None = None,
@@ -28,9 +29,11 @@ def profile(
 
     Args:
         data: a data frame (pandas, polars, Arrow), or a path: CSV, Parquet, JSON lines, a folder
-            of them, or a DuckDB file with a ``query``.
+            of them, or a DuckDB file with a ``query``. An Ibis table, and a table or a ``query``
+            of the PostgreSQL at a URL, are counted where they are.
         reference: the profile, or its file, on whose bins and categories it is counted.
-        query: one SELECT, where ``data`` is a DuckDB file.
+        query: one SELECT, where ``data`` is a DuckDB file, or the URL of a PostgreSQL.
+        table: a table's name, where ``data`` is the URL of a PostgreSQL.
         target: the column with what is predicted.
         score: the column with what the model answered.
         time: the column by whose hours, days or weeks it is counted too.
@@ -50,6 +53,7 @@ def profile(
         reference=reference,
         roles=roles_of(score, target, time, listed(groups)),
         query=query,
+        table=table,
         private=private,
     )
     return found

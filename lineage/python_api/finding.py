@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from lineage.capture.project import opened
+from lineage.contract.requests import MOST_NODES
 from lineage.python_api.project import PRODUCTION, only_registry
 
 if TYPE_CHECKING:
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 
     from lineage.contract.results import Registered, Serving
     from lineage.contract.results.comparisons import Comparison
-    from lineage.contract.results.graph import Impact, Leak, Trace
+    from lineage.contract.results.drift import Drift
+    from lineage.contract.results.graph import Impact, Trace
+    from lineage.contract.results.leaks import Leak
     from lineage.contract.results.records import EventRecord, ModelRecord, VersionRecord
     from lineage.contract.results.retraining import Retraining
     from lineage.display import Listing
@@ -170,6 +173,27 @@ def serving(
     return serving(url, model, environment, _written(at), oldest_of(last_known), pipeline)
 
 
+def drift(model: str, environment: str = PRODUCTION, *, since: str | None = None) -> Drift:
+    """What changed in what production sees, held against what serves was validated on.
+
+    Args:
+        model: the model's name.
+        environment: the environment's name.
+        since: the first moment, ISO 8601 or a span such as ``30d``; by default all that is kept
+            of what serves.
+
+    Returns:
+        Its ``state`` is ``quiet``, the kind of the gravest change, or ``unknown``: then ``missing``
+        tells what is.
+
+    Raises:
+        NotFound: there is no such model or environment.
+        UsageError: the moment is none.
+    """
+    with only_registry() as registry:
+        return registry.drift(model, environment, since=since)
+
+
 def _written(moment: str | dt.datetime | None) -> str | None:
     return moment.isoformat() if isinstance(moment, dt.datetime) else moment
 
@@ -240,11 +264,15 @@ def retrain(
         )
 
 
-def leak(reference: str) -> Leak:
+def leak(reference: str, *, limit: int = MOST_NODES) -> Leak:
     """Contents that a version was both trained on and validated on; true where there are some.
+
+    Args:
+        reference: the version.
+        limit: nodes at the most of what made it, up to 10,000.
 
     Raises:
         NotFound: it does not exist.
     """
     with only_registry() as registry:
-        return registry.leak(reference)
+        return registry.leak(reference, limit=limit)

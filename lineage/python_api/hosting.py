@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from lineage.capture.project import opened
 from lineage.connection import connect
 from lineage.contract.requests import REPORT_HOLDS_FOR, Observed
+from lineage.contract.windows import WINDOW
 from lineage.python_api.project import PRODUCTION
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ def follow(
     every: float = 10.0,
     last_known: bool | float | dt.timedelta = False,
     accept_older: bool = False,
+    window: int = WINDOW,
 ) -> Following[T]:
     """Fetch what serves, prove it, load it, say so, and follow every promotion and rollback.
 
@@ -154,6 +156,8 @@ def follow(
             ``serving`` does; the bytes must have been fetched before.
         accept_older: follow a slot whose revision is older than one that this host has seen, as
             that of a registry which was restored from a backup; also ``LINEAGE_ACCEPT_OLDER=1``.
+        window: seconds that rows are counted for together (``Following.observe``): 60 to a day, and
+            a part of a day.
 
     Returns:
         What is loaded: ``value``, ``path``, ``ref``. A later version that cannot be fetched, loaded
@@ -188,6 +192,7 @@ def follow(
         oldest=oldest_of(last_known),
         actor=who,
         accept_older=accept_older or os.environ.get("LINEAGE_ACCEPT_OLDER") == "1",
+        window=window,
     )
 
 

@@ -6,13 +6,13 @@ wrote past this program counts for nothing.
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select as select_columns
 
 from lineage import timestamps
 from lineage.acts import act
-from lineage.attest import envelope
 from lineage.attest.claims import Claim, claim_of, require_about
 from lineage.attest.keys import LARGEST as LARGEST_KEY
 from lineage.attest.keys import VerifyingKey
@@ -39,10 +39,16 @@ if TYPE_CHECKING:
     from lineage.registry.sight import Sight
 
 MOST: Final = 1000
-"""Attestations of one version."""
+"""Attestations of one version that one may record, and that are listed."""
 
-MOST_TOGETHER: Final = 16 << 20
-"""Characters of all of them together: whoever lists them is given each whole."""
+MOST_SHOWN: Final = 50
+"""Attestations that are told of with a version: each is verified again for it."""
+
+MOST_TOGETHER: Final = 4 << 20
+"""Characters of all of them together: who may validate fills no room that others sign in."""
+
+MOST_LISTED: Final = 16 << 20
+"""Characters of those that are listed: whoever lists them is given each whole."""
 
 _WHAT: Final = "the attestation"
 
@@ -69,7 +75,7 @@ def record(
         NotFound: the version does not exist.
         UsageError: it is no signed statement, or too large.
         SignatureMismatch: its signature does not hold, or it is not about this version.
-        Conflict: the version has too many.
+        Conflict: the same one recorded too many of it.
     """
     session = sight.session
     version = sight.version(reference)
@@ -93,12 +99,14 @@ def record(
         select(table).where(of_version, table.digest == digest, table.signed_by == proof.signed_by)
     ).first()
     if known is not None:
-        return _shown(known) | {"ref": ref, "created": False}
+        return _shown(session, version, known) | {"ref": ref, "created": False}
     kept = select_columns(func.count(), func.coalesce(func.sum(func.length(table.document)), 0))
-    count, size = session.connection().execute(kept.where(of_version)).one()
+    own = col(table.recorded_by) == actor.name
+    count, size = session.connection().execute(kept.where(of_version, own)).one()
     if count >= MOST or size + len(document) > MOST_TOGETHER:
         raise Conflict(
-            f"{ref} has {count} attestations already, of {size:,} characters together.",
+            f"{actor.name} recorded {count} attestations of {ref} already, of {size:,} characters "
+            "together.",
             remedy="Keep this one beside the weights.",
         )
     at = clock.stamp(session)
@@ -114,7 +122,7 @@ def record(
         recorded_by=actor.name,
     )
     telling.tell(session, row)
-    answer = _shown(row) | {"ref": ref, "created": True}
+    answer = _shown(session, version, row) | {"ref": ref, "created": True}
     events.append(
         session,
         at=at,
@@ -159,10 +167,34 @@ def _size(text: str, what: str) -> int:
 
 
 def listed(session: Session, version: tables.ModelVersion) -> list[dict[str, Any]]:
-    """Every attestation of a version, the newest first, each with its envelope."""
+    """The attestations of a version, the newest first, each with its envelope: a bounded list."""
     table = tables.Attestation
-    query = select(table).where(table.version_id == version.id).order_by(col(table.id).desc())
-    return [_shown(row) for row in session.exec(query)]
+    number, size = col(table.id), func.length(table.document)
+    sizes = select_columns(number, size).where(col(table.version_id) == version.id)
+    rows = session.connection().execute(sizes.order_by(number.desc()).limit(MOST)).all()
+    together = accumulate(size for _, size in rows)
+    chosen = [id_ for (id_, _), sum_ in zip(rows, together, strict=True) if sum_ <= MOST_LISTED]
+    query = select(table).where(number.in_(chosen)).order_by(number.desc())
+    return [_shown(session, version, row) for row in session.exec(query)]
+
+
+def newest(session: Session, version: tables.ModelVersion) -> dict[str, Any]:
+    """What is recorded of a version, the newest first, without the envelopes: for `show`.
+
+    Returns:
+        JSON: ``attestations``, and ``more_attestations``, how many older ones there are.
+    """
+    table = tables.Attestation
+    of_version = col(table.version_id) == version.id
+    query = select(table).where(of_version).order_by(col(table.id).desc()).limit(MOST_SHOWN)
+    rows = session.exec(query).all()
+    more = 0
+    if len(rows) == MOST_SHOWN:
+        more = session.exec(select(func.count()).where(of_version)).one() - len(rows)
+    return {
+        "attestations": [_told(session, version, row) for row in rows],
+        "more_attestations": more,
+    }
 
 
 def signatures(
@@ -197,27 +229,28 @@ def signatures(
         row = session.get(table, number) if thing not in found else None
         if row is not None and is_identity(row.signed_by):
             sigstore().trust()  # of the one who runs this, and of no signature, it is said
-        if row is not None and _holds(session, version, row):
+        if row is not None and _claim(session, version, row) is not None:
             found[thing] = Signature(
                 row.signed_by, row.about, row.validation_id, row.recorded_at, row.recorded_by
             )
     return tuple(found.values())
 
 
-def _holds(session: Session, version: tables.ModelVersion, row: tables.Attestation) -> bool:
-    """Whether a row is what it was when it was recorded: of its signer, about this version."""
+def _claim(session: Session, version: tables.ModelVersion, row: tables.Attestation) -> Claim | None:
+    """What a row claims if it is what it was when it was recorded; None where it is not.
+
+    That is: of its signer, about this version, and on what the row says. Of an identity it is None
+    too where sigstore, or its root of trust, cannot be used here.
+    """
     identity = row.signed_by if is_identity(row.signed_by) else None
     try:
         signer = _signer(row.public_key if identity is None else None, identity)
         proof = verified(row.document, signer, _WHAT)
         claim = _claimed(session, version, proof)
     except LineageError:
-        return False
-    return (proof.signed_by, claim.about.value, claim.validation) == (
-        row.signed_by,
-        row.about,
-        row.validation_id,
-    )
+        return None
+    said = (proof.signed_by, claim.about.value, claim.validation)
+    return claim if said == (row.signed_by, row.about, row.validation_id) else None
 
 
 def _claimed(session: Session, version: tables.ModelVersion, proof: Verified) -> Claim:
@@ -282,28 +315,26 @@ def _is_verdict(row: tables.Validation, claim: Claim) -> bool:
     return row.passed is claim.passed and held == claim.verdict
 
 
-def _says(row: tables.Attestation) -> str | None:
-    """What a statement says, in a few words; None where its signature does not hold any more.
-
-    Of an identity's the key that signed once is looked at, and who holds it is left to the guard.
-    """
-    try:
-        key = VerifyingKey.parse(row.public_key.encode(), _WHAT)
-        statement = envelope.read(row.document, _WHAT).statement(key, _WHAT)
-        return claim_of(statement, _WHAT).sentence
-    except LineageError:
-        return None
-
-
-def _shown(row: tables.Attestation) -> dict[str, Any]:
+def _told(
+    session: Session, version: tables.ModelVersion, row: tables.Attestation
+) -> dict[str, Any]:
+    """A row, verified again: what it says is None where it does not hold any more."""
+    claim = _claim(session, version, row)
     return {
         "about": row.about,
-        "says": _says(row),
+        "says": claim.sentence if claim is not None else None,
+        "verified": claim is not None,
         "validation": row.validation_id,
         "signed_by": row.signed_by,
         "digest": row.digest,
         "recorded_at": row.recorded_at,
         "recorded_by": row.recorded_by,
-        "public_key": row.public_key,
-        "document": row.document,
     }
+
+
+def _shown(
+    session: Session, version: tables.ModelVersion, row: tables.Attestation
+) -> dict[str, Any]:
+    """The same with the envelope and the key, by which anybody verifies it."""
+    told = _told(session, version, row)
+    return told | {"public_key": row.public_key, "document": row.document}

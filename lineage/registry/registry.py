@@ -28,6 +28,7 @@ from lineage.registry.verbs.validations import ValidationVerbs
 from lineage.registry.verbs.versions import VersionVerbs
 from lineage.registry.verbs.webhooks import WebhookVerbs
 from lineage.registry.verbs.weights import WeightsVerbs
+from lineage.registry.verbs.windows import WindowVerbs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +38,10 @@ if TYPE_CHECKING:
 
 OF_A_SERVER: Final = frozenset(
     {
-        *("authenticate", "basis", "called", "foresee_finish", "foresee_promotion"),
+        *("authenticate", "basis", "called", "drifts", "environments_on_grounds"),
         *(
+            "foresee_finish",
+            "foresee_promotion",
             "foresee_release",
             "foresee_rollback",
             "grow",
@@ -85,6 +88,7 @@ class Registry(
     ReleaseVerbs,
     HistoryVerbs,
     WebhookVerbs,
+    WindowVerbs,
     ServiceVerbs,
 ):
     """A registry in a database; use it as a context manager, or :meth:`close` it."""

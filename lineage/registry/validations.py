@@ -186,15 +186,25 @@ def carry_over(
     return _record(session, version, row, target)
 
 
-def profile(session: Session, version: tables.ModelVersion, pipeline: str | None) -> Profile:
-    """The profile of the newest validation of a version that has one.
+def profile(
+    session: Session, version: tables.ModelVersion, pipeline: str | None, digest: str | None
+) -> Profile:
+    """The profile of the newest validation of a version that has one, or the one of a digest.
 
     Raises:
         NotFound: none has.
     """
+    ref = f"{version.model}@{version.number}"
+    if digest is not None:
+        kept = profiles.of_version(session, version.id or 0, digest)
+        if kept is None:
+            raise NotFound(
+                f"No validation of {ref} has the profile {digest[:80]}.",
+                remedy=f"See its validations: {act('show', ref)}",
+            )
+        return kept[1]
     found = profiles.newest(session, version.id or 0, pipeline)
     if found is None:
-        ref = f"{version.model}@{version.number}"
         raise NotFound(
             f"{ref} has no validation that tells what its data looked like.",
             remedy=f"Validate it with a profile: {act('validate', ref, profile='DATA')}",

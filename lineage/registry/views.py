@@ -106,6 +106,7 @@ def described(session: Session, row: tables.ModelVersion, sight: Sight) -> dict[
         "parent": f"{shown.model}@{shown.number}" if shown else None,
         "watched": watched_runs.shown(session, row.id or 0).get(None, []),
         "validations": validations(session, row),
+        **_attestations(session, row),
     }
 
 
@@ -121,6 +122,16 @@ def _parameters(session: Session, row: tables.ModelVersion) -> dict[str, dict[st
                 {name: parameters.natural(value) for name, value in values.items()}
             )
     return found
+
+
+def _attestations(session: Session, row: tables.ModelVersion) -> dict[str, Any]:
+    """The signed statements on a version; what verifies them is loaded where there are some."""
+    table = tables.Attestation
+    if session.exec(select(table.id).where(table.version_id == row.id).limit(1)).first() is None:
+        return {"attestations": [], "more_attestations": 0}
+    from lineage.registry import attestations
+
+    return attestations.newest(session, row)
 
 
 def _stored(session: Session, row: tables.ModelVersion) -> dict[str, Any]:

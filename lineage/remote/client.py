@@ -26,6 +26,7 @@ from lineage.remote.token import token_for
 from lineage.remote.transport import Transport
 from lineage.remote.versions import RemoteVersions
 from lineage.remote.webhooks import RemoteWebhooks
+from lineage.remote.windows import RemoteWindows
 
 if TYPE_CHECKING:
     from lineage.contract.requests import NewToken
@@ -94,6 +95,7 @@ class RemoteRegistry(
     RemoteModels,
     RemoteSlots,
     RemoteWebhooks,
+    RemoteWindows,
 ):
     """A registry behind a server; use it as a context manager, or :meth:`close` it.
 

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from lineage.contract import addresses, requests
+from lineage.contract.requests import MOST_NODES
 from lineage.remote.verbs import Verbs, version_address
 
 if TYPE_CHECKING:
     from lineage.contract.requests import Direction
-    from lineage.contract.results.graph import Impact, Leak, LineageGraph, Trace
+    from lineage.contract.results.graph import Impact, LineageGraph, Trace
+    from lineage.contract.results.leaks import Leak
     from lineage.identity.references import Reference
 
 
@@ -47,8 +49,11 @@ class RemoteLineage(Verbs):
             self._http.get(addresses.IMPACT, of=subject, limit=limit, cursor=after)
         )
 
-    def leak(self, reference: str | Reference) -> Leak:
+    def leak(self, reference: str | Reference, *, limit: int = MOST_NODES) -> Leak:
         """Contents that a version was both trained on and validated on."""
-        from lineage.contract.results.graph import Leak
+        from lineage.contract.results.leaks import Leak
 
-        return Leak.from_json(self._http.get(version_address(reference, addresses.LEAK)))
+        requests.check_nodes(limit)
+        return Leak.from_json(
+            self._http.get(version_address(reference, addresses.LEAK), limit=limit)
+        )

@@ -137,12 +137,14 @@ class RemoteReader(Verbs):
         document = self._http.get(version_address(reference, addresses.VERDICTS))
         return tuple(decisions.validation_from_json(row) for row in document["items"])
 
-    def profile(self, reference: str | Reference, *, pipeline: str | None = None) -> Profile:
+    def profile(
+        self, reference: str | Reference, *, pipeline: str | None = None, digest: str | None = None
+    ) -> Profile:
         """What the data looked like on which a version was validated last."""
         from lineage.evidence.profile import Profile
 
         path = version_address(reference, addresses.PROFILE)
-        document = self._http.get(path, pipeline=pipeline)
+        document = self._http.get(path, pipeline=pipeline, digest=digest)
         try:
             return Profile.parse(document)
         except UsageError:

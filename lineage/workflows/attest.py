@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from lineage import bounded_file
+from typing_extensions import override
+
 from lineage.acts import act
 from lineage.attest import envelope, statements
 from lineage.attest.claims import Claim, another, claim_of, require_about
 from lineage.attest.files import ALGORITHMS, files_at, files_here, stored_files
-from lineage.attest.keys import LARGEST, SigningKey, VerifyingKey
+from lineage.attest.keys import SigningKey, VerifyingKey
 from lineage.attest.statements import About
-from lineage.attest.verification import name_of, sigstore, verified
-from lineage.contract.requests import LARGEST_ATTESTATION
+from lineage.attest.verification import verified
 from lineage.contract.results.records import VersionRecord
 from lineage.contract.results.versions import NamedPipeline
+from lineage.display import Shown
 from lineage.errors import NotFound, SignatureMismatch, UsageError
 from lineage.identity.references import Reference
-from lineage.identity.signers import Identity
 from lineage.weights.check import recorded
 from lineage.workflows.destination import Destination
+from lineage.workflows.signers import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
     from lineage.attest.keyless_signing import KeylessSigner
-    from lineage.attest.keys import Password
     from lineage.attest.statements import Signed
     from lineage.attest.verification import Signer
     from lineage.capture.project import Project
@@ -40,108 +38,6 @@ if TYPE_CHECKING:
     from lineage.weights.copies import StoredWeights
 
     Opened = Callable[[], AbstractContextManager[AnyRegistry]]
-
-KEY: Final = "LINEAGE_SIGNING_KEY"
-"""The variable that holds a private key in PEM where no file is named."""
-
-
-def signing_key(path: Path | None, password: Password, note: Callable[[str], object]) -> SigningKey:
-    """The key to sign with: of a file, else what :data:`KEY` holds.
-
-    Args:
-        path: the file.
-        password: asked where it is encrypted.
-        note: told where others can read the file.
-
-    Raises:
-        UsageError: there is none, or it cannot be used.
-    """
-    if path is None:
-        pem = os.environ.get(KEY, "")
-        if not pem.strip():
-            raise UsageError(
-                "No key to sign with was given.",
-                remedy=f"Name its file: {act('attest sign', 'REF', key='FILE')}; or set {KEY} to "
-                "the key itself, in PEM.",
-            )
-        return SigningKey.parse(os.fsencode(pem), f"the key in {KEY}", password)
-    key = SigningKey.parse(_read(path, "key"), f"the key in {path}", password)
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & 0o077:
-        note(f"note: {path} can be read or changed by others (mode {mode:o}): chmod 600 {path}")
-    return key
-
-
-def keyless_signer(key: Path | None, trust: Path | None) -> KeylessSigner:
-    """Who this environment vouches for, and the sigstore that signs.
-
-    Args:
-        key: a key's file, which is not used where nobody needs one.
-        trust: a private sigstore's trust configuration; None for what is configured.
-
-    Raises:
-        UsageError: there is no identity, sigstore is not installed, or a key was named.
-        StoreUnreachable: a service that is needed cannot be reached.
-    """
-    if key is not None:
-        raise UsageError(
-            "Who signs keyless needs no key.",
-            remedy=f"Name one of both: {act('attest sign', 'REF', keyless=True)}, or "
-            + act("attest sign", "REF", key="FILE"),
-        )
-    sigstore()
-    from lineage.attest.keyless_signing import KeylessSigner
-
-    return KeylessSigner.here(trust)
-
-
-def signer(key: Path | None, identity: str | None, issuer: str | None) -> Signer:
-    """Who must have signed: a public key in a file, or an identity that an issuer vouched for.
-
-    Raises:
-        UsageError: neither or both were named, or it cannot be used.
-    """
-    if key is not None and identity is None and issuer is None:
-        return VerifyingKey.parse(_read(key, "key"), f"the key in {key}")
-    if key is not None or identity is None or issuer is None:
-        raise UsageError(
-            "Who signed is a public key, or an identity with its issuer.",
-            remedy=f"Name one: {act('attest verify', 'FILE', key='PUB')}, or {_by_identity()}",
-        )
-    try:
-        return Identity(identity, issuer)
-    except ValueError as problem:
-        raise UsageError(f"{problem}.", remedy=f"Name who signed: {_by_identity()}") from None
-
-
-def _by_identity() -> str:
-    return act("attest verify", "FILE", identity="WHO", issuer="URL")
-
-
-def named(signer: Signer) -> dict[str, str]:
-    """A signer as a registry is told of it: the keywords of ``record_attestation``."""
-    if isinstance(signer, VerifyingKey):
-        return {"public_key": signer.pem.decode()}
-    return {"signed_by": str(signer)}
-
-
-def _read(path: Path, what: str, limit: int = LARGEST) -> bytes:
-    try:
-        return bounded_file.read(path, limit)
-    except bounded_file.Unfit as reason:
-        raise UsageError(f"{path} {reason}.", remedy=f"Name the file of the {what}.") from None
-
-
-def document(path: Path) -> str:
-    """A signed statement in a file, as it is recorded.
-
-    Raises:
-        UsageError: there is none.
-    """
-    try:
-        return _read(path, "signature", LARGEST_ATTESTATION).decode()
-    except UnicodeDecodeError:
-        raise UsageError(f"{path} is no text.", remedy="Give the file as it was made.") from None
 
 
 @dataclass(frozen=True)
@@ -192,19 +88,38 @@ class Asked:
         return cls(About(about), environment, algorithm, path)
 
 
-@dataclass(frozen=True)
-class Attested:
-    """A signed statement: ``text`` as it is kept, who signed it, and what it says."""
+@dataclass(frozen=True, repr=False)
+class Attested(Shown):
+    """A signed statement: ``text`` as it is kept, who signed it, and what it says.
+
+    ``signed_by`` is the fingerprint of ``public_key``, which is in PEM, or an identity, of which
+    there is no key. ``claim`` tells what is claimed of what, ``claim.sentence`` in words.
+    """
 
     text: str
-    signer: Signer
+    signed_by: str
+    public_key: str | None
     claim: Claim
 
     @property
-    def signed_by(self) -> str:
-        """What the signer is called."""
-        return name_of(self.signer)
+    def signer(self) -> dict[str, str]:
+        """Who signed as a registry is told of it: the keywords of ``record_attestation``."""
+        if self.public_key is not None:
+            return {"public_key": self.public_key}
+        return {"signed_by": self.signed_by}
 
+    @override
+    def _line(self) -> str:
+        return f"{self.signed_by} signed {self.claim.sentence}"
+
+    @override
+    def _facts(self) -> dict[str, object]:
+        return {"signed by": self.signed_by, "about": self.claim.about.value} | {
+            "says": self.claim.sentence,
+            "characters": len(self.text),
+        }
+
+    @override
     def to_json(self) -> dict[str, Any]:
         """JSON of `attest`."""
         return {"signed_by": self.signed_by, **self.claim.to_json(), "text": self.text}
@@ -253,17 +168,13 @@ def attest(
             Destination.of(registry).id,
             dt.datetime.now(dt.UTC),
         )
-    text, signed_by = _sealed(statement, key, bundle=asked.about is About.WEIGHTS)
-    return Attested(text, signed_by, claim_of(statement, "the statement"))
-
-
-def _sealed(
-    statement: dict[str, Any], key: SigningKey | KeylessSigner, *, bundle: bool
-) -> tuple[str, Signer]:
-    """A statement as it is signed, and who signed it; keyless, always a bundle."""
+    claim = claim_of(statement, "the statement")
     if isinstance(key, SigningKey):
-        return envelope.sealed(statement, key, bundle=bundle), key.verifying
-    return key.sealed(statement)
+        public = key.verifying
+        text = envelope.sealed(statement, key, bundle=asked.about is About.WEIGHTS)
+        return Attested(text, public.fingerprint, public.pem.decode(), claim)
+    text, identity = key.sealed(statement)
+    return Attested(text, str(identity), None, claim)
 
 
 def _files(stored: StoredWeights, path: Path | None, project: Project, algorithm: str) -> Signed:
@@ -331,7 +242,7 @@ def verify(
         raise UsageError(
             "A root of trust says nothing of a key.", remedy="Leave it out, or name the identity."
         )
-    proof = verified(_read(file, "signature", envelope.LARGEST), signer, str(file), trust)
+    proof = verified(read(file, "signature", envelope.LARGEST), signer, str(file), trust)
     claim = claim_of(proof.statement, str(file))
     if target is not None:
         if Path(target).exists() or "/" in target.partition("@")[0]:

@@ -50,6 +50,9 @@ def test_its_pages_show_the_lines_of_code_that_differ(played):
         visiting(address) as visitor,
     ):
         slot = visitor.get("/environments/production/models/flight-delays")
+        assert "hour.between(15, 20)" in slot.text, "in the timeline, between two moves"
+        version = visitor.get("/models/flight-delays/versions/2")
+        assert "✓ nothing leaks" in version.text
         links = [one for one in slot.links if "first=" in one]
         two = visitor.get(links[0])
         assert "src/featurize.py" in two.text

@@ -22,8 +22,9 @@ from ..support.receivers import receiving
 from ..support.servers import registry_server
 from ..support.signing import KEY
 
-ELSEWHERE = {"demo", "serve", "ui", "login", "logout", "db grant", "webhook test"}
+ELSEWHERE = {"demo", "serve", "ui", "login", "logout", "db grant", "webhook test", "drift"}
 """These are run as they are installed by ``test_demo.py``, ``test_serve.py``, ``test_ui.py``,
+``test_recipes.py`` (the guide of ``drift``),
 ``integration/remote/test_tokens_go_where_they_belong.py``, and below."""
 
 
@@ -84,7 +85,6 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     lineage.run("validate churn@2")
     found = lineage.reads("versions churn --where auc>0.9 --sort -auc --limit 1")
     assert ("churn@2" in found.out, "0.91" in found.out, "--after" in found.err) == (True,) * 3
-    assert "churn@2" in lineage.reads("show churn@2").out
     assert "# churn@2" in lineage.reads("export churn@2 --format card").out
     key = project.path.parent / "signing.pem"
     key.write_bytes(KEY.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
@@ -95,6 +95,8 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     assert "signed the weights of churn@2" in signed
     lineage.run(f"attest record {tmp_path / 'model.sig'} churn@2 {public}")
     assert KEY.verifying.fingerprint in lineage.reads("attest list churn@2").out
+    signed = f"signed    weights, signed by {KEY.verifying.fingerprint}"
+    assert signed in lineage.reads("show churn@2").out
     assert "weights signed by sha256:" in lineage.reads("log churn@2 --what attested").out
     assert "weights   xxh3:" in lineage.reads("diff churn@1 churn@2").out
     assert "churn@2" in lineage.reads("trace churn@2").out
@@ -135,6 +137,14 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     assert lineage.reads("serving churn --json").json["backup"]["ref"] == "churn@1"
     assert "churn@2 in production" in lineage.reads("models").out
     assert "promoted" not in lineage.reads("log --model churn --env production --limit 1").out
+    rows = tmp_path / "rows.csv"
+    rows.write_text("score,late\n0.2,0\n0.7,1\n")
+    lineage.run(f"profile {rows} --score score --target late -o {tmp_path}/rows.json")
+    lineage.run(f"validate churn@2 --elsewhere --profile {tmp_path}/rows.json")
+    seen = lineage.run(f"observe churn --env production --data {rows}").out
+    assert "2 rows of churn@2 in production, 1 window" in seen
+    came_true = lineage.run(f"outcomes churn --env production --data {rows}").out
+    assert "1.000 (0.000 to 1.000)" in came_true
     lineage.run("backup check")
     assert "churn@2 serves" in lineage.reads("backup candidates churn --env production").out
     lineage.run("backup set churn churn@1 --env production")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from ..support.signing import KEY
+
 
 def test_a_model_is_described_renamed_archived_and_an_experiment_deleted(project):
     project.ok("init")
@@ -47,3 +51,13 @@ def test_a_model_is_described_renamed_archived_and_an_experiment_deleted(project
     back = project.lineage("model", "archive", "attrition", "--restore")
     assert back.out == "attrition taken up again\n"
     assert project.ok("audit", "verify")["valid"] is True
+
+
+def test_a_signed_statement_that_cannot_be_written_is_not_recorded(project):
+    project.ok("register", "churn")
+    pem = KEY.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    sign = ("attest", "sign", "churn@1", "--hash", "blake3", "--record", "-o")
+    project.env["LINEAGE_SIGNING_KEY"] = pem.decode()
+    done = project.lineage(*sign, "models")
+    assert (done.code, "models cannot be written" in done.err) == (2, True), done
+    assert project.ok("attest", "list", "churn@1") == []

@@ -9,7 +9,8 @@ import pytest
 
 from lineage.connection import connect
 from lineage.contract.requests import NewToken, Observed
-from lineage.identity.digest import xxh3
+from lineage.identity.components import DataItem, DataVersion, Known
+from lineage.identity.digest import Digest, xxh3
 from lineage.timestamps import moment
 from tests.conftest import captured_pipeline, make_registry
 from tests.support.browser import NARROW, WIDE, chromium, looking
@@ -22,6 +23,7 @@ PAGES = {
     "sign-in": "/sign-in",
     "environments": "/",
     "slot": SLOT,
+    "drift": f"{SLOT}/drift",
     "plan": f"{SLOT}/promote?version=4",
     "refusal": "/environments/canary/models/other/promote?version=1",
     "models": "/models",
@@ -29,6 +31,7 @@ PAGES = {
     "retraining": "/models/fading/retraining?per_point=10&retrain_cost=500",
     "search": "/models/churn?where=auc+%3E",
     "version": "/models/churn/versions/4",
+    "leaks": "/models/churn/versions/5",
     "guard": "/guard?version=churn@6&environment=production",
     "history": "/history?model=churn",
     "pipeline": "/pipelines/churn",
@@ -61,6 +64,11 @@ def database(tmp_path_factory):
                 f"churn@{number}", captured_pipeline(), passed=True, metrics=metrics, actor="t"
             )
         fading(registry, "fading")
+        held_out = (DataItem("held.csv", Digest(f"md5:{'b' * 32}"), Known.VERIFIED),)
+        registry.validate(
+            "churn@5", captured_pipeline(), passed=True, data=DataVersion(held_out), actor="t"
+        )
+        assert registry.leak("churn@5")
         registry.edit("churn", description="<script>alert(1)</script> \u202eevil", actor="t")
     return url
 

@@ -12,12 +12,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 import lineage
 from lineage.connection import connect
 
 from ..conftest import BIN, ENVIRONMENT, FILE_AND_SERVER
 from ..support import LONG
+from ..support.signing import KEY
 
 ROOT = Path(__file__).parents[2]
 PYRIGHT = "basedpyright@1.40.2"
@@ -50,7 +52,8 @@ def test_pyright_reads_the_types_as_mypy_does(tmp_path):
 
 def test_the_examples_of_the_page_run(project, monkeypatch):
     monkeypatch.chdir(project.path)
-    for name, value in ENVIRONMENT.items():
+    pem = KEY.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    for name, value in {**ENVIRONMENT, "LINEAGE_SIGNING_KEY": pem}.items():
         monkeypatch.setenv(name, value)
     text = (ROOT / "docs/reference/python.md").read_text(encoding="utf-8")
     names: dict[str, object] = {}
@@ -83,13 +86,17 @@ def test_what_the_package_offers_is_listed_and_is_there():
 
 @pytest.mark.parametrize(
     "first",
-    ["import lineage.guard.decision", "from lineage import guard", "import lineage.registry"],
-)
-def test_guard_is_the_function_whatever_was_loaded_before(first):
+    ["import lineage.guard.decision, lineage.export.formats, lineage.attest.keys",
+     "from lineage import attest, export, guard", "import lineage.registry"],
+)  # fmt: skip
+def test_a_function_is_found_whatever_chapter_of_its_name_was_loaded_before(first):
     code = (
-        f"{first}; import lineage; from lineage.guard.decision import Decision; "
-        "assert lineage.guard.__name__ == 'guard'; assert callable(lineage.guard); "
-        "import sys; assert sys.modules['lineage.guard'].__path__"
+        f"{first}; import sys, lineage; from lineage.guard.decision import Decision\n"
+        "from lineage.attest.keys import LARGEST; from lineage.export.formats import FORMATS\n"
+        "for name in ('attest', 'export', 'guard'):\n"
+        "    function = getattr(lineage, name)\n"
+        "    assert callable(function) and function.__name__ == name\n"
+        "    assert sys.modules[f'lineage.{name}'].__path__"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 

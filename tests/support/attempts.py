@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Boolean, Integer, Table, UniqueConstraint
+from sqlalchemy import Boolean, Integer, LargeBinary, Table, UniqueConstraint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -148,6 +148,8 @@ class Attempts:
             return self._literal(column, not value)
         if isinstance(kind, Integer):
             return str((value or 0) + next(_FRESH))
+        if isinstance(kind, LargeBinary):
+            return self._literal(column, str(next(_FRESH)).encode())
         return f"'{next(_FRESH)}'" if value is None else _text(f"{value}{next(_FRESH)}")
 
     def _same(self, columns: Iterable[str]) -> str:
@@ -160,6 +162,8 @@ class Attempts:
             return "NULL"
         if isinstance(self._table.columns[column].type, Boolean):
             return "true" if value else "false"
+        if isinstance(value, bytes):
+            return f"X'{value.hex()}'" if self._sqlite else f"'\\x{value.hex()}'"
         return str(value) if isinstance(value, (int, float)) else _text(value)
 
     def _try(self, verb: str, column: str | None, statement: str) -> Attempt:

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 from lineage.contract.requests import DeclaredEnvironment, NewToken, Observed, WaiverRequest
 from lineage.contract.webhooks import NewWebhook
+from lineage.contract.windows import NewWindow, NewWindows
 from lineage.evidence.columns import TimeColumn
+from lineage.evidence.parts import Part
 from lineage.evidence.profile import Profile
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.chain import Chain, RunKind, StageRun
@@ -19,6 +21,8 @@ from tests.support.signing import record
 PROFILE = Profile(
     rows=2, columns={"at": TimeColumn(rows=2, null=2, wrong_type=0, hours=(0,) * 168)}
 )
+SEEN = Part(rows=PROFILE.rows, columns=PROFILE.columns).to_dict()
+"""What was counted of rows like those of the profile."""
 
 
 def fill(registry):
@@ -84,6 +88,25 @@ def _fill_service(registry):
         "churn", "production", Observed("a", xxh3(b"2"), "2026-11-20T08:00:00Z"), actor="a"
     )
     registry.keep_answer("ci", "key", "request", 200, "{}")
+    _fill_windows(registry)
     for path in ("a", "b"):
         made = registry.add_webhook(NewWebhook(f"https://hooks.invalid/{path}"), actor="t")
         registry.test_webhook(made["id"], actor="t")
+
+
+def _fill_windows(registry):
+    """What production saw with what serves there."""
+    done = registry.validate(
+        "churn@2", captured_pipeline("old"), passed=True, profile=PROFILE, actor="t"
+    )
+    one = NewWindow(
+        version=2,
+        pipeline=done.pipeline,
+        profile=done["profile"],
+        start="2026-11-20T08:00:00Z",
+        seconds=3600,
+        counts=SEEN,
+        sequence=1,
+    )
+    new = NewWindows(instance="a", stream="a", windows=(one,), batch=True)
+    registry.record_windows("churn", "production", new, actor="a")

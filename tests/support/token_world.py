@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lineage.contract import codec
 from lineage.contract.requests import NewToken, Observed
 from lineage.contract.results import NamedPipeline
+from lineage.contract.windows import NewWindow, NewWindows
 from lineage.identity.components import (
     CodeVersion,
     Components,
@@ -28,7 +29,7 @@ from lineage.identity.components import (
 from lineage.identity.digest import Digest, blake3_of, xxh3
 from lineage.registry.access import OF_ANY, OF_PIPELINES, OF_SERVING, OF_VERSIONS, Scope
 from tests.conftest import CapturedPipelineVersion, CapturedVersion, a_copy, pipeline
-from tests.support.filled import PROFILE
+from tests.support.filled import PROFILE, SEEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -146,6 +147,21 @@ def named(thing: Thing) -> dict[str, str]:
     return {"name": thing.pipeline, "digest": thing.digest}
 
 
+def window(thing: Thing) -> dict[str, Any]:
+    """A window of what the version that serves saw."""
+    one = NewWindow(
+        version=2,
+        pipeline=thing.digest,
+        profile=str(PROFILE.digest),
+        start=AT,
+        seconds=60,
+        counts=SEEN,
+        sequence=1,
+    )
+    new = NewWindows(instance="h1", stream="s1", windows=(one,), batch=True)
+    return json_of(new.to_json())
+
+
 def _manifest(thing: Thing) -> dict[str, Any]:
     """A new version of the pipeline of a thing."""
     captured = CapturedPipelineVersion(thing.pipeline, pipeline("new"))
@@ -207,6 +223,10 @@ ROWS: Final = (
     Row("GET", SLOT + "/observations", READ, "me"),
     Row("POST", SLOT + "/observations", OBSERVE, "me", 201,
         lambda t: {"instance": "h1", "weights": t.weights, "loaded_at": AT}),
+    Row("GET", SLOT + "/windows", READ, "me"),
+    Row("GET", SLOT + "/outcomes", READ, "me"),
+    Row("GET", SLOT + "/drift", READ, "me"),
+    Row("POST", SLOT + "/windows", OBSERVE, "me", 201, window),
     Row("GET", "/v1/observed", READ, "-"),
     Row("GET", "/v1/observed", READ, "me", query="?environment={env}&model={model}"),
     # models and versions
@@ -350,7 +370,8 @@ LOOKED_AT: Final[Mapping[tuple[str, str], tuple[Scope, ...]]] = {
     ("GET", N + "/trace"): OF_VERSIONS,
     ("GET", N + "/leak"): OF_VERSIONS,
     ("GET", N + "/verdicts"): OF_VERSIONS,
-    ("GET", N + "/profile"): OF_VERSIONS,
+    ("GET", N + "/profile"): (*OF_VERSIONS, OBSERVE),
+    ("GET", SLOT + "/outcomes"): (OBSERVE,),
     ("GET", N + "/validations"): OF_VERSIONS,
     ("GET", N + "/approvals"): OF_VERSIONS,
     ("GET", N + "/attestations"): OF_VERSIONS,

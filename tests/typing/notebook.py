@@ -7,6 +7,13 @@ import pickle
 from pathlib import Path
 from typing import assert_type
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+)
+
 import lineage
 from lineage.contract.results import MoveResult, Registered, Serving
 from lineage.contract.results.comparisons import Comparison
@@ -15,15 +22,18 @@ from lineage.contract.results.records import (
     ApprovalRecord,
     EventRecord,
     ModelRecord,
+    SignedStatement,
     Validation,
     VersionRecord,
 )
 from lineage.contract.results.reports import HostReport
 from lineage.contract.results.service import TokenRecord
 from lineage.display import Listing
+from lineage.export.formats import Export
 from lineage.guard.decision import Decision
 from lineage.guard.evidence import Basis
 from lineage.identity.components import Kind
+from lineage.workflows.attest import Attested
 
 first = lineage.register("churn", data="data/raw.csv")
 assert_type(first, Registered)
@@ -106,6 +116,29 @@ assert (shown.ref, shown.weights, shown.metrics) == ("churn@1", first.weights, v
 assert shown.validation is not None
 assert shown.validation.id == verdict.id
 
+card = lineage.export("churn@1", "card", environments="production")
+assert_type(card, Export)
+assert card.text.startswith("---\nmodel_name: churn@1\n")
+assert card.to_dict()["media_type"] == card.format.media_type
+key = Path("key.pem")
+pem = Ed25519PrivateKey.generate().private_bytes(
+    Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"hunter22")
+)
+key.write_bytes(pem)
+key.chmod(0o600)
+signed = lineage.attest("churn@1", key=key, password="hunter22", record=True)
+assert_type(signed, Attested)
+assert signed.claim.sentence == "the weights of churn@1"
+statements = lineage.show("churn@1").attestations
+assert_type(statements, tuple[SignedStatement, ...])
+assert [(one.verified, one.signed_by) for one in statements] == [(True, signed.signed_by)]
+try:
+    lineage.attest("churn@1", "decision", key=key, password="hunter22")
+except lineage.LineageError as error:
+    assert error.exit_code == 2
+else:
+    raise AssertionError("a decision for no environment was signed")
+
 difference = lineage.diff("churn@1", "churn@2")
 assert_type(difference, Comparison)
 assert difference
@@ -137,6 +170,8 @@ for answer in (
     released,
     slot,
     shown,
+    card,
+    signed,
     difference,
     reported,
     events[0],

@@ -7,11 +7,10 @@ from lineage.contract.results.graph import (
     Held,
     Impact,
     Impacted,
-    Leak,
-    Leaked,
     NodeKind,
     Trace,
 )
+from lineage.contract.results.leaks import Leak, Leaked
 from lineage.contract.results.moves import MoveResult, SlotChange
 from lineage.contract.results.operations import Audit, Head, PlannedChange, SchemaCheck
 from lineage.contract.results.packages import (

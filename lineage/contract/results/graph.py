@@ -1,4 +1,4 @@
-"""Answers of the lineage graph: what made a version, what something reaches, what leaked. Pure.
+"""Answers of the lineage graph: what made a version, and what something reaches. Pure.
 
 A node is called by its content: its ``id`` is a digest (``md5:…``, ``blake3:…``), but for a version
 (``churn@7``) and an origin (``origin:…``). So nodes of several models and repositories are one
@@ -261,89 +261,6 @@ class Impact(Shown):
         """Read back what :meth:`to_json` wrote."""
         versions = tuple(map(Impacted.from_json, body["versions"]))
         return from_fields(cls, body, meant=tuple(body["meant"]), versions=versions)
-
-
-@dataclass(frozen=True)
-class Leaked:
-    """Content that a version was trained on and validated on, and its names on either side."""
-
-    digest: str
-    training: tuple[str, ...]
-    validation: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """JSON of it."""
-        return {
-            "digest": self.digest,
-            "training": list(self.training),
-            "validation": list(self.validation),
-        }
-
-    @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> Leaked:
-        """Read back what :meth:`to_json` wrote."""
-        sides = {side: tuple(body[side]) for side in ("training", "validation")}
-        return from_fields(cls, body, **sides)
-
-
-@dataclass(frozen=True, repr=False)
-class Leak(Shown):
-    """What stands on both sides of a version: what it was trained on, and validated on.
-
-    It is true where something does.
-
-    ``validations`` are the numbers of those whose data is recorded; none where nothing could be
-    compared. ``incomparable`` are names of validation data whose digests are of another algorithm
-    than any of what it was trained on: the same bytes would not be found. ``gaps`` are sentences:
-    what else is not known, or was not compared. ``more`` tells that the walk reached its bound.
-    """
-
-    ref: str
-    validations: tuple[int, ...]
-    leaked: tuple[Leaked, ...]
-    incomparable: tuple[str, ...] = ()
-    gaps: tuple[str, ...] = ()
-    more: bool = False
-
-    @property
-    def whole(self) -> bool:
-        """Whether all was compared: then what is not told does not stand on both sides."""
-        return not (self.incomparable or self.gaps or self.more)
-
-    def __bool__(self) -> bool:
-        return bool(self.leaked)
-
-    @override
-    def _line(self) -> str:
-        return f"{self.ref}: {len(self.leaked)} contents trained on and validated on"
-
-    @override
-    def _facts(self) -> dict[str, object]:
-        return {one.digest: ", ".join((*one.training, *one.validation)) for one in self.leaked}
-
-    @override
-    def to_json(self) -> dict[str, Any]:
-        """JSON of `leak`."""
-        return {
-            "ref": self.ref,
-            "validations": list(self.validations),
-            "leaked": [content.to_json() for content in self.leaked],
-            "incomparable": list(self.incomparable),
-            "gaps": list(self.gaps),
-            "more": self.more,
-        }
-
-    @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> Leak:
-        """Read back what :meth:`to_json` wrote."""
-        return from_fields(
-            cls,
-            body,
-            validations=tuple(body["validations"]),
-            leaked=tuple(map(Leaked.from_json, body["leaked"])),
-            incomparable=tuple(body["incomparable"]),
-            gaps=tuple(body["gaps"]),
-        )
 
 
 class LineageNode(Document):

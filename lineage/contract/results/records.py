@@ -170,6 +170,50 @@ class Validation(Document):
 Validations: TypeAlias = tuple[Validation, ...]
 
 
+class SignedStatement(Document):
+    """A signed statement on a version, which held when it was recorded, and whether it does now."""
+
+    about = Key(str)
+    """What it is on: the weights, a verdict, or a decision."""
+    says = Key(optional(str))
+    """What it says of it; None where its signature does not hold any more."""
+    verified = Key(bool)
+    """Whether its signature holds, by the key that it was recorded with, and is on this version.
+
+    Of an identity: by the root of trust of where the registry is; not where there is none.
+    """
+    validation = Key(optional(int))
+    """The number of the verdict that it is on."""
+    signed_by = Key(str)
+    """The fingerprint of the key that signed it, or the identity, ``identity:WHO issuer:URL``."""
+    recorded_at = Key(moment)
+    """When it was recorded."""
+    recorded_by = Key(str)
+    """Who recorded it."""
+
+    @override
+    def _line(self) -> str:
+        return f"{self.says or self.about} signed by {self.signed_by}"
+
+    @override
+    def _facts(self) -> dict[str, object]:
+        told = {"about": self.about, "validation": self.validation, "signed by": self.signed_by}
+        told |= {"verified": self.verified}
+        return told | {"recorded": self.recorded_at, "by": self.recorded_by}
+
+
+class Attestation(SignedStatement):
+    """A signed statement on a version with its envelope: whoever has it verifies it."""
+
+    document = Key(str)
+    """The envelope, as it was signed."""
+    public_key = Key(str)
+    """The key in PEM; of an identity the one that signed this once."""
+
+
+SignedStatements: TypeAlias = tuple[SignedStatement, ...]
+
+
 class VersionRecord(Document):
     """All that is recorded of a version, its validations with it."""
 
@@ -203,6 +247,14 @@ class VersionRecord(Document):
     """Every verdict on it, the newest first."""
 
     @property
+    def attestations(self) -> SignedStatements:
+        """The newest signed statements on it that are recorded, the newest first.
+
+        None of a server of an earlier version.
+        """
+        return tuple(map(SignedStatement, self.get("attestations", ())))
+
+    @property
     def validation(self) -> Validation | None:
         """The newest verdict on it, with whatever pipeline; None where there is none."""
         return next(iter(self.validations), None)
@@ -231,6 +283,7 @@ class VersionRecord(Document):
             "registered": self.registered_at,
             "by": self.registered_by,
             "newest verdict": newest._line() if newest is not None else None,
+            "signed": [one._line() for one in self.attestations] or None,
             "metrics": self.metrics,
         }
 
@@ -252,36 +305,6 @@ class Approval(Document):
     @override
     def _line(self) -> str:
         return f"approved for {self.environment} by {self.person}"
-
-
-class Attestation(Document):
-    """A signed statement on a version, which held when it was recorded."""
-
-    about = Key(str)
-    """What it is on: the weights, a verdict, or a decision."""
-    says = Key(optional(str))
-    """What it says of it; None where its signature does not hold any more."""
-    validation = Key(optional(int))
-    """The number of the verdict that it is on."""
-    signed_by = Key(str)
-    """The fingerprint of the key that signed it, or the identity, ``identity:WHO issuer:URL``."""
-    document = Key(str)
-    """The envelope, as it was signed."""
-    public_key = Key(str)
-    """The key in PEM; of an identity the one that signed this once."""
-    recorded_at = Key(moment)
-    """When it was recorded."""
-    recorded_by = Key(str)
-    """Who recorded it."""
-
-    @override
-    def _line(self) -> str:
-        return f"{self.says or self.about} signed by {self.signed_by}"
-
-    @override
-    def _facts(self) -> dict[str, object]:
-        told = {"about": self.about, "validation": self.validation, "signed by": self.signed_by}
-        return told | {"recorded": self.recorded_at, "by": self.recorded_by}
 
 
 class ApprovalRecord(Approval):

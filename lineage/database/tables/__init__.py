@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     )
     from lineage.database.tables.watched import WatchedRun
     from lineage.database.tables.webhooks import Webhook, WebhookDelivery
+    from lineage.database.tables.windows import SeenStream, SeenWindow
 
 _MODULES = {
     "access": ("KeptAnswer", "PipelineShare", "Token"),
@@ -67,6 +68,7 @@ _MODULES = {
     ),
     "watched": ("WatchedRun",),
     "webhooks": ("Webhook", "WebhookDelivery"),
+    "windows": ("SeenStream", "SeenWindow"),
 }
 
 __all__ = [
@@ -93,6 +95,8 @@ __all__ = [
     "PipelineVersion",
     "Profile",
     "RolledBack",
+    "SeenStream",
+    "SeenWindow",
     "ServedPair",
     "Slot",
     "StageRun",

@@ -12,15 +12,13 @@ from lineage.errors import UsageError
 from lineage.evidence.private import merged_below
 from lineage.evidence.profile import MOST_BYTES, MOST_WINDOWS, Profile, Roles
 from lineage.evidence.reader import WRITE
-from lineage.evidence.reading import expressions
-from lineage.evidence.reading.counting import count
+from lineage.evidence.reading.rows import rows_of
 from lineage.evidence.reading.scales import frequent, scale_of
-from lineage.evidence.reading.source import opened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lineage.evidence.reading.source import Source
+    from lineage.evidence.reading.rows import Rows
 
 _HOUR: Final = 3_600
 _DAY: Final = 86_400
@@ -33,15 +31,18 @@ def profile_of(
     reference: Profile | None = None,
     roles: Roles | None = None,
     query: str | None = None,
+    table: str | None = None,
     private: int | None = None,
 ) -> tuple[Profile, tuple[str, ...]]:
     """Count data: on a scale of its own, or on that of a reference.
 
     Args:
-        data: a path or a data frame, as :func:`~lineage.evidence.reading.source.opened` takes it.
+        data: a path, a data frame or an Ibis table, as
+            :func:`~lineage.evidence.reading.rows.rows_of` takes it.
         reference: the profile on whose scale it is counted.
         roles: which columns are what; default: as the reference has it.
-        query: one SELECT, where ``data`` is a DuckDB file.
+        query: one SELECT, where ``data`` is a DuckDB file, or the URL of a PostgreSQL.
+        table: a table's name, where ``data`` is the URL of a PostgreSQL.
         private: merge what fewer rows than this share.
 
     Returns:
@@ -52,7 +53,7 @@ def profile_of(
             with what else is asked.
     """
     _check_private(reference, roles, private)
-    with opened(data, query) as source:
+    with rows_of(data, query, table) as source:
         if reference is None:
             chosen = roles or Roles()
             _require_columns(source, chosen)
@@ -89,11 +90,12 @@ def read_profile(path: str | os.PathLike[str]) -> Profile:
     return Profile.from_bytes(data, os.fspath(path))
 
 
-def _reference(source: Source, roles: Roles, private: int | None) -> Profile:
-    scale = scale_of(source, roles)
-    labels = {name: frequent(source, name) for name in roles.groups}
+def _reference(source: Rows, roles: Roles, private: int | None) -> Profile:
+    sample = source.sample()
+    scale = scale_of(sample, roles)
+    labels = {name: frequent(sample, name) for name in roles.groups}
     seconds = None if roles.time is None else _window_seconds(source, roles.time)
-    whole, groups, windows = count(source, scale, roles, labels, seconds, is_reference=True)
+    whole, groups, windows = source.count(scale, roles, labels, seconds, is_reference=True)
     profile = Profile(
         rows=whole.rows, columns=whole.columns, score=whole.score, target=whole.target,
         groups=groups, windows=windows, window_seconds=seconds if windows else None, roles=roles,
@@ -101,7 +103,7 @@ def _reference(source: Source, roles: Roles, private: int | None) -> Profile:
     return profile if private is None else merged_below(profile, private)
 
 
-def _window(source: Source, reference: Profile, roles: Roles) -> Profile:
+def _window(source: Rows, reference: Profile, roles: Roles) -> Profile:
     labels: dict[str, list[str]] = {name: [] for name in roles.groups}
     for group in reference.groups:
         for name in labels:
@@ -115,7 +117,7 @@ def _window(source: Source, reference: Profile, roles: Roles) -> Profile:
         score=reference.score if roles.score else None,
         target=reference.target if roles.target else None,
     )
-    whole, groups, windows = count(source, scale, roles, labels, seconds, is_reference=False)
+    whole, groups, windows = source.count(scale, roles, labels, seconds, is_reference=False)
     if len(windows) > MOST_WINDOWS:
         raise UsageError(
             f"{source.label} is of {len(windows):,} windows of {seconds} seconds, as the reference "
@@ -128,15 +130,11 @@ def _window(source: Source, reference: Profile, roles: Roles) -> Profile:
     )  # fmt: skip
 
 
-def _window_seconds(source: Source, time: str) -> int | None:
+def _window_seconds(source: Rows, time: str) -> int | None:
     """An hour, a day, or weeks: the shortest in which there are at most 366 windows."""
-    moment = expressions.time(time, source.columns[time])
-    first, last = source.connection.execute(
-        f"SELECT min({moment}), max({moment}) FROM source"  # nosec B608  # noqa: S608 - names are quoted
-    ).fetchall()[0]
-    if first is None:
+    if (moments := source.span(time)) is None:
         return None
-    span = (last - first) // dt.timedelta(seconds=1)
+    span = (moments[1] - moments[0]) // dt.timedelta(seconds=1)
     seconds = _HOUR if span < (MOST_WINDOWS - 1) * _HOUR else _DAY
     if span >= (MOST_WINDOWS - 1) * _DAY:
         seconds = _WEEK
@@ -145,7 +143,7 @@ def _window_seconds(source: Source, time: str) -> int | None:
     return seconds
 
 
-def _require_columns(source: Source, roles: Roles) -> None:
+def _require_columns(source: Rows, roles: Roles) -> None:
     named = (roles.score, roles.target, roles.time, *roles.groups)
     for name in named:
         if name is not None and name not in source.columns:
@@ -161,7 +159,7 @@ def _require_columns(source: Source, roles: Roles) -> None:
         )
 
 
-def _without_missing(source: Source, roles: Roles) -> Roles:
+def _without_missing(source: Rows, roles: Roles) -> Roles:
     """The roles of a reference that the data has columns for: production has no target yet."""
     return Roles(
         **{

@@ -185,8 +185,13 @@ def _select(connection: DuckDBPyConnection, query: str) -> None:
 
     statements = connection.extract_statements(query)
     if len(statements) != 1 or statements[0].type != StatementType.SELECT:
-        raise UsageError("The query is not one SELECT.", remedy="Write one SELECT that gives rows.")
+        raise not_one_select()
     connection.execute(f"CREATE TEMP VIEW source AS {statements[0].query}")
+
+
+def not_one_select() -> UsageError:
+    """The error for a query that is something else."""
+    return UsageError("The query is not one SELECT.", remedy="Write one SELECT that gives rows.")
 
 
 def files_of(path: Path) -> list[Path]:
@@ -310,21 +315,28 @@ class _Stream:
 def columns_of(connection: DuckDBPyConnection, label: str, form: Form | None) -> dict[str, Form]:
     """The columns of ``source``, each with how its values are written."""
     described = connection.execute("DESCRIBE source").fetchall()
-    if len(described) > MOST_COLUMNS:
+    check_names([name for name, *_ in described], label)
+    return {name: form or _form(kind) for name, kind, *_ in described}
+
+
+def check_names(names: Sequence[str], label: str) -> None:
+    """Refuse too many columns, and names that cannot stand in a profile.
+
+    Raises:
+        UsageError: which, and what to do.
+    """
+    if len(names) > MOST_COLUMNS:
         raise UsageError(
-            f"{label} has {len(described):,} columns; at most {MOST_COLUMNS:,} are profiled.",
+            f"{label} has {len(names):,} columns; at most {MOST_COLUMNS:,} are profiled.",
             remedy="Select fewer of them.",
         )
-    columns: dict[str, Form] = {}
-    for name, kind, *_ in described:
+    for name in names:
         if not name or not is_kept(name):
             raise UsageError(
                 f"{label} has a column whose name is no text of 1 to {LONGEST_TEXT} characters: "
                 f"{name[:40]!r}.",
                 remedy="Rename the column.",
             )
-        columns[name] = form or _form(kind)
-    return columns
 
 
 def _form(kind: str) -> Form:

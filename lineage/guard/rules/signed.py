@@ -12,6 +12,8 @@ from lineage.guard.rules.evidence import proof_waived, remedy
 from lineage.identity.signers import is_identity
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lineage.guard.evidence import Evidence
     from lineage.guard.facts import Facts
 
@@ -48,7 +50,7 @@ def signed_by(facts: Facts) -> Check:
         return _without_verdict(facts, details)
     what = " and ".join(_WORDS[thing] for thing in missing)
     summary = f"{_kind(evidence, 'no')} that {facts.environment} names signed {what} of {facts.ref}"
-    return Check(code, Status.FAIL, summary, _sign(facts, missing[0]), details)
+    return Check(code, Status.FAIL, summary, _sign(facts, missing), details)
 
 
 def _without_verdict(facts: Facts, details: dict[str, Any]) -> Check:
@@ -89,16 +91,24 @@ def _is_of(facts: Facts, thing: SignedThing, about: str, validation: int | None)
     return thing is SignedThing.WEIGHTS or (verdict is not None and validation == verdict.id)
 
 
-def _sign(facts: Facts, thing: SignedThing) -> str:
-    """How to sign it: where the pipeline moves, not the verdict with the one that runs now."""
+def _sign(facts: Facts, missing: Sequence[SignedThing]) -> str:
+    """How to sign what is missing; a verdict that there is not yet is none that can be signed."""
+    there = [one for one in missing if one is SignedThing.WEIGHTS or facts.verdict is not None]
+    how = "with such a key" if _keys(facts.policy.evidence) else "as one of them"
+    if len(there) == 1:
+        return f"Sign it {how}, and record that: {_signing(facts, there[0])}"
+    each = "; ".join(f"{_WORDS[thing]}: {_signing(facts, thing)}" for thing in there)
+    return f"Sign them {how}, and record that: {each}"
+
+
+def _signing(facts: Facts, thing: SignedThing) -> str:
+    """What signs one: where the pipeline moves, not the verdict with the one that runs now."""
     verdict = thing is SignedThing.VALIDATION
     ref, about = facts.ref, thing.value if verdict else None
     env = facts.environment if verdict and not facts.pipeline_moves else None
     if _keys(facts.policy.evidence):
-        done = act("attest sign", ref, as_=about, env=env, key="FILE", record=True)
-        return f"Sign it with such a key, and record that: {done}"
-    done = act("attest sign", ref, as_=about, env=env, keyless=True, record=True)
-    return f"Sign it as one of them, and record that: {done}"
+        return act("attest sign", ref, as_=about, env=env, key="FILE", record=True)
+    return act("attest sign", ref, as_=about, env=env, keyless=True, record=True)
 
 
 def _keys(evidence: Evidence) -> bool:

@@ -35,6 +35,13 @@ MOST_BETWEEN: Final = 500
 """Versions that are looked at one by one, rather than what was walked to."""
 _CURSOR: Final = "impact"
 
+_PLANS: Final = text(
+    "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), "
+    "set_config('max_parallel_workers_per_gather', '0', true)"
+)
+"""A plan for any values would read a node that a million versions hold whole; and to start workers
+takes longer than a page."""
+
 _SHOWN: Final = (
     " AND NOT EXISTS (SELECT 1 FROM version_note t WHERE t.version_id = x.{0} "
     "AND t.deleted_at IS NOT NULL)"
@@ -116,9 +123,10 @@ class _Reach:
             self._bound = {"models": self._models, "pipelines": sorted(sight.pipelines or ())}
         self._subject = subject
         if self._connection.dialect.name == "postgresql":
-            # a plan for any values would read a node that a million versions hold whole
-            self._connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
-        begin = graph.node_ids(self._connection, subject.digests)
+            self._connection.execute(_PLANS)
+        begin = subject.nodes | graph.node_ids(
+            self._connection, subject.digests - subject.nodes.keys()
+        )
         self._known = bool(begin or subject.pipeline or subject.path)
         self._begin = sorted(begin.values())
         files = [node for digest, node in begin.items() if digest.startswith("blake3:")]

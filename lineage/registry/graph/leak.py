@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from lineage.contract.requests import MOST_NODES
-from lineage.contract.results.graph import Leak, Leaked, NodeKind
+from lineage.contract.results.graph import NodeKind
+from lineage.contract.results.leaks import Leak, Leaked
 from lineage.database import tables, versions
 from lineage.database.graph import kind_of
 from lineage.database.sql import col, select
@@ -25,15 +25,23 @@ _GAPS: Final = 50
 _VALIDATIONS: Final = 100
 
 
-def leak(sight: Sight, row: tables.ModelVersion) -> Leak:
+def leak(sight: Sight, row: tables.ModelVersion, most: int) -> Leak:
     """The contents of the data of a version's validations that it was also made of.
 
     Made of: its data items, what the runs that led to it used and made, and all that of the
     versions it was made from. A directory is one content: files in it are not compared one by one,
     which is said. All empty files are the same, and none of them leaks. Of validations, the newest
-    hundred that name their data count.
+    hundred that name their data count; where none does, nothing is walked to.
+
+    Args:
+        sight: what is open to who asks.
+        row: the version.
+        most: nodes at the most that are walked to.
     """
-    made_of = trace(sight, row, MOST_NODES, training_alone=True)
+    validations, named = _validated(sight, row)
+    if not validations:
+        return Leak(f"{row.model}@{row.number}", (), ())
+    made_of = trace(sight, row, most, training_alone=True)
     contents = {node.id: node for node in made_of.nodes if node.kind in _CONTENT}
     ends = {
         edge.target if edge.role == "output" else edge.source
@@ -41,15 +49,11 @@ def leak(sight: Sight, row: tables.ModelVersion) -> Leak:
         if edge.role in ("input", "data", "output")
     }
     training = {digest: _names(contents[digest]) for digest in (ends & contents.keys()) - EMPTY}
-    validations, validated = set[int](), dict[str, set[str]]()
-    for validation, name, digest in _validated(sight, row):
-        validations.add(validation)
-        if digest not in EMPTY:
-            validated.setdefault(digest, set()).add(name)
+    validated = {digest: names for digest, names in named.items() if digest not in EMPTY}
     algorithms = {digest.partition(":")[0] for digest in training}
     return Leak(
         made_of.ref,
-        tuple(sorted(validations)),
+        validations,
         tuple(
             Leaked(digest, training[digest], tuple(sorted(validated[digest])))
             for digest in sorted(validated.keys() & training.keys())
@@ -62,7 +66,7 @@ def leak(sight: Sight, row: tables.ModelVersion) -> Leak:
                 for name in names
             )
         ),
-        tuple(islice(_gaps(made_of, training, validated), _GAPS)) if validations else (),
+        tuple(islice(_gaps(made_of, training, validated), _GAPS)),
         more=made_of.more,
     )
 
@@ -89,14 +93,19 @@ def _gaps(
                 yield f"{name} is a directory: the files in it were not compared one by one."
 
 
-def _validated(sight: Sight, row: tables.ModelVersion) -> Iterator[tuple[int, str, str]]:
-    """The number of each validation, and the name and the digest of each item of its data."""
+def _validated(
+    sight: Sight, row: tables.ModelVersion
+) -> tuple[tuple[int, ...], dict[str, set[str]]]:
+    """The numbers of the validations that name their data, and its names by their digests."""
     table = tables.Validation
     query = (
-        select(table)
+        select(table.id, table.data_blake3)
         .where(table.version_id == row.id, col(table.data_blake3).is_not(None))
         .order_by(col(table.id).desc())
     )
-    for validation in sight.session.exec(query.limit(_VALIDATIONS)).all():
-        for item in versions.data_items(sight.session, validation.data_blake3):
-            yield validation.id or 0, item.name, item.digest
+    rows = sight.session.exec(query.limit(_VALIDATIONS)).all()
+    named: dict[str, set[str]] = {}
+    for data in {data for _, data in rows}:
+        for item in versions.data_items(sight.session, data):
+            named.setdefault(item.digest, set()).add(item.name)
+    return tuple(sorted(number or 0 for number, _ in rows)), named

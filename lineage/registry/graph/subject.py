@@ -42,7 +42,7 @@ class Subject:
 
     ``pipeline`` is the name and the BLAKE3 of a version of one, ``path`` one that weights were
     registered by, whether a stage made them or not. ``more`` tells that a path had more contents
-    than are asked about.
+    than are asked about. ``nodes`` are those of contents that are known already, by their digest.
     """
 
     text: str
@@ -52,6 +52,7 @@ class Subject:
     pipeline: tuple[str, str] | None = None
     path: str | None = None
     more: bool = False
+    nodes: dict[str, int] = field(default_factory=dict)
 
 
 def find(sight: Sight, text: str) -> Subject:
@@ -155,11 +156,12 @@ def _digest(sight: Sight, text: str, wanted: list[str], *, strict: bool = True) 
 
 def _path(sight: Sight, text: str) -> Subject:
     """The contents that a path, or the name of a data item, ever had; else a package's version."""
-    found, weights = set[str](), None
+    found, nodes, weights = set[str](), dict[str, int](), None
     for spelled in dict.fromkeys((text, text.replace("\\", "/"))):
         path = posixpath.normpath(spelled) if "://" not in spelled else spelled
         if not found and weights is None:
-            found, weights = _contents(sight, path), _weights(sight, path)
+            nodes, items = _contents(sight, path)
+            found, weights = nodes.keys() | items, _weights(sight, path)
     if not found and weights is None:
         return _package(sight, text)
     some = sorted(found)[:MOST]
@@ -170,19 +172,22 @@ def _path(sight: Sight, text: str) -> Subject:
         set(some),
         path=weights,
         more=len(found) > MOST,
+        nodes={digest: nodes[digest] for digest in some if digest in nodes},
     )
 
 
-def _contents(sight: Sight, path: str) -> set[str]:
-    """The contents of a path, one more than are asked about where there are more."""
+def _contents(sight: Sight, path: str) -> tuple[dict[str, int], set[str]]:
+    """The contents of a path, with their nodes, and of items of data that are called so.
+
+    Of each one more than are asked about, where there are more.
+    """
     session, label = sight.session, tables.LineageLabel
     nodes = select(col(label.node)).where(col(label.path) == path).distinct()
     nodes = nodes.order_by(col(label.node).desc()).limit(MOST + 1)
-    known = graph_query.digests_of(session, session.exec(nodes).all())
     item = tables.DataItem
     items = select(col(item.digest)).where(col(item.name) == path).distinct()
     items = items.order_by(col(item.digest)).limit(MOST + 1)
-    return known | {*session.exec(items)}
+    return graph_query.digests_of(session, session.exec(nodes).all()), {*session.exec(items)}
 
 
 def _weights(sight: Sight, path: str) -> str | None:

@@ -16,11 +16,16 @@ from lineage.registry import views
 from lineage.registry.verbs.base import Verbs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from sqlmodel import Session
 
     from lineage.contract.requests import DeclaredEnvironment, Observed
-    from lineage.contract.results import PlannedChange
+    from lineage.contract.results import PlannedChange, Serving
+    from lineage.database.basis import Basis
+    from lineage.database.touched import Thing
     from lineage.identity.components import EnvironmentKind
+    from lineage.registry.declared import Slot
     from lineage.registry.reports.batches import Report
     from lineage.registry.reports.places import Recorded
 
@@ -33,16 +38,49 @@ class EnvironmentVerbs(Verbs):
         from lineage.registry.slots import shown
 
         with self._read() as session:
-            rows = session.exec(select(tables.Environment).order_by(tables.Environment.name)).all()
-            sight = self._sight(session)
-            return EnvironmentRecord.listing(
-                (
-                    sight.shown_environment(views.environment(session, row, shown.all_now))
-                    for row in rows
-                    if sight.sees(environment=row.name)
-                ),
-                "environments",
-            )
+            return self._environments(session, shown.all_now)
+
+    def environments_on_grounds(
+        self, kept: Mapping[Slot, Serving], with_basis: Callable[[], bool] = lambda: False
+    ) -> tuple[
+        Listing[EnvironmentRecord], dict[Slot, tuple[Serving, frozenset[Thing]]], Basis | None
+    ]:
+        """The same with those slots as they are that are kept; the others, and what ends each.
+
+        ``with_basis`` is asked, once they are read, whether the basis of all is to be read too.
+        """
+        from lineage.database.basis import of_all
+        from lineage.registry.slots import grounds
+
+        read: dict[Slot, tuple[Serving, frozenset[Thing]]] = {}
+
+        def slots(session: Session, environment: str, models: Sequence[str]) -> list[Serving]:
+            here = [(environment, model) for model in models]
+            others = [model for _, model in here if (environment, model) not in kept]
+            for answer, rests_on in grounds.all_now(session, environment, others):
+                read[environment, answer.model] = answer, rests_on
+            return [kept[slot] if slot in kept else read[slot][0] for slot in here]
+
+        with self._read() as session:
+            found = self._environments(session, slots)
+            basis = of_all(session.connection()) if with_basis() else None
+        return found, read, basis
+
+    def _environments(
+        self,
+        session: Session,
+        read: Callable[[Session, str, Sequence[str]], Iterable[Serving]],
+    ) -> Listing[EnvironmentRecord]:
+        rows = session.exec(select(tables.Environment).order_by(tables.Environment.name)).all()
+        sight = self._sight(session)
+        return EnvironmentRecord.listing(
+            (
+                sight.shown_environment(views.environment(session, row, read))
+                for row in rows
+                if sight.sees(environment=row.name)
+            ),
+            "environments",
+        )
 
     def environment(self, name: str) -> EnvironmentRecord:
         """One environment: its kind, every slot and every pipeline deployment.

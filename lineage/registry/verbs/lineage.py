@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lineage.contract.requests import MOST_NODES
 from lineage.registry.verbs.base import Verbs
 
 if TYPE_CHECKING:
     from lineage.contract.requests import Direction
-    from lineage.contract.results.graph import Impact, Leak, LineageGraph, Trace
+    from lineage.contract.results.graph import Impact, LineageGraph, Trace
+    from lineage.contract.results.leaks import Leak
     from lineage.identity.references import Reference
 
 
@@ -78,14 +80,21 @@ class LineageVerbs(Verbs):
         with self._read() as session:
             return impact(self._sight(session), subject, limit=limit, after=after)
 
-    def leak(self, reference: str | Reference) -> Leak:
+    def leak(self, reference: str | Reference, *, limit: int = MOST_NODES) -> Leak:
         """Contents that a version was both trained on and validated on.
+
+        Args:
+            reference: the version.
+            limit: nodes at the most of what made it, up to 10,000.
 
         Raises:
             NotFound: it does not exist.
+            UsageError: the limit is none.
         """
+        from lineage.contract.requests import check_nodes
         from lineage.registry.graph.leak import leak
 
+        check_nodes(limit)
         with self._read() as session:
             sight = self._sight(session)
-            return leak(sight, sight.version(reference))
+            return leak(sight, sight.version(reference), limit)

@@ -115,7 +115,7 @@ class SlotVerbs(ForesightVerbs):
             sight.environment(environment)
             present = sight.model(model)
             answer, rests_on = grounds.now(session, environment, present, pipeline)
-            return answer, rests_on | {("model", model), ("model", present)}
+            return answer, rests_on | {("model", model)}
 
     def all_serving(self, environment: str | None = None) -> Listing[Serving]:
         """Every slot (of an environment), by environment and model.

@@ -48,21 +48,24 @@ class ValidationVerbs(Verbs):
         with self._read() as session:
             return newest_validations(session, self._sight(session).version(reference).id or 0)
 
-    def profile(self, reference: str | Reference, *, pipeline: str | None = None) -> Profile:
+    def profile(
+        self, reference: str | Reference, *, pipeline: str | None = None, digest: str | None = None
+    ) -> Profile:
         """What the data looked like on which a version was validated last.
 
         Args:
             reference: the version.
             pipeline: the digest of the pipeline version that it was validated with; None for any.
+            digest: that of a profile which some validation of it has, as windows name it.
 
         Raises:
-            NotFound: it does not exist, or no validation of it has a profile.
+            NotFound: it does not exist, or no validation of it has a profile, or that one.
         """
         from lineage.registry import validations
 
         with self._read() as session:
             version = self._sight(session).version(reference)
-            return validations.profile(session, version, pipeline)
+            return validations.profile(session, version, pipeline, digest)
 
     def approvals(self, reference: str | Reference) -> Listing[Approval]:
         """Every approval of a version, the oldest first.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from lineage.contract.results import Serving
+    from lineage.contract.results.drift import Drift
     from lineage.registry.webhooks.outbox import Message, Outbox
     from lineage.registry.webhooks.sending import Sender
 
@@ -55,6 +56,7 @@ class Deliverer:
     Args:
         outbox: what is to be delivered.
         serving: reads every slot.
+        drifts: what changed in what production sees, None where nobody knows yet.
         sender: what sends a message.
         count: is told of each attempt what became of it.
     """
@@ -63,11 +65,13 @@ class Deliverer:
         self,
         outbox: Outbox,
         serving: Callable[[], Sequence[Serving]],
+        drifts: Callable[[], Sequence[Drift] | None],
         sender: Sender,
         count: Callable[[str], None],
     ) -> None:
         self._outbox = outbox
         self._serving = serving
+        self._drifts = drifts
         self._sender = sender
         self._count = count
         self._stopping = asyncio.Event()
@@ -123,7 +127,8 @@ class Deliverer:
         if made.states and (moved or since >= STATES_EVERY):
             self._looked, self._looked_at = time.monotonic(), made.newest
             serving = await asyncio.to_thread(self._serving)
-            await asyncio.to_thread(self._outbox.note_states, serving)
+            drifts = self._drifts() if made.drifts else ()
+            await asyncio.to_thread(self._outbox.note_states, serving, drifts)
         if time.monotonic() - self._tidied >= TIDY_EVERY:
             self._tidied = time.monotonic()
             await asyncio.to_thread(self._outbox.tidy)

@@ -11,6 +11,7 @@ from lineage.contract import addresses
 from lineage.contract.webhooks import (
     BACKUP_NOT_READY,
     CONTRADICTED,
+    DRIFTED,
     HOST_LAGGING,
     MOVES,
     REFUSED,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from lineage.contract.results import Serving
+    from lineage.contract.results.drift import Drift
     from lineage.guard.decision import Decision
 
 LAGGING: Final = "lagging"
@@ -33,6 +35,9 @@ KINDS: Final = (*MOVES, LAGGING)
 
 MOST_SLOTS: Final = 50
 """Slots that a message tells of; ``slots_total`` says how many there are."""
+
+MOST_COLUMNS: Final = 20
+"""Columns that a message of a change names."""
 
 LONGEST_TEXT: Final = 500
 
@@ -178,14 +183,29 @@ def of_states(serving: Iterable[Serving], at: str) -> Iterator[Happening]:
         yield Happening(BACKUP_NOT_READY, at, slot.environment, {}, (told,))
 
 
+def of_drifts(found: Iterable[Drift], at: str) -> Iterator[Happening]:
+    """The changes that go on in what production sees, and that page or open a ticket."""
+    for drift in found:
+        for change in drift["changes"]:
+            if change["ended"] is not None or change["tier"] == "explain":
+                continue
+            told = {name: change[name] for name in ("kind", "tier", "since", "told", "loss")}
+            told["columns"] = [column["name"] for column in change["columns"]][:MOST_COLUMNS]
+            told["sentence"] = change["sentence"][:LONGEST_TEXT]
+            slot = _place(drift.environment, drift.model) | {"ref": drift.ref} | told
+            yield Happening(DRIFTED, at, drift.environment, {}, (slot,))
+
+
 def of_test(webhook: int, at: str, actor: str) -> Happening:
     """A message that says nothing but that it arrives."""
     return Happening(TEST, at, None, {"webhook": webhook, "actor": actor})
 
 
 def name_of(state: Happening) -> str:
-    """What tells a state of a slot from others: its type and the slot."""
-    return f"{state.type} {state.slots[0]['model']}@{state.environment}"
+    """What tells a state of a slot from others: its type and the slot; of a change, its window."""
+    slot = state.slots[0]
+    name = f"{state.type} {slot['model']}@{state.environment}"
+    return f"{name} {slot['told']}" if state.type == DRIFTED else name
 
 
 def _lagging(event: Entry, payload: Mapping[str, Any]) -> Happening:
@@ -217,11 +237,11 @@ def _pipeline(data: Mapping[str, Any]) -> str:
 
 
 def _why(slot: Slot) -> str | None:
-    """Why a slot is told of: what refuses it, or speaks against its backup."""
+    """Why a slot is told of: what refuses it, changed, or speaks against its backup."""
     failures = slot.get("failures")
     if failures:
         return f"{failures[0]['code']}: {failures[0]['summary']}"
-    return next(iter(slot.get("reasons", ())), None)
+    return slot.get("sentence") or next(iter(slot.get("reasons", ())), None)
 
 
 def _escaped(text: str) -> str:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import bindparam, text
 
 from lineage import timestamps
-from lineage.contract.webhooks import BACKUP_NOT_READY, CONTRADICTED, TEST
+from lineage.contract.webhooks import BACKUP_NOT_READY, CONTRADICTED, DRIFTED, TEST
 from lineage.database import clock, head, tables
 from lineage.database.engine import read, write
 from lineage.registry.webhooks import messages, records
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.contract.results import Serving
+    from lineage.contract.results.drift import Drift
     from lineage.guard.decision import Decision
     from lineage.registry.webhooks.messages import Happening
 
@@ -131,10 +132,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Made:
-    """How far messages were made: the newest event, and whether states of slots are asked for."""
+    """How far messages were made: the newest event; whether states are asked for, and drift."""
 
     newest: int
     states: bool
+    drifts: bool
 
 
 @dataclass(frozen=True)
@@ -178,14 +180,27 @@ class Outbox:
             with write(self._engine) as session:
                 for look in looks:
                     _make(session, look)
-        return Made(newest, any(map(_asks_for_states, rows)))
+        return Made(newest, any(map(_asks_for_states, rows)), any(map(_asks_for_drifts, rows)))
 
-    def note_states(self, serving: Sequence[Serving]) -> None:
-        """Make the messages of states of slots that were not so when somebody looked last."""
+    def note_states(self, serving: Sequence[Serving], drifts: Sequence[Drift] | None = ()) -> None:
+        """Make the messages of states of slots that were not so when somebody looked last.
+
+        Args:
+            serving: every slot.
+            drifts: what changed in what production sees; None where nobody knows yet: what was so
+                is so, and whoever asks for it for the first time waits.
+        """
         states = list(messages.of_states(serving, timestamps.now()))
+        states += messages.of_drifts(drifts or (), timestamps.now())
         with read(self._engine) as session:
             rows = [row for row in records.present(session) if row.disabled_at is None]
             seen = [(row, _seen(session, row, states)) for row in rows if _asks_for_states(row)]
+        if drifts is None:
+            seen = [
+                (row, _with_known_drifts(row, told))
+                for row, told in seen
+                if row.conditions is not None or not _asks_for_drifts(row)
+            ]
         changed = [(row, told) for row, told in seen if json.dumps([*told]) != row.conditions]
         if not changed:
             return
@@ -196,7 +211,8 @@ class Outbox:
                 noted = session.connection().execute(_NOTED, values).rowcount
                 if noted and before is not None and _has_room(session, row):
                     for name in told.keys() - {*json.loads(before)}:
-                        records.put(session, row, told[name])
+                        if (state := told[name]) is not None:
+                            records.put(session, row, state)
 
     def refused(self, decisions: Sequence[Decision], actor: str) -> None:
         """Make the messages of a move that was refused, if anybody is to be told."""
@@ -309,12 +325,25 @@ def _make(session: Session, look: _Look) -> None:
 
 
 def _asks_for_states(row: tables.Webhook) -> bool:
-    return bool({BACKUP_NOT_READY, CONTRADICTED} & {*json.loads(row.types)})
+    return bool({BACKUP_NOT_READY, CONTRADICTED, DRIFTED} & {*json.loads(row.types)})
+
+
+def _asks_for_drifts(row: tables.Webhook) -> bool:
+    return DRIFTED in json.loads(row.types)
+
+
+def _with_known_drifts(
+    row: tables.Webhook, told: dict[str, Happening | None]
+) -> dict[str, Happening | None]:
+    """What is so, with the changes that were so when somebody looked last."""
+    before = json.loads(row.conditions or "[]")
+    kept = {name: None for name in before if name.startswith(f"{DRIFTED} ")}
+    return dict(sorted((told | kept).items()))
 
 
 def _seen(
     session: Session, row: tables.Webhook, states: Sequence[Happening]
-) -> dict[str, Happening]:
+) -> dict[str, Happening | None]:
     """What a webhook is told of states of slots, by their names in their order."""
     seen = map(records.asks(session, row), states)
     told = {messages.name_of(state): state for state in seen if state is not None}

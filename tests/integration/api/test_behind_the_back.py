@@ -82,8 +82,10 @@ def test_a_row_that_is_changed_by_plain_sql_is_seen(filled):
     with registry_server(filled, no_auth=True) as address, httpx.Client(base_url=address) as client:
         known = client.get(SLOT).json()
         assert client.get(SLOT).json() == known
+        assert "nobody" not in client.get("/").text
         _plain_sql(filled, "slot", CHANGE)
         assert _soon(lambda: client.get(SLOT).json()["serving"]["promoted_by"] == "nobody")
+        assert _soon(lambda: "nobody" in client.get("/").text)
 
 
 @BOTH

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from lineage.api import known
 from lineage.api.change_detection import detector_of
+from lineage.api.environment_cache import EnvironmentCache
 from lineage.api.serving_cache import ServingCache
 
 from lineage.connection import connect
@@ -53,6 +54,7 @@ class Kept:
         self._verbs = verbs
         self._detector = detector_of(database, 10.0, lambda: None)
         self._cache = ServingCache(verbs.registry, self._detector)
+        self._environments = EnvironmentCache()
         self._loop = asyncio.new_event_loop()
         self._state = None
 
@@ -72,6 +74,12 @@ class Kept:
                 fresh = self._fresh(environment, model, asked)
                 kept = self._loop.run_until_complete(self._kept(environment, model, asked))
                 assert kept == fresh, (after, environment, model, asked)
+
+    def compare_all(self, after):
+        """All slots together, as pages show them."""
+        version = self._loop.run_until_complete(self._version())
+        kept = self._environments.at(version, self._verbs.registry)
+        assert kept == self._verbs.registry.environments(), after
 
     async def _kept(self, environment, model, asked):
         version = await self._cache.version()
@@ -114,11 +122,13 @@ def test_no_answer_outlives_what_it_says(database, request, monkeypatch):
         try:
             for asked in ASKED:
                 kept.compare(asked, "the beginning")
+            kept.compare_all("the beginning")
             for number, step in enumerate(history):
                 verbs.make(*step)
                 if not kept.has_moved():
                     continue
                 kept.compare(None, step)
+                kept.compare_all(step)
                 kept.compare(ASKED[number % len(ASKED)], step)
         finally:
             kept.close()

@@ -9,8 +9,9 @@ import pytest
 from lineage.connection import connect
 from lineage.contract.requests import NewToken
 from lineage.identity.chain import Chain, StageRun
-from lineage.identity.components import Kind
-from tests.conftest import BOTH, add_version, captured, make_registry
+from lineage.identity.components import DataItem, DataVersion, Kind, Known
+from lineage.identity.digest import Digest
+from tests.conftest import BOTH, add_version, captured, captured_pipeline, make_registry
 from tests.support.filled import with_chain
 from tests.support.servers import registry_server
 from tests.support.visiting import visiting
@@ -62,6 +63,23 @@ def test_a_graph_is_opened_hop_by_hop_until_the_origin(pages):
     assert len({(said["x"], said["y"]) for said in rects}) == len(rects), "none lies on another"
     for link in {link for link in whole.links if link.startswith(("/search", "/models"))}:
         pages.get(link)
+
+
+def test_a_version_says_what_leaked(pages, filled):
+    page = "/models/churn/versions/1"
+    assert "not known No validation of churn@1 names its data." in pages.get(page).text
+    features = DataItem("<b>held.csv", Digest(f"md5:{'b' * 32}"), Known.VERIFIED)
+    others = DataItem("plain.csv", Digest(f"xxh3:{'1' * 32}"), Known.VERIFIED)
+    with connect(filled) as registry:
+        for items in ((others,), (others, features)):
+            registry.validate(
+                "churn@1", captured_pipeline(), passed=True, data=DataVersion(items), actor="t"
+            )
+            read = pages.get(page)
+            assert "plain.csv cannot be compared" in read.text
+            assert ("✕ leaks" in read.text) is bool(registry.leak("churn@1"))
+    assert "md5:bbbbbbbb" in read.text.partition("✕ leaks")[2]
+    assert "f <b>held.csv" in read.text
 
 
 def test_what_it_reaches_stands_in_words_too(pages):

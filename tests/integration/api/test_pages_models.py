@@ -131,6 +131,7 @@ def test_a_version_shows_all_that_is_recorded(pages, registry):
         assert said in read.text, said
     read = pages.get("/models/churn/versions/1")
     assert "its weights, signed by sha256:" in read.text
+    assert "✓ verified" in read.text
     assert "on data with the profile xxh3:" in pages.get("/models/churn/versions/4").text
     registry.approve("other@1", "canary", actor="bob")
     assert "bob for canary" in pages.get("/models/other/versions/1").text

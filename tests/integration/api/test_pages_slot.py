@@ -53,7 +53,8 @@ def test_a_slot_shows_what_serves_how_it_came_to_that_and_its_hosts(pages, regis
     registry.release("production", captured_pipeline("new"), ["churn@6"], actor="t")
     read = pages.get(SLOT)
     assert "released: churn@6 serves" in read.text
-    assert "featurize: parameter top old → new" in read.text, "the diff to what served before"
+    assert "parameter top stage featurize old new" in read.text, "the diff to what served before"
+    assert read.tags.count(("del", {})) == read.tags.count(("ins", {})) == 1
     assert "What differs from churn@1 to churn@2" in read.text
     assert "“ <b>better</b> \\u202ethan ”" in read.text
     assert "by ana" in read.text

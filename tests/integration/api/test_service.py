@@ -576,6 +576,7 @@ def test_a_waiver_that_ends_is_not_shown_as_if_it_held(filled, monkeypatch):
     """An answer that is kept says the truth only until its waiver is over."""
     from lineage.contract.requests import DeclaredEnvironment, WaiverRequest
     from lineage.guard.policy import EnvironmentPolicy
+    from lineage.identity.components import EnvironmentKind
 
     policy = EnvironmentPolicy(waive={"validated": ("*",)})
     with connect(filled) as registry:
@@ -588,10 +589,14 @@ def test_a_waiver_that_ends_is_not_shown_as_if_it_held(filled, monkeypatch):
     with registry_server(filled, no_auth=True) as address:
         held = httpx.get(f"{address}{SLOT}")
         assert held.json()["waiver"]["ended"] is False
+        assert "waiver ended" not in httpx.get(f"{address}/").text
         monkeypatch.setattr(timestamps, "now", lambda: later)
         ended = httpx.get(f"{address}{SLOT}", headers={"If-None-Match": held.headers["etag"]})
         assert ended.status_code == 200
         assert ended.json()["waiver"]["ended"] is True
+        with connect(filled) as registry:  # of something else
+            registry.create_environment("sandbox", EnvironmentKind.EXPERIMENTAL, actor="t")
+        assert "waiver ended" in httpx.get(f"{address}/").text
 
 
 def test_a_bound_token_rolls_back_no_model_but_its_own(url):

@@ -17,7 +17,8 @@ from lineage.capture.project import Project
 from lineage.connection import connect
 from lineage.errors import LineageError, SignatureMismatch, StoreUnreachable, UsageError
 from lineage.weights.copies import StoreAddress
-from lineage.workflows.attest import Asked, attest, keyless_signer, named, signer, verify
+from lineage.workflows.attest import Asked, attest, verify
+from lineage.workflows.signers import keyless_signer, signer
 from tests.conftest import make_registry
 from tests.support.sigstore import ISSUER, WHO, Sigstore, key
 from tests.support.weights import serve_weights
@@ -93,7 +94,7 @@ def test_model_signing_verifies_what_an_identity_signed_of_weights(sigstore, wor
     with pytest.raises(SignatureMismatch, match="is not what"):
         verify(file, ANA, os.fspath(changed), opened(world))
     with opened(world)() as registry:
-        registry.record_attestation("churn@1", done.text, **named(done.signer), actor="t")
+        registry.record_attestation("churn@1", done.text, **done.signer, actor="t")
         assert registry.attestations("churn@1")[0].signed_by == done.signed_by
     assert sigstore.tokens == [os.environ[TOKEN]]
     assert os.environ[TOKEN] not in done.text

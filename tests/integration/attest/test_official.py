@@ -22,7 +22,8 @@ from lineage.capture.project import Project
 from lineage.connection import connect
 from lineage.errors import CaptureError, IntegrityFailure, NotFound, StoreUnreachable, UsageError
 from lineage.weights.copies import StoreAddress
-from lineage.workflows.attest import Asked, attest, signer, verify
+from lineage.workflows.attest import Asked, attest, verify
+from lineage.workflows.signers import signer
 from tests.conftest import add_validated, make_registry
 from tests.support.weights import serve_weights
 

@@ -30,6 +30,8 @@ from tests.support.attempts import NEXT, Attempts
 from tests.support.filled import fill
 
 ALLOWED = {
+    ("seen_window", None): "what hosts say they saw, which they may say wrong as well",
+    ("seen_stream", None): "which parts of windows came",
     ("kept_answer", None): "answers to repeated requests, which are no state of the registry",
     **dict.fromkeys(
         ((f"lineage_{name}", None) for name in ("node", "edge", "label", "version")),

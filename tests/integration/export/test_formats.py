@@ -14,7 +14,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from jsonschema import Draft4Validator, Draft202012Validator, FormatChecker
 from markdown_it import MarkdownIt
-from prov.model import ProvDerivation, ProvDocument
+from prov.model import ProvAgent, ProvDerivation, ProvDocument
 from referencing import Registry as Schemas
 from referencing import Resource
 
@@ -30,7 +30,7 @@ from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
 from lineage.inert import inert
 from tests.conftest import a_copy, captured, captured_pipeline, make_registry
 from tests.support.servers import registry_server
-from tests.support.signing import signed
+from tests.support.signing import KEY, signed
 from tests.support.story import fill
 
 HOSTILE = "<script>alert(1)</script> | `x` [y](javascript:z)\u202e\x1b[31m\n# Not a head\n---\n"
@@ -229,6 +229,24 @@ def test_each_step_of_the_chain_is_in_every_format(registry):
     card = exported(registry, "chained@1", "card")
     assert r"| prepare | \- | raw.csv | f |" in card.partition("## Made by")[2]
     assert "was not recorded" in exported(registry, "bare@1", "card").partition("## Made by")[2]
+
+
+def test_what_was_signed_is_told_where_a_format_has_a_place(registry):
+    says, key = "that churn@1 passed its validation", KEY.verifying.fingerprint
+    said = exported(registry, "churn@1", "card").partition("## Signatures")[2]
+    assert f"| {says} | {key} |" in said
+    declared = json.loads(exported(registry, "churn@1", "cyclonedx"))["declarations"]
+    (claim,), (evidence,) = declared["claims"], declared["evidence"]
+    assert (claim["target"], claim["predicate"]) == ("churn@1", says)
+    assert claim["evidence"] == [evidence["bom-ref"]]
+    prov = ProvDocument.deserialize(content=exported(registry, "churn@1", "prov"))
+    ends = [
+        [str(value) for _, value in record.formal_attributes[:2]]
+        for record in prov.get_records(ProvDerivation)
+    ]
+    assert [of for signed, of in ends if "attestation/" in signed] == ["lg:verdict/churn@1/1"]
+    assert any(key.replace(":", "/") in str(one.identifier) for one in prov.get_records(ProvAgent))
+    assert "Signatures" not in exported(registry, "churn@3", "card")
 
 
 def test_what_versions_share_is_one_entity(registry):

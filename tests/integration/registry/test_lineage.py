@@ -17,8 +17,8 @@ from lineage.contract.captured import CapturedPipelineVersion
 from lineage.contract.requests import Direction
 from lineage.contract.results.graph import NodeKind
 from lineage.database import graph, triggers
-from lineage.database.engine import open_engine, transaction
-from lineage.database.lists import Lists, first_of
+from lineage.database.engine import open_engine, read, transaction
+from lineage.database.lists import Lists, ask, first_of
 from lineage.errors import Conflict, NotFound, NotPermitted, UsageError
 from lineage.export.steps import steps_of
 from lineage.identity.chain import Chain, RunKind, StageRun
@@ -348,6 +348,7 @@ def test_content_on_both_sides_leaks(registry):
     found = registry.leak(ref)
     assert [(one.digest, one.validation) for one in found.leaked] == [(FEATURES, ("held.csv",))]
     assert found.incomparable == ("plain.csv",)
+    assert registry.leak(ref, limit=2).more
     tuned = add(registry, "2", parent=ref, gaps=("none",), data={"new.csv": "md5:" + "f" * 32})
     registry.validate(tuned, captured_pipeline("old"), passed=True, data=held_out, actor="t")
     assert [one.digest for one in registry.leak(tuned).leaked] == [FEATURES]
@@ -589,9 +590,27 @@ def test_a_hundred_thousand_nodes_are_bounded_and_it_is_told(tmp_path):
                 node.id for node in found.nodes
             }
             assert any(node.more for node in found.nodes)
+        assert not registry.leak("churn@1").more, "with nothing to compare, nothing is walked to"
+        held_out = DataVersion((DataItem("test.csv", Digest(OTHER), Known.VERIFIED),))
+        registry.validate(
+            "churn@1", captured_pipeline("old"), passed=True, data=held_out, actor="t"
+        )
         assert registry.leak("churn@1").more
         reached = registry.impact(runs[3].inputs["3/77"])
         assert (refs(reached), reached.more) == (["churn@1"], False)
+
+
+ODD = ["", "NULL", "a,b", "{a}", 'a"b', "\\", '\\"', "a\\b", "'", "é\n", " ", "%s", ":v"]
+
+
+@BOTH
+def test_texts_of_any_form_are_one_parameter(registry):
+    with read(registry._engine) as session:
+        connection = session.connection()
+        each = ask(connection, "SELECT x.value FROM EACH :odd x", {"odd": ODD})
+        assert [text for (text,) in each] == ODD
+        among = "SELECT x.value FROM EACH :odd x WHERE x.value IN :some"
+        assert len(ask(connection, among, {"odd": ODD, "some": ODD[4:8]})) == 4
 
 
 @settings(max_examples=50, deadline=None)

@@ -35,6 +35,9 @@ def test_a_validation_keeps_the_profile_of_its_data(registry):
     assert registry.profile(ref, pipeline=done.pipeline) == PROFILE
     with pytest.raises(NotFound):
         registry.profile(ref, pipeline="xxh3:" + "0" * 32)
+    assert registry.profile(ref, digest=str(PROFILE.digest)) == PROFILE
+    with pytest.raises(NotFound, match="No validation of churn@1 has the profile xxh3:0"):
+        registry.profile(ref, digest="xxh3:" + "0" * 32)
     shown = {row.id: row["profile"] for row in registry.validations(ref)}
     assert shown[again.id] == PROFILE.digest
     assert shown[newest.id] == OTHER.digest

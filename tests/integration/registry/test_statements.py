@@ -75,6 +75,22 @@ def test_a_release_asks_no_more_for_more_models(registry):
         registry.release("production", captured_pipeline(), back, actor="t")
 
 
+def test_all_slots_are_read_at_once_however_many_have_a_backup(registry):
+    _fill(registry, 2)
+    asked = []
+    for model in MODELS:
+        registry.promote(f"{model}@2", "production", actor="t")
+        alone = _asked(registry, registry.environments)
+        asked.append((alone, _asked(registry, lambda: registry.environments_on_grounds({}))))
+    assert asked == [asked[0]] * len(MODELS)
+    environments, read, basis = registry.environments_on_grounds({}, lambda: True)
+    assert basis == registry.basis()
+    kept = {slot: answer for slot, (answer, _) in read.items()}
+    assert len(kept) == len(MODELS)
+    assert registry.environments_on_grounds(kept) == (environments, {}, None)
+    assert environments == registry.environments()
+
+
 def test_a_registration_and_lists_ask_a_few_questions(registry):
     few(registry)
     assert _asked(registry, lambda: registry.register("churn", captured("999"), actor="t")) <= 12

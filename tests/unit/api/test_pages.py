@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lineage.api.pages import addresses, templating, visitors, words
+from lineage.api.pages import addresses, templating, timeline, visitors, words
+from lineage.api.pages.side_by_side import side_by_side
 from lineage.api.pages.words import Urgency
 
 from lineage.contract.results import nothing_observed
+from lineage.explain.changes import FileDiff
+from lineage.identity.change import Change, ChangeKind
 from tests.support.visiting import Read
 
 SIDE = {"ref": "churn@2", "pipeline": "xxh3:" + "a" * 32}
@@ -127,3 +130,12 @@ def test_the_lines_of_a_diff_are_told_apart_and_escaped():
         "<ins>+if x &lt;= 1: \\u202e</ins>",
         " plain",
     ]
+
+
+def test_of_a_long_diff_the_first_is_shown_and_the_rest_is_counted():
+    changes = [Change("fit", ChangeKind.PARAMETER, f"n{i}", i, i + 1) for i in range(12)]
+    shown = side_by_side(changes, 10)
+    assert (len(shown.rows), shown.more) == (10, 2)
+    lines = ("--- a", "+++ b", *(f"+{number}" for number in range(50)))
+    first = timeline.begun(FileDiff("src/fit.py", lines, 7))
+    assert (first.lines[0], len(first.lines), first.left_out) == ("+0", 20, 37)

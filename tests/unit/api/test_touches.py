@@ -24,11 +24,13 @@ def test_what_was_touched_after_a_moment_is_told(noted, since):
 def test_what_many_ask_for_is_read_once_for_each_state():
     shared, read = Shared[int](), []
 
-    def count():
+    def count(is_sure=True):
         read.append(1)
-        return len(read)
+        return len(read), is_sure
 
     same, other = RegistryVersion(1, "state"), RegistryVersion(1, "another")
     touched = RegistryVersion(2, "another")
     found = [shared.at(version, count) for version in (same, same, other, touched, touched)]
     assert found == [1, 1, 2, 3, 3]
+    assert shared.at(same, lambda: count(is_sure=False)) == 4
+    assert shared.at(same, count) == 5, "what is not sure is nobody else's"

@@ -74,11 +74,10 @@ def profile(windows, host=None):
                 counts=port.values, other=0, new=port.contract["new"],
             ),
         }  # fmt: skip
-        positives = tuple(n * (at + 1) // 9 for at, n in enumerate(amount.values))
-        score = Score(
-            rows=sum(amount.values), null=0, wrong_type=0, edges=tuple(range(1, 8)),
-            bins=amount.values, positives=positives,
-        )  # fmt: skip
+        first, *inner, last = amount.values
+        bins = (first + amount.contract["below"], *inner, last + amount.contract["above"])
+        positives = tuple(n * (at + 1) // 9 for at, n in enumerate(bins))
+        score = Score(**common, null=null, edges=tuple(range(1, 8)), bins=bins, positives=positives)
         start = f"{dt.datetime.fromtimestamp(window.start, dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
         parts[start] = Counts(rows=amount.rows, columns=columns, score=score)
     whole = reduce(Counts.merge, parts.values())

@@ -898,6 +898,14 @@ def test_the_verdict_with_a_pipeline_that_is_yet_to_run_is_not_the_one_that_coun
     assert ("env=" in check.remedy) is not moves
 
 
+@pytest.mark.parametrize("verdicts", [{}, {"verdicts": ()}])
+def test_the_remedy_signs_all_that_is_missing_and_can_be_signed(verdicts):
+    policy = EnvironmentPolicy(evidence=Evidence(signed_by=(A_KEY,), signed=BOTH))
+    check = _check("signed-by", policy=policy, **verdicts)
+    assert "attest sign churn@7 key=FILE record=true" in check.remedy
+    assert ("as=validation" in check.remedy) is not bool(verdicts)
+
+
 def test_a_verdict_that_is_not_there_is_another_rules_failure():
     policy = EnvironmentPolicy(evidence=Evidence(signed_by=(A_KEY,), signed=BOTH))
     check = _check("signed-by", policy=policy, verdicts=(), signatures=(ON_WEIGHTS,))

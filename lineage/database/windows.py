@@ -1,0 +1,252 @@
+"""The rows of windows: adding what was counted, folding old windows into longer ones, reading them.
+
+Counts are integers, so a window may come in parts, and several windows are one: whatever the order,
+the sum is the same. Windows fold where others are written: each write takes some that are due.
+
+- what is shorter than an hour: after two hours, into the hour;
+- what is shorter than a day: after three days, into the day;
+- days: after 400, into the month.
+
+The sum over all hosts is kept beside the windows of each host, under no instance; what a host's own
+windows said is forgotten after five weeks, and stays in the sum.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import zlib
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import text
+
+from lineage import timestamps
+from lineage.database.tables.windows import MERGED
+from lineage.evidence.parts import added
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
+
+HOUR, DAY = 3600, 86_400
+
+AT_ONCE: Final = 200
+"""Windows that one write folds at the most: others wait for it."""
+
+Row = dict[str, Any]
+"""A window by the names of its columns; ``counts`` is JSON."""
+
+_KEY: Final = (
+    *("environment", "version_id", "pipeline_digest", "profile_digest", "kind"),
+    *("start", "seconds", "instance"),
+)
+_HERE: Final = " AND ".join(f"{name} = :{name}" for name in _KEY)
+_FIND: Final = text(f"SELECT rows, counts FROM seen_window WHERE {_HERE}")  # nosec B608 # noqa: S608 - our own names
+_PUT: Final = text(
+    f"INSERT INTO seen_window ({', '.join(_KEY)}, rows, counts, fold_at) "  # nosec B608 # noqa: S608 - our own names
+    f"VALUES ({', '.join(':' + name for name in _KEY)}, :rows, :counts, :fold_at) "
+    f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET rows = excluded.rows, "
+    "counts = excluded.counts, fold_at = excluded.fold_at"
+)
+_DUE: Final = text("SELECT * FROM seen_window WHERE fold_at <= :at ORDER BY fold_at LIMIT :most")
+_TAKE: Final = text(f"DELETE FROM seen_window WHERE {_HERE}")  # nosec B608 # noqa: S608 - our own names
+_READ: Final = text(
+    "SELECT w.*, v.number, p.public_digest AS profile, q.public_digest AS pipeline "
+    "FROM seen_window w JOIN model_version v ON v.id = w.version_id "
+    "JOIN profile p ON p.digest = w.profile_digest "
+    "LEFT JOIN pipeline_version q ON q.pipeline = v.pipeline AND q.digest = w.pipeline_digest "
+    "WHERE w.environment = :environment AND v.model = :model "
+    "AND w.start >= :since AND w.start < :until AND (w.instance <> '') = :by_host "
+    "ORDER BY w.start, w.seconds, w.version_id, w.pipeline_digest, w.profile_digest, w.kind, "
+    "w.instance LIMIT :most"
+)
+
+_PAIR: Final = (
+    "environment = :environment AND version_id = :version_id "
+    "AND pipeline_digest = :pipeline_digest AND kind = 'inputs' AND seconds <= 86400 "
+    "AND start >= :since AND start < :until"
+)
+_SCALES: Final = text(
+    "SELECT profile_digest, max(start) AS newest FROM seen_window "  # nosec B608 # noqa: S608 - our own names
+    f"WHERE {_PAIR} AND instance = '' GROUP BY profile_digest ORDER BY newest DESC, profile_digest"
+)
+_INSTANCES: Final = text(
+    f"SELECT DISTINCT instance FROM seen_window WHERE {_PAIR} "  # nosec B608 # noqa: S608 - our own names
+    "AND profile_digest = :profile_digest AND instance <> '' ORDER BY instance"
+)
+_SUMMARY: Final = text(
+    "SELECT count(*) AS number, sum(rows) AS together, min(start) AS first, "  # nosec B608 # noqa: S608 - our own names
+    "sum(length(counts)) AS bytes FROM seen_window "
+    f"WHERE {_PAIR} AND profile_digest = :profile_digest AND instance = ''"
+)
+_OF_PAIR: Final = text(
+    f"SELECT start, counts FROM seen_window WHERE {_PAIR} "  # nosec B608 # noqa: S608 - our own names
+    "AND profile_digest = :profile_digest AND instance = :instance ORDER BY start DESC LIMIT :most"
+)
+
+_COUNTED: Final = text(
+    "SELECT s.environment, s.model FROM slot s WHERE s.serving_version_id IS NOT NULL AND EXISTS "
+    "(SELECT 1 FROM seen_window w WHERE w.environment = s.environment "
+    "AND w.version_id = s.serving_version_id) ORDER BY s.environment, s.model"
+)
+
+_STREAM: Final = "environment = :environment AND model = :model"
+_LAST: Final = text(
+    f"SELECT sequence FROM seen_stream WHERE {_STREAM} AND instance = :instance "  # nosec B608 # noqa: S608 - our own names
+    "AND stream = :stream"
+)
+_COUNT: Final = text(f"SELECT count(*) FROM seen_stream WHERE {_STREAM}")  # nosec B608 # noqa: S608 - our own names
+_NOTE: Final = text(
+    "INSERT INTO seen_stream (environment, model, instance, stream, sequence, batch, recorded_at, "
+    "recorded_by) VALUES (:environment, :model, :instance, :stream, :sequence, :batch, "
+    ":recorded_at, :recorded_by) ON CONFLICT (environment, model, instance, stream) DO UPDATE "
+    "SET sequence = excluded.sequence, recorded_at = excluded.recorded_at, "
+    "recorded_by = excluded.recorded_by"
+)
+_FORGET: Final = text("DELETE FROM seen_stream WHERE batch = :batch AND recorded_at < :until")
+_RENAME: Final = text("UPDATE seen_stream SET model = :new WHERE model = :old")
+
+
+def add(connection: Connection, row: Row, at: str) -> None:
+    """Add what was counted to the window that it is of, in a transaction that writes."""
+    found = connection.execute(_FIND, row).first()
+    rows, counts = row["rows"], row["counts"]
+    if found is not None:
+        rows, counts = rows + found.rows, added(unpacked(found.counts), counts)
+    values = {"rows": rows, "counts": _packed(counts), "fold_at": _fold_at(row, at)}
+    connection.execute(_PUT, row | values)
+
+
+def fold(connection: Connection, at: str, most: int = AT_ONCE) -> int:
+    """Fold windows that are due into longer ones, and forget hosts' old days; how many were due.
+
+    It is ``most`` at most.
+    """
+    due = connection.execute(_DUE, {"at": at, "most": most}).mappings().all()
+    longer: dict[tuple[Any, ...], Row] = {}
+    for found in due:
+        connection.execute(_TAKE, dict(found))
+        if found["seconds"] == DAY and found["instance"] != MERGED:
+            continue
+        row = _folded(dict(found) | {"counts": unpacked(found["counts"])})
+        key = tuple(row[name] for name in _KEY)
+        if key in longer:
+            row["rows"] += longer[key]["rows"]
+            row["counts"] = added(longer[key]["counts"], row["counts"])
+        longer[key] = row
+    for row in longer.values():
+        add(connection, row, at)
+    return len(due)
+
+
+def read(connection: Connection, **asked: Any) -> Iterator[Row]:  # noqa: ANN401
+    """Windows in order of their starts.
+
+    Args:
+        connection: a transaction.
+        asked: ``environment``, ``model``, ``since`` and ``until`` (starts, as they are written),
+            ``by_host`` (those of each host, or their sums) and ``most``: rows at the most.
+    """
+    for found in connection.execute(_READ, asked).mappings():
+        yield dict(found) | {"counts": unpacked(found["counts"])}
+
+
+def scales(connection: Connection, pair: Row) -> list[str]:
+    """The profiles (by their BLAKE3) on which the inputs of a pair were counted, the newest first.
+
+    Args:
+        connection: a transaction.
+        pair: ``environment``, ``version_id`` and ``pipeline_digest``; ``since`` and ``until``.
+    """
+    return [row.profile_digest for row in connection.execute(_SCALES, pair)]
+
+
+def instances(connection: Connection, pair: Row) -> list[str]:
+    """The hosts that counted the inputs of a pair on the scale of ``profile_digest``, by name."""
+    return [row.instance for row in connection.execute(_INSTANCES, pair)]
+
+
+def summary(connection: Connection, pair: Row) -> tuple[int, str, int, int]:
+    """Of a pair's inputs: how many windows, the first start; the rows and bytes of all together."""
+    row = connection.execute(_SUMMARY, pair).one()
+    return int(row.number), row.first or "", int(row.together or 0), int(row.bytes or 0)
+
+
+def of_pair(
+    connection: Connection, pair: Row, most: int, instance: str = MERGED
+) -> list[tuple[str, bytes]]:
+    """The windows of a pair's inputs, the newest first: the start and the packed counts of each."""
+    asked = pair | {"instance": instance, "most": most}
+    return [(row.start, row.counts) for row in connection.execute(_OF_PAIR, asked)]
+
+
+def counted_slots(connection: Connection) -> list[tuple[str, str]]:
+    """The slots of whose version something is recorded, by environment and model."""
+    return [(row.environment, row.model) for row in connection.execute(_COUNTED)]
+
+
+def last_part(connection: Connection, stream: Row) -> int | None:
+    """The number of the newest part of a stream; None where nothing came of it."""
+    found: int | None = connection.execute(_LAST, stream).scalar()
+    return found
+
+
+def streams(connection: Connection, environment: str, model: str) -> int:
+    """How many streams are known of a slot."""
+    asked = {"environment": environment, "model": model}
+    return int(connection.execute(_COUNT, asked).scalar_one())
+
+
+def note_part(connection: Connection, stream: Row) -> None:
+    """Note the newest part of a stream."""
+    connection.execute(_NOTE, stream)
+
+
+def forget_streams(connection: Connection, until: str, *, batch: bool) -> None:
+    """Forget the streams of hosts, or of batches, that sent nothing since a moment."""
+    connection.execute(_FORGET, {"batch": batch, "until": until})
+
+
+def rename(connection: Connection, old: str, new: str) -> None:
+    """Let the streams of a model follow its name."""
+    connection.execute(_RENAME, {"old": old, "new": new})
+
+
+def _fold_at(row: Row, at: str) -> str | None:
+    """When a window that is written now is to be folded; None where it stays."""
+    seconds = row["seconds"]
+    if seconds > DAY:
+        return None
+    if seconds == DAY:
+        later = dt.timedelta(days=400 if row["instance"] == MERGED else 35)
+    else:
+        later = dt.timedelta(hours=2) if seconds < HOUR else dt.timedelta(days=3)
+    return timestamps.written(timestamps.moment(at) + later)
+
+
+def _folded(row: Row) -> Row:
+    """A window as a part of the longer one that it lies in."""
+    start, seconds = timestamps.moment(row["start"]), row["seconds"]
+    if seconds < DAY:
+        longer = HOUR if seconds < HOUR else DAY
+        start = start.replace(minute=0, hour=start.hour if longer == HOUR else 0, second=0)
+        return row | {"start": start_of(start), "seconds": longer}
+    first = start.replace(day=1)
+    following = (first + dt.timedelta(days=32)).replace(day=1)
+    length = int((following - first).total_seconds())
+    return row | {"start": start_of(first), "seconds": length}
+
+
+def start_of(moment: dt.datetime) -> str:
+    """The start of a window, as it is written: UTC, without fractions."""
+    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _packed(counts: Any) -> bytes:  # noqa: ANN401 - JSON
+    return zlib.compress(json.dumps(counts, sort_keys=True, separators=(",", ":")).encode(), 1)
+
+
+def unpacked(data: bytes) -> Any:  # noqa: ANN401 - JSON
+    """Counts as they were before they were packed."""
+    return json.loads(zlib.decompress(data))

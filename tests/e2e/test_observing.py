@@ -1,0 +1,49 @@
+"""What production sees: batches counted on the validation's scale, and recorded by windows."""
+
+from __future__ import annotations
+
+from tests.e2e.test_profiles import EVIDENCE, measured
+
+BATCH = """\
+fare,port,score,at,extra
+0.1,A,0.5,2013-05-01 10:00:00,1
+0.2,B,0.6,2013-05-01 11:00:00,1
+9.9,C,0.7,2013-05-02 10:00:00,1
+0.1,A,0.8,,1
+"""
+
+LABELS = """\
+port,score,at,late
+A,0.1,2013-05-01 10:00:00,0
+A,0.9,2013-05-01 11:00:00,1
+B,0.2,2013-05-01 11:00:00,0
+C,0.2,2013-05-02 11:00:00,0
+"""
+
+
+def test_a_batch_is_counted_on_the_scale_of_what_serves_and_what_came_true_is_told(project):
+    project.write({"batch.csv": BATCH, "labels.csv": LABELS})
+    project.ok("register", "churn")
+    project.ok("validate", "churn@1", "--passed")
+    project.ok("pipeline", "deploy", "--env", "production")
+    project.ok("promote", "churn@1", "--env", "production")
+    words = ("observe", "churn", "--env", "production", "--data", "batch.csv")
+    refused = project.lineage(*words)
+    assert (refused.code, "lineage validate churn@1 --profile" in refused.err) == (4, True)
+
+    config = project.path / "lineage.toml"
+    project.write({"lineage.toml": config.read_text() + EVIDENCE})
+    assert measured(project, "churn@1", 0).code == 0
+    done = project.lineage(*words, "--time", "at")
+    assert "3 rows of churn@1 in production, 2 windows" in done.out
+    assert "no column 'extra'" in done.err
+    assert "1 rows have no time" in done.err
+    again = project.ok(*words, "--time", "at", "--reference", "churn@1")
+    assert (again["recorded"], again["repeated"], again["rows"]) == (0, 2, 3)
+
+    asked = ("outcomes", "churn", "--env", "production")
+    shown = project.lineage(*asked, "--data", "labels.csv", "--time", "at").out
+    assert "4 rows of churn@1 in production, 2 windows" in shown
+    assert "port=A" in shown
+    found = project.ok(*asked, "--since", "2013-05-02")["windows"]
+    assert [one["metrics"]["rows"] for one in found] == [1]

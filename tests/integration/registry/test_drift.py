@@ -1,0 +1,229 @@
+"""Drift of what serves, out of the recorded windows: on both databases, and over HTTP."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import replace
+
+import pytest
+
+from lineage.contract.requests import Observed
+from lineage.contract.results import PackageDifference
+from lineage.contract.webhooks import NewWebhook
+from lineage.contract.windows import NewWindow, NewWindows
+from lineage.database.engine import open_engine, read
+from lineage.errors import NotFound, UsageError
+from lineage.evidence.parts import Part
+from lineage.registry import changes_here
+from lineage.registry import windows as rules
+from lineage.registry.drift_watch import DriftWatch
+from tests.conftest import BOTH, EVERYWHERE, add_validated, captured_pipeline
+from tests.unit.evidence.test_drift import profile
+from tests.unit.evidence.worlds import DAY, HOSTS, days
+
+REFERENCE = profile(days(1, 84))
+FIRST = 84
+"""The first day that is served."""
+
+
+def serve(registry, reference=REFERENCE):
+    """A version that serves, validated with a profile; its pipeline's digest."""
+    ref = add_validated(registry)
+    done = registry.validate(ref, captured_pipeline(), passed=True, profile=reference, actor="t")
+    registry.release("production", captured_pipeline(), actor="t")
+    registry.promote(ref, "production", actor="t")
+    return done.pipeline
+
+
+def sent(registry, pipeline, served, instance=None, reference=REFERENCE):
+    """The windows of a profile, as a batch or as those of a host."""
+    new = [
+        NewWindow(
+            version=1,
+            pipeline=pipeline,
+            profile=str(reference.digest),
+            start=start,
+            seconds=served.window_seconds,
+            counts=Part(
+                rows=part.rows,
+                columns=part.columns,
+                score=part.score and replace(part.score, positives=None),
+            ).to_dict(),
+            sequence=number,
+        )
+        for number, (start, part) in enumerate(served.windows.items(), start=1)
+    ]
+    whole = NewWindows(
+        instance=instance or "batch", stream="a", windows=tuple(new), batch=instance is None
+    )
+    registry.record_windows("churn", "production", whole, actor="t")
+
+
+def hourly(windows):
+    """A profile by hours, of which a day has two."""
+    whole = profile(windows)
+    parts = {
+        f"{start[:11]}{hour}:00:00Z": part
+        for start, part in whole.windows.items()
+        for hour in ("00", "07")
+    }
+    return replace(whole, windows=parts, window_seconds=3600)
+
+
+def moved(rng, day, host, column, value):
+    """From a day on, on all hosts or on one, the amounts are higher."""
+    return value + 2.5 if column == "amount" and day >= FIRST + 14 else value
+
+
+def of_one_host(rng, day, host, column, value):
+    return moved(rng, day, host, column, value) if host == "c" else value
+
+
+def day(number):
+    return dt.datetime(2024, 12, 30, tzinfo=dt.UTC) + dt.timedelta(days=number)
+
+
+@EVERYWHERE
+def test_what_is_missing_is_told_with_what_to_do(registry):
+    with pytest.raises(NotFound):
+        registry.drift("churn", "production")
+    pipeline = serve(registry, replace(REFERENCE, windows={}, window_seconds=None))
+    with pytest.raises(NotFound):
+        registry.drift("churn", "nowhere")
+    with pytest.raises(UsageError, match="is not a time"):
+        registry.drift("churn", "production", since="soon")
+
+    def missing(**asked):
+        told = registry.drift("churn", "production", **asked)
+        assert (told.state, told.tier, told.windows, told.changes) == ("unknown", None, (), ())
+        return told.missing["code"], told.missing["remedy"]
+
+    code, remedy = missing()
+    assert code == "no-times"
+    assert "«profile DATA time=COLUMN out=PROFILE»" in remedy
+    assert remedy.endswith("«validate churn@1 profile=PROFILE»")
+    again = {"passed": True, "actor": "t"}
+    few = profile(days(1, 3))
+    registry.validate("churn@1", captured_pipeline(), profile=few, **again)
+    assert missing()[0] == "few-windows"
+    registry.validate("churn@1", captured_pipeline(), profile=hourly(days(1, 8)), **again)
+    told = registry.drift("churn", "production")
+    assert (told.missing["code"], told.reference_windows) == ("no-windows", 8)
+    registry.validate("churn@1", captured_pipeline(), profile=REFERENCE, **again)
+    assert missing() == (
+        "no-windows",
+        "Record what production sees: «observe churn env=production data=BATCH», or let the "
+        "service call observe (lineage.follow).",
+    )
+    sent(registry, pipeline, profile(days(2, 7, FIRST)))
+    assert registry.drift("churn", "production").state == "quiet"
+    assert missing(since="2025-06-01")[0] == "no-windows"
+    registry.retire("churn", "production", actor="t")
+    assert missing()[0] == "nothing-serves"
+
+
+@EVERYWHERE
+def test_what_changed_is_told_with_what_it_costs(registry):
+    pipeline = serve(registry)
+    sent(registry, pipeline, profile(days(2, 35, FIRST, fault=moved)))
+    before = registry.head()
+    told = registry.drift("churn", "production")
+    assert registry.head() == before
+    assert (told.ref, told.pipeline, told.profile) == ("churn@1", pipeline, REFERENCE.digest)
+    assert (told.window_seconds, told.reference_windows, told.alarms_per_year) == (DAY, 84, 1.0)
+    assert [one.kind for one in told.windows[:14]] == ["quiet"] * 14
+    assert told.windows[-1].kind == told.state == "hard"
+    assert told.windows[0].start == day(FIRST)
+    assert all(one.rows == 120 for one in told.windows)
+    change = told.changes[0]
+    assert (change.kind, change.since, change.ended) == ("hard", day(FIRST + 14), None)
+    assert {column["name"] for column in change.columns} == {"amount", "(score)"}
+    assert change.columns[0]["distance"] > 0.05
+    assert 0 < change.seen < change.expected
+    assert change.question in change.sentence
+    assert change.events == change.hosts == ()
+    assert "(score) is at most 6 in" in change.sentence
+    assert change.loss.low <= change.loss.value <= change.loss.high
+    assert "concept drift" in told.cannot_see
+    later = registry.drift("churn", "production", since="2025-04-01")
+    assert later.windows[0].start == dt.datetime(2025, 4, 1, tzinfo=dt.UTC)
+
+
+@BOTH
+def test_one_host_of_four_is_named_and_what_the_slot_did(registry, monkeypatch):
+    monkeypatch.setattr(rules, "LATE", dt.timedelta(days=10_000))
+    pipeline = serve(registry)
+    windows = days(3, 28, FIRST, fault=of_one_host)
+    for host in HOSTS:
+        sent(registry, pipeline, profile(windows, host), host)
+    told = registry.drift("churn", "production")
+    change = told.changes[0]
+    assert (change.kind, change.hosts) == ("soft", ("c",))
+    assert "on c alone" in change.sentence
+    assert [one.rows for one in told.windows] == [120] * 28
+
+
+@BOTH
+def test_moves_and_other_packages_are_events_and_nothing_else(registry, url):
+    serve(registry)
+    serving = registry.serving("churn", "production")
+    numpy = PackageDifference("numpy", "2.0", ("1.26",))
+    for host, differing in (("a", (numpy,)), ("b", ()), ("c", None)):
+        loaded = Observed(
+            host, serving.serving.weights, "2026-11-20T08:00:00Z", differing=differing
+        )
+        registry.report("churn", "production", loaded, actor="t")
+    registry.rename_model("churn", "leavers", actor="t")
+    engine = open_engine(url)
+    with read(engine) as session:
+        asked = (session, "leavers", "production")
+        promoted, *reported = changes_here.events(*asked, "2026-11-20T00:00:00Z", DAY)
+        assert promoted.event.what == "promoted, leavers@1 serves"
+        assert registry.events(after=promoted.seq - 1, limit=1)[0].kind == "promoted"
+        assert [(one.event.what, one.seq) for one in reported] == [
+            ("loaded on a with other packages than were validated: numpy", None)
+        ]
+        assert changes_here.events(*asked, "9999-01-01T00:00:00Z", DAY) == []
+    engine.dispose()
+
+
+@BOTH
+def test_a_webhook_is_told_of_a_change_once(registry, url):
+    pipeline = serve(registry)
+    new = NewWebhook("https://hooks.invalid/x", ("drifted",))
+    hook = registry.add_webhook(new, actor="t")["id"]
+
+    def told(drifts):
+        made = registry.outbox.make()
+        assert (made.states, made.drifts) == (True, True)
+        registry.outbox.note_states(registry.all_serving(), drifts)
+        return len(registry.webhook_deliveries(hook))
+
+    assert told(None) == told(registry.drifts()) == 0
+    windows = profile(days(2, 28, FIRST, fault=moved))
+    sent(registry, pipeline, windows)
+    assert told(None) == 0, "nobody knows yet"
+    assert told(registry.drifts()) == told(registry.drifts()) == 1
+    assert told(None) == 1
+    assert told(registry.drifts()) == 1, "a server that started knew nothing for a while"
+    (message,) = registry.outbox.take({None: 1}, 1)
+    (slot,) = json.loads(message.body)["data"]["slots"]
+    assert (slot["ref"], slot["kind"], slot["tier"]) == ("churn@1", "hard", "page")
+    assert slot["sentence"] == registry.drift("churn", "production").changes[0].sentence
+    assert set(slot["columns"]) == {"amount", "(score)"}
+    registry.retire("churn", "production", actor="t")
+    assert told(registry.drifts()) == 1
+    registry.promote("churn@1", "production", actor="t")
+    assert told(registry.drifts()) == 2, "it was over, and began again"
+
+
+@BOTH
+def test_it_is_looked_at_beside_whoever_asks(registry):
+    pipeline = serve(registry)
+    sent(registry, pipeline, profile(days(2, 7, FIRST)))
+    watch = DriftWatch(registry.drifts)
+    assert watch.known() is None
+    watch.join()
+    assert [(one.ref, one.state) for one in watch.known()] == [("churn@1", "quiet")]
+    watch.join()

@@ -1,0 +1,221 @@
+"""Windows of what production saw: on both databases, and over HTTP."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+
+import pytest
+
+from lineage import timestamps
+from lineage.contract.windows import NewWindow, NewWindows
+from lineage.database import windows as rows
+from lineage.database.engine import open_engine, transaction
+from lineage.errors import Conflict, NotFound, UsageError
+from lineage.evidence.columns import BinaryTarget, NumberColumn, Score
+from lineage.evidence.counts import Counts
+from lineage.evidence.parts import Part
+from lineage.evidence.profile import Profile
+from lineage.registry import windows as rules
+from tests.conftest import BOTH, EVERYWHERE, add_validated, captured_pipeline
+
+AGE = NumberColumn(
+    rows=4,
+    null=0,
+    wrong_type=0,
+    nan=0,
+    infinite=0,
+    edges=(1.0,),
+    low=0.0,
+    high=2.0,
+    bins=(2, 2),
+    below=0,
+    above=0,
+)
+SCORE = Score(rows=4, null=0, wrong_type=0, edges=(0.5,), bins=(3, 1), positives=(1, 1))
+TARGET = BinaryTarget(rows=4, null=0, wrong_type=0, positive=2, negative=2)
+PROFILE = Profile(rows=4, columns={"age": AGE}, score=SCORE, target=TARGET)
+OTHER = replace(PROFILE, columns={"age": replace(AGE, edges=(1.5,))})
+SERVED = Part(rows=4, columns={"age": AGE}, score=replace(SCORE, positives=None))
+
+NOW = timestamps.moment(timestamps.now())
+TODAY = rows.start_of(NOW.replace(hour=0, minute=0, second=0, microsecond=0))
+
+
+def serve(registry, profile=PROFILE):
+    """A version that serves, validated with a profile; the pipeline's digest."""
+    ref = add_validated(registry)
+    done = registry.validate(ref, captured_pipeline(), passed=True, profile=profile, actor="t")
+    registry.release("production", captured_pipeline(), actor="t")
+    registry.promote(ref, "production", actor="t")
+    return done.pipeline
+
+
+def window(pipeline, **other):
+    given = {
+        "version": 1,
+        "pipeline": pipeline,
+        "profile": str(PROFILE.digest),
+        "start": TODAY,
+        "seconds": 86_400,
+        "counts": SERVED.to_dict(),
+        "sequence": 1,
+    }
+    return NewWindow(**(given | other))
+
+
+def sent(registry, *windows, instance="host-1", stream="a1", batch=False, model="churn"):
+    new = NewWindows(instance=instance, stream=stream, windows=windows, batch=batch)
+    return registry.record_windows(model, "production", new, actor="t")
+
+
+@EVERYWHERE
+def test_windows_come_in_parts_and_are_the_sum_of_them(registry):
+    pipeline = serve(registry)
+    before = registry.head()
+    done = sent(registry, window(pipeline), window(pipeline, sequence=2))
+    assert (done.recorded, done.repeated) == (2, 0)
+    done = sent(registry, window(pipeline, sequence=2), window(pipeline, sequence=3))
+    assert (done.recorded, done.repeated) == (1, 1)
+    sent(registry, window(pipeline), instance="host-2", stream="b1")
+    (seen,) = registry.windows("churn", "production", by_host=True)
+    assert (seen.version, seen.pipeline, seen.profile) == (1, pipeline, PROFILE.digest)
+    assert (seen.rows, seen.seconds, seen["start"]) == (16, 86_400, TODAY)
+    assert {name: counts["rows"] for name, counts in seen.hosts.items()} == {
+        "host-1": 12,
+        "host-2": 4,
+    }
+    part = Part.parse(seen.counts, PROFILE)
+    assert part.columns["age"].bins == (8, 8)
+    assert part.score.bins == (12, 4)
+    assert part.score.positives is None
+    assert registry.head() == before, "no event tells of a window"
+    registry.rename_model("churn", "leavers", actor="t")
+    assert sent(registry, window(pipeline)).repeated == 1
+    (seen,) = registry.windows("churn", "production")
+    assert (seen.model, seen["hosts"]) == ("leavers", None)
+    assert registry.audit().problems == ()
+
+
+@EVERYWHERE
+def test_outcomes_stand_apart_and_batches_are_of_any_time(registry):
+    pipeline = serve(registry)
+    group = Counts(rows=4, columns={}, score=SCORE, target=TARGET)
+    outcome = Part(rows=4, columns={}, score=SCORE, target=TARGET, groups={"plan=pro": group})
+    told = {"kind": "outcomes", "counts": outcome.to_dict(), "start": "2013-05-01T00:00:00Z"}
+    with pytest.raises(UsageError, match="more than 7 days late"):
+        sent(registry, window(pipeline, **told))
+    for day in (1, 2):
+        told["start"] = f"2013-05-0{day}T00:00:00Z"
+        sent(registry, window(pipeline, **told), batch=True, stream=f"day-{day}")
+    sent(registry, window(pipeline))
+    first, second, today = registry.windows("churn", "production")
+    assert (first.kind, second.kind, today.kind) == ("outcomes", "outcomes", "inputs")
+    assert Part.parse(first.counts, PROFILE) == outcome
+    (found,) = registry.windows("churn", "production", since="2013-05-02", until="2013-05-03")
+    assert found == second
+    assert registry.windows("churn", "production", by_host=True)[0].hosts == {}
+    first, _ = registry.outcomes("churn", "production")
+    assert (first.version, first["start"], first.seconds) == (1, "2013-05-01T00:00:00Z", 86_400)
+    assert (first.metrics["rows"], first.metrics["rate"], first.metrics["auc"]) == (4, 0.5, 0.75)
+    assert first.groups == {"plan=pro": first.metrics}
+    assert list(registry.outcomes("churn", "production", until="2013-05-01")) == []
+    told["counts"] = SERVED.to_dict()
+    with pytest.raises(UsageError, match="no scores beside outcomes"):
+        sent(registry, window(pipeline, **told), batch=True)
+
+
+@EVERYWHERE
+def test_what_cannot_be_compared_is_refused_and_named(registry):
+    pipeline = serve(registry)
+    registry.validate("churn@1", captured_pipeline("new"), passed=True, actor="t")
+    add_validated(registry, "2")
+    soon = rows.start_of(NOW.replace(hour=0, minute=0, second=0) + dt.timedelta(days=1))
+    without = SERVED.to_dict() | {"columns": {}}
+    changed = SERVED.to_dict()
+    changed["columns"]["age"]["bins"] = [2, 1, 1]
+    scored = SERVED.to_dict()
+    scored["score"]["bins"] = [9, 1]
+    new = str(captured_pipeline("new").version.xxh3)
+    for wrong, error, why in (
+        ({"version": 2}, UsageError, "churn@2 never served in production"),
+        ({"version": 9}, NotFound, "churn@9"),
+        ({"pipeline": new}, UsageError, "never served in production with pipeline"),
+        ({"pipeline": "xxh3:" + "0" * 32}, NotFound, "of pipeline churn is recorded"),
+        ({"profile": str(OTHER.digest)}, UsageError, "counted on another scale"),
+        ({"counts": changed}, UsageError, "bins is no list of 2 counts"),
+        ({"counts": scored}, UsageError, "do not add up"),
+        ({"counts": SERVED.to_dict() | {"score": None}}, UsageError, "does not count all"),
+        ({"counts": without}, UsageError, "does not count all that the profile does"),
+        ({"counts": SERVED.to_dict() | {"more": 1}}, UsageError, "unknown key 'more'"),
+        ({"start": soon}, UsageError, "and here it is"),
+        ({"start": "2026-01-01T00:30:00Z"}, UsageError, "No window of 86400 seconds begins"),
+        ({"seconds": 7}, UsageError, "cannot be of 7 seconds"),
+    ):
+        with pytest.raises(error, match=why):
+            sent(
+                registry,
+                window(pipeline),
+                window(**({"pipeline": pipeline, "sequence": 2} | wrong)),
+            )
+    with pytest.raises(NotFound):
+        sent(registry, window(pipeline), model="none")
+    with pytest.raises(UsageError, match="not in order"):
+        sent(registry, window(pipeline, sequence=2), window(pipeline))
+    assert list(registry.windows("churn", "production")) == []
+
+
+@BOTH
+def test_old_windows_fold_exactly(registry, url):
+    pipeline = serve(registry)
+    hours = [f"2026-01-31T{hour:02}:{minute:02}:00Z" for hour in (0, 1) for minute in (0, 1, 59)]
+    parts = [window(pipeline, start=one, seconds=60, sequence=n + 1) for n, one in enumerate(hours)]
+    sent(registry, *parts, batch=True)
+    assert len(registry.windows("churn", "production")) == 6
+    engine = open_engine(url)
+
+    def folded(**later):
+        at = timestamps.written(NOW + dt.timedelta(**later))
+        with transaction(engine, writing=True) as connection:
+            while rows.fold(connection, at, 4):
+                pass
+        return [
+            (one["start"], one.seconds, one.rows) for one in registry.windows("churn", "production")
+        ]
+
+    assert len(folded(hours=1)) == 6
+    assert folded(hours=3) == [
+        ("2026-01-31T00:00:00Z", 3600, 12),
+        ("2026-01-31T01:00:00Z", 3600, 12),
+    ]
+    assert folded(days=4) == [("2026-01-31T00:00:00Z", 86_400, 24)]
+    assert folded(days=500) == [("2026-01-01T00:00:00Z", 31 * 86_400, 24)]
+    (seen,) = registry.windows("churn", "production")
+    assert Part.parse(seen.counts, PROFILE).columns["age"].bins == (12, 12)
+    assert sent(registry, *parts, batch=True).repeated == 6
+    sent(registry, window(pipeline), stream="host")
+    (seen,) = [one for one in registry.windows("churn", "production", by_host=True) if one.hosts]
+    folded(days=40)
+    (seen,) = [
+        one
+        for one in registry.windows("churn", "production", by_host=True)
+        if one.seconds == 86_400
+    ]
+    assert (seen.rows, seen.hosts) == (4, {})
+    engine.dispose()
+
+
+@BOTH
+def test_streams_are_bounded(registry, monkeypatch):
+    pipeline = serve(registry)
+    monkeypatch.setattr(rules, "MOST_STREAMS", 2)
+    for stream in "ab":
+        sent(registry, window(pipeline), stream=stream)
+    with pytest.raises(Conflict, match="2 streams of windows of churn"):
+        sent(registry, window(pipeline), stream="c")
+    soon = {False: dt.timedelta(0), True: dt.timedelta(days=1)}
+    monkeypatch.setattr(rules, "FORGOTTEN_AFTER", soon)
+    assert sent(registry, window(pipeline), stream="c").recorded == 1
+    monkeypatch.setattr(rules, "MOST_READ", 0)
+    with pytest.raises(UsageError, match="More than 0 windows"):
+        registry.windows("churn", "production")
